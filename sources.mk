@@ -1,0 +1,69 @@
+# sources.mk: what lakehouse is made of, in reading order.
+#
+# Included by pgxs.mk (the extension) and core.mk (unit tests, fuzz targets,
+# benches), so that both compile the same files with the same instruction-set
+# flags.  A new file needs no line here; a new folder does.
+
+ROOT := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
+
+# The core: plain C11 without PostgreSQL.  A folder includes only folders above
+# it ("make layers" checks).
+CORE_FOLDERS := \
+	core \
+	codec \
+	crypto \
+	net \
+	store \
+	vec \
+	parquet avro orc \
+	scan \
+	files iceberg delta hudi \
+	exec \
+	mask \
+	match \
+	stats \
+	change
+
+# The PostgreSQL part: src/pg/init.c, what features share, the features.
+PG_FOLDERS := \
+	util \
+	bridge \
+	lake fdw \
+	cdc privacy audit mdm quality catalog lineage contract pipeline
+
+# ROOMS="core codec" limits a unit build to some folders.
+folder_sources = $(foreach d,$(1),$(sort $(wildcard $(ROOT)/src/$(d)/*.c)))
+relative = $(patsubst $(ROOT)/%,%,$(1))
+
+CORE_SRCS := $(call relative,$(call folder_sources,$(or $(ROOMS),$(CORE_FOLDERS))))
+PG_SRCS := $(call relative,$(call folder_sources,pg $(addprefix pg/,$(PG_FOLDERS))))
+
+# Libraries of the core, Debian's package in tools/deps.
+CORE_LIBS := \
+	-lzstd -llz4 -lbrotlidec -lbrotlienc -lsnappy -ldeflate \
+	-lcurl -lssl -lcrypto \
+	-lxxhash -ljansson \
+	-lm -lpthread
+
+VERSION_STRING := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(ROOT)/lakehouse.control)
+
+# Kernels compiled once per instruction set, chosen at load by core/cpu.c.
+# On other machines their files compile to nothing.
+ISA_avx2 := -mavx2 -mbmi -mbmi2 -mlzcnt -mpopcnt
+ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vbmi2 \
+	-mbmi -mbmi2 -mlzcnt -mpopcnt
+ifneq ($(shell uname -m),x86_64)
+ISA_avx2 :=
+ISA_avx512 :=
+endif
+# $(call isa_flags,FILE): by the end of the file's name
+isa_flags = $(if $(filter %_avx2,$(basename $(1))),$(ISA_avx2))$(if \
+	$(filter %_avx512,$(basename $(1))),$(ISA_avx512))
+
+# $(call remember,FILE,TEXT): a recipe that rewrites FILE only when TEXT is new,
+# so that what depends on FILE is made again after a change of flags or of the
+# list of sources, and only then.
+define remember
+@mkdir -p $(dir $(1))
+@printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $(1) || printf '%s\n' '$(subst ','\'',$(2))' > $(1)
+endef
