@@ -88,7 +88,7 @@ check-asan:			## unit tests and pg_regress under ASan and UBSan
 	@FLAVOUR=asan test/run/asan
 
 golden: all			## other people's files, row for row (needs ../shared/fixtures)
-	@$(call driver,test/golden/run)
+	@test/lib/with_server golden test/golden/run $(ARGS)
 
 interop: all		## foreign engines as writers and readers (makes a Python environment)
 	@$(call driver,test/interop/run)

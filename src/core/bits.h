@@ -1,0 +1,69 @@
+/*
+ * bits.h
+ *		Bitmaps of 64-bit words: bit i of word i/64 belongs to row i.
+ */
+#ifndef LH_CORE_BITS_H
+#define LH_CORE_BITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LH_WORDS(n) (((size_t) (n) + 63) / 64)
+
+static inline bool
+lh_bit_get(const uint64_t *w, size_t i)
+{
+	return (w[i >> 6] >> (i & 63)) & 1;
+}
+
+static inline void
+lh_bit_set(uint64_t *w, size_t i)
+{
+	w[i >> 6] |= UINT64_C(1) << (i & 63);
+}
+
+static inline void
+lh_bit_clear(uint64_t *w, size_t i)
+{
+	w[i >> 6] &= ~(UINT64_C(1) << (i & 63));
+}
+
+/* n low bits set; n in 0..64 */
+static inline uint64_t
+lh_low_bits(int n)
+{
+	return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1;
+}
+
+/* Set bits [from, to) */
+static inline void
+lh_bits_set_range(uint64_t *w, size_t from, size_t to)
+{
+	size_t		a = from >> 6,
+				b = to >> 6;
+
+	if (from >= to)
+		return;
+	if (a == b)
+	{
+		w[a] |= lh_low_bits((int) (to - from)) << (from & 63);
+		return;
+	}
+	w[a++] |= ~UINT64_C(0) << (from & 63);
+	while (a < b)
+		w[a++] = ~UINT64_C(0);
+	if (to & 63)
+		w[b] |= lh_low_bits((int) (to & 63));
+}
+
+static inline size_t
+lh_bits_count(const uint64_t *w, size_t nwords)
+{
+	size_t		c = 0;
+
+	for (size_t i = 0; i < nwords; i++)
+		c += (size_t) __builtin_popcountll(w[i]);
+	return c;
+}
+
+#endif

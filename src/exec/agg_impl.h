@@ -1,0 +1,123 @@
+/*
+ * agg_impl.h
+ *		What the files of ungrouped aggregation share.
+ */
+#ifndef LH_EXEC_AGG_IMPL_H
+#define LH_EXEC_AGG_IMPL_H
+
+#include "exec/distinct.h"
+#include "exec/exec.h"
+#include "vec/value.h"
+
+/* What an input is wanted for. */
+typedef enum LhAggWant
+{
+	LH_WANT_SUM = 1 << 0,
+	LH_WANT_YC = 1 << 1,		/* Youngs-Cramer */
+	LH_WANT_MIN = 1 << 2,
+	LH_WANT_MAX = 1 << 3,
+	LH_WANT_DISTINCT = 1 << 4,
+	LH_WANT_TRUES = 1 << 5
+} LhAggWant;
+
+/*
+ * Sums over a dictionary: rows are counted by code and folded when another
+ * dictionary comes.  By then the dictionary is gone, so its numbers are copied.
+ */
+typedef struct LhHistogram
+{
+	uint64_t	dict_id;		/* 0: empty */
+	LhType		type;
+	uint32_t	n;
+	int64_t		rows;			/* counted since the last fold */
+	LhBuf		values;
+	LhBuf		counts;			/* four tables of n */
+} LhHistogram;
+
+/* Codes of a dictionary that were met already. */
+typedef struct LhSeenCodes
+{
+	uint64_t	dict_id;
+	uint32_t	nseen;
+	LhBuf		bits;
+	int			nnew;			/* codes met first in this batch */
+	uint32_t   *fresh;
+} LhSeenCodes;
+
+typedef struct LhExtreme
+{
+	bool		max;			/* the largest, else the smallest */
+	bool		seen;
+	LhValue		value;
+	LhBuf		bytes;			/* of value, for strings */
+} LhExtreme;
+
+/* One argument under one filter; several aggregates may read it. */
+typedef struct LhAggInput
+{
+	const LhExpr *arg;			/* NULL: rows are counted */
+	int			filter;			/* index of the filter; -1: none */
+	unsigned	want;
+	LhExpr	   *bound;
+
+	int64_t		count;
+	int64_t		trues;
+	LhI128		sum;
+	bool		overflow128;
+	int			scale;			/* of sum */
+	LhI128		factor;			/* brings this file's numbers to that scale */
+	double		fsum;
+	float		fsum4;
+	double		yc_n,
+				yc_sx,
+				yc_sxx;
+	LhHistogram hist;
+	LhSeenCodes codes;
+	LhExtreme	min;
+	LhExtreme	max;
+	LhDistinct *distinct;
+	LhVecScratch *scratch;
+} LhAggInput;
+
+/* live: selected rows without nulls, at least one. */
+extern LhStatus lh_agg_sum(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live);
+extern LhStatus lh_agg_fold(LhCtx *ctx, LhAggInput *in);
+/* The file's decimals have this scale. */
+extern void lh_agg_set_scale(LhAggInput *in, int scale);
+/* first: no input came before. */
+extern LhStatus lh_agg_sum_floats(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live, bool first);
+extern void lh_agg_trues(LhAggInput *in, const LhVec *v, const LhSel *live);
+
+extern LhStatus lh_agg_extremes(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live);
+/* Take value when it is better; ties are taken too, as PostgreSQL does. */
+extern LhStatus lh_extreme_offer(LhCtx *ctx, LhExtreme *x, const LhValue *value);
+
+/* Codes of v at live rows that were not met before: in->codes.fresh. */
+extern LhStatus lh_agg_new_codes(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live);
+
+/* Bits of w in [from, to), from < to. */
+static inline int
+lh_count_range(const uint64_t *w, uint32_t from, uint32_t to)
+{
+	uint32_t	a = from / 64,
+				b = (to - 1) / 64;
+	uint64_t	first = ~UINT64_C(0) << (from % 64),
+				last = to % 64 == 0 ? ~UINT64_C(0) : lh_low_bits((int) (to % 64));
+	int			count;
+
+	if (a == b)
+		return __builtin_popcountll(w[a] & first & last);
+	count = __builtin_popcountll(w[a] & first) + __builtin_popcountll(w[b] & last);
+	for (uint32_t i = a + 1; i < b; i++)
+		count += __builtin_popcountll(w[i]);
+	return count;
+}
+
+/* for each row of an LhSel, ascending */
+#define LH_FOR_SEL(sel, row) \
+	for (size_t word_ = 0; word_ < LH_WORDS((sel)->n); word_++) \
+		for (uint64_t bits_ = (sel)->w[word_], row; \
+			 bits_ != 0 && (row = word_ * 64 + (uint64_t) __builtin_ctzll(bits_), true); \
+			 bits_ &= bits_ - 1)
+
+#endif

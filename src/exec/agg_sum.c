@@ -1,0 +1,185 @@
+/*
+ * agg_sum.c
+ *		Sums of integers and decimals, exact and in any order.
+ *
+ *	RUNS	value times selected rows of the run
+ *	DICT	small dictionaries: a histogram of codes, folded once a dictionary;
+ *			large ones: values are gathered by code
+ *	FLAT	kernels over the selection words
+ */
+#include <string.h>
+
+#include "exec/agg_impl.h"
+#include "vec/kernels.h"
+
+/* Four tables of this many counters stay in the first-level cache's reach. */
+#define HISTOGRAM_MAX 4096
+/* Counters are 32 bits. */
+#define HISTOGRAM_ROWS ((int64_t) 1 << 31)
+
+static void
+add_sum(LhAggInput *in, LhI128 x)
+{
+	if (!lh_mul_i128(x, in->factor, &x) || __builtin_add_overflow(in->sum, x, &in->sum))
+		in->overflow128 = true;
+}
+
+static void
+add_times(LhAggInput *in, LhI128 x, int64_t times)
+{
+	if (!lh_mul_i128(x, times, &x))
+		in->overflow128 = true;
+	else
+		add_sum(in, x);
+}
+
+/* A file with more decimal places moves the sum to its scale; others are brought to it. */
+void
+lh_agg_set_scale(LhAggInput *in, int scale)
+{
+	if (scale > in->scale)
+	{
+		if (in->sum != 0 && (scale - in->scale > LH_DECIMAL_MAX_PRECISION ||
+							 !lh_mul_i128(in->sum, lh_pow10[scale - in->scale], &in->sum)))
+			in->overflow128 = true;
+		in->scale = scale;
+	}
+	if (in->scale - scale > LH_DECIMAL_MAX_PRECISION)
+		in->overflow128 = true;
+	else
+		in->factor = lh_pow10[in->scale - scale];
+}
+
+LhStatus
+lh_agg_fold(LhCtx *ctx, LhAggInput *in)
+{
+	LhHistogram *h = &in->hist;
+	const uint32_t *c = (const uint32_t *) h->counts.data;
+
+	if (h->rows == 0)
+		return LH_OK;
+	for (uint32_t i = 0; i < h->n; i++)
+	{
+		int64_t		times = (int64_t) c[i] + c[h->n + i] + c[2 * (size_t) h->n + i] + c[3 * (size_t) h->n + i];
+
+		if (times > 0)
+			add_times(in, lh_lane_key(h->type.lane, h->values.data, i), times);
+	}
+	memset(h->counts.data, 0, 4 * (size_t) h->n * sizeof(uint32_t));
+	h->rows = 0;
+	return LH_OK;
+}
+
+static LhStatus
+start_histogram(LhCtx *ctx, LhAggInput *in, const LhDict *dict)
+{
+	LhHistogram *h = &in->hist;
+	size_t		values = (size_t) dict->n * lh_lane_size(dict->type.lane, dict->type.width);
+
+	LH_TRY(lh_agg_fold(ctx, in));
+	h->dict_id = 0;
+	LH_TRY(lh_buf_fit(ctx, &h->values, values));
+	LH_TRY(lh_buf_fit(ctx, &h->counts, 4 * (size_t) dict->n * sizeof(uint32_t)));
+	memcpy(h->values.data, dict->values, values);
+	memset(h->counts.data, 0, 4 * (size_t) dict->n * sizeof(uint32_t));
+	h->type = dict->type;
+	h->n = dict->n;
+	h->dict_id = dict->id;
+	return LH_OK;
+}
+
+static LhStatus
+sum_dict(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
+{
+	const LhVecKernels *k = lh_vec_kernels();
+	const uint64_t *sel = live->count == live->n ? NULL : live->w;
+
+	if (v->dict->n <= HISTOGRAM_MAX)
+	{
+		if (in->hist.dict_id != v->dict->id)
+			LH_TRY(start_histogram(ctx, in, v->dict));
+		k->histogram(v->codes, (size_t) live->n, sel, (uint32_t *) in->hist.counts.data, v->dict->n);
+		in->hist.rows += live->count;
+		return in->hist.rows >= HISTOGRAM_ROWS ? lh_agg_fold(ctx, in) : LH_OK;
+	}
+	if (v->type.lane == LH_LANE_I32)
+		add_sum(in, k->sum_codes_i32(v->codes, (size_t) live->n, v->dict->values, sel));
+	else if (v->type.lane == LH_LANE_I64)
+		add_sum(in, k->sum_codes_i64(v->codes, (size_t) live->n, v->dict->values, sel));
+	else
+	{
+		LH_FOR_SEL(live, row)
+			add_sum(in, lh_lane_key(v->type.lane, v->dict->values, v->codes[row]));
+	}
+	return LH_OK;
+}
+
+static void
+sum_runs(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
+{
+	uint32_t	at = 0;
+
+	for (int r = 0; r < v->nruns; r++)
+	{
+		uint32_t	end = v->runs[r].end;
+		int			times = live->count == live->n ? (int) (end - at) : lh_count_range(live->w, at, end);
+
+		if (times > 0)
+			add_times(in, lh_lane_key(v->type.lane, v->dict->values, v->runs[r].code), times);
+		at = end;
+	}
+	LH_COUNT(ctx, RUNS_FOLDED, (uint64_t) v->nruns);
+}
+
+LhStatus
+lh_agg_sum(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
+{
+	const LhVecKernels *k = lh_vec_kernels();
+	const uint64_t *sel = live->count == live->n ? NULL : live->w;
+
+	switch (v->kind)
+	{
+		case LH_VEC_CONST:
+			add_times(in, lh_lane_key(v->type.lane, v->data, 0), live->count);
+			return LH_OK;
+		case LH_VEC_DICT:
+			return sum_dict(ctx, in, v, live);
+		case LH_VEC_RUNS:
+			sum_runs(ctx, in, v, live);
+			return LH_OK;
+		default:
+			break;
+	}
+	if (v->type.lane == LH_LANE_I32)
+		add_sum(in, k->sum_i32(v->data, (size_t) live->n, sel));
+	else if (v->type.lane == LH_LANE_I64)
+		add_sum(in, k->sum_i64(v->data, (size_t) live->n, sel));
+	else
+	{
+		LH_FOR_SEL(live, row)
+			add_sum(in, lh_lane_key(v->type.lane, v->data, row));
+	}
+	return LH_OK;
+}
+
+/* Rows whose bool is true. */
+void
+lh_agg_trues(LhAggInput *in, const LhVec *v, const LhSel *live)
+{
+	uint64_t	w[LH_BATCH_WORDS];
+
+	if (v->kind == LH_VEC_CONST)
+	{
+		in->trues += *(const uint8_t *) v->data != 0 ? live->count : 0;
+		return;
+	}
+	if (v->kind == LH_VEC_FLAT)
+	{
+		lh_vec_kernels()->nonzero_u8(v->data, (size_t) live->n, w);
+		for (size_t i = 0; i < LH_WORDS(live->n); i++)
+			in->trues += __builtin_popcountll(w[i] & live->w[i]);
+		return;
+	}
+	LH_FOR_SEL(live, row)
+		in->trues += lh_vec_value(v, (int) row).i64;
+}

@@ -1,0 +1,495 @@
+/*
+ * distinct.c
+ *		Sets of values, for count(distinct).
+ */
+#include <string.h>
+
+#include "exec/distinct.h"
+#include "vec/value.h"
+
+/* A bitmap of this many bits is always worth trying (128 kB). */
+#define SMALL_WINDOW ((uint64_t) 1 << 20)
+/* Beyond that, bits a value offered so far: a hash table takes 128 to 256. */
+#define WINDOW_BITS_PER_VALUE 32
+/* Strings are copied to blocks of this size. */
+#define BYTES_BLOCK 65536
+
+struct LhDistinct
+{
+	LhArena    *arena;			/* copies of strings; reset with the set */
+	LhType		type;
+	int			scale;			/* of decimal keys */
+	LhI128		factor;			/* brings values of type to it */
+
+	/* bit i: key base + i */
+	bool		hashing;		/* the bitmap was given up */
+	int64_t		base;
+	uint64_t	nbits;
+	LhBuf		bitmap;
+	uint64_t	offered;
+
+	/* open addressing; 0 marks a free slot */
+	LhBuf		keys;
+	uint64_t	nkeys;
+	uint64_t	key_mask;
+	bool		has_zero;
+
+	/* open addressing; ptr NULL marks a free slot, spare holds hash bits */
+	LhBuf		strs;
+	uint64_t	nstrs;
+	uint64_t	str_mask;
+	uint8_t    *block;
+	size_t		block_left;
+};
+
+LhStatus
+lh_distinct_create(LhCtx *ctx, LhDistinct **out)
+{
+	LhDistinct *d;
+
+	LH_NEW(ctx, d);
+	d->arena = lh_arena_child(ctx->arena);
+	if (d->arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	LH_TRY(lh_buf_init(ctx, &d->bitmap, false));
+	LH_TRY(lh_buf_init(ctx, &d->keys, false));
+	LH_TRY(lh_buf_init(ctx, &d->strs, false));
+	*out = d;
+	return LH_OK;
+}
+
+void
+lh_distinct_reset(LhDistinct *d)
+{
+	lh_arena_reset(d->arena);
+	lh_buf_free(&d->bitmap);
+	lh_buf_free(&d->keys);
+	lh_buf_free(&d->strs);
+	d->hashing = d->has_zero = false;
+	d->nbits = d->offered = d->nkeys = d->key_mask = d->nstrs = d->str_mask = 0;
+	d->block_left = 0;
+}
+
+/* Put a zeroed buffer of bytes in the place of *buf, which moves to *old. */
+static LhStatus
+exchange(LhCtx *ctx, LhBuf *buf, size_t bytes, LhBuf *old)
+{
+	LhArena    *arena = lh_use(ctx, buf->arena);
+	LhStatus	status;
+
+	*old = *buf;
+	status = lh_buf_init(ctx, buf, false);
+	if (status == LH_OK && bytes > 0)
+		status = lh_buf_reserve(ctx, buf, bytes);
+	lh_use(ctx, arena);
+	if (status != LH_OK)
+		*buf = *old;
+	else if (bytes > 0)
+		memset(buf->data, 0, bytes);
+	return status;
+}
+
+/* Insert into a table that has room. */
+static void
+put_key(LhDistinct *d, int64_t key)
+{
+	int64_t    *slots = (int64_t *) d->keys.data;
+	uint64_t	h = lh_hash_u64((uint64_t) key);
+
+	if (key == 0)
+	{
+		d->has_zero = true;
+		return;
+	}
+	for (;; h++)
+	{
+		int64_t		at = slots[h & d->key_mask];
+
+		if (at == key)
+			return;
+		if (at == 0)
+			break;
+	}
+	slots[h & d->key_mask] = key;
+	d->nkeys++;
+}
+
+/* Room for more keys: at most half of the slots are taken. */
+static LhStatus
+reserve_keys(LhCtx *ctx, LhDistinct *d, uint64_t more)
+{
+	uint64_t	size = d->keys.cap == 0 ? 0 : d->key_mask + 1,
+				old = size;
+	LhBuf		keys;
+
+	if ((d->nkeys + more) * 2 <= size)
+		return LH_OK;
+	size = size == 0 ? 4096 : size;
+	while ((d->nkeys + more) * 2 > size)
+		size *= 2;
+	LH_TRY(exchange(ctx, &d->keys, size * sizeof(int64_t), &keys));
+	d->key_mask = size - 1;
+	d->nkeys = 0;
+	for (uint64_t i = 0; i < old; i++)
+	{
+		int64_t		key = ((const int64_t *) keys.data)[i];
+
+		if (key != 0)
+			put_key(d, key);
+	}
+	lh_buf_free(&keys);
+	return LH_OK;
+}
+
+/* Give the bitmap up: its keys move to the hash table. */
+static LhStatus
+start_hashing(LhCtx *ctx, LhDistinct *d)
+{
+	const uint64_t *w = (const uint64_t *) d->bitmap.data;
+	size_t		nwords = (size_t) (d->nbits / 64);
+
+	LH_TRY(reserve_keys(ctx, d, lh_bits_count(w, nwords)));
+	for (size_t i = 0; i < nwords; i++)
+	{
+		for (uint64_t bits = w[i]; bits != 0; bits &= bits - 1)
+			put_key(d, d->base + (int64_t) (i * 64) + __builtin_ctzll(bits));
+	}
+	lh_buf_free(&d->bitmap);
+	d->nbits = 0;
+	d->hashing = true;
+	return LH_OK;
+}
+
+/* Move the bitmap to a window from..to (multiples of 64) around the old one. */
+static LhStatus
+move_window(LhCtx *ctx, LhDistinct *d, int64_t from, uint64_t nbits)
+{
+	size_t		old = (size_t) (d->nbits / 8),
+				bytes = (size_t) (nbits / 8),
+				shift = d->nbits == 0 ? 0 : (size_t) ((uint64_t) d->base - (uint64_t) from) / 8;
+
+	d->bitmap.len = old;		/* what has to be kept */
+	LH_TRY(lh_buf_reserve(ctx, &d->bitmap, bytes));
+	if (old > 0)
+		memmove(d->bitmap.data + shift, d->bitmap.data, old);
+	memset(d->bitmap.data, 0, shift);
+	memset(d->bitmap.data + shift + old, 0, bytes - shift - old);
+	d->base = from;
+	d->nbits = nbits;
+	return LH_OK;
+}
+
+/* Make the bitmap hold min..max, or change to hashing. */
+static LhStatus
+reserve_window(LhCtx *ctx, LhDistinct *d, int64_t min, int64_t max)
+{
+	uint64_t	limit = d->offered * WINDOW_BITS_PER_VALUE;
+	LhI128		from = min,
+				to = max,
+				slack;
+
+	limit = limit < SMALL_WINDOW ? SMALL_WINDOW : limit;
+	if (d->nbits > 0)
+	{
+		LhI128		end = (LhI128) d->base + (LhI128) d->nbits - 1;
+
+		if (min >= d->base && max <= end)
+			return LH_OK;
+		/* grow by a quarter more than needed, on the side that grows */
+		slack = (LhI128) (d->nbits / 4);
+		from = min < d->base ? min - slack : d->base;
+		to = max > end ? max + slack : end;
+	}
+	from = from < INT64_MIN ? INT64_MIN : from;
+	to = to > INT64_MAX ? INT64_MAX : to;
+	from -= ((from % 64) + 64) % 64;
+	to += 63 - ((to % 64) + 64) % 64;
+	if (to - from + 1 <= (LhI128) limit)
+	{
+		LhStatus	status = move_window(ctx, d, (int64_t) from, (uint64_t) (to - from + 1));
+
+		if (status != LH_NO_MEMORY)
+			return status;
+		lh_error_clear(ctx);	/* the hash table may still fit */
+	}
+	return start_hashing(ctx, d);
+}
+
+static LhStatus
+add_keys(LhCtx *ctx, LhDistinct *d, const int64_t *keys, int n)
+{
+	d->offered += (uint64_t) n;
+	if (!d->hashing)
+	{
+		int64_t		min = keys[0],
+					max = keys[0];
+
+		for (int i = 1; i < n; i++)
+		{
+			min = keys[i] < min ? keys[i] : min;
+			max = keys[i] > max ? keys[i] : max;
+		}
+		LH_TRY(reserve_window(ctx, d, min, max));
+	}
+	if (!d->hashing)
+	{
+		uint64_t   *w = (uint64_t *) d->bitmap.data;
+
+		for (int i = 0; i < n; i++)
+			lh_bit_set(w, (size_t) ((uint64_t) keys[i] - (uint64_t) d->base));
+		return LH_OK;
+	}
+	LH_TRY(reserve_keys(ctx, d, (uint64_t) n));
+	for (int i = 0; i < n; i++)
+		__builtin_prefetch((int64_t *) d->keys.data + (lh_hash_u64((uint64_t) keys[i]) & d->key_mask));
+	for (int i = 0; i < n; i++)
+		put_key(d, keys[i]);
+	return LH_OK;
+}
+
+static LhStatus
+copy_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash, LhStr *out)
+{
+	uint8_t    *p;
+
+	if (s.len > d->block_left)
+	{
+		size_t		size = s.len > BYTES_BLOCK / 4 ? s.len : BYTES_BLOCK;
+		LhArena    *old = lh_use(ctx, d->arena);
+
+		p = lh_alloc(ctx, size > 0 ? size : 1);
+		lh_use(ctx, old);
+		if (p == NULL)
+			return ctx->error->code;
+		if (size == s.len)
+		{
+			memcpy(p, s.ptr, s.len);
+			*out = (LhStr) {p, s.len, hash};
+			return LH_OK;
+		}
+		d->block = p;
+		d->block_left = size;
+	}
+	/* an empty string is any pointer but NULL */
+	p = s.len > 0 ? d->block : (uint8_t *) d;
+	if (s.len > 0)
+		memcpy(p, s.ptr, s.len);
+	*out = (LhStr) {p, s.len, hash};
+	d->block += s.len;
+	d->block_left -= s.len;
+	return LH_OK;
+}
+
+static LhStatus
+reserve_strs(LhCtx *ctx, LhDistinct *d)
+{
+	uint64_t	size = d->strs.cap == 0 ? 0 : d->str_mask + 1,
+				old = size;
+	LhBuf		strs;
+	LhStr	   *slots;
+
+	if ((d->nstrs + 1) * 2 <= size)
+		return LH_OK;
+	size = size == 0 ? 1024 : size * 2;
+	LH_TRY(exchange(ctx, &d->strs, size * sizeof(LhStr), &strs));
+	d->str_mask = size - 1;
+	slots = (LhStr *) d->strs.data;
+	for (uint64_t i = 0; i < old; i++)
+	{
+		LhStr		s = ((const LhStr *) strs.data)[i];
+		uint64_t	h = s.spare;
+
+		if (s.ptr == NULL)
+			continue;
+		while (slots[h & d->str_mask].ptr != NULL)
+			h++;
+		slots[h & d->str_mask] = s;
+	}
+	lh_buf_free(&strs);
+	return LH_OK;
+}
+
+static LhStatus
+add_bytes(LhCtx *ctx, LhDistinct *d, LhStr s)
+{
+	uint32_t	hash = (uint32_t) lh_hash_bytes(s.ptr, s.len, 0);
+	LhStr	   *slots;
+	uint64_t	h = hash;
+
+	LH_TRY(reserve_strs(ctx, d));
+	slots = (LhStr *) d->strs.data;
+	for (;; h++)
+	{
+		LhStr	   *at = &slots[h & d->str_mask];
+
+		if (at->ptr == NULL)
+		{
+			d->nstrs++;
+			return copy_bytes(ctx, d, s, hash, at);
+		}
+		if (at->spare == hash && at->len == s.len && (s.len == 0 || memcmp(at->ptr, s.ptr, s.len) == 0))
+			return LH_OK;
+	}
+}
+
+/* A number beyond 64 bits: its 16 bytes. */
+static LhStatus
+add_i128(LhCtx *ctx, LhDistinct *d, LhI128 x)
+{
+	int64_t		key = (int64_t) x;
+
+	if (key == x)
+		return add_keys(ctx, d, &key, 1);
+	return add_bytes(ctx, d, (LhStr) {(const uint8_t *) &x, sizeof(x), 0});
+}
+
+/* Keys in the old scale become keys in a larger one. */
+static LhStatus
+rescale(LhCtx *ctx, LhDistinct *d, int scale)
+{
+	LhI128		factor = lh_pow10[scale - d->scale];
+	LhBuf		keys,
+				strs;
+	uint64_t	nkeys,
+				nstrs;
+
+	/* the sets are small when this happens: after a file of another scale */
+	if (!d->hashing)
+		LH_TRY(start_hashing(ctx, d));
+	nkeys = d->keys.cap == 0 ? 0 : d->key_mask + 1;
+	nstrs = d->strs.cap == 0 ? 0 : d->str_mask + 1;
+	LH_TRY(exchange(ctx, &d->keys, 0, &keys));
+	LH_TRY(exchange(ctx, &d->strs, 0, &strs));
+	d->nkeys = d->key_mask = d->nstrs = d->str_mask = 0;
+	for (uint64_t i = 0; i < nkeys; i++)
+	{
+		int64_t		key = ((const int64_t *) keys.data)[i];
+
+		if (key != 0)
+			LH_TRY(add_i128(ctx, d, key * factor));
+	}
+	for (uint64_t i = 0; i < nstrs; i++)
+	{
+		LhStr		s = ((const LhStr *) strs.data)[i];
+		LhI128		x;
+
+		if (s.ptr == NULL || s.len != sizeof(x))
+			continue;
+		memcpy(&x, s.ptr, sizeof(x));
+		if (!lh_mul_i128(x, factor, &x))
+			LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct): a decimal needs more than 128 bits");
+		LH_TRY(add_i128(ctx, d, x));
+	}
+	lh_buf_free(&keys);
+	lh_buf_free(&strs);
+	d->scale = scale;
+	return LH_OK;
+}
+
+LhStatus
+lh_distinct_set_type(LhCtx *ctx, LhDistinct *d, const LhType *type)
+{
+	LhFamily	family = lh_type_family(type);
+	int			scale = type->id == LH_T_DECIMAL ? type->scale : 0;
+
+	if (family == LH_FAMILY_NONE && type->id != LH_T_NULL)
+		LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) of type %s is not supported", lh_type_name(type));
+	d->type = *type;
+	d->factor = 1;
+	if (family != LH_FAMILY_NUMBER)
+		return LH_OK;
+	if (scale > d->scale)
+	{
+		if (scale - d->scale > LH_DECIMAL_MAX_PRECISION)
+			LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) over decimals of too different scales");
+		return rescale(ctx, d, scale);
+	}
+	if (d->scale - scale > LH_DECIMAL_MAX_PRECISION)
+		LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) over decimals of too different scales");
+	d->factor = lh_pow10[d->scale - scale];
+	return LH_OK;
+}
+
+/* Time in units of PostgreSQL's resolution; what overflows it cannot hold either. */
+static int64_t
+microseconds(const LhType *type, int64_t x)
+{
+	switch (type->unit)
+	{
+		case LH_UNIT_S:
+			return (int64_t) ((uint64_t) x * 1000000);
+		case LH_UNIT_MS:
+			return (int64_t) ((uint64_t) x * 1000);
+		case LH_UNIT_NS:
+			return lh_floor_div(x, 1000);
+		default:
+			return x;
+	}
+}
+
+static LhStatus
+add_numbers(LhCtx *ctx, LhDistinct *d, const void *values, const uint32_t *items, int n)
+{
+	bool		narrow = d->type.lane != LH_LANE_I128 && d->factor == 1;
+	bool		ticks = d->type.id == LH_T_TIME || d->type.id == LH_T_TIMESTAMP;
+	int64_t		keys[LH_BATCH];
+
+	for (int i = 0; i < n; i++)
+	{
+		LhI128		x = lh_lane_key(d->type.lane, values, items[i]);
+
+		if (narrow)
+			keys[i] = ticks ? microseconds(&d->type, (int64_t) x) : (int64_t) x;
+		else
+		{
+			if (!lh_mul_i128(x, d->factor, &x))
+				LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct): a decimal needs more than 128 bits");
+			LH_TRY(add_i128(ctx, d, x));
+		}
+	}
+	return narrow ? add_keys(ctx, d, keys, n) : LH_OK;
+}
+
+/* A decimal beyond 128 bits, without needless sign bytes. */
+static LhStatus
+add_wide(LhCtx *ctx, LhDistinct *d, LhStr s)
+{
+	LhI128		x;
+
+	if (lh_i128_from_be_wide(s.ptr, s.len, &x) && lh_mul_i128(x, d->factor, &x))
+		return add_i128(ctx, d, x);
+	if (d->factor != 1)
+		LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct): a decimal needs more than 128 bits");
+	while (s.len > 1 && (s.ptr[0] == 0 || s.ptr[0] == 0xFF) && (s.ptr[0] ^ s.ptr[1]) < 0x80)
+	{
+		s.ptr++;
+		s.len--;
+	}
+	return add_bytes(ctx, d, s);
+}
+
+LhStatus
+lh_distinct_add(LhCtx *ctx, LhDistinct *d, const void *values, const uint32_t *items, int n)
+{
+	if (n == 0)
+		return LH_OK;
+	if (lh_lane_is_number(d->type.lane))
+		return add_numbers(ctx, d, values, items, n);
+	for (int i = 0; i < n; i++)
+	{
+		LhValue		v = lh_lane_value(&d->type, values, items[i]);
+
+		if (d->type.id == LH_T_DECIMAL)
+			LH_TRY(add_wide(ctx, d, v.str));
+		else
+			LH_TRY(add_bytes(ctx, d, v.str));
+	}
+	return LH_OK;
+}
+
+int64_t
+lh_distinct_count(const LhDistinct *d)
+{
+	return (int64_t) (d->nkeys + d->has_zero + d->nstrs +
+					  lh_bits_count((const uint64_t *) d->bitmap.data, (size_t) (d->nbits / 64)));
+}

@@ -1,0 +1,25 @@
+/*
+ * distinct.h
+ *		Sets of values, for count(distinct).
+ *
+ * Numbers become 64-bit keys that are equal when PostgreSQL's values are: time
+ * in microseconds, floats by number, decimals in the largest scale met.  Keys
+ * in a narrow range are bits of a bitmap, others slots of a hash table; what
+ * has no such key (strings, numbers beyond 64 bits) is kept as bytes.
+ */
+#ifndef LH_EXEC_DISTINCT_H
+#define LH_EXEC_DISTINCT_H
+
+#include "vec/vec.h"
+
+typedef struct LhDistinct LhDistinct;
+
+extern LhStatus lh_distinct_create(LhCtx *ctx, LhDistinct **out);
+/* Values of this type come next; false when it has no equality here. */
+extern LhStatus lh_distinct_set_type(LhCtx *ctx, LhDistinct *d, const LhType *type);
+/* values[items[i]] of n, at most LH_BATCH, in the type's lane. */
+extern LhStatus lh_distinct_add(LhCtx *ctx, LhDistinct *d, const void *values, const uint32_t *items, int n);
+extern int64_t lh_distinct_count(const LhDistinct *d);
+extern void lh_distinct_reset(LhDistinct *d);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * exec.h
+ *		Ungrouped aggregates over batches.
+ *
+ * Works on codes and runs where a vector has them: a run of length n costs
+ * O(1) for count, sum, min, max; codes are counted in a histogram per
+ * dictionary and folded once a dictionary.  Float sums are added in row order
+ * (DESIGN D5).  States are plain structs, so that the bridge turns them into
+ * PostgreSQL's own transition values or results.
+ */
+#ifndef LH_EXEC_EXEC_H
+#define LH_EXEC_EXEC_H
+
+#include "vec/vec.h"
+#include "vec/expr.h"
+#include "vec/pred.h"
+
+typedef enum LhAggKind
+{
+	LH_AGG_COUNT_STAR,
+	LH_AGG_COUNT,				/* non-null values */
+	LH_AGG_COUNT_DISTINCT,
+	LH_AGG_SUM,					/* also feeds avg: sum and count */
+	LH_AGG_MIN, LH_AGG_MAX,
+	LH_AGG_BOOL_AND, LH_AGG_BOOL_OR
+} LhAggKind;
+
+/* How floats are summed: as float4pl, float8pl in row order, or as Youngs-Cramer for avg(float). */
+typedef enum LhFloatSum
+{
+	LH_FLOAT_PLAIN, LH_FLOAT_YOUNGS_CRAMER
+} LhFloatSum;
+
+typedef struct LhAggSpec
+{
+	LhAggKind	kind;
+	LhExpr	   *arg;			/* NULL for COUNT_STAR */
+	LhFloatSum	float_sum;
+	LhPred	   *filter;			/* FILTER clause, unbound; NULL: none */
+} LhAggSpec;
+
+typedef struct LhAggState
+{
+	int64_t		count;			/* non-null inputs (rows for COUNT_STAR; distinct values for COUNT_DISTINCT) */
+	bool		seen;			/* any input: min/max/sum/bool are not null */
+	bool		overflow128;	/* the int128 sum left its range */
+	LhI128		sum;			/* ints and decimals, unscaled */
+	int			scale;			/* of sum for decimals: the largest of all files */
+	double		fsum;			/* LH_FLOAT_PLAIN on doubles (and on floats, in double) */
+	float		fsum4;			/* LH_FLOAT_PLAIN on floats, as float4pl adds */
+	double		yc_n,
+				yc_sx,
+				yc_sxx;			/* Youngs-Cramer */
+	bool		boolean;
+	LhValue		extreme;		/* MIN, MAX: own copy of the bytes; in the type of the file it is from */
+} LhAggState;
+
+typedef struct LhAgg LhAgg;
+
+/*
+ * Aggregates over the same argument and filter (the same LhPred) share one
+ * pass.  The specs and what they point to must outlive the LhAgg.
+ */
+extern LhStatus lh_agg_create(LhCtx *ctx, const LhAggSpec *specs, int n, LhAgg **out);
+/*
+ * A new file begins: expressions and filters are bound to its column types.
+ * LH_UNSUPPORTED when a filter needs the host, or a type cannot be aggregated
+ * so (sums of decimals beyond 38 digits, extremes of nested types and
+ * intervals).
+ */
+extern LhStatus lh_agg_bind(LhCtx *ctx, LhAgg *agg, const LhType *types);
+extern LhStatus lh_agg_update(LhCtx *ctx, LhAgg *agg, const LhVec *const *vecs, const LhSel *sel);
+/* n rows known from metadata only: count(*) += n. */
+extern LhStatus lh_agg_add_rows(LhCtx *ctx, LhAgg *agg, int64_t n);
+/*
+ * Aggregate i gets count more non-null inputs (rows for COUNT_STAR) that are
+ * known from metadata; MIN and MAX: extreme is their smallest or largest value
+ * (NULL: count is 0).  Not for other kinds.
+ */
+extern LhStatus lh_agg_add_meta(LhCtx *ctx, LhAgg *agg, int i, int64_t count, const LhValue *extreme);
+/*
+ * The same for single aggregates: n non-null inputs of COUNT(arg), and the
+ * smallest or largest value of rows that are not read, for MIN and MAX.
+ */
+extern LhStatus lh_agg_add_count(LhCtx *ctx, LhAgg *agg, int i, int64_t n);
+extern LhStatus lh_agg_add_extreme(LhCtx *ctx, LhAgg *agg, int i, const LhValue *value);
+/* Fold what is still in histograms.  May be called in mid-scan, and again. */
+extern LhStatus lh_agg_finish(LhCtx *ctx, LhAgg *agg);
+/* As of the last lh_agg_finish. */
+extern const LhAggState *lh_agg_state(const LhAgg *agg, int i);
+/* Begin again, for a rescan; the binding stays. */
+extern void lh_agg_reset(LhAgg *agg);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * tasks.c
+ *		One task a file, in byte order of the paths.
+ */
+#include "files/table.h"
+
+LhStatus
+lh_files_tasks(LhCtx *ctx, LhTable *base, LhTaskList *out)
+{
+	LhFilesTable *table = (LhFilesTable *) base;
+	const LhHive *hive = &table->hive;
+
+	LH_TRY(lh_files_list(ctx, table));
+	out->n = table->files.n;
+	LH_NEW_ARRAY(ctx, out->tasks, out->n);
+	for (size_t i = 0; i < out->n; i++)
+	{
+		LhFileTask *task = &out->tasks[i];
+
+		task->path = table->files.entries[i].path;
+		task->size = table->files.entries[i].size;
+		if (!hive->on)
+			continue;
+		task->npartition = hive->nkeys;
+		task->partition_names = hive->names;
+		task->partition_values = hive->dirs[i]->values;
+	}
+	return LH_OK;
+}

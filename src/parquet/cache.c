@@ -1,0 +1,229 @@
+/*
+ * cache.c
+ *		Footers that were read before, least recently used dropped first.
+ *
+ * An object is known by path, size, mtime (with device and inode) or ETag: any
+ * difference is another object, so a replaced file is read anew.  A footer
+ * that falls out of the cache lives on while an open file refers to it.
+ *
+ * Memory is malloc's and outlives any arena; running out of it means that
+ * something is not cached, never an error.  One thread only.
+ */
+#include "parquet/cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/hash.h"
+#include "parquet/meta.h"
+
+/* Chains, at least; a power of two. */
+#define MIN_BUCKETS 64
+
+typedef struct Entry Entry;
+struct Entry
+{
+	Entry *chain;
+	Entry *newer;
+	Entry *older;
+	LhPqMeta *meta;
+	size_t bytes;
+	uint64_t hash;
+	LhObjectId id; /* path and etag are in text */
+	char text[];
+};
+
+struct LhPqCache
+{
+	size_t max_bytes;
+	size_t bytes;
+	size_t n;
+	size_t nbuckets;
+	Entry **buckets;
+	Entry *newest;
+	Entry *oldest;
+};
+
+static uint64_t
+hash_id(const LhObjectId *id)
+{
+	return lh_hash_bytes(id->path, strlen(id->path),
+						 (uint64_t) id->size * 31 + (uint64_t) id->mtime_ns);
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool
+same_id(const LhObjectId *a, const LhObjectId *b)
+{
+	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->dev == b->dev &&
+		   a->ino == b->ino && same_text(a->path, b->path) && same_text(a->etag, b->etag);
+}
+
+/* The pointer that points to the entry of this identity, or to the end of its chain. */
+static Entry **
+find(LhPqCache *cache, const LhObjectId *id, uint64_t hash)
+{
+	Entry **at = &cache->buckets[hash & (cache->nbuckets - 1)];
+
+	while (*at != NULL && ((*at)->hash != hash || !same_id(&(*at)->id, id)))
+		at = &(*at)->chain;
+	return at;
+}
+
+static void
+unlink_use(LhPqCache *cache, Entry *e)
+{
+	if (e->newer != NULL)
+		e->newer->older = e->older;
+	else
+		cache->newest = e->older;
+	if (e->older != NULL)
+		e->older->newer = e->newer;
+	else
+		cache->oldest = e->newer;
+}
+
+static void
+link_newest(LhPqCache *cache, Entry *e)
+{
+	e->newer = NULL;
+	e->older = cache->newest;
+	if (cache->newest != NULL)
+		cache->newest->newer = e;
+	else
+		cache->oldest = e;
+	cache->newest = e;
+}
+
+static void
+drop(LhPqCache *cache, Entry *e)
+{
+	*find(cache, &e->id, e->hash) = e->chain;
+	unlink_use(cache, e);
+	cache->bytes -= e->bytes;
+	cache->n--;
+	lh_pq_meta_unref(e->meta);
+	free(e);
+}
+
+LhPqCache *
+lh_pq_cache_create(size_t max_bytes)
+{
+	LhPqCache *cache = calloc(1, sizeof(LhPqCache));
+
+	if (cache == NULL)
+		return NULL;
+	cache->max_bytes = max_bytes;
+	cache->nbuckets = MIN_BUCKETS;
+	cache->buckets = calloc(cache->nbuckets, sizeof(Entry *));
+	if (cache->buckets == NULL)
+	{
+		free(cache);
+		return NULL;
+	}
+	return cache;
+}
+
+void
+lh_pq_cache_resize(LhPqCache *cache, size_t max_bytes)
+{
+	cache->max_bytes = max_bytes;
+	while (cache->bytes > max_bytes)
+		drop(cache, cache->oldest);
+}
+
+void
+lh_pq_cache_clear(LhPqCache *cache)
+{
+	while (cache->oldest != NULL)
+		drop(cache, cache->oldest);
+}
+
+size_t
+lh_pq_cache_bytes(const LhPqCache *cache)
+{
+	return cache->bytes;
+}
+
+LhPqMeta *
+lh_pq_cache_get(LhPqCache *cache, const LhObjectId *id)
+{
+	Entry *e = *find(cache, id, hash_id(id));
+
+	if (e == NULL)
+		return NULL;
+	unlink_use(cache, e);
+	link_newest(cache, e);
+	lh_pq_meta_ref(e->meta);
+	return e->meta;
+}
+
+static Entry *
+make_entry(const LhObjectId *id, LhPqMeta *meta, uint64_t hash)
+{
+	size_t path_size = strlen(id->path) + 1;
+	size_t etag_size = id->etag != NULL ? strlen(id->etag) + 1 : 0;
+	Entry *e = malloc(sizeof(Entry) + path_size + etag_size);
+
+	if (e == NULL)
+		return NULL;
+	*e = (Entry) {.meta = meta, .hash = hash, .id = *id};
+	e->bytes = sizeof(Entry) + path_size + etag_size + lh_arena_used(meta->priv->arena);
+	e->id.path = memcpy(e->text, id->path, path_size);
+	e->id.etag = etag_size > 0 ? memcpy(e->text + path_size, id->etag, etag_size) : NULL;
+	return e;
+}
+
+/* Twice the chains when they get long; not vital. */
+static void
+grow(LhPqCache *cache)
+{
+	size_t n = cache->nbuckets * 2;
+	Entry **buckets;
+
+	if (cache->n < cache->nbuckets || (buckets = calloc(n, sizeof(Entry *))) == NULL)
+		return;
+	for (Entry *e = cache->newest; e != NULL; e = e->older)
+	{
+		e->chain = buckets[e->hash & (n - 1)];
+		buckets[e->hash & (n - 1)] = e;
+	}
+	free(cache->buckets);
+	cache->buckets = buckets;
+	cache->nbuckets = n;
+}
+
+void
+lh_pq_cache_put(LhPqCache *cache, const LhObjectId *id, LhPqMeta *meta)
+{
+	uint64_t hash = hash_id(id);
+	Entry *old = *find(cache, id, hash);
+	Entry *e;
+	Entry **at;
+
+	if (old != NULL)
+		drop(cache, old);
+	e = make_entry(id, meta, hash);
+	if (e == NULL)
+		return;
+	if (e->bytes > cache->max_bytes)
+	{
+		free(e);
+		return;
+	}
+	while (cache->bytes + e->bytes > cache->max_bytes)
+		drop(cache, cache->oldest);
+	grow(cache);
+	lh_pq_meta_ref(meta);
+	at = &cache->buckets[hash & (cache->nbuckets - 1)];
+	e->chain = *at;
+	*at = e;
+	link_newest(cache, e);
+	cache->bytes += e->bytes;
+	cache->n++;
+}

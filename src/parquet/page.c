@@ -1,0 +1,277 @@
+/*
+ * page.c
+ *		Load a page: check, decompress, split into levels and values.
+ *
+ *	v1	everything is compressed together:
+ *		[length and repetition levels] [length and definition levels] values
+ *	v2	levels come first, uncompressed and without lengths, values behind them
+ *		may be compressed
+ *
+ * An uncompressed page is left where it lies in the window.  Values of a
+ * compressed v2 page begin at the block's start, that is, aligned; its levels
+ * are copied behind them.
+ *
+ * Format: https://parquet.apache.org/docs/file-format/data-pages/
+ */
+#include "parquet/leaf.h"
+
+/* The largest header that is believed: it may hold two values as statistics. */
+#define HEADER_MAX ((size_t) 16 * 1024 * 1024)
+
+/* Compression codecs of parquet.thrift. */
+static const LhCodec codecs[] = {LH_CODEC_NONE,	  LH_CODEC_SNAPPY,	   LH_CODEC_GZIP,
+								 LH_CODEC_LZO,	  LH_CODEC_BROTLI,	   LH_CODEC_LZ4_HADOOP,
+								 LH_CODEC_ZSTD,	  LH_CODEC_LZ4_RAW};
+
+LhStatus
+lh_pq_page_codec(LhCtx *ctx, int thrift, LhCodec *out)
+{
+	if (thrift < 0 || thrift >= (int) (sizeof(codecs) / sizeof(codecs[0])))
+		LH_FAIL(ctx, LH_UNSUPPORTED, "compression codec %d is not supported", thrift);
+	*out = codecs[thrift];
+	return LH_OK;
+}
+
+LhStatus
+lh_pq_header_read(LhCtx *ctx, LhPqWindow *w, int64_t pos, size_t ahead, LhPqPageHeader *h)
+{
+	int64_t room = w->file->size - pos;
+	size_t need = LH_PQ_HEADER_TRY;
+	bool more = true;
+
+	if (pos < 0 || room <= 0)
+		LH_FAIL(ctx, LH_CORRUPT, "pages end with the file, at offset %lld, before their values do",
+				(long long) pos);
+	while (more)
+	{
+		const uint8_t *p;
+		size_t have;
+
+		if ((int64_t) need > room)
+			need = (size_t) room;
+		LH_TRY(lh_pq_window_get(ctx, w, pos, need, ahead, &p, &have));
+		LH_TRY(lh_pq_page_header_parse(ctx, p, have, h, &more));
+		if (more && ((int64_t) have >= room || have >= HEADER_MAX))
+			LH_FAIL(ctx, LH_CORRUPT, "page header at offset %lld does not end", (long long) pos);
+		need = 2 * have;
+	}
+	return LH_OK;
+}
+
+/*
+ * Can len bytes become out_len?  A header that promises 1 GB for 20 bytes is
+ * refused before memory is taken.  Limits are those of the formats: a snappy
+ * copy of 64 bytes takes 3, a deflate match of 258 bytes 2 bits, an lz4 length
+ * byte stands for 255.  The other codecs have none.
+ */
+static bool
+plausible(LhCodec codec, uint64_t len, uint64_t out_len)
+{
+	switch (codec)
+	{
+		case LH_CODEC_SNAPPY: return out_len <= 22 * len + 64;
+		case LH_CODEC_GZIP: return out_len <= 1032 * len + 64;
+		case LH_CODEC_LZ4_RAW:
+		case LH_CODEC_LZ4_HADOOP: return out_len <= 255 * len + 64;
+		default: return true;
+	}
+}
+
+/* The current page's body in the window, its checksum verified when asked for. */
+static LhStatus
+get_body(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, const uint8_t **body)
+{
+	size_t len = (size_t) h->compressed_size;
+	size_t have;
+
+	LH_TRY(lh_poll(ctx));
+	LH_TRY(lh_pq_window_get(ctx, &leaf->window, pos, len, leaf->read_ahead, body, &have));
+	if (leaf->file->options.check_crc && h->has_crc)
+	{
+		uint32_t crc = lh_crc32(*body, len);
+
+		if (crc != h->crc)
+			LH_FAIL(ctx, LH_CORRUPT, "page at offset %lld has the checksum %08x, its header says %08x",
+					(long long) pos, crc, h->crc);
+	}
+	return LH_OK;
+}
+
+/*
+ * Decompress len bytes into a block that has extra bytes behind the padding of
+ * the result.
+ */
+static LhStatus
+inflate(LhCtx *ctx, LhPqLeaf *leaf, const uint8_t *in, size_t len, size_t out_len, size_t extra,
+		LhPqBlock **out)
+{
+	LhPqBlock *block;
+
+	if (!plausible(leaf->codec, len, out_len))
+		LH_FAIL(ctx, LH_CORRUPT, "page of %zu bytes cannot decompress (%s) to %zu", len,
+				lh_codec_name(leaf->codec), out_len);
+	LH_TRY(lh_pq_block_take(ctx, &leaf->pool, out_len + LH_PADDING + extra, LH_PQ_FLOOR, &block));
+	if (out_len > 0)
+	{
+		LhStatus status = lh_decompress(ctx, leaf->file->codecs, leaf->codec, in, len,
+										block->buf.data, out_len);
+
+		if (status != LH_OK)
+		{
+			lh_pq_block_release(&leaf->pool, block);
+			return status;
+		}
+		LH_COUNT(ctx, BYTES_DECOMPRESSED, out_len);
+	}
+	*out = block;
+	return LH_OK;
+}
+
+/* Let *data of *block be the decompressed bytes of a whole body. */
+static LhStatus
+whole_body(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, const uint8_t *body,
+		   LhPqBlock **block, const uint8_t **data, size_t *len)
+{
+	if (leaf->codec == LH_CODEC_NONE)
+	{
+		*block = leaf->window.block;
+		lh_pq_block_own(*block);
+		*data = body;
+		*len = (size_t) h->compressed_size;
+		return LH_OK;
+	}
+	*len = (size_t) h->uncompressed_size;
+	LH_TRY(inflate(ctx, leaf, body, (size_t) h->compressed_size, *len, 0, block));
+	*data = (*block)->buf.data;
+	return LH_OK;
+}
+
+LhStatus
+lh_pq_page_dict_bytes(LhCtx *ctx, LhPqLeaf *leaf, LhPqBlock **out, const uint8_t **data,
+					  size_t *len)
+{
+	const uint8_t *body;
+
+	LH_TRY(get_body(ctx, leaf, &leaf->dict_header, leaf->dict_pos, &body));
+	return whole_body(ctx, leaf, &leaf->dict_header, body, out, data, len);
+}
+
+/* Levels of a v1 page at *p, which is moved behind them. */
+static LhStatus
+v1_levels(LhCtx *ctx, const LhPqPage *page, int max, int encoding, const char *what,
+		  const uint8_t **p, const uint8_t *end, LhPqLevels *lv)
+{
+	uint64_t room = (uint64_t) (end - *p);
+	uint64_t len;
+
+	if (max == 0)
+	{
+		lh_pq_levels_init(lv, *p, 0, 0, false);
+		return LH_OK;
+	}
+	if (encoding == LH_PQ_BIT_PACKED)
+		len = ((uint64_t) page->num_values * (uint64_t) lh_pq_level_width(max) + 7) / 8;
+	else if (encoding == LH_PQ_RLE)
+	{
+		if (room < 4)
+			LH_FAIL(ctx, LH_CORRUPT, "page ends before its %s levels", what);
+		len = lh_load_u32(*p);
+		*p += 4;
+		room -= 4;
+	}
+	else
+		LH_FAIL(ctx, LH_CORRUPT, "%s levels cannot be coded as %s", what,
+				lh_pq_encoding_name(encoding));
+	if (len > room)
+		LH_FAIL(ctx, LH_CORRUPT, "%s levels of %llu bytes exceed their page", what,
+				(unsigned long long) len);
+	lh_pq_levels_init(lv, *p, (size_t) len, max, encoding == LH_PQ_BIT_PACKED);
+	*p += len;
+	return LH_OK;
+}
+
+static LhStatus
+split_v1(LhCtx *ctx, LhPqLeaf *leaf, const uint8_t *data, size_t len, LhPqPage *page)
+{
+	const LhPqPageHeader *h = &leaf->header;
+	const uint8_t *p = data;
+	const uint8_t *end = data + len;
+
+	LH_TRY(v1_levels(ctx, page, leaf->node->max_rep, h->rep_encoding, "repetition", &p, end,
+					 &page->rep));
+	LH_TRY(v1_levels(ctx, page, leaf->node->max_def, h->def_encoding, "definition", &p, end,
+					 &page->def));
+	page->values = p;
+	page->len = (size_t) (end - p);
+	return LH_OK;
+}
+
+/* Levels of a v2 page, which lie at p. */
+static void
+v2_levels(const LhPqLeaf *leaf, const uint8_t *p, LhPqPage *page)
+{
+	size_t rep = (size_t) leaf->header.rep_length;
+
+	lh_pq_levels_init(&page->rep, p, rep, leaf->node->max_rep, false);
+	lh_pq_levels_init(&page->def, p + rep, (size_t) leaf->header.def_length, leaf->node->max_def,
+					  false);
+}
+
+static LhStatus
+load_v2(LhCtx *ctx, LhPqLeaf *leaf, const uint8_t *body, LhPqPage *page)
+{
+	const LhPqPageHeader *h = &leaf->header;
+	int64_t levels = (int64_t) h->rep_length + h->def_length;
+	size_t len,
+		out_len;
+
+	if (h->rep_length < 0 || h->def_length < 0 || levels > h->compressed_size ||
+		levels > h->uncompressed_size)
+		LH_FAIL(ctx, LH_CORRUPT, "levels of %lld bytes exceed their page of %d", (long long) levels,
+				h->compressed_size);
+	len = (size_t) (h->compressed_size - levels);
+	out_len = (size_t) (h->uncompressed_size - levels);
+	if (leaf->codec == LH_CODEC_NONE || !h->is_compressed)
+	{
+		page->block = leaf->window.block;
+		lh_pq_block_own(page->block);
+		v2_levels(leaf, body, page);
+		page->values = body + levels;
+		page->len = len;
+		return LH_OK;
+	}
+	/* nothing is not a compressed stream: a page of nulls may leave it out */
+	if (len == 0)
+		out_len = 0;
+	LH_TRY(inflate(ctx, leaf, body + levels, len, out_len, (size_t) levels + LH_PADDING,
+				   &page->block));
+	memcpy(page->block->buf.data + out_len + LH_PADDING, body, (size_t) levels);
+	v2_levels(leaf, page->block->buf.data + out_len + LH_PADDING, page);
+	page->values = page->block->buf.data;
+	page->len = out_len;
+	return LH_OK;
+}
+
+LhStatus
+lh_pq_page_load(LhCtx *ctx, LhPqLeaf *leaf, LhPqPage *page)
+{
+	const LhPqPageHeader *h = &leaf->header;
+	const uint8_t *body,
+		*data;
+	size_t len;
+
+	*page = (LhPqPage){.num_values = h->num_values, .encoding = h->encoding};
+	LH_TRY(get_body(ctx, leaf, h, leaf->body, &body));
+	LH_COUNT(ctx, PAGES_READ, 1);
+	if (h->type == LH_PQ_DATA_PAGE_V2)
+		return load_v2(ctx, leaf, body, page);
+	LH_TRY(whole_body(ctx, leaf, h, body, &page->block, &data, &len));
+	return split_v1(ctx, leaf, data, len, page);
+}
+
+void
+lh_pq_page_drop(LhPqLeaf *leaf, LhPqPage *page)
+{
+	lh_pq_block_release(&leaf->pool, page->block);
+	page->block = NULL;
+}

@@ -1,0 +1,318 @@
+/*
+ * options.c
+ *		Options of servers, tables and columns.
+ *
+ * One table says what there is, where it may stand and what values it takes.
+ * The validator checks by it when an option is set; lh_lake_options reads the
+ * options of a table when it is planned or scanned.
+ */
+#include "pg/bridge/options.h"
+
+#include "commands/defrem.h"
+#include "common/string.h"
+#include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+static const char *const ranges[] = {"error", "clamp", "null", NULL};
+static const char *const nanos[] = {"floor", "error", "text", NULL};
+static const char *const formats[] = {"parquet", NULL};
+
+const LhOption lh_option_table[] = {
+	{"location", LH_ON_TABLE, LH_OPTION_LOCATION},
+	{"format", LH_ON_TABLE, LH_OPTION_CHOICE, formats},
+	{"hive_partitioning", LH_ON_TABLE, LH_OPTION_BOOL_AUTO},
+	{"union_by_name", LH_ON_TABLE, LH_OPTION_BOOL},
+	{"filename_column", LH_ON_TABLE, LH_OPTION_NAME},
+	{"columns", LH_ON_TABLE, LH_OPTION_LIST},
+	{"timestamp_ns", LH_ON_TABLE, LH_OPTION_CHOICE, nanos},
+	{"out_of_range", LH_ON_TABLE, LH_OPTION_CHOICE, ranges},
+	{"check_crc", LH_ON_TABLE, LH_OPTION_BOOL},
+	{"base_directories", LH_ON_SERVER, LH_OPTION_DIRECTORIES, NULL, true},
+	{"allowed_locations", LH_ON_SERVER, LH_OPTION_LIST, NULL, true},
+	{"column_name", LH_ON_COLUMN, LH_OPTION_ANY},
+	{NULL}
+};
+
+/* Names under which other software keeps credentials. */
+static const char *const secrets[] = {
+	"access_key", "access_key_id", "account_key", "api_key", "authorization", "bearer_token",
+	"client_secret", "connection_string", "credential", "credentials", "key", "key_id", "passphrase",
+	"password", "private_key", "sas_token", "secret", "secret_access_key", "secret_key",
+	"session_token", "token", NULL
+};
+
+const LhOption *
+lh_option_find(const char *name, int where)
+{
+	for (const LhOption *o = lh_option_table; o->name != NULL; o++)
+	{
+		if ((o->where & where) && strcmp(o->name, name) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+bool
+lh_option_is_secret(const char *name)
+{
+	for (const char *const *s = secrets; *s != NULL; s++)
+	{
+		if (pg_strcasecmp(*s, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ---- lists ---- */
+
+static List *
+list_of_json(const char *name, const char *value)
+{
+	Datum		json = DirectFunctionCall1(jsonb_in, CStringGetDatum(value));
+	Jsonb	   *array = DatumGetJsonbP(json);
+	JsonbIterator *it = JsonbIteratorInit(&array->root);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	List	   *list = NIL;
+
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_ELEM && v.type == jbvString)
+			list = lappend(list, pnstrdup(v.val.string.val, v.val.string.len));
+		else if (token == WJB_ELEM)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+					 errmsg("option \"%s\" must be a JSON array of strings", name)));
+	}
+	return list;
+}
+
+static List *
+list_of_commas(const char *value)
+{
+	List	   *list = NIL;
+	char	   *copy = pstrdup(value);
+	char	   *next;
+
+	for (char *item = copy; item != NULL; item = next)
+	{
+		char	   *end;
+
+		next = strchr(item, ',');
+		if (next != NULL)
+			*next++ = '\0';
+		while (isspace((unsigned char) *item))
+			item++;
+		end = item + strlen(item);
+		while (end > item && isspace((unsigned char) end[-1]))
+			*--end = '\0';
+		if (*item != '\0')
+			list = lappend(list, item);
+	}
+	return list;
+}
+
+List *
+lh_option_list(const char *name, const char *value)
+{
+	while (isspace((unsigned char) *value))
+		value++;
+	return *value == '[' ? list_of_json(name, value) : list_of_commas(value);
+}
+
+/* ---- checks ---- */
+
+static void
+fail_value(const LhOption *option, const char *value, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
+			 errhint("%s", hint)));
+}
+
+/* "https://user:password@host/": a location that we would have to hide. */
+static bool
+holds_credentials(const char *location)
+{
+	const char *host = strstr(location, "://");
+	size_t		len;
+
+	if (host == NULL)
+		return false;
+	host += 3;
+	len = strcspn(host, "/?#");
+	return memchr(host, '@', len) != NULL;
+}
+
+static void
+check_location(const char *value)
+{
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse option", ALLOCSET_SMALL_SIZES);
+	LhCtx	   *ctx = lh_pg_ctx(mcxt, 0, NULL);
+	ListCell   *lc;
+
+	foreach(lc, lh_location_list(value))
+	{
+		const char *one = lfirst(lc);
+		const char *path;
+		LhScheme	scheme;
+
+		if (holds_credentials(one))
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+					 errmsg("option \"location\" must not hold a user name or password"),
+					 errhint("Credentials belong into a user mapping of the server.")));
+		lh_pg_check(ctx, lh_location_parse(ctx, lh_pg_utf8(one), &scheme, &path));
+	}
+	MemoryContextDelete(mcxt);
+}
+
+static void
+check_directories(const LhOption *option, const char *value)
+{
+	ListCell   *lc;
+	List	   *list = lh_option_list(option->name, value);
+
+	if (list == NIL)
+		fail_value(option, value, "Give one or more absolute directories.");
+	foreach(lc, list)
+	{
+		const char *dir = lfirst(lc);
+
+		if (dir[0] != '/' || strstr(dir, "/../") != NULL || pg_str_endswith(dir, "/.."))
+			fail_value(option, dir, "A base directory is an absolute path without \"..\".");
+	}
+}
+
+static void
+check_choice(const LhOption *option, const char *value)
+{
+	StringInfoData hint;
+
+	initStringInfo(&hint);
+	for (const char *const *c = option->choices; *c != NULL; c++)
+	{
+		if (strcmp(*c, value) == 0)
+			return;
+		appendStringInfo(&hint, "%s\"%s\"", hint.len ? ", " : "Valid values are: ", *c);
+	}
+	fail_value(option, value, hint.data);
+}
+
+void
+lh_option_check(const LhOption *option, const char *value)
+{
+	bool		ignored;
+
+	switch (option->kind)
+	{
+		case LH_OPTION_TEXT:
+		case LH_OPTION_NAME:
+			if (value[0] == '\0')
+				fail_value(option, value, "The value must not be empty.");
+			break;
+		case LH_OPTION_ANY:
+			break;
+		case LH_OPTION_LOCATION:
+			check_location(value);
+			break;
+		case LH_OPTION_BOOL:
+			if (!parse_bool(value, &ignored))
+				fail_value(option, value, "Valid values are: \"true\", \"false\".");
+			break;
+		case LH_OPTION_BOOL_AUTO:
+			if (pg_strcasecmp(value, "auto") != 0 && !parse_bool(value, &ignored))
+				fail_value(option, value, "Valid values are: \"true\", \"false\", \"auto\".");
+			break;
+		case LH_OPTION_CHOICE:
+			check_choice(option, value);
+			break;
+		case LH_OPTION_LIST:
+			if (lh_option_list(option->name, value) == NIL)
+				fail_value(option, value, "Give a JSON array of strings, or names separated by commas.");
+			break;
+		case LH_OPTION_DIRECTORIES:
+			check_directories(option, value);
+			break;
+	}
+}
+
+/* ---- reading ---- */
+
+static int
+choice_of(const char *const *choices, const char *value)
+{
+	for (int i = 0; choices[i] != NULL; i++)
+	{
+		if (strcmp(choices[i], value) == 0)
+			return i;
+	}
+	return 0;
+}
+
+static const char *const *
+columns_of(const char *value)
+{
+	List	   *list = lh_option_list("columns", value);
+	const char **names = palloc0(sizeof(char *) * (list_length(list) + 1));
+	ListCell   *lc;
+
+	foreach(lc, list)
+		names[foreach_current_index(lc)] = lh_pg_utf8(lfirst(lc));
+	return names;
+}
+
+void
+lh_lake_option(LhLakeOptions *out, const char *name, const char *value)
+{
+	if (strcmp(name, "location") == 0)
+		out->table.location = lh_pg_utf8(value);
+	else if (strcmp(name, "format") == 0)
+		out->format = pstrdup(value);
+	else if (strcmp(name, "hive_partitioning") == 0)
+	{
+		bool		on = false;
+
+		out->table.hive_partitioning = parse_bool(value, &on) ? (on ? 1 : 0) : -1;
+	}
+	else if (strcmp(name, "union_by_name") == 0)
+		(void) parse_bool(value, &out->table.union_by_name);
+	else if (strcmp(name, "filename_column") == 0)
+		out->table.filename_column = lh_pg_utf8(value);
+	else if (strcmp(name, "columns") == 0)
+		out->table.columns = columns_of(value);
+	else if (strcmp(name, "timestamp_ns") == 0)
+		out->emit.timestamp_ns = (LhNanos) choice_of(nanos, value);
+	else if (strcmp(name, "out_of_range") == 0)
+		out->emit.out_of_range = (LhOutOfRange) choice_of(ranges, value);
+	else if (strcmp(name, "check_crc") == 0)
+		(void) parse_bool(value, &out->check_crc);
+}
+
+void
+lh_lake_options_init(LhLakeOptions *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->table.hive_partitioning = -1;
+	out->check_crc = lakehouse_check_crc;
+}
+
+void
+lh_lake_options(Oid foreigntableid, LhLakeOptions *out)
+{
+	ForeignTable *table = GetForeignTable(foreigntableid);
+	ListCell   *lc;
+
+	lh_lake_options_init(out);
+	foreach(lc, table->options)
+	{
+		DefElem    *def = lfirst(lc);
+
+		lh_lake_option(out, def->defname, defGetString(def));
+	}
+}

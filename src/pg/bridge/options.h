@@ -1,0 +1,52 @@
+/*
+ * options.h
+ *		The table of all options: the validator and lh_lake_options read it.
+ */
+#ifndef LH_PG_BRIDGE_OPTIONS_H
+#define LH_PG_BRIDGE_OPTIONS_H
+
+#include "pg/bridge/bridge.h"
+
+#include "nodes/parsenodes.h"
+
+/* Where an option may stand; a bit each. */
+enum
+{
+	LH_ON_WRAPPER = 1, LH_ON_SERVER = 2, LH_ON_TABLE = 4, LH_ON_COLUMN = 8, LH_ON_USER = 16
+};
+
+typedef enum LhOptionKind
+{
+	LH_OPTION_TEXT,				/* not empty */
+	LH_OPTION_NAME,				/* any text, not empty */
+	LH_OPTION_ANY,				/* any text: a column's name in its file may be empty */
+	LH_OPTION_LOCATION,
+	LH_OPTION_BOOL,
+	LH_OPTION_BOOL_AUTO,		/* true, false, auto */
+	LH_OPTION_CHOICE,
+	LH_OPTION_LIST,				/* JSON array of strings, or separated by commas */
+	LH_OPTION_DIRECTORIES		/* LIST of absolute paths */
+} LhOptionKind;
+
+typedef struct LhOption
+{
+	const char *name;
+	int			where;
+	LhOptionKind kind;
+	const char *const *choices; /* CHOICE; NULL-terminated */
+	bool		superuser;		/* only a superuser may set it */
+} LhOption;
+
+/* All options, ended by a NULL name. */
+extern const LhOption lh_option_table[];
+
+extern const LhOption *lh_option_find(const char *name, int where);
+/* Is this the name of a credential?  These are only taken by user mappings, and never printed. */
+extern bool lh_option_is_secret(const char *name);
+/* Raise unless the value fits the option. */
+extern void lh_option_check(const LhOption *option, const char *value);
+
+/* "a, b" or '["a", "b"]' as a List of char *. */
+extern List *lh_option_list(const char *name, const char *value);
+
+#endif

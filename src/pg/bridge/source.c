@@ -1,0 +1,451 @@
+/*
+ * source.c
+ *		A lake table as a source of batches: names bound to the files' schema,
+ *		pushed clauses to predicates, then the scan.
+ *
+ * Names are bound when a scan starts, never at planning: a plan holds no fact
+ * about files.  An attribute is, in this order, a column of the schema with
+ * its name (or the option column_name), or a dotted path to a member of a
+ * struct.  What no file has is an error.
+ */
+#include "pg/bridge/source.h"
+
+#include "access/table.h"
+#include "access/sysattr.h"
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* Footers that execution reads for the schema of a table without union_by_name. */
+#define FIRST_FILE_ONLY 1
+
+/* Rows of the first batch: a LIMIT is often satisfied by it. */
+#define FIRST_BATCH 64
+
+/* ---- creation ---- */
+
+/* The name of an attribute in the files. */
+static const char *
+file_name_of(Oid relid, Form_pg_attribute att)
+{
+	ListCell   *lc;
+
+	if (OidIsValid(relid))
+	{
+		foreach(lc, GetForeignColumnOptions(relid, att->attnum))
+		{
+			DefElem    *def = lfirst(lc);
+
+			if (strcmp(def->defname, "column_name") == 0)
+				return lh_pg_utf8(defGetString(def));
+		}
+	}
+	return lh_pg_utf8(NameStr(att->attname));
+}
+
+static LhSource *
+make_source(TupleDesc desc, MemoryContext parent)
+{
+	MemoryContext mcxt = AllocSetContextCreate(parent, "lakehouse source", ALLOCSET_DEFAULT_SIZES);
+	LhSource   *s = MemoryContextAllocZero(mcxt, sizeof(LhSource));
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	int			natts = desc->natts;
+
+	s->mcxt = mcxt;
+	s->ctx = lh_pg_ctx(mcxt, (size_t) work_mem, "work_mem");
+	s->arena = s->ctx->arena;
+	s->desc = CreateTupleDescCopyConstr(desc);
+	s->names = palloc0(sizeof(char *) * Max(natts, 1));
+	s->cols = palloc0(sizeof(LhScanColumn) * Max(natts, 1));
+	s->attnos = palloc0(sizeof(AttrNumber) * Max(natts, 1));
+	s->quals = palloc0(sizeof(LhQualColumn) * Max(natts, 1));
+	s->first_batch = FIRST_BATCH;
+	MemoryContextSwitchTo(old);
+	return s;
+}
+
+/* Names and declared types; desc is already the source's own. */
+static void
+name_columns(LhSource *s)
+{
+	for (int i = 0; i < s->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(s->desc, i);
+
+		s->quals[i].col = -1;
+		if (att->attisdropped)
+			continue;
+		s->names[i] = file_name_of(s->relid, att);
+		s->quals[i].typid = att->atttypid;
+		s->quals[i].typmod = att->atttypmod;
+		s->quals[i].emit = s->options.emit;
+	}
+}
+
+LhSource *
+lh_source_create(Oid relid, MemoryContext parent)
+{
+	Relation	rel = table_open(relid, NoLock);
+	LhSource   *s = make_source(RelationGetDescr(rel), parent);
+	MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+
+	s->relid = relid;
+	s->relname = pstrdup(RelationGetRelationName(rel));
+	s->roleid = rel->rd_rel->relowner;
+	s->serverid = GetForeignTable(relid)->serverid;
+	lh_lake_options(relid, &s->options);
+	name_columns(s);
+	MemoryContextSwitchTo(old);
+	table_close(rel, NoLock);
+	return s;
+}
+
+LhSource *
+lh_source_create_desc(TupleDesc desc, const char *relname, Oid roleid, Oid serverid,
+					  const LhLakeOptions *options, MemoryContext parent)
+{
+	LhSource   *s = make_source(desc, parent);
+	MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+
+	s->relname = pstrdup(relname);
+	s->roleid = roleid;
+	s->serverid = serverid;
+	s->options = *options;
+	name_columns(s);
+	MemoryContextSwitchTo(old);
+	return s;
+}
+
+/* ---- opening ---- */
+
+/* A scan of nothing would silently return rows without columns. */
+static void
+check_has_columns(const LhSource *s)
+{
+	for (int i = 0; i < s->desc->natts; i++)
+	{
+		if (!TupleDescAttr(s->desc, i)->attisdropped)
+			return;
+	}
+	if (!OidIsValid(s->relid))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_COLUMN_NUMBER),
+			 errmsg("foreign table \"%s\" has no columns", s->relname),
+			 errhint("Add the columns of its files with: SELECT lakehouse.refresh_columns('%s')",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(s->relid)), s->relname))));
+}
+
+void
+lh_source_open(LhSource *s)
+{
+	MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+
+	check_has_columns(s);
+	s->options.table.max_schema_files = s->options.table.union_by_name ? 0 : FIRST_FILE_ONLY;
+	lh_lake_open(s->ctx, s->roleid, s->serverid, &s->options, &s->table);
+	lh_pg_check(s->ctx, s->table->schema(s->ctx, s->table, &s->schema));
+	MemoryContextSwitchTo(old);
+}
+
+bool
+lh_source_try_open(LhSource *s, int max_files)
+{
+	MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+	LhStatus	status;
+
+	s->options.table.max_schema_files = max_files;
+	status = lh_lake_try_open(s->ctx, s->roleid, s->serverid, &s->options, &s->table);
+	if (status == LH_OK)
+		status = s->table->schema(s->ctx, s->table, &s->schema);
+	MemoryContextSwitchTo(old);
+	if (status == LH_CANCELLED)
+		lh_pg_cancelled(s->ctx);
+	return status == LH_OK;
+}
+
+/* ---- columns ---- */
+
+static const LhColumn *
+find_column(const LhTableSchema *schema, const char *name, size_t len)
+{
+	for (int i = 0; i < schema->ncols; i++)
+	{
+		const LhColumn *c = &schema->cols[i];
+
+		if (strlen(c->name) == len && memcmp(c->name, name, len) == 0)
+			return c;
+	}
+	return NULL;
+}
+
+/* Type of a dotted path below a struct; names with dots are found by trying.  NULL: none. */
+static const LhType *
+find_member(const LhType *type, const char *path)
+{
+	if (type->id != LH_T_STRUCT)
+		return NULL;
+	for (int i = 0; i < type->nfields; i++)
+	{
+		const LhField *f = &type->fields[i];
+		size_t		len = strlen(f->name);
+		const LhType *found;
+
+		if (strncmp(path, f->name, len) != 0)
+			continue;
+		if (path[len] == '\0')
+			return &f->type;
+		if (path[len] == '.' && (found = find_member(&f->type, path + len + 1)) != NULL)
+			return found;
+	}
+	return NULL;
+}
+
+bool
+lh_source_find(const LhTableSchema *schema, const char *name, LhScanColumn *out)
+{
+	const LhColumn *c = find_column(schema, name, strlen(name));
+
+	if (c != NULL)
+	{
+		out->source = c->source;
+		out->type = c->type;
+		return true;
+	}
+	for (const char *dot = strchr(name, '.'); dot != NULL; dot = strchr(dot + 1, '.'))
+	{
+		const LhType *type;
+
+		c = find_column(schema, name, (size_t) (dot - name));
+		if (c == NULL || c->source != LH_SRC_DATA || (type = find_member(&c->type, dot + 1)) == NULL)
+			continue;
+		out->source = LH_SRC_DATA;
+		out->type = *type;
+		return true;
+	}
+	return false;
+}
+
+/* A name of the schema that is the wanted one but for case, for the hint. */
+static const char *
+similar_name(const LhTableSchema *schema, const char *name)
+{
+	for (int i = 0; i < schema->ncols; i++)
+	{
+		if (pg_strcasecmp(schema->cols[i].name, name) == 0)
+			return schema->cols[i].name;
+	}
+	return NULL;
+}
+
+static void
+fail_missing(const LhSource *s, int i)
+{
+	const char *similar = similar_name(&s->schema, s->names[i]);
+	const char *attname = NameStr(TupleDescAttr(s->desc, i)->attname);
+	char	   *name = lh_pg_text(s->names[i]);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
+			 errmsg("column \"%s\" of \"%s\" is not in the files", attname, s->relname),
+			 errdetail("No column \"%s\" is in the %s of location \"%s\".", name,
+					   s->options.table.union_by_name ? "files" : "first file",
+					   lh_pg_text(s->options.table.location)),
+			 similar != NULL ?
+			 errhint("The files have a column \"%s\": name it with the column option column_name.",
+					 lh_pg_text(similar)) :
+			 OidIsValid(s->relid) ?
+			 errhint("Name the column of the files with the column option column_name, or match the table to its files with lakehouse.refresh_columns().") : 0));
+}
+
+int
+lh_source_column(LhSource *s, AttrNumber attno, bool filter_only)
+{
+	int			i = attno - 1;
+	Form_pg_attribute att = TupleDescAttr(s->desc, i);
+	LhScanColumn *c;
+
+	if (s->quals[i].col >= 0)
+	{
+		c = &s->cols[s->quals[i].col];
+		s->stale |= c->filter_only && !filter_only;
+		c->filter_only &= filter_only;
+		return s->quals[i].col;
+	}
+	c = &s->cols[s->ncols];
+	c->name = s->names[i];
+	c->required = att->attnotnull;
+	c->filter_only = filter_only;
+	if (!lh_source_find(&s->schema, c->name, c))
+		fail_missing(s, i);
+	s->attnos[s->ncols] = attno;
+	s->quals[i].type = c->type;
+	s->quals[i].col = s->ncols++;
+	s->stale = true;
+	return s->quals[i].col;
+}
+
+void
+lh_source_columns(LhSource *s, Bitmapset *attrs, bool filter_only)
+{
+	bool		whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
+
+	for (int i = 0; i < s->desc->natts; i++)
+	{
+		if (TupleDescAttr(s->desc, i)->attisdropped)
+			continue;
+		if (whole_row || bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, attrs))
+			(void) lh_source_column(s, (AttrNumber) (i + 1), filter_only);
+	}
+}
+
+/* ---- filters ---- */
+
+static LhArena *
+new_arena(LhSource *s)
+{
+	LhArena    *arena = lh_arena_child(s->arena);
+
+	if (arena == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	return arena;
+}
+
+List *
+lh_source_filters(LhSource *s, List *clauses, Index rti, ExprContext *econtext, PlanState *parent)
+{
+	LhQualBuild build = {s->ctx, econtext, parent, rti, s->desc->natts, s->quals};
+	LhArena    *arena = new_arena(s);
+	LhArena    *old;
+	List	   *refused = NIL;
+	ListCell   *lc;
+	const char *why;
+
+	foreach(lc, clauses)
+	{
+		Bitmapset  *attrs = NULL;
+
+		pull_varattnos(lfirst(lc), rti, &attrs);
+		lh_source_columns(s, attrs, true);
+	}
+	/* the filters of the last round may still be in use by the scan until it is rewound */
+	old = lh_use(s->ctx, arena);
+	s->nfilters = 0;
+	s->refusal = NULL;
+	s->filters = lh_alloc_array(s->ctx, (size_t) list_length(clauses) + 1, sizeof(LhPred *));
+	if (s->filters == NULL)
+		lh_pg_raise(s->ctx);
+	foreach(lc, clauses)
+	{
+		if (lh_qual_build(lfirst(lc), &build, &s->filters[s->nfilters], &why))
+			s->nfilters++;
+		else
+		{
+			refused = lappend(refused, lfirst(lc));
+			s->refusal = why ? why : "it has no vector form";
+		}
+	}
+	lh_use(s->ctx, old);
+	if (s->scan != NULL && s->scan_filter_arena == NULL)
+		s->scan_filter_arena = s->filter_arena;
+	else
+		lh_arena_destroy(s->filter_arena);
+	s->filter_arena = arena;
+	return refused;
+}
+
+/* ---- batches ---- */
+
+static void
+close_scan(LhSource *s)
+{
+	lh_arena_destroy(s->scan_arena);
+	s->scan_arena = NULL;
+	s->scan = NULL;
+}
+
+static void
+open_scan(LhSource *s)
+{
+	LhScanSpec	spec = {0};
+	LhArena    *old;
+
+	spec.table = s->table;
+	spec.ncols = s->ncols;
+	spec.cols = s->cols;
+	spec.nfilters = s->nfilters;
+	spec.filters = s->filters;
+	spec.prune = lakehouse_pushdown;
+	spec.first_batch = s->first_batch;
+	spec.parquet.check_crc = s->options.check_crc;
+	spec.parquet.raw_int96 = s->options.emit.timestamp_ns != LH_NANOS_FLOOR;
+	s->scan_arena = new_arena(s);
+	old = lh_use(s->ctx, s->scan_arena);
+	lh_pg_check(s->ctx, lh_scan_open(s->ctx, &spec, &s->scan));
+	lh_use(s->ctx, old);
+	s->stale = false;
+	if (s->meta != NULL)
+		lh_scan_set_meta(s->scan, s->meta, s->meta_arg);
+}
+
+void
+lh_source_set_meta(LhSource *s, LhMetaFn fn, void *arg)
+{
+	s->meta = fn;
+	s->meta_arg = arg;
+	if (s->scan != NULL)
+		lh_scan_set_meta(s->scan, fn, arg);
+}
+
+const LhBatch *
+lh_source_next(LhSource *s)
+{
+	const LhBatch *batch = NULL;
+	LhHostRequest *request = NULL;
+	LhArena    *old;
+	LhStatus	status;
+
+	CHECK_FOR_INTERRUPTS();
+	if (s->scan == NULL)
+		open_scan(s);
+	old = lh_use(s->ctx, s->scan_arena);
+	status = lh_scan_next(s->ctx, s->scan, &batch, &request);
+	lh_use(s->ctx, old);
+	lh_pg_check(s->ctx, status);
+	lh_source_notice(s);
+	return batch;
+}
+
+void
+lh_source_rewind(LhSource *s)
+{
+	LhArena    *old;
+
+	if (s->scan != NULL && s->stale)
+		close_scan(s);			/* other columns than before */
+	if (s->scan != NULL)
+	{
+		old = lh_use(s->ctx, s->scan_arena);
+		lh_pg_check(s->ctx, lh_scan_rewind(s->ctx, s->scan, s->nfilters, s->filters));
+		lh_use(s->ctx, old);
+	}
+	lh_arena_destroy(s->scan_filter_arena);
+	s->scan_filter_arena = NULL;
+}
+
+void
+lh_source_notice(LhSource *s)
+{
+	if (s->noticed || s->ctx->counters->v[LH_CTR_DIGITS_LOST] == 0)
+		return;
+	s->noticed = true;
+	ereport(NOTICE,
+			(errmsg("nanoseconds of \"%s\" are cut to microseconds", s->relname),
+			 errhint("The option timestamp_ns of the table decides: \"floor\" (as now), \"error\" or \"text\".")));
+}

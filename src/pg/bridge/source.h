@@ -1,0 +1,104 @@
+/*
+ * source.h
+ *		A lake table as a source of batches: what scans, aggregates, ANALYZE and
+ *		lakehouse.read have in common.
+ *
+ * The steps, in order:
+ *
+ *	1. lh_source_create: names, types and options; nothing is opened.
+ *	2. lh_source_open: checks the owner's rights, opens the location, reads the
+ *	   schema.
+ *	3. lh_source_column for each attribute that is wanted: finds it in the
+ *	   files' schema and makes it a scan column.
+ *	4. lh_source_filters: builds the pushed clauses with the values parameters
+ *	   have now.
+ *	5. lh_source_next until NULL; the first call opens the scan.
+ *	6. lh_source_rewind begins again; after steps 3 and 4 were repeated with
+ *	   other parameters where these changed.
+ *
+ * Everything lives in one memory context, a child of the caller's, and goes
+ * with it.
+ */
+#ifndef LH_PG_BRIDGE_SOURCE_H
+#define LH_PG_BRIDGE_SOURCE_H
+
+#include "pg/bridge/bridge.h"
+
+typedef struct LhSource
+{
+	LhCtx	   *ctx;			/* budget is work_mem */
+	MemoryContext mcxt;			/* all of the source */
+	Oid			relid;			/* InvalidOid: not a foreign table */
+	Oid			serverid;
+	Oid			roleid;			/* whose rights open the files: the table's owner */
+	char	   *relname;		/* for messages */
+	TupleDesc	desc;
+	const char **names;			/* by attno - 1: name in the files, UTF-8; NULL: dropped */
+	LhLakeOptions options;
+
+	LhTable    *table;			/* from lh_source_open on */
+	LhTableSchema schema;
+
+	int			ncols;			/* scan columns; room for desc->natts */
+	LhScanColumn *cols;
+	AttrNumber *attnos;			/* by scan column */
+	LhQualColumn *quals;		/* by attno - 1; col is -1 until lh_source_column */
+
+	int			nfilters;
+	LhPred	  **filters;
+	LhArena    *filter_arena;	/* of the filters above */
+	const char *refusal;		/* why the engine refused a clause; NULL: it took all */
+
+	int			first_batch;	/* rows of the first batch; see LhScanSpec */
+	LhScan	   *scan;			/* NULL: lh_source_next opens it */
+	bool		stale;			/* cols are others than the scan's */
+	LhMetaFn	meta;			/* see lh_scan_set_meta */
+	void	   *meta_arg;
+	bool		noticed;		/* the NOTICE about lost digits was given */
+	LhArena    *arena;			/* the source's own */
+	LhArena    *scan_arena;
+	LhArena    *scan_filter_arena;	/* filters that the scan uses until it is rewound */
+} LhSource;
+
+/* A foreign table as its owner reads it. */
+extern LhSource *lh_source_create(Oid relid, MemoryContext parent);
+/* Columns given by a row type; names as they are; role and server as given. */
+extern LhSource *lh_source_create_desc(TupleDesc desc, const char *relname, Oid roleid, Oid serverid,
+									   const LhLakeOptions *options, MemoryContext parent);
+
+/* Opens the location for execution; raises. */
+extern void lh_source_open(LhSource *source);
+
+/*
+ * For planning: as above and at most max_files footers, but a location that
+ * cannot be read is no error: false, with the reason in source->ctx->error.
+ * Cancellation is raised.
+ */
+extern bool lh_source_try_open(LhSource *source, int max_files);
+
+/* Where a name or dotted path leads in a schema: source and type of *out; false: nowhere. */
+extern bool lh_source_find(const LhTableSchema *schema, const char *name, LhScanColumn *out);
+
+/* Scan column of an attribute; filter_only as in LhScanColumn.  Raises when no file has it. */
+extern int	lh_source_column(LhSource *source, AttrNumber attno, bool filter_only);
+/* For each attribute in a bitmapset as pull_varattnos makes it (whole row: all live ones). */
+extern void lh_source_columns(LhSource *source, Bitmapset *attrs, bool filter_only);
+
+/*
+ * Filters from pushed clauses (Vars of relation rti).  Returns the clauses
+ * that the engine does not take after all: the caller needs their columns and
+ * evaluates them itself.
+ */
+extern List *lh_source_filters(LhSource *source, List *clauses, Index rti, ExprContext *econtext,
+							   PlanState *parent);
+
+/* As lh_scan_set_meta, for the scan that is open and any later one; fn NULL: none. */
+extern void lh_source_set_meta(LhSource *source, LhMetaFn fn, void *arg);
+/* Next batch, NULL at the end. */
+extern const LhBatch *lh_source_next(LhSource *source);
+extern void lh_source_rewind(LhSource *source);
+
+/* NOTICE when the scan lost digits of nanoseconds; once. */
+extern void lh_source_notice(LhSource *source);
+
+#endif

@@ -1,0 +1,358 @@
+/*
+ * agg_exec.c
+ *		Execute aggregates as one foreign scan.
+ *
+ *	1. The table is a source of batches, as for a scan of rows; only columns of
+ *	   aggregates and conditions are read.
+ *	2. A column whose files do not hold the declared type is emitted as Datums
+ *	   and turned back into vectors of the declared type (revec.h), a condition
+ *	   the engine does not take after all is evaluated on the emitted values:
+ *	   slower, never different.
+ *	3. Batches go into an LhAgg; its states become the one row of the scan.
+ */
+#include "pg/fdw/agg.h"
+
+#include "access/sysattr.h"
+#include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/bridge/revec.h"
+#include "pg/bridge/source.h"
+#include "pg/fdw/agg_meta.h"
+#include "pg/fdw/fdw.h"
+
+/* A column that is emitted: for a refused condition, or because its declared type differs. */
+typedef struct EmittedColumn
+{
+	AttrNumber	attno;
+	int			col;
+	LhEmitter  *emitter;
+	LhRevec    *revec;			/* NULL: only for conditions */
+	Datum	   *values;
+	bool	   *nulls;
+} EmittedColumn;
+
+typedef struct AggScan
+{
+	LhSource   *source;
+	Index		rti;
+	List	   *conds;			/* pushed conditions, Vars of rti */
+	List	   *aggrefs;
+	bool		started;
+	bool		done;
+
+	int			naggs;
+	LhAggSpec  *specs;
+	LhAggTarget *targets;
+	LhAgg	   *agg;
+	LhAggMeta  *meta;
+	LhType	   *types;			/* bound, by scan column */
+	const LhVec **vecs;
+
+	int			nemitted;
+	EmittedColumn *emitted;
+	ExprState  *local;			/* conditions evaluated here; NULL: none */
+	TupleTableSlot *slot;		/* of the table, for local */
+	MemoryContext batch_mcxt;
+} AggScan;
+
+void
+lh_fdw_agg_begin(ForeignScanState *node, int eflags)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	EState	   *estate = node->ss.ps.state;
+	AggScan    *scan = palloc0(sizeof(AggScan));
+	int			planned_rti = intVal(lsecond(plan->fdw_private));
+	ListCell   *lc;
+
+	node->fdw_state = scan;
+	scan->rti = (Index) bms_singleton_member(plan->fs_relids);
+	scan->source = lh_source_create(exec_rt_fetch(scan->rti, estate)->relid, estate->es_query_cxt);
+	scan->conds = copyObject(lthird(plan->fdw_private));
+	if (planned_rti != (int) scan->rti)
+		ChangeVarNodes((Node *) scan->conds, planned_rti, (int) scan->rti, 0);
+	foreach(lc, plan->fdw_scan_tlist)
+		scan->aggrefs = lappend(scan->aggrefs, lfirst_node(TargetEntry, lc)->expr);
+	scan->naggs = list_length(scan->aggrefs);
+}
+
+static EmittedColumn *
+add_emitted(AggScan *scan, AttrNumber attno)
+{
+	LhSource   *s = scan->source;
+	Form_pg_attribute att = TupleDescAttr(s->desc, attno - 1);
+	EmittedColumn *e;
+
+	for (int i = 0; i < scan->nemitted; i++)
+	{
+		if (scan->emitted[i].attno == attno)
+			return &scan->emitted[i];
+	}
+	e = &scan->emitted[scan->nemitted++];
+	e->attno = attno;
+	e->col = lh_source_column(s, attno, false);
+	e->emitter = lh_emitter_create(s->ctx, s->mcxt, NameStr(att->attname), att->atttypid, att->atttypmod,
+								   &s->options.emit);
+	e->values = MemoryContextAlloc(s->mcxt, sizeof(Datum) * LH_BATCH);
+	e->nulls = MemoryContextAlloc(s->mcxt, sizeof(bool) * LH_BATCH);
+	return e;
+}
+
+/* Columns of the aggregates: those of another type are emitted and made vectors again. */
+static void
+bind_aggregate_columns(AggScan *scan)
+{
+	LhSource   *s = scan->source;
+	Bitmapset  *attrs = NULL;
+	int			i = -1;
+
+	pull_varattnos((Node *) scan->aggrefs, scan->rti, &attrs);
+	lh_source_columns(s, attrs, false);
+	while ((i = bms_next_member(attrs, i)) >= 0)
+	{
+		AttrNumber	attno = (AttrNumber) (i + FirstLowInvalidHeapAttributeNumber);
+		LhQualColumn *q;
+		EmittedColumn *e;
+
+		if (attno <= 0)
+			continue;
+		q = &s->quals[attno - 1];
+		if (q->col < 0 || lh_type_exact(&q->type, q->typid, q->typmod, &q->emit))
+			continue;
+		e = add_emitted(scan, attno);
+		e->revec = lh_revec_create(s->ctx, NameStr(TupleDescAttr(s->desc, attno - 1)->attname),
+								   q->typid, q->typmod);
+	}
+}
+
+/* FILTER and arguments see revectored columns with their declared type. */
+static void
+build_aggregates(ForeignScanState *node, AggScan *scan)
+{
+	LhSource   *s = scan->source;
+	LhQualColumn *columns = palloc(sizeof(LhQualColumn) * Max(s->desc->natts, 1));
+	LhQualBuild build = {s->ctx, node->ss.ps.ps_ExprContext, &node->ss.ps, scan->rti, s->desc->natts, columns};
+	ListCell   *lc;
+	int			i = 0;
+
+	memcpy(columns, s->quals, sizeof(LhQualColumn) * s->desc->natts);
+	for (int k = 0; k < scan->nemitted; k++)
+	{
+		LhQualColumn *q = &columns[scan->emitted[k].attno - 1];
+
+		if (scan->emitted[k].revec && lh_natural_type(q->typid, q->typmod, &q->type))
+			q->emit = (LhEmitOptions) {LH_RANGE_ERROR, LH_NANOS_FLOOR};
+	}
+	scan->specs = palloc0(sizeof(LhAggSpec) * Max(scan->naggs, 1));
+	scan->targets = palloc0(sizeof(LhAggTarget) * Max(scan->naggs, 1));
+	foreach(lc, scan->aggrefs)
+	{
+		Aggref	   *agg = lfirst_node(Aggref, lc);
+		const char *why = NULL;
+
+		lh_aggref_build(agg, &build, &scan->specs[i], &scan->targets[i]);
+		if (agg->aggfilter && !lh_qual_build(agg->aggfilter, &build, &scan->specs[i].filter, &why))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("FILTER of an aggregate cannot be evaluated by the vector engine: %s", why),
+					 errhint("Set lakehouse.pushdown to off for this query.")));
+		i++;
+	}
+}
+
+/* Conditions for the engine; what it refuses is evaluated on a slot of the table. */
+static void
+build_conditions(ForeignScanState *node, AggScan *scan)
+{
+	LhSource   *s = scan->source;
+	Bitmapset  *attrs = NULL;
+	List	   *refused;
+	int			i = -1;
+
+	pull_varattnos((Node *) scan->conds, scan->rti, &attrs);
+	lh_source_columns(s, attrs, true);
+	refused = lh_source_filters(s, scan->conds, scan->rti, node->ss.ps.ps_ExprContext, &node->ss.ps);
+	scan->local = NULL;
+	if (refused == NIL)
+		return;
+	bms_free(attrs);
+	attrs = NULL;
+	pull_varattnos((Node *) refused, scan->rti, &attrs);
+	while ((i = bms_next_member(attrs, i)) >= 0)
+		add_emitted(scan, (AttrNumber) (i + FirstLowInvalidHeapAttributeNumber));
+	scan->local = ExecInitQual(refused, &node->ss.ps);
+	if (scan->slot == NULL)
+		scan->slot = MakeSingleTupleTableSlot(s->desc, &TTSOpsVirtual);
+}
+
+static void
+start(ForeignScanState *node, AggScan *scan)
+{
+	LhSource   *s = scan->source;
+	MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+	int			natts = s->desc->natts;
+
+	lh_source_open(s);
+	scan->emitted = palloc0(sizeof(EmittedColumn) * Max(natts, 1));
+	scan->types = palloc0(sizeof(LhType) * Max(natts, 1));
+	scan->vecs = palloc0(sizeof(LhVec *) * Max(natts, 1));
+	scan->batch_mcxt = AllocSetContextCreate(s->mcxt, "lakehouse aggregate batch", ALLOCSET_DEFAULT_SIZES);
+	bind_aggregate_columns(scan);
+	build_aggregates(node, scan);
+	build_conditions(node, scan);
+	lh_pg_check(s->ctx, lh_agg_create(s->ctx, scan->specs, scan->naggs, &scan->agg));
+	scan->meta = lh_agg_meta_create(s, scan->agg, scan->specs, scan->targets, scan->naggs,
+									scan->local == NULL && scan->nemitted == 0);
+	scan->started = true;
+	MemoryContextSwitchTo(old);
+}
+
+/* Narrow the selection by the conditions that the engine refused. */
+static void
+filter_locally(ForeignScanState *node, AggScan *scan, LhSel *sel)
+{
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+	TupleTableSlot *slot = scan->slot;
+	uint16_t	rows[LH_BATCH];
+	int			n = lh_sel_rows(sel, rows);
+
+	for (int k = 0; k < n; k++)
+	{
+		ExecClearTuple(slot);
+		memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+		for (int i = 0; i < scan->nemitted; i++)
+		{
+			slot->tts_values[scan->emitted[i].attno - 1] = scan->emitted[i].values[k];
+			slot->tts_isnull[scan->emitted[i].attno - 1] = scan->emitted[i].nulls[k];
+		}
+		ExecStoreVirtualTuple(slot);
+		econtext->ecxt_scantuple = slot;
+		ResetExprContext(econtext);
+		if (!ExecQual(scan->local, econtext))
+		{
+			lh_bit_clear(sel->w, rows[k]);
+			sel->count--;
+		}
+	}
+	ExecClearTuple(slot);
+}
+
+/* Bring aggregates to the types that this batch's vectors have. */
+static void
+bind_types(AggScan *scan)
+{
+	LhSource   *s = scan->source;
+	bool		changed = false;
+
+	for (int c = 0; c < s->ncols; c++)
+	{
+		if (scan->vecs[c] == NULL || lh_type_equal(&scan->types[c], &scan->vecs[c]->type))
+			continue;
+		scan->types[c] = scan->vecs[c]->type;
+		changed = true;
+	}
+	if (changed)
+		lh_pg_check(s->ctx, lh_agg_bind(s->ctx, scan->agg, scan->types));
+}
+
+static void
+consume(ForeignScanState *node, AggScan *scan, const LhBatch *batch)
+{
+	LhSource   *s = scan->source;
+	LhSel		sel = batch->sel;
+	MemoryContext old;
+
+	for (int c = 0; c < s->ncols; c++)
+		scan->vecs[c] = batch->vecs[c];
+	if (scan->nemitted > 0)
+	{
+		MemoryContextReset(scan->batch_mcxt);
+		old = MemoryContextSwitchTo(scan->batch_mcxt);
+		for (int i = 0; i < scan->nemitted; i++)
+		{
+			EmittedColumn *e = &scan->emitted[i];
+
+			lh_emitter_place(e->emitter, batch->task->path, batch->first_row);
+			lh_emit(e->emitter, batch->vecs[e->col], &batch->sel, scan->batch_mcxt, e->values, e->nulls);
+			if (e->revec)
+				scan->vecs[e->col] = lh_revec(e->revec, &batch->sel, e->values, e->nulls);
+		}
+		MemoryContextSwitchTo(old);
+	}
+	if (scan->local)
+		filter_locally(node, scan, &sel);
+	bind_types(scan);
+	lh_pg_check(s->ctx, lh_agg_update(s->ctx, scan->agg, scan->vecs, &sel));
+}
+
+TupleTableSlot *
+lh_fdw_agg_iterate(ForeignScanState *node)
+{
+	AggScan    *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+	const LhBatch *batch;
+
+	ExecClearTuple(slot);
+	if (scan->done)
+		return slot;
+	if (!scan->started)
+		start(node, scan);
+	while ((batch = lh_source_next(scan->source)) != NULL)
+		consume(node, scan, batch);
+	lh_source_notice(scan->source);
+	lh_pg_check(scan->source->ctx, lh_agg_finish(scan->source->ctx, scan->agg));
+	for (int i = 0; i < scan->naggs; i++)
+		slot->tts_values[i] = lh_aggref_result(&scan->targets[i], lh_agg_state(scan->agg, i), &slot->tts_isnull[i]);
+	scan->done = true;
+	return ExecStoreVirtualTuple(slot);
+}
+
+/* Parameters may have changed: conditions are built again, FILTER clauses with them. */
+void
+lh_fdw_agg_rescan(ForeignScanState *node)
+{
+	AggScan    *scan = node->fdw_state;
+	MemoryContext old;
+
+	scan->done = false;
+	if (!scan->started)
+		return;
+	old = MemoryContextSwitchTo(scan->source->mcxt);
+	if (node->ss.ps.chgParam != NULL)
+	{
+		build_aggregates(node, scan);
+		build_conditions(node, scan);
+		lh_pg_check(scan->source->ctx, lh_agg_create(scan->source->ctx, scan->specs, scan->naggs, &scan->agg));
+		memset(scan->types, 0, sizeof(LhType) * Max(scan->source->desc->natts, 1));
+		scan->meta = lh_agg_meta_create(scan->source, scan->agg, scan->specs, scan->targets, scan->naggs,
+										scan->local == NULL && scan->nemitted == 0);
+	}
+	else
+		lh_agg_reset(scan->agg);
+	lh_source_rewind(scan->source);
+	MemoryContextSwitchTo(old);
+}
+
+void
+lh_fdw_agg_end(ForeignScanState *node)
+{
+	AggScan    *scan = node->fdw_state;
+
+	if (scan != NULL && scan->slot != NULL)
+		ExecDropSingleTupleTableSlot(scan->slot);
+}
+
+void
+lh_fdw_agg_explain(ForeignScanState *node, ExplainState *es)
+{
+	AggScan    *scan = node->fdw_state;
+
+	ExplainPropertyText("Vector Aggregate", "yes", es);
+	lh_fdw_explain_source(scan->source, es);
+	if (es->analyze)
+		lh_fdw_explain_counters(scan->source, es);
+}

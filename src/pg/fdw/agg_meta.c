@@ -1,0 +1,144 @@
+/*
+ * agg_meta.c
+ *		Answer count, min and max from row-group metadata where it is exact.
+ *
+ * The scan offers a row group whose every row passes all filters.  It is taken
+ * when each aggregate's part is certain:
+ *
+ *	count(*)    the group's rows
+ *	count(c)    rows less nulls, when the null count is there
+ *	min, max    a bound that is a value of the group: not truncated, and for
+ *	            floats only when the count of NaNs is known to be 0 and the
+ *	            bound is not a zero (whose sign statistics do not keep)
+ *
+ * A row group is taken for all aggregates or for none, so that none is read
+ * for one aggregate and counted again for another.
+ */
+#include "pg/fdw/agg_meta.h"
+
+struct LhAggMeta
+{
+	LhSource   *source;
+	LhAgg	   *agg;
+	const LhAggSpec *specs;
+	int			n;
+};
+
+/* What one aggregate gets from a row group. */
+typedef struct Part
+{
+	int64_t		count;
+	bool		has_extreme;
+	LhValue		extreme;
+} Part;
+
+static bool
+float_bound_usable(const LhBounds *b, const LhValue *v)
+{
+	if (v->type.lane != LH_LANE_F32 && v->type.lane != LH_LANE_F64)
+		return true;
+	return !b->may_nan && v->f64 != 0.0;
+}
+
+/* False: this row group has to be read. */
+static LhStatus
+part_of(LhCtx *ctx, LhAggMeta *m, LhPqFile *file, int group, const int *nodes, const LhAggSpec *spec,
+		Part *part, bool *certain)
+{
+	const LhPqMeta *meta = lh_pq_meta(file);
+	int64_t		rows = meta->groups[group].num_rows;
+	int			node;
+	LhBounds	b;
+	bool		want_min = spec->kind == LH_AGG_MIN;
+
+	memset(part, 0, sizeof(*part));
+	*certain = true;
+	if (spec->kind == LH_AGG_COUNT_STAR)
+	{
+		part->count = rows;
+		return LH_OK;
+	}
+	*certain = false;
+	node = nodes[spec->arg->col];
+	if (node < 0 || meta->nodes[node].leaf < 0 || meta->nodes[node].max_rep > 0)
+		return LH_OK;
+	LH_TRY(lh_pq_bounds(ctx, file, group, meta->nodes[node].leaf, &b));
+	if (b.nulls < 0 || b.nulls > rows)
+		return LH_OK;
+	part->count = rows - b.nulls;
+	if (spec->kind == LH_AGG_COUNT || part->count == 0)
+	{
+		*certain = true;
+		return LH_OK;
+	}
+	if (!b.known || !(want_min ? b.has_min && b.min_exact : b.has_max && b.max_exact))
+		return LH_OK;
+	part->extreme = want_min ? b.min : b.max;
+	part->has_extreme = true;
+	*certain = float_bound_usable(&b, &part->extreme);
+	return LH_OK;
+}
+
+static LhStatus
+take_group(LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *nodes, bool *taken)
+{
+	LhAggMeta  *m = arg;
+	Part	   *parts;
+
+	*taken = false;
+	LH_NEW_ARRAY(ctx, parts, (size_t) m->n);
+	for (int i = 0; i < m->n; i++)
+	{
+		bool		certain;
+
+		LH_TRY(part_of(ctx, m, file, group, nodes, &m->specs[i], &parts[i], &certain));
+		if (!certain)
+			return LH_OK;
+	}
+	for (int i = 0; i < m->n; i++)
+		LH_TRY(lh_agg_add_meta(ctx, m->agg, i, parts[i].count, parts[i].has_extreme ? &parts[i].extreme : NULL));
+	*taken = true;
+	return LH_OK;
+}
+
+static bool
+metadata_may_answer(const LhSource *source, const LhAggSpec *spec)
+{
+	if (spec->filter != NULL)
+		return false;
+	switch (spec->kind)
+	{
+		case LH_AGG_COUNT_STAR:
+			return true;
+		case LH_AGG_COUNT:
+		case LH_AGG_MIN:
+		case LH_AGG_MAX:
+			return spec->arg->kind == LH_E_COLUMN && spec->arg->col >= 0 &&
+				source->cols[spec->arg->col].source == LH_SRC_DATA;
+		default:
+			return false;
+	}
+}
+
+LhAggMeta *
+lh_agg_meta_create(LhSource *source, LhAgg *agg, const LhAggSpec *specs, const LhAggTarget *targets,
+				   int n, bool possible)
+{
+	LhAggMeta  *m;
+
+	lh_source_set_meta(source, NULL, NULL);
+	if (!possible || !lakehouse_pushdown)
+		return NULL;
+	for (int i = 0; i < n; i++)
+	{
+		if (!metadata_may_answer(source, &specs[i]))
+			return NULL;
+	}
+	m = palloc0(sizeof(LhAggMeta));
+	m->source = source;
+	m->agg = agg;
+	m->specs = specs;
+	m->n = n;
+	lh_source_set_meta(source, take_group, m);
+	return m;
+}

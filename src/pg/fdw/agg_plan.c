@@ -1,0 +1,210 @@
+/*
+ * agg_plan.c
+ *		Plan ungrouped aggregates over a lake table as one foreign scan.
+ *
+ *	1. GetForeignUpperPaths is asked for the final aggregate (GROUP_AGG) and,
+ *	   under a partitioned table, for the partial one (PARTIAL_GROUP_AGG).
+ *	2. Everything must be exact: every condition of the table is evaluated by
+ *	   the engine, every aggregate has a vector form.  Otherwise no path is
+ *	   made, and with lakehouse.require_vector the reason is an error.
+ *	3. The aggregates become fdw_scan_tlist; HAVING and expressions over the
+ *	   aggregates are evaluated by core on the one row we return.
+ *
+ * Partial aggregates return PostgreSQL's own transition values, so core's
+ * Finalize Aggregate above an Append of partitions needs nothing from us.
+ */
+#include "pg/fdw/agg.h"
+
+#include "foreign/fdwapi.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/planmain.h"
+#include "optimizer/restrictinfo.h"
+#include "optimizer/tlist.h"
+
+/* A row costs the engine less than the executor. */
+#define ENGINE_CPU_FRACTION 0.1
+
+/* Collect the Aggrefs of an expression; false when it holds columns outside them. */
+static bool
+collect_aggrefs(Node *expr, List **aggs)
+{
+	List	   *vars = pull_var_clause(expr, PVC_INCLUDE_AGGREGATES | PVC_RECURSE_PLACEHOLDERS |
+									   PVC_RECURSE_WINDOWFUNCS);
+	ListCell   *lc;
+
+	foreach(lc, vars)
+	{
+		if (!IsA(lfirst(lc), Aggref))
+			return false;
+		*aggs = list_append_unique(*aggs, lfirst(lc));
+	}
+	return true;
+}
+
+static bool
+no(const char **why, const char *text)
+{
+	if (*why == NULL)
+		*why = text;
+	return false;
+}
+
+/* All conditions of the table must be the engine's. */
+static bool
+conditions_pushable(RelOptInfo *rel, List **conds, const char **why)
+{
+	ListCell   *lc;
+
+	foreach(lc, rel->baserestrictinfo)
+	{
+		RestrictInfo *ri = lfirst_node(RestrictInfo, lc);
+
+		if (ri->pseudoconstant)
+			return no(why, "condition without columns");
+		if (!lh_qual_pushable(ri->clause, rel->relid, why))
+			return false;
+		*conds = lappend(*conds, ri->clause);
+	}
+	return true;
+}
+
+static bool
+query_is_simple(PlannerInfo *root, const char **why)
+{
+	Query	   *parse = root->parse;
+
+	if (parse->groupClause != NIL || parse->groupingSets != NIL)
+		return no(why, "GROUP BY");
+	if (!parse->hasAggs && !root->hasHavingQual)
+		return no(why, "no aggregate");
+	return true;
+}
+
+/* Every Aggref of the target and of HAVING, or false. */
+static bool
+aggregates_pushable(RelOptInfo *input_rel, RelOptInfo *output_rel, Node *having, bool partial,
+					List **aggs, const char **why)
+{
+	ListCell   *lc;
+
+	foreach(lc, output_rel->reltarget->exprs)
+	{
+		if (!collect_aggrefs(lfirst(lc), aggs))
+			return no(why, "column outside an aggregate");
+	}
+	if (having != NULL && !partial && !collect_aggrefs(having, aggs))
+		return no(why, "column outside an aggregate");
+	foreach(lc, *aggs)
+	{
+		if (!lh_aggref_pushable(lfirst_node(Aggref, lc), input_rel->relid, partial, why))
+			return false;
+	}
+	return *aggs != NIL || no(why, "no aggregate");
+}
+
+static bool
+plan_aggregates(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input_rel,
+				RelOptInfo *output_rel, GroupPathExtraData *extra, List **private, const char **why)
+{
+	bool		partial = stage == UPPERREL_PARTIAL_GROUP_AGG;
+	List	   *conds = NIL;
+	List	   *aggs = NIL;
+
+	if (!IS_SIMPLE_REL(input_rel))
+		return no(why, "join");
+	if (!query_is_simple(root, why) || !conditions_pushable(input_rel, &conds, why) ||
+		!aggregates_pushable(input_rel, output_rel, extra ? extra->havingQual : NULL, partial, &aggs, why))
+		return false;
+	*private = list_make4(makeString(LH_AGG_PLAN_TAG), makeInteger((int) input_rel->relid), conds, aggs);
+	if (!partial && extra && extra->havingQual)
+		*private = lappend(*private, make_ands_implicit((Expr *) extra->havingQual));
+	else
+		*private = lappend(*private, NIL);
+	return true;
+}
+
+/* The rows that the scan is expected to read cost a fraction of what core takes for them. */
+static void
+cost_aggregates(RelOptInfo *input_rel, List *aggs, Cost *startup, Cost *total)
+{
+	double		rows = Max(input_rel->tuples, 1);
+	Path	   *cheapest = input_rel->cheapest_total_path;
+
+	*total = (1 + list_length(aggs)) * cpu_operator_cost * rows * ENGINE_CPU_FRACTION + cpu_tuple_cost;
+	if (cheapest != NULL && *total > cheapest->total_cost)
+		*total = cheapest->total_cost;
+	*startup = *total - cpu_tuple_cost;
+}
+
+void
+lh_fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input_rel,
+				   RelOptInfo *output_rel, void *extra)
+{
+	List	   *private;
+	const char *why = NULL;
+	Cost		startup,
+				total;
+	ForeignPath *path;
+
+	if ((stage != UPPERREL_GROUP_AGG && stage != UPPERREL_PARTIAL_GROUP_AGG) ||
+		output_rel->fdw_private != NULL || !lakehouse_pushdown)
+		return;
+	if (!plan_aggregates(root, stage, input_rel, output_rel, extra, &private, &why))
+	{
+		if (lakehouse_require_vector)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("aggregate is not computed by the vector engine: %s", why),
+					 errhint("lakehouse.require_vector makes this an error.")));
+		return;
+	}
+	output_rel->fdw_private = private;
+	cost_aggregates(input_rel, lfourth(private), &startup, &total);
+	path = LH_CREATE_FOREIGN_UPPER_PATH(root, output_rel, output_rel->reltarget, 1, startup, total,
+										NIL, NULL, private);
+	add_path(output_rel, (Path *) path);
+}
+
+/* Params of an expression tree, for fdw_exprs: they decide when a rescan is due. */
+static bool
+collect_params(Node *node, List **params)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+	{
+		*params = list_append_unique(*params, node);
+		return false;
+	}
+	return expression_tree_walker(node, collect_params, (void *) params);
+}
+
+ForeignScan *
+lh_fdw_upper_plan(PlannerInfo *root, RelOptInfo *rel, ForeignPath *best_path, List *tlist)
+{
+	List	   *private = best_path->fdw_private;
+	List	   *conds = lthird(private);
+	List	   *aggs = lfourth(private);
+	List	   *having = list_nth(private, 4);
+	List	   *params = NIL;
+	List	   *scan_tlist = add_to_flat_tlist(NIL, aggs);
+
+	collect_params((Node *) conds, &params);
+	collect_params((Node *) aggs, &params);
+	return make_foreignscan(tlist, having, 0, params,
+							list_make3(linitial(private), lsecond(private), conds),
+							scan_tlist, NIL, NULL);
+}
+
+bool
+lh_fdw_is_agg_plan(const ForeignScan *plan)
+{
+	return plan->scan.scanrelid == 0 && plan->fdw_private != NIL &&
+		IsA(linitial(plan->fdw_private), String) &&
+		strcmp(strVal(linitial(plan->fdw_private)), LH_AGG_PLAN_TAG) == 0;
+}

@@ -1,0 +1,34 @@
+/*
+ * init.c
+ *		The one place where the library introduces itself to PostgreSQL.
+ *
+ * Settings first, then formats, then what features offer to each other; each
+ * hook of PostgreSQL is installed here once and calls features in a written
+ * order.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "files/files.h"
+#include "pg/lake/lake.h"
+#include "pg/util/features.h"
+#include "pg/util/util.h"
+
+#ifdef PG_MODULE_MAGIC_EXT
+PG_MODULE_MAGIC_EXT(.name = "lakehouse", .version = LAKEHOUSE_VERSION);
+#else
+PG_MODULE_MAGIC;
+#endif
+
+extern PGDLLEXPORT void _PG_init(void);
+
+LhFeatures	lh_features;
+
+void
+_PG_init(void)
+{
+	lh_pg_define_settings();
+	lh_format_register(&lh_files_format);
+	lh_features.import_foreign_schema = lh_lake_import_schema;
+}

@@ -1,0 +1,263 @@
+/*
+ * import.c
+ *		IMPORT FOREIGN SCHEMA: a table for each file or directory of a directory.
+ *
+ *	1. The directory is the option location: identifiers end at 63 bytes, and
+ *	   the name of the remote schema says nothing.
+ *	2. Sub-directories, files named like Parquet files, and other files that
+ *	   begin like one are tables; hidden ones are not.
+ *	3. LIMIT TO and EXCEPT are heeded before anything is opened, and two entries
+ *	   that would become one table are an error before anything is created.
+ *	4. Each table's columns are inferred here, and written into its statement.
+ *
+ * Rights are those of the role that imports.
+ */
+#include "pg/lake/lake.h"
+
+#include "commands/defrem.h"
+#include "foreign/fdwapi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "pg/bridge/options.h"
+
+/* How a Parquet file begins. */
+#define MAGIC "PAR1"
+#define MAGIC_ENCRYPTED "PARE"
+#define MAGIC_SIZE 4
+
+/* What becomes a table. */
+typedef struct Entry
+{
+	const char *child;			/* name in the directory, UTF-8; directories end with '/' */
+	char	   *location;		/* UTF-8, as a pattern */
+	char	   *table;
+} Entry;
+
+typedef struct Import
+{
+	LhCtx	   *ctx;
+	Oid			serverid;
+	LhStore    *store;
+	const char *directory;		/* as a pattern, no '/' at its end */
+	List	   *options;		/* DefElems for each table, without location */
+} Import;
+
+/* ---- options ---- */
+
+/* Splits the statement's options; the location is required. */
+static const char *
+take_options(ImportForeignSchemaStmt *stmt, List **rest)
+{
+	const char *location = NULL;
+	ListCell   *lc;
+
+	*rest = NIL;
+	foreach(lc, stmt->options)
+	{
+		DefElem    *def = lfirst(lc);
+		const LhOption *option = lh_option_find(def->defname, LH_ON_TABLE);
+
+		if (option == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					 errmsg("invalid option \"%s\" of IMPORT FOREIGN SCHEMA", def->defname),
+					 errhint("Valid options are location and those of foreign tables, which are passed on.")));
+		lh_option_check(option, defGetString(def));
+		if (strcmp(def->defname, "location") == 0)
+			location = defGetString(def);
+		else
+			*rest = lappend(*rest, def);
+	}
+	if (location == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+				 errmsg("option \"location\" is required to import from a lakehouse server"),
+				 errhint("IMPORT FOREIGN SCHEMA any_name FROM SERVER ... INTO ... OPTIONS (location '/directory')")));
+	return location;
+}
+
+/* The directory as a pattern that matches just it. */
+static const char *
+directory_of(LhCtx *ctx, const char *location)
+{
+	List	   *list = lh_location_list(location);
+	const char *path;
+	LhScheme	scheme;
+	size_t		len;
+
+	if (list_length(list) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("option \"location\" of IMPORT FOREIGN SCHEMA must be one directory")));
+	lh_pg_check(ctx, lh_location_parse(ctx, lh_pg_utf8(linitial(list)), &scheme, &path));
+	if (lh_is_glob(path))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("option \"location\" of IMPORT FOREIGN SCHEMA must be a directory, not a pattern")));
+	len = strlen(path);
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return pnstrdup(path, len);
+}
+
+/* ---- entries ---- */
+
+/* A name inside a pattern stands for itself. */
+static void
+append_escaped(StringInfo out, const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+	{
+		if (strchr("*?[{\\", name[i]) != NULL)
+			appendStringInfoChar(out, '\\');
+		appendStringInfoChar(out, name[i]);
+	}
+}
+
+static bool
+is_directory(const char *child)
+{
+	size_t		len = strlen(child);
+
+	return len > 0 && child[len - 1] == '/';
+}
+
+static char *
+location_of(const Import *imp, const char *child)
+{
+	StringInfoData out;
+	size_t		len = strlen(child);
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, imp->directory);
+	if (out.data[out.len - 1] != '/')
+		appendStringInfoChar(&out, '/');
+	append_escaped(&out, child, is_directory(child) ? len - 1 : len);
+	return out.data;
+}
+
+/* Directories that hold any file, and Parquet files whatever they are called. */
+static LhStatus
+is_table(const Import *imp, const Entry *entry, bool *yes)
+{
+	LhCtx	   *ctx = imp->ctx;
+	LhObject   *obj;
+	uint8_t		magic[MAGIC_SIZE];
+	LhStatus	status;
+	LhList		list;
+
+	*yes = !is_directory(entry->child) && lh_lake_is_data_name(entry->child);
+	if (*yes)
+		return LH_OK;
+	status = lh_store_list(ctx, imp->store, entry->location, NULL, 1, &list);
+	if (is_directory(entry->child) && (status == LH_NOT_FOUND || status == LH_LIMIT))
+	{
+		*yes = status == LH_LIMIT;	/* more than the one that was asked for */
+		lh_error_clear(ctx);
+		return LH_OK;
+	}
+	LH_TRY(status);
+	*yes = is_directory(entry->child);
+	if (*yes || list.entries[0].size < MAGIC_SIZE)
+		return LH_OK;
+	LH_TRY(lh_object_open(ctx, imp->store, list.entries[0].path, &obj));
+	LH_TRY(lh_object_read(ctx, obj, 0, MAGIC_SIZE, magic));
+	lh_object_close(obj);
+	*yes = memcmp(magic, MAGIC, MAGIC_SIZE) == 0 || memcmp(magic, MAGIC_ENCRYPTED, MAGIC_SIZE) == 0;
+	return LH_OK;
+}
+
+static void
+check_unique(List *entries, const Entry *entry)
+{
+	ListCell   *lc;
+
+	foreach(lc, entries)
+	{
+		const Entry *other = lfirst(lc);
+
+		if (strcmp(other->table, entry->table) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_TABLE),
+					 errmsg("\"%s\" and \"%s\" would both become table \"%s\"",
+							lh_pg_text(other->child), lh_pg_text(entry->child), entry->table),
+					 errhint("Create one of them by hand and leave it out with EXCEPT, or rename it.")));
+	}
+}
+
+/* The entries of the directory that are wanted, in byte order of their names. */
+static List *
+list_entries(const Import *imp, ImportForeignSchemaStmt *stmt)
+{
+	List	   *entries = NIL;
+	LhList		children;
+
+	lh_pg_check(imp->ctx, lh_store_children(imp->ctx, imp->store, imp->directory, &children));
+	for (size_t i = 0; i < children.n; i++)
+	{
+		Entry	   *entry = palloc(sizeof(Entry));
+		bool		yes;
+
+		CHECK_FOR_INTERRUPTS();
+		entry->child = children.entries[i].path;
+		entry->table = lh_lake_table_name(entry->child);
+		if (entry->table[0] == '\0' || !IsImportableForeignTable(entry->table, stmt))
+			continue;
+		entry->location = location_of(imp, entry->child);
+		lh_pg_check(imp->ctx, is_table(imp, entry, &yes));
+		if (!yes)
+			continue;
+		check_unique(entries, entry);
+		entries = lappend(entries, entry);
+	}
+	return entries;
+}
+
+/* ---- statements ---- */
+
+static void
+name_the_entry(void *arg)
+{
+	errcontext("importing \"%s\"", lh_pg_text(((const Entry *) arg)->location));
+}
+
+static char *
+statement_of(const Import *imp, const char *server, const Entry *entry)
+{
+	ErrorContextCallback context = {error_context_stack, name_the_entry, unconstify(Entry *, entry)};
+	char	   *location = lh_pg_text(entry->location);
+	List	   *options = lcons(makeDefElem("location", (Node *) makeString(location), -1),
+								list_copy(imp->options));
+	LhLakeOptions parsed;
+	LhLakeColumns *columns;
+
+	error_context_stack = &context;
+	lh_lake_options_init(&parsed);
+	lh_lake_apply_options(&parsed, options);
+	columns = lh_lake_infer(imp->ctx, GetUserId(), imp->serverid, &parsed);
+	error_context_stack = context.previous;
+	return lh_lake_create_statement(quote_identifier(entry->table), server, columns, options);
+}
+
+List *
+lh_lake_import_schema(ImportForeignSchemaStmt *stmt, Oid serverid)
+{
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse import", ALLOCSET_DEFAULT_SIZES);
+	Import		imp = {.serverid = serverid};
+	const char *location = take_options(stmt, &imp.options);
+	List	   *statements = NIL;
+	ListCell   *lc;
+
+	lh_location_check(GetUserId(), serverid, location);
+	imp.ctx = lh_pg_ctx(mcxt, (size_t) work_mem, "work_mem");
+	imp.directory = directory_of(imp.ctx, location);
+	lh_lake_store(imp.ctx, GetUserId(), serverid, &imp.store);
+	foreach(lc, list_entries(&imp, stmt))
+		statements = lappend(statements, statement_of(&imp, stmt->server_name, lfirst(lc)));
+	MemoryContextDelete(mcxt);
+	return statements;
+}

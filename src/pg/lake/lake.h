@@ -1,0 +1,138 @@
+/*
+ * lake.h
+ *		SQL functions on locations, and the definition of lake tables, by file.
+ *
+ *	names.c			names of files and their columns as SQL names
+ *	infer.c			the columns that a location has
+ *	define.c		the event trigger: columns and rights of foreign tables
+ *	refresh.c		lakehouse.refresh_columns
+ *	import.c		IMPORT FOREIGN SCHEMA
+ *	ddl.c			lakehouse.ddl, and the text of CREATE FOREIGN TABLE
+ *	arguments.c		arguments and results that the functions share
+ *	describe.c		lakehouse.list and the parquet_* functions, file by file
+ *	read*.c			lakehouse.read (read.h)
+ */
+#ifndef LH_PG_LAKE_H
+#define LH_PG_LAKE_H
+
+#include "postgres.h"
+
+#include "foreign/foreign.h"
+#include "nodes/parsenodes.h"
+#include "utils/jsonb.h"
+
+#include "pg/bridge/bridge.h"
+
+/* ---- for init.c ---- */
+
+extern List *lh_lake_import_schema(ImportForeignSchemaStmt *stmt, Oid serverid);
+extern void lh_lake_read_init(void);
+struct PlannerInfo;
+struct RelOptInfo;
+extern void lh_lake_read_paths(struct PlannerInfo *root, struct RelOptInfo *rel, Index rti,
+							   RangeTblEntry *rte);
+
+/* ---- names.c ---- */
+
+/* What a column of a file is called in SQL. */
+typedef struct LhLakeName
+{
+	char	   *name;			/* shorter than NAMEDATALEN, unique, no system column */
+	char	   *file_name;		/* value of the option column_name; NULL: name says it */
+} LhLakeName;
+
+/*
+ * Names for n columns of files (UTF-8) beside those in taken (List of char *,
+ * in the server's encoding).  file_names[i] NULL: no name is wanted.
+ */
+extern LhLakeName *lh_lake_names(int n, const char *const *file_names, List *taken);
+
+/* A name cut to what an identifier can hold, on a character. */
+extern char *lh_lake_clip(const char *name);
+/* The last component of a path (UTF-8) without the extension of a data file: the name of its table. */
+extern char *lh_lake_table_name(const char *path);
+/* Does the name end like that of a Parquet file? */
+extern bool lh_lake_is_data_name(const char *name);
+
+/* ---- infer.c ---- */
+
+typedef struct LhLakeColumn
+{
+	const LhColumn *file;		/* the column of the files */
+	LhLakeName	name;
+	Oid			typid;
+	int32		typmod;
+} LhLakeColumn;
+
+typedef struct LhLakeColumns
+{
+	int			n;
+	LhLakeColumn *cols;
+	LhTableSchema schema;
+} LhLakeColumns;
+
+/*
+ * Opens the location as roleid and reads its schema; memory is that of ctx.
+ * Raises when it cannot be read, or has more columns than a table can have.
+ */
+extern LhLakeColumns *lh_lake_infer(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *options);
+/* The schema alone. */
+extern void lh_lake_schema(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *options,
+						   LhTableSchema *out);
+/* The type that a column of the files gets in SQL. */
+extern Oid	lh_lake_type(const LhType *type, const LhLakeOptions *options, int32 *typmod);
+/* "name type OPTIONS (column_name '...')" */
+extern void lh_lake_append_column(StringInfo out, const LhLakeColumn *col);
+
+/* ---- define.c ---- */
+
+/* Is this a foreign table of our wrapper? */
+extern bool lh_lake_is_table(Oid relid);
+/* Is this a server of our wrapper? */
+extern bool lh_lake_is_server(const ForeignServer *server);
+/* Run one statement of ours; the caller's search_path is ours already. */
+extern void lh_lake_execute(const char *sql);
+/* "schema.name", quoted */
+extern char *lh_lake_qualified(Oid relid);
+
+/* ---- ddl.c ---- */
+
+/*
+ * CREATE FOREIGN TABLE of the columns of a location.  table is the quoted name,
+ * perhaps qualified; options are DefElems, location among them.
+ */
+extern char *lh_lake_create_statement(const char *table, const char *server,
+									  const LhLakeColumns *columns, List *options);
+
+/* ---- arguments.c ---- */
+
+/* Argument i as a string, NULL when it is null. */
+#define LH_ARG_TEXT(i) (PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i)))
+/* The server named by argument i, which may be null or absent. */
+extern Oid	lh_lake_server_arg(FunctionCallInfo fcinfo, int i);
+/* Table options as DefElems with String values, from a JSON object; NIL for NULL.  Each is checked. */
+extern List *lh_lake_json_options(Jsonb *object);
+/* The value of a table option, checked and set. */
+extern void lh_lake_apply_options(LhLakeOptions *out, List *options);
+
+/* The rows of a function that returns a set, one after the other. */
+typedef struct LhRows
+{
+	ReturnSetInfo *rsinfo;
+	int			natts;
+	int			next;			/* column that is set next */
+	Datum	   *values;
+	bool	   *nulls;
+	MemoryContext mcxt;			/* of the values, reset after each row */
+} LhRows;
+
+extern void lh_rows_begin(LhRows *rows, FunctionCallInfo fcinfo);
+extern void lh_rows_null(LhRows *rows);
+extern void lh_rows_bool(LhRows *rows, bool value);
+extern void lh_rows_int(LhRows *rows, int32 value);
+extern void lh_rows_bigint(LhRows *rows, int64 value);
+extern void lh_rows_text(LhRows *rows, const char *utf8);	/* NULL: null */
+extern void lh_rows_datum(LhRows *rows, Datum value);
+extern void lh_rows_put(LhRows *rows);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * compat.h
+ *		Differences between PostgreSQL 15, 16, 17 and 18, and only those.
+ */
+#ifndef LH_PG_COMPAT_H
+#define LH_PG_COMPAT_H
+
+#include "postgres.h"
+#include "fmgr.h"
+
+#if PG_VERSION_NUM < 150000
+#error "lakehouse needs PostgreSQL 15 or newer"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* create_foreignscan_path: fdw_restrictinfo came with 17, disabled_nodes with 18. */
+#if PG_VERSION_NUM >= 180000
+#define LH_CREATE_FOREIGNSCAN_PATH(root, rel, target, rows, startup, total, pathkeys, outer, outerpath, priv) \
+	create_foreignscan_path(root, rel, target, rows, 0, startup, total, pathkeys, outer, outerpath, NIL, priv)
+#define LH_CREATE_FOREIGN_UPPER_PATH(root, rel, target, rows, startup, total, pathkeys, outerpath, priv) \
+	create_foreign_upper_path(root, rel, target, rows, 0, startup, total, pathkeys, outerpath, NIL, priv)
+#elif PG_VERSION_NUM >= 170000
+#define LH_CREATE_FOREIGNSCAN_PATH(root, rel, target, rows, startup, total, pathkeys, outer, outerpath, priv) \
+	create_foreignscan_path(root, rel, target, rows, startup, total, pathkeys, outer, outerpath, NIL, priv)
+#define LH_CREATE_FOREIGN_UPPER_PATH(root, rel, target, rows, startup, total, pathkeys, outerpath, priv) \
+	create_foreign_upper_path(root, rel, target, rows, startup, total, pathkeys, outerpath, NIL, priv)
+#else
+#define LH_CREATE_FOREIGNSCAN_PATH(root, rel, target, rows, startup, total, pathkeys, outer, outerpath, priv) \
+	create_foreignscan_path(root, rel, target, rows, startup, total, pathkeys, outer, outerpath, priv)
+#define LH_CREATE_FOREIGN_UPPER_PATH(root, rel, target, rows, startup, total, pathkeys, outerpath, priv) \
+	create_foreign_upper_path(root, rel, target, rows, startup, total, pathkeys, outerpath, priv)
+#endif
+
+/* Does text order under this collation equal byte order? */
+#include "utils/pg_locale.h"
+static inline bool
+lh_collation_is_c(Oid collid)
+{
+#if PG_VERSION_NUM >= 180000
+	return pg_newlocale_from_collation(collid)->collate_is_c;
+#else
+	return lc_collate_is_c(collid);
+#endif
+}
+
+/* May a role use a foreign server? */
+#include "catalog/pg_foreign_server.h"
+#include "utils/acl.h"
+static inline bool
+lh_server_usage(Oid serverid, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ForeignServerRelationId, serverid, roleid, ACL_USAGE) == ACLCHECK_OK;
+#else
+	return pg_foreign_server_aclcheck(serverid, roleid, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
+
+/* Is a role the owner of a relation, or may it do what the owner may? */
+#include "catalog/pg_class.h"
+static inline bool
+lh_relation_owner(Oid relid, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, roleid);
+#else
+	return pg_class_ownercheck(relid, roleid);
+#endif
+}
+
+/* May a role execute a function? */
+#include "catalog/pg_proc.h"
+static inline AclResult
+lh_function_execute(Oid funcid, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, funcid, roleid, ACL_EXECUTE);
+#else
+	return pg_proc_aclcheck(funcid, roleid, ACL_EXECUTE);
+#endif
+}
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * guc.c
+ *		Settings: lakehouse.*
+ */
+#include "pg/util/util.h"
+
+#include <limits.h>
+
+#include "utils/guc.h"
+
+#include "parquet/parquet.h"
+
+bool		lakehouse_pushdown = true;
+bool		lakehouse_require_vector = false;
+int			lakehouse_footer_cache_kb = 64 * 1024;
+bool		lakehouse_check_crc = false;
+static int	simd = LH_ISA_AVX512;
+
+/* "auto" is the best that the machine has, as is any set that it has not. */
+static const struct config_enum_entry simd_values[] = {
+	{"auto", LH_ISA_AVX512 + 1, false},
+	{"avx512", LH_ISA_AVX512, false},
+	{"avx2", LH_ISA_AVX2, false},
+	{"base", LH_ISA_BASE, false},
+	{NULL, 0, false},
+};
+
+static void
+assign_simd(int value, void *extra)
+{
+	lh_isa_choose(value > LH_ISA_AVX512 ? LH_ISA_AVX512 : (LhIsa) value);
+}
+
+static void
+assign_footer_cache(int kb, void *extra)
+{
+	lh_pg_footer_cache_resize((size_t) kb * 1024);
+}
+
+void
+lh_pg_define_settings(void)
+{
+	DefineCustomBoolVariable("lakehouse.pushdown",
+							 "Filter and prune in the reader.",
+							 "When off, the reader gives all rows and PostgreSQL evaluates every condition.",
+							 &lakehouse_pushdown, true,
+							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+	DefineCustomEnumVariable("lakehouse.simd",
+							 "Best instruction set that the decoding kernels may use.",
+							 NULL,
+							 &simd, LH_ISA_AVX512 + 1, simd_values,
+							 PGC_USERSET, 0, NULL, assign_simd, NULL);
+	DefineCustomBoolVariable("lakehouse.require_vector",
+							 "Make it an error when a query cannot be answered by the vector engine alone.",
+							 "For tests: a fallback is otherwise visible only in EXPLAIN.",
+							 &lakehouse_require_vector, false,
+							 PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+	DefineCustomIntVariable("lakehouse.footer_cache",
+							"Memory of a session for metadata of files it has read.",
+							"0 keeps nothing.",
+							&lakehouse_footer_cache_kb, 64 * 1024, 0, INT_MAX / 2,
+							PGC_USERSET, GUC_UNIT_KB, NULL, assign_footer_cache, NULL);
+	DefineCustomBoolVariable("lakehouse.check_crc",
+							 "Verify the checksums of pages that carry one.",
+							 "The table option check_crc overrides it.",
+							 &lakehouse_check_crc, false,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("lakehouse");
+}

@@ -1,0 +1,188 @@
+/*
+ * memory.c
+ *		Core contexts whose arenas live and die with a MemoryContext, and the
+ *		host that core sees in a backend.
+ *
+ * An ERROR resets memory contexts; the reset callback made here destroys the
+ * arena, whose release functions join threads and close descriptors.  So an
+ * error in mid-scan leaks nothing, without PG_TRY anywhere (DESIGN D3).
+ */
+#include "pg/util/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "common/file_perm.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+
+/* What lh_pg_ctx hands out: the context and all that it points to. */
+typedef struct LhPgCtx
+{
+	LhCtx		ctx;			/* first: LhCtx * is LhPgCtx * */
+	LhError		error;
+	LhCounters	counters;
+	LhBudget	budget;
+	MemoryContext mcxt;
+	ErrorData  *pending;		/* error raised while core was on the stack */
+	MemoryContextCallback callback;
+} LhPgCtx;
+
+/*
+ * Should core stop?  Cancel and termination are left pending: core unwinds and
+ * lh_pg_check then runs CHECK_FOR_INTERRUPTS with no core frame on the stack.
+ * Other interrupts (barriers, memory dumps, the check for a vanished client)
+ * mostly do not end the query, so unwinding for them would lose the scan: they
+ * are processed here, and if one does raise an error it is kept until core has
+ * unwound.
+ */
+static bool
+host_interrupted(void *arg)
+{
+	LhPgCtx    *pg = arg;
+	MemoryContext old = CurrentMemoryContext;
+
+	if (pg->pending != NULL)
+		return true;
+	if (!INTERRUPTS_PENDING_CONDITION() || !INTERRUPTS_CAN_BE_PROCESSED())
+		return false;
+	if (QueryCancelPending || ProcDiePending)
+		return true;
+	PG_TRY();
+	{
+		CHECK_FOR_INTERRUPTS();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(pg->mcxt);
+		pg->pending = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	return pg->pending != NULL;
+}
+
+/* After core has unwound with LH_CANCELLED: raise what stopped it. */
+void
+lh_pg_cancelled(LhCtx *ctx)
+{
+	LhPgCtx    *pg = (LhPgCtx *) ctx;
+
+	if (pg->pending != NULL)
+	{
+		ErrorData  *e = pg->pending;
+
+		pg->pending = NULL;
+		ReThrowError(e);
+	}
+	CHECK_FOR_INTERRUPTS();
+	ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED),
+					errmsg("canceling statement due to user request")));
+}
+
+/* Longest sleep before the interrupt flags are looked at again. */
+#define WAIT_SLICE_MS 50
+
+/*
+ * A signal wakes poll(2) by itself; the slices close the gap between looking
+ * at the flags and going to sleep.
+ */
+static int
+host_wait(void *arg, LhWaitFd *fds, int nfds, int timeout_ms)
+{
+	struct pollfd few[16];
+	struct pollfd *p = nfds <= (int) lengthof(few) ? few : malloc(sizeof(*p) * nfds);
+	int			left = timeout_ms;
+	int			n = 0;
+
+	if (p == NULL)
+		return -1;
+	for (int i = 0; i < nfds; i++)
+	{
+		p[i].fd = fds[i].fd;
+		p[i].events = fds[i].events;
+	}
+	while (!host_interrupted(arg))
+	{
+		int			slice = left < 0 || left > WAIT_SLICE_MS ? WAIT_SLICE_MS : left;
+
+		n = poll(p, nfds, slice);
+		if (n > 0 || (n < 0 && errno != EINTR))
+			break;
+		n = 0;
+		if (left >= 0 && (left -= slice) <= 0)
+			break;
+	}
+	for (int i = 0; i < nfds; i++)
+		fds[i].revents = n > 0 ? p[i].revents : 0;
+	if (p != few)
+	{
+		int			saved = errno;
+
+		free(p);
+		errno = saved;
+	}
+	return n;
+}
+
+/* An unlinked file beside PostgreSQL's own temporary files. */
+static int
+host_temp_file(void *arg)
+{
+	int			fd;
+
+	fd = open("base/" PG_TEMP_FILES_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, pg_file_create_mode);
+	if (fd < 0 && errno == ENOENT)
+	{
+		(void) MakePGDirectory("base/" PG_TEMP_FILES_DIR);
+		fd = open("base/" PG_TEMP_FILES_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, pg_file_create_mode);
+	}
+	return fd;
+}
+
+static const LhHost lh_pg_host = {
+	.interrupted = host_interrupted,
+	.wait = host_wait,
+	.temp_file = host_temp_file,
+};
+
+static void
+release_arena(void *arg)
+{
+	LhPgCtx    *pg = arg;
+
+	lh_arena_destroy(pg->ctx.arena);
+	pg->ctx.arena = NULL;
+}
+
+LhCtx *
+lh_pg_ctx(MemoryContext mcxt, size_t budget_kb, const char *setting)
+{
+	LhPgCtx    *pg = MemoryContextAllocZero(mcxt, sizeof(LhPgCtx));
+
+	pg->mcxt = mcxt;
+	pg->budget.limit = budget_kb * 1024;
+	pg->budget.setting = setting;
+	pg->ctx.error = &pg->error;
+	pg->ctx.counters = &pg->counters;
+	pg->ctx.host = &lh_pg_host;
+	pg->ctx.host_arg = pg;
+	pg->ctx.arena = lh_arena_create(&pg->budget);
+	if (pg->ctx.arena == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	pg->callback.func = release_arena;
+	pg->callback.arg = pg;
+	MemoryContextRegisterResetCallback(mcxt, &pg->callback);
+	return &pg->ctx;
+}
+
+LhBudget *
+lh_pg_budget(LhCtx *ctx)
+{
+	return &((LhPgCtx *) ctx)->budget;
+}

@@ -1,0 +1,47 @@
+/*
+ * util.h
+ *		What every feature under src/pg shares: core contexts tied to memory
+ *		contexts, errors, settings.
+ */
+#ifndef LH_PG_UTIL_H
+#define LH_PG_UTIL_H
+
+#include "postgres.h"
+
+#include "core/core.h"
+#include "pg/util/compat.h"
+
+/*
+ * A core context whose arena dies with a MemoryContext (reset or delete), so
+ * that an ERROR leaks neither memory nor descriptors.  budget_kb 0: no limit;
+ * setting names it in hints ("work_mem").  The host asks PostgreSQL's
+ * interrupt flags and waits on the process latch.
+ */
+extern LhCtx *lh_pg_ctx(MemoryContext mcxt, size_t budget_kb, const char *setting);
+
+/* Budget of a context made by lh_pg_ctx. */
+extern LhBudget *lh_pg_budget(LhCtx *ctx);
+
+/* Status of a core call -> nothing, or an error raised with its SQLSTATE. LH_CANCELLED runs CHECK_FOR_INTERRUPTS first. Never returns on failure. */
+extern void lh_pg_check(LhCtx *ctx, LhStatus status);
+/* Same without returning on failure being conditional: raise ctx->error. */
+extern void lh_pg_raise(LhCtx *ctx) pg_attribute_noreturn();
+/* Raise what made core return LH_CANCELLED. */
+extern void lh_pg_cancelled(LhCtx *ctx) pg_attribute_noreturn();
+/* UTF-8 of the core (names, paths, perhaps not even valid) as text in the server's encoding, for messages; palloc'd. */
+extern char *lh_pg_text(const char *utf8);
+extern int	lh_pg_sqlstate(LhStatus code);
+
+/* Settings (guc.c). */
+extern bool lakehouse_pushdown;			/* evaluate and prune in the reader */
+extern bool lakehouse_require_vector;	/* a fallback from the vector engine is an error */
+extern int	lakehouse_footer_cache_kb;	/* memory of parsed footers per backend */
+extern bool lakehouse_check_crc;
+extern void lh_pg_define_settings(void);
+
+/* The backend's footer cache. */
+struct LhPqCache;
+extern struct LhPqCache *lh_pg_footer_cache(void);
+extern void lh_pg_footer_cache_resize(size_t max_bytes);
+
+#endif

@@ -1,0 +1,376 @@
+/*
+ * task.c
+ *		From a file task to an open file, or past it.
+ *
+ *	1. Partition values and the file's name are known without opening anything.
+ *	   A filter over them alone is evaluated for the one value that all rows of
+ *	   the file share; a filter that also names data columns is asked by bounds.
+ *	   A filter that is true for the whole file is not looked at again in it.
+ *	2. Filters of the host never run here: whether a row survives the filters
+ *	   before them is not known yet.
+ *	3. The file is opened and bound (bind.c).  After the first rewind a few files
+ *	   stay open, with footer, page indexes and bound columns, because a scan
+ *	   that was rewound once is the inner side of a join and will be again.
+ */
+#include "scan/state.h"
+
+/* Part of the budget that kept files, and the indexes of one file, may use. */
+#define KEEP_PART 4
+/* ... and their bytes where there is no budget. */
+#define KEEP_BYTES ((size_t) 64 << 20)
+
+/*
+ * Filters
+ */
+
+static bool
+has_host(const LhPred *pred)
+{
+	if (pred->kind == LH_P_HOST)
+		return true;
+	for (int i = 0; i < pred->nargs; i++)
+		if (has_host(pred->args[i]))
+			return true;
+	return false;
+}
+
+static bool
+is_list(const LhPred *pred)
+{
+	return pred->kind == LH_P_AND || pred->kind == LH_P_OR;
+}
+
+/* Mark the columns of a tree; LH_INVALID for one that the scan does not have. */
+static LhStatus
+mark_columns(LhCtx *ctx, const LhPred *pred, int ncols, bool *used)
+{
+	for (int i = 0; i < pred->nargs; i++)
+		LH_TRY(mark_columns(ctx, pred->args[i], ncols, used));
+	if (is_list(pred) || pred->col == -1)
+		return LH_OK;
+	if (pred->col < 0 || pred->col >= ncols)
+		LH_FAIL(ctx, LH_BUG, "filter on column %d of a scan of %d columns", pred->col, ncols);
+	used[pred->col] = true;
+	return LH_OK;
+}
+
+static LhStatus
+describe_filter(LhCtx *ctx, const LhScan *scan, const LhPred *pred, bool *used, LhFilterInfo *info)
+{
+	memset(used, 0, (size_t) scan->ncols * sizeof(*used));
+	LH_TRY(mark_columns(ctx, pred, scan->ncols, used));
+	LH_NEW_ARRAY(ctx, info->cols, (size_t) scan->ncols + 1);
+	info->has_host = has_host(pred);
+	info->constant = true;
+	for (int i = 0; i < scan->ncols; i++)
+	{
+		if (!used[i])
+			continue;
+		info->cols[info->ncols++] = i;
+		if (scan->spec.cols[i].source == LH_SRC_DATA)
+			info->constant = false;
+		else
+			info->some_constant = true;
+	}
+	return LH_OK;
+}
+
+/* Take new filters; whatever was bound to the old ones is void. */
+LhStatus
+lh_scan_filters_set(LhCtx *ctx, LhScan *scan, int nfilters, LhPred **filters)
+{
+	LhArena    *old;
+	bool	   *used;
+
+	lh_arena_reset(scan->filter_arena);
+	lh_arena_reset(scan->prune_arena);
+	scan->generation++;
+	scan->prune_bound = false;
+	scan->nfilters = 0;
+	old = lh_use(ctx, scan->filter_arena);
+	LH_NEW_ARRAY(ctx, used, (size_t) scan->ncols + 1);
+	LH_NEW_ARRAY(ctx, scan->filters, (size_t) nfilters + 1);
+	LH_NEW_ARRAY(ctx, scan->infos, (size_t) nfilters + 1);
+	LH_NEW_ARRAY(ctx, scan->prune_satisfied, (size_t) nfilters + 1);
+	for (int i = 0; i < nfilters; i++)
+	{
+		scan->filters[i] = filters[i];
+		LH_TRY(describe_filter(ctx, scan, filters[i], used, &scan->infos[i]));
+	}
+	scan->nfilters = nfilters;
+	lh_use(ctx, old);
+	return LH_OK;
+}
+
+/*
+ * Pruning by partition values and file names
+ */
+
+/* Does any filter speak of them at all? */
+static bool
+can_prune_tasks(const LhScan *scan)
+{
+	if (!scan->spec.prune)
+		return false;
+	for (int i = 0; i < scan->nfilters; i++)
+		if (scan->infos[i].some_constant)
+			return true;
+	return false;
+}
+
+/* Bind the filters to the types of these constants; kept while the types stay. */
+static LhStatus
+bind_prune_filters(LhCtx *ctx, LhScan *scan, const LhValue *constants)
+{
+	bool		same = scan->prune_bound;
+	LhArena    *old;
+
+	for (int i = 0; same && i < scan->ncols; i++)
+		if (scan->spec.cols[i].source != LH_SRC_DATA &&
+			!lh_type_equal(&scan->prune_types[i], &constants[i].type))
+			same = false;
+	if (same)
+		return LH_OK;
+	lh_arena_reset(scan->prune_arena);
+	old = lh_use(ctx, scan->prune_arena);
+	LH_NEW_ARRAY(ctx, scan->prune_types, (size_t) scan->ntotal + 1);
+	LH_NEW_ARRAY(ctx, scan->prune_filters, (size_t) scan->nfilters + 1);
+	for (int i = 0; i < scan->ncols; i++)
+		scan->prune_types[i] = scan->spec.cols[i].source == LH_SRC_DATA ?
+			scan->spec.cols[i].type : constants[i].type;
+	for (int i = 0; i < scan->nfilters; i++)
+	{
+		LhStatus	status;
+
+		if (!scan->infos[i].some_constant)
+			continue;
+		status = lh_pred_bind(ctx, scan->filters[i], scan->prune_types, &scan->prune_filters[i]);
+		if (status == LH_UNSUPPORTED || status == LH_MISMATCH)
+		{
+			/* whoever opens the file will say it */
+			lh_error_clear(ctx);
+			scan->prune_filters[i] = NULL;
+		}
+		else
+			LH_TRY(status);
+	}
+	lh_use(ctx, old);
+	scan->prune_bound = true;
+	return LH_OK;
+}
+
+static void
+constant_bounds(const LhValue *value, int64_t rows, LhBounds *out)
+{
+	*out = (LhBounds) {.known = true, .rows = rows, .nulls = value->null ? rows : 0};
+	if (value->null)
+		return;
+	out->has_min = out->has_max = out->min_exact = out->max_exact = true;
+	out->may_nan = false;
+	out->min = out->max = *value;
+}
+
+/* What filter i says of all rows of a file with these constants. */
+static LhStatus
+judge(LhCtx *ctx, LhScan *scan, int i, const LhValue *constants, const LhBounds *bounds,
+	  LhVerdict *verdict)
+{
+	LhFilterInfo *info = &scan->infos[i];
+	LhHostRequest *request;
+	LhSel		sel;
+
+	*verdict = lh_pred_bounds(scan->prune_filters[i], bounds);
+	if (*verdict != LH_MAYBE || !info->constant || info->has_host)
+		return LH_OK;
+	for (int k = 0; k < info->ncols; k++)
+	{
+		int			col = info->cols[k];
+
+		lh_vec_const(&scan->vecs[col], &constants[col], 1);
+		scan->vec_ptrs[col] = &scan->vecs[col];
+	}
+	lh_sel_all(&sel, 1);
+	LH_TRY(lh_pred_eval(ctx, scan->prune_filters[i], scan->vec_ptrs, &sel, &request));
+	*verdict = sel.count > 0 ? LH_ALL : LH_NONE;
+	return LH_OK;
+}
+
+LhStatus
+lh_scan_prune_task(LhCtx *ctx, LhScan *scan, const LhFileTask *task, bool *pruned)
+{
+	LhValue    *constants;
+	LhBounds   *bounds;
+	LhArena    *arena,
+			   *old;
+
+	*pruned = false;
+	for (int i = 0; i < scan->nfilters; i++)
+		scan->prune_satisfied[i] = false;
+	if (!can_prune_tasks(scan))
+		return LH_OK;
+	arena = lh_arena_child(scan->arena);
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	old = lh_use(ctx, arena);
+	LH_NEW_ARRAY(ctx, constants, (size_t) scan->ntotal + 1);
+	LH_NEW_ARRAY(ctx, bounds, (size_t) scan->ntotal + 1);
+	for (int i = 0; i < scan->ntotal; i++)
+	{
+		bounds[i] = (LhBounds) {.rows = -1, .nulls = -1, .may_nan = true};
+		if (i >= scan->ncols || scan->spec.cols[i].source == LH_SRC_DATA)
+			continue;
+		constants[i] = lh_scan_constant(scan, i, task);
+		constant_bounds(&constants[i], 1, &bounds[i]);
+	}
+	LH_TRY(bind_prune_filters(ctx, scan, constants));
+	for (int i = 0; i < scan->nfilters && !*pruned; i++)
+	{
+		LhVerdict	verdict;
+
+		if (scan->prune_filters[i] == NULL)
+			continue;
+		LH_TRY(judge(ctx, scan, i, constants, bounds, &verdict));
+		*pruned = verdict == LH_NONE;
+		scan->prune_satisfied[i] = verdict == LH_ALL;
+	}
+	lh_use(ctx, old);
+	lh_arena_destroy(arena);
+	return LH_OK;
+}
+
+/*
+ * Opening
+ */
+
+static size_t
+keep_limit(const LhScan *scan)
+{
+	const LhBudget *budget = lh_arena_budget(scan->arena);
+
+	return budget != NULL && budget->limit > 0 ? budget->limit / KEEP_PART : KEEP_BYTES;
+}
+
+static LhScanFile *
+find_kept(const LhScan *scan, size_t task)
+{
+	for (int i = 0; i < scan->nkept; i++)
+		if (scan->kept[i]->task == task)
+			return scan->kept[i];
+	return NULL;
+}
+
+/* Begin reading an open file from its first row group. */
+static LhStatus
+start_file(LhCtx *ctx, LhScan *scan, LhScanFile *file)
+{
+	file->group = file->groups_stats = file->groups_meta = file->groups_read = 0;
+	file->new_file = true;
+	scan->file = file;
+	return lh_scan_bind_filters(ctx, scan, file);
+}
+
+LhStatus
+lh_scan_open_file(LhCtx *ctx, LhScan *scan, size_t task)
+{
+	LhScanFile *file = find_kept(scan, task);
+	LhArena    *arena,
+			   *old;
+
+	if (file != NULL)
+		return start_file(ctx, scan, file);
+	arena = lh_arena_child(scan->arena);
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	old = lh_use(ctx, arena);
+	LH_NEW(ctx, file);
+	file->arena = arena;
+	file->task = task;
+	file->preds = lh_arena_child(arena);
+	if (file->preds == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	LH_TRY(lh_object_open(ctx, scan->spec.table->store, scan->tasks.tasks[task].path, &file->obj));
+	LH_TRY(lh_pq_open(ctx, file->obj, scan->spec.table->cache, &scan->spec.parquet, &file->pq));
+	file->meta = lh_pq_meta(file->pq);
+	LH_TRY(lh_scan_bind_columns(ctx, scan, file));
+	lh_use(ctx, old);
+	file->memory = lh_arena_used(arena);
+	return start_file(ctx, scan, file);
+}
+
+/* Is the file worth keeping, and is there room? */
+static bool
+may_keep(const LhScan *scan)
+{
+	return (scan->rewinds > 0 || scan->tasks.n == 1) && scan->nkept < LH_SCAN_KEEP_FILES &&
+		lh_arena_used(scan->arena) < keep_limit(scan);
+}
+
+static void
+drop_kept(LhScan *scan, const LhScanFile *file)
+{
+	for (int i = 0; i < scan->nkept; i++)
+		if (scan->kept[i] == file)
+		{
+			scan->kept[i] = scan->kept[--scan->nkept];
+			return;
+		}
+}
+
+static void
+close_file(LhScan *scan)
+{
+	drop_kept(scan, scan->file);
+	lh_arena_destroy(scan->file->arena);
+	scan->file = NULL;
+}
+
+void
+lh_scan_leave_file(LhScan *scan)
+{
+	LhScanFile *file = scan->file;
+
+	if (file == NULL)
+		return;
+	lh_scan_leave_group(scan);
+	if (find_kept(scan, file->task) == NULL)
+	{
+		if (!may_keep(scan))
+		{
+			close_file(scan);
+			return;
+		}
+		scan->kept[scan->nkept++] = file;
+	}
+	scan->file = NULL;
+}
+
+/*
+ * Page indexes and bloom filters stay with their file.  In a file of very many
+ * row groups they would exceed any budget: then the file is opened anew, which
+ * costs its footer at most.
+ */
+LhStatus
+lh_scan_refresh_file(LhCtx *ctx, LhScan *scan)
+{
+	LhScanFile *file = scan->file;
+	LhScanFile	before = *file;
+	LhObjectId	id;
+
+	if (lh_arena_used(file->arena) - file->memory < keep_limit(scan))
+		return LH_OK;
+	id = *lh_object_id(file->obj);
+	for (int i = 0; i < scan->nfilters; i++)
+		scan->prune_satisfied[i] = file->satisfied[i];
+	close_file(scan);
+	LH_TRY(lh_scan_open_file(ctx, scan, before.task));
+	file = scan->file;
+	if (lh_object_id(file->obj)->size != id.size || lh_object_id(file->obj)->mtime_ns != id.mtime_ns ||
+		lh_object_id(file->obj)->dev != id.dev || lh_object_id(file->obj)->ino != id.ino)
+		LH_FAIL(ctx, LH_CHANGED, "file \"%s\" changed while it was being read",
+				scan->tasks.tasks[before.task].path);
+	file->group = before.group;
+	file->groups_stats = before.groups_stats;
+	file->groups_meta = before.groups_meta;
+	file->groups_read = before.groups_read;
+	return LH_OK;
+}

@@ -1,0 +1,408 @@
+/*
+ * local.c
+ *		Local files: rights, opening, reading.
+ *
+ * Who may read any file (LhAccess.local_any) opens by path.  Everybody else
+ * has base directories, and enters them so that the kernel, not we, decides
+ * what lies below:
+ *
+ *	1. the base is opened as O_PATH; it is configuration and trusted;
+ *	2. the rest of the path is opened relative to it by openat2(2) with
+ *	   RESOLVE_BENEATH: "..", an absolute link or a link that leaves the base
+ *	   ends the look-up, even when somebody swaps a link meanwhile;
+ *	3. a kernel or a seccomp filter without openat2 is an error.  There is no
+ *	   other way in.
+ *
+ * Only regular files are read: opening a fifo would block and a device could
+ * do anything.  A file keeps its identity (device, inode, size, mtime) from
+ * fstat(2) at open; each read ends with another fstat, because bytes of two
+ * versions of a file must never meet in one answer.
+ */
+#include "store/local.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A rename beside the look-up makes openat2 give up with EAGAIN: so often it is tried. */
+#define OPENAT2_TRIES 32
+/* Bytes between two polls of the host. */
+#define READ_PIECE ((size_t) 4 << 20)
+
+struct LhObject
+{
+	LhObjectId	id;
+	int			fd;
+	LhArena    *arena;
+};
+
+/*
+ * Stores and rights
+ */
+
+static void
+release_store(void *arg)
+{
+	LhStore    *store = arg;
+
+	for (int i = 0; i < store->nbases; i++)
+		if (store->base_fds[i] >= 0)
+			close(store->base_fds[i]);
+}
+
+LhStatus
+lh_store_create(LhCtx *ctx, const LhAccess *access, LhStore **out)
+{
+	LhStore    *store;
+
+	LH_NEW(ctx, store);
+	store->access = access;
+	LH_NEW_ARRAY(ctx, store->bases, (size_t) access->nbases + 1);
+	LH_NEW_ARRAY(ctx, store->base_fds, (size_t) access->nbases + 1);
+	for (int i = 0; i < access->nbases; i++)
+	{
+		const char *base = access->bases[i];
+
+		if (base[0] != '/')
+			LH_FAIL(ctx, LH_INVALID, "base directory \"%s\" is not an absolute path", base);
+		LH_TRY(lh_path_normalise(ctx, base, strlen(base), &store->bases[i]));
+		if (strcmp(store->bases[i], "/") == 0)
+			store->bases[i] = "";
+		store->base_fds[i] = -1;
+	}
+	store->nbases = access->nbases;
+	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release_store, store));
+	*out = store;
+	return LH_OK;
+}
+
+/* The rest of path when it is spelled as something below base, else NULL. */
+static const char *
+below(const char *base, const char *path)
+{
+	size_t		len = strlen(base);
+
+	if (strncmp(path, base, len) != 0)
+		return NULL;
+	if (path[len] == '\0')
+		return ".";
+	if (path[len] != '/')
+		return NULL;
+	return path[len + 1] == '\0' ? "." : path + len + 1;
+}
+
+/* open(2)'s failure as an error of ours. */
+static LhStatus
+open_failed(LhCtx *ctx, const char *path, int err)
+{
+	if (err == ENOENT || err == ENOTDIR)
+		LH_FAIL(ctx, LH_NOT_FOUND, "\"%s\" does not exist", path);
+	if (err == ELOOP)
+		LH_FAIL(ctx, LH_NOT_FOUND, "could not open \"%s\": %s", path, strerror(err));
+	LH_FAIL(ctx, err == EACCES || err == EPERM ? LH_DENIED : LH_IO,
+			"could not open \"%s\": %s", path, strerror(err));
+}
+
+static LhStatus
+base_fd(LhCtx *ctx, LhStore *store, int i, int *fd)
+{
+	if (store->base_fds[i] < 0)
+	{
+		const char *base = store->bases[i][0] ? store->bases[i] : "/";
+
+		store->base_fds[i] = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (store->base_fds[i] < 0)
+		{
+			LhStatus	status = open_failed(ctx, base, errno);
+
+			lh_detail(ctx, "It is a base directory.");
+			return status;
+		}
+	}
+	*fd = store->base_fds[i];
+	return LH_OK;
+}
+
+static LhStatus
+open_beneath(LhCtx *ctx, LhStore *store, int i, const char *rel, const char *path, int flags, int *fd)
+{
+	struct open_how how = {
+		.flags = (uint64_t) flags,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	};
+	int			base = -1,
+				err;
+
+	LH_TRY(base_fd(ctx, store, i, &base));
+	for (int tries = 0; tries < OPENAT2_TRIES; tries++)
+	{
+		*fd = (int) syscall(SYS_openat2, base, rel, &how, sizeof(how));
+		if (*fd >= 0)
+			return LH_OK;
+		if (errno != EAGAIN && errno != EINTR)
+			break;
+		LH_TRY(lh_poll(ctx));
+	}
+	err = errno;
+	if (err == ENOSYS || err == EPERM)
+	{
+		lh_fail(ctx, LH_UNSUPPORTED, "could not open \"%s\": openat2: %s", path, strerror(err));
+		lh_detail(ctx, "A base directory can only be enforced with openat2(2), which this kernel "
+				  "or a seccomp filter refuses.");
+		return LH_UNSUPPORTED;
+	}
+	if (err == EXDEV)
+	{
+		lh_fail(ctx, LH_DENIED, "\"%s\" leads out of base directory \"%s\"", path,
+				store->bases[i][0] ? store->bases[i] : "/");
+		lh_detail(ctx, "\"..\" and links may not leave a base directory; links in it must be relative.");
+		return LH_DENIED;
+	}
+	return open_failed(ctx, path, err);
+}
+
+static LhStatus
+open_any(LhCtx *ctx, const char *path, int flags, int *fd)
+{
+	while ((*fd = open(path, flags)) < 0)
+	{
+		if (errno != EINTR)
+			return open_failed(ctx, path, errno);
+		LH_TRY(lh_poll(ctx));
+	}
+	return LH_OK;
+}
+
+LhStatus
+lh_local_open(LhCtx *ctx, LhStore *store, const char *path, int flags, int *fd)
+{
+	LhStatus	status = LH_OK;
+	bool		tried = false;
+
+	flags |= O_CLOEXEC;
+	if (store->access->local_any)
+		return open_any(ctx, path, flags, fd);
+	for (int i = 0; i < store->nbases; i++)
+	{
+		const char *rel = below(store->bases[i], path);
+
+		if (rel == NULL)
+			continue;
+		lh_error_clear(ctx);
+		status = open_beneath(ctx, store, i, rel, path, flags, fd);
+		/* Another base may hold what leads out of this one. */
+		if (status != LH_DENIED)
+			return status;
+		tried = true;
+	}
+	if (tried)
+		return status;
+	lh_fail(ctx, LH_DENIED, "no right to read \"%s\"", path);
+	if (store->nbases > 0)
+		lh_detail(ctx, "It lies below none of the base directories that may be read.");
+	else
+		lh_detail(ctx, "Neither local files in general nor a base directory may be read.");
+	return LH_DENIED;
+}
+
+LhStatus
+lh_local_stat(LhCtx *ctx, LhStore *store, const char *path, struct stat *st)
+{
+	int			fd;
+	int			rc;
+
+	LH_TRY(lh_local_open(ctx, store, path, O_PATH, &fd));
+	rc = fstat(fd, st);
+	close(fd);
+	if (rc != 0)
+		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", path, strerror(errno));
+	return LH_OK;
+}
+
+static void
+release_dir(void *arg)
+{
+	closedir(arg);
+}
+
+LhStatus
+lh_local_opendir(LhCtx *ctx, LhStore *store, const char *path, DIR **dir)
+{
+	LhStatus	status;
+	int			fd;
+
+	LH_TRY(lh_local_open(ctx, store, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, &fd));
+	*dir = fdopendir(fd);
+	if (*dir == NULL)
+	{
+		close(fd);
+		LH_FAIL(ctx, LH_IO, "could not read directory \"%s\": %s", path, strerror(errno));
+	}
+	status = lh_arena_on_reset(ctx, ctx->arena, release_dir, *dir);
+	if (status != LH_OK)
+		closedir(*dir);
+	return status;
+}
+
+void
+lh_local_closedir(LhCtx *ctx, DIR *dir)
+{
+	lh_arena_forget(ctx->arena, release_dir, dir);
+	closedir(dir);
+}
+
+/*
+ * Objects
+ */
+
+static void
+release_object(void *arg)
+{
+	LhObject   *obj = arg;
+
+	if (obj->fd >= 0)
+		close(obj->fd);
+	obj->fd = -1;
+}
+
+static int64_t
+mtime_ns(const struct stat *st)
+{
+	return (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+static const char *
+file_kind(mode_t mode)
+{
+	return S_ISDIR(mode) ? "a directory" :
+		S_ISFIFO(mode) ? "a fifo" :
+		S_ISSOCK(mode) ? "a socket" :
+		S_ISCHR(mode) || S_ISBLK(mode) ? "a device" : "no regular file";
+}
+
+/* Fill the identity of a freshly opened descriptor; refuses what is no regular file. */
+static LhStatus
+identify(LhCtx *ctx, LhObject *obj, const char *path)
+{
+	struct stat st;
+
+	if (fstat(obj->fd, &st) != 0)
+		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		LH_FAIL(ctx, LH_INVALID, "\"%s\" is %s, not a file", path, file_kind(st.st_mode));
+	obj->id.path = path;
+	obj->id.size = st.st_size;
+	obj->id.mtime_ns = mtime_ns(&st);
+	obj->id.dev = (uint64_t) st.st_dev;
+	obj->id.ino = (uint64_t) st.st_ino;
+	return LH_OK;
+}
+
+LhStatus
+lh_object_open(LhCtx *ctx, LhStore *store, const char *path, LhObject **out)
+{
+	LhObject   *obj;
+	LhStatus	status;
+
+	LH_TRY(lh_location_raw(ctx, path, &path));
+	LH_NEW(ctx, obj);
+	obj->fd = -1;
+	obj->arena = ctx->arena;
+	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release_object, obj));
+	/* O_NONBLOCK: a fifo without a writer would block before it could be refused */
+	status = lh_local_open(ctx, store, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &obj->fd);
+	if (status == LH_OK)
+		status = identify(ctx, obj, path);
+	if (status != LH_OK)
+		lh_object_close(obj);
+	else
+		*out = obj;
+	return status;
+}
+
+void
+lh_object_close(LhObject *obj)
+{
+	lh_arena_forget(obj->arena, release_object, obj);
+	release_object(obj);
+}
+
+const LhObjectId *
+lh_object_id(const LhObject *obj)
+{
+	return &obj->id;
+}
+
+/* Is the file still the one that was opened? */
+static LhStatus
+check_unchanged(LhCtx *ctx, const LhObject *obj)
+{
+	struct stat st;
+
+	if (fstat(obj->fd, &st) != 0)
+		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", obj->id.path, strerror(errno));
+	if (st.st_size != obj->id.size || mtime_ns(&st) != obj->id.mtime_ns ||
+		(uint64_t) st.st_ino != obj->id.ino || (uint64_t) st.st_dev != obj->id.dev)
+	{
+		lh_fail(ctx, LH_CHANGED, "file \"%s\" changed while it was being read", obj->id.path);
+		lh_hint(ctx, "Write a new version beside the file and rename it, or run the query again.");
+		return LH_CHANGED;
+	}
+	return LH_OK;
+}
+
+/* One pread(2), all of it; ends early only at the end of the file. */
+static LhStatus
+read_piece(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *out, size_t *got)
+{
+	*got = 0;
+	while (*got < len)
+	{
+		ssize_t		n = pread(obj->fd, out + *got, len - *got, (off_t) (offset + (int64_t) *got));
+
+		if (n == 0)
+			return LH_OK;
+		if (n > 0)
+			*got += (size_t) n;
+		else if (errno != EINTR)
+			LH_FAIL(ctx, LH_IO, "could not read \"%s\": %s", obj->id.path, strerror(errno));
+		else
+			LH_TRY(lh_poll(ctx));
+	}
+	return LH_OK;
+}
+
+LhStatus
+lh_object_read(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *out)
+{
+	size_t		done = 0;
+
+	if (obj->fd < 0)
+		LH_FAIL(ctx, LH_BUG, "file \"%s\" was closed before it was read", obj->id.path);
+	if (offset < 0 || offset > obj->id.size || len > (uint64_t) (obj->id.size - offset))
+	{
+		LH_TRY(check_unchanged(ctx, obj));
+		LH_FAIL(ctx, LH_CORRUPT, "file \"%s\" ends at byte %lld, but %llu bytes at %lld are wanted",
+				obj->id.path, (long long) obj->id.size, (unsigned long long) len, (long long) offset);
+	}
+	while (done < len)
+	{
+		size_t		piece = len - done < READ_PIECE ? len - done : READ_PIECE;
+		size_t		got;
+
+		LH_TRY(lh_poll(ctx));
+		LH_TRY(read_piece(ctx, obj, offset + (int64_t) done, piece, out + done, &got));
+		LH_COUNT(ctx, BYTES_READ, got);
+		if (got < piece)
+		{
+			LH_TRY(check_unchanged(ctx, obj));
+			LH_FAIL(ctx, LH_CHANGED, "file \"%s\" ended while it was being read", obj->id.path);
+		}
+		done += got;
+	}
+	LH_COUNT(ctx, READS, 1);
+	return check_unchanged(ctx, obj);
+}

@@ -1,0 +1,335 @@
+/*
+ * test_like.c
+ *		LIKE against PostgreSQL's algorithm.
+ *
+ * matches_as_postgres is MatchText of src/backend/utils/adt/like_match.c
+ * (UTF-8 or bytes), kept as close to it as C without ereport allows.
+ */
+#include "test_vec_gen.h"
+
+#include "vec/like.h"
+#include "vec/pred.h"
+
+typedef enum Match
+{
+	MATCH_TRUE = 1, MATCH_FALSE = 0, MATCH_ABORT = -1, MATCH_ERROR = -2
+} Match;
+
+static void
+next_char(const uint8_t **p, size_t *len, bool text)
+{
+	do
+	{
+		(*p)++;
+		(*len)--;
+	} while (text && *len > 0 && (**p & 0xC0) == 0x80);
+}
+
+static Match
+match_text(const uint8_t *t, size_t tlen, const uint8_t *p, size_t plen, bool text)
+{
+	if (plen == 1 && *p == '%')
+		return MATCH_TRUE;
+	while (tlen > 0 && plen > 0)
+	{
+		if (*p == '\\')
+		{
+			p++, plen--;
+			if (plen == 0)
+				return MATCH_ERROR;
+			if (*p != *t)
+				return MATCH_FALSE;
+		}
+		else if (*p == '%')
+		{
+			uint8_t		firstpat;
+
+			p++, plen--;
+			while (plen > 0)
+			{
+				if (*p == '%')
+					p++, plen--;
+				else if (*p == '_')
+				{
+					if (tlen == 0)
+						return MATCH_ABORT;
+					next_char(&t, &tlen, text);
+					p++, plen--;
+				}
+				else
+					break;
+			}
+			if (plen == 0)
+				return MATCH_TRUE;
+			if (*p == '\\')
+			{
+				if (plen < 2)
+					return MATCH_ERROR;
+				firstpat = p[1];
+			}
+			else
+				firstpat = *p;
+			while (tlen > 0)
+			{
+				if (*t == firstpat)
+				{
+					Match		matched = match_text(t, tlen, p, plen, text);
+
+					if (matched != MATCH_FALSE)
+						return matched;
+				}
+				next_char(&t, &tlen, text);
+			}
+			return MATCH_ABORT;
+		}
+		else if (*p == '_')
+		{
+			next_char(&t, &tlen, text);
+			p++, plen--;
+			continue;
+		}
+		else if (*p != *t)
+			return MATCH_FALSE;
+		t++, tlen--;
+		p++, plen--;
+	}
+	if (tlen > 0)
+		return MATCH_FALSE;
+	while (plen > 0 && *p == '%')
+		p++, plen--;
+	return plen == 0 ? MATCH_TRUE : MATCH_ABORT;
+}
+
+static bool
+compiled(LhCtx *ctx, LhStr s, LhStr p, bool text)
+{
+	LhLike	   *like;
+
+	ok(lh_like_compile(ctx, p.ptr, p.len, '\\', text, &like));
+	return lh_like_test(like, s.ptr, s.len);
+}
+
+static LhStr
+str(const char *s)
+{
+	return (LhStr) {(const uint8_t *) s, (uint32_t) strlen(s), 0};
+}
+
+static void
+check(LhCtx *ctx, const char *s, const char *p, bool text, bool want)
+{
+	LhStr		a = str(s),
+				b = str(p);
+
+	for (int isa = 0; isa < 3; isa++)
+	{
+		lh_isa_choose((LhIsa) isa);
+		if (compiled(ctx, a, b, text) != want || lh_like_match(a.ptr, a.len, b.ptr, b.len, '\\', text) != want)
+			fail_msg("'%s' LIKE '%s' should be %d", s, p, want);
+	}
+}
+
+static void
+examples(void **state)
+{
+	LhCtx	   *ctx = lh_ctx_create();
+
+	check(ctx, "", "", true, true);
+	check(ctx, "", "%", true, true);
+	check(ctx, "", "_", true, false);
+	check(ctx, "a", "", true, false);
+	check(ctx, "abc", "abc", true, true);
+	check(ctx, "abc", "a%", true, true);
+	check(ctx, "abc", "%c", true, true);
+	check(ctx, "abc", "%b%", true, true);
+	check(ctx, "abc", "%%b%%", true, true);
+	check(ctx, "abc", "a_c", true, true);
+	check(ctx, "abc", "___", true, true);
+	check(ctx, "abc", "____", true, false);
+	check(ctx, "abc", "%_", true, true);
+	check(ctx, "abc", "_%_%_", true, true);
+	check(ctx, "abc", "_%_%_%_", true, false);
+	check(ctx, "a%c", "a\\%c", true, true);
+	check(ctx, "abc", "a\\%c", true, false);
+	check(ctx, "a_c", "%\\_%", true, true);
+	check(ctx, "a\\c", "a\\\\c", true, true);
+	check(ctx, "abab", "%ab", true, true);
+	check(ctx, "abcabd", "%ab%d", true, true);
+	check(ctx, "aXbXc", "a%b%c", true, true);
+	check(ctx, "ab", "a%b%b", true, false);
+	check(ctx, "the special foxes, requests", "%special%requests%", true, true);
+	check(ctx, "requests before special", "%special%requests%", true, false);
+	/* characters, not bytes */
+	check(ctx, "é", "_", true, true);
+	check(ctx, "é", "_", false, false);
+	check(ctx, "é", "__", false, true);
+	check(ctx, "x€y", "x_y", true, true);
+	check(ctx, "😀€", "__", true, true);
+	check(ctx, "a😀€b", "%_b", true, true);
+	check(ctx, "a€b", "a%_%b", true, true);
+	lh_ctx_destroy(ctx);
+}
+
+/* Overlapping candidates, anchors at block borders, long needles. */
+static void
+needles_are_found_anywhere(void **state)
+{
+	LhCtx	   *ctx = lh_ctx_create();
+	char		s[700],
+				p[320];
+
+	for (int at = 0; at < 200; at++)
+	{
+		for (int m = 1; m < 70; m += 3)
+		{
+			memset(s, 'a', sizeof(s));
+			s[at + m - 1] = 'b';
+			s[at + m + 30] = 0;
+			memset(p, 'a', sizeof(p));
+			p[0] = '%';
+			p[m] = 'b';
+			p[m + 1] = '%';
+			p[m + 2] = 0;
+			check(ctx, s, p, true, true);
+			s[at + m - 1] = 'a';
+			check(ctx, s, p, true, false);
+		}
+	}
+	lh_ctx_destroy(ctx);
+}
+
+static void
+patterns_that_end_in_escape_are_refused(void **state)
+{
+	LhCtx	   *ctx = lh_ctx_create();
+	LhLike	   *like;
+	LhPred	   *p;
+	LhValue		v = {.type = gen_simple(LH_T_STRING, LH_LANE_STR), .str = str("abc\\")};
+
+	assert_true(lh_like_ends_in_escape((const uint8_t *) "\\", 1, '\\'));
+	assert_true(lh_like_ends_in_escape((const uint8_t *) "\\\\\\", 3, '\\'));
+	assert_false(lh_like_ends_in_escape((const uint8_t *) "\\\\", 2, '\\'));
+	assert_false(lh_like_ends_in_escape((const uint8_t *) "\\", 1, 0));
+	assert_int_equal(lh_like_compile(ctx, (const uint8_t *) "a\\", 2, '\\', true, &like), LH_INVALID);
+	assert_int_equal(lh_pred_leaf(ctx, LH_P_LIKE, 0, &v, &p), LH_UNSUPPORTED);
+	assert_int_equal(lh_pred_leaf(ctx, LH_P_NOT_LIKE, 0, &v, &p), LH_UNSUPPORTED);
+	lh_ctx_destroy(ctx);
+}
+
+static void
+without_escape_a_backslash_is_itself(void **state)
+{
+	LhCtx	   *ctx = lh_ctx_create();
+	LhLike	   *like;
+
+	ok(lh_like_compile(ctx, (const uint8_t *) "a\\%", 3, 0, true, &like));
+	assert_true(lh_like_test(like, (const uint8_t *) "a\\bc", 4));
+	assert_false(lh_like_test(like, (const uint8_t *) "a%", 2));
+	assert_true(lh_like_match((const uint8_t *) "a\\bc", 4, (const uint8_t *) "a\\%", 3, 0, true));
+	lh_ctx_destroy(ctx);
+}
+
+static LhStr
+random_pattern(LhCtx *ctx)
+{
+	static const char *const parts[] = {"a", "b", "%", "%", "_", "\\\\", "\\%", "\\_", "é", "€", "\\é", "ab", "😀"};
+	char		text[128] = "";
+
+	for (int i = gen_int(7); i > 0; i--)
+		strcat(text, parts[gen_int(13)]);
+	return gen_bytes(ctx, text, (uint32_t) strlen(text));
+}
+
+static void
+random_patterns_match_as_postgres(void **state)
+{
+	LhCtx	   *ctx = lh_ctx_create();
+	int			matches = 0;
+
+	for (int i = 0; i < 300000; i++)
+	{
+		LhStr		s = gen_text(ctx),
+					p = random_pattern(ctx);
+		bool		text = gen_chance(2);
+		Match		m = match_text(s.ptr, s.len, p.ptr, p.len, text);
+		bool		want = m == MATCH_TRUE;
+
+		gen_isa();
+		assert_int_not_equal(m, MATCH_ERROR);
+		matches += want;
+		if (compiled(ctx, s, p, text) != want)
+			fail_msg("compiled '%.*s' LIKE '%.*s' (text %d) should be %d", s.len, s.ptr, p.len, p.ptr, text, want);
+		if (lh_like_match(s.ptr, s.len, p.ptr, p.len, '\\', text) != want)
+			fail_msg("plain '%.*s' LIKE '%.*s' (text %d) should be %d", s.len, s.ptr, p.len, p.ptr, text, want);
+		if (i % 1000 == 0)
+			lh_arena_reset(ctx->arena);
+	}
+	assert_true(matches > 30000);
+	lh_isa_choose(LH_ISA_AVX512);
+	lh_ctx_destroy(ctx);
+}
+
+/* Every match must begin with the prefix that bounds are compared with. */
+static void
+prefix_is_what_matches_begin_with(void **state)
+{
+	LhCtx	   *ctx = lh_ctx_create();
+	LhLike	   *like;
+
+	ok(lh_like_compile(ctx, (const uint8_t *) "ab\\%c_d%", 8, '\\', true, &like));
+	assert_int_equal(like->prefix.len, 4);
+	assert_memory_equal(like->prefix.ptr, "ab%c", 4);
+	ok(lh_like_compile(ctx, (const uint8_t *) "_ab%", 4, '\\', true, &like));
+	assert_int_equal(like->prefix.len, 0);
+	ok(lh_like_compile(ctx, (const uint8_t *) "%ab", 3, '\\', true, &like));
+	assert_int_equal(like->prefix.len, 0);
+	lh_ctx_destroy(ctx);
+}
+
+/* Many % and near misses: no stack, no exponential time. */
+static void
+hostile_patterns_end_in_time(void **state)
+{
+	LhCtx	   *ctx = lh_ctx_create();
+	size_t		n = 20000;
+	uint8_t    *s = lh_alloc(ctx, n),
+			   *p = lh_alloc(ctx, n);
+	LhLike	   *like;
+
+	memset(s, 'a', n);
+	for (size_t i = 0; i < n; i++)
+		p[i] = i % 2 == 0 ? '%' : 'a';
+	p[n - 1] = 'b';
+	assert_false(lh_like_match(s, n, p, n, '\\', true));
+	ok(lh_like_compile(ctx, p, n, '\\', true, &like));
+	assert_false(lh_like_test(like, s, n));
+	/* first and last byte fit everywhere, the middle nowhere */
+	memset(p, 'a', n);
+	p[0] = '%';
+	p[n / 4] = 'b';
+	p[n / 2] = '%';
+	for (int isa = 0; isa < 3; isa++)
+	{
+		lh_isa_choose((LhIsa) isa);
+		ok(lh_like_compile(ctx, p, n / 2 + 1, '\\', true, &like));
+		for (int i = 0; i < 20; i++)
+			assert_false(lh_like_test(like, s, n));
+	}
+	lh_ctx_destroy(ctx);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(examples),
+		cmocka_unit_test(needles_are_found_anywhere),
+		cmocka_unit_test(patterns_that_end_in_escape_are_refused),
+		cmocka_unit_test(without_escape_a_backslash_is_itself),
+		cmocka_unit_test(random_patterns_match_as_postgres),
+		cmocka_unit_test(prefix_is_what_matches_begin_with),
+		cmocka_unit_test(hostile_patterns_end_in_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
