@@ -198,6 +198,8 @@ BEGIN
 		q := 'SELECT count(*) || '' '' || coalesce(md5(string_agg(k::text, '','')), '''') FROM (SELECT %I AS k FROM %s WHERE %s OFFSET 0) s';
 		h := answer(format(q, key, 'heap_' || t, p));
 		kept := kept + (h !~ '^0 ')::int;
+		-- date_trunc of the first days of time fails in PostgreSQL; a range of the column does not
+		CONTINUE WHEN h = 'SQLSTATE 22008' AND p ~ 'date_trunc';
 		a := answer(format(q, key, t, p));
 		IF a <> h THEN
 			INSERT INTO failures VALUES (t, 'rows', p, h, a);

@@ -73,12 +73,6 @@ extern LhStatus lh_agg_update(LhCtx *ctx, LhAgg *agg, const LhVec *const *vecs, 
 /* n rows known from metadata only: count(*) += n. */
 extern LhStatus lh_agg_add_rows(LhCtx *ctx, LhAgg *agg, int64_t n);
 /*
- * Aggregate i gets count more non-null inputs (rows for COUNT_STAR) that are
- * known from metadata; MIN and MAX: extreme is their smallest or largest value
- * (NULL: count is 0).  Not for other kinds.
- */
-extern LhStatus lh_agg_add_meta(LhCtx *ctx, LhAgg *agg, int i, int64_t count, const LhValue *extreme);
-/*
  * The same for single aggregates: n non-null inputs of COUNT(arg), and the
  * smallest or largest value of rows that are not read, for MIN and MAX.
  */

@@ -31,7 +31,7 @@ is_json(const char *location)
 static LhStatus
 copy_array(LhCtx *ctx, const json_t *array, LhFilesTable *table)
 {
-	size_t		n = json_array_size(array);
+	size_t n = json_array_size(array);
 
 	if (!json_is_array(array) || n == 0)
 		LH_FAIL(ctx, LH_INVALID, "location is not a JSON array of strings, or an empty one");
@@ -41,7 +41,8 @@ copy_array(LhCtx *ctx, const json_t *array, LhFilesTable *table)
 		const json_t *item = json_array_get(array, i);
 
 		if (!json_is_string(item))
-			LH_FAIL(ctx, LH_INVALID, "item %zu of the JSON array of locations is not a string", i + 1);
+			LH_FAIL(ctx, LH_INVALID, "item %zu of the JSON array of locations is not a string",
+					i + 1);
 		table->locations[i] = lh_strdup(ctx, json_string_value(item));
 		if (table->locations[i] == NULL)
 			return ctx->error->code;
@@ -54,12 +55,13 @@ static LhStatus
 parse_array(LhCtx *ctx, const char *location, LhFilesTable *table)
 {
 	json_error_t error;
-	json_t	   *json = json_loads(location, 0, &error);
-	LhStatus	status;
+	json_t *json = json_loads(location, 0, &error);
+	LhStatus status;
 
 	if (json == NULL)
-		LH_FAIL(ctx, LH_INVALID, "location begins like a JSON array, but is none: %s at character %d",
-				error.text, error.position);
+		LH_FAIL(ctx, LH_INVALID,
+				"location begins like a JSON array, but is none: %s at character %d", error.text,
+				error.position);
 	status = copy_array(ctx, json, table);
 	json_decref(json);
 	return status;
@@ -82,7 +84,7 @@ set_locations(LhCtx *ctx, const char *location, LhFilesTable *table)
 	}
 	for (size_t i = 0; i < table->nlocations; i++)
 	{
-		LhScheme	scheme;
+		LhScheme scheme;
 		const char *path;
 
 		LH_TRY(lh_location_parse(ctx, table->locations[i], &scheme, &path));
@@ -108,7 +110,7 @@ static LhStatus
 copy_names(LhCtx *ctx, const char *const *names, const char *const **out)
 {
 	const char **copy;
-	size_t		n = 0;
+	size_t n = 0;
 
 	*out = NULL;
 	if (names == NULL)
@@ -123,12 +125,13 @@ copy_names(LhCtx *ctx, const char *const *names, const char *const **out)
 }
 
 static LhStatus
-files_open(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *options, LhTable **out)
+files_open(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *options,
+		   LhTable **out)
 {
 	LhFilesTable *table;
 
 	LH_NEW(ctx, table);
-	table->base = (LhTable) {
+	table->base = (LhTable){
 		.format = &lh_files_format,
 		.store = store,
 		.cache = cache,
@@ -159,8 +162,7 @@ by_path(const void *a, const void *b)
 static LhStatus
 merge_lists(LhCtx *ctx, const LhList *lists, size_t nlists, LhList *out)
 {
-	size_t		total = 0,
-				n = 0;
+	size_t total = 0, n = 0;
 
 	for (size_t i = 0; i < nlists; i++)
 		total += lists[i].n;
@@ -181,8 +183,8 @@ merge_lists(LhCtx *ctx, const LhList *lists, size_t nlists, LhList *out)
 static LhStatus
 list_files(LhCtx *ctx, LhFilesTable *table)
 {
-	size_t		left = table->options.max_files ? table->options.max_files : 1000000;
-	LhList	   *lists;
+	size_t left = table->options.max_files ? table->options.max_files : 1000000;
+	LhList *lists;
 
 	LH_NEW_ARRAY(ctx, lists, table->nlocations);
 	for (size_t i = 0; i < table->nlocations; i++)
@@ -203,8 +205,8 @@ list_files(LhCtx *ctx, LhFilesTable *table)
 LhStatus
 lh_files_list(LhCtx *ctx, LhFilesTable *table)
 {
-	LhArena    *old;
-	LhStatus	status;
+	LhArena *old;
+	LhStatus status;
 
 	if (table->listed)
 		return LH_OK;
@@ -223,9 +225,9 @@ lh_files_list(LhCtx *ctx, LhFilesTable *table)
 static LhStatus
 holds(LhCtx *ctx, LhStore *store, const char *location, const char *what, bool *yes)
 {
-	char	   *pattern = lh_sprintf(ctx, "%s/%s", location, what);
-	LhStatus	status;
-	LhList		list;
+	char *pattern = lh_sprintf(ctx, "%s/%s", location, what);
+	LhStatus status;
+	LhList list;
 
 	*yes = false;
 	if (pattern == NULL)
@@ -234,7 +236,7 @@ holds(LhCtx *ctx, LhStore *store, const char *location, const char *what, bool *
 	if (status == LH_CANCELLED || status == LH_NO_MEMORY)
 		return status;
 	if (status != LH_OK)
-		lh_error_clear(ctx);	/* whoever opens the location will say what is wrong */
+		lh_error_clear(ctx); /* whoever opens the location will say what is wrong */
 	*yes = status == LH_OK || status == LH_LIMIT;
 	return LH_OK;
 }
@@ -247,7 +249,7 @@ files_detect(LhCtx *ctx, LhStore *store, const char *location, bool *yes)
 	{
 		const char *what;
 		const char *name;
-	}			others[] = {
+	} others[] = {
 		{"_delta_log/*.{json,parquet}", "a Delta table"},
 		{".hoodie/hoodie.properties", "a Hudi table"},
 		{"metadata/*.metadata.json", "an Iceberg table"},
@@ -258,13 +260,16 @@ files_detect(LhCtx *ctx, LhStore *store, const char *location, bool *yes)
 		return LH_OK;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 	{
-		bool		is;
+		bool is;
 
 		LH_TRY(holds(ctx, store, location, others[i].what, &is));
 		if (!is)
 			continue;
-		lh_fail(ctx, LH_UNSUPPORTED, "\"%s\" is %s, which cannot be read yet", location, others[i].name);
-		lh_hint(ctx, "Format \"parquet\" reads its files as they lie there, rows that were deleted included.");
+		lh_fail(ctx, LH_UNSUPPORTED, "\"%s\" is %s, which cannot be read yet", location,
+				others[i].name);
+		lh_hint(
+			ctx,
+			"Format \"parquet\" reads its files as they lie there, rows that were deleted included.");
 		return LH_UNSUPPORTED;
 	}
 	return LH_OK;

@@ -35,8 +35,8 @@ key_length(const char *s, size_t len)
 static LhStatus
 decode(LhCtx *ctx, const char *path, const char *s, size_t len, const char **out)
 {
-	char	   *text;
-	size_t		n;
+	char *text;
+	size_t n;
 
 	LH_ALLOC(ctx, text, len + 1);
 	if (!lh_url_decode(s, len, text, &n))
@@ -46,8 +46,8 @@ decode(LhCtx *ctx, const char *path, const char *s, size_t len, const char **out
 	}
 	text[n] = '\0';
 	if (!lh_utf8_valid(text, n))
-		LH_FAIL(ctx, LH_BAD_TEXT, "a partition of \"%s\" is not valid UTF-8 when its %% escapes are decoded",
-				path);
+		LH_FAIL(ctx, LH_BAD_TEXT,
+				"a partition of \"%s\" is not valid UTF-8 when its %% escapes are decoded", path);
 	*out = text;
 	return LH_OK;
 }
@@ -56,8 +56,7 @@ decode(LhCtx *ctx, const char *path, const char *s, size_t len, const char **out
 static bool
 next_directory(const char *path, size_t *at, const char **s, size_t *len)
 {
-	const char *begin = path + *at,
-			   *slash;
+	const char *begin = path + *at, *slash;
 
 	while (*begin == '/')
 		begin++;
@@ -71,13 +70,12 @@ next_directory(const char *path, size_t *at, const char **s, size_t *len)
 }
 
 LhStatus
-lh_hive_parse(LhCtx *ctx, const char *path, size_t root_len,
-			  int *n, const char ***names, const char ***values)
+lh_hive_parse(LhCtx *ctx, const char *path, size_t root_len, int *n, const char ***names,
+			  const char ***values)
 {
-	size_t		at = root_len,
-				len;
+	size_t at = root_len, len;
 	const char *s;
-	int			count = 0;
+	int count = 0;
 
 	while (next_directory(path, &at, &s, &len))
 		count += key_length(s, len) > 0;
@@ -87,7 +85,7 @@ lh_hive_parse(LhCtx *ctx, const char *path, size_t root_len,
 	at = root_len;
 	while (next_directory(path, &at, &s, &len))
 	{
-		size_t		key = key_length(s, len);
+		size_t key = key_length(s, len);
 
 		if (key == 0)
 			continue;
@@ -97,7 +95,8 @@ lh_hive_parse(LhCtx *ctx, const char *path, size_t root_len,
 			(*values)[*n] = NULL;
 		for (int i = 0; i < *n; i++)
 			if (strcmp((*names)[i], (*names)[*n]) == 0)
-				LH_FAIL(ctx, LH_MISMATCH, "partition key \"%s\" occurs twice in \"%s\"", (*names)[i], path);
+				LH_FAIL(ctx, LH_MISMATCH, "partition key \"%s\" occurs twice in \"%s\"",
+						(*names)[i], path);
 		(*n)++;
 	}
 	return LH_OK;
@@ -112,7 +111,7 @@ static bool
 parse_integer(const char *s, int64_t *out)
 {
 	const char *digits = s + (*s == '-');
-	char	   *end;
+	char *end;
 
 	if (*digits < '0' || *digits > '9' || (*digits == '0' && (digits[1] != '\0' || digits != s)))
 		return false;
@@ -131,9 +130,8 @@ two_digits(const char *s)
 static bool
 parse_date(const char *s, int64_t *days)
 {
-	int64_t		year;
-	int			month,
-				day;
+	int64_t year;
+	int month, day;
 
 	if (strlen(s) != 10)
 		return false;
@@ -142,29 +140,28 @@ parse_date(const char *s, int64_t *days)
 			return false;
 	if (two_digits(s) * 100 + two_digits(s + 2) < 1)
 		return false;
-	*days = lh_days_from_civil(two_digits(s) * 100 + two_digits(s + 2), two_digits(s + 5), two_digits(s + 8));
+	*days = lh_days_from_civil(two_digits(s) * 100 + two_digits(s + 2), two_digits(s + 5),
+							   two_digits(s + 8));
 	lh_civil_from_days(*days, &year, &month, &day);
 	return year == two_digits(s) * 100 + two_digits(s + 2) && month == two_digits(s + 5) &&
-		day == two_digits(s + 8);
+		   day == two_digits(s + 8);
 }
 
 /* What all values seen so far allow. */
 typedef struct Guess
 {
-	bool		any;			/* a value that is not null */
-	bool		int32,
-				int64,
-				date;
+	bool any; /* a value that is not null */
+	bool int32, int64, date;
 } Guess;
 
 static void
 guess_value(Guess *guess, const char *text)
 {
-	int64_t		v;
-	bool		integer = parse_integer(text, &v);
+	int64_t v;
+	bool integer = parse_integer(text, &v);
 
 	if (!guess->any)
-		*guess = (Guess) {true, true, true, true};
+		*guess = (Guess){true, true, true, true};
 	guess->int64 &= integer;
 	guess->int32 &= integer && v >= INT32_MIN && v <= INT32_MAX;
 	guess->date &= parse_date(text, &v);
@@ -174,23 +171,23 @@ static LhType
 guessed_type(const Guess *guess)
 {
 	if (guess->any && guess->int32)
-		return (LhType) {.id = LH_T_INT32, .lane = LH_LANE_I32};
+		return (LhType){.id = LH_T_INT32, .lane = LH_LANE_I32};
 	if (guess->any && guess->int64)
-		return (LhType) {.id = LH_T_INT64, .lane = LH_LANE_I64};
+		return (LhType){.id = LH_T_INT64, .lane = LH_LANE_I64};
 	if (guess->any && guess->date)
-		return (LhType) {.id = LH_T_DATE, .lane = LH_LANE_I32};
-	return (LhType) {.id = LH_T_STRING, .lane = LH_LANE_STR};
+		return (LhType){.id = LH_T_DATE, .lane = LH_LANE_I32};
+	return (LhType){.id = LH_T_STRING, .lane = LH_LANE_STR};
 }
 
 static LhValue
 typed_value(const LhType *type, const char *text)
 {
-	LhValue		value = {.type = *type, .null = text == NULL};
+	LhValue value = {.type = *type, .null = text == NULL};
 
 	if (text == NULL)
 		return value;
 	if (type->id == LH_T_STRING)
-		value.str = (LhStr) {(const uint8_t *) text, (uint32_t) strlen(text), 0};
+		value.str = (LhStr){(const uint8_t *) text, (uint32_t) strlen(text), 0};
 	else if (type->id == LH_T_DATE)
 		parse_date(text, &value.i64);
 	else
@@ -206,7 +203,9 @@ static LhStatus
 keys_differ(LhCtx *ctx, const char *a, const char *b)
 {
 	lh_fail(ctx, LH_MISMATCH, "files \"%s\" and \"%s\" have different partition keys", a, b);
-	lh_hint(ctx, "Set option \"hive_partitioning\" off, or choose a location of files with the same keys.");
+	lh_hint(
+		ctx,
+		"Set option \"hive_partitioning\" off, or choose a location of files with the same keys.");
 	return LH_MISMATCH;
 }
 
@@ -235,7 +234,7 @@ read_dir(LhCtx *ctx, const LhList *files, size_t i, LhHive *hive, int *nkeys)
 {
 	const char *path = files->entries[i].path;
 	const char **texts;
-	LhHiveDir  *dir;
+	LhHiveDir *dir;
 
 	LH_NEW(ctx, dir);
 	hive->dirs[i] = dir;
@@ -252,7 +251,7 @@ read_dir(LhCtx *ctx, const LhList *files, size_t i, LhHive *hive, int *nkeys)
 	LH_NEW_ARRAY(ctx, dir->texts, (size_t) *nkeys + 1);
 	for (int k = 0; k < hive->nkeys; k++)
 	{
-		int			at = find_key(dir, *nkeys, hive->names[k]);
+		int at = find_key(dir, *nkeys, hive->names[k]);
 
 		if (at < 0)
 			return keys_differ(ctx, files->entries[0].path, path);
@@ -265,13 +264,13 @@ read_dir(LhCtx *ctx, const LhList *files, size_t i, LhHive *hive, int *nkeys)
 static LhStatus
 read_dirs(LhCtx *ctx, const LhList *files, int mode, LhHive *hive)
 {
-	size_t		last = 0;
+	size_t last = 0;
 
 	for (size_t i = 0; i < files->n; i++)
 	{
 		const char *path = files->entries[i].path;
-		size_t		len = directory_length(path);
-		int			nkeys;
+		size_t len = directory_length(path);
+		int nkeys;
 
 		if (i > 0 && last == len && memcmp(path, files->entries[i - 1].path, len) == 0)
 		{
@@ -298,7 +297,7 @@ read_dirs(LhCtx *ctx, const LhList *files, int mode, LhHive *hive)
 static LhStatus
 type_values(LhCtx *ctx, const LhList *files, LhHive *hive)
 {
-	Guess	   *guesses;
+	Guess *guesses;
 
 	LH_NEW_ARRAY(ctx, guesses, (size_t) hive->nkeys);
 	LH_NEW_ARRAY(ctx, hive->types, (size_t) hive->nkeys);
@@ -315,7 +314,7 @@ type_values(LhCtx *ctx, const LhList *files, LhHive *hive)
 		hive->types[k] = guessed_type(&guesses[k]);
 	for (size_t i = 0; i < files->n; i++)
 	{
-		LhHiveDir  *dir = hive->dirs[i];
+		LhHiveDir *dir = hive->dirs[i];
 
 		if (dir->values != NULL)
 			continue;
@@ -329,7 +328,7 @@ type_values(LhCtx *ctx, const LhList *files, LhHive *hive)
 LhStatus
 lh_hive_infer(LhCtx *ctx, const LhList *files, int mode, LhHive *out)
 {
-	*out = (LhHive) {0};
+	*out = (LhHive){0};
 	if (mode == 0 || files->n == 0)
 		return LH_OK;
 	LH_NEW_ARRAY(ctx, out->dirs, files->n);

@@ -23,23 +23,23 @@
 
 typedef struct Column
 {
-	LhColumn	column;
-	const char *source;			/* path of the file that decided its type */
-	int64_t		files;			/* that hold it */
+	LhColumn column;
+	const char *source; /* path of the file that decided its type */
+	int64_t files;      /* that hold it */
 } Column;
 
 typedef struct Builder
 {
 	const LhFilesTable *table;
-	int			n;
-	int			cap;
-	Column	   *cols;
-	LhNameMap  *by_name;
-	LhNameMap  *wanted;			/* option "columns"; NULL: all */
-	bool	   *wanted_found;
-	int64_t		files;
-	double		rows;
-	double		bytes;			/* of the files looked at */
+	int n;
+	int cap;
+	Column *cols;
+	LhNameMap *by_name;
+	LhNameMap *wanted; /* option "columns"; NULL: all */
+	bool *wanted_found;
+	int64_t files;
+	double rows;
+	double bytes; /* of the files looked at */
 } Builder;
 
 /*
@@ -49,7 +49,7 @@ typedef struct Builder
 static LhStatus
 copy_type(LhCtx *ctx, const LhType *type, LhType *out)
 {
-	LhField    *fields;
+	LhField *fields;
 
 	*out = *type;
 	if (type->nfields == 0)
@@ -79,8 +79,8 @@ append(LhCtx *ctx, Builder *b, Column **out)
 {
 	if (b->n == b->cap)
 	{
-		int			cap = b->cap ? 2 * b->cap : FIRST_COLUMNS;
-		Column	   *cols;
+		int cap = b->cap ? 2 * b->cap : FIRST_COLUMNS;
+		Column *cols;
 
 		LH_NEW_ARRAY(ctx, cols, (size_t) cap);
 		if (b->n > 0)
@@ -95,7 +95,7 @@ append(LhCtx *ctx, Builder *b, Column **out)
 static Column *
 find(const Builder *b, const char *name)
 {
-	int			i = lh_namemap_get(b->by_name, name, strlen(name));
+	int i = lh_namemap_get(b->by_name, name, strlen(name));
 
 	return i >= 0 ? &b->cols[i] : NULL;
 }
@@ -104,7 +104,7 @@ find(const Builder *b, const char *name)
 static bool
 is_wanted(Builder *b, const char *name)
 {
-	int			i;
+	int i;
 
 	if (b->wanted == NULL)
 		return true;
@@ -117,16 +117,17 @@ is_wanted(Builder *b, const char *name)
 static LhStatus
 types_differ(LhCtx *ctx, const Column *col, const LhType *type, const char *path)
 {
-	LhBuf		a,
-				b;
+	LhBuf a, b;
 
 	LH_TRY(lh_buf_init(ctx, &a, false));
 	LH_TRY(lh_buf_init(ctx, &b, false));
 	LH_TRY(lh_type_format(ctx, &col->column.type, &a));
 	LH_TRY(lh_type_format(ctx, type, &b));
 	lh_fail(ctx, LH_MISMATCH, "column \"%s\" has type %.*s in file \"%s\", but %.*s in file \"%s\"",
-			col->column.name, (int) a.len, (char *) a.data, col->source, (int) b.len, (char *) b.data, path);
-	lh_hint(ctx, "No type holds the values of both. Choose a location of files that fit each other, "
+			col->column.name, (int) a.len, (char *) a.data, col->source, (int) b.len,
+			(char *) b.data, path);
+	lh_hint(ctx,
+			"No type holds the values of both. Choose a location of files that fit each other, "
 			"or leave the column out with option \"columns\".");
 	return LH_MISMATCH;
 }
@@ -134,10 +135,10 @@ types_differ(LhCtx *ctx, const Column *col, const LhType *type, const char *path
 static LhStatus
 add_column(LhCtx *ctx, Builder *b, const char *name, const LhPqNode *node, const char *path)
 {
-	Column	   *col = NULL;
+	Column *col = NULL;
 
 	LH_TRY(append(ctx, b, &col));
-	*col = (Column) {.source = path, .files = 1};
+	*col = (Column){.source = path, .files = 1};
 	col->column.name = lh_strdup(ctx, name);
 	if (col->column.name == NULL)
 		return ctx->error->code;
@@ -152,8 +153,7 @@ add_column(LhCtx *ctx, Builder *b, const char *name, const LhPqNode *node, const
 static LhStatus
 merge_column(LhCtx *ctx, Column *col, const LhPqNode *node, const char *path)
 {
-	LhType		both,
-				own;
+	LhType both, own;
 
 	col->files++;
 	col->column.required &= node->repetition == LH_PQ_REQUIRED;
@@ -174,10 +174,11 @@ merge_column(LhCtx *ctx, Column *col, const LhPqNode *node, const char *path)
 
 /* Name of a top-level column: its own, or "name#2" for the second of that name in its file. */
 static LhStatus
-column_name(LhCtx *ctx, LhNameMap *seen, int *counts, const LhPqNode *node, int ordinal, const char **out)
+column_name(LhCtx *ctx, LhNameMap *seen, int *counts, const LhPqNode *node, int ordinal,
+			const char **out)
 {
-	size_t		len = strlen(node->name);
-	int			first = lh_namemap_get(seen, node->name, len);
+	size_t len = strlen(node->name);
+	int first = lh_namemap_get(seen, node->name, len);
 
 	*out = node->name;
 	if (first < 0)
@@ -209,10 +210,10 @@ check_complete(LhCtx *ctx, const Builder *b, const char *path)
 static LhStatus
 merge_file(LhCtx *ctx, Builder *b, LhArena *keep, const LhPqMeta *meta, const char *path)
 {
-	bool		by_name = b->table->options.union_by_name;
-	LhNameMap  *seen;
-	int		   *counts;
-	int			ordinal = 0;
+	bool by_name = b->table->options.union_by_name;
+	LhNameMap *seen;
+	int *counts;
+	int ordinal = 0;
 
 	LH_TRY(lh_namemap_create(ctx, (size_t) meta->nodes[0].nchildren, &seen));
 	LH_NEW_ARRAY(ctx, counts, (size_t) meta->nodes[0].nchildren + 1);
@@ -220,9 +221,9 @@ merge_file(LhCtx *ctx, Builder *b, LhArena *keep, const LhPqMeta *meta, const ch
 		 i = meta->nodes[i].next)
 	{
 		const char *name;
-		Column	   *col;
-		LhArena    *old;
-		LhStatus	status = LH_OK;
+		Column *col;
+		LhArena *old;
+		LhStatus status = LH_OK;
 
 		LH_TRY(column_name(ctx, seen, counts, &meta->nodes[i], ordinal++, &name));
 		if (!is_wanted(b, name))
@@ -247,12 +248,11 @@ static LhStatus
 look_at(LhCtx *ctx, Builder *b, const LhListEntry *file)
 {
 	const LhFilesTable *table = b->table;
-	LhArena    *keep = ctx->arena,
-			   *arena = lh_arena_child(keep);
+	LhArena *keep = ctx->arena, *arena = lh_arena_child(keep);
 	LhPqOptions options = {0};
-	LhObject   *obj;
-	LhPqFile   *pq;
-	LhStatus	status;
+	LhObject *obj;
+	LhPqFile *pq;
+	LhStatus status;
 
 	if (arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
@@ -282,8 +282,8 @@ static LhStatus
 look_at_files(LhCtx *ctx, Builder *b)
 {
 	const LhList *files = &b->table->files;
-	int			most = b->table->options.max_schema_files;
-	size_t		some = most > 0 && (size_t) most < files->n ? (size_t) most : files->n;
+	int most = b->table->options.max_schema_files;
+	size_t some = most > 0 && (size_t) most < files->n ? (size_t) most : files->n;
 
 	for (size_t k = 0; k < some; k++)
 	{
@@ -308,14 +308,14 @@ add_partitions(LhCtx *ctx, Builder *b)
 
 	for (int i = 0; hive->on && i < hive->nkeys; i++)
 	{
-		Column	   *col;
+		Column *col;
 
 		if (!is_wanted(b, hive->names[i]))
 			continue;
 		col = find(b, hive->names[i]);
 		if (col == NULL)
 			LH_TRY(append(ctx, b, &col));
-		*col = (Column) {0};
+		*col = (Column){0};
 		col->column.name = hive->names[i];
 		col->column.type = hive->types[i];
 		col->column.required = !hive->has_null[i];
@@ -329,7 +329,7 @@ static LhStatus
 add_filename(LhCtx *ctx, Builder *b)
 {
 	const char *name = b->table->options.filename_column;
-	Column	   *col = NULL;
+	Column *col = NULL;
 
 	if (name == NULL)
 		return LH_OK;
@@ -341,9 +341,9 @@ add_filename(LhCtx *ctx, Builder *b)
 			return LH_INVALID;
 		}
 	LH_TRY(append(ctx, b, &col));
-	*col = (Column) {0};
+	*col = (Column){0};
 	col->column.name = name;
-	col->column.type = (LhType) {.id = LH_T_STRING, .lane = LH_LANE_STR};
+	col->column.type = (LhType){.id = LH_T_STRING, .lane = LH_LANE_STR};
 	col->column.required = true;
 	col->column.source = LH_SRC_FILENAME;
 	col->column.field_id = -1;
@@ -358,7 +358,7 @@ static LhStatus
 set_wanted(LhCtx *ctx, Builder *b)
 {
 	const char *const *names = b->table->options.columns;
-	size_t		n = 0;
+	size_t n = 0;
 
 	if (names == NULL)
 		return LH_OK;
@@ -378,8 +378,10 @@ check_wanted(LhCtx *ctx, const Builder *b)
 
 	for (int i = 0; names != NULL && names[i] != NULL; i++)
 		if (!b->wanted_found[lh_namemap_get(b->wanted, names[i], strlen(names[i]))])
-			LH_FAIL(ctx, LH_NOT_FOUND, "column \"%s\" of option \"columns\" is in none of the %lld files "
-					"that were looked at", names[i], (long long) b->files);
+			LH_FAIL(ctx, LH_NOT_FOUND,
+					"column \"%s\" of option \"columns\" is in none of the %lld files "
+					"that were looked at",
+					names[i], (long long) b->files);
 	return LH_OK;
 }
 
@@ -398,7 +400,7 @@ LhStatus
 lh_files_schema(LhCtx *ctx, LhTable *base, LhTableSchema *out)
 {
 	LhFilesTable *table = (LhFilesTable *) base;
-	Builder		b = {.table = table};
+	Builder b = {.table = table};
 	LhTableSchema schema = {0};
 
 	LH_TRY(lh_files_list(ctx, table));

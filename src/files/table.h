@@ -13,31 +13,31 @@
 /* Partition values of one directory, shared by all of its files. */
 typedef struct LhHiveDir
 {
-	const char **names;			/* in the order of the path */
-	const char **texts;			/* decoded; NULL: null */
-	LhValue    *values;			/* in the order of the keys, typed */
+	const char **names; /* in the order of the path */
+	const char **texts; /* decoded; NULL: null */
+	LhValue *values;    /* in the order of the keys, typed */
 } LhHiveDir;
 
 typedef struct LhHive
 {
-	bool		on;
-	int			nkeys;
-	const char **names;			/* in the order of the first file's path */
-	LhType	   *types;
-	bool	   *has_null;
-	LhHiveDir **dirs;			/* of each file */
+	bool on;
+	int nkeys;
+	const char **names; /* in the order of the first file's path */
+	LhType *types;
+	bool *has_null;
+	LhHiveDir **dirs; /* of each file */
 } LhHive;
 
 typedef struct LhFilesTable
 {
-	LhTable		base;
-	LhArena    *arena;			/* of the table: list and partitions */
-	LhTableOptions options;		/* own copy */
-	size_t		nlocations;
+	LhTable base;
+	LhArena *arena;         /* of the table: list and partitions */
+	LhTableOptions options; /* own copy */
+	size_t nlocations;
 	const char **locations;
-	bool		listed;
-	LhList		files;
-	LhHive		hive;
+	bool listed;
+	LhList files;
+	LhHive hive;
 } LhFilesTable;
 
 /* files.c: list the files and their partitions, once; both stay for the table's life. */

@@ -242,7 +242,9 @@ holds_half(const LhPqBloom *bloom, double v)
 	uint16_t h;
 	double bits;
 
-	if (isinf(v))
+	if (v == 0)
+		h = 0;
+	else if (isinf(v))
 		h = 0x7c00;
 	else if (exponent > 16)
 		return false;

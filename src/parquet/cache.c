@@ -144,6 +144,16 @@ lh_pq_cache_clear(LhPqCache *cache)
 		drop(cache, cache->oldest);
 }
 
+void
+lh_pq_cache_destroy(LhPqCache *cache)
+{
+	if (cache == NULL)
+		return;
+	lh_pq_cache_clear(cache);
+	free(cache->buckets);
+	free(cache);
+}
+
 size_t
 lh_pq_cache_bytes(const LhPqCache *cache)
 {

@@ -340,6 +340,34 @@ add_runs(LhCtx *ctx, LhPqColumn *col, int *from, int to)
 	return LH_OK;
 }
 
+/*
+ * Should the batch be tried as runs?  A column of short runs would only be
+ * slowed down: after failures the next attempts wait ever longer, but a run as
+ * long as the batch is never missed.
+ */
+static bool
+try_runs(LhPqColumn *col)
+{
+	const LhRle *r = &col->leaf.codes;
+
+	if (col->form == LH_PQ_RUNS || (!r->packed && r->left >= (uint64_t) col->n))
+		return true;
+	if (col->run_pause > 0)
+	{
+		col->run_pause--;
+		return false;
+	}
+	return true;
+}
+
+static void
+runs_failed(LhPqColumn *col)
+{
+	if (col->run_failures < 5)
+		col->run_failures++;
+	col->run_pause = (1 << col->run_failures) - 1;
+}
+
 /* Add rows [from, to) of a dictionary-coded page, count of which are not null. */
 static LhStatus
 add_codes(LhCtx *ctx, LhPqColumn *col, int from, int to, size_t count)
@@ -347,7 +375,7 @@ add_codes(LhCtx *ctx, LhPqColumn *col, int from, int to, size_t count)
 	LhPqLeaf *leaf = &col->leaf;
 	size_t n = (size_t) (to - from);
 
-	if (!col->nulls && col->form <= LH_PQ_RUNS)
+	if (!col->nulls && col->form <= LH_PQ_RUNS && try_runs(col))
 	{
 		if (col->form == LH_PQ_NOTHING)
 			col->nruns = 0;
@@ -355,6 +383,7 @@ add_codes(LhCtx *ctx, LhPqColumn *col, int from, int to, size_t count)
 		LH_TRY(add_runs(ctx, col, &from, to));
 		if (from == to)
 			return LH_OK;
+		runs_failed(col);
 		n = count = (size_t) (to - from);
 	}
 	to_codes(col, from);
@@ -444,6 +473,7 @@ finish(LhCtx *ctx, LhPqColumn *col, LhVec *out)
 		case LH_PQ_RUNS:
 			/* rows behind the last selected one belong to the last run */
 			col->runs[col->nruns - 1].end = (uint32_t) col->n;
+			col->run_failures = 0;
 			out->kind = LH_VEC_RUNS;
 			out->dict = col->leaf.dict;
 			out->nruns = col->nruns;

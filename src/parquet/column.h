@@ -41,12 +41,14 @@ struct LhPqColumn
 	bool nulls; /* some row is null */
 	bool some; /* some row is not */
 	int max_runs;
+	int run_pause; /* batches not to be tried as runs */
+	int run_failures; /* attempts at runs that failed, in a row */
 	int nruns;
 	const void *borrowed;
 	uint64_t valid[LH_BATCH_WORDS];
 	LhRun runs[LH_BATCH / LH_PQ_MIN_RUN + 1];
-	uint32_t codes[LH_BATCH];
-	uint32_t dense[LH_BATCH + LH_PADDING / 4]; /* codes before they are spread over the rows */
+	uint32_t codes[LH_BATCH + LH_RLE_SLACK];
+	uint32_t dense[LH_BATCH + LH_RLE_SLACK]; /* codes before they are spread over the rows */
 	LhBuf data; /* LH_BATCH lane values */
 };
 

@@ -68,8 +68,8 @@ typedef struct Reading
 {
 	const LhPqMeta *meta;
 	const LhPqNode *node;
-	const LhPqChunk *chunk;
 	int leaf;
+	int64_t start;	  /* of the chunk */
 	int64_t num_rows; /* of the row group */
 	LhPqAllowance allowance;
 	/* of the offset index */
@@ -80,18 +80,6 @@ typedef struct Reading
 	/* of the column index; data NULL or n 0: absent */
 	LhBounds *bounds;
 } Reading;
-
-/* Bytes [offset, offset + len) in ctx->arena; *out NULL when they are no place for an index. */
-static LhStatus
-read_range(LhCtx *ctx, LhPqFile *file, int64_t offset, int64_t len, uint8_t **out)
-{
-	*out = NULL;
-	if (offset < LH_PQ_MAGIC_SIZE || len <= 0 || len > MAX_INDEX ||
-		len > lh_pq_data_end(file->meta) - offset)
-		return LH_OK;
-	LH_ALLOC(ctx, *out, (size_t) len);
-	return lh_object_read(ctx, file->obj, offset, (size_t) len, *out);
-}
 
 static void
 parse_location(LhThrift *r, Reading *reading, int page)
@@ -129,18 +117,19 @@ take_pages(LhCtx *ctx, Reading *reading, size_t n)
 static bool
 sound_locations(const Reading *reading)
 {
-	int64_t end = reading->chunk->start;
+	int64_t limit = lh_pq_data_end(reading->meta);
+	int64_t end = reading->start;
 	int64_t row = -1;
 
 	for (int i = 0; i < reading->npages; i++)
 	{
-		if (reading->offset[i] < end || reading->size[i] <= 0 ||
-			reading->first_row[i] <= row || reading->first_row[i] >= reading->num_rows)
+		if (reading->offset[i] < end || reading->offset[i] > limit || reading->size[i] <= 0 ||
+			reading->size[i] > limit - reading->offset[i])
+			return false;
+		if (reading->first_row[i] <= row || reading->first_row[i] >= reading->num_rows)
 			return false;
 		end = reading->offset[i] + reading->size[i];
 		row = reading->first_row[i];
-		if (end > lh_pq_data_end(reading->meta))
-			return false;
 	}
 	return reading->npages > 0 && reading->first_row[0] == 0;
 }
@@ -280,23 +269,14 @@ ignorable(LhCtx *ctx, LhStatus status)
 	return true;
 }
 
-/*
- * Read both indexes.  A failed read is a failure of the file (LH_IO and so on);
- * bytes that make no sense only leave npages or bounds empty.
- */
 static LhStatus
-read_indexes(LhCtx *ctx, LhPqFile *file, Reading *reading)
+parse_both(LhCtx *ctx, Reading *reading, LhSlice offset_index, LhSlice column_index)
 {
-	const LhPqChunk *chunk = reading->chunk;
 	LhStatus status;
 	LhThrift r;
-	uint8_t *bytes;
 
-	LH_TRY(read_range(ctx, file, chunk->offset_index_offset, chunk->offset_index_length, &bytes));
-	if (bytes == NULL)
-		return LH_OK;
-	reading->allowance = LH_PQ_ALLOWANCE(chunk->offset_index_length);
-	lh_thrift_init(&r, bytes, (size_t) chunk->offset_index_length);
+	reading->allowance = LH_PQ_ALLOWANCE(offset_index.len);
+	lh_thrift_init(&r, offset_index.data, offset_index.len);
 	status = parse_offset_index(ctx, reading, &r);
 	if (ignorable(ctx, status))
 	{
@@ -304,29 +284,29 @@ read_indexes(LhCtx *ctx, LhPqFile *file, Reading *reading)
 		return LH_OK;
 	}
 	LH_TRY(status);
-	LH_TRY(read_range(ctx, file, chunk->column_index_offset, chunk->column_index_length, &bytes));
-	if (bytes == NULL)
+	if (column_index.len == 0)
 		return LH_OK;
-	reading->allowance = LH_PQ_ALLOWANCE(chunk->column_index_length);
-	lh_thrift_init(&r, bytes, (size_t) chunk->column_index_length);
+	reading->allowance = LH_PQ_ALLOWANCE(column_index.len);
+	lh_thrift_init(&r, column_index.data, column_index.len);
 	status = parse_column_index(ctx, reading, &r);
 	return ignorable(ctx, status) ? LH_OK : status;
 }
 
-static LhStatus
-make_index(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqChunk *chunk,
-		   LhPqPageIndex **out)
+LhStatus
+lh_pq_index_parse(LhCtx *ctx, const LhPqMeta *meta, int group, int leaf, int64_t start,
+				  LhSlice offset_index, LhSlice column_index, LhPqPageIndex **out)
 {
-	const LhPqMeta *meta = file->meta;
 	Reading reading = {.meta = meta,
 					   .node = &meta->nodes[meta->leaf_nodes[leaf]],
-					   .chunk = chunk,
 					   .leaf = leaf,
+					   .start = start,
 					   .num_rows = meta->groups[group].num_rows};
 	LhPqPageIndex *index;
 
 	*out = NULL;
-	LH_TRY(read_indexes(ctx, file, &reading));
+	if (offset_index.len == 0)
+		return LH_OK;
+	LH_TRY(parse_both(ctx, &reading, offset_index, column_index));
 	if (reading.npages == 0)
 		return LH_OK;
 	LH_NEW(ctx, index);
@@ -337,6 +317,36 @@ make_index(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqChunk *chu
 	index->bounds = reading.bounds;
 	*out = index;
 	return LH_OK;
+}
+
+/* Bytes [offset, offset + len) in ctx->arena; empty when that is no place for an index. */
+static LhStatus
+read_range(LhCtx *ctx, LhPqFile *file, int64_t offset, int64_t len, LhSlice *out)
+{
+	uint8_t *bytes;
+
+	*out = lh_slice(NULL, 0);
+	if (offset < LH_PQ_MAGIC_SIZE || len <= 0 || len > MAX_INDEX ||
+		offset > lh_pq_data_end(file->meta) - len)
+		return LH_OK;
+	LH_ALLOC(ctx, bytes, (size_t) len);
+	LH_TRY(lh_object_read(ctx, file->obj, offset, (size_t) len, bytes));
+	*out = lh_slice(bytes, (size_t) len);
+	return LH_OK;
+}
+
+/* A failed read is a failure of the file; bytes that make no sense are an absent index. */
+static LhStatus
+make_index(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqChunk *c,
+		   LhPqPageIndex **out)
+{
+	LhSlice offset_index,
+		column_index;
+
+	LH_TRY(read_range(ctx, file, c->offset_index_offset, c->offset_index_length, &offset_index));
+	LH_TRY(read_range(ctx, file, c->column_index_offset, c->column_index_length, &column_index));
+	return lh_pq_index_parse(ctx, file->meta, group, leaf, c->start, offset_index, column_index,
+							 out);
 }
 
 LhStatus

@@ -8,12 +8,12 @@
  * included by all three.
  *
  * Input may be read up to LH_PADDING bytes beyond its end (buffer.h); output
- * is never written beyond what is asked for.
+ * is not written beyond what is asked for, unless a kernel says so.
  */
 #ifndef LH_PARQUET_KERNELS_H
 #define LH_PARQUET_KERNELS_H
 
-#include "core/core.h"
+#include "parquet/rle.h"
 
 typedef struct LhPqKernels
 {
@@ -25,7 +25,10 @@ typedef struct LhPqKernels
 	void (*unpack32)(const uint8_t *in, int shift, int width, size_t n, uint32_t *out,
 					 uint32_t *max);
 
-	/* As above for widths 0..64, without a maximum. */
+	/* lh_rle_read; LH_RLE_SLACK values behind out[n] may be written, too. */
+	size_t (*rle_read)(LhRle *r, size_t n, uint32_t *out, uint32_t *max);
+
+	/* As unpack32 for widths 0..64, without a maximum. */
 	void (*unpack64)(const uint8_t *in, int shift, int width, size_t n, uint64_t *out);
 
 	/* out[i] = in[rank of i] where bit "from + i" of valid is set, else 0; i < n. */

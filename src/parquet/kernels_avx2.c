@@ -31,8 +31,73 @@ load_halves(const uint8_t *low, const uint8_t *high)
 		_mm_loadu_si128((const void *) high), 1);
 }
 
+/* How 8 values of up to 25 bits come into their lanes. */
+#define STEP 8
+typedef struct Unpacker
+{
+	int high; /* where the bytes of value 4 begin */
+	__m256i shuffle;
+	__m256i down;
+	__m256i keep;
+} Unpacker;
+typedef __m256i Lanes;
+
+static inline Unpacker
+unpacker_of(int shift, int width)
+{
+	__m256i iota = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+	__m256i bit = _mm256_add_epi32(_mm256_mullo_epi32(iota, _mm256_set1_epi32(width)),
+								   _mm256_set1_epi32(shift));
+	int high = (shift + 4 * width) >> 3;
+	__m256i byte = _mm256_sub_epi32(_mm256_srli_epi32(bit, 3),
+									_mm256_setr_epi32(0, 0, 0, 0, high, high, high, high));
+	Unpacker u;
+
+	u.high = high;
+	u.shuffle = _mm256_add_epi32(_mm256_mullo_epi32(byte, _mm256_set1_epi32(0x01010101)),
+								 _mm256_set1_epi32(0x03020100));
+	u.down = _mm256_and_si256(bit, _mm256_set1_epi32(7));
+	u.keep = _mm256_set1_epi32((int) ((1u << width) - 1));
+	return u;
+}
+
+static inline Lanes
+unpack_step(const Unpacker *u, const uint8_t *in)
+{
+	__m256i v = _mm256_shuffle_epi8(load_halves(in, in + u->high), u->shuffle);
+
+	return _mm256_and_si256(_mm256_srlv_epi32(v, u->down), u->keep);
+}
+
+static inline Lanes
+lanes_of(uint32_t value)
+{
+	return _mm256_set1_epi32((int) value);
+}
+
+static inline void
+lanes_store(uint32_t *out, Lanes v)
+{
+	_mm256_storeu_si256((void *) out, v);
+}
+
+static inline Lanes
+lanes_max(Lanes a, Lanes b)
+{
+	return _mm256_max_epu32(a, b);
+}
+
+static inline Lanes
+lanes_max_first(Lanes a, Lanes b, size_t n)
+{
+	__m256i iota = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+	__m256i in = _mm256_cmpgt_epi32(_mm256_set1_epi32((int) n), iota);
+
+	return _mm256_max_epu32(a, _mm256_and_si256(b, in));
+}
+
 static inline uint32_t
-largest(__m256i v)
+lanes_largest(Lanes v)
 {
 	__m128i m = _mm_max_epu32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
 
@@ -41,32 +106,24 @@ largest(__m256i v)
 	return (uint32_t) _mm_cvtsi128_si32(m);
 }
 
+#include "parquet/kernels_rle.h"
+
 /* Widths 1..25 */
 static void
 unpack_narrow(const uint8_t *in, int shift, int width, size_t n, uint32_t *out, uint32_t *max)
 {
-	__m256i iota = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-	__m256i bit = _mm256_add_epi32(_mm256_mullo_epi32(iota, _mm256_set1_epi32(width)),
-								   _mm256_set1_epi32(shift));
-	int high = (shift + 4 * width) >> 3; /* where the bytes of value 4 begin */
-	__m256i byte = _mm256_sub_epi32(_mm256_srli_epi32(bit, 3),
-									_mm256_setr_epi32(0, 0, 0, 0, high, high, high, high));
-	__m256i shuffle = _mm256_add_epi32(_mm256_mullo_epi32(byte, _mm256_set1_epi32(0x01010101)),
-									   _mm256_set1_epi32(0x03020100));
-	__m256i down = _mm256_and_si256(bit, _mm256_set1_epi32(7));
-	__m256i keep = _mm256_set1_epi32((int) ((1u << width) - 1));
-	__m256i most = _mm256_set1_epi32((int) *max);
+	Unpacker u = unpacker_of(shift, width);
+	Lanes most = lanes_of(*max);
 	size_t i = 0;
 
 	for (; i + 8 <= n; i += 8, in += width)
 	{
-		__m256i v = _mm256_shuffle_epi8(load_halves(in, in + high), shuffle);
+		Lanes v = unpack_step(&u, in);
 
-		v = _mm256_and_si256(_mm256_srlv_epi32(v, down), keep);
-		_mm256_storeu_si256((void *) (out + i), v);
-		most = _mm256_max_epu32(most, v);
+		lanes_store(out + i, v);
+		most = lanes_max(most, v);
 	}
-	*max = largest(most);
+	*max = lanes_largest(most);
 	unpack32_loop(in, shift, width, n - i, out + i, max);
 }
 
@@ -127,7 +184,7 @@ unpack_broad(const uint8_t *in, int shift, int width, size_t n, uint32_t *out, u
 		_mm256_storeu_si256((void *) (out + i), v);
 		most = _mm256_max_epu32(most, v);
 	}
-	*max = largest(most);
+	*max = lanes_largest(most);
 	unpack32_loop(in, shift, width, n - i, out + i, max);
 }
 
@@ -297,6 +354,7 @@ gather64(const uint64_t *t, const uint32_t *code, size_t n, uint64_t *out)
 
 static const LhPqKernels table = {
 	.unpack32 = unpack32,
+	.rle_read = rle_read,
 	.unpack64 = unpack64,
 	.expand32 = expand32_loop,
 	.expand64 = expand64_loop,

@@ -39,42 +39,97 @@ mask8_of(size_t n)
 	return n >= 8 ? (__mmask8) 0xff : (__mmask8) ((1u << n) - 1);
 }
 
-/* Widths 1..25 */
-static void
-unpack_narrow(const uint8_t *in, int shift, int width, size_t n, uint32_t *out, uint32_t *max)
+/* How 16 values of up to 25 bits come into their lanes. */
+#define STEP 16
+typedef struct Unpacker
+{
+	__m512i shuffle;
+	__m512i down;
+	__m512i keep;
+} Unpacker;
+typedef __m512i Lanes;
+
+static inline Unpacker
+unpacker_of(int shift, int width)
 {
 	__m512i bit = _mm512_add_epi32(_mm512_mullo_epi32(IOTA16, _mm512_set1_epi32(width)),
 								   _mm512_set1_epi32(shift));
 	__m512i byte = _mm512_srli_epi32(bit, 3);
-	__m512i shuffle = _mm512_add_epi32(_mm512_mullo_epi32(byte, _mm512_set1_epi32(0x01010101)),
-									   _mm512_set1_epi32(0x03020100));
-	__m512i down = _mm512_and_si512(bit, _mm512_set1_epi32(7));
-	__m512i keep = _mm512_set1_epi32((int) ((1u << width) - 1));
-	__m512i most = _mm512_set1_epi32((int) *max);
-	size_t step = 2 * (size_t) width;
+	Unpacker u;
+
+	u.shuffle = _mm512_add_epi32(_mm512_mullo_epi32(byte, _mm512_set1_epi32(0x01010101)),
+								 _mm512_set1_epi32(0x03020100));
+	u.down = _mm512_and_si512(bit, _mm512_set1_epi32(7));
+	u.keep = _mm512_set1_epi32((int) ((1u << width) - 1));
+	return u;
+}
+
+static inline Lanes
+unpack_step(const Unpacker *u, const uint8_t *in)
+{
+	__m512i v = _mm512_permutexvar_epi8(u->shuffle, _mm512_loadu_si512(in));
+
+	return _mm512_and_si512(_mm512_srlv_epi32(v, u->down), u->keep);
+}
+
+static inline Lanes
+lanes_of(uint32_t value)
+{
+	return _mm512_set1_epi32((int) value);
+}
+
+static inline void
+lanes_store(uint32_t *out, Lanes v)
+{
+	_mm512_storeu_si512(out, v);
+}
+
+static inline Lanes
+lanes_max(Lanes a, Lanes b)
+{
+	return _mm512_max_epu32(a, b);
+}
+
+static inline Lanes
+lanes_max_first(Lanes a, Lanes b, size_t n)
+{
+	return _mm512_mask_max_epu32(a, mask16_of(n), a, b);
+}
+
+static inline uint32_t
+lanes_largest(Lanes v)
+{
+	return _mm512_reduce_max_epu32(v);
+}
+
+#include "parquet/kernels_rle.h"
+
+/* Widths 1..25 */
+static void
+unpack_narrow(const uint8_t *in, int shift, int width, size_t n, uint32_t *out, uint32_t *max)
+{
+	Unpacker u = unpacker_of(shift, width);
+	Lanes most = lanes_of(*max);
+	size_t bytes = 2 * (size_t) width;
 	size_t i = 0;
 
-	for (; i + 32 <= n; i += 32, in += 2 * step)
+	for (; i + 32 <= n; i += 32, in += 2 * bytes)
 	{
-		__m512i a = _mm512_permutexvar_epi8(shuffle, _mm512_loadu_si512(in));
-		__m512i b = _mm512_permutexvar_epi8(shuffle, _mm512_loadu_si512(in + step));
+		Lanes a = unpack_step(&u, in);
+		Lanes b = unpack_step(&u, in + bytes);
 
-		a = _mm512_and_si512(_mm512_srlv_epi32(a, down), keep);
-		b = _mm512_and_si512(_mm512_srlv_epi32(b, down), keep);
-		_mm512_storeu_si512(out + i, a);
-		_mm512_storeu_si512(out + i + 16, b);
-		most = _mm512_max_epu32(most, _mm512_max_epu32(a, b));
+		lanes_store(out + i, a);
+		lanes_store(out + i + 16, b);
+		most = lanes_max(most, lanes_max(a, b));
 	}
-	for (; i < n; i += 16, in += step)
+	for (; i < n; i += 16, in += bytes)
 	{
-		__mmask16 m = mask16_of(n - i);
-		__m512i a = _mm512_permutexvar_epi8(shuffle, _mm512_loadu_si512(in));
+		Lanes a = unpack_step(&u, in);
 
-		a = _mm512_and_si512(_mm512_srlv_epi32(a, down), keep);
-		_mm512_mask_storeu_epi32(out + i, m, a);
-		most = _mm512_mask_max_epu32(most, m, most, a);
+		_mm512_mask_storeu_epi32(out + i, mask16_of(n - i), a);
+		most = lanes_max_first(most, a, n - i);
 	}
-	*max = _mm512_reduce_max_epu32(most);
+	*max = lanes_largest(most);
 }
 
 /* How 8 values of up to 56 bits come into 64-bit lanes. */
@@ -358,6 +413,7 @@ gather64(const uint64_t *t, const uint32_t *code, size_t n, uint64_t *out)
 
 static const LhPqKernels table = {
 	.unpack32 = unpack32,
+	.rle_read = rle_read,
 	.unpack64 = unpack64,
 	.expand32 = expand32,
 	.expand64 = expand64,

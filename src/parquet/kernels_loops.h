@@ -277,7 +277,7 @@ gather64_loop(const uint64_t *table, const uint32_t *code, size_t n, uint64_t *o
 
 /* A table of the loops alone; the includer replaces what it has better. */
 #define LH_LOOP_TABLE \
-	.unpack32 = unpack32_loop, .unpack64 = unpack64_loop, .expand32 = expand32_loop, \
+	.unpack32 = unpack32_loop, .rle_read = lh_rle_read_any, .unpack64 = unpack64_loop, .expand32 = expand32_loop, \
 	.expand64 = expand64_loop, .bits_to_bytes = bits_to_bytes_loop, .join2 = join2_loop, \
 	.join4 = join4_loop, .join8 = join8_loop, .join = join_loop, .sum32 = sum32_loop, \
 	.sum64 = sum64_loop, .widen_i32 = widen_i32_loop, .widen_u32 = widen_u32_loop, \

@@ -285,7 +285,7 @@ values_by_code(LhCtx *ctx, LhPqLeaf *leaf, size_t n, uint8_t *out)
 {
 	for (size_t done = 0; done < n;)
 	{
-		uint32_t codes[STEP];
+		uint32_t codes[STEP + LH_RLE_SLACK];
 		size_t k = n - done < STEP ? n - done : STEP;
 
 		LH_TRY(lh_pq_leaf_codes(ctx, leaf, k, codes));

@@ -136,7 +136,8 @@ extern LhStatus lh_pq_leaf_load(LhCtx *ctx, LhPqLeaf *leaf);
  * The next n values, nulls not counted, of a loaded page.
  *
  *	skip	passes over them
- *	codes	of a page with by_code, checked against the dictionary
+ *	codes	of a page with by_code, checked against the dictionary; out has room
+ *			for LH_RLE_SLACK more
  *	values	in the type's lane, of any page; what they point to is pinned
  *	borrow	as values, pointing into the page; NULL when they cannot
  */

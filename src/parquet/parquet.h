@@ -191,6 +191,7 @@ extern LhStatus lh_pq_meta_parse(LhCtx *ctx, const uint8_t *footer, size_t len, 
 
 /* Footers by (path, size, mtime or etag), least recently used dropped above max_bytes; malloc'ed, process-wide, one thread. */
 extern LhPqCache *lh_pq_cache_create(size_t max_bytes);
+extern void lh_pq_cache_destroy(LhPqCache *cache);	/* NULL is allowed */
 extern void lh_pq_cache_resize(LhPqCache *cache, size_t max_bytes);
 extern void lh_pq_cache_clear(LhPqCache *cache);
 extern size_t lh_pq_cache_bytes(const LhPqCache *cache);

@@ -112,7 +112,7 @@ append_values(LhCtx *ctx, LhPqRecords *r, size_t n)
 		LH_TRY(leave_codes(ctx, r));
 	if (r->by_code)
 	{
-		LH_TRY(grow(ctx, &r->codes, n * sizeof(uint32_t)));
+		LH_TRY(grow(ctx, &r->codes, (n + LH_RLE_SLACK) * sizeof(uint32_t)));
 		LH_TRY(lh_pq_leaf_codes(ctx, &r->leaf, n,
 								(uint32_t *) (void *) (r->codes.data + r->codes.len)));
 		r->codes.len += n * sizeof(uint32_t);

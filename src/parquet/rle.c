@@ -35,6 +35,12 @@ get_varint(const uint8_t **p, const uint8_t *end, uint64_t *out)
 {
 	uint64_t v = 0;
 
+	if (*p < end && **p < 0x80)
+	{
+		*out = *(*p)++;
+		return true;
+	}
+
 	for (int shift = 0; shift < 64 && *p < end; shift += 7)
 	{
 		uint8_t b = *(*p)++;
@@ -111,6 +117,12 @@ lh_rle_unpack(LhRle *r, size_t k, uint32_t *out, uint32_t *max)
 
 size_t
 lh_rle_read(LhRle *r, size_t n, uint32_t *out, uint32_t *max)
+{
+	return lh_pq_kernels->rle_read(r, n, out, max);
+}
+
+size_t
+lh_rle_read_any(LhRle *r, size_t n, uint32_t *out, uint32_t *max)
 {
 	size_t done = 0;
 

@@ -44,8 +44,14 @@ lh_rle_take(LhRle *r, uint64_t k)
 /* Take k (at most r->left) values of a packed run; *max is raised to the largest. */
 extern void lh_rle_unpack(LhRle *r, size_t k, uint32_t *out, uint32_t *max);
 
-/* The next n values; returns how many there were.  *max is raised to the largest. */
+/*
+ * The next n values; returns how many there were.  *max is raised to the
+ * largest.  Up to LH_RLE_SLACK values behind out[n] may be written as well.
+ */
+#define LH_RLE_SLACK 16
 extern size_t lh_rle_read(LhRle *r, size_t n, uint32_t *out, uint32_t *max);
+/* The same for any width and instruction set. */
+extern size_t lh_rle_read_any(LhRle *r, size_t n, uint32_t *out, uint32_t *max);
 
 /* Pass over n values in O(runs); returns how many there were. */
 extern uint64_t lh_rle_skip(LhRle *r, uint64_t n);

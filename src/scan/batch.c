@@ -24,11 +24,11 @@ static int
 natural_rows(const LhScan *scan, int n)
 {
 	const LhScanGroup *group = &scan->group;
-	int			best = n;
+	int best = n;
 
 	for (int i = 0; i < scan->ntotal; i++)
 	{
-		int			k;
+		int k;
 
 		if (group->columns[i] == NULL)
 			continue;
@@ -43,9 +43,9 @@ LhStatus
 lh_scan_begin_batch(LhCtx *ctx, LhScan *scan, bool *more)
 {
 	LhScanGroup *group = &scan->group;
-	LhBatch    *batch = &scan->batch;
-	int64_t		left;
-	int			n;
+	LhBatch *batch = &scan->batch;
+	int64_t left;
+	int n;
 
 	LH_TRY(lh_poll(ctx));
 	if (group->row == group->ranges[group->range].to && ++group->range < group->nranges)
@@ -72,23 +72,22 @@ lh_scan_begin_batch(LhCtx *ctx, LhScan *scan, bool *more)
 static const LhSel *
 read_selection(const LhBatch *batch)
 {
-	return (int64_t) batch->sel.count * DENSE_DEN > (int64_t) batch->n * DENSE_NUM ? NULL : &batch->sel;
+	return (int64_t) batch->sel.count * DENSE_DEN > (int64_t) batch->n * DENSE_NUM ? NULL
+																				   : &batch->sel;
 }
 
 static LhStatus
 read_column(LhCtx *ctx, LhScan *scan, int col)
 {
 	const LhFileColumn *fc = &scan->file->cols[col];
-	LhVec	   *vec = &scan->vecs[col];
+	LhVec *vec = &scan->vecs[col];
 	LhPqColumn *column;
 
 	if (scan->vec_ptrs[col] != NULL)
 		return LH_OK;
 	switch (fc->kind)
 	{
-		case LH_COL_MISSING:
-			lh_vec_null(vec, &fc->type, scan->batch.n);
-			break;
+		case LH_COL_MISSING: lh_vec_null(vec, &fc->type, scan->batch.n); break;
 		case LH_COL_CONST:
 			if (fc->value.null)
 				lh_vec_null(vec, &fc->type, scan->batch.n);
@@ -108,7 +107,7 @@ read_column(LhCtx *ctx, LhScan *scan, int col)
 LhStatus
 lh_scan_filter_batch(LhCtx *ctx, LhScan *scan, LhHostRequest **request)
 {
-	LhBatch    *batch = &scan->batch;
+	LhBatch *batch = &scan->batch;
 
 	for (; scan->filter < scan->nfilters && batch->sel.count > 0; scan->filter++)
 	{
@@ -118,7 +117,8 @@ lh_scan_filter_batch(LhCtx *ctx, LhScan *scan, LhHostRequest **request)
 			continue;
 		for (int i = 0; i < info->ncols; i++)
 			LH_TRY(read_column(ctx, scan, info->cols[i]));
-		LH_TRY(lh_pred_eval(ctx, scan->file->filters[scan->filter], scan->vec_ptrs, &batch->sel, request));
+		LH_TRY(lh_pred_eval(ctx, scan->file->filters[scan->filter], scan->vec_ptrs, &batch->sel,
+							request));
 	}
 	return LH_OK;
 }
@@ -131,7 +131,7 @@ lh_scan_filter_batch(LhCtx *ctx, LhScan *scan, LhHostRequest **request)
 static int
 first_row(const LhSel *sel)
 {
-	int			w = 0;
+	int w = 0;
 
 	while (sel->w[w] == 0)
 		w++;
@@ -149,7 +149,7 @@ static LhStatus
 verify_not_null(LhCtx *ctx, const LhScan *scan, int col)
 {
 	const LhVec *vec = scan->vec_ptrs[col];
-	LhSel		nulls;
+	LhSel nulls;
 
 	if (vec == NULL || vec->valid == NULL || scan->file->cols[col].not_null)
 		return LH_OK;
@@ -169,11 +169,10 @@ static LhStatus
 verify_partition(LhCtx *ctx, LhScan *scan, const LhPartitionCheck *check)
 {
 	const LhValue *value = &scan->file->cols[check->col].value;
-	LhSel		sel = scan->batch.sel;
+	LhSel sel = scan->batch.sel;
 	LhHostRequest *request;
-	LhBuf		want,
-				found;
-	LhValue		other;
+	LhBuf want, found;
+	LhValue other;
 
 	LH_TRY(read_column(ctx, scan, check->hidden));
 	LH_TRY(lh_pred_eval(ctx, check->differs, scan->vec_ptrs, &sel, &request));
@@ -184,7 +183,8 @@ verify_partition(LhCtx *ctx, LhScan *scan, const LhPartitionCheck *check)
 	LH_TRY(lh_buf_init(ctx, &found, false));
 	LH_TRY(lh_value_format(ctx, value, &want));
 	LH_TRY(lh_value_format(ctx, &other, &found));
-	lh_fail(ctx, LH_MISMATCH, "partition column \"%s\" is %.*s, but row %lld of file \"%s\" holds %.*s",
+	lh_fail(ctx, LH_MISMATCH,
+			"partition column \"%s\" is %.*s, but row %lld of file \"%s\" holds %.*s",
 			scan->spec.cols[check->col].name, (int) want.len, (char *) want.data,
 			row_number(scan, &sel), scan->batch.task->path, (int) found.len, (char *) found.data);
 	lh_hint(ctx, "Without option \"hive_partitioning\" the file's own values are read.");

@@ -29,8 +29,8 @@ static int
 name_ordinal(const char *name, size_t *len)
 {
 	const char *hash = strrchr(name, '#');
-	char	   *end;
-	long		ordinal;
+	char *end;
+	long ordinal;
 
 	if (hash == NULL || hash[1] < '1' || hash[1] > '9')
 		return 0;
@@ -56,9 +56,9 @@ find_twin(const LhPqMeta *meta, const char *name, size_t len, int ordinal)
 static int
 find_node(const LhPqMeta *meta, const char *name)
 {
-	size_t		len;
-	int			node = lh_pq_child(meta, 0, name, strlen(name));
-	int			ordinal;
+	size_t len;
+	int node = lh_pq_child(meta, 0, name, strlen(name));
+	int ordinal;
 
 	if (node >= 0)
 		return node;
@@ -74,25 +74,60 @@ find_node(const LhPqMeta *meta, const char *name)
 
 typedef enum Family
 {
-	FAM_NULL, FAM_BOOL, FAM_INT, FAM_FLOAT, FAM_DECIMAL, FAM_DATE, FAM_TIME, FAM_TIMESTAMP,
-	FAM_INTERVAL, FAM_TEXT, FAM_BYTES, FAM_UUID, FAM_GEOMETRY, FAM_GEOGRAPHY,
-	FAM_LIST, FAM_MAP, FAM_STRUCT, FAM_VARIANT
+	FAM_NULL,
+	FAM_BOOL,
+	FAM_INT,
+	FAM_FLOAT,
+	FAM_DECIMAL,
+	FAM_DATE,
+	FAM_TIME,
+	FAM_TIMESTAMP,
+	FAM_INTERVAL,
+	FAM_TEXT,
+	FAM_BYTES,
+	FAM_UUID,
+	FAM_GEOMETRY,
+	FAM_GEOGRAPHY,
+	FAM_LIST,
+	FAM_MAP,
+	FAM_STRUCT,
+	FAM_VARIANT
 } Family;
 
 static Family
 family(const LhType *type)
 {
 	static const Family of[LH_N_TYPES] = {
-		[LH_T_NULL] = FAM_NULL, [LH_T_BOOL] = FAM_BOOL,
-		[LH_T_INT8] = FAM_INT, [LH_T_INT16] = FAM_INT, [LH_T_INT32] = FAM_INT, [LH_T_INT64] = FAM_INT,
-		[LH_T_UINT8] = FAM_INT, [LH_T_UINT16] = FAM_INT, [LH_T_UINT32] = FAM_INT, [LH_T_UINT64] = FAM_INT,
-		[LH_T_FLOAT16] = FAM_FLOAT, [LH_T_FLOAT] = FAM_FLOAT, [LH_T_DOUBLE] = FAM_FLOAT,
-		[LH_T_DECIMAL] = FAM_DECIMAL, [LH_T_DATE] = FAM_DATE, [LH_T_TIME] = FAM_TIME,
-		[LH_T_TIMESTAMP] = FAM_TIMESTAMP, [LH_T_INTERVAL] = FAM_INTERVAL,
-		[LH_T_STRING] = FAM_TEXT, [LH_T_ENUM] = FAM_TEXT, [LH_T_JSON] = FAM_TEXT,
-		[LH_T_BSON] = FAM_BYTES, [LH_T_BINARY] = FAM_BYTES, [LH_T_FIXED] = FAM_BYTES,
-		[LH_T_UUID] = FAM_UUID, [LH_T_GEOMETRY] = FAM_GEOMETRY, [LH_T_GEOGRAPHY] = FAM_GEOGRAPHY,
-		[LH_T_LIST] = FAM_LIST, [LH_T_MAP] = FAM_MAP, [LH_T_STRUCT] = FAM_STRUCT,
+		[LH_T_NULL] = FAM_NULL,
+		[LH_T_BOOL] = FAM_BOOL,
+		[LH_T_INT8] = FAM_INT,
+		[LH_T_INT16] = FAM_INT,
+		[LH_T_INT32] = FAM_INT,
+		[LH_T_INT64] = FAM_INT,
+		[LH_T_UINT8] = FAM_INT,
+		[LH_T_UINT16] = FAM_INT,
+		[LH_T_UINT32] = FAM_INT,
+		[LH_T_UINT64] = FAM_INT,
+		[LH_T_FLOAT16] = FAM_FLOAT,
+		[LH_T_FLOAT] = FAM_FLOAT,
+		[LH_T_DOUBLE] = FAM_FLOAT,
+		[LH_T_DECIMAL] = FAM_DECIMAL,
+		[LH_T_DATE] = FAM_DATE,
+		[LH_T_TIME] = FAM_TIME,
+		[LH_T_TIMESTAMP] = FAM_TIMESTAMP,
+		[LH_T_INTERVAL] = FAM_INTERVAL,
+		[LH_T_STRING] = FAM_TEXT,
+		[LH_T_ENUM] = FAM_TEXT,
+		[LH_T_JSON] = FAM_TEXT,
+		[LH_T_BSON] = FAM_BYTES,
+		[LH_T_BINARY] = FAM_BYTES,
+		[LH_T_FIXED] = FAM_BYTES,
+		[LH_T_UUID] = FAM_UUID,
+		[LH_T_GEOMETRY] = FAM_GEOMETRY,
+		[LH_T_GEOGRAPHY] = FAM_GEOGRAPHY,
+		[LH_T_LIST] = FAM_LIST,
+		[LH_T_MAP] = FAM_MAP,
+		[LH_T_STRUCT] = FAM_STRUCT,
 		[LH_T_VARIANT] = FAM_VARIANT,
 	};
 
@@ -114,7 +149,7 @@ fields_fit(LhCtx *ctx, const LhType *file, const LhType *table)
 {
 	for (int i = 0; i < table->nfields; i++)
 	{
-		int			j = i;
+		int j = i;
 
 		if (table->id == LH_T_STRUCT)
 			for (j = 0; j < file->nfields; j++)
@@ -130,9 +165,8 @@ fields_fit(LhCtx *ctx, const LhType *file, const LhType *table)
 static bool
 fits(LhCtx *ctx, const LhType *file, const LhType *table)
 {
-	Family		f = family(file),
-				t = family(table);
-	LhType		both;
+	Family f = family(file), t = family(table);
+	LhType both;
 
 	if (f == FAM_NULL)
 		return true;
@@ -145,23 +179,24 @@ fits(LhCtx *ctx, const LhType *file, const LhType *table)
 		return true;
 	}
 	return !lh_type_is_nested(file) && !lh_type_is_nested(table) &&
-		lh_type_union(ctx, file, table, &both) && family(&both) == t;
+		   lh_type_union(ctx, file, table, &both) && family(&both) == t;
 }
 
 static LhStatus
 type_mismatch(LhCtx *ctx, const LhScanFile *file, const char *name, const LhType *found,
 			  const LhType *wanted)
 {
-	LhBuf		a,
-				b;
+	LhBuf a, b;
 
 	LH_TRY(lh_buf_init(ctx, &a, false));
 	LH_TRY(lh_buf_init(ctx, &b, false));
 	LH_TRY(lh_type_format(ctx, found, &a));
 	LH_TRY(lh_type_format(ctx, wanted, &b));
-	lh_fail(ctx, LH_MISMATCH, "column \"%s\" of file \"%s\" has type %.*s, which does not fit type %.*s "
-			"of the table", name, lh_object_id(file->obj)->path, (int) a.len, (char *) a.data,
-			(int) b.len, (char *) b.data);
+	lh_fail(ctx, LH_MISMATCH,
+			"column \"%s\" of file \"%s\" has type %.*s, which does not fit type %.*s "
+			"of the table",
+			name, lh_object_id(file->obj)->path, (int) a.len, (char *) a.data, (int) b.len,
+			(char *) b.data);
 	return LH_MISMATCH;
 }
 
@@ -173,13 +208,13 @@ LhValue
 lh_scan_constant(const LhScan *scan, int col, const LhFileTask *task)
 {
 	const LhScanColumn *column = &scan->spec.cols[col];
-	LhValue		value = {.type = column->type, .null = true};
+	LhValue value = {.type = column->type, .null = true};
 
 	if (column->source == LH_SRC_FILENAME)
 	{
 		value.null = false;
-		value.type = (LhType) {.id = LH_T_STRING, .lane = LH_LANE_STR};
-		value.str = (LhStr) {(const uint8_t *) task->path, (uint32_t) strlen(task->path), 0};
+		value.type = (LhType){.id = LH_T_STRING, .lane = LH_LANE_STR};
+		value.str = (LhStr){(const uint8_t *) task->path, (uint32_t) strlen(task->path), 0};
 		return value;
 	}
 	for (int i = 0; i < task->npartition; i++)
@@ -206,7 +241,7 @@ bind_data(LhCtx *ctx, const LhScanFile *file, const LhScanColumn *column, LhFile
 {
 	const LhPqMeta *meta = file->meta;
 	const char *path = lh_object_id(file->obj)->path;
-	int			node = find_node(meta, column->name);
+	int node = find_node(meta, column->name);
 
 	out->type = column->type;
 	if (node < 0)
@@ -218,12 +253,14 @@ bind_data(LhCtx *ctx, const LhScanFile *file, const LhScanColumn *column, LhFile
 		return LH_MISMATCH;
 	}
 	if (meta->nodes[node].parent >= 0 && meta->nodes[meta->nodes[node].parent].max_rep > 0)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "column \"%s\" of file \"%s\" lies in a list and has no single "
-				"value a row", column->name, path);
+		LH_FAIL(ctx, LH_UNSUPPORTED,
+				"column \"%s\" of file \"%s\" lies in a list and has no single "
+				"value a row",
+				column->name, path);
 	if (!fits(ctx, &meta->nodes[node].type, &column->type))
 		return type_mismatch(ctx, file, column->name, &meta->nodes[node].type, &column->type);
 	if (meta->nodes[node].type.id == LH_T_NULL)
-		return LH_OK;			/* nothing but nulls: as if it were missing */
+		return LH_OK; /* nothing but nulls: as if it were missing */
 	bind_node(meta, node, out);
 	return LH_OK;
 }
@@ -234,8 +271,8 @@ bind_check(LhCtx *ctx, const LhScan *scan, const LhScanFile *file, LhPartitionCh
 {
 	const LhValue *value = &file->cols[check->col].value;
 	const LhType *type = &file->cols[check->hidden].type;
-	LhPred	   *differs;
-	LhStatus	status;
+	LhPred *differs;
+	LhStatus status;
 
 	if (value->null)
 		LH_TRY(lh_pred_leaf(ctx, LH_P_NOT_NULL, check->hidden, NULL, &differs));
@@ -252,19 +289,20 @@ bind_check(LhCtx *ctx, const LhScan *scan, const LhScanFile *file, LhPartitionCh
 static LhStatus
 bind_checks(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 {
-	int			hidden = scan->ncols;
+	int hidden = scan->ncols;
 
+	file->nchecks = 0;
 	LH_NEW_ARRAY(ctx, file->checks, (size_t) (scan->ntotal - scan->ncols) + 1);
 	for (int i = 0; i < scan->ncols; i++)
 	{
 		LhPartitionCheck *check = &file->checks[file->nchecks];
-		int			node;
+		int node;
 
 		if (scan->spec.cols[i].source != LH_SRC_PARTITION)
 			continue;
 		node = lh_pq_child(file->meta, 0, scan->spec.cols[i].name, strlen(scan->spec.cols[i].name));
-		if (node >= 0 && file->meta->nodes[node].leaf >= 0 && file->meta->nodes[node].max_rep == 0 &&
-			file->meta->nodes[node].type.id != LH_T_NULL)
+		if (node >= 0 && file->meta->nodes[node].leaf >= 0 &&
+			file->meta->nodes[node].max_rep == 0 && file->meta->nodes[node].type.id != LH_T_NULL)
 		{
 			bind_node(file->meta, node, &file->cols[hidden]);
 			file->types[hidden] = file->cols[hidden].type;
@@ -311,7 +349,7 @@ lh_scan_bind_columns(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 LhStatus
 lh_scan_bind_filters(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 {
-	LhArena    *old;
+	LhArena *old;
 
 	if (file->generation == scan->generation)
 		return LH_OK;
@@ -321,7 +359,7 @@ lh_scan_bind_filters(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 	LH_NEW_ARRAY(ctx, file->satisfied, (size_t) scan->nfilters + 1);
 	for (int i = 0; i < scan->nfilters; i++)
 	{
-		LhStatus	status = lh_pred_bind(ctx, scan->filters[i], file->types, &file->filters[i]);
+		LhStatus status = lh_pred_bind(ctx, scan->filters[i], file->types, &file->filters[i]);
 
 		if (status != LH_OK)
 		{

@@ -14,7 +14,7 @@
 #define MAX_FORMATS 16
 
 static const LhFormat *formats[MAX_FORMATS];
-static int	nformats;
+static int nformats;
 
 static bool
 is_bare(const LhFormat *format)
@@ -48,7 +48,7 @@ lh_format_find(const char *name)
 static LhStatus
 unknown_format(LhCtx *ctx, const char *name)
 {
-	LhBuf		names;
+	LhBuf names;
 
 	LH_TRY(lh_buf_init(ctx, &names, false));
 	for (int i = 0; i < nformats; i++)
@@ -65,7 +65,7 @@ detect(LhCtx *ctx, LhStore *store, const char *location, const LhFormat **out)
 	for (int bare = 0; bare <= 1; bare++)
 		for (int i = 0; i < nformats; i++)
 		{
-			bool		yes = false;
+			bool yes = false;
 
 			if (is_bare(formats[i]) != (bare == 1))
 				continue;

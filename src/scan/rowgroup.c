@@ -31,7 +31,7 @@
 static void
 no_bounds(int64_t rows, LhBounds *out)
 {
-	*out = (LhBounds) {.rows = rows, .nulls = -1, .may_nan = true};
+	*out = (LhBounds){.rows = rows, .nulls = -1, .may_nan = true};
 }
 
 /* What is known of a column in this row group without reading data. */
@@ -71,7 +71,7 @@ static LhStatus
 load_bounds(LhCtx *ctx, LhScan *scan)
 {
 	LhScanGroup *group = &scan->group;
-	bool	   *done;
+	bool *done;
 
 	LH_NEW_ARRAY(ctx, done, (size_t) scan->ntotal + 1);
 	LH_NEW_ARRAY(ctx, group->bounds, (size_t) scan->ntotal + 1);
@@ -80,7 +80,7 @@ load_bounds(LhCtx *ctx, LhScan *scan)
 	for (int i = 0; i < scan->nfilters; i++)
 		for (int k = 0; group->todo[i] && k < scan->infos[i].ncols; k++)
 		{
-			int			col = scan->infos[i].cols[k];
+			int col = scan->infos[i].cols[k];
 
 			if (!done[col])
 				LH_TRY(column_bounds(ctx, scan, col, &group->bounds[col]));
@@ -104,7 +104,7 @@ judge_by_stats(LhScan *scan)
 
 	for (int i = 0; i < scan->nfilters; i++)
 	{
-		LhVerdict	verdict;
+		LhVerdict verdict;
 
 		if (!group->todo[i])
 			continue;
@@ -138,33 +138,34 @@ or_without(LhCtx *ctx, LhStatus status)
 
 typedef struct Probe
 {
-	LhCtx	   *ctx;
-	LhScan	   *scan;
-	LhStatus	status;
+	LhCtx *ctx;
+	LhScan *scan;
+	LhStatus status;
 } Probe;
 
 /* LhProbeFn: is the value surely absent from the row group? */
 static LhVerdict
 probe_bloom(void *arg, int col, const LhValue *value)
 {
-	Probe	   *probe = arg;
+	Probe *probe = arg;
 	const LhScan *scan = probe->scan;
 	const LhFileColumn *fc = &scan->file->cols[col];
 	const LhPqBloom *bloom = NULL;
 
 	if (probe->status != LH_OK || fc->kind != LH_COL_NODE || fc->leaf < 0 || value->null)
 		return LH_MAYBE;
-	probe->status = or_without(probe->ctx, lh_pq_bloom(probe->ctx, scan->file->pq, scan->group.group,
-													   fc->leaf, &bloom));
+	probe->status = or_without(
+		probe->ctx, lh_pq_bloom(probe->ctx, scan->file->pq, scan->group.group, fc->leaf, &bloom));
 	if (probe->status != LH_OK || bloom == NULL)
 		return LH_MAYBE;
-	return lh_pq_bloom_may_hold(bloom, &scan->file->meta->nodes[fc->node], value) ? LH_MAYBE : LH_NONE;
+	return lh_pq_bloom_may_hold(bloom, &scan->file->meta->nodes[fc->node], value) ? LH_MAYBE
+																				  : LH_NONE;
 }
 
 static LhStatus
 judge_by_bloom(LhCtx *ctx, LhScan *scan, bool *keep)
 {
-	Probe		probe = {ctx, scan, LH_OK};
+	Probe probe = {ctx, scan, LH_OK};
 
 	for (int i = 0; i < scan->nfilters && *keep; i++)
 	{
@@ -184,10 +185,10 @@ judge_by_bloom(LhCtx *ctx, LhScan *scan, bool *keep)
 /* The page index of a filter's column, and where the sweep over it stands. */
 typedef struct Sweep
 {
-	int			col;
+	int col;
 	const LhPqPageIndex *index;
-	int			page;
-	LhBounds	saved;			/* of the row group */
+	int page;
+	LhBounds saved; /* of the row group */
 } Sweep;
 
 /* The column's index with bounds, or NULL. */
@@ -199,7 +200,8 @@ column_index(LhCtx *ctx, const LhScan *scan, int col, const LhPqPageIndex **out)
 	*out = NULL;
 	if (fc->kind != LH_COL_NODE || fc->leaf < 0)
 		return LH_OK;
-	LH_TRY(or_without(ctx, lh_pq_page_index(ctx, scan->file->pq, scan->group.group, fc->leaf, out)));
+	LH_TRY(
+		or_without(ctx, lh_pq_page_index(ctx, scan->file->pq, scan->group.group, fc->leaf, out)));
 	if (*out != NULL && ((*out)->bounds == NULL || (*out)->npages <= 1))
 		*out = NULL;
 	return LH_OK;
@@ -218,7 +220,7 @@ append_range(LhRowRange *ranges, int *n, int64_t from, int64_t to)
 	if (*n > 0 && ranges[*n - 1].to == from)
 		ranges[*n - 1].to = to;
 	else
-		ranges[(*n)++] = (LhRowRange) {from, to};
+		ranges[(*n)++] = (LhRowRange){from, to};
 }
 
 /* Pieces between the page boundaries of all swept columns that filter i may pass. */
@@ -226,16 +228,16 @@ static int
 sweep_filter(LhScan *scan, int i, Sweep *sweeps, int nsweeps, LhRowRange *out)
 {
 	LhScanGroup *group = &scan->group;
-	int64_t		from = 0;
-	int			n = 0;
+	int64_t from = 0;
+	int n = 0;
 
 	while (from < group->rows)
 	{
-		int64_t		to = group->rows;
+		int64_t to = group->rows;
 
 		for (int k = 0; k < nsweeps; k++)
 		{
-			int64_t		end = page_end(sweeps[k].index, sweeps[k].page, group->rows);
+			int64_t end = page_end(sweeps[k].index, sweeps[k].page, group->rows);
 
 			if (end < to)
 				to = end;
@@ -255,17 +257,15 @@ sweep_filter(LhScan *scan, int i, Sweep *sweeps, int nsweeps, LhRowRange *out)
 static int
 intersect(const LhRowRange *a, int na, const LhRowRange *b, int nb, LhRowRange *out)
 {
-	int			i = 0,
-				k = 0,
-				n = 0;
+	int i = 0, k = 0, n = 0;
 
 	while (i < na && k < nb)
 	{
-		int64_t		from = a[i].from > b[k].from ? a[i].from : b[k].from;
-		int64_t		to = a[i].to < b[k].to ? a[i].to : b[k].to;
+		int64_t from = a[i].from > b[k].from ? a[i].from : b[k].from;
+		int64_t to = a[i].to < b[k].to ? a[i].to : b[k].to;
 
 		if (from < to)
-			out[n++] = (LhRowRange) {from, to};
+			out[n++] = (LhRowRange){from, to};
 		if (a[i].to < b[k].to)
 			i++;
 		else
@@ -280,17 +280,15 @@ cut_by_filter(LhCtx *ctx, LhScan *scan, int i)
 {
 	LhScanGroup *group = &scan->group;
 	const LhFilterInfo *info = &scan->infos[i];
-	LhRowRange *passed,
-			   *both;
-	Sweep	   *sweeps;
-	int			nsweeps = 0,
-				npassed;
-	size_t		pieces = 1;
+	LhRowRange *passed, *both;
+	Sweep *sweeps;
+	int nsweeps = 0, npassed;
+	size_t pieces = 1;
 
 	LH_NEW_ARRAY(ctx, sweeps, (size_t) info->ncols + 1);
 	for (int k = 0; k < info->ncols; k++)
 	{
-		Sweep	   *sweep = &sweeps[nsweeps];
+		Sweep *sweep = &sweeps[nsweeps];
 
 		LH_TRY(column_index(ctx, scan, info->cols[k], &sweep->index));
 		if (sweep->index == NULL)
@@ -317,8 +315,8 @@ cut_by_filter(LhCtx *ctx, LhScan *scan, int i)
 static uint64_t
 pages_outside(const LhScanGroup *group, const LhPqPageIndex *index)
 {
-	uint64_t	outside = 0;
-	int			r = 0;
+	uint64_t outside = 0;
+	int r = 0;
 
 	for (int p = 0; p < index->npages; p++)
 	{
@@ -333,13 +331,13 @@ pages_outside(const LhScanGroup *group, const LhPqPageIndex *index)
 static LhStatus
 count_pruned_pages(LhCtx *ctx, const LhScan *scan)
 {
-	bool	   *seen;
+	bool *seen;
 
 	LH_NEW_ARRAY(ctx, seen, (size_t) scan->ntotal + 1);
 	for (int i = 0; i < scan->nfilters; i++)
 		for (int k = 0; scan->group.todo[i] && k < scan->infos[i].ncols; k++)
 		{
-			int			col = scan->infos[i].cols[k];
+			int col = scan->infos[i].cols[k];
 			const LhPqPageIndex *index;
 
 			if (seen[col])
@@ -382,18 +380,18 @@ asks_values(const LhPred *pred, int col)
 		return false;
 	}
 	return pred->col == col && pred->kind != LH_P_HOST && pred->kind != LH_P_IS_NULL &&
-		pred->kind != LH_P_NOT_NULL && pred->kind != LH_P_ALWAYS && pred->kind != LH_P_NEVER;
+		   pred->kind != LH_P_NOT_NULL && pred->kind != LH_P_ALWAYS && pred->kind != LH_P_NEVER;
 }
 
 static LhStatus
 judge_by_column_dict(LhCtx *ctx, LhScan *scan, int i, int col, bool *keep)
 {
 	const LhFileColumn *fc = &scan->file->cols[col];
-	LhPred	   *filter = scan->file->filters[i];
+	LhPred *filter = scan->file->filters[i];
 	const LhPqChunk *chunk;
 	const LhDict *dict;
 	LhPqColumn *column;
-	LhVerdict	verdict;
+	LhVerdict verdict;
 
 	if (fc->kind != LH_COL_NODE || fc->leaf < 0 || !asks_values(filter, col))
 		return LH_OK;
@@ -426,7 +424,7 @@ judge_by_dict(LhCtx *ctx, LhScan *scan, bool *keep)
 static int64_t
 rows_left(const LhScanGroup *group)
 {
-	int64_t		rows = 0;
+	int64_t rows = 0;
 
 	for (int i = 0; i < group->nranges; i++)
 		rows += group->ranges[i].to - group->ranges[i].from;
@@ -483,7 +481,7 @@ metadata_suffices(LhCtx *ctx, const LhScan *scan, bool *yes)
 			return LH_OK;
 	for (int i = 0; i < scan->ncols; i++)
 	{
-		LhBounds	bounds;
+		LhBounds bounds;
 
 		if (!scan->spec.cols[i].required || file->cols[i].not_null)
 			continue;
@@ -498,7 +496,7 @@ metadata_suffices(LhCtx *ctx, const LhScan *scan, bool *yes)
 static LhStatus
 ask_metadata(LhCtx *ctx, LhScan *scan, bool *taken)
 {
-	bool		suffices;
+	bool suffices;
 
 	*taken = false;
 	if (scan->meta_fn == NULL)
@@ -506,7 +504,8 @@ ask_metadata(LhCtx *ctx, LhScan *scan, bool *taken)
 	LH_TRY(metadata_suffices(ctx, scan, &suffices));
 	if (!suffices)
 		return LH_OK;
-	LH_TRY(scan->meta_fn(ctx, scan->meta_arg, scan->file->pq, scan->group.group, scan->file->nodes, taken));
+	LH_TRY(scan->meta_fn(ctx, scan->meta_arg, scan->file->pq, scan->group.group, scan->file->nodes,
+						 taken));
 	if (*taken)
 		scan->file->groups_meta++;
 	return LH_OK;
@@ -519,7 +518,7 @@ init_group(LhCtx *ctx, LhScan *scan, int number)
 	LhScanGroup *group = &scan->group;
 	LhScanFile *file = scan->file;
 
-	*group = (LhScanGroup) {.group = number, .rows = file->meta->groups[number].num_rows};
+	*group = (LhScanGroup){.group = number, .rows = file->meta->groups[number].num_rows};
 	group->arena = lh_arena_child(file->arena);
 	if (group->arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
@@ -528,7 +527,7 @@ init_group(LhCtx *ctx, LhScan *scan, int number)
 	LH_NEW_ARRAY(ctx, group->todo, (size_t) scan->nfilters + 1);
 	LH_NEW_ARRAY(ctx, group->check_todo, (size_t) file->nchecks + 1);
 	LH_NEW(ctx, group->ranges);
-	group->ranges[0] = (LhRowRange) {0, group->rows};
+	group->ranges[0] = (LhRowRange){0, group->rows};
 	group->nranges = 1;
 	for (int i = 0; i < scan->nfilters; i++)
 		group->todo[i] = !(scan->spec.prune && file->satisfied[i]);
@@ -541,7 +540,7 @@ static LhStatus
 enter(LhCtx *ctx, LhScan *scan, bool *read)
 {
 	LhScanGroup *group = &scan->group;
-	bool		taken;
+	bool taken;
 
 	LH_TRY(init_group(ctx, scan, scan->file->group++));
 	LH_COUNT(ctx, ROW_GROUPS, 1);
@@ -566,8 +565,8 @@ enter(LhCtx *ctx, LhScan *scan, bool *read)
 LhStatus
 lh_scan_enter_group(LhCtx *ctx, LhScan *scan, bool *read)
 {
-	LhArena    *old = ctx->arena;
-	LhStatus	status = enter(ctx, scan, read);
+	LhArena *old = ctx->arena;
+	LhStatus status = enter(ctx, scan, read);
 
 	lh_use(ctx, old);
 	if (status == LH_OK && !*read)
@@ -590,9 +589,9 @@ lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhPqColumn **out)
 
 	if (group->columns[col] == NULL)
 	{
-		LhArena    *old = lh_use(ctx, group->arena);
-		LhStatus	status = lh_pq_column_open(ctx, scan->file->pq, group->group,
-											   scan->file->cols[col].node, &group->columns[col]);
+		LhArena *old = lh_use(ctx, group->arena);
+		LhStatus status = lh_pq_column_open(ctx, scan->file->pq, group->group,
+											scan->file->cols[col].node, &group->columns[col]);
 
 		lh_use(ctx, old);
 		LH_TRY(status);

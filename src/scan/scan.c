@@ -20,7 +20,7 @@ static LhStatus
 copy_columns(LhCtx *ctx, LhScan *scan, const LhScanSpec *spec)
 {
 	LhScanColumn *cols;
-	int			npartition = 0;
+	int npartition = 0;
 
 	LH_NEW_ARRAY(ctx, cols, (size_t) spec->ncols + 1);
 	if (spec->ncols > 0)
@@ -41,8 +41,9 @@ start(LhScan *scan)
 {
 	scan->stage = LH_STAGE_FILE;
 	scan->next_task = 0;
-	scan->target = scan->spec.first_batch > 0 && scan->spec.first_batch < LH_BATCH ?
-		scan->spec.first_batch : LH_BATCH;
+	scan->target = scan->spec.first_batch > 0 && scan->spec.first_batch < LH_BATCH
+					   ? scan->spec.first_batch
+					   : LH_BATCH;
 }
 
 static LhStatus
@@ -70,10 +71,9 @@ open_scan(LhCtx *ctx, const LhScanSpec *spec, LhScan *scan)
 LhStatus
 lh_scan_open(LhCtx *ctx, const LhScanSpec *spec, LhScan **out)
 {
-	LhArena    *arena = lh_arena_child(ctx->arena),
-			   *old;
-	LhScan	   *scan;
-	LhStatus	status;
+	LhArena *arena = lh_arena_child(ctx->arena), *old;
+	LhScan *scan;
+	LhStatus status;
 
 	if (arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
@@ -107,8 +107,8 @@ next_file(LhCtx *ctx, LhScan *scan)
 {
 	while (scan->next_task < scan->tasks.n)
 	{
-		size_t		task = scan->next_task++;
-		bool		pruned;
+		size_t task = scan->next_task++;
+		bool pruned;
 
 		LH_TRY(lh_poll(ctx));
 		LH_COUNT(ctx, FILES, 1);
@@ -143,15 +143,15 @@ finish_file(LhCtx *ctx, LhScan *scan)
 static LhStatus
 next_group(LhCtx *ctx, LhScan *scan)
 {
-	bool		read;
+	bool read;
 
 	LH_TRY(lh_poll(ctx));
-	LH_TRY(lh_scan_refresh_file(ctx, scan));
 	if (scan->file->group == scan->file->meta->ngroups)
 	{
 		finish_file(ctx, scan);
 		return LH_OK;
 	}
+	LH_TRY(lh_scan_refresh_file(ctx, scan));
 	LH_TRY(lh_scan_enter_group(ctx, scan, &read));
 	if (read)
 		scan->stage = LH_STAGE_BATCH;
@@ -162,7 +162,7 @@ next_group(LhCtx *ctx, LhScan *scan)
 static LhStatus
 next_batch(LhCtx *ctx, LhScan *scan)
 {
-	bool		more;
+	bool more;
 
 	LH_TRY(lh_scan_begin_batch(ctx, scan, &more));
 	if (!more)
@@ -191,25 +191,16 @@ finish_batch(LhCtx *ctx, LhScan *scan, LhHostRequest **request, bool *done)
 static LhStatus
 run(LhCtx *ctx, LhScan *scan, const LhBatch **batch, LhHostRequest **request)
 {
-	bool		done = false;
+	bool done = false;
 
 	while (!done)
 		switch (scan->stage)
 		{
-			case LH_STAGE_FILE:
-				LH_TRY(next_file(ctx, scan));
-				break;
-			case LH_STAGE_GROUP:
-				LH_TRY(next_group(ctx, scan));
-				break;
-			case LH_STAGE_BATCH:
-				LH_TRY(next_batch(ctx, scan));
-				break;
-			case LH_STAGE_FILTER:
-				LH_TRY(finish_batch(ctx, scan, request, &done));
-				break;
-			case LH_STAGE_END:
-				return LH_OK;
+			case LH_STAGE_FILE: LH_TRY(next_file(ctx, scan)); break;
+			case LH_STAGE_GROUP: LH_TRY(next_group(ctx, scan)); break;
+			case LH_STAGE_BATCH: LH_TRY(next_batch(ctx, scan)); break;
+			case LH_STAGE_FILTER: LH_TRY(finish_batch(ctx, scan, request, &done)); break;
+			case LH_STAGE_END: return LH_OK;
 		}
 	*batch = &scan->batch;
 	return LH_OK;
@@ -219,8 +210,8 @@ run(LhCtx *ctx, LhScan *scan, const LhBatch **batch, LhHostRequest **request)
 LhStatus
 lh_scan_next(LhCtx *ctx, LhScan *scan, const LhBatch **batch, LhHostRequest **request)
 {
-	LhArena    *old = lh_use(ctx, scan->arena);
-	LhStatus	status;
+	LhArena *old = lh_use(ctx, scan->arena);
+	LhStatus status;
 
 	*batch = NULL;
 	status = run(ctx, scan, batch, request);
@@ -231,8 +222,8 @@ lh_scan_next(LhCtx *ctx, LhScan *scan, const LhBatch **batch, LhHostRequest **re
 LhStatus
 lh_scan_rewind(LhCtx *ctx, LhScan *scan, int nfilters, LhPred **filters)
 {
-	LhArena    *old = lh_use(ctx, scan->arena);
-	LhStatus	status;
+	LhArena *old = lh_use(ctx, scan->arena);
+	LhStatus status;
 
 	scan->rewinds++;
 	lh_scan_leave_file(scan);

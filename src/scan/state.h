@@ -6,8 +6,9 @@
  * and buffers along:
  *
  *	scan		columns, task list, batch
- *	  file		descriptor, footer reference, page indexes, bound columns
- *	    preds	filters bound to the file's types; bound anew by a rewind
+ *	  file		descriptor
+ *	    body	footer reference, page indexes, bound columns
+ *	      preds	filters bound to the file's types; bound anew by a rewind
  *	    group	column cursors with their dictionaries and buffers, row ranges
  *
  * Columns are numbered as in the spec.  Behind them come hidden ones: a
@@ -20,137 +21,141 @@
 #include "scan/scan.h"
 
 /* Files that stay open over rewinds, so that a probe costs no footer and no page index. */
-#define LH_SCAN_KEEP_FILES 32
+#define LH_SCAN_KEEP_FILES  32
 /* A batch is cut at a page boundary only when at least so many rows are left in it. */
 #define LH_SCAN_MIN_NATURAL 512
 
 typedef enum LhColumnKind
 {
-	LH_COL_MISSING,				/* not in the file: null */
-	LH_COL_CONST,				/* partition value, file name */
-	LH_COL_NODE					/* a schema node of the file */
+	LH_COL_MISSING, /* not in the file: null */
+	LH_COL_CONST,   /* partition value, file name */
+	LH_COL_NODE     /* a schema node of the file */
 } LhColumnKind;
 
 /* How one column is filled in one file. */
 typedef struct LhFileColumn
 {
 	LhColumnKind kind;
-	int			node;
-	int			leaf;			/* whose statistics speak of rows; -1: none */
-	bool		not_null;		/* the file's schema allows no null */
-	LhType		type;
-	LhValue		value;			/* CONST */
+	int node;
+	int leaf;      /* whose statistics speak of rows; -1: none */
+	bool not_null; /* the file's schema allows no null */
+	LhType type;
+	LhValue value; /* CONST */
 } LhFileColumn;
 
 /* A partition column that is also in the file: no row may differ from the partition. */
 typedef struct LhPartitionCheck
 {
-	int			col;			/* of the spec */
-	int			hidden;			/* where the file's values are read */
-	LhPred	   *differs;		/* bound; true for a row that contradicts */
+	int col;         /* of the spec */
+	int hidden;      /* where the file's values are read */
+	LhPred *differs; /* bound; true for a row that contradicts */
 } LhPartitionCheck;
 
 typedef struct LhScanFile
 {
-	LhArena    *arena;
-	size_t		task;
-	LhObject   *obj;
-	LhPqFile   *pq;
+	LhArena *arena;
+	size_t task;
+	LhObject *obj;
+	LhArena *body;
+	LhPqFile *pq;
 	const LhPqMeta *meta;
-	LhFileColumn *cols;			/* ntotal */
-	LhType	   *types;			/* ntotal, for binding; id NULL: missing */
-	int		   *nodes;			/* ncols, for LhMetaFn; -1: not in the file */
-	int			nchecks;
+	LhFileColumn *cols; /* ntotal */
+	LhType *types;      /* ntotal, for binding; id NULL: missing */
+	int *nodes;         /* ncols, for LhMetaFn; -1: not in the file */
+	int nchecks;
 	LhPartitionCheck *checks;
 
-	LhArena    *preds;
-	uint64_t	generation;		/* of the scan's filters, when these were bound */
-	LhPred	  **filters;
-	bool	   *satisfied;		/* filters that every row of the file passes */
+	LhArena *preds;
+	uint64_t generation; /* of the scan's filters, when these were bound */
+	LhPred **filters;
+	bool *satisfied; /* filters that every row of the file passes */
 
-	int			group;			/* next row group */
-	int			groups_stats;	/* pruned by statistics */
-	int			groups_meta;	/* answered by LhMetaFn */
-	int			groups_read;
-	bool		new_file;		/* no batch has been returned yet */
-	size_t		memory;			/* of the arena when it had been opened */
+	int group;        /* next row group */
+	int groups_stats; /* pruned by statistics */
+	int groups_meta;  /* answered by LhMetaFn */
+	int groups_read;
+	bool new_file; /* no batch has been returned yet */
+	size_t memory; /* of body when it had been opened */
 } LhScanFile;
 
 typedef struct LhRowRange
 {
-	int64_t		from,
-				to;
+	int64_t from, to;
 } LhRowRange;
 
 /* The row group being read. */
 typedef struct LhScanGroup
 {
-	LhArena    *arena;
-	int			group;
-	int64_t		rows;
-	LhBounds   *bounds;			/* ntotal */
-	LhPqColumn **columns;		/* ntotal; NULL until a column is read */
-	bool	   *todo;			/* filters that still decide about rows */
-	bool	   *check_todo;
-	int			nranges;
-	LhRowRange *ranges;			/* ascending, disjoint, not empty */
-	int			range;			/* current */
-	int64_t		row;			/* next, in the row group */
+	LhArena *arena;
+	int group;
+	int64_t rows;
+	LhBounds *bounds;     /* ntotal */
+	LhPqColumn **columns; /* ntotal; NULL until a column is read */
+	bool *todo;           /* filters that still decide about rows */
+	bool *check_todo;
+	int nranges;
+	LhRowRange *ranges; /* ascending, disjoint, not empty */
+	int range;          /* current */
+	int64_t row;        /* next, in the row group */
 } LhScanGroup;
 
 /* Columns that a filter refers to, and what kind of filter it is. */
 typedef struct LhFilterInfo
 {
-	int			ncols;
-	int		   *cols;
-	bool		has_host;
-	bool		constant;		/* refers to partition values and file names only */
-	bool		some_constant;
+	int ncols;
+	int *cols;
+	bool has_host;
+	bool constant; /* refers to partition values and file names only */
+	bool some_constant;
 } LhFilterInfo;
 
 typedef enum LhScanStage
 {
-	LH_STAGE_FILE, LH_STAGE_GROUP, LH_STAGE_BATCH, LH_STAGE_FILTER, LH_STAGE_END
+	LH_STAGE_FILE,
+	LH_STAGE_GROUP,
+	LH_STAGE_BATCH,
+	LH_STAGE_FILTER,
+	LH_STAGE_END
 } LhScanStage;
 
 struct LhScan
 {
-	LhScanSpec	spec;			/* with arrays of its own */
-	LhArena    *arena;
-	int			ncols;
-	int			ntotal;			/* with hidden columns */
-	LhTaskList	tasks;
+	LhScanSpec spec; /* with arrays of its own */
+	LhArena *arena;
+	int ncols;
+	int ntotal; /* with hidden columns */
+	LhTaskList tasks;
 
-	LhArena    *filter_arena;	/* what depends on the filters; reset by a rewind */
-	uint64_t	generation;
-	int			nfilters;
-	LhPred	  **filters;
+	LhArena *filter_arena; /* what depends on the filters; reset by a rewind */
+	uint64_t generation;
+	int nfilters;
+	LhPred **filters;
 	LhFilterInfo *infos;
 
 	/* Filters bound to the types of partition values, to prune files unopened. */
-	LhArena    *prune_arena;
-	LhPred	  **prune_filters;	/* a NULL among them: cannot prune */
-	LhType	   *prune_types;	/* ntotal */
-	bool		prune_bound;
-	bool	   *prune_satisfied;	/* of the task looked at last */
+	LhArena *prune_arena;
+	LhPred **prune_filters; /* a NULL among them: cannot prune */
+	LhType *prune_types;    /* ntotal */
+	bool prune_bound;
+	bool *prune_satisfied; /* of the task looked at last */
 
-	LhMetaFn	meta_fn;
-	void	   *meta_arg;
+	LhMetaFn meta_fn;
+	void *meta_arg;
 
 	LhScanStage stage;
-	size_t		next_task;
-	uint64_t	rewinds;
-	LhScanFile *file;			/* being read; NULL between */
-	int			nkept;
+	size_t next_task;
+	uint64_t rewinds;
+	LhScanFile *file; /* being read; NULL between */
+	int nkept;
 	LhScanFile *kept[LH_SCAN_KEEP_FILES];
 	LhScanGroup group;
 
 	/* the batch */
-	int			target;			/* rows of the next batch */
-	int			filter;			/* being evaluated */
-	LhBatch		batch;
-	LhVec	   *vecs;			/* ntotal */
-	const LhVec **vec_ptrs;		/* ntotal; NULL: not read in this batch */
+	int target; /* rows of the next batch */
+	int filter; /* being evaluated */
+	LhBatch batch;
+	LhVec *vecs;            /* ntotal */
+	const LhVec **vec_ptrs; /* ntotal; NULL: not read in this batch */
 };
 
 /* bind.c */

@@ -15,7 +15,7 @@
 #include "scan/state.h"
 
 /* Part of the budget that kept files, and the indexes of one file, may use. */
-#define KEEP_PART 4
+#define KEEP_PART  4
 /* ... and their bytes where there is no budget. */
 #define KEEP_BYTES ((size_t) 64 << 20)
 
@@ -79,8 +79,8 @@ describe_filter(LhCtx *ctx, const LhScan *scan, const LhPred *pred, bool *used, 
 LhStatus
 lh_scan_filters_set(LhCtx *ctx, LhScan *scan, int nfilters, LhPred **filters)
 {
-	LhArena    *old;
-	bool	   *used;
+	LhArena *old;
+	bool *used;
 
 	lh_arena_reset(scan->filter_arena);
 	lh_arena_reset(scan->prune_arena);
@@ -122,8 +122,8 @@ can_prune_tasks(const LhScan *scan)
 static LhStatus
 bind_prune_filters(LhCtx *ctx, LhScan *scan, const LhValue *constants)
 {
-	bool		same = scan->prune_bound;
-	LhArena    *old;
+	bool same = scan->prune_bound;
+	LhArena *old;
 
 	for (int i = 0; same && i < scan->ncols; i++)
 		if (scan->spec.cols[i].source != LH_SRC_DATA &&
@@ -136,11 +136,11 @@ bind_prune_filters(LhCtx *ctx, LhScan *scan, const LhValue *constants)
 	LH_NEW_ARRAY(ctx, scan->prune_types, (size_t) scan->ntotal + 1);
 	LH_NEW_ARRAY(ctx, scan->prune_filters, (size_t) scan->nfilters + 1);
 	for (int i = 0; i < scan->ncols; i++)
-		scan->prune_types[i] = scan->spec.cols[i].source == LH_SRC_DATA ?
-			scan->spec.cols[i].type : constants[i].type;
+		scan->prune_types[i] =
+			scan->spec.cols[i].source == LH_SRC_DATA ? scan->spec.cols[i].type : constants[i].type;
 	for (int i = 0; i < scan->nfilters; i++)
 	{
-		LhStatus	status;
+		LhStatus status;
 
 		if (!scan->infos[i].some_constant)
 			continue;
@@ -162,7 +162,7 @@ bind_prune_filters(LhCtx *ctx, LhScan *scan, const LhValue *constants)
 static void
 constant_bounds(const LhValue *value, int64_t rows, LhBounds *out)
 {
-	*out = (LhBounds) {.known = true, .rows = rows, .nulls = value->null ? rows : 0};
+	*out = (LhBounds){.known = true, .rows = rows, .nulls = value->null ? rows : 0};
 	if (value->null)
 		return;
 	out->has_min = out->has_max = out->min_exact = out->max_exact = true;
@@ -177,14 +177,14 @@ judge(LhCtx *ctx, LhScan *scan, int i, const LhValue *constants, const LhBounds 
 {
 	LhFilterInfo *info = &scan->infos[i];
 	LhHostRequest *request;
-	LhSel		sel;
+	LhSel sel;
 
 	*verdict = lh_pred_bounds(scan->prune_filters[i], bounds);
 	if (*verdict != LH_MAYBE || !info->constant || info->has_host)
 		return LH_OK;
 	for (int k = 0; k < info->ncols; k++)
 	{
-		int			col = info->cols[k];
+		int col = info->cols[k];
 
 		lh_vec_const(&scan->vecs[col], &constants[col], 1);
 		scan->vec_ptrs[col] = &scan->vecs[col];
@@ -198,10 +198,9 @@ judge(LhCtx *ctx, LhScan *scan, int i, const LhValue *constants, const LhBounds 
 LhStatus
 lh_scan_prune_task(LhCtx *ctx, LhScan *scan, const LhFileTask *task, bool *pruned)
 {
-	LhValue    *constants;
-	LhBounds   *bounds;
-	LhArena    *arena,
-			   *old;
+	LhValue *constants;
+	LhBounds *bounds;
+	LhArena *arena, *old;
 
 	*pruned = false;
 	for (int i = 0; i < scan->nfilters; i++)
@@ -216,7 +215,7 @@ lh_scan_prune_task(LhCtx *ctx, LhScan *scan, const LhFileTask *task, bool *prune
 	LH_NEW_ARRAY(ctx, bounds, (size_t) scan->ntotal + 1);
 	for (int i = 0; i < scan->ntotal; i++)
 	{
-		bounds[i] = (LhBounds) {.rows = -1, .nulls = -1, .may_nan = true};
+		bounds[i] = (LhBounds){.rows = -1, .nulls = -1, .may_nan = true};
 		if (i >= scan->ncols || scan->spec.cols[i].source == LH_SRC_DATA)
 			continue;
 		constants[i] = lh_scan_constant(scan, i, task);
@@ -225,7 +224,7 @@ lh_scan_prune_task(LhCtx *ctx, LhScan *scan, const LhFileTask *task, bool *prune
 	LH_TRY(bind_prune_filters(ctx, scan, constants));
 	for (int i = 0; i < scan->nfilters && !*pruned; i++)
 	{
-		LhVerdict	verdict;
+		LhVerdict verdict;
 
 		if (scan->prune_filters[i] == NULL)
 			continue;
@@ -269,12 +268,33 @@ start_file(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 	return lh_scan_bind_filters(ctx, scan, file);
 }
 
+/* The footer, and all that is bound to its schema, in an arena of their own. */
+static LhStatus
+open_footer(LhCtx *ctx, LhScan *scan, LhScanFile *file)
+{
+	LhArena *old = lh_use(ctx, file->arena);
+
+	file->body = lh_arena_child(file->arena);
+	if (file->body == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_use(ctx, file->body);
+	file->preds = lh_arena_child(file->body);
+	if (file->preds == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	file->generation = 0;
+	LH_TRY(lh_pq_open(ctx, file->obj, scan->spec.table->cache, &scan->spec.parquet, &file->pq));
+	file->meta = lh_pq_meta(file->pq);
+	LH_TRY(lh_scan_bind_columns(ctx, scan, file));
+	file->memory = lh_arena_used(file->body);
+	lh_use(ctx, old);
+	return LH_OK;
+}
+
 LhStatus
 lh_scan_open_file(LhCtx *ctx, LhScan *scan, size_t task)
 {
 	LhScanFile *file = find_kept(scan, task);
-	LhArena    *arena,
-			   *old;
+	LhArena *arena, *old;
 
 	if (file != NULL)
 		return start_file(ctx, scan, file);
@@ -285,15 +305,9 @@ lh_scan_open_file(LhCtx *ctx, LhScan *scan, size_t task)
 	LH_NEW(ctx, file);
 	file->arena = arena;
 	file->task = task;
-	file->preds = lh_arena_child(arena);
-	if (file->preds == NULL)
-		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
 	LH_TRY(lh_object_open(ctx, scan->spec.table->store, scan->tasks.tasks[task].path, &file->obj));
-	LH_TRY(lh_pq_open(ctx, file->obj, scan->spec.table->cache, &scan->spec.parquet, &file->pq));
-	file->meta = lh_pq_meta(file->pq);
-	LH_TRY(lh_scan_bind_columns(ctx, scan, file));
+	LH_TRY(open_footer(ctx, scan, file));
 	lh_use(ctx, old);
-	file->memory = lh_arena_used(arena);
 	return start_file(ctx, scan, file);
 }
 
@@ -302,7 +316,7 @@ static bool
 may_keep(const LhScan *scan)
 {
 	return (scan->rewinds > 0 || scan->tasks.n == 1) && scan->nkept < LH_SCAN_KEEP_FILES &&
-		lh_arena_used(scan->arena) < keep_limit(scan);
+		   lh_arena_used(scan->arena) < keep_limit(scan);
 }
 
 static void
@@ -345,32 +359,21 @@ lh_scan_leave_file(LhScan *scan)
 }
 
 /*
- * Page indexes and bloom filters stay with their file.  In a file of very many
- * row groups they would exceed any budget: then the file is opened anew, which
- * costs its footer at most.
+ * Page indexes and bloom filters stay with their footer.  In a file of very many
+ * row groups they would exceed any budget: then the footer is opened anew, on
+ * the same descriptor.  Types of columns move, so consumers bind again.
  */
 LhStatus
 lh_scan_refresh_file(LhCtx *ctx, LhScan *scan)
 {
 	LhScanFile *file = scan->file;
-	LhScanFile	before = *file;
-	LhObjectId	id;
 
-	if (lh_arena_used(file->arena) - file->memory < keep_limit(scan))
+	if (lh_arena_used(file->body) - file->memory < keep_limit(scan))
 		return LH_OK;
-	id = *lh_object_id(file->obj);
 	for (int i = 0; i < scan->nfilters; i++)
 		scan->prune_satisfied[i] = file->satisfied[i];
-	close_file(scan);
-	LH_TRY(lh_scan_open_file(ctx, scan, before.task));
-	file = scan->file;
-	if (lh_object_id(file->obj)->size != id.size || lh_object_id(file->obj)->mtime_ns != id.mtime_ns ||
-		lh_object_id(file->obj)->dev != id.dev || lh_object_id(file->obj)->ino != id.ino)
-		LH_FAIL(ctx, LH_CHANGED, "file \"%s\" changed while it was being read",
-				scan->tasks.tasks[before.task].path);
-	file->group = before.group;
-	file->groups_stats = before.groups_stats;
-	file->groups_meta = before.groups_meta;
-	file->groups_read = before.groups_read;
-	return LH_OK;
+	lh_arena_destroy(file->body);
+	LH_TRY(open_footer(ctx, scan, file));
+	file->new_file = true;
+	return lh_scan_bind_filters(ctx, scan, file);
 }

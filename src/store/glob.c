@@ -29,43 +29,42 @@
 
 typedef enum Op
 {
-	OP_CHAR,					/* arg: code point */
+	OP_CHAR, /* arg: code point */
 	OP_ANY,
-	OP_CLASS,					/* arg: index of its first range, alt: one past its last, neg */
-	OP_STAR,					/* stays for a character of the component */
-	OP_DIRS,					/* "**" and its slash: at a component's beginning */
-	OP_DIRS_BODY,				/* ... within a component */
-	OP_REST,					/* "**" at the end: at a component's beginning */
+	OP_CLASS,     /* arg: index of its first range, alt: one past its last, neg */
+	OP_STAR,      /* stays for a character of the component */
+	OP_DIRS,      /* "**" and its slash: at a component's beginning */
+	OP_DIRS_BODY, /* ... within a component */
+	OP_REST,      /* "**" at the end: at a component's beginning */
 	OP_REST_BODY,
-	OP_SPLIT,					/* goes on at arg and at alt */
-	OP_JUMP,					/* goes on at arg */
+	OP_SPLIT, /* goes on at arg and at alt */
+	OP_JUMP,  /* goes on at arg */
 	OP_MATCH
 } Op;
 
 typedef struct Instr
 {
-	Op			op;
-	bool		neg;
-	uint32_t	arg;
-	uint32_t	alt;
+	Op op;
+	bool neg;
+	uint32_t arg;
+	uint32_t alt;
 } Instr;
 
 typedef struct Range
 {
-	uint32_t	lo,
-				hi;
+	uint32_t lo, hi;
 } Range;
 
 struct LhGlob
 {
-	bool		guard_hidden;
-	uint32_t	n;				/* instructions */
-	uint32_t	cap;
-	Instr	   *code;
-	uint32_t	nranges;
-	Range	   *ranges;
-	uint32_t   *stack;			/* for add() */
-	uint64_t   *next;			/* for feed() */
+	bool guard_hidden;
+	uint32_t n; /* instructions */
+	uint32_t cap;
+	Instr *code;
+	uint32_t nranges;
+	Range *ranges;
+	uint32_t *stack; /* for add() */
+	uint64_t *next;  /* for feed() */
 };
 
 /* The next character: its code point, or a byte that is no UTF-8 beyond all code points. */
@@ -73,7 +72,7 @@ static size_t
 next_char(const char *s, size_t len, uint32_t *c)
 {
 	const uint8_t *p = (const uint8_t *) s;
-	size_t		n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
+	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
 
 	if (n == 1)
 	{
@@ -97,17 +96,17 @@ next_char(const char *s, size_t len, uint32_t *c)
 
 typedef struct Parser
 {
-	LhGlob	   *glob;
+	LhGlob *glob;
 	const char *s;
-	size_t		len;
-	size_t		i;
+	size_t len;
+	size_t i;
 } Parser;
 
 /* Space for all instructions was reserved: each character makes at most four. */
 static Instr *
 emit(LhGlob *glob, Op op, uint32_t arg)
 {
-	Instr	   *in = &glob->code[glob->n++];
+	Instr *in = &glob->code[glob->n++];
 
 	in->op = op;
 	in->arg = arg;
@@ -130,18 +129,18 @@ class_char(Parser *p, size_t *i, uint32_t *c)
 static bool
 parse_class(Parser *p)
 {
-	LhGlob	   *glob = p->glob;
-	uint32_t	first = glob->nranges;
-	size_t		i = p->i + 1;
-	bool		neg = i < p->len && (p->s[i] == '!' || p->s[i] == '^');
-	bool		begin = true;
-	Instr	   *in;
+	LhGlob *glob = p->glob;
+	uint32_t first = glob->nranges;
+	size_t i = p->i + 1;
+	bool neg = i < p->len && (p->s[i] == '!' || p->s[i] == '^');
+	bool begin = true;
+	Instr *in;
 
 	if (neg)
 		i++;
 	while (begin || i >= p->len || p->s[i] != ']')
 	{
-		Range		r;
+		Range r;
 
 		begin = false;
 		if (!class_char(p, &i, &r.lo) || r.lo == '/')
@@ -172,7 +171,7 @@ parse_class(Parser *p)
 static size_t
 closing_brace(const Parser *p, size_t i, int nesting)
 {
-	int			depth = 0;
+	int depth = 0;
 
 	for (; i < p->len; i++)
 	{
@@ -199,8 +198,8 @@ at_edge(const Parser *p, size_t i)
 static void
 parse_star(Parser *p)
 {
-	bool		twice = p->i + 1 < p->len && p->s[p->i + 1] == '*';
-	bool		whole = twice && (p->i == 0 || at_edge(p, p->i - 1)) && at_edge(p, p->i + 2);
+	bool twice = p->i + 1 < p->len && p->s[p->i + 1] == '*';
+	bool whole = twice && (p->i == 0 || at_edge(p, p->i - 1)) && at_edge(p, p->i + 2);
 
 	if (!whole)
 	{
@@ -228,16 +227,16 @@ static void parse_sequence(Parser *p, size_t end, int nesting);
 static void
 parse_braces(Parser *p, size_t end, int nesting)
 {
-	LhGlob	   *glob = p->glob;
-	uint32_t	jumps = UINT32_MAX; /* chain of jumps to be aimed at the end, through alt */
+	LhGlob *glob = p->glob;
+	uint32_t jumps = UINT32_MAX; /* chain of jumps to be aimed at the end, through alt */
 
 	p->i++;
 	for (;;)
 	{
-		size_t		stop = p->i;
-		int			depth = 0;
-		uint32_t	split;
-		Instr	   *jump;
+		size_t stop = p->i;
+		int depth = 0;
+		uint32_t split;
+		Instr *jump;
 
 		while (stop < end && !(depth == 0 && p->s[stop] == ','))
 		{
@@ -264,7 +263,7 @@ parse_braces(Parser *p, size_t end, int nesting)
 	p->i = end + 1;
 	while (jumps != UINT32_MAX)
 	{
-		Instr	   *jump = &glob->code[jumps];
+		Instr *jump = &glob->code[jumps];
 
 		jumps = jump->alt;
 		jump->arg = glob->n;
@@ -275,14 +274,14 @@ parse_braces(Parser *p, size_t end, int nesting)
 static void
 parse_sequence(Parser *p, size_t end, int nesting)
 {
-	size_t		len = p->len;
+	size_t len = p->len;
 
 	p->len = end;
 	while (p->i < end)
 	{
-		char		c = p->s[p->i];
-		size_t		brace;
-		uint32_t	code;
+		char c = p->s[p->i];
+		size_t brace;
+		uint32_t code;
 
 		if (c == '*')
 			parse_star(p);
@@ -309,9 +308,9 @@ parse_sequence(Parser *p, size_t end, int nesting)
 LhStatus
 lh_glob_compile(LhCtx *ctx, const char *pattern, bool guard_hidden, LhGlob **out)
 {
-	size_t		len = strlen(pattern);
-	LhGlob	   *glob;
-	Parser		parser;
+	size_t len = strlen(pattern);
+	LhGlob *glob;
+	Parser parser;
 
 	if (len > LH_PATH_MAX)
 		LH_FAIL(ctx, LH_LIMIT, "glob pattern is longer than %d bytes", LH_PATH_MAX);
@@ -322,7 +321,7 @@ lh_glob_compile(LhCtx *ctx, const char *pattern, bool guard_hidden, LhGlob **out
 	LH_NEW_ARRAY(ctx, glob->ranges, len + 1);
 	LH_NEW_ARRAY(ctx, glob->stack, glob->cap);
 	LH_NEW_ARRAY(ctx, glob->next, LH_WORDS(glob->cap));
-	parser = (Parser) {.glob = glob, .s = pattern, .len = len};
+	parser = (Parser){.glob = glob, .s = pattern, .len = len};
 	parse_sequence(&parser, len, 0);
 	emit(glob, OP_MATCH, 0);
 	*out = glob;
@@ -343,7 +342,7 @@ lh_glob_words(const LhGlob *glob)
 static void
 add(const LhGlob *glob, uint64_t *set, uint32_t pc)
 {
-	uint32_t	depth = 0;
+	uint32_t depth = 0;
 
 	glob->stack[depth++] = pc;
 	while (depth > 0)
@@ -361,18 +360,11 @@ add(const LhGlob *glob, uint64_t *set, uint32_t pc)
 				glob->stack[depth++] = in->alt;
 				glob->stack[depth++] = in->arg;
 				break;
-			case OP_JUMP:
-				glob->stack[depth++] = in->arg;
-				break;
+			case OP_JUMP: glob->stack[depth++] = in->arg; break;
 			case OP_STAR:
-			case OP_REST_BODY:
-				glob->stack[depth++] = pc + 1;
-				break;
-			case OP_DIRS:
-				glob->stack[depth++] = pc + 2;
-				break;
-			default:
-				break;
+			case OP_REST_BODY: glob->stack[depth++] = pc + 1; break;
+			case OP_DIRS: glob->stack[depth++] = pc + 2; break;
+			default: break;
 		}
 	}
 }
@@ -391,7 +383,7 @@ static void
 step(const LhGlob *glob, uint64_t *set, uint32_t pc, uint32_t c, bool hidden)
 {
 	const Instr *in = &glob->code[pc];
-	bool		wild = c != '/' && !hidden;
+	bool wild = c != '/' && !hidden;
 
 	switch (in->op)
 	{
@@ -417,11 +409,8 @@ step(const LhGlob *glob, uint64_t *set, uint32_t pc, uint32_t c, bool hidden)
 				add(glob, set, pc + 1);
 			break;
 		case OP_DIRS_BODY:
-		case OP_REST_BODY:
-			add(glob, set, c == '/' ? pc - 1 : pc);
-			break;
-		default:
-			break;
+		case OP_REST_BODY: add(glob, set, c == '/' ? pc - 1 : pc); break;
+		default: break;
 	}
 }
 
@@ -433,24 +422,25 @@ lh_glob_start(const LhGlob *glob, uint64_t *set)
 }
 
 void
-lh_glob_feed(LhGlob *glob, const uint64_t *in, const char *s, size_t len,
-			 bool at_start, uint64_t *out)
+lh_glob_feed(LhGlob *glob, const uint64_t *in, const char *s, size_t len, bool at_start,
+			 uint64_t *out)
 {
-	size_t		words = lh_glob_words(glob);
+	size_t words = lh_glob_words(glob);
 
 	if (out != in)
 		memcpy(out, in, words * sizeof(uint64_t));
 	for (size_t i = 0; i < len && lh_glob_alive(glob, out);)
 	{
-		uint32_t	c;
-		bool		hidden;
+		uint32_t c;
+		bool hidden;
 
 		i += next_char(s + i, len - i, &c);
 		hidden = glob->guard_hidden && at_start && (c == '.' || c == '_');
 		memset(glob->next, 0, words * sizeof(uint64_t));
 		for (size_t w = 0; w < words; w++)
 			for (uint64_t bits = out[w]; bits != 0; bits &= bits - 1)
-				step(glob, glob->next, (uint32_t) (w * 64) + (uint32_t) __builtin_ctzll(bits), c, hidden);
+				step(glob, glob->next, (uint32_t) (w * 64) + (uint32_t) __builtin_ctzll(bits), c,
+					 hidden);
 		memcpy(out, glob->next, words * sizeof(uint64_t));
 		at_start = c == '/';
 	}
@@ -474,7 +464,7 @@ lh_glob_accepts(const LhGlob *glob, const uint64_t *set)
 size_t
 lh_glob_static_prefix(const char *pattern)
 {
-	size_t		prefix = 0;
+	size_t prefix = 0;
 
 	for (size_t i = 0; pattern[i] != '\0'; i++)
 	{
@@ -491,10 +481,10 @@ lh_glob_static_prefix(const char *pattern)
 bool
 lh_glob_match(const char *pattern, const char *path)
 {
-	LhCtx	   *ctx = lh_ctx_create();
-	LhGlob	   *glob;
-	uint64_t   *set;
-	bool		match = false;
+	LhCtx *ctx = lh_ctx_create();
+	LhGlob *glob;
+	uint64_t *set;
+	bool match = false;
 
 	if (ctx == NULL)
 		return false;

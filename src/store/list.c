@@ -24,36 +24,36 @@
 typedef struct Ancestor Ancestor;
 struct Ancestor
 {
-	dev_t		dev;
-	ino_t		ino;
+	dev_t dev;
+	ino_t ino;
 	const Ancestor *parent;
 };
 
 typedef struct Walk
 {
-	LhStore    *store;
-	const char *location;		/* for messages */
-	const char *suffix;			/* NULL: any */
-	LhGlob	   *glob;			/* NULL: a directory tree */
-	size_t		max_files;
-	uint64_t	max_entries;
-	uint64_t	entries;		/* looked at */
-	size_t		directories;	/* that a glob matched */
-	LhBuf		path;			/* of the entry, NUL-terminated while used */
-	LhArena    *arena;			/* of the list */
-	size_t		cap;
-	LhList		list;
+	LhStore *store;
+	const char *location; /* for messages */
+	const char *suffix;   /* NULL: any */
+	LhGlob *glob;         /* NULL: a directory tree */
+	size_t max_files;
+	uint64_t max_entries;
+	uint64_t entries;   /* looked at */
+	size_t directories; /* that a glob matched */
+	LhBuf path;         /* of the entry, NUL-terminated while used */
+	LhArena *arena;     /* of the list */
+	size_t cap;
+	LhList list;
 } Walk;
 
 /* One directory entry that was not left out by its name. */
 typedef struct Entry
 {
 	const char *name;
-	bool		is_dir;
-	dev_t		dev;			/* directories, when known */
-	ino_t		ino;
-	int64_t		size;
-	int64_t		mtime_ns;
+	bool is_dir;
+	dev_t dev; /* directories, when known */
+	ino_t ino;
+	int64_t size;
+	int64_t mtime_ns;
 } Entry;
 
 static bool
@@ -71,8 +71,7 @@ is_dots(const char *name)
 static bool
 has_suffix(const char *name, const char *suffix)
 {
-	size_t		n = strlen(name),
-				k = strlen(suffix);
+	size_t n = strlen(name), k = strlen(suffix);
 
 	return n >= k && memcmp(name + n - k, suffix, k) == 0;
 }
@@ -89,7 +88,8 @@ push_name(LhCtx *ctx, Walk *walk, const char *name, size_t *mark)
 		LH_TRY(lh_buf_putc(ctx, &walk->path, '/'));
 	LH_TRY(lh_buf_append_str(ctx, &walk->path, name));
 	if (walk->path.len > LH_PATH_MAX)
-		LH_FAIL(ctx, LH_LIMIT, "a path below \"%s\" is longer than %d bytes", walk->location, LH_PATH_MAX);
+		LH_FAIL(ctx, LH_LIMIT, "a path below \"%s\" is longer than %d bytes", walk->location,
+				LH_PATH_MAX);
 	return LH_OK;
 }
 
@@ -116,23 +116,25 @@ path_string(LhCtx *ctx, Walk *walk, const char **path)
 static LhStatus
 add_file(LhCtx *ctx, Walk *walk, const char *path, int64_t size, int64_t mtime_ns)
 {
-	LhArena    *old = lh_use(ctx, walk->arena);
-	LhList	   *list = &walk->list;
+	LhArena *old = lh_use(ctx, walk->arena);
+	LhList *list = &walk->list;
 	const char *copy;
 
 	if (!lh_utf8_valid(path, strlen(path)))
 	{
 		lh_use(ctx, old);
-		LH_FAIL(ctx, LH_BAD_TEXT, "the name of a file below \"%s\" is not valid UTF-8", walk->location);
+		LH_FAIL(ctx, LH_BAD_TEXT, "the name of a file below \"%s\" is not valid UTF-8",
+				walk->location);
 	}
 	if (list->n >= walk->max_files)
 	{
 		lh_use(ctx, old);
-		LH_FAIL(ctx, LH_LIMIT, "location \"%s\" has more than %zu files", walk->location, walk->max_files);
+		LH_FAIL(ctx, LH_LIMIT, "location \"%s\" has more than %zu files", walk->location,
+				walk->max_files);
 	}
 	if (list->n == walk->cap)
 	{
-		size_t		cap = walk->cap ? 2 * walk->cap : 64;
+		size_t cap = walk->cap ? 2 * walk->cap : 64;
 		LhListEntry *entries = lh_alloc_array(ctx, cap, sizeof(*entries));
 
 		if (entries == NULL)
@@ -149,7 +151,7 @@ add_file(LhCtx *ctx, Walk *walk, const char *path, int64_t size, int64_t mtime_n
 	lh_use(ctx, old);
 	if (copy == NULL)
 		return ctx->error->code;
-	list->entries[list->n++] = (LhListEntry) {copy, size, mtime_ns};
+	list->entries[list->n++] = (LhListEntry){copy, size, mtime_ns};
 	return LH_OK;
 }
 
@@ -181,11 +183,11 @@ stat_mtime(const struct stat *st)
  * false for what is neither a directory nor a regular file with content.
  */
 static LhStatus
-classify(LhCtx *ctx, Walk *walk, int dirfd, const struct dirent *de, const char *path,
-		 Entry *entry, bool *use)
+classify(LhCtx *ctx, Walk *walk, int dirfd, const struct dirent *de, const char *path, Entry *entry,
+		 bool *use)
 {
 	struct stat st;
-	LhStatus	status;
+	LhStatus status;
 
 	*use = false;
 	if (de->d_type != DT_REG && de->d_type != DT_DIR && de->d_type != DT_LNK &&
@@ -195,7 +197,7 @@ classify(LhCtx *ctx, Walk *walk, int dirfd, const struct dirent *de, const char 
 	if (fstatat(dirfd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 	{
 		if (errno == ENOENT)
-			return LH_OK;		/* removed since readdir */
+			return LH_OK; /* removed since readdir */
 		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", path, strerror(errno));
 	}
 	if (S_ISLNK(st.st_mode))
@@ -227,7 +229,8 @@ next_entry(LhCtx *ctx, Walk *walk, DIR *dir, struct dirent **de)
 		errno = 0;
 		*de = readdir(dir);
 		if (*de == NULL && errno != 0)
-			LH_FAIL(ctx, LH_IO, "could not read a directory of \"%s\": %s", walk->location, strerror(errno));
+			LH_FAIL(ctx, LH_IO, "could not read a directory of \"%s\": %s", walk->location,
+					strerror(errno));
 	} while (*de != NULL && is_dots((*de)->d_name));
 	if (++walk->entries > walk->max_entries)
 		LH_FAIL(ctx, LH_LIMIT, "location \"%s\" has more than %llu directory entries",
@@ -263,13 +266,13 @@ name_wanted(Walk *walk, const uint64_t *set, const char *name, uint64_t *below)
 
 /* An entry that exists and is wanted by name. */
 static LhStatus
-take_entry(LhCtx *ctx, Walk *walk, const uint64_t *below, const Ancestor *self,
-		   const Entry *entry, const char *path, int depth)
+take_entry(LhCtx *ctx, Walk *walk, const uint64_t *below, const Ancestor *self, const Entry *entry,
+		   const char *path, int depth)
 {
 	if (!entry->is_dir)
 	{
 		if (walk->glob != NULL ? !lh_glob_accepts(walk->glob, below)
-			: walk->suffix != NULL && !has_suffix(entry->name, walk->suffix))
+							   : walk->suffix != NULL && !has_suffix(entry->name, walk->suffix))
 			return LH_OK;
 		return add_file(ctx, walk, path, entry->size, entry->mtime_ns);
 	}
@@ -277,7 +280,7 @@ take_entry(LhCtx *ctx, Walk *walk, const uint64_t *below, const Ancestor *self,
 		return LH_OK;
 	if (walk->glob != NULL)
 	{
-		uint64_t   *set;
+		uint64_t *set;
 
 		if (lh_glob_accepts(walk->glob, below))
 			walk->directories++;
@@ -293,17 +296,17 @@ take_entry(LhCtx *ctx, Walk *walk, const uint64_t *below, const Ancestor *self,
 static LhStatus
 walk_entries(LhCtx *ctx, Walk *walk, const uint64_t *set, const Ancestor *self, DIR *dir, int depth)
 {
-	uint64_t   *below = NULL;
+	uint64_t *below = NULL;
 	struct dirent *de;
 
 	if (walk->glob != NULL)
 		LH_NEW_ARRAY(ctx, below, lh_glob_words(walk->glob));
 	for (;;)
 	{
-		size_t		mark;
+		size_t mark;
 		const char *path;
-		Entry		entry;
-		bool		use;
+		Entry entry;
+		bool use;
 
 		LH_TRY(next_entry(ctx, walk, dir, &de));
 		if (de == NULL)
@@ -321,19 +324,18 @@ walk_entries(LhCtx *ctx, Walk *walk, const uint64_t *set, const Ancestor *self, 
 
 /* The directory at walk->path.  Its memory and descriptor go when it is done. */
 static LhStatus
-walk_dir(LhCtx *ctx, Walk *walk, const uint64_t *set, const Ancestor *parent,
-		 const Entry *entry, int depth)
+walk_dir(LhCtx *ctx, Walk *walk, const uint64_t *set, const Ancestor *parent, const Entry *entry,
+		 int depth)
 {
-	Ancestor	self = {entry->dev, entry->ino, parent};
-	LhArena    *arena,
-			   *old;
+	Ancestor self = {entry->dev, entry->ino, parent};
+	LhArena *arena, *old;
 	const char *path;
-	DIR		   *dir;
-	LhStatus	status;
+	DIR *dir;
+	LhStatus status;
 
 	if (depth > LH_LIST_MAX_DEPTH)
-		LH_FAIL(ctx, LH_LIMIT, "location \"%s\" has directories more than %d deep",
-				walk->location, LH_LIST_MAX_DEPTH);
+		LH_FAIL(ctx, LH_LIMIT, "location \"%s\" has directories more than %d deep", walk->location,
+				LH_LIST_MAX_DEPTH);
 	LH_TRY(path_string(ctx, walk, &path));
 	arena = lh_arena_child(ctx->arena);
 	if (arena == NULL)
@@ -352,7 +354,7 @@ static LhStatus
 walk_from(LhCtx *ctx, Walk *walk, const char *path, const uint64_t *set)
 {
 	struct stat st;
-	Entry		entry = {0};
+	Entry entry = {0};
 
 	LH_TRY(lh_local_stat(ctx, walk->store, path, &st));
 	if (!S_ISDIR(st.st_mode))
@@ -367,9 +369,9 @@ walk_from(LhCtx *ctx, Walk *walk, const char *path, const uint64_t *set)
 static LhStatus
 list_glob(LhCtx *ctx, Walk *walk, const char *pattern)
 {
-	size_t		prefix = lh_glob_static_prefix(pattern);
+	size_t prefix = lh_glob_static_prefix(pattern);
 	const char *start;
-	uint64_t   *set;
+	uint64_t *set;
 
 	LH_TRY(lh_glob_compile(ctx, pattern, true, &walk->glob));
 	LH_NEW_ARRAY(ctx, set, lh_glob_words(walk->glob));
@@ -382,7 +384,8 @@ list_glob(LhCtx *ctx, Walk *walk, const char *pattern)
 		return LH_OK;
 	lh_fail(ctx, LH_NOT_FOUND, "no file matches \"%s\"", pattern);
 	if (walk->directories > 0)
-		lh_hint(ctx, "The pattern matches directories; \"/**\" at its end means the files below them.");
+		lh_hint(ctx,
+				"The pattern matches directories; \"/**\" at its end means the files below them.");
 	return LH_NOT_FOUND;
 }
 
@@ -407,19 +410,20 @@ list_path(LhCtx *ctx, Walk *walk, const char *path)
 static LhStatus
 walk_init(LhCtx *ctx, Walk *walk, LhStore *store, const char *location, size_t max_files)
 {
-	*walk = (Walk) {.store = store, .location = location, .arena = ctx->arena};
+	*walk = (Walk){.store = store, .location = location, .arena = ctx->arena};
 	walk->max_files = max_files ? max_files : LH_LIST_MAX_FILES;
-	walk->max_entries = (uint64_t) walk->max_files * LH_LIST_ENTRIES_PER_FILE + LH_LIST_ENTRIES_SLACK;
+	walk->max_entries =
+		(uint64_t) walk->max_files * LH_LIST_ENTRIES_PER_FILE + LH_LIST_ENTRIES_SLACK;
 	return lh_buf_init(ctx, &walk->path, false);
 }
 
 LhStatus
-lh_store_list(LhCtx *ctx, LhStore *store, const char *location,
-			  const char *suffix, size_t max_files, LhList *out)
+lh_store_list(LhCtx *ctx, LhStore *store, const char *location, const char *suffix,
+			  size_t max_files, LhList *out)
 {
-	LhScheme	scheme;
+	LhScheme scheme;
 	const char *path;
-	Walk		walk;
+	Walk walk;
 
 	LH_TRY(lh_location_parse(ctx, location, &scheme, &path));
 	LH_TRY(walk_init(ctx, &walk, store, location, max_files));
@@ -440,11 +444,11 @@ lh_store_list(LhCtx *ctx, LhStore *store, const char *location,
 LhStatus
 lh_store_children(LhCtx *ctx, LhStore *store, const char *location, LhList *out)
 {
-	LhScheme	scheme;
+	LhScheme scheme;
 	const char *path;
 	struct dirent *de;
-	DIR		   *dir;
-	Walk		walk;
+	DIR *dir;
+	Walk walk;
 
 	LH_TRY(lh_location_parse(ctx, location, &scheme, &path));
 	LH_TRY(lh_glob_unescape(ctx, path, strlen(path), &path));
@@ -453,10 +457,10 @@ lh_store_children(LhCtx *ctx, LhStore *store, const char *location, LhList *out)
 	LH_TRY(lh_local_opendir(ctx, store, path, &dir));
 	for (;;)
 	{
-		size_t		mark;
+		size_t mark;
 		const char *child;
-		Entry		entry;
-		bool		use;
+		Entry entry;
+		bool use;
 
 		LH_TRY(next_entry(ctx, &walk, dir, &de));
 		if (de == NULL)

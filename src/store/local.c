@@ -30,13 +30,13 @@
 /* A rename beside the look-up makes openat2 give up with EAGAIN: so often it is tried. */
 #define OPENAT2_TRIES 32
 /* Bytes between two polls of the host. */
-#define READ_PIECE ((size_t) 4 << 20)
+#define READ_PIECE    ((size_t) 4 << 20)
 
 struct LhObject
 {
-	LhObjectId	id;
-	int			fd;
-	LhArena    *arena;
+	LhObjectId id;
+	int fd;
+	LhArena *arena;
 };
 
 /*
@@ -46,7 +46,7 @@ struct LhObject
 static void
 release_store(void *arg)
 {
-	LhStore    *store = arg;
+	LhStore *store = arg;
 
 	for (int i = 0; i < store->nbases; i++)
 		if (store->base_fds[i] >= 0)
@@ -56,7 +56,7 @@ release_store(void *arg)
 LhStatus
 lh_store_create(LhCtx *ctx, const LhAccess *access, LhStore **out)
 {
-	LhStore    *store;
+	LhStore *store;
 
 	LH_NEW(ctx, store);
 	store->access = access;
@@ -83,7 +83,7 @@ lh_store_create(LhCtx *ctx, const LhAccess *access, LhStore **out)
 static const char *
 below(const char *base, const char *path)
 {
-	size_t		len = strlen(base);
+	size_t len = strlen(base);
 
 	if (strncmp(path, base, len) != 0)
 		return NULL;
@@ -102,8 +102,8 @@ open_failed(LhCtx *ctx, const char *path, int err)
 		LH_FAIL(ctx, LH_NOT_FOUND, "\"%s\" does not exist", path);
 	if (err == ELOOP)
 		LH_FAIL(ctx, LH_NOT_FOUND, "could not open \"%s\": %s", path, strerror(err));
-	LH_FAIL(ctx, err == EACCES || err == EPERM ? LH_DENIED : LH_IO,
-			"could not open \"%s\": %s", path, strerror(err));
+	LH_FAIL(ctx, err == EACCES || err == EPERM ? LH_DENIED : LH_IO, "could not open \"%s\": %s",
+			path, strerror(err));
 }
 
 static LhStatus
@@ -116,7 +116,7 @@ base_fd(LhCtx *ctx, LhStore *store, int i, int *fd)
 		store->base_fds[i] = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (store->base_fds[i] < 0)
 		{
-			LhStatus	status = open_failed(ctx, base, errno);
+			LhStatus status = open_failed(ctx, base, errno);
 
 			lh_detail(ctx, "It is a base directory.");
 			return status;
@@ -127,14 +127,14 @@ base_fd(LhCtx *ctx, LhStore *store, int i, int *fd)
 }
 
 static LhStatus
-open_beneath(LhCtx *ctx, LhStore *store, int i, const char *rel, const char *path, int flags, int *fd)
+open_beneath(LhCtx *ctx, LhStore *store, int i, const char *rel, const char *path, int flags,
+			 int *fd)
 {
 	struct open_how how = {
 		.flags = (uint64_t) flags,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
-	int			base = -1,
-				err;
+	int base = -1, err;
 
 	LH_TRY(base_fd(ctx, store, i, &base));
 	for (int tries = 0; tries < OPENAT2_TRIES; tries++)
@@ -151,14 +151,15 @@ open_beneath(LhCtx *ctx, LhStore *store, int i, const char *rel, const char *pat
 	{
 		lh_fail(ctx, LH_UNSUPPORTED, "could not open \"%s\": openat2: %s", path, strerror(err));
 		lh_detail(ctx, "A base directory can only be enforced with openat2(2), which this kernel "
-				  "or a seccomp filter refuses.");
+					   "or a seccomp filter refuses.");
 		return LH_UNSUPPORTED;
 	}
 	if (err == EXDEV)
 	{
 		lh_fail(ctx, LH_DENIED, "\"%s\" leads out of base directory \"%s\"", path,
 				store->bases[i][0] ? store->bases[i] : "/");
-		lh_detail(ctx, "\"..\" and links may not leave a base directory; links in it must be relative.");
+		lh_detail(ctx,
+				  "\"..\" and links may not leave a base directory; links in it must be relative.");
 		return LH_DENIED;
 	}
 	return open_failed(ctx, path, err);
@@ -179,8 +180,8 @@ open_any(LhCtx *ctx, const char *path, int flags, int *fd)
 LhStatus
 lh_local_open(LhCtx *ctx, LhStore *store, const char *path, int flags, int *fd)
 {
-	LhStatus	status = LH_OK;
-	bool		tried = false;
+	LhStatus status = LH_OK;
+	bool tried = false;
 
 	flags |= O_CLOEXEC;
 	if (store->access->local_any)
@@ -211,8 +212,8 @@ lh_local_open(LhCtx *ctx, LhStore *store, const char *path, int flags, int *fd)
 LhStatus
 lh_local_stat(LhCtx *ctx, LhStore *store, const char *path, struct stat *st)
 {
-	int			fd;
-	int			rc;
+	int fd;
+	int rc;
 
 	LH_TRY(lh_local_open(ctx, store, path, O_PATH, &fd));
 	rc = fstat(fd, st);
@@ -231,8 +232,8 @@ release_dir(void *arg)
 LhStatus
 lh_local_opendir(LhCtx *ctx, LhStore *store, const char *path, DIR **dir)
 {
-	LhStatus	status;
-	int			fd;
+	LhStatus status;
+	int fd;
 
 	LH_TRY(lh_local_open(ctx, store, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, &fd));
 	*dir = fdopendir(fd);
@@ -261,7 +262,7 @@ lh_local_closedir(LhCtx *ctx, DIR *dir)
 static void
 release_object(void *arg)
 {
-	LhObject   *obj = arg;
+	LhObject *obj = arg;
 
 	if (obj->fd >= 0)
 		close(obj->fd);
@@ -277,10 +278,11 @@ mtime_ns(const struct stat *st)
 static const char *
 file_kind(mode_t mode)
 {
-	return S_ISDIR(mode) ? "a directory" :
-		S_ISFIFO(mode) ? "a fifo" :
-		S_ISSOCK(mode) ? "a socket" :
-		S_ISCHR(mode) || S_ISBLK(mode) ? "a device" : "no regular file";
+	return S_ISDIR(mode)                    ? "a directory"
+		   : S_ISFIFO(mode)                 ? "a fifo"
+		   : S_ISSOCK(mode)                 ? "a socket"
+		   : S_ISCHR(mode) || S_ISBLK(mode) ? "a device"
+											: "no regular file";
 }
 
 /* Fill the identity of a freshly opened descriptor; refuses what is no regular file. */
@@ -304,8 +306,8 @@ identify(LhCtx *ctx, LhObject *obj, const char *path)
 LhStatus
 lh_object_open(LhCtx *ctx, LhStore *store, const char *path, LhObject **out)
 {
-	LhObject   *obj;
-	LhStatus	status;
+	LhObject *obj;
+	LhStatus status;
 
 	LH_TRY(lh_location_raw(ctx, path, &path));
 	LH_NEW(ctx, obj);
@@ -361,7 +363,7 @@ read_piece(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *out, 
 	*got = 0;
 	while (*got < len)
 	{
-		ssize_t		n = pread(obj->fd, out + *got, len - *got, (off_t) (offset + (int64_t) *got));
+		ssize_t n = pread(obj->fd, out + *got, len - *got, (off_t) (offset + (int64_t) *got));
 
 		if (n == 0)
 			return LH_OK;
@@ -378,7 +380,7 @@ read_piece(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *out, 
 LhStatus
 lh_object_read(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *out)
 {
-	size_t		done = 0;
+	size_t done = 0;
 
 	if (obj->fd < 0)
 		LH_FAIL(ctx, LH_BUG, "file \"%s\" was closed before it was read", obj->id.path);
@@ -386,12 +388,13 @@ lh_object_read(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *o
 	{
 		LH_TRY(check_unchanged(ctx, obj));
 		LH_FAIL(ctx, LH_CORRUPT, "file \"%s\" ends at byte %lld, but %llu bytes at %lld are wanted",
-				obj->id.path, (long long) obj->id.size, (unsigned long long) len, (long long) offset);
+				obj->id.path, (long long) obj->id.size, (unsigned long long) len,
+				(long long) offset);
 	}
 	while (done < len)
 	{
-		size_t		piece = len - done < READ_PIECE ? len - done : READ_PIECE;
-		size_t		got;
+		size_t piece = len - done < READ_PIECE ? len - done : READ_PIECE;
+		size_t got;
 
 		LH_TRY(lh_poll(ctx));
 		LH_TRY(read_piece(ctx, obj, offset + (int64_t) done, piece, out + done, &got));

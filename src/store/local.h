@@ -16,21 +16,21 @@
 #include "store/store.h"
 
 /* Longest path or pattern that is accepted, in bytes (Linux's PATH_MAX). */
-#define LH_PATH_MAX 4096
+#define LH_PATH_MAX              4096
 /* Directories below each other that a listing enters. */
-#define LH_LIST_MAX_DEPTH 64
+#define LH_LIST_MAX_DEPTH        64
 /* Files of one listing when the caller names no limit. */
-#define LH_LIST_MAX_FILES 1000000
+#define LH_LIST_MAX_FILES        1000000
 /* Entries looked at before a listing gives up: the limit of files, times this, plus ... */
 #define LH_LIST_ENTRIES_PER_FILE 10
-#define LH_LIST_ENTRIES_SLACK 100000
+#define LH_LIST_ENTRIES_SLACK    100000
 
 struct LhStore
 {
 	const LhAccess *access;
-	int			nbases;
-	const char **bases;			/* normalised; "" is the root directory */
-	int		   *base_fds;		/* O_PATH; -1 until the base is first used */
+	int nbases;
+	const char **bases; /* normalised; "" is the root directory */
+	int *base_fds;      /* O_PATH; -1 until the base is first used */
 };
 
 /* location.c */
@@ -65,11 +65,11 @@ extern void lh_local_closedir(LhCtx *ctx, DIR *dir);
  */
 typedef struct LhGlob LhGlob;
 extern LhStatus lh_glob_compile(LhCtx *ctx, const char *pattern, bool guard_hidden, LhGlob **out);
-extern size_t lh_glob_words(const LhGlob *glob);	/* of a set */
+extern size_t lh_glob_words(const LhGlob *glob); /* of a set */
 extern void lh_glob_start(const LhGlob *glob, uint64_t *set);
 /* in and out may be the same; at a component's first character when *at_start. */
-extern void lh_glob_feed(LhGlob *glob, const uint64_t *in, const char *s, size_t len,
-						 bool at_start, uint64_t *out);
+extern void lh_glob_feed(LhGlob *glob, const uint64_t *in, const char *s, size_t len, bool at_start,
+						 uint64_t *out);
 extern bool lh_glob_alive(const LhGlob *glob, const uint64_t *set);
 extern bool lh_glob_accepts(const LhGlob *glob, const uint64_t *set);
 /* Bytes of the pattern up to and with the last '/' before its first glob character. */

@@ -21,7 +21,8 @@
 static bool
 is_glob_char(char c)
 {
-	return c == '*' || c == '?' || c == '[' || c == '{' || c == '\\' || c == ',' || c == ']' || c == '}';
+	return c == '*' || c == '?' || c == '[' || c == '{' || c == '\\' || c == ',' || c == ']' ||
+		   c == '}';
 }
 
 bool
@@ -40,8 +41,8 @@ lh_is_glob(const char *path)
 LhStatus
 lh_glob_unescape(LhCtx *ctx, const char *pattern, size_t len, const char **path)
 {
-	char	   *out;
-	size_t		n = 0;
+	char *out;
+	size_t n = 0;
 
 	LH_ALLOC(ctx, out, len + 1);
 	for (size_t i = 0; i < len; i++)
@@ -58,16 +59,15 @@ lh_glob_unescape(LhCtx *ctx, const char *pattern, size_t len, const char **path)
 LhStatus
 lh_path_normalise(LhCtx *ctx, const char *path, size_t len, const char **out)
 {
-	char	   *buf;
-	size_t		n = 0,
-				i = 0;
+	char *buf;
+	size_t n = 0, i = 0;
 
 	if (len > LH_PATH_MAX)
 		LH_FAIL(ctx, LH_INVALID, "location is longer than %d bytes", LH_PATH_MAX);
 	LH_ALLOC(ctx, buf, len + 2);
 	while (i < len)
 	{
-		size_t		end;
+		size_t end;
 
 		while (i < len && path[i] == '/')
 			i++;
@@ -92,7 +92,7 @@ lh_path_normalise(LhCtx *ctx, const char *path, size_t len, const char **out)
 static size_t
 scheme_length(const char *s)
 {
-	size_t		n = 0;
+	size_t n = 0;
 
 	while ((s[n] >= 'a' && s[n] <= 'z') || (s[n] >= 'A' && s[n] <= 'Z') ||
 		   (n > 0 && ((s[n] >= '0' && s[n] <= '9') || s[n] == '+' || s[n] == '-' || s[n] == '.')))
@@ -111,9 +111,8 @@ static LhStatus
 decode_file_url(LhCtx *ctx, const char *url, bool pattern, const char **path)
 {
 	const char *p = url + strlen("file:");
-	size_t		len,
-				n = 0;
-	char	   *out;
+	size_t len, n = 0;
+	char *out;
 
 	if (strncmp(p, "//", 2) == 0)
 	{
@@ -131,8 +130,8 @@ decode_file_url(LhCtx *ctx, const char *url, bool pattern, const char **path)
 	LH_ALLOC(ctx, out, 2 * len + 1);
 	for (size_t i = 0; i < len; i++)
 	{
-		char		c = p[i];
-		size_t		got = 0;
+		char c = p[i];
+		size_t got = 0;
 
 		if (c == '%')
 		{
@@ -164,12 +163,12 @@ find_scheme(LhCtx *ctx, const char *location, LhScheme *scheme)
 	static const struct
 	{
 		const char *name;
-		LhScheme	scheme;
-	}			known[] = {
+		LhScheme scheme;
+	} known[] = {
 		{"file", LH_SCHEME_LOCAL}, {"http", LH_SCHEME_HTTP}, {"https", LH_SCHEME_HTTPS},
-		{"s3", LH_SCHEME_S3}, {"s3a", LH_SCHEME_S3}, {"s3n", LH_SCHEME_S3},
+		{"s3", LH_SCHEME_S3},      {"s3a", LH_SCHEME_S3},    {"s3n", LH_SCHEME_S3},
 	};
-	size_t		len = scheme_length(location);
+	size_t len = scheme_length(location);
 
 	*scheme = LH_SCHEME_LOCAL;
 	if (location[0] == '/')
@@ -183,7 +182,8 @@ find_scheme(LhCtx *ctx, const char *location, LhScheme *scheme)
 	/* One letter is a drive of another system, not a scheme. */
 	if (len < 2)
 		return relative_location(ctx, location);
-	lh_fail(ctx, LH_UNSUPPORTED, "locations of scheme \"%.*s\" are not supported", (int) len, location);
+	lh_fail(ctx, LH_UNSUPPORTED, "locations of scheme \"%.*s\" are not supported", (int) len,
+			location);
 	lh_hint(ctx, "Supported are local paths and \"file:\".");
 	return LH_UNSUPPORTED;
 }
@@ -217,7 +217,7 @@ lh_location_parse(LhCtx *ctx, const char *location, LhScheme *scheme, const char
 LhStatus
 lh_location_raw(LhCtx *ctx, const char *location, const char **path)
 {
-	LhScheme	scheme;
+	LhScheme scheme;
 
 	return parse(ctx, location, false, &scheme, path);
 }

@@ -226,7 +226,7 @@ gather(void *dst, const void *values, const uint32_t *codes, size_t size, size_t
 }
 
 /* CONST null has no value to repeat: every row is zero bytes and null. */
-static LhStatus
+static void
 flatten_null(LhVecScratch *s, LhVec *out, size_t size)
 {
 	memset(s->data.data, 0, size * (size_t) out->n);
@@ -243,7 +243,6 @@ flatten_null(LhVecScratch *s, LhVec *out, size_t size)
 		memset(w, 0, LH_WORDS(out->n) * 8);
 		out->valid = (const uint64_t *) w;
 	}
-	return LH_OK;
 }
 
 LhStatus
@@ -251,6 +250,7 @@ lh_vec_flatten(LhCtx *ctx, const LhVec *v, LhVecScratch *scratch, LhVec *out)
 {
 	size_t		size = lh_lane_size(v->type.lane, v->type.width);
 	size_t		n = (size_t) v->n;
+	LhVec		flat = {.type = v->type, .kind = LH_VEC_FLAT, .n = v->n, .valid = v->valid};
 	uint8_t    *d;
 	uint32_t	at = 0;
 
@@ -264,13 +264,14 @@ lh_vec_flatten(LhCtx *ctx, const LhVec *v, LhVecScratch *scratch, LhVec *out)
 		LH_FAIL(ctx, LH_BUG, "cannot flatten a vector of type %s", lh_type_name(&v->type));
 	LH_TRY(lh_buf_fit(ctx, &scratch->data, n * size + LH_WORDS(n) * 8 + 8));
 	d = scratch->data.data;
-	*out = (LhVec) {.type = v->type, .kind = LH_VEC_FLAT, .n = v->n, .valid = v->valid, .data = d};
-	if (lh_vec_all_null(v) || (v->kind == LH_VEC_CONST && v->data == NULL))
-		return flatten_null(scratch, out, size);
+	flat.data = d;
 	switch (v->kind)
 	{
 		case LH_VEC_CONST:
-			fill(d, v->data, size, n);
+			if (v->valid != NULL || v->data == NULL)
+				flatten_null(scratch, &flat, size);
+			else
+				fill(d, v->data, size, n);
 			break;
 		case LH_VEC_DICT:
 			if (v->dict->n == 0)
@@ -289,6 +290,7 @@ lh_vec_flatten(LhCtx *ctx, const LhVec *v, LhVecScratch *scratch, LhVec *out)
 			}
 			break;
 	}
+	*out = flat;				/* last: out may be v */
 	return LH_OK;
 }
 

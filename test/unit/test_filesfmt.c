@@ -8,7 +8,7 @@
 static const char *
 columns(World *w, const LhTableSchema *schema)
 {
-	LhBuf		out;
+	LhBuf out;
 
 	ok(w, lh_buf_init(w->ctx, &out, false));
 	for (int i = 0; i < schema->ncols; i++)
@@ -18,7 +18,9 @@ columns(World *w, const LhTableSchema *schema)
 		ok(w, lh_buf_printf(w->ctx, &out, "%s%s ", i ? ", " : "", c->name));
 		ok(w, lh_type_format(w->ctx, &c->type, &out));
 		ok(w, lh_buf_printf(w->ctx, &out, "%s%s", c->required ? "!" : "",
-							c->source == LH_SRC_PARTITION ? "@" : c->source == LH_SRC_FILENAME ? "#" : ""));
+							c->source == LH_SRC_PARTITION  ? "@"
+							: c->source == LH_SRC_FILENAME ? "#"
+														   : ""));
 	}
 	ok(w, lh_buf_putc(w->ctx, &out, '\0'));
 	return (const char *) out.data;
@@ -27,16 +29,16 @@ columns(World *w, const LhTableSchema *schema)
 static LhTableOptions
 options_of(const char *location)
 {
-	return (LhTableOptions) {.location = location, .hive_partitioning = -1, .union_by_name = true};
+	return (LhTableOptions){.location = location, .hive_partitioning = -1, .union_by_name = true};
 }
 
 /* Paths of all tasks below the scratch or fixture directory, joined by spaces. */
 static const char *
 tasks_of(World *w, const LhTableOptions *options, const char *root)
 {
-	LhTaskList	tasks;
-	LhTable    *table;
-	LhBuf		out;
+	LhTaskList tasks;
+	LhTable *table;
+	LhBuf out;
 
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", options, &table));
 	ok(w, table->tasks(w->ctx, table, &tasks));
@@ -45,7 +47,8 @@ tasks_of(World *w, const LhTableOptions *options, const char *root)
 	{
 		assert_memory_equal(tasks.tasks[i].path, root, strlen(root));
 		assert_true(tasks.tasks[i].size > 0);
-		ok(w, lh_buf_printf(w->ctx, &out, "%s%s", i ? " " : "", tasks.tasks[i].path + strlen(root) + 1));
+		ok(w, lh_buf_printf(w->ctx, &out, "%s%s", i ? " " : "",
+							tasks.tasks[i].path + strlen(root) + 1));
 	}
 	ok(w, lh_buf_putc(w->ctx, &out, '\0'));
 	return (const char *) out.data;
@@ -54,13 +57,14 @@ tasks_of(World *w, const LhTableOptions *options, const char *root)
 static void
 one_file_is_a_table(void **state)
 {
-	World	   *w = *state;
-	Table		t = table_of(w, fixture(w, "flat/trips.parquet"));
+	World *w = *state;
+	Table t = table_of(w, fixture(w, "flat/trips.parquet"));
 
-	assert_string_equal(columns(w, &t.schema),
-						"trip_id int64!, day date!, picked_at timestamp(us, utc)!, vendor string!, zone string, "
-						"passengers int16, distance double!, fare decimal(9,2)!, tip decimal(9,2), code string!, "
-						"note string, shared bool!");
+	assert_string_equal(
+		columns(w, &t.schema),
+		"trip_id int64!, day date!, picked_at timestamp(us, utc)!, vendor string!, zone string, "
+		"passengers int16, distance double!, fare decimal(9,2)!, tip decimal(9,2), code string!, "
+		"note string, shared bool!");
 	assert_int_equal(t.schema.files, 1);
 	assert_int_equal(t.schema.files_total, 1);
 	assert_true(t.schema.rows == 20000);
@@ -70,9 +74,8 @@ one_file_is_a_table(void **state)
 static void
 a_json_array_names_several_locations(void **state)
 {
-	World	   *w = *state;
-	const char *a = fixture(w, "union/a.parquet"),
-			   *glob = fixture(w, "union/*.parquet"),
+	World *w = *state;
+	const char *a = fixture(w, "union/a.parquet"), *glob = fixture(w, "union/*.parquet"),
 			   *root = fixture(w, "union");
 	LhTableOptions options;
 
@@ -86,10 +89,11 @@ a_json_array_names_several_locations(void **state)
 static void
 a_bad_location_is_refused_when_the_table_is_opened(void **state)
 {
-	static const char *const bad[] = {"[", "[]", "[1]", "[\"/a\", null]", "[\"/a\"", "[\"/a\"] x",
-	"[[\"/a\"]]", "relative", "[\"relative\"]", ""};
-	World	   *w = *state;
-	LhTable    *table;
+	static const char *const bad[] = {
+		"[",          "[]",         "[1]",      "[\"/a\", null]", "[\"/a\"",
+		"[\"/a\"] x", "[[\"/a\"]]", "relative", "[\"relative\"]", ""};
+	World *w = *state;
+	LhTable *table;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 	{
@@ -104,18 +108,18 @@ a_bad_location_is_refused_when_the_table_is_opened(void **state)
 		refused(w, lh_files_format.open(w->ctx, w->store, w->cache, &options, &table), LH_INVALID,
 				NULL, NULL, NULL);
 		options = options_of("[\"/a\", \"s3://user:secret@b/k\"]");
-		refused(w, lh_files_format.open(w->ctx, w->store, w->cache, &options, &table), LH_UNSUPPORTED,
-				"s3", NULL, NULL);
+		refused(w, lh_files_format.open(w->ctx, w->store, w->cache, &options, &table),
+				LH_UNSUPPORTED, "s3", NULL, NULL);
 	}
 }
 
 static void
 opening_a_table_reads_nothing(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	LhTableOptions options = options_of("/nowhere/at/all");
-	LhTable    *table;
-	LhTaskList	tasks;
+	LhTable *table;
+	LhTaskList tasks;
 
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
 	refused(w, table->tasks(w->ctx, table, &tasks), LH_NOT_FOUND, "/nowhere/at/all", NULL, NULL);
@@ -124,11 +128,11 @@ opening_a_table_reads_nothing(void **state)
 static void
 the_number_of_files_is_limited_over_all_locations(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	LhTableOptions options = options_of(lh_sprintf(w->ctx, "[\"%s\",\"%s\"]", fixture(w, "union"),
 												   fixture(w, "flat/trips.parquet")));
-	LhTable    *table;
-	LhTaskList	tasks;
+	LhTable *table;
+	LhTaskList tasks;
 
 	options.max_files = 2;
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
@@ -142,10 +146,10 @@ the_number_of_files_is_limited_over_all_locations(void **state)
 static void
 schema_and_tasks_speak_of_the_same_files(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	LhTableOptions options;
-	LhTaskList	tasks;
-	Table		t;
+	LhTaskList tasks;
+	Table t;
 
 	copied(w, "union/a.parquet", "t/a.parquet");
 	options = options_of(lh_sprintf(w->ctx, "%s/t", w->dir));
@@ -166,29 +170,31 @@ schema_and_tasks_speak_of_the_same_files(void **state)
 static void
 columns_of_all_files_are_united(void **state)
 {
-	World	   *w = *state;
-	Table		t = table_of(w, fixture(w, "union"));
+	World *w = *state;
+	Table t = table_of(w, fixture(w, "union"));
 
-	assert_string_equal(columns(w, &t.schema), "id int32, name string, amount int64, price double, extra bool");
+	assert_string_equal(columns(w, &t.schema),
+						"id int32, name string, amount int64, price double, extra bool");
 	t = table_of(w, fixture(w, "union_wide"));
 	assert_string_equal(columns(w, &t.schema), "id int32, d decimal(30,2), whole decimal(12,1), "
-						"t timestamp(us), u int16, n string");
+											   "t timestamp(us), u int16, n string");
 }
 
 static void
 types_that_do_not_fit_name_both_files(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	LhTableOptions options = options_of(fixture(w, "union_bad"));
-	Table		t;
+	Table t;
 
-	refused(w, open_table(w, &options, &t), LH_MISMATCH, "column \"v\" has type int64", "numbers.parquet\"",
-			"string in file");
+	refused(w, open_table(w, &options, &t), LH_MISMATCH, "column \"v\" has type int64",
+			"numbers.parquet\"", "string in file");
 	refused(w, open_table(w, &options, &t), LH_MISMATCH, "texts.parquet\"", NULL, NULL);
 	options.union_by_name = false;
-	refused(w, open_table(w, &options, &t), LH_MISMATCH, "column \"v\"", "numbers.parquet", "texts.parquet");
+	refused(w, open_table(w, &options, &t), LH_MISMATCH, "column \"v\"", "numbers.parquet",
+			"texts.parquet");
 	/* without the column they fit */
-	options.columns = (const char *const[]) {"id", NULL};
+	options.columns = (const char *const[]){"id", NULL};
 	ok(w, open_table(w, &options, &t));
 	assert_string_equal(columns(w, &t.schema), "id int32");
 }
@@ -196,17 +202,18 @@ types_that_do_not_fit_name_both_files(void **state)
 static void
 without_union_the_first_file_decides(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	LhTableOptions options = options_of(fixture(w, "union"));
-	Table		t;
+	Table t;
 
 	options.union_by_name = false;
-	refused(w, open_table(w, &options, &t), LH_MISMATCH, "column \"name\"", "a.parquet", "b.parquet");
+	refused(w, open_table(w, &options, &t), LH_MISMATCH, "column \"name\"", "a.parquet",
+			"b.parquet");
 	/* more columns than the first has do no harm */
 	copied(w, "union_wide/1.parquet", "first/1.parquet");
 	copied(w, "union_wide/1.parquet", "first/2.parquet");
 	options.location = lh_sprintf(w->ctx, "%s/first", w->dir);
-	options.columns = (const char *const[]) {"id", "d", NULL};
+	options.columns = (const char *const[]){"id", "d", NULL};
 	ok(w, open_table(w, &options, &t));
 	assert_string_equal(columns(w, &t.schema), "id int32, d decimal(5,1)");
 }
@@ -214,9 +221,9 @@ without_union_the_first_file_decides(void **state)
 static void
 a_sample_of_footers_is_scaled_by_size(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	LhTableOptions options;
-	Table		t;
+	Table t;
 
 	for (int i = 0; i < 10; i++)
 		copied(w, "flat/trips.parquet", lh_sprintf(w->ctx, "many/%d.parquet", i));
@@ -238,22 +245,22 @@ a_sample_of_footers_is_scaled_by_size(void **state)
 static void
 chosen_columns_must_exist(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	LhTableOptions options = options_of(fixture(w, "flat/trips.parquet"));
-	Table		t;
+	Table t;
 
-	options.columns = (const char *const[]) {"fare", "day", NULL};
+	options.columns = (const char *const[]){"fare", "day", NULL};
 	ok(w, open_table(w, &options, &t));
 	assert_string_equal(columns(w, &t.schema), "day date!, fare decimal(9,2)!");
-	options.columns = (const char *const[]) {"fare", "nothing", NULL};
+	options.columns = (const char *const[]){"fare", "nothing", NULL};
 	refused(w, open_table(w, &options, &t), LH_NOT_FOUND, "\"nothing\"", NULL, NULL);
 }
 
 static void
 twins_are_numbered(void **state)
 {
-	World	   *w = *state;
-	Table		t = table_of(w, fixture(w, "names/awkward.parquet"));
+	World *w = *state;
+	Table t = table_of(w, fixture(w, "names/awkward.parquet"));
 
 	assert_int_equal(t.schema.ncols, 27);
 	assert_string_equal(t.schema.cols[1].name, "");
@@ -269,10 +276,11 @@ twins_are_numbered(void **state)
 static void
 partitions_become_columns(void **state)
 {
-	World	   *w = *state;
-	Table		t = table_of(w, fixture(w, "hive"));
+	World *w = *state;
+	Table t = table_of(w, fixture(w, "hive"));
 
-	assert_string_equal(columns(w, &t.schema), "id int32, amount double, year int32!@, month int32!@");
+	assert_string_equal(columns(w, &t.schema),
+						"id int32, amount double, year int32!@, month int32!@");
 	t = table_of(w, fixture(w, "hive_types"));
 	assert_string_equal(columns(w, &t.schema),
 						"id int32, d date@, n int32@, big int64!@, r string!@, mixed string!@");
@@ -280,21 +288,22 @@ partitions_become_columns(void **state)
 	assert_string_equal(columns(w, &t.schema), "id int32, city string@");
 	/* one partition still has its column */
 	t = table_of(w, fixture(w, "hive/year=2024"));
-	assert_string_equal(columns(w, &t.schema), "id int32, amount double, year int32!@, month int32!@");
+	assert_string_equal(columns(w, &t.schema),
+						"id int32, amount double, year int32!@, month int32!@");
 }
 
 static void
 partitioning_can_be_off(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	LhTableOptions options = options_of(fixture(w, "hive"));
-	Table		t;
+	Table t;
 
 	options.hive_partitioning = 0;
 	ok(w, open_table(w, &options, &t));
 	assert_string_equal(columns(w, &t.schema), "id int32, amount double");
 	options.hive_partitioning = 1;
-	options.columns = (const char *const[]) {"month", "id", NULL};
+	options.columns = (const char *const[]){"month", "id", NULL};
 	ok(w, open_table(w, &options, &t));
 	assert_string_equal(columns(w, &t.schema), "id int32, month int32!@");
 }
@@ -302,8 +311,8 @@ partitioning_can_be_off(void **state)
 static void
 a_partition_key_in_the_file_is_one_column(void **state)
 {
-	World	   *w = *state;
-	Table		t = table_of(w, fixture(w, "hive_same"));
+	World *w = *state;
+	Table t = table_of(w, fixture(w, "hive_same"));
 
 	assert_string_equal(columns(w, &t.schema), "id int32, year int32!@");
 }
@@ -311,10 +320,10 @@ a_partition_key_in_the_file_is_one_column(void **state)
 static void
 tasks_carry_typed_partition_values(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	LhTableOptions options = options_of(fixture(w, "hive_types"));
-	LhTaskList	tasks;
-	LhTable    *table;
+	LhTaskList tasks;
+	LhTable *table;
 
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
 	ok(w, table->tasks(w->ctx, table, &tasks));
@@ -334,12 +343,12 @@ tasks_carry_typed_partition_values(void **state)
 static void
 the_file_name_can_be_a_column(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	LhTableOptions options = options_of(fixture(w, "union/a.parquet"));
-	Table		t;
+	Table t;
 
 	options.filename_column = "file";
-	options.columns = (const char *const[]) {"id", NULL};
+	options.columns = (const char *const[]){"id", NULL};
 	ok(w, open_table(w, &options, &t));
 	assert_string_equal(columns(w, &t.schema), "id int32, file string!#");
 	options.filename_column = "id";
@@ -349,7 +358,7 @@ the_file_name_can_be_a_column(void **state)
 static void
 globs_and_hidden_files(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	const char *root = fixture(w, "glob");
 	LhTableOptions options = options_of(fixture(w, "glob/**/*.parquet"));
 
@@ -369,9 +378,9 @@ globs_and_hidden_files(void **state)
 static void
 a_file_that_is_no_parquet_is_named(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	LhTableOptions options = options_of(fixture(w, "glob"));
-	Table		t;
+	Table t;
 
 	refused(w, open_table(w, &options, &t), LH_CORRUPT, "glob/notes.txt", NULL, NULL);
 	options.location = fixture(w, "glob/empty.parquet");
@@ -385,17 +394,17 @@ a_file_that_is_no_parquet_is_named(void **state)
 static void
 formats_are_found_by_name_or_by_looking(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 	LhTableOptions options = options_of(fixture(w, "union"));
-	LhTable    *table;
+	LhTable *table;
 
 	assert_ptr_equal(lh_format_find("parquet"), &lh_files_format);
 	assert_ptr_equal(lh_format_find("PARQUET"), &lh_files_format);
 	assert_null(lh_format_find("orc"));
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, NULL, &options, &table));
 	assert_ptr_equal(table->format, &lh_files_format);
-	refused(w, lh_table_open(w->ctx, w->store, w->cache, "excel", &options, &table), LH_INVALID, "excel",
-			NULL, NULL);
+	refused(w, lh_table_open(w->ctx, w->store, w->cache, "excel", &options, &table), LH_INVALID,
+			"excel", NULL, NULL);
 }
 
 /* Reading the files of such a table as they lie there gives rows that were deleted. */
@@ -407,18 +416,19 @@ tables_of_other_formats_are_not_taken_for_files(void **state)
 		{"hudi/.hoodie/hoodie.properties", "Hudi"},
 		{"ice/metadata/v1.metadata.json", "Iceberg"},
 	};
-	World	   *w = *state;
+	World *w = *state;
 
 	for (int i = 0; i < 3; i++)
 	{
-		char	   *dir = lh_sprintf(w->ctx, "%s/%.*s", w->dir, (int) strcspn(others[i][0], "/"), others[i][0]);
+		char *dir =
+			lh_sprintf(w->ctx, "%s/%.*s", w->dir, (int) strcspn(others[i][0], "/"), others[i][0]);
 		LhTableOptions options = options_of(dir);
-		LhTable    *table;
+		LhTable *table;
 
 		copied(w, "union/a.parquet", others[i][0]);
 		copied(w, "union/a.parquet", lh_sprintf(w->ctx, "%s/a.parquet", dir + strlen(w->dir) + 1));
-		refused(w, lh_table_open(w->ctx, w->store, w->cache, NULL, &options, &table), LH_UNSUPPORTED,
-				others[i][1], NULL, NULL);
+		refused(w, lh_table_open(w->ctx, w->store, w->cache, NULL, &options, &table),
+				LH_UNSUPPORTED, others[i][1], NULL, NULL);
 		ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
 	}
 }

@@ -18,7 +18,7 @@ typedef struct Case
 {
 	const char *pattern;
 	const char *path;
-	bool		match;
+	bool match;
 } Case;
 
 static void
@@ -26,8 +26,8 @@ check(const Case *cases, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (lh_glob_match(cases[i].pattern, cases[i].path) != cases[i].match)
-			fail_msg("\"%s\" should %smatch \"%s\"", cases[i].pattern,
-					 cases[i].match ? "" : "not ", cases[i].path);
+			fail_msg("\"%s\" should %smatch \"%s\"", cases[i].pattern, cases[i].match ? "" : "not ",
+					 cases[i].path);
 }
 #define CHECK(cases) check(cases, sizeof(cases) / sizeof((cases)[0]))
 
@@ -35,15 +35,34 @@ static void
 star_and_question_mark_stay_in_a_component(void **state)
 {
 	static const Case cases[] = {
-		{"/a/*", "/a/b", true}, {"/a/*", "/a/b/c", false}, {"/a/*", "/a/", true},
-		{"/a/*.parquet", "/a/x.parquet", true}, {"/a/*.parquet", "/a/x.csv", false},
-		{"/*/b", "/a/b", true}, {"/*/b", "/a/x/b", false},
-		{"/a?c", "/abc", true}, {"/a?c", "/a/c", false}, {"/a?c", "/ac", false},
-		{"/a?c", "/a\xc3\xa9" "c", true},		/* a character, not a byte */
-		{"/a?c", "/a\xff" "c", true},			/* what is no UTF-8 counts by the byte */
-		{"/a??c", "/a\xc3\xa9" "c", false},
-		{"/***", "/abc", true}, {"/a***b", "/axxb", true}, {"/a**b", "/a/b", false},
-		{"", "", true}, {"", "a", false}, {"*", "", true},
+		{"/a/*", "/a/b", true},
+		{"/a/*", "/a/b/c", false},
+		{"/a/*", "/a/", true},
+		{"/a/*.parquet", "/a/x.parquet", true},
+		{"/a/*.parquet", "/a/x.csv", false},
+		{"/*/b", "/a/b", true},
+		{"/*/b", "/a/x/b", false},
+		{"/a?c", "/abc", true},
+		{"/a?c", "/a/c", false},
+		{"/a?c", "/ac", false},
+		{"/a?c",
+		 "/a\xc3\xa9"
+		 "c",
+		 true}, /* a character, not a byte */
+		{"/a?c",
+		 "/a\xff"
+		 "c",
+		 true}, /* what is no UTF-8 counts by the byte */
+		{"/a??c",
+		 "/a\xc3\xa9"
+		 "c",
+		 false},
+		{"/***", "/abc", true},
+		{"/a***b", "/axxb", true},
+		{"/a**b", "/a/b", false},
+		{"", "", true},
+		{"", "a", false},
+		{"*", "", true},
 	};
 
 	CHECK(cases);
@@ -53,14 +72,34 @@ static void
 sets_match_one_character(void **state)
 {
 	static const Case cases[] = {
-		{"[a-c]", "b", true}, {"[a-c]", "d", false}, {"[!a-c]", "d", true}, {"[!a-c]", "b", false},
-		{"[^a]", "b", true}, {"[^a]", "a", false}, {"[!a]", "/", false}, {"[.-0]", "/", false},
-		{"[]a]", "]", true}, {"[]a]", "a", true}, {"[!]a]", "]", false}, {"[a-]", "-", true},
-		{"[-a]", "-", true}, {"[\\]]", "]", true}, {"[a\\-c]", "b", false}, {"[c-a]", "b", false},
-		{"[\xc3\xa0-\xc3\xbf]", "\xc3\xa9", true}, {"[\xc3\xa0-\xc3\xbf]", "a", false},
-		{"[ab][cd]", "bd", true}, {"[*]", "*", true}, {"[*]", "x", false},
-		{"a[b", "a[b", true}, {"[", "[", true}, {"[]", "[]", true}, {"[!", "[!", true},
-		{"[a/b]", "[a/b]", true}, {"[a/b]", "a", false}, {"[a-", "[a-", true},
+		{"[a-c]", "b", true},
+		{"[a-c]", "d", false},
+		{"[!a-c]", "d", true},
+		{"[!a-c]", "b", false},
+		{"[^a]", "b", true},
+		{"[^a]", "a", false},
+		{"[!a]", "/", false},
+		{"[.-0]", "/", false},
+		{"[]a]", "]", true},
+		{"[]a]", "a", true},
+		{"[!]a]", "]", false},
+		{"[a-]", "-", true},
+		{"[-a]", "-", true},
+		{"[\\]]", "]", true},
+		{"[a\\-c]", "b", false},
+		{"[c-a]", "b", false},
+		{"[\xc3\xa0-\xc3\xbf]", "\xc3\xa9", true},
+		{"[\xc3\xa0-\xc3\xbf]", "a", false},
+		{"[ab][cd]", "bd", true},
+		{"[*]", "*", true},
+		{"[*]", "x", false},
+		{"a[b", "a[b", true},
+		{"[", "[", true},
+		{"[]", "[]", true},
+		{"[!", "[!", true},
+		{"[a/b]", "[a/b]", true},
+		{"[a/b]", "a", false},
+		{"[a-", "[a-", true},
 	};
 
 	CHECK(cases);
@@ -70,13 +109,28 @@ static void
 braces_give_alternatives(void **state)
 {
 	static const Case cases[] = {
-		{"{a,b}", "a", true}, {"{a,b}", "b", true}, {"{a,b}", "c", false}, {"x{a,}y", "xy", true},
-		{"x{a,b{c,d}}y", "xbdy", true}, {"x{a,b{c,d}}y", "xby", false},
-		{"/d/{2023/01,2024/*}/f", "/d/2024/12/f", true}, {"/d/{2023/01,2024/*}/f", "/d/2023/02/f", false},
-		{"{*.a,*.b}", "x.b", true}, {"{a}", "a", true}, {"{}", "", true}, {"{a\\,b,c}", "a,b", true},
-		{"{a\\,b,c}", "a", false}, {"{a\\},b}", "a}", true}, {"a,b", "a,b", true},
-		{"{a,b", "{a,b", true}, {"a}", "a}", true}, {"{a,{b}", "{a,b", true}, {"{a,b}}", "a}", true},
-		{"{a,b}{c,d}", "bc", true}, {"{a,b}{c,d}", "ba", false}, {"{[ab],c}x", "bx", true},
+		{"{a,b}", "a", true},
+		{"{a,b}", "b", true},
+		{"{a,b}", "c", false},
+		{"x{a,}y", "xy", true},
+		{"x{a,b{c,d}}y", "xbdy", true},
+		{"x{a,b{c,d}}y", "xby", false},
+		{"/d/{2023/01,2024/*}/f", "/d/2024/12/f", true},
+		{"/d/{2023/01,2024/*}/f", "/d/2023/02/f", false},
+		{"{*.a,*.b}", "x.b", true},
+		{"{a}", "a", true},
+		{"{}", "", true},
+		{"{a\\,b,c}", "a,b", true},
+		{"{a\\,b,c}", "a", false},
+		{"{a\\},b}", "a}", true},
+		{"a,b", "a,b", true},
+		{"{a,b", "{a,b", true},
+		{"a}", "a}", true},
+		{"{a,{b}", "{a,b", true},
+		{"{a,b}}", "a}", true},
+		{"{a,b}{c,d}", "bc", true},
+		{"{a,b}{c,d}", "ba", false},
+		{"{[ab],c}x", "bx", true},
 	};
 
 	CHECK(cases);
@@ -86,12 +140,23 @@ static void
 two_stars_cross_directories(void **state)
 {
 	static const Case cases[] = {
-		{"/a/**/b", "/a/b", true}, {"/a/**/b", "/a/x/b", true}, {"/a/**/b", "/a/x/y/b", true},
-		{"/a/**/b", "/ab", false}, {"/a/**/b", "/a/xb", false}, {"/a/**", "/a/x", true},
-		{"/a/**", "/a/x/y", true}, {"/a/**", "/a/", false}, {"/a/**", "/a", false},
-		{"**/b", "b", true}, {"**/b", "a/b", true}, {"/**/*.p", "/x.p", true}, {"/**/*.p", "/a/b/x.p", true},
-		{"/a/**/**/b", "/a/b", true}, {"/a/**/x/**/b", "/a/1/x/2/3/b", true},
-		{"/a/**/x/**/b", "/a/1/2/b", false}, {"/a/{**,c}/b", "/a/x/y/b", true},
+		{"/a/**/b", "/a/b", true},
+		{"/a/**/b", "/a/x/b", true},
+		{"/a/**/b", "/a/x/y/b", true},
+		{"/a/**/b", "/ab", false},
+		{"/a/**/b", "/a/xb", false},
+		{"/a/**", "/a/x", true},
+		{"/a/**", "/a/x/y", true},
+		{"/a/**", "/a/", false},
+		{"/a/**", "/a", false},
+		{"**/b", "b", true},
+		{"**/b", "a/b", true},
+		{"/**/*.p", "/x.p", true},
+		{"/**/*.p", "/a/b/x.p", true},
+		{"/a/**/**/b", "/a/b", true},
+		{"/a/**/x/**/b", "/a/1/x/2/3/b", true},
+		{"/a/**/x/**/b", "/a/1/2/b", false},
+		{"/a/{**,c}/b", "/a/x/y/b", true},
 	};
 
 	CHECK(cases);
@@ -101,8 +166,9 @@ static void
 a_backslash_takes_the_meaning_away(void **state)
 {
 	static const Case cases[] = {
-		{"\\*", "*", true}, {"\\*", "a", false}, {"\\\\", "\\", true}, {"a\\", "a\\", true},
-		{"\\{a,b}", "{a,b}", true}, {"\\[a]", "[a]", true}, {"\\a", "a", true},
+		{"\\*", "*", true},   {"\\*", "a", false},        {"\\\\", "\\", true},
+		{"a\\", "a\\", true}, {"\\{a,b}", "{a,b}", true}, {"\\[a]", "[a]", true},
+		{"\\a", "a", true},
 	};
 
 	CHECK(cases);
@@ -111,10 +177,10 @@ a_backslash_takes_the_meaning_away(void **state)
 static bool
 guarded(const char *pattern, const char *path)
 {
-	LhCtx	   *ctx = lh_ctx_create();
-	LhGlob	   *glob;
-	uint64_t   *set;
-	bool		match;
+	LhCtx *ctx = lh_ctx_create();
+	LhGlob *glob;
+	uint64_t *set;
+	bool match;
 
 	assert_int_equal(lh_glob_compile(ctx, pattern, true, &glob), LH_OK);
 	set = lh_alloc_array(ctx, lh_glob_words(glob), sizeof(*set));
@@ -153,13 +219,14 @@ slow_simple(const char *p, const char *s, bool edge)
 		return *s == '\0';
 	if (edge && strncmp(p, "**", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
 	{
-		bool		last = p[2] == '\0';
+		bool last = p[2] == '\0';
 
 		if (!last && slow_simple(p + 3, s, true))
 			return true;
 		if (*s == '\0' || *s == '/')
 			return false;
-		for (; *s != '\0' && *s != '/'; s++);
+		for (; *s != '\0' && *s != '/'; s++)
+			;
 		if (last && *s == '\0')
 			return true;
 		return *s == '/' && slow_simple(p, s + 1, true);
@@ -179,8 +246,7 @@ slow_simple(const char *p, const char *s, bool edge)
 		return *s != '/' && slow_simple(p + 1, s + 1, false);
 	if (*p == '[')
 	{
-		bool		neg = p[1] == '!',
-					in = false;
+		bool neg = p[1] == '!', in = false;
 
 		for (p += 1 + neg; *p != ']'; p++)
 			in |= *p == *s;
@@ -192,10 +258,8 @@ slow_simple(const char *p, const char *s, bool edge)
 static bool
 slow_match(const char *p, const char *s)
 {
-	const char *open = strchr(p, '{'),
-			   *part,
-			   *q;
-	int			depth = 0;
+	const char *open = strchr(p, '{'), *part, *q;
+	int depth = 0;
 
 	if (open == NULL)
 		return slow_simple(p, s, true);
@@ -203,12 +267,13 @@ slow_match(const char *p, const char *s)
 		depth += (*q == '{') - (*q == '}');
 	for (part = open + 1, depth = 0;; part++)
 	{
-		char		one[256];
+		char one[256];
 		const char *end = part;
 
 		for (depth = 0; end < q && !(*end == ',' && depth == 0); end++)
 			depth += (*end == '{') - (*end == '}');
-		snprintf(one, sizeof(one), "%.*s%.*s%s", (int) (open - p), p, (int) (end - part), part, q + 1);
+		snprintf(one, sizeof(one), "%.*s%.*s%s", (int) (open - p), p, (int) (end - part), part,
+				 q + 1);
 		if (slow_match(one, s))
 			return true;
 		part = end;
@@ -226,23 +291,17 @@ pick(int n)
 static size_t
 random_pattern(char *out, int pieces, int depth)
 {
-	size_t		n = 0;
+	size_t n = 0;
 
 	for (int i = 0; i < pieces; i++)
 		switch (pick(depth < 2 ? 9 : 8))
 		{
-			case 0:
-				out[n++] = '*';
-				break;
-			case 1:
-				out[n++] = '?';
-				break;
+			case 0: out[n++] = '*'; break;
+			case 1: out[n++] = '?'; break;
 			case 2:
 				n += (size_t) sprintf(out + n, "[%s%s]", pick(2) ? "!" : "", pick(2) ? "a" : "ab");
 				break;
-			case 3:
-				out[n++] = '/';
-				break;
+			case 3: out[n++] = '/'; break;
 			case 4:
 				/* whole components only: what ** beside a brace means is no promise */
 				n += (size_t) sprintf(out + n, depth == 0 ? "/**/" : "b");
@@ -255,8 +314,7 @@ random_pattern(char *out, int pieces, int depth)
 					out[n++] = k > 1 ? ',' : '}';
 				}
 				break;
-			default:
-				out[n++] = "ab"[pick(2)];
+			default: out[n++] = "ab"[pick(2)];
 		}
 	out[n] = '\0';
 	return n;
@@ -265,21 +323,20 @@ random_pattern(char *out, int pieces, int depth)
 static void
 random_patterns_match_as_the_slow_matcher_says(void **state)
 {
-	int			matches = 0;
+	int matches = 0;
 
 	srand(42);
 	for (int i = 0; i < 100000; i++)
 	{
-		char		pattern[256],
-					path[16];
-		int			n = pick(9);
-		bool		expected;
+		char pattern[256], path[16];
+		int n = pick(9);
+		bool expected;
 
 		random_pattern(pattern, 1 + pick(6), 0);
 		/* stars that braces or pieces put side by side are no promise either */
 		if (strstr(pattern, "/**/*") || strstr(pattern, "**/**") || strstr(pattern, "*{") ||
-			strstr(pattern, "}*") || strstr(pattern, "***") || strstr(pattern, ",**") || strstr(pattern, "{**") ||
-			strstr(pattern, "}{"))
+			strstr(pattern, "}*") || strstr(pattern, "***") || strstr(pattern, ",**") ||
+			strstr(pattern, "{**") || strstr(pattern, "}{"))
 			continue;
 		for (int k = 0; k < n; k++)
 			path[k] = "aab/"[pick(4)];
@@ -296,10 +353,9 @@ random_patterns_match_as_the_slow_matcher_says(void **state)
 static void
 glob_bombs_are_harmless(void **state)
 {
-	static char pattern[LH_PATH_MAX + 1],
-				path[LH_PATH_MAX];
-	clock_t		start = clock();
-	size_t		n = 0;
+	static char pattern[LH_PATH_MAX + 1], path[LH_PATH_MAX];
+	clock_t start = clock();
+	size_t n = 0;
 
 	memset(path, 'a', sizeof(path) - 1);
 	while (n + 2 < 400)
@@ -332,9 +388,9 @@ glob_bombs_are_harmless(void **state)
 static void
 long_patterns_are_refused(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
-	LhGlob	   *glob;
-	char	   *pattern = calloc(1, LH_PATH_MAX + 2);
+	LhCtx *ctx = lh_ctx_create();
+	LhGlob *glob;
+	char *pattern = calloc(1, LH_PATH_MAX + 2);
 
 	memset(pattern, '*', LH_PATH_MAX + 1);
 	assert_int_equal(lh_glob_compile(ctx, pattern, false, &glob), LH_LIMIT);

@@ -27,11 +27,10 @@ teardown(void **state)
 static const char *
 parsed(LhCtx *ctx, const char *path, size_t root)
 {
-	const char **names,
-			  **values;
-	LhBuf		out;
-	LhStatus	status;
-	int			n;
+	const char **names, **values;
+	LhBuf out;
+	LhStatus status;
+	int n;
 
 	lh_error_clear(ctx);
 	status = lh_hive_parse(ctx, path, root, &n, &names, &values);
@@ -40,7 +39,8 @@ parsed(LhCtx *ctx, const char *path, size_t root)
 	assert_int_equal(lh_buf_init(ctx, &out, false), LH_OK);
 	for (int i = 0; i < n; i++)
 		assert_int_equal(lh_buf_printf(ctx, &out, "%s%s=%s", i ? " " : "", names[i],
-									   values[i] ? values[i] : "NULL"), LH_OK);
+									   values[i] ? values[i] : "NULL"),
+						 LH_OK);
 	assert_int_equal(lh_buf_putc(ctx, &out, '\0'), LH_OK);
 	return (const char *) out.data;
 }
@@ -97,7 +97,7 @@ a_key_must_not_occur_twice(void **state)
 static LhTypeId
 inferred(LhCtx *ctx, const char *const *values, LhHive *hive)
 {
-	LhList		list = {0};
+	LhList list = {0};
 
 	list.entries = lh_alloc_array(ctx, 16, sizeof(LhListEntry));
 	for (; values[list.n] != NULL; list.n++)
@@ -107,12 +107,12 @@ inferred(LhCtx *ctx, const char *const *values, LhHive *hive)
 	assert_int_equal(hive->nkeys, 1);
 	return hive->types[0].id;
 }
-#define INFERRED(hive, ...) inferred(*state, (const char *const[]) {__VA_ARGS__, NULL}, hive)
+#define INFERRED(hive, ...) inferred(*state, (const char *const[]){__VA_ARGS__, NULL}, hive)
 
 static void
 types_hold_the_values_of_all_files(void **state)
 {
-	LhHive		h;
+	LhHive h;
 
 	assert_int_equal(INFERRED(&h, "1", "-7", "0", "2147483647", "-2147483648"), LH_T_INT32);
 	assert_int_equal(h.dirs[1]->values[0].i64, -7);
@@ -133,11 +133,12 @@ types_hold_the_values_of_all_files(void **state)
 static void
 odd_spellings_are_strings(void **state)
 {
-	LhHive		h;
+	LhHive h;
 	static const char *const odd[] = {
-		"01", "007", "00", "-0", "+1", "--1", "-", " 1", "1 ", "1.0", "1e3", "0x1", "1_000",
-		"2024-1-1", "2024-02-30", "2023-02-29", "0000-01-01", "2024-01-01 ",
-		"-2024-01-01", "99999999999999999999999",
+		"01",         "007",        "00",          "-0",          "+1",
+		"--1",        "-",          " 1",          "1 ",          "1.0",
+		"1e3",        "0x1",        "1_000",       "2024-1-1",    "2024-02-30",
+		"2023-02-29", "0000-01-01", "2024-01-01 ", "-2024-01-01", "99999999999999999999999",
 	};
 
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
@@ -148,7 +149,7 @@ odd_spellings_are_strings(void **state)
 static void
 null_says_nothing_about_the_type(void **state)
 {
-	LhHive		h;
+	LhHive h;
 
 	assert_int_equal(INFERRED(&h, "1", LH_HIVE_NULL), LH_T_INT32);
 	assert_true(h.has_null[0]);
@@ -163,7 +164,7 @@ static LhStatus
 infer_paths(LhCtx *ctx, int mode, LhHive *hive, const char *a, const char *b, const char *c)
 {
 	LhListEntry entries[3] = {{a, 1, 1}, {b, 1, 1}, {c, 1, 1}};
-	LhList		list = {c ? 3 : b ? 2 : 1, entries};
+	LhList list = {c ? 3 : b ? 2 : 1, entries};
 
 	lh_error_clear(ctx);
 	return lh_hive_infer(ctx, &list, mode, hive);
@@ -172,8 +173,8 @@ infer_paths(LhCtx *ctx, int mode, LhHive *hive, const char *a, const char *b, co
 static void
 all_files_need_the_same_keys(void **state)
 {
-	LhCtx	   *ctx = *state;
-	LhHive		h;
+	LhCtx *ctx = *state;
+	LhHive h;
 
 	assert_int_equal(infer_paths(ctx, 1, &h, "/t/a=1/b=2/f", "/t/b=3/a=4/f", NULL), LH_OK);
 	assert_string_equal(h.names[0], "a");
@@ -190,7 +191,7 @@ all_files_need_the_same_keys(void **state)
 static void
 automatic_is_on_only_when_every_file_has_keys(void **state)
 {
-	LhHive		h;
+	LhHive h;
 
 	assert_int_equal(infer_paths(*state, -1, &h, "/t/a=1/f", "/t/a=2/f", "/t/g"), LH_OK);
 	assert_false(h.on);

@@ -34,7 +34,7 @@ teardown(void **state)
 static void
 assert_refused(LhCtx *ctx, const char *location, LhStatus code)
 {
-	LhScheme	scheme;
+	LhScheme scheme;
 	const char *path;
 
 	lh_error_clear(ctx);
@@ -52,7 +52,7 @@ local_spellings_mean_one_path(void **state)
 		{"/", "/"},
 		{"//a///b//", "/a/b"},
 		{"/a/./b/.", "/a/b"},
-		{"/a/../b", "/a/../b"},			/* the kernel knows what ".." means */
+		{"/a/../b", "/a/../b"}, /* the kernel knows what ".." means */
 		{"/a/..b/.c", "/a/..b/.c"},
 		{"file:/a/b", "/a/b"},
 		{"file:///a/b", "/a/b"},
@@ -60,16 +60,16 @@ local_spellings_mean_one_path(void **state)
 		{"file://localhost/a/b", "/a/b"},
 		{"file:///a%20b/%C3%A9", "/a b/\xc3\xa9"},
 		{"file:////a", "/a"},
-		{"/a%20b", "/a%20b"},			/* a path is no URL */
+		{"/a%20b", "/a%20b"}, /* a path is no URL */
 		{"/a*/{b,c}", "/a*/{b,c}"},
 		{"file:///a*", "/a*"},
-		{"file:///a%2A%5Bx", "/a\\*\\[x"},	/* what was encoded is no wildcard */
+		{"file:///a%2A%5Bx", "/a\\*\\[x"}, /* what was encoded is no wildcard */
 		{"/a:b/c", "/a:b/c"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
-		LhScheme	scheme = LH_SCHEME_S3;
+		LhScheme scheme = LH_SCHEME_S3;
 		const char *path;
 
 		if (lh_location_parse(*state, cases[i].location, &scheme, &path) != LH_OK)
@@ -92,12 +92,25 @@ static void
 relative_and_foreign_locations_are_refused(void **state)
 {
 	static const char *const invalid[] = {
-		"", "a.parquet", "./a", "../a", "~/a", "file:a", "file://host/a", "file://", "C:\\x", "c:/x",
-		"file:///a%2", "file:///a%zz", "file:///a%00b", "*", "{/a,/b}",
+		"",
+		"a.parquet",
+		"./a",
+		"../a",
+		"~/a",
+		"file:a",
+		"file://host/a",
+		"file://",
+		"C:\\x",
+		"c:/x",
+		"file:///a%2",
+		"file:///a%zz",
+		"file:///a%00b",
+		"*",
+		"{/a,/b}",
 	};
 	static const char *const unsupported[] = {
-		"http://h/a", "https://h/a", "s3://b/k", "s3a://b/k", "S3N://b/k",
-		"gs://b/k", "hdfs://h/a", "abfss://c@a/k", "ftp://h/a",
+		"http://h/a", "https://h/a", "s3://b/k",      "s3a://b/k", "S3N://b/k",
+		"gs://b/k",   "hdfs://h/a",  "abfss://c@a/k", "ftp://h/a",
 	};
 
 	for (size_t i = 0; i < sizeof(invalid) / sizeof(invalid[0]); i++)
@@ -109,7 +122,7 @@ relative_and_foreign_locations_are_refused(void **state)
 static void
 network_schemes_are_recognised(void **state)
 {
-	LhScheme	scheme;
+	LhScheme scheme;
 	const char *path;
 
 	lh_location_parse(*state, "https://h/a", &scheme, &path);
@@ -123,7 +136,7 @@ network_schemes_are_recognised(void **state)
 static void
 messages_never_repeat_a_network_location(void **state)
 {
-	LhCtx	   *ctx = *state;
+	LhCtx *ctx = *state;
 
 	assert_refused(ctx, "https://user:secret@h/a?X-Amz-Signature=secret", LH_UNSUPPORTED);
 	assert_null(strstr(ctx->error->message, "secret"));
@@ -135,7 +148,7 @@ messages_never_repeat_a_network_location(void **state)
 static void
 long_locations_are_refused(void **state)
 {
-	char	   *s = malloc(LH_PATH_MAX + 2);
+	char *s = malloc(LH_PATH_MAX + 2);
 
 	memset(s, 'a', LH_PATH_MAX + 1);
 	s[0] = '/';
@@ -173,7 +186,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(local_spellings_mean_one_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(raw_paths_keep_their_glob_characters, setup, teardown),
-		cmocka_unit_test_setup_teardown(relative_and_foreign_locations_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(relative_and_foreign_locations_are_refused, setup,
+										teardown),
 		cmocka_unit_test_setup_teardown(network_schemes_are_recognised, setup, teardown),
 		cmocka_unit_test_setup_teardown(messages_never_repeat_a_network_location, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_locations_are_refused, setup, teardown),

@@ -430,7 +430,7 @@ one_chunk(const PqCol *col, int rep, const LhPqChunk **out)
 	uint8_t body[996] = {0};
 	LhPqFile *file;
 
-	ASSERT_OK(ctx, pq_open_footer(ctx, &f, body, sizeof(body), &file));
+	LH_TRY(pq_open_footer(ctx, &f, body, sizeof(body), &file));
 	return lh_pq_chunk(ctx, file, 0, 0, out);
 }
 
@@ -506,12 +506,14 @@ the_type_is_the_schemas(void **state)
 static void
 metadata_may_be_missing_only_when_encrypted(void **state)
 {
-	const PqCol none = {.no_meta = true};
+	const PqCol nothing = {.no_meta = true};
+	const PqCol none = {.no_meta = true, .offset_index = 10, .offset_index_length = 10};
 	const PqCol encrypted = {.no_meta = true, .encrypted = true};
 	const PqCol both = {.type = 1, .values = 10, .data = 4, .encrypted = true};
 	const LhPqChunk *c;
 
 	(void) state;
+	ASSERT_FAILS(ctx, one_chunk(&nothing, PQ_OPT, &c), LH_CORRUPT, "expected metadata");
 	ASSERT_FAILS(ctx, one_chunk(&none, PQ_OPT, &c), LH_CORRUPT, "expected its metadata");
 	ASSERT_OK(ctx, one_chunk(&encrypted, PQ_OPT, &c));
 	assert_true(c->encrypted);

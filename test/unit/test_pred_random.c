@@ -191,6 +191,30 @@ print_failure(LhCtx *ctx, const LhPred *pred, const LhPred *bound, const char *w
 	fprintf(stderr, "%s: %.*s\n", what, (int) text.len, (const char *) text.data);
 }
 
+/* An entry may be asked for only when a selected row without null carries it. */
+static void
+check_item(const LhHostRequest *request, uint32_t item, const LhVec *v, const LhSel *sel)
+{
+	uint32_t	at = 0;
+
+	if (request->dict == NULL)
+	{
+		assert_true(lh_bit_get(sel->w, item) && !lh_vec_is_null(v, (int) item));
+		return;
+	}
+	for (int i = 0; i < v->n; i++)
+	{
+		bool		carries;
+
+		if (v->kind == LH_VEC_RUNS && v->runs[at].end <= (uint32_t) i)
+			at++;
+		carries = v->kind == LH_VEC_RUNS ? v->runs[at].code == item : v->codes[i] == item;
+		if (carries && lh_bit_get(sel->w, (size_t) i) && !lh_vec_is_null(v, i))
+			return;
+	}
+	fail_msg("the host was asked for entry %u of no selected row", item);
+}
+
 /* As a host would: answer until there is nothing to ask. */
 static void
 eval(LhCtx *ctx, LhPred *bound, const LhVec *const *vecs, LhSel *sel)
@@ -209,6 +233,7 @@ eval(LhCtx *ctx, LhPred *bound, const LhVec *const *vecs, LhSel *sel)
 				gen_row(request->vec, (int) request->items[i]);
 
 			assert_false(v.null);
+			check_item(request, request->items[i], vecs[request->col], sel);
 			request->result[i] = host_says(request->host_id, &v);
 		}
 	}
@@ -368,6 +393,82 @@ one_pred(LhCtx *ctx)
 	}
 }
 
+/* Three-valued evaluation of an unbound tree: 1 true, 0 false, -1 null. */
+static int
+truth(const LhPred *p, const LhValue *row)
+{
+	const LhValue *v = p->col >= 0 ? &row[p->col] : NULL;
+	bool		never_null = p->kind == LH_P_IS_NULL || p->kind == LH_P_NOT_NULL ||
+		p->kind == LH_P_DISTINCT || p->kind == LH_P_NOT_DISTINCT;
+	int			result;
+
+	if (p->kind == LH_P_AND || p->kind == LH_P_OR)
+	{
+		result = p->kind == LH_P_AND;
+		for (int i = 0; i < p->nargs; i++)
+		{
+			int			t = truth(p->args[i], row);
+
+			if (t == (p->kind == LH_P_OR))
+				return t;
+			result = t == -1 ? -1 : result;
+		}
+		return result;
+	}
+	if (p->kind == LH_P_NEVER && p->value.null)
+		return -1;
+	if (v != NULL && v->null && !never_null)
+		return -1;
+	if (p->kind == LH_P_IN && p->has_null)
+		return lh_pred_reference(p, row) ? 1 : -1;
+	if (p->kind == LH_P_NOT_IN && p->has_null)
+	{
+		LhPred		in = *p;
+
+		in.kind = LH_P_IN;
+		return lh_pred_reference(&in, row) ? 0 : -1;
+	}
+	return lh_pred_reference(p, row);
+}
+
+/* NOT p is true where p is false, and only there. */
+static void
+negation_is_three_valued(void **state)
+{
+	LhCtx	   *ctx = lh_ctx_create();
+	int			seen[3] = {0};
+
+	for (int i = 0; i < 30000; i++)
+	{
+		LhType		types[2] = {gen_type(), gen_type()};
+		LhPred	   *pred = random_pred(ctx, types, 2, 2),
+				   *not;
+
+		if (has_host(pred))
+		{
+			assert_int_equal(lh_pred_not(ctx, pred, &not), LH_UNSUPPORTED);
+			lh_error_clear(ctx);
+			continue;
+		}
+		ok(lh_pred_not(ctx, pred, &not));
+		for (int k = 0; k < 10; k++)
+		{
+			LhValue		row[2] = {gen_value(ctx, &types[0]), gen_value(ctx, &types[1])};
+			int			t;
+
+			row[0].null = gen_chance(4);
+			row[1].null = gen_chance(4);
+			t = truth(pred, row);
+			seen[t + 1]++;
+			assert_int_equal(lh_pred_reference(pred, row), t == 1);
+			assert_int_equal(lh_pred_reference(not, row), t == 0);
+		}
+		lh_arena_reset(ctx->arena);
+	}
+	assert_true(seen[0] > 1000 && seen[1] > 1000 && seen[2] > 1000);
+	lh_ctx_destroy(ctx);
+}
+
 static void
 random_predicates_agree_with_reference(void **state)
 {
@@ -427,6 +528,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_predicates_agree_with_reference),
 		cmocka_unit_test(missing_columns_are_null),
+		cmocka_unit_test(negation_is_three_valued),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

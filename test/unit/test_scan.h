@@ -22,20 +22,20 @@
 
 typedef struct World
 {
-	LhCtx	   *ctx;
-	LhAccess	access;
-	LhStore    *store;
-	LhPqCache  *cache;
-	char		dir[64];		/* scratch, removed afterwards */
+	LhCtx *ctx;
+	LhAccess access;
+	LhStore *store;
+	LhPqCache *cache;
+	char dir[64]; /* scratch, removed afterwards */
 } World;
 
 static const LhAccess any_file = {.local_any = true};
-static LhPqCache *one_cache;	/* process-wide, as in a backend */
+static LhPqCache *one_cache; /* process-wide, as in a backend */
 
 static inline int
 world_setup(void **state)
 {
-	World	   *w = calloc(1, sizeof(*w));
+	World *w = calloc(1, sizeof(*w));
 
 	w->ctx = lh_ctx_create();
 	w->access = any_file;
@@ -51,8 +51,8 @@ world_setup(void **state)
 static inline int
 world_teardown(void **state)
 {
-	World	   *w = *state;
-	char		command[128];
+	World *w = *state;
+	char command[128];
 
 	lh_ctx_destroy(w->ctx);
 	lh_pq_cache_clear(w->cache);
@@ -67,7 +67,7 @@ world_teardown(void **state)
 static inline const char *
 fixture(World *w, const char *name)
 {
-	char		root[PATH_MAX];
+	char root[PATH_MAX];
 
 	if (realpath("test/fixtures", root) == NULL)
 		fail_msg("run from the repository: no test/fixtures here");
@@ -90,7 +90,8 @@ static inline void
 ok(World *w, LhStatus status)
 {
 	if (status != LH_OK)
-		fail_msg("%s: %s (%s)", lh_status_name(status), w->ctx->error->message, w->ctx->error->detail);
+		fail_msg("%s: %s (%s)", lh_status_name(status), w->ctx->error->message,
+				 w->ctx->error->detail);
 }
 
 /* The call must fail with this code and a message that names all of the (up to three) words. */
@@ -112,9 +113,9 @@ refused(World *w, LhStatus status, LhStatus code, const char *a, const char *b, 
 static inline const char *
 copied(World *w, const char *name, const char *as)
 {
-	char	   *to = lh_sprintf(w->ctx, "%s/%s", w->dir, as);
-	char	   *command = lh_sprintf(w->ctx, "mkdir -p \"$(dirname '%s')\" && cp '%s' '%s'",
-									 to, fixture(w, name), to);
+	char *to = lh_sprintf(w->ctx, "%s/%s", w->dir, as);
+	char *command = lh_sprintf(w->ctx, "mkdir -p \"$(dirname '%s')\" && cp '%s' '%s'", to,
+							   fixture(w, name), to);
 
 	assert_int_equal(system(command), 0);
 	return to;
@@ -123,7 +124,7 @@ copied(World *w, const char *name, const char *as)
 /* A table with its schema. */
 typedef struct Table
 {
-	LhTable    *table;
+	LhTable *table;
 	LhTableSchema schema;
 } Table;
 
@@ -138,7 +139,7 @@ static inline Table
 table_of(World *w, const char *location)
 {
 	LhTableOptions options = {.location = location, .hive_partitioning = -1, .union_by_name = true};
-	Table		t;
+	Table t;
 
 	ok(w, open_table(w, &options, &t));
 	return t;
@@ -158,8 +159,11 @@ column_of(const Table *t, const char *name)
 static inline LhScanSpec
 spec_of(World *w, const Table *t, LhPred **filters, int nfilters)
 {
-	LhScanSpec	spec = {.table = t->table, .ncols = t->schema.ncols, .nfilters = nfilters,
-	.filters = filters, .prune = true};
+	LhScanSpec spec = {.table = t->table,
+					   .ncols = t->schema.ncols,
+					   .nfilters = nfilters,
+					   .filters = filters,
+					   .prune = true};
 	LhScanColumn *cols = lh_alloc_array(w->ctx, (size_t) t->schema.ncols + 1, sizeof(*cols));
 
 	for (int i = 0; i < t->schema.ncols; i++)
@@ -175,20 +179,20 @@ spec_of(World *w, const Table *t, LhPred **filters, int nfilters)
 static inline LhValue
 int_value(int64_t v)
 {
-	return (LhValue) {.type = {.id = LH_T_INT64, .lane = LH_LANE_I64}, .i64 = v};
+	return (LhValue){.type = {.id = LH_T_INT64, .lane = LH_LANE_I64}, .i64 = v};
 }
 
 static inline LhValue
 text_value(const char *s)
 {
-	return (LhValue) {.type = {.id = LH_T_STRING, .lane = LH_LANE_STR},
-		.str = {(const uint8_t *) s, (uint32_t) strlen(s), 0}};
+	return (LhValue){.type = {.id = LH_T_STRING, .lane = LH_LANE_STR},
+					 .str = {(const uint8_t *) s, (uint32_t) strlen(s), 0}};
 }
 
 static inline LhPred *
 cmp(World *w, int col, LhCmp op, LhValue value)
 {
-	LhPred	   *p;
+	LhPred *p;
 
 	ok(w, lh_pred_cmp(w->ctx, col, op, &value, &p));
 	return p;
@@ -200,8 +204,8 @@ count_rows(World *w, const LhScanSpec *spec)
 {
 	LhHostRequest *request;
 	const LhBatch *batch;
-	int64_t		rows = 0;
-	LhScan	   *scan;
+	int64_t rows = 0;
+	LhScan *scan;
 
 	ok(w, lh_scan_open(w->ctx, spec, &scan));
 	for (;;)
@@ -219,7 +223,7 @@ run_scan(World *w, const LhScanSpec *spec)
 {
 	LhHostRequest *request;
 	const LhBatch *batch;
-	LhScan	   *scan;
+	LhScan *scan;
 
 	LH_TRY(lh_scan_open(w->ctx, spec, &scan));
 	do
@@ -232,8 +236,8 @@ run_scan(World *w, const LhScanSpec *spec)
 static inline const char *
 cell(World *w, const LhBatch *batch, int col, int row)
 {
-	LhValue		v = lh_vec_value(batch->vecs[col], row);
-	LhBuf		out;
+	LhValue v = lh_vec_value(batch->vecs[col], row);
+	LhBuf out;
 
 	if (v.null)
 		return "null";

@@ -14,20 +14,20 @@
 #include "test_scan.h"
 
 #define DEFAULT_PREDICATES 20000
-#define MAX_FILTERS 3
+#define MAX_FILTERS        3
 /* Sampled cells of each answer. */
-#define SAMPLE_ROWS 48
+#define SAMPLE_ROWS        48
 
 /* All rows of a table, row-major. */
 typedef struct Rows
 {
-	Table		t;
-	int64_t		n;
-	int			ncols;
-	LhValue    *values;
-	int64_t    *first;			/* row numbers of the files' first rows */
+	Table t;
+	int64_t n;
+	int ncols;
+	LhValue *values;
+	int64_t *first; /* row numbers of the files' first rows */
 	const char **paths;
-	int			nfiles;
+	int nfiles;
 } Rows;
 
 static uint64_t seed;
@@ -72,10 +72,8 @@ is_comparable(const LhType *type)
 		case LH_T_INTERVAL:
 		case LH_T_BSON:
 		case LH_T_GEOMETRY:
-		case LH_T_GEOGRAPHY:
-			return false;
-		default:
-			return !lh_type_is_nested(type);
+		case LH_T_GEOGRAPHY: return false;
+		default: return !lh_type_is_nested(type);
 	}
 }
 
@@ -90,10 +88,10 @@ append_batch(World *w, Rows *rows, const LhBatch *batch)
 	for (int i = 0; i < batch->n; i++, rows->n++)
 		for (int c = 0; c < rows->ncols; c++)
 		{
-			LhValue    *v = &rows->values[rows->n * rows->ncols + c];
+			LhValue *v = &rows->values[rows->n * rows->ncols + c];
 
 			if (lh_type_is_nested(&batch->vecs[c]->type))
-				*v = (LhValue) {.null = true};
+				*v = (LhValue){.null = true};
 			else
 				*v = owned(w, lh_vec_value(batch->vecs[c], i));
 		}
@@ -102,14 +100,15 @@ append_batch(World *w, Rows *rows, const LhBatch *batch)
 static Rows
 load(World *w, const char *location)
 {
-	Rows		rows = {.t = table_of(w, location)};
-	LhScanSpec	spec = spec_of(w, &rows.t, NULL, 0);
+	Rows rows = {.t = table_of(w, location)};
+	LhScanSpec spec = spec_of(w, &rows.t, NULL, 0);
 	LhHostRequest *request;
 	const LhBatch *batch;
-	LhScan	   *scan;
+	LhScan *scan;
 
 	rows.ncols = rows.t.schema.ncols;
-	rows.values = lh_alloc_array(w->ctx, (size_t) rows.t.schema.rows * (size_t) rows.ncols + 1, sizeof(LhValue));
+	rows.values = lh_alloc_array(w->ctx, (size_t) rows.t.schema.rows * (size_t) rows.ncols + 1,
+								 sizeof(LhValue));
 	rows.first = lh_alloc_array(w->ctx, (size_t) rows.t.schema.files + 1, sizeof(*rows.first));
 	rows.paths = lh_alloc_array(w->ctx, (size_t) rows.t.schema.files + 1, sizeof(*rows.paths));
 	ok(w, lh_scan_open(w->ctx, &spec, &scan));
@@ -142,8 +141,8 @@ row_of(const Rows *rows, const LhBatch *batch, int i)
 static LhValue
 nearby(World *w, LhValue v)
 {
-	int64_t		delta = chance(50) ? 0 : pick(5) - 2;
-	char	   *text;
+	int64_t delta = chance(50) ? 0 : pick(5) - 2;
+	char *text;
 
 	switch (v.type.lane)
 	{
@@ -155,9 +154,7 @@ nearby(World *w, LhValue v)
 			if ((delta > 0) == (v.i64 < 0) || (v.i64 < INT64_MAX / 2 && v.i64 > INT64_MIN / 2))
 				v.i64 += delta;
 			break;
-		case LH_LANE_I128:
-			v.i128 += delta;
-			break;
+		case LH_LANE_I128: v.i128 += delta; break;
 		case LH_LANE_F32:
 		case LH_LANE_F64:
 			v.f64 += (double) delta / 2;
@@ -175,8 +172,7 @@ nearby(World *w, LhValue v)
 			if (v.type.id != LH_T_BINARY)
 				v.str.len = (uint32_t) lh_utf8_clip(text, v.str.len, v.str.len);
 			break;
-		default:
-			break;
+		default: break;
 	}
 	return v;
 }
@@ -199,8 +195,8 @@ constant(World *w, const Rows *rows, int col, LhValue *out)
 static LhStatus
 random_in(World *w, const Rows *rows, int col, LhPred **out)
 {
-	LhValue		values[40];
-	int			n = chance(70) ? 1 + pick(5) : pick(40);
+	LhValue values[40];
+	int n = chance(70) ? 1 + pick(5) : pick(40);
 
 	for (int i = 0; i < n; i++)
 		if (!constant(w, rows, col, &values[i]))
@@ -212,20 +208,21 @@ random_in(World *w, const Rows *rows, int col, LhPred **out)
 static LhStatus
 random_like(World *w, int col, LhValue v, LhPred **out)
 {
-	static const LhPredKind kinds[] = {LH_P_LIKE, LH_P_LIKE, LH_P_NOT_LIKE, LH_P_PREFIX, LH_P_NOT_PREFIX};
-	LhPredKind	kind = kinds[pick(5)];
-	char	   *text = lh_alloc0(w->ctx, v.str.len + 3);
-	size_t		from = chance(50) ? 0 : (size_t) pick((int) v.str.len + 1),
-				len = (size_t) pick((int) (v.str.len - from) + 1),
-				n = 0;
+	static const LhPredKind kinds[] = {LH_P_LIKE, LH_P_LIKE, LH_P_NOT_LIKE, LH_P_PREFIX,
+									   LH_P_NOT_PREFIX};
+	LhPredKind kind = kinds[pick(5)];
+	char *text = lh_alloc0(w->ctx, v.str.len + 3);
+	size_t from = chance(50) ? 0 : (size_t) pick((int) v.str.len + 1),
+		   len = (size_t) pick((int) (v.str.len - from) + 1), n = 0;
 
 	if (kind == LH_P_LIKE || kind == LH_P_NOT_LIKE)
 	{
 		if (from > 0 || chance(20))
 			text[n++] = '%';
 		for (size_t i = 0; i < len; i++)
-			text[n++] = v.str.ptr[from + i] < 0x80 && v.str.ptr[from + i] != '\\' && !chance(10) ?
-				(char) v.str.ptr[from + i] : '_';
+			text[n++] = v.str.ptr[from + i] < 0x80 && v.str.ptr[from + i] != '\\' && !chance(10)
+							? (char) v.str.ptr[from + i]
+							: '_';
 		if (chance(80))
 			text[n++] = '%';
 	}
@@ -234,17 +231,16 @@ random_like(World *w, int col, LhValue v, LhPred **out)
 		n = lh_utf8_clip(v.str.ptr, v.str.len, len);
 		memcpy(text, v.str.ptr, n);
 	}
-	v.type = (LhType) {.id = LH_T_STRING, .lane = LH_LANE_STR};
-	v.str = (LhStr) {(uint8_t *) text, (uint32_t) n, 0};
+	v.type = (LhType){.id = LH_T_STRING, .lane = LH_LANE_STR};
+	v.str = (LhStr){(uint8_t *) text, (uint32_t) n, 0};
 	return lh_pred_leaf(w->ctx, kind, col, &v, out);
 }
 
 static LhStatus
 random_leaf(World *w, const Rows *rows, LhPred **out)
 {
-	int			col,
-				what = pick(100);
-	LhValue		v;
+	int col, what = pick(100);
+	LhValue v;
 
 	do
 		col = pick(rows->ncols);
@@ -252,7 +248,8 @@ random_leaf(World *w, const Rows *rows, LhPred **out)
 	if (what < 6 || !constant(w, rows, col, &v))
 		return lh_pred_leaf(w->ctx, chance(50) ? LH_P_IS_NULL : LH_P_NOT_NULL, col, NULL, out);
 	if (v.type.id == LH_T_BOOL && chance(50))
-		return lh_pred_leaf(w->ctx, chance(50) ? LH_P_IS_TRUE_BOOL : LH_P_IS_FALSE_BOOL, col, NULL, out);
+		return lh_pred_leaf(w->ctx, chance(50) ? LH_P_IS_TRUE_BOOL : LH_P_IS_FALSE_BOOL, col, NULL,
+							out);
 	if (what < 14)
 		return lh_pred_leaf(w->ctx, chance(30) ? LH_P_DISTINCT : LH_P_NOT_DISTINCT, col, &v, out);
 	if (what < 30)
@@ -265,8 +262,8 @@ random_leaf(World *w, const Rows *rows, LhPred **out)
 static LhStatus
 random_pred(World *w, const Rows *rows, int depth, LhPred **out)
 {
-	LhPred	   *args[3];
-	int			n = 1 + pick(3);
+	LhPred *args[3];
+	int n = 1 + pick(3);
 
 	if (depth == 0 || chance(55))
 		return random_leaf(w, rows, out);
@@ -286,7 +283,7 @@ reference(const Rows *rows, LhPred **filters, int nfilters, uint64_t *out)
 	memset(out, 0, LH_WORDS(rows->n) * sizeof(*out));
 	for (int64_t r = 0; r < rows->n; r++)
 	{
-		bool		pass = true;
+		bool pass = true;
 
 		for (int f = 0; f < nfilters && pass; f++)
 			pass = lh_pred_reference(filters[f], &rows->values[r * rows->ncols]);
@@ -301,10 +298,8 @@ check_values(World *w, const Rows *rows, const LhBatch *batch, const LhScanColum
 {
 	for (int k = 0; k < SAMPLE_ROWS; k++)
 	{
-		int			i = pick(batch->n),
-					c = pick(rows->ncols);
-		LhValue		found,
-				   *want;
+		int i = pick(batch->n), c = pick(rows->ncols);
+		LhValue found, *want;
 
 		if (!lh_bit_get(batch->sel.w, (size_t) i) || cols[c].filter_only ||
 			lh_type_is_nested(&batch->vecs[c]->type))
@@ -334,7 +329,7 @@ answer(World *w, const Rows *rows, LhScan *scan, const LhScanColumn *cols, uint6
 		for (int i = 0; i < batch->n; i++)
 			if (lh_bit_get(batch->sel.w, (size_t) i))
 			{
-				int64_t		row = row_of(rows, batch, i);
+				int64_t row = row_of(rows, batch, i);
 
 				if (lh_bit_get(out, (size_t) row))
 					fail_msg("row %lld came twice", (long long) row);
@@ -348,7 +343,7 @@ static const char *
 format_filters(World *w, const Rows *rows, LhPred **filters, int nfilters)
 {
 	const char **names = lh_alloc_array(w->ctx, (size_t) rows->ncols + 1, sizeof(*names));
-	LhBuf		out;
+	LhBuf out;
 
 	for (int i = 0; i < rows->ncols; i++)
 		names[i] = rows->t.schema.cols[i].name;
@@ -387,32 +382,31 @@ begin(World *w, LhScanSpec *spec, LhScan **scan)
 
 typedef struct Tally
 {
-	int64_t		predicates;
-	int64_t		unsupported;
-	int64_t		matched;		/* predicates that some, but not all rows pass */
-	LhCounters	counters;
+	int64_t predicates;
+	int64_t unsupported;
+	int64_t matched; /* predicates that some, but not all rows pass */
+	LhCounters counters;
 } Tally;
 
 /* Compare the three answers to n random predicates. */
 static Tally
 compare(World *w, const char *location, int64_t n)
 {
-	Rows		rows = load(w, location);
-	uint64_t   *want = lh_alloc_array(w->ctx, LH_WORDS(rows.n) + 1, sizeof(uint64_t)),
-			   *found = lh_alloc_array(w->ctx, LH_WORDS(rows.n) + 1, sizeof(uint64_t));
-	LhArena    *arena = NULL,
-			   *main_arena = w->ctx->arena;
-	LhScanSpec	spec[2];
-	LhScan	   *scan[2] = {NULL, NULL};
-	LhPred	   *filters[MAX_FILTERS];
-	Tally		tally = {0};
+	Rows rows = load(w, location);
+	uint64_t *want = lh_alloc_array(w->ctx, LH_WORDS(rows.n) + 1, sizeof(uint64_t)),
+			 *found = lh_alloc_array(w->ctx, LH_WORDS(rows.n) + 1, sizeof(uint64_t));
+	LhArena *arena = NULL, *main_arena = w->ctx->arena;
+	LhScanSpec spec[2];
+	LhScan *scan[2] = {NULL, NULL};
+	LhPred *filters[MAX_FILTERS];
+	Tally tally = {0};
 
 	reset_counters(w);
 	while (tally.predicates < n)
 	{
-		LhStatus	status = LH_OK;
-		int			nfilters = 1 + (chance(30) ? pick(MAX_FILTERS) : 0);
-		size_t		count;
+		LhStatus status = LH_OK;
+		int nfilters = 1 + (chance(30) ? pick(MAX_FILTERS) : 0);
+		size_t count;
 
 		/* scans live for some predicates, so that they are rewound, then their memory goes */
 		if (tally.predicates % 16 == 0 || arena == NULL)
@@ -442,7 +436,7 @@ compare(World *w, const char *location, int64_t n)
 		count = lh_bits_count(want, LH_WORDS(rows.n));
 		for (int p = 0; p < 2; p++)
 		{
-			LhCounters	before = *w->ctx->counters;
+			LhCounters before = *w->ctx->counters;
 
 			spec[p].nfilters = nfilters;
 			status = begin(w, &spec[p], &scan[p]);
@@ -457,7 +451,7 @@ compare(World *w, const char *location, int64_t n)
 			}
 			ok(w, status);
 			assert_same(w, &rows, p == 0 ? "pruned" : "not pruned", want, found, filters, nfilters);
-#define DELTA(id) (int64_t) (w->ctx->counters->v[LH_CTR_##id] - before.v[LH_CTR_##id])
+#define DELTA(id) (int64_t)(w->ctx->counters->v[LH_CTR_##id] - before.v[LH_CTR_##id])
 			assert_int_equal(DELTA(ROWS_SELECTED), count);
 			if (DELTA(FILES_PRUNED_PARTITION) == 0)
 				assert_int_equal(DELTA(ROWS_SCANNED) + DELTA(ROWS_PRUNED), rows.n);
@@ -478,9 +472,10 @@ static int64_t
 share(int thousandths)
 {
 	const char *all = getenv("LH_PREDICATES");
-	int64_t		n = (all ? atoll(all) : DEFAULT_PREDICATES) * thousandths / 1000;
+	int64_t n = (all ? atoll(all) : DEFAULT_PREDICATES) * thousandths / 1000;
 
-	seed = lh_hash_u64((uint64_t) (getenv("LH_SEED") ? atoll(getenv("LH_SEED")) : 1) * 1000 + (uint64_t) thousandths);
+	seed = lh_hash_u64((uint64_t) (getenv("LH_SEED") ? atoll(getenv("LH_SEED")) : 1) * 1000 +
+					   (uint64_t) thousandths);
 	return n > 0 ? n : 1;
 }
 
@@ -489,8 +484,8 @@ share(int thousandths)
 static void
 a_sorted_table_is_pruned_by_every_means(void **state)
 {
-	World	   *w = *state;
-	Tally		t = compare(w, fixture(w, "flat/trips.parquet"), share(100));
+	World *w = *state;
+	Tally t = compare(w, fixture(w, "flat/trips.parquet"), share(100));
 
 	PRUNED(t, FILES_PRUNED_STATS);
 	PRUNED(t, ROW_GROUPS_PRUNED_STATS);
@@ -506,11 +501,12 @@ static void
 all_types(void **state)
 {
 	static const char *const files[] = {"alltypes", "alltypes_plain", "alltypes_v2"};
-	World	   *w = *state;
+	World *w = *state;
 
 	for (int i = 0; i < 3; i++)
 	{
-		Tally		t = compare(w, fixture(w, lh_sprintf(w->ctx, "flat/%s.parquet", files[i])), share(150 + i));
+		Tally t =
+			compare(w, fixture(w, lh_sprintf(w->ctx, "flat/%s.parquet", files[i])), share(150 + i));
 
 		PRUNED(t, ROW_GROUPS_PRUNED_STATS);
 	}
@@ -519,7 +515,7 @@ all_types(void **state)
 static void
 all_encodings(void **state)
 {
-	World	   *w = *state;
+	World *w = *state;
 
 	compare(w, fixture(w, "flat/encodings.parquet"), share(80));
 	compare(w, fixture(w, "flat/encodings_v2.parquet"), share(81));
@@ -528,8 +524,8 @@ all_encodings(void **state)
 static void
 bloom_filters_of_all_types(void **state)
 {
-	World	   *w = *state;
-	Tally		t = compare(w, fixture(w, "flat/bloom.parquet"), share(100));
+	World *w = *state;
+	Tally t = compare(w, fixture(w, "flat/bloom.parquet"), share(100));
 
 	PRUNED(t, ROW_GROUPS_PRUNED_BLOOM);
 	t = compare(w, fixture(w, "flat/bloom_duckdb.parquet"), share(60));
@@ -539,8 +535,8 @@ bloom_filters_of_all_types(void **state)
 static void
 tables_of_many_files(void **state)
 {
-	World	   *w = *state;
-	Tally		t = compare(w, fixture(w, "hive"), share(61));
+	World *w = *state;
+	Tally t = compare(w, fixture(w, "hive"), share(61));
 
 	PRUNED(t, FILES_PRUNED_PARTITION);
 	t = compare(w, fixture(w, "hive_types"), share(31));
@@ -549,6 +545,28 @@ tables_of_many_files(void **state)
 	PRUNED(t, FILES_PRUNED_PARTITION);
 	compare(w, fixture(w, "union"), share(33));
 	compare(w, fixture(w, "union_wide"), share(34));
+}
+
+/*
+ * Columns whose pages do not begin at the same rows: alltypes_tiny_pages of
+ * apache/parquet-testing, 7,300 rows in pages of 10 to 20 kB.
+ */
+static void
+pages_that_begin_at_different_rows(void **state)
+{
+	World *w = *state;
+	const char *file = "../shared/fixtures/parquet/data/alltypes_tiny_pages_plain.parquet";
+	char path[PATH_MAX];
+	Tally t;
+
+	if (realpath(file, path) == NULL)
+	{
+		print_message("no %s\n", file);
+		skip();
+	}
+	t = compare(w, path, share(35));
+	PRUNED(t, PAGES_PRUNED_INDEX);
+	PRUNED(t, ROW_GROUPS_PRUNED_INDEX);
 }
 
 int
@@ -560,6 +578,7 @@ main(void)
 		TEST(all_encodings),
 		TEST(bloom_filters_of_all_types),
 		TEST(tables_of_many_files),
+		TEST(pages_that_begin_at_different_rows),
 	};
 
 	return cmocka_run_group_tests_name("scan_random", tests, NULL, NULL);

@@ -30,16 +30,14 @@
 /* A scratch tree: root/base is the base directory, root/secret lies beside it. */
 typedef struct Fixture
 {
-	LhCtx	   *ctx;
-	char		root[64];
-	char		base[80];
+	LhCtx *ctx;
+	char root[64];
+	char base[80];
 	const char *bases[2];
-	LhAccess	any,
-				below;
-	LhStore    *any_store,
-			   *below_store;
-	int			polls;			/* until the host interrupts; -1: never */
-	LhHost		host;
+	LhAccess any, below;
+	LhStore *any_store, *below_store;
+	int polls; /* until the host interrupts; -1: never */
+	LhHost host;
 } Fixture;
 
 static char path_buf[8][LH_PATH_MAX];
@@ -48,8 +46,8 @@ static char path_buf[8][LH_PATH_MAX];
 static const char *
 at(const Fixture *f, const char *name)
 {
-	static int	turn;
-	char	   *buf = path_buf[turn++ % 8];
+	static int turn;
+	char *buf = path_buf[turn++ % 8];
 
 	snprintf(buf, LH_PATH_MAX, "%s/%s", f->root, name);
 	return buf;
@@ -58,7 +56,7 @@ at(const Fixture *f, const char *name)
 static void
 put(const Fixture *f, const char *name, const char *content)
 {
-	FILE	   *file = fopen(at(f, name), "w");
+	FILE *file = fopen(at(f, name), "w");
 
 	assert_non_null(file);
 	fputs(content, file);
@@ -80,7 +78,7 @@ make_link(const Fixture *f, const char *target, const char *name)
 static bool
 interrupted(void *arg)
 {
-	Fixture    *f = arg;
+	Fixture *f = arg;
 
 	return f->polls >= 0 && f->polls-- == 0;
 }
@@ -88,7 +86,7 @@ interrupted(void *arg)
 static int
 setup(void **state)
 {
-	Fixture    *f = calloc(1, sizeof(*f));
+	Fixture *f = calloc(1, sizeof(*f));
 
 	strcpy(f->root, "/tmp/lh_store_XXXXXX");
 	if (mkdtemp(f->root) == NULL)
@@ -115,8 +113,8 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	Fixture    *f = *state;
-	char		command[128];
+	Fixture *f = *state;
+	char command[128];
 
 	lh_ctx_destroy(f->ctx);
 	snprintf(command, sizeof(command), "rm -rf %s", f->root);
@@ -129,8 +127,8 @@ teardown(void **state)
 static int
 open_fds(void)
 {
-	DIR		   *dir = opendir("/proc/self/fd");
-	int			n = 0;
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
 
 	while (readdir(dir) != NULL)
 		n++;
@@ -150,8 +148,8 @@ static const char *
 listed(Fixture *f, LhStore *store, const char *pattern, const char *suffix)
 {
 	static char out[4096];
-	LhList		list;
-	LhStatus	status;
+	LhList list;
+	LhStatus status;
 
 	lh_error_clear(f->ctx);
 	status = lh_store_list(f->ctx, store, at(f, pattern), suffix, 0, &list);
@@ -175,9 +173,9 @@ listed(Fixture *f, LhStore *store, const char *pattern, const char *suffix)
 static void
 ranges_are_read_and_counted(void **state)
 {
-	Fixture    *f = *state;
-	LhObject   *obj;
-	uint8_t		out[8] = {0};
+	Fixture *f = *state;
+	LhObject *obj;
+	uint8_t out[8] = {0};
 
 	put(f, "a", "0123456789");
 	assert_int_equal(open_as(f, f->any_store, "a", &obj), LH_OK);
@@ -196,9 +194,9 @@ ranges_are_read_and_counted(void **state)
 static void
 a_file_url_opens(void **state)
 {
-	Fixture    *f = *state;
-	LhObject   *obj;
-	char		url[128];
+	Fixture *f = *state;
+	LhObject *obj;
+	char url[128];
 
 	put(f, "a*b c", "x");
 	snprintf(url, sizeof(url), "file://%s/a*b%%20c", f->root);
@@ -209,16 +207,17 @@ static void
 ranges_beyond_the_end_are_errors(void **state)
 {
 	static const int64_t ranges[][2] = {{11, 0}, {8, 3}, {-1, 1}, {INT64_MAX, 1}, {0, 11}};
-	Fixture    *f = *state;
-	LhObject   *obj;
-	uint8_t		out[16];
+	Fixture *f = *state;
+	LhObject *obj;
+	uint8_t out[16];
 
 	put(f, "a", "0123456789");
 	assert_int_equal(open_as(f, f->any_store, "a", &obj), LH_OK);
 	for (size_t i = 0; i < 5; i++)
 	{
 		lh_error_clear(f->ctx);
-		assert_int_equal(lh_object_read(f->ctx, obj, ranges[i][0], (size_t) ranges[i][1], out), LH_CORRUPT);
+		assert_int_equal(lh_object_read(f->ctx, obj, ranges[i][0], (size_t) ranges[i][1], out),
+						 LH_CORRUPT);
 		assert_non_null(strstr(f->ctx->error->message, "/a\""));
 	}
 	assert_int_equal(lh_object_read(f->ctx, obj, 0, SIZE_MAX, out), LH_CORRUPT);
@@ -227,9 +226,9 @@ ranges_beyond_the_end_are_errors(void **state)
 static void
 a_file_that_changed_is_noticed(void **state)
 {
-	Fixture    *f = *state;
-	LhObject   *obj;
-	uint8_t		out[4];
+	Fixture *f = *state;
+	LhObject *obj;
+	uint8_t out[4];
 	struct timespec times[2] = {{1, 0}, {1, 0}};
 
 	/* grown */
@@ -257,9 +256,9 @@ a_file_that_changed_is_noticed(void **state)
 static void
 a_replaced_file_is_read_as_it_was(void **state)
 {
-	Fixture    *f = *state;
-	LhObject   *obj;
-	uint8_t		out[4];
+	Fixture *f = *state;
+	LhObject *obj;
+	uint8_t out[4];
 
 	put(f, "a", "old!");
 	assert_int_equal(open_as(f, f->any_store, "a", &obj), LH_OK);
@@ -272,11 +271,10 @@ a_replaced_file_is_read_as_it_was(void **state)
 static void
 descriptors_go_with_the_arena(void **state)
 {
-	Fixture    *f = *state;
-	int			before = open_fds();
-	LhArena    *child = lh_arena_child(f->ctx->arena),
-			   *old;
-	LhObject   *obj;
+	Fixture *f = *state;
+	int before = open_fds();
+	LhArena *child = lh_arena_child(f->ctx->arena), *old;
+	LhObject *obj;
 
 	put(f, "a", "x");
 	old = lh_use(f->ctx, child);
@@ -303,9 +301,9 @@ descriptors_go_with_the_arena(void **state)
 static void
 descriptors_are_not_inherited(void **state)
 {
-	Fixture    *f = *state;
-	LhObject   *obj;
-	int			fd;
+	Fixture *f = *state;
+	LhObject *obj;
+	int fd;
 
 	put(f, "base/a", "x");
 	assert_int_equal(lh_local_open(f->ctx, f->any_store, at(f, "base/a"), O_RDONLY, &fd), LH_OK);
@@ -321,10 +319,10 @@ descriptors_are_not_inherited(void **state)
 static void
 reads_can_be_cancelled_between_pieces(void **state)
 {
-	Fixture    *f = *state;
-	LhObject   *obj;
-	size_t		size = (size_t) 20 << 20;
-	uint8_t    *out = malloc(size);
+	Fixture *f = *state;
+	LhObject *obj;
+	size_t size = (size_t) 20 << 20;
+	uint8_t *out = malloc(size);
 
 	put(f, "big", "x");
 	assert_int_equal(truncate(at(f, "big"), (off_t) size), 0);
@@ -338,11 +336,10 @@ reads_can_be_cancelled_between_pieces(void **state)
 static void
 only_regular_files_are_opened(void **state)
 {
-	Fixture    *f = *state;
+	Fixture *f = *state;
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	LhObject   *obj;
-	int			before,
-				sock = socket(AF_UNIX, SOCK_STREAM, 0);
+	LhObject *obj;
+	int before, sock = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	make_dir(f, "base/dir");
 	assert_int_equal(mkfifo(at(f, "base/fifo"), 0644), 0);
@@ -351,7 +348,7 @@ only_regular_files_are_opened(void **state)
 	/* the base directory's own descriptor */
 	assert_int_equal(open_as(f, f->below_store, "base/dir", &obj), LH_INVALID);
 	before = open_fds();
-	alarm(20);					/* a fifo must not block */
+	alarm(20); /* a fifo must not block */
 	assert_int_equal(open_as(f, f->any_store, "base/fifo", &obj), LH_INVALID);
 	assert_non_null(strstr(f->ctx->error->message, "fifo"));
 	assert_int_equal(open_as(f, f->below_store, "base/fifo", &obj), LH_INVALID);
@@ -373,8 +370,8 @@ only_regular_files_are_opened(void **state)
 static void
 a_lost_file_is_named(void **state)
 {
-	Fixture    *f = *state;
-	LhObject   *obj;
+	Fixture *f = *state;
+	LhObject *obj;
 
 	assert_int_equal(open_as(f, f->any_store, "base/gone", &obj), LH_NOT_FOUND);
 	assert_non_null(strstr(f->ctx->error->message, at(f, "base/gone")));
@@ -389,8 +386,8 @@ a_lost_file_is_named(void **state)
 static void
 files_below_a_base_are_read(void **state)
 {
-	Fixture    *f = *state;
-	LhObject   *obj;
+	Fixture *f = *state;
+	LhObject *obj;
 
 	make_dir(f, "base/d");
 	put(f, "base/d/a", "x");
@@ -409,8 +406,8 @@ files_below_a_base_are_read(void **state)
 static void
 no_way_leads_out_of_a_base(void **state)
 {
-	Fixture    *f = *state;
-	LhObject   *obj;
+	Fixture *f = *state;
+	LhObject *obj;
 
 	make_dir(f, "base/d");
 	make_link(f, "../secret", "base/relative");
@@ -435,8 +432,8 @@ no_way_leads_out_of_a_base(void **state)
 static void
 no_listing_leads_out_of_a_base(void **state)
 {
-	Fixture    *f = *state;
-	LhList		list;
+	Fixture *f = *state;
+	LhList list;
 
 	make_dir(f, "base/d");
 	put(f, "base/d/f", "x");
@@ -458,8 +455,8 @@ no_listing_leads_out_of_a_base(void **state)
 static void
 names_that_only_begin_like_a_base_are_outside(void **state)
 {
-	Fixture    *f = *state;
-	LhObject   *obj;
+	Fixture *f = *state;
+	LhObject *obj;
 
 	make_dir(f, "base2");
 	put(f, "base2/a", "x");
@@ -472,10 +469,10 @@ names_that_only_begin_like_a_base_are_outside(void **state)
 static void
 without_rights_nothing_is_read(void **state)
 {
-	Fixture    *f = *state;
-	LhAccess	none = {0};
-	LhStore    *store;
-	LhObject   *obj;
+	Fixture *f = *state;
+	LhAccess none = {0};
+	LhStore *store;
+	LhObject *obj;
 
 	assert_int_equal(lh_store_create(f->ctx, &none, &store), LH_OK);
 	assert_int_equal(open_as(f, store, "secret", &obj), LH_DENIED);
@@ -486,12 +483,12 @@ without_rights_nothing_is_read(void **state)
 static void
 several_bases_work_side_by_side(void **state)
 {
-	Fixture    *f = *state;
+	Fixture *f = *state;
 	const char *bases[3];
-	char		trailing[128];
-	LhAccess	access = {.nbases = 3, .bases = bases};
-	LhStore    *store;
-	LhObject   *obj;
+	char trailing[128];
+	LhAccess access = {.nbases = 3, .bases = bases};
+	LhStore *store;
+	LhObject *obj;
 
 	make_dir(f, "base/inner");
 	make_dir(f, "other");
@@ -505,7 +502,7 @@ several_bases_work_side_by_side(void **state)
 	assert_int_equal(lh_store_create(f->ctx, &access, &store), LH_OK);
 	assert_int_equal(open_as(f, store, "base/a", &obj), LH_OK);
 	assert_int_equal(open_as(f, store, "other/b", &obj), LH_OK);
-	assert_int_equal(open_as(f, store, "base/inner/up", &obj), LH_OK);	/* by the outer base */
+	assert_int_equal(open_as(f, store, "base/inner/up", &obj), LH_OK); /* by the outer base */
 	assert_int_equal(open_as(f, store, "other/../secret", &obj), LH_DENIED);
 	bases[0] = "relative";
 	lh_error_clear(f->ctx);
@@ -515,11 +512,11 @@ several_bases_work_side_by_side(void **state)
 static void
 the_root_directory_can_be_a_base(void **state)
 {
-	Fixture    *f = *state;
+	Fixture *f = *state;
 	const char *bases[] = {"/"};
-	LhAccess	access = {.nbases = 1, .bases = bases};
-	LhStore    *store;
-	LhObject   *obj;
+	LhAccess access = {.nbases = 1, .bases = bases};
+	LhStore *store;
+	LhObject *obj;
 
 	assert_int_equal(lh_store_create(f->ctx, &access, &store), LH_OK);
 	assert_int_equal(open_as(f, store, "secret", &obj), LH_OK);
@@ -528,8 +525,8 @@ the_root_directory_can_be_a_base(void **state)
 static void
 a_missing_base_is_named(void **state)
 {
-	Fixture    *f = *state;
-	LhObject   *obj;
+	Fixture *f = *state;
+	LhObject *obj;
 
 	assert_int_equal(rmdir(f->base), 0);
 	assert_int_equal(open_as(f, f->below_store, "base/a", &obj), LH_NOT_FOUND);
@@ -547,12 +544,12 @@ open_without_openat2(Fixture *f, unsigned err)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
-	int			wstatus;
-	pid_t		pid = fork();
+	int wstatus;
+	pid_t pid = fork();
 
 	if (pid == 0)
 	{
-		LhObject   *obj;
+		LhObject *obj;
 
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 			prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
@@ -568,8 +565,8 @@ open_without_openat2(Fixture *f, unsigned err)
 static void
 without_openat2_there_is_no_fallback(void **state)
 {
-	Fixture    *f = *state;
-	int			status;
+	Fixture *f = *state;
+	int status;
 
 	put(f, "base/a", "x");
 	status = open_without_openat2(f, ENOSYS);
@@ -604,23 +601,25 @@ fill(Fixture *f)
 static void
 a_directory_gives_its_data_files_in_byte_order(void **state)
 {
-	Fixture    *f = *state;
+	Fixture *f = *state;
 
 	fill(f);
 	assert_string_equal(listed(f, f->any_store, "base", NULL),
 						"base/b.parquet base/b/10.parquet base/b/2.parquet base/b/c/x.csv");
 	assert_string_equal(listed(f, f->below_store, "base/", ".parquet"),
 						"base/b.parquet base/b/10.parquet base/b/2.parquet");
-	assert_string_equal(listed(f, f->below_store, "base/b/c", ".parquet"), lh_status_name(LH_NOT_FOUND));
+	assert_string_equal(listed(f, f->below_store, "base/b/c", ".parquet"),
+						lh_status_name(LH_NOT_FOUND));
 }
 
 static void
 a_file_is_its_own_list_even_when_hidden_or_empty(void **state)
 {
-	Fixture    *f = *state;
+	Fixture *f = *state;
 
 	fill(f);
-	assert_string_equal(listed(f, f->any_store, "base/b/empty.parquet", ".csv"), "base/b/empty.parquet");
+	assert_string_equal(listed(f, f->any_store, "base/b/empty.parquet", ".csv"),
+						"base/b/empty.parquet");
 	assert_string_equal(listed(f, f->any_store, "base/b/_SUCCESS", NULL), "base/b/_SUCCESS");
 	assert_string_equal(listed(f, f->any_store, "base/b/no", NULL), lh_status_name(LH_NOT_FOUND));
 }
@@ -628,7 +627,7 @@ a_file_is_its_own_list_even_when_hidden_or_empty(void **state)
 static void
 globs_give_the_files_that_match(void **state)
 {
-	Fixture    *f = *state;
+	Fixture *f = *state;
 
 	fill(f);
 	assert_string_equal(listed(f, f->below_store, "base/*.parquet", NULL), "base/b.parquet");
@@ -638,12 +637,14 @@ globs_give_the_files_that_match(void **state)
 						"base/b.parquet base/b/10.parquet base/b/2.parquet base/b/c/x.csv");
 	assert_string_equal(listed(f, f->below_store, "base/b/{c/*,?.parquet}", NULL),
 						"base/b/2.parquet base/b/c/x.csv");
-	assert_string_equal(listed(f, f->below_store, "base/_hidden/*", NULL), "base/_hidden/a.parquet");
+	assert_string_equal(listed(f, f->below_store, "base/_hidden/*", NULL),
+						"base/_hidden/a.parquet");
 	assert_string_equal(listed(f, f->below_store, "base/b/_*", NULL), "base/b/_SUCCESS");
 	assert_string_equal(listed(f, f->below_store, "base/.*/*", NULL), "base/.hidden/a.parquet");
 	assert_string_equal(listed(f, f->below_store, "base/b/e*", NULL), lh_status_name(LH_NOT_FOUND));
 	assert_string_equal(listed(f, f->below_store, "base/no/*", NULL), lh_status_name(LH_NOT_FOUND));
-	assert_string_equal(listed(f, f->below_store, "base/b.parquet/*", NULL), lh_status_name(LH_NOT_FOUND));
+	assert_string_equal(listed(f, f->below_store, "base/b.parquet/*", NULL),
+						lh_status_name(LH_NOT_FOUND));
 	assert_string_equal(listed(f, f->below_store, "base/?", NULL), lh_status_name(LH_NOT_FOUND));
 	assert_non_null(strstr(f->ctx->error->hint, "**"));
 	assert_string_equal(listed(f, f->any_store, "*/b.parquet", NULL), "base/b.parquet");
@@ -652,30 +653,32 @@ globs_give_the_files_that_match(void **state)
 static void
 escaped_names_are_found(void **state)
 {
-	Fixture    *f = *state;
+	Fixture *f = *state;
 
 	make_dir(f, "base/a[1]");
 	put(f, "base/a[1]/x*", "x");
 	put(f, "base/a[1]/xy", "x");
 	put(f, "base/back\\slash", "x");
 	assert_string_equal(listed(f, f->any_store, "base/a\\[1\\]/x\\*", NULL), "base/a[1]/x*");
-	assert_string_equal(listed(f, f->any_store, "base/a\\[1]/*", NULL), "base/a[1]/x* base/a[1]/xy");
-	assert_string_equal(listed(f, f->any_store, "base/a\\[1\\]", NULL), "base/a[1]/x* base/a[1]/xy");
+	assert_string_equal(listed(f, f->any_store, "base/a\\[1]/*", NULL),
+						"base/a[1]/x* base/a[1]/xy");
+	assert_string_equal(listed(f, f->any_store, "base/a\\[1\\]", NULL),
+						"base/a[1]/x* base/a[1]/xy");
 	assert_string_equal(listed(f, f->any_store, "base/back\\\\slash", NULL), "base/back\\slash");
 }
 
 static void
 links_are_followed_but_not_in_circles(void **state)
 {
-	Fixture    *f = *state;
+	Fixture *f = *state;
 
 	make_dir(f, "base/d");
 	make_dir(f, "base/e");
 	put(f, "base/d/f", "x");
-	make_link(f, "../d", "base/e/d");	/* a second way is a second name */
-	make_link(f, "..", "base/d/up");	/* a circle */
+	make_link(f, "../d", "base/e/d"); /* a second way is a second name */
+	make_link(f, "..", "base/d/up");  /* a circle */
 	make_link(f, ".", "base/d/self");
-	make_link(f, "loop", "base/d/loop");	/* leads nowhere */
+	make_link(f, "loop", "base/d/loop"); /* leads nowhere */
 	make_link(f, "gone", "base/d/dangling");
 	make_link(f, "f", "base/d/g");
 	assert_string_equal(listed(f, f->below_store, "base", NULL),
@@ -687,9 +690,9 @@ links_are_followed_but_not_in_circles(void **state)
 static void
 depth_and_number_of_files_are_limited(void **state)
 {
-	Fixture    *f = *state;
-	char		path[1024] = "base";
-	LhList		list;
+	Fixture *f = *state;
+	char path[1024] = "base";
+	LhList list;
 
 	put(f, "base/a", "x");
 	put(f, "base/b", "x");
@@ -710,9 +713,8 @@ depth_and_number_of_files_are_limited(void **state)
 static void
 a_listing_can_always_be_cancelled(void **state)
 {
-	Fixture    *f = *state;
-	char		name[32],
-				target[32];
+	Fixture *f = *state;
+	char name[32], target[32];
 
 	for (int i = 0; i < 40; i++)
 	{
@@ -732,14 +734,13 @@ a_listing_can_always_be_cancelled(void **state)
 static void
 entries_looked_at_are_limited(void **state)
 {
-	Fixture    *f = *state;
-	LhList		list;
+	Fixture *f = *state;
+	LhList list;
 
 	fill(f);
 	for (int i = 0; i < 30; i++)
 	{
-		char		name[32],
-					target[32];
+		char name[32], target[32];
 
 		snprintf(name, sizeof(name), "base/b/l%d", i);
 		make_dir(f, name);
@@ -750,14 +751,15 @@ entries_looked_at_are_limited(void **state)
 			make_link(f, target, name);
 		}
 	}
-	assert_int_equal(lh_store_list(f->ctx, f->any_store, at(f, "base/b/l0"), NULL, 1, &list), LH_LIMIT);
+	assert_int_equal(lh_store_list(f->ctx, f->any_store, at(f, "base/b/l0"), NULL, 1, &list),
+					 LH_LIMIT);
 	assert_non_null(strstr(f->ctx->error->message, "entries"));
 }
 
 static void
 names_that_are_no_text_are_refused(void **state)
 {
-	Fixture    *f = *state;
+	Fixture *f = *state;
 
 	put(f, "base/\xff\xfe", "x");
 	assert_string_equal(listed(f, f->any_store, "base", NULL), lh_status_name(LH_BAD_TEXT));
@@ -767,8 +769,8 @@ names_that_are_no_text_are_refused(void **state)
 static void
 children_are_names(void **state)
 {
-	Fixture    *f = *state;
-	LhList		list;
+	Fixture *f = *state;
+	LhList list;
 
 	fill(f);
 	put(f, "base/z", "");

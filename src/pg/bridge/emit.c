@@ -59,6 +59,32 @@ lh_emit_row(const LhEmitter *em, int j)
 	return em->first_row + (em->place != NULL ? em->place[j] : (uint32_t) j);
 }
 
+static void
+place_callback(void *arg)
+{
+	LhEmitPlace *place = arg;
+
+	errcontext("file \"%s\", column \"%s\", row " INT64_FORMAT, lh_pg_text(place->em->path),
+			   place->em->column, lh_emit_row(place->em, place->j));
+}
+
+void
+lh_emit_place_push(LhEmitPlace *place, LhEmitter *em)
+{
+	place->em = em;
+	place->j = 0;
+	place->callback.previous = error_context_stack;
+	place->callback.callback = place_callback;
+	place->callback.arg = place;
+	error_context_stack = &place->callback;
+}
+
+void
+lh_emit_place_pop(LhEmitPlace *place)
+{
+	error_context_stack = place->callback.previous;
+}
+
 Datum
 lh_emit_out_of_range(LhEmitter *em, int j, int sqlstate, const char *value, Datum clamped, bool *null)
 {
@@ -187,8 +213,14 @@ same_type(const LhType *a, const LhType *b)
 }
 
 static void
-choose_route(LhEmitter *em, const LhType *type)
+choose_route(LhEmitter *em, const LhType *vec_type)
 {
+	LhType		meaning = *vec_type;
+	const LhType *type = &meaning;
+
+	/* INT96 with all its digits comes as 12 bytes */
+	if (meaning.int96)
+		meaning.id = LH_T_TIMESTAMP;
 	if (!find_route(type, em->base, em->typmod, &em->options, &em->route))
 		fail_route(em, type);
 	if (em->route_mcxt == NULL)
@@ -203,7 +235,8 @@ choose_route(LhEmitter *em, const LhType *type)
 		em->element->path = em->path;
 	}
 	em->dict_id = 0;
-	em->type = *type;
+	em->seen = *vec_type;
+	em->type = meaning;
 	em->routed = true;
 }
 
@@ -212,8 +245,12 @@ choose_route(LhEmitter *em, const LhType *type)
 static void
 check_domain(LhEmitter *em, Datum *values, bool *nulls, int n)
 {
-	for (int j = 0; j < n; j++)
-		domain_check(values[j], nulls[j], em->typid, &em->domain, em->mcxt);
+	LhEmitPlace place;
+
+	lh_emit_place_push(&place, em);
+	for (place.j = 0; place.j < n; place.j++)
+		domain_check(values[place.j], nulls[place.j], em->typid, &em->domain, em->mcxt);
+	lh_emit_place_pop(&place);
 }
 
 /* Kernel, cast, domain: n values that are not null. */
@@ -426,7 +463,7 @@ lh_emit_rows(LhEmitter *em, const LhVec *vec, const uint32_t *rows, int n, Memor
 	bool		some_null[LH_BATCH];
 	int			m;
 
-	if (unlikely(!em->routed || !same_type(&em->type, &vec->type)))
+	if (unlikely(!em->routed || !same_type(&em->seen, &vec->type)))
 		choose_route(em, &vec->type);
 	em->target = mcxt;
 	if (vec->type.id == LH_T_NULL || lh_vec_all_null(vec))

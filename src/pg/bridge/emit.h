@@ -92,7 +92,8 @@ struct LhEmitter
 	void	   *domain;			/* cache of domain_check */
 
 	bool		routed;
-	LhType		type;			/* that the route is for */
+	LhType		seen;			/* of the vectors that the route is for */
+	LhType		type;			/* what these mean */
 	LhEmitRoute route;
 	LhCast		cast;
 	MemoryContext route_mcxt;	/* of cast and element */
@@ -120,6 +121,16 @@ enum
 
 /* Row of the file of the j-th value of a kernel call, counted from 0. */
 extern int64_t lh_emit_row(const LhEmitter *em, int j);
+
+/* Where PostgreSQL's own functions fail, for the CONTEXT of their errors. */
+typedef struct LhEmitPlace
+{
+	LhEmitter  *em;
+	int			j;				/* the value at hand */
+	ErrorContextCallback callback;
+} LhEmitPlace;
+extern void lh_emit_place_push(LhEmitPlace *place, LhEmitter *em);
+extern void lh_emit_place_pop(LhEmitPlace *place);
 
 /*
  * A value that the declared type cannot hold: an error that names the place,

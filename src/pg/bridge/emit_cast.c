@@ -128,35 +128,18 @@ cast_one(LhCast *cast, Datum value, bool *null)
 	return value;
 }
 
-/* Where a cast failed, for the CONTEXT of its error. */
-typedef struct Place
-{
-	LhEmitter  *em;
-	int			j;
-} Place;
-
-static void
-place_callback(void *arg)
-{
-	Place	   *place = arg;
-
-	errcontext("file \"%s\", column \"%s\", row " INT64_FORMAT, lh_pg_text(place->em->path),
-			   place->em->column, lh_emit_row(place->em, place->j));
-}
-
 void
 lh_cast_apply(LhEmitter *em, LhCast *cast, Datum *values, bool *nulls, int n)
 {
-	Place		place = {em, 0};
-	ErrorContextCallback callback = {error_context_stack, place_callback, &place};
+	LhEmitPlace place;
 	MemoryContext old = MemoryContextSwitchTo(em->target);
 
-	error_context_stack = &callback;
+	lh_emit_place_push(&place, em);
 	for (place.j = 0; place.j < n; place.j++)
 	{
 		if (!nulls[place.j])
 			values[place.j] = cast_one(cast, values[place.j], &nulls[place.j]);
 	}
-	error_context_stack = callback.previous;
+	lh_emit_place_pop(&place);
 	MemoryContextSwitchTo(old);
 }

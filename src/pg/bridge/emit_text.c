@@ -157,11 +157,11 @@ emit_text_utf8(LhEmitter *em, const LhStr *v, const uint32_t *src, int n, Datum 
 }
 
 static void
-emit_text_converted(LhEmitter *em, const LhStr *v, const uint32_t *src, int n, Datum *out)
+emit_text_converted(LhEmitter *em, const LhStr *v, const uint32_t *src, int n, Datum *out, LhEmitPlace *place)
 {
 	MemoryContext old = MemoryContextSwitchTo(em->target);
 
-	LH_EMIT_LOOP(src, n, out[j] = lh_text_datum(em, j, v[i].ptr, v[i].len););
+	LH_EMIT_LOOP(src, n, place->j = j; out[j] = lh_text_datum(em, j, v[i].ptr, v[i].len););
 	MemoryContextSwitchTo(old);
 }
 
@@ -171,11 +171,12 @@ emit_text_converted(LhEmitter *em, const LhStr *v, const uint32_t *src, int n, D
  * anything else is an error, or cut or null by option.
  */
 static void
-limit_chars(LhEmitter *em, Datum *out, bool *nulls, int n)
+limit_chars(LhEmitter *em, Datum *out, bool *nulls, int n, LhEmitPlace *place)
 {
 	int			most = em->route.max_chars;
+	bool		cut = em->options.out_of_range == LH_RANGE_CLAMP;
 
-	for (int j = 0; j < n; j++)
+	for (int j = place->j = 0; j < n; j++, place->j = j)
 	{
 		MemoryContext old;
 
@@ -193,26 +194,16 @@ limit_chars(LhEmitter *em, Datum *out, bool *nulls, int n)
 			nulls[j] = keep < len;
 		}
 		if (!nulls[j])
-			out[j] = DirectFunctionCall3(varchar, out[j], Int32GetDatum(most + VARHDRSZ),
-										 BoolGetDatum(em->options.out_of_range == LH_RANGE_CLAMP));
+			out[j] = DirectFunctionCall3(varchar, out[j], Int32GetDatum(most + VARHDRSZ), BoolGetDatum(cut));
 		MemoryContextSwitchTo(old);
 	}
-}
-
-static void
-place_callback(void *arg)
-{
-	LhEmitter  *em = arg;
-
-	errcontext("file \"%s\", column \"%s\", rows from " INT64_FORMAT, lh_pg_text(em->path), em->column,
-			   em->first_row);
 }
 
 static void
 emit_text(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls)
 {
 	int			encoding = GetDatabaseEncoding();
-	ErrorContextCallback callback = {error_context_stack, place_callback, em};
+	LhEmitPlace place;
 
 	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
 	{
@@ -220,12 +211,12 @@ emit_text(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *ou
 		if (em->route.max_chars < 0)
 			return;
 	}
-	error_context_stack = &callback;
+	lh_emit_place_push(&place, em);
 	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
-		emit_text_converted(em, data, src, n, out);
+		emit_text_converted(em, data, src, n, out, &place);
 	if (em->route.max_chars >= 0)
-		limit_chars(em, out, nulls, n);
-	error_context_stack = callback.previous;
+		limit_chars(em, out, nulls, n, &place);
+	lh_emit_place_pop(&place);
 }
 
 static void

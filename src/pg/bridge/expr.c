@@ -116,13 +116,17 @@ never(Walk *w, LhPred **out)
 	return built(w, lh_pred_leaf(w->build->ctx, LH_P_NEVER, -1, NULL, out));
 }
 
-/* Compare a column that can hold no infinity with an infinity. */
+/* Compare a column with a value that is none of those it can hold. */
 static bool
-cmp_infinity(Walk *w, int col, LhCmp cmp, LhInfinity inf, LhPred **out)
+cmp_inexact(Walk *w, int col, LhCmp cmp, LhFit fit, const LhValue *value, LhPred **out)
 {
-	bool		below = inf == LH_INF_POSITIVE;
-	bool		yes = cmp == LH_NE || (below ? cmp == LH_LT || cmp == LH_LE : cmp == LH_GT || cmp == LH_GE);
+	bool		less = cmp == LH_LT || cmp == LH_LE;
+	bool		yes = cmp == LH_NE || (fit == LH_FIT_ABOVE_ALL ? less : !less);
 
+	if (cmp == LH_EQ)
+		return never(w, out);
+	if (fit == LH_FIT_BETWEEN && cmp != LH_NE)
+		return built(w, lh_pred_cmp(w->build->ctx, col, less ? LH_LE : LH_GT, value, out));
 	if (!yes)
 		return never(w, out);
 	return built(w, lh_pred_leaf(w->build->ctx, LH_P_ALWAYS, col, NULL, out));
@@ -159,14 +163,16 @@ build_cmp(Walk *w, const LhCmpFunction *f, int col, LhCmp cmp, Datum d, Oid typi
 		  bool date_column, LhPred **out)
 {
 	LhValue		value;
-	LhInfinity	inf;
+	LhFit		fit;
 
-	if (!lh_expr_value(d, typid, &value, &inf))
+	if (!lh_expr_value(d, typid, &value, &fit))
 		return no(w, "constant cannot be held exactly");
-	if (inf != LH_INF_NONE)
-		return cmp_infinity(w, col, cmp, inf, out);
+	if (fit != LH_FIT_EXACT && !(fit == LH_FIT_BETWEEN && (f->date_left || f->date_right)))
+		return cmp_inexact(w, col, cmp, fit, &value, out);
 	if (f->date_left || f->date_right)
 	{
+		if (value.type.id == LH_T_TIMESTAMP && value.type.unit != LH_UNIT_US)
+			return no(w, "constant cannot be held exactly");
 		if (!date_column)		/* timestamp column, date constant: its midnight */
 		{
 			int64_t		day = value.i64;
@@ -262,7 +268,7 @@ walk_pattern(Walk *w, LhPredKind kind, Oid collid, Node *left, Node *right, LhPr
 {
 	Var		   *var = match_var(w, left);
 	LhValue		value;
-	LhInfinity	inf;
+	LhFit		fit;
 	bool		isnull;
 	Datum		d;
 	int			col;
@@ -279,7 +285,7 @@ walk_pattern(Walk *w, LhPredKind kind, Oid collid, Node *left, Node *right, LhPr
 	d = eval_constant(w, right, &isnull);
 	if (isnull)
 		return never(w, out);
-	if (!lh_expr_value(d, TEXTOID, &value, &inf))
+	if (!lh_expr_value(d, TEXTOID, &value, &fit))
 		return no(w, "server encoding is not UTF8");
 	return built(w, lh_pred_leaf(w->build->ctx, kind, col, &value, out));
 }
@@ -333,16 +339,19 @@ build_in(Walk *w, int col, bool negate, Datum d, Oid arraytype, LhPred **out)
 			return never(w, out);
 		return built(w, lh_pred_leaf(w->build->ctx, LH_P_ALWAYS, -1, NULL, out));
 	}
-	values = palloc(sizeof(LhValue) * n);
+	/* core's memory: palloc aligns to 8 bytes, an LhValue wants 16 */
+	values = lh_alloc_array(w->build->ctx, (size_t) n, sizeof(LhValue));
+	if (values == NULL)
+		lh_pg_raise(w->build->ctx);
 	for (int i = 0; i < n; i++)
 	{
-		LhInfinity	inf = LH_INF_NONE;
+		LhFit		fit = LH_FIT_EXACT;
 
 		if (nulls[i])
 			has_null = true;
-		else if (!lh_expr_value(datums[i], elem, &values[nvalues], &inf))
+		else if (!lh_expr_value(datums[i], elem, &values[nvalues], &fit))
 			return no(w, "constant cannot be held exactly");
-		else if (inf == LH_INF_NONE)	/* no file value equals an infinity */
+		else if (fit == LH_FIT_EXACT)	/* no file value equals another */
 			nvalues++;
 	}
 	if (nvalues == 0 && has_null)
@@ -460,7 +469,7 @@ walk_distinct(Walk *w, DistinctExpr *op, LhPred **out)
 	Node	   *right = lsecond(op->args);
 	Var		   *var = match_var(w, left);
 	LhValue		value;
-	LhInfinity	inf;
+	LhFit		fit;
 	bool		isnull;
 	Datum		d;
 	int			col;
@@ -479,9 +488,9 @@ walk_distinct(Walk *w, DistinctExpr *op, LhPred **out)
 	d = eval_constant(w, right, &isnull);
 	if (isnull)
 		return built(w, lh_pred_leaf(w->build->ctx, LH_P_NOT_NULL, col, NULL, out));
-	if (!lh_expr_value(d, exprType(right), &value, &inf))
+	if (!lh_expr_value(d, exprType(right), &value, &fit))
 		return no(w, "constant cannot be held exactly");
-	if (inf != LH_INF_NONE)
+	if (fit != LH_FIT_EXACT)
 		return built(w, lh_pred_leaf(w->build->ctx, LH_P_ALWAYS, -1, NULL, out));
 	return built(w, lh_pred_leaf(w->build->ctx, LH_P_DISTINCT, col, &value, out));
 }

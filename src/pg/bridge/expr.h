@@ -7,14 +7,17 @@
 
 #include "pg/bridge/bridge.h"
 
-/* Values that compare with every file value the same way. */
-typedef enum LhInfinity
+/* How a PostgreSQL value lies among the values that files can hold. */
+typedef enum LhFit
 {
-	LH_INF_NONE, LH_INF_NEGATIVE, LH_INF_POSITIVE
-} LhInfinity;
+	LH_FIT_EXACT,				/* it is one of them */
+	LH_FIT_BELOW_ALL,			/* -infinity, and numbers of more than 38 digits before the point */
+	LH_FIT_ABOVE_ALL,			/* infinity, NaN of numeric, large numbers */
+	LH_FIT_BETWEEN				/* between *out and the next larger one */
+} LhFit;
 
-/* As lh_value_from_datum, and tells infinities apart (then *out is not to be used). */
-extern bool lh_expr_value(Datum d, Oid typid, LhValue *out, LhInfinity *inf);
+/* As lh_value_from_datum, and tells values that are not exact apart. */
+extern bool lh_expr_value(Datum d, Oid typid, LhValue *out, LhFit *fit);
 
 /* A comparison operator that the engine knows. */
 typedef struct LhCmpFunction

@@ -174,11 +174,11 @@ numeric_digits(Node *node, int *scale)
 	if (IsA(node, Const))
 	{
 		LhValue		v;
-		LhInfinity	inf;
+		LhFit		fit;
 		char		text[64];
 
-		if (((Const *) node)->constisnull || !lh_expr_value(((Const *) node)->constvalue, NUMERICOID, &v, &inf) ||
-			inf != LH_INF_NONE)
+		if (((Const *) node)->constisnull || !lh_expr_value(((Const *) node)->constvalue, NUMERICOID, &v, &fit) ||
+			fit != LH_FIT_EXACT)
 			return 0;
 		*scale = v.type.scale;
 		return Max(lh_decimal_format(v.i128 < 0 ? -v.i128 : v.i128, 0, text), v.type.scale + 1);

@@ -4,8 +4,8 @@
  *		compare in core exactly as the declared type compares in PostgreSQL.
  *
  * A value is only handed to core when it is represented there exactly.  The
- * infinities that dates, timestamps and numerics know, and that no file value
- * can be, are reported as such: the caller folds the comparison.
+ * infinities and digits that PostgreSQL knows and files do not are reported as
+ * such: the caller folds the comparison.
  */
 #include "pg/bridge/bridge.h"
 
@@ -29,52 +29,67 @@ set_type(LhValue *out, LhTypeId id, LhLane lane)
 }
 
 /*
- * Digits of a numeric as 128-bit unscaled integer.  False when it has more
- * than 38 significant digits or a scale above 38.
+ * A numeric as 128-bit unscaled integer.  Its first 38 digits are kept; when
+ * others follow that are not zero, the value lies between two such numbers.
+ * No decimal of 38 digits lies between them either, except far below in size:
+ * so comparing with the smaller one as "between" is exact.
  */
-static bool
-numeric_value(Datum d, LhValue *out, LhInfinity *inf)
+static void
+numeric_digits(const char *text, LhValue *out, LhFit *fit)
 {
-	Numeric		num = DatumGetNumeric(d);
-	char	   *text;
 	LhU128		v = 0;
 	int			scale = 0,
 				digits = 0;
-	bool		negative = false,
-				point = false;
+	bool		negative = *text == '-',
+				point = false,
+				cut = false;
 
-	if (numeric_is_nan(num))
+	for (const char *p = text + negative; *p; p++)
 	{
-		*inf = LH_INF_POSITIVE; /* NaN sorts above every number */
-		return true;
-	}
-	text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(num)));
-	if (numeric_is_inf(num))
-	{
-		*inf = text[0] == '-' ? LH_INF_NEGATIVE : LH_INF_POSITIVE;
-		return true;
-	}
-	for (const char *p = text; *p; p++)
-	{
-		if (*p == '-')
-			negative = true;
-		else if (*p == '.')
-			point = true;
-		else
+		if (*p == '.')
 		{
-			v = v * 10 + (LhU128) (*p - '0');
-			if (v != 0)
-				digits++;
-			scale += point;
-			if (digits > LH_DECIMAL_MAX_PRECISION || scale > LH_DECIMAL_MAX_PRECISION)
-				return false;
+			point = true;
+			continue;
 		}
+		if (digits == LH_DECIMAL_MAX_PRECISION || scale == LH_DECIMAL_MAX_PRECISION)
+		{
+			if (!point)
+			{
+				*fit = negative ? LH_FIT_BELOW_ALL : LH_FIT_ABOVE_ALL;
+				return;
+			}
+			cut |= *p != '0';
+			continue;
+		}
+		v = v * 10 + (LhU128) (*p - '0');
+		digits += v != 0;
+		scale += point;
 	}
 	set_type(out, LH_T_DECIMAL, LH_LANE_I128);
 	out->type.precision = LH_DECIMAL_MAX_PRECISION;
 	out->type.scale = (int16_t) scale;
-	out->i128 = negative ? -(LhI128) v : (LhI128) v;
-	return true;
+	out->i128 = negative ? -(LhI128) v - cut : (LhI128) v;
+	*fit = cut ? LH_FIT_BETWEEN : LH_FIT_EXACT;
+}
+
+static bool
+numeric_value(Datum d, LhValue *out, LhFit *fit)
+{
+	Numeric		num = DatumGetNumeric(d);
+	char	   *text;
+
+	if (numeric_is_nan(num))
+	{
+		*fit = LH_FIT_ABOVE_ALL;	/* NaN sorts above every number */
+		return true;
+	}
+	text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(num)));
+	if (numeric_is_inf(num))
+		*fit = text[0] == '-' ? LH_FIT_BELOW_ALL : LH_FIT_ABOVE_ALL;
+	else
+		numeric_digits(text, out, fit);
+	/* one past 38 digits, by rounding a negative number down */
+	return *fit != LH_FIT_BETWEEN || out->i128 >= -lh_pow10[LH_DECIMAL_MAX_PRECISION];
 }
 
 static bool
@@ -89,36 +104,41 @@ bytes_value(Datum d, LhTypeId id, LhValue *out)
 }
 
 static bool
-date_value(DateADT date, LhValue *out, LhInfinity *inf)
+date_value(DateADT date, LhValue *out, LhFit *fit)
 {
 	if (DATE_IS_NOBEGIN(date))
-		*inf = LH_INF_NEGATIVE;
+		*fit = LH_FIT_BELOW_ALL;
 	else if (DATE_IS_NOEND(date))
-		*inf = LH_INF_POSITIVE;
+		*fit = LH_FIT_ABOVE_ALL;
 	set_type(out, LH_T_DATE, LH_LANE_I32);
 	out->i64 = (int64_t) date + LH_PG_EPOCH_DAYS;
 	return true;
 }
 
 static bool
-timestamp_value(Timestamp ts, bool utc, LhValue *out, LhInfinity *inf)
+timestamp_value(Timestamp ts, bool utc, LhValue *out, LhFit *fit)
 {
 	set_type(out, LH_T_TIMESTAMP, LH_LANE_I64);
 	out->type.unit = LH_UNIT_US;
 	out->type.utc = utc;
 	if (TIMESTAMP_IS_NOBEGIN(ts))
-		*inf = LH_INF_NEGATIVE;
+		*fit = LH_FIT_BELOW_ALL;
 	else if (TIMESTAMP_IS_NOEND(ts))
-		*inf = LH_INF_POSITIVE;
+		*fit = LH_FIT_ABOVE_ALL;
 	else if (__builtin_add_overflow((int64_t) ts, LH_PG_EPOCH_US, &out->i64))
-		return false;
+	{
+		/* the last years of PostgreSQL's range: only ms columns reach them */
+		out->type.unit = LH_UNIT_MS;
+		out->i64 = (int64_t) ts / 1000 + LH_PG_EPOCH_US / 1000;
+		*fit = (int64_t) ts % 1000 == 0 ? LH_FIT_EXACT : LH_FIT_BETWEEN;
+	}
 	return true;
 }
 
 bool
-lh_expr_value(Datum d, Oid typid, LhValue *out, LhInfinity *inf)
+lh_expr_value(Datum d, Oid typid, LhValue *out, LhFit *fit)
 {
-	*inf = LH_INF_NONE;
+	*fit = LH_FIT_EXACT;
 	switch (typid)
 	{
 		case BOOLOID:
@@ -138,12 +158,12 @@ lh_expr_value(Datum d, Oid typid, LhValue *out, LhInfinity *inf)
 			out->f64 = typid == FLOAT4OID ? (double) DatumGetFloat4(d) : DatumGetFloat8(d);
 			return true;
 		case NUMERICOID:
-			return numeric_value(d, out, inf);
+			return numeric_value(d, out, fit);
 		case DATEOID:
-			return date_value(DatumGetDateADT(d), out, inf);
+			return date_value(DatumGetDateADT(d), out, fit);
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
-			return timestamp_value(DatumGetTimestamp(d), typid == TIMESTAMPTZOID, out, inf);
+			return timestamp_value(DatumGetTimestamp(d), typid == TIMESTAMPTZOID, out, fit);
 		case TIMEOID:
 			set_type(out, LH_T_TIME, LH_LANE_I64);
 			out->type.unit = LH_UNIT_US;
@@ -168,9 +188,9 @@ lh_expr_value(Datum d, Oid typid, LhValue *out, LhInfinity *inf)
 bool
 lh_value_from_datum(Datum d, Oid typid, LhValue *out)
 {
-	LhInfinity	inf;
+	LhFit		fit;
 
-	return lh_expr_value(d, typid, out, &inf) && inf == LH_INF_NONE;
+	return lh_expr_value(d, typid, out, &fit) && fit == LH_FIT_EXACT;
 }
 
 static bool

@@ -50,7 +50,8 @@ typedef struct AggScan
 	LhAggTarget *targets;
 	LhAgg	   *agg;
 	LhAggMeta  *meta;
-	LhType	   *types;			/* bound, by scan column */
+	bool		bound;			/* to types */
+	LhType	   *types;			/* by scan column */
 	const LhVec **vecs;
 
 	int			nemitted;
@@ -246,7 +247,7 @@ static void
 bind_types(AggScan *scan)
 {
 	LhSource   *s = scan->source;
-	bool		changed = false;
+	bool		changed = !scan->bound;
 
 	for (int c = 0; c < s->ncols; c++)
 	{
@@ -255,8 +256,10 @@ bind_types(AggScan *scan)
 		scan->types[c] = scan->vecs[c]->type;
 		changed = true;
 	}
-	if (changed)
-		lh_pg_check(s->ctx, lh_agg_bind(s->ctx, scan->agg, scan->types));
+	if (!changed)
+		return;
+	lh_pg_check(s->ctx, lh_agg_bind(s->ctx, scan->agg, scan->types));
+	scan->bound = true;
 }
 
 static void
@@ -327,7 +330,7 @@ lh_fdw_agg_rescan(ForeignScanState *node)
 		build_aggregates(node, scan);
 		build_conditions(node, scan);
 		lh_pg_check(scan->source->ctx, lh_agg_create(scan->source->ctx, scan->specs, scan->naggs, &scan->agg));
-		memset(scan->types, 0, sizeof(LhType) * Max(scan->source->desc->natts, 1));
+		scan->bound = false;
 		scan->meta = lh_agg_meta_create(scan->source, scan->agg, scan->specs, scan->targets, scan->naggs,
 										scan->local == NULL && scan->nemitted == 0);
 	}

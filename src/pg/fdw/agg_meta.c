@@ -96,7 +96,12 @@ take_group(LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *nodes, b
 			return LH_OK;
 	}
 	for (int i = 0; i < m->n; i++)
-		LH_TRY(lh_agg_add_meta(ctx, m->agg, i, parts[i].count, parts[i].has_extreme ? &parts[i].extreme : NULL));
+	{
+		if (parts[i].has_extreme)
+			LH_TRY(lh_agg_add_extreme(ctx, m->agg, i, &parts[i].extreme));
+		else if (m->specs[i].kind == LH_AGG_COUNT || m->specs[i].kind == LH_AGG_COUNT_STAR)
+			LH_TRY(lh_agg_add_count(ctx, m->agg, i, parts[i].count));
+	}
 	*taken = true;
 	return LH_OK;
 }

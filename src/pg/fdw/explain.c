@@ -57,7 +57,8 @@ explain_columns(const LhSource *source, List *attnos, ExplainState *es)
 
 	foreach(lc, attnos)
 		names = lappend(names, lh_pg_text(source->names[lfirst_int(lc) - 1]));
-	ExplainPropertyList("Columns", names, es);
+	if (names != NIL || es->format != EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyList("Columns", names, es);
 }
 
 static char *

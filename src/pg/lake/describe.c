@@ -223,14 +223,22 @@ put_decimal_digits(LhDescribe *d, const LhPqNode *node)
 	lh_rows_int(&d->rows, node->type.scale);
 }
 
-/* The type of a column declared on this node; what lies in a list has no value of its own. */
+/* Has the node one value a row?  What lies in a list has not; a list has, even one without a group around it. */
+static bool
+can_be_column(const LhPqMeta *meta, const LhPqNode *node)
+{
+	return node->max_rep == 0 ||
+		(meta->nodes[node->parent].max_rep == 0 && node->type.id == LH_T_LIST && node->repeated == node->index);
+}
+
+/* The type of a column declared on this node. */
 static void
 put_sql_type(LhDescribe *d, const LhPqNode *node)
 {
-	if (d->meta->nodes[node->parent].max_rep > 0)
-		lh_rows_null(&d->rows);
-	else
+	if (can_be_column(d->meta, node))
 		lh_rows_datum(&d->rows, CStringGetTextDatum(lh_pg_type_sql(&node->type)));
+	else
+		lh_rows_null(&d->rows);
 }
 
 static void

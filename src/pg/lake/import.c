@@ -189,6 +189,20 @@ check_unique(List *entries, const Entry *entry)
 	}
 }
 
+static void
+list_children(const Import *imp, LhList *children)
+{
+	LhStatus	status = lh_store_children(imp->ctx, imp->store, imp->directory, children);
+	LhList		file;
+
+	if (status == LH_NOT_FOUND && lh_store_list(imp->ctx, imp->store, imp->directory, NULL, 1, &file) == LH_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("option \"location\" of IMPORT FOREIGN SCHEMA must be a directory"),
+				 errdetail("\"%s\" is a file.", lh_pg_text(imp->directory))));
+	lh_pg_check(imp->ctx, status);
+}
+
 /* The entries of the directory that are wanted, in byte order of their names. */
 static List *
 list_entries(const Import *imp, ImportForeignSchemaStmt *stmt)
@@ -196,7 +210,7 @@ list_entries(const Import *imp, ImportForeignSchemaStmt *stmt)
 	List	   *entries = NIL;
 	LhList		children;
 
-	lh_pg_check(imp->ctx, lh_store_children(imp->ctx, imp->store, imp->directory, &children));
+	list_children(imp, &children);
 	for (size_t i = 0; i < children.n; i++)
 	{
 		Entry	   *entry = palloc(sizeof(Entry));

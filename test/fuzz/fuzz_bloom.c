@@ -1,0 +1,96 @@
+/*
+ * fuzz_bloom.c
+ *		Bloom filters: any header, any bits, any question.
+ *
+ * Input: eight bytes of a value, header and bitset.  In a filter whose bits are
+ * all set (made by the target from the same header) every value may be.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "parquet/indexes.h"
+
+#define CHECK(x) \
+	do \
+	{ \
+		if (!(x)) \
+			abort(); \
+	} while (0)
+
+static LhPqNode
+make_leaf(LhPqPhysical physical, int length, int logical, int precision)
+{
+	LhPqNode node = {.name = "c", .index = 1, .physical = physical, .type_length = length,
+					 .element = -1, .value = -1, .repeated = -1, .converted = -1};
+	const LhPqLogical annotation = {.id = logical, .precision = precision};
+
+	lh_pq_leaf_type(&node, &annotation);
+	return node;
+}
+
+/* Ask for the value as every type; with all bits set the answer is yes, but for what no column can hold. */
+static void
+ask(const LhPqBloom *bloom, const uint8_t raw[8], bool full)
+{
+	const LhPqNode nodes[] = {make_leaf(LH_PQ_INT64, 0, 0, 0),
+							  make_leaf(LH_PQ_DOUBLE, 0, 0, 0),
+							  make_leaf(LH_PQ_BYTE_ARRAY, 0, LH_PQ_LOGICAL_STRING, 0),
+							  make_leaf(LH_PQ_FLBA, 8, 0, 0),
+							  make_leaf(LH_PQ_FLBA, 9, LH_PQ_LOGICAL_DECIMAL, 18),
+							  make_leaf(LH_PQ_FLBA, 16, LH_PQ_LOGICAL_DECIMAL, 38),
+							  make_leaf(LH_PQ_INT32, 0, 0, 0),
+							  make_leaf(LH_PQ_FLOAT, 0, 0, 0),
+							  make_leaf(LH_PQ_FLBA, 2, LH_PQ_LOGICAL_FLOAT16, 0),
+							  make_leaf(LH_PQ_FLBA, 3, LH_PQ_LOGICAL_DECIMAL, 7)};
+	size_t n = sizeof(nodes) / sizeof(nodes[0]);
+
+	for (size_t i = 0; i < n; i++)
+	{
+		LhValue v = {.type = nodes[i].type};
+		bool may;
+
+		if (v.type.lane == LH_LANE_F64 || v.type.lane == LH_LANE_F32)
+			memcpy(&v.f64, raw, 8);
+		else if (v.type.lane == LH_LANE_STR || v.type.lane == LH_LANE_FIX)
+			v.str = (LhStr) {.ptr = raw, .len = 8};
+		else if (v.type.lane == LH_LANE_I128)
+			v.i128 = (LhI128) lh_load_i64(raw) << 50;
+		else
+			v.i64 = lh_load_i64(raw);
+		may = lh_pq_bloom_may_hold(bloom, &nodes[i], &v);
+		CHECK(may || !full || i >= 6);
+	}
+}
+
+extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	LhCtx *ctx;
+	LhPqBloom *bloom;
+	size_t need;
+
+	if (size < 8 || (ctx = lh_ctx_create()) == NULL)
+		return 0;
+	CHECK(lh_pq_bloom_parse(ctx, data + 8, size - 8, &need, &bloom) == LH_OK);
+	if (bloom != NULL)
+	{
+		CHECK(need <= size - 8);
+		ask(bloom, data, false);
+	}
+	else if (need > size - 8 && need < 100000)
+	{
+		/* the same header with all bits set behind it */
+		uint8_t *full = malloc(need);
+
+		memset(full, 0xff, need);
+		memcpy(full, data + 8, size - 8);
+		CHECK(lh_pq_bloom_parse(ctx, full, need, &need, &bloom) == LH_OK && bloom != NULL);
+		if (size - 8 + 32 <= need && size - 8 <= 24)
+			ask(bloom, data, true);
+		free(full);
+	}
+	lh_ctx_destroy(ctx);
+	return 0;
+}
