@@ -73,28 +73,29 @@ static void __attribute__((constructor)) listen(void)
 static inline void
 copy_back(uint8_t *op, size_t offset, size_t len, size_t room)
 {
+	const uint8_t *from = op - offset;
 	size_t i = 0;
 
 	if (offset >= len)
 	{
-		memcpy(op, op - offset, len);
+		memcpy(op, from, len);
 		return;
 	}
 	if (room < len + 8)
 	{
 		for (; i < len; i++)
-			op[i] = op[i - offset];
+			op[i] = from[i];
 		return;
 	}
 	/* eight bytes one by one; from there a multiple of offset of at least 8 */
 	if (offset < 8)
 	{
 		for (; i < 8; i++)
-			op[i] = op[i - offset];
-		offset *= (8 + offset - 1) / offset;
+			op[i] = from[i];
+		from = op - (8 + offset - 1) / offset * offset;
 	}
 	for (; i < len; i += 8)
-		memcpy(op + i, op + i - offset, 8);
+		memcpy(op + i, from + i, 8);
 }
 
 /* The bytes of a literal of any length; s->ip is behind tag. */

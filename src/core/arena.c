@@ -52,6 +52,7 @@
 #define ALIGN_UP(n) (((n) + (ALIGNMENT - 1)) & ~(size_t) (ALIGNMENT - 1))
 #define FIRST_CHUNK ((size_t) 8 * 1024)
 #define LAST_CHUNK  ((size_t) 1024 * 1024)
+#define CHUNK_OF_LIMIT 64
 
 /*
  * However large the floor is, this part of the limit stays for the rest: else
@@ -92,6 +93,15 @@ struct LhArena
 	LhArena *older;    /* siblings */
 	LhArena *younger;
 };
+
+/* Chunks grow up to this: a small share of the budget, for most of a chunk may stay empty. */
+static size_t
+last_chunk(const LhArena *arena)
+{
+	size_t limit = arena->budget == NULL ? 0 : arena->budget->limit;
+
+	return limit == 0 || limit / CHUNK_OF_LIMIT > LAST_CHUNK ? LAST_CHUNK : limit / CHUNK_OF_LIMIT;
+}
 
 /* ---- accounting ---- */
 
@@ -337,7 +347,7 @@ alloc_large(LhCtx *ctx, LhArena *arena, size_t size, bool zero)
 	chunk->next = arena->large;
 	arena->large = chunk;
 	/* many requests of this size: soon they share chunks */
-	if (arena->next_size < LAST_CHUNK)
+	if (arena->next_size < last_chunk(arena))
 		arena->next_size *= 2;
 	return chunk + 1;
 }
@@ -361,7 +371,7 @@ next_chunk(LhCtx *ctx, LhArena *arena)
 	arena->chunks = chunk;
 	if (arena->first == NULL)
 		arena->first = chunk;
-	if (total < LAST_CHUNK)
+	if (total < last_chunk(arena))
 		arena->next_size = total * 2;
 	arena->free = (uint8_t *) (chunk + 1);
 	arena->end = (uint8_t *) chunk + total;

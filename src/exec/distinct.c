@@ -1,6 +1,13 @@
 /*
  * distinct.c
  *		Sets of values, for count(distinct).
+ *
+ * Numbers that are no 64-bit key are kept as bytes with a tag in front:
+ *
+ *	TAG_INT		16 bytes, in the scale of the set
+ *	TAG_TRIMMED	16 bytes without trailing decimal zeros and their scale: in the
+ *				scale of the set they would need more than 128 bits
+ *	TAG_WIDE	big-endian bytes of a decimal beyond 128 bits
  */
 #include <string.h>
 
@@ -11,6 +18,10 @@
 #define SMALL_WINDOW ((uint64_t) 1 << 20)
 /* Beyond that, bits a value offered so far: a hash table takes 128 to 256. */
 #define WINDOW_BITS_PER_VALUE 32
+#define TAG_INT 1
+#define TAG_TRIMMED 2
+#define TAG_WIDE 3
+
 /* Strings are copied to blocks of this size. */
 #define BYTES_BLOCK 65536
 
@@ -40,6 +51,7 @@ struct LhDistinct
 	uint64_t	str_mask;
 	uint8_t    *block;
 	size_t		block_left;
+	LhBuf		wide;			/* a wide decimal with its tag */
 };
 
 LhStatus
@@ -54,6 +66,7 @@ lh_distinct_create(LhCtx *ctx, LhDistinct **out)
 	LH_TRY(lh_buf_init(ctx, &d->bitmap, false));
 	LH_TRY(lh_buf_init(ctx, &d->keys, false));
 	LH_TRY(lh_buf_init(ctx, &d->strs, false));
+	LH_TRY(lh_buf_init(ctx, &d->wide, false));
 	*out = d;
 	return LH_OK;
 }
@@ -332,15 +345,48 @@ add_bytes(LhCtx *ctx, LhDistinct *d, LhStr s)
 	}
 }
 
-/* A number beyond 64 bits: its 16 bytes. */
+/* x * 10^-scale that does not fit 128 bits in the set's scale. */
 static LhStatus
-add_i128(LhCtx *ctx, LhDistinct *d, LhI128 x)
+add_trimmed(LhCtx *ctx, LhDistinct *d, LhI128 x, int scale)
 {
-	int64_t		key = (int64_t) x;
+	uint8_t		bytes[1 + sizeof(x) + sizeof(scale)] = {TAG_TRIMMED};
 
-	if (key == x)
+	for (; x != 0 && x % 10 == 0; x /= 10)
+		scale--;
+	memcpy(bytes + 1, &x, sizeof(x));
+	memcpy(bytes + 1 + sizeof(x), &scale, sizeof(scale));
+	return add_bytes(ctx, d, (LhStr) {bytes, sizeof(bytes), 0});
+}
+
+/* x * 10^-scale, where the set's scale is larger by the digits of factor. */
+static LhStatus
+add_i128(LhCtx *ctx, LhDistinct *d, LhI128 x, int scale, LhI128 factor)
+{
+	uint8_t		bytes[1 + sizeof(x)] = {TAG_INT};
+	LhI128		y;
+	int64_t		key;
+
+	if (!lh_mul_i128(x, factor, &y))
+		return add_trimmed(ctx, d, x, scale);
+	key = (int64_t) y;
+	if (key == y)
 		return add_keys(ctx, d, &key, 1);
-	return add_bytes(ctx, d, (LhStr) {(const uint8_t *) &x, sizeof(x), 0});
+	memcpy(bytes + 1, &y, sizeof(y));
+	return add_bytes(ctx, d, (LhStr) {bytes, sizeof(bytes), 0});
+}
+
+/* An entry of the old byte table in the new scale. */
+static LhStatus
+add_rescaled(LhCtx *ctx, LhDistinct *d, LhStr s, int old_scale, LhI128 factor)
+{
+	LhI128		x;
+
+	if (s.ptr[0] == TAG_TRIMMED)
+		return add_bytes(ctx, d, s);
+	if (s.ptr[0] == TAG_WIDE)
+		LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) over decimals beyond 38 digits of several scales");
+	memcpy(&x, s.ptr + 1, sizeof(x));
+	return add_i128(ctx, d, x, old_scale, factor);
 }
 
 /* Keys in the old scale become keys in a larger one. */
@@ -366,19 +412,14 @@ rescale(LhCtx *ctx, LhDistinct *d, int scale)
 		int64_t		key = ((const int64_t *) keys.data)[i];
 
 		if (key != 0)
-			LH_TRY(add_i128(ctx, d, key * factor));
+			LH_TRY(add_i128(ctx, d, key, d->scale, factor));
 	}
 	for (uint64_t i = 0; i < nstrs; i++)
 	{
 		LhStr		s = ((const LhStr *) strs.data)[i];
-		LhI128		x;
 
-		if (s.ptr == NULL || s.len != sizeof(x))
-			continue;
-		memcpy(&x, s.ptr, sizeof(x));
-		if (!lh_mul_i128(x, factor, &x))
-			LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct): a decimal needs more than 128 bits");
-		LH_TRY(add_i128(ctx, d, x));
+		if (s.ptr != NULL)
+			LH_TRY(add_rescaled(ctx, d, s, d->scale, factor));
 	}
 	lh_buf_free(&keys);
 	lh_buf_free(&strs);
@@ -431,6 +472,7 @@ static LhStatus
 add_numbers(LhCtx *ctx, LhDistinct *d, const void *values, const uint32_t *items, int n)
 {
 	bool		narrow = d->type.lane != LH_LANE_I128 && d->factor == 1;
+	int			scale = d->type.id == LH_T_DECIMAL ? d->type.scale : 0;
 	bool		ticks = d->type.id == LH_T_TIME || d->type.id == LH_T_TIMESTAMP;
 	int64_t		keys[LH_BATCH];
 
@@ -441,31 +483,30 @@ add_numbers(LhCtx *ctx, LhDistinct *d, const void *values, const uint32_t *items
 		if (narrow)
 			keys[i] = ticks ? microseconds(&d->type, (int64_t) x) : (int64_t) x;
 		else
-		{
-			if (!lh_mul_i128(x, d->factor, &x))
-				LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct): a decimal needs more than 128 bits");
-			LH_TRY(add_i128(ctx, d, x));
-		}
+			LH_TRY(add_i128(ctx, d, x, scale, d->factor));
 	}
 	return narrow ? add_keys(ctx, d, keys, n) : LH_OK;
 }
 
-/* A decimal beyond 128 bits, without needless sign bytes. */
+/* A decimal of any width; needless sign bytes do not make it another one. */
 static LhStatus
 add_wide(LhCtx *ctx, LhDistinct *d, LhStr s)
 {
 	LhI128		x;
 
-	if (lh_i128_from_be_wide(s.ptr, s.len, &x) && lh_mul_i128(x, d->factor, &x))
-		return add_i128(ctx, d, x);
+	if (lh_i128_from_be_wide(s.ptr, s.len, &x))
+		return add_i128(ctx, d, x, d->type.scale, d->factor);
 	if (d->factor != 1)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct): a decimal needs more than 128 bits");
+		LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) over decimals beyond 38 digits of several scales");
 	while (s.len > 1 && (s.ptr[0] == 0 || s.ptr[0] == 0xFF) && (s.ptr[0] ^ s.ptr[1]) < 0x80)
 	{
 		s.ptr++;
 		s.len--;
 	}
-	return add_bytes(ctx, d, s);
+	LH_TRY(lh_buf_fit(ctx, &d->wide, (size_t) s.len + 1));
+	d->wide.data[0] = TAG_WIDE;
+	memcpy(d->wide.data + 1, s.ptr, s.len);
+	return add_bytes(ctx, d, (LhStr) {d->wide.data, s.len + 1, 0});
 }
 
 LhStatus

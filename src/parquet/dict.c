@@ -2,22 +2,22 @@
  * dict.c
  *		The dictionary page of a chunk, decoded once into the lane of its type.
  *
- * Byte arrays and fixed-width values that need no conversion stay where they
- * were decompressed; a chunk that is not compressed has its dictionary copied
- * out of the window, which moves on.
+ * Byte arrays, and fixed-width values that need no conversion, stay where they
+ * were decompressed or read.  What lies in the window of an uncompressed chunk
+ * is copied out, so that the window may move on.
  *
  * Format: https://parquet.apache.org/docs/file-format/data-pages/encodings/
  */
 #include "parquet/kernels.h"
 #include "parquet/leaf.h"
 
-/* Byte arrays and borrowed values need their bytes; make these a block of our own. */
+/* A small dictionary that lies in the window: do not keep the whole window for it. */
 static LhStatus
 own_bytes(LhCtx *ctx, LhPqLeaf *leaf, const uint8_t **data, size_t len)
 {
 	LhPqBlock *block;
 
-	if (leaf->dict_bytes != leaf->window.block)
+	if (leaf->dict_bytes != leaf->window.block || len >= leaf->dict_bytes->buf.cap / 2)
 		return LH_OK;
 	LH_TRY(lh_pq_block_take(ctx, &leaf->pool, len, LH_PQ_FLOOR, &block));
 	memcpy(block->buf.data, *data, len);
@@ -94,9 +94,9 @@ load(LhCtx *ctx, LhPqLeaf *leaf, LhPqDecoder *d)
 	LH_TRY(lh_pq_decoder_start(ctx, d, LH_PQ_PLAIN, data, len));
 	dict = &leaf->dict_space;
 	*dict = (LhDict){.type = c->type, .n = (uint32_t) h->num_values};
+	/* at the start of a block: aligned for every lane */
 	if (c->kind == LH_PQ_AS_IS && d->ops->borrow != NULL && dict->n > 0 &&
-		leaf->codec != LH_CODEC_NONE)
-		/* the start of a block: aligned for every lane */
+		data == leaf->dict_bytes->buf.data && leaf->dict_bytes != leaf->window.block)
 		dict->values = d->ops->borrow(d, dict->n);
 	else
 	{

@@ -37,8 +37,8 @@ lh_pq_leaf_init(LhCtx *ctx, LhPqLeaf *leaf, LhPqFile *file, int group, int node,
 	LH_TRY(lh_pq_convert_choose(ctx, n, type, &file->options, &leaf->convert));
 	leaf->chunk = chunk;
 	leaf->next = chunk->start;
-	leaf->read_ahead = lh_object_id(file->obj)->etag != NULL ? LH_PQ_READ_AHEAD_REMOTE
-															 : LH_PQ_READ_AHEAD;
+	leaf->may_direct = lh_object_id(file->obj)->etag == NULL;
+	leaf->read_ahead = leaf->may_direct ? LH_PQ_READ_AHEAD : LH_PQ_READ_AHEAD_REMOTE;
 	lh_pq_window_init(&leaf->window, file, &leaf->pool,
 					  chunk->compressed_size > file->size - chunk->start
 						  ? file->size
@@ -133,7 +133,9 @@ lh_pq_leaf_begin(LhCtx *ctx, LhPqLeaf *leaf)
 LhStatus
 lh_pq_leaf_next(LhCtx *ctx, LhPqLeaf *leaf, LhPqApproach approach)
 {
-	size_t ahead = approach == LH_PQ_TO_READ ? leaf->read_ahead : LH_PQ_PEEK;
+	size_t ahead = leaf->direct						? LH_PQ_HEADER_AHEAD
+				   : approach == LH_PQ_TO_READ ? leaf->read_ahead
+											   : LH_PQ_PEEK;
 
 	leave_page(ctx, leaf);
 	for (;;)

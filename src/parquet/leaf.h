@@ -44,6 +44,8 @@ typedef struct LhPqLeaf
 	LhPqPool pool;
 	LhPqWindow window;
 	size_t read_ahead;
+	bool may_direct; /* large uncompressed pages need no window: the store is local */
+	bool direct; /* the last page was such a one */
 	const LhPqPageIndex *index; /* NULL: none, or not asked for yet */
 	bool index_asked;
 
@@ -88,7 +90,7 @@ extern LhStatus lh_pq_header_read(LhCtx *ctx, LhPqWindow *w, int64_t pos, size_t
 extern LhStatus lh_pq_page_codec(LhCtx *ctx, int thrift, LhCodec *out);
 extern LhStatus lh_pq_page_load(LhCtx *ctx, LhPqLeaf *leaf, LhPqPage *page);
 extern void lh_pq_page_drop(LhPqLeaf *leaf, LhPqPage *page);
-/* Body of the dictionary page; the caller becomes an owner of its block. */
+/* The dictionary page, decompressed; the caller becomes an owner of its block. */
 extern LhStatus lh_pq_page_dict_bytes(LhCtx *ctx, LhPqLeaf *leaf, LhPqBlock **out,
 									  const uint8_t **data, size_t *len);
 

@@ -7,9 +7,9 @@
  *	v2	levels come first, uncompressed and without lengths, values behind them
  *		may be compressed
  *
- * An uncompressed page is left where it lies in the window.  Values of a
- * compressed v2 page begin at the block's start, that is, aligned; its levels
- * are copied behind them.
+ * A small uncompressed page is left where it lies in the window, a large one is
+ * read into a block of its own.  Values of a compressed v2 page begin at the
+ * block's start, that is, aligned; its levels are copied behind them.
  *
  * Format: https://parquet.apache.org/docs/file-format/data-pages/
  */
@@ -17,6 +17,14 @@
 
 /* The largest header that is believed: it may hold two values as statistics. */
 #define HEADER_MAX ((size_t) 16 * 1024 * 1024)
+
+/*
+ * An uncompressed page of at least this size is read into a block of its own,
+ * not through the window: nothing is copied, and its values are aligned.  From
+ * a remote store that would be a request for each page.
+ */
+#define DIRECT_SIZE ((size_t) 32 * 1024)
+#define ALIGNMENT   64
 
 /* Compression codecs of parquet.thrift. */
 static const LhCodec codecs[] = {LH_CODEC_NONE,	  LH_CODEC_SNAPPY,	   LH_CODEC_GZIP,
@@ -77,22 +85,84 @@ plausible(LhCodec codec, uint64_t len, uint64_t out_len)
 	}
 }
 
-/* The current page's body in the window, its checksum verified when asked for. */
+/*
+ * Where the values of a page will begin in its body, as far as that is known
+ * beforehand.
+ */
+static size_t
+values_at(const LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos)
+{
+	const LhPqWindow *w = &leaf->window;
+
+	if (h->type == LH_PQ_DATA_PAGE_V2)
+		return (size_t) h->rep_length + (size_t) h->def_length;
+	if (h->type != LH_PQ_DATA_PAGE || leaf->node->max_rep > 0 || leaf->node->max_def == 0 ||
+		h->def_encoding != LH_PQ_RLE || lh_pq_window_have(w, pos) < 4)
+		return 0;
+	return 4 + (size_t) lh_load_u32(w->block->buf.data + (pos - w->at));
+}
+
+/* Read a body into a block of its own, so that its values are aligned. */
 static LhStatus
-get_body(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, const uint8_t **body)
+read_direct(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, LhPqBlock **block,
+			const uint8_t **body)
+{
+	const LhPqWindow *w = &leaf->window;
+	size_t len = (size_t) h->compressed_size;
+	size_t lead = -values_at(leaf, h, pos) % ALIGNMENT;
+	size_t have = lh_pq_window_have(w, pos);
+	uint8_t *p;
+	LhStatus status = LH_OK;
+
+	if (pos > leaf->file->size || (int64_t) len > leaf->file->size - pos)
+		LH_FAIL(ctx, LH_CORRUPT, "page at offset %lld with %zu bytes reaches beyond the end of the file",
+				(long long) pos, len);
+	LH_TRY(lh_pq_block_take(ctx, &leaf->pool, lead + len, LH_PQ_FLOOR, block));
+	p = (*block)->buf.data + lead;
+	if (have > len)
+		have = len;
+	if (have > 0)
+		memcpy(p, w->block->buf.data + (pos - w->at), have);
+	if (have < len)
+		status = lh_object_read(ctx, leaf->file->obj, pos + (int64_t) have, len - have, p + have);
+	if (status != LH_OK)
+		lh_pq_block_release(&leaf->pool, *block);
+	*body = p;
+	return status;
+}
+
+/*
+ * The body of a page at pos: *body, in *block, of which the caller becomes an
+ * owner.  "plain": it will be used as it is, not decompressed.
+ */
+static LhStatus
+get_body(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, bool plain,
+		 LhPqBlock **block, const uint8_t **body)
 {
 	size_t len = (size_t) h->compressed_size;
-	size_t have;
 
 	LH_TRY(lh_poll(ctx));
-	LH_TRY(lh_pq_window_get(ctx, &leaf->window, pos, len, leaf->read_ahead, body, &have));
+	leaf->direct = plain && leaf->may_direct && len >= DIRECT_SIZE;
+	if (leaf->direct)
+		LH_TRY(read_direct(ctx, leaf, h, pos, block, body));
+	else
+	{
+		size_t have;
+
+		LH_TRY(lh_pq_window_get(ctx, &leaf->window, pos, len, leaf->read_ahead, body, &have));
+		*block = leaf->window.block;
+		lh_pq_block_own(*block);
+	}
 	if (leaf->file->options.check_crc && h->has_crc)
 	{
 		uint32_t crc = lh_crc32(*body, len);
 
 		if (crc != h->crc)
+		{
+			lh_pq_block_release(&leaf->pool, *block);
 			LH_FAIL(ctx, LH_CORRUPT, "page at offset %lld has the checksum %08x, its header says %08x",
 					(long long) pos, crc, h->crc);
+		}
 	}
 	return LH_OK;
 }
@@ -127,22 +197,24 @@ inflate(LhCtx *ctx, LhPqLeaf *leaf, const uint8_t *in, size_t len, size_t out_le
 	return LH_OK;
 }
 
-/* Let *data of *block be the decompressed bytes of a whole body. */
+/* A whole body, decompressed: *data, in *block, of which the caller becomes an owner. */
 static LhStatus
-whole_body(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, const uint8_t *body,
-		   LhPqBlock **block, const uint8_t **data, size_t *len)
+whole_body(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, LhPqBlock **block,
+		   const uint8_t **data, size_t *len)
 {
+	LhPqBlock *raw;
+	const uint8_t *body;
+	LhStatus status;
+
+	*len = (size_t) h->compressed_size;
 	if (leaf->codec == LH_CODEC_NONE)
-	{
-		*block = leaf->window.block;
-		lh_pq_block_own(*block);
-		*data = body;
-		*len = (size_t) h->compressed_size;
-		return LH_OK;
-	}
-	*len = (size_t) h->uncompressed_size;
-	LH_TRY(inflate(ctx, leaf, body, (size_t) h->compressed_size, *len, 0, block));
+		return get_body(ctx, leaf, h, pos, true, block, data);
+	LH_TRY(get_body(ctx, leaf, h, pos, false, &raw, &body));
+	status = inflate(ctx, leaf, body, *len, (size_t) h->uncompressed_size, 0, block);
+	lh_pq_block_release(&leaf->pool, raw);
+	LH_TRY(status);
 	*data = (*block)->buf.data;
+	*len = (size_t) h->uncompressed_size;
 	return LH_OK;
 }
 
@@ -150,10 +222,7 @@ LhStatus
 lh_pq_page_dict_bytes(LhCtx *ctx, LhPqLeaf *leaf, LhPqBlock **out, const uint8_t **data,
 					  size_t *len)
 {
-	const uint8_t *body;
-
-	LH_TRY(get_body(ctx, leaf, &leaf->dict_header, leaf->dict_pos, &body));
-	return whole_body(ctx, leaf, &leaf->dict_header, body, out, data, len);
+	return whole_body(ctx, leaf, &leaf->dict_header, leaf->dict_pos, out, data, len);
 }
 
 /* Levels of a v1 page at *p, which is moved behind them. */
@@ -217,56 +286,79 @@ v2_levels(const LhPqLeaf *leaf, const uint8_t *p, LhPqPage *page)
 					  false);
 }
 
+/* Decompress a v2 page's values; its levels, which are not compressed, are copied behind them. */
 static LhStatus
-load_v2(LhCtx *ctx, LhPqLeaf *leaf, const uint8_t *body, LhPqPage *page)
+inflate_v2(LhCtx *ctx, LhPqLeaf *leaf, const uint8_t *body, size_t levels, LhPqPage *page)
+{
+	size_t len = (size_t) leaf->header.compressed_size - levels;
+	size_t out_len = (size_t) leaf->header.uncompressed_size - levels;
+	uint8_t *behind;
+
+	/* nothing is not a compressed stream: a page of nulls may leave it out */
+	if (len == 0)
+		out_len = 0;
+	LH_TRY(inflate(ctx, leaf, body + levels, len, out_len, levels, &page->block));
+	behind = page->block->buf.data + out_len + LH_PADDING;
+	memcpy(behind, body, levels);
+	v2_levels(leaf, behind, page);
+	page->values = page->block->buf.data;
+	page->len = out_len;
+	return LH_OK;
+}
+
+static LhStatus
+load_v2(LhCtx *ctx, LhPqLeaf *leaf, LhPqPage *page)
 {
 	const LhPqPageHeader *h = &leaf->header;
 	int64_t levels = (int64_t) h->rep_length + h->def_length;
-	size_t len,
-		out_len;
+	bool plain = leaf->codec == LH_CODEC_NONE || !h->is_compressed;
+	LhPqBlock *raw;
+	const uint8_t *body;
+	LhStatus status;
 
 	if (h->rep_length < 0 || h->def_length < 0 || levels > h->compressed_size ||
 		levels > h->uncompressed_size)
 		LH_FAIL(ctx, LH_CORRUPT, "levels of %lld bytes exceed their page of %d", (long long) levels,
 				h->compressed_size);
-	len = (size_t) (h->compressed_size - levels);
-	out_len = (size_t) (h->uncompressed_size - levels);
-	if (leaf->codec == LH_CODEC_NONE || !h->is_compressed)
+	LH_TRY(get_body(ctx, leaf, h, leaf->body, plain, &raw, &body));
+	if (plain)
 	{
-		page->block = leaf->window.block;
-		lh_pq_block_own(page->block);
+		page->block = raw;
 		v2_levels(leaf, body, page);
 		page->values = body + levels;
-		page->len = len;
+		page->len = (size_t) (h->compressed_size - levels);
 		return LH_OK;
 	}
-	/* nothing is not a compressed stream: a page of nulls may leave it out */
-	if (len == 0)
-		out_len = 0;
-	LH_TRY(inflate(ctx, leaf, body + levels, len, out_len, (size_t) levels + LH_PADDING,
-				   &page->block));
-	memcpy(page->block->buf.data + out_len + LH_PADDING, body, (size_t) levels);
-	v2_levels(leaf, page->block->buf.data + out_len + LH_PADDING, page);
-	page->values = page->block->buf.data;
-	page->len = out_len;
-	return LH_OK;
+	status = inflate_v2(ctx, leaf, body, (size_t) levels, page);
+	lh_pq_block_release(&leaf->pool, raw);
+	return status;
+}
+
+static LhStatus
+load_v1(LhCtx *ctx, LhPqLeaf *leaf, LhPqPage *page)
+{
+	const uint8_t *data;
+	size_t len;
+
+	LH_TRY(whole_body(ctx, leaf, &leaf->header, leaf->body, &page->block, &data, &len));
+	return split_v1(ctx, leaf, data, len, page);
 }
 
 LhStatus
 lh_pq_page_load(LhCtx *ctx, LhPqLeaf *leaf, LhPqPage *page)
 {
 	const LhPqPageHeader *h = &leaf->header;
-	const uint8_t *body,
-		*data;
-	size_t len;
+	LhStatus status;
 
 	*page = (LhPqPage){.num_values = h->num_values, .encoding = h->encoding};
-	LH_TRY(get_body(ctx, leaf, h, leaf->body, &body));
+	status = h->type == LH_PQ_DATA_PAGE_V2 ? load_v2(ctx, leaf, page) : load_v1(ctx, leaf, page);
+	if (status != LH_OK)
+	{
+		lh_pq_page_drop(leaf, page);
+		return status;
+	}
 	LH_COUNT(ctx, PAGES_READ, 1);
-	if (h->type == LH_PQ_DATA_PAGE_V2)
-		return load_v2(ctx, leaf, body, page);
-	LH_TRY(whole_body(ctx, leaf, h, body, &page->block, &data, &len));
-	return split_v1(ctx, leaf, data, len, page);
+	return LH_OK;
 }
 
 void

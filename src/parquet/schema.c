@@ -104,8 +104,8 @@ parse_element(LhCtx *ctx, LhPqAllowance *allowance, LhThrift *r, LhPqNode *node)
 	while (lh_thrift_next(r, &f))
 		switch (f.id)
 		{
-			case 1: has_type = lh_thrift_i32(r, &f, &type); break;
-			case 2: has_length = lh_thrift_i32(r, &f, &node->type_length); break;
+			case 1: has_type |= lh_thrift_i32(r, &f, &type); break;
+			case 2: has_length |= lh_thrift_i32(r, &f, &node->type_length); break;
 			case 3: lh_thrift_i32(r, &f, &repetition); break;
 			case 4: lh_thrift_binary(r, &f, &name); break;
 			case 5: lh_thrift_i32(r, &f, &node->nchildren); break;

@@ -176,15 +176,34 @@ lh_pq_window_have(const LhPqWindow *w, int64_t pos)
 	return (size_t) (w->at + (int64_t) w->len - pos);
 }
 
+/*
+ * Read-ahead may take half of the budget as long as what is no floor stays
+ * below an eighth: the floor may still grow, and then the rest has to live in
+ * a quarter (core/arena.c).
+ */
+static bool
+may_read_ahead(const LhPqPool *pool, size_t size)
+{
+	const LhBudget *budget = lh_arena_budget(pool->arena);
+
+	if (budget == NULL || budget->limit == 0)
+		return true;
+	return budget->used + size <= budget->limit / 2 &&
+		budget->used - (budget->floor < budget->used ? budget->floor : budget->used) + size <= budget->limit / 8;
+}
+
 /* A block for the moved window: "want" bytes, or only "need" when the budget is tight. */
 static LhStatus
 take_block(LhCtx *ctx, LhPqWindow *w, size_t need, size_t *want, LhPqBlock **out)
 {
-	LhStatus status = lh_pq_block_take(ctx, w->pool, *want, LH_PQ_EXTRA, out);
+	if (may_read_ahead(w->pool, *want))
+	{
+		LhStatus status = lh_pq_block_take(ctx, w->pool, *want, LH_PQ_EXTRA, out);
 
-	if (status != LH_NO_MEMORY)
-		return status;
-	lh_error_clear(ctx);
+		if (status != LH_NO_MEMORY)
+			return status;
+		lh_error_clear(ctx);
+	}
 	*want = need;
 	return lh_pq_block_take(ctx, w->pool, need, LH_PQ_FLOOR, out);
 }

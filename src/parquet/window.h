@@ -66,10 +66,11 @@ typedef struct LhPqWindow
 	size_t len;
 } LhPqWindow;
 
-/* Read-ahead of a column that is read through, and of one that looks for a page. */
+/* Read-ahead of a column that is read through, of one that looks for a page, and for a header alone. */
 #define LH_PQ_READ_AHEAD ((size_t) 256 * 1024)
 #define LH_PQ_READ_AHEAD_REMOTE ((size_t) 1024 * 1024)
-#define LH_PQ_PEEK       ((size_t) 8 * 1024)
+#define LH_PQ_PEEK		 ((size_t) 8 * 1024)
+#define LH_PQ_HEADER_AHEAD ((size_t) 512)
 
 /* Start of a chunk whose metadata promises the bytes [start, end). */
 extern void lh_pq_window_init(LhPqWindow *w, LhPqFile *file, LhPqPool *pool, int64_t end);

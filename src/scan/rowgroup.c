@@ -66,7 +66,7 @@ column_bounds(LhCtx *ctx, const LhScan *scan, int col, LhBounds *out)
 	return LH_OK;
 }
 
-/* Bounds of the columns that filters and checks ask about. */
+/* Bounds of the columns that filters and checks ask about; the others' are left as they are. */
 static LhStatus
 load_bounds(LhCtx *ctx, LhScan *scan)
 {
@@ -74,9 +74,7 @@ load_bounds(LhCtx *ctx, LhScan *scan)
 	bool *done;
 
 	LH_NEW_ARRAY(ctx, done, (size_t) scan->ntotal + 1);
-	LH_NEW_ARRAY(ctx, group->bounds, (size_t) scan->ntotal + 1);
-	for (int i = 0; i < scan->ntotal; i++)
-		no_bounds(group->rows, &group->bounds[i]);
+	group->bounds = scan->bounds;
 	for (int i = 0; i < scan->nfilters; i++)
 		for (int k = 0; group->todo[i] && k < scan->infos[i].ncols; k++)
 		{

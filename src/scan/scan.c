@@ -32,6 +32,7 @@ copy_columns(LhCtx *ctx, LhScan *scan, const LhScanSpec *spec)
 	scan->ntotal = spec->ncols + npartition;
 	LH_NEW_ARRAY(ctx, scan->vecs, (size_t) scan->ntotal + 1);
 	LH_NEW_ARRAY(ctx, scan->vec_ptrs, (size_t) scan->ntotal + 1);
+	LH_NEW_ARRAY(ctx, scan->bounds, (size_t) scan->ntotal + 1);
 	scan->batch.vecs = scan->vec_ptrs;
 	return LH_OK;
 }

@@ -89,7 +89,7 @@ typedef struct LhScanGroup
 	LhArena *arena;
 	int group;
 	int64_t rows;
-	LhBounds *bounds;     /* ntotal */
+	LhBounds *bounds;     /* ntotal; the scan's */
 	LhPqColumn **columns; /* ntotal; NULL until a column is read */
 	bool *todo;           /* filters that still decide about rows */
 	bool *check_todo;
@@ -149,6 +149,8 @@ struct LhScan
 	int nkept;
 	LhScanFile *kept[LH_SCAN_KEEP_FILES];
 	LhScanGroup group;
+
+	LhBounds *bounds; /* ntotal, of the row group being pruned */
 
 	/* the batch */
 	int target; /* rows of the next batch */

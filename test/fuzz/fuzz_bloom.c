@@ -54,12 +54,32 @@ ask(const LhPqBloom *bloom, const uint8_t raw[8], bool full)
 		else if (v.type.lane == LH_LANE_STR || v.type.lane == LH_LANE_FIX)
 			v.str = (LhStr) {.ptr = raw, .len = 8};
 		else if (v.type.lane == LH_LANE_I128)
-			v.i128 = (LhI128) lh_load_i64(raw) << 50;
+			v.i128 = (LhI128) lh_load_i64(raw) * (INT64_C(1) << 50);
 		else
 			v.i64 = lh_load_i64(raw);
 		may = lh_pq_bloom_may_hold(bloom, &nodes[i], &v);
 		CHECK(may || !full || i >= 6);
 	}
+}
+
+/* The same header with all bits set behind it. */
+static void
+ask_full(LhCtx *ctx, const uint8_t *p, size_t len, size_t whole, const uint8_t raw[8])
+{
+	size_t header = 0,
+		   need = 0;
+	uint8_t *full = malloc(whole);
+	LhPqBloom *bloom;
+
+	/* where the header ends: from there on its size is known */
+	while (header < len && need == 0)
+		CHECK(lh_pq_bloom_parse(ctx, p, ++header, &need, &bloom) == LH_OK);
+	CHECK(need == whole && header < whole);
+	memset(full, 0xff, whole);
+	memcpy(full, p, header);
+	CHECK(lh_pq_bloom_parse(ctx, full, whole, &need, &bloom) == LH_OK && bloom != NULL);
+	ask(bloom, raw, true);
+	free(full);
 }
 
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -79,18 +99,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(need <= size - 8);
 		ask(bloom, data, false);
 	}
-	else if (need > size - 8 && need < 100000)
-	{
-		/* the same header with all bits set behind it */
-		uint8_t *full = malloc(need);
-
-		memset(full, 0xff, need);
-		memcpy(full, data + 8, size - 8);
-		CHECK(lh_pq_bloom_parse(ctx, full, need, &need, &bloom) == LH_OK && bloom != NULL);
-		if (size - 8 + 32 <= need && size - 8 <= 24)
-			ask(bloom, data, true);
-		free(full);
-	}
+	if (need > 0 && need < 100000)
+		ask_full(ctx, data + 8, size - 8, need, data);
 	lh_ctx_destroy(ctx);
 	return 0;
 }

@@ -233,7 +233,8 @@ cousin(const LhType *t)
 		case LH_T_DECIMAL:
 			if (t->lane == LH_LANE_STR)
 				return *t;
-			return gen_decimal(15, gen_int(5), gen_chance(2) ? LH_LANE_I64 : LH_LANE_I32);
+			return gen_chance(3) ? gen_decimal(38, gen_int(12), LH_LANE_I128) :
+				gen_decimal(15, gen_int(5), gen_chance(2) ? LH_LANE_I64 : LH_LANE_I32);
 		case LH_T_TIMESTAMP:
 			return gen_ticks(LH_T_TIMESTAMP, (LhUnit) (LH_UNIT_MS + gen_int(3)));
 		case LH_T_FLOAT:
@@ -392,7 +393,7 @@ one_table(void)
 static void
 random_tables_agree_with_rows(void **state)
 {
-	for (int i = 0; i < 2500; i++)
+	for (int i = 0; i < 6000; i++)
 	{
 		gen_isa();
 		one_table();

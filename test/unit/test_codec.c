@@ -79,7 +79,8 @@ unpack(World *w, LhCodec codec, const void *in, size_t len, size_t out_len)
 	LhStatus status;
 
 	copy = realloc(copy, len > 0 ? len : 1);
-	memcpy(copy, in, len);
+	if (len > 0)
+		memcpy(copy, in, len);
 	memset(out, 0, out_len + LH_PADDING);
 	status = lh_decompress(w->ctx, w->codecs, codec, copy, len, out, out_len);
 	w->out.len = 0;

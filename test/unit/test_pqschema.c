@@ -660,6 +660,30 @@ nonsense_in_elements_is_named(void **state)
 }
 
 static void
+a_field_given_twice_does_not_confuse(void **state)
+{
+	Tw w = {0};
+	LhPqMeta *m;
+
+	(void) state;
+	/* the type of a column, then the same field as text: found by fuzzing */
+	tw_open(&w);
+	tw_list(&w, 2, TW_STRUCT, 2);
+	pq_write_el(&w, &(PqEl) PQ_ROOT(1));
+	tw_open(&w);
+	tw_i32(&w, 1, 6);
+	tw_string(&w, 4, "a");
+	tw_string(&w, 1, "nonsense");
+	tw_close(&w);
+	tw_list(&w, 4, TW_STRUCT, 0);
+	tw_close(&w);
+	if (lh_pq_meta_parse(ctx, w.p, w.len, 1000, &m) != LH_OK)
+		fail_msg("%s", ctx->error->message);
+	assert_string_equal(type_text(m), "struct<a: binary>");
+	tw_free(&w);
+}
+
+static void
 names_that_are_no_text_are_repaired(void **state)
 {
 	const PqEl els[] = {PQ_ROOT(2), PQ_LEAF("a\xff\xfe" "b", 0, 1), PQ_LEAF("\xc3\xa4", 0, 1)};
@@ -796,6 +820,7 @@ main(void)
 		T(child_counts_must_match),
 		T(nesting_has_a_limit),
 		T(nonsense_in_elements_is_named),
+		T(a_field_given_twice_does_not_confuse),
 		T(names_that_are_no_text_are_repaired),
 		T(children_are_found_by_name),
 		T(paths_find_nodes_and_nodes_have_paths),

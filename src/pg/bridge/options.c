@@ -201,6 +201,7 @@ check_choice(const LhOption *option, const char *value)
 			return;
 		appendStringInfo(&hint, "%s\"%s\"", hint.len ? ", " : "Valid values are: ", *c);
 	}
+	appendStringInfoChar(&hint, '.');
 	fail_value(option, value, hint.data);
 }
 

@@ -1,0 +1,71 @@
+/*
+ * fuzz_codec.c
+ *		Every codec's decoder with any bytes; what is accepted must come back.
+ *
+ * Byte 0 is the codec, bytes 1 and 2 the promised length (in steps of 1 or,
+ * when the high bit of byte 0 is set, of 37).  What was decompressed is
+ * compressed and decompressed again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/codec.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static LhStatus
+unpack(LhCtx *ctx, LhCodecs *codecs, LhCodec codec, const uint8_t *in, size_t len, uint8_t **out,
+	   size_t out_len)
+{
+	/* memory of exactly this size, where the sanitizer sees each step beyond it */
+	uint8_t *copy = malloc(len > 0 ? len : 1);
+	LhStatus status;
+
+	*out = malloc(out_len + LH_PADDING);
+	if (len > 0)
+		memcpy(copy, in, len);
+	status = lh_decompress(ctx, codecs, codec, copy, len, *out, out_len);
+	if (status != LH_OK && (status != ctx->error->code || ctx->error->message[0] == '\0'))
+		abort();
+	free(copy);
+	return status;
+}
+
+static void
+there_and_back(LhCtx *ctx, LhCodecs *codecs, LhCodec codec, const uint8_t *bytes, size_t n)
+{
+	LhBuf packed;
+	uint8_t *out;
+
+	if (codec == LH_CODEC_LZ4_HADOOP)
+		codec = LH_CODEC_LZ4_RAW;
+	if (lh_buf_init(ctx, &packed, false) != LH_OK ||
+		lh_compress(ctx, codecs, codec, 1, bytes, n, &packed) != LH_OK ||
+		unpack(ctx, codecs, codec, packed.data, packed.len, &out, n) != LH_OK ||
+		memcmp(out, bytes, n) != 0)
+		abort();
+	free(out);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	LhCtx *ctx;
+	LhCodecs *codecs;
+	LhCodec codec;
+	size_t out_len;
+	uint8_t *out;
+
+	if (size < 3)
+		return 0;
+	codec = (LhCodec) ((data[0] & 0x7f) % LH_N_CODECS);
+	out_len = (size_t) lh_load_u16(data + 1) * ((data[0] & 0x80) ? 37 : 1);
+	ctx = lh_ctx_create();
+	if (ctx == NULL || lh_codecs_create(ctx, &codecs) != LH_OK)
+		abort();
+	if (unpack(ctx, codecs, codec, data + 3, size - 3, &out, out_len) == LH_OK)
+		there_and_back(ctx, codecs, codec, out, out_len);
+	free(out);
+	lh_ctx_destroy(ctx);
+	return 0;
+}

@@ -1,0 +1,70 @@
+-- Who may call what, and that no function lends its owner's rights.
+BEGIN;
+SELECT no_plan();
+
+CREATE TEMP VIEW functions AS
+	SELECT p.oid::regprocedure::text AS signature, p.*
+	FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'lakehouse';
+
+-- everybody: what asks for ownership itself, and what no one can call from SQL
+SELECT set_eq(
+	$$ SELECT proname::text FROM functions WHERE has_function_privilege('public', oid, 'EXECUTE') $$,
+	ARRAY['refresh_columns'],
+	'PUBLIC executes only what is harmless');
+
+-- what takes a location is for those who may read any file of the server
+SELECT ok(has_function_privilege('pg_read_server_files', oid, 'EXECUTE'), 'pg_read_server_files executes ' || signature)
+FROM functions WHERE 'location' = ANY (proargnames) ORDER BY signature;
+SELECT ok(NOT has_function_privilege('public', oid, 'EXECUTE'), 'PUBLIC does not execute ' || signature)
+FROM functions WHERE 'location' = ANY (proargnames) ORDER BY signature;
+
+SELECT is_empty($$ SELECT signature FROM functions WHERE prosecdef $$, 'no function is SECURITY DEFINER');
+SELECT is_empty(
+	$$ SELECT signature FROM functions
+	   WHERE proname IN ('define', 'refresh_columns', 'ddl') AND NOT coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}' $$,
+	'functions that run or print SQL pin their search_path');
+SELECT is_empty(
+	$$ SELECT signature FROM functions WHERE pronamespace <> 'lakehouse'::regnamespace $$,
+	'all functions are in schema lakehouse');
+SELECT is_empty(
+	$$ SELECT signature FROM functions WHERE proname NOT LIKE 'fdw\_%' AND obj_description(oid, 'pg_proc') IS NULL $$,
+	'every function says what it is');
+
+SELECT results_eq(
+	$$ SELECT evtevent::text COLLATE "default", evtenabled::text, evtfoid::regproc::text COLLATE "default" FROM pg_event_trigger WHERE evtname = 'lakehouse_define' $$,
+	$$ VALUES ('ddl_command_end', 'A', 'lakehouse.define') $$,
+	'the event trigger fires always');
+
+-- a role without any right
+CREATE ROLE tap_none;
+CREATE SERVER tap_server FOREIGN DATA WRAPPER lakehouse;
+GRANT USAGE ON FOREIGN SERVER tap_server TO tap_none;
+CREATE SCHEMA tap AUTHORIZATION tap_none;
+SET LOCAL ROLE tap_none;
+SELECT throws_ok(
+	$$ CREATE FOREIGN TABLE tap.t (a int) SERVER tap_server OPTIONS (location '/etc/passwd') $$,
+	'42501', 'permission denied for location "/etc/passwd"', 'no table on any file');
+SELECT throws_ok(
+	$$ IMPORT FOREIGN SCHEMA s FROM SERVER tap_server INTO tap OPTIONS (location '/etc') $$,
+	'42501', 'permission denied for location "/etc"', 'no import of any directory');
+SELECT throws_ok(
+	$$ CREATE SERVER mine FOREIGN DATA WRAPPER lakehouse OPTIONS (base_directories '/') $$,
+	'42501', NULL, 'no server of its own');
+RESET ROLE;
+GRANT USAGE ON FOREIGN DATA WRAPPER lakehouse TO tap_none;
+SET LOCAL ROLE tap_none;
+SELECT throws_ok(
+	$$ CREATE SERVER mine FOREIGN DATA WRAPPER lakehouse OPTIONS (base_directories '/') $$,
+	'42501', NULL, 'no base directory on a server of its own');
+SELECT throws_ok(
+	$$ CREATE SERVER mine FOREIGN DATA WRAPPER lakehouse OPTIONS (allowed_locations '["s3://"]') $$,
+	'42501', NULL, 'no allowed location either');
+SELECT lives_ok($$ CREATE SERVER mine FOREIGN DATA WRAPPER lakehouse $$, 'a server without them');
+SELECT throws_ok(
+	$$ CREATE FOREIGN TABLE tap.t (a int) SERVER mine OPTIONS (location '/etc/passwd') $$,
+	'42501', 'permission denied for location "/etc/passwd"', 'which gives no right');
+RESET ROLE;
+
+SELECT * FROM finish();
+ROLLBACK;
