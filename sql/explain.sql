@@ -1,3 +1,4 @@
+\set schema test_explain
 \i sql/include/setup.psql
 
 -- What EXPLAIN shows of a scan: names in plans, numbers after a run

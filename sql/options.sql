@@ -1,3 +1,4 @@
+\set schema test_options
 \i sql/include/setup.psql
 
 -- Unknown options name the valid ones and the nearest

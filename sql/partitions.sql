@@ -1,3 +1,4 @@
+\set schema test_partitions
 \i sql/include/setup.psql
 
 -- Foreign tables as partitions and as inheritance children, with other attribute numbers than the parent
@@ -51,4 +52,4 @@ SELECT a.trip_id FROM trips a JOIN parent b USING (trip_id) WHERE a.trip_id < 10
 SELECT count(*) FROM (SELECT trip_id FROM trips LIMIT 10) t;
 SELECT trip_id FROM trips ORDER BY trip_id DESC LIMIT 2;
 ANALYZE trips;
-SELECT relname, reltuples FROM pg_class WHERE relname IN ('trips', 'low', 'local') ORDER BY 1;
+SELECT relname, reltuples FROM pg_class WHERE relnamespace = 'test_partitions'::regnamespace AND relname IN ('trips', 'low', 'local') ORDER BY 1;

@@ -31,7 +31,7 @@ SET search_path = rights, public;
 CREATE FUNCTION define(role name, command text) RETURNS TABLE (what text, says text) LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('SET LOCAL ROLE %I', role);
-	RETURN QUERY SELECT * FROM outcome(command) o WHERE o.what NOT IN ('detail', 'hint');
+	RETURN QUERY SELECT * FROM outcome(command) o WHERE o.what NOT IN ('detail', 'hint', 'context');
 	RESET ROLE;
 END $$;
 

@@ -1,3 +1,4 @@
+\set schema test_scan
 \i sql/include/setup.psql
 
 -- A scan in every part of the executor that asks something of a foreign scan
@@ -159,15 +160,15 @@ SELECT trip_id, rank() OVER (ORDER BY fare DESC, trip_id) FROM trips ORDER BY fa
 -- ANALYZE: rows from footers, samples from row groups
 ANALYZE trips;
 SELECT reltuples, relpages > 0 AS pages FROM pg_class WHERE oid = 'trips'::regclass;
-SELECT attname, null_frac, n_distinct FROM pg_stats WHERE tablename = 'trips' AND attname IN ('vendor', 'shared', 'note') ORDER BY 1;
-SELECT attname, round(correlation::numeric, 2) AS correlation FROM pg_stats WHERE tablename = 'trips' AND attname = 'trip_id';
+SELECT attname, null_frac, n_distinct FROM pg_stats WHERE schemaname = 'test_scan' AND tablename = 'trips' AND attname IN ('vendor', 'shared', 'note') ORDER BY 1;
+SELECT attname, round(correlation::numeric, 2) AS correlation FROM pg_stats WHERE schemaname = 'test_scan' AND tablename = 'trips' AND attname = 'trip_id';
 VACUUM trips;
 
 -- rights are the owner's
 CREATE ROLE scan_owner;
 CREATE ROLE scan_reader;
 GRANT USAGE ON FOREIGN SERVER lake TO scan_owner;
-GRANT CREATE ON SCHEMA public TO scan_owner;
+GRANT ALL ON SCHEMA test_scan TO scan_owner, scan_reader;
 ALTER FOREIGN TABLE trips OWNER TO scan_owner;
 GRANT SELECT ON trips TO scan_reader;
 SET ROLE scan_reader;
@@ -192,5 +193,5 @@ SELECT what FROM outcome('SELECT trip_id FROM trips');
 ALTER SERVER lake OPTIONS (DROP base_directories);
 ALTER FOREIGN TABLE trips OWNER TO CURRENT_USER;
 REVOKE ALL ON trips FROM scan_reader;
-REVOKE CREATE ON SCHEMA public FROM scan_owner;
+REVOKE ALL ON SCHEMA test_scan FROM scan_owner, scan_reader;
 DROP ROLE scan_owner, scan_reader;

@@ -1,3 +1,4 @@
+\set schema test_types
 \i sql/include/setup.psql
 
 -- Every flat type with the edges of its range, under all codecs and page versions

@@ -164,6 +164,19 @@ decode_tag(LhSnappy *s)
 	return true;
 }
 
+/* One load, one store: what is behind the wanted bytes may overlap. */
+static inline void
+copy16(uint8_t *dst, const uint8_t *src)
+{
+	struct
+	{
+		uint8_t bytes[16];
+	} all;
+
+	memcpy(&all, src, sizeof(all));
+	memcpy(dst, &all, sizeof(all));
+}
+
 /*
  * Tags one by one while input and output are far from their ends; stops as a
  * kernel does (snappy_kernels.h).  The next tag is loaded before this one is
@@ -187,7 +200,7 @@ decode_run(LhSnappy *s)
 		{
 			if (tag >= LH_SNAPPY_LONG_LITERAL)
 				break;
-			memcpy(op, ip + 1, 16);
+			copy16(op, ip + 1);
 			if (len > 16)
 				memcpy(op + 16, ip + 17, 48);
 			ip += len + 1;
@@ -199,12 +212,14 @@ decode_run(LhSnappy *s)
 			break;
 		if (__builtin_expect(offset >= len, 1))
 		{
-			memcpy(op, op - offset, 16);
+			const uint8_t *from = op - offset;
+
+			copy16(op, from);
 			if (__builtin_expect(len > 16, 0))
 			{
-				memcpy(op + 16, op + 16 - offset, 16);
-				memcpy(op + 32, op + 32 - offset, 16);
-				memcpy(op + 48, op + 48 - offset, 16);
+				copy16(op + 16, from + 16);
+				copy16(op + 32, from + 32);
+				copy16(op + 48, from + 48);
 			}
 		}
 		else

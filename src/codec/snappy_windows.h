@@ -57,7 +57,7 @@
 _Static_assert(LH_PADDING >= 64, "kernels overshoot by up to 63 bytes");
 
 /* So many of them in a group are worth the slower "near" loop. */
-#define MANY_NEAR 2
+#define MANY_NEAR 4
 
 /* A tag byte without length, behind the last tag of a batch. */
 #define NO_TAG 0xff

@@ -48,10 +48,10 @@
 #define UNPOISON(p, n) ((void) 0)
 #endif
 
-#define ALIGNMENT   16
-#define ALIGN_UP(n) (((n) + (ALIGNMENT - 1)) & ~(size_t) (ALIGNMENT - 1))
-#define FIRST_CHUNK ((size_t) 8 * 1024)
-#define LAST_CHUNK  ((size_t) 1024 * 1024)
+#define ALIGNMENT      16
+#define ALIGN_UP(n)    (((n) + (ALIGNMENT - 1)) & ~(size_t) (ALIGNMENT - 1))
+#define FIRST_CHUNK    ((size_t) 8 * 1024)
+#define LAST_CHUNK     ((size_t) 1024 * 1024)
 #define CHUNK_OF_LIMIT 64
 
 /*

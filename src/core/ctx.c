@@ -108,8 +108,7 @@ drop_partial_character(char *text, size_t n)
 }
 
 /* Format into an error text; a text that was cut ends at a whole character. */
-static void __attribute__((format(printf, 2, 0)))
-write_text(char *out, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0))) write_text(char *out, const char *fmt, va_list ap)
 {
 	int n = vsnprintf(out, LH_ERROR_TEXT, fmt, ap);
 

@@ -2,10 +2,14 @@
  * text.c
  *		UTF-8 checks, %XX decoding and JSON strings.
  *
- * Text in files is mostly ASCII, so the checks take 32 bytes at a time while
- * they are ASCII without a NUL, and decode characters only where they are not.
+ * Text in files is mostly ASCII, so a check first takes it 32 bytes at a time
+ * for ASCII without a NUL.  What is not goes to the kernel of text_avx2.c, or
+ * character by character, which also finds the place of an error.
  */
 #include "core/text.h"
+
+#include "core/cpu.h"
+#include "core/text_kernels.h"
 
 #define ONES   UINT64_C(0x0101010101010101)
 #define HIGHS  (ONES * 0x80)
@@ -68,43 +72,97 @@ character(const uint8_t *p, size_t n)
 	return is_continuation(p[1]) ? 4 : 0;
 }
 
-bool
-lh_utf8_check(const void *p, size_t n, size_t *bad)
+/* All bytes in 1..127?  The last load may overlap the one before. */
+static inline bool
+is_plain(const uint8_t *p, size_t n)
 {
-	const uint8_t *s = p;
+	uint64_t found = 0;
+
+	if (n >= STRIDE)
+	{
+		for (size_t i = 0; n - i >= STRIDE; i += STRIDE)
+		{
+			if (!stride_is_plain(p + i))
+				return false;
+		}
+		return stride_is_plain(p + n - STRIDE);
+	}
+	if (n >= 16)
+		return (not_plain(lh_load_u64(p)) | not_plain(lh_load_u64(p + 8)) |
+				not_plain(lh_load_u64(p + n - 16)) | not_plain(lh_load_u64(p + n - 8))) == 0;
+	if (n >= 8)
+		return (not_plain(lh_load_u64(p)) | not_plain(lh_load_u64(p + n - 8))) == 0;
+	if (n >= 4)
+		return not_plain((uint64_t) lh_load_u32(p) << 32 | lh_load_u32(p + n - 4)) == 0;
+	for (size_t i = 0; i < n; i++)
+		found |= not_plain(p[i] | (ONES << 8));
+	return found == 0;
+}
+
+/* Offset of the first byte that does not fit; n when all do. */
+static size_t
+check_by_character(const uint8_t *p, size_t n)
+{
 	size_t i = 0;
 
 	while (i < n)
 	{
-		size_t until;
+		size_t until, len;
 
-		if (n - i >= STRIDE && stride_is_plain(s + i))
+		if (n - i >= STRIDE && stride_is_plain(p + i))
 		{
 			i += STRIDE;
 			continue;
 		}
 		until = n - i >= STRIDE ? i + STRIDE : n;
-		while (i < until)
+		for (; i < until; i += len)
 		{
-			size_t len = character(s + i, n - i);
-
+			len = character(p + i, n - i);
 			if (len == 0)
-			{
-				*bad = i;
-				return false;
-			}
-			i += len;
+				return i;
 		}
 	}
-	return true;
+	return n;
+}
+
+static bool
+valid_by_character(const uint8_t *p, size_t n)
+{
+	return check_by_character(p, n) == n;
+}
+
+static bool (*valid)(const uint8_t *p, size_t n) = valid_by_character;
+
+static void
+choose(LhIsa isa)
+{
+	valid = valid_by_character;
+#ifdef __x86_64__
+	if (isa >= LH_ISA_AVX2)
+		valid = lh_utf8_valid_avx2;
+#else
+	(void) isa;
+#endif
+}
+
+static void __attribute__((constructor)) listen(void)
+{
+	lh_isa_listen(choose);
 }
 
 bool
 lh_utf8_valid(const void *p, size_t n)
 {
-	size_t bad;
+	return is_plain(p, n) || valid(p, n);
+}
 
-	return lh_utf8_check(p, n, &bad);
+bool
+lh_utf8_check(const void *p, size_t n, size_t *bad)
+{
+	if (lh_utf8_valid(p, n))
+		return true;
+	*bad = check_by_character(p, n);
+	return false;
 }
 
 size_t

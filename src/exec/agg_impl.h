@@ -32,6 +32,9 @@ typedef struct LhHistogram
 	int64_t		rows;			/* counted since the last fold */
 	LhBuf		values;
 	LhBuf		counts;			/* four tables of n */
+	bool		small;			/* the table below holds all values, less base */
+	LhI128		base;
+	int32_t		table[64];
 } LhHistogram;
 
 /* Codes of a dictionary that were met already. */

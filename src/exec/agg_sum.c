@@ -3,8 +3,9 @@
  *		Sums of integers and decimals, exact and in any order.
  *
  *	RUNS	value times selected rows of the run
- *	DICT	small dictionaries: a histogram of codes, folded once a dictionary;
- *			large ones: values are gathered by code
+ *	DICT	up to 64 entries: values are looked up in registers, where the machine
+ *			has enough of them; up to 4096: a histogram of codes, folded once a
+ *			dictionary; large ones: values are gathered by code
  *	FLAT	kernels over the selection words
  */
 #include <string.h>
@@ -70,6 +71,32 @@ lh_agg_fold(LhCtx *ctx, LhAggInput *in)
 	return LH_OK;
 }
 
+/* Values less the smallest, if they are few and close enough. */
+static void
+make_table(LhHistogram *h, const LhDict *dict)
+{
+	LhI128		min = LH_I128_MAX,
+				max = LH_I128_MIN;
+
+	h->small = false;
+	if (dict->n > lh_vec_kernels()->small_table || dict->n > 64 || dict->n == 0)
+		return;
+	for (uint32_t i = 0; i < dict->n; i++)
+	{
+		LhI128		x = lh_lane_key(dict->type.lane, dict->values, i);
+
+		min = x < min ? x : min;
+		max = x > max ? x : max;
+	}
+	if (min < INT64_MIN || max - min > INT32_MAX)
+		return;
+	memset(h->table, 0, sizeof(h->table));
+	for (uint32_t i = 0; i < dict->n; i++)
+		h->table[i] = (int32_t) (lh_lane_key(dict->type.lane, dict->values, i) - min);
+	h->base = min;
+	h->small = true;
+}
+
 static LhStatus
 start_histogram(LhCtx *ctx, LhAggInput *in, const LhDict *dict)
 {
@@ -84,6 +111,7 @@ start_histogram(LhCtx *ctx, LhAggInput *in, const LhDict *dict)
 	memset(h->counts.data, 0, 4 * (size_t) dict->n * sizeof(uint32_t));
 	h->type = dict->type;
 	h->n = dict->n;
+	make_table(h, dict);
 	h->dict_id = dict->id;
 	return LH_OK;
 }
@@ -98,6 +126,12 @@ sum_dict(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 	{
 		if (in->hist.dict_id != v->dict->id)
 			LH_TRY(start_histogram(ctx, in, v->dict));
+		if (in->hist.small && k->sum_small != NULL)
+		{
+			add_times(in, in->hist.base, live->count);
+			add_sum(in, k->sum_small(v->codes, (size_t) live->n, in->hist.table, sel));
+			return LH_OK;
+		}
 		k->histogram(v->codes, (size_t) live->n, sel, (uint32_t *) in->hist.counts.data, v->dict->n);
 		in->hist.rows += live->count;
 		return in->hist.rows >= HISTOGRAM_ROWS ? lh_agg_fold(ctx, in) : LH_OK;

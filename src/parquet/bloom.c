@@ -23,14 +23,14 @@
 #include "core/hash.h"
 #include "parquet/indexes.h"
 
-#define BLOCK_WORDS 8
-#define BLOCK_SIZE 32
+#define BLOCK_WORDS  8
+#define BLOCK_SIZE   32
 /* parquet-java writes no larger ones. */
-#define MAX_BITS (INT32_C(128) << 20)
+#define MAX_BITS     (INT32_C(128) << 20)
 /* Enough for a header, when the file does not say how long header and bits are. */
 #define HEADER_GUESS 1024
 /* Longer headers are damage. */
-#define MAX_HEADER 4096
+#define MAX_HEADER   4096
 
 struct LhPqBloom
 {

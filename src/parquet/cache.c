@@ -182,7 +182,7 @@ make_entry(const LhObjectId *id, LhPqMeta *meta, uint64_t hash)
 
 	if (e == NULL)
 		return NULL;
-	*e = (Entry) {.meta = meta, .hash = hash, .id = *id};
+	*e = (Entry){.meta = meta, .hash = hash, .id = *id};
 	e->bytes = sizeof(Entry) + path_size + etag_size + lh_arena_used(meta->priv->arena);
 	e->id.path = memcpy(e->text, id->path, path_size);
 	e->id.etag = etag_size > 0 ? memcpy(e->text + path_size, id->etag, etag_size) : NULL;

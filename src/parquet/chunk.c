@@ -20,7 +20,7 @@
 #include "parquet/meta.h"
 
 /* Bits of LhPqChunk.encodings */
-#define BIT(encoding) (UINT32_C(1) << (encoding))
+#define BIT(encoding)    (UINT32_C(1) << (encoding))
 #define DICTIONARY_CODES (BIT(LH_PQ_PLAIN_DICTIONARY) | BIT(LH_PQ_RLE_DICTIONARY))
 
 /* What is read besides the chunk itself. */
@@ -32,7 +32,7 @@ typedef struct Raw
 	bool has_type, has_codec, has_values, has_size, has_offset;
 	int32_t type;
 	bool has_page_counts; /* encoding_stats names data pages */
-	bool other_pages;	  /* ... that are not dictionary coded */
+	bool other_pages;     /* ... that are not dictionary coded */
 	LhSlice file_path;
 } Raw;
 
@@ -63,9 +63,7 @@ parse_page_counts(LhThrift *r, const LhThriftField *f, Raw *raw)
 	for (uint32_t i = 0; i < list.n && lh_thrift_ok(r); i++)
 	{
 		LhThriftField inner = {0};
-		int32_t type = -1,
-				encoding = -1,
-				count = 1;
+		int32_t type = -1, encoding = -1, count = 1;
 
 		while (lh_thrift_next(r, &inner))
 			switch (inner.id)
@@ -98,9 +96,7 @@ parse_meta_data(LhCtx *ctx, LhThrift *r, LhPqChunk *chunk, Raw *raw)
 			case 5: raw->has_values = lh_thrift_i64(r, &f, &chunk->num_values); break;
 			case 6: lh_thrift_i64(r, &f, &chunk->uncompressed_size); break;
 			case 7: raw->has_size = lh_thrift_i64(r, &f, &chunk->compressed_size); break;
-			case 8:
-				LH_TRY(lh_pq_key_values(ctx, allowance, r, &f, &chunk->nkv, &chunk->kv));
-				break;
+			case 8: LH_TRY(lh_pq_key_values(ctx, allowance, r, &f, &chunk->nkv, &chunk->kv)); break;
 			case 9: raw->has_offset = lh_thrift_i64(r, &f, &chunk->data_offset); break;
 			case 10: lh_thrift_i64(r, &f, &chunk->index_offset); break;
 			case 11: lh_thrift_i64(r, &f, &chunk->dict_offset); break;
@@ -189,11 +185,12 @@ check_place(LhCtx *ctx, const LhPqMeta *meta, LhPqChunk *chunk)
 		return LH_OK;
 	if (chunk->start < LH_PQ_MAGIC_SIZE || chunk->start >= end ||
 		chunk->compressed_size > end - chunk->start)
-		LH_FAIL(ctx, LH_CORRUPT,
-				"column chunk: expected its pages between byte %d and the footer at byte %lld, found "
-				"%lld bytes at byte %lld",
-				LH_PQ_MAGIC_SIZE, (long long) end, (long long) chunk->compressed_size,
-				(long long) chunk->start);
+		LH_FAIL(
+			ctx, LH_CORRUPT,
+			"column chunk: expected its pages between byte %d and the footer at byte %lld, found "
+			"%lld bytes at byte %lld",
+			LH_PQ_MAGIC_SIZE, (long long) end, (long long) chunk->compressed_size,
+			(long long) chunk->start);
 	return LH_OK;
 }
 
@@ -271,8 +268,7 @@ lh_pq_chunk(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqChunk **o
 	{
 		status = make_in_file(ctx, file, group, leaf, &chunk);
 		if (status == LH_CORRUPT || status == LH_LIMIT || status == LH_UNSUPPORTED)
-			lh_error_prefix(ctx, "%s",
-							lh_pq_where(ctx, file, group, meta->leaf_nodes[leaf]));
+			lh_error_prefix(ctx, "%s", lh_pq_where(ctx, file, group, meta->leaf_nodes[leaf]));
 		LH_TRY(status);
 		*slot = chunk;
 	}

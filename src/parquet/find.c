@@ -14,7 +14,7 @@
 /* Groups with more children get a map. */
 #define WIDE_GROUP 16
 /* What a map takes at most for one name. */
-#define MAP_ENTRY 128
+#define MAP_ENTRY  128
 /* Names between two questions whether to go on: hostile ones may all hash alike. */
 #define POLL_NAMES 256
 

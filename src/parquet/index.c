@@ -69,7 +69,7 @@ typedef struct Reading
 	const LhPqMeta *meta;
 	const LhPqNode *node;
 	int leaf;
-	int64_t start;	  /* of the chunk */
+	int64_t start;    /* of the chunk */
 	int64_t num_rows; /* of the row group */
 	LhPqAllowance allowance;
 	/* of the offset index */
@@ -123,7 +123,7 @@ sound_locations(const Reading *reading)
 
 	for (int i = 0; i < reading->npages; i++)
 	{
-		if (reading->offset[i] < end || reading->offset[i] > limit || reading->size[i] <= 0 ||
+		if (reading->offset[i] < end || reading->size[i] <= 0 ||
 			reading->size[i] > limit - reading->offset[i])
 			return false;
 		if (reading->first_row[i] <= row || reading->first_row[i] >= reading->num_rows)
@@ -207,13 +207,12 @@ page_bounds(LhCtx *ctx, const Reading *reading, ColumnIndex *ci, bool usable, in
 			LhBounds *b)
 {
 	bool null_page = lh_thrift_item_bool(&ci->null_pages);
-	LhSlice min = lh_thrift_item_binary(&ci->min),
-			max = lh_thrift_item_binary(&ci->max);
+	LhSlice min = lh_thrift_item_binary(&ci->min), max = lh_thrift_item_binary(&ci->max);
 	int64_t nulls = ci->n_nulls >= 0 ? lh_thrift_item_i64(&ci->nulls) : -1,
 			nans = ci->n_nans >= 0 ? lh_thrift_item_i64(&ci->nans) : -1;
 	bool flat = reading->node->max_rep == 0;
 
-	*b = (LhBounds) {.rows = -1, .nulls = -1};
+	*b = (LhBounds){.rows = -1, .nulls = -1};
 	b->may_nan = lh_pq_is_float(reading->node) && nans != 0 && !null_page;
 	if (flat)
 	{
@@ -337,11 +336,9 @@ read_range(LhCtx *ctx, LhPqFile *file, int64_t offset, int64_t len, LhSlice *out
 
 /* A failed read is a failure of the file; bytes that make no sense are an absent index. */
 static LhStatus
-make_index(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqChunk *c,
-		   LhPqPageIndex **out)
+make_index(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqChunk *c, LhPqPageIndex **out)
 {
-	LhSlice offset_index,
-		column_index;
+	LhSlice offset_index, column_index;
 
 	LH_TRY(read_range(ctx, file, c->offset_index_offset, c->offset_index_length, &offset_index));
 	LH_TRY(read_range(ctx, file, c->column_index_offset, c->column_index_length, &column_index));

@@ -114,7 +114,7 @@ lh_pq_logical_parse(LhThrift *r, LhPqLogical *out)
 {
 	LhThriftField f = {0};
 
-	*out = (LhPqLogical) {.unit = -1, .edges = -1, .is_signed = true};
+	*out = (LhPqLogical){.unit = -1, .edges = -1, .is_signed = true};
 	while (lh_thrift_next(r, &f))
 	{
 		out->id = f.id;
@@ -140,7 +140,7 @@ lh_pq_logical_parse(LhThrift *r, LhPqLogical *out)
 static LhType
 type_of(LhTypeId id, LhLane lane)
 {
-	return (LhType) {.id = id, .lane = lane};
+	return (LhType){.id = id, .lane = lane};
 }
 
 static LhType
@@ -182,9 +182,9 @@ decimal_type(const LhPqNode *node, int32_t precision, int32_t scale, LhType *out
 		case LH_PQ_INT64: t.lane = LH_LANE_I64; break;
 		case LH_PQ_BYTE_ARRAY:
 		case LH_PQ_FLBA:
-			t.lane = precision <= 18							? LH_LANE_I64
-					 : precision <= LH_DECIMAL_MAX_PRECISION	? LH_LANE_I128
-																: LH_LANE_STR;
+			t.lane = precision <= 18                         ? LH_LANE_I64
+					 : precision <= LH_DECIMAL_MAX_PRECISION ? LH_LANE_I128
+															 : LH_LANE_STR;
 			break;
 		default: return false;
 	}
@@ -209,8 +209,8 @@ integer_type(const LhPqNode *node, int bits, bool is_signed, LhType *out)
 			*out = is_signed ? type_of(LH_T_INT32, LH_LANE_I32) : type_of(LH_T_UINT32, LH_LANE_I64);
 			return true;
 		case 64:
-			*out = is_signed ? type_of(LH_T_INT64, LH_LANE_I64)
-							 : type_of(LH_T_UINT64, LH_LANE_I128);
+			*out =
+				is_signed ? type_of(LH_T_INT64, LH_LANE_I64) : type_of(LH_T_UINT64, LH_LANE_I128);
 			return true;
 		default: return false;
 	}
@@ -291,8 +291,7 @@ converted_type(const LhPqNode *node, LhType *out)
 			return plain_type(node, LH_PQ_BYTE_ARRAY, 0, LH_T_BSON, LH_LANE_STR, out);
 		case LH_PQ_CONV_INTERVAL:
 			return plain_type(node, LH_PQ_FLBA, 12, LH_T_INTERVAL, LH_LANE_FIX, out);
-		case LH_PQ_CONV_DATE:
-			return plain_type(node, LH_PQ_INT32, 0, LH_T_DATE, LH_LANE_I32, out);
+		case LH_PQ_CONV_DATE: return plain_type(node, LH_PQ_INT32, 0, LH_T_DATE, LH_LANE_I32, out);
 		case LH_PQ_CONV_DECIMAL: return decimal_type(node, node->precision, node->scale, out);
 		case LH_PQ_CONV_TIME_MILLIS: return time_type(node, LH_T_TIME, LH_UNIT_MS, true, out);
 		case LH_PQ_CONV_TIME_MICROS: return time_type(node, LH_T_TIME, LH_UNIT_US, true, out);

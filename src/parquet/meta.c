@@ -98,8 +98,7 @@ static LhStatus
 key_value(LhCtx *ctx, LhPqAllowance *allowance, LhThrift *r, const char **pair)
 {
 	LhThriftField f = {0};
-	LhSlice key = {0},
-			value = {0};
+	LhSlice key = {0}, value = {0};
 	bool has_value = false;
 
 	while (lh_thrift_next(r, &f))
@@ -181,8 +180,8 @@ note_chunks(LhCtx *ctx, Parse *parse, int group, const LhThriftField *f, uint32_
 		chunk_at[i] = (uint32_t) at;
 		lh_thrift_skip_struct(r);
 		if (lh_thrift_ok(r) && lh_thrift_at(r) - at < MIN_CHUNK)
-			LH_FAIL(ctx, LH_CORRUPT, "footer, row group %d, column %d: expected metadata, found none",
-					group, i);
+			LH_FAIL(ctx, LH_CORRUPT,
+					"footer, row group %d, column %d: expected metadata, found none", group, i);
 	}
 	return LH_OK;
 }
@@ -205,8 +204,7 @@ parse_sorting(LhCtx *ctx, Parse *parse, const LhThriftField *f, LhPqRowGroup *gr
 	{
 		LhThriftField inner = {0};
 		int32_t column = -1;
-		bool descending = false,
-			 nulls_first = false;
+		bool descending = false, nulls_first = false;
 
 		while (lh_thrift_next(r, &inner))
 			switch (inner.id)
@@ -232,8 +230,7 @@ parse_group(LhCtx *ctx, Parse *parse, int index, uint32_t *chunk_at)
 	LhPqRowGroup *group = &parse->meta->groups[index];
 	LhThrift *r = parse->r;
 	LhThriftField f = {0};
-	bool has_columns = false,
-		 has_rows = false;
+	bool has_columns = false, has_rows = false;
 
 	while (lh_thrift_next(r, &f))
 		switch (f.id)

@@ -21,10 +21,10 @@
 #define LH_PQ_MAX_DEPTH 256
 
 /* "PAR1", and the length of the footer before it. */
-#define LH_PQ_MAGIC_SIZE 4
+#define LH_PQ_MAGIC_SIZE   4
 #define LH_PQ_TRAILER_SIZE 8
 /* Larger footers are refused. */
-#define LH_PQ_MAX_FOOTER (INT64_C(1) << 30)
+#define LH_PQ_MAX_FOOTER   (INT64_C(1) << 30)
 
 /* Union ColumnOrder of parquet.thrift. */
 typedef enum LhPqOrder
@@ -38,11 +38,27 @@ typedef enum LhPqOrder
 /* ConvertedType of parquet.thrift. */
 typedef enum LhPqConverted
 {
-	LH_PQ_CONV_UTF8, LH_PQ_CONV_MAP, LH_PQ_CONV_MAP_KEY_VALUE, LH_PQ_CONV_LIST, LH_PQ_CONV_ENUM,
-	LH_PQ_CONV_DECIMAL, LH_PQ_CONV_DATE, LH_PQ_CONV_TIME_MILLIS, LH_PQ_CONV_TIME_MICROS,
-	LH_PQ_CONV_TIMESTAMP_MILLIS, LH_PQ_CONV_TIMESTAMP_MICROS, LH_PQ_CONV_UINT_8,
-	LH_PQ_CONV_UINT_16, LH_PQ_CONV_UINT_32, LH_PQ_CONV_UINT_64, LH_PQ_CONV_INT_8,
-	LH_PQ_CONV_INT_16, LH_PQ_CONV_INT_32, LH_PQ_CONV_INT_64, LH_PQ_CONV_JSON, LH_PQ_CONV_BSON,
+	LH_PQ_CONV_UTF8,
+	LH_PQ_CONV_MAP,
+	LH_PQ_CONV_MAP_KEY_VALUE,
+	LH_PQ_CONV_LIST,
+	LH_PQ_CONV_ENUM,
+	LH_PQ_CONV_DECIMAL,
+	LH_PQ_CONV_DATE,
+	LH_PQ_CONV_TIME_MILLIS,
+	LH_PQ_CONV_TIME_MICROS,
+	LH_PQ_CONV_TIMESTAMP_MILLIS,
+	LH_PQ_CONV_TIMESTAMP_MICROS,
+	LH_PQ_CONV_UINT_8,
+	LH_PQ_CONV_UINT_16,
+	LH_PQ_CONV_UINT_32,
+	LH_PQ_CONV_UINT_64,
+	LH_PQ_CONV_INT_8,
+	LH_PQ_CONV_INT_16,
+	LH_PQ_CONV_INT_32,
+	LH_PQ_CONV_INT_64,
+	LH_PQ_CONV_JSON,
+	LH_PQ_CONV_BSON,
 	LH_PQ_CONV_INTERVAL
 } LhPqConverted;
 
@@ -72,10 +88,10 @@ typedef enum LhPqLogicalId
 /* A LogicalType as read. */
 typedef struct LhPqLogical
 {
-	int id;		   /* LhPqLogicalId, or a number we do not know */
-	int unit;	   /* TIME, TIMESTAMP: LhUnit, -1 unknown */
-	bool utc;	   /* TIME, TIMESTAMP */
-	int bits;	   /* INTEGER */
+	int id;   /* LhPqLogicalId, or a number we do not know */
+	int unit; /* TIME, TIMESTAMP: LhUnit, -1 unknown */
+	bool utc; /* TIME, TIMESTAMP */
+	int bits; /* INTEGER */
 	bool is_signed;
 	int32_t precision;
 	int32_t scale;
@@ -93,13 +109,12 @@ typedef struct LhPqAllowance
 	size_t left;
 } LhPqAllowance;
 
-#define LH_PQ_ALLOWANCE(bytes) ((LhPqAllowance) {4 * (size_t) (bytes) + ((size_t) 64 << 20)})
+#define LH_PQ_ALLOWANCE(bytes) ((LhPqAllowance){4 * (size_t) (bytes) + ((size_t) 64 << 20)})
 
 /* Bytes that are about to be allocated; LH_LIMIT beyond the allowance. */
 extern LhStatus lh_pq_spend(LhCtx *ctx, LhPqAllowance *allowance, size_t bytes);
 /* A zeroed array in ctx->arena; LH_LIMIT beyond the allowance. */
-extern LhStatus lh_pq_take(LhCtx *ctx, LhPqAllowance *allowance, size_t n, size_t size,
-						   void **out);
+extern LhStatus lh_pq_take(LhCtx *ctx, LhPqAllowance *allowance, size_t n, size_t size, void **out);
 /* Text from a file as a C string in ctx->arena: bytes that are no UTF-8 and NULs become U+FFFD. */
 extern LhStatus lh_pq_text(LhCtx *ctx, LhPqAllowance *allowance, LhSlice text, const char **out);
 /* list<KeyValue>: pairs of texts, the value NULL where the file has none. */
@@ -115,9 +130,9 @@ struct LhPqMetaPrivate
 	const uint8_t *footer;
 	size_t footer_len;
 	const uint32_t *chunk_at; /* [group * nleaves + leaf]: where in the footer the chunk begins */
-	const uint8_t *orders;	  /* LhPqOrder of each leaf; NULL: the file names none */
-	LhNameMap **names;		  /* [node]: its children by name; NULL for narrow groups */
-	bool encrypted;			  /* a plaintext footer that names an encryption algorithm */
+	const uint8_t *orders;    /* LhPqOrder of each leaf; NULL: the file names none */
+	LhNameMap **names;        /* [node]: its children by name; NULL for narrow groups */
+	bool encrypted;           /* a plaintext footer that names an encryption algorithm */
 };
 
 /* Parse a footer that lies in arena already; meta and all its memory belong to arena. */
@@ -127,8 +142,8 @@ extern void lh_pq_meta_ref(LhPqMeta *meta);
 extern void lh_pq_meta_unref(void *meta); /* an LhReleaseFn */
 
 /* list<SchemaElement> -> meta->nodes, nleaves, leaf_nodes (schema.c). */
-extern LhStatus lh_pq_schema_parse(LhCtx *ctx, LhPqAllowance *allowance, LhThrift *r, uint32_t n,
-								   LhPqMeta *meta);
+extern LhStatus
+lh_pq_schema_parse(LhCtx *ctx, LhPqAllowance *allowance, LhThrift *r, uint32_t n, LhPqMeta *meta);
 /* Name maps of wide groups (find.c). */
 extern LhStatus lh_pq_names_make(LhCtx *ctx, LhPqAllowance *allowance, LhPqMeta *meta);
 
@@ -137,13 +152,13 @@ extern void lh_pq_logical_parse(LhThrift *r, LhPqLogical *out);
 /* Type of a leaf from its physical type and annotations; those that contradict it are ignored. */
 extern void lh_pq_leaf_type(LhPqNode *node, const LhPqLogical *logical);
 /* node->logical, for describe functions. */
-extern LhStatus lh_pq_logical_text(LhCtx *ctx, LhPqAllowance *allowance,
-								   const LhPqLogical *logical, const char **out);
+extern LhStatus lh_pq_logical_text(LhCtx *ctx, LhPqAllowance *allowance, const LhPqLogical *logical,
+								   const char **out);
 
 /* Statistics as the file has them. */
 typedef struct LhPqRawStats
 {
-	LhSlice min, max;			  /* deprecated fields */
+	LhSlice min, max;             /* deprecated fields */
 	LhSlice min_value, max_value; /* data NULL: absent */
 	bool has_min_exact, has_max_exact;
 	bool min_exact, max_exact;
@@ -163,8 +178,8 @@ extern LhStatus lh_pq_stats_judge(LhCtx *ctx, const LhPqMeta *meta, int leaf, in
  * contradict each other; zeros of floats become -0 and +0.  Sets known,
  * has_min, has_max, min, max only.
  */
-extern void lh_pq_bounds_make(LhCtx *ctx, const LhPqNode *node, LhSlice min, LhSlice max,
-							  LhBounds *out);
+extern void
+lh_pq_bounds_make(LhCtx *ctx, const LhPqNode *node, LhSlice min, LhSlice max, LhBounds *out);
 /* May min and max of this leaf be used at all, given the order the file names for it? */
 extern bool lh_pq_order_usable(const LhPqNode *node, LhPqOrder order);
 

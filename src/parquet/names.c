@@ -4,13 +4,13 @@
  */
 #include "parquet/parquet.h"
 
-#define LOOKUP(names, i, other) \
+#define LOOKUP(names, i, other)                                                          \
 	((i) >= 0 && (size_t) (i) < sizeof(names) / sizeof((names)[0]) && (names)[i] != NULL \
-		 ? (names)[i] \
+		 ? (names)[i]                                                                    \
 		 : (other))
 
-static const char *const physical_names[] = {"BOOLEAN", "INT32",  "INT64",		"INT96",
-											 "FLOAT",	"DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"};
+static const char *const physical_names[] = {
+	"BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"};
 
 static const char *const encoding_names[] = {"PLAIN",
 											 "GROUP_VAR_INT",
@@ -25,12 +25,30 @@ static const char *const encoding_names[] = {"PLAIN",
 											 "ALP"};
 
 static const char *const codec_names[] = {"UNCOMPRESSED", "SNAPPY", "GZIP", "LZO",
-										  "BROTLI",		  "LZ4",	"ZSTD", "LZ4_RAW"};
+										  "BROTLI",       "LZ4",    "ZSTD", "LZ4_RAW"};
 
-static const char *const converted_names[] = {
-	"UTF8", "MAP", "MAP_KEY_VALUE", "LIST", "ENUM", "DECIMAL", "DATE", "TIME_MILLIS",
-	"TIME_MICROS", "TIMESTAMP_MILLIS", "TIMESTAMP_MICROS", "UINT_8", "UINT_16", "UINT_32",
-	"UINT_64", "INT_8", "INT_16", "INT_32", "INT_64", "JSON", "BSON", "INTERVAL"};
+static const char *const converted_names[] = {"UTF8",
+											  "MAP",
+											  "MAP_KEY_VALUE",
+											  "LIST",
+											  "ENUM",
+											  "DECIMAL",
+											  "DATE",
+											  "TIME_MILLIS",
+											  "TIME_MICROS",
+											  "TIMESTAMP_MILLIS",
+											  "TIMESTAMP_MICROS",
+											  "UINT_8",
+											  "UINT_16",
+											  "UINT_32",
+											  "UINT_64",
+											  "INT_8",
+											  "INT_16",
+											  "INT_32",
+											  "INT_64",
+											  "JSON",
+											  "BSON",
+											  "INTERVAL"};
 
 static const char *const repetition_names[] = {"REQUIRED", "OPTIONAL", "REPEATED"};
 

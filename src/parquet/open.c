@@ -16,7 +16,7 @@
 #include "parquet/cache.h"
 #include "parquet/meta.h"
 
-#define TAIL_SIZE ((int64_t) 64 << 10)
+#define TAIL_SIZE     ((int64_t) 64 << 10)
 /* Magic at the begin, a footer of at least one byte, trailer. */
 #define MIN_FILE_SIZE (LH_PQ_MAGIC_SIZE + LH_PQ_TRAILER_SIZE + 1)
 
@@ -124,8 +124,7 @@ read_footer(LhCtx *ctx, LhPqFile *file, LhArena *arena, uint8_t **footer, int64_
 {
 	int64_t tail_size = file->size < TAIL_SIZE ? file->size : TAIL_SIZE;
 	int64_t tail_at = file->size - tail_size;
-	int64_t begin,
-			before;
+	int64_t begin, before;
 	LhArena *old;
 	uint8_t *tail;
 

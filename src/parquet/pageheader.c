@@ -178,11 +178,11 @@ lh_pq_page_header_parse(LhCtx *ctx, const uint8_t *p, size_t len, LhPqPageHeader
 	LhThrift r;
 	Seen seen = {0};
 
-	*out = (LhPqPageHeader) {.type = -1,
-							 .encoding = LH_PQ_PLAIN,
-							 .def_encoding = LH_PQ_RLE,
-							 .rep_encoding = LH_PQ_RLE,
-							 .is_compressed = true};
+	*out = (LhPqPageHeader){.type = -1,
+							.encoding = LH_PQ_PLAIN,
+							.def_encoding = LH_PQ_RLE,
+							.rep_encoding = LH_PQ_RLE,
+							.is_compressed = true};
 	*need_more = false;
 	lh_thrift_init(&r, p, len);
 	parse_header(&r, out, &seen);

@@ -13,8 +13,8 @@
  *
  *	- LIST is a group with one repeated child.  The child itself is the element
  *	  when it is a primitive; a group with several fields; a group whose only
- *	  field is repeated; called "array" or "..._tuple"; or a LIST, MAP or VARIANT
- *	  itself.  Else its only field is the element.
+ *	  field is repeated (so also when it is a LIST or MAP itself); or called
+ *	  "array" or "..._tuple".  Else its only field is the element.
  *	- MAP is a group with one repeated group of key and value.  MAP_KEY_VALUE on
  *	  the outer group counts as MAP.  Without a value it is a list of keys.
  *	- Any other repeated node is a list by itself, of required elements.
@@ -96,10 +96,8 @@ parse_element(LhCtx *ctx, LhPqAllowance *allowance, LhThrift *r, LhPqNode *node)
 	LhThriftField f = {0};
 	LhPqLogical logical = {0};
 	LhSlice name = {0};
-	int32_t type = LH_PQ_GROUP,
-			repetition = LH_PQ_REQUIRED;
-	bool has_type = false,
-		 has_length = false;
+	int32_t type = LH_PQ_GROUP, repetition = LH_PQ_REQUIRED;
+	bool has_type = false, has_length = false;
 
 	while (lh_thrift_next(r, &f))
 		switch (f.id)
@@ -164,8 +162,8 @@ has_map_shape(const LhPqMeta *meta, const LhPqNode *node)
 	const LhPqNode *entry = node + 1;
 
 	return has_list_shape(meta, node) && is_group(entry) &&
-		   (entry->nchildren == 1 || entry->nchildren == 2) &&
-		   entry->index + 1 < meta->nnodes && entry[1].repetition != LH_PQ_REPEATED;
+		   (entry->nchildren == 1 || entry->nchildren == 2) && entry->index + 1 < meta->nnodes &&
+		   entry[1].repetition != LH_PQ_REPEATED;
 }
 
 /* Drop what a group's annotation claims and its shape denies; parents are settled before. */
@@ -174,8 +172,6 @@ settle_kind(const LhPqMeta *meta, LhPqNode *node)
 {
 	bool entry = is_entry(meta, node);
 
-	if (entry && meta->nodes[node->parent].type.id == LH_T_MAP)
-		node->type.id = LH_T_STRUCT; /* often annotated MAP_KEY_VALUE */
 	if (node->type.id == LH_T_LIST && !has_list_shape(meta, node))
 		node->type.id = LH_T_STRUCT;
 	if (node->type.id == LH_T_MAP && !has_map_shape(meta, node))
@@ -268,10 +264,10 @@ link_nodes(LhCtx *ctx, LhPqMeta *meta)
 static LhField
 field_of(const LhPqNode *node, const char *name)
 {
-	return (LhField) {.name = name,
-					  .type = node->type,
-					  .required = node->repetition != LH_PQ_OPTIONAL,
-					  .field_id = node->field_id};
+	return (LhField){.name = name,
+					 .type = node->type,
+					 .required = node->repetition != LH_PQ_OPTIONAL,
+					 .field_id = node->field_id};
 }
 
 static LhStatus
@@ -283,7 +279,7 @@ set_fields(LhCtx *ctx, LhPqAllowance *allowance, LhPqNode *node, LhTypeId id, in
 	if (n > 0)
 		LH_TRY(lh_pq_take(ctx, allowance, (size_t) n, sizeof(LhField), &p));
 	*fields = p;
-	node->type = (LhType) {.id = id, .lane = LH_LANE_NONE, .nfields = n, .fields = p};
+	node->type = (LhType){.id = id, .lane = LH_LANE_NONE, .nfields = n, .fields = p};
 	return LH_OK;
 }
 
@@ -302,8 +298,7 @@ type_struct(LhCtx *ctx, LhPqAllowance *allowance, const LhPqMeta *meta, LhPqNode
 static bool
 ends_with(const char *s, const char *end)
 {
-	size_t n = strlen(s),
-		   m = strlen(end);
+	size_t n = strlen(s), m = strlen(end);
 
 	return n >= m && strcmp(s + n - m, end) == 0;
 }
@@ -319,8 +314,6 @@ list_element(const LhPqMeta *meta, const LhPqNode *list)
 	if (meta->nodes[entry->first_child].repetition == LH_PQ_REPEATED)
 		return entry->index;
 	if (strcmp(entry->name, "array") == 0 || ends_with(entry->name, "_tuple"))
-		return entry->index;
-	if (entry->type.id != LH_T_STRUCT)
 		return entry->index;
 	return entry->first_child;
 }

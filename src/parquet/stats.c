@@ -33,7 +33,7 @@ lh_pq_stats_parse(LhThrift *r, LhPqRawStats *out)
 {
 	LhThriftField f = {0};
 
-	*out = (LhPqRawStats) {.nulls = -1, .distinct = -1, .nans = -1};
+	*out = (LhPqRawStats){.nulls = -1, .distinct = -1, .nans = -1};
 	while (lh_thrift_next(r, &f))
 		switch (f.id)
 		{
@@ -154,7 +154,7 @@ fixed_value(LhCtx *ctx, int width, LhSlice bytes, LhValue *out)
 
 	if (bytes.len > (size_t) width)
 		return false;
-	out->str = (LhStr) {.ptr = bytes.data, .len = (uint32_t) width};
+	out->str = (LhStr){.ptr = bytes.data, .len = (uint32_t) width};
 	if (bytes.len == (size_t) width)
 		return true;
 	padded = lh_alloc0(ctx, (size_t) width);
@@ -192,7 +192,7 @@ binary_value(LhCtx *ctx, const LhPqNode *node, const LhType *t, LhSlice bytes, L
 		return fixed_value(ctx, node->type_length, bytes, out);
 	if (bytes.len > UINT32_MAX)
 		return false;
-	out->str = (LhStr) {.ptr = bytes.data, .len = (uint32_t) bytes.len};
+	out->str = (LhStr){.ptr = bytes.data, .len = (uint32_t) bytes.len};
 	return t->lane == LH_LANE_STR;
 }
 
@@ -201,7 +201,7 @@ lh_pq_stat_value(LhCtx *ctx, const LhPqNode *node, LhSlice bytes, LhValue *out)
 {
 	const LhType *t = lh_pq_value_type(node);
 
-	*out = (LhValue) {.type = *t};
+	*out = (LhValue){.type = *t};
 	if (bytes.data == NULL)
 		return false;
 	switch (node->physical)
@@ -295,10 +295,8 @@ lh_pq_stats_judge(LhCtx *ctx, const LhPqMeta *meta, int leaf, int64_t num_values
 	lh_pq_bounds_make(ctx, node, out->min, out->max, &b);
 	out->has_min = b.has_min && !may_be_cut(node, raw->has_min_exact, raw->min_exact);
 	out->has_max = b.has_max && !may_be_cut(node, raw->has_max_exact, raw->max_exact);
-	out->min_exact =
-		out->has_min && is_exact(node, &b.min, raw->has_min_exact, raw->min_exact);
-	out->max_exact =
-		out->has_max && is_exact(node, &b.max, raw->has_max_exact, raw->max_exact);
+	out->min_exact = out->has_min && is_exact(node, &b.min, raw->has_min_exact, raw->min_exact);
+	out->max_exact = out->has_max && is_exact(node, &b.max, raw->has_max_exact, raw->max_exact);
 	return LH_OK;
 }
 
@@ -313,7 +311,7 @@ lh_pq_bounds(LhCtx *ctx, LhPqFile *file, int group, int leaf, LhBounds *out)
 	LH_TRY(lh_pq_chunk(ctx, file, group, leaf, &chunk));
 	node = &meta->nodes[meta->leaf_nodes[leaf]];
 	s = &chunk->stats;
-	*out = (LhBounds) {.rows = -1, .nulls = -1, .may_nan = lh_pq_is_float(node) && s->nans != 0};
+	*out = (LhBounds){.rows = -1, .nulls = -1, .may_nan = lh_pq_is_float(node) && s->nans != 0};
 	if (node->max_rep == 0)
 		out->rows = meta->groups[group].num_rows;
 	/* with another number of values than rows nothing in this chunk is to be trusted */
@@ -321,8 +319,8 @@ lh_pq_bounds(LhCtx *ctx, LhPqFile *file, int group, int leaf, LhBounds *out)
 		return LH_OK;
 	if (node->max_rep == 0)
 		out->nulls = node->max_def == 0 ? 0 : s->nulls;
-	lh_pq_bounds_make(ctx, node, s->has_min ? s->min : (LhSlice) {0},
-					  s->has_max ? s->max : (LhSlice) {0}, out);
+	lh_pq_bounds_make(ctx, node, s->has_min ? s->min : (LhSlice){0},
+					  s->has_max ? s->max : (LhSlice){0}, out);
 	out->min_exact = out->has_min && s->min_exact;
 	out->max_exact = out->has_max && s->max_exact;
 	return LH_OK;

@@ -23,7 +23,7 @@ static const char too_long[] = "a length within the bytes that are left";
 void
 lh_thrift_init(LhThrift *r, const uint8_t *p, size_t len)
 {
-	*r = (LhThrift) {.begin = p, .p = p, .end = p + len};
+	*r = (LhThrift){.begin = p, .p = p, .end = p + len};
 }
 
 void
@@ -157,8 +157,8 @@ skip_bytes(LhThrift *r, const uint8_t *p, const uint8_t *end, uint64_t n)
 	return NULL;
 }
 
-static const uint8_t *skip_value(LhThrift *r, const uint8_t *p, const uint8_t *end, int type,
-								 int depth);
+static const uint8_t *
+skip_value(LhThrift *r, const uint8_t *p, const uint8_t *end, int type, int depth);
 
 static const uint8_t *
 skip_binary(LhThrift *r, const uint8_t *p, const uint8_t *end)

@@ -53,7 +53,7 @@ typedef enum LhThriftError
 {
 	LH_THRIFT_OK = 0,
 	LH_THRIFT_SHORT, /* the bytes end too early: more of them may help */
-	LH_THRIFT_BAD	 /* no bytes behind these would help */
+	LH_THRIFT_BAD    /* no bytes behind these would help */
 } LhThriftError;
 
 typedef struct LhThrift
@@ -63,7 +63,7 @@ typedef struct LhThrift
 	const uint8_t *end;
 	LhThriftError error;
 	const char *why; /* of the first error; static text */
-	size_t where;	 /* its offset from begin */
+	size_t where;    /* its offset from begin */
 } LhThrift;
 
 typedef struct LhThriftField

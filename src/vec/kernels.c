@@ -3,6 +3,7 @@
  *		Which kernel table is in use.
  */
 #include <stdatomic.h>
+#include <string.h>
 
 #include "vec/kernels.h"
 
@@ -26,6 +27,38 @@ __attribute__((constructor)) static void
 register_kernels(void)
 {
 	lh_isa_listen(choose);
+}
+
+/* Bytes of text from the commonest on; what is not here is rarer. */
+static const char common[] = " etaoinsrhldcumfpgwybvk.,0123456789-_/TSAECRIMNPDLOHBFGxjqz";
+
+static int
+rarity(uint8_t byte)
+{
+	const char *at = byte != 0 ? strchr(common, byte) : NULL;
+
+	return at != NULL ? (int) (at - common) : (int) sizeof(common);
+}
+
+LhNeedle
+lh_needle(const uint8_t *bytes, size_t len)
+{
+	size_t		best = 0,
+				second = len - 1;
+
+	for (size_t i = 1; i < len; i++)
+	{
+		if (rarity(bytes[i]) > rarity(bytes[best]))
+			best = i;
+	}
+	if (second == best)
+		second = 0;
+	for (size_t i = 0; i < len; i++)
+	{
+		if (i != best && rarity(bytes[i]) > rarity(bytes[second]))
+			second = i;
+	}
+	return (LhNeedle) {bytes, len, best < second ? best : second, best < second ? second : best};
 }
 
 const LhVecKernels *

@@ -19,6 +19,17 @@
 #define LH_SAW_NUMBER 1
 #define LH_SAW_NAN 2
 
+/* Bytes to look for, and the places of its two rarest bytes, which are compared first. */
+typedef struct LhNeedle
+{
+	const uint8_t *bytes;
+	size_t		len;			/* >= 1 */
+	size_t		a,
+				b;				/* a <= b < len */
+} LhNeedle;
+
+extern LhNeedle lh_needle(const uint8_t *bytes, size_t len);
+
 typedef struct LhVecKernels
 {
 	/* lo <= x <= hi; for floats NaN is outside every range */
@@ -55,12 +66,23 @@ typedef struct LhVecKernels
 	int			(*minmax_f64) (const void *data, size_t n, const uint64_t *sel, double *min,
 							   double *max);
 
+	/*
+	 * Sum of values[codes[i]] over a table of at most small_table entries that
+	 * lies in registers; NULL and 0 where there are too few registers.
+	 */
+	int64_t		(*sum_small) (const uint32_t *codes, size_t n, const int32_t *values,
+							  const uint64_t *sel);
+	uint32_t	small_table;
+
 	/* counts[k * stride + code]++ with k = 0..3 in turn: four tables to add up */
 	void		(*histogram) (const uint32_t *codes, size_t n, const uint64_t *sel, uint32_t *counts,
 							  size_t stride);
 
-	/* first occurrence of needle (m >= 1) or NULL */
-	const uint8_t *(*find) (const uint8_t *hay, size_t n, const uint8_t *needle, size_t m);
+	/* first occurrence of the needle or NULL */
+	const uint8_t *(*find) (const uint8_t *hay, size_t n, const LhNeedle *needle);
+
+	/* no byte above 0x7F */
+	bool		(*is_ascii) (const uint8_t *s, size_t n);
 
 	/* characters of valid UTF-8 */
 	size_t		(*utf8_length) (const uint8_t *s, size_t n);

@@ -12,6 +12,7 @@
 
 #define K_TABLE lh_vec_kernels_avx2
 #define K_SMALL_TABLE 256
+#define K_SUM_SMALL 0
 
 /* Reads of at most 31 bytes past an end, never into another page. */
 #define K_OVERREAD __attribute__((no_sanitize("address")))
@@ -500,28 +501,29 @@ load_part(const uint8_t *p, size_t avail)
 }
 
 /*
- * Where first and last byte of the needle both fit, compare the rest; when too
+ * Where the two rarest bytes of the needle fit, compare the rest; when too
  * many such places were false, libc's linear search takes over.
  */
 K_OVERREAD static const uint8_t *
-k_find(const uint8_t *hay, size_t n, const uint8_t *needle, size_t m)
+k_find(const uint8_t *hay, size_t n, const LhNeedle *needle)
 {
-	__m256i		first,
-				last;
-	size_t		places,
+	size_t		m = needle->len,
+				places,
 				failed = 0;
+	__m256i		byte_a,
+				byte_b;
 
 	if (n < m)
 		return NULL;
-	first = _mm256_set1_epi8((char) needle[0]);
-	last = _mm256_set1_epi8((char) needle[m - 1]);
+	byte_a = _mm256_set1_epi8((char) needle->bytes[needle->a]);
+	byte_b = _mm256_set1_epi8((char) needle->bytes[needle->b]);
 	places = n - m + 1;
 	for (size_t i = 0; i < places; i += 32)
 	{
-		__m256i		a = load_part(hay + i, n - i),
-					b = load_part(hay + i + m - 1, places - i);
+		__m256i		x = load_part(hay + i + needle->a, places - i),
+					y = load_part(hay + i + needle->b, places - i);
 		uint32_t	hits = (uint32_t) _mm256_movemask_epi8(
-			_mm256_and_si256(_mm256_cmpeq_epi8(a, first), _mm256_cmpeq_epi8(b, last)));
+			_mm256_and_si256(_mm256_cmpeq_epi8(x, byte_a), _mm256_cmpeq_epi8(y, byte_b)));
 
 		if (places - i < 32)
 			hits &= (uint32_t) lh_low_bits((int) (places - i));
@@ -529,14 +531,29 @@ k_find(const uint8_t *hay, size_t n, const uint8_t *needle, size_t m)
 		{
 			const uint8_t *at = hay + i + __builtin_ctz(hits);
 
-			if (m <= 2 || memcmp(at + 1, needle + 1, m - 2) == 0)
+			if (memcmp(at, needle->bytes, m) == 0)
 				return at;
 			failed += m;
 		}
 		if (failed > 4 * (i + 256))
-			return i + 32 >= places ? NULL : memmem(hay + i + 32, n - i - 32, needle, m);
+			return i + 32 >= places ? NULL : memmem(hay + i + 32, n - i - 32, needle->bytes, m);
 	}
 	return NULL;
+}
+
+K_OVERREAD static bool
+k_is_ascii(const uint8_t *s, size_t n)
+{
+	__m256i		high = _mm256_setzero_si256();
+
+	for (; n >= 128; s += 128, n -= 128)
+		high = _mm256_or_si256(high, _mm256_or_si256(_mm256_or_si256(load(s), load(s + 32)),
+													 _mm256_or_si256(load(s + 64), load(s + 96))));
+	for (; n >= 32; s += 32, n -= 32)
+		high = _mm256_or_si256(high, load(s));
+	for (; n > 0; s++, n--)
+		high = _mm256_or_si256(high, _mm256_set1_epi8((char) *s));
+	return _mm256_movemask_epi8(high) == 0;
 }
 
 K_OVERREAD static size_t

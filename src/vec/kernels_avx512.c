@@ -14,6 +14,7 @@
 
 #define K_TABLE lh_vec_kernels_avx512
 #define K_SMALL_TABLE 1024
+#define K_SUM_SMALL 64
 
 static inline __m512i
 load(const void *p)
@@ -252,6 +253,34 @@ k_sum_codes_i64(KSum64 acc, const uint8_t *p, const void *values, uint64_t w)
 	return acc;
 }
 
+/* 64 values in four registers: two look-ups by the low five bits of the code, the sixth chooses. */
+typedef struct KSmall
+{
+	__m512i		v[4];
+} KSmall;
+
+static inline KSmall
+k_small(const int32_t *values)
+{
+	return (KSmall) {{load(values), load(values + 16), load(values + 32), load(values + 48)}};
+}
+
+static inline KSum32
+k_sum_small(KSum32 acc, const uint8_t *p, KSmall t, uint64_t w)
+{
+	for (int i = 0; i < 4; i++)
+	{
+		__m512i		c = load(p + 64 * i);
+		__mmask16	upper = _mm512_test_epi32_mask(c, _mm512_set1_epi32(32));
+		__m512i		x = _mm512_permutex2var_epi32(t.v[0], c, t.v[1]),
+					y = _mm512_permutex2var_epi32(t.v[2], c, t.v[3]);
+
+		x = _mm512_mask_mov_epi32(x, upper, y);
+		acc = add_i32(acc, _mm512_maskz_mov_epi32((__mmask16) (w >> (16 * i)), x));
+	}
+	return acc;
+}
+
 /* One struct and three functions a type. */
 #define MINMAX(Name, suffix, type, vec, n, mask, ld, op, set1, lo_op, hi_op, red_min, red_max) \
 	typedef struct Name \
@@ -296,42 +325,62 @@ MINMAX(KMinMaxF64, f64, double, __m512d, 8, __mmask8, _mm512_loadu_pd, pd, _mm51
 	   _mm512_mask_min_pd, _mm512_mask_max_pd, _mm512_reduce_min_pd, _mm512_reduce_max_pd);
 
 /*
- * Where first and last byte of the needle both fit, compare the rest; when too
+ * Where the two rarest bytes of the needle fit, compare the rest; when too
  * many such places were false, libc's linear search takes over.
  */
 static const uint8_t *
-k_find(const uint8_t *hay, size_t n, const uint8_t *needle, size_t m)
+k_find(const uint8_t *hay, size_t n, const LhNeedle *needle)
 {
-	__m512i		first,
-				last;
-	size_t		places,
+	size_t		m = needle->len,
+				places,
 				failed = 0;
+	__m512i		byte_a,
+				byte_b;
 
 	if (n < m)
 		return NULL;
-	first = _mm512_set1_epi8((char) needle[0]);
-	last = _mm512_set1_epi8((char) needle[m - 1]);
+	byte_a = _mm512_set1_epi8((char) needle->bytes[needle->a]);
+	byte_b = _mm512_set1_epi8((char) needle->bytes[needle->b]);
 	places = n - m + 1;
 	for (size_t i = 0; i < places; i += 64)
 	{
 		__mmask64	live = places - i >= 64 ? ~UINT64_C(0) : lh_low_bits((int) (places - i));
-		__m512i		a = _mm512_maskz_loadu_epi8(live, hay + i),
-					b = _mm512_maskz_loadu_epi8(live, hay + i + m - 1);
-		uint64_t	hits = _mm512_mask_cmpeq_epi8_mask(_mm512_mask_cmpeq_epi8_mask(live, a, first),
-													   b, last);
+		__m512i		x = _mm512_maskz_loadu_epi8(live, hay + i + needle->a),
+					y = _mm512_maskz_loadu_epi8(live, hay + i + needle->b);
+		uint64_t	hits = _mm512_mask_cmpeq_epi8_mask(_mm512_mask_cmpeq_epi8_mask(live, x, byte_a),
+													   y, byte_b);
 
 		for (; hits != 0; hits &= hits - 1)
 		{
 			const uint8_t *at = hay + i + __builtin_ctzll(hits);
 
-			if (m <= 2 || memcmp(at + 1, needle + 1, m - 2) == 0)
+			if (memcmp(at, needle->bytes, m) == 0)
 				return at;
 			failed += m;
 		}
 		if (failed > 4 * (i + 256))
-			return i + 64 >= places ? NULL : memmem(hay + i + 64, n - i - 64, needle, m);
+			return i + 64 >= places ? NULL : memmem(hay + i + 64, n - i - 64, needle->bytes, m);
 	}
 	return NULL;
+}
+
+static bool
+k_is_ascii(const uint8_t *s, size_t n)
+{
+	__m512i		high = _mm512_setzero_si512();
+
+	for (; n >= 256; s += 256, n -= 256)
+		high = _mm512_or_si512(high, _mm512_or_si512(_mm512_or_si512(load(s), load(s + 64)),
+													 _mm512_or_si512(load(s + 128), load(s + 192))));
+	for (; n > 0;)
+	{
+		size_t		step = n < 64 ? n : 64;
+
+		high = _mm512_or_si512(high, _mm512_maskz_loadu_epi8(lh_low_bits((int) step), s));
+		s += step;
+		n -= step;
+	}
+	return _mm512_movepi8_mask(high) == 0;
 }
 
 static size_t

@@ -12,6 +12,7 @@
 
 #define K_TABLE lh_vec_kernels_base
 #define K_SMALL_TABLE 64
+#define K_SUM_SMALL 0
 
 typedef uint64_t KTable;
 
@@ -225,9 +226,21 @@ MINMAX(KMinMaxF32, f32, float, lh_load_f32, 4);
 MINMAX(KMinMaxF64, f64, double, lh_load_f64, 8);
 
 static const uint8_t *
-k_find(const uint8_t *hay, size_t n, const uint8_t *needle, size_t m)
+k_find(const uint8_t *hay, size_t n, const LhNeedle *needle)
 {
-	return memmem(hay, n, needle, m);
+	return memmem(hay, n, needle->bytes, needle->len);
+}
+
+static bool
+k_is_ascii(const uint8_t *s, size_t n)
+{
+	uint64_t	high = 0;
+
+	for (; n >= 32; s += 32, n -= 32)
+		high |= lh_load_u64(s) | lh_load_u64(s + 8) | lh_load_u64(s + 16) | lh_load_u64(s + 24);
+	for (; n > 0; s++, n--)
+		high |= *s;
+	return (high & UINT64_C(0x8080808080808080)) == 0;
 }
 
 /* Bytes that do not continue a character: not 10xxxxxx. */

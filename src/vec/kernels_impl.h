@@ -12,7 +12,8 @@
  *	k_codes(codes, table, nbits)
  *	k_sum_i32(acc, p, w), k_sum_i64, k_sum_done...: masked sums, w: which of the 64
  *	k_minmax_*(acc, p, w)
- *	k_find, k_utf8_length: whole functions
+ *	k_small(values), k_sum_small(acc, p, small, w), where K_SUM_SMALL > 0
+ *	k_find, k_is_ascii, k_utf8_length: whole functions
  *
  * Primitives with a mask w must not touch memory of values whose bit is 0 past
  * the last 1 bit's block of 64; the tail of an array is copied to a block of
@@ -165,6 +166,18 @@ sum_codes_i32(const uint32_t *data, size_t n, const void *values, const uint64_t
 	return k_sum_i32_done(acc);
 }
 
+#if K_SUM_SMALL > 0
+static int64_t
+sum_small(const uint32_t *data, size_t n, const int32_t *values, const uint64_t *sel)
+{
+	KSum32		acc = k_sum_i32_zero();
+	KSmall		t = k_small(values);
+
+	K_FOLD(4, acc = k_sum_small(acc, p, t, w));
+	return k_sum_i32_done(acc);
+}
+#endif
+
 static LhI128
 sum_codes_i64(const uint32_t *data, size_t n, const void *values, const uint64_t *sel)
 {
@@ -276,6 +289,11 @@ const LhVecKernels K_TABLE = {
 	.minmax_f32 = minmax_f32,
 	.minmax_f64 = minmax_f64,
 	.histogram = histogram,
+#if K_SUM_SMALL > 0
+	.sum_small = sum_small,
+	.small_table = K_SUM_SMALL,
+#endif
 	.find = k_find,
+	.is_ascii = k_is_ascii,
 	.utf8_length = k_utf8_length,
 };

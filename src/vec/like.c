@@ -14,9 +14,9 @@
  */
 #include <string.h>
 
-#include "vec/kernels.h"
 #include "vec/like.h"
 #include "vec/pred.h"
+#include "vec/value.h"
 
 static inline bool
 is_continuation(uint8_t byte)
@@ -138,6 +138,8 @@ finish_piece(LhLike *like, LhLikePiece *piece)
 	}
 	if (!any)
 		piece->any = NULL;
+	if (!any && piece->len > 0)
+		piece->needle = lh_needle(piece->bytes, piece->len);
 	like->min_bytes += piece->len + piece->skip;
 }
 
@@ -153,6 +155,18 @@ classify(const LhLike *like)
 	if (like->anchor_start)
 		return like->anchor_end ? LH_LIKE_EXACT : LH_LIKE_STARTS;
 	return like->anchor_end ? LH_LIKE_ENDS : LH_LIKE_CONTAINS;
+}
+
+static void
+find_anchor(LhLike *like)
+{
+	for (int i = 0; i < like->npieces; i++)
+	{
+		const LhLikePiece *p = &like->pieces[i];
+
+		if (p->any == NULL && p->len >= 2 && (like->anchor == NULL || p->len > like->anchor->len))
+			like->anchor = p;
+	}
 }
 
 static void
@@ -218,6 +232,7 @@ lh_like_compile(LhCtx *ctx, const uint8_t *p, size_t n, char escape, bool text, 
 		finish_piece(like, &like->pieces[i]);
 	like->kind = classify(like);
 	find_prefix(like);
+	find_anchor(like);
 	*out = like;
 	return LH_OK;
 }
@@ -265,7 +280,7 @@ find_piece(const LhLike *like, const LhLikePiece *piece, const uint8_t *s, const
 		return s;
 	if (piece->any == NULL)
 	{
-		s = lh_vec_kernels()->find(s, (size_t) (end - s), piece->bytes, piece->len);
+		s = lh_vec_kernels()->find(s, (size_t) (end - s), &piece->needle);
 		return s == NULL ? NULL : s + piece->len;
 	}
 	/* the first element is a byte: leading _ are in skip */
@@ -352,8 +367,87 @@ lh_like_test(const LhLike *like, const uint8_t *s, size_t n)
 		case LH_LIKE_ENDS:
 			return memcmp(s + n - p->len, p->bytes, p->len) == 0;
 		case LH_LIKE_CONTAINS:
-			return lh_vec_kernels()->find(s, n, p->bytes, p->len) != NULL;
+			return lh_vec_kernels()->find(s, n, &p->needle) != NULL;
 		default:
 			return match_pieces(like, s, n);
 	}
+}
+
+/* Bytes that may lie between two strings of a page: a length of four bytes. */
+#define MAX_GAP 4
+
+/*
+ * Do the strings lie in one piece of memory, in order?  Pages hold lengths
+ * between them; separate allocations are further apart than that.
+ */
+bool
+lh_strs_are_adjacent(const LhStr *strs, size_t n)
+{
+	uintptr_t	wide = 0;
+
+	for (size_t i = 1; i < n; i++)
+	{
+		uintptr_t	gap = (uintptr_t) strs[i].ptr - ((uintptr_t) strs[i - 1].ptr + strs[i - 1].len);
+
+		wide |= gap > MAX_GAP;
+	}
+	return wide == 0;
+}
+
+/* The last string that begins at or before p, from string "from" on, which does. */
+static size_t
+find_string(const LhStr *strs, size_t n, size_t from, const uint8_t *p)
+{
+	size_t		step = 1,
+				hi;
+
+	while (from + step < n && strs[from + step].ptr <= p)
+	{
+		from += step;
+		step *= 2;
+	}
+	hi = from + step < n ? from + step : n;
+	while (hi - from > 1)
+	{
+		size_t		mid = (from + hi) / 2;
+
+		if (strs[mid].ptr <= p)
+			from = mid;
+		else
+			hi = mid;
+	}
+	return from;
+}
+
+bool
+lh_like_scan(const LhLike *like, const LhStr *strs, size_t n, const uint64_t *live, uint64_t *hit)
+{
+	const LhNeedle *needle;
+	const uint8_t *at,
+			   *end;
+	size_t		row = 0;
+
+	if (like->anchor == NULL || n < 2 || !lh_strs_are_adjacent(strs, n))
+		return false;
+	needle = &like->anchor->needle;
+	at = strs[0].ptr;
+	end = strs[n - 1].ptr + strs[n - 1].len;
+	memset(hit, 0, LH_WORDS(n) * sizeof(uint64_t));
+	while (at < end && (at = lh_vec_kernels()->find(at, (size_t) (end - at), needle)) != NULL)
+	{
+		const uint8_t *row_end;
+
+		row = find_string(strs, n, row, at);
+		row_end = strs[row].ptr + strs[row].len;
+		if (at + needle->len > row_end)
+		{
+			at++;				/* it lies across two strings */
+			continue;
+		}
+		if ((live == NULL || lh_bit_get(live, row)) &&
+			(like->kind == LH_LIKE_CONTAINS || lh_like_test(like, strs[row].ptr, strs[row].len)))
+			lh_bit_set(hit, row);
+		at = row_end;
+	}
+	return true;
 }

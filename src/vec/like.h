@@ -8,7 +8,7 @@
 #ifndef LH_VEC_LIKE_H
 #define LH_VEC_LIKE_H
 
-#include "vec/types.h"
+#include "vec/kernels.h"
 
 typedef enum LhLikeKind
 {
@@ -27,6 +27,7 @@ typedef struct LhLikePiece
 	uint32_t	len;			/* elements of bytes */
 	uint32_t	skip;			/* leading _ of a piece that follows a %, not in bytes */
 	uint32_t	chars;			/* characters of bytes in text, bytes otherwise */
+	LhNeedle	needle;			/* pieces without _, len > 0 */
 } LhLikePiece;
 
 typedef struct LhLike
@@ -39,6 +40,7 @@ typedef struct LhLike
 	LhLikePiece *pieces;
 	uint32_t	min_bytes;		/* shorter strings cannot match */
 	LhStr		prefix;			/* bytes every match begins with; len 0: none */
+	const LhLikePiece *anchor;	/* longest piece without _; NULL: none of at least two bytes */
 } LhLike;
 
 /* True when the pattern ends in a lone escape: PostgreSQL raises an error when matching gets there. */
@@ -48,5 +50,14 @@ extern bool lh_like_ends_in_escape(const uint8_t *p, size_t n, char escape);
 extern LhStatus lh_like_compile(LhCtx *ctx, const uint8_t *p, size_t n, char escape, bool text,
 								LhLike **out);
 extern bool lh_like_test(const LhLike *like, const uint8_t *s, size_t n);
+
+/*
+ * Many strings at once: where they lie one behind the other, as in a page, the
+ * pattern's anchor is searched through all of them in one go.  hit gets bits
+ * of matches; those of rows whose bit in live is 0 mean nothing.  False, with
+ * hit untouched, when the strings lie otherwise or the pattern has no anchor.
+ */
+extern bool lh_like_scan(const LhLike *like, const LhStr *strs, size_t n, const uint64_t *live,
+						 uint64_t *hit);
 
 #endif

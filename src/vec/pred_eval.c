@@ -22,6 +22,8 @@
 
 /* Entries of a dictionary that are always worth a table. */
 #define SMALL_DICT 64
+/* With at least one live row in so many, LIKE reads the whole page. */
+#define DENSE 4
 /* A kernel tests so many numbers in the time of one look-up by row. */
 #define KERNEL_GAIN 4
 
@@ -78,12 +80,46 @@ any_in_range(const uint64_t *w, uint32_t from, uint32_t to)
 			 bits_ != 0 && (row = word_ * 64 + (uint64_t) __builtin_ctzll(bits_), true); \
 			 bits_ &= bits_ - 1)
 
+/* LIKE through all strings of a page at once; nulls have no bytes there. */
+static bool
+scan_like(const LhLeaf *leaf, const LhVec *v, const uint64_t *live, int n, uint64_t *hit)
+{
+	const LhStr *strs = v->data;
+	LhStr		present[LH_BATCH];
+	uint16_t	rows[LH_BATCH];
+	uint64_t	found[LH_BATCH_WORDS];
+	int			count = 0;
+
+	if (v->valid == NULL)
+		return lh_like_scan(leaf->like, strs, (size_t) n, live, hit);
+	FOR_ROWS(v->valid, n, row)
+	{
+		present[count] = strs[row];
+		rows[count++] = (uint16_t) row;
+	}
+	if (count < 2 || !lh_like_scan(leaf->like, present, (size_t) count, NULL, found))
+		return false;
+	memset(hit, 0, LH_WORDS(n) * sizeof(uint64_t));
+	FOR_ROWS(found, count, i)
+		lh_bit_set(hit, rows[i]);
+	return true;
+}
+
 static void
-hits_flat(const LhLeaf *leaf, const LhVec *v, const uint64_t *live, int n, uint64_t *hit)
+hits_flat(const LhLeaf *leaf, const LhVec *v, const uint64_t *live, int count, int n, uint64_t *hit)
 {
 	if (lh_leaf_kernel(leaf, v->data, (size_t) n, hit))
 		return;
+	if (leaf->test == LH_TEST_LIKE && v->type.lane == LH_LANE_STR && count * DENSE >= n &&
+		scan_like(leaf, v, live, n, hit))
+	{
+		for (size_t i = 0; leaf->negate && i < LH_WORDS(n); i++)
+			hit[i] = ~hit[i];
+		return;
+	}
 	memset(hit, 0, LH_WORDS(n) * sizeof(uint64_t));
+	if (v->type.lane == LH_LANE_STR && lh_leaf_strs(leaf, v->data, live, (size_t) n, hit))
+		return;
 	FOR_ROWS(live, n, row)
 	{
 		if (lh_leaf_test(leaf, v->data, row))
@@ -291,7 +327,7 @@ leaf_hits(Eval *e, LhPred *p, const LhVec *v, const LhSel *in, uint64_t *hit)
 		default:
 			if (host)
 				return host_rows(e, p, v, live, in->n, hit);
-			hits_flat(leaf, v, live, in->n, hit);
+			hits_flat(leaf, v, live, count, in->n, hit);
 			return LH_OK;
 	}
 }

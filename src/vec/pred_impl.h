@@ -139,6 +139,12 @@ extern bool lh_leaf_test(const LhLeaf *leaf, const void *data, size_t i);
  * 0.  False when there is no kernel for this test.
  */
 extern bool lh_leaf_kernel(const LhLeaf *leaf, const void *data, size_t n, uint64_t *out);
+/*
+ * The same for strings at live rows, for tests of bytes; hit is zeroed before.
+ * False when there is no loop for this test.
+ */
+extern bool lh_leaf_strs(const LhLeaf *leaf, const LhStr *strs, const uint64_t *live, size_t n,
+						 uint64_t *hit);
 /* Results of all entries (or of what is left) of a dictionary; not for HOST. */
 extern LhStatus lh_leaf_complete(LhCtx *ctx, LhPred *p, const LhDict *dict);
 /* Begin with a dictionary: nothing is known yet unless it is the one before. */

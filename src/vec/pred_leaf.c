@@ -212,6 +212,47 @@ lh_leaf_kernel(const LhLeaf *leaf, const void *data, size_t n, uint64_t *out)
 	return true;
 }
 
+/* Rows of words w: BODY says whether s passes the test. */
+#define STR_LOOP(EXPR) \
+	for (size_t k = 0; k < LH_WORDS(n); k++) \
+	{ \
+		for (uint64_t w = live[k]; w != 0; w &= w - 1) \
+		{ \
+			LhStr		s = strs[k * 64 + (size_t) __builtin_ctzll(w)]; \
+			uint64_t	yes = (uint64_t) (EXPR) ^ turn; \
+			hit[k] |= yes << __builtin_ctzll(w); \
+		} \
+	}
+
+bool
+lh_leaf_strs(const LhLeaf *leaf, const LhStr *strs, const uint64_t *live, size_t n, uint64_t *hit)
+{
+	const LhStr c = leaf->bytes.lo;
+	uint64_t	lengths = 0;
+	bool		turn = leaf->negate;
+
+	switch (leaf->test)
+	{
+		case LH_TEST_BYTES_EQ:
+			STR_LOOP(s.len == c.len && (c.len == 0 || memcmp(s.ptr, c.ptr, c.len) == 0));
+			return true;
+		case LH_TEST_BYTES_PREFIX:
+			STR_LOOP(s.len >= c.len && memcmp(s.ptr, c.ptr, c.len) == 0);
+			return true;
+		case LH_TEST_BYTES_SET:
+			/* most strings are already of another length */
+			for (int i = 0; i < leaf->set->n; i++)
+				lengths |= UINT64_C(1) << (leaf->set->strs[i].len & 63);
+			STR_LOOP((lengths >> (s.len & 63) & 1) && lh_keyset_has_bytes(leaf->set, s));
+			return true;
+		case LH_TEST_LIKE:
+			STR_LOOP(lh_like_test(leaf->like, s.ptr, s.len));
+			return true;
+		default:
+			return false;
+	}
+}
+
 LhStatus
 lh_leaf_use_dict(LhCtx *ctx, LhPred *p, const LhDict *dict)
 {
@@ -248,7 +289,13 @@ lh_leaf_complete(LhCtx *ctx, LhPred *p, const LhDict *dict)
 		return LH_OK;
 	pass = (uint64_t *) r->pass.data;
 	known = (uint64_t *) r->known.data;
-	if (!lh_leaf_kernel(leaf, dict->values, dict->n, pass))
+	if (leaf->test == LH_TEST_LIKE && dict->type.lane == LH_LANE_STR && r->nknown == 0 &&
+		lh_like_scan(leaf->like, dict->values, dict->n, NULL, pass))
+	{
+		if (leaf->negate)
+			invert(pass, dict->n);
+	}
+	else if (!lh_leaf_kernel(leaf, dict->values, dict->n, pass))
 	{
 		for (uint32_t i = 0; i < dict->n; i++)
 		{

@@ -34,6 +34,8 @@ extern double lh_value_double(const LhValue *v);
 /* NUMBERs of any width, slowly. */
 extern int	lh_value_compare_wide(const LhValue *a, const LhValue *b);
 extern int	lh_bytes_compare(LhStr a, LhStr b);
+/* Do the strings lie behind each other in one piece of memory (which may then be read as one)? */
+extern bool lh_strs_are_adjacent(const LhStr *strs, size_t n);
 
 /*
  * a * b in 128 bits; false on overflow.  (The compiler's builtin needs a

@@ -26,9 +26,9 @@
 
 #include "codec/codec.h"
 
-#define BENCH_DIR "/var/tmp/lhbench"
+#define BENCH_DIR  "/var/tmp/lhbench"
 #define MAX_GROUPS 128
-#define MAX_BYTES ((size_t) 400 << 20) /* of output, a file */
+#define MAX_BYTES  ((size_t) 400 << 20) /* of output, a file */
 
 typedef struct Page
 {
@@ -162,17 +162,11 @@ skip(const uint8_t **p, int type)
 
 	switch (type)
 	{
-		case 3:
-			(*p)++;
-			break;
+		case 3: (*p)++; break;
 		case 4:
 		case 5:
-		case 6:
-			varint(p);
-			break;
-		case 7:
-			*p += 8;
-			break;
+		case 6: varint(p); break;
+		case 7: *p += 8; break;
 		case 8:
 		{
 			size_t n = varint(p);
@@ -369,8 +363,8 @@ static const char *
 word(void)
 {
 	static const char *const words[] = {
-		"carefully", "final",   "deposits", "sleep",    "blithely", "requests", "the",
-		"furiously", "even",    "ideas",    "accounts", "quickly",  "special",  "pending",
+		"carefully", "final",   "deposits", "sleep",    "blithely", "requests",    "the",
+		"furiously", "even",    "ideas",    "accounts", "quickly",  "special",     "pending",
 		"packages",  "express", "regular",  "silent",   "foxes",    "instructions"};
 
 	return words[random_below(20)];
@@ -422,8 +416,9 @@ make_user(uint8_t *p, uint32_t i)
 	char text[64];
 
 	(void) i;
-	return put_text(p, text, (size_t) snprintf(text, sizeof(text), "user-%08x@mail%u.example",
-											   random_below(UINT32_MAX), random_below(40)));
+	return put_text(p, text,
+					(size_t) snprintf(text, sizeof(text), "user-%08x@mail%u.example",
+									  random_below(UINT32_MAX), random_below(40)));
 }
 
 static uint8_t *
@@ -489,11 +484,16 @@ typedef struct Maker
 static void
 make_pages(Set *set)
 {
-	static const Maker makers[] = {
-		{"int64 prices", make_price}, {"int64 sorted", make_sorted}, {"timestamps", make_time},
-		{"doubles, walk", make_double}, {"near-unique texts", make_user}, {"words", make_words},
-		{"urls", make_url}, {"json", make_json}, {"int32 mostly 0", make_few},
-		{"noise", make_noise}};
+	static const Maker makers[] = {{"int64 prices", make_price},
+								   {"int64 sorted", make_sorted},
+								   {"timestamps", make_time},
+								   {"doubles, walk", make_double},
+								   {"near-unique texts", make_user},
+								   {"words", make_words},
+								   {"urls", make_url},
+								   {"json", make_json},
+								   {"int32 mostly 0", make_few},
+								   {"noise", make_noise}};
 	static uint8_t bytes[1 << 20];
 
 	for (size_t m = 0; m < sizeof(makers) / sizeof(makers[0]); m++)
@@ -535,8 +535,7 @@ by_libsnappy(LhCodec codec, const Page *page)
 static bool
 by_codec(LhCodec codec, const Page *page)
 {
-	return lh_decompress(ctx, codecs, codec, page->in, page->len, out.data, page->out_len) ==
-		   LH_OK;
+	return lh_decompress(ctx, codecs, codec, page->in, page->len, out.data, page->out_len) == LH_OK;
 }
 
 /* Seconds for one pass over the groups; dict: 0 data pages, 1 dictionaries, -1 both. */

@@ -10,18 +10,24 @@
 
 #include "parquet/indexes.h"
 
-#define CHECK(x) \
-	do \
-	{ \
-		if (!(x)) \
+#define CHECK(x)     \
+	do               \
+	{                \
+		if (!(x))    \
 			abort(); \
 	} while (0)
 
 static LhPqNode
 make_leaf(LhPqPhysical physical, int length, int logical, int precision)
 {
-	LhPqNode node = {.name = "c", .index = 1, .physical = physical, .type_length = length,
-					 .element = -1, .value = -1, .repeated = -1, .converted = -1};
+	LhPqNode node = {.name = "c",
+					 .index = 1,
+					 .physical = physical,
+					 .type_length = length,
+					 .element = -1,
+					 .value = -1,
+					 .repeated = -1,
+					 .converted = -1};
 	const LhPqLogical annotation = {.id = logical, .precision = precision};
 
 	lh_pq_leaf_type(&node, &annotation);
@@ -52,7 +58,7 @@ ask(const LhPqBloom *bloom, const uint8_t raw[8], bool full)
 		if (v.type.lane == LH_LANE_F64 || v.type.lane == LH_LANE_F32)
 			memcpy(&v.f64, raw, 8);
 		else if (v.type.lane == LH_LANE_STR || v.type.lane == LH_LANE_FIX)
-			v.str = (LhStr) {.ptr = raw, .len = 8};
+			v.str = (LhStr){.ptr = raw, .len = 8};
 		else if (v.type.lane == LH_LANE_I128)
 			v.i128 = (LhI128) lh_load_i64(raw) * (INT64_C(1) << 50);
 		else
@@ -66,8 +72,7 @@ ask(const LhPqBloom *bloom, const uint8_t raw[8], bool full)
 static void
 ask_full(LhCtx *ctx, const uint8_t *p, size_t len, size_t whole, const uint8_t raw[8])
 {
-	size_t header = 0,
-		   need = 0;
+	size_t header = 0, need = 0;
 	uint8_t *full = malloc(whole);
 	LhPqBloom *bloom;
 

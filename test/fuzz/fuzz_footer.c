@@ -9,14 +9,14 @@
 
 #include "parquet/meta.h"
 
-#define FILE_SIZE (INT64_C(16) << 20)
+#define FILE_SIZE  (INT64_C(16) << 20)
 /* Enough chunks of one footer to meet every kind. */
 #define MAX_CHUNKS 2000
 
-#define CHECK(x) \
-	do \
-	{ \
-		if (!(x)) \
+#define CHECK(x)     \
+	do               \
+	{                \
+		if (!(x))    \
 			abort(); \
 	} while (0)
 

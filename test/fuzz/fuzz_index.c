@@ -9,24 +9,30 @@
 
 #include "parquet/indexes.h"
 
-#define CHECK(x) \
-	do \
-	{ \
-		if (!(x)) \
+#define CHECK(x)     \
+	do               \
+	{                \
+		if (!(x))    \
 			abort(); \
 	} while (0)
 
 #define FILE_SIZE (INT64_C(1) << 20)
-#define ROWS 5000
-#define START 4
+#define ROWS      5000
+#define START     4
 
 /* A schema of one leaf; kind chooses type and repetition. */
 static LhPqNode
 make_leaf(int kind)
 {
 	static const LhPqPhysical types[] = {LH_PQ_INT32, LH_PQ_DOUBLE, LH_PQ_BYTE_ARRAY, LH_PQ_FLBA};
-	LhPqNode node = {.name = "c", .index = 1, .type_length = 3, .element = -1, .value = -1,
-					 .repeated = -1, .converted = -1, .leaf = 0};
+	LhPqNode node = {.name = "c",
+					 .index = 1,
+					 .type_length = 3,
+					 .element = -1,
+					 .value = -1,
+					 .repeated = -1,
+					 .converted = -1,
+					 .leaf = 0};
 	const LhPqLogical none = {0};
 
 	node.physical = types[kind % 4];
@@ -39,8 +45,7 @@ make_leaf(int kind)
 static void
 check_index(const LhPqPageIndex *p)
 {
-	int64_t end = START,
-			row = 0;
+	int64_t end = START, row = 0;
 
 	CHECK(p->npages > 0 && p->first_row[0] == 0);
 	for (int i = 0; i < p->npages; i++)
@@ -74,8 +79,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t orders[] = {LH_PQ_ORDER_TYPE};
 	LhPqMetaPrivate priv = {.orders = orders, .file_size = FILE_SIZE};
 	LhPqRowGroup group = {.num_rows = ROWS};
-	LhPqMeta meta = {.nnodes = 2, .nodes = nodes, .nleaves = 1, .leaf_nodes = leaf_nodes,
-					 .ngroups = 1, .groups = &group, .has_column_orders = true, .priv = &priv};
+	LhPqMeta meta = {.nnodes = 2,
+					 .nodes = nodes,
+					 .nleaves = 1,
+					 .leaf_nodes = leaf_nodes,
+					 .ngroups = 1,
+					 .groups = &group,
+					 .has_column_orders = true,
+					 .priv = &priv};
 	LhCtx *ctx;
 	LhPqPageIndex *index;
 	size_t first;

@@ -8,10 +8,10 @@
 
 #include "parquet/page.h"
 
-#define CHECK(x) \
-	do \
-	{ \
-		if (!(x)) \
+#define CHECK(x)     \
+	do               \
+	{                \
+		if (!(x))    \
 			abort(); \
 	} while (0)
 
@@ -21,8 +21,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	LhCtx *ctx = lh_ctx_create();
-	LhPqPageHeader h,
-		again;
+	LhPqPageHeader h, again;
 	bool more;
 
 	if (ctx == NULL)

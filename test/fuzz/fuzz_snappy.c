@@ -20,7 +20,7 @@
 
 /* Larger outputs only cost time. */
 #define MAX_OUTPUT 300000
-#define REPEATS 40
+#define REPEATS    40
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

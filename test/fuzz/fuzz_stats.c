@@ -14,10 +14,10 @@
 
 #include "parquet/meta.h"
 
-#define CHECK(x) \
-	do \
-	{ \
-		if (!(x)) \
+#define CHECK(x)     \
+	do               \
+	{                \
+		if (!(x))    \
 			abort(); \
 	} while (0)
 
@@ -62,10 +62,18 @@ make_leaf(int kind)
 		{LH_PQ_INT32, -1, LH_PQ_LOGICAL_NULL, 0, 0, 0, false},
 	};
 	size_t k = (size_t) kind % (sizeof(kinds) / sizeof(kinds[0]));
-	LhPqNode node = {.name = "c", .index = 1, .max_def = 1, .repetition = LH_PQ_OPTIONAL,
-					 .element = -1, .value = -1, .repeated = -1};
-	LhPqLogical logical = {.id = kinds[k].logical, .unit = kinds[k].unit, .utc = kinds[k].flag,
-						   .precision = kinds[k].precision, .scale = 1};
+	LhPqNode node = {.name = "c",
+					 .index = 1,
+					 .max_def = 1,
+					 .repetition = LH_PQ_OPTIONAL,
+					 .element = -1,
+					 .value = -1,
+					 .repeated = -1};
+	LhPqLogical logical = {.id = kinds[k].logical,
+						   .unit = kinds[k].unit,
+						   .utc = kinds[k].flag,
+						   .precision = kinds[k].precision,
+						   .scale = 1};
 
 	node.physical = kinds[k].physical;
 	node.converted = kinds[k].converted;
@@ -112,8 +120,12 @@ check_statistics(LhCtx *ctx, LhPqNode *node, int order, const uint8_t *data, siz
 	const int leaf_nodes[] = {1};
 	const uint8_t orders[] = {(uint8_t) (order % 5)};
 	LhPqMetaPrivate priv = {.orders = orders};
-	LhPqMeta meta = {.nnodes = 2, .nodes = nodes, .nleaves = 1, .leaf_nodes = leaf_nodes,
-					 .has_column_orders = order % 2 == 0, .priv = &priv};
+	LhPqMeta meta = {.nnodes = 2,
+					 .nodes = nodes,
+					 .nleaves = 1,
+					 .leaf_nodes = leaf_nodes,
+					 .has_column_orders = order % 2 == 0,
+					 .priv = &priv};
 	LhPqRawStats raw;
 	LhPqStats stats = {0};
 	LhThrift r;

@@ -43,8 +43,7 @@ check_utf8(const uint8_t *p, size_t n)
 {
 	size_t at = 0;
 	size_t chars = 0;
-	size_t bad = n;
-	bool valid;
+	bool valid = false;
 
 	while (at < n)
 	{
@@ -55,9 +54,15 @@ check_utf8(const uint8_t *p, size_t n)
 		at += len;
 		chars++;
 	}
-	valid = lh_utf8_check(p, n, &bad);
-	if (valid != (at == n) || lh_utf8_valid(p, n) != valid || bad != at)
-		abort();
+	for (int isa = LH_ISA_BASE; isa <= (int) lh_isa_best(); isa++)
+	{
+		size_t bad = n;
+
+		lh_isa_choose((LhIsa) isa);
+		valid = lh_utf8_check(p, n, &bad);
+		if (valid != (at == n) || lh_utf8_valid(p, n) != valid || bad != at)
+			abort();
+	}
 	if (lh_utf8_length(p, at) != chars)
 		abort();
 	for (size_t max = 0; max <= n && max < 70; max++)

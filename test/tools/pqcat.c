@@ -303,6 +303,7 @@ int
 main(int argc, char **argv)
 {
 	LhCtx *ctx = lh_ctx_create();
+	LhArena *root = ctx != NULL ? ctx->arena : NULL;
 	char path[4096];
 	bool check = false;
 	int at = 1;
@@ -328,6 +329,7 @@ main(int argc, char **argv)
 	if (run(ctx, path, argc - at - 1, argv + at + 1, check) != LH_OK)
 	{
 		fprintf(stderr, "%s: %s\n", lh_status_name(ctx->error->code), ctx->error->message);
+		lh_use(ctx, root);
 		lh_ctx_destroy(ctx);
 		return 1;
 	}

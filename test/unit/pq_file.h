@@ -59,8 +59,7 @@ pq_open_bytes(LhCtx *ctx, const void *p, size_t n, LhPqFile **out)
 static inline LhStatus
 pq_open_footer(LhCtx *ctx, const PqFooter *f, const void *body, size_t body_len, LhPqFile **out)
 {
-	Tw footer = {0},
-	   w = {0};
+	Tw footer = {0}, w = {0};
 	LhStatus status;
 
 	pq_write_footer(&footer, f);
@@ -71,20 +70,20 @@ pq_open_footer(LhCtx *ctx, const PqFooter *f, const void *body, size_t body_len,
 	return status;
 }
 
-#define ASSERT_OK(ctx, call) \
-	do \
-	{ \
-		if ((call) != LH_OK) \
+#define ASSERT_OK(ctx, call)                       \
+	do                                             \
+	{                                              \
+		if ((call) != LH_OK)                       \
 			fail_msg("%s", (ctx)->error->message); \
 	} while (0)
 
-#define ASSERT_FAILS(ctx, call, code, part) \
-	do \
-	{ \
-		assert_int_equal(call, code); \
-		if (strstr((ctx)->error->message, part) == NULL) \
+#define ASSERT_FAILS(ctx, call, code, part)                            \
+	do                                                                 \
+	{                                                                  \
+		assert_int_equal(call, code);                                  \
+		if (strstr((ctx)->error->message, part) == NULL)               \
 			fail_msg("no \"%s\" in: %s", part, (ctx)->error->message); \
-		lh_error_clear(ctx); \
+		lh_error_clear(ctx);                                           \
 	} while (0)
 
 #endif

@@ -15,8 +15,15 @@
 
 enum
 {
-	TW_I8 = 3, TW_I16 = 4, TW_I32 = 5, TW_I64 = 6, TW_DOUBLE = 7, TW_BINARY = 8, TW_LIST = 9,
-	TW_MAP = 11, TW_STRUCT = 12
+	TW_I8 = 3,
+	TW_I16 = 4,
+	TW_I32 = 5,
+	TW_I64 = 6,
+	TW_DOUBLE = 7,
+	TW_BINARY = 8,
+	TW_LIST = 9,
+	TW_MAP = 11,
+	TW_STRUCT = 12
 };
 
 /* Writer of the compact protocol. */
@@ -164,54 +171,69 @@ static inline void
 tw_free(Tw *w)
 {
 	free(w->p);
-	*w = (Tw) {0};
+	*w = (Tw){0};
 }
 
 /* A schema element. */
 typedef struct PqEl
 {
 	const char *name;
-	int rep;	   /* -1 none */
-	int type;	   /* -1 group */
+	int rep;       /* -1 none */
+	int type;      /* -1 group */
 	int children;  /* -1 none */
 	int converted; /* -1 none */
 	int logical;   /* 0 none */
-	int length;	   /* 0 none */
+	int length;    /* 0 none */
 	int precision, scale;
-	int unit; /* 1 ms, 2 us, 3 ns; also bits of an integer */
+	int unit;  /* 1 ms, 2 us, 3 ns; also bits of an integer */
 	bool flag; /* UTC, signed */
-	int id;	   /* 0 none */
+	int id;    /* 0 none */
 } PqEl;
 
 #define PQ_REQ 0
 #define PQ_OPT 1
 #define PQ_REP 2
-#define PQ_ROOT(n) {"schema", -1, -1, n, -1}
-#define PQ_GROUP_(name, rep, n) {name, rep, -1, n, -1}
-#define PQ_GROUP_AS(name, rep, n, converted) {name, rep, -1, n, converted}
-#define PQ_LEAF(name, rep, type) {name, rep, type, -1, -1}
-#define PQ_LEAF_AS(name, rep, type, converted) {name, rep, type, -1, converted}
+#define PQ_ROOT(n)              \
+	{                           \
+		"schema", -1, -1, n, -1 \
+	}
+#define PQ_GROUP_(name, rep, n) \
+	{                           \
+		name, rep, -1, n, -1    \
+	}
+#define PQ_GROUP_AS(name, rep, n, converted) \
+	{                                        \
+		name, rep, -1, n, converted          \
+	}
+#define PQ_LEAF(name, rep, type) \
+	{                            \
+		name, rep, type, -1, -1  \
+	}
+#define PQ_LEAF_AS(name, rep, type, converted) \
+	{                                          \
+		name, rep, type, -1, converted         \
+	}
 
 /* A column chunk. */
 typedef struct PqCol
 {
 	int type;
 	int64_t values;
-	int64_t data, dict;	  /* 0: dict left out */
+	int64_t data, dict;   /* 0: dict left out */
 	int64_t csize, usize; /* 0: 100 */
 	int codec;
-	const char *min, *max;			   /* deprecated */
+	const char *min, *max;             /* deprecated */
 	const char *min_value, *max_value; /* NULL: left out */
-	int len;						   /* of all four; 0: strlen */
-	int64_t nulls, nans;			   /* -1 left out, stored + 1: 0 means left out */
-	int min_exact, max_exact;		   /* 0 left out, 1 true, 2 false */
-	int64_t bloom;					   /* 0 left out */
+	int len;                           /* of all four; 0: strlen */
+	int64_t nulls, nans;               /* -1 left out, stored + 1: 0 means left out */
+	int min_exact, max_exact;          /* 0 left out, 1 true, 2 false */
+	int64_t bloom;                     /* 0 left out */
 	int bloom_length;
 	int64_t offset_index, column_index;
 	int offset_index_length, column_index_length;
 	bool no_meta, encrypted, stats;
 	const int *encodings; /* ended by -1 */
-	const int *pages;	  /* type, encoding, count ..., ended by -1 */
+	const int *pages;     /* type, encoding, count ..., ended by -1 */
 } PqCol;
 
 typedef struct PqGroup

@@ -32,8 +32,8 @@ setup(void **state)
 
 	memset(&w, 0, sizeof(w));
 	w.budget.setting = "work_mem";
-	w.ctx = (LhCtx){.arena = lh_arena_create(&w.budget), .error = &w.error,
-					.counters = &w.counters};
+	w.ctx =
+		(LhCtx){.arena = lh_arena_create(&w.budget), .error = &w.error, .counters = &w.counters};
 	*state = &w;
 	return w.ctx.arena == NULL;
 }
@@ -411,7 +411,7 @@ macros(LhCtx *ctx, size_t n)
 	struct
 	{
 		int a;
-	} *thing;
+	} * thing;
 	char *bytes;
 
 	LH_NEW(ctx, thing);

@@ -29,8 +29,8 @@ setup(void **state)
 	static World w;
 
 	memset(&w, 0, sizeof(w));
-	w.ctx = (LhCtx){.arena = lh_arena_create(&w.budget), .error = &w.error,
-					.counters = &w.counters};
+	w.ctx =
+		(LhCtx){.arena = lh_arena_create(&w.budget), .error = &w.error, .counters = &w.counters};
 	*state = &w;
 	return lh_buf_init(&w.ctx, &w.buf, false) != LH_OK;
 }

@@ -31,7 +31,7 @@ typedef struct World
 static const LhCodec all[] = {LH_CODEC_NONE, LH_CODEC_SNAPPY,  LH_CODEC_GZIP,
 							  LH_CODEC_ZSTD, LH_CODEC_LZ4_RAW, LH_CODEC_BROTLI};
 
-#define NALL (sizeof(all) / sizeof(all[0]))
+#define NALL     (sizeof(all) / sizeof(all[0]))
 #define ok(call) assert_int_equal((call), LH_OK)
 
 static int
@@ -251,9 +251,9 @@ unknown_codecs_are_unsupported_not_corrupt(void **state)
 	assert_string_not_equal(w->ctx->error->hint, "");
 	assert_int_equal(unpack(w, (LhCodec) 99, "abc", 3, 3), LH_UNSUPPORTED);
 	assert_int_equal(unpack(w, (LhCodec) -1, "abc", 3, 3), LH_UNSUPPORTED);
-	assert_int_equal(lh_compress(w->ctx, w->codecs, LH_CODEC_LZO, 0, (const uint8_t *) "a", 1,
-								 &w->packed),
-					 LH_UNSUPPORTED);
+	assert_int_equal(
+		lh_compress(w->ctx, w->codecs, LH_CODEC_LZO, 0, (const uint8_t *) "a", 1, &w->packed),
+		LH_UNSUPPORTED);
 	assert_int_equal(lh_compress(w->ctx, w->codecs, LH_CODEC_LZ4_HADOOP, 0, (const uint8_t *) "a",
 								 1, &w->packed),
 					 LH_UNSUPPORTED);
@@ -337,8 +337,8 @@ large_outputs_can_be_cancelled(void **state)
 		assert_in_range(1000 - polls, 5, 20);
 		assert_int_equal(data.data[size - 1], 'r');
 		polls = 3;
-		assert_int_equal(lh_decompress(w->ctx, w->codecs, pausing[c], w->packed.data,
-									   w->packed.len, data.data, size),
+		assert_int_equal(lh_decompress(w->ctx, w->codecs, pausing[c], w->packed.data, w->packed.len,
+									   data.data, size),
 						 LH_CANCELLED);
 		/* and the next call works */
 		polls = 1000;

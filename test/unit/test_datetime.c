@@ -80,8 +80,8 @@ dates_agree_with_the_c_library(void **state)
 static void
 any_number_of_days_is_taken(void **state)
 {
-	static const int64_t days[] = {INT64_MIN, INT64_MIN + 1, INT64_MAX, INT64_MAX - 1, INT32_MIN,
-								   INT32_MAX};
+	static const int64_t days[] = {INT64_MIN,     INT64_MIN + 1, INT64_MAX,
+								   INT64_MAX - 1, INT32_MIN,     INT32_MAX};
 	char text[48];
 
 	(void) state;
@@ -237,8 +237,7 @@ timestamps_are_iso_with_an_offset_if_wanted(void **state)
 						"2024-01-31T10:00:00.123456+00:00");
 	assert_string_equal(timestamp(-1, LH_UNIT_NS, false), "1969-12-31T23:59:59.999999999");
 	assert_string_equal(timestamp(-1, LH_UNIT_MS, true), "1969-12-31T23:59:59.999+00:00");
-	assert_string_equal(timestamp(LH_PG_MIN_TIMESTAMP, LH_UNIT_US, false),
-						"-4713-11-24T00:00:00");
+	assert_string_equal(timestamp(LH_PG_MIN_TIMESTAMP, LH_UNIT_US, false), "-4713-11-24T00:00:00");
 }
 
 static void

@@ -160,8 +160,7 @@ wide_and_narrow_printing_agree(void **state)
 	for (uint64_t i = 0; i < 20000; i++)
 	{
 		uint8_t p[24];
-		LhI128 v = (LhI128) ((LhU128) lh_hash_u64(2 * i) << 64 | lh_hash_u64(2 * i + 1)) >>
-				   i % 128;
+		LhI128 v = (LhI128) ((LhU128) lh_hash_u64(2 * i) << 64 | lh_hash_u64(2 * i + 1)) >> i % 128;
 		int scale = (int) (i % 39);
 		char narrow[64];
 		LhBuf out;

@@ -431,7 +431,10 @@ find_agrees(void **state)
 		}
 		FOR_TABLES
 		{
-			if ((const char *) table[t]->find(h, n, p, m) != want)
+			LhNeedle	needle_of = lh_needle(p, m);
+
+			assert_true(needle_of.a <= needle_of.b && needle_of.b < m && (m == 1 || needle_of.a < needle_of.b));
+			if ((const char *) table[t]->find(h, n, &needle_of) != want)
 				fail_msg("find (%s): n %zu, m %zu", isa[t], n, m);
 		}
 		free(h);
@@ -444,6 +447,7 @@ static void
 find_ends_with_the_string(void **state)
 {
 	uint8_t		s[256];
+	LhNeedle	needle = lh_needle((const uint8_t *) "needle", 6);
 
 	memset(s, 'x', sizeof(s));
 	for (size_t from = 0; from < 70; from++)
@@ -453,11 +457,11 @@ find_ends_with_the_string(void **state)
 			FOR_TABLES
 			{
 				memcpy(s + from + n, "needle", 6);
-				assert_null(table[t]->find(s + from, n, (const uint8_t *) "needle", 6));
+				assert_null(table[t]->find(s + from, n, &needle));
 				for (size_t cut = 1; cut < 6 && cut <= n; cut++)
 				{
 					memcpy(s + from + n - cut, "needle", 6);
-					assert_null(table[t]->find(s + from, n, (const uint8_t *) "needle", 6));
+					assert_null(table[t]->find(s + from, n, &needle));
 					memset(s + from + n - cut, 'x', 8);
 				}
 				memset(s + from + n, 'x', 6);
@@ -485,6 +489,58 @@ utf8_length_agrees(void **state)
 		FOR_TABLES
 			assert_int_equal(table[t]->utf8_length(base, n), want);
 		free(base);
+	}
+}
+
+static void
+is_ascii_agrees(void **state)
+{
+	for (int round = 0; round < 20000; round++)
+	{
+		uint8_t		s[MAX];
+		size_t		n = (size_t) gen_int(MAX);
+		bool		want = true;
+		void	   *base;
+
+		for (size_t i = 0; i < n; i++)
+			s[i] = (uint8_t) gen_int(128);
+		if (n > 0 && gen_chance(2))
+		{
+			s[gen_int((int) n)] |= 0x80;
+			want = false;
+		}
+		at_end(&base, s, n);
+		FOR_TABLES
+			assert_int_equal(table[t]->is_ascii(base, n), want);
+		free(base);
+	}
+}
+
+static void
+sums_of_small_tables_agree(void **state)
+{
+	for (int round = 0; round < 4000; round++)
+	{
+		size_t		n = (size_t) gen_int(MAX);
+		int32_t		values[64] = {0};
+		uint32_t	codes[MAX];
+		uint64_t	w[LH_WORDS(MAX)];
+		const uint64_t *sel = some_rows(w, n);
+		int			nvalues = 1 + gen_int(64);
+		int64_t		want = 0;
+
+		for (int i = 0; i < nvalues; i++)
+			values[i] = edge_i32();
+		for (size_t i = 0; i < n; i++)
+		{
+			codes[i] = (uint32_t) gen_int(nvalues);
+			want += is_selected(sel, i) ? values[codes[i]] : 0;
+		}
+		FOR_TABLES
+		{
+			if (table[t]->sum_small != NULL)
+				assert_true(table[t]->sum_small(codes, n, values, sel) == want);
+		}
 	}
 }
 
@@ -521,6 +577,8 @@ main(void)
 		cmocka_unit_test(find_agrees),
 		cmocka_unit_test(find_ends_with_the_string),
 		cmocka_unit_test(utf8_length_agrees),
+		cmocka_unit_test(is_ascii_agrees),
+		cmocka_unit_test(sums_of_small_tables_agree),
 		cmocka_unit_test(the_chosen_set_is_used),
 	};
 

@@ -36,7 +36,7 @@ static void
 java_filter(uint8_t out[1040])
 {
 	static const uint8_t header[16] = {0x15, 0x80, 0x10, 0x1c, 0x1c, 0, 0, 0x1c,
-									   0x1c, 0,	   0,	 0x1c, 0x1c, 0, 0, 0};
+									   0x1c, 0,    0,    0x1c, 0x1c, 0, 0, 0};
 	static const struct
 	{
 		uint16_t at;
@@ -73,8 +73,8 @@ node_of(PqEl el)
 static LhValue
 text(const LhPqNode *node, const char *s)
 {
-	return (LhValue) {.type = *lh_pq_value_type(node),
-					  .str = {.ptr = (const uint8_t *) s, .len = (uint32_t) strlen(s)}};
+	return (LhValue){.type = *lh_pq_value_type(node),
+					 .str = {.ptr = (const uint8_t *) s, .len = (uint32_t) strlen(s)}};
 }
 
 static void
@@ -252,8 +252,7 @@ integers_of_every_width_are_hashed_as_stored(void **state)
 						 {"c", 1, 2, -1, LH_PQ_CONV_DECIMAL, .precision = 15, .scale = 1}};
 	const int32_t v32 = 100;
 	const int64_t v64 = 100;
-	LhPqBloom *b32 = filter_with(&v32, 4),
-			  *b64 = filter_with(&v64, 8);
+	LhPqBloom *b32 = filter_with(&v32, 4), *b64 = filter_with(&v64, 8);
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(narrow) / sizeof(narrow[0]); i++)
@@ -310,12 +309,9 @@ decimals_in_fixed_binary_are_sign_extended(void **state)
 static void
 floats_are_asked_for_every_equal_value(void **state)
 {
-	const LhPqNode *f = node_of((PqEl) PQ_LEAF("c", 1, 4)),
-				   *d = node_of((PqEl) PQ_LEAF("c", 1, 5));
-	const float f1 = 1.5f,
-				fz = -0.0f;
-	const double d1 = 1.5,
-				 dz = -0.0;
+	const LhPqNode *f = node_of((PqEl) PQ_LEAF("c", 1, 4)), *d = node_of((PqEl) PQ_LEAF("c", 1, 5));
+	const float f1 = 1.5f, fz = -0.0f;
+	const double d1 = 1.5, dz = -0.0;
 
 	(void) state;
 	assert_true(holds_float(filter_with(&f1, 4), f, 1.5));
@@ -378,7 +374,7 @@ what_cannot_be_asked_may_be_there(void **state)
 	assert_true(lh_pq_bloom_may_hold(bloom, i32, &v));
 	assert_true(lh_pq_bloom_may_hold(NULL, i32, &v));
 	/* a value in another type than the column's */
-	v = (LhValue) {.type = us->type, .i64 = 5};
+	v = (LhValue){.type = us->type, .i64 = 5};
 	assert_true(lh_pq_bloom_may_hold(bloom, ms, &v));
 	assert_false(lh_pq_bloom_may_hold(bloom, us, &v));
 	assert_true(lh_pq_bloom_may_hold(bloom, i32, &v));
@@ -412,8 +408,7 @@ filters_are_read_with_and_without_their_length(void **state)
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
 	{
 		LhPqFile *file = open_with(bytes, sizeof(bytes), 1004, lengths[i]);
-		const LhPqBloom *a,
-			*b;
+		const LhPqBloom *a, *b;
 		uint64_t reads;
 		LhValue v;
 
@@ -443,8 +438,8 @@ filters_outside_the_file_are_not_read(void **state)
 	{
 		const LhPqBloom *bloom;
 
-		ASSERT_OK(ctx, lh_pq_bloom(ctx, open_with(bytes, sizeof(bytes), places[i], 1040), 0, 0,
-								   &bloom));
+		ASSERT_OK(ctx,
+				  lh_pq_bloom(ctx, open_with(bytes, sizeof(bytes), places[i], 1040), 0, 0, &bloom));
 		assert_null(bloom);
 	}
 }

@@ -48,8 +48,7 @@ put_rows(int64_t rows)
 	const PqGroup group = {rows, 1, &col};
 	const PqFooter f = {.els = els, .nels = 2, .groups = &group, .ngroups = 1, .rows = rows};
 	const uint8_t body[200] = {0};
-	Tw footer = {0},
-	   w = {0};
+	Tw footer = {0}, w = {0};
 
 	pq_write_footer(&footer, &f);
 	pq_write_file(&w, body, sizeof(body), &footer, "PAR1");
@@ -130,7 +129,7 @@ make_meta(void)
 static LhObjectId
 id_of(const char *name, int64_t size, int64_t mtime, const char *etag)
 {
-	return (LhObjectId) {.path = name, .size = size, .mtime_ns = mtime, .etag = etag};
+	return (LhObjectId){.path = name, .size = size, .mtime_ns = mtime, .etag = etag};
 }
 
 /* Is it there?  The reference is given back. */
@@ -157,8 +156,7 @@ static void
 any_difference_is_another_object(void **state)
 {
 	LhObjectId id = id_of("p", 10, 20, NULL);
-	LhObjectId dev = id,
-			   ino = id;
+	LhObjectId dev = id, ino = id;
 
 	(void) state;
 	dev.dev = 1;

@@ -24,7 +24,12 @@ teardown(void **state)
 	return 0;
 }
 
-enum { ROWS = 30, PAGES = 3, BODY = 2000 };
+enum
+{
+	ROWS = 30,
+	PAGES = 3,
+	BODY = 2000
+};
 
 /* Both indexes of a chunk that begins at byte 4 and has its indexes from byte 1004 on. */
 typedef struct Index
@@ -46,20 +51,20 @@ typedef struct Index
 static Index
 sound(void)
 {
-	return (Index) {.npages = 3,
-					.offset = {4, 104, 254},
-					.size = {100, 100, 50},
-					.first_row = {0, 10, 25},
-					.nnull_pages = 3,
-					.nmin = 3,
-					.nmax = 3,
-					.nnulls = 3,
-					.nnans = -1,
-					.null_page = {false, true, false},
-					.min = {"\1\0\0\0", "", "\7\0\0\0"},
-					.max = {"\5\0\0\0", "", "\x9\0\0\0"},
-					.width = 4,
-					.nulls = {2, 15, 0}};
+	return (Index){.npages = 3,
+				   .offset = {4, 104, 254},
+				   .size = {100, 100, 50},
+				   .first_row = {0, 10, 25},
+				   .nnull_pages = 3,
+				   .nmin = 3,
+				   .nmax = 3,
+				   .nnulls = 3,
+				   .nnans = -1,
+				   .null_page = {false, true, false},
+				   .min = {"\1\0\0\0", "", "\7\0\0\0"},
+				   .max = {"\5\0\0\0", "", "\x9\0\0\0"},
+				   .width = 4,
+				   .nulls = {2, 15, 0}};
 }
 
 static void
@@ -120,10 +125,10 @@ write_column_index(Tw *w, const Index *x)
 typedef struct Around
 {
 	PqEl el;
-	int order;				/* -1 none */
-	int offset_cut;			/* bytes that the offset index is said to be shorter */
+	int order;      /* -1 none */
+	int offset_cut; /* bytes that the offset index is said to be shorter */
 	int column_cut;
-	int64_t offset_at;		/* 0: where it is */
+	int64_t offset_at; /* 0: where it is */
 	int64_t column_at;
 	bool no_column_index;
 	bool encrypted;
@@ -133,14 +138,18 @@ static LhPqFile *
 open_with(const Index *x, const Around *a)
 {
 	PqEl els[] = {PQ_ROOT(1), a->el};
-	PqCol col = {.type = a->el.type, .values = ROWS, .data = 4, .csize = 300,
-				 .encrypted = a->encrypted};
+	PqCol col = {
+		.type = a->el.type, .values = ROWS, .data = 4, .csize = 300, .encrypted = a->encrypted};
 	PqGroup group = {ROWS, 1, &col};
-	PqFooter f = {.els = els, .nels = 2, .groups = &group, .ngroups = 1, .rows = ROWS,
-				  .orders = a->order >= 0 ? &a->order : NULL, .norders = 1};
+	PqFooter f = {.els = els,
+				  .nels = 2,
+				  .groups = &group,
+				  .ngroups = 1,
+				  .rows = ROWS,
+				  .orders = a->order >= 0 ? &a->order : NULL,
+				  .norders = 1};
 	uint8_t body[BODY] = {0};
-	Tw oi = {0},
-	   ci = {0};
+	Tw oi = {0}, ci = {0};
 	LhPqFile *file;
 
 	write_offset_index(&oi, x);
@@ -203,8 +212,7 @@ it_is_read_once(void **state)
 {
 	Index x = sound();
 	LhPqFile *file = open_with(&x, &plain);
-	const LhPqPageIndex *a,
-		*b;
+	const LhPqPageIndex *a, *b;
 	uint64_t reads;
 
 	(void) state;
@@ -248,20 +256,76 @@ an_offset_index_alone_has_places(void **state)
 }
 
 /* Each makes the offset index nonsense. */
-static void no_pages(Index *x) { x->npages = 0; }
-static void offsets_fall(Index *x) { x->offset[1] = 3; }
-static void pages_overlap(Index *x) { x->offset[1] = 103; }
-static void page_before_the_chunk(Index *x) { x->offset[0] = 0; }
-static void page_behind_the_file(Index *x) { x->offset[2] = 100000; }
-static void page_reaches_into_the_footer(Index *x) { x->size[2] = BODY; }
-static void offset_overflows(Index *x) { x->offset[2] = INT64_MAX; }
-static void size_is_zero(Index *x) { x->size[1] = 0; }
-static void size_is_negative(Index *x) { x->size[1] = -1; }
-static void first_row_is_not_zero(Index *x) { x->first_row[0] = 1; }
-static void rows_stand_still(Index *x) { x->first_row[1] = 0; }
-static void rows_fall(Index *x) { x->first_row[2] = 5; }
-static void row_behind_the_group(Index *x) { x->first_row[2] = ROWS; }
-static void row_is_negative(Index *x) { x->first_row[0] = -1; }
+static void
+no_pages(Index *x)
+{
+	x->npages = 0;
+}
+static void
+offsets_fall(Index *x)
+{
+	x->offset[1] = 3;
+}
+static void
+pages_overlap(Index *x)
+{
+	x->offset[1] = 103;
+}
+static void
+page_before_the_chunk(Index *x)
+{
+	x->offset[0] = 0;
+}
+static void
+page_behind_the_file(Index *x)
+{
+	x->offset[2] = 100000;
+}
+static void
+page_reaches_into_the_footer(Index *x)
+{
+	x->size[2] = BODY;
+}
+static void
+offset_overflows(Index *x)
+{
+	x->offset[2] = INT64_MAX;
+}
+static void
+size_is_zero(Index *x)
+{
+	x->size[1] = 0;
+}
+static void
+size_is_negative(Index *x)
+{
+	x->size[1] = -1;
+}
+static void
+first_row_is_not_zero(Index *x)
+{
+	x->first_row[0] = 1;
+}
+static void
+rows_stand_still(Index *x)
+{
+	x->first_row[1] = 0;
+}
+static void
+rows_fall(Index *x)
+{
+	x->first_row[2] = 5;
+}
+static void
+row_behind_the_group(Index *x)
+{
+	x->first_row[2] = ROWS;
+}
+static void
+row_is_negative(Index *x)
+{
+	x->first_row[0] = -1;
+}
 
 static void
 an_offset_index_that_contradicts_is_absent(void **state)
@@ -293,20 +357,54 @@ an_offset_index_that_contradicts_is_absent(void **state)
 	}
 }
 
-static void one_min_less(Index *x) { x->nmin = 2; }
-static void one_max_less(Index *x) { x->nmax = 2; }
-static void one_max_more(Index *x) { x->nmax = 4; x->max[3] = "\1\0\0\0"; }
-static void null_pages_missing(Index *x) { x->nnull_pages = -1; }
-static void min_missing(Index *x) { x->nmin = -1; }
-static void one_null_count_less(Index *x) { x->nnulls = 2; }
-static void one_nan_count_less(Index *x) { x->nnans = 2; }
+static void
+one_min_less(Index *x)
+{
+	x->nmin = 2;
+}
+static void
+one_max_less(Index *x)
+{
+	x->nmax = 2;
+}
+static void
+one_max_more(Index *x)
+{
+	x->nmax = 4;
+	x->max[3] = "\1\0\0\0";
+}
+static void
+one_null_page_less(Index *x)
+{
+	x->nnull_pages = 2;
+}
+static void
+null_pages_missing(Index *x)
+{
+	x->nnull_pages = -1;
+}
+static void
+min_missing(Index *x)
+{
+	x->nmin = -1;
+}
+static void
+one_null_count_less(Index *x)
+{
+	x->nnulls = 2;
+}
+static void
+one_nan_count_less(Index *x)
+{
+	x->nnans = 2;
+}
 
 static void
 a_column_index_of_other_pages_is_absent(void **state)
 {
-	void (*const spoil[])(Index *) = {one_min_less,		   one_max_less, one_max_more,
-									  null_pages_missing,  min_missing,	 one_null_count_less,
-									  one_nan_count_less};
+	void (*const spoil[])(Index *) = {one_min_less,       one_max_less,      one_max_more,
+									  null_pages_missing, min_missing,       one_null_count_less,
+									  one_nan_count_less, one_null_page_less};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(spoil) / sizeof(spoil[0]); i++)
@@ -385,7 +483,7 @@ one_useless_page_does_not_spoil_the_others(void **state)
 
 	(void) state;
 	x.min[0] = "\6\0\0\0"; /* above its max */
-	x.nulls[2] = 6;		   /* of 5 rows */
+	x.nulls[2] = 6;        /* of 5 rows */
 	p = index_of(&x, &plain);
 	assert_false(p->bounds[0].known);
 	assert_true(p->bounds[2].known);
@@ -451,8 +549,7 @@ static void
 nan_counts_are_used_and_nan_bounds_are_not(void **state)
 {
 	static const double nan_bits = NAN;
-	const double lo = 1,
-				 hi = 2;
+	const double lo = 1, hi = 2;
 	Index x = sound();
 	Around a = plain;
 	const LhPqPageIndex *p;

@@ -32,12 +32,12 @@ static const PqGroup sound_groups[] = {{10, 2, sound_cols}, {10, 2, sound_cols}}
 static PqFooter
 sound(void)
 {
-	return (PqFooter) {.els = two_columns,
-					   .nels = 3,
-					   .groups = sound_groups,
-					   .ngroups = 2,
-					   .rows = 20,
-					   .created_by = "test \xff"};
+	return (PqFooter){.els = two_columns,
+					  .nels = 3,
+					  .groups = sound_groups,
+					  .ngroups = 2,
+					  .rows = 20,
+					  .created_by = "test \xff"};
 }
 
 static LhStatus
@@ -330,7 +330,10 @@ a_file_is_opened(void **state)
 static void
 a_footer_beyond_64_kb_costs_a_second_read(void **state)
 {
-	enum { N = 5000 };
+	enum
+	{
+		N = 5000
+	};
 	static char names[N][24];
 	static PqEl els[N + 1];
 	static PqCol cols[N];
@@ -346,7 +349,7 @@ a_footer_beyond_64_kb_costs_a_second_read(void **state)
 	{
 		snprintf(names[i], sizeof(names[i]), "column_%d", i);
 		els[i + 1] = (PqEl) PQ_LEAF(names[i], PQ_REQ, 2);
-		cols[i] = (PqCol) {.type = 2, .values = 7, .data = 4 + i % 800};
+		cols[i] = (PqCol){.type = 2, .values = 7, .data = 4 + i % 800};
 	}
 	ASSERT_OK(ctx, pq_open_footer(ctx, &f, body, sizeof(body), &file));
 	assert_true(file->meta->footer_size > 65536);
@@ -360,8 +363,7 @@ static void
 a_file_that_is_none_says_so(void **state)
 {
 	PqFooter f = sound();
-	Tw footer = {0},
-	   w = {0};
+	Tw footer = {0}, w = {0};
 	LhPqFile *file;
 
 	(void) state;
@@ -440,8 +442,8 @@ chunk_start_follows_the_dictionary(void **state)
 	const struct
 	{
 		int64_t data, dict, start;
-	} cases[] = {{100, 0, 100},	 /* no dictionary named */
-				 {100, 50, 50},	 /* before the data */
+	} cases[] = {{100, 0, 100},   /* no dictionary named */
+				 {100, 50, 50},   /* before the data */
 				 {100, 150, 100}, /* nonsense: it comes first or not at all */
 				 {100, -1, 100}};
 
@@ -488,8 +490,7 @@ negative_counts_and_sizes_are_refused(void **state)
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ASSERT_FAILS(ctx, one_chunk(&bad[i], PQ_OPT, &c), LH_CORRUPT,
-					 "expected counts and sizes");
+		ASSERT_FAILS(ctx, one_chunk(&bad[i], PQ_OPT, &c), LH_CORRUPT, "expected counts and sizes");
 }
 
 static void
@@ -544,10 +545,10 @@ a_broken_chunk_does_not_harm_the_others(void **state)
 static void
 all_dictionary_is_said_only_when_known(void **state)
 {
-	const int all[] = {2, 0, 1, 0, 8, 4, -1};		   /* dictionary page, data pages in codes */
-	const int mixed[] = {0, 8, 4, 0, 0, 1, -1};		   /* one page PLAIN */
-	const int mixed_v2[] = {0, 8, 4, 3, 5, 1, -1};	   /* one page DELTA, version 2 */
-	const int none_of_it[] = {0, 8, 4, 3, 0, 0, -1};   /* no page PLAIN, and it says so */
+	const int all[] = {2, 0, 1, 0, 8, 4, -1};        /* dictionary page, data pages in codes */
+	const int mixed[] = {0, 8, 4, 0, 0, 1, -1};      /* one page PLAIN */
+	const int mixed_v2[] = {0, 8, 4, 3, 5, 1, -1};   /* one page DELTA, version 2 */
+	const int none_of_it[] = {0, 8, 4, 3, 0, 0, -1}; /* no page PLAIN, and it says so */
 	const int codes_only[] = {2, 3, 4, -1};
 	const int codes_and_plain[] = {2, 3, 0, -1};
 	const int new_codes[] = {8, 3, -1};
@@ -556,11 +557,10 @@ all_dictionary_is_said_only_when_known(void **state)
 	{
 		const int *pages, *encodings;
 		bool want;
-	} cases[] = {{all, codes_and_plain, true},	{mixed, NULL, false},
-				 {mixed_v2, NULL, false},		{none_of_it, NULL, true},
-				 {NULL, codes_only, true},		{NULL, codes_and_plain, false},
-				 {NULL, new_codes, true},		{NULL, no_codes, false},
-				 {mixed, codes_only, false}};
+	} cases[] = {
+		{all, codes_and_plain, true}, {mixed, NULL, false},     {mixed_v2, NULL, false},
+		{none_of_it, NULL, true},     {NULL, codes_only, true}, {NULL, codes_and_plain, false},
+		{NULL, new_codes, true},      {NULL, no_codes, false},  {mixed, codes_only, false}};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -59,16 +59,17 @@ value_of(const LhPqNode *node, int n, uint8_t text[16])
 	switch (t->id)
 	{
 		case LH_T_STRING:
-			v.str = (LhStr) {.ptr = text, .len = (uint32_t) snprintf((char *) text, 16, "key %03d", n)};
+			v.str =
+				(LhStr){.ptr = text, .len = (uint32_t) snprintf((char *) text, 16, "key %03d", n)};
 			break;
 		case LH_T_BINARY:
-			v.str = (LhStr) {.ptr = text, .len = (uint32_t) snprintf((char *) text, 16, "%03d", n)};
+			v.str = (LhStr){.ptr = text, .len = (uint32_t) snprintf((char *) text, 16, "%03d", n)};
 			break;
 		case LH_T_UUID:
 			memset(text, 0, 16);
 			text[14] = (uint8_t) (n >> 8);
 			text[15] = (uint8_t) n;
-			v.str = (LhStr) {.ptr = text, .len = 16};
+			v.str = (LhStr){.ptr = text, .len = 16};
 			break;
 		case LH_T_FLOAT:
 		case LH_T_DOUBLE: v.f64 = n; break;
@@ -143,8 +144,7 @@ page_indexes_of_pyarrow_agree_with_the_statistics(void **state)
 		{
 			const LhPqPageIndex *p;
 			LhBounds all;
-			int64_t rows = 0,
-					nulls = 0;
+			int64_t rows = 0, nulls = 0;
 
 			ASSERT_OK(ctx, lh_pq_bounds(ctx, file, g, leaf, &all));
 			ASSERT_OK(ctx, lh_pq_page_index(ctx, file, g, leaf, &p));
@@ -197,8 +197,7 @@ names_with_dots_are_not_ambiguous(void **state)
 {
 	LhPqFile *file = open_fixture("names/dotted.parquet");
 	const LhPqMeta *meta = lh_pq_meta(file);
-	int column = lh_pq_find(meta, "a.b"),
-		member = lh_pq_child(meta, lh_pq_find(meta, "a"), "b", 1);
+	int column = lh_pq_find(meta, "a.b"), member = lh_pq_child(meta, lh_pq_find(meta, "a"), "b", 1);
 
 	(void) state;
 	assert_true(column > 0 && member > 0 && column != member);
@@ -284,8 +283,7 @@ count_folder(const char *folder, const char *suffix, LhStatus want)
 	assert_non_null(dir);
 	while ((e = readdir(dir)) != NULL)
 	{
-		size_t len = strlen(e->d_name),
-			   end = strlen(suffix);
+		size_t len = strlen(e->d_name), end = strlen(suffix);
 		char path[1024];
 		LhStatus status;
 
@@ -315,16 +313,16 @@ every_file_of_parquet_testing_is_understood(void **state)
 	}
 	assert_int_equal(count_folder(data, ".parquet", LH_OK), 65);
 	assert_int_equal(count_folder(lh_sprintf(ctx, "%s/geospatial", data), ".parquet", LH_OK), 10);
-	assert_true(
-		count_folder(lh_sprintf(ctx, "%s/../shredded_variant", data), ".parquet", LH_OK) > 100);
+	assert_true(count_folder(lh_sprintf(ctx, "%s/../shredded_variant", data), ".parquet", LH_OK) >
+				100);
 }
 
 static void
 encrypted_footers_of_parquet_testing_are_named(void **state)
 {
 	const char *data = fixture("../../../shared/fixtures/parquet/data");
-	const char *plain = lh_sprintf(ctx, "%s/encrypt_columns_plaintext_footer.parquet.encrypted",
-								   data);
+	const char *plain =
+		lh_sprintf(ctx, "%s/encrypt_columns_plaintext_footer.parquet.encrypted", data);
 	LhPqFile *file;
 	const LhPqChunk *c;
 
@@ -334,8 +332,7 @@ encrypted_footers_of_parquet_testing_are_named(void **state)
 		print_message("%s is not there\n", data);
 		skip();
 	}
-	ASSERT_FAILS(ctx,
-				 read_all(lh_sprintf(ctx, "%s/uniform_encryption.parquet.encrypted", data)),
+	ASSERT_FAILS(ctx, read_all(lh_sprintf(ctx, "%s/uniform_encryption.parquet.encrypted", data)),
 				 LH_UNSUPPORTED, "uniform_encryption.parquet.encrypted\" is encrypted");
 	/* a footer in clear text names its encrypted columns */
 	ASSERT_OK(ctx, pq_open_path(ctx, plain, NULL, &file));
@@ -345,8 +342,8 @@ encrypted_footers_of_parquet_testing_are_named(void **state)
 		const char *name = file->meta->nodes[file->meta->leaf_nodes[leaf]].name;
 
 		ASSERT_OK(ctx, lh_pq_chunk(ctx, file, 0, leaf, &c));
-		assert_int_equal(c->encrypted, strcmp(name, "double_field") == 0 ||
-										   strcmp(name, "float_field") == 0);
+		assert_int_equal(c->encrypted,
+						 strcmp(name, "double_field") == 0 || strcmp(name, "float_field") == 0);
 	}
 }
 

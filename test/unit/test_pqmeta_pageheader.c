@@ -67,7 +67,7 @@ data_page_of_version_1(void **state)
 	(void) state;
 	begin(LH_PQ_DATA_PAGE, 1000, 500);
 	tw_i32(&w, 4, -1); /* CRC */
-	inner(5, 4, (int64_t[]) {77, LH_PQ_RLE_DICTIONARY, LH_PQ_RLE, LH_PQ_BIT_PACKED});
+	inner(5, 4, (int64_t[]){77, LH_PQ_RLE_DICTIONARY, LH_PQ_RLE, LH_PQ_BIT_PACKED});
 	assert_int_equal(end_and_parse(&h, &more), LH_OK);
 	assert_false(more);
 	assert_int_equal(h.type, LH_PQ_DATA_PAGE);
@@ -90,7 +90,7 @@ data_page_of_version_2(void **state)
 
 	(void) state;
 	begin(LH_PQ_DATA_PAGE_V2, 100, 100);
-	inner(8, 6, (int64_t[]) {10, 3, 9, LH_PQ_PLAIN, 4, 5});
+	inner(8, 6, (int64_t[]){10, 3, 9, LH_PQ_PLAIN, 4, 5});
 	assert_int_equal(end_and_parse(&h, &more), LH_OK);
 	assert_int_equal(h.num_values, 10);
 	assert_int_equal(h.num_nulls, 3);
@@ -126,7 +126,7 @@ dictionary_page(void **state)
 
 	(void) state;
 	begin(LH_PQ_DICTIONARY_PAGE, 20, 10);
-	inner(7, 2, (int64_t[]) {5, LH_PQ_PLAIN_DICTIONARY});
+	inner(7, 2, (int64_t[]){5, LH_PQ_PLAIN_DICTIONARY});
 	assert_int_equal(end_and_parse(&h, &more), LH_OK);
 	assert_int_equal(h.num_values, 5);
 	assert_int_equal(h.encoding, LH_PQ_PLAIN_DICTIONARY);
@@ -156,7 +156,7 @@ every_cut_asks_for_more(void **state)
 
 	(void) state;
 	begin(LH_PQ_DATA_PAGE, 1000, 500);
-	inner(5, 4, (int64_t[]) {77, 0, 3, 3});
+	inner(5, 4, (int64_t[]){77, 0, 3, 3});
 	assert_int_equal(end_and_parse(&h, &more), LH_OK);
 	for (size_t n = 0; n < w.len; n++)
 	{
@@ -207,10 +207,10 @@ negative_sizes_and_counts_are_refused(void **state)
 	begin(LH_PQ_DATA_PAGE, 10, -1);
 	refused("compressed size, found -1");
 	begin(LH_PQ_DATA_PAGE, 10, 10);
-	inner(5, 1, (int64_t[]) {-5});
+	inner(5, 1, (int64_t[]){-5});
 	refused("number of values, found -5");
 	begin(LH_PQ_DICTIONARY_PAGE, 10, 10);
-	inner(7, 1, (int64_t[]) {-5});
+	inner(7, 1, (int64_t[]){-5});
 	refused("number of values, found -5");
 }
 
@@ -230,7 +230,7 @@ missing_parts_are_refused(void **state)
 	begin(LH_PQ_DATA_PAGE, 10, 10);
 	refused("header of a data page");
 	begin(LH_PQ_DICTIONARY_PAGE, 10, 10);
-	inner(5, 1, (int64_t[]) {5});
+	inner(5, 1, (int64_t[]){5});
 	refused("header of a dictionary page");
 	begin(LH_PQ_DATA_PAGE_V2, 10, 10);
 	refused("header of a version 2 data page");
@@ -241,25 +241,25 @@ version_2_counts_and_levels_fit_the_page(void **state)
 {
 	(void) state;
 	begin(LH_PQ_DATA_PAGE_V2, 100, 100);
-	inner(8, 6, (int64_t[]) {10, 11, 10, 0, 0, 0});
+	inner(8, 6, (int64_t[]){10, 11, 10, 0, 0, 0});
 	refused("expected 0 to 10 nulls, found 11");
 	begin(LH_PQ_DATA_PAGE_V2, 100, 100);
-	inner(8, 6, (int64_t[]) {10, -1, 10, 0, 0, 0});
+	inner(8, 6, (int64_t[]){10, -1, 10, 0, 0, 0});
 	refused("nulls, found -1");
 	begin(LH_PQ_DATA_PAGE_V2, 100, 100);
-	inner(8, 6, (int64_t[]) {10, 0, 11, 0, 0, 0});
+	inner(8, 6, (int64_t[]){10, 0, 11, 0, 0, 0});
 	refused("rows, found 11");
 	begin(LH_PQ_DATA_PAGE_V2, 100, 50);
-	inner(8, 6, (int64_t[]) {10, 0, 10, 0, 26, 25});
+	inner(8, 6, (int64_t[]){10, 0, 10, 0, 26, 25});
 	refused("expected levels within a page of 50 bytes");
 	begin(LH_PQ_DATA_PAGE_V2, 50, 100);
-	inner(8, 6, (int64_t[]) {10, 0, 10, 0, 26, 25});
+	inner(8, 6, (int64_t[]){10, 0, 10, 0, 26, 25});
 	refused("expected levels within a page of 100 bytes (50 uncompressed)");
 	begin(LH_PQ_DATA_PAGE_V2, 100, 100);
-	inner(8, 6, (int64_t[]) {10, 0, 10, 0, INT32_MAX, INT32_MAX});
+	inner(8, 6, (int64_t[]){10, 0, 10, 0, INT32_MAX, INT32_MAX});
 	refused("expected levels");
 	begin(LH_PQ_DATA_PAGE_V2, 100, 100);
-	inner(8, 6, (int64_t[]) {10, 0, 10, 0, 50, -50});
+	inner(8, 6, (int64_t[]){10, 0, 10, 0, 50, -50});
 	refused("expected levels");
 }
 

@@ -44,11 +44,11 @@ parse(const PqEl *els, int n, LhPqMeta **meta)
 	return status;
 }
 
-#define PARSE(els, meta) \
-	do \
-	{ \
+#define PARSE(els, meta)                                                           \
+	do                                                                             \
+	{                                                                              \
 		if (parse((els), (int) (sizeof(els) / sizeof((els)[0])), (meta)) != LH_OK) \
-			fail_msg("%s", ctx->error->message); \
+			fail_msg("%s", ctx->error->message);                                   \
 	} while (0)
 
 /* Type of the whole schema as text. */
@@ -63,21 +63,21 @@ type_text(const LhPqMeta *meta)
 	return (const char *) buf.data;
 }
 
-#define ASSERT_SCHEMA(els, text) \
-	do \
-	{ \
-		LhPqMeta *m_; \
-		PARSE(els, &m_); \
+#define ASSERT_SCHEMA(els, text)                  \
+	do                                            \
+	{                                             \
+		LhPqMeta *m_;                             \
+		PARSE(els, &m_);                          \
 		assert_string_equal(type_text(m_), text); \
 	} while (0)
 
-#define ASSERT_REFUSED(els, code, part) \
-	do \
-	{ \
-		LhPqMeta *m_; \
+#define ASSERT_REFUSED(els, code, part)                                                    \
+	do                                                                                     \
+	{                                                                                      \
+		LhPqMeta *m_;                                                                      \
 		assert_int_equal(parse((els), (int) (sizeof(els) / sizeof((els)[0])), &m_), code); \
-		if (strstr(ctx->error->message, part) == NULL) \
-			fail_msg("no \"%s\" in: %s", part, ctx->error->message); \
+		if (strstr(ctx->error->message, part) == NULL)                                     \
+			fail_msg("no \"%s\" in: %s", part, ctx->error->message);                       \
 	} while (0)
 
 static void
@@ -390,9 +390,12 @@ map_of_maps_and_lists(void **state)
 static void
 a_map_whose_shape_is_wrong_is_a_struct(void **state)
 {
-	const PqEl three[] = {PQ_ROOT(1), PQ_GROUP_AS("m", PQ_OPT, 1, LH_PQ_CONV_MAP),
-						  PQ_GROUP_("kv", PQ_REP, 3), PQ_LEAF("a", PQ_REQ, 1),
-						  PQ_LEAF("b", PQ_REQ, 1), PQ_LEAF("c", PQ_REQ, 1)};
+	const PqEl three[] = {PQ_ROOT(1),
+						  PQ_GROUP_AS("m", PQ_OPT, 1, LH_PQ_CONV_MAP),
+						  PQ_GROUP_("kv", PQ_REP, 3),
+						  PQ_LEAF("a", PQ_REQ, 1),
+						  PQ_LEAF("b", PQ_REQ, 1),
+						  PQ_LEAF("c", PQ_REQ, 1)};
 	const PqEl leaf[] = {PQ_ROOT(1), PQ_GROUP_AS("m", PQ_OPT, 1, LH_PQ_CONV_MAP),
 						 PQ_LEAF("kv", PQ_REP, 1)};
 	const PqEl repeated_key[] = {PQ_ROOT(1), PQ_GROUP_AS("m", PQ_OPT, 1, LH_PQ_CONV_MAP),
@@ -449,14 +452,11 @@ check_leaves(const LeafCase *cases, size_t n)
 static void
 physical_types_alone(void **state)
 {
-	const LeafCase cases[] = {{PQ_LEAF("c", 1, 0), "bool", false},
-							  {PQ_LEAF("c", 1, 1), "int32", false},
-							  {PQ_LEAF("c", 1, 2), "int64", false},
-							  {PQ_LEAF("c", 1, 3), "timestamp(us, int96)", false},
-							  {PQ_LEAF("c", 1, 4), "float", false},
-							  {PQ_LEAF("c", 1, 5), "double", false},
-							  {PQ_LEAF("c", 1, 6), "binary", true},
-							  {{"c", 1, 7, -1, -1, .length = 5}, "fixed(5)", true}};
+	const LeafCase cases[] = {
+		{PQ_LEAF("c", 1, 0), "bool", false},  {PQ_LEAF("c", 1, 1), "int32", false},
+		{PQ_LEAF("c", 1, 2), "int64", false}, {PQ_LEAF("c", 1, 3), "timestamp(us, int96)", false},
+		{PQ_LEAF("c", 1, 4), "float", false}, {PQ_LEAF("c", 1, 5), "double", false},
+		{PQ_LEAF("c", 1, 6), "binary", true}, {{"c", 1, 7, -1, -1, .length = 5}, "fixed(5)", true}};
 
 	(void) state;
 	check_leaves(cases, sizeof(cases) / sizeof(cases[0]));
@@ -485,11 +485,13 @@ converted_types(void **state)
 		{PQ_LEAF_AS("c", 1, 2, LH_PQ_CONV_INT_64), "int64", false},
 		{{"c", 1, 7, -1, LH_PQ_CONV_INTERVAL, .length = 12}, "interval", true},
 		{{"c", 1, 1, -1, LH_PQ_CONV_DECIMAL, .precision = 9, .scale = 2}, "decimal(9,2)", false},
-		{{"c", 1, 2, -1, LH_PQ_CONV_DECIMAL, .precision = 18, .scale = 18}, "decimal(18,18)",
+		{{"c", 1, 2, -1, LH_PQ_CONV_DECIMAL, .precision = 18, .scale = 18},
+		 "decimal(18,18)",
 		 false},
 		{{"c", 1, 6, -1, LH_PQ_CONV_DECIMAL, .precision = 38}, "decimal(38,0)", false},
 		{{"c", 1, 7, -1, LH_PQ_CONV_DECIMAL, .length = 20, .precision = 45, .scale = 3},
-		 "decimal(45,3)", false}};
+		 "decimal(45,3)",
+		 false}};
 
 	(void) state;
 	check_leaves(cases, sizeof(cases) / sizeof(cases[0]));
@@ -511,17 +513,22 @@ logical_types(void **state)
 		{{"c", 1, 1, -1, -1, .logical = LH_PQ_LOGICAL_NULL}, "null", false},
 		{{"c", 1, 1, -1, -1, .logical = LH_PQ_LOGICAL_TIME, .unit = 1}, "time(ms)", false},
 		{{"c", 1, 2, -1, -1, .logical = LH_PQ_LOGICAL_TIME, .unit = 3, .flag = true},
-		 "time(ns, utc)", false},
-		{{"c", 1, 2, -1, -1, .logical = LH_PQ_LOGICAL_TIMESTAMP, .unit = 3}, "timestamp(ns)",
+		 "time(ns, utc)",
+		 false},
+		{{"c", 1, 2, -1, -1, .logical = LH_PQ_LOGICAL_TIMESTAMP, .unit = 3},
+		 "timestamp(ns)",
 		 false},
 		{{"c", 1, 2, -1, -1, .logical = LH_PQ_LOGICAL_TIMESTAMP, .unit = 1, .flag = true},
-		 "timestamp(ms, utc)", false},
-		{{"c", 1, 1, -1, -1, .logical = LH_PQ_LOGICAL_INTEGER, .unit = 8, .flag = true}, "int8",
+		 "timestamp(ms, utc)",
+		 false},
+		{{"c", 1, 1, -1, -1, .logical = LH_PQ_LOGICAL_INTEGER, .unit = 8, .flag = true},
+		 "int8",
 		 false},
 		{{"c", 1, 2, -1, -1, .logical = LH_PQ_LOGICAL_INTEGER, .unit = 64}, "uint64", true},
 		{{"c", 1, 7, -1, -1, .logical = LH_PQ_LOGICAL_DECIMAL, .length = 16, .precision = 38,
 		  .scale = 10},
-		 "decimal(38,10)", false}};
+		 "decimal(38,10)",
+		 false}};
 
 	(void) state;
 	check_leaves(cases, sizeof(cases) / sizeof(cases[0]));
@@ -686,7 +693,11 @@ a_field_given_twice_does_not_confuse(void **state)
 static void
 names_that_are_no_text_are_repaired(void **state)
 {
-	const PqEl els[] = {PQ_ROOT(2), PQ_LEAF("a\xff\xfe" "b", 0, 1), PQ_LEAF("\xc3\xa4", 0, 1)};
+	const PqEl els[] = {PQ_ROOT(2),
+						PQ_LEAF("a\xff\xfe"
+								"b",
+								0, 1),
+						PQ_LEAF("\xc3\xa4", 0, 1)};
 	LhPqMeta *m;
 	Tw w = {0};
 	PqFooter f = {.els = els, .nels = 3};
@@ -699,7 +710,8 @@ names_that_are_no_text_are_repaired(void **state)
 	nul[0] = 0;
 	nul[1] = 'z';
 	assert_int_equal(lh_pq_meta_parse(ctx, w.p, w.len, 1000, &m), LH_OK);
-	assert_string_equal(m->nodes[1].name, "a\xef\xbf\xbd\xef\xbf\xbd" "b");
+	assert_string_equal(m->nodes[1].name, "a\xef\xbf\xbd\xef\xbf\xbd"
+										  "b");
 	assert_string_equal(m->nodes[2].name, "\xef\xbf\xbdz");
 	tw_free(&w);
 }
@@ -709,7 +721,10 @@ names_that_are_no_text_are_repaired(void **state)
 static void
 children_are_found_by_name(void **state)
 {
-	enum { N = 300 };
+	enum
+	{
+		N = 300
+	};
 	static char names[N][16];
 	PqEl els[N + 1] = {PQ_ROOT(N)};
 	LhPqMeta *m;
@@ -738,14 +753,9 @@ children_are_found_by_name(void **state)
 static void
 paths_find_nodes_and_nodes_have_paths(void **state)
 {
-	const PqEl els[] = {PQ_ROOT(3),
-						PQ_GROUP_("a", 1, 2),
-						PQ_LEAF("b", 1, 1),
-						PQ_GROUP_("c.d", 1, 1),
-						PQ_LEAF("e", 1, 1),
-						PQ_LEAF("a.b", 1, 1),
-						PQ_GROUP_("", 1, 1),
-						PQ_LEAF("", 1, 1)};
+	const PqEl els[] = {
+		PQ_ROOT(3),         PQ_GROUP_("a", 1, 2), PQ_LEAF("b", 1, 1),  PQ_GROUP_("c.d", 1, 1),
+		PQ_LEAF("e", 1, 1), PQ_LEAF("a.b", 1, 1), PQ_GROUP_("", 1, 1), PQ_LEAF("", 1, 1)};
 	LhPqMeta *m;
 	char *path;
 

@@ -171,20 +171,16 @@ typedef struct Mix
 	const char *name;
 	uint32_t literals;
 	uint32_t long_literals; /* of the literals */
-	uint32_t near;			/* of the copies: offsets below 20 */
-	uint32_t long_copies;	/* of the copies: up to 64, else up to 16 */
-	uint32_t copies4;		/* of the copies */
+	uint32_t near;          /* of the copies: offsets below 20 */
+	uint32_t long_copies;   /* of the copies: up to 64, else up to 16 */
+	uint32_t copies4;       /* of the copies */
 } Mix;
 
 static const Mix mixes[] = {
-	{"literals alone", 256, 4, 0, 0, 0},
-	{"columns of numbers", 128, 0, 10, 0, 0},
-	{"near copies", 100, 0, 200, 20, 0},
-	{"runs", 10, 0, 250, 250, 0},
-	{"text", 32, 2, 2, 10, 0},
-	{"long matches", 40, 10, 10, 200, 0},
-	{"everything", 80, 30, 60, 60, 20},
-	{"copies with four bytes", 60, 0, 60, 60, 200},
+	{"literals alone", 256, 4, 0, 0, 0}, {"columns of numbers", 128, 0, 10, 0, 0},
+	{"near copies", 100, 0, 200, 20, 0}, {"runs", 10, 0, 250, 250, 0},
+	{"text", 32, 2, 2, 10, 0},           {"long matches", 40, 10, 10, 200, 0},
+	{"everything", 80, 30, 60, 60, 20},  {"copies with four bytes", 60, 0, 60, 60, 200},
 };
 
 #define NMIXES (sizeof(mixes) / sizeof(mixes[0]))
@@ -281,16 +277,11 @@ some_byte(int kind, const char *data, size_t i)
 {
 	switch (kind)
 	{
-		case 0:
-			return 0;
-		case 1:
-			return (char) below(256);
-		case 2:
-			return "carefully final deposits sleep "[below(31)];
-		case 3: /* as integers of eight bytes */
-			return (char) (i % 8 < 2 ? below(256) : 0);
-		case 4:
-			return (char) (i / 7 % 3);
+		case 0: return 0;
+		case 1: return (char) below(256);
+		case 2: return "carefully final deposits sleep "[below(31)];
+		case 3: /* as integers of eight bytes */ return (char) (i % 8 < 2 ? below(256) : 0);
+		case 4: return (char) (i / 7 % 3);
 		default: /* long matches */
 			return i % 100 < 90 && i >= 1000 ? data[i - 1000] : (char) below(64);
 	}
@@ -382,7 +373,8 @@ a_wrong_tag_is_found_wherever_it_stands(void **state)
 	{
 		int type;
 		uint32_t n, offset;
-	} wrong[] = {{1, 5, 0}, {2, 60, 0}, {2, 7, 60000}, {1, 4, 2047}, {3, 9, 0x80000000u}, {3, 1, 0}};
+	} wrong[] = {{1, 5, 0},    {2, 60, 0},          {2, 7, 60000},
+				 {1, 4, 2047}, {3, 9, 0x80000000u}, {3, 1, 0}};
 
 	(void) state;
 	for (size_t w = 0; w < sizeof(wrong) / sizeof(wrong[0]); w++)
@@ -498,7 +490,9 @@ odd_lengths_are_judged_right(void **state)
 	assert_false(check((const uint8_t *) "\x80\x80\x80\x80\x80\x00", 6, 0));
 	assert_false(check((const uint8_t *) "\x80\x80\x80\x80\x10", 5, 0)); /* 2^32 */
 	/* a literal of 2^32 bytes */
-	assert_false(check((const uint8_t *) "\x01\xfc\xff\xff\xff\xff" "abcdef", 12, 1));
+	assert_false(check((const uint8_t *) "\x01\xfc\xff\xff\xff\xff"
+										 "abcdef",
+					   12, 1));
 	/* lengths in more bytes than they need */
 	assert_true(check((const uint8_t *) "\x01\xfc\0\0\0\0a", 7, 1));
 }
@@ -580,14 +574,14 @@ a_large_block_can_be_cancelled(void **state)
 	{
 		lh_isa_choose((LhIsa) isa);
 		polls = 1000;
-		assert_int_equal(lh_decompress(ctx, codecs, LH_CODEC_SNAPPY, packed.data, packed.len,
-									   out.data, size),
-						 LH_OK);
+		assert_int_equal(
+			lh_decompress(ctx, codecs, LH_CODEC_SNAPPY, packed.data, packed.len, out.data, size),
+			LH_OK);
 		assert_in_range(1000 - polls, 6, 9);
 		polls = 3;
-		assert_int_equal(lh_decompress(ctx, codecs, LH_CODEC_SNAPPY, packed.data, packed.len,
-									   out.data, size),
-						 LH_CANCELLED);
+		assert_int_equal(
+			lh_decompress(ctx, codecs, LH_CODEC_SNAPPY, packed.data, packed.len, out.data, size),
+			LH_CANCELLED);
 	}
 	lh_ctx_destroy(ctx);
 }

@@ -41,9 +41,11 @@ static size_t
 slow_character(const uint8_t *p, size_t n)
 {
 	static const uint32_t least[] = {0, 1, 0x80, 0x800, 0x10000};
-	size_t len = p[0] < 0x80 ? 1 : (p[0] & 0xe0) == 0xc0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3
-			   : (p[0] & 0xf8) == 0xf0				   ? 4
-													   : 0;
+	size_t len = p[0] < 0x80             ? 1
+				 : (p[0] & 0xe0) == 0xc0 ? 2
+				 : (p[0] & 0xf0) == 0xe0 ? 3
+				 : (p[0] & 0xf8) == 0xf0 ? 4
+										 : 0;
 	uint32_t c;
 
 	if (len == 0 || len > n)
@@ -76,15 +78,21 @@ slow_check(const uint8_t *p, size_t n)
 	return i;
 }
 
+/* With every instruction set. */
 static void
 same_as_slow(const uint8_t *p, size_t n)
 {
-	size_t bad = n;
 	size_t slow = slow_check(p, n);
 
-	assert_int_equal(lh_utf8_valid(p, n), slow == n);
-	assert_int_equal(lh_utf8_check(p, n, &bad), slow == n);
-	assert_int_equal(bad, slow);
+	for (int isa = LH_ISA_BASE; isa <= (int) lh_isa_best(); isa++)
+	{
+		size_t bad = n;
+
+		lh_isa_choose((LhIsa) isa);
+		assert_int_equal(lh_utf8_valid(p, n), slow == n);
+		assert_int_equal(lh_utf8_check(p, n, &bad), slow == n);
+		assert_int_equal(bad, slow);
+	}
 }
 
 static void
@@ -111,10 +119,15 @@ every_lead_with_every_boundary_byte_is_judged_right(void **state)
 	{
 		for (size_t i = 0; i < n * n * n; i++)
 		{
+			uint8_t text[70];
 			uint8_t p[4] = {(uint8_t) lead, bytes[i % n], bytes[i / n % n], bytes[i / n / n]};
 
 			same_as_slow(p, 3);
 			same_as_slow(p, 4);
+			/* across the border of two blocks of the kernel */
+			memset(text, 'a', sizeof(text));
+			memcpy(text + 29 + i % 4, p, 4);
+			same_as_slow(text, sizeof(text));
 		}
 	}
 }
@@ -126,8 +139,9 @@ the_offset_of_a_bad_byte_is_right_at_every_place(void **state)
 	{
 		const char *bytes;
 		size_t len;
-	} bad[] = {{"\0", 1},		{"\xff", 1},		{"\xc3", 1},	   {"\xed\xa0\x80", 3},
-			   {"\xc0\x80", 2}, {"\xf4\x90\x80\x80", 4}, {"\xe2\x82", 2}, {"\x80", 1}};
+	} bad[] = {{"\0", 1},           {"\xff", 1},     {"\xc3", 1},
+			   {"\xed\xa0\x80", 3}, {"\xc0\x80", 2}, {"\xf4\x90\x80\x80", 4},
+			   {"\xe2\x82", 2},     {"\x80", 1}};
 
 	(void) state;
 	for (size_t b = 0; b < sizeof(bad) / sizeof(bad[0]); b++)
@@ -160,9 +174,10 @@ random_texts_are_judged_as_by_the_slow_reference(void **state)
 		while (n < 256)
 		{
 			uint32_t r = (uint32_t) (lh_hash_u64(seed++) >> 8);
-			uint32_t c = r % 8 == 0 ? 0x10000 + r % 0x100000 : r % 8 == 1 ? 0x800 + r % 0x5000
-					   : r % 8 == 2								? 0x80 + r % 0x700
-																: 1 + r % 127;
+			uint32_t c = r % 8 == 0   ? 0x10000 + r % 0x100000
+						 : r % 8 == 1 ? 0x800 + r % 0x5000
+						 : r % 8 == 2 ? 0x80 + r % 0x700
+									  : 1 + r % 127;
 
 			if (c < 0x80)
 				p[n++] = (uint8_t) c;

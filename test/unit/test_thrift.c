@@ -19,8 +19,7 @@ takes_every_kind_of_field(void **state)
 	int32_t i32 = 0;
 	int64_t i64 = 0;
 	int i8 = 0;
-	bool yes = false,
-		 no = true;
+	bool yes = false, no = true;
 	LhSlice s = {0};
 
 	(void) state;

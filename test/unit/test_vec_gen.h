@@ -251,6 +251,27 @@ gen_put(void *data, size_t i, const LhValue *v)
 	}
 }
 
+/* Move strings behind one another, as they lie in pages: with a length between them, or none. */
+static inline void
+gen_page(LhCtx *ctx, LhStr *strs, size_t n)
+{
+	size_t		gap = gen_chance(2) ? 4 : 0,
+				bytes = 0;
+	uint8_t    *p;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += strs[i].len + gap;
+	p = lh_alloc0(ctx, bytes + 1);
+	for (size_t i = 0; i < n; i++)
+	{
+		if (gap > 0)
+			memcpy(p, &strs[i].len, 4);
+		memcpy(p + gap, strs[i].ptr, strs[i].len);
+		strs[i].ptr = p + gap;
+		p += gap + strs[i].len;
+	}
+}
+
 /* n distinct-or-not random entries. */
 static inline LhDict *
 gen_dict(LhCtx *ctx, const LhType *t, uint32_t n)
@@ -264,6 +285,8 @@ gen_dict(LhCtx *ctx, const LhType *t, uint32_t n)
 
 		gen_put(values, i, &v);
 	}
+	if (t->lane == LH_LANE_STR && gen_chance(2))
+		gen_page(ctx, (LhStr *) values, n);
 	*d = (LhDict) {.type = *t, .n = n, .values = values, .id = lh_dict_new_id()};
 	return d;
 }
@@ -303,6 +326,23 @@ gen_vec_of(LhCtx *ctx, const LhDict *d, int n, LhVecKind kind, bool nulls)
 			for (int i = 0; i < n; i++)
 				memcpy(data + (size_t) i * size,
 					   (const uint8_t *) d->values + (size_t) gen_int((int) d->n) * size, size);
+			if (d->type.lane == LH_LANE_STR && gen_chance(2))
+			{
+				/* null rows have no bytes in a page */
+				LhStr	   *present = lh_alloc(ctx, (size_t) n * sizeof(LhStr));
+				size_t		count = 0;
+
+				for (int i = 0; i < n; i++)
+				{
+					if (v.valid == NULL || lh_bit_get(v.valid, (size_t) i))
+						present[count++] = ((LhStr *) data)[i];
+				}
+				gen_page(ctx, present, count);
+				count = 0;
+				for (int i = 0; i < n; i++)
+					((LhStr *) data)[i] = v.valid == NULL || lh_bit_get(v.valid, (size_t) i) ?
+						present[count++] : (LhStr) {0};
+			}
 			v.data = data;
 			break;
 		case LH_VEC_CONST:

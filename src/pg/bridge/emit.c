@@ -53,10 +53,13 @@ lh_emitter_place(LhEmitter *em, const char *path, int64_t first_row)
 	em->first_row = first_row;
 }
 
-int64_t
-lh_emit_row(const LhEmitter *em, int j)
+char *
+lh_emit_where(const LhEmitter *em, int j)
 {
-	return em->first_row + (em->place != NULL ? em->place[j] : (uint32_t) j);
+	/* slots of elements are no rows, but the run of rows that they belong to begins here */
+	if (em->inner)
+		return psprintf("in or after row " INT64_FORMAT, em->first_row + 1);
+	return psprintf("row " INT64_FORMAT, em->first_row + (em->place != NULL ? em->place[j] : (uint32_t) j) + 1);
 }
 
 static void
@@ -64,8 +67,8 @@ place_callback(void *arg)
 {
 	LhEmitPlace *place = arg;
 
-	errcontext("file \"%s\", column \"%s\", row " INT64_FORMAT, lh_pg_text(place->em->path),
-			   place->em->column, lh_emit_row(place->em, place->j));
+	errcontext("file \"%s\", column \"%s\", %s", lh_pg_text(place->em->path), place->em->column,
+			   lh_emit_where(place->em, place->j));
 }
 
 void
@@ -99,7 +102,7 @@ lh_emit_out_of_range(LhEmitter *em, int j, int sqlstate, const char *value, Datu
 			(errcode(sqlstate),
 			 errmsg("value %s of column \"%s\" is out of range for type %s", value, em->column,
 					format_type_with_typemod(em->base, em->typmod)),
-			 errdetail("File \"%s\", row " INT64_FORMAT ".", lh_pg_text(em->path), lh_emit_row(em, j)),
+			 errdetail("File \"%s\", %s.", lh_pg_text(em->path), lh_emit_where(em, j)),
 			 errhint("Declare the column with a type that holds the value, or set the option out_of_range of the table to \"clamp\" or \"null\".")));
 }
 
@@ -115,7 +118,7 @@ lh_emit_digits_lost(LhEmitter *em, int n, int j)
 			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 			 errmsg("a value of column \"%s\" has nanoseconds that type %s cannot hold", em->column,
 					format_type_with_typemod(em->base, em->typmod)),
-			 errdetail("File \"%s\", row " INT64_FORMAT ".", lh_pg_text(em->path), lh_emit_row(em, j)),
+			 errdetail("File \"%s\", %s.", lh_pg_text(em->path), lh_emit_where(em, j)),
 			 errhint("Set the option timestamp_ns of the table to \"floor\", or to \"text\" and declare the column as text.")));
 }
 
@@ -227,13 +230,7 @@ choose_route(LhEmitter *em, const LhType *vec_type)
 		em->route_mcxt = AllocSetContextCreate(em->mcxt, "lakehouse cast", ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(em->route_mcxt);
 	lh_cast_prepare(&em->cast, &em->route.cast, em->options.out_of_range == LH_RANGE_CLAMP, em->route_mcxt);
-	em->element = NULL;
-	if (OidIsValid(em->route.element))
-	{
-		em->element = lh_emitter_create(em->ctx, em->route_mcxt, em->column, em->route.element,
-										em->typmod, &em->options);
-		em->element->path = em->path;
-	}
+	em->nested = lh_type_is_nested(type) ? lh_emit_nested_create(em, type) : NULL;
 	em->dict_id = 0;
 	em->seen = *vec_type;
 	em->type = meaning;

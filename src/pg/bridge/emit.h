@@ -96,8 +96,9 @@ struct LhEmitter
 	LhType		type;			/* what these mean */
 	LhEmitRoute route;
 	LhCast		cast;
-	MemoryContext route_mcxt;	/* of cast and element */
-	LhEmitter  *element;		/* LIST */
+	MemoryContext route_mcxt;	/* of cast and nested */
+	struct LhEmitNested *nested;	/* emit_nested.c; NULL: flat */
+	bool		inner;			/* of elements or members: places are those of the rows around */
 
 	uint64_t	dict_id;		/* 0: none */
 	uint32_t	dict_n;
@@ -119,8 +120,8 @@ enum
 	LH_ENTRY_UNKNOWN, LH_ENTRY_VALUE, LH_ENTRY_NULL, LH_ENTRY_PENDING
 };
 
-/* Row of the file of the j-th value of a kernel call, counted from 0. */
-extern int64_t lh_emit_row(const LhEmitter *em, int j);
+/* "row 17" of the file, counted from 1, of the j-th value of a kernel call; palloc'd. */
+extern char *lh_emit_where(const LhEmitter *em, int j);
 
 /* Where PostgreSQL's own functions fail, for the CONTEXT of their errors. */
 typedef struct LhEmitPlace
@@ -152,6 +153,8 @@ extern bool lh_kernel_text(const LhType *type, Oid base, int32 typmod, const LhE
 extern Datum lh_text_datum(LhEmitter *em, int j, const uint8_t *p, size_t len);
 
 /* Nested values (emit_nested.c). */
+typedef struct LhEmitNested LhEmitNested;
+extern LhEmitNested *lh_emit_nested_create(LhEmitter *em, const LhType *type);
 extern void lh_emit_nested(LhEmitter *em, const LhVec *vec, const uint32_t *rows, int n,
 						   Datum *values, bool *nulls);
 

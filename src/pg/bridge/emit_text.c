@@ -82,7 +82,7 @@ fail_text(LhEmitter *em, int j, const uint8_t *p, size_t len)
 	ereport(ERROR,
 			(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
 			 errmsg("text of column \"%s\" is not valid UTF-8: byte %s at offset %zu", em->column, byte, bad),
-			 errdetail("File \"%s\", row " INT64_FORMAT ".", lh_pg_text(em->path), lh_emit_row(em, j)),
+			 errdetail("File \"%s\", %s.", lh_pg_text(em->path), lh_emit_where(em, j)),
 			 errhint("Declare the column as bytea to see its bytes.")));
 }
 
@@ -92,7 +92,7 @@ fail_length(LhEmitter *em, int j, size_t len)
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("value of column \"%s\" has %zu bytes, more than PostgreSQL can hold", em->column, len),
-			 errdetail("File \"%s\", row " INT64_FORMAT ".", lh_pg_text(em->path), lh_emit_row(em, j))));
+			 errdetail("File \"%s\", %s.", lh_pg_text(em->path), lh_emit_where(em, j))));
 }
 
 Datum

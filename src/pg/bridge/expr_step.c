@@ -129,7 +129,7 @@ lh_step_match(Expr *expr, LhStep *step)
 	Node	   *arg;
 
 	memset(step, 0, sizeof(*step));
-	if (expr == NULL || !IsA(expr, FuncExpr))
+	if (expr == NULL || !IsA(expr, FuncExpr) || f->args == NIL)
 		return false;
 	arg = llast(f->args);
 	if (!IsA(arg, Var))

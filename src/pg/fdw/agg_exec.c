@@ -355,7 +355,7 @@ lh_fdw_agg_explain(ForeignScanState *node, ExplainState *es)
 	AggScan    *scan = node->fdw_state;
 
 	ExplainPropertyText("Vector Aggregate", "yes", es);
-	lh_fdw_explain_source(scan->source, es);
+	lh_explain_location(scan->source, es);
 	if (es->analyze)
-		lh_fdw_explain_counters(scan->source, es);
+		lh_explain_counters(scan->source, es);
 }

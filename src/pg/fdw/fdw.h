@@ -20,7 +20,7 @@
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
 
-#include "pg/bridge/source.h"
+#include "pg/bridge/reader.h"
 
 /*
  * fdw_private of a plan that scans rows: core nodes only, because it is copied
@@ -40,37 +40,12 @@ extern ForeignScan *lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, F
 
 /* exec.c */
 
-/* One column that is emitted. */
-typedef struct LhFdwColumn
-{
-	AttrNumber	attno;
-	int			col;			/* scan column */
-	bool		notnull;		/* declared: null is an error */
-	LhEmitter  *emitter;
-	Datum	   *values;			/* of the window of rows, LH_BATCH */
-	bool	   *nulls;
-} LhFdwColumn;
-
 /* State of a scan of rows, node->fdw_state. */
 typedef struct LhFdwScan
 {
 	LhSource   *source;
-	bool		started;		/* the location is open and columns are bound */
-	List	   *clauses;		/* pushed: fdw_exprs of the plan */
-	ExprState  *local;			/* those that the engine refused, or NULL */
-	List	   *local_clauses;
-
-	int			ncolumns;
-	LhFdwColumn *columns;
-
-	const LhBatch *batch;
-	uint32_t	rows[LH_BATCH]; /* selected rows of the batch */
-	int			nrows;
-	int			emitted;		/* of rows: up to where columns hold values */
-	int			first;			/* of rows: what values[0] belongs to */
-	int			next;			/* of rows: to be returned next */
-	bool		done;
-	MemoryContext batch_mcxt;	/* values of the window */
+	LhReader   *reader;			/* NULL: no row was asked for yet */
+	ExprState  *refused;		/* clauses that the engine refused, or NULL */
 } LhFdwScan;
 
 extern void lh_fdw_begin(ForeignScanState *node, int eflags);
@@ -80,9 +55,6 @@ extern void lh_fdw_end(ForeignScanState *node);
 
 /* explain.c */
 extern void lh_fdw_explain(ForeignScanState *node, ExplainState *es);
-/* Parts that aggregates show too. */
-extern void lh_fdw_explain_source(const LhSource *source, ExplainState *es);
-extern void lh_fdw_explain_counters(const LhSource *source, ExplainState *es);
 
 /* analyze.c */
 extern bool lh_fdw_analyze(Relation rel, AcquireSampleRowsFunc *func, BlockNumber *pages);

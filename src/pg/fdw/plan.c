@@ -118,59 +118,6 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 
 /* ---- plan ---- */
 
-static int
-compare_security(const ListCell *a, const ListCell *b)
-{
-	Index		l = lfirst_node(RestrictInfo, a)->security_level;
-	Index		r = lfirst_node(RestrictInfo, b)->security_level;
-
-	return l < r ? -1 : l > r;
-}
-
-/*
- * Split clauses into pushed and local ones.  A pushed clause is evaluated
- * before every local one, so it must not belong to a higher security level
- * than any of these, unless it is leakproof.
- */
-static void
-split_clauses(RelOptInfo *rel, List *clauses, List **pushed, List **local, List **reasons)
-{
-	List	   *candidates = NIL;
-	Index		lowest = UINT_MAX;
-	ListCell   *lc;
-
-	*pushed = *local = *reasons = NIL;
-	foreach(lc, clauses)
-	{
-		RestrictInfo *ri = lfirst_node(RestrictInfo, lc);
-		const char *why = "lakehouse.pushdown is off";
-
-		if (ri->pseudoconstant)
-			continue;			/* a gating Result evaluates it */
-		if (lakehouse_pushdown && lh_qual_pushable(ri->clause, rel->relid, &why))
-		{
-			candidates = lappend(candidates, ri);
-			continue;
-		}
-		*local = lappend(*local, ri);
-		*reasons = lappend(*reasons, makeString(pstrdup(why ? why : "")));
-		lowest = Min(lowest, ri->security_level);
-	}
-	foreach(lc, candidates)
-	{
-		RestrictInfo *ri = lfirst_node(RestrictInfo, lc);
-
-		if (ri->security_level <= lowest || ri->leakproof)
-			*pushed = lappend(*pushed, ri);
-		else
-		{
-			*local = lappend(*local, ri);
-			*reasons = lappend(*reasons, makeString("must wait for a security barrier"));
-		}
-	}
-	list_sort(*pushed, compare_security);
-}
-
 /* Attribute numbers to emit, ascending; nothing for what only pushed clauses need. */
 static List *
 attrs_to_emit(RelOptInfo *rel, Oid relid, List *local)
@@ -205,7 +152,7 @@ lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, Li
 			   *reasons,
 			   *private;
 
-	split_clauses(rel, clauses, &pushed, &local, &reasons);
+	lh_push_clauses(rel, clauses, &pushed, &local, &reasons);
 	private = list_make2(attrs_to_emit(rel, relid, local), reasons);
 	pushed = extract_actual_clauses(pushed, false);
 	return make_foreignscan(tlist, extract_actual_clauses(local, false), rel->relid, pushed, private,

@@ -83,4 +83,21 @@ lh_function_execute(Oid funcid, Oid roleid)
 #endif
 }
 
+/* To be called after a Form_pg_attribute of a TupleDesc was written to: 18 keeps a short form beside it. */
+#include "access/tupdesc.h"
+static inline void
+lh_attribute_changed(TupleDesc desc, int i)
+{
+#if PG_VERSION_NUM >= 180000
+	populate_compact_attribute(desc, i);
+#endif
+}
+
+/* EXPLAIN's own headers were split in 18. */
+#include "commands/explain.h"
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
 #endif

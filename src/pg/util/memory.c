@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/file_perm.h"
+#include "common/file_utils.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/latch.h"
@@ -130,17 +131,19 @@ host_wait(void *arg, LhWaitFd *fds, int nfds, int timeout_ms)
 	return n;
 }
 
+#define TEMP_DIRECTORY "base/pgsql_tmp"
+
 /* An unlinked file beside PostgreSQL's own temporary files. */
 static int
 host_temp_file(void *arg)
 {
 	int			fd;
 
-	fd = open("base/" PG_TEMP_FILES_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, pg_file_create_mode);
+	fd = open(TEMP_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, pg_file_create_mode);
 	if (fd < 0 && errno == ENOENT)
 	{
-		(void) MakePGDirectory("base/" PG_TEMP_FILES_DIR);
-		fd = open("base/" PG_TEMP_FILES_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, pg_file_create_mode);
+		(void) MakePGDirectory(TEMP_DIRECTORY);
+		fd = open(TEMP_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, pg_file_create_mode);
 	}
 	return fd;
 }

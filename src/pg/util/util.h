@@ -25,9 +25,9 @@ extern LhBudget *lh_pg_budget(LhCtx *ctx);
 /* Status of a core call -> nothing, or an error raised with its SQLSTATE. LH_CANCELLED runs CHECK_FOR_INTERRUPTS first. Never returns on failure. */
 extern void lh_pg_check(LhCtx *ctx, LhStatus status);
 /* Same without returning on failure being conditional: raise ctx->error. */
-extern void lh_pg_raise(LhCtx *ctx) pg_attribute_noreturn();
+extern void lh_pg_raise(LhCtx *ctx) __attribute__((noreturn));
 /* Raise what made core return LH_CANCELLED. */
-extern void lh_pg_cancelled(LhCtx *ctx) pg_attribute_noreturn();
+extern void lh_pg_cancelled(LhCtx *ctx) __attribute__((noreturn));
 /* UTF-8 of the core (names, paths, perhaps not even valid) as text in the server's encoding, for messages; palloc'd. */
 extern char *lh_pg_text(const char *utf8);
 extern int	lh_pg_sqlstate(LhStatus code);

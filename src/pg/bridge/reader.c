@@ -1,0 +1,227 @@
+/*
+ * reader.c
+ *		Rows of a source, one at a time.
+ *
+ *	1. Start opens the location, binds columns and evaluates parameters.
+ *	2. The rows of a batch are emitted in windows: all of them, unless their
+ *	   text is so large that the copies would take more than their share of
+ *	   work_mem.
+ *	3. Next copies the values of one row.
+ */
+#include "pg/bridge/reader.h"
+
+#include "access/sysattr.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "utils/memutils.h"
+
+/* Copies of text may take this part of work_mem, but each column this much at least. */
+#define TEXT_SHARE 4
+#define TEXT_LEAST ((size_t) 64 * 1024)
+
+/* ---- start ---- */
+
+/* Emit an attribute from now on. */
+static void
+add_column(LhReader *r, AttrNumber attno)
+{
+	LhSource   *s = r->source;
+	Form_pg_attribute att = TupleDescAttr(s->desc, attno - 1);
+	LhReaderColumn *c;
+
+	for (int i = 0; i < r->ncolumns; i++)
+	{
+		if (r->columns[i].attno == attno)
+			return;
+	}
+	c = &r->columns[r->ncolumns++];
+	c->attno = attno;
+	c->col = lh_source_column(s, attno, false);
+	c->notnull = att->attnotnull;
+	c->emitter = lh_emitter_create(s->ctx, s->mcxt, NameStr(att->attname), att->atttypid, att->atttypmod,
+								   &s->options.emit);
+	c->values = palloc(sizeof(Datum) * LH_BATCH);
+	c->nulls = palloc(sizeof(bool) * LH_BATCH);
+}
+
+/* Predicates with the parameters of now; clauses that the engine refuses get their columns. */
+static void
+push_clauses(LhReader *r, ExprContext *econtext, PlanState *parent)
+{
+	Bitmapset  *attrs = NULL;
+	int			i = -1;
+
+	r->refused = NIL;
+	if (r->clauses == NIL)
+		return;
+	r->refused = lh_source_filters(r->source, r->clauses, r->rti, econtext, parent);
+	if (r->refused == NIL)
+		return;
+	if (lakehouse_require_vector)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a condition on \"%s\" is not evaluated by the vector engine: %s",
+						r->source->relname, r->source->refusal),
+				 errhint("lakehouse.require_vector makes this an error.")));
+	pull_varattnos((Node *) r->refused, r->rti, &attrs);
+	while ((i = bms_next_member(attrs, i)) >= 0)
+	{
+		AttrNumber	attno = (AttrNumber) (i + FirstLowInvalidHeapAttributeNumber);
+
+		if (attno > 0)
+			add_column(r, attno);
+	}
+}
+
+LhReader *
+lh_reader_start(LhSource *source, List *attnos, List *clauses, Index rti, ExprContext *econtext,
+				PlanState *parent)
+{
+	MemoryContext old = MemoryContextSwitchTo(source->mcxt);
+	LhReader   *r = palloc0(sizeof(LhReader));
+	ListCell   *lc;
+
+	r->source = source;
+	r->clauses = clauses;
+	r->rti = rti;
+	r->columns = palloc0(sizeof(LhReaderColumn) * Max(source->desc->natts, 1));
+	r->batch_mcxt = AllocSetContextCreate(source->mcxt, "lakehouse batch", ALLOCSET_DEFAULT_SIZES);
+	lh_source_open(source);
+	foreach(lc, attnos)
+		add_column(r, (AttrNumber) lfirst_int(lc));
+	push_clauses(r, econtext, parent);
+	MemoryContextSwitchTo(old);
+	return r;
+}
+
+/* ---- batches ---- */
+
+/* How many of the n rows make at most "most" bytes of text in this vector; one at least. */
+static int
+rows_within(const LhVec *vec, const uint32_t *rows, int n, size_t most)
+{
+	const LhStr *v = vec->data;
+	size_t		bytes = 0;
+
+	if (vec->kind != LH_VEC_FLAT || vec->type.lane != LH_LANE_STR)
+		return n;
+	for (int k = 0; k < n; k++)
+	{
+		if (!lh_vec_is_null(vec, (int) rows[k]))
+			bytes += v[rows[k]].len;
+		if (unlikely(bytes > most))
+			return Max(k, 1);
+	}
+	return n;
+}
+
+static void
+fail_null(const LhReader *r, const LhReaderColumn *c)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NOT_NULL_VIOLATION),
+			 errmsg("null value in column \"%s\" of \"%s\" violates not-null constraint",
+					NameStr(TupleDescAttr(r->source->desc, c->attno - 1)->attname), r->source->relname),
+			 errdetail("File \"%s\".", lh_pg_text(r->batch->task->path)),
+			 errhint("Drop the constraint, or do not let out_of_range turn values into null.")));
+}
+
+/* Values of the next window of the batch's rows. */
+static void
+emit_window(LhReader *r)
+{
+	const LhBatch *batch = r->batch;
+	int			n = r->nrows - r->emitted;
+	const uint32_t *rows = r->rows + r->emitted;
+	size_t		most = (size_t) work_mem * 1024 / TEXT_SHARE / Max(r->ncolumns, 1);
+
+	MemoryContextReset(r->batch_mcxt);
+	for (int i = 0; i < r->ncolumns; i++)
+		n = rows_within(batch->vecs[r->columns[i].col], rows, n, Max(most, TEXT_LEAST));
+	for (int i = 0; i < r->ncolumns; i++)
+	{
+		LhReaderColumn *c = &r->columns[i];
+		bool		dense = n == batch->n;
+
+		lh_emit_rows(c->emitter, batch->vecs[c->col], dense ? NULL : rows, n, r->batch_mcxt,
+					 c->values, c->nulls);
+		c->any_null = memchr(c->nulls, true, n) != NULL;
+		if (c->notnull && c->any_null)
+			fail_null(r, c);
+	}
+	r->first = r->emitted;
+	r->emitted += n;
+}
+
+/* False at the end. */
+static bool
+next_batch(LhReader *r)
+{
+	const LhBatch *batch = lh_source_next(r->source);
+	uint16_t	rows[LH_BATCH];
+
+	r->batch = batch;
+	r->nrows = r->emitted = r->first = r->next = 0;
+	if (batch == NULL)
+		return false;
+	r->nrows = lh_sel_rows(&batch->sel, rows);
+	for (int k = 0; k < r->nrows; k++)
+		r->rows[k] = rows[k];
+	for (int i = 0; i < r->ncolumns; i++)
+		lh_emitter_place(r->columns[i].emitter, batch->task->path, batch->first_row);
+	return true;
+}
+
+bool
+lh_reader_fill(LhReader *r)
+{
+	if (r->next < r->emitted)
+		return true;
+	if (r->done)
+		return false;
+	while (r->emitted >= r->nrows)
+	{
+		if (!next_batch(r))
+		{
+			r->done = true;
+			return false;
+		}
+	}
+	emit_window(r);
+	lh_source_notice(r->source);
+	return true;
+}
+
+bool
+lh_reader_next(LhReader *r, Datum *values, bool *nulls)
+{
+	int			k;
+
+	if (unlikely(r->next >= r->emitted) && !lh_reader_fill(r))
+		return false;
+	k = r->next++ - r->first;
+	for (int i = 0; i < r->ncolumns; i++)
+	{
+		const LhReaderColumn *c = &r->columns[i];
+
+		values[c->attno - 1] = c->values[k];
+		nulls[c->attno - 1] = c->nulls[k];
+	}
+	return true;
+}
+
+void
+lh_reader_rewind(LhReader *r, ExprContext *econtext, PlanState *parent)
+{
+	if (parent != NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(r->source->mcxt);
+
+		push_clauses(r, econtext, parent);
+		MemoryContextSwitchTo(old);
+	}
+	lh_source_rewind(r->source);
+	r->batch = NULL;
+	r->nrows = r->emitted = r->first = r->next = 0;
+	r->done = false;
+}

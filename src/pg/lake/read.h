@@ -1,0 +1,68 @@
+/*
+ * read.h
+ *		Internal: lakehouse.read, by file.
+ *
+ *	read.c			the functions themselves, and what plans share with them
+ *	read_plan.c		a CustomScan in place of the function
+ *	read_exec.c		its execution
+ */
+#ifndef LH_PG_LAKE_READ_H
+#define LH_PG_LAKE_READ_H
+
+#include "pg/lake/lake.h"
+
+#include "nodes/extensible.h"
+#include "nodes/plannodes.h"
+
+#include "pg/bridge/reader.h"
+
+/* Arguments of both functions behind the row type. */
+enum
+{
+	LH_READ_LOCATION, LH_READ_OPTIONS, LH_READ_SERVER, LH_READ_ARGS
+};
+
+/*
+ * The source of a call, read with the caller's rights; NULL when the location
+ * is null.  rowtype: composite type whose table may name columns otherwise, or
+ * InvalidOid.
+ */
+extern LhSource *lh_read_source(const Datum *values, const bool *nulls, TupleDesc desc,
+								const char *relname, Oid rowtype, MemoryContext mcxt);
+
+/* Raise when the user may not execute the function. */
+extern void lh_read_check_execute(Oid funcid);
+
+/* What planning knows of a call: false when it knows nothing. */
+typedef struct LhReadSize
+{
+	double		rows;
+	double		bytes;
+	int			columns;
+} LhReadSize;
+
+extern bool lh_read_size(PlannerInfo *root, FuncExpr *call, LhReadSize *out);
+/* The call's last arguments, LH_READ_ARGS of them. */
+extern List *lh_read_arguments(FuncExpr *call);
+
+/*
+ * custom_private of the plan: core nodes only, because it is copied and printed.
+ * custom_exprs holds the LH_READ_ARGS arguments, then the pushed clauses.
+ */
+enum LhReadPrivate
+{
+	LH_READ_OIDS,				/* List of Oid: the function, the composite type or InvalidOid */
+	LH_READ_ATTRS,				/* List of int: attribute numbers to emit */
+	LH_READ_REASONS,			/* List of String: why clauses of the plan's qual were not pushed */
+	LH_READ_NAMES,				/* List of String: columns; empty: dropped */
+	LH_READ_TYPES,				/* List of Oid */
+	LH_READ_TYPMODS,			/* List of int */
+	LH_READ_COLLATIONS,			/* List of Oid */
+	LH_READ_ALIAS,				/* String: what messages call it */
+	LH_READ_WHOLE_ROW			/* Integer: 1 when the last column of the scan tuple is the whole row */
+};
+
+extern const CustomScanMethods lh_read_scan_methods;
+extern Node *lh_read_create_state(CustomScan *plan);
+
+#endif
