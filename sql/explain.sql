@@ -19,7 +19,7 @@ BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, FORMAT json) ' || query INTO plan;
 	RETURN plan;
 END $$;
-SELECT key FROM json_each(explain_json('SELECT trip_id FROM trips WHERE trip_id = 1003') -> 0 -> 'Plan') WHERE key !~ '^(Actual|Plan|Startup|Total)';
+SELECT key FROM json_each(explain_json('SELECT trip_id FROM trips WHERE trip_id = 1003') -> 0 -> 'Plan') WHERE key !~ '^(Actual|Plan|Startup|Total|Disabled)|Blocks$';
 
 -- no file is opened for a plan alone: what is gone is noticed when rows are asked for
 CREATE FOREIGN TABLE gone (a integer) SERVER lake OPTIONS (location '/nowhere/gone.parquet');
@@ -31,7 +31,7 @@ SELECT * FROM outcome('EXPLAIN ANALYZE SELECT * FROM gone');
 SELECT * FROM outcome('ANALYZE gone');
 
 -- a node that never runs opens nothing either
-SELECT plan('SELECT * FROM (SELECT 1 AS a WHERE random() > 5) x JOIN gone USING (a)', 'COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF');
+SELECT plan('SELECT * FROM (SELECT 1 AS a WHERE random() > 5 OFFSET 0) x, LATERAL (SELECT * FROM gone WHERE gone.a = x.a OFFSET 0) g', 'COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF');
 
 -- estimates come from footers, filters narrow them
 CREATE FUNCTION estimate(query text) RETURNS bigint LANGUAGE plpgsql AS $$

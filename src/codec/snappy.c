@@ -31,16 +31,12 @@
 /* Longest varint of 32 bits. */
 #define MAX_VARINT 5
 
-#define OF4(f, t)  f(t), f(t + 1), f(t + 2), f(t + 3)
-#define OF16(f, t) OF4(f, t), OF4(f, t + 4), OF4(f, t + 8), OF4(f, t + 12)
-#define OF64(f, t) OF16(f, t), OF16(f, t + 16), OF16(f, t + 32), OF16(f, t + 48)
-#define OF256(f)   OF64(f, 0), OF64(f, 64), OF64(f, 128), OF64(f, 192)
 
 /* By tag: length, except of long literals; high bits of a copy's offset. */
 #define LENGTH(t) (((t) &3) == LH_SNAPPY_COPY1 ? 4 + ((t) >> 2 & 7) : ((t) >> 2) + 1)
 #define OFFSET(t) (((t) &3) == LH_SNAPPY_COPY1 ? (t) >> 5 << 8 : 0)
-static const uint8_t lengths[256] = {OF256(LENGTH)};
-static const uint16_t offsets[256] = {OF256(OFFSET)};
+static const uint8_t lengths[256] = {LH_OF256(LENGTH)};
+static const uint16_t offsets[256] = {LH_OF256(OFFSET)};
 
 /* By type: the bits of a copy's offset that follow the tag. */
 static const uint32_t offset_masks[4] = {0, 0xff, 0xffff, 0};

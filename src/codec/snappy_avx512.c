@@ -23,16 +23,12 @@
 	 : ((t) &3) == LH_SNAPPY_COPY1                                 ? 4 + ((t) >> 2 & 7) \
 	 : ((t) &3) == LH_SNAPPY_COPY2                                 ? ((t) >> 2) + 1     \
 																   : 0)
-#define OF4(f, t)  f(t), f(t + 1), f(t + 2), f(t + 3)
-#define OF16(f, t) OF4(f, t), OF4(f, t + 4), OF4(f, t + 8), OF4(f, t + 12)
-#define OF64(f, t) OF16(f, t), OF16(f, t + 16), OF16(f, t + 32), OF16(f, t + 48)
-#define OF256(f)   OF64(f, 0), OF64(f, 64), OF64(f, 128), OF64(f, 192)
 
-static const uint8_t advance[256] __attribute__((aligned(64))) = {OF256(ADVANCE)};
-static const uint8_t length[256] __attribute__((aligned(64))) = {OF256(LENGTH)};
+static const uint8_t advance[256] __attribute__((aligned(64))) = {LH_OF256(ADVANCE)};
+static const uint8_t length[256] __attribute__((aligned(64))) = {LH_OF256(LENGTH)};
 
 #define SELF(t) (t)
-static const uint8_t self[64] __attribute__((aligned(64))) = {OF64(SELF, 0)};
+static const uint8_t self[64] __attribute__((aligned(64))) = {LH_OF64(SELF, 0)};
 
 /* A table of 256 bytes in registers. */
 typedef struct Table

@@ -16,6 +16,12 @@ enum
 	LH_SNAPPY_COPY4  /* four more bytes of offset; no encoder writes it for blocks of 64 kB */
 };
 
+/* Initialisers of tables by tag: f(0), f(1), ... */
+#define LH_OF4(f, t)  f(t), f(t + 1), f(t + 2), f(t + 3)
+#define LH_OF16(f, t) LH_OF4(f, t), LH_OF4(f, t + 4), LH_OF4(f, t + 8), LH_OF4(f, t + 12)
+#define LH_OF64(f, t) LH_OF16(f, t), LH_OF16(f, t + 16), LH_OF16(f, t + 32), LH_OF16(f, t + 48)
+#define LH_OF256(f)   LH_OF64(f, 0), LH_OF64(f, 64), LH_OF64(f, 128), LH_OF64(f, 192)
+
 /* Literals from this tag on have their length in the bytes that follow. */
 #define LH_SNAPPY_LONG_LITERAL 0xf0
 

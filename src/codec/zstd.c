@@ -6,11 +6,13 @@
  * ourselves: frames of the old formats before 1.0, whose decoders are no place
  * for hostile bytes, are refused, and the host is polled between frames.
  *
- *	1. A frame whose output is small is decoded by one call, straight into out.
+ *	1. A frame whose input and output are small is decoded by one call, straight
+ *	   into out.
  *	2. A larger one goes through the streaming decoder, one block a call (the
  *	   library says how many bytes the next block has), so that it can be
- *	   cancelled.  With a "stable output buffer" the library keeps no window of
- *	   its own: it neither allocates nor copies, and windows need no limit.
+ *	   cancelled: a block may also be three bytes of input and no output.  With
+ *	   a "stable output buffer" the library keeps no window of its own: it
+ *	   neither allocates nor copies, and windows need no limit.
  *	   Where it does not know that parameter, windows are limited to 128 MB.
  *
  * Format: RFC 8878.
@@ -82,10 +84,10 @@ stream_frame(LhCtx *ctx, ZSTD_DCtx *dctx, const uint8_t *in, size_t len, uint8_t
 			return corrupt(ctx, len, out_len, ZSTD_getErrorName(wanted));
 		from.size = len - from.pos < wanted ? len : from.pos + wanted;
 		wanted = ZSTD_decompressStream(dctx, &to, &from);
-		if (to.pos - polled >= LH_CODEC_POLL)
+		if (from.pos + to.pos - polled >= LH_CODEC_POLL)
 		{
 			LH_TRY(lh_poll(ctx));
-			polled = to.pos;
+			polled = from.pos + to.pos;
 		}
 		if (!ZSTD_isError(wanted) && wanted != 0 && from.pos + to.pos == before)
 			return corrupt(ctx, len, out_len, "the frame does not fit");
@@ -100,7 +102,7 @@ static LhStatus
 decode_frame(LhCtx *ctx, ZSTD_DCtx *dctx, const uint8_t *in, size_t len, uint8_t *out,
 			 size_t out_len, size_t *produced)
 {
-	if (out_len > LH_CODEC_POLL)
+	if (len > LH_CODEC_POLL || out_len > LH_CODEC_POLL)
 		return stream_frame(ctx, dctx, in, len, out, out_len, produced);
 	*produced = ZSTD_decompressDCtx(dctx, out, out_len, in, len);
 	if (ZSTD_isError(*produced))
@@ -123,6 +125,7 @@ lh_zstd_decompress(LhCtx *ctx, LhCodecs *codecs, const uint8_t *in, size_t len, 
 		size_t frame = ZSTD_findFrameCompressedSize(in + from, len - from);
 		size_t produced = 0;
 
+		LH_TRY(lh_poll(ctx));
 		if (magic != MAGIC && (magic & MAGIC_SKIPPABLE_MASK) != MAGIC_SKIPPABLE)
 			return corrupt(ctx, len, out_len, "a frame does not begin with its magic number");
 		if (ZSTD_isError(frame))

@@ -47,18 +47,15 @@
 		TOO_SHORT | OVERLONG_3 | SURROGATE,                                         /* e0..ef */ \
 		TOO_SHORT | TOO_LARGE | OVERLONG_4                                          /* f0..ff */
 
-/* By lead's lower nibble. */
-#define LEAD_LOW                                                                                   \
-	ANY_NEXT | OVERLONG_3 | OVERLONG_2 | OVERLONG_4, /* .0 */                                      \
-		ANY_NEXT | OVERLONG_2,                       /* .1 */                                      \
-		ANY_NEXT, ANY_NEXT,                          /* .2, .3 */                                  \
-		ANY_NEXT | TOO_LARGE,                        /* .4 */                                      \
-		ANY_NEXT | TOO_LARGE | OVERLONG_4,           /* .5: beyond f4 all is too large */          \
-		ANY_NEXT | TOO_LARGE | OVERLONG_4, ANY_NEXT | TOO_LARGE | OVERLONG_4,                      \
-		ANY_NEXT | TOO_LARGE | OVERLONG_4, ANY_NEXT | TOO_LARGE | OVERLONG_4,                      \
-		ANY_NEXT | TOO_LARGE | OVERLONG_4, ANY_NEXT | TOO_LARGE | OVERLONG_4,                      \
-		ANY_NEXT | TOO_LARGE | OVERLONG_4, ANY_NEXT | TOO_LARGE | OVERLONG_4 | SURROGATE, /* .d */ \
-		ANY_NEXT | TOO_LARGE | OVERLONG_4, ANY_NEXT | TOO_LARGE | OVERLONG_4
+/* By lead's lower nibble; beyond f4 all is too large. */
+#define BEYOND_F4 (ANY_NEXT | TOO_LARGE | OVERLONG_4)
+#define LEAD_LOW                                                                                \
+	ANY_NEXT | OVERLONG_3 | OVERLONG_2 | OVERLONG_4, /* .0 */                                   \
+		ANY_NEXT | OVERLONG_2,                       /* .1 */                                   \
+		ANY_NEXT, ANY_NEXT, ANY_NEXT | TOO_LARGE,    /* .2, .3, .4 */                           \
+		BEYOND_F4, BEYOND_F4, BEYOND_F4, BEYOND_F4, BEYOND_F4, BEYOND_F4, BEYOND_F4, BEYOND_F4, \
+		BEYOND_F4 | SURROGATE, /* .d */                                                         \
+		BEYOND_F4, BEYOND_F4
 
 /* By next's upper nibble. */
 #define NEXT_CONT (TOO_LONG | OVERLONG_2 | TWO_CONTS)

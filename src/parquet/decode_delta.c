@@ -24,7 +24,7 @@
 
 /* Deltas unpacked at a time. */
 #define STEP 256
-/* Values put together for one read: more is a bomb, not a batch. */
+/* Bytes of values made for one batch: more is a bomb. */
 #define MAX_MADE ((uint64_t) 1 << 30)
 
 static LhStatus
@@ -328,7 +328,7 @@ bytes_to_make(LhCtx *ctx, const LhPqDecoder *d, const uint32_t *prefix, const ui
 					(unsigned long long) len, d->width);
 		if (prefix[i] > 0)
 			*made += len;
-		if (*made > MAX_MADE)
+		if (*made + d->pool->made > MAX_MADE)
 			LH_FAIL(ctx, LH_LIMIT, "DELTA_BYTE_ARRAY: values of one batch exceed %llu bytes",
 					(unsigned long long) MAX_MADE);
 		last = len;
@@ -396,6 +396,7 @@ read_some(LhCtx *ctx, LhPqDecoder *d, size_t n, bool pin, LhStr *str)
 		LH_TRY(lh_pq_block_take(ctx, d->pool, made, LH_PQ_FLOOR, &block));
 		lh_pq_block_pin(d->pool, block);
 		lh_pq_block_release(d->pool, block);
+		d->pool->made += made;
 		room = block->buf.data;
 	}
 	else if (made > 0)

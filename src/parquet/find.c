@@ -15,8 +15,6 @@
 #define WIDE_GROUP 16
 /* What a map takes at most for one name. */
 #define MAP_ENTRY  128
-/* Names between two questions whether to go on: hostile ones may all hash alike. */
-#define POLL_NAMES 256
 
 static LhStatus
 map_group(LhCtx *ctx, LhPqAllowance *allowance, const LhPqMeta *meta, int group)
@@ -29,7 +27,7 @@ map_group(LhCtx *ctx, LhPqAllowance *allowance, const LhPqMeta *meta, int group)
 	LH_TRY(lh_namemap_create(ctx, n, &map));
 	for (int i = meta->nodes[group].first_child; i >= 0; i = meta->nodes[i].next)
 	{
-		if (done++ % POLL_NAMES == 0)
+		if (done++ % LH_PQ_POLL == 0)
 			LH_TRY(lh_poll(ctx));
 		LH_TRY(lh_namemap_put(ctx, map, meta->nodes[i].name, strlen(meta->nodes[i].name), i));
 	}

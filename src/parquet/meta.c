@@ -177,6 +177,8 @@ note_chunks(LhCtx *ctx, Parse *parse, int group, const LhThriftField *f, uint32_
 	{
 		size_t at = lh_thrift_at(r);
 
+		if (i % LH_PQ_POLL == 0)
+			LH_TRY(lh_poll(ctx));
 		chunk_at[i] = (uint32_t) at;
 		lh_thrift_skip_struct(r);
 		if (lh_thrift_ok(r) && lh_thrift_at(r) - at < MIN_CHUNK)
@@ -291,7 +293,8 @@ parse_groups(LhCtx *ctx, Parse *parse, const LhThriftField *f)
 	meta->priv->chunk_at = chunk_at;
 	for (int i = 0; i < meta->ngroups; i++)
 	{
-		LH_TRY(lh_poll(ctx));
+		if (i % LH_PQ_POLL == 0)
+			LH_TRY(lh_poll(ctx));
 		LH_TRY(parse_group(ctx, parse, i, chunk_at + (size_t) i * (size_t) meta->nleaves));
 		meta->groups[i].first_row = rows;
 		if (__builtin_add_overflow(rows, meta->groups[i].num_rows, &rows))

@@ -26,6 +26,9 @@
 /* Larger footers are refused. */
 #define LH_PQ_MAX_FOOTER   (INT64_C(1) << 30)
 
+/* Elements, chunks or names between two questions whether to go on. */
+#define LH_PQ_POLL 1024
+
 /* Union ColumnOrder of parquet.thrift. */
 typedef enum LhPqOrder
 {

@@ -413,6 +413,8 @@ lh_pq_schema_parse(LhCtx *ctx, LhPqAllowance *allowance, LhThrift *r, uint32_t n
 	{
 		LhPqNode *node = &meta->nodes[i];
 
+		if (i % LH_PQ_POLL == 0)
+			LH_TRY(lh_poll(ctx));
 		node->index = i;
 		node->parent = node->first_child = node->next = node->leaf = -1;
 		node->element = node->value = node->repeated = -1;

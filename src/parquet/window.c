@@ -140,6 +140,7 @@ lh_pq_block_pin(LhPqPool *pool, LhPqBlock *block)
 void
 lh_pq_pool_unpin(LhPqPool *pool)
 {
+	pool->made = 0;
 	while (pool->pinned != NULL)
 	{
 		LhPqBlock *block = pop(&pool->pinned);

@@ -28,6 +28,7 @@ typedef struct LhPqPool
 	LhPqBlock *free;
 	LhPqBlock *empty; /* free, and without memory */
 	LhPqBlock *pinned;
+	size_t made; /* bytes of values put together by decoders since the last unpin */
 } LhPqPool;
 
 /* How a block counts in the budget (arena.h). */

@@ -153,9 +153,12 @@ too_few_levels_are_noticed(void **unused)
 		size_t set;
 		LhPqLevels lv;
 
+		c.p = NULL;
 		do
+		{
+			free(c.p);
 			make_case(&c, 1, msb);
-		while (c.n % 8 != 0); /* no padding */
+		} while (c.n % 8 != 0); /* no padding */
 		lh_pq_levels_init(&lv, c.p, c.len, 1, msb);
 		assert_false(lh_pq_levels_bitmap(&lv, c.n + 8, bits, 0, &set));
 		lh_pq_levels_init(&lv, c.p, c.len, 1, msb);

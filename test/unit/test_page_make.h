@@ -10,6 +10,8 @@
 
 #include "unit/pq_file.h"
 
+#undef skip /* of cmocka, but decoders have a member of this name */
+
 /* Types of parquet.thrift. */
 enum
 {

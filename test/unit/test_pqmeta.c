@@ -578,6 +578,27 @@ all_dictionary_is_said_only_when_known(void **state)
 	}
 }
 
+static bool
+always(void *arg)
+{
+	(void) arg;
+	return true;
+}
+
+static void
+the_host_can_stop_it(void **state)
+{
+	const LhHost host = {.interrupted = always};
+	PqFooter f = sound();
+	LhPqMeta *m;
+
+	(void) state;
+	ctx->host = &host;
+	assert_int_equal(parse(&f, &m), LH_CANCELLED);
+	ctx->host = NULL;
+	lh_error_clear(ctx);
+}
+
 static void
 the_budget_of_a_scan_does_not_pay_for_footers(void **state)
 {
@@ -625,6 +646,7 @@ main(void)
 		T(metadata_may_be_missing_only_when_encrypted),
 		T(a_broken_chunk_does_not_harm_the_others),
 		T(all_dictionary_is_said_only_when_known),
+		T(the_host_can_stop_it),
 		T(the_budget_of_a_scan_does_not_pay_for_footers),
 	};
 

@@ -9,6 +9,7 @@
  * struct.  What no file has is an error.
  */
 #include "pg/bridge/source.h"
+#include "pg/bridge/host.h"
 
 #include "access/table.h"
 #include "access/sysattr.h"
@@ -317,6 +318,25 @@ new_arena(LhSource *s)
 	return arena;
 }
 
+/*
+ * A clause without vector form that PostgreSQL may answer for single values.
+ * Only while nothing was refused: what the caller evaluates comes last, and
+ * user code must not see a row that an earlier clause rejects.
+ */
+static bool
+ask_host(LhSource *s, Expr *clause, Index rti, PlanState *parent, LhPred **out)
+{
+	AttrNumber	attno = lh_qual_hostable(clause, rti);
+
+	if (attno == 0 || parent == NULL || s->quals[attno - 1].col < 0 ||
+		lh_type_is_nested(&s->quals[attno - 1].type))
+		return false;
+	if (s->hosts == NULL)
+		s->hosts = lh_host_create(s, parent);
+	lh_host_add(s->hosts, clause, attno, out);
+	return true;
+}
+
 List *
 lh_source_filters(LhSource *s, List *clauses, Index rti, ExprContext *econtext, PlanState *parent)
 {
@@ -341,9 +361,11 @@ lh_source_filters(LhSource *s, List *clauses, Index rti, ExprContext *econtext, 
 	s->filters = lh_alloc_array(s->ctx, (size_t) list_length(clauses) + 1, sizeof(LhPred *));
 	if (s->filters == NULL)
 		lh_pg_raise(s->ctx);
+	s->hosts = NULL;
 	foreach(lc, clauses)
 	{
-		if (lh_qual_build(lfirst(lc), &build, &s->filters[s->nfilters], &why))
+		if (lh_qual_build(lfirst(lc), &build, &s->filters[s->nfilters], &why) ||
+			(refused == NIL && ask_host(s, lfirst(lc), rti, parent, &s->filters[s->nfilters])))
 			s->nfilters++;
 		else
 		{
@@ -414,9 +436,15 @@ lh_source_next(LhSource *s)
 	CHECK_FOR_INTERRUPTS();
 	if (s->scan == NULL)
 		open_scan(s);
-	old = lh_use(s->ctx, s->scan_arena);
-	status = lh_scan_next(s->ctx, s->scan, &batch, &request);
-	lh_use(s->ctx, old);
+	for (;;)
+	{
+		old = lh_use(s->ctx, s->scan_arena);
+		status = lh_scan_next(s->ctx, s->scan, &batch, &request);
+		lh_use(s->ctx, old);
+		if (status != LH_NEED_HOST)
+			break;
+		lh_host_answer(s->hosts, request);
+	}
 	lh_pg_check(s->ctx, status);
 	lh_source_notice(s);
 	return batch;

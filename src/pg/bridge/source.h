@@ -47,6 +47,7 @@ typedef struct LhSource
 	int			nfilters;
 	LhPred	  **filters;
 	LhArena    *filter_arena;	/* of the filters above */
+	struct LhHostQuals *hosts;	/* conditions that PostgreSQL evaluates; NULL: none */
 	const char *refusal;		/* why the engine refused a clause; NULL: it took all */
 
 	int			first_batch;	/* rows of the first batch; see LhScanSpec */

@@ -26,6 +26,8 @@
 #include "optimizer/restrictinfo.h"
 #include "optimizer/tlist.h"
 
+#include "pg/bridge/reader.h"
+
 /* A row costs the engine less than the executor. */
 #define ENGINE_CPU_FRACTION 0.1
 
@@ -54,22 +56,24 @@ no(const char **why, const char *text)
 	return false;
 }
 
-/* All conditions of the table must be the engine's. */
+/* All conditions of the table must be the engine's, or PostgreSQL's once a dictionary entry. */
 static bool
 conditions_pushable(RelOptInfo *rel, List **conds, const char **why)
 {
+	List	   *pushed,
+			   *local,
+			   *reasons;
 	ListCell   *lc;
 
 	foreach(lc, rel->baserestrictinfo)
 	{
-		RestrictInfo *ri = lfirst_node(RestrictInfo, lc);
-
-		if (ri->pseudoconstant)
+		if (lfirst_node(RestrictInfo, lc)->pseudoconstant)
 			return no(why, "condition without columns");
-		if (!lh_qual_pushable(ri->clause, rel->relid, why))
-			return false;
-		*conds = lappend(*conds, ri->clause);
 	}
+	lh_push_clauses(rel, rel->baserestrictinfo, &pushed, &local, &reasons);
+	if (local != NIL)
+		return no(why, strVal(linitial(reasons)));
+	*conds = extract_actual_clauses(pushed, false);
 	return true;
 }
 
