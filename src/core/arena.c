@@ -85,6 +85,7 @@ struct LhArena
 	Chunk *large;     /* chunks of one allocation each */
 	size_t next_size; /* of the next ordinary chunk */
 	size_t used;      /* charged by this arena alone */
+	bool floor;       /* all of it */
 	LhBudget *budget;
 	LhBlock *blocks;
 	Release *releases; /* the latest first */
@@ -131,6 +132,7 @@ charge(LhCtx *ctx, LhArena *arena, size_t size, bool floor)
 	LhBudget *budget = arena->budget;
 	size_t used, of_floor;
 
+	floor |= arena->floor;
 	arena->used += size;
 	if (budget == NULL)
 		return LH_OK;
@@ -164,7 +166,7 @@ uncharge(LhArena *arena, size_t size, bool floor)
 	if (budget == NULL)
 		return;
 	__atomic_sub_fetch(&budget->used, size, __ATOMIC_RELAXED);
-	if (floor)
+	if (floor || arena->floor)
 		__atomic_sub_fetch(&budget->floor, size, __ATOMIC_RELAXED);
 }
 
@@ -201,6 +203,12 @@ lh_arena_child(LhArena *parent)
 		child->older->younger = child;
 	parent->children = child;
 	return child;
+}
+
+void
+lh_arena_as_floor(LhArena *arena)
+{
+	arena->floor = true;
 }
 
 static void

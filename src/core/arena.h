@@ -11,9 +11,9 @@
  * A budget is shared by an arena and its children: exceeding it fails the
  * allocation with LH_NO_MEMORY and a hint naming the setting.  The floor of a
  * scan (one page, one dictionary, one batch a column) is allocated with
- * "floor" accounting (LhBuf): it counts, but is never refused; and however
- * large it is, a quarter of the limit stays for the rest.  Arenas of several
- * threads may share one budget.
+ * "floor" accounting (LhBuf, lh_arena_as_floor): it counts, but is never
+ * refused; and however large it is, a quarter of the limit stays for the rest.
+ * Arenas of several threads may share one budget.
  */
 #ifndef LH_CORE_ARENA_H
 #define LH_CORE_ARENA_H
@@ -35,6 +35,13 @@ extern LhArena *lh_arena_create(LhBudget *budget);
 
 /* A child that dies with its parent, or earlier by lh_arena_destroy. */
 extern LhArena *lh_arena_child(LhArena *parent);
+
+/*
+ * Count all that this arena will hold as floor, its children's memory not: for
+ * what no work can do without, such as the names of a table's files.  Only
+ * before its first allocation.
+ */
+extern void lh_arena_as_floor(LhArena *arena);
 
 /* Run release functions, free everything, children included.  NULL is allowed. */
 extern void lh_arena_destroy(LhArena *arena);

@@ -5,7 +5,9 @@
  * A location is one path or glob, or a JSON array of them.  The files of all of
  * them make one table, each file once, in byte order of their paths.  They are
  * listed when schema or tasks are first asked for and the list then stays, so
- * that both speak of the same files; a plan holds none of it.
+ * that both speak of the same files; a plan holds none of it.  However many
+ * files there are, their names are no reason to refuse a query: what a table
+ * keeps counts as the floor of its scan.
  *
  * A directory that is a Delta, Hudi or Iceberg table is not taken for bare
  * files unless the user says so: the files of such a table may hold rows that
@@ -125,7 +127,7 @@ copy_names(LhCtx *ctx, const char *const *names, const char *const **out)
 }
 
 static LhStatus
-files_open(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *options,
+open_table(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *options,
 		   LhTable **out)
 {
 	LhFilesTable *table;
@@ -146,6 +148,22 @@ files_open(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *o
 	LH_TRY(set_locations(ctx, options->location, table));
 	*out = &table->base;
 	return LH_OK;
+}
+
+static LhStatus
+files_open(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *options,
+		   LhTable **out)
+{
+	LhArena *arena = lh_arena_child(ctx->arena), *old;
+	LhStatus status;
+
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_arena_as_floor(arena);
+	old = lh_use(ctx, arena);
+	status = open_table(ctx, store, cache, options, out);
+	lh_use(ctx, old);
+	return status;
 }
 
 /*

@@ -396,14 +396,12 @@ build(LhCtx *ctx, Builder *b)
 	return add_filename(ctx, b);
 }
 
-LhStatus
-lh_files_schema(LhCtx *ctx, LhTable *base, LhTableSchema *out)
+static LhStatus
+make_schema(LhCtx *ctx, const LhFilesTable *table, LhTableSchema *out)
 {
-	LhFilesTable *table = (LhFilesTable *) base;
 	Builder b = {.table = table};
 	LhTableSchema schema = {0};
 
-	LH_TRY(lh_files_list(ctx, table));
 	LH_TRY(build(ctx, &b));
 	schema.ncols = b.n;
 	LH_NEW_ARRAY(ctx, schema.cols, (size_t) b.n + 1);
@@ -418,4 +416,18 @@ lh_files_schema(LhCtx *ctx, LhTable *base, LhTableSchema *out)
 		schema.rows = b.rows / b.bytes * (double) schema.bytes;
 	*out = schema;
 	return LH_OK;
+}
+
+LhStatus
+lh_files_schema(LhCtx *ctx, LhTable *base, LhTableSchema *out)
+{
+	LhFilesTable *table = (LhFilesTable *) base;
+	LhArena *old;
+	LhStatus status;
+
+	LH_TRY(lh_files_list(ctx, table));
+	old = lh_use(ctx, table->arena);
+	status = make_schema(ctx, table, out);
+	lh_use(ctx, old);
+	return status;
 }

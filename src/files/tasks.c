@@ -9,10 +9,15 @@ lh_files_tasks(LhCtx *ctx, LhTable *base, LhTaskList *out)
 {
 	LhFilesTable *table = (LhFilesTable *) base;
 	const LhHive *hive = &table->hive;
+	LhArena *old;
 
 	LH_TRY(lh_files_list(ctx, table));
 	out->n = table->files.n;
-	LH_NEW_ARRAY(ctx, out->tasks, out->n);
+	old = lh_use(ctx, table->arena);
+	out->tasks = lh_alloc_array(ctx, out->n, sizeof(*out->tasks));
+	lh_use(ctx, old);
+	if (out->tasks == NULL)
+		return ctx->error->code;
 	for (size_t i = 0; i < out->n; i++)
 	{
 		LhFileTask *task = &out->tasks[i];

@@ -125,9 +125,11 @@ parse_chunk(LhCtx *ctx, LhThrift *r, LhPqChunk *chunk, Raw *raw)
 		{
 			case 1: lh_thrift_binary(r, &f, &raw->file_path); break;
 			case 3:
-				raw->has_meta = lh_thrift_struct(r, &f);
-				if (raw->has_meta)
+				if (lh_thrift_struct(r, &f))
+				{
+					raw->has_meta = true;
 					LH_TRY(parse_meta_data(ctx, r, chunk, raw));
+				}
 				break;
 			case 4: lh_thrift_i64(r, &f, &chunk->offset_index_offset); break;
 			case 5: lh_thrift_i32(r, &f, &chunk->offset_index_length); break;

@@ -136,7 +136,7 @@ decimal_from(const uint8_t *p, size_t len, int bits, LhI128 *v)
 		*v = lh_i128_from_be(p, len);
 	else if (!lh_i128_from_be_wide(p, len, v))
 		return false;
-	return bits == 128 || (*v << (128 - bits)) >> (128 - bits) == *v;
+	return bits == 128 || (LhI128) ((LhU128) *v << (128 - bits)) >> (128 - bits) == *v;
 }
 
 static void

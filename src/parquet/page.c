@@ -191,7 +191,6 @@ inflate(LhCtx *ctx, LhPqLeaf *leaf, const uint8_t *in, size_t len, size_t out_le
 			lh_pq_block_release(&leaf->pool, block);
 			return status;
 		}
-		LH_COUNT(ctx, BYTES_DECOMPRESSED, out_len);
 	}
 	*out = block;
 	return LH_OK;

@@ -21,6 +21,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+/* Files a list has room for at first: it is often one, and there may be many lists. */
+#define FIRST_FILES 4
+
 typedef struct Ancestor Ancestor;
 struct Ancestor
 {
@@ -134,7 +137,7 @@ add_file(LhCtx *ctx, Walk *walk, const char *path, int64_t size, int64_t mtime_n
 	}
 	if (list->n == walk->cap)
 	{
-		size_t cap = walk->cap ? 2 * walk->cap : 64;
+		size_t cap = walk->cap ? 2 * walk->cap : FIRST_FILES;
 		LhListEntry *entries = lh_alloc_array(ctx, cap, sizeof(*entries));
 
 		if (entries == NULL)
@@ -340,6 +343,7 @@ walk_dir(LhCtx *ctx, Walk *walk, const uint64_t *set, const Ancestor *parent, co
 	arena = lh_arena_child(ctx->arena);
 	if (arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_arena_as_floor(arena); /* as the list is, in its caller's hands */
 	old = lh_use(ctx, arena);
 	status = lh_local_opendir(ctx, walk->store, path, &dir);
 	if (status == LH_OK)

@@ -217,14 +217,22 @@ static inline void
 maker_compress(Maker *m, const void *p, size_t n, LhBuf *out)
 {
 	static const LhCodec codecs[] = {LH_CODEC_NONE, LH_CODEC_SNAPPY, LH_CODEC_GZIP,
-									 LH_CODEC_LZO,	LH_CODEC_BROTLI, LH_CODEC_LZ4_HADOOP,
+									 LH_CODEC_LZO,	LH_CODEC_BROTLI, LH_CODEC_LZ4_RAW,
 									 LH_CODEC_ZSTD, LH_CODEC_LZ4_RAW};
 
 	ASSERT_OK(m->ctx, lh_buf_init(m->ctx, out, false));
+	if (m->codec == 5)
+		ASSERT_OK(m->ctx, lh_buf_append(m->ctx, out, "\0\0\0\0\0\0\0\0", 8));
 	if (m->codec == 0)
 		ASSERT_OK(m->ctx, lh_buf_append(m->ctx, out, p, n));
 	else
 		ASSERT_OK(m->ctx, lh_compress(m->ctx, m->codecs, codecs[m->codec], 0, p, n, out));
+	/* Hadoop's frame: both sizes, big-endian */
+	for (int i = 0; i < 4 && m->codec == 5; i++)
+	{
+		out->data[i] = (uint8_t) (n >> (24 - 8 * i));
+		out->data[4 + i] = (uint8_t) ((out->len - 8) >> (24 - 8 * i));
+	}
 }
 
 /* The fields of a page header that all kinds have. */

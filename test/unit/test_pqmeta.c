@@ -524,6 +524,41 @@ metadata_may_be_missing_only_when_encrypted(void **state)
 }
 
 static void
+metadata_given_twice_is_checked(void **state)
+{
+	const PqEl els[] = {PQ_ROOT(1), PQ_LEAF("a", PQ_OPT, 1)};
+	const PqCol col = {.type = 1, .values = -7, .data = 4};
+	Tw w = {0};
+	LhPqMeta *m;
+	LhPqFile file = {.path = "x", .arena = ctx->arena};
+	const LhPqChunk *slot = NULL;
+	const LhPqChunk *c;
+
+	(void) state;
+	/* encrypted, with negative counts, then the same field as a number: found by fuzzing */
+	tw_open(&w);
+	tw_list(&w, 2, TW_STRUCT, 2);
+	pq_write_el(&w, &els[0]);
+	pq_write_el(&w, &els[1]);
+	tw_list(&w, 4, TW_STRUCT, 1);
+	tw_open(&w);
+	tw_list(&w, 1, TW_STRUCT, 1);
+	tw_open(&w);
+	pq_write_meta_data(&w, &col);
+	tw_i64(&w, 3, 5);
+	tw_binary(&w, 9, "secret", 6);
+	tw_close(&w);
+	tw_i64(&w, 3, 10);
+	tw_close(&w);
+	tw_close(&w);
+	ASSERT_OK(ctx, lh_pq_meta_parse(ctx, w.p, w.len, 1000, &m));
+	file.meta = m;
+	file.chunks = &slot;
+	ASSERT_FAILS(ctx, lh_pq_chunk(ctx, &file, 0, 0, &c), LH_CORRUPT, "expected counts");
+	tw_free(&w);
+}
+
+static void
 a_broken_chunk_does_not_harm_the_others(void **state)
 {
 	const PqCol cols[] = {{.type = 1, .values = 10, .data = -1}, sound_cols[1]};
@@ -644,6 +679,7 @@ main(void)
 		T(negative_counts_and_sizes_are_refused),
 		T(the_type_is_the_schemas),
 		T(metadata_may_be_missing_only_when_encrypted),
+		T(metadata_given_twice_is_checked),
 		T(a_broken_chunk_does_not_harm_the_others),
 		T(all_dictionary_is_said_only_when_known),
 		T(the_host_can_stop_it),

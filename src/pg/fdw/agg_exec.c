@@ -13,6 +13,7 @@
 #include "pg/fdw/agg.h"
 
 #include "access/sysattr.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -103,6 +104,21 @@ add_emitted(AggScan *scan, AttrNumber attno)
 	return e;
 }
 
+/*
+ * Do aggregates see the column as PostgreSQL does?  Besides its values that is,
+ * for numeric, the number of decimals to show.
+ */
+static bool
+seen_as_declared(const LhQualColumn *q)
+{
+	LhType		natural;
+
+	if (!lh_type_exact(&q->type, q->typid, q->typmod, &q->emit))
+		return false;
+	return q->typid != NUMERICOID || q->typmod < 0 || !lh_natural_type(q->typid, q->typmod, &natural) ||
+		natural.scale == (q->type.id == LH_T_DECIMAL ? q->type.scale : 0);
+}
+
 /* Columns of the aggregates: those of another type are emitted and made vectors again. */
 static void
 bind_aggregate_columns(AggScan *scan)
@@ -122,7 +138,7 @@ bind_aggregate_columns(AggScan *scan)
 		if (attno <= 0)
 			continue;
 		q = &s->quals[attno - 1];
-		if (q->col < 0 || lh_type_exact(&q->type, q->typid, q->typmod, &q->emit))
+		if (q->col < 0 || seen_as_declared(q))
 			continue;
 		e = add_emitted(scan, attno);
 		e->revec = lh_revec_create(s->ctx, NameStr(TupleDescAttr(s->desc, attno - 1)->attname),

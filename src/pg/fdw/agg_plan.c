@@ -126,7 +126,7 @@ plan_aggregates(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input_re
 		return false;
 	*private = list_make4(makeString(LH_AGG_PLAN_TAG), makeInteger((int) input_rel->relid), conds, aggs);
 	if (!partial && extra && extra->havingQual)
-		*private = lappend(*private, make_ands_implicit((Expr *) extra->havingQual));
+		*private = lappend(*private, copyObject(extra->havingQual));	/* a list, implicitly ANDed */
 	else
 		*private = lappend(*private, NIL);
 	return true;

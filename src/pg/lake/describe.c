@@ -77,6 +77,7 @@ lh_describe(FunctionCallInfo fcinfo, bool open, LhDescribeFn fn)
 	mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse describe", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(mcxt);
 	d.ctx = lh_pg_ctx(mcxt, (size_t) work_mem, "work_mem");
+	lh_arena_as_floor(d.ctx->arena);	/* the names of all files */
 	lh_lake_store(d.ctx, GetUserId(), serverid, &store);
 	foreach(lc, lh_location_list(location))
 	{

@@ -163,13 +163,19 @@ release_arena(void *arg)
 	pg->ctx.arena = NULL;
 }
 
+/*
+ * No budget is smaller, though work_mem may be 64 kB: predicates, open files and
+ * cursors of some dozen columns need more, whatever they read.
+ */
+#define LEAST_BUDGET_KB 1024
+
 LhCtx *
 lh_pg_ctx(MemoryContext mcxt, size_t budget_kb, const char *setting)
 {
 	LhPgCtx    *pg = MemoryContextAllocZero(mcxt, sizeof(LhPgCtx));
 
 	pg->mcxt = mcxt;
-	pg->budget.limit = budget_kb * 1024;
+	pg->budget.limit = budget_kb > 0 ? Max(budget_kb, LEAST_BUDGET_KB) * 1024 : 0;
 	pg->budget.setting = setting;
 	pg->ctx.error = &pg->error;
 	pg->ctx.counters = &pg->counters;

@@ -1,0 +1,89 @@
+\set schema test_aggregates
+\i sql/include/setup.psql
+\set ECHO all
+
+-- Ungrouped aggregates: computed by the engine, answered from metadata where
+-- that is exact, partial under partitions, and never silently different.
+SELECT make_table('trips', '', 'flat/trips.parquet');
+CREATE TABLE heap AS SELECT * FROM trips;
+ANALYZE trips;
+SET lakehouse.require_vector = on;
+SELECT plan('SELECT count(*), sum(fare), avg(tip), min(day), max(vendor) FROM trips WHERE trip_id > 5000');
+
+CREATE FUNCTION same(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	a text;
+	b text;
+BEGIN
+	EXECUTE 'SELECT (q)::text FROM (' || format(query, 'trips') || ') q' INTO a;
+	EXECUTE 'SELECT (q)::text FROM (' || format(query, 'heap') || ') q' INTO b;
+	RETURN a = b;
+END $$;
+
+-- every aggregate of every type
+SELECT same('SELECT count(*), count(trip_id), count(tip), count(DISTINCT vendor), count(DISTINCT fare), count(DISTINCT day) FROM %s');
+SELECT same('SELECT sum(trip_id), avg(trip_id), sum(passengers), avg(passengers), sum(fare), avg(fare), sum(tip), avg(tip), sum(distance), avg(distance) FROM %s WHERE fare > 5');
+SELECT same('SELECT min(trip_id), max(trip_id), min(day), max(day), min(picked_at), max(picked_at), min(fare), max(tip), min(distance), max(distance), min(vendor), max(note) FROM %s');
+SELECT same('SELECT bool_and(shared), bool_or(shared), every(shared) FROM %s WHERE passengers = 1');
+-- arguments that are expressions, FILTER, HAVING, expressions over aggregates
+SELECT same('SELECT sum(fare * passengers - tip), sum(passengers + 1), sum(distance * 2 - 1), sum(length(note)), sum(octet_length(code)), max(passengers * 2) FROM %s');
+SELECT same('SELECT count(*) FILTER (WHERE vendor LIKE ''A%%''), sum(fare) FILTER (WHERE tip IS NULL), avg(distance) FILTER (WHERE day > ''2024-02-01'') FROM %s WHERE shared');
+SELECT same('SELECT sum(fare) / count(*) AS mean, max(fare) - min(fare) AS spread FROM %s HAVING count(*) > 10');
+SELECT count(*) FROM (SELECT sum(fare) FROM trips HAVING count(*) < 10) q;
+-- nothing selected
+SELECT count(*), sum(fare), avg(tip), min(day), max(vendor), bool_and(shared) FROM trips WHERE trip_id < 0;
+
+-- from metadata: no page is decoded
+SELECT counter('SELECT count(*), count(tip), min(trip_id), max(trip_id), min(day), max(picked_at) FROM trips', 'Pages Decoded');
+SELECT counter('SELECT count(*) FROM trips WHERE trip_id >= 0', 'Pages Decoded');
+-- a filter that some row groups pass as a whole: only the others are read
+SELECT count(*) FROM trips WHERE trip_id >= 10000;
+SELECT count(*) FROM heap WHERE trip_id >= 10000;
+SELECT counter('SELECT count(*) FROM trips WHERE trip_id >= 10000', 'Row Groups Pruned by Statistics');
+
+-- floats: bounds are no answer unless NaN is known to be absent and they are no zero
+SELECT make_table('floats', '', 'flat/alltypes.parquet');
+SELECT min(c_float64), max(c_float64), min(c_float32), max(c_float32) FROM floats;
+SELECT counter('SELECT max(c_float64) FROM floats', 'Pages Decoded') <> 'Pages Decoded: 0' AS "read";
+
+-- overflow as in PostgreSQL
+SELECT * FROM outcome('SELECT sum(c_int32 * c_int32) FROM floats');
+SELECT * FROM outcome('SELECT sum(c_int64 + c_int64) FROM floats');
+
+-- partitions return transition values
+CREATE TABLE parted (LIKE heap) PARTITION BY RANGE (trip_id);
+SELECT make_table('part_1', '', 'flat/trips.parquet');
+SELECT make_table('part_2', '', 'flat/trips.parquet');
+ALTER TABLE parted ATTACH PARTITION part_1 FOR VALUES FROM (0) TO (1000000);
+ALTER TABLE parted ATTACH PARTITION part_2 FOR VALUES FROM (1000000) TO (2000000);
+RESET lakehouse.require_vector;
+SET enable_partitionwise_aggregate = on;
+SELECT plan('SELECT count(*), avg(fare) FROM parted');
+SELECT plan('SELECT count(*) FROM parted', 'ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF');
+SELECT (SELECT (count(*), sum(trip_id), avg(trip_id), sum(fare), avg(tip), sum(passengers), avg(passengers), min(note), max(day), bool_or(shared), count(code))::text FROM parted)
+	= (SELECT (count(*), sum(trip_id), avg(trip_id), sum(fare), avg(tip), sum(passengers), avg(passengers), min(note), max(day), bool_or(shared), count(code))::text FROM (SELECT * FROM heap UNION ALL SELECT * FROM heap) h) AS same;
+SELECT (SELECT avg(distance) FROM parted WHERE trip_id < 3000) BETWEEN avg(distance) - 1e-9 AND avg(distance) + 1e-9 AS close FROM heap WHERE trip_id < 3000;
+RESET enable_partitionwise_aggregate;
+
+-- what is not taken says so, and gives PostgreSQL's answer
+SET lakehouse.require_vector = on;
+SELECT * FROM outcome('SELECT string_agg(vendor, '','') FROM trips');
+SELECT * FROM outcome('SELECT sum(DISTINCT passengers) FROM trips');
+SELECT * FROM outcome('SELECT vendor, count(*) FROM trips GROUP BY vendor');
+SELECT * FROM outcome('SELECT count(*) FROM trips WHERE random() < 2');
+SELECT * FROM outcome('SELECT count(upper(vendor)) FROM trips');
+RESET lakehouse.require_vector;
+SELECT same('SELECT sum(DISTINCT passengers), count(upper(vendor)), stddev(passengers) FROM %s');
+
+-- columns declared with other types than the files'
+SELECT make_table('other', 'trip_id integer, day text, fare numeric(12,4), tip numeric(9,1), passengers bigint, vendor varchar(40), distance numeric(20,10)', 'flat/trips.parquet');
+SELECT (SELECT (sum(trip_id), max(day), sum(fare), sum(tip), avg(passengers), max(vendor), sum(distance))::text FROM other WHERE day > '2024-02-01' AND tip > 1.5)
+	= (SELECT (sum(trip_id::int), max(day::text), sum(fare::numeric(12,4)), sum(tip::numeric(9,1)), avg(passengers::bigint), max(vendor), sum(distance::numeric(20,10)))::text FROM heap WHERE day::text > '2024-02-01' AND tip::numeric(9,1) > 1.5) AS same;
+
+-- rescans with parameters
+SELECT x, (SELECT count(*) FROM trips WHERE trip_id < x) FROM (VALUES (1000), (1010), (70000)) v(x);
+PREPARE p(numeric) AS SELECT count(*), sum(fare) FROM trips WHERE fare > $1;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE p(11.5);
+EXECUTE p(NULL);
+EXECUTE p('NaN');
