@@ -4,8 +4,8 @@
 -- What EXPLAIN shows of a scan: names in plans, numbers after a run
 SELECT make_table('trips', 'trip_id bigint, day date, vendor text, code text, note text', 'flat/trips.parquet', $$format 'parquet'$$);
 SELECT plan('SELECT * FROM trips');
-SELECT plan('SELECT vendor FROM trips WHERE trip_id > 5 AND note ~ ''umbrella'' AND day = ''2024-01-02''', 'COSTS OFF, VERBOSE');
-SELECT plan('SELECT vendor FROM trips WHERE trip_id > 5 AND note ~ ''umbrella'' AND day = ''2024-01-02''', 'COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF');
+SELECT plan('SELECT vendor FROM trips WHERE trip_id > 5 AND vendor || note ~ ''umbrella'' AND day = ''2024-01-02''', 'COSTS OFF, VERBOSE');
+SELECT plan('SELECT vendor FROM trips WHERE trip_id > 5 AND vendor || note ~ ''umbrella'' AND day = ''2024-01-02''', 'COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF');
 SET lakehouse.pushdown = off;
 SELECT plan('SELECT vendor FROM trips WHERE trip_id > 60900', 'COSTS OFF, VERBOSE');
 RESET lakehouse.pushdown;
@@ -47,7 +47,7 @@ SELECT estimate('SELECT * FROM trips WHERE vendor = ''Comet''') BETWEEN 6000 AND
 	estimate('SELECT * FROM trips WHERE note IS NOT NULL') BETWEEN 350 AND 450 AS note;
 
 -- a security barrier: conditions from outside wait for those inside
-CREATE VIEW safe WITH (security_barrier) AS SELECT * FROM trips WHERE note ~ 'umbrella';
+CREATE VIEW safe WITH (security_barrier) AS SELECT * FROM trips WHERE vendor || note ~ 'umbrella';
 SELECT plan('SELECT trip_id FROM safe WHERE trip_id > 5', 'COSTS OFF, VERBOSE');
 CREATE FUNCTION leaky(integer) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'leak'; RETURN true; END $$;
 CREATE VIEW safer WITH (security_barrier) AS SELECT * FROM trips WHERE trip_id = 1003;

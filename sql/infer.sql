@@ -104,6 +104,9 @@ CREATE SCHEMA infer_trap;
 CREATE FUNCTION infer_trap.trap(text, text) RETURNS boolean LANGUAGE plpgsql AS
 	$$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
 CREATE OPERATOR infer_trap.= (LEFTARG = text, RIGHTARG = text, FUNCTION = infer_trap.trap);
+CREATE FUNCTION infer_trap.trap(oid, regclass) RETURNS boolean LANGUAGE plpgsql AS
+	$$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
+CREATE OPERATOR infer_trap.= (LEFTARG = oid, RIGHTARG = regclass, FUNCTION = infer_trap.trap);
 CREATE DOMAIN infer_trap.jsonb AS int;
 CREATE DOMAIN infer_trap.date AS int;
 CREATE DOMAIN infer_trap.text AS int;
@@ -113,6 +116,9 @@ SET search_path = infer_trap, public, pg_catalog;
 CREATE FOREIGN TABLE infer_pinned () SERVER lake OPTIONS (location :'trips', columns 'day, vendor');
 RESET search_path;
 SELECT * FROM columns_of('infer_trap.infer_pinned');
+SET search_path = infer_trap, public, pg_catalog;
+SELECT * FROM lakehouse.refresh_columns('infer_pinned');
+RESET search_path;
 DROP SCHEMA infer_trap CASCADE;
 
 -- in a transaction, a function, a savepoint

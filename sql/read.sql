@@ -49,6 +49,10 @@ SELECT counter(format('SELECT day FROM lakehouse.read(%L) AS t(day date)', :'tri
 SELECT count(*) FROM lakehouse.read(:'trips') AS t(passengers numeric(10,2)) WHERE passengers > 2.5;
 SELECT count(*) FROM lakehouse.read(:'trips') AS t(day timestamp) WHERE day < '2024-01-10';
 
+-- and one that PostgreSQL answers once a dictionary entry
+SELECT * FROM plan(format('SELECT day FROM lakehouse.read(%L) AS t(day date, vendor text) WHERE upper(vendor) = ''COMET''', :'trips'));
+SELECT vendor, count(*) FROM lakehouse.read(:'trips') AS t(day date, vendor text) WHERE upper(vendor) = 'COMET' AND day < '2024-02-01' GROUP BY 1;
+
 -- whole rows
 SELECT t FROM lakehouse.read(:'glob') AS t(n int, src text) ORDER BY n;
 SELECT to_jsonb(t) FROM lakehouse.read(:'glob') AS t(n int, src text) ORDER BY n;

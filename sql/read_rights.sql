@@ -5,6 +5,7 @@
 CREATE ROLE regress_read_none;
 CREATE ROLE regress_read_files IN ROLE pg_read_server_files;
 CREATE ROLE regress_read_based;
+CREATE ROLE regress_read_nothing;
 CREATE SERVER read_based FOREIGN DATA WRAPPER lakehouse OPTIONS (base_directories :'glob');
 GRANT USAGE ON FOREIGN SERVER read_based TO regress_read_based;
 
@@ -26,6 +27,7 @@ SELECT * FROM run_as('regress_read_none', :'qr');
 SELECT * FROM run_as('regress_read_none', 'EXPLAIN ' || :'q');
 SELECT * FROM run_as('regress_read_none', $$ SELECT * FROM lakehouse.read('/nowhere') AS t(a int) $$);
 SELECT * FROM run_as('regress_read_none', format('SELECT lakehouse.read(NULL::read_rights_row, %L)', :'trips'));
+SELECT * FROM run_as('regress_read_none', $$ SELECT * FROM lakehouse.read('/nowhere', options => '{"colour": 1}') AS t(a int) $$);
 
 -- with EXECUTE, the location is checked for the caller
 GRANT EXECUTE ON FUNCTION lakehouse.read(text, jsonb, name), lakehouse.read(anyelement, text, jsonb, name)
@@ -53,6 +55,8 @@ SET plan_cache_mode = force_generic_plan;
 \set ECHO all
 SELECT * FROM run_as('regress_read_files', 'EXECUTE p');
 SELECT * FROM run_as('regress_read_none', 'EXECUTE p');
+SELECT * FROM run_as('regress_read_nothing', 'EXECUTE p');
+SELECT * FROM run_as('regress_read_nothing', 'EXPLAIN EXECUTE p');
 REVOKE EXECUTE ON FUNCTION lakehouse.read(text, jsonb, name) FROM regress_read_none;
 SELECT * FROM run_as('regress_read_none', 'EXECUTE p');
 SELECT * FROM run_as('regress_read_none', 'EXPLAIN EXECUTE p');
@@ -91,4 +95,4 @@ DROP TYPE read_rights_row;
 DROP SERVER read_based CASCADE;
 REVOKE ALL ON FUNCTION lakehouse.read(text, jsonb, name), lakehouse.read(anyelement, text, jsonb, name)
 	FROM regress_read_none, regress_read_based;
-DROP ROLE regress_read_none, regress_read_files, regress_read_based;
+DROP ROLE regress_read_none, regress_read_files, regress_read_based, regress_read_nothing;

@@ -17,23 +17,23 @@
 typedef struct Filter
 {
 	const LhPred *pred;
-	LhPred	   *bound;
-	LhSel		sel;			/* of the current batch */
+	LhPred *bound;
+	LhSel sel; /* of the current batch */
 } Filter;
 
 struct LhAgg
 {
-	LhArena    *arena;			/* the states */
-	LhArena    *file;			/* what is bound to the current file */
-	int			nspecs;
-	LhAggSpec  *specs;
-	int		   *input_of;		/* input of a spec */
-	int64_t    *extra;			/* inputs of a spec known from metadata */
+	LhArena *arena; /* the states */
+	LhArena *file;  /* what is bound to the current file */
+	int nspecs;
+	LhAggSpec *specs;
+	int *input_of;  /* input of a spec */
+	int64_t *extra; /* inputs of a spec known from metadata */
 	LhAggState *states;
-	int			ninputs;
+	int ninputs;
 	LhAggInput *inputs;
-	int			nfilters;
-	Filter	   *filters;
+	int nfilters;
+	Filter *filters;
 };
 
 static int
@@ -85,17 +85,12 @@ want_of(const LhAggSpec *spec)
 	{
 		case LH_AGG_SUM:
 			return spec->float_sum == LH_FLOAT_YOUNGS_CRAMER ? LH_WANT_YC : LH_WANT_SUM;
-		case LH_AGG_MIN:
-			return LH_WANT_MIN;
-		case LH_AGG_MAX:
-			return LH_WANT_MAX;
-		case LH_AGG_COUNT_DISTINCT:
-			return LH_WANT_DISTINCT;
+		case LH_AGG_MIN: return LH_WANT_MIN;
+		case LH_AGG_MAX: return LH_WANT_MAX;
+		case LH_AGG_COUNT_DISTINCT: return LH_WANT_DISTINCT;
 		case LH_AGG_BOOL_AND:
-		case LH_AGG_BOOL_OR:
-			return LH_WANT_TRUES;
-		default:
-			return 0;
+		case LH_AGG_BOOL_OR: return LH_WANT_TRUES;
+		default: return 0;
 	}
 }
 
@@ -128,9 +123,9 @@ create(LhCtx *ctx, LhAgg *agg, const LhAggSpec *specs, int n)
 LhStatus
 lh_agg_create(LhCtx *ctx, const LhAggSpec *specs, int n, LhAgg **out)
 {
-	LhAgg	   *agg;
-	LhArena    *old;
-	LhStatus	status;
+	LhAgg *agg;
+	LhArena *old;
+	LhStatus status;
 
 	LH_NEW(ctx, agg);
 	agg->arena = lh_arena_child(ctx->arena);
@@ -158,9 +153,8 @@ has_host(const LhPred *p)
 static LhStatus
 check_type(LhCtx *ctx, const LhAggInput *in, const LhType *type)
 {
-	LhFamily	family = lh_type_family(type);
-	unsigned	sums = LH_WANT_SUM | LH_WANT_YC,
-				extremes = LH_WANT_MIN | LH_WANT_MAX;
+	LhFamily family = lh_type_family(type);
+	unsigned sums = LH_WANT_SUM | LH_WANT_YC, extremes = LH_WANT_MIN | LH_WANT_MAX;
 
 	if (type->id == LH_T_NULL)
 		return LH_OK;
@@ -196,7 +190,7 @@ bind(LhCtx *ctx, LhAgg *agg, const LhType *types)
 {
 	for (int i = 0; i < agg->nfilters; i++)
 	{
-		Filter	   *f = &agg->filters[i];
+		Filter *f = &agg->filters[i];
 
 		if (has_host(f->pred))
 			LH_FAIL(ctx, LH_UNSUPPORTED, "a FILTER of an aggregate cannot ask the host");
@@ -210,8 +204,8 @@ bind(LhCtx *ctx, LhAgg *agg, const LhType *types)
 LhStatus
 lh_agg_bind(LhCtx *ctx, LhAgg *agg, const LhType *types)
 {
-	LhArena    *old;
-	LhStatus	status;
+	LhArena *old;
+	LhStatus status;
 
 	lh_arena_reset(agg->file);
 	old = lh_use(ctx, agg->file);
@@ -224,13 +218,13 @@ LhStatus
 lh_agg_new_codes(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 {
 	LhSeenCodes *s = &in->codes;
-	uint64_t   *bits;
-	uint32_t	at = 0;
+	uint64_t *bits;
+	uint32_t at = 0;
 
 	s->nnew = 0;
 	if (s->dict_id != v->dict->id)
 	{
-		size_t		bytes = LH_WORDS(v->dict->n) * sizeof(uint64_t);
+		size_t bytes = LH_WORDS(v->dict->n) * sizeof(uint64_t);
 
 		s->dict_id = 0;
 		LH_TRY(lh_buf_fit(ctx, &s->bits, bytes));
@@ -241,15 +235,15 @@ lh_agg_new_codes(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 	if (s->nseen == v->dict->n)
 		return LH_OK;
 	bits = (uint64_t *) s->bits.data;
-#define MEET(code) \
-	if (!lh_bit_get(bits, (code))) \
-	{ \
-		lh_bit_set(bits, (code)); \
+#define MEET(code)                    \
+	if (!lh_bit_get(bits, (code)))    \
+	{                                 \
+		lh_bit_set(bits, (code));     \
 		s->fresh[s->nnew++] = (code); \
 	}
 	if (v->kind == LH_VEC_DICT)
 	{
-		LH_FOR_SEL(live, row)
+		LH_FOR_ROWS(live->w, live->n, row)
 		{
 			MEET(v->codes[row]);
 		}
@@ -272,8 +266,8 @@ lh_agg_new_codes(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 static LhStatus
 add_distinct(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 {
-	uint32_t	rows[LH_BATCH];
-	int			n = 0;
+	uint32_t rows[LH_BATCH];
+	int n = 0;
 
 	if (v->kind == LH_VEC_DICT || v->kind == LH_VEC_RUNS)
 		return lh_distinct_add(ctx, in->distinct, v->dict->values, in->codes.fresh, in->codes.nnew);
@@ -281,8 +275,10 @@ add_distinct(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 		rows[n++] = 0;
 	else
 	{
-		LH_FOR_SEL(live, row)
+		LH_FOR_ROWS(live->w, live->n, row)
+		{
 			rows[n++] = (uint32_t) row;
+		}
 	}
 	return lh_distinct_add(ctx, in->distinct, v->data, rows, n);
 }
@@ -290,9 +286,8 @@ add_distinct(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 static LhStatus
 fold_batch(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 {
-	unsigned	sums = LH_WANT_SUM | LH_WANT_YC,
-				extremes = LH_WANT_MIN | LH_WANT_MAX;
-	bool		has_float = v->type.lane == LH_LANE_F32 || v->type.lane == LH_LANE_F64;
+	unsigned sums = LH_WANT_SUM | LH_WANT_YC, extremes = LH_WANT_MIN | LH_WANT_MAX;
+	bool has_float = v->type.lane == LH_LANE_F32 || v->type.lane == LH_LANE_F64;
 
 	if (in->want & sums)
 	{
@@ -301,7 +296,8 @@ fold_batch(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 		else
 			LH_TRY(lh_agg_sum(ctx, in, v, live));
 	}
-	if ((in->want & (extremes | LH_WANT_DISTINCT)) && (v->kind == LH_VEC_DICT || v->kind == LH_VEC_RUNS))
+	if ((in->want & (extremes | LH_WANT_DISTINCT)) &&
+		(v->kind == LH_VEC_DICT || v->kind == LH_VEC_RUNS))
 		LH_TRY(lh_agg_new_codes(ctx, in, v, live));
 	if (in->want & extremes)
 		LH_TRY(lh_agg_extremes(ctx, in, v, live));
@@ -316,8 +312,8 @@ fold_batch(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 static LhStatus
 update_input(LhCtx *ctx, LhAggInput *in, const LhVec *const *vecs, const LhSel *sel)
 {
-	LhVec		v;
-	LhSel		live;
+	LhVec v;
+	LhSel live;
 
 	if (in->arg == NULL)
 	{
@@ -390,7 +386,7 @@ write_state(LhAgg *agg, int i)
 	const LhAggInput *in = &agg->inputs[agg->input_of[i]];
 	const LhExtreme *x = spec->kind == LH_AGG_MAX ? &in->max : &in->min;
 
-	agg->states[i] = (LhAggState) {
+	agg->states[i] = (LhAggState){
 		.count = in->count + agg->extra[i],
 		.seen = in->count > 0,
 		.overflow128 = in->overflow128,

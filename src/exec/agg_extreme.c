@@ -19,7 +19,7 @@ lh_extreme_offer(LhCtx *ctx, LhExtreme *x, const LhValue *value)
 {
 	if (x->seen)
 	{
-		int			c = lh_value_compare(value, &x->value);
+		int c = lh_value_compare(value, &x->value);
 
 		if (x->max ? c < 0 : c > 0)
 			return LH_OK;
@@ -52,7 +52,7 @@ offer(LhCtx *ctx, LhAggInput *in, const LhValue *value)
 static LhStatus
 offer_ints(LhCtx *ctx, LhAggInput *in, const LhType *type, int64_t min, int64_t max)
 {
-	LhValue		v = {.type = *type};
+	LhValue v = {.type = *type};
 
 	v.i64 = min;
 	if (in->want & LH_WANT_MIN)
@@ -86,15 +86,13 @@ last_zero(const LhVec *v, const LhSel *live)
 static LhStatus
 flat_floats(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 {
-	LhValue		value = {.type = v->type};
-	double		min = INFINITY,
-				max = -INFINITY;
-	int			saw;
+	LhValue value = {.type = v->type};
+	double min = INFINITY, max = -INFINITY;
+	int saw;
 
 	if (v->type.lane == LH_LANE_F32)
 	{
-		float		fmin = INFINITY,
-					fmax = -INFINITY;
+		float fmin = INFINITY, fmax = -INFINITY;
 
 		saw = lh_vec_kernels()->minmax_f32(v->data, (size_t) live->n, live->w, &fmin, &fmax);
 		min = fmin;
@@ -119,16 +117,51 @@ flat_floats(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 	return LH_OK;
 }
 
-/* Strings, decimals of 128 bits: row by row, but only what beats the batch's best is offered. */
+/* Is a before b?  Mostly the first byte knows. */
+static inline bool
+is_before(LhStr a, LhStr b)
+{
+	if (a.len > 0 && b.len > 0 && a.ptr[0] != b.ptr[0])
+		return a.ptr[0] < b.ptr[0];
+	return lh_bytes_compare(a, b) < 0;
+}
+
+static LhStatus
+flat_strs(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
+{
+	const LhStr *strs = v->data;
+	LhValue min = {.null = true}, max = {.null = true};
+
+	LH_FOR_ROWS(live->w, live->n, row)
+	{
+		LhStr s = strs[row];
+
+		if (min.null)
+		{
+			min = max = (LhValue){.type = v->type, .str = s};
+			continue;
+		}
+		if ((in->want & LH_WANT_MIN) && is_before(s, min.str))
+			min.str = s;
+		if ((in->want & LH_WANT_MAX) && is_before(max.str, s))
+			max.str = s;
+	}
+	if (in->want & LH_WANT_MIN)
+		LH_TRY(lh_extreme_offer(ctx, &in->min, &min));
+	if (in->want & LH_WANT_MAX)
+		LH_TRY(lh_extreme_offer(ctx, &in->max, &max));
+	return LH_OK;
+}
+
+/* Fixed bytes, decimals of 128 bits and wider, row by row. */
 static LhStatus
 flat_values(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 {
-	LhValue		min = {.null = true},
-				max = {.null = true};
+	LhValue min = {.null = true}, max = {.null = true};
 
-	LH_FOR_SEL(live, row)
+	LH_FOR_ROWS(live->w, live->n, row)
 	{
-		LhValue		x = lh_lane_value(&v->type, v->data, row);
+		LhValue x = lh_lane_value(&v->type, v->data, row);
 
 		if (min.null || ((in->want & LH_WANT_MIN) && lh_value_compare(&x, &min) < 0))
 			min = x;
@@ -151,20 +184,20 @@ flat(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 		return flat_floats(ctx, in, v, live);
 	if (v->type.lane == LH_LANE_I32)
 	{
-		int32_t		min = INT32_MAX,
-					max = INT32_MIN;
+		int32_t min = INT32_MAX, max = INT32_MIN;
 
 		k->minmax_i32(v->data, (size_t) live->n, live->w, &min, &max);
 		return offer_ints(ctx, in, &v->type, min, max);
 	}
 	if (v->type.lane == LH_LANE_I64)
 	{
-		int64_t		min = INT64_MAX,
-					max = INT64_MIN;
+		int64_t min = INT64_MAX, max = INT64_MIN;
 
 		k->minmax_i64(v->data, (size_t) live->n, live->w, &min, &max);
 		return offer_ints(ctx, in, &v->type, min, max);
 	}
+	if (v->type.lane == LH_LANE_STR && v->type.id != LH_T_DECIMAL)
+		return flat_strs(ctx, in, v, live);
 	return flat_values(ctx, in, v, live);
 }
 
@@ -173,7 +206,7 @@ lh_agg_extremes(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 {
 	if (v->kind == LH_VEC_CONST)
 	{
-		LhValue		x = lh_lane_value(&v->type, v->data, 0);
+		LhValue x = lh_lane_value(&v->type, v->data, 0);
 
 		return offer(ctx, in, &x);
 	}
@@ -181,7 +214,7 @@ lh_agg_extremes(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 		return flat(ctx, in, v, live);
 	if (v->type.lane == LH_LANE_F32 || v->type.lane == LH_LANE_F64)
 	{
-		LhVec		values;
+		LhVec values;
 
 		/* the order of rows decides between zeros */
 		LH_TRY(lh_vec_flatten(ctx, v, in->scratch, &values));
@@ -189,7 +222,7 @@ lh_agg_extremes(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 	}
 	for (int i = 0; i < in->codes.nnew; i++)
 	{
-		LhValue		x = lh_dict_value(v->dict, in->codes.fresh[i]);
+		LhValue x = lh_dict_value(v->dict, in->codes.fresh[i]);
 
 		LH_TRY(offer(ctx, in, &x));
 	}

@@ -16,14 +16,14 @@
 static int
 collect(const LhVec *v, const LhSel *live, double *out)
 {
-	bool		narrow = v->type.lane == LH_LANE_F32;
+	bool narrow = v->type.lane == LH_LANE_F32;
 	const uint8_t *values = v->kind == LH_VEC_DICT ? v->dict->values : v->data;
-	int			n = 0;
+	int n = 0;
 
-#define COLLECT(INDEX) \
-	LH_FOR_SEL(live, row) \
-	{ \
-		size_t		at = (INDEX); \
+#define COLLECT(INDEX)                                                                   \
+	LH_FOR_ROWS(live->w, live->n, row)                                                   \
+	{                                                                                    \
+		size_t at = (INDEX);                                                             \
 		out[n++] = narrow ? lh_load_f32(values + at * 4) : lh_load_f64(values + at * 8); \
 	}
 	if (v->kind == LH_VEC_DICT)
@@ -53,7 +53,7 @@ check_sum(LhCtx *ctx, double sum, const double *x, int n)
 {
 	for (int i = 0; i < n; i++)
 	{
-		double		next = sum + x[i];
+		double next = sum + x[i];
 
 		if (isinf(next) && !isinf(sum) && !isinf(x[i]))
 			return overflow(ctx);
@@ -67,7 +67,7 @@ check_sum4(LhCtx *ctx, float sum, const double *x, int n)
 {
 	for (int i = 0; i < n; i++)
 	{
-		float		next = sum + (float) x[i];
+		float next = sum + (float) x[i];
 
 		if (isinf(next) && !isinf(sum) && !isinf(x[i]))
 			return overflow(ctx);
@@ -79,11 +79,9 @@ check_sum4(LhCtx *ctx, float sum, const double *x, int n)
 static LhStatus
 add_plain(LhCtx *ctx, LhAggInput *in, const double *x, int n, bool narrow, bool first)
 {
-	double		before = first ? x[0] : in->fsum,
-				sum = before;
-	float		before4 = first ? (float) x[0] : in->fsum4,
-				sum4 = before4;
-	int			from = first ? 1 : 0;
+	double before = first ? x[0] : in->fsum, sum = before;
+	float before4 = first ? (float) x[0] : in->fsum4, sum4 = before4;
+	int from = first ? 1 : 0;
 
 	for (int i = from; i < n; i++)
 		sum += x[i];
@@ -104,20 +102,17 @@ add_plain(LhCtx *ctx, LhAggInput *in, const double *x, int n, bool narrow, bool 
 static LhStatus
 add_youngs_cramer(LhCtx *ctx, LhAggInput *in, const double *x, int n)
 {
-	double		count = in->yc_n,
-				sx = in->yc_sx,
-				sxx = in->yc_sxx;
+	double count = in->yc_n, sx = in->yc_sx, sxx = in->yc_sxx;
 
 	for (int i = 0; i < n; i++)
 	{
-		double		before = count,
-					sx_before = sx;
+		double before = count, sx_before = sx;
 
 		count += 1.0;
 		sx += x[i];
 		if (before > 0.0)
 		{
-			double		tmp = x[i] * count - sx;
+			double tmp = x[i] * count - sx;
 
 			sxx += tmp * tmp / (count * before);
 			if (isinf(sx) || isinf(sxx))
@@ -139,9 +134,9 @@ add_youngs_cramer(LhCtx *ctx, LhAggInput *in, const double *x, int n)
 LhStatus
 lh_agg_sum_floats(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live, bool first)
 {
-	double		x[LH_BATCH];
-	LhVec		codes = *v;
-	int			n;
+	double x[LH_BATCH];
+	LhVec codes = *v;
+	int n;
 
 	if (v->kind == LH_VEC_RUNS)
 		LH_TRY(lh_vec_expand_runs(ctx, v, in->scratch, &codes));

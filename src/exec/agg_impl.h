@@ -13,7 +13,7 @@
 typedef enum LhAggWant
 {
 	LH_WANT_SUM = 1 << 0,
-	LH_WANT_YC = 1 << 1,		/* Youngs-Cramer */
+	LH_WANT_YC = 1 << 1, /* Youngs-Cramer */
 	LH_WANT_MIN = 1 << 2,
 	LH_WANT_MAX = 1 << 3,
 	LH_WANT_DISTINCT = 1 << 4,
@@ -26,58 +26,56 @@ typedef enum LhAggWant
  */
 typedef struct LhHistogram
 {
-	uint64_t	dict_id;		/* 0: empty */
-	LhType		type;
-	uint32_t	n;
-	int64_t		rows;			/* counted since the last fold */
-	LhBuf		values;
-	LhBuf		counts;			/* four tables of n */
-	bool		small;			/* the table below holds all values, less base */
-	LhI128		base;
-	int32_t		table[64];
+	uint64_t dict_id; /* 0: empty */
+	LhType type;
+	uint32_t n;
+	int64_t rows; /* counted since the last fold */
+	LhBuf values;
+	LhBuf counts; /* four tables of n */
+	bool small;   /* the table below holds all values, less base */
+	LhI128 base;
+	int32_t table[64];
 } LhHistogram;
 
 /* Codes of a dictionary that were met already. */
 typedef struct LhSeenCodes
 {
-	uint64_t	dict_id;
-	uint32_t	nseen;
-	LhBuf		bits;
-	int			nnew;			/* codes met first in this batch */
-	uint32_t   *fresh;
+	uint64_t dict_id;
+	uint32_t nseen;
+	LhBuf bits;
+	int nnew; /* codes met first in this batch */
+	uint32_t *fresh;
 } LhSeenCodes;
 
 typedef struct LhExtreme
 {
-	bool		max;			/* the largest, else the smallest */
-	bool		seen;
-	LhValue		value;
-	LhBuf		bytes;			/* of value, for strings */
+	bool max; /* the largest, else the smallest */
+	bool seen;
+	LhValue value;
+	LhBuf bytes; /* of value, for strings */
 } LhExtreme;
 
 /* One argument under one filter; several aggregates may read it. */
 typedef struct LhAggInput
 {
-	const LhExpr *arg;			/* NULL: rows are counted */
-	int			filter;			/* index of the filter; -1: none */
-	unsigned	want;
-	LhExpr	   *bound;
+	const LhExpr *arg; /* NULL: rows are counted */
+	int filter;        /* index of the filter; -1: none */
+	unsigned want;
+	LhExpr *bound;
 
-	int64_t		count;
-	int64_t		trues;
-	LhI128		sum;
-	bool		overflow128;
-	int			scale;			/* of sum */
-	LhI128		factor;			/* brings this file's numbers to that scale */
-	double		fsum;
-	float		fsum4;
-	double		yc_n,
-				yc_sx,
-				yc_sxx;
+	int64_t count;
+	int64_t trues;
+	LhI128 sum;
+	bool overflow128;
+	int scale;     /* of sum */
+	LhI128 factor; /* brings this file's numbers to that scale */
+	double fsum;
+	float fsum4;
+	double yc_n, yc_sx, yc_sxx;
 	LhHistogram hist;
 	LhSeenCodes codes;
-	LhExtreme	min;
-	LhExtreme	max;
+	LhExtreme min;
+	LhExtreme max;
 	LhDistinct *distinct;
 	LhVecScratch *scratch;
 } LhAggInput;
@@ -88,7 +86,8 @@ extern LhStatus lh_agg_fold(LhCtx *ctx, LhAggInput *in);
 /* The file's decimals have this scale. */
 extern void lh_agg_set_scale(LhAggInput *in, int scale);
 /* first: no input came before. */
-extern LhStatus lh_agg_sum_floats(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live, bool first);
+extern LhStatus
+lh_agg_sum_floats(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live, bool first);
 extern void lh_agg_trues(LhAggInput *in, const LhVec *v, const LhSel *live);
 
 extern LhStatus lh_agg_extremes(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live);
@@ -102,11 +101,10 @@ extern LhStatus lh_agg_new_codes(LhCtx *ctx, LhAggInput *in, const LhVec *v, con
 static inline int
 lh_count_range(const uint64_t *w, uint32_t from, uint32_t to)
 {
-	uint32_t	a = from / 64,
-				b = (to - 1) / 64;
-	uint64_t	first = ~UINT64_C(0) << (from % 64),
-				last = to % 64 == 0 ? ~UINT64_C(0) : lh_low_bits((int) (to % 64));
-	int			count;
+	uint32_t a = from / 64, b = (to - 1) / 64;
+	uint64_t first = ~UINT64_C(0) << (from % 64),
+			 last = to % 64 == 0 ? ~UINT64_C(0) : lh_low_bits((int) (to % 64));
+	int count;
 
 	if (a == b)
 		return __builtin_popcountll(w[a] & first & last);
@@ -115,12 +113,5 @@ lh_count_range(const uint64_t *w, uint32_t from, uint32_t to)
 		count += __builtin_popcountll(w[i]);
 	return count;
 }
-
-/* for each row of an LhSel, ascending */
-#define LH_FOR_SEL(sel, row) \
-	for (size_t word_ = 0; word_ < LH_WORDS((sel)->n); word_++) \
-		for (uint64_t bits_ = (sel)->w[word_], row; \
-			 bits_ != 0 && (row = word_ * 64 + (uint64_t) __builtin_ctzll(bits_), true); \
-			 bits_ &= bits_ - 1)
 
 #endif

@@ -14,7 +14,7 @@
 #include "vec/kernels.h"
 
 /* Four tables of this many counters stay in the first-level cache's reach. */
-#define HISTOGRAM_MAX 4096
+#define HISTOGRAM_MAX  4096
 /* Counters are 32 bits. */
 #define HISTOGRAM_ROWS ((int64_t) 1 << 31)
 
@@ -61,7 +61,8 @@ lh_agg_fold(LhCtx *ctx, LhAggInput *in)
 		return LH_OK;
 	for (uint32_t i = 0; i < h->n; i++)
 	{
-		int64_t		times = (int64_t) c[i] + c[h->n + i] + c[2 * (size_t) h->n + i] + c[3 * (size_t) h->n + i];
+		int64_t times =
+			(int64_t) c[i] + c[h->n + i] + c[2 * (size_t) h->n + i] + c[3 * (size_t) h->n + i];
 
 		if (times > 0)
 			add_times(in, lh_lane_key(h->type.lane, h->values.data, i), times);
@@ -75,15 +76,14 @@ lh_agg_fold(LhCtx *ctx, LhAggInput *in)
 static void
 make_table(LhHistogram *h, const LhDict *dict)
 {
-	LhI128		min = LH_I128_MAX,
-				max = LH_I128_MIN;
+	LhI128 min = LH_I128_MAX, max = LH_I128_MIN;
 
 	h->small = false;
 	if (dict->n > lh_vec_kernels()->small_table || dict->n > 64 || dict->n == 0)
 		return;
 	for (uint32_t i = 0; i < dict->n; i++)
 	{
-		LhI128		x = lh_lane_key(dict->type.lane, dict->values, i);
+		LhI128 x = lh_lane_key(dict->type.lane, dict->values, i);
 
 		min = x < min ? x : min;
 		max = x > max ? x : max;
@@ -101,7 +101,7 @@ static LhStatus
 start_histogram(LhCtx *ctx, LhAggInput *in, const LhDict *dict)
 {
 	LhHistogram *h = &in->hist;
-	size_t		values = (size_t) dict->n * lh_lane_size(dict->type.lane, dict->type.width);
+	size_t values = (size_t) dict->n * lh_lane_size(dict->type.lane, dict->type.width);
 
 	LH_TRY(lh_agg_fold(ctx, in));
 	h->dict_id = 0;
@@ -132,7 +132,8 @@ sum_dict(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 			add_sum(in, k->sum_small(v->codes, (size_t) live->n, in->hist.table, sel));
 			return LH_OK;
 		}
-		k->histogram(v->codes, (size_t) live->n, sel, (uint32_t *) in->hist.counts.data, v->dict->n);
+		k->histogram(v->codes, (size_t) live->n, sel, (uint32_t *) in->hist.counts.data,
+					 v->dict->n);
 		in->hist.rows += live->count;
 		return in->hist.rows >= HISTOGRAM_ROWS ? lh_agg_fold(ctx, in) : LH_OK;
 	}
@@ -142,8 +143,10 @@ sum_dict(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 		add_sum(in, k->sum_codes_i64(v->codes, (size_t) live->n, v->dict->values, sel));
 	else
 	{
-		LH_FOR_SEL(live, row)
+		LH_FOR_ROWS(live->w, live->n, row)
+		{
 			add_sum(in, lh_lane_key(v->type.lane, v->dict->values, v->codes[row]));
+		}
 	}
 	return LH_OK;
 }
@@ -151,18 +154,33 @@ sum_dict(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 static void
 sum_runs(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 {
-	uint32_t	at = 0;
+	uint32_t at = 0;
 
 	for (int r = 0; r < v->nruns; r++)
 	{
-		uint32_t	end = v->runs[r].end;
-		int			times = live->count == live->n ? (int) (end - at) : lh_count_range(live->w, at, end);
+		uint32_t end = v->runs[r].end;
+		int times = live->count == live->n ? (int) (end - at) : lh_count_range(live->w, at, end);
 
 		if (times > 0)
 			add_times(in, lh_lane_key(v->type.lane, v->dict->values, v->runs[r].code), times);
 		at = end;
 	}
 	LH_COUNT(ctx, RUNS_FOLDED, (uint64_t) v->nruns);
+}
+
+static void
+sum_i128(LhAggInput *in, const LhVec *v, const LhSel *live)
+{
+	const LhI128 *x = v->data;
+	LhI128 sum = 0;
+	bool over = false;
+
+	LH_FOR_ROWS(live->w, live->n, row)
+	{
+		over |= __builtin_add_overflow(sum, x[row], &sum);
+	}
+	in->overflow128 |= over;
+	add_sum(in, sum);
 }
 
 LhStatus
@@ -176,23 +194,16 @@ lh_agg_sum(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 		case LH_VEC_CONST:
 			add_times(in, lh_lane_key(v->type.lane, v->data, 0), live->count);
 			return LH_OK;
-		case LH_VEC_DICT:
-			return sum_dict(ctx, in, v, live);
-		case LH_VEC_RUNS:
-			sum_runs(ctx, in, v, live);
-			return LH_OK;
-		default:
-			break;
+		case LH_VEC_DICT: return sum_dict(ctx, in, v, live);
+		case LH_VEC_RUNS: sum_runs(ctx, in, v, live); return LH_OK;
+		default: break;
 	}
 	if (v->type.lane == LH_LANE_I32)
 		add_sum(in, k->sum_i32(v->data, (size_t) live->n, sel));
 	else if (v->type.lane == LH_LANE_I64)
 		add_sum(in, k->sum_i64(v->data, (size_t) live->n, sel));
 	else
-	{
-		LH_FOR_SEL(live, row)
-			add_sum(in, lh_lane_key(v->type.lane, v->data, row));
-	}
+		sum_i128(in, v, live);
 	return LH_OK;
 }
 
@@ -200,7 +211,7 @@ lh_agg_sum(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 void
 lh_agg_trues(LhAggInput *in, const LhVec *v, const LhSel *live)
 {
-	uint64_t	w[LH_BATCH_WORDS];
+	uint64_t w[LH_BATCH_WORDS];
 
 	if (v->kind == LH_VEC_CONST)
 	{
@@ -214,6 +225,8 @@ lh_agg_trues(LhAggInput *in, const LhVec *v, const LhSel *live)
 			in->trues += __builtin_popcountll(w[i] & live->w[i]);
 		return;
 	}
-	LH_FOR_SEL(live, row)
+	LH_FOR_ROWS(live->w, live->n, row)
+	{
 		in->trues += lh_vec_value(v, (int) row).i64;
+	}
 }

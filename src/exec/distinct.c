@@ -15,43 +15,43 @@
 #include "vec/value.h"
 
 /* A bitmap of this many bits is always worth trying (128 kB). */
-#define SMALL_WINDOW ((uint64_t) 1 << 20)
+#define SMALL_WINDOW          ((uint64_t) 1 << 20)
 /* Beyond that, bits a value offered so far: a hash table takes 128 to 256. */
 #define WINDOW_BITS_PER_VALUE 32
-#define TAG_INT 1
-#define TAG_TRIMMED 2
-#define TAG_WIDE 3
+#define TAG_INT               1
+#define TAG_TRIMMED           2
+#define TAG_WIDE              3
 
 /* Strings are copied to blocks of this size. */
 #define BYTES_BLOCK 65536
 
 struct LhDistinct
 {
-	LhArena    *arena;			/* copies of strings; reset with the set */
-	LhType		type;
-	int			scale;			/* of decimal keys */
-	LhI128		factor;			/* brings values of type to it */
+	LhArena *arena; /* copies of strings; reset with the set */
+	LhType type;
+	int scale;     /* of decimal keys */
+	LhI128 factor; /* brings values of type to it */
 
 	/* bit i: key base + i */
-	bool		hashing;		/* the bitmap was given up */
-	int64_t		base;
-	uint64_t	nbits;
-	LhBuf		bitmap;
-	uint64_t	offered;
+	bool hashing; /* the bitmap was given up */
+	int64_t base;
+	uint64_t nbits;
+	LhBuf bitmap;
+	uint64_t offered;
 
 	/* open addressing; 0 marks a free slot */
-	LhBuf		keys;
-	uint64_t	nkeys;
-	uint64_t	key_mask;
-	bool		has_zero;
+	LhBuf keys;
+	uint64_t nkeys;
+	uint64_t key_mask;
+	bool has_zero;
 
 	/* open addressing; ptr NULL marks a free slot, spare holds hash bits */
-	LhBuf		strs;
-	uint64_t	nstrs;
-	uint64_t	str_mask;
-	uint8_t    *block;
-	size_t		block_left;
-	LhBuf		wide;			/* a wide decimal with its tag */
+	LhBuf strs;
+	uint64_t nstrs;
+	uint64_t str_mask;
+	uint8_t *block;
+	size_t block_left;
+	LhBuf wide; /* a wide decimal with its tag */
 };
 
 LhStatus
@@ -87,8 +87,8 @@ lh_distinct_reset(LhDistinct *d)
 static LhStatus
 exchange(LhCtx *ctx, LhBuf *buf, size_t bytes, LhBuf *old)
 {
-	LhArena    *arena = lh_use(ctx, buf->arena);
-	LhStatus	status;
+	LhArena *arena = lh_use(ctx, buf->arena);
+	LhStatus status;
 
 	*old = *buf;
 	status = lh_buf_init(ctx, buf, false);
@@ -106,8 +106,8 @@ exchange(LhCtx *ctx, LhBuf *buf, size_t bytes, LhBuf *old)
 static void
 put_key(LhDistinct *d, int64_t key)
 {
-	int64_t    *slots = (int64_t *) d->keys.data;
-	uint64_t	h = lh_hash_u64((uint64_t) key);
+	int64_t *slots = (int64_t *) d->keys.data;
+	uint64_t h = lh_hash_u64((uint64_t) key);
 
 	if (key == 0)
 	{
@@ -116,7 +116,7 @@ put_key(LhDistinct *d, int64_t key)
 	}
 	for (;; h++)
 	{
-		int64_t		at = slots[h & d->key_mask];
+		int64_t at = slots[h & d->key_mask];
 
 		if (at == key)
 			return;
@@ -131,9 +131,8 @@ put_key(LhDistinct *d, int64_t key)
 static LhStatus
 reserve_keys(LhCtx *ctx, LhDistinct *d, uint64_t more)
 {
-	uint64_t	size = d->keys.cap == 0 ? 0 : d->key_mask + 1,
-				old = size;
-	LhBuf		keys;
+	uint64_t size = d->keys.cap == 0 ? 0 : d->key_mask + 1, old = size;
+	LhBuf keys;
 
 	if ((d->nkeys + more) * 2 <= size)
 		return LH_OK;
@@ -145,7 +144,7 @@ reserve_keys(LhCtx *ctx, LhDistinct *d, uint64_t more)
 	d->nkeys = 0;
 	for (uint64_t i = 0; i < old; i++)
 	{
-		int64_t		key = ((const int64_t *) keys.data)[i];
+		int64_t key = ((const int64_t *) keys.data)[i];
 
 		if (key != 0)
 			put_key(d, key);
@@ -159,7 +158,7 @@ static LhStatus
 start_hashing(LhCtx *ctx, LhDistinct *d)
 {
 	const uint64_t *w = (const uint64_t *) d->bitmap.data;
-	size_t		nwords = (size_t) (d->nbits / 64);
+	size_t nwords = (size_t) (d->nbits / 64);
 
 	LH_TRY(reserve_keys(ctx, d, lh_bits_count(w, nwords)));
 	for (size_t i = 0; i < nwords; i++)
@@ -177,11 +176,10 @@ start_hashing(LhCtx *ctx, LhDistinct *d)
 static LhStatus
 move_window(LhCtx *ctx, LhDistinct *d, int64_t from, uint64_t nbits)
 {
-	size_t		old = (size_t) (d->nbits / 8),
-				bytes = (size_t) (nbits / 8),
-				shift = d->nbits == 0 ? 0 : (size_t) ((uint64_t) d->base - (uint64_t) from) / 8;
+	size_t old = (size_t) (d->nbits / 8), bytes = (size_t) (nbits / 8),
+		   shift = d->nbits == 0 ? 0 : (size_t) ((uint64_t) d->base - (uint64_t) from) / 8;
 
-	d->bitmap.len = old;		/* what has to be kept */
+	d->bitmap.len = old; /* what has to be kept */
 	LH_TRY(lh_buf_reserve(ctx, &d->bitmap, bytes));
 	if (old > 0)
 		memmove(d->bitmap.data + shift, d->bitmap.data, old);
@@ -196,15 +194,13 @@ move_window(LhCtx *ctx, LhDistinct *d, int64_t from, uint64_t nbits)
 static LhStatus
 reserve_window(LhCtx *ctx, LhDistinct *d, int64_t min, int64_t max)
 {
-	uint64_t	limit = d->offered * WINDOW_BITS_PER_VALUE;
-	LhI128		from = min,
-				to = max,
-				slack;
+	uint64_t limit = d->offered * WINDOW_BITS_PER_VALUE;
+	LhI128 from = min, to = max, slack;
 
 	limit = limit < SMALL_WINDOW ? SMALL_WINDOW : limit;
 	if (d->nbits > 0)
 	{
-		LhI128		end = (LhI128) d->base + (LhI128) d->nbits - 1;
+		LhI128 end = (LhI128) d->base + (LhI128) d->nbits - 1;
 
 		if (min >= d->base && max <= end)
 			return LH_OK;
@@ -219,11 +215,11 @@ reserve_window(LhCtx *ctx, LhDistinct *d, int64_t min, int64_t max)
 	to += 63 - ((to % 64) + 64) % 64;
 	if (to - from + 1 <= (LhI128) limit)
 	{
-		LhStatus	status = move_window(ctx, d, (int64_t) from, (uint64_t) (to - from + 1));
+		LhStatus status = move_window(ctx, d, (int64_t) from, (uint64_t) (to - from + 1));
 
 		if (status != LH_NO_MEMORY)
 			return status;
-		lh_error_clear(ctx);	/* the hash table may still fit */
+		lh_error_clear(ctx); /* the hash table may still fit */
 	}
 	return start_hashing(ctx, d);
 }
@@ -234,10 +230,9 @@ add_keys(LhCtx *ctx, LhDistinct *d, const int64_t *keys, int n)
 	d->offered += (uint64_t) n;
 	if (!d->hashing)
 	{
-		int64_t		min = keys[0],
-					max = keys[0];
+		int64_t min = INT64_MAX, max = INT64_MIN;
 
-		for (int i = 1; i < n; i++)
+		for (int i = 0; i < n; i++)
 		{
 			min = keys[i] < min ? keys[i] : min;
 			max = keys[i] > max ? keys[i] : max;
@@ -246,15 +241,22 @@ add_keys(LhCtx *ctx, LhDistinct *d, const int64_t *keys, int n)
 	}
 	if (!d->hashing)
 	{
-		uint64_t   *w = (uint64_t *) d->bitmap.data;
+		uint64_t *w = (uint64_t *) d->bitmap.data;
 
+		/* a store to a word that is loaded next would be waited for: most bits are set already */
 		for (int i = 0; i < n; i++)
-			lh_bit_set(w, (size_t) ((uint64_t) keys[i] - (uint64_t) d->base));
+		{
+			size_t bit = (size_t) ((uint64_t) keys[i] - (uint64_t) d->base);
+
+			if (!lh_bit_get(w, bit))
+				lh_bit_set(w, bit);
+		}
 		return LH_OK;
 	}
 	LH_TRY(reserve_keys(ctx, d, (uint64_t) n));
 	for (int i = 0; i < n; i++)
-		__builtin_prefetch((int64_t *) d->keys.data + (lh_hash_u64((uint64_t) keys[i]) & d->key_mask));
+		__builtin_prefetch((int64_t *) d->keys.data +
+						   (lh_hash_u64((uint64_t) keys[i]) & d->key_mask));
 	for (int i = 0; i < n; i++)
 		put_key(d, keys[i]);
 	return LH_OK;
@@ -263,12 +265,12 @@ add_keys(LhCtx *ctx, LhDistinct *d, const int64_t *keys, int n)
 static LhStatus
 copy_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash, LhStr *out)
 {
-	uint8_t    *p;
+	uint8_t *p;
 
 	if (s.len > d->block_left)
 	{
-		size_t		size = s.len > BYTES_BLOCK / 4 ? s.len : BYTES_BLOCK;
-		LhArena    *old = lh_use(ctx, d->arena);
+		size_t size = s.len > BYTES_BLOCK / 4 ? s.len : BYTES_BLOCK;
+		LhArena *old = lh_use(ctx, d->arena);
 
 		p = lh_alloc(ctx, size > 0 ? size : 1);
 		lh_use(ctx, old);
@@ -277,7 +279,7 @@ copy_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash, LhStr *out)
 		if (size == s.len)
 		{
 			memcpy(p, s.ptr, s.len);
-			*out = (LhStr) {p, s.len, hash};
+			*out = (LhStr){p, s.len, hash};
 			return LH_OK;
 		}
 		d->block = p;
@@ -287,30 +289,31 @@ copy_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash, LhStr *out)
 	p = s.len > 0 ? d->block : (uint8_t *) d;
 	if (s.len > 0)
 		memcpy(p, s.ptr, s.len);
-	*out = (LhStr) {p, s.len, hash};
+	*out = (LhStr){p, s.len, hash};
 	d->block += s.len;
 	d->block_left -= s.len;
 	return LH_OK;
 }
 
 static LhStatus
-reserve_strs(LhCtx *ctx, LhDistinct *d)
+reserve_strs(LhCtx *ctx, LhDistinct *d, uint64_t more)
 {
-	uint64_t	size = d->strs.cap == 0 ? 0 : d->str_mask + 1,
-				old = size;
-	LhBuf		strs;
-	LhStr	   *slots;
+	uint64_t size = d->strs.cap == 0 ? 0 : d->str_mask + 1, old = size;
+	LhBuf strs;
+	LhStr *slots;
 
-	if ((d->nstrs + 1) * 2 <= size)
+	if ((d->nstrs + more) * 2 <= size)
 		return LH_OK;
-	size = size == 0 ? 1024 : size * 2;
+	size = size == 0 ? 1024 : size;
+	while ((d->nstrs + more) * 2 > size)
+		size *= 2;
 	LH_TRY(exchange(ctx, &d->strs, size * sizeof(LhStr), &strs));
 	d->str_mask = size - 1;
 	slots = (LhStr *) d->strs.data;
 	for (uint64_t i = 0; i < old; i++)
 	{
-		LhStr		s = ((const LhStr *) strs.data)[i];
-		uint64_t	h = s.spare;
+		LhStr s = ((const LhStr *) strs.data)[i];
+		uint64_t h = s.spare;
 
 		if (s.ptr == NULL)
 			continue;
@@ -323,48 +326,72 @@ reserve_strs(LhCtx *ctx, LhDistinct *d)
 }
 
 static LhStatus
-add_bytes(LhCtx *ctx, LhDistinct *d, LhStr s)
+put_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash)
 {
-	uint32_t	hash = (uint32_t) lh_hash_bytes(s.ptr, s.len, 0);
-	LhStr	   *slots;
-	uint64_t	h = hash;
+	LhStr *slots = (LhStr *) d->strs.data;
 
-	LH_TRY(reserve_strs(ctx, d));
-	slots = (LhStr *) d->strs.data;
-	for (;; h++)
+	for (uint64_t h = hash;; h++)
 	{
-		LhStr	   *at = &slots[h & d->str_mask];
+		LhStr *at = &slots[h & d->str_mask];
 
 		if (at->ptr == NULL)
 		{
+			LH_TRY(copy_bytes(ctx, d, s, hash, at));
 			d->nstrs++;
-			return copy_bytes(ctx, d, s, hash, at);
+			return LH_OK;
 		}
-		if (at->spare == hash && at->len == s.len && (s.len == 0 || memcmp(at->ptr, s.ptr, s.len) == 0))
+		if (at->spare == hash && at->len == s.len &&
+			(s.len == 0 || memcmp(at->ptr, s.ptr, s.len) == 0))
 			return LH_OK;
 	}
+}
+
+static LhStatus
+add_bytes(LhCtx *ctx, LhDistinct *d, LhStr s)
+{
+	LH_TRY(reserve_strs(ctx, d, 1));
+	return put_bytes(ctx, d, s, (uint32_t) lh_hash_bytes(s.ptr, s.len, 0));
+}
+
+/* Many at once: all slots are on their way from memory before the first is looked at. */
+static LhStatus
+add_strs(LhCtx *ctx, LhDistinct *d, const LhStr *strs, const uint32_t *items, int n)
+{
+	uint32_t hash[LH_BATCH];
+
+	LH_TRY(reserve_strs(ctx, d, (uint64_t) n));
+	for (int i = 0; i < n; i++)
+	{
+		LhStr s = strs[items[i]];
+
+		hash[i] = (uint32_t) lh_hash_bytes(s.ptr, s.len, 0);
+		__builtin_prefetch((LhStr *) d->strs.data + (hash[i] & d->str_mask));
+	}
+	for (int i = 0; i < n; i++)
+		LH_TRY(put_bytes(ctx, d, strs[items[i]], hash[i]));
+	return LH_OK;
 }
 
 /* x * 10^-scale that does not fit 128 bits in the set's scale. */
 static LhStatus
 add_trimmed(LhCtx *ctx, LhDistinct *d, LhI128 x, int scale)
 {
-	uint8_t		bytes[1 + sizeof(x) + sizeof(scale)] = {TAG_TRIMMED};
+	uint8_t bytes[1 + sizeof(x) + sizeof(scale)] = {TAG_TRIMMED};
 
 	for (; x != 0 && x % 10 == 0; x /= 10)
 		scale--;
 	memcpy(bytes + 1, &x, sizeof(x));
 	memcpy(bytes + 1 + sizeof(x), &scale, sizeof(scale));
-	return add_bytes(ctx, d, (LhStr) {bytes, sizeof(bytes), 0});
+	return add_bytes(ctx, d, (LhStr){bytes, sizeof(bytes), 0});
 }
 
 /* x * 10^-scale, where the set's scale is larger by the digits of factor. */
 static LhStatus
 add_i128(LhCtx *ctx, LhDistinct *d, LhI128 x, int scale, LhI128 factor)
 {
-	uint8_t		bytes[1 + sizeof(x)] = {TAG_INT};
-	LhI128		y;
-	int64_t		key;
+	uint8_t bytes[1 + sizeof(x)] = {TAG_INT};
+	LhI128 y;
+	int64_t key;
 
 	if (!lh_mul_i128(x, factor, &y))
 		return add_trimmed(ctx, d, x, scale);
@@ -372,19 +399,20 @@ add_i128(LhCtx *ctx, LhDistinct *d, LhI128 x, int scale, LhI128 factor)
 	if (key == y)
 		return add_keys(ctx, d, &key, 1);
 	memcpy(bytes + 1, &y, sizeof(y));
-	return add_bytes(ctx, d, (LhStr) {bytes, sizeof(bytes), 0});
+	return add_bytes(ctx, d, (LhStr){bytes, sizeof(bytes), 0});
 }
 
 /* An entry of the old byte table in the new scale. */
 static LhStatus
 add_rescaled(LhCtx *ctx, LhDistinct *d, LhStr s, int old_scale, LhI128 factor)
 {
-	LhI128		x;
+	LhI128 x;
 
 	if (s.ptr[0] == TAG_TRIMMED)
 		return add_bytes(ctx, d, s);
 	if (s.ptr[0] == TAG_WIDE)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) over decimals beyond 38 digits of several scales");
+		LH_FAIL(ctx, LH_UNSUPPORTED,
+				"count(distinct) over decimals beyond 38 digits of several scales");
 	memcpy(&x, s.ptr + 1, sizeof(x));
 	return add_i128(ctx, d, x, old_scale, factor);
 }
@@ -393,11 +421,9 @@ add_rescaled(LhCtx *ctx, LhDistinct *d, LhStr s, int old_scale, LhI128 factor)
 static LhStatus
 rescale(LhCtx *ctx, LhDistinct *d, int scale)
 {
-	LhI128		factor = lh_pow10[scale - d->scale];
-	LhBuf		keys,
-				strs;
-	uint64_t	nkeys,
-				nstrs;
+	LhI128 factor = lh_pow10[scale - d->scale];
+	LhBuf keys, strs;
+	uint64_t nkeys, nstrs;
 
 	/* the sets are small when this happens: after a file of another scale */
 	if (!d->hashing)
@@ -409,14 +435,14 @@ rescale(LhCtx *ctx, LhDistinct *d, int scale)
 	d->nkeys = d->key_mask = d->nstrs = d->str_mask = 0;
 	for (uint64_t i = 0; i < nkeys; i++)
 	{
-		int64_t		key = ((const int64_t *) keys.data)[i];
+		int64_t key = ((const int64_t *) keys.data)[i];
 
 		if (key != 0)
 			LH_TRY(add_i128(ctx, d, key, d->scale, factor));
 	}
 	for (uint64_t i = 0; i < nstrs; i++)
 	{
-		LhStr		s = ((const LhStr *) strs.data)[i];
+		LhStr s = ((const LhStr *) strs.data)[i];
 
 		if (s.ptr != NULL)
 			LH_TRY(add_rescaled(ctx, d, s, d->scale, factor));
@@ -430,11 +456,12 @@ rescale(LhCtx *ctx, LhDistinct *d, int scale)
 LhStatus
 lh_distinct_set_type(LhCtx *ctx, LhDistinct *d, const LhType *type)
 {
-	LhFamily	family = lh_type_family(type);
-	int			scale = type->id == LH_T_DECIMAL ? type->scale : 0;
+	LhFamily family = lh_type_family(type);
+	int scale = type->id == LH_T_DECIMAL ? type->scale : 0;
 
 	if (family == LH_FAMILY_NONE && type->id != LH_T_NULL)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) of type %s is not supported", lh_type_name(type));
+		LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) of type %s is not supported",
+				lh_type_name(type));
 	d->type = *type;
 	d->factor = 1;
 	if (family != LH_FAMILY_NUMBER)
@@ -457,47 +484,62 @@ microseconds(const LhType *type, int64_t x)
 {
 	switch (type->unit)
 	{
-		case LH_UNIT_S:
-			return (int64_t) ((uint64_t) x * 1000000);
-		case LH_UNIT_MS:
-			return (int64_t) ((uint64_t) x * 1000);
-		case LH_UNIT_NS:
-			return lh_floor_div(x, 1000);
-		default:
-			return x;
+		case LH_UNIT_S: return (int64_t) ((uint64_t) x * 1000000);
+		case LH_UNIT_MS: return (int64_t) ((uint64_t) x * 1000);
+		case LH_UNIT_NS: return lh_floor_div(x, 1000);
+		default: return x;
 	}
+}
+
+/* Keys of numbers that are 64 bits or less. */
+static void
+make_keys(const LhDistinct *d, const void *values, const uint32_t *items, int n, int64_t *keys)
+{
+	const uint8_t *p = values;
+
+#define KEYS(EXPR)              \
+	for (int i = 0; i < n; i++) \
+	keys[i] = (EXPR)
+	switch (d->type.lane)
+	{
+		case LH_LANE_U8: KEYS(p[items[i]] != 0); break;
+		case LH_LANE_I32: KEYS(lh_load_i32(p + (size_t) items[i] * 4)); break;
+		case LH_LANE_I64: KEYS(lh_load_i64(p + (size_t) items[i] * 8)); break;
+		case LH_LANE_F32: KEYS(lh_float_key(lh_load_f32(p + (size_t) items[i] * 4))); break;
+		default: KEYS(lh_float_key(lh_load_f64(p + (size_t) items[i] * 8))); break;
+	}
+	if (d->type.id == LH_T_TIME || d->type.id == LH_T_TIMESTAMP)
+		KEYS(microseconds(&d->type, keys[i]));
+#undef KEYS
 }
 
 static LhStatus
 add_numbers(LhCtx *ctx, LhDistinct *d, const void *values, const uint32_t *items, int n)
 {
-	bool		narrow = d->type.lane != LH_LANE_I128 && d->factor == 1;
-	int			scale = d->type.id == LH_T_DECIMAL ? d->type.scale : 0;
-	bool		ticks = d->type.id == LH_T_TIME || d->type.id == LH_T_TIMESTAMP;
-	int64_t		keys[LH_BATCH];
+	int scale = d->type.id == LH_T_DECIMAL ? d->type.scale : 0;
+	int64_t keys[LH_BATCH];
 
-	for (int i = 0; i < n; i++)
+	if (d->type.lane != LH_LANE_I128 && d->factor == 1)
 	{
-		LhI128		x = lh_lane_key(d->type.lane, values, items[i]);
-
-		if (narrow)
-			keys[i] = ticks ? microseconds(&d->type, (int64_t) x) : (int64_t) x;
-		else
-			LH_TRY(add_i128(ctx, d, x, scale, d->factor));
+		make_keys(d, values, items, n, keys);
+		return add_keys(ctx, d, keys, n);
 	}
-	return narrow ? add_keys(ctx, d, keys, n) : LH_OK;
+	for (int i = 0; i < n; i++)
+		LH_TRY(add_i128(ctx, d, lh_lane_key(d->type.lane, values, items[i]), scale, d->factor));
+	return LH_OK;
 }
 
 /* A decimal of any width; needless sign bytes do not make it another one. */
 static LhStatus
 add_wide(LhCtx *ctx, LhDistinct *d, LhStr s)
 {
-	LhI128		x;
+	LhI128 x;
 
 	if (lh_i128_from_be_wide(s.ptr, s.len, &x))
 		return add_i128(ctx, d, x, d->type.scale, d->factor);
 	if (d->factor != 1)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) over decimals beyond 38 digits of several scales");
+		LH_FAIL(ctx, LH_UNSUPPORTED,
+				"count(distinct) over decimals beyond 38 digits of several scales");
 	while (s.len > 1 && (s.ptr[0] == 0 || s.ptr[0] == 0xFF) && (s.ptr[0] ^ s.ptr[1]) < 0x80)
 	{
 		s.ptr++;
@@ -506,7 +548,7 @@ add_wide(LhCtx *ctx, LhDistinct *d, LhStr s)
 	LH_TRY(lh_buf_fit(ctx, &d->wide, (size_t) s.len + 1));
 	d->wide.data[0] = TAG_WIDE;
 	memcpy(d->wide.data + 1, s.ptr, s.len);
-	return add_bytes(ctx, d, (LhStr) {d->wide.data, s.len + 1, 0});
+	return add_bytes(ctx, d, (LhStr){d->wide.data, s.len + 1, 0});
 }
 
 LhStatus
@@ -516,9 +558,11 @@ lh_distinct_add(LhCtx *ctx, LhDistinct *d, const void *values, const uint32_t *i
 		return LH_OK;
 	if (lh_lane_is_number(d->type.lane))
 		return add_numbers(ctx, d, values, items, n);
+	if (d->type.lane == LH_LANE_STR && d->type.id != LH_T_DECIMAL)
+		return add_strs(ctx, d, values, items, n);
 	for (int i = 0; i < n; i++)
 	{
-		LhValue		v = lh_lane_value(&d->type, values, items[i]);
+		LhValue v = lh_lane_value(&d->type, values, items[i]);
 
 		if (d->type.id == LH_T_DECIMAL)
 			LH_TRY(add_wide(ctx, d, v.str));

@@ -18,7 +18,8 @@ extern LhStatus lh_distinct_create(LhCtx *ctx, LhDistinct **out);
 /* Values of this type come next; false when it has no equality here. */
 extern LhStatus lh_distinct_set_type(LhCtx *ctx, LhDistinct *d, const LhType *type);
 /* values[items[i]] of n, at most LH_BATCH, in the type's lane. */
-extern LhStatus lh_distinct_add(LhCtx *ctx, LhDistinct *d, const void *values, const uint32_t *items, int n);
+extern LhStatus
+lh_distinct_add(LhCtx *ctx, LhDistinct *d, const void *values, const uint32_t *items, int n);
 extern int64_t lh_distinct_count(const LhDistinct *d);
 extern void lh_distinct_reset(LhDistinct *d);
 

@@ -31,7 +31,7 @@ typedef struct LhHive
 typedef struct LhFilesTable
 {
 	LhTable base;
-	LhArena *arena;         /* of the table: list, partitions, schema, tasks; all of it floor */
+	LhArena *arena;         /* of the table: list, partitions, schema; all of it floor */
 	LhTableOptions options; /* own copy */
 	size_t nlocations;
 	const char **locations;

@@ -9,11 +9,16 @@ lh_files_tasks(LhCtx *ctx, LhTable *base, LhTaskList *out)
 {
 	LhFilesTable *table = (LhFilesTable *) base;
 	const LhHive *hive = &table->hive;
-	LhArena *old;
+	LhArena *arena, *old;
 
 	LH_TRY(lh_files_list(ctx, table));
 	out->n = table->files.n;
-	old = lh_use(ctx, table->arena);
+	/* as many as there are files: floor, as their names are */
+	arena = lh_arena_child(ctx->arena);
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_arena_as_floor(arena);
+	old = lh_use(ctx, arena);
 	out->tasks = lh_alloc_array(ctx, out->n, sizeof(*out->tasks));
 	lh_use(ctx, old);
 	if (out->tasks == NULL)

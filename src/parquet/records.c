@@ -34,6 +34,7 @@ lh_pq_records_open(LhCtx *ctx, LhPqRecords *r, LhPqFile *file, int group, int no
 	if (r->leaf.node->max_def > UINT8_MAX)
 		LH_FAIL(ctx, LH_LIMIT, "column is nested %d levels deep", r->leaf.node->max_def);
 	r->rows = file->meta->groups[group].num_rows;
+	r->page_end = -1;
 	if (r->leaf.chunk->num_values < r->rows ||
 		(r->leaf.node->max_rep == 0 && r->leaf.chunk->num_values != r->rows))
 		LH_FAIL(ctx, LH_CORRUPT, "column has %lld values in a row group of %lld rows",
@@ -133,6 +134,9 @@ next_page(LhCtx *ctx, LhPqRecords *r, LhPqApproach approach, bool *end)
 {
 	LhPqLeaf *leaf = &r->leaf;
 
+	if (r->page_end >= 0 && r->row != r->page_end)
+		LH_FAIL(ctx, LH_CORRUPT, "page ends after row %lld, its header says %lld",
+				(long long) r->row, (long long) r->page_end);
 	*end = lh_pq_leaf_is_last(leaf);
 	if (*end)
 		return LH_OK;
@@ -141,6 +145,8 @@ next_page(LhCtx *ctx, LhPqRecords *r, LhPqApproach approach, bool *end)
 	LH_TRY(lh_pq_leaf_next(ctx, leaf, approach));
 	r->page_left = leaf->header.num_values;
 	r->page_fresh = true;
+	r->page_end =
+		leaf->header.type == LH_PQ_DATA_PAGE_V2 ? r->row + leaf->header.num_rows : -1;
 	return LH_OK;
 }
 
@@ -218,6 +224,7 @@ take_rows(LhCtx *ctx, LhPqRecords *r, int64_t n, bool keep)
 		return LH_OK;
 	for (;;)
 	{
+		int64_t before = begun;
 		bool end;
 		int i;
 
@@ -235,11 +242,11 @@ take_rows(LhCtx *ctx, LhPqRecords *r, int64_t n, bool keep)
 				break;
 			begun++;
 		}
+		r->row += begun - before;
 		LH_TRY(use_levels(ctx, r, i, keep));
 		if (i < r->ahead_n)
 			break;
 	}
-	r->row += begun;
 	if (begun < n)
 		LH_FAIL(ctx, LH_CORRUPT, "column ends after %lld of %lld rows", (long long) r->row,
 				(long long) r->rows);
@@ -282,6 +289,7 @@ jump(LhCtx *ctx, LhPqRecords *r, int64_t row)
 		return LH_OK;
 	lh_pq_leaf_jump(ctx, &r->leaf, from, to);
 	r->page_left = 0;
+	r->page_end = -1;
 	r->ahead_at = r->ahead_n = 0;
 	r->row = index->first_row[to];
 	return LH_OK;
@@ -332,9 +340,9 @@ lh_pq_records_read(LhCtx *ctx, LhPqRecords *r, int64_t row, int n)
 		LH_TRY(pass_pages(ctx, r, row));
 		while (r->row < row)
 		{
-			int64_t k = row - r->row;
+			int64_t to = r->page_end > r->row && r->page_end < row ? r->page_end : row;
 
-			LH_TRY(take_rows(ctx, r, k < LH_PQ_LEVELS_STEP ? k : LH_PQ_LEVELS_STEP, false));
+			LH_TRY(take_rows(ctx, r, to - r->row, false));
 			LH_TRY(pass_pages(ctx, r, row));
 		}
 	}

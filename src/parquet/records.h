@@ -14,7 +14,8 @@ typedef struct LhPqRecords
 {
 	LhPqLeaf leaf;
 	int64_t rows; /* of the row group */
-	int64_t row; /* rows passed */
+	int64_t row; /* rows begun */
+	int64_t page_end; /* row with which the current page ends, of v2 pages; else -1 */
 	int page_left; /* levels of the current page not yet decoded */
 	bool page_fresh; /* no level of it was used */
 	int ahead_at; /* decoded levels not yet used: [ahead_at, ahead_n) */

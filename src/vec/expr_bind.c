@@ -9,7 +9,7 @@
 static LhType
 simple_type(LhTypeId id, LhLane lane)
 {
-	LhType		t = {0};
+	LhType t = {0};
 
 	t.id = id;
 	t.lane = lane;
@@ -21,29 +21,24 @@ arith_type(LhArith arith)
 {
 	switch (arith)
 	{
-		case LH_ARITH_INT2:
-			return simple_type(LH_T_INT16, LH_LANE_I32);
-		case LH_ARITH_INT4:
-			return simple_type(LH_T_INT32, LH_LANE_I32);
-		case LH_ARITH_INT8:
-			return simple_type(LH_T_INT64, LH_LANE_I64);
-		case LH_ARITH_FLOAT4:
-			return simple_type(LH_T_FLOAT, LH_LANE_F32);
-		case LH_ARITH_FLOAT8:
-			return simple_type(LH_T_DOUBLE, LH_LANE_F64);
-		default:
-			return simple_type(LH_T_DECIMAL, LH_LANE_I64);
+		case LH_ARITH_INT2: return simple_type(LH_T_INT16, LH_LANE_I32);
+		case LH_ARITH_INT4: return simple_type(LH_T_INT32, LH_LANE_I32);
+		case LH_ARITH_INT8: return simple_type(LH_T_INT64, LH_LANE_I64);
+		case LH_ARITH_FLOAT4: return simple_type(LH_T_FLOAT, LH_LANE_F32);
+		case LH_ARITH_FLOAT8: return simple_type(LH_T_DOUBLE, LH_LANE_F64);
+		default: return simple_type(LH_T_DECIMAL, LH_LANE_I64);
 	}
 }
 
 static LhType
 decimal_type(int precision, int scale)
 {
-	LhType		t = simple_type(LH_T_DECIMAL, LH_LANE_I64);
+	LhType t = simple_type(LH_T_DECIMAL, LH_LANE_I64);
 
 	if (precision > 18)
 		t.lane = LH_LANE_I128;
-	t.precision = (int16_t) (precision < LH_DECIMAL_MAX_PRECISION ? precision : LH_DECIMAL_MAX_PRECISION);
+	t.precision =
+		(int16_t) (precision < LH_DECIMAL_MAX_PRECISION ? precision : LH_DECIMAL_MAX_PRECISION);
 	t.scale = (int16_t) scale;
 	return t;
 }
@@ -61,23 +56,13 @@ digits_of(const LhType *t, int *precision, int *scale)
 			/* the lane may hold more than the declared digits: a file is not to be trusted */
 			break;
 		case LH_T_INT8:
-		case LH_T_UINT8:
-			*precision = 3;
-			break;
+		case LH_T_UINT8: *precision = 3; break;
 		case LH_T_INT16:
-		case LH_T_UINT16:
-			*precision = 5;
-			break;
+		case LH_T_UINT16: *precision = 5; break;
 		case LH_T_INT32:
-		case LH_T_UINT32:
-			*precision = 10;
-			break;
-		case LH_T_UINT64:
-			*precision = 20;
-			break;
-		default:
-			*precision = 19;
-			break;
+		case LH_T_UINT32: *precision = 10; break;
+		case LH_T_UINT64: *precision = 20; break;
+		default: *precision = 19; break;
 	}
 }
 
@@ -92,7 +77,7 @@ unsupported(LhCtx *ctx, const LhExpr *e, const LhType *t)
 static bool
 is_operand(LhArith arith, const LhType *t)
 {
-	LhFamily	f = lh_type_family(t);
+	LhFamily f = lh_type_family(t);
 
 	if (t->id == LH_T_NULL)
 		return true;
@@ -101,17 +86,38 @@ is_operand(LhArith arith, const LhType *t)
 	if (arith == LH_ARITH_NUMERIC)
 		return f == LH_FAMILY_NUMBER && t->lane != LH_LANE_STR;
 	/* an int becomes a float by a rounding that both sides do alike; a decimal does not */
-	return f == LH_FAMILY_FLOAT || (f == LH_FAMILY_NUMBER && t->id != LH_T_DECIMAL && t->id != LH_T_UINT64);
+	return f == LH_FAMILY_FLOAT ||
+		   (f == LH_FAMILY_NUMBER && t->id != LH_T_DECIMAL && t->id != LH_T_UINT64);
+}
+
+/*
+ * Bring an operand of + or - to the result's scale: a constant now, others by
+ * a factor later.
+ */
+static void
+raise_operand(LhExpr *e, int i, int scale, int by)
+{
+	LhExprState *state = e->state;
+	LhExpr *arg = e->args[i];
+	LhI128 x;
+
+	state->factor[i] = lh_pow10[by];
+	if (by == 0 || arg->kind != LH_E_CONST || arg->value.null ||
+		!lh_value_unscaled(&arg->value, &x) || !lh_mul_i128(x, lh_pow10[by], &x) || x > INT64_MAX ||
+		x < INT64_MIN)
+		return;
+	state->factor[i] = 1;
+	arg->value.type = (LhType){
+		.id = LH_T_DECIMAL, .lane = LH_LANE_I64, .precision = 18, .scale = (int16_t) scale};
+	arg->value.i64 = (int64_t) x;
+	lh_vec_const(&((LhExprState *) arg->state)->constant, &arg->value, 0);
 }
 
 static LhStatus
 bind_numeric(LhCtx *ctx, LhExpr *e)
 {
 	LhExprState *state = e->state;
-	int			p[2] = {1, 1},
-				s[2] = {0, 0},
-				scale,
-				whole;
+	int p[2] = {1, 1}, s[2] = {0, 0}, scale, whole;
 
 	for (int i = 0; i < 2; i++)
 	{
@@ -127,15 +133,16 @@ bind_numeric(LhCtx *ctx, LhExpr *e)
 	if (e->kind == LH_E_MUL)
 	{
 		if (s[0] + s[1] > LH_DECIMAL_MAX_PRECISION)
-			LH_FAIL(ctx, LH_UNSUPPORTED, "product with scale %d needs more than 38 digits", s[0] + s[1]);
+			LH_FAIL(ctx, LH_UNSUPPORTED, "product with scale %d needs more than 38 digits",
+					s[0] + s[1]);
 		e->type = decimal_type(p[0] + p[1], s[0] + s[1]);
 		return LH_OK;
 	}
 	scale = s[0] > s[1] ? s[0] : s[1];
 	whole = p[0] - s[0] > p[1] - s[1] ? p[0] - s[0] : p[1] - s[1];
 	e->type = decimal_type(whole + scale + 1, scale);
-	state->factor[0] = lh_pow10[scale - s[0]];
-	state->factor[1] = lh_pow10[scale - s[1]];
+	raise_operand(e, 0, scale, scale - s[0]);
+	raise_operand(e, 1, scale, scale - s[1]);
 	return LH_OK;
 }
 
@@ -175,9 +182,10 @@ static LhStatus
 bind_length(LhCtx *ctx, LhExpr *e)
 {
 	const LhType *from = &e->args[0]->type;
-	bool		bytes = lh_type_family(from) == LH_FAMILY_BYTES;
+	bool bytes = lh_type_family(from) == LH_FAMILY_BYTES;
 
-	if (from->id != LH_T_NULL && !(bytes && (e->kind == LH_E_OCTET_LENGTH || from->lane == LH_LANE_STR)))
+	if (from->id != LH_T_NULL &&
+		!(bytes && (e->kind == LH_E_OCTET_LENGTH || from->lane == LH_LANE_STR)))
 		return unsupported(ctx, e, from);
 	e->type = arith_type(LH_ARITH_INT4);
 	return LH_OK;
@@ -186,7 +194,7 @@ bind_length(LhCtx *ctx, LhExpr *e)
 static LhStatus
 new_node(LhCtx *ctx, const LhExpr *from, LhExpr **out)
 {
-	LhExpr	   *e;
+	LhExpr *e;
 	LhExprState *state;
 
 	LH_NEW(ctx, e);
@@ -205,7 +213,7 @@ new_node(LhCtx *ctx, const LhExpr *from, LhExpr **out)
 static LhStatus
 widen_column(LhCtx *ctx, LhExpr *column, LhExpr **out)
 {
-	LhExpr		cast = {.kind = LH_E_CAST, .arith = LH_ARITH_FLOAT8};
+	LhExpr cast = {.kind = LH_E_CAST, .arith = LH_ARITH_FLOAT8};
 
 	LH_TRY(new_node(ctx, &cast, out));
 	(*out)->args[0] = column;
@@ -233,7 +241,7 @@ bind_constant(LhCtx *ctx, LhExpr *e)
 LhStatus
 lh_expr_bind(LhCtx *ctx, const LhExpr *expr, const LhType *types, LhExpr **out)
 {
-	LhExpr	   *e = NULL;
+	LhExpr *e = NULL;
 
 	LH_TRY(new_node(ctx, expr, &e));
 	*out = e;
@@ -257,12 +265,9 @@ lh_expr_bind(LhCtx *ctx, const LhExpr *expr, const LhType *types, LhExpr **out)
 	switch (expr->kind)
 	{
 		case LH_E_LENGTH:
-		case LH_E_OCTET_LENGTH:
-			return bind_length(ctx, e);
-		case LH_E_CAST:
-			return bind_cast(ctx, e, &expr->type);
-		default:
-			return bind_arith(ctx, e);
+		case LH_E_OCTET_LENGTH: return bind_length(ctx, e);
+		case LH_E_CAST: return bind_cast(ctx, e, &expr->type);
+		default: return bind_arith(ctx, e);
 	}
 }
 
@@ -270,8 +275,8 @@ static bool
 same_constant(const LhValue *a, const LhValue *b)
 {
 	return lh_type_equal(&a->type, &b->type) && a->null == b->null &&
-		(a->null || (lh_value_compare(a, b) == 0 &&
-					 (lh_type_family(&a->type) != LH_FAMILY_FLOAT || a->i64 == b->i64)));
+		   (a->null || (lh_value_compare(a, b) == 0 &&
+						(lh_type_family(&a->type) != LH_FAMILY_FLOAT || a->i64 == b->i64)));
 }
 
 bool
@@ -283,14 +288,12 @@ lh_expr_equal(const LhExpr *a, const LhExpr *b)
 		return false;
 	switch (a->kind)
 	{
-		case LH_E_COLUMN:
-			return a->col == b->col;
-		case LH_E_CONST:
-			return same_constant(&a->value, &b->value);
+		case LH_E_COLUMN: return a->col == b->col;
+		case LH_E_CONST: return same_constant(&a->value, &b->value);
 		case LH_E_CAST:
 			return lh_type_equal(&a->type, &b->type) && lh_expr_equal(a->args[0], b->args[0]);
 		default:
 			return lh_expr_equal(a->args[0], b->args[0]) &&
-				(!lh_expr_is_binary(a) || lh_expr_equal(a->args[1], b->args[1]));
+				   (!lh_expr_is_binary(a) || lh_expr_equal(a->args[1], b->args[1]));
 	}
 }

@@ -19,13 +19,14 @@
 /* Below one selected row in so many, rows are computed singly. */
 #define SPARSE 8
 
-static LhStatus eval_node(LhCtx *ctx, LhExpr *e, const LhVec *const *vecs, const LhSel *sel, LhVec *out);
+static LhStatus
+eval_node(LhCtx *ctx, LhExpr *e, const LhVec *const *vecs, const LhSel *sel, LhVec *out);
 
 /* Room for n results; new memory is zeroed, because unselected rows stay unwritten. */
 static LhStatus
 reserve_results(LhCtx *ctx, const LhExpr *e, LhBuf *buf, size_t n)
 {
-	size_t		bytes = n * lh_lane_size(e->type.lane, e->type.width);
+	size_t bytes = n * lh_lane_size(e->type.lane, e->type.width);
 
 	if (buf->cap >= bytes)
 		return LH_OK;
@@ -38,8 +39,7 @@ reserve_results(LhCtx *ctx, const LhExpr *e, LhBuf *buf, size_t n)
 static const uint64_t *
 join_valid(LhExprState *state, const LhVec *a, const LhVec *b, size_t n)
 {
-	const uint64_t *va = a->valid,
-			   *vb = b != NULL ? b->valid : NULL;
+	const uint64_t *va = a->valid, *vb = b != NULL ? b->valid : NULL;
 
 	if (va == NULL || vb == NULL)
 		return va == NULL ? vb : va;
@@ -55,12 +55,12 @@ eval_rows(LhCtx *ctx, const LhExpr *e, const LhVec *a, const LhVec *b, const LhS
 {
 	for (size_t k = 0; k < LH_WORDS(sel->n); k++)
 	{
-		uint64_t	w = sel->w[k] & (valid != NULL ? valid[k] : ~UINT64_C(0));
+		uint64_t w = sel->w[k] & (valid != NULL ? valid[k] : ~UINT64_C(0));
 
 		for (; w != 0; w &= w - 1)
 		{
-			size_t		row = k * 64 + (size_t) __builtin_ctzll(w);
-			LhNumber	x;
+			size_t row = k * 64 + (size_t) __builtin_ctzll(w);
+			LhNumber x;
 
 			if (!lh_expr_row(e, a, b, row, &x))
 				return lh_expr_error(ctx, e, a, b, row);
@@ -92,10 +92,12 @@ dict_operand(const LhExpr *e, const LhVec *a, const LhVec *b)
  * rows.  *good false: some entry is out of range.
  */
 static LhStatus
-eval_dict(LhCtx *ctx, LhExpr *e, const LhVec *a, const LhVec *b, int which, const LhDict *dict, bool *good)
+eval_dict(LhCtx *ctx, LhExpr *e, const LhVec *a, const LhVec *b, int which, const LhDict *dict,
+		  bool *good)
 {
 	LhExprState *state = e->state;
-	LhVec		entries = {.type = dict->type, .kind = LH_VEC_FLAT, .n = (int) dict->n, .data = dict->values};
+	LhVec entries = {
+		.type = dict->type, .kind = LH_VEC_FLAT, .n = (int) dict->n, .data = dict->values};
 	const LhVec *x = which == 0 ? &entries : a;
 	const LhVec *y = which == 1 ? &entries : b;
 
@@ -103,7 +105,7 @@ eval_dict(LhCtx *ctx, LhExpr *e, const LhVec *a, const LhVec *b, int which, cons
 	LH_TRY(reserve_results(ctx, e, &state->dict_values, dict->n));
 	for (uint32_t i = 0; i < dict->n; i++)
 	{
-		LhNumber	r;
+		LhNumber r;
 
 		if (i % 16384 == 16383)
 			LH_TRY(lh_poll(ctx));
@@ -115,18 +117,18 @@ eval_dict(LhCtx *ctx, LhExpr *e, const LhVec *a, const LhVec *b, int which, cons
 		lh_expr_store(e, state->dict_values.data, i, r);
 	}
 	state->source_id = dict->id;
-	state->dict = (LhDict) {
-		.type = e->type, .n = dict->n, .values = state->dict_values.data, .id = lh_dict_new_id()
-	};
+	state->dict = (LhDict){
+		.type = e->type, .n = dict->n, .values = state->dict_values.data, .id = lh_dict_new_id()};
 	return LH_OK;
 }
 
 /* Way 1; *done false: take another. */
 static LhStatus
-try_dict(LhCtx *ctx, LhExpr *e, const LhVec *a, const LhVec *b, const LhSel *sel, LhVec *out, bool *done)
+try_dict(LhCtx *ctx, LhExpr *e, const LhVec *a, const LhVec *b, const LhSel *sel, LhVec *out,
+		 bool *done)
 {
 	LhExprState *state = e->state;
-	int			which = dict_operand(e, a, b);
+	int which = dict_operand(e, a, b);
 	const LhVec *v = which == 1 ? b : a;
 
 	*done = false;
@@ -161,13 +163,13 @@ static LhStatus
 eval_constant(LhCtx *ctx, LhExpr *e, const LhVec *a, const LhVec *b, int n, LhVec *out)
 {
 	LhExprState *state = e->state;
-	LhNumber	x;
+	LhNumber x;
 
 	LH_TRY(reserve_results(ctx, e, &state->data, LH_BATCH));
 	if (!lh_expr_row(e, a, b, 0, &x))
 		return lh_expr_error(ctx, e, a, b, 0);
 	lh_expr_store(e, state->data.data, 0, x);
-	*out = (LhVec) {.type = e->type, .kind = LH_VEC_CONST, .n = n, .data = state->data.data};
+	*out = (LhVec){.type = e->type, .kind = LH_VEC_CONST, .n = n, .data = state->data.data};
 	return LH_OK;
 }
 
@@ -176,11 +178,11 @@ static LhStatus
 eval_values(LhCtx *ctx, LhExpr *e, LhVec *a, LhVec *b, const LhSel *sel, LhVec *out)
 {
 	LhExprState *state = e->state;
-	LhVec	   *operand[2] = {a, b};
-	size_t		n = (size_t) sel->n;
-	bool		loop = sel->count * SPARSE >= sel->n && lh_expr_is_binary(e);
+	LhVec *operand[2] = {a, b};
+	size_t n = (size_t) sel->n;
+	bool dense = sel->count * SPARSE >= sel->n, loop = dense && lh_expr_is_binary(e);
 	const uint64_t *valid;
-	uint64_t	wanted[LH_BATCH_WORDS];
+	uint64_t wanted[LH_BATCH_WORDS];
 
 	for (int i = 0; i < 2 && operand[i] != NULL; i++)
 	{
@@ -191,11 +193,18 @@ eval_values(LhCtx *ctx, LhExpr *e, LhVec *a, LhVec *b, const LhSel *sel, LhVec *
 	}
 	valid = join_valid(state, a, b, n);
 	LH_TRY(reserve_results(ctx, e, &state->data, n > LH_BATCH ? n : LH_BATCH));
-	*out = (LhVec) {.type = e->type, .kind = LH_VEC_FLAT, .n = sel->n, .valid = valid, .data = state->data.data};
-	if (!loop)
-		return eval_rows(ctx, e, a, b, sel, valid, state->data.data);
+	*out = (LhVec){.type = e->type,
+				   .kind = LH_VEC_FLAT,
+				   .n = sel->n,
+				   .valid = valid,
+				   .data = state->data.data};
 	for (size_t k = 0; k < LH_WORDS(n); k++)
 		wanted[k] = sel->w[k] & (valid != NULL ? valid[k] : ~UINT64_C(0));
+	if (dense && b == NULL && a->kind == LH_VEC_FLAT &&
+		lh_expr_unary_loop(e, a, n, wanted, state->data.data))
+		return LH_OK;
+	if (!loop)
+		return eval_rows(ctx, e, a, b, sel, valid, state->data.data);
 	/* a loop that met an overflow does not know whose it is */
 	if (lh_expr_loop(e, a, b, n, wanted, state->data.data))
 		return eval_rows(ctx, e, a, b, sel, valid, state->data.data);
@@ -205,10 +214,9 @@ eval_values(LhCtx *ctx, LhExpr *e, LhVec *a, LhVec *b, const LhSel *sel, LhVec *
 static LhStatus
 eval_function(LhCtx *ctx, LhExpr *e, const LhVec *const *vecs, const LhSel *sel, LhVec *out)
 {
-	LhVec		a,
-				b;
-	LhVec	   *pb = NULL;
-	bool		done;
+	LhVec a, b;
+	LhVec *pb = NULL;
+	bool done;
 
 	LH_TRY(eval_node(ctx, e->args[0], vecs, sel, &a));
 	if (e->args[1] != NULL)
@@ -253,8 +261,7 @@ eval_node(LhCtx *ctx, LhExpr *e, const LhVec *const *vecs, const LhSel *sel, LhV
 			*out = state->constant;
 			out->n = sel->n;
 			return LH_OK;
-		default:
-			return eval_function(ctx, e, vecs, sel, out);
+		default: return eval_function(ctx, e, vecs, sel, out);
 	}
 }
 

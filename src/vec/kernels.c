@@ -40,25 +40,33 @@ rarity(uint8_t byte)
 	return at != NULL ? (int) (at - common) : (int) sizeof(common);
 }
 
+/* The place of the rarest byte but those at x and y; x when there is none. */
+static size_t
+rarest_but(const uint8_t *bytes, size_t len, size_t x, size_t y)
+{
+	size_t best = x;
+	int score = -1;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		if (i != x && i != y && rarity(bytes[i]) > score)
+		{
+			best = i;
+			score = rarity(bytes[i]);
+		}
+	}
+	return best;
+}
+
 LhNeedle
 lh_needle(const uint8_t *bytes, size_t len)
 {
-	size_t		best = 0,
-				second = len - 1;
+	size_t a = rarest_but(bytes, len, len, len), b, c;
 
-	for (size_t i = 1; i < len; i++)
-	{
-		if (rarity(bytes[i]) > rarity(bytes[best]))
-			best = i;
-	}
-	if (second == best)
-		second = 0;
-	for (size_t i = 0; i < len; i++)
-	{
-		if (i != best && rarity(bytes[i]) > rarity(bytes[second]))
-			second = i;
-	}
-	return (LhNeedle) {bytes, len, best < second ? best : second, best < second ? second : best};
+	a = a == len ? 0 : a;
+	b = rarest_but(bytes, len, a, a);
+	c = rarest_but(bytes, len, a, b);
+	return (LhNeedle){bytes, len, a, b, c};
 }
 
 const LhVecKernels *

@@ -12,9 +12,9 @@
 
 #include "vec/kernels.h"
 
-#define K_TABLE lh_vec_kernels_avx512
+#define K_TABLE       lh_vec_kernels_avx512
 #define K_SMALL_TABLE 1024
-#define K_SUM_SMALL 64
+#define K_SUM_SMALL   64
 
 static inline __m512i
 load(const void *p)
@@ -22,28 +22,30 @@ load(const void *p)
 	return _mm512_loadu_si512(p);
 }
 
-#define MASK16(EXPR) \
-	do { \
-		uint64_t	m = 0; \
-		for (int i = 0; i < 4; i++) \
+#define MASK16(EXPR)                            \
+	do                                          \
+	{                                           \
+		uint64_t m = 0;                         \
+		for (int i = 0; i < 4; i++)             \
 			m |= (uint64_t) (EXPR) << (16 * i); \
-		return m; \
+		return m;                               \
 	} while (0)
 
-#define MASK8(EXPR) \
-	do { \
-		uint64_t	m = 0; \
-		for (int i = 0; i < 8; i++) \
+#define MASK8(EXPR)                            \
+	do                                         \
+	{                                          \
+		uint64_t m = 0;                        \
+		for (int i = 0; i < 8; i++)            \
 			m |= (uint64_t) (EXPR) << (8 * i); \
-		return m; \
+		return m;                              \
 	} while (0)
 
 /* Unsigned x - lo <= hi - lo; an empty range (lo > hi) is the caller's to avoid. */
 static inline uint64_t
 k_range_i32(const uint8_t *p, int32_t lo, int32_t hi)
 {
-	__m512i		l = _mm512_set1_epi32(lo),
-				span = _mm512_set1_epi32((int) ((uint32_t) hi - (uint32_t) lo));
+	__m512i l = _mm512_set1_epi32(lo),
+			span = _mm512_set1_epi32((int) ((uint32_t) hi - (uint32_t) lo));
 
 	MASK16(_mm512_cmple_epu32_mask(_mm512_sub_epi32(load(p + 64 * i), l), span));
 }
@@ -51,8 +53,8 @@ k_range_i32(const uint8_t *p, int32_t lo, int32_t hi)
 static inline uint64_t
 k_range_i64(const uint8_t *p, int64_t lo, int64_t hi)
 {
-	__m512i		l = _mm512_set1_epi64(lo),
-				span = _mm512_set1_epi64((int64_t) ((uint64_t) hi - (uint64_t) lo));
+	__m512i l = _mm512_set1_epi64(lo),
+			span = _mm512_set1_epi64((int64_t) ((uint64_t) hi - (uint64_t) lo));
 
 	MASK8(_mm512_cmple_epu64_mask(_mm512_sub_epi64(load(p + 64 * i), l), span));
 }
@@ -66,8 +68,7 @@ in_range_f32(__m512 x, __m512 lo, __m512 hi)
 static inline uint64_t
 k_range_f32(const uint8_t *p, float lo, float hi)
 {
-	__m512		l = _mm512_set1_ps(lo),
-				h = _mm512_set1_ps(hi);
+	__m512 l = _mm512_set1_ps(lo), h = _mm512_set1_ps(hi);
 
 	MASK16(in_range_f32(_mm512_loadu_ps(p + 64 * i), l, h));
 }
@@ -81,8 +82,7 @@ in_range_f64(__m512d x, __m512d lo, __m512d hi)
 static inline uint64_t
 k_range_f64(const uint8_t *p, double lo, double hi)
 {
-	__m512d		l = _mm512_set1_pd(lo),
-				h = _mm512_set1_pd(hi);
+	__m512d l = _mm512_set1_pd(lo), h = _mm512_set1_pd(hi);
 
 	MASK8(in_range_f64(_mm512_loadu_pd(p + 64 * i), l, h));
 }
@@ -90,7 +90,7 @@ k_range_f64(const uint8_t *p, double lo, double hi)
 static inline uint64_t
 k_eq_i32(const uint8_t *p, int32_t v)
 {
-	__m512i		x = _mm512_set1_epi32(v);
+	__m512i x = _mm512_set1_epi32(v);
 
 	MASK16(_mm512_cmpeq_epi32_mask(load(p + 64 * i), x));
 }
@@ -98,7 +98,7 @@ k_eq_i32(const uint8_t *p, int32_t v)
 static inline uint64_t
 k_eq_i64(const uint8_t *p, int64_t v)
 {
-	__m512i		x = _mm512_set1_epi64(v);
+	__m512i x = _mm512_set1_epi64(v);
 
 	MASK8(_mm512_cmpeq_epi64_mask(load(p + 64 * i), x));
 }
@@ -112,18 +112,18 @@ k_nonzero_u8(const uint8_t *p)
 /* Up to 1024 bits lie in two registers. */
 typedef struct KTable
 {
-	__m512i		lo;
-	__m512i		hi;
+	__m512i lo;
+	__m512i hi;
 } KTable;
 
 static inline KTable
 k_table(const uint64_t *table, size_t nbits)
 {
-	uint64_t	w[16] = {0};
+	uint64_t w[16] = {0};
 
 	if (nbits > 0 && nbits <= K_SMALL_TABLE)
 		memcpy(w, table, LH_WORDS(nbits) * 8);
-	return (KTable) {load(w), load(w + 8)};
+	return (KTable){load(w), load(w + 8)};
 }
 
 static inline __mmask16
@@ -158,21 +158,21 @@ k_codes_large(const uint8_t *p, const uint64_t *table)
 
 typedef struct KSum32
 {
-	__m512i		a;
-	__m512i		b;
+	__m512i a;
+	__m512i b;
 } KSum32;
 
 /* Sums of the low halves (unsigned) and of the high halves (signed). */
 typedef struct KSum64
 {
-	__m512i		lo;
-	__m512i		hi;
+	__m512i lo;
+	__m512i hi;
 } KSum64;
 
 static inline KSum32
 k_sum_i32_zero(void)
 {
-	return (KSum32) {_mm512_setzero_si512(), _mm512_setzero_si512()};
+	return (KSum32){_mm512_setzero_si512(), _mm512_setzero_si512()};
 }
 
 static inline KSum32
@@ -200,7 +200,7 @@ k_sum_i32_done(KSum32 acc)
 static inline KSum64
 k_sum_i64_zero(void)
 {
-	return (KSum64) {_mm512_setzero_si512(), _mm512_setzero_si512()};
+	return (KSum64){_mm512_setzero_si512(), _mm512_setzero_si512()};
 }
 
 static inline KSum64
@@ -225,7 +225,7 @@ static inline LhI128
 k_sum_i64_done(KSum64 acc)
 {
 	return (LhI128) _mm512_reduce_add_epi64(acc.hi) * ((LhI128) 1 << 32) +
-		_mm512_reduce_add_epi64(acc.lo);
+		   _mm512_reduce_add_epi64(acc.lo);
 }
 
 static inline KSum32
@@ -246,9 +246,10 @@ k_sum_codes_i64(KSum64 acc, const uint8_t *p, const void *values, uint64_t w)
 
 	for (int i = 0; i < 8; i++)
 	{
-		__m256i		c = _mm256_loadu_si256((const __m256i *) (p + 32 * i));
+		__m256i c = _mm256_loadu_si256((const __m256i *) (p + 32 * i));
 
-		acc = add_i64(acc, _mm512_mask_i32gather_epi64(zero, (__mmask8) (w >> (8 * i)), c, values, 8));
+		acc = add_i64(acc,
+					  _mm512_mask_i32gather_epi64(zero, (__mmask8) (w >> (8 * i)), c, values, 8));
 	}
 	return acc;
 }
@@ -256,13 +257,13 @@ k_sum_codes_i64(KSum64 acc, const uint8_t *p, const void *values, uint64_t w)
 /* 64 values in four registers: two look-ups by the low five bits of the code, the sixth chooses. */
 typedef struct KSmall
 {
-	__m512i		v[4];
+	__m512i v[4];
 } KSmall;
 
 static inline KSmall
 k_small(const int32_t *values)
 {
-	return (KSmall) {{load(values), load(values + 16), load(values + 32), load(values + 48)}};
+	return (KSmall){{load(values), load(values + 16), load(values + 32), load(values + 48)}};
 }
 
 static inline KSum32
@@ -270,10 +271,10 @@ k_sum_small(KSum32 acc, const uint8_t *p, KSmall t, uint64_t w)
 {
 	for (int i = 0; i < 4; i++)
 	{
-		__m512i		c = load(p + 64 * i);
-		__mmask16	upper = _mm512_test_epi32_mask(c, _mm512_set1_epi32(32));
-		__m512i		x = _mm512_permutex2var_epi32(t.v[0], c, t.v[1]),
-					y = _mm512_permutex2var_epi32(t.v[2], c, t.v[3]);
+		__m512i c = load(p + 64 * i);
+		__mmask16 upper = _mm512_test_epi32_mask(c, _mm512_set1_epi32(32));
+		__m512i x = _mm512_permutex2var_epi32(t.v[0], c, t.v[1]),
+				y = _mm512_permutex2var_epi32(t.v[2], c, t.v[3]);
 
 		x = _mm512_mask_mov_epi32(x, upper, y);
 		acc = add_i32(acc, _mm512_maskz_mov_epi32((__mmask16) (w >> (16 * i)), x));
@@ -283,34 +284,31 @@ k_sum_small(KSum32 acc, const uint8_t *p, KSmall t, uint64_t w)
 
 /* One struct and three functions a type. */
 #define MINMAX(Name, suffix, type, vec, n, mask, ld, op, set1, lo_op, hi_op, red_min, red_max) \
-	typedef struct Name \
-	{ \
-		vec			min; \
-		vec			max; \
-	} Name; \
-	static inline Name \
-	k_minmax_##suffix##_start(type min, type max) \
-	{ \
-		return (Name) {set1(min), set1(max)}; \
-	} \
-	static inline Name \
-	k_minmax_##suffix(Name acc, const uint8_t *p, uint64_t w) \
-	{ \
-		for (int i = 0; i < 64 / (n); i++) \
-		{ \
-			vec			x = ld(p + 64 * i); \
-			mask		m = (mask) (w >> ((n) * i)); \
-			acc.min = lo_op(acc.min, m, acc.min, x); \
-			acc.max = hi_op(acc.max, m, acc.max, x); \
-		} \
-		return acc; \
-	} \
-	static inline void \
-	k_minmax_##suffix##_done(Name acc, type *min, type *max) \
-	{ \
-		*min = red_min(acc.min); \
-		*max = red_max(acc.max); \
-	} \
+	typedef struct Name                                                                        \
+	{                                                                                          \
+		vec min;                                                                               \
+		vec max;                                                                               \
+	} Name;                                                                                    \
+	static inline Name k_minmax_##suffix##_start(type min, type max)                           \
+	{                                                                                          \
+		return (Name){set1(min), set1(max)};                                                   \
+	}                                                                                          \
+	static inline Name k_minmax_##suffix(Name acc, const uint8_t *p, uint64_t w)               \
+	{                                                                                          \
+		for (int i = 0; i < 64 / (n); i++)                                                     \
+		{                                                                                      \
+			vec x = ld(p + 64 * i);                                                            \
+			mask m = (mask) (w >> ((n) *i));                                                   \
+			acc.min = lo_op(acc.min, m, acc.min, x);                                           \
+			acc.max = hi_op(acc.max, m, acc.max, x);                                           \
+		}                                                                                      \
+		return acc;                                                                            \
+	}                                                                                          \
+	static inline void k_minmax_##suffix##_done(Name acc, type *min, type *max)                \
+	{                                                                                          \
+		*min = red_min(acc.min);                                                               \
+		*max = red_max(acc.max);                                                               \
+	}                                                                                          \
 	typedef Name Name##Used
 
 MINMAX(KMinMaxI32, i32, int32_t, __m512i, 16, __mmask16, load, epi32, _mm512_set1_epi32,
@@ -325,31 +323,32 @@ MINMAX(KMinMaxF64, f64, double, __m512d, 8, __mmask8, _mm512_loadu_pd, pd, _mm51
 	   _mm512_mask_min_pd, _mm512_mask_max_pd, _mm512_reduce_min_pd, _mm512_reduce_max_pd);
 
 /*
- * Where the two rarest bytes of the needle fit, compare the rest; when too
+ * Where the three rarest bytes of the needle fit, compare the rest; when too
  * many such places were false, libc's linear search takes over.
  */
 static const uint8_t *
 k_find(const uint8_t *hay, size_t n, const LhNeedle *needle)
 {
-	size_t		m = needle->len,
-				places,
-				failed = 0;
-	__m512i		byte_a,
-				byte_b;
+	size_t m = needle->len, places, failed = 0;
+	__m512i byte_a, byte_b, byte_c;
 
 	if (n < m)
 		return NULL;
 	byte_a = _mm512_set1_epi8((char) needle->bytes[needle->a]);
 	byte_b = _mm512_set1_epi8((char) needle->bytes[needle->b]);
+	byte_c = _mm512_set1_epi8((char) needle->bytes[needle->c]);
 	places = n - m + 1;
 	for (size_t i = 0; i < places; i += 64)
 	{
-		__mmask64	live = places - i >= 64 ? ~UINT64_C(0) : lh_low_bits((int) (places - i));
-		__m512i		x = _mm512_maskz_loadu_epi8(live, hay + i + needle->a),
-					y = _mm512_maskz_loadu_epi8(live, hay + i + needle->b);
-		uint64_t	hits = _mm512_mask_cmpeq_epi8_mask(_mm512_mask_cmpeq_epi8_mask(live, x, byte_a),
-													   y, byte_b);
+		const uint8_t *p = hay + i;
+		__mmask64 live = places - i >= 64 ? ~UINT64_C(0) : lh_low_bits((int) (places - i));
+		uint64_t hits =
+			_mm512_mask_cmpeq_epi8_mask(live, _mm512_maskz_loadu_epi8(live, p + needle->a), byte_a);
 
+		hits =
+			_mm512_mask_cmpeq_epi8_mask(hits, _mm512_maskz_loadu_epi8(live, p + needle->b), byte_b);
+		hits =
+			_mm512_mask_cmpeq_epi8_mask(hits, _mm512_maskz_loadu_epi8(live, p + needle->c), byte_c);
 		for (; hits != 0; hits &= hits - 1)
 		{
 			const uint8_t *at = hay + i + __builtin_ctzll(hits);
@@ -367,14 +366,15 @@ k_find(const uint8_t *hay, size_t n, const LhNeedle *needle)
 static bool
 k_is_ascii(const uint8_t *s, size_t n)
 {
-	__m512i		high = _mm512_setzero_si512();
+	__m512i high = _mm512_setzero_si512();
 
 	for (; n >= 256; s += 256, n -= 256)
-		high = _mm512_or_si512(high, _mm512_or_si512(_mm512_or_si512(load(s), load(s + 64)),
-													 _mm512_or_si512(load(s + 128), load(s + 192))));
+		high =
+			_mm512_or_si512(high, _mm512_or_si512(_mm512_or_si512(load(s), load(s + 64)),
+												  _mm512_or_si512(load(s + 128), load(s + 192))));
 	for (; n > 0;)
 	{
-		size_t		step = n < 64 ? n : 64;
+		size_t step = n < 64 ? n : 64;
 
 		high = _mm512_or_si512(high, _mm512_maskz_loadu_epi8(lh_low_bits((int) step), s));
 		s += step;
@@ -386,13 +386,13 @@ k_is_ascii(const uint8_t *s, size_t n)
 static size_t
 k_utf8_length(const uint8_t *s, size_t n)
 {
-	const __m512i limit = _mm512_set1_epi8(-65);	/* 0xBF, the last continuation byte */
-	size_t		count = 0;
+	const __m512i limit = _mm512_set1_epi8(-65); /* 0xBF, the last continuation byte */
+	size_t count = 0;
 
 	for (size_t i = 0; i < n; i += 64)
 	{
-		__mmask64	live = n - i >= 64 ? ~UINT64_C(0) : lh_low_bits((int) (n - i));
-		__m512i		x = _mm512_maskz_loadu_epi8(live, s + i);
+		__mmask64 live = n - i >= 64 ? ~UINT64_C(0) : lh_low_bits((int) (n - i));
+		__m512i x = _mm512_maskz_loadu_epi8(live, s + i);
 
 		count += (size_t) __builtin_popcountll(_mm512_mask_cmpgt_epi8_mask(live, x, limit));
 	}

@@ -10,30 +10,31 @@
 
 #include "vec/kernels.h"
 
-#define K_TABLE lh_vec_kernels_base
+#define K_TABLE       lh_vec_kernels_base
 #define K_SMALL_TABLE 64
-#define K_SUM_SMALL 0
+#define K_SUM_SMALL   0
 
 typedef uint64_t KTable;
 
 static inline uint64_t
 pack_bytes(const uint8_t *b)
 {
-	uint64_t	m = 0;
+	uint64_t m = 0;
 
 	for (int i = 0; i < 8; i++)
 		m |= (lh_load_u64(b + 8 * i) * UINT64_C(0x0102040810204080) >> 56) << (8 * i);
 	return m;
 }
 
-#define MASK(type, COND) \
-	do { \
-		_Alignas(64) uint8_t b[64]; \
-		type		x[64]; \
-		memcpy(x, p, sizeof(x)); \
+#define MASK(type, COND)             \
+	do                               \
+	{                                \
+		_Alignas(64) uint8_t b[64];  \
+		type x[64];                  \
+		memcpy(x, p, sizeof(x));     \
 		for (int i = 0; i < 64; i++) \
-			b[i] = (COND); \
-		return pack_bytes(b); \
+			b[i] = (COND);           \
+		return pack_bytes(b);        \
 	} while (0)
 
 static inline uint64_t
@@ -110,7 +111,7 @@ k_sum_i32(KSum32 acc, const uint8_t *p, uint64_t w)
 {
 	if (w == ~UINT64_C(0))
 	{
-		int32_t		x[64];
+		int32_t x[64];
 
 		memcpy(x, p, sizeof(x));
 		for (int i = 0; i < 64; i++)
@@ -159,7 +160,7 @@ k_sum_codes_i32(KSum32 acc, const uint8_t *p, const void *values, uint64_t w)
 {
 	for (; w != 0; w &= w - 1)
 	{
-		uint32_t	code = lh_load_u32(p + 4 * __builtin_ctzll(w));
+		uint32_t code = lh_load_u32(p + 4 * __builtin_ctzll(w));
 
 		acc += lh_load_i32((const uint8_t *) values + (size_t) code * 4);
 	}
@@ -171,7 +172,7 @@ k_sum_codes_i64(KSum64 acc, const uint8_t *p, const void *values, uint64_t w)
 {
 	for (; w != 0; w &= w - 1)
 	{
-		uint32_t	code = lh_load_u32(p + 4 * __builtin_ctzll(w));
+		uint32_t code = lh_load_u32(p + 4 * __builtin_ctzll(w));
 
 		acc += lh_load_i64((const uint8_t *) values + (size_t) code * 8);
 	}
@@ -179,45 +180,42 @@ k_sum_codes_i64(KSum64 acc, const uint8_t *p, const void *values, uint64_t w)
 }
 
 /* One struct and three functions a type. */
-#define MINMAX(Name, suffix, type, load, size) \
-	typedef struct Name \
-	{ \
-		type		min; \
-		type		max; \
-	} Name; \
-	static inline Name \
-	k_minmax_##suffix##_start(type min, type max) \
-	{ \
-		return (Name) {min, max}; \
-	} \
-	static inline Name \
-	k_minmax_##suffix(Name acc, const uint8_t *p, uint64_t w) \
-	{ \
-		if (w == ~UINT64_C(0)) \
-		{ \
-			type		x[64]; \
-			memcpy(x, p, sizeof(x)); \
-			for (int i = 0; i < 64; i++) \
-			{ \
-				acc.min = x[i] < acc.min ? x[i] : acc.min; \
-				acc.max = x[i] > acc.max ? x[i] : acc.max; \
-			} \
-			return acc; \
-		} \
-		for (; w != 0; w &= w - 1) \
-		{ \
-			type		x = load(p + (size) * __builtin_ctzll(w)); \
-			acc.min = x < acc.min ? x : acc.min; \
-			acc.max = x > acc.max ? x : acc.max; \
-		} \
-		return acc; \
-	} \
-	static inline void \
-	k_minmax_##suffix##_done(Name acc, type *min, type *max) \
-	{ \
-		*min = acc.min; \
-		*max = acc.max; \
-	} \
+#define MINMAX(Name, suffix, type, load, size)                                   \
+	typedef struct Name                                                          \
+	{                                                                            \
+		type min;                                                                \
+		type max;                                                                \
+	} Name;                                                                      \
+	static inline Name k_minmax_##suffix##_start(type min, type max)             \
+	{                                                                            \
+		return (Name){min, max};                                                 \
+	}                                                                            \
+	static inline Name k_minmax_##suffix(Name acc, const uint8_t *p, uint64_t w) \
+	{                                                                            \
+		if (w == ~UINT64_C(0))                                                   \
+		{                                                                        \
+			type x[64];                                                          \
+			memcpy(x, p, sizeof(x));                                             \
+			for (int i = 0; i < 64; i++)                                         \
+			{                                                                    \
+				acc.min = x[i] < acc.min ? x[i] : acc.min;                       \
+				acc.max = x[i] > acc.max ? x[i] : acc.max;                       \
+			}                                                                    \
+			return acc;                                                          \
+		}                                                                        \
+		for (; w != 0; w &= w - 1)                                               \
+		{                                                                        \
+			type x = load(p + (size) *__builtin_ctzll(w));                       \
+			acc.min = x < acc.min ? x : acc.min;                                 \
+			acc.max = x > acc.max ? x : acc.max;                                 \
+		}                                                                        \
+		return acc;                                                              \
+	}                                                                            \
+	static inline void k_minmax_##suffix##_done(Name acc, type *min, type *max)  \
+	{                                                                            \
+		*min = acc.min;                                                          \
+		*max = acc.max;                                                          \
+	}                                                                            \
 	typedef Name Name##Used
 
 MINMAX(KMinMaxI32, i32, int32_t, lh_load_i32, 4);
@@ -234,7 +232,7 @@ k_find(const uint8_t *hay, size_t n, const LhNeedle *needle)
 static bool
 k_is_ascii(const uint8_t *s, size_t n)
 {
-	uint64_t	high = 0;
+	uint64_t high = 0;
 
 	for (; n >= 32; s += 32, n -= 32)
 		high |= lh_load_u64(s) | lh_load_u64(s + 8) | lh_load_u64(s + 16) | lh_load_u64(s + 24);
@@ -248,11 +246,11 @@ static size_t
 k_utf8_length(const uint8_t *s, size_t n)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101);
-	size_t		count = n;
+	size_t count = n;
 
 	for (; n >= 8; s += 8, n -= 8)
 	{
-		uint64_t	x = lh_load_u64(s);
+		uint64_t x = lh_load_u64(s);
 
 		count -= (size_t) __builtin_popcountll((x >> 7) & ~(x >> 6) & ones);
 	}

@@ -23,24 +23,25 @@
 #define K_BLOCK 64
 
 /* Copy the n last values (fewer than a block) so that a whole block may be read. */
-#define K_TAIL(tail, p, n, size) \
+#define K_TAIL(tail, p, n, size)                 \
 	_Alignas(64) uint8_t tail[K_BLOCK * (size)]; \
-	memcpy(tail, (p), (n) * (size)); \
+	memcpy(tail, (p), (n) * (size));             \
 	memset(tail + (n) * (size), 0, (K_BLOCK - (n)) * (size))
 
 /* A filter over blocks: EXPR is the mask of the block at p. */
-#define K_FILTER(size, EXPR) \
-	do { \
-		const uint8_t *p = (const uint8_t *) data; \
-		size_t		k; \
+#define K_FILTER(size, EXPR)                                     \
+	do                                                           \
+	{                                                            \
+		const uint8_t *p = (const uint8_t *) data;               \
+		size_t k;                                                \
 		for (k = 0; k < n / K_BLOCK; k++, p += K_BLOCK * (size)) \
-			out[k] = (EXPR); \
-		if (n % K_BLOCK != 0) \
-		{ \
-			K_TAIL(tail, p, n % K_BLOCK, size); \
-			p = tail; \
-			out[k] = (EXPR) & lh_low_bits((int) (n % K_BLOCK)); \
-		} \
+			out[k] = (EXPR);                                     \
+		if (n % K_BLOCK != 0)                                    \
+		{                                                        \
+			K_TAIL(tail, p, n % K_BLOCK, size);                  \
+			p = tail;                                            \
+			out[k] = (EXPR) &lh_low_bits((int) (n % K_BLOCK));   \
+		}                                                        \
 	} while (0)
 
 static void
@@ -70,7 +71,7 @@ range_f64(const void *data, size_t n, double lo, double hi, uint64_t *out)
 static inline uint64_t
 any_i32(const uint8_t *p, const int32_t *set, int nset)
 {
-	uint64_t	m = 0;
+	uint64_t m = 0;
 
 	for (int i = 0; i < nset; i++)
 		m |= k_eq_i32(p, set[i]);
@@ -86,7 +87,7 @@ in_i32(const void *data, size_t n, const int32_t *set, int nset, uint64_t *out)
 static inline uint64_t
 any_i64(const uint8_t *p, const int64_t *set, int nset)
 {
-	uint64_t	m = 0;
+	uint64_t m = 0;
 
 	for (int i = 0; i < nset; i++)
 		m |= k_eq_i64(p, set[i]);
@@ -108,7 +109,7 @@ nonzero_u8(const void *data, size_t n, uint64_t *out)
 static void
 codes(const uint32_t *data, size_t n, const uint64_t *table, size_t nbits, uint64_t *out)
 {
-	KTable		t = k_table(table, nbits);
+	KTable t = k_table(table, nbits);
 
 	if (nbits <= K_SMALL_TABLE)
 		K_FILTER(4, k_codes_small(p, t));
@@ -117,32 +118,33 @@ codes(const uint32_t *data, size_t n, const uint64_t *table, size_t nbits, uint6
 }
 
 /* A fold over blocks: BODY takes the block at p with the bits of w. */
-#define K_FOLD(size, BODY) \
-	do { \
-		const uint8_t *p = (const uint8_t *) data; \
-		uint64_t	w; \
-		size_t		k; \
-		for (k = 0; k < n / K_BLOCK; k++, p += K_BLOCK * (size)) \
-		{ \
-			w = sel == NULL ? ~UINT64_C(0) : sel[k]; \
-			if (w != 0) \
-			{ \
-				BODY; \
-			} \
-		} \
+#define K_FOLD(size, BODY)                                                                  \
+	do                                                                                      \
+	{                                                                                       \
+		const uint8_t *p = (const uint8_t *) data;                                          \
+		uint64_t w;                                                                         \
+		size_t k;                                                                           \
+		for (k = 0; k < n / K_BLOCK; k++, p += K_BLOCK * (size))                            \
+		{                                                                                   \
+			w = sel == NULL ? ~UINT64_C(0) : sel[k];                                        \
+			if (w != 0)                                                                     \
+			{                                                                               \
+				BODY;                                                                       \
+			}                                                                               \
+		}                                                                                   \
 		w = n % K_BLOCK == 0 ? 0 : sel == NULL ? lh_low_bits((int) (n % K_BLOCK)) : sel[k]; \
-		if (w != 0) \
-		{ \
-			K_TAIL(tail, p, n % K_BLOCK, size); \
-			p = tail; \
-			BODY; \
-		} \
+		if (w != 0)                                                                         \
+		{                                                                                   \
+			K_TAIL(tail, p, n % K_BLOCK, size);                                             \
+			p = tail;                                                                       \
+			BODY;                                                                           \
+		}                                                                                   \
 	} while (0)
 
 static int64_t
 sum_i32(const void *data, size_t n, const uint64_t *sel)
 {
-	KSum32		acc = k_sum_i32_zero();
+	KSum32 acc = k_sum_i32_zero();
 
 	K_FOLD(4, acc = k_sum_i32(acc, p, w));
 	return k_sum_i32_done(acc);
@@ -151,7 +153,7 @@ sum_i32(const void *data, size_t n, const uint64_t *sel)
 static LhI128
 sum_i64(const void *data, size_t n, const uint64_t *sel)
 {
-	KSum64		acc = k_sum_i64_zero();
+	KSum64 acc = k_sum_i64_zero();
 
 	K_FOLD(8, acc = k_sum_i64(acc, p, w));
 	return k_sum_i64_done(acc);
@@ -160,7 +162,7 @@ sum_i64(const void *data, size_t n, const uint64_t *sel)
 static int64_t
 sum_codes_i32(const uint32_t *data, size_t n, const void *values, const uint64_t *sel)
 {
-	KSum32		acc = k_sum_i32_zero();
+	KSum32 acc = k_sum_i32_zero();
 
 	K_FOLD(4, acc = k_sum_codes_i32(acc, p, values, w));
 	return k_sum_i32_done(acc);
@@ -170,8 +172,8 @@ sum_codes_i32(const uint32_t *data, size_t n, const void *values, const uint64_t
 static int64_t
 sum_small(const uint32_t *data, size_t n, const int32_t *values, const uint64_t *sel)
 {
-	KSum32		acc = k_sum_i32_zero();
-	KSmall		t = k_small(values);
+	KSum32 acc = k_sum_i32_zero();
+	KSmall t = k_small(values);
 
 	K_FOLD(4, acc = k_sum_small(acc, p, t, w));
 	return k_sum_i32_done(acc);
@@ -181,7 +183,7 @@ sum_small(const uint32_t *data, size_t n, const int32_t *values, const uint64_t 
 static LhI128
 sum_codes_i64(const uint32_t *data, size_t n, const void *values, const uint64_t *sel)
 {
-	KSum64		acc = k_sum_i64_zero();
+	KSum64 acc = k_sum_i64_zero();
 
 	K_FOLD(4, acc = k_sum_codes_i64(acc, p, values, w));
 	return k_sum_i64_done(acc);
@@ -190,7 +192,7 @@ sum_codes_i64(const uint32_t *data, size_t n, const void *values, const uint64_t
 static void
 minmax_i32(const void *data, size_t n, const uint64_t *sel, int32_t *min, int32_t *max)
 {
-	KMinMaxI32	acc = k_minmax_i32_start(*min, *max);
+	KMinMaxI32 acc = k_minmax_i32_start(*min, *max);
 
 	K_FOLD(4, acc = k_minmax_i32(acc, p, w));
 	k_minmax_i32_done(acc, min, max);
@@ -199,7 +201,7 @@ minmax_i32(const void *data, size_t n, const uint64_t *sel, int32_t *min, int32_
 static void
 minmax_i64(const void *data, size_t n, const uint64_t *sel, int64_t *min, int64_t *max)
 {
-	KMinMaxI64	acc = k_minmax_i64_start(*min, *max);
+	KMinMaxI64 acc = k_minmax_i64_start(*min, *max);
 
 	K_FOLD(8, acc = k_minmax_i64(acc, p, w));
 	k_minmax_i64_done(acc, min, max);
@@ -209,9 +211,8 @@ minmax_i64(const void *data, size_t n, const uint64_t *sel, int64_t *min, int64_
 static int
 minmax_f32(const void *data, size_t n, const uint64_t *sel, float *min, float *max)
 {
-	KMinMaxF32	acc = k_minmax_f32_start(*min, *max);
-	uint64_t	number = 0,
-				nan = 0;
+	KMinMaxF32 acc = k_minmax_f32_start(*min, *max);
+	uint64_t number = 0, nan = 0;
 
 	K_FOLD(4, uint64_t m = k_range_f32(p, -INFINITY, INFINITY); number |= m & w; nan |= w & ~m;
 		   acc = k_minmax_f32(acc, p, w & m));
@@ -222,9 +223,8 @@ minmax_f32(const void *data, size_t n, const uint64_t *sel, float *min, float *m
 static int
 minmax_f64(const void *data, size_t n, const uint64_t *sel, double *min, double *max)
 {
-	KMinMaxF64	acc = k_minmax_f64_start(*min, *max);
-	uint64_t	number = 0,
-				nan = 0;
+	KMinMaxF64 acc = k_minmax_f64_start(*min, *max);
+	uint64_t number = 0, nan = 0;
 
 	K_FOLD(8, uint64_t m = k_range_f64(p, -INFINITY, INFINITY); number |= m & w; nan |= w & ~m;
 		   acc = k_minmax_f64(acc, p, w & m));
@@ -236,15 +236,13 @@ minmax_f64(const void *data, size_t n, const uint64_t *sel, double *min, double 
 static void
 histogram(const uint32_t *data, size_t n, const uint64_t *sel, uint32_t *counts, size_t stride)
 {
-	uint32_t   *c0 = counts,
-			   *c1 = counts + stride,
-			   *c2 = counts + 2 * stride,
-			   *c3 = counts + 3 * stride;
-	size_t		k = 0;
+	uint32_t *c0 = counts, *c1 = counts + stride, *c2 = counts + 2 * stride,
+			 *c3 = counts + 3 * stride;
+	size_t k = 0;
 
 	for (size_t i = 0; i + K_BLOCK <= n; i += K_BLOCK, k++)
 	{
-		uint64_t	w = sel == NULL ? ~UINT64_C(0) : sel[k];
+		uint64_t w = sel == NULL ? ~UINT64_C(0) : sel[k];
 
 		if (w == ~UINT64_C(0))
 		{
@@ -259,7 +257,7 @@ histogram(const uint32_t *data, size_t n, const uint64_t *sel, uint32_t *counts,
 		}
 		for (; w != 0; w &= w - 1)
 		{
-			size_t		j = (size_t) __builtin_ctzll(w);
+			size_t j = (size_t) __builtin_ctzll(w);
 
 			counts[(j & 3) * stride + data[i + j]]++;
 		}

@@ -37,10 +37,8 @@ next_char(const uint8_t *s, const uint8_t *end, bool text)
 bool
 lh_like_match(const uint8_t *s, size_t slen, const uint8_t *p, size_t plen, char escape, bool text)
 {
-	const uint8_t *send = s + slen,
-			   *pend = p + plen;
-	const uint8_t *retry_s = NULL,
-			   *retry_p = NULL;
+	const uint8_t *send = s + slen, *pend = p + plen;
+	const uint8_t *retry_s = NULL, *retry_p = NULL;
 
 	for (;;)
 	{
@@ -58,7 +56,7 @@ lh_like_match(const uint8_t *s, size_t slen, const uint8_t *p, size_t plen, char
 		if (p < pend)
 		{
 			const uint8_t *q = p;
-			bool		escaped = escape != 0 && *q == (uint8_t) escape;
+			bool escaped = escape != 0 && *q == (uint8_t) escape;
 
 			if (escaped && ++q == pend)
 				return false;
@@ -99,13 +97,15 @@ lh_like_ends_in_escape(const uint8_t *p, size_t n, char escape)
 /* One element of a pattern: a byte, _ or %. */
 typedef enum Element
 {
-	ELEMENT_BYTE, ELEMENT_ONE, ELEMENT_MANY
+	ELEMENT_BYTE,
+	ELEMENT_ONE,
+	ELEMENT_MANY
 } Element;
 
 static Element
 next_element(const uint8_t *p, size_t n, size_t *at, char escape, uint8_t *byte)
 {
-	uint8_t		c = p[(*at)++];
+	uint8_t c = p[(*at)++];
 
 	if (escape != 0 && c == (uint8_t) escape && *at < n)
 	{
@@ -128,7 +128,7 @@ new_piece(LhCtx *ctx, LhLikePiece *piece, size_t room)
 static void
 finish_piece(LhLike *like, LhLikePiece *piece)
 {
-	bool		any = false;
+	bool any = false;
 
 	for (uint32_t i = 0; i < piece->len; i++)
 	{
@@ -173,24 +173,23 @@ static void
 find_prefix(LhLike *like)
 {
 	const LhLikePiece *p = like->pieces;
-	uint32_t	len = 0;
+	uint32_t len = 0;
 
 	if (!like->anchor_start || like->npieces == 0)
 		return;
 	while (len < p->len && (p->any == NULL || !p->any[len]))
 		len++;
-	like->prefix = (LhStr) {p->bytes, len, 0};
+	like->prefix = (LhStr){p->bytes, len, 0};
 }
 
 LhStatus
 lh_like_compile(LhCtx *ctx, const uint8_t *p, size_t n, char escape, bool text, LhLike **out)
 {
-	LhLike	   *like;
+	LhLike *like;
 	LhLikePiece *piece = NULL;
-	size_t		at = 0,
-				max = 1;
-	uint8_t		byte;
-	bool		many = false;	/* the element before was a % */
+	size_t at = 0, max = 1;
+	uint8_t byte;
+	bool many = false; /* the element before was a % */
 
 	if (lh_like_ends_in_escape(p, n, escape))
 		LH_FAIL(ctx, LH_INVALID, "LIKE pattern must not end with escape character");
@@ -204,7 +203,7 @@ lh_like_compile(LhCtx *ctx, const uint8_t *p, size_t n, char escape, bool text, 
 	like->anchor_start = true;
 	while (at < n)
 	{
-		Element		e = next_element(p, n, &at, escape, &byte);
+		Element e = next_element(p, n, &at, escape, &byte);
 
 		if (e == ELEMENT_MANY)
 		{
@@ -310,7 +309,7 @@ match_tail(const LhLike *like, const LhLikePiece *piece, const uint8_t *s, const
 		return false;
 	if (piece->any == NULL)
 		return (size_t) (end - s) >= piece->len &&
-			memcmp(end - piece->len, piece->bytes, piece->len) == 0;
+			   memcmp(end - piece->len, piece->bytes, piece->len) == 0;
 	for (uint32_t i = 0; i < piece->chars; i++)
 	{
 		if (at <= s)
@@ -326,8 +325,7 @@ static bool
 match_pieces(const LhLike *like, const uint8_t *s, size_t n)
 {
 	const uint8_t *end = s + n;
-	int			i = 0,
-				last = like->npieces - 1;
+	int i = 0, last = like->npieces - 1;
 
 	if (like->anchor_start)
 	{
@@ -358,48 +356,20 @@ lh_like_test(const LhLike *like, const uint8_t *s, size_t n)
 		return false;
 	switch (like->kind)
 	{
-		case LH_LIKE_ANY:
-			return true;
-		case LH_LIKE_EXACT:
-			return n == like->min_bytes && (n == 0 || memcmp(s, p->bytes, n) == 0);
-		case LH_LIKE_STARTS:
-			return memcmp(s, p->bytes, p->len) == 0;
-		case LH_LIKE_ENDS:
-			return memcmp(s + n - p->len, p->bytes, p->len) == 0;
-		case LH_LIKE_CONTAINS:
-			return lh_vec_kernels()->find(s, n, &p->needle) != NULL;
-		default:
-			return match_pieces(like, s, n);
+		case LH_LIKE_ANY: return true;
+		case LH_LIKE_EXACT: return n == like->min_bytes && (n == 0 || memcmp(s, p->bytes, n) == 0);
+		case LH_LIKE_STARTS: return memcmp(s, p->bytes, p->len) == 0;
+		case LH_LIKE_ENDS: return memcmp(s + n - p->len, p->bytes, p->len) == 0;
+		case LH_LIKE_CONTAINS: return lh_vec_kernels()->find(s, n, &p->needle) != NULL;
+		default: return match_pieces(like, s, n);
 	}
-}
-
-/* Bytes that may lie between two strings of a page: a length of four bytes. */
-#define MAX_GAP 4
-
-/*
- * Do the strings lie in one piece of memory, in order?  Pages hold lengths
- * between them; separate allocations are further apart than that.
- */
-bool
-lh_strs_are_adjacent(const LhStr *strs, size_t n)
-{
-	uintptr_t	wide = 0;
-
-	for (size_t i = 1; i < n; i++)
-	{
-		uintptr_t	gap = (uintptr_t) strs[i].ptr - ((uintptr_t) strs[i - 1].ptr + strs[i - 1].len);
-
-		wide |= gap > MAX_GAP;
-	}
-	return wide == 0;
 }
 
 /* The last string that begins at or before p, from string "from" on, which does. */
 static size_t
 find_string(const LhStr *strs, size_t n, size_t from, const uint8_t *p)
 {
-	size_t		step = 1,
-				hi;
+	size_t step = 1, hi;
 
 	while (from + step < n && strs[from + step].ptr <= p)
 	{
@@ -409,7 +379,7 @@ find_string(const LhStr *strs, size_t n, size_t from, const uint8_t *p)
 	hi = from + step < n ? from + step : n;
 	while (hi - from > 1)
 	{
-		size_t		mid = (from + hi) / 2;
+		size_t mid = (from + hi) / 2;
 
 		if (strs[mid].ptr <= p)
 			from = mid;
@@ -423,15 +393,15 @@ bool
 lh_like_scan(const LhLike *like, const LhStr *strs, size_t n, const uint64_t *live, uint64_t *hit)
 {
 	const LhNeedle *needle;
-	const uint8_t *at,
-			   *end;
-	size_t		row = 0;
+	const uint8_t *at, *end;
+	size_t row = 0;
+	LhSlice all;
 
-	if (like->anchor == NULL || n < 2 || !lh_strs_are_adjacent(strs, n))
+	if (like->anchor == NULL || n < 2 || !lh_strs_are_adjacent(strs, n, NULL, &all))
 		return false;
 	needle = &like->anchor->needle;
-	at = strs[0].ptr;
-	end = strs[n - 1].ptr + strs[n - 1].len;
+	at = all.data;
+	end = all.data + all.len;
 	memset(hit, 0, LH_WORDS(n) * sizeof(uint64_t));
 	while (at < end && (at = lh_vec_kernels()->find(at, (size_t) (end - at), needle)) != NULL)
 	{
@@ -441,7 +411,7 @@ lh_like_scan(const LhLike *like, const LhStr *strs, size_t n, const uint64_t *li
 		row_end = strs[row].ptr + strs[row].len;
 		if (at + needle->len > row_end)
 		{
-			at++;				/* it lies across two strings */
+			at++; /* it lies across two strings */
 			continue;
 		}
 		if ((live == NULL || lh_bit_get(live, row)) &&

@@ -64,7 +64,8 @@ struct LhPred
 	int			nargs;
 	LhPred	  **args;			/* AND, OR */
 	char		escape;			/* LIKE; lh_pred_leaf sets '\\' */
-	bool		text;			/* LIKE counts characters (UTF-8), not bytes; lh_pred_leaf: as the value's type says */
+	bool		text;			/* LIKE counts characters (UTF-8), not bytes; lh_pred_leaf sets it for
+								 * text types */
 	int			host_id;		/* HOST: which of the host's quals */
 	void	   *state;			/* compiled form and per-dictionary results; owned by pred.c */
 };
@@ -79,7 +80,10 @@ extern LhStatus lh_pred_cmp(LhCtx *ctx, int col, LhCmp op, const LhValue *value,
 extern LhStatus lh_pred_in(LhCtx *ctx, int col, bool negate, const LhValue *values, int n, bool has_null, LhPred **out);
 extern LhStatus lh_pred_leaf(LhCtx *ctx, LhPredKind kind, int col, const LhValue *value, LhPred **out);
 extern LhStatus lh_pred_list(LhCtx *ctx, LhPredKind kind, LhPred **args, int nargs, LhPred **out);	/* AND, OR; flattens */
-/* Negation by De Morgan of an unbound tree, exact in three-valued logic; HOST cannot be negated (LH_UNSUPPORTED). */
+/*
+ * Negation by De Morgan of an unbound tree, exact in three-valued logic; HOST
+ * cannot be negated (LH_UNSUPPORTED).
+ */
 extern LhStatus lh_pred_not(LhCtx *ctx, const LhPred *pred, LhPred **out);
 extern bool lh_pred_uses(const LhPred *pred, int col);
 

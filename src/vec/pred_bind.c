@@ -19,7 +19,7 @@ static LhStatus bind_node(LhCtx *ctx, const LhPred *pred, const LhType *types, L
 static LhStatus
 new_node(LhCtx *ctx, LhPredKind kind, int col, LhPred **out)
 {
-	LhPred	   *p;
+	LhPred *p;
 	LhPredState *state;
 
 	LH_NEW(ctx, p);
@@ -35,7 +35,7 @@ new_node(LhCtx *ctx, LhPredKind kind, int col, LhPred **out)
 static LhStatus
 new_leaf(LhCtx *ctx, LhPredKind kind, int col, const LhType *type, LhTest test, LhPred **out)
 {
-	LhLeaf	   *leaf;
+	LhLeaf *leaf;
 
 	LH_TRY(new_node(ctx, kind, col, out));
 	LH_NEW(ctx, leaf);
@@ -65,7 +65,7 @@ make_true(LhCtx *ctx, LhPred **out)
 static LhStatus
 make_certain(LhCtx *ctx, int col, const LhType *type, bool yes, bool null_passes, LhPred **out)
 {
-	LhPredKind	kind = yes ? LH_P_ALWAYS : LH_P_IS_NULL;
+	LhPredKind kind = yes ? LH_P_ALWAYS : LH_P_IS_NULL;
 
 	if (yes == null_passes)
 		return yes ? make_true(ctx, out) : make_never(ctx, out);
@@ -79,7 +79,7 @@ make_certain(LhCtx *ctx, int col, const LhType *type, bool yes, bool null_passes
 static LhStatus
 describe_range(LhCtx *ctx, LhPred *p, LhI128 min, LhI128 max)
 {
-	LhLeaf	   *leaf = lh_pred_get_leaf(p);
+	LhLeaf *leaf = lh_pred_get_leaf(p);
 
 	if (leaf->lo == leaf->hi)
 	{
@@ -109,9 +109,8 @@ static LhStatus
 make_range(LhCtx *ctx, int col, const LhType *type, LhI128 lo, LhI128 hi, bool negate,
 		   bool null_passes, LhPred **out)
 {
-	LhI128		min,
-				max;
-	LhLeaf	   *leaf;
+	LhI128 min, max;
+	LhLeaf *leaf;
 
 	lh_lane_limits(type->lane, &min, &max);
 	lo = lo < min ? min : lo;
@@ -132,37 +131,33 @@ make_range(LhCtx *ctx, int col, const LhType *type, LhI128 lo, LhI128 hi, bool n
 static LhStatus
 compare_fit(LhCtx *ctx, int col, const LhType *type, LhCmp op, const LhFit *fit, LhPred **out)
 {
-	LhI128		before = fit->lo == LH_I128_MIN ? fit->lo : fit->lo - 1;
-	LhI128		after = fit->hi == LH_I128_MAX ? fit->hi : fit->hi + 1;
+	LhI128 before = fit->lo == LH_I128_MIN ? fit->lo : fit->lo - 1;
+	LhI128 after = fit->hi == LH_I128_MAX ? fit->hi : fit->hi + 1;
 
 	if (fit->over != 0)
 	{
-		bool		yes = op == LH_NE || (fit->over > 0 ? op == LH_LT || op == LH_LE :
-										  op == LH_GT || op == LH_GE);
+		bool yes = op == LH_NE ||
+				   (fit->over > 0 ? op == LH_LT || op == LH_LE : op == LH_GT || op == LH_GE);
 
 		return make_certain(ctx, col, type, yes, false, out);
 	}
 	switch (op)
 	{
 		case LH_EQ:
-		case LH_NE:
-			return make_range(ctx, col, type, fit->lo, fit->hi, op == LH_NE, false, out);
-		case LH_LT:
-			return make_range(ctx, col, type, LH_I128_MIN, before, false, false, out);
-		case LH_LE:
-			return make_range(ctx, col, type, LH_I128_MIN, fit->hi, false, false, out);
-		case LH_GT:
-			return make_range(ctx, col, type, after, LH_I128_MAX, false, false, out);
-		default:
-			return make_range(ctx, col, type, fit->lo, LH_I128_MAX, false, false, out);
+		case LH_NE: return make_range(ctx, col, type, fit->lo, fit->hi, op == LH_NE, false, out);
+		case LH_LT: return make_range(ctx, col, type, LH_I128_MIN, before, false, false, out);
+		case LH_LE: return make_range(ctx, col, type, LH_I128_MIN, fit->hi, false, false, out);
+		case LH_GT: return make_range(ctx, col, type, after, LH_I128_MAX, false, false, out);
+		default: return make_range(ctx, col, type, fit->lo, LH_I128_MAX, false, false, out);
 	}
 }
 
 /* Decimals that need more than 128 bits: value by value. */
 static LhStatus
-bind_wide(LhCtx *ctx, const LhPred *pred, const LhType *type, LhCmp op, bool null_passes, LhPred **out)
+bind_wide(LhCtx *ctx, const LhPred *pred, const LhType *type, LhCmp op, bool null_passes,
+		  LhPred **out)
 {
-	LhLeaf	   *leaf;
+	LhLeaf *leaf;
 
 	LH_TRY(new_leaf(ctx, pred->kind, pred->col, type, LH_TEST_WIDE, out));
 	(*out)->op = op;
@@ -176,10 +171,11 @@ bind_wide(LhCtx *ctx, const LhPred *pred, const LhType *type, LhCmp op, bool nul
 }
 
 static LhStatus
-bind_bytes(LhCtx *ctx, const LhPred *pred, const LhType *type, LhCmp op, bool null_passes, LhPred **out)
+bind_bytes(LhCtx *ctx, const LhPred *pred, const LhType *type, LhCmp op, bool null_passes,
+		   LhPred **out)
 {
-	LhLeaf	   *leaf;
-	bool		equal = op == LH_EQ || op == LH_NE;
+	LhLeaf *leaf;
+	bool equal = op == LH_EQ || op == LH_NE;
 
 	LH_TRY(new_leaf(ctx, pred->kind, pred->col, type,
 					equal ? LH_TEST_BYTES_EQ : LH_TEST_BYTES_RANGE, out));
@@ -200,22 +196,22 @@ bind_bytes(LhCtx *ctx, const LhPred *pred, const LhType *type, LhCmp op, bool nu
 static LhStatus
 does_not_fit(LhCtx *ctx, const LhPred *pred, const LhType *type, const LhType *constant)
 {
-	LH_FAIL(ctx, LH_UNSUPPORTED, "condition on column %d: a constant of type %s does not fit type %s",
-			pred->col, lh_type_name(constant), lh_type_name(type));
+	LH_FAIL(ctx, LH_UNSUPPORTED,
+			"condition on column %d: a constant of type %s does not fit type %s", pred->col,
+			lh_type_name(constant), lh_type_name(type));
 }
 
 /* CMP and [NOT] DISTINCT */
 static LhStatus
-bind_compare(LhCtx *ctx, const LhPred *pred, const LhType *type, LhCmp op, bool null_passes, LhPred **out)
+bind_compare(LhCtx *ctx, const LhPred *pred, const LhType *type, LhCmp op, bool null_passes,
+			 LhPred **out)
 {
-	LhFit		fit;
+	LhFit fit;
 
 	switch (lh_fit_kind(type, &pred->value.type))
 	{
-		case LH_FIT_BYTES:
-			return bind_bytes(ctx, pred, type, op, null_passes, out);
-		case LH_FIT_WIDE:
-			return bind_wide(ctx, pred, type, op, null_passes, out);
+		case LH_FIT_BYTES: return bind_bytes(ctx, pred, type, op, null_passes, out);
+		case LH_FIT_WIDE: return bind_wide(ctx, pred, type, op, null_passes, out);
 		case LH_FIT_KEY:
 			if (!lh_fit_value(&pred->value, type, &fit))
 				break;
@@ -224,8 +220,7 @@ bind_compare(LhCtx *ctx, const LhPred *pred, const LhType *type, LhCmp op, bool 
 			if (fit.over != 0)
 				return make_certain(ctx, pred->col, type, op == LH_NE, null_passes, out);
 			return make_range(ctx, pred->col, type, fit.lo, fit.hi, op == LH_NE, null_passes, out);
-		case LH_FIT_NONE:
-			break;
+		case LH_FIT_NONE: break;
 	}
 	return does_not_fit(ctx, pred, type, &pred->value.type);
 }
@@ -234,13 +229,13 @@ bind_compare(LhCtx *ctx, const LhPred *pred, const LhType *type, LhCmp op, bool 
 static LhStatus
 bind_wide_in(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 {
-	bool		negate = pred->kind == LH_P_NOT_IN;
-	LhPred	  **args;
+	bool negate = pred->kind == LH_P_NOT_IN;
+	LhPred **args;
 
 	LH_NEW_ARRAY(ctx, args, (size_t) pred->nvalues);
 	for (int i = 0; i < pred->nvalues; i++)
 	{
-		LhPred		one = {.kind = LH_P_CMP, .col = pred->col, .value = pred->values[i]};
+		LhPred one = {.kind = LH_P_CMP, .col = pred->col, .value = pred->values[i]};
 
 		LH_TRY(bind_wide(ctx, &one, type, negate ? LH_NE : LH_EQ, false, &args[i]));
 	}
@@ -258,12 +253,12 @@ bind_wide_in(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 static LhStatus
 bind_bytes_in(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 {
-	LhLeaf	   *leaf;
-	LhKeySet   *set;
+	LhLeaf *leaf;
+	LhKeySet *set;
 
 	if (pred->nvalues == 1)
 	{
-		LhPred		one = {.kind = LH_P_CMP, .col = pred->col, .value = pred->values[0]};
+		LhPred one = {.kind = LH_P_CMP, .col = pred->col, .value = pred->values[0]};
 
 		return bind_bytes(ctx, &one, type, pred->kind == LH_P_NOT_IN ? LH_NE : LH_EQ, false, out);
 	}
@@ -287,17 +282,15 @@ bind_bytes_in(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 static LhStatus
 fit_set(LhCtx *ctx, const LhPred *pred, const LhType *type, LhKeySet *set)
 {
-	LhI128		min,
-				max;
+	LhI128 min, max;
 
 	lh_lane_limits(type->lane, &min, &max);
 	set->divisor = 1;
 	LH_NEW_ARRAY(ctx, set->keys, (size_t) pred->nvalues);
 	for (int i = 0; i < pred->nvalues; i++)
 	{
-		LhFit		fit;
-		LhI128		width,
-					key;
+		LhFit fit;
+		LhI128 width, key;
 
 		if (!lh_fit_value(&pred->values[i], type, &fit))
 			return does_not_fit(ctx, pred, type, &pred->values[i].type);
@@ -318,17 +311,18 @@ fit_set(LhCtx *ctx, const LhPred *pred, const LhType *type, LhKeySet *set)
 static LhStatus
 bind_key_in(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 {
-	bool		negate = pred->kind == LH_P_NOT_IN;
-	LhKeySet   *set;
-	LhLeaf	   *leaf;
+	bool negate = pred->kind == LH_P_NOT_IN;
+	LhKeySet *set;
+	LhLeaf *leaf;
 
 	LH_NEW(ctx, set);
 	LH_TRY(fit_set(ctx, pred, type, set));
 	if (set->n == 0)
 		return make_certain(ctx, pred->col, type, negate, false, out);
-	if ((LhU128) set->keys[set->n - 1] - (LhU128) set->keys[0] == (LhU128) (set->n - 1))
+	if (set->keys[set->n - 1] - set->keys[0] == set->n - 1)
 		return make_range(ctx, pred->col, type, set->keys[0] * set->divisor,
-						  set->keys[set->n - 1] * set->divisor + set->divisor - 1, negate, false, out);
+						  set->keys[set->n - 1] * set->divisor + set->divisor - 1, negate, false,
+						  out);
 	LH_TRY(new_leaf(ctx, pred->kind, pred->col, type, LH_TEST_SET, out));
 	leaf = lh_pred_get_leaf(*out);
 	leaf->negate = negate;
@@ -343,7 +337,7 @@ bind_key_in(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 static LhStatus
 bind_in(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 {
-	LhFitKind	kind;
+	LhFitKind kind;
 
 	if (pred->kind == LH_P_NOT_IN && pred->has_null)
 		return make_never(ctx, out);
@@ -355,14 +349,10 @@ bind_in(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 	}
 	switch (kind)
 	{
-		case LH_FIT_BYTES:
-			return bind_bytes_in(ctx, pred, type, out);
-		case LH_FIT_WIDE:
-			return bind_wide_in(ctx, pred, type, out);
-		case LH_FIT_KEY:
-			return bind_key_in(ctx, pred, type, out);
-		default:
-			return does_not_fit(ctx, pred, type, &pred->values[0].type);
+		case LH_FIT_BYTES: return bind_bytes_in(ctx, pred, type, out);
+		case LH_FIT_WIDE: return bind_wide_in(ctx, pred, type, out);
+		case LH_FIT_KEY: return bind_key_in(ctx, pred, type, out);
+		default: return does_not_fit(ctx, pred, type, &pred->values[0].type);
 	}
 }
 
@@ -370,10 +360,10 @@ bind_in(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 static LhStatus
 prefix_range(LhCtx *ctx, LhStr prefix, LhByteRange *range)
 {
-	uint32_t	n = prefix.len;
-	uint8_t    *next;
+	uint32_t n = prefix.len;
+	uint8_t *next;
 
-	*range = (LhByteRange) {.lo = prefix, .has_lo = true};
+	*range = (LhByteRange){.lo = prefix, .has_lo = true};
 	while (n > 0 && prefix.ptr[n - 1] == 0xFF)
 		n--;
 	if (n == 0)
@@ -382,15 +372,16 @@ prefix_range(LhCtx *ctx, LhStr prefix, LhByteRange *range)
 	if (next == NULL)
 		return ctx->error->code;
 	next[n - 1]++;
-	range->hi = (LhStr) {next, n, 0};
+	range->hi = (LhStr){next, n, 0};
 	range->has_hi = range->hi_open = true;
 	return LH_OK;
 }
 
 static LhStatus
-bind_prefix(LhCtx *ctx, const LhPred *pred, const LhType *type, LhStr prefix, bool negate, LhPred **out)
+bind_prefix(LhCtx *ctx, const LhPred *pred, const LhType *type, LhStr prefix, bool negate,
+			LhPred **out)
 {
-	LhLeaf	   *leaf;
+	LhLeaf *leaf;
 
 	if (prefix.len == 0)
 		return make_certain(ctx, pred->col, type, !negate, false, out);
@@ -404,10 +395,10 @@ bind_prefix(LhCtx *ctx, const LhPred *pred, const LhType *type, LhStr prefix, bo
 static LhStatus
 bind_like(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 {
-	bool		negate = pred->kind == LH_P_NOT_LIKE;
-	LhPred		exact = {.kind = LH_P_CMP, .col = pred->col, .value = pred->value};
-	LhLike	   *like;
-	LhLeaf	   *leaf;
+	bool negate = pred->kind == LH_P_NOT_LIKE;
+	LhPred exact = {.kind = LH_P_CMP, .col = pred->col, .value = pred->value};
+	LhLike *like;
+	LhLeaf *leaf;
 
 	if (lh_like_ends_in_escape(pred->value.str.ptr, pred->value.str.len, pred->escape))
 		LH_FAIL(ctx, LH_UNSUPPORTED, "LIKE pattern ends with escape character");
@@ -415,15 +406,13 @@ bind_like(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 						   &like));
 	switch (like->kind)
 	{
-		case LH_LIKE_ANY:
-			return make_certain(ctx, pred->col, type, !negate, false, out);
+		case LH_LIKE_ANY: return make_certain(ctx, pred->col, type, !negate, false, out);
 		case LH_LIKE_EXACT:
-			exact.value.str = like->npieces > 0 ? like->prefix : (LhStr) {(const uint8_t *) "", 0, 0};
+			exact.value.str =
+				like->npieces > 0 ? like->prefix : (LhStr){(const uint8_t *) "", 0, 0};
 			return bind_bytes(ctx, &exact, type, negate ? LH_NE : LH_EQ, false, out);
-		case LH_LIKE_STARTS:
-			return bind_prefix(ctx, pred, type, like->prefix, negate, out);
-		default:
-			break;
+		case LH_LIKE_STARTS: return bind_prefix(ctx, pred, type, like->prefix, negate, out);
+		default: break;
 	}
 	LH_TRY(new_leaf(ctx, pred->kind, pred->col, type, LH_TEST_LIKE, out));
 	(*out)->value = pred->value;
@@ -461,8 +450,8 @@ bind_host(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 static LhStatus
 bind_missing(LhCtx *ctx, const LhPred *pred, LhPred **out)
 {
-	return pred->kind == LH_P_IS_NULL || pred->kind == LH_P_DISTINCT ?
-		make_true(ctx, out) : make_never(ctx, out);
+	return pred->kind == LH_P_IS_NULL || pred->kind == LH_P_DISTINCT ? make_true(ctx, out)
+																	 : make_never(ctx, out);
 }
 
 static LhStatus
@@ -473,21 +462,14 @@ bind_leaf(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 	switch (pred->kind)
 	{
 		case LH_P_ALWAYS:
-		case LH_P_NOT_NULL:
-			return make_certain(ctx, pred->col, type, true, false, out);
-		case LH_P_IS_NULL:
-			return make_certain(ctx, pred->col, type, false, true, out);
-		case LH_P_CMP:
-			return bind_compare(ctx, pred, type, pred->op, false, out);
-		case LH_P_DISTINCT:
-			return bind_compare(ctx, pred, type, LH_NE, true, out);
-		case LH_P_NOT_DISTINCT:
-			return bind_compare(ctx, pred, type, LH_EQ, false, out);
+		case LH_P_NOT_NULL: return make_certain(ctx, pred->col, type, true, false, out);
+		case LH_P_IS_NULL: return make_certain(ctx, pred->col, type, false, true, out);
+		case LH_P_CMP: return bind_compare(ctx, pred, type, pred->op, false, out);
+		case LH_P_DISTINCT: return bind_compare(ctx, pred, type, LH_NE, true, out);
+		case LH_P_NOT_DISTINCT: return bind_compare(ctx, pred, type, LH_EQ, false, out);
 		case LH_P_IN:
-		case LH_P_NOT_IN:
-			return bind_in(ctx, pred, type, out);
-		case LH_P_HOST:
-			return bind_host(ctx, pred, type, out);
+		case LH_P_NOT_IN: return bind_in(ctx, pred, type, out);
+		case LH_P_HOST: return bind_host(ctx, pred, type, out);
 		case LH_P_IS_TRUE_BOOL:
 		case LH_P_IS_FALSE_BOOL:
 			if (type->id != LH_T_BOOL)
@@ -502,9 +484,9 @@ bind_leaf(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 				break;
 			if (pred->kind == LH_P_LIKE || pred->kind == LH_P_NOT_LIKE)
 				return bind_like(ctx, pred, type, out);
-			return bind_prefix(ctx, pred, type, pred->value.str, pred->kind == LH_P_NOT_PREFIX, out);
-		default:
-			LH_FAIL(ctx, LH_BUG, "predicate kind %d cannot be bound", (int) pred->kind);
+			return bind_prefix(ctx, pred, type, pred->value.str, pred->kind == LH_P_NOT_PREFIX,
+							   out);
+		default: LH_FAIL(ctx, LH_BUG, "predicate kind %d cannot be bound", (int) pred->kind);
 	}
 	return does_not_fit(ctx, pred, type, &pred->value.type);
 }
@@ -522,8 +504,7 @@ can_merge(const LhPred *p)
 static LhStatus
 merge_ranges(LhCtx *ctx, LhPred **args, int i, int j)
 {
-	const LhLeaf *a = lh_pred_get_leaf(args[i]),
-			   *b = lh_pred_get_leaf(args[j]);
+	const LhLeaf *a = lh_pred_get_leaf(args[i]), *b = lh_pred_get_leaf(args[j]);
 
 	return make_range(ctx, args[i]->col, &a->type, a->lo > b->lo ? a->lo : b->lo,
 					  a->hi < b->hi ? a->hi : b->hi, false, false, &args[i]);
@@ -569,8 +550,8 @@ order_by_cost(LhPred *p)
 
 	for (int i = 1; i < p->nargs; i++)
 	{
-		LhPred	   *arg = p->args[i];
-		int			j = i;
+		LhPred *arg = p->args[i];
+		int j = i;
 
 		for (; j > 0 && node_cost(p->args[j - 1]) > node_cost(arg); j--)
 			p->args[j] = p->args[j - 1];
@@ -585,7 +566,7 @@ order_by_cost(LhPred *p)
 	}
 }
 
-/* Is the node certain for all rows?  A list of kind AND drops true and ends at never, OR the reverse. */
+/* Is the node certain for all rows?  AND drops what is true and ends at never, OR the reverse. */
 static bool
 is_constant(const LhPred *p, LhPredKind kind)
 {
@@ -595,16 +576,16 @@ is_constant(const LhPred *p, LhPredKind kind)
 static LhStatus
 bind_list(LhCtx *ctx, const LhPred *pred, const LhType *types, LhPred **out)
 {
-	LhPredKind	neutral = pred->kind == LH_P_AND ? LH_P_ALWAYS : LH_P_NEVER;
-	LhPredKind	decisive = pred->kind == LH_P_AND ? LH_P_NEVER : LH_P_ALWAYS;
-	LhPred	   *p = NULL;
-	int			room = pred->nargs;
+	LhPredKind neutral = pred->kind == LH_P_AND ? LH_P_ALWAYS : LH_P_NEVER;
+	LhPredKind decisive = pred->kind == LH_P_AND ? LH_P_NEVER : LH_P_ALWAYS;
+	LhPred *p = NULL;
+	int room = pred->nargs;
 
 	LH_TRY(new_node(ctx, pred->kind, -1, &p));
 	LH_NEW_ARRAY(ctx, p->args, (size_t) room);
 	for (int i = 0; i < pred->nargs; i++)
 	{
-		LhPred	   *arg;
+		LhPred *arg;
 
 		LH_TRY(bind_node(ctx, pred->args[i], types, &arg));
 		if (arg->kind != pred->kind)
@@ -615,7 +596,7 @@ bind_list(LhCtx *ctx, const LhPred *pred, const LhType *types, LhPred **out)
 		/* NOT IN of wide decimals became a list of our own kind */
 		room += arg->nargs;
 		{
-			LhPred	  **args;
+			LhPred **args;
 
 			LH_NEW_ARRAY(ctx, args, (size_t) room);
 			memcpy(args, p->args, (size_t) p->nargs * sizeof(LhPred *));

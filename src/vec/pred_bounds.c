@@ -17,16 +17,16 @@
 
 typedef struct Reach
 {
-	bool		any;
-	bool		all;
+	bool any;
+	bool all;
 } Reach;
 
 /* Keys that non-null values may have: min..max, and NaN. */
 typedef struct KeyBounds
 {
-	LhI128		min;
-	LhI128		max;
-	bool		may_nan;
+	LhI128 min;
+	LhI128 max;
+	bool may_nan;
 } KeyBounds;
 
 static const LhBounds nothing_known = {.may_nan = true, .rows = -1, .nulls = -1};
@@ -46,9 +46,8 @@ has_max(const LhBounds *b)
 static KeyBounds
 key_bounds(const LhLeaf *leaf, const LhBounds *b)
 {
-	KeyBounds	k;
-	LhI128		min,
-				max;
+	KeyBounds k;
+	LhI128 min, max;
 
 	lh_lane_limits(leaf->type.lane, &min, &max);
 	if (leaf->is_float)
@@ -69,9 +68,9 @@ key_bounds(const LhLeaf *leaf, const LhBounds *b)
 static Reach
 reach_range(const LhLeaf *leaf, const LhBounds *b)
 {
-	KeyBounds	k = key_bounds(leaf, b);
-	bool		nan = leaf->hi >= LH_KEY_NAN && leaf->lo <= LH_KEY_NAN;
-	Reach		r;
+	KeyBounds k = key_bounds(leaf, b);
+	bool nan = leaf->hi >= LH_KEY_NAN && leaf->lo <= LH_KEY_NAN;
+	Reach r;
 
 	r.any = (k.min <= leaf->hi && k.max >= leaf->lo) || (k.may_nan && nan);
 	r.all = k.min >= leaf->lo && k.max <= leaf->hi && (!k.may_nan || nan);
@@ -82,12 +81,11 @@ reach_range(const LhLeaf *leaf, const LhBounds *b)
 static int
 count_up_to(const LhKeySet *set, LhI128 key)
 {
-	int			lo = 0,
-				hi = set->n;
+	int lo = 0, hi = set->n;
 
 	while (lo < hi)
 	{
-		int			mid = (lo + hi) / 2;
+		int mid = (lo + hi) / 2;
 
 		if (set->keys[mid] <= key)
 			lo = mid + 1;
@@ -101,12 +99,12 @@ static Reach
 reach_set(const LhLeaf *leaf, const LhBounds *b)
 {
 	const LhKeySet *set = leaf->set;
-	KeyBounds	k = key_bounds(leaf, b);
-	bool		nan = k.may_nan && lh_keyset_has(set, LH_KEY_NAN);
-	LhI128		min = lh_floor_div_i128(k.min, set->divisor),
-				max = lh_floor_div_i128(k.max, set->divisor);
-	int			inside = count_up_to(set, max) - count_up_to(set, min == LH_I128_MIN ? min : min - 1);
-	Reach		r;
+	KeyBounds k = key_bounds(leaf, b);
+	bool nan = k.may_nan && lh_keyset_has(set, LH_KEY_NAN);
+	LhI128 min = lh_floor_div_i128(k.min, set->divisor),
+		   max = lh_floor_div_i128(k.max, set->divisor);
+	int inside = count_up_to(set, max) - count_up_to(set, min == LH_I128_MIN ? min : min - 1);
+	Reach r;
 
 	r.any = inside > 0 || nan;
 	/* all keys between the bounds are in the set; max - min may exceed 128 bits, inside may not */
@@ -117,10 +115,9 @@ reach_set(const LhLeaf *leaf, const LhBounds *b)
 static Reach
 reach_bytes(const LhByteRange *range, const LhBounds *b)
 {
-	bool		min = has_min(b),
-				max = has_max(b);
-	Reach		r = {true, true};
-	int			c;
+	bool min = has_min(b), max = has_max(b);
+	Reach r = {true, true};
+	int c;
 
 	if (min && max && lh_bytes_compare(b->min.str, b->max.str) > 0)
 		min = max = false;
@@ -144,16 +141,17 @@ reach_bytes(const LhByteRange *range, const LhBounds *b)
 static Reach
 reach_bytes_set(const LhLeaf *leaf, const LhBounds *b)
 {
-	Reach		r = {false, true};
+	Reach r = {false, true};
 
 	for (int i = 0; i < leaf->set->n; i++)
 	{
-		LhByteRange one = {.lo = leaf->set->strs[i], .hi = leaf->set->strs[i], .has_lo = true, .has_hi = true};
-		Reach		o = reach_bytes(&one, b);
+		LhByteRange one = {
+			.lo = leaf->set->strs[i], .hi = leaf->set->strs[i], .has_lo = true, .has_hi = true};
+		Reach o = reach_bytes(&one, b);
 
 		r.any |= o.any;
 		if (o.all)
-			return (Reach) {true, true};
+			return (Reach){true, true};
 	}
 	r.all = false;
 	return r;
@@ -163,7 +161,7 @@ reach_bytes_set(const LhLeaf *leaf, const LhBounds *b)
 static Reach
 reach_like(const LhLeaf *leaf, const LhBounds *b)
 {
-	Reach		r = reach_bytes(&leaf->bytes, b);
+	Reach r = reach_bytes(&leaf->bytes, b);
 
 	r.all = false;
 	return r;
@@ -174,27 +172,21 @@ compares(LhCmp op, int c)
 {
 	switch (op)
 	{
-		case LH_EQ:
-			return c == 0;
-		case LH_NE:
-			return c != 0;
-		case LH_LT:
-			return c < 0;
-		case LH_LE:
-			return c <= 0;
-		case LH_GT:
-			return c > 0;
-		default:
-			return c >= 0;
+		case LH_EQ: return c == 0;
+		case LH_NE: return c != 0;
+		case LH_LT: return c < 0;
+		case LH_LE: return c <= 0;
+		case LH_GT: return c > 0;
+		default: return c >= 0;
 	}
 }
 
 static Reach
 reach_wide(const LhLeaf *leaf, const LhBounds *b)
 {
-	int			min = has_min(b) ? lh_value_compare(&b->min, &leaf->value) : -1;
-	int			max = has_max(b) ? lh_value_compare(&b->max, &leaf->value) : 1;
-	Reach		r = {false, true};
+	int min = has_min(b) ? lh_value_compare(&b->min, &leaf->value) : -1;
+	int max = has_max(b) ? lh_value_compare(&b->max, &leaf->value) : 1;
+	Reach r = {false, true};
 
 	if (min > max)
 	{
@@ -215,24 +207,16 @@ reach_leaf(const LhLeaf *leaf, const LhBounds *b)
 {
 	switch (leaf->test)
 	{
-		case LH_TEST_NONE:
-			return (Reach) {false, false};
-		case LH_TEST_RANGE:
-			return reach_range(leaf, b);
-		case LH_TEST_SET:
-			return reach_set(leaf, b);
+		case LH_TEST_NONE: return (Reach){false, false};
+		case LH_TEST_RANGE: return reach_range(leaf, b);
+		case LH_TEST_SET: return reach_set(leaf, b);
 		case LH_TEST_BYTES_EQ:
 		case LH_TEST_BYTES_PREFIX:
-		case LH_TEST_BYTES_RANGE:
-			return reach_bytes(&leaf->bytes, b);
-		case LH_TEST_BYTES_SET:
-			return reach_bytes_set(leaf, b);
-		case LH_TEST_LIKE:
-			return reach_like(leaf, b);
-		case LH_TEST_WIDE:
-			return reach_wide(leaf, b);
-		default:
-			return (Reach) {true, false};
+		case LH_TEST_BYTES_RANGE: return reach_bytes(&leaf->bytes, b);
+		case LH_TEST_BYTES_SET: return reach_bytes_set(leaf, b);
+		case LH_TEST_LIKE: return reach_like(leaf, b);
+		case LH_TEST_WIDE: return reach_wide(leaf, b);
+		default: return (Reach){true, false};
 	}
 }
 
@@ -245,13 +229,12 @@ verdict_of(bool any, bool all)
 static LhVerdict
 leaf_verdict(const LhLeaf *leaf, const LhBounds *b)
 {
-	Reach		r = reach_leaf(leaf, b);
-	int64_t		nulls = b->rows >= 0 && b->nulls > b->rows ? -1 : b->nulls;
-	bool		no_null = nulls == 0,
-				all_null = b->rows >= 0 && nulls == b->rows;
+	Reach r = reach_leaf(leaf, b);
+	int64_t nulls = b->rows >= 0 && b->nulls > b->rows ? -1 : b->nulls;
+	bool no_null = nulls == 0, all_null = b->rows >= 0 && nulls == b->rows;
 
 	if (leaf->negate)
-		r = (Reach) {!r.all, !r.any};
+		r = (Reach){!r.all, !r.any};
 	return verdict_of((!all_null && r.any) || (leaf->null_passes && !no_null),
 					  (all_null || r.all) && (no_null || leaf->null_passes));
 }
@@ -259,8 +242,7 @@ leaf_verdict(const LhLeaf *leaf, const LhBounds *b)
 LhVerdict
 lh_pred_bounds(const LhPred *p, const LhBounds *bounds)
 {
-	bool		none = p->kind == LH_P_OR,
-				all = p->kind == LH_P_AND;
+	bool none = p->kind == LH_P_OR, all = p->kind == LH_P_AND;
 
 	if (p->kind == LH_P_NEVER)
 		return LH_NONE;
@@ -270,7 +252,7 @@ lh_pred_bounds(const LhPred *p, const LhBounds *bounds)
 		return leaf_verdict(lh_pred_get_leaf(p), bounds != NULL ? &bounds[p->col] : &nothing_known);
 	for (int i = 0; i < p->nargs; i++)
 	{
-		LhVerdict	v = lh_pred_bounds(p->args[i], bounds);
+		LhVerdict v = lh_pred_bounds(p->args[i], bounds);
 
 		if (p->kind == LH_P_AND)
 		{
@@ -291,8 +273,8 @@ static LhVerdict
 probe_key(const LhPred *p, LhI128 key, LhProbeFn fn, void *arg)
 {
 	const LhLeaf *leaf = lh_pred_get_leaf(p);
-	LhValue		v = lh_key_value(&leaf->type, key);
-	LhVerdict	verdict;
+	LhValue v = lh_key_value(&leaf->type, key);
+	LhVerdict verdict;
 
 	if (leaf->is_float && key == LH_KEY_NAN)
 		return LH_MAYBE;
@@ -310,7 +292,7 @@ probe_key(const LhPred *p, LhI128 key, LhProbeFn fn, void *arg)
 static LhVerdict
 probe_bytes(const LhPred *p, LhStr s, LhProbeFn fn, void *arg)
 {
-	LhValue		v = {.type = lh_pred_get_leaf(p)->type, .str = s};
+	LhValue v = {.type = lh_pred_get_leaf(p)->type, .str = s};
 
 	return fn(arg, p->col, &v) == LH_NONE ? LH_NONE : LH_MAYBE;
 }
@@ -326,8 +308,7 @@ probe_leaf(const LhPred *p, LhProbeFn fn, void *arg)
 	{
 		case LH_TEST_RANGE:
 			return leaf->lo == leaf->hi ? probe_key(p, leaf->lo, fn, arg) : LH_MAYBE;
-		case LH_TEST_BYTES_EQ:
-			return probe_bytes(p, leaf->bytes.lo, fn, arg);
+		case LH_TEST_BYTES_EQ: return probe_bytes(p, leaf->bytes.lo, fn, arg);
 		case LH_TEST_SET:
 			if (leaf->set->divisor != 1)
 				return LH_MAYBE;
@@ -344,8 +325,7 @@ probe_leaf(const LhPred *p, LhProbeFn fn, void *arg)
 					return LH_MAYBE;
 			}
 			return LH_NONE;
-		default:
-			return LH_MAYBE;
+		default: return LH_MAYBE;
 	}
 }
 
@@ -360,7 +340,7 @@ lh_pred_probe(const LhPred *p, LhProbeFn fn, void *arg)
 		return probe_leaf(p, fn, arg);
 	for (int i = 0; i < p->nargs; i++)
 	{
-		LhVerdict	v = lh_pred_probe(p->args[i], fn, arg);
+		LhVerdict v = lh_pred_probe(p->args[i], fn, arg);
 
 		if ((v == LH_NONE) == (p->kind == LH_P_AND))
 			return v;

@@ -16,7 +16,7 @@
 static LhStatus
 new_pred(LhCtx *ctx, LhPredKind kind, int col, LhPred **out)
 {
-	LhPred	   *p;
+	LhPred *p;
 
 	LH_NEW(ctx, p);
 	p->kind = kind;
@@ -68,10 +68,11 @@ compare_values(const void *a, const void *b)
  * has it for = ANY of an empty array.
  */
 LhStatus
-lh_pred_in(LhCtx *ctx, int col, bool negate, const LhValue *values, int n, bool has_null, LhPred **out)
+lh_pred_in(LhCtx *ctx, int col, bool negate, const LhValue *values, int n, bool has_null,
+		   LhPred **out)
 {
-	LhPred	   *p = NULL;
-	int			used = 0;
+	LhPred *p = NULL;
+	int used = 0;
 
 	LH_TRY(new_pred(ctx, negate ? LH_P_NOT_IN : LH_P_IN, col, &p));
 	*out = p;
@@ -109,23 +110,22 @@ is_text(const LhType *t)
 LhStatus
 lh_pred_leaf(LhCtx *ctx, LhPredKind kind, int col, const LhValue *value, LhPred **out)
 {
-	bool		null = value != NULL && value->null;
+	bool null = value != NULL && value->null;
 
 	switch (kind)
 	{
-		case LH_P_NEVER:
-			return null ? new_null(ctx, col, out) : new_pred(ctx, kind, col, out);
+		case LH_P_NEVER: return null ? new_null(ctx, col, out) : new_pred(ctx, kind, col, out);
 		case LH_P_ALWAYS:
 		case LH_P_IS_NULL:
 		case LH_P_NOT_NULL:
 		case LH_P_IS_TRUE_BOOL:
 		case LH_P_IS_FALSE_BOOL:
-		case LH_P_HOST:
-			return new_pred(ctx, kind, col, out);
+		case LH_P_HOST: return new_pred(ctx, kind, col, out);
 		case LH_P_DISTINCT:
 		case LH_P_NOT_DISTINCT:
 			if (null)
-				return new_pred(ctx, kind == LH_P_DISTINCT ? LH_P_NOT_NULL : LH_P_IS_NULL, col, out);
+				return new_pred(ctx, kind == LH_P_DISTINCT ? LH_P_NOT_NULL : LH_P_IS_NULL, col,
+								out);
 			break;
 		case LH_P_LIKE:
 		case LH_P_NOT_LIKE:
@@ -134,8 +134,7 @@ lh_pred_leaf(LhCtx *ctx, LhPredKind kind, int col, const LhValue *value, LhPred 
 			if (null)
 				return new_null(ctx, col, out);
 			break;
-		default:
-			LH_FAIL(ctx, LH_BUG, "predicate kind %d is not a leaf", (int) kind);
+		default: LH_FAIL(ctx, LH_BUG, "predicate kind %d is not a leaf", (int) kind);
 	}
 	if (value == NULL)
 		LH_FAIL(ctx, LH_BUG, "predicate kind %d needs a value", (int) kind);
@@ -154,8 +153,8 @@ lh_pred_leaf(LhCtx *ctx, LhPredKind kind, int col, const LhValue *value, LhPred 
 LhStatus
 lh_pred_list(LhCtx *ctx, LhPredKind kind, LhPred **args, int nargs, LhPred **out)
 {
-	LhPred	   *p = NULL;
-	int			n = 0;
+	LhPred *p = NULL;
+	int n = 0;
 
 	if (nargs == 0)
 		return new_pred(ctx, kind == LH_P_AND ? LH_P_ALWAYS : LH_P_NEVER, -1, out);
@@ -185,7 +184,7 @@ lh_pred_list(LhCtx *ctx, LhPredKind kind, LhPred **args, int nargs, LhPred **out
 static LhStatus
 negate_list(LhCtx *ctx, const LhPred *pred, LhPred **out)
 {
-	LhPred	  **args;
+	LhPred **args;
 
 	LH_NEW_ARRAY(ctx, args, (size_t) pred->nargs);
 	for (int i = 0; i < pred->nargs; i++)
@@ -201,16 +200,23 @@ lh_pred_not(LhCtx *ctx, const LhPred *pred, LhPred **out)
 		[LH_LE] = LH_GT, [LH_GT] = LH_LE, [LH_GE] = LH_LT,
 	};
 	static const LhPredKind opposite[] = {
-		[LH_P_NEVER] = LH_P_ALWAYS, [LH_P_ALWAYS] = LH_P_NEVER,
+		[LH_P_NEVER] = LH_P_ALWAYS,
+		[LH_P_ALWAYS] = LH_P_NEVER,
 		[LH_P_CMP] = LH_P_CMP,
-		[LH_P_IN] = LH_P_NOT_IN, [LH_P_NOT_IN] = LH_P_IN,
-		[LH_P_IS_NULL] = LH_P_NOT_NULL, [LH_P_NOT_NULL] = LH_P_IS_NULL,
-		[LH_P_DISTINCT] = LH_P_NOT_DISTINCT, [LH_P_NOT_DISTINCT] = LH_P_DISTINCT,
-		[LH_P_LIKE] = LH_P_NOT_LIKE, [LH_P_NOT_LIKE] = LH_P_LIKE,
-		[LH_P_PREFIX] = LH_P_NOT_PREFIX, [LH_P_NOT_PREFIX] = LH_P_PREFIX,
-		[LH_P_IS_TRUE_BOOL] = LH_P_IS_FALSE_BOOL, [LH_P_IS_FALSE_BOOL] = LH_P_IS_TRUE_BOOL,
+		[LH_P_IN] = LH_P_NOT_IN,
+		[LH_P_NOT_IN] = LH_P_IN,
+		[LH_P_IS_NULL] = LH_P_NOT_NULL,
+		[LH_P_NOT_NULL] = LH_P_IS_NULL,
+		[LH_P_DISTINCT] = LH_P_NOT_DISTINCT,
+		[LH_P_NOT_DISTINCT] = LH_P_DISTINCT,
+		[LH_P_LIKE] = LH_P_NOT_LIKE,
+		[LH_P_NOT_LIKE] = LH_P_LIKE,
+		[LH_P_PREFIX] = LH_P_NOT_PREFIX,
+		[LH_P_NOT_PREFIX] = LH_P_PREFIX,
+		[LH_P_IS_TRUE_BOOL] = LH_P_IS_FALSE_BOOL,
+		[LH_P_IS_FALSE_BOOL] = LH_P_IS_TRUE_BOOL,
 	};
-	LhPred	   *p;
+	LhPred *p;
 
 	if (pred->kind == LH_P_AND || pred->kind == LH_P_OR)
 		return negate_list(ctx, pred, out);
@@ -243,7 +249,7 @@ lh_pred_uses(const LhPred *pred, int col)
 static LhStatus
 format_constant(LhCtx *ctx, const LhValue *v, LhBuf *out)
 {
-	bool		bare = v->null || lh_type_family(&v->type) <= LH_FAMILY_FLOAT;
+	bool bare = v->null || lh_type_family(&v->type) <= LH_FAMILY_FLOAT;
 
 	if (!bare)
 		LH_TRY(lh_buf_putc(ctx, out, '\''));
@@ -284,11 +290,16 @@ lh_pred_format(LhCtx *ctx, const LhPred *p, const char *const *names, LhBuf *out
 {
 	static const char *const ops[] = {" = ", " <> ", " < ", " <= ", " > ", " >= "};
 	static const char *const after[] = {
-		[LH_P_IS_NULL] = " IS NULL", [LH_P_NOT_NULL] = " IS NOT NULL",
-		[LH_P_DISTINCT] = " IS DISTINCT FROM ", [LH_P_NOT_DISTINCT] = " IS NOT DISTINCT FROM ",
-		[LH_P_LIKE] = " LIKE ", [LH_P_NOT_LIKE] = " NOT LIKE ",
-		[LH_P_PREFIX] = " STARTS WITH ", [LH_P_NOT_PREFIX] = " NOT STARTS WITH ",
-		[LH_P_IS_TRUE_BOOL] = " IS TRUE", [LH_P_IS_FALSE_BOOL] = " IS FALSE",
+		[LH_P_IS_NULL] = " IS NULL",
+		[LH_P_NOT_NULL] = " IS NOT NULL",
+		[LH_P_DISTINCT] = " IS DISTINCT FROM ",
+		[LH_P_NOT_DISTINCT] = " IS NOT DISTINCT FROM ",
+		[LH_P_LIKE] = " LIKE ",
+		[LH_P_NOT_LIKE] = " NOT LIKE ",
+		[LH_P_PREFIX] = " STARTS WITH ",
+		[LH_P_NOT_PREFIX] = " NOT STARTS WITH ",
+		[LH_P_IS_TRUE_BOOL] = " IS TRUE",
+		[LH_P_IS_FALSE_BOOL] = " IS FALSE",
 	};
 
 	if (p->kind == LH_P_AND || p->kind == LH_P_OR)
@@ -305,19 +316,14 @@ lh_pred_format(LhCtx *ctx, const LhPred *p, const char *const *names, LhBuf *out
 		LH_TRY(lh_buf_printf(ctx, out, "c%d", p->col));
 	switch (p->kind)
 	{
-		case LH_P_HOST:
-			return lh_buf_putc(ctx, out, ')');
-		case LH_P_ALWAYS:
-			return lh_buf_append_str(ctx, out, " IS NOT NULL");
+		case LH_P_HOST: return lh_buf_putc(ctx, out, ')');
+		case LH_P_ALWAYS: return lh_buf_append_str(ctx, out, " IS NOT NULL");
 		case LH_P_CMP:
 			LH_TRY(lh_buf_append_str(ctx, out, ops[p->op]));
 			return format_constant(ctx, &p->value, out);
-		case LH_P_IN:
-			return format_values(ctx, p, " IN (", out);
-		case LH_P_NOT_IN:
-			return format_values(ctx, p, " NOT IN (", out);
-		case LH_P_RANGE:
-			return format_values(ctx, p, p->negate ? " OUTSIDE (" : " WITHIN (", out);
+		case LH_P_IN: return format_values(ctx, p, " IN (", out);
+		case LH_P_NOT_IN: return format_values(ctx, p, " NOT IN (", out);
+		case LH_P_RANGE: return format_values(ctx, p, p->negate ? " OUTSIDE (" : " WITHIN (", out);
 		case LH_P_DISTINCT:
 		case LH_P_NOT_DISTINCT:
 		case LH_P_LIKE:
@@ -326,7 +332,6 @@ lh_pred_format(LhCtx *ctx, const LhPred *p, const char *const *names, LhBuf *out
 		case LH_P_NOT_PREFIX:
 			LH_TRY(lh_buf_append_str(ctx, out, after[p->kind]));
 			return format_constant(ctx, &p->value, out);
-		default:
-			return lh_buf_append_str(ctx, out, after[p->kind]);
+		default: return lh_buf_append_str(ctx, out, after[p->kind]);
 	}
 }

@@ -9,6 +9,9 @@
 
 #include "vec/pred_impl.h"
 
+/* Entries that costly tests look at before they decide to look at all. */
+#define FIRST_LOOK 64
+
 /* Can the leaf be answered by the dictionary of col alone? */
 static bool
 is_decidable(const LhPred *p, int col)
@@ -19,31 +22,24 @@ is_decidable(const LhPred *p, int col)
 		return false;
 	leaf = lh_pred_get_leaf(p);
 	return leaf != NULL && !leaf->null_passes && leaf->test != LH_TEST_HOST &&
-		leaf->test != LH_TEST_NONE;
+		   leaf->test != LH_TEST_NONE;
 }
 
-/* One leaf: costly tests stop at the first entry that passes. */
+/* One leaf: costly tests stop at the first entry that passes, if it comes early. */
 static LhStatus
 leaf_verdict(LhCtx *ctx, LhPred *p, const LhDict *dict, LhVerdict *out)
 {
-	LhLeaf	   *leaf = lh_pred_get_leaf(p);
+	LhLeaf *leaf = lh_pred_get_leaf(p);
 
 	*out = LH_MAYBE;
 	LH_TRY(lh_leaf_use_dict(ctx, p, dict));
-	if (!leaf->costly)
+	for (uint32_t i = 0; leaf->costly && i < dict->n && i < FIRST_LOOK; i++)
 	{
-		LH_TRY(lh_leaf_complete(ctx, p, dict));
-		*out = leaf->dict.npass == 0 ? LH_NONE : LH_MAYBE;
-		return LH_OK;
-	}
-	for (uint32_t i = 0; i < dict->n; i++)
-	{
-		if (i % 4096 == 4095)
-			LH_TRY(lh_poll(ctx));
 		if (lh_leaf_entry(leaf, dict, i))
 			return LH_OK;
 	}
-	*out = LH_NONE;
+	LH_TRY(lh_leaf_complete(ctx, p, dict));
+	*out = leaf->dict.npass == 0 ? LH_NONE : LH_MAYBE;
 	return LH_OK;
 }
 
@@ -51,14 +47,14 @@ leaf_verdict(LhCtx *ctx, LhPred *p, const LhDict *dict, LhVerdict *out)
 static LhStatus
 conjuncts_verdict(LhCtx *ctx, LhPred *p, int col, const LhDict *dict, LhVerdict *out)
 {
-	size_t		nwords = LH_WORDS(dict->n);
-	uint64_t	any = 0;
-	int			n = 0;
+	size_t nwords = LH_WORDS(dict->n);
+	uint64_t any = 0;
+	int n = 0;
 
 	*out = LH_MAYBE;
 	for (int i = 0; i < p->nargs; i++)
 	{
-		LhPred	   *arg = p->args[i];
+		LhPred *arg = p->args[i];
 
 		if (!is_decidable(arg, col) || lh_pred_get_leaf(arg)->costly)
 			continue;
@@ -72,7 +68,7 @@ conjuncts_verdict(LhCtx *ctx, LhPred *p, int col, const LhDict *dict, LhVerdict 
 		any = ~UINT64_C(0);
 		for (int i = 0; i < p->nargs; i++)
 		{
-			LhPred	   *arg = p->args[i];
+			LhPred *arg = p->args[i];
 
 			if (is_decidable(arg, col) && !lh_pred_get_leaf(arg)->costly)
 				any &= ((const uint64_t *) lh_pred_get_leaf(arg)->dict.pass.data)[w];
@@ -86,14 +82,14 @@ conjuncts_verdict(LhCtx *ctx, LhPred *p, int col, const LhDict *dict, LhVerdict 
 LhStatus
 lh_pred_dict(LhCtx *ctx, LhPred *p, int col, const LhDict *dict, LhVerdict *out)
 {
-	bool		every = p->nargs > 0;
+	bool every = p->nargs > 0;
 
 	*out = p->kind == LH_P_NEVER ? LH_NONE : LH_MAYBE;
 	if (is_decidable(p, col))
 		return leaf_verdict(ctx, p, dict, out);
 	for (int i = 0; i < p->nargs; i++)
 	{
-		LhVerdict	v;
+		LhVerdict v;
 
 		LH_TRY(lh_pred_dict(ctx, p->args[i], col, dict, &v));
 		every &= v == LH_NONE;

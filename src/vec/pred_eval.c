@@ -21,15 +21,15 @@
 #include "vec/pred_impl.h"
 
 /* Entries of a dictionary that are always worth a table. */
-#define SMALL_DICT 64
+#define SMALL_DICT  64
 /* With at least one live row in so many, LIKE reads the whole page. */
-#define DENSE 4
+#define DENSE       4
 /* A kernel tests so many numbers in the time of one look-up by row. */
 #define KERNEL_GAIN 4
 
 typedef struct Eval
 {
-	LhCtx	   *ctx;
+	LhCtx *ctx;
 	const LhVec *const *vecs;
 	LhHostRequest **request;
 	LhPredProgress *progress;
@@ -41,7 +41,7 @@ static LhStatus eval_node(Eval *e, LhPred *p, const LhSel *in, LhSel *out);
 static int
 live_rows(const LhSel *in, const LhVec *v, uint64_t *live)
 {
-	int			count = 0;
+	int count = 0;
 
 	if (v->valid == NULL)
 	{
@@ -61,7 +61,7 @@ any_in_range(const uint64_t *w, uint32_t from, uint32_t to)
 {
 	for (uint32_t i = from / 64; i <= (to - 1) / 64; i++)
 	{
-		uint64_t	x = w[i];
+		uint64_t x = w[i];
 
 		if (i == from / 64)
 			x &= ~UINT64_C(0) << (from % 64);
@@ -73,26 +73,19 @@ any_in_range(const uint64_t *w, uint32_t from, uint32_t to)
 	return false;
 }
 
-/* for each set bit of live: row */
-#define FOR_ROWS(live, n, row) \
-	for (size_t word_ = 0; word_ < LH_WORDS(n); word_++) \
-		for (uint64_t bits_ = (live)[word_], row; \
-			 bits_ != 0 && (row = word_ * 64 + (uint64_t) __builtin_ctzll(bits_), true); \
-			 bits_ &= bits_ - 1)
-
 /* LIKE through all strings of a page at once; nulls have no bytes there. */
 static bool
 scan_like(const LhLeaf *leaf, const LhVec *v, const uint64_t *live, int n, uint64_t *hit)
 {
 	const LhStr *strs = v->data;
-	LhStr		present[LH_BATCH];
-	uint16_t	rows[LH_BATCH];
-	uint64_t	found[LH_BATCH_WORDS];
-	int			count = 0;
+	LhStr present[LH_BATCH];
+	uint16_t rows[LH_BATCH];
+	uint64_t found[LH_BATCH_WORDS];
+	int count = 0;
 
 	if (v->valid == NULL)
 		return lh_like_scan(leaf->like, strs, (size_t) n, live, hit);
-	FOR_ROWS(v->valid, n, row)
+	LH_FOR_ROWS(v->valid, n, row)
 	{
 		present[count] = strs[row];
 		rows[count++] = (uint16_t) row;
@@ -100,8 +93,10 @@ scan_like(const LhLeaf *leaf, const LhVec *v, const uint64_t *live, int n, uint6
 	if (count < 2 || !lh_like_scan(leaf->like, present, (size_t) count, NULL, found))
 		return false;
 	memset(hit, 0, LH_WORDS(n) * sizeof(uint64_t));
-	FOR_ROWS(found, count, i)
+	LH_FOR_ROWS(found, count, i)
+	{
 		lh_bit_set(hit, rows[i]);
+	}
 	return true;
 }
 
@@ -120,7 +115,7 @@ hits_flat(const LhLeaf *leaf, const LhVec *v, const uint64_t *live, int count, i
 	memset(hit, 0, LH_WORDS(n) * sizeof(uint64_t));
 	if (v->type.lane == LH_LANE_STR && lh_leaf_strs(leaf, v->data, live, (size_t) n, hit))
 		return;
-	FOR_ROWS(live, n, row)
+	LH_FOR_ROWS(live, n, row)
 	{
 		if (lh_leaf_test(leaf, v->data, row))
 			lh_bit_set(hit, row);
@@ -131,7 +126,7 @@ hits_flat(const LhLeaf *leaf, const LhVec *v, const uint64_t *live, int count, i
 static bool
 worth_completing(const LhLeaf *leaf, const LhDict *dict)
 {
-	uint64_t	gain = lh_lane_is_number(leaf->type.lane) ? KERNEL_GAIN : 1;
+	uint64_t gain = lh_lane_is_number(leaf->type.lane) ? KERNEL_GAIN : 1;
 
 	return dict->n <= SMALL_DICT || dict->n <= leaf->dict.rows * gain;
 }
@@ -139,7 +134,7 @@ worth_completing(const LhLeaf *leaf, const LhDict *dict)
 static LhStatus
 hits_dict(Eval *e, LhPred *p, const LhVec *v, const uint64_t *live, int count, int n, uint64_t *hit)
 {
-	LhLeaf	   *leaf = lh_pred_get_leaf(p);
+	LhLeaf *leaf = lh_pred_get_leaf(p);
 	const LhDict *dict = v->dict;
 
 	LH_TRY(lh_leaf_use_dict(e->ctx, p, dict));
@@ -149,7 +144,7 @@ hits_dict(Eval *e, LhPred *p, const LhVec *v, const uint64_t *live, int count, i
 	if (!leaf->dict.complete)
 	{
 		memset(hit, 0, LH_WORDS(n) * sizeof(uint64_t));
-		FOR_ROWS(live, n, row)
+		LH_FOR_ROWS(live, n, row)
 		{
 			if (lh_leaf_entry(leaf, dict, v->codes[row]))
 				lh_bit_set(hit, row);
@@ -166,8 +161,8 @@ hits_dict(Eval *e, LhPred *p, const LhVec *v, const uint64_t *live, int count, i
 static LhStatus
 hits_runs(Eval *e, LhPred *p, const LhVec *v, const uint64_t *live, int n, uint64_t *hit)
 {
-	LhLeaf	   *leaf = lh_pred_get_leaf(p);
-	uint32_t	at = 0;
+	LhLeaf *leaf = lh_pred_get_leaf(p);
+	uint32_t at = 0;
 
 	LH_TRY(lh_leaf_use_dict(e->ctx, p, v->dict));
 	leaf->dict.rows += (uint64_t) v->nruns;
@@ -176,7 +171,7 @@ hits_runs(Eval *e, LhPred *p, const LhVec *v, const uint64_t *live, int n, uint6
 	memset(hit, 0, LH_WORDS(n) * sizeof(uint64_t));
 	for (int r = 0; r < v->nruns; r++)
 	{
-		uint32_t	end = v->runs[r].end;
+		uint32_t end = v->runs[r].end;
 
 		if ((leaf->dict.complete || any_in_range(live, at, end)) &&
 			lh_leaf_entry(leaf, v->dict, v->runs[r].code))
@@ -210,7 +205,7 @@ ask_host(Eval *e, LhPred *p, const LhVec *v, const LhDict *dict, int n)
 static void
 want_entry(LhLeaf *leaf, uint32_t code, int *n)
 {
-	uint64_t   *known = (uint64_t *) leaf->dict.known.data;
+	uint64_t *known = (uint64_t *) leaf->dict.known.data;
 
 	if (lh_bit_get(known, code))
 		return;
@@ -221,15 +216,17 @@ want_entry(LhLeaf *leaf, uint32_t code, int *n)
 static LhStatus
 host_dict(Eval *e, LhPred *p, const LhVec *v, const uint64_t *live, int n, uint64_t *hit)
 {
-	LhLeaf	   *leaf = lh_pred_get_leaf(p);
-	int			missing = 0;
-	uint32_t	at = 0;
+	LhLeaf *leaf = lh_pred_get_leaf(p);
+	int missing = 0;
+	uint32_t at = 0;
 
 	LH_TRY(lh_leaf_use_dict(e->ctx, p, v->dict));
 	if (v->kind == LH_VEC_DICT)
 	{
-		FOR_ROWS(live, n, row)
+		LH_FOR_ROWS(live, n, row)
+		{
 			want_entry(leaf, v->codes[row], &missing);
+		}
 	}
 	else
 	{
@@ -269,11 +266,11 @@ host_dict(Eval *e, LhPred *p, const LhVec *v, const uint64_t *live, int n, uint6
 static LhStatus
 host_rows(Eval *e, LhPred *p, const LhVec *v, const uint64_t *live, int n, uint64_t *hit)
 {
-	LhLeaf	   *leaf = lh_pred_get_leaf(p);
-	int			missing = 0;
-	bool		one = v->kind == LH_VEC_CONST;
+	LhLeaf *leaf = lh_pred_get_leaf(p);
+	int missing = 0;
+	bool one = v->kind == LH_VEC_CONST;
 
-	FOR_ROWS(live, n, row)
+	LH_FOR_ROWS(live, n, row)
 	{
 		if (one)
 		{
@@ -295,10 +292,10 @@ host_rows(Eval *e, LhPred *p, const LhVec *v, const uint64_t *live, int n, uint6
 static LhStatus
 leaf_hits(Eval *e, LhPred *p, const LhVec *v, const LhSel *in, uint64_t *hit)
 {
-	LhLeaf	   *leaf = lh_pred_get_leaf(p);
-	bool		host = leaf->test == LH_TEST_HOST;
-	uint64_t	live[LH_BATCH_WORDS];
-	int			count;
+	LhLeaf *leaf = lh_pred_get_leaf(p);
+	bool host = leaf->test == LH_TEST_HOST;
+	uint64_t live[LH_BATCH_WORDS];
+	int count;
 
 	if (!host && v->type.lane != leaf->type.lane)
 		LH_FAIL(e->ctx, LH_BUG, "column %d came as %s and was bound as %s", p->col,
@@ -337,7 +334,7 @@ eval_leaf(Eval *e, LhPred *p, const LhSel *in, LhSel *out)
 {
 	const LhLeaf *leaf = lh_pred_get_leaf(p);
 	const LhVec *v = e->vecs[p->col];
-	uint64_t	hit[LH_BATCH_WORDS];
+	uint64_t hit[LH_BATCH_WORDS];
 
 	if (v == NULL)
 		LH_FAIL(e->ctx, LH_BUG, "column %d is missing in the batch that is filtered", p->col);
@@ -356,7 +353,7 @@ eval_leaf(Eval *e, LhPred *p, const LhSel *in, LhSel *out)
 	out->count = 0;
 	for (size_t i = 0; i < LH_WORDS(in->n); i++)
 	{
-		uint64_t	valid = v->valid != NULL ? v->valid[i] : ~UINT64_C(0);
+		uint64_t valid = v->valid != NULL ? v->valid[i] : ~UINT64_C(0);
 
 		out->w[i] = in->w[i] & ((hit[i] & valid) | (leaf->null_passes ? ~valid : 0));
 		out->count += __builtin_popcountll(out->w[i]);
@@ -367,7 +364,7 @@ eval_leaf(Eval *e, LhPred *p, const LhSel *in, LhSel *out)
 static LhStatus
 eval_and(Eval *e, LhPred *p, const LhSel *in, LhSel *out)
 {
-	LhSel		rest = *in;
+	LhSel rest = *in;
 
 	for (int i = 0; i < p->nargs && rest.count > 0; i++)
 	{
@@ -381,8 +378,7 @@ eval_and(Eval *e, LhPred *p, const LhSel *in, LhSel *out)
 static LhStatus
 eval_or(Eval *e, LhPred *p, const LhSel *in, LhSel *out)
 {
-	LhSel		rest = *in,
-				yes;
+	LhSel rest = *in, yes;
 
 	lh_sel_none(out, in->n);
 	for (int i = 0; i < p->nargs && rest.count > 0; i++)
@@ -404,17 +400,13 @@ eval_node(Eval *e, LhPred *p, const LhSel *in, LhSel *out)
 {
 	switch (p->kind)
 	{
-		case LH_P_AND:
-			return eval_and(e, p, in, out);
-		case LH_P_OR:
-			return eval_or(e, p, in, out);
-		case LH_P_NEVER:
-			lh_sel_none(out, in->n);
-			return LH_OK;
+		case LH_P_AND: return eval_and(e, p, in, out);
+		case LH_P_OR: return eval_or(e, p, in, out);
+		case LH_P_NEVER: lh_sel_none(out, in->n); return LH_OK;
 		default:
 			if (p->col >= 0)
 				return eval_leaf(e, p, in, out);
-			*out = *in;			/* ALWAYS */
+			*out = *in; /* ALWAYS */
 			return LH_OK;
 	}
 }
@@ -432,10 +424,10 @@ forget_rows(LhPred *p)
 static void
 take_answers(LhPred *p)
 {
-	LhLeaf	   *leaf = lh_pred_get_leaf(p);
+	LhLeaf *leaf = lh_pred_get_leaf(p);
 	const LhHostRequest *request = &leaf->request;
-	uint64_t   *known = request->dict != NULL ? (uint64_t *) leaf->dict.known.data : leaf->row_known;
-	uint64_t   *pass = request->dict != NULL ? (uint64_t *) leaf->dict.pass.data : leaf->row_pass;
+	uint64_t *known = request->dict != NULL ? (uint64_t *) leaf->dict.known.data : leaf->row_known;
+	uint64_t *pass = request->dict != NULL ? (uint64_t *) leaf->dict.pass.data : leaf->row_pass;
 
 	for (int i = 0; i < request->n; i++)
 	{
@@ -451,7 +443,7 @@ static bool
 same_call(const LhPredProgress *progress, const LhVec *const *vecs, const LhSel *sel)
 {
 	return progress->asking != NULL && progress->vecs == vecs && progress->before.n == sel->n &&
-		memcmp(progress->before.w, sel->w, LH_WORDS(sel->n) * sizeof(uint64_t)) == 0;
+		   memcmp(progress->before.w, sel->w, LH_WORDS(sel->n) * sizeof(uint64_t)) == 0;
 }
 
 static LhStatus
@@ -459,14 +451,13 @@ eval_with_host(Eval *e, LhPred *root, LhSel *sel)
 {
 	LhPredState *state = root->state;
 	LhPredProgress *progress = state->progress;
-	int			nargs = root->kind == LH_P_AND ? root->nargs : 1;
-	int			i = 0;
-	LhSel		rest = *sel,
-				next;
+	int nargs = root->kind == LH_P_AND ? root->nargs : 1;
+	int i = 0;
+	LhSel rest = *sel, next;
 
 	if (progress == NULL)
 	{
-		LhArena    *old = lh_use(e->ctx, state->arena);
+		LhArena *old = lh_use(e->ctx, state->arena);
 
 		progress = lh_alloc0(e->ctx, sizeof(*progress));
 		lh_use(e->ctx, old);
@@ -486,7 +477,7 @@ eval_with_host(Eval *e, LhPred *root, LhSel *sel)
 	e->progress = progress;
 	for (; i < nargs && rest.count > 0; i++)
 	{
-		LhStatus	status = eval_node(e, root->kind == LH_P_AND ? root->args[i] : root, &rest, &next);
+		LhStatus status = eval_node(e, root->kind == LH_P_AND ? root->args[i] : root, &rest, &next);
 
 		if (status == LH_NEED_HOST)
 		{
@@ -503,11 +494,12 @@ eval_with_host(Eval *e, LhPred *root, LhSel *sel)
 }
 
 LhStatus
-lh_pred_eval(LhCtx *ctx, LhPred *bound, const LhVec *const *vecs, LhSel *sel, LhHostRequest **request)
+lh_pred_eval(LhCtx *ctx, LhPred *bound, const LhVec *const *vecs, LhSel *sel,
+			 LhHostRequest **request)
 {
 	const LhPredState *state = bound->state;
-	Eval		e = {.ctx = ctx, .vecs = vecs, .request = request};
-	LhSel		out;
+	Eval e = {.ctx = ctx, .vecs = vecs, .request = request};
+	LhSel out;
 
 	if (request != NULL)
 		*request = NULL;

@@ -56,35 +56,25 @@ lh_value_key(const LhValue *v)
 {
 	switch (v->type.lane)
 	{
-		case LH_LANE_U8:
-			return lh_value_bool(v);
+		case LH_LANE_U8: return lh_value_bool(v);
 		case LH_LANE_F32:
-		case LH_LANE_F64:
-			return lh_float_key(v->f64);
-		case LH_LANE_I128:
-			return v->i128;
-		default:
-			return v->i64;
+		case LH_LANE_F64: return lh_float_key(v->f64);
+		case LH_LANE_I128: return v->i128;
+		default: return v->i64;
 	}
 }
 
 LhValue
 lh_key_value(const LhType *type, LhI128 key)
 {
-	LhValue		v = {.type = *type};
+	LhValue v = {.type = *type};
 
 	switch (type->lane)
 	{
 		case LH_LANE_F32:
-		case LH_LANE_F64:
-			v.f64 = key >= LH_KEY_NAN ? NAN : lh_key_float((int64_t) key);
-			break;
-		case LH_LANE_I128:
-			v.i128 = key;
-			break;
-		default:
-			v.i64 = (int64_t) key;
-			break;
+		case LH_LANE_F64: v.f64 = key >= LH_KEY_NAN ? NAN : lh_key_float((int64_t) key); break;
+		case LH_LANE_I128: v.i128 = key; break;
+		default: v.i64 = (int64_t) key; break;
 	}
 	return v;
 }
@@ -92,8 +82,7 @@ lh_key_value(const LhType *type, LhI128 key)
 LhFitKind
 lh_fit_kind(const LhType *column, const LhType *constant)
 {
-	LhFamily	fc = lh_type_family(column),
-				fk = lh_type_family(constant);
+	LhFamily fc = lh_type_family(column), fk = lh_type_family(constant);
 
 	if (fc == LH_FAMILY_FLOAT && fk == LH_FAMILY_NUMBER)
 		return LH_FIT_KEY;
@@ -123,10 +112,9 @@ set_floor(LhFit *out, LhI128 floor, bool exact)
 static void
 fit_number(const LhValue *c, const LhType *column, LhFit *out)
 {
-	int			from = c->type.id == LH_T_DECIMAL ? c->type.scale : 0;
-	int			to = column->id == LH_T_DECIMAL ? column->scale : 0;
-	LhI128		x,
-				q;
+	int from = c->type.id == LH_T_DECIMAL ? c->type.scale : 0;
+	int to = column->id == LH_T_DECIMAL ? column->scale : 0;
+	LhI128 x, q;
 
 	if (!lh_value_unscaled(c, &x))
 	{
@@ -142,8 +130,7 @@ fit_number(const LhValue *c, const LhType *column, LhFit *out)
 	{
 		if (x == 0)
 			q = 0;
-		else if (to - from > LH_DECIMAL_MAX_PRECISION ||
-				 !lh_mul_i128(x, lh_pow10[to - from], &q))
+		else if (to - from > LH_DECIMAL_MAX_PRECISION || !lh_mul_i128(x, lh_pow10[to - from], &q))
 		{
 			out->over = x < 0 ? -1 : 1;
 			return;
@@ -166,7 +153,7 @@ fit_float(const LhValue *c, LhFit *out)
 		set_floor(out, lh_float_key(c->f64), true);
 	else
 	{
-		LhI128		x;
+		LhI128 x;
 
 		if ((c->type.id == LH_T_DECIMAL && c->type.scale != 0) || !lh_value_unscaled(c, &x) ||
 			x > MAX_EXACT_INT || x < -MAX_EXACT_INT)
@@ -184,7 +171,7 @@ fit_float(const LhValue *c, LhFit *out)
 static void
 fit_ticks(LhI128 c, int64_t per, int64_t column_per, LhFit *out)
 {
-	LhI128		ns = c * per;
+	LhI128 ns = c * per;
 
 	if (column_per == 1 && per > 1)
 	{
@@ -193,7 +180,7 @@ fit_ticks(LhI128 c, int64_t per, int64_t column_per, LhFit *out)
 	}
 	else
 	{
-		LhI128		q = lh_floor_div_i128(ns, column_per);
+		LhI128 q = lh_floor_div_i128(ns, column_per);
 
 		set_floor(out, q, q * column_per == ns);
 	}
@@ -203,8 +190,8 @@ static bool
 fit_moment(const LhValue *c, const LhType *column, LhFit *out)
 {
 	const int64_t day = INT64_C(86400) * 1000000000;
-	int64_t		per = c->type.id == LH_T_DATE ? day : ns_per_unit[c->type.unit & 3];
-	int64_t		column_per = column->id == LH_T_DATE ? day : ns_per_unit[column->unit & 3];
+	int64_t per = c->type.id == LH_T_DATE ? day : ns_per_unit[c->type.unit & 3];
+	int64_t column_per = column->id == LH_T_DATE ? day : ns_per_unit[column->unit & 3];
 
 	/* midnight of a date, as a moment, depends on the session's time zone */
 	if (column->id != c->type.id && (column->id == LH_T_DATE ? c->type.utc : column->utc))
@@ -216,23 +203,16 @@ fit_moment(const LhValue *c, const LhType *column, LhFit *out)
 bool
 lh_fit_value(const LhValue *c, const LhType *column, LhFit *out)
 {
-	*out = (LhFit) {0};
+	*out = (LhFit){0};
 	switch (lh_type_family(column))
 	{
-		case LH_FAMILY_BOOL:
-			set_floor(out, lh_value_bool(c), true);
-			return true;
-		case LH_FAMILY_NUMBER:
-			fit_number(c, column, out);
-			return true;
-		case LH_FAMILY_FLOAT:
-			return fit_float(c, out);
-		case LH_FAMILY_MOMENT:
-			return fit_moment(c, column, out);
+		case LH_FAMILY_BOOL: set_floor(out, lh_value_bool(c), true); return true;
+		case LH_FAMILY_NUMBER: fit_number(c, column, out); return true;
+		case LH_FAMILY_FLOAT: return fit_float(c, out);
+		case LH_FAMILY_MOMENT: return fit_moment(c, column, out);
 		case LH_FAMILY_TIME:
 			fit_ticks(c->i64, ns_per_unit[c->type.unit & 3], ns_per_unit[column->unit & 3], out);
 			return true;
-		default:
-			return false;
+		default: return false;
 	}
 }

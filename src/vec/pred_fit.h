@@ -10,7 +10,7 @@
 /* How constants of one type meet a column of another. */
 typedef enum LhFitKind
 {
-	LH_FIT_NONE,				/* not comparable here */
+	LH_FIT_NONE, /* not comparable here */
 	LH_FIT_KEY,
 	LH_FIT_BYTES,
 	LH_FIT_WIDE
@@ -22,9 +22,9 @@ typedef enum LhFitKind
  */
 typedef struct LhFit
 {
-	int			over;			/* 1: greater than every key, -1: less; 0: see lo and hi */
-	LhI128		lo;
-	LhI128		hi;
+	int over; /* 1: greater than every key, -1: less; 0: see lo and hi */
+	LhI128 lo;
+	LhI128 hi;
 } LhFit;
 
 extern LhFitKind lh_fit_kind(const LhType *column, const LhType *constant);
@@ -34,7 +34,7 @@ extern bool lh_fit_value(const LhValue *constant, const LhType *column, LhFit *o
 static inline LhI128
 lh_floor_div_i128(LhI128 a, LhI128 b)
 {
-	LhI128		q = a / b;
+	LhI128 q = a / b;
 
 	return q - (a % b < 0);
 }

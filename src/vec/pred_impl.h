@@ -21,40 +21,39 @@
 
 typedef enum LhTest
 {
-	LH_TEST_NONE,				/* false for every value */
-	LH_TEST_RANGE,				/* lo <= key <= hi */
-	LH_TEST_SET,				/* key is in the set */
+	LH_TEST_NONE,  /* false for every value */
+	LH_TEST_RANGE, /* lo <= key <= hi */
+	LH_TEST_SET,   /* key is in the set */
 	LH_TEST_BYTES_EQ,
 	LH_TEST_BYTES_PREFIX,
 	LH_TEST_BYTES_RANGE,
 	LH_TEST_BYTES_SET,
 	LH_TEST_LIKE,
-	LH_TEST_WIDE,				/* decimals beyond 128 bits, by lh_value_compare */
+	LH_TEST_WIDE, /* decimals beyond 128 bits, by lh_value_compare */
 	LH_TEST_HOST
 } LhTest;
 
 /* A range of byte strings in memcmp order. */
 typedef struct LhByteRange
 {
-	LhStr		lo;
-	LhStr		hi;
-	bool		has_lo,
-				has_hi;
-	bool		lo_open,		/* lo itself is outside */
-				hi_open;
+	LhStr lo;
+	LhStr hi;
+	bool has_lo, has_hi;
+	bool lo_open, /* lo itself is outside */
+		hi_open;
 } LhByteRange;
 
 /* Constants of IN, looked up by hashing when there are more than a few. */
 typedef struct LhKeySet
 {
-	int			n;
-	LhI128	   *keys;			/* sorted, unique */
-	LhStr	   *strs;			/* BYTES_SET: sorted, unique */
-	int64_t		divisor;		/* keys are floor(value / divisor): ns columns, us constants */
-	int32_t    *few_i32;		/* at most LH_FEW: arrays for the kernels */
-	int64_t    *few_i64;
-	uint32_t	mask;			/* hash table: slots of key index + 1 */
-	uint32_t   *slots;
+	int n;
+	LhI128 *keys;     /* sorted, unique */
+	LhStr *strs;      /* BYTES_SET: sorted, unique */
+	int64_t divisor;  /* keys are floor(value / divisor): ns columns, us constants */
+	int32_t *few_i32; /* at most LH_FEW: arrays for the kernels */
+	int64_t *few_i64;
+	uint32_t mask; /* hash table: slots of key index + 1 */
+	uint32_t *slots;
 } LhKeySet;
 
 /* Below this many constants comparing with each is faster than hashing. */
@@ -63,55 +62,54 @@ typedef struct LhKeySet
 /* What a leaf knows of the entries of the dictionary it saw last. */
 typedef struct LhDictResults
 {
-	uint64_t	id;				/* 0: none */
-	uint32_t	n;
-	bool		complete;		/* pass holds every entry */
-	uint32_t	nknown;
-	uint32_t	npass;			/* once complete */
-	uint64_t	rows;			/* rows served by this dictionary */
-	LhBuf		pass;			/* bitmaps of n entries */
-	LhBuf		known;
+	uint64_t id; /* 0: none */
+	uint32_t n;
+	bool complete; /* pass holds every entry */
+	uint32_t nknown;
+	uint32_t npass; /* once complete */
+	uint64_t rows;  /* rows served by this dictionary */
+	LhBuf pass;     /* bitmaps of n entries */
+	LhBuf known;
 } LhDictResults;
 
 typedef struct LhLeaf
 {
-	LhTest		test;
-	bool		negate;
-	bool		null_passes;
-	bool		costly;			/* look at selected rows only */
-	bool		is_float;		/* keys are of floats */
-	LhType		type;			/* of the column in this file */
-	LhI128		lo,
-				hi;
-	LhByteRange bytes;			/* EQ: lo; PREFIX: lo is the prefix, hi its successor */
-	LhKeySet   *set;
-	LhLike	   *like;
-	LhCmp		op;				/* WIDE */
-	LhValue		value;			/* WIDE */
+	LhTest test;
+	bool negate;
+	bool null_passes;
+	bool costly;   /* look at selected rows only */
+	bool is_float; /* keys are of floats */
+	LhType type;   /* of the column in this file */
+	LhI128 lo, hi;
+	LhByteRange bytes; /* EQ: lo; PREFIX: lo is the prefix, hi its successor */
+	LhKeySet *set;
+	LhLike *like;
+	LhCmp op;      /* WIDE */
+	LhValue value; /* WIDE */
 	LhDictResults dict;
 	/* HOST */
 	LhHostRequest request;
-	uint64_t	row_known[LH_BATCH_WORDS];
-	uint64_t	row_pass[LH_BATCH_WORDS];
+	uint64_t row_known[LH_BATCH_WORDS];
+	uint64_t row_pass[LH_BATCH_WORDS];
 } LhLeaf;
 
 /* Where an evaluation stands between LH_NEED_HOST and its repetition. */
 typedef struct LhPredProgress
 {
-	LhPred	   *asking;			/* leaf whose request is out; NULL: none */
-	int			arg;			/* conjunct of the root that asked */
-	LhSel		before;			/* the caller's selection then */
-	LhSel		sel;			/* what the conjuncts before left of it */
+	LhPred *asking; /* leaf whose request is out; NULL: none */
+	int arg;        /* conjunct of the root that asked */
+	LhSel before;   /* the caller's selection then */
+	LhSel sel;      /* what the conjuncts before left of it */
 	const LhVec *const *vecs;
 } LhPredProgress;
 
 typedef struct LhPredState
 {
-	LhArena    *arena;			/* of the bound tree */
-	LhLeaf	   *leaf;			/* leaves only */
-	LhPredProgress *progress;	/* root only */
-	bool		has_host;
-	int			cost;			/* 0 cheap, 1 LIKE, 2 HOST */
+	LhArena *arena;           /* of the bound tree */
+	LhLeaf *leaf;             /* leaves only */
+	LhPredProgress *progress; /* root only */
+	bool has_host;
+	int cost; /* 0 cheap, 1 LIKE, 2 HOST */
 } LhPredState;
 
 static inline LhLeaf *
@@ -143,8 +141,8 @@ extern bool lh_leaf_kernel(const LhLeaf *leaf, const void *data, size_t n, uint6
  * The same for strings at live rows, for tests of bytes; hit is zeroed before.
  * False when there is no loop for this test.
  */
-extern bool lh_leaf_strs(const LhLeaf *leaf, const LhStr *strs, const uint64_t *live, size_t n,
-						 uint64_t *hit);
+extern bool
+lh_leaf_strs(const LhLeaf *leaf, const LhStr *strs, const uint64_t *live, size_t n, uint64_t *hit);
 /* Results of all entries (or of what is left) of a dictionary; not for HOST. */
 extern LhStatus lh_leaf_complete(LhCtx *ctx, LhPred *p, const LhDict *dict);
 /* Begin with a dictionary: nothing is known yet unless it is the one before. */

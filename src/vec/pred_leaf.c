@@ -13,11 +13,11 @@
 static inline LhStr
 get_str(const LhLeaf *leaf, const void *data, size_t i)
 {
-	LhStr		s;
+	LhStr s;
 
 	if (leaf->type.lane == LH_LANE_FIX)
-		return (LhStr) {(const uint8_t *) data + i * (size_t) leaf->type.width,
-			(uint32_t) leaf->type.width, 0};
+		return (LhStr){(const uint8_t *) data + i * (size_t) leaf->type.width,
+					   (uint32_t) leaf->type.width, 0};
 	memcpy(&s, (const uint8_t *) data + i * sizeof(LhStr), sizeof(s));
 	return s;
 }
@@ -25,7 +25,7 @@ get_str(const LhLeaf *leaf, const void *data, size_t i)
 static bool
 bytes_in_range(const LhByteRange *r, LhStr s)
 {
-	int			c;
+	int c;
 
 	if (r->has_lo)
 	{
@@ -45,32 +45,26 @@ bytes_in_range(const LhByteRange *r, LhStr s)
 static bool
 test_wide(const LhLeaf *leaf, const void *data, size_t i)
 {
-	LhValue		v = lh_lane_value(&leaf->type, data, i);
-	int			c = lh_value_compare(&v, &leaf->value);
+	LhValue v = lh_lane_value(&leaf->type, data, i);
+	int c = lh_value_compare(&v, &leaf->value);
 
 	switch (leaf->op)
 	{
-		case LH_EQ:
-			return c == 0;
-		case LH_NE:
-			return c != 0;
-		case LH_LT:
-			return c < 0;
-		case LH_LE:
-			return c <= 0;
-		case LH_GT:
-			return c > 0;
-		default:
-			return c >= 0;
+		case LH_EQ: return c == 0;
+		case LH_NE: return c != 0;
+		case LH_LT: return c < 0;
+		case LH_LE: return c <= 0;
+		case LH_GT: return c > 0;
+		default: return c >= 0;
 	}
 }
 
 bool
 lh_leaf_test(const LhLeaf *leaf, const void *data, size_t i)
 {
-	bool		yes = false;
-	LhI128		key;
-	LhStr		s;
+	bool yes = false;
+	LhI128 key;
+	LhStr s;
 
 	switch (leaf->test)
 	{
@@ -84,28 +78,21 @@ lh_leaf_test(const LhLeaf *leaf, const void *data, size_t i)
 		case LH_TEST_BYTES_EQ:
 			s = get_str(leaf, data, i);
 			yes = s.len == leaf->bytes.lo.len &&
-				(s.len == 0 || memcmp(s.ptr, leaf->bytes.lo.ptr, s.len) == 0);
+				  (s.len == 0 || memcmp(s.ptr, leaf->bytes.lo.ptr, s.len) == 0);
 			break;
 		case LH_TEST_BYTES_PREFIX:
 			s = get_str(leaf, data, i);
 			yes = s.len >= leaf->bytes.lo.len &&
-				memcmp(s.ptr, leaf->bytes.lo.ptr, leaf->bytes.lo.len) == 0;
+				  memcmp(s.ptr, leaf->bytes.lo.ptr, leaf->bytes.lo.len) == 0;
 			break;
-		case LH_TEST_BYTES_RANGE:
-			yes = bytes_in_range(&leaf->bytes, get_str(leaf, data, i));
-			break;
-		case LH_TEST_BYTES_SET:
-			yes = lh_keyset_has_bytes(leaf->set, get_str(leaf, data, i));
-			break;
+		case LH_TEST_BYTES_RANGE: yes = bytes_in_range(&leaf->bytes, get_str(leaf, data, i)); break;
+		case LH_TEST_BYTES_SET: yes = lh_keyset_has_bytes(leaf->set, get_str(leaf, data, i)); break;
 		case LH_TEST_LIKE:
 			s = get_str(leaf, data, i);
 			yes = lh_like_test(leaf->like, s.ptr, s.len);
 			break;
-		case LH_TEST_WIDE:
-			yes = test_wide(leaf, data, i);
-			break;
-		default:
-			break;
+		case LH_TEST_WIDE: yes = test_wide(leaf, data, i); break;
+		default: break;
 	}
 	return yes != leaf->negate;
 }
@@ -118,9 +105,8 @@ lh_leaf_test(const LhLeaf *leaf, const void *data, size_t i)
 static bool
 float_limits(const LhLeaf *leaf, double *lo, double *hi)
 {
-	int64_t		klo = (int64_t) leaf->lo,
-				khi = (int64_t) leaf->hi;
-	bool		complement = khi == LH_KEY_NAN;
+	int64_t klo = (int64_t) leaf->lo, khi = (int64_t) leaf->hi;
+	bool complement = khi == LH_KEY_NAN;
 
 	if (complement)
 	{
@@ -136,11 +122,9 @@ float_limits(const LhLeaf *leaf, double *lo, double *hi)
 static bool
 range_f32(const LhLeaf *leaf, const void *data, size_t n, uint64_t *out)
 {
-	double		lo,
-				hi;
-	bool		complement = float_limits(leaf, &lo, &hi);
-	float		flo = (float) lo,
-				fhi = (float) hi;
+	double lo, hi;
+	bool complement = float_limits(leaf, &lo, &hi);
+	float flo = (float) lo, fhi = (float) hi;
 
 	/* the smallest float not below lo, the largest not above hi */
 	if (flo < lo)
@@ -154,9 +138,8 @@ range_f32(const LhLeaf *leaf, const void *data, size_t n, uint64_t *out)
 static bool
 range_f64(const LhLeaf *leaf, const void *data, size_t n, uint64_t *out)
 {
-	double		lo,
-				hi;
-	bool		complement = float_limits(leaf, &lo, &hi);
+	double lo, hi;
+	bool complement = float_limits(leaf, &lo, &hi);
 
 	lh_vec_kernels()->range_f64(data, n, lo, hi, out);
 	return complement;
@@ -175,7 +158,7 @@ bool
 lh_leaf_kernel(const LhLeaf *leaf, const void *data, size_t n, uint64_t *out)
 {
 	const LhVecKernels *k = lh_vec_kernels();
-	bool		turn = leaf->negate;
+	bool turn = leaf->negate;
 
 	if (leaf->test == LH_TEST_SET && leaf->set->few_i32 != NULL)
 		k->in_i32(data, n, leaf->set->few_i32, leaf->set->n, out);
@@ -189,7 +172,7 @@ lh_leaf_kernel(const LhLeaf *leaf, const void *data, size_t n, uint64_t *out)
 		{
 			case LH_LANE_U8:
 				k->nonzero_u8(data, n, out);
-				turn ^= leaf->lo == 0;	/* 0..0; 0..1 and an empty range are no ranges */
+				turn ^= leaf->lo == 0; /* 0..0; 0..1 and an empty range are no ranges */
 				break;
 			case LH_LANE_I32:
 				k->range_i32(data, n, (int32_t) leaf->lo, (int32_t) leaf->hi, out);
@@ -197,14 +180,9 @@ lh_leaf_kernel(const LhLeaf *leaf, const void *data, size_t n, uint64_t *out)
 			case LH_LANE_I64:
 				k->range_i64(data, n, (int64_t) leaf->lo, (int64_t) leaf->hi, out);
 				break;
-			case LH_LANE_F32:
-				turn ^= range_f32(leaf, data, n, out);
-				break;
-			case LH_LANE_F64:
-				turn ^= range_f64(leaf, data, n, out);
-				break;
-			default:
-				return false;
+			case LH_LANE_F32: turn ^= range_f32(leaf, data, n, out); break;
+			case LH_LANE_F64: turn ^= range_f64(leaf, data, n, out); break;
+			default: return false;
 		}
 	}
 	if (turn)
@@ -213,23 +191,23 @@ lh_leaf_kernel(const LhLeaf *leaf, const void *data, size_t n, uint64_t *out)
 }
 
 /* Rows of words w: BODY says whether s passes the test. */
-#define STR_LOOP(EXPR) \
-	for (size_t k = 0; k < LH_WORDS(n); k++) \
-	{ \
-		for (uint64_t w = live[k]; w != 0; w &= w - 1) \
-		{ \
-			LhStr		s = strs[k * 64 + (size_t) __builtin_ctzll(w)]; \
-			uint64_t	yes = (uint64_t) (EXPR) ^ turn; \
-			hit[k] |= yes << __builtin_ctzll(w); \
-		} \
+#define STR_LOOP(EXPR)                                            \
+	for (size_t k = 0; k < LH_WORDS(n); k++)                      \
+	{                                                             \
+		for (uint64_t w = live[k]; w != 0; w &= w - 1)            \
+		{                                                         \
+			LhStr s = strs[k * 64 + (size_t) __builtin_ctzll(w)]; \
+			uint64_t yes = (uint64_t) (EXPR) ^ turn;              \
+			hit[k] |= yes << __builtin_ctzll(w);                  \
+		}                                                         \
 	}
 
 bool
 lh_leaf_strs(const LhLeaf *leaf, const LhStr *strs, const uint64_t *live, size_t n, uint64_t *hit)
 {
 	const LhStr c = leaf->bytes.lo;
-	uint64_t	lengths = 0;
-	bool		turn = leaf->negate;
+	uint64_t lengths = 0;
+	bool turn = leaf->negate;
 
 	switch (leaf->test)
 	{
@@ -245,20 +223,17 @@ lh_leaf_strs(const LhLeaf *leaf, const LhStr *strs, const uint64_t *live, size_t
 				lengths |= UINT64_C(1) << (leaf->set->strs[i].len & 63);
 			STR_LOOP((lengths >> (s.len & 63) & 1) && lh_keyset_has_bytes(leaf->set, s));
 			return true;
-		case LH_TEST_LIKE:
-			STR_LOOP(lh_like_test(leaf->like, s.ptr, s.len));
-			return true;
-		default:
-			return false;
+		case LH_TEST_LIKE: STR_LOOP(lh_like_test(leaf->like, s.ptr, s.len)); return true;
+		default: return false;
 	}
 }
 
 LhStatus
 lh_leaf_use_dict(LhCtx *ctx, LhPred *p, const LhDict *dict)
 {
-	LhLeaf	   *leaf = lh_pred_get_leaf(p);
+	LhLeaf *leaf = lh_pred_get_leaf(p);
 	LhDictResults *r = &leaf->dict;
-	size_t		bytes = (LH_WORDS(dict->n) + 1) * sizeof(uint64_t);
+	size_t bytes = (LH_WORDS(dict->n) + 1) * sizeof(uint64_t);
 
 	if (r->id == dict->id)
 		return LH_OK;
@@ -279,17 +254,16 @@ lh_leaf_use_dict(LhCtx *ctx, LhPred *p, const LhDict *dict)
 LhStatus
 lh_leaf_complete(LhCtx *ctx, LhPred *p, const LhDict *dict)
 {
-	LhLeaf	   *leaf = lh_pred_get_leaf(p);
+	LhLeaf *leaf = lh_pred_get_leaf(p);
 	LhDictResults *r = &leaf->dict;
-	uint64_t   *pass,
-			   *known;
+	uint64_t *pass, *known;
 
 	LH_TRY(lh_leaf_use_dict(ctx, p, dict));
 	if (r->complete)
 		return LH_OK;
 	pass = (uint64_t *) r->pass.data;
 	known = (uint64_t *) r->known.data;
-	if (leaf->test == LH_TEST_LIKE && dict->type.lane == LH_LANE_STR && r->nknown == 0 &&
+	if (leaf->test == LH_TEST_LIKE && dict->type.lane == LH_LANE_STR &&
 		lh_like_scan(leaf->like, dict->values, dict->n, NULL, pass))
 	{
 		if (leaf->negate)
@@ -316,8 +290,7 @@ bool
 lh_leaf_entry(LhLeaf *leaf, const LhDict *dict, uint32_t code)
 {
 	LhDictResults *r = &leaf->dict;
-	uint64_t   *pass = (uint64_t *) r->pass.data,
-			   *known = (uint64_t *) r->known.data;
+	uint64_t *pass = (uint64_t *) r->pass.data, *known = (uint64_t *) r->known.data;
 
 	if (!r->complete && !lh_bit_get(known, code))
 	{

@@ -14,8 +14,8 @@
 static LhValue
 as_seen(const LhValue *v, const LhValue *constant)
 {
-	LhValue		seen = *v;
-	bool		ticks = v->type.id == LH_T_TIME || v->type.id == LH_T_TIMESTAMP;
+	LhValue seen = *v;
+	bool ticks = v->type.id == LH_T_TIME || v->type.id == LH_T_TIMESTAMP;
 
 	if (ticks && v->type.unit == LH_UNIT_NS &&
 		(constant->type.id == LH_T_DATE || constant->type.unit != LH_UNIT_NS))
@@ -29,7 +29,7 @@ as_seen(const LhValue *v, const LhValue *constant)
 static int
 compare(const LhValue *v, const LhValue *constant)
 {
-	LhValue		seen = as_seen(v, constant);
+	LhValue seen = as_seen(v, constant);
 
 	return lh_value_compare(&seen, constant);
 }
@@ -39,18 +39,12 @@ compares(LhCmp op, int c)
 {
 	switch (op)
 	{
-		case LH_EQ:
-			return c == 0;
-		case LH_NE:
-			return c != 0;
-		case LH_LT:
-			return c < 0;
-		case LH_LE:
-			return c <= 0;
-		case LH_GT:
-			return c > 0;
-		default:
-			return c >= 0;
+		case LH_EQ: return c == 0;
+		case LH_NE: return c != 0;
+		case LH_LT: return c < 0;
+		case LH_LE: return c <= 0;
+		case LH_GT: return c > 0;
+		default: return c >= 0;
 	}
 }
 
@@ -68,14 +62,15 @@ is_member(const LhPred *p, const LhValue *v)
 static bool
 is_like(const LhPred *p, const LhValue *v)
 {
-	return lh_like_match(v->str.ptr, v->str.len, p->value.str.ptr, p->value.str.len, p->escape, p->text);
+	return lh_like_match(v->str.ptr, v->str.len, p->value.str.ptr, p->value.str.len, p->escape,
+						 p->text);
 }
 
 static bool
 has_prefix(const LhPred *p, const LhValue *v)
 {
 	return v->str.len >= p->value.str.len &&
-		(p->value.str.len == 0 || memcmp(v->str.ptr, p->value.str.ptr, p->value.str.len) == 0);
+		   (p->value.str.len == 0 || memcmp(v->str.ptr, p->value.str.ptr, p->value.str.len) == 0);
 }
 
 bool
@@ -99,44 +94,27 @@ lh_pred_reference(const LhPred *p, const LhValue *values)
 					return true;
 			}
 			return false;
-		case LH_P_NEVER:
-			return false;
-		case LH_P_ALWAYS:
-			return v == NULL || !v->null;
-		case LH_P_IS_NULL:
-			return v->null;
-		case LH_P_NOT_NULL:
-			return !v->null;
-		case LH_P_DISTINCT:
-			return v->null || compare(v, &p->value) != 0;
-		default:
-			break;
+		case LH_P_NEVER: return false;
+		case LH_P_ALWAYS: return v == NULL || !v->null;
+		case LH_P_IS_NULL: return v->null;
+		case LH_P_NOT_NULL: return !v->null;
+		case LH_P_DISTINCT: return v->null || compare(v, &p->value) != 0;
+		default: break;
 	}
 	if (v->null)
 		return false;
 	switch (p->kind)
 	{
-		case LH_P_CMP:
-			return compares(p->op, compare(v, &p->value));
-		case LH_P_NOT_DISTINCT:
-			return compare(v, &p->value) == 0;
-		case LH_P_IN:
-			return is_member(p, v);
-		case LH_P_NOT_IN:
-			return !p->has_null && !is_member(p, v);
-		case LH_P_LIKE:
-			return is_like(p, v);
-		case LH_P_NOT_LIKE:
-			return !is_like(p, v);
-		case LH_P_PREFIX:
-			return has_prefix(p, v);
-		case LH_P_NOT_PREFIX:
-			return !has_prefix(p, v);
-		case LH_P_IS_TRUE_BOOL:
-			return lh_value_bool(v);
-		case LH_P_IS_FALSE_BOOL:
-			return !lh_value_bool(v);
-		default:
-			return false;
+		case LH_P_CMP: return compares(p->op, compare(v, &p->value));
+		case LH_P_NOT_DISTINCT: return compare(v, &p->value) == 0;
+		case LH_P_IN: return is_member(p, v);
+		case LH_P_NOT_IN: return !p->has_null && !is_member(p, v);
+		case LH_P_LIKE: return is_like(p, v);
+		case LH_P_NOT_LIKE: return !is_like(p, v);
+		case LH_P_PREFIX: return has_prefix(p, v);
+		case LH_P_NOT_PREFIX: return !has_prefix(p, v);
+		case LH_P_IS_TRUE_BOOL: return lh_value_bool(v);
+		case LH_P_IS_FALSE_BOOL: return !lh_value_bool(v);
+		default: return false;
 	}
 }

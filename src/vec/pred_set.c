@@ -21,7 +21,7 @@ hash_str(LhStr s)
 static LhStatus
 build_slots(LhCtx *ctx, LhKeySet *set)
 {
-	uint32_t	size = 32;
+	uint32_t size = 32;
 
 	while (size < (uint32_t) set->n * 2)
 		size *= 2;
@@ -29,7 +29,7 @@ build_slots(LhCtx *ctx, LhKeySet *set)
 	LH_NEW_ARRAY(ctx, set->slots, size);
 	for (int i = 0; i < set->n; i++)
 	{
-		uint32_t	h = set->strs != NULL ? hash_str(set->strs[i]) : hash_key(set->keys[i]);
+		uint32_t h = set->strs != NULL ? hash_str(set->strs[i]) : hash_key(set->keys[i]);
 
 		while (set->slots[h & set->mask] != 0)
 			h++;
@@ -72,7 +72,7 @@ lh_keyset_has(const LhKeySet *set, LhI128 key)
 {
 	if (set->divisor > 1)
 	{
-		LhI128		q = key / set->divisor;
+		LhI128 q = key / set->divisor;
 
 		key = q - (key % set->divisor < 0);
 	}
@@ -89,7 +89,7 @@ lh_keyset_has(const LhKeySet *set, LhI128 key)
 	}
 	for (uint32_t h = hash_key(key);; h++)
 	{
-		uint32_t	slot = set->slots[h & set->mask];
+		uint32_t slot = set->slots[h & set->mask];
 
 		if (slot == 0)
 			return false;
@@ -113,7 +113,7 @@ lh_keyset_has_bytes(const LhKeySet *set, LhStr s)
 	}
 	for (uint32_t h = hash_str(s);; h++)
 	{
-		uint32_t	slot = set->slots[h & set->mask];
+		uint32_t slot = set->slots[h & set->mask];
 
 		if (slot == 0)
 			return false;

@@ -26,7 +26,7 @@ lh_sel_none(LhSel *sel, int n)
 void
 lh_sel_and(LhSel *sel, const uint64_t *w)
 {
-	int			count = 0;
+	int count = 0;
 
 	for (size_t i = 0; i < LH_WORDS(sel->n); i++)
 	{
@@ -39,7 +39,7 @@ lh_sel_and(LhSel *sel, const uint64_t *w)
 int
 lh_sel_rows(const LhSel *sel, uint16_t *rows)
 {
-	int			count = 0;
+	int count = 0;
 
 	for (size_t i = 0; i < LH_WORDS(sel->n); i++)
 	{

@@ -57,13 +57,10 @@ lh_type_equal(const LhType *a, const LhType *b)
 		return false;
 	switch (a->id)
 	{
-		case LH_T_DECIMAL:
-			return a->precision == b->precision && a->scale == b->scale;
+		case LH_T_DECIMAL: return a->precision == b->precision && a->scale == b->scale;
 		case LH_T_TIME:
-		case LH_T_TIMESTAMP:
-			return a->unit == b->unit && a->utc == b->utc && a->int96 == b->int96;
-		case LH_T_FIXED:
-			return a->width == b->width;
+		case LH_T_TIMESTAMP: return a->unit == b->unit && a->utc == b->utc && a->int96 == b->int96;
+		case LH_T_FIXED: return a->width == b->width;
 		case LH_T_LIST:
 		case LH_T_MAP:
 		case LH_T_STRUCT:
@@ -77,8 +74,7 @@ lh_type_equal(const LhType *a, const LhType *b)
 					return false;
 			}
 			return true;
-		default:
-			return true;
+		default: return true;
 	}
 }
 
@@ -114,15 +110,13 @@ lh_type_format(LhCtx *ctx, const LhType *t, LhBuf *out)
 		case LH_T_TIMESTAMP:
 			return lh_buf_printf(ctx, out, "%s(%s%s%s)", name, units[t->unit & 3],
 								 t->utc ? ", utc" : "", t->int96 ? ", int96" : "");
-		case LH_T_FIXED:
-			return lh_buf_printf(ctx, out, "%s(%d)", name, t->width);
+		case LH_T_FIXED: return lh_buf_printf(ctx, out, "%s(%d)", name, t->width);
 		case LH_T_LIST:
 		case LH_T_MAP:
 		case LH_T_STRUCT:
 			LH_TRY(lh_buf_append_str(ctx, out, name));
 			return format_fields(ctx, t, out);
-		default:
-			return lh_buf_append_str(ctx, out, name);
+		default: return lh_buf_append_str(ctx, out, name);
 	}
 }
 
@@ -133,19 +127,14 @@ int_bits(LhTypeId id)
 	switch (id)
 	{
 		case LH_T_INT8:
-		case LH_T_UINT8:
-			return 8;
+		case LH_T_UINT8: return 8;
 		case LH_T_INT16:
-		case LH_T_UINT16:
-			return 16;
+		case LH_T_UINT16: return 16;
 		case LH_T_INT32:
-		case LH_T_UINT32:
-			return 32;
+		case LH_T_UINT32: return 32;
 		case LH_T_INT64:
-		case LH_T_UINT64:
-			return 64;
-		default:
-			return 0;
+		case LH_T_UINT64: return 64;
+		default: return 0;
 	}
 }
 
@@ -160,14 +149,10 @@ int_digits(LhTypeId id)
 {
 	switch (int_bits(id))
 	{
-		case 8:
-			return 3;
-		case 16:
-			return 5;
-		case 32:
-			return 10;
-		default:
-			return int_is_unsigned(id) ? 20 : 19;
+		case 8: return 3;
+		case 16: return 5;
+		case 32: return 10;
+		default: return int_is_unsigned(id) ? 20 : 19;
 	}
 }
 
@@ -180,7 +165,7 @@ is_float(LhTypeId id)
 static LhType
 scalar_type(LhTypeId id, LhLane lane)
 {
-	LhType		t = {0};
+	LhType t = {0};
 
 	t.id = id;
 	t.lane = lane;
@@ -190,13 +175,14 @@ scalar_type(LhTypeId id, LhLane lane)
 static LhType
 decimal_type(int precision, int scale)
 {
-	LhType		t = {0};
+	LhType t = {0};
 
 	t.id = LH_T_DECIMAL;
 	t.precision = (int16_t) precision;
 	t.scale = (int16_t) scale;
-	t.lane = precision <= 18 ? LH_LANE_I64 :
-		precision <= LH_DECIMAL_MAX_PRECISION ? LH_LANE_I128 : LH_LANE_STR;
+	t.lane = precision <= 18                         ? LH_LANE_I64
+			 : precision <= LH_DECIMAL_MAX_PRECISION ? LH_LANE_I128
+													 : LH_LANE_STR;
 	return t;
 }
 
@@ -205,31 +191,25 @@ signed_int_type(int bits)
 {
 	switch (bits)
 	{
-		case 8:
-			return scalar_type(LH_T_INT8, LH_LANE_I32);
-		case 16:
-			return scalar_type(LH_T_INT16, LH_LANE_I32);
-		case 32:
-			return scalar_type(LH_T_INT32, LH_LANE_I32);
-		case 64:
-			return scalar_type(LH_T_INT64, LH_LANE_I64);
-		default:
-			return decimal_type(20, 0);
+		case 8: return scalar_type(LH_T_INT8, LH_LANE_I32);
+		case 16: return scalar_type(LH_T_INT16, LH_LANE_I32);
+		case 32: return scalar_type(LH_T_INT32, LH_LANE_I32);
+		case 64: return scalar_type(LH_T_INT64, LH_LANE_I64);
+		default: return decimal_type(20, 0);
 	}
 }
 
 static bool
 union_ints(const LhType *a, const LhType *b, LhType *out)
 {
-	int			abits = int_bits(a->id),
-				bbits = int_bits(b->id);
+	int abits = int_bits(a->id), bbits = int_bits(b->id);
 
 	if (int_is_unsigned(a->id) == int_is_unsigned(b->id))
 		*out = abits >= bbits ? *a : *b;
 	else
 	{
-		int			need = int_is_unsigned(a->id) ? 2 * abits : 2 * bbits;
-		int			have = int_is_unsigned(a->id) ? bbits : abits;
+		int need = int_is_unsigned(a->id) ? 2 * abits : 2 * bbits;
+		int have = int_is_unsigned(a->id) ? bbits : abits;
 
 		*out = signed_int_type(need > have ? need : have);
 	}
@@ -240,7 +220,7 @@ union_ints(const LhType *a, const LhType *b, LhType *out)
 static bool
 union_int_float(const LhType *i, const LhType *f, LhType *out)
 {
-	int			bits = int_bits(i->id) - !int_is_unsigned(i->id);
+	int bits = int_bits(i->id) - !int_is_unsigned(i->id);
 
 	if (f->id == LH_T_FLOAT16 && bits <= 11)
 		*out = *f;
@@ -256,8 +236,8 @@ union_int_float(const LhType *i, const LhType *f, LhType *out)
 static bool
 union_decimals(int pa, int sa, int pb, int sb, LhType *out)
 {
-	int			scale = sa > sb ? sa : sb;
-	int			whole = pa - sa > pb - sb ? pa - sa : pb - sb;
+	int scale = sa > sb ? sa : sb;
+	int whole = pa - sa > pb - sb ? pa - sa : pb - sb;
 
 	if (whole + scale > INT16_MAX)
 		return false;
@@ -268,8 +248,7 @@ union_decimals(int pa, int sa, int pb, int sb, LhType *out)
 static bool
 union_numbers(const LhType *a, const LhType *b, LhType *out)
 {
-	bool		aint = int_bits(a->id) > 0,
-				bint = int_bits(b->id) > 0;
+	bool aint = int_bits(a->id) > 0, bint = int_bits(b->id) > 0;
 
 	if (aint && bint)
 		return union_ints(a, b, out);
@@ -306,14 +285,14 @@ find_field(const LhType *t, const char *name)
 static bool
 union_structs(LhCtx *ctx, const LhType *a, const LhType *b, LhType *out)
 {
-	LhField    *fields = lh_alloc_array(ctx, (size_t) (a->nfields + b->nfields), sizeof(LhField));
-	int			n = 0;
+	LhField *fields = lh_alloc_array(ctx, (size_t) (a->nfields + b->nfields), sizeof(LhField));
+	int n = 0;
 
 	if (fields == NULL)
 		return false;
 	for (int i = 0; i < a->nfields; i++, n++)
 	{
-		int			j = find_field(b, a->fields[i].name);
+		int j = find_field(b, a->fields[i].name);
 
 		fields[n] = a->fields[i];
 		if (j < 0)
@@ -342,7 +321,7 @@ union_structs(LhCtx *ctx, const LhType *a, const LhType *b, LhType *out)
 static bool
 union_children(LhCtx *ctx, const LhType *a, const LhType *b, LhType *out)
 {
-	LhField    *fields;
+	LhField *fields;
 
 	if (a->nfields != b->nfields)
 		return false;
@@ -386,17 +365,11 @@ union_same_id(LhCtx *ctx, const LhType *a, const LhType *b, LhType *out)
 			*out = a->unit >= b->unit ? *a : *b;
 			out->int96 = a->int96 && b->int96;
 			return true;
-		case LH_T_FIXED:
-			*out = scalar_type(LH_T_BINARY, LH_LANE_STR);
-			return true;
+		case LH_T_FIXED: *out = scalar_type(LH_T_BINARY, LH_LANE_STR); return true;
 		case LH_T_LIST:
-		case LH_T_MAP:
-			return union_children(ctx, a, b, out);
-		case LH_T_STRUCT:
-			return union_structs(ctx, a, b, out);
-		default:
-			*out = *a;
-			return true;
+		case LH_T_MAP: return union_children(ctx, a, b, out);
+		case LH_T_STRUCT: return union_structs(ctx, a, b, out);
+		default: *out = *a; return true;
 	}
 }
 

@@ -26,8 +26,7 @@ lh_type_family(const LhType *t)
 {
 	switch (t->id)
 	{
-		case LH_T_BOOL:
-			return LH_FAMILY_BOOL;
+		case LH_T_BOOL: return LH_FAMILY_BOOL;
 		case LH_T_INT8:
 		case LH_T_INT16:
 		case LH_T_INT32:
@@ -36,17 +35,13 @@ lh_type_family(const LhType *t)
 		case LH_T_UINT16:
 		case LH_T_UINT32:
 		case LH_T_UINT64:
-		case LH_T_DECIMAL:
-			return LH_FAMILY_NUMBER;
+		case LH_T_DECIMAL: return LH_FAMILY_NUMBER;
 		case LH_T_FLOAT16:
 		case LH_T_FLOAT:
-		case LH_T_DOUBLE:
-			return LH_FAMILY_FLOAT;
+		case LH_T_DOUBLE: return LH_FAMILY_FLOAT;
 		case LH_T_DATE:
-		case LH_T_TIMESTAMP:
-			return LH_FAMILY_MOMENT;
-		case LH_T_TIME:
-			return LH_FAMILY_TIME;
+		case LH_T_TIMESTAMP: return LH_FAMILY_MOMENT;
+		case LH_T_TIME: return LH_FAMILY_TIME;
 		case LH_T_STRING:
 		case LH_T_ENUM:
 		case LH_T_JSON:
@@ -55,10 +50,8 @@ lh_type_family(const LhType *t)
 		case LH_T_FIXED:
 		case LH_T_UUID:
 		case LH_T_GEOMETRY:
-		case LH_T_GEOGRAPHY:
-			return LH_FAMILY_BYTES;
-		default:
-			return LH_FAMILY_NONE;
+		case LH_T_GEOGRAPHY: return LH_FAMILY_BYTES;
+		default: return LH_FAMILY_NONE;
 	}
 }
 
@@ -66,16 +59,15 @@ lh_type_family(const LhType *t)
 static int
 compare_be(LhStr a, LhStr b)
 {
-	bool		aneg = a.len > 0 && a.ptr[0] >= 0x80,
-				bneg = b.len > 0 && b.ptr[0] >= 0x80;
-	uint32_t	n = a.len > b.len ? a.len : b.len;
+	bool aneg = a.len > 0 && a.ptr[0] >= 0x80, bneg = b.len > 0 && b.ptr[0] >= 0x80;
+	uint32_t n = a.len > b.len ? a.len : b.len;
 
 	if (aneg != bneg)
 		return aneg ? -1 : 1;
 	for (uint32_t i = 0; i < n; i++)
 	{
-		int			x = i < n - a.len ? (aneg ? 0xFF : 0) : a.ptr[i - (n - a.len)];
-		int			y = i < n - b.len ? (bneg ? 0xFF : 0) : b.ptr[i - (n - b.len)];
+		int x = i < n - a.len ? (aneg ? 0xFF : 0) : a.ptr[i - (n - a.len)];
+		int y = i < n - b.len ? (bneg ? 0xFF : 0) : b.ptr[i - (n - b.len)];
 
 		if (x != y)
 			return x < y ? -1 : 1;
@@ -98,7 +90,7 @@ lh_value_unscaled(const LhValue *v, LhI128 *out)
 static LhI128
 floor_div(LhI128 a, LhI128 b)
 {
-	LhI128		q = a / b;
+	LhI128 q = a / b;
 
 	return q - (a % b < 0);
 }
@@ -110,8 +102,7 @@ floor_div(LhI128 a, LhI128 b)
 static int
 compare_scaled(LhI128 a, LhI128 b, int diff)
 {
-	LhI128		whole,
-				rest;
+	LhI128 whole, rest;
 
 	if (diff > LH_DECIMAL_MAX_PRECISION)
 	{
@@ -131,10 +122,9 @@ compare_scaled(LhI128 a, LhI128 b, int diff)
 static int
 compare_numbers(const LhValue *a, const LhValue *b)
 {
-	int			sa = a->type.id == LH_T_DECIMAL ? a->type.scale : 0;
-	int			sb = b->type.id == LH_T_DECIMAL ? b->type.scale : 0;
-	LhI128		x,
-				y;
+	int sa = a->type.id == LH_T_DECIMAL ? a->type.scale : 0;
+	int sb = b->type.id == LH_T_DECIMAL ? b->type.scale : 0;
+	LhI128 x, y;
 
 	if (!lh_value_unscaled(a, &x) || !lh_value_unscaled(b, &y))
 	{
@@ -155,27 +145,30 @@ int
 lh_value_compare_wide(const LhValue *a, const LhValue *b)
 {
 	/* little-endian base-256 magnitudes, scaled to the larger scale by repeated times ten */
-	enum {MAX_BYTES = 512};
+	enum
+	{
+		MAX_BYTES = 512
+	};
 	const LhValue *v[2] = {a, b};
-	uint8_t		mag[2][MAX_BYTES] = {{0}};
-	bool		neg[2];
-	int			scale[2];
+	uint8_t mag[2][MAX_BYTES] = {{0}};
+	bool neg[2];
+	int scale[2];
 
 	for (int k = 0; k < 2; k++)
 	{
-		LhI128		x;
+		LhI128 x;
 
 		scale[k] = v[k]->type.id == LH_T_DECIMAL ? v[k]->type.scale : 0;
 		if (v[k]->type.lane == LH_LANE_STR)
 		{
-			uint32_t	len = v[k]->str.len < MAX_BYTES / 2 ? v[k]->str.len : MAX_BYTES / 2;
+			uint32_t len = v[k]->str.len < MAX_BYTES / 2 ? v[k]->str.len : MAX_BYTES / 2;
 			const uint8_t *p = v[k]->str.ptr + v[k]->str.len - len;
-			int			carry = 1;
+			int carry = 1;
 
 			neg[k] = v[k]->str.len > 0 && v[k]->str.ptr[0] >= 0x80;
 			for (uint32_t i = 0; i < len; i++)
 			{
-				int			byte = p[len - 1 - i];
+				int byte = p[len - 1 - i];
 
 				if (neg[k])
 				{
@@ -187,7 +180,7 @@ lh_value_compare_wide(const LhValue *a, const LhValue *b)
 		}
 		else
 		{
-			LhU128		u;
+			LhU128 u;
 
 			lh_value_unscaled(v[k], &x);
 			neg[k] = x < 0;
@@ -200,7 +193,7 @@ lh_value_compare_wide(const LhValue *a, const LhValue *b)
 	{
 		for (int s = scale[k]; s < scale[1 - k]; s++)
 		{
-			int			carry = 0;
+			int carry = 0;
 
 			for (int i = 0; i < MAX_BYTES; i++)
 			{
@@ -239,19 +232,54 @@ compare_floats(double a, double b)
 int
 lh_bytes_compare(LhStr a, LhStr b)
 {
-	uint32_t	n = a.len < b.len ? a.len : b.len;
-	int			c = n > 0 ? memcmp(a.ptr, b.ptr, n) : 0;
+	uint32_t n = a.len < b.len ? a.len : b.len;
+	int c = n > 0 ? memcmp(a.ptr, b.ptr, n) : 0;
 
 	if (c != 0)
 		return c < 0 ? -1 : 1;
 	return a.len < b.len ? -1 : a.len > b.len;
 }
 
+/* Bytes that may lie between two strings of a page: a length of four bytes. */
+#define MAX_GAP 4
+
+/* Separate allocations are further apart than MAX_GAP, or follow each other without a hole. */
+bool
+lh_strs_are_adjacent(const LhStr *strs, size_t n, const uint64_t *valid, LhSlice *out)
+{
+	uintptr_t wide = 0;
+	size_t first = 0, last = n - 1;
+
+	if (valid == NULL)
+	{
+		for (size_t i = 1; i < n; i++)
+			wide |=
+				(uintptr_t) strs[i].ptr - ((uintptr_t) strs[i - 1].ptr + strs[i - 1].len) > MAX_GAP;
+	}
+	else
+	{
+		while (first < n && !lh_bit_get(valid, first))
+			first++;
+		last = first;
+		for (size_t i = first + 1; i < n; i++)
+		{
+			if (!lh_bit_get(valid, i))
+				continue;
+			wide |=
+				(uintptr_t) strs[i].ptr - ((uintptr_t) strs[last].ptr + strs[last].len) > MAX_GAP;
+			last = i;
+		}
+	}
+	if (wide != 0 || first >= n)
+		return false;
+	*out = lh_slice(strs[first].ptr, (size_t) (strs[last].ptr + strs[last].len - strs[first].ptr));
+	return true;
+}
+
 int
 lh_value_compare(const LhValue *a, const LhValue *b)
 {
-	LhFamily	fa = lh_type_family(&a->type),
-				fb = lh_type_family(&b->type);
+	LhFamily fa = lh_type_family(&a->type), fb = lh_type_family(&b->type);
 
 	if (a->null || b->null)
 		return a->null - b->null;
@@ -261,31 +289,25 @@ lh_value_compare(const LhValue *a, const LhValue *b)
 		return compare_floats(lh_value_double(a), b->f64);
 	switch (fa)
 	{
-		case LH_FAMILY_NUMBER:
-			return compare_numbers(a, b);
-		case LH_FAMILY_FLOAT:
-			return compare_floats(a->f64, b->f64);
+		case LH_FAMILY_NUMBER: return compare_numbers(a, b);
+		case LH_FAMILY_FLOAT: return compare_floats(a->f64, b->f64);
 		case LH_FAMILY_MOMENT:
 		case LH_FAMILY_TIME:
-			{
-				LhI128		x = moment_ns(a),
-							y = moment_ns(b);
+		{
+			LhI128 x = moment_ns(a), y = moment_ns(b);
 
-				return x < y ? -1 : x > y;
-			}
-		case LH_FAMILY_BOOL:
-			return (a->i64 & 1) < (b->i64 & 1) ? -1 : (a->i64 & 1) > (b->i64 & 1);
-		case LH_FAMILY_BYTES:
-			return lh_bytes_compare(a->str, b->str);
-		default:
-			return 0;
+			return x < y ? -1 : x > y;
+		}
+		case LH_FAMILY_BOOL: return (a->i64 & 1) < (b->i64 & 1) ? -1 : (a->i64 & 1) > (b->i64 & 1);
+		case LH_FAMILY_BYTES: return lh_bytes_compare(a->str, b->str);
+		default: return 0;
 	}
 }
 
 double
 lh_value_double(const LhValue *v)
 {
-	LhI128		x;
+	LhI128 x;
 
 	if (lh_type_family(&v->type) == LH_FAMILY_FLOAT)
 		return v->f64;
@@ -320,7 +342,7 @@ format_uuid(LhCtx *ctx, LhStr s, LhBuf *out)
 static LhStatus
 format_interval(LhCtx *ctx, LhStr s, LhBuf *out)
 {
-	uint32_t	part[3] = {0};
+	uint32_t part[3] = {0};
 
 	memcpy(part, s.ptr, s.len < 12 ? s.len : 12);
 	return lh_buf_printf(ctx, out, "%u months %u days %u ms", part[0], part[1], part[2]);
@@ -329,9 +351,9 @@ format_interval(LhCtx *ctx, LhStr s, LhBuf *out)
 static LhStatus
 format_number(LhCtx *ctx, const LhValue *v, LhBuf *out)
 {
-	int			scale = v->type.id == LH_T_DECIMAL ? v->type.scale : 0;
-	char		text[64];
-	LhI128		x;
+	int scale = v->type.id == LH_T_DECIMAL ? v->type.scale : 0;
+	char text[64];
+	LhI128 x;
 
 	if (v->type.lane == LH_LANE_STR)
 		return lh_decimal_format_be(ctx, v->str.ptr, v->str.len, scale, out);
@@ -343,24 +365,19 @@ format_number(LhCtx *ctx, const LhValue *v, LhBuf *out)
 LhStatus
 lh_value_format(LhCtx *ctx, const LhValue *v, LhBuf *out)
 {
-	char		text[64];
+	char text[64];
 
 	if (v->null)
 		return lh_buf_append_str(ctx, out, "NULL");
 	switch (v->type.id)
 	{
-		case LH_T_BOOL:
-			return lh_buf_append_str(ctx, out, v->i64 & 1 ? "true" : "false");
+		case LH_T_BOOL: return lh_buf_append_str(ctx, out, v->i64 & 1 ? "true" : "false");
 		case LH_T_FLOAT16:
 		case LH_T_FLOAT:
 			lh_format_float((float) v->f64, text);
 			return lh_buf_append_str(ctx, out, text);
-		case LH_T_DOUBLE:
-			lh_format_double(v->f64, text);
-			return lh_buf_append_str(ctx, out, text);
-		case LH_T_DATE:
-			lh_format_date(v->i64, text);
-			return lh_buf_append_str(ctx, out, text);
+		case LH_T_DOUBLE: lh_format_double(v->f64, text); return lh_buf_append_str(ctx, out, text);
+		case LH_T_DATE: lh_format_date(v->i64, text); return lh_buf_append_str(ctx, out, text);
 		case LH_T_TIME:
 			lh_format_time(v->i64, (LhUnit) v->type.unit, text);
 			return lh_buf_append_str(ctx, out, text);
@@ -373,10 +390,8 @@ lh_value_format(LhCtx *ctx, const LhValue *v, LhBuf *out)
 			if (!lh_utf8_valid(v->str.ptr, v->str.len))
 				return format_hex(ctx, v->str, out);
 			return lh_buf_append(ctx, out, v->str.ptr, v->str.len);
-		case LH_T_UUID:
-			return format_uuid(ctx, v->str, out);
-		case LH_T_INTERVAL:
-			return format_interval(ctx, v->str, out);
+		case LH_T_UUID: return format_uuid(ctx, v->str, out);
+		case LH_T_INTERVAL: return format_interval(ctx, v->str, out);
 		default:
 			if (lh_type_family(&v->type) == LH_FAMILY_NUMBER)
 				return format_number(ctx, v, out);

@@ -105,7 +105,10 @@ typedef struct LhVecScratch
 
 extern LhStatus lh_vec_scratch_create(LhCtx *ctx, LhVecScratch **out);
 
-/* A FLAT view of v: v itself when it is flat, else values written to scratch.  Not for nested types.  out may be v. */
+/*
+ * A FLAT view of v: v itself when it is flat, else values written to scratch.
+ * Not for nested types.  out may be v.
+ */
 extern LhStatus lh_vec_flatten(LhCtx *ctx, const LhVec *v, LhVecScratch *scratch, LhVec *out);
 /* A DICT view of RUNS; DICT is passed through. */
 extern LhStatus lh_vec_expand_runs(LhCtx *ctx, const LhVec *v, LhVecScratch *scratch, LhVec *out);

@@ -22,9 +22,9 @@
 #include "vec/like.h"
 #include "vec/pred.h"
 
-#define N 32768
+#define N       32768
 #define BATCHES (N / LH_BATCH)
-#define ROUNDS 9
+#define ROUNDS  9
 #define SECONDS 0.02
 
 static LhCtx *ctx;
@@ -365,16 +365,14 @@ k_find_page(void *k)
 	LhNeedle needle = lh_needle((const uint8_t *) "special", 7);
 
 	for (const uint8_t *at = page; at != NULL; sink++)
-		at = ((const LhVecKernels *) k)->find(at + 1, page_bytes - (size_t) (at + 1 - page), &needle);
+		at = ((const LhVecKernels *) k)
+				 ->find(at + 1, page_bytes - (size_t) (at + 1 - page), &needle);
 }
 
 static void
 k_sum_small(void *k)
 {
-	const LhVecKernels *t = k;
-
-	if (t->sum_small != NULL)
-		sink = (uint64_t) t->sum_small(codes_small, N, i32, NULL);
+	sink = (uint64_t) ((const LhVecKernels *) k)->sum_small(codes_small, N, i32, NULL);
 }
 
 static void
@@ -429,7 +427,7 @@ bench_kernels(void)
 		printf("%-34s %8.2f", kernel_lines[i].name, rate(kernel_lines[i].plain, NULL, units));
 		for (int t = 0; t < 3; t++)
 		{
-			if (k[t] != NULL)
+			if (k[t] != NULL && (kernel_lines[i].kernel != k_sum_small || k[t]->sum_small != NULL))
 				printf(" %8.2f", rate(kernel_lines[i].kernel, (void *) k[t], units));
 			else
 				printf(" %8s", "-");
@@ -546,6 +544,25 @@ agg_line(const char *name, Column *c, LhAggKind kind, LhExprKind fn, LhFloatSum 
 	printf("%-34s %8.2f\n", name, rate(run_agg, c, N));
 }
 
+/* sum(c * (1 - c)) over decimals, and over doubles */
+static void
+product_line(const char *name, Column *c, LhArith arith, LhValue one)
+{
+	static LhExpr e[5];
+	LhAggSpec spec = {.kind = LH_AGG_SUM, .arg = &e[0]};
+
+	if (!wanted(name))
+		return;
+	memset(e, 0, sizeof(e));
+	e[0] = (LhExpr){.kind = LH_E_MUL, .arith = arith, .args = {&e[1], &e[2]}};
+	e[1] = e[4] = (LhExpr){.kind = LH_E_COLUMN};
+	e[2] = (LhExpr){.kind = LH_E_SUB, .arith = arith, .args = {&e[3], &e[4]}};
+	e[3] = (LhExpr){.kind = LH_E_CONST, .value = one};
+	check(lh_agg_create(ctx, &spec, 1, &c->agg));
+	check(lh_agg_bind(ctx, c->agg, &c->type));
+	printf("%-34s %8.2f\n", name, rate(run_agg, c, N));
+}
+
 static LhPred *
 like(const char *pattern)
 {
@@ -583,10 +600,13 @@ less(LhType type, int64_t x)
 static void
 bench_whole(void)
 {
-	LhType text = {.id = LH_T_STRING, .lane = LH_LANE_STR}, int64 = {.id = LH_T_INT64, .lane = LH_LANE_I64},
-		   int32 = {.id = LH_T_INT32, .lane = LH_LANE_I32}, real8 = {.id = LH_T_DOUBLE, .lane = LH_LANE_F64};
+	LhType text = {.id = LH_T_STRING, .lane = LH_LANE_STR},
+		   int64 = {.id = LH_T_INT64, .lane = LH_LANE_I64},
+		   int32 = {.id = LH_T_INT32, .lane = LH_LANE_I32},
+		   real8 = {.id = LH_T_DOUBLE, .lane = LH_LANE_F64};
 	static LhDict small, large, words50, texts;
-	Column *flat64, *flat32, *dict64, *runs64, *large64, *flat_text, *dict_text, *near_text, *flat_f64;
+	Column *flat64, *flat32, *dict64, *runs64, *large64, *flat_text, *dict_text, *near_text,
+		*flat_f64;
 
 	small = (LhDict){.type = int64, .n = 50, .values = i64, .id = lh_dict_new_id()};
 	large = (LhDict){.type = int64, .n = N, .values = i64, .id = lh_dict_new_id()};
@@ -617,7 +637,8 @@ bench_whole(void)
 	printf("\n%-34s %8s\n", "LIKE on flat strings (GB/s)", lh_isa_name(lh_isa()));
 	pred_line("LIKE 'the%'", flat_text, like("the%"), (double) str_bytes);
 	pred_line("LIKE '%special%'", flat_text, like("%special%"), (double) str_bytes);
-	pred_line("LIKE '%special%requests%'", flat_text, like("%special%requests%"), (double) str_bytes);
+	pred_line("LIKE '%special%requests%'", flat_text, like("%special%requests%"),
+			  (double) str_bytes);
 	pred_line("LIKE '%s_ecial%'", flat_text, like("%s_ecial%"), (double) str_bytes);
 	pred_line("LIKE '%requests'", flat_text, like("%requests"), (double) str_bytes);
 
@@ -628,15 +649,29 @@ bench_whole(void)
 	agg_line("sum, dictionary of 32768", large64, LH_AGG_SUM, LH_E_COLUMN, LH_FLOAT_PLAIN);
 	agg_line("sum, runs of 128", runs64, LH_AGG_SUM, LH_E_COLUMN, LH_FLOAT_PLAIN);
 	agg_line("sum, flat double, in order", flat_f64, LH_AGG_SUM, LH_E_COLUMN, LH_FLOAT_PLAIN);
-	agg_line("avg, flat double, Youngs-Cramer", flat_f64, LH_AGG_SUM, LH_E_COLUMN, LH_FLOAT_YOUNGS_CRAMER);
+	agg_line("avg, flat double, Youngs-Cramer", flat_f64, LH_AGG_SUM, LH_E_COLUMN,
+			 LH_FLOAT_YOUNGS_CRAMER);
 	agg_line("min, flat i64", flat64, LH_AGG_MIN, LH_E_COLUMN, LH_FLOAT_PLAIN);
 	agg_line("min, flat double", flat_f64, LH_AGG_MIN, LH_E_COLUMN, LH_FLOAT_PLAIN);
 	agg_line("min, dictionary of 50", dict64, LH_AGG_MIN, LH_E_COLUMN, LH_FLOAT_PLAIN);
 	agg_line("min, flat text", flat_text, LH_AGG_MIN, LH_E_COLUMN, LH_FLOAT_PLAIN);
-	agg_line("count distinct, flat i32", flat32, LH_AGG_COUNT_DISTINCT, LH_E_COLUMN, LH_FLOAT_PLAIN);
-	agg_line("count distinct, dict of 32768", large64, LH_AGG_COUNT_DISTINCT, LH_E_COLUMN, LH_FLOAT_PLAIN);
-	agg_line("count distinct, flat text", flat_text, LH_AGG_COUNT_DISTINCT, LH_E_COLUMN, LH_FLOAT_PLAIN);
+	agg_line("count distinct, flat i32", flat32, LH_AGG_COUNT_DISTINCT, LH_E_COLUMN,
+			 LH_FLOAT_PLAIN);
+	agg_line("count distinct, dict of 32768", large64, LH_AGG_COUNT_DISTINCT, LH_E_COLUMN,
+			 LH_FLOAT_PLAIN);
+	agg_line("count distinct, flat text", flat_text, LH_AGG_COUNT_DISTINCT, LH_E_COLUMN,
+			 LH_FLOAT_PLAIN);
 	agg_line("sum(length), flat text", flat_text, LH_AGG_SUM, LH_E_LENGTH, LH_FLOAT_PLAIN);
+	flat64->type = dict64->type = small.type =
+		(LhType){.id = LH_T_DECIMAL, .lane = LH_LANE_I64, .precision = 15, .scale = 2};
+	for (int b = 0; b < BATCHES; b++)
+		flat64->batch[b].type = dict64->batch[b].type = flat64->type;
+	product_line("sum(c * (1 - c)), flat decimal", flat64, LH_ARITH_NUMERIC,
+				 (LhValue){.type = int32, .i64 = 1});
+	product_line("sum(c * (1 - c)), dict decimal", dict64, LH_ARITH_NUMERIC,
+				 (LhValue){.type = int32, .i64 = 1});
+	product_line("sum(c * (1 - c)), flat double", flat_f64, LH_ARITH_FLOAT8,
+				 (LhValue){.type = real8, .f64 = 1});
 	agg_line("sum(length), dictionary of 50", dict_text, LH_AGG_SUM, LH_E_LENGTH, LH_FLOAT_PLAIN);
 }
 
@@ -644,9 +679,10 @@ bench_whole(void)
 static void
 make_texts(void)
 {
-	static const char *const vocabulary[] = {"furiously", "carefully", "quickly", "the", "even", "ideas",
-		"deposits", "accounts", "sleep", "final", "bold", "packages", "requests", "pending", "about", "ironic",
-		"regular", "express", "among", "slyly"};
+	static const char *const vocabulary[] = {
+		"furiously", "carefully", "quickly", "the",     "even",     "ideas",    "deposits",
+		"accounts",  "sleep",     "final",   "bold",    "packages", "requests", "pending",
+		"about",     "ironic",    "regular", "express", "among",    "slyly"};
 	uint8_t *p = malloc((size_t) N * 80 + 64);
 
 	page = p;
@@ -657,7 +693,8 @@ make_texts(void)
 
 		while (len < want)
 		{
-			const char *word = next_random() % 1000 == 0 ? "special" : vocabulary[next_random() % 20];
+			const char *word =
+				next_random() % 1000 == 0 ? "special" : vocabulary[next_random() % 20];
 
 			len += (uint32_t) sprintf((char *) p + 4 + len, "%s ", word);
 		}

@@ -14,7 +14,7 @@
 
 #define FLAG_TEXT 1
 
-int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 differ(const char *who)
@@ -27,14 +27,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static LhCtx *ctx;
-	LhLike	   *like;
-	const uint8_t *p,
-			   *s;
-	size_t		plen,
-				slen;
-	bool		text,
-				want;
-	Match		match;
+	LhLike *like;
+	const uint8_t *p, *s;
+	size_t plen, slen;
+	bool text, want;
+	Match match;
 
 	if (ctx == NULL)
 		ctx = lh_ctx_create();

@@ -31,7 +31,7 @@ teardown(void **state)
 static LhExpr *
 column(LhArith arith)
 {
-	LhExpr	   *e = lh_alloc0(ctx, sizeof(*e));
+	LhExpr *e = lh_alloc0(ctx, sizeof(*e));
 
 	e->kind = LH_E_COLUMN;
 	e->arith = arith;
@@ -41,9 +41,9 @@ column(LhArith arith)
 /* All values that a filter let through, in order. */
 typedef struct Rows
 {
-	int			n;
-	int			nulls;
-	LhValue		v[MAX_ROWS];
+	int n;
+	int nulls;
+	LhValue v[MAX_ROWS];
 } Rows;
 
 static LhValue
@@ -76,7 +76,7 @@ static int64_t
 slow_distinct(const Rows *rows)
 {
 	static LhValue v[MAX_ROWS];
-	int64_t		count = rows->n > 0;
+	int64_t count = rows->n > 0;
 
 	for (int i = 0; i < rows->n; i++)
 		v[i] = as_postgres(rows->v[i]);
@@ -89,10 +89,10 @@ slow_distinct(const Rows *rows)
 static void
 check_sum(const LhAggState *s, const Rows *rows)
 {
-	LhI128		sum = 0;
-	double		fsum = 0;
-	float		fsum4 = 0;
-	bool		over = false;
+	LhI128 sum = 0;
+	double fsum = 0;
+	float fsum4 = 0;
+	bool over = false;
 
 	assert_int_equal(s->seen, rows->n > 0);
 	for (int i = 0; i < rows->n; i++)
@@ -106,8 +106,8 @@ check_sum(const LhAggState *s, const Rows *rows)
 		}
 		else
 		{
-			LhI128		x = v->type.lane == LH_LANE_I128 ? v->i128 : v->i64;
-			int			scale = v->type.id == LH_T_DECIMAL ? v->type.scale : 0;
+			LhI128 x = v->type.lane == LH_LANE_I128 ? v->i128 : v->i64;
+			int scale = v->type.id == LH_T_DECIMAL ? v->type.scale : 0;
 
 			for (; scale < s->scale; scale++)
 				over |= !lh_mul_i128(x, 10, &x);
@@ -131,20 +131,17 @@ check_sum(const LhAggState *s, const Rows *rows)
 static void
 check_youngs_cramer(const LhAggState *s, const Rows *rows)
 {
-	double		n = 0,
-				sx = 0,
-				sxx = 0;
+	double n = 0, sx = 0, sxx = 0;
 
 	for (int i = 0; i < rows->n; i++)
 	{
-		double		x = rows->v[i].f64,
-					old = n;
+		double x = rows->v[i].f64, old = n;
 
 		n += 1.0;
 		sx += x;
 		if (old > 0.0)
 		{
-			double		tmp = x * n - sx;
+			double tmp = x * n - sx;
 
 			sxx += tmp * tmp / (n * old);
 			if (isinf(sx) || isinf(sxx))
@@ -165,7 +162,7 @@ check_extreme(const LhAggState *s, const Rows *rows, bool max)
 
 	for (int i = 0; i < rows->n; i++)
 	{
-		int			c = best == NULL ? 0 : lh_value_compare(&rows->v[i], best);
+		int c = best == NULL ? 0 : lh_value_compare(&rows->v[i], best);
 
 		/* the last of equal ones, as float8smaller and its kin keep it */
 		if (c == 0 || (max ? c > 0 : c < 0))
@@ -182,21 +179,15 @@ check_extreme(const LhAggState *s, const Rows *rows, bool max)
 static void
 check_state(const LhAggSpec *spec, const LhAggState *s, const Rows *rows)
 {
-	int64_t		trues = 0;
+	int64_t trues = 0;
 
 	for (int i = 0; i < rows->n; i++)
 		trues += rows->v[i].type.id == LH_T_BOOL && rows->v[i].i64;
 	switch (spec->kind)
 	{
-		case LH_AGG_COUNT_STAR:
-			assert_int_equal(s->count, rows->n + rows->nulls);
-			break;
-		case LH_AGG_COUNT:
-			assert_int_equal(s->count, rows->n);
-			break;
-		case LH_AGG_COUNT_DISTINCT:
-			assert_int_equal(s->count, slow_distinct(rows));
-			break;
+		case LH_AGG_COUNT_STAR: assert_int_equal(s->count, rows->n + rows->nulls); break;
+		case LH_AGG_COUNT: assert_int_equal(s->count, rows->n); break;
+		case LH_AGG_COUNT_DISTINCT: assert_int_equal(s->count, slow_distinct(rows)); break;
 		case LH_AGG_SUM:
 			assert_int_equal(s->count, rows->n);
 			if (spec->float_sum == LH_FLOAT_YOUNGS_CRAMER)
@@ -205,15 +196,9 @@ check_state(const LhAggSpec *spec, const LhAggState *s, const Rows *rows)
 				check_sum(s, rows);
 			break;
 		case LH_AGG_MIN:
-		case LH_AGG_MAX:
-			check_extreme(s, rows, spec->kind == LH_AGG_MAX);
-			break;
-		case LH_AGG_BOOL_AND:
-			assert_int_equal(s->boolean, trues == rows->n);
-			break;
-		case LH_AGG_BOOL_OR:
-			assert_int_equal(s->boolean, trues > 0);
-			break;
+		case LH_AGG_MAX: check_extreme(s, rows, spec->kind == LH_AGG_MAX); break;
+		case LH_AGG_BOOL_AND: assert_int_equal(s->boolean, trues == rows->n); break;
+		case LH_AGG_BOOL_OR: assert_int_equal(s->boolean, trues > 0); break;
 	}
 }
 
@@ -229,19 +214,18 @@ cousin(const LhType *t)
 		case LH_T_INT16:
 		case LH_T_INT32:
 		case LH_T_INT64:
-			return gen_chance(2) ? gen_simple(LH_T_INT64, LH_LANE_I64) : gen_simple(LH_T_INT32, LH_LANE_I32);
+			return gen_chance(2) ? gen_simple(LH_T_INT64, LH_LANE_I64)
+								 : gen_simple(LH_T_INT32, LH_LANE_I32);
 		case LH_T_DECIMAL:
 			if (t->lane == LH_LANE_STR)
 				return *t;
-			return gen_chance(3) ? gen_decimal(38, gen_int(12), LH_LANE_I128) :
-				gen_decimal(15, gen_int(5), gen_chance(2) ? LH_LANE_I64 : LH_LANE_I32);
-		case LH_T_TIMESTAMP:
-			return gen_ticks(LH_T_TIMESTAMP, (LhUnit) (LH_UNIT_MS + gen_int(3)));
+			return gen_chance(3)
+					   ? gen_decimal(38, gen_int(12), LH_LANE_I128)
+					   : gen_decimal(15, gen_int(5), gen_chance(2) ? LH_LANE_I64 : LH_LANE_I32);
+		case LH_T_TIMESTAMP: return gen_ticks(LH_T_TIMESTAMP, (LhUnit) (LH_UNIT_MS + gen_int(3)));
 		case LH_T_FLOAT:
-		case LH_T_DOUBLE:
-			return gen_chance(2) ? gen_simple(LH_T_DOUBLE, LH_LANE_F64) : *t;
-		default:
-			return *t;
+		case LH_T_DOUBLE: return gen_chance(2) ? gen_simple(LH_T_DOUBLE, LH_LANE_F64) : *t;
+		default: return *t;
 	}
 }
 
@@ -249,11 +233,11 @@ cousin(const LhType *t)
 static LhDict *
 tame_dict(const LhType *t, uint32_t n)
 {
-	LhDict	   *d = gen_dict(ctx, t, n);
+	LhDict *d = gen_dict(ctx, t, n);
 
 	for (uint32_t i = 0; i < n; i++)
 	{
-		LhValue		v = lh_dict_value(d, i);
+		LhValue v = lh_dict_value(d, i);
 
 		if (lh_type_family(t) == LH_FAMILY_FLOAT && fabs(v.f64) > 1e30 && !isinf(v.f64))
 			v.f64 = 0.25;
@@ -267,35 +251,38 @@ tame_dict(const LhType *t, uint32_t n)
 static int
 random_specs(LhAggSpec *specs, const LhType *t, LhArith arith, LhPred *filter)
 {
-	LhFamily	family = lh_type_family(t);
-	int			n = 0;
+	LhFamily family = lh_type_family(t);
+	int n = 0;
 
 	for (int pass = 0; pass < 2; pass++)
 	{
-		LhPred	   *f = pass == 0 ? NULL : filter;
+		LhPred *f = pass == 0 ? NULL : filter;
 
-		specs[n++] = (LhAggSpec) {.kind = LH_AGG_COUNT_STAR, .filter = f};
-		specs[n++] = (LhAggSpec) {.kind = LH_AGG_COUNT, .arg = column(arith), .filter = f};
-		specs[n++] = (LhAggSpec) {.kind = LH_AGG_COUNT_DISTINCT, .arg = column(arith), .filter = f};
+		specs[n++] = (LhAggSpec){.kind = LH_AGG_COUNT_STAR, .filter = f};
+		specs[n++] = (LhAggSpec){.kind = LH_AGG_COUNT, .arg = column(arith), .filter = f};
+		specs[n++] = (LhAggSpec){.kind = LH_AGG_COUNT_DISTINCT, .arg = column(arith), .filter = f};
 		if (family != LH_FAMILY_BOOL)
 		{
-			specs[n++] = (LhAggSpec) {.kind = LH_AGG_MIN, .arg = column(arith), .filter = f};
-			specs[n++] = (LhAggSpec) {.kind = LH_AGG_MAX, .arg = column(arith), .filter = f};
+			specs[n++] = (LhAggSpec){.kind = LH_AGG_MIN, .arg = column(arith), .filter = f};
+			specs[n++] = (LhAggSpec){.kind = LH_AGG_MAX, .arg = column(arith), .filter = f};
 		}
 		else
 		{
-			specs[n++] = (LhAggSpec) {.kind = LH_AGG_BOOL_AND, .arg = column(arith), .filter = f};
-			specs[n++] = (LhAggSpec) {.kind = LH_AGG_BOOL_OR, .arg = column(arith), .filter = f};
+			specs[n++] = (LhAggSpec){.kind = LH_AGG_BOOL_AND, .arg = column(arith), .filter = f};
+			specs[n++] = (LhAggSpec){.kind = LH_AGG_BOOL_OR, .arg = column(arith), .filter = f};
 		}
 		if ((family == LH_FAMILY_NUMBER && t->lane != LH_LANE_STR) || family == LH_FAMILY_FLOAT)
-			specs[n++] = (LhAggSpec) {.kind = LH_AGG_SUM, .arg = column(arith), .filter = f};
+			specs[n++] = (LhAggSpec){.kind = LH_AGG_SUM, .arg = column(arith), .filter = f};
 		if (family == LH_FAMILY_FLOAT)
-			specs[n++] = (LhAggSpec) {.kind = LH_AGG_SUM, .float_sum = LH_FLOAT_YOUNGS_CRAMER, .arg = column(arith), .filter = f};
+			specs[n++] = (LhAggSpec){.kind = LH_AGG_SUM,
+									 .float_sum = LH_FLOAT_YOUNGS_CRAMER,
+									 .arg = column(arith),
+									 .filter = f};
 	}
 	for (int i = n - 1; i > 0; i--)
 	{
-		int			j = gen_int(i + 1);
-		LhAggSpec	swap = specs[i];
+		int j = gen_int(i + 1);
+		LhAggSpec swap = specs[i];
 
 		specs[i] = specs[j];
 		specs[j] = swap;
@@ -306,10 +293,10 @@ random_specs(LhAggSpec *specs, const LhType *t, LhArith arith, LhPred *filter)
 static void
 one_batch(LhAgg *agg, const LhDict *d, const LhPred *filter, LhArith arith, Rows *all, Rows *some)
 {
-	int			n = gen_batch() % 700 + 1;
-	LhVec		v = gen_vec(ctx, d, n);
+	int n = gen_batch() % 700 + 1;
+	LhVec v = gen_vec(ctx, d, n);
 	const LhVec *vecs[1] = {&v};
-	LhSel		sel;
+	LhSel sel;
 
 	if (all->n + all->nulls + n > MAX_ROWS)
 		return;
@@ -317,13 +304,13 @@ one_batch(LhAgg *agg, const LhDict *d, const LhPred *filter, LhArith arith, Rows
 	ok(lh_agg_update(ctx, agg, vecs, &sel));
 	for (int i = 0; i < n; i++)
 	{
-		LhValue		x = keep(gen_row(&v, i));
+		LhValue x = keep(gen_row(&v, i));
 
 		if (!lh_bit_get(sel.w, (size_t) i))
 			continue;
 		for (int pass = 0; pass < 2; pass++)
 		{
-			Rows	   *rows = pass == 0 ? all : some;
+			Rows *rows = pass == 0 ? all : some;
 
 			if (pass == 1 && !lh_pred_reference(filter, &x))
 				continue;
@@ -341,17 +328,18 @@ one_batch(LhAgg *agg, const LhDict *d, const LhPred *filter, LhArith arith, Rows
 }
 
 static void
-scan_files(LhAgg *agg, const LhType *type, const LhPred *filter, LhArith arith, Rows *all, Rows *some)
+scan_files(LhAgg *agg, const LhType *type, const LhPred *filter, LhArith arith, Rows *all,
+		   Rows *some)
 {
 	all->n = all->nulls = some->n = some->nulls = 0;
 	for (int file = 1 + gen_int(3); file > 0; file--)
 	{
-		LhType		t = cousin(type);
+		LhType t = cousin(type);
 
 		ok(lh_agg_bind(ctx, agg, &t));
 		for (int group = 1 + gen_int(3); group > 0; group--)
 		{
-			LhDict	   *d = tame_dict(&t, (uint32_t) (1 + gen_int(gen_chance(8) ? 5000 : 30)));
+			LhDict *d = tame_dict(&t, (uint32_t) (1 + gen_int(gen_chance(8) ? 5000 : 30)));
 
 			for (int batch = 1 + gen_int(3); batch > 0; batch--)
 				one_batch(agg, d, filter, arith, all, some);
@@ -359,7 +347,7 @@ scan_files(LhAgg *agg, const LhType *type, const LhPred *filter, LhArith arith, 
 			memset((void *) d->values, 0xFF, d->n * lh_lane_size(t.lane, t.width));
 		}
 		if (gen_chance(4))
-			ok(lh_agg_finish(ctx, agg));	/* in between is allowed */
+			ok(lh_agg_finish(ctx, agg)); /* in between is allowed */
 	}
 	ok(lh_agg_finish(ctx, agg));
 }
@@ -367,16 +355,15 @@ scan_files(LhAgg *agg, const LhType *type, const LhPred *filter, LhArith arith, 
 static void
 one_table(void)
 {
-	static Rows all,
-				some;
-	LhType		type = gen_type();
-	bool		is_float = lh_type_family(&type) == LH_FAMILY_FLOAT;
-	LhArith		arith = is_float ? LH_ARITH_FLOAT8 : 0;
-	LhAggSpec	specs[20];
-	LhValue		constant = gen_value(ctx, &type);
-	LhPred	   *filter;
-	LhAgg	   *agg;
-	int			nspecs;
+	static Rows all, some;
+	LhType type = gen_type();
+	bool is_float = lh_type_family(&type) == LH_FAMILY_FLOAT;
+	LhArith arith = is_float ? LH_ARITH_FLOAT8 : 0;
+	LhAggSpec specs[20];
+	LhValue constant = gen_value(ctx, &type);
+	LhPred *filter;
+	LhAgg *agg;
+	int nspecs;
 
 	ok(lh_pred_cmp(ctx, 0, (LhCmp) gen_int(6), &constant, &filter));
 	nspecs = random_specs(specs, &type, arith, filter);
@@ -405,8 +392,8 @@ random_tables_agree_with_rows(void **state)
 static LhAgg *
 single(LhAggKind kind, LhFloatSum float_sum, const LhType *type)
 {
-	LhAggSpec  *spec = lh_alloc0(ctx, sizeof(*spec));
-	LhAgg	   *agg;
+	LhAggSpec *spec = lh_alloc0(ctx, sizeof(*spec));
+	LhAgg *agg;
 
 	spec->kind = kind;
 	spec->arg = column(0);
@@ -419,9 +406,9 @@ single(LhAggKind kind, LhFloatSum float_sum, const LhType *type)
 static void
 add_flat(LhAgg *agg, const LhType *type, const void *data, int n, LhStatus want)
 {
-	LhVec		v = {.type = *type, .kind = LH_VEC_FLAT, .n = n, .data = data};
+	LhVec v = {.type = *type, .kind = LH_VEC_FLAT, .n = n, .data = data};
 	const LhVec *vecs[1] = {&v};
-	LhSel		sel;
+	LhSel sel;
 
 	lh_sel_all(&sel, n);
 	assert_int_equal(lh_agg_update(ctx, agg, vecs, &sel), want);
@@ -435,20 +422,20 @@ static const LhType int64 = {.id = LH_T_INT64, .lane = LH_LANE_I64};
 static void
 float4_sums_are_added_in_float4(void **state)
 {
-	float		x[3] = {16777216.0f, 1.0f, 1.0f};
-	LhAgg	   *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &float4);
+	float x[3] = {16777216.0f, 1.0f, 1.0f};
+	LhAgg *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &float4);
 
 	add_flat(agg, &float4, x, 3, LH_OK);
 	ok(lh_agg_finish(ctx, agg));
-	assert_true(lh_agg_state(agg, 0)->fsum4 == 16777216.0f);	/* not ...218 */
+	assert_true(lh_agg_state(agg, 0)->fsum4 == 16777216.0f); /* not ...218 */
 	assert_true(lh_agg_state(agg, 0)->fsum == 16777218.0);
 }
 
 static void
 sum_of_minus_zero_is_minus_zero(void **state)
 {
-	double		x[2] = {-0.0, -0.0};
-	LhAgg	   *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &float8);
+	double x[2] = {-0.0, -0.0};
+	LhAgg *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &float8);
 
 	add_flat(agg, &float8, x, 2, LH_OK);
 	ok(lh_agg_finish(ctx, agg));
@@ -458,16 +445,15 @@ sum_of_minus_zero_is_minus_zero(void **state)
 static void
 overflow_of_float_sums_is_an_error(void **state)
 {
-	double		x[3] = {1e308, 1e308, -1e308},
-				inf[3] = {1e308, INFINITY, -INFINITY};
-	float		y[2] = {3e38f, 3e38f};
-	LhAgg	   *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &float8);
+	double x[3] = {1e308, 1e308, -1e308}, inf[3] = {1e308, INFINITY, -INFINITY};
+	float y[2] = {3e38f, 3e38f};
+	LhAgg *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &float8);
 
 	add_flat(agg, &float8, x, 3, LH_OUT_OF_RANGE);
 	assert_string_equal(ctx->error->message, "value out of range: overflow");
 	lh_error_clear(ctx);
 	agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &float8);
-	add_flat(agg, &float8, inf, 3, LH_OK);	/* infinities of the data are none */
+	add_flat(agg, &float8, inf, 3, LH_OK); /* infinities of the data are none */
 	ok(lh_agg_finish(ctx, agg));
 	assert_true(isnan(lh_agg_state(agg, 0)->fsum));
 	agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &float4);
@@ -481,7 +467,7 @@ static void
 int_sums_do_not_overflow(void **state)
 {
 	static int64_t x[2000];
-	LhAgg	   *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &int64);
+	LhAgg *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &int64);
 
 	for (int i = 0; i < 2000; i++)
 		x[i] = INT64_MIN;
@@ -493,9 +479,9 @@ int_sums_do_not_overflow(void **state)
 static void
 overflow_beyond_128_bits_is_noticed(void **state)
 {
-	LhType		t = gen_decimal(38, 0, LH_LANE_I128);
-	LhI128		x[2] = {lh_pow10[38] - 1, lh_pow10[38] - 1};
-	LhAgg	   *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &t);
+	LhType t = gen_decimal(38, 0, LH_LANE_I128);
+	LhI128 x[2] = {lh_pow10[38] - 1, lh_pow10[38] - 1};
+	LhAgg *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &t);
 
 	add_flat(agg, &t, x, 2, LH_OK);
 	ok(lh_agg_finish(ctx, agg));
@@ -505,7 +491,7 @@ overflow_beyond_128_bits_is_noticed(void **state)
 static void
 nothing_seen_is_null(void **state)
 {
-	LhAgg	   *agg = single(LH_AGG_MIN, LH_FLOAT_PLAIN, &int32);
+	LhAgg *agg = single(LH_AGG_MIN, LH_FLOAT_PLAIN, &int32);
 
 	add_flat(agg, &int32, "", 0, LH_OK);
 	ok(lh_agg_finish(ctx, agg));
@@ -516,13 +502,14 @@ nothing_seen_is_null(void **state)
 static void
 metadata_counts_and_extremes_join_in(void **state)
 {
-	LhExpr	   *arg = column(0);
-	LhAggSpec	specs[4] = {{.kind = LH_AGG_COUNT_STAR}, {.kind = LH_AGG_COUNT, .arg = arg},
-		{.kind = LH_AGG_MIN, .arg = arg}, {.kind = LH_AGG_MAX, .arg = arg}};
-	int32_t		x[2] = {5, 7};
-	LhValue		three = {.type = int32, .i64 = 3},
-				six = {.type = int32, .i64 = 6};
-	LhAgg	   *agg;
+	LhExpr *arg = column(0);
+	LhAggSpec specs[4] = {{.kind = LH_AGG_COUNT_STAR},
+						  {.kind = LH_AGG_COUNT, .arg = arg},
+						  {.kind = LH_AGG_MIN, .arg = arg},
+						  {.kind = LH_AGG_MAX, .arg = arg}};
+	int32_t x[2] = {5, 7};
+	LhValue three = {.type = int32, .i64 = 3}, six = {.type = int32, .i64 = 6};
+	LhAgg *agg;
 
 	ok(lh_agg_create(ctx, specs, 4, &agg));
 	ok(lh_agg_add_rows(ctx, agg, 10));
@@ -542,16 +529,16 @@ metadata_counts_and_extremes_join_in(void **state)
 static void
 runs_and_expressions_are_folded(void **state)
 {
-	LhStr		values[2] = {{(const uint8_t *) "abc", 3, 0}, {(const uint8_t *) "h\xc3\xa9", 3, 0}};
-	LhType		text = gen_simple(LH_T_STRING, LH_LANE_STR);
-	LhDict		d = {.type = text, .n = 2, .values = values, .id = lh_dict_new_id()};
-	LhRun		runs[2] = {{0, 1000}, {1, 2048}};
-	LhVec		v = {.type = text, .kind = LH_VEC_RUNS, .n = 2048, .dict = &d, .nruns = 2, .runs = runs};
+	LhStr values[2] = {{(const uint8_t *) "abc", 3, 0}, {(const uint8_t *) "h\xc3\xa9", 3, 0}};
+	LhType text = gen_simple(LH_T_STRING, LH_LANE_STR);
+	LhDict d = {.type = text, .n = 2, .values = values, .id = lh_dict_new_id()};
+	LhRun runs[2] = {{0, 1000}, {1, 2048}};
+	LhVec v = {.type = text, .kind = LH_VEC_RUNS, .n = 2048, .dict = &d, .nruns = 2, .runs = runs};
 	const LhVec *vecs[1] = {&v};
-	LhExpr		length = {.kind = LH_E_LENGTH, .arith = LH_ARITH_INT4, .args = {column(0)}};
-	LhAggSpec	spec = {.kind = LH_AGG_SUM, .arg = &length};
-	LhAgg	   *agg;
-	LhSel		sel;
+	LhExpr length = {.kind = LH_E_LENGTH, .arith = LH_ARITH_INT4, .args = {column(0)}};
+	LhAggSpec spec = {.kind = LH_AGG_SUM, .arg = &length};
+	LhAgg *agg;
+	LhSel sel;
 
 	ok(lh_agg_create(ctx, &spec, 1, &agg));
 	ok(lh_agg_bind(ctx, agg, &text));
@@ -565,15 +552,17 @@ runs_and_expressions_are_folded(void **state)
 static void
 what_does_not_fit_is_refused(void **state)
 {
-	LhType		list = {.id = LH_T_LIST},
-				interval = {.id = LH_T_INTERVAL, .lane = LH_LANE_FIX, .width = 12},
-				wide = gen_decimal(50, 0, LH_LANE_STR),
-				text = gen_simple(LH_T_STRING, LH_LANE_STR);
-	LhPred	   *host;
-	LhAggSpec	specs[5] = {{.kind = LH_AGG_SUM}, {.kind = LH_AGG_MIN}, {.kind = LH_AGG_SUM}, {.kind = LH_AGG_BOOL_OR},
-		{.kind = LH_AGG_COUNT_DISTINCT}};
+	LhType list = {.id = LH_T_LIST},
+		   interval = {.id = LH_T_INTERVAL, .lane = LH_LANE_FIX, .width = 12},
+		   wide = gen_decimal(50, 0, LH_LANE_STR), text = gen_simple(LH_T_STRING, LH_LANE_STR);
+	LhPred *host;
+	LhAggSpec specs[5] = {{.kind = LH_AGG_SUM},
+						  {.kind = LH_AGG_MIN},
+						  {.kind = LH_AGG_SUM},
+						  {.kind = LH_AGG_BOOL_OR},
+						  {.kind = LH_AGG_COUNT_DISTINCT}};
 	const LhType *types[5] = {&text, &list, &wide, &int32, &interval};
-	LhAgg	   *agg;
+	LhAgg *agg;
 
 	for (int i = 0; i < 5; i++)
 	{
@@ -583,7 +572,7 @@ what_does_not_fit_is_refused(void **state)
 		lh_error_clear(ctx);
 	}
 	ok(lh_pred_leaf(ctx, LH_P_HOST, 0, NULL, &host));
-	specs[0] = (LhAggSpec) {.kind = LH_AGG_COUNT_STAR, .filter = host};
+	specs[0] = (LhAggSpec){.kind = LH_AGG_COUNT_STAR, .filter = host};
 	ok(lh_agg_create(ctx, specs, 1, &agg));
 	assert_int_equal(lh_agg_bind(ctx, agg, &int32), LH_UNSUPPORTED);
 }
@@ -593,10 +582,8 @@ static void
 distinct_of_many_integers(void **state)
 {
 	static int64_t x[LH_BATCH];
-	LhAgg	   *agg = single(LH_AGG_COUNT_DISTINCT, LH_FLOAT_PLAIN, &int64);
-	int64_t		lo = 0,
-				hi = 0,
-				want = 0;
+	LhAgg *agg = single(LH_AGG_COUNT_DISTINCT, LH_FLOAT_PLAIN, &int64);
+	int64_t lo = 0, hi = 0, want = 0;
 
 	for (int batch = 0; batch < 100; batch++)
 	{
@@ -611,7 +598,8 @@ distinct_of_many_integers(void **state)
 	ok(lh_agg_finish(ctx, agg));
 	assert_int_equal(lh_agg_state(agg, 0)->count, want);
 	for (int i = 0; i < LH_BATCH; i++)
-		x[i] = (int64_t) (lh_hash_u64((uint64_t) i) | UINT64_C(0x4000000000000000)) * (i % 2 == 0 ? 1 : -1);
+		x[i] = (int64_t) (lh_hash_u64((uint64_t) i) | UINT64_C(0x4000000000000000)) *
+			   (i % 2 == 0 ? 1 : -1);
 	add_flat(agg, &int64, x, LH_BATCH, LH_OK);
 	x[0] = INT64_MIN;
 	x[1] = INT64_MAX;
@@ -624,15 +612,14 @@ distinct_of_many_integers(void **state)
 static void
 distinct_keeps_to_the_budget(void **state)
 {
-	LhBudget	budget = {.limit = 256 * 1024, .setting = "work_mem"};
-	LhArena    *arena = lh_arena_create(&budget),
-			   *old = lh_use(ctx, arena);
+	LhBudget budget = {.limit = 256 * 1024, .setting = "work_mem"};
+	LhArena *arena = lh_arena_create(&budget), *old = lh_use(ctx, arena);
 	static int64_t x[LH_BATCH];
-	LhVec		v = {.type = int64, .kind = LH_VEC_FLAT, .n = LH_BATCH, .data = x};
+	LhVec v = {.type = int64, .kind = LH_VEC_FLAT, .n = LH_BATCH, .data = x};
 	const LhVec *vecs[1] = {&v};
-	LhAgg	   *agg = single(LH_AGG_COUNT_DISTINCT, LH_FLOAT_PLAIN, &int64);
-	LhStatus	status = LH_OK;
-	LhSel		sel;
+	LhAgg *agg = single(LH_AGG_COUNT_DISTINCT, LH_FLOAT_PLAIN, &int64);
+	LhStatus status = LH_OK;
+	LhSel sel;
 
 	lh_sel_all(&sel, LH_BATCH);
 	for (int batch = 0; batch < 1000 && status == LH_OK; batch++)

@@ -12,7 +12,7 @@
 static int
 tables(const LhVecKernels **out, const char **names)
 {
-	int			n = 0;
+	int n = 0;
 
 	out[n] = &lh_vec_kernels_base;
 	names[n++] = "base";
@@ -76,47 +76,43 @@ expect_words(const uint64_t *got, const uint64_t *want, size_t n, const char *wh
 	}
 }
 
-#define FOR_TABLES \
-	const LhVecKernels *table[3]; \
-	const char *isa[3]; \
-	int			ntables = tables(table, isa); \
+#define FOR_TABLES                    \
+	const LhVecKernels *table[3];     \
+	const char *isa[3];               \
+	int ntables = tables(table, isa); \
 	for (int t = 0; t < ntables; t++)
 
 /* One test of a range kernel: type, edge values, comparison as written. */
-#define RANGE_TEST(name, kernel, type, edge, ordered) \
-	static void \
-	name(void **state) \
-	{ \
-		for (int round = 0; round < 4000; round++) \
-		{ \
-			size_t		n = (size_t) gen_int(MAX); \
-			type		x[MAX], \
-						lo = edge(), \
-						hi = edge(); \
-			uint64_t	want[LH_WORDS(MAX)] = {0}, \
-						got[LH_WORDS(MAX)]; \
-			void	   *base; \
-			if (ordered && lo > hi) \
-			{ \
-				type		swap = lo; \
-				lo = hi; \
-				hi = swap; \
-			} \
-			for (size_t i = 0; i < n; i++) \
-			{ \
-				x[i] = edge(); \
-				if (x[i] >= lo && x[i] <= hi) \
-					lh_bit_set(want, i); \
-			} \
-			at_end(&base, x, n * sizeof(type)); \
-			FOR_TABLES \
-			{ \
-				memset(got, 0xAA, sizeof(got)); \
-				table[t]->kernel(base, n, lo, hi, got); \
-				expect_words(got, want, n, #kernel, isa[t]); \
-			} \
-			free(base); \
-		} \
+#define RANGE_TEST(name, kernel, type, edge, ordered)               \
+	static void name(void **state)                                  \
+	{                                                               \
+		for (int round = 0; round < 4000; round++)                  \
+		{                                                           \
+			size_t n = (size_t) gen_int(MAX);                       \
+			type x[MAX], lo = edge(), hi = edge();                  \
+			uint64_t want[LH_WORDS(MAX)] = {0}, got[LH_WORDS(MAX)]; \
+			void *base;                                             \
+			if (ordered && lo > hi)                                 \
+			{                                                       \
+				type swap = lo;                                     \
+				lo = hi;                                            \
+				hi = swap;                                          \
+			}                                                       \
+			for (size_t i = 0; i < n; i++)                          \
+			{                                                       \
+				x[i] = edge();                                      \
+				if (x[i] >= lo && x[i] <= hi)                       \
+					lh_bit_set(want, i);                            \
+			}                                                       \
+			at_end(&base, x, n * sizeof(type));                     \
+			FOR_TABLES                                              \
+			{                                                       \
+				memset(got, 0xAA, sizeof(got));                     \
+				table[t]->kernel(base, n, lo, hi, got);             \
+				expect_words(got, want, n, #kernel, isa[t]);        \
+			}                                                       \
+			free(base);                                             \
+		}                                                           \
 	}
 
 static float
@@ -130,38 +126,35 @@ RANGE_TEST(range_i64_agrees, range_i64, int64_t, edge_i64, true)
 RANGE_TEST(range_f32_agrees, range_f32, float, edge_f32, false)
 RANGE_TEST(range_f64_agrees, range_f64, double, gen_float, false)
 
-#define IN_TEST(name, kernel, type, edge) \
-	static void \
-	name(void **state) \
-	{ \
-		for (int round = 0; round < 3000; round++) \
-		{ \
-			size_t		n = (size_t) gen_int(MAX); \
-			int			nset = 1 + gen_int(12); \
-			type		x[MAX], \
-						set[12]; \
-			uint64_t	want[LH_WORDS(MAX)] = {0}, \
-						got[LH_WORDS(MAX)]; \
-			void	   *base; \
-			for (int i = 0; i < nset; i++) \
-				set[i] = edge(); \
-			for (size_t i = 0; i < n; i++) \
-			{ \
-				x[i] = edge(); \
-				for (int k = 0; k < nset; k++) \
-				{ \
-					if (x[i] == set[k]) \
-						lh_bit_set(want, i); \
-				} \
-			} \
-			at_end(&base, x, n * sizeof(type)); \
-			FOR_TABLES \
-			{ \
-				table[t]->kernel(base, n, set, nset, got); \
-				expect_words(got, want, n, #kernel, isa[t]); \
-			} \
-			free(base); \
-		} \
+#define IN_TEST(name, kernel, type, edge)                           \
+	static void name(void **state)                                  \
+	{                                                               \
+		for (int round = 0; round < 3000; round++)                  \
+		{                                                           \
+			size_t n = (size_t) gen_int(MAX);                       \
+			int nset = 1 + gen_int(12);                             \
+			type x[MAX], set[12];                                   \
+			uint64_t want[LH_WORDS(MAX)] = {0}, got[LH_WORDS(MAX)]; \
+			void *base;                                             \
+			for (int i = 0; i < nset; i++)                          \
+				set[i] = edge();                                    \
+			for (size_t i = 0; i < n; i++)                          \
+			{                                                       \
+				x[i] = edge();                                      \
+				for (int k = 0; k < nset; k++)                      \
+				{                                                   \
+					if (x[i] == set[k])                             \
+						lh_bit_set(want, i);                        \
+				}                                                   \
+			}                                                       \
+			at_end(&base, x, n * sizeof(type));                     \
+			FOR_TABLES                                              \
+			{                                                       \
+				table[t]->kernel(base, n, set, nset, got);          \
+				expect_words(got, want, n, #kernel, isa[t]);        \
+			}                                                       \
+			free(base);                                             \
+		}                                                           \
 	}
 
 IN_TEST(in_i32_agrees, in_i32, int32_t, edge_i32)
@@ -172,11 +165,10 @@ nonzero_u8_agrees(void **state)
 {
 	for (int round = 0; round < 2000; round++)
 	{
-		size_t		n = (size_t) gen_int(MAX);
-		uint8_t		x[MAX];
-		uint64_t	want[LH_WORDS(MAX)] = {0},
-					got[LH_WORDS(MAX)];
-		void	   *base;
+		size_t n = (size_t) gen_int(MAX);
+		uint8_t x[MAX];
+		uint64_t want[LH_WORDS(MAX)] = {0}, got[LH_WORDS(MAX)];
+		void *base;
 
 		for (size_t i = 0; i < n; i++)
 		{
@@ -201,13 +193,12 @@ codes_agree_for_every_size_of_dictionary(void **state)
 
 	for (int round = 0; round < 3000; round++)
 	{
-		size_t		n = (size_t) gen_int(MAX);
-		int			nbits = sizes[gen_int(14)];
-		uint32_t	x[MAX];
-		uint64_t	want[LH_WORDS(MAX)] = {0},
-					got[LH_WORDS(MAX)];
-		uint64_t   *bits = malloc(LH_WORDS(nbits) * 8);
-		void	   *base;
+		size_t n = (size_t) gen_int(MAX);
+		int nbits = sizes[gen_int(14)];
+		uint32_t x[MAX];
+		uint64_t want[LH_WORDS(MAX)] = {0}, got[LH_WORDS(MAX)];
+		uint64_t *bits = malloc(LH_WORDS(nbits) * 8);
+		void *base;
 
 		for (size_t i = 0; i < LH_WORDS(nbits); i++)
 			bits[i] = gen_u64();
@@ -232,7 +223,7 @@ codes_agree_for_every_size_of_dictionary(void **state)
 static const uint64_t *
 some_rows(uint64_t *w, size_t n)
 {
-	int			mode = gen_int(4);
+	int mode = gen_int(4);
 
 	memset(w, 0, LH_WORDS(MAX) * 8);
 	for (size_t i = 0; i < n; i++)
@@ -254,17 +245,14 @@ sums_agree(void **state)
 {
 	for (int round = 0; round < 4000; round++)
 	{
-		size_t		n = (size_t) gen_int(MAX);
-		int32_t		a[MAX];
-		int64_t		b[MAX];
-		uint32_t	codes[MAX];
-		uint64_t	w[LH_WORDS(MAX)];
+		size_t n = (size_t) gen_int(MAX);
+		int32_t a[MAX];
+		int64_t b[MAX];
+		uint32_t codes[MAX];
+		uint64_t w[LH_WORDS(MAX)];
 		const uint64_t *sel = some_rows(w, n);
-		LhI128		want32 = 0,
-					want64 = 0,
-					codes32 = 0,
-					codes64 = 0;
-		void	   *base[3];
+		LhI128 want32 = 0, want64 = 0, codes32 = 0, codes64 = 0;
+		void *base[3];
 
 		for (size_t i = 0; i < n; i++)
 		{
@@ -296,78 +284,68 @@ sums_agree(void **state)
 	}
 }
 
-#define MINMAX_TEST(name, kernel, type, edge) \
-	static void \
-	name(void **state) \
-	{ \
-		for (int round = 0; round < 4000; round++) \
-		{ \
-			size_t		n = (size_t) gen_int(MAX); \
-			type		x[MAX], \
-						start_min = edge(), \
-						start_max = edge(), \
-						min = start_min, \
-						max = start_max; \
-			uint64_t	w[LH_WORDS(MAX)]; \
-			const uint64_t *sel = some_rows(w, n); \
-			void	   *base; \
-			for (size_t i = 0; i < n; i++) \
-			{ \
-				x[i] = edge(); \
-				if (is_selected(sel, i)) \
-				{ \
-					min = x[i] < min ? x[i] : min; \
-					max = x[i] > max ? x[i] : max; \
-				} \
-			} \
-			at_end(&base, x, n * sizeof(type)); \
-			FOR_TABLES \
-			{ \
-				type		lo = start_min, \
-							hi = start_max; \
-				table[t]->kernel(base, n, sel, &lo, &hi); \
-				assert_true(lo == min && hi == max); \
-			} \
-			free(base); \
-		} \
+#define MINMAX_TEST(name, kernel, type, edge)                                                      \
+	static void name(void **state)                                                                 \
+	{                                                                                              \
+		for (int round = 0; round < 4000; round++)                                                 \
+		{                                                                                          \
+			size_t n = (size_t) gen_int(MAX);                                                      \
+			type x[MAX], start_min = edge(), start_max = edge(), min = start_min, max = start_max; \
+			uint64_t w[LH_WORDS(MAX)];                                                             \
+			const uint64_t *sel = some_rows(w, n);                                                 \
+			void *base;                                                                            \
+			for (size_t i = 0; i < n; i++)                                                         \
+			{                                                                                      \
+				x[i] = edge();                                                                     \
+				if (is_selected(sel, i))                                                           \
+				{                                                                                  \
+					min = x[i] < min ? x[i] : min;                                                 \
+					max = x[i] > max ? x[i] : max;                                                 \
+				}                                                                                  \
+			}                                                                                      \
+			at_end(&base, x, n * sizeof(type));                                                    \
+			FOR_TABLES                                                                             \
+			{                                                                                      \
+				type lo = start_min, hi = start_max;                                               \
+				table[t]->kernel(base, n, sel, &lo, &hi);                                          \
+				assert_true(lo == min && hi == max);                                               \
+			}                                                                                      \
+			free(base);                                                                            \
+		}                                                                                          \
 	}
 
 MINMAX_TEST(minmax_i32_agrees, minmax_i32, int32_t, edge_i32)
 MINMAX_TEST(minmax_i64_agrees, minmax_i64, int64_t, edge_i64)
 
-#define FLOAT_MINMAX_TEST(name, kernel, type, edge) \
-	static void \
-	name(void **state) \
-	{ \
-		for (int round = 0; round < 4000; round++) \
-		{ \
-			size_t		n = (size_t) gen_int(MAX); \
-			type		x[MAX], \
-						min = INFINITY, \
-						max = -INFINITY; \
-			int			saw = 0; \
-			uint64_t	w[LH_WORDS(MAX)]; \
-			const uint64_t *sel = some_rows(w, n); \
-			void	   *base; \
-			for (size_t i = 0; i < n; i++) \
-			{ \
-				x[i] = edge(); \
-				if (!is_selected(sel, i)) \
-					continue; \
-				saw |= isnan(x[i]) ? LH_SAW_NAN : LH_SAW_NUMBER; \
-				min = x[i] < min ? x[i] : min; \
-				max = x[i] > max ? x[i] : max; \
-			} \
-			at_end(&base, x, n * sizeof(type)); \
-			FOR_TABLES \
-			{ \
-				type		lo = INFINITY, \
-							hi = -INFINITY; \
+#define FLOAT_MINMAX_TEST(name, kernel, type, edge)                              \
+	static void name(void **state)                                               \
+	{                                                                            \
+		for (int round = 0; round < 4000; round++)                               \
+		{                                                                        \
+			size_t n = (size_t) gen_int(MAX);                                    \
+			type x[MAX], min = INFINITY, max = -INFINITY;                        \
+			int saw = 0;                                                         \
+			uint64_t w[LH_WORDS(MAX)];                                           \
+			const uint64_t *sel = some_rows(w, n);                               \
+			void *base;                                                          \
+			for (size_t i = 0; i < n; i++)                                       \
+			{                                                                    \
+				x[i] = edge();                                                   \
+				if (!is_selected(sel, i))                                        \
+					continue;                                                    \
+				saw |= isnan(x[i]) ? LH_SAW_NAN : LH_SAW_NUMBER;                 \
+				min = x[i] < min ? x[i] : min;                                   \
+				max = x[i] > max ? x[i] : max;                                   \
+			}                                                                    \
+			at_end(&base, x, n * sizeof(type));                                  \
+			FOR_TABLES                                                           \
+			{                                                                    \
+				type lo = INFINITY, hi = -INFINITY;                              \
 				assert_int_equal(table[t]->kernel(base, n, sel, &lo, &hi), saw); \
-				assert_true(lo == min && hi == max); \
-			} \
-			free(base); \
-		} \
+				assert_true(lo == min && hi == max);                             \
+			}                                                                    \
+			free(base);                                                          \
+		}                                                                        \
 	}
 
 FLOAT_MINMAX_TEST(minmax_f32_agrees, minmax_f32, float, edge_f32)
@@ -378,11 +356,9 @@ histogram_agrees(void **state)
 {
 	for (int round = 0; round < 2000; round++)
 	{
-		size_t		n = (size_t) gen_int(MAX),
-					stride = (size_t) (1 + gen_int(100));
-		uint32_t	codes[MAX],
-					want[100] = {0};
-		uint64_t	w[LH_WORDS(MAX)];
+		size_t n = (size_t) gen_int(MAX), stride = (size_t) (1 + gen_int(100));
+		uint32_t codes[MAX], want[100] = {0};
+		uint64_t w[LH_WORDS(MAX)];
 		const uint64_t *sel = some_rows(w, n);
 
 		for (size_t i = 0; i < n; i++)
@@ -392,11 +368,12 @@ histogram_agrees(void **state)
 		}
 		FOR_TABLES
 		{
-			uint32_t	got[400] = {0};
+			uint32_t got[400] = {0};
 
 			table[t]->histogram(codes, n, sel, got, stride);
 			for (size_t i = 0; i < stride; i++)
-				assert_int_equal(got[i] + got[stride + i] + got[2 * stride + i] + got[3 * stride + i], want[i]);
+				assert_int_equal(
+					got[i] + got[stride + i] + got[2 * stride + i] + got[3 * stride + i], want[i]);
 		}
 	}
 }
@@ -407,14 +384,12 @@ find_agrees(void **state)
 {
 	for (int round = 0; round < 60000; round++)
 	{
-		size_t		n = (size_t) gen_int(gen_chance(4) ? MAX : 90),
-					m = (size_t) (1 + gen_int(gen_chance(5) ? 100 : 6));
-		int			letters = 1 + gen_int(3);
-		char		hay[MAX],
-					needle[128];
+		size_t n = (size_t) gen_int(gen_chance(4) ? MAX : 90),
+			   m = (size_t) (1 + gen_int(gen_chance(5) ? 100 : 6));
+		int letters = 1 + gen_int(3);
+		char hay[MAX], needle[128];
 		const char *want = NULL;
-		void	   *h,
-				   *p;
+		void *h, *p;
 
 		for (size_t i = 0; i < n; i++)
 			hay[i] = (char) ('a' + gen_int(letters));
@@ -431,9 +406,10 @@ find_agrees(void **state)
 		}
 		FOR_TABLES
 		{
-			LhNeedle	needle_of = lh_needle(p, m);
+			LhNeedle needle_of = lh_needle(p, m);
 
-			assert_true(needle_of.a <= needle_of.b && needle_of.b < m && (m == 1 || needle_of.a < needle_of.b));
+			assert_true(needle_of.a < m && needle_of.b < m && needle_of.c < m);
+			assert_true(m < 3 || (needle_of.a != needle_of.b && needle_of.b != needle_of.c));
 			if ((const char *) table[t]->find(h, n, &needle_of) != want)
 				fail_msg("find (%s): n %zu, m %zu", isa[t], n, m);
 		}
@@ -446,8 +422,8 @@ find_agrees(void **state)
 static void
 find_ends_with_the_string(void **state)
 {
-	uint8_t		s[256];
-	LhNeedle	needle = lh_needle((const uint8_t *) "needle", 6);
+	uint8_t s[256];
+	LhNeedle needle = lh_needle((const uint8_t *) "needle", 6);
 
 	memset(s, 'x', sizeof(s));
 	for (size_t from = 0; from < 70; from++)
@@ -475,10 +451,9 @@ utf8_length_agrees(void **state)
 {
 	for (int round = 0; round < 20000; round++)
 	{
-		uint8_t		s[MAX];
-		size_t		n = (size_t) gen_int(gen_chance(4) ? MAX : 80),
-					want = 0;
-		void	   *base;
+		uint8_t s[MAX];
+		size_t n = (size_t) gen_int(gen_chance(4) ? MAX : 80), want = 0;
+		void *base;
 
 		for (size_t i = 0; i < n; i++)
 		{
@@ -487,7 +462,7 @@ utf8_length_agrees(void **state)
 		}
 		at_end(&base, s, n);
 		FOR_TABLES
-			assert_int_equal(table[t]->utf8_length(base, n), want);
+		assert_int_equal(table[t]->utf8_length(base, n), want);
 		free(base);
 	}
 }
@@ -497,10 +472,10 @@ is_ascii_agrees(void **state)
 {
 	for (int round = 0; round < 20000; round++)
 	{
-		uint8_t		s[MAX];
-		size_t		n = (size_t) gen_int(MAX);
-		bool		want = true;
-		void	   *base;
+		uint8_t s[MAX];
+		size_t n = (size_t) gen_int(MAX);
+		bool want = true;
+		void *base;
 
 		for (size_t i = 0; i < n; i++)
 			s[i] = (uint8_t) gen_int(128);
@@ -511,7 +486,7 @@ is_ascii_agrees(void **state)
 		}
 		at_end(&base, s, n);
 		FOR_TABLES
-			assert_int_equal(table[t]->is_ascii(base, n), want);
+		assert_int_equal(table[t]->is_ascii(base, n), want);
 		free(base);
 	}
 }
@@ -521,13 +496,13 @@ sums_of_small_tables_agree(void **state)
 {
 	for (int round = 0; round < 4000; round++)
 	{
-		size_t		n = (size_t) gen_int(MAX);
-		int32_t		values[64] = {0};
-		uint32_t	codes[MAX];
-		uint64_t	w[LH_WORDS(MAX)];
+		size_t n = (size_t) gen_int(MAX);
+		int32_t values[64] = {0};
+		uint32_t codes[MAX];
+		uint64_t w[LH_WORDS(MAX)];
 		const uint64_t *sel = some_rows(w, n);
-		int			nvalues = 1 + gen_int(64);
-		int64_t		want = 0;
+		int nvalues = 1 + gen_int(64);
+		int64_t want = 0;
 
 		for (int i = 0; i < nvalues; i++)
 			values[i] = edge_i32();

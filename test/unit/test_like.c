@@ -11,7 +11,7 @@
 static bool
 compiled(LhCtx *ctx, LhStr s, LhStr p, bool text)
 {
-	LhLike	   *like;
+	LhLike *like;
 
 	ok(lh_like_compile(ctx, p.ptr, p.len, '\\', text, &like));
 	return lh_like_test(like, s.ptr, s.len);
@@ -20,19 +20,19 @@ compiled(LhCtx *ctx, LhStr s, LhStr p, bool text)
 static LhStr
 str(const char *s)
 {
-	return (LhStr) {(const uint8_t *) s, (uint32_t) strlen(s), 0};
+	return (LhStr){(const uint8_t *) s, (uint32_t) strlen(s), 0};
 }
 
 static void
 check(LhCtx *ctx, const char *s, const char *p, bool text, bool want)
 {
-	LhStr		a = str(s),
-				b = str(p);
+	LhStr a = str(s), b = str(p);
 
 	for (int isa = 0; isa < 3; isa++)
 	{
 		lh_isa_choose((LhIsa) isa);
-		if (compiled(ctx, a, b, text) != want || lh_like_match(a.ptr, a.len, b.ptr, b.len, '\\', text) != want)
+		if (compiled(ctx, a, b, text) != want ||
+			lh_like_match(a.ptr, a.len, b.ptr, b.len, '\\', text) != want)
 			fail_msg("'%s' LIKE '%s' should be %d", s, p, want);
 	}
 }
@@ -40,7 +40,7 @@ check(LhCtx *ctx, const char *s, const char *p, bool text, bool want)
 static void
 examples(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
+	LhCtx *ctx = lh_ctx_create();
 
 	check(ctx, "", "", true, true);
 	check(ctx, "", "%", true, true);
@@ -82,9 +82,8 @@ examples(void **state)
 static void
 needles_are_found_anywhere(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
-	char		s[700],
-				p[320];
+	LhCtx *ctx = lh_ctx_create();
+	char s[700], p[320];
 
 	for (int at = 0; at < 200; at++)
 	{
@@ -109,16 +108,17 @@ needles_are_found_anywhere(void **state)
 static void
 patterns_that_end_in_escape_are_refused(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
-	LhLike	   *like;
-	LhPred	   *p;
-	LhValue		v = {.type = gen_simple(LH_T_STRING, LH_LANE_STR), .str = str("abc\\")};
+	LhCtx *ctx = lh_ctx_create();
+	LhLike *like;
+	LhPred *p;
+	LhValue v = {.type = gen_simple(LH_T_STRING, LH_LANE_STR), .str = str("abc\\")};
 
 	assert_true(lh_like_ends_in_escape((const uint8_t *) "\\", 1, '\\'));
 	assert_true(lh_like_ends_in_escape((const uint8_t *) "\\\\\\", 3, '\\'));
 	assert_false(lh_like_ends_in_escape((const uint8_t *) "\\\\", 2, '\\'));
 	assert_false(lh_like_ends_in_escape((const uint8_t *) "\\", 1, 0));
-	assert_int_equal(lh_like_compile(ctx, (const uint8_t *) "a\\", 2, '\\', true, &like), LH_INVALID);
+	assert_int_equal(lh_like_compile(ctx, (const uint8_t *) "a\\", 2, '\\', true, &like),
+					 LH_INVALID);
 	assert_int_equal(lh_pred_leaf(ctx, LH_P_LIKE, 0, &v, &p), LH_UNSUPPORTED);
 	assert_int_equal(lh_pred_leaf(ctx, LH_P_NOT_LIKE, 0, &v, &p), LH_UNSUPPORTED);
 	lh_ctx_destroy(ctx);
@@ -127,8 +127,8 @@ patterns_that_end_in_escape_are_refused(void **state)
 static void
 without_escape_a_backslash_is_itself(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
-	LhLike	   *like;
+	LhCtx *ctx = lh_ctx_create();
+	LhLike *like;
 
 	ok(lh_like_compile(ctx, (const uint8_t *) "a\\%", 3, 0, true, &like));
 	assert_true(lh_like_test(like, (const uint8_t *) "a\\bc", 4));
@@ -141,28 +141,24 @@ without_escape_a_backslash_is_itself(void **state)
 static LhStr
 pattern_of(LhCtx *ctx, LhStr s)
 {
-	char		text[512];
-	uint32_t	n = 0;
+	char text[512];
+	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < s.len;)
 	{
-		uint32_t	c = 1;
+		uint32_t c = 1;
 
 		while (i + c < s.len && (s.ptr[i + c] & 0xC0) == 0x80)
 			c++;
 		switch (gen_int(8))
 		{
-			case 0:
-				text[n++] = '_';
-				break;
+			case 0: text[n++] = '_'; break;
 			case 1:
 				text[n++] = '%';
 				if (gen_chance(2))
 					continue;
 				break;
-			case 2:
-				text[n++] = gen_chance(4) ? 'q' : '%';
-				break;
+			case 2: text[n++] = gen_chance(4) ? 'q' : '%'; break;
 			default:
 				if (strchr("%_\\", s.ptr[i]) != NULL || gen_chance(5))
 					text[n++] = '\\';
@@ -178,8 +174,9 @@ pattern_of(LhCtx *ctx, LhStr s)
 static LhStr
 random_pattern(LhCtx *ctx)
 {
-	static const char *const parts[] = {"a", "b", "%", "%", "_", "\\\\", "\\%", "\\_", "é", "€", "\\é", "ab", "😀"};
-	char		text[128] = "";
+	static const char *const parts[] = {"a",   "b", "%", "%",   "_",  "\\\\", "\\%",
+										"\\_", "é", "€", "\\é", "ab", "😀"};
+	char text[128] = "";
 
 	for (int i = gen_int(7); i > 0; i--)
 		strcat(text, parts[gen_int(13)]);
@@ -189,24 +186,25 @@ random_pattern(LhCtx *ctx)
 static void
 random_patterns_match_as_postgres(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
-	int			matches = 0;
+	LhCtx *ctx = lh_ctx_create();
+	int matches = 0;
 
 	for (int i = 0; i < 300000; i++)
 	{
-		LhStr		s = gen_text(ctx),
-					p = gen_chance(2) ? random_pattern(ctx) : pattern_of(ctx, s);
-		bool		text = gen_chance(2);
-		Match		m = match_text(s.ptr, s.len, p.ptr, p.len, text);
-		bool		want = m == MATCH_TRUE;
+		LhStr s = gen_text(ctx), p = gen_chance(2) ? random_pattern(ctx) : pattern_of(ctx, s);
+		bool text = gen_chance(2);
+		Match m = match_text(s.ptr, s.len, p.ptr, p.len, text);
+		bool want = m == MATCH_TRUE;
 
 		gen_isa();
 		assert_int_not_equal(m, MATCH_ERROR);
 		matches += want;
 		if (compiled(ctx, s, p, text) != want)
-			fail_msg("compiled '%.*s' LIKE '%.*s' (text %d) should be %d", s.len, s.ptr, p.len, p.ptr, text, want);
+			fail_msg("compiled '%.*s' LIKE '%.*s' (text %d) should be %d", s.len, s.ptr, p.len,
+					 p.ptr, text, want);
 		if (lh_like_match(s.ptr, s.len, p.ptr, p.len, '\\', text) != want)
-			fail_msg("plain '%.*s' LIKE '%.*s' (text %d) should be %d", s.len, s.ptr, p.len, p.ptr, text, want);
+			fail_msg("plain '%.*s' LIKE '%.*s' (text %d) should be %d", s.len, s.ptr, p.len, p.ptr,
+					 text, want);
 		if (i % 1000 == 0)
 			lh_arena_reset(ctx->arena);
 	}
@@ -219,8 +217,8 @@ random_patterns_match_as_postgres(void **state)
 static void
 prefix_is_what_matches_begin_with(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
-	LhLike	   *like;
+	LhCtx *ctx = lh_ctx_create();
+	LhLike *like;
 
 	ok(lh_like_compile(ctx, (const uint8_t *) "ab\\%c_d%", 8, '\\', true, &like));
 	assert_int_equal(like->prefix.len, 4);
@@ -236,11 +234,10 @@ prefix_is_what_matches_begin_with(void **state)
 static void
 hostile_patterns_end_in_time(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
-	size_t		n = 20000;
-	uint8_t    *s = lh_alloc(ctx, n),
-			   *p = lh_alloc(ctx, n);
-	LhLike	   *like;
+	LhCtx *ctx = lh_ctx_create();
+	size_t n = 20000;
+	uint8_t *s = lh_alloc(ctx, n), *p = lh_alloc(ctx, n);
+	LhLike *like;
 
 	memset(s, 'a', n);
 	for (size_t i = 0; i < n; i++)

@@ -14,7 +14,10 @@
 
 typedef enum Match
 {
-	MATCH_TRUE = 1, MATCH_FALSE = 0, MATCH_ABORT = -1, MATCH_ERROR = -2
+	MATCH_TRUE = 1,
+	MATCH_FALSE = 0,
+	MATCH_ABORT = -1,
+	MATCH_ERROR = -2
 } Match;
 
 static void
@@ -44,7 +47,7 @@ match_text(const uint8_t *t, size_t tlen, const uint8_t *p, size_t plen, bool te
 		}
 		else if (*p == '%')
 		{
-			uint8_t		firstpat;
+			uint8_t firstpat;
 
 			p++, plen--;
 			while (plen > 0)
@@ -75,7 +78,7 @@ match_text(const uint8_t *t, size_t tlen, const uint8_t *p, size_t plen, bool te
 			{
 				if (*t == firstpat)
 				{
-					Match		matched = match_text(t, tlen, p, plen, text);
+					Match matched = match_text(t, tlen, p, plen, text);
 
 					if (matched != MATCH_FALSE)
 						return matched;

@@ -26,44 +26,44 @@ teardown(void **state)
 static LhValue
 int_value(int64_t x)
 {
-	return (LhValue) {.type = gen_simple(LH_T_INT64, LH_LANE_I64), .i64 = x};
+	return (LhValue){.type = gen_simple(LH_T_INT64, LH_LANE_I64), .i64 = x};
 }
 
 static LhValue
 decimal_value(int64_t x, int scale)
 {
-	return (LhValue) {.type = gen_decimal(18, scale, LH_LANE_I64), .i64 = x};
+	return (LhValue){.type = gen_decimal(18, scale, LH_LANE_I64), .i64 = x};
 }
 
 static LhValue
 double_value(double x)
 {
-	return (LhValue) {.type = gen_simple(LH_T_DOUBLE, LH_LANE_F64), .f64 = x};
+	return (LhValue){.type = gen_simple(LH_T_DOUBLE, LH_LANE_F64), .f64 = x};
 }
 
 static LhValue
 text_value(const char *s)
 {
-	return (LhValue) {.type = gen_simple(LH_T_STRING, LH_LANE_STR),
-		.str = {(const uint8_t *) s, (uint32_t) strlen(s), 0}};
+	return (LhValue){.type = gen_simple(LH_T_STRING, LH_LANE_STR),
+					 .str = {(const uint8_t *) s, (uint32_t) strlen(s), 0}};
 }
 
 static LhValue
 ticks_value(LhUnit unit, int64_t x)
 {
-	return (LhValue) {.type = gen_ticks(LH_T_TIMESTAMP, unit), .i64 = x};
+	return (LhValue){.type = gen_ticks(LH_T_TIMESTAMP, unit), .i64 = x};
 }
 
 static LhValue
 date_value(int64_t days)
 {
-	return (LhValue) {.type = gen_simple(LH_T_DATE, LH_LANE_I32), .i64 = days};
+	return (LhValue){.type = gen_simple(LH_T_DATE, LH_LANE_I32), .i64 = days};
 }
 
 static LhPred *
 cmp(int col, LhCmp op, LhValue v)
 {
-	LhPred	   *p;
+	LhPred *p;
 
 	ok(lh_pred_cmp(ctx, col, op, &v, &p));
 	return p;
@@ -72,7 +72,7 @@ cmp(int col, LhCmp op, LhValue v)
 static LhPred *
 leaf(LhPredKind kind, int col, LhValue v)
 {
-	LhPred	   *p;
+	LhPred *p;
 
 	ok(lh_pred_leaf(ctx, kind, col, &v, &p));
 	return p;
@@ -81,7 +81,7 @@ leaf(LhPredKind kind, int col, LhValue v)
 static LhPred *
 host(int col, int id)
 {
-	LhPred	   *p;
+	LhPred *p;
 
 	ok(lh_pred_leaf(ctx, LH_P_HOST, col, NULL, &p));
 	p->host_id = id;
@@ -91,15 +91,13 @@ host(int col, int id)
 static LhPred *
 list(LhPredKind kind, LhPred *a, LhPred *b)
 {
-	LhPred	   *args[2] = {a, b},
-			   *p;
+	LhPred *args[2] = {a, b}, *p;
 
 	ok(lh_pred_list(ctx, kind, args, 2, &p));
 	return p;
 }
 
-static LhPred *
-not(LhPred *p)
+static LhPred * not(LhPred * p)
 {
 	ok(lh_pred_not(ctx, p, &p));
 	return p;
@@ -108,7 +106,7 @@ not(LhPred *p)
 static LhPred *
 bind(LhPred *p, LhType type)
 {
-	LhType		types[3] = {type, type, type};
+	LhType types[3] = {type, type, type};
 
 	ok(lh_pred_bind(ctx, p, types, &p));
 	return p;
@@ -117,7 +115,7 @@ bind(LhPred *p, LhType type)
 static void
 expect_format(const LhPred *p, const char *want)
 {
-	LhBuf		text;
+	LhBuf text;
 
 	ok(lh_buf_init(ctx, &text, false));
 	ok(lh_pred_format(ctx, p, NULL, &text));
@@ -135,7 +133,8 @@ static const LhType date = {.id = LH_T_DATE, .lane = LH_LANE_I32};
 static const LhType boolean = {.id = LH_T_BOOL, .lane = LH_LANE_U8};
 static const LhType ts_ns = {.id = LH_T_TIMESTAMP, .lane = LH_LANE_I64, .unit = LH_UNIT_NS};
 static const LhType ts_ms = {.id = LH_T_TIMESTAMP, .lane = LH_LANE_I64, .unit = LH_UNIT_MS};
-static const LhType ts_utc = {.id = LH_T_TIMESTAMP, .lane = LH_LANE_I64, .unit = LH_UNIT_US, .utc = true};
+static const LhType ts_utc = {
+	.id = LH_T_TIMESTAMP, .lane = LH_LANE_I64, .unit = LH_UNIT_US, .utc = true};
 static const LhType uuid = {.id = LH_T_UUID, .lane = LH_LANE_FIX, .width = 16};
 static const LhType interval = {.id = LH_T_INTERVAL, .lane = LH_LANE_FIX, .width = 12};
 
@@ -168,7 +167,7 @@ static void
 moments_are_fitted_by_unit(void **state)
 {
 	/* PostgreSQL sees nanoseconds cut to microseconds */
-	LhPred	   *p = bind(cmp(0, LH_EQ, ticks_value(LH_UNIT_US, 5)), ts_ns);
+	LhPred *p = bind(cmp(0, LH_EQ, ticks_value(LH_UNIT_US, 5)), ts_ns);
 
 	assert_int_equal(p->kind, LH_P_RANGE);
 	assert_int_equal(p->values[0].i64, 5000);
@@ -195,21 +194,29 @@ moments_are_fitted_by_unit(void **state)
 static void
 conjuncts_of_a_column_become_one_range(void **state)
 {
-	expect_format(bind(list(LH_P_AND, cmp(0, LH_GE, int_value(3)), cmp(0, LH_LT, int_value(9))), int32),
-				  "c0 WITHIN (3, 8)");
-	expect_format(bind(list(LH_P_AND, cmp(0, LH_GE, int_value(3)), cmp(0, LH_LE, int_value(3))), int32), "c0 = 3");
-	expect_format(bind(list(LH_P_AND, cmp(0, LH_GE, int_value(3)), cmp(0, LH_LT, int_value(3))), int32), "false");
-	expect_format(bind(list(LH_P_AND, cmp(0, LH_GE, int_value(3)), cmp(1, LH_LT, int_value(3))), int32),
-				  "(c0 >= 3 AND c1 <= 2)");
-	expect_format(bind(list(LH_P_OR, cmp(0, LH_GE, int_value(3)), cmp(0, LH_LT, int_value(INT64_MAX))), int64),
-				  "(c0 >= 3 OR c0 <= 9223372036854775806)");
+	expect_format(
+		bind(list(LH_P_AND, cmp(0, LH_GE, int_value(3)), cmp(0, LH_LT, int_value(9))), int32),
+		"c0 WITHIN (3, 8)");
+	expect_format(
+		bind(list(LH_P_AND, cmp(0, LH_GE, int_value(3)), cmp(0, LH_LE, int_value(3))), int32),
+		"c0 = 3");
+	expect_format(
+		bind(list(LH_P_AND, cmp(0, LH_GE, int_value(3)), cmp(0, LH_LT, int_value(3))), int32),
+		"false");
+	expect_format(
+		bind(list(LH_P_AND, cmp(0, LH_GE, int_value(3)), cmp(1, LH_LT, int_value(3))), int32),
+		"(c0 >= 3 AND c1 <= 2)");
+	expect_format(
+		bind(list(LH_P_OR, cmp(0, LH_GE, int_value(3)), cmp(0, LH_LT, int_value(INT64_MAX))),
+			 int64),
+		"(c0 >= 3 OR c0 <= 9223372036854775806)");
 }
 
 static void
 lists_of_neighbours_become_ranges(void **state)
 {
-	LhValue		v[4] = {int_value(4), int_value(2), int_value(3), int_value(3)};
-	LhPred	   *p;
+	LhValue v[4] = {int_value(4), int_value(2), int_value(3), int_value(3)};
+	LhPred *p;
 
 	ok(lh_pred_in(ctx, 0, false, v, 4, false, &p));
 	expect_format(p, "c0 IN (2, 3, 4)");
@@ -239,21 +246,22 @@ patterns_become_what_is_cheapest(void **state)
 static void
 floats_compare_as_double(void **state)
 {
-	LhPred	   *p = bind(cmp(0, LH_EQ, double_value(0.1)), float4);
-	float		x[4] = {0.1f, 0.0f, -0.0f, NAN};
-	LhVec		v = {.type = float4, .kind = LH_VEC_FLAT, .n = 4, .data = x};
+	LhPred *p = bind(cmp(0, LH_EQ, double_value(0.1)), float4);
+	float x[4] = {0.1f, 0.0f, -0.0f, NAN};
+	LhVec v = {.type = float4, .kind = LH_VEC_FLAT, .n = 4, .data = x};
 	const LhVec *vecs[1] = {&v};
-	LhSel		sel;
+	LhSel sel;
 	struct
 	{
-		LhCmp		op;
-		double		c;
-		uint64_t	want;
-	}			cases[] = {
-		{LH_EQ, 0.1, 0}, {LH_NE, 0.1, 15}, {LH_GT, 0.1, 9}, {LH_LT, 0.1, 6}, {LH_EQ, 0.1f, 1},
-		{LH_EQ, 0.0, 6}, {LH_EQ, -0.0, 6}, {LH_LT, 0.0, 0}, {LH_GE, 0.0, 15},
-		{LH_EQ, NAN, 8}, {LH_NE, NAN, 7}, {LH_GE, NAN, 8}, {LH_GT, NAN, 0}, {LH_LE, NAN, 15}, {LH_LT, NAN, 7},
-		{LH_GT, INFINITY, 8}, {LH_GE, INFINITY, 8}, {LH_LT, INFINITY, 7}, {LH_GT, 1e300, 8}, {LH_LT, -1e300, 0},
+		LhCmp op;
+		double c;
+		uint64_t want;
+	} cases[] = {
+		{LH_EQ, 0.1, 0},      {LH_NE, 0.1, 15},     {LH_GT, 0.1, 9},   {LH_LT, 0.1, 6},
+		{LH_EQ, 0.1f, 1},     {LH_EQ, 0.0, 6},      {LH_EQ, -0.0, 6},  {LH_LT, 0.0, 0},
+		{LH_GE, 0.0, 15},     {LH_EQ, NAN, 8},      {LH_NE, NAN, 7},   {LH_GE, NAN, 8},
+		{LH_GT, NAN, 0},      {LH_LE, NAN, 15},     {LH_LT, NAN, 7},   {LH_GT, INFINITY, 8},
+		{LH_GE, INFINITY, 8}, {LH_LT, INFINITY, 7}, {LH_GT, 1e300, 8}, {LH_LT, -1e300, 0},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -271,22 +279,24 @@ what_does_not_fit_is_refused(void **state)
 {
 	struct
 	{
-		LhType		type;
-		LhValue		v;
-	}			cases[] = {
-		{int32, double_value(1)}, {dec2, double_value(1)}, {string, int_value(1)}, {int32, text_value("1")},
-		{float8, decimal_value(15, 1)}, {float8, int_value(INT64_MAX)}, {date, int_value(1)}, {ts_utc, date_value(1)},
-		{interval, text_value("1 day")}, {uuid, text_value("1")}, {boolean, int_value(1)},
-		{{.id = LH_T_LIST}, int_value(1)},
+		LhType type;
+		LhValue v;
+	} cases[] = {
+		{int32, double_value(1)}, {dec2, double_value(1)},        {string, int_value(1)},
+		{int32, text_value("1")}, {float8, decimal_value(15, 1)}, {float8, int_value(INT64_MAX)},
+		{date, int_value(1)},     {ts_utc, date_value(1)},        {interval, text_value("1 day")},
+		{uuid, text_value("1")},  {boolean, int_value(1)},        {{.id = LH_T_LIST}, int_value(1)},
 	};
-	LhPred	   *p;
+	LhPred *p;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
-		assert_int_equal(lh_pred_bind(ctx, cmp(0, LH_EQ, cases[i].v), &cases[i].type, &p), LH_UNSUPPORTED);
+		assert_int_equal(lh_pred_bind(ctx, cmp(0, LH_EQ, cases[i].v), &cases[i].type, &p),
+						 LH_UNSUPPORTED);
 		lh_error_clear(ctx);
 	}
-	assert_int_equal(lh_pred_bind(ctx, leaf(LH_P_LIKE, 0, text_value("a%")), &uuid, &p), LH_UNSUPPORTED);
+	assert_int_equal(lh_pred_bind(ctx, leaf(LH_P_LIKE, 0, text_value("a%")), &uuid, &p),
+					 LH_UNSUPPORTED);
 	/* but every type may be null or asked about by the host */
 	ok(lh_pred_bind(ctx, leaf(LH_P_IS_NULL, 0, int_value(0)), &interval, &p));
 	ok(lh_pred_bind(ctx, host(0, 1), &interval, &p));
@@ -295,8 +305,8 @@ what_does_not_fit_is_refused(void **state)
 static void
 negation_by_de_morgan(void **state)
 {
-	LhValue		null = int_value(1);
-	LhPred	   *p = list(LH_P_AND, cmp(0, LH_LT, int_value(1)), leaf(LH_P_IS_NULL, 1, int_value(0)));
+	LhValue null = int_value(1);
+	LhPred *p = list(LH_P_AND, cmp(0, LH_LT, int_value(1)), leaf(LH_P_IS_NULL, 1, int_value(0)));
 
 	expect_format(not(p), "(c0 >= 1 OR c1 IS NOT NULL)");
 	expect_format(not(not(p)), "(c0 < 1 AND c1 IS NULL)");
@@ -311,9 +321,8 @@ negation_by_de_morgan(void **state)
 static void
 constants_fold_in_lists(void **state)
 {
-	LhPred	   *never = leaf(LH_P_NEVER, -1, int_value(0)),
-			   *always = leaf(LH_P_ALWAYS, -1, int_value(0)),
-			   *p = cmp(0, LH_EQ, int_value(1));
+	LhPred *never = leaf(LH_P_NEVER, -1, int_value(0)),
+		   *always = leaf(LH_P_ALWAYS, -1, int_value(0)), *p = cmp(0, LH_EQ, int_value(1));
 
 	expect_format(bind(list(LH_P_AND, p, never), int32), "false");
 	expect_format(bind(list(LH_P_AND, p, always), int32), "c0 = 1");
@@ -325,18 +334,21 @@ constants_fold_in_lists(void **state)
 static LhBounds
 int_bounds(const LhType *type, int64_t min, int64_t max, int64_t rows, int64_t nulls)
 {
-	return (LhBounds) {.known = true, .has_min = true, .has_max = true, .min = {.type = *type, .i64 = min},
-		.max = {.type = *type, .i64 = max}, .rows = rows, .nulls = nulls};
+	return (LhBounds){.known = true,
+					  .has_min = true,
+					  .has_max = true,
+					  .min = {.type = *type, .i64 = min},
+					  .max = {.type = *type, .i64 = max},
+					  .rows = rows,
+					  .nulls = nulls};
 }
 
 static void
 bounds_by_example(void **state)
 {
-	LhBounds	b = int_bounds(&int32, 10, 20, 100, 0),
-				nulls = int_bounds(&int32, 10, 20, 100, 5),
-				unknown = int_bounds(&int32, 10, 20, 100, -1),
-				all_null = {.rows = 100, .nulls = 100},
-				nothing = {.rows = -1, .nulls = -1};
+	LhBounds b = int_bounds(&int32, 10, 20, 100, 0), nulls = int_bounds(&int32, 10, 20, 100, 5),
+			 unknown = int_bounds(&int32, 10, 20, 100, -1), all_null = {.rows = 100, .nulls = 100},
+			 nothing = {.rows = -1, .nulls = -1};
 
 	assert_int_equal(lh_pred_bounds(bind(cmp(0, LH_LT, int_value(10)), int32), &b), LH_NONE);
 	assert_int_equal(lh_pred_bounds(bind(cmp(0, LH_LE, int_value(10)), int32), &b), LH_MAYBE);
@@ -344,12 +356,16 @@ bounds_by_example(void **state)
 	assert_int_equal(lh_pred_bounds(bind(cmp(0, LH_LE, int_value(20)), int32), &nulls), LH_MAYBE);
 	/* a missing null count is not zero */
 	assert_int_equal(lh_pred_bounds(bind(cmp(0, LH_LE, int_value(20)), int32), &unknown), LH_MAYBE);
-	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_IS_NULL, 0, int_value(0)), int32), &unknown), LH_MAYBE);
+	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_IS_NULL, 0, int_value(0)), int32), &unknown),
+					 LH_MAYBE);
 	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_IS_NULL, 0, int_value(0)), int32), &b), LH_NONE);
-	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_IS_NULL, 0, int_value(0)), int32), &all_null), LH_ALL);
-	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_NOT_NULL, 0, int_value(0)), int32), &all_null), LH_NONE);
+	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_IS_NULL, 0, int_value(0)), int32), &all_null),
+					 LH_ALL);
+	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_NOT_NULL, 0, int_value(0)), int32), &all_null),
+					 LH_NONE);
 	assert_int_equal(lh_pred_bounds(bind(cmp(0, LH_NE, int_value(1)), int32), &all_null), LH_NONE);
-	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_DISTINCT, 0, int_value(1)), int32), &all_null), LH_ALL);
+	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_DISTINCT, 0, int_value(1)), int32), &all_null),
+					 LH_ALL);
 	assert_int_equal(lh_pred_bounds(bind(host(0, 1), int32), &all_null), LH_NONE);
 	assert_int_equal(lh_pred_bounds(bind(host(0, 1), int32), &b), LH_MAYBE);
 	assert_int_equal(lh_pred_bounds(bind(cmp(0, LH_LT, int_value(10)), int32), &nothing), LH_MAYBE);
@@ -362,8 +378,13 @@ bounds_by_example(void **state)
 static void
 bounds_of_floats_know_nan(void **state)
 {
-	LhBounds	b = {.known = true, .has_min = true, .has_max = true, .min = double_value(1),
-		.max = double_value(2), .rows = 10, .nulls = 0};
+	LhBounds b = {.known = true,
+				  .has_min = true,
+				  .has_max = true,
+				  .min = double_value(1),
+				  .max = double_value(2),
+				  .rows = 10,
+				  .nulls = 0};
 
 	assert_int_equal(lh_pred_bounds(bind(cmp(0, LH_GT, double_value(5)), float8), &b), LH_NONE);
 	assert_int_equal(lh_pred_bounds(bind(cmp(0, LH_LT, double_value(5)), float8), &b), LH_ALL);
@@ -381,31 +402,44 @@ bounds_of_floats_know_nan(void **state)
 static void
 bounds_of_strings(void **state)
 {
-	LhBounds	b = {.known = true, .has_min = true, .has_max = true, .min = text_value("b"),
-		.max = text_value("cz"), .rows = 10, .nulls = 0};
+	LhBounds b = {.known = true,
+				  .has_min = true,
+				  .has_max = true,
+				  .min = text_value("b"),
+				  .max = text_value("cz"),
+				  .rows = 10,
+				  .nulls = 0};
 
-	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_LIKE, 0, text_value("a%")), string), &b), LH_NONE);
-	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_NOT_LIKE, 0, text_value("a%")), string), &b), LH_ALL);
-	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_LIKE, 0, text_value("a%x%")), string), &b), LH_NONE);
-	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_LIKE, 0, text_value("c%x%")), string), &b), LH_MAYBE);
-	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_LIKE, 0, text_value("%x%")), string), &b), LH_MAYBE);
-	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_PREFIX, 0, text_value("d")), string), &b), LH_NONE);
-	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_PREFIX, 0, text_value("c")), string), &b), LH_MAYBE);
+	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_LIKE, 0, text_value("a%")), string), &b),
+					 LH_NONE);
+	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_NOT_LIKE, 0, text_value("a%")), string), &b),
+					 LH_ALL);
+	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_LIKE, 0, text_value("a%x%")), string), &b),
+					 LH_NONE);
+	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_LIKE, 0, text_value("c%x%")), string), &b),
+					 LH_MAYBE);
+	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_LIKE, 0, text_value("%x%")), string), &b),
+					 LH_MAYBE);
+	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_PREFIX, 0, text_value("d")), string), &b),
+					 LH_NONE);
+	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_PREFIX, 0, text_value("c")), string), &b),
+					 LH_MAYBE);
 	b.min = text_value("ca");
-	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_PREFIX, 0, text_value("c")), string), &b), LH_ALL);
+	assert_int_equal(lh_pred_bounds(bind(leaf(LH_P_PREFIX, 0, text_value("c")), string), &b),
+					 LH_ALL);
 }
 
 typedef struct Probes
 {
-	int			n;
-	LhValue		v[32];
-	double		absent_from;	/* values at and above are absent */
+	int n;
+	LhValue v[32];
+	double absent_from; /* values at and above are absent */
 } Probes;
 
 static LhVerdict
 probe(void *arg, int col, const LhValue *v)
 {
-	Probes	   *p = arg;
+	Probes *p = arg;
 
 	p->v[p->n++] = *v;
 	if (v->type.lane == LH_LANE_F64)
@@ -416,15 +450,17 @@ probe(void *arg, int col, const LhValue *v)
 static void
 probes_ask_for_equal_values_only(void **state)
 {
-	Probes		p = {.absent_from = 100};
-	LhValue		v[3] = {int_value(1), int_value(200), int_value(300)};
-	LhPred	   *in;
+	Probes p = {.absent_from = 100};
+	LhValue v[3] = {int_value(1), int_value(200), int_value(300)};
+	LhPred *in;
 
 	assert_int_equal(lh_pred_probe(bind(cmp(0, LH_EQ, int_value(5)), int32), probe, &p), LH_MAYBE);
 	assert_int_equal(lh_pred_probe(bind(cmp(0, LH_EQ, int_value(500)), int32), probe, &p), LH_NONE);
 	assert_int_equal(p.n, 2);
-	assert_int_equal(lh_pred_probe(bind(cmp(0, LH_NE, int_value(500)), int32), probe, &p), LH_MAYBE);
-	assert_int_equal(lh_pred_probe(bind(cmp(0, LH_GT, int_value(500)), int32), probe, &p), LH_MAYBE);
+	assert_int_equal(lh_pred_probe(bind(cmp(0, LH_NE, int_value(500)), int32), probe, &p),
+					 LH_MAYBE);
+	assert_int_equal(lh_pred_probe(bind(cmp(0, LH_GT, int_value(500)), int32), probe, &p),
+					 LH_MAYBE);
 	assert_int_equal(p.n, 2);
 	ok(lh_pred_in(ctx, 0, false, v, 3, false, &in));
 	assert_int_equal(lh_pred_probe(bind(in, int32), probe, &p), LH_MAYBE);
@@ -432,36 +468,49 @@ probes_ask_for_equal_values_only(void **state)
 	assert_int_equal(lh_pred_probe(bind(in, int32), probe, &p), LH_NONE);
 	assert_int_equal(lh_pred_probe(bind(not(in), int32), probe, &p), LH_MAYBE);
 	/* one absent conjunct is enough; of alternatives all must be absent */
-	assert_int_equal(lh_pred_probe(bind(list(LH_P_AND, cmp(0, LH_EQ, int_value(1)), cmp(1, LH_EQ, int_value(100))),
-										int32), probe, &p), LH_NONE);
-	assert_int_equal(lh_pred_probe(bind(list(LH_P_OR, cmp(0, LH_EQ, int_value(1)), cmp(1, LH_EQ, int_value(100))),
-										int32), probe, &p), LH_MAYBE);
-	assert_int_equal(lh_pred_probe(bind(list(LH_P_OR, cmp(0, LH_EQ, int_value(200)), cmp(1, LH_EQ, int_value(100))),
-										int32), probe, &p), LH_NONE);
+	assert_int_equal(
+		lh_pred_probe(
+			bind(list(LH_P_AND, cmp(0, LH_EQ, int_value(1)), cmp(1, LH_EQ, int_value(100))), int32),
+			probe, &p),
+		LH_NONE);
+	assert_int_equal(
+		lh_pred_probe(
+			bind(list(LH_P_OR, cmp(0, LH_EQ, int_value(1)), cmp(1, LH_EQ, int_value(100))), int32),
+			probe, &p),
+		LH_MAYBE);
+	assert_int_equal(lh_pred_probe(bind(list(LH_P_OR, cmp(0, LH_EQ, int_value(200)),
+											 cmp(1, LH_EQ, int_value(100))),
+										int32),
+								   probe, &p),
+					 LH_NONE);
 }
 
 static void
 probes_know_both_zeros_and_no_nan(void **state)
 {
-	Probes		p = {.absent_from = -1};
+	Probes p = {.absent_from = -1};
 
-	assert_int_equal(lh_pred_probe(bind(cmp(0, LH_EQ, double_value(0)), float8), probe, &p), LH_NONE);
+	assert_int_equal(lh_pred_probe(bind(cmp(0, LH_EQ, double_value(0)), float8), probe, &p),
+					 LH_NONE);
 	assert_int_equal(p.n, 2);
 	assert_true(signbit(p.v[0].f64) != signbit(p.v[1].f64));
-	assert_int_equal(lh_pred_probe(bind(cmp(0, LH_EQ, double_value(NAN)), float8), probe, &p), LH_MAYBE);
+	assert_int_equal(lh_pred_probe(bind(cmp(0, LH_EQ, double_value(NAN)), float8), probe, &p),
+					 LH_MAYBE);
 	assert_int_equal(p.n, 2);
 	/* a microsecond is a thousand nanoseconds: too many to ask for */
-	assert_int_equal(lh_pred_probe(bind(cmp(0, LH_EQ, ticks_value(LH_UNIT_US, 5)), ts_ns), probe, &p), LH_MAYBE);
+	assert_int_equal(
+		lh_pred_probe(bind(cmp(0, LH_EQ, ticks_value(LH_UNIT_US, 5)), ts_ns), probe, &p), LH_MAYBE);
 	assert_int_equal(p.n, 2);
 }
 
 static void
 dictionaries_prune(void **state)
 {
-	int32_t		values[3] = {10, 20, 30};
-	LhDict		d = {.type = int32, .n = 3, .values = values, .id = lh_dict_new_id()};
-	LhVerdict	v;
-	LhPred	   *p = bind(list(LH_P_AND, cmp(0, LH_GT, int_value(10)), cmp(0, LH_NE, int_value(20))), int32);
+	int32_t values[3] = {10, 20, 30};
+	LhDict d = {.type = int32, .n = 3, .values = values, .id = lh_dict_new_id()};
+	LhVerdict v;
+	LhPred *p =
+		bind(list(LH_P_AND, cmp(0, LH_GT, int_value(10)), cmp(0, LH_NE, int_value(20))), int32);
 
 	ok(lh_pred_dict(ctx, bind(cmp(0, LH_EQ, int_value(15)), int32), 0, &d, &v));
 	assert_int_equal(v, LH_NONE);
@@ -480,31 +529,33 @@ dictionaries_prune(void **state)
 	d.id = lh_dict_new_id();
 	ok(lh_pred_dict(ctx, p, 0, &d, &v));
 	assert_int_equal(v, LH_NONE);
-	ok(lh_pred_dict(ctx, bind(list(LH_P_OR, cmp(0, LH_EQ, int_value(15)), cmp(1, LH_EQ, int_value(1))), int32),
-					0, &d, &v));
+	ok(lh_pred_dict(
+		ctx, bind(list(LH_P_OR, cmp(0, LH_EQ, int_value(15)), cmp(1, LH_EQ, int_value(1))), int32),
+		0, &d, &v));
 	assert_int_equal(v, LH_MAYBE);
 }
 
 /* Answers "is even" and writes down what it was asked. */
 typedef struct Host
 {
-	int			calls;
-	int			nitems;
-	uint32_t	items[256];
+	int calls;
+	int nitems;
+	uint32_t items[256];
 } Host;
 
 static void
 ask(Host *h, LhPred *bound, const LhVec *const *vecs, LhSel *sel)
 {
 	LhHostRequest *r;
-	LhStatus	status;
+	LhStatus status;
 
 	while ((status = lh_pred_eval(ctx, bound, vecs, sel, &r)) == LH_NEED_HOST)
 	{
 		h->calls++;
 		for (int i = 0; i < r->n; i++)
 		{
-			LhValue		v = r->dict != NULL ? lh_dict_value(r->dict, r->items[i]) : lh_vec_value(r->vec, (int) r->items[i]);
+			LhValue v = r->dict != NULL ? lh_dict_value(r->dict, r->items[i])
+										: lh_vec_value(r->vec, (int) r->items[i]);
 
 			h->items[h->nitems++] = r->items[i];
 			r->result[i] = v.i64 % 2 == 0;
@@ -517,15 +568,16 @@ ask(Host *h, LhPred *bound, const LhVec *const *vecs, LhSel *sel)
 static void
 the_host_is_asked_once_about_each_entry(void **state)
 {
-	int32_t		values[5] = {0, 1, 2, 3, 4};
-	LhDict		d = {.type = int32, .n = 5, .values = values, .id = lh_dict_new_id()};
-	uint32_t	codes[6] = {1, 2, 2, 0, 4, 1};
-	uint64_t	valid = 0x37;	/* row 3 is null */
-	LhVec		v = {.type = int32, .kind = LH_VEC_DICT, .n = 6, .valid = &valid, .dict = &d, .codes = codes};
+	int32_t values[5] = {0, 1, 2, 3, 4};
+	LhDict d = {.type = int32, .n = 5, .values = values, .id = lh_dict_new_id()};
+	uint32_t codes[6] = {1, 2, 2, 0, 4, 1};
+	uint64_t valid = 0x37; /* row 3 is null */
+	LhVec v = {
+		.type = int32, .kind = LH_VEC_DICT, .n = 6, .valid = &valid, .dict = &d, .codes = codes};
 	const LhVec *vecs[1] = {&v};
-	LhPred	   *p = bind(list(LH_P_AND, host(0, 1), cmp(0, LH_LT, int_value(4))), int32);
-	Host		h = {0};
-	LhSel		sel;
+	LhPred *p = bind(list(LH_P_AND, host(0, 1), cmp(0, LH_LT, int_value(4))), int32);
+	Host h = {0};
+	LhSel sel;
 
 	/* rows 0..5 hold 1 2 2 null 4 1; the comparison goes first and drops 4 */
 	lh_sel_all(&sel, 6);
@@ -558,14 +610,14 @@ the_host_is_asked_once_about_each_entry(void **state)
 static void
 the_host_is_asked_once_a_run(void **state)
 {
-	int32_t		values[3] = {0, 1, 2};
-	LhDict		d = {.type = int32, .n = 3, .values = values, .id = lh_dict_new_id()};
-	LhRun		runs[3] = {{0, 100}, {1, 130}, {2, 200}};
-	LhVec		v = {.type = int32, .kind = LH_VEC_RUNS, .n = 200, .dict = &d, .nruns = 3, .runs = runs};
+	int32_t values[3] = {0, 1, 2};
+	LhDict d = {.type = int32, .n = 3, .values = values, .id = lh_dict_new_id()};
+	LhRun runs[3] = {{0, 100}, {1, 130}, {2, 200}};
+	LhVec v = {.type = int32, .kind = LH_VEC_RUNS, .n = 200, .dict = &d, .nruns = 3, .runs = runs};
 	const LhVec *vecs[1] = {&v};
-	LhPred	   *p = bind(host(0, 1), int32);
-	Host		h = {0};
-	LhSel		sel;
+	LhPred *p = bind(host(0, 1), int32);
+	Host h = {0};
+	LhSel sel;
 
 	lh_sel_none(&sel, 200);
 	lh_bits_set_range(sel.w, 90, 135);
@@ -574,7 +626,7 @@ the_host_is_asked_once_a_run(void **state)
 		lh_bit_clear(sel.w, (size_t) i);
 	sel.count = (int) lh_bits_count(sel.w, 4);
 	ask(&h, p, vecs, &sel);
-	assert_int_equal(h.nitems, 2);	/* no selected row in the run of 1 */
+	assert_int_equal(h.nitems, 2); /* no selected row in the run of 1 */
 	assert_int_equal(h.items[0], 0);
 	assert_int_equal(h.items[1], 2);
 	assert_int_equal(sel.count, 16);
@@ -583,14 +635,14 @@ the_host_is_asked_once_a_run(void **state)
 static void
 the_host_is_asked_about_surviving_rows_of_flat_vectors(void **state)
 {
-	int32_t		x[4] = {2, 3, 4, 5};
-	uint64_t	valid = 0xB;
-	LhVec		v = {.type = int32, .kind = LH_VEC_FLAT, .n = 4, .valid = &valid, .data = x};
+	int32_t x[4] = {2, 3, 4, 5};
+	uint64_t valid = 0xB;
+	LhVec v = {.type = int32, .kind = LH_VEC_FLAT, .n = 4, .valid = &valid, .data = x};
 	const LhVec *vecs[1] = {&v};
 	/* host(0) OR c0 = 3: rows that the comparison makes true are not asked about */
-	LhPred	   *p = bind(list(LH_P_OR, host(0, 1), cmp(0, LH_EQ, int_value(3))), int32);
-	Host		h = {0};
-	LhSel		sel;
+	LhPred *p = bind(list(LH_P_OR, host(0, 1), cmp(0, LH_EQ, int_value(3))), int32);
+	Host h = {0};
+	LhSel sel;
 
 	lh_sel_all(&sel, 4);
 	ask(&h, p, vecs, &sel);
@@ -611,34 +663,33 @@ the_host_is_asked_about_surviving_rows_of_flat_vectors(void **state)
 static void
 several_host_conditions_are_asked_in_turn(void **state)
 {
-	int32_t		x[4] = {2, 3, 4, 6},
-				y[4] = {1, 2, 2, 2};
-	LhVec		a = {.type = int32, .kind = LH_VEC_FLAT, .n = 4, .data = x},
-				b = {.type = int32, .kind = LH_VEC_FLAT, .n = 4, .data = y};
+	int32_t x[4] = {2, 3, 4, 6}, y[4] = {1, 2, 2, 2};
+	LhVec a = {.type = int32, .kind = LH_VEC_FLAT, .n = 4, .data = x},
+		  b = {.type = int32, .kind = LH_VEC_FLAT, .n = 4, .data = y};
 	const LhVec *vecs[2] = {&a, &b};
-	LhPred	   *p = bind(list(LH_P_AND, host(0, 1), host(1, 2)), int32);
-	Host		h = {0};
-	LhSel		sel;
+	LhPred *p = bind(list(LH_P_AND, host(0, 1), host(1, 2)), int32);
+	Host h = {0};
+	LhSel sel;
 
 	lh_sel_all(&sel, 4);
 	ask(&h, p, vecs, &sel);
 	assert_int_equal(h.calls, 2);
-	assert_int_equal(h.nitems, 4 + 3);	/* row 1 did not survive the first */
+	assert_int_equal(h.nitems, 4 + 3); /* row 1 did not survive the first */
 	assert_int_equal(sel.w[0], 0xC);
 }
 
 static void
 an_abandoned_request_is_forgotten(void **state)
 {
-	int32_t		values[2] = {1, 2};
-	LhDict		d = {.type = int32, .n = 2, .values = values, .id = lh_dict_new_id()};
-	uint32_t	codes[2] = {0, 1};
-	LhVec		v = {.type = int32, .kind = LH_VEC_DICT, .n = 2, .dict = &d, .codes = codes};
+	int32_t values[2] = {1, 2};
+	LhDict d = {.type = int32, .n = 2, .values = values, .id = lh_dict_new_id()};
+	uint32_t codes[2] = {0, 1};
+	LhVec v = {.type = int32, .kind = LH_VEC_DICT, .n = 2, .dict = &d, .codes = codes};
 	const LhVec *vecs[1] = {&v};
-	LhPred	   *p = bind(host(0, 1), int32);
+	LhPred *p = bind(host(0, 1), int32);
 	LhHostRequest *r;
-	Host		h = {0};
-	LhSel		sel;
+	Host h = {0};
+	LhSel sel;
 
 	lh_sel_all(&sel, 2);
 	assert_int_equal(lh_pred_eval(ctx, p, vecs, &sel, &r), LH_NEED_HOST);
@@ -652,11 +703,11 @@ an_abandoned_request_is_forgotten(void **state)
 static void
 a_constant_is_asked_about_once_a_batch(void **state)
 {
-	LhValue		four = {.type = int32, .i64 = 4};
-	LhVec		v;
+	LhValue four = {.type = int32, .i64 = 4};
+	LhVec v;
 	const LhVec *vecs[1] = {&v};
-	Host		h = {0};
-	LhSel		sel;
+	Host h = {0};
+	LhSel sel;
 
 	lh_vec_const(&v, &four, 100);
 	lh_sel_all(&sel, 100);
@@ -668,12 +719,12 @@ a_constant_is_asked_about_once_a_batch(void **state)
 static void
 runs_are_folded(void **state)
 {
-	int32_t		values[2] = {1, 2};
-	LhDict		d = {.type = int32, .n = 2, .values = values, .id = lh_dict_new_id()};
-	LhRun		runs[3] = {{0, 1000}, {1, 1001}, {0, 2048}};
-	LhVec		v = {.type = int32, .kind = LH_VEC_RUNS, .n = 2048, .dict = &d, .nruns = 3, .runs = runs};
+	int32_t values[2] = {1, 2};
+	LhDict d = {.type = int32, .n = 2, .values = values, .id = lh_dict_new_id()};
+	LhRun runs[3] = {{0, 1000}, {1, 1001}, {0, 2048}};
+	LhVec v = {.type = int32, .kind = LH_VEC_RUNS, .n = 2048, .dict = &d, .nruns = 3, .runs = runs};
 	const LhVec *vecs[1] = {&v};
-	LhSel		sel;
+	LhSel sel;
 
 	lh_sel_all(&sel, 2048);
 	ok(lh_pred_eval(ctx, bind(cmp(0, LH_EQ, int_value(2)), int32), vecs, &sel, NULL));
@@ -685,12 +736,11 @@ runs_are_folded(void **state)
 static void
 mistakes_are_errors_not_crashes(void **state)
 {
-	int64_t		x[1] = {1};
-	LhVec		v = {.type = int64, .kind = LH_VEC_FLAT, .n = 1, .data = x};
-	const LhVec *none[1] = {NULL},
-			   *other[1] = {&v};
-	LhPred	   *p = cmp(0, LH_EQ, int_value(1));
-	LhSel		sel;
+	int64_t x[1] = {1};
+	LhVec v = {.type = int64, .kind = LH_VEC_FLAT, .n = 1, .data = x};
+	const LhVec *none[1] = {NULL}, *other[1] = {&v};
+	LhPred *p = cmp(0, LH_EQ, int_value(1));
+	LhSel sel;
 
 	lh_sel_all(&sel, 1);
 	assert_int_equal(lh_pred_eval(ctx, p, other, &sel, NULL), LH_BUG);
@@ -703,7 +753,7 @@ mistakes_are_errors_not_crashes(void **state)
 static void
 uses_columns(void **state)
 {
-	LhPred	   *p = list(LH_P_OR, cmp(2, LH_EQ, int_value(1)), host(1, 0));
+	LhPred *p = list(LH_P_OR, cmp(2, LH_EQ, int_value(1)), host(1, 0));
 
 	assert_true(lh_pred_uses(p, 1));
 	assert_true(lh_pred_uses(p, 2));

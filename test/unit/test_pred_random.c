@@ -10,18 +10,16 @@
 
 #include "vec/pred.h"
 
-#define MAX_COLS 3
+#define MAX_COLS  3
 #define MAX_HOSTS 8
 
-static int	bind_failures,
-			host_requests,
-			verdicts[3];
+static int bind_failures, host_requests, verdicts[3];
 
 /* What the host thinks of a value: anything that depends on the value only. */
 static bool
 host_says(int host_id, const LhValue *v)
 {
-	uint64_t	h = (uint64_t) host_id;
+	uint64_t h = (uint64_t) host_id;
 
 	if (v->type.lane == LH_LANE_STR || v->type.lane == LH_LANE_FIX)
 		h = lh_hash_bytes(v->str.ptr, v->str.len, h);
@@ -52,7 +50,7 @@ is_true(const LhPred *p, const LhValue *row)
 static LhValue
 random_constant(LhCtx *ctx, const LhType *t)
 {
-	LhType		other = *t;
+	LhType other = *t;
 
 	if (gen_chance(2))
 	{
@@ -68,11 +66,12 @@ random_constant(LhCtx *ctx, const LhType *t)
 				}
 				break;
 			case LH_FAMILY_FLOAT:
-				other = gen_chance(3) ? gen_simple(LH_T_INT32, LH_LANE_I32) : gen_simple(LH_T_DOUBLE, LH_LANE_F64);
+				other = gen_chance(3) ? gen_simple(LH_T_INT32, LH_LANE_I32)
+									  : gen_simple(LH_T_DOUBLE, LH_LANE_F64);
 				break;
 			case LH_FAMILY_MOMENT:
-				other = gen_chance(3) ? gen_simple(LH_T_DATE, LH_LANE_I32) :
-					gen_ticks(LH_T_TIMESTAMP, (LhUnit) gen_int(4));
+				other = gen_chance(3) ? gen_simple(LH_T_DATE, LH_LANE_I32)
+									  : gen_ticks(LH_T_TIMESTAMP, (LhUnit) gen_int(4));
 				break;
 			case LH_FAMILY_TIME:
 				other = gen_ticks(LH_T_TIME, (LhUnit) (LH_UNIT_MS + gen_int(3)));
@@ -81,8 +80,7 @@ random_constant(LhCtx *ctx, const LhType *t)
 				if (t->id == LH_T_FIXED)
 					other = gen_simple(LH_T_BINARY, LH_LANE_STR);
 				break;
-			default:
-				break;
+			default: break;
 		}
 	}
 	return gen_value(ctx, &other);
@@ -91,13 +89,12 @@ random_constant(LhCtx *ctx, const LhType *t)
 static LhPred *
 random_leaf(LhCtx *ctx, const LhType *types, int ncols)
 {
-	int			col = gen_int(ncols);
+	int col = gen_int(ncols);
 	const LhType *t = &types[col];
-	bool		bytes = lh_type_family(t) == LH_FAMILY_BYTES;
-	LhValue		v = random_constant(ctx, t),
-				values[40];
-	LhPred	   *p = NULL;
-	int			n;
+	bool bytes = lh_type_family(t) == LH_FAMILY_BYTES;
+	LhValue v = random_constant(ctx, t), values[40];
+	LhPred *p = NULL;
+	int n;
 
 	switch (gen_int(bytes ? 13 : 9))
 	{
@@ -126,7 +123,8 @@ random_leaf(LhCtx *ctx, const LhType *types, int ncols)
 			break;
 		case 7:
 			if (t->id == LH_T_BOOL)
-				ok(lh_pred_leaf(ctx, gen_chance(2) ? LH_P_IS_TRUE_BOOL : LH_P_IS_FALSE_BOOL, col, NULL, &p));
+				ok(lh_pred_leaf(ctx, gen_chance(2) ? LH_P_IS_TRUE_BOOL : LH_P_IS_FALSE_BOOL, col,
+								NULL, &p));
 			else
 			{
 				ok(lh_pred_leaf(ctx, LH_P_HOST, col, NULL, &p));
@@ -134,7 +132,8 @@ random_leaf(LhCtx *ctx, const LhType *types, int ncols)
 			}
 			break;
 		case 8:
-			ok(lh_pred_leaf(ctx, gen_chance(2) ? LH_P_ALWAYS : LH_P_NEVER, gen_chance(3) ? -1 : col, NULL, &p));
+			ok(lh_pred_leaf(ctx, gen_chance(2) ? LH_P_ALWAYS : LH_P_NEVER, gen_chance(3) ? -1 : col,
+							NULL, &p));
 			break;
 		default:
 			v = gen_value(ctx, t);
@@ -162,9 +161,8 @@ has_host(const LhPred *p)
 static LhPred *
 random_pred(LhCtx *ctx, const LhType *types, int ncols, int depth)
 {
-	LhPred	   *args[4],
-			   *p = NULL;
-	int			n = 1 + gen_int(4);
+	LhPred *args[4], *p = NULL;
+	int n = 1 + gen_int(4);
 
 	if (depth == 0 || gen_chance(3))
 		p = random_leaf(ctx, types, ncols);
@@ -182,7 +180,7 @@ random_pred(LhCtx *ctx, const LhType *types, int ncols, int depth)
 static void
 print_failure(LhCtx *ctx, const LhPred *pred, const LhPred *bound, const char *what)
 {
-	LhBuf		text;
+	LhBuf text;
 
 	ok(lh_buf_init(ctx, &text, false));
 	ok(lh_pred_format(ctx, pred, NULL, &text));
@@ -195,7 +193,7 @@ print_failure(LhCtx *ctx, const LhPred *pred, const LhPred *bound, const char *w
 static void
 check_item(const LhHostRequest *request, uint32_t item, const LhVec *v, const LhSel *sel)
 {
-	uint32_t	at = 0;
+	uint32_t at = 0;
 
 	if (request->dict == NULL)
 	{
@@ -204,7 +202,7 @@ check_item(const LhHostRequest *request, uint32_t item, const LhVec *v, const Lh
 	}
 	for (int i = 0; i < v->n; i++)
 	{
-		bool		carries;
+		bool carries;
 
 		if (v->kind == LH_VEC_RUNS && v->runs[at].end <= (uint32_t) i)
 			at++;
@@ -220,7 +218,7 @@ static void
 eval(LhCtx *ctx, LhPred *bound, const LhVec *const *vecs, LhSel *sel)
 {
 	LhHostRequest *request;
-	LhStatus	status;
+	LhStatus status;
 
 	while ((status = lh_pred_eval(ctx, bound, vecs, sel, &request)) == LH_NEED_HOST)
 	{
@@ -229,8 +227,8 @@ eval(LhCtx *ctx, LhPred *bound, const LhVec *const *vecs, LhSel *sel)
 		host_requests++;
 		for (int i = 0; i < request->n; i++)
 		{
-			LhValue		v = request->dict != NULL ? lh_dict_value(request->dict, request->items[i]) :
-				gen_row(request->vec, (int) request->items[i]);
+			LhValue v = request->dict != NULL ? lh_dict_value(request->dict, request->items[i])
+											  : gen_row(request->vec, (int) request->items[i]);
 
 			assert_false(v.null);
 			check_item(request, request->items[i], vecs[request->col], sel);
@@ -244,12 +242,12 @@ eval(LhCtx *ctx, LhPred *bound, const LhVec *const *vecs, LhSel *sel)
 static LhBounds
 random_bounds(LhCtx *ctx, const LhVec *v)
 {
-	LhBounds	b = {.known = true, .rows = v->n, .may_nan = gen_chance(2)};
-	bool		any = false;
+	LhBounds b = {.known = true, .rows = v->n, .may_nan = gen_chance(2)};
+	bool any = false;
 
 	for (int i = 0; i < v->n; i++)
 	{
-		LhValue		x = gen_row(v, i);
+		LhValue x = gen_row(v, i);
 
 		if (x.null)
 		{
@@ -271,11 +269,12 @@ random_bounds(LhCtx *ctx, const LhVec *v)
 	b.min_exact = b.max_exact = true;
 	if (any && gen_chance(3))
 	{
-		LhValue		wide = gen_value(ctx, &v->type);
+		LhValue wide = gen_value(ctx, &v->type);
 
 		if (lh_value_compare(&wide, &b.min) < 0)
 			b.min = wide;
-		if (lh_value_compare(&wide, &b.max) > 0 && !(lh_type_family(&wide.type) == LH_FAMILY_FLOAT && isnan(wide.f64)))
+		if (lh_value_compare(&wide, &b.max) > 0 &&
+			!(lh_type_family(&wide.type) == LH_FAMILY_FLOAT && isnan(wide.f64)))
 			b.max = wide;
 	}
 	/* statistics of byte strings may be cut: a prefix below, more above */
@@ -294,13 +293,12 @@ random_bounds(LhCtx *ctx, const LhVec *v)
 static void
 check_batch(LhCtx *ctx, const LhPred *pred, LhPred *bound, const LhDict **dicts, int ncols)
 {
-	int			n = gen_batch();
-	LhVec		vecs[MAX_COLS];
+	int n = gen_batch();
+	LhVec vecs[MAX_COLS];
 	const LhVec *pvecs[MAX_COLS];
-	LhBounds	bounds[MAX_COLS];
-	LhSel		sel,
-				before;
-	LhVerdict	verdict;
+	LhBounds bounds[MAX_COLS];
+	LhSel sel, before;
+	LhVerdict verdict;
 
 	for (int c = 0; c < ncols; c++)
 	{
@@ -315,8 +313,8 @@ check_batch(LhCtx *ctx, const LhPred *pred, LhPred *bound, const LhDict **dicts,
 	verdicts[verdict]++;
 	for (int i = 0; i < n; i++)
 	{
-		LhValue		row[MAX_COLS];
-		bool		want;
+		LhValue row[MAX_COLS];
+		bool want;
 
 		for (int c = 0; c < ncols; c++)
 			row[c] = gen_row(&vecs[c], i);
@@ -339,9 +337,9 @@ check_batch(LhCtx *ctx, const LhPred *pred, LhPred *bound, const LhDict **dicts,
 static void
 check_dict(LhCtx *ctx, const LhPred *pred, LhPred *bound, const LhDict *dict)
 {
-	LhVerdict	verdict;
-	LhValue		row[1];
-	bool		any = false;
+	LhVerdict verdict;
+	LhValue row[1];
+	bool any = false;
 
 	ok(lh_pred_dict(ctx, bound, 0, dict, &verdict));
 	if (verdict != LH_NONE)
@@ -351,7 +349,7 @@ check_dict(LhCtx *ctx, const LhPred *pred, LhPred *bound, const LhDict *dict)
 		row[0] = lh_dict_value(dict, i);
 		any |= is_true(pred, row);
 	}
-	row[0] = (LhValue) {.type = dict->type, .null = true};
+	row[0] = (LhValue){.type = dict->type, .null = true};
 	any |= is_true(pred, row);
 	if (any)
 		print_failure(ctx, pred, bound, "dictionary verdict is wrong");
@@ -361,17 +359,17 @@ check_dict(LhCtx *ctx, const LhPred *pred, LhPred *bound, const LhDict *dict)
 static void
 one_pred(LhCtx *ctx)
 {
-	int			ncols = 1 + gen_int(MAX_COLS);
-	LhType		types[MAX_COLS];
+	int ncols = 1 + gen_int(MAX_COLS);
+	LhType types[MAX_COLS];
 	const LhDict *dicts[MAX_COLS];
-	LhPred	   *pred,
-			   *bound;
-	LhStatus	status;
+	LhPred *pred, *bound;
+	LhStatus status;
 
 	for (int c = 0; c < ncols; c++)
 	{
 		types[c] = gen_type();
-		dicts[c] = gen_dict(ctx, &types[c], (uint32_t) (gen_chance(300) ? 1 + gen_int(1500) : 1 + gen_int(30)));
+		dicts[c] = gen_dict(ctx, &types[c],
+							(uint32_t) (gen_chance(300) ? 1 + gen_int(1500) : 1 + gen_int(30)));
 	}
 	pred = random_pred(ctx, types, ncols, gen_int(3));
 	status = lh_pred_bind(ctx, pred, types, &bound);
@@ -388,7 +386,8 @@ one_pred(LhCtx *ctx)
 	for (int batch = gen_chance(3) ? 3 : 1; batch > 0; batch--)
 	{
 		if (gen_chance(3))
-			dicts[0] = gen_dict(ctx, &types[0], (uint32_t) (1 + gen_int(gen_chance(10) ? 100 : 20)));
+			dicts[0] =
+				gen_dict(ctx, &types[0], (uint32_t) (1 + gen_int(gen_chance(10) ? 100 : 20)));
 		check_batch(ctx, pred, bound, dicts, ncols);
 	}
 }
@@ -398,16 +397,16 @@ static int
 truth(const LhPred *p, const LhValue *row)
 {
 	const LhValue *v = p->col >= 0 ? &row[p->col] : NULL;
-	bool		never_null = p->kind == LH_P_IS_NULL || p->kind == LH_P_NOT_NULL ||
-		p->kind == LH_P_DISTINCT || p->kind == LH_P_NOT_DISTINCT;
-	int			result;
+	bool never_null = p->kind == LH_P_IS_NULL || p->kind == LH_P_NOT_NULL ||
+					  p->kind == LH_P_DISTINCT || p->kind == LH_P_NOT_DISTINCT;
+	int result;
 
 	if (p->kind == LH_P_AND || p->kind == LH_P_OR)
 	{
 		result = p->kind == LH_P_AND;
 		for (int i = 0; i < p->nargs; i++)
 		{
-			int			t = truth(p->args[i], row);
+			int t = truth(p->args[i], row);
 
 			if (t == (p->kind == LH_P_OR))
 				return t;
@@ -423,7 +422,7 @@ truth(const LhPred *p, const LhValue *row)
 		return lh_pred_reference(p, row) ? 1 : -1;
 	if (p->kind == LH_P_NOT_IN && p->has_null)
 	{
-		LhPred		in = *p;
+		LhPred in = *p;
 
 		in.kind = LH_P_IN;
 		return lh_pred_reference(&in, row) ? 0 : -1;
@@ -435,26 +434,25 @@ truth(const LhPred *p, const LhValue *row)
 static void
 negation_is_three_valued(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
-	int			seen[3] = {0};
+	LhCtx *ctx = lh_ctx_create();
+	int seen[3] = {0};
 
 	for (int i = 0; i < 30000; i++)
 	{
-		LhType		types[2] = {gen_type(), gen_type()};
-		LhPred	   *pred = random_pred(ctx, types, 2, 2),
-				   *not;
+		LhType types[2] = {gen_type(), gen_type()};
+		LhPred *pred = random_pred(ctx, types, 2, 2), *not ;
 
 		if (has_host(pred))
 		{
-			assert_int_equal(lh_pred_not(ctx, pred, &not), LH_UNSUPPORTED);
+			assert_int_equal(lh_pred_not(ctx, pred, &not ), LH_UNSUPPORTED);
 			lh_error_clear(ctx);
 			continue;
 		}
-		ok(lh_pred_not(ctx, pred, &not));
+		ok(lh_pred_not(ctx, pred, &not ));
 		for (int k = 0; k < 10; k++)
 		{
-			LhValue		row[2] = {gen_value(ctx, &types[0]), gen_value(ctx, &types[1])};
-			int			t;
+			LhValue row[2] = {gen_value(ctx, &types[0]), gen_value(ctx, &types[1])};
+			int t;
 
 			row[0].null = gen_chance(4);
 			row[1].null = gen_chance(4);
@@ -472,10 +470,9 @@ negation_is_three_valued(void **state)
 static void
 random_predicates_agree_with_reference(void **state)
 {
-	const char *tries = getenv("LAKEHOUSE_PRED_TRIES"),
-			   *seed = getenv("LAKEHOUSE_SEED");
-	int			n = tries != NULL ? atoi(tries) : 220000;
-	LhCtx	   *ctx = lh_ctx_create();
+	const char *tries = getenv("LAKEHOUSE_PRED_TRIES"), *seed = getenv("LAKEHOUSE_SEED");
+	int n = tries != NULL ? atoi(tries) : 220000;
+	LhCtx *ctx = lh_ctx_create();
 
 	if (seed != NULL)
 		gen_state ^= strtoull(seed, NULL, 10) * UINT64_C(0x9E3779B97F4A7C15);
@@ -485,8 +482,9 @@ random_predicates_agree_with_reference(void **state)
 		lh_arena_reset(ctx->arena);
 	}
 	lh_isa_choose(LH_ISA_AVX512);
-	print_message("%d predicates, %d not supported, %d host requests, verdicts: %d maybe, %d none, %d all\n",
-				  n, bind_failures, host_requests, verdicts[LH_MAYBE], verdicts[LH_NONE], verdicts[LH_ALL]);
+	print_message(
+		"%d predicates, %d not supported, %d host requests, verdicts: %d maybe, %d none, %d all\n",
+		n, bind_failures, host_requests, verdicts[LH_MAYBE], verdicts[LH_NONE], verdicts[LH_ALL]);
 	assert_true(bind_failures < n / 5);
 	assert_true(verdicts[LH_NONE] > n / 50 && verdicts[LH_ALL] > n / 50);
 	lh_ctx_destroy(ctx);
@@ -496,20 +494,19 @@ random_predicates_agree_with_reference(void **state)
 static void
 missing_columns_are_null(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
-	LhType		missing = {.id = LH_T_NULL};
+	LhCtx *ctx = lh_ctx_create();
+	LhType missing = {.id = LH_T_NULL};
 
 	for (int i = 0; i < 5000; i++)
 	{
-		LhType		type = gen_type();
-		LhPred	   *pred = random_pred(ctx, &type, 1, 2),
-				   *bound;
-		LhValue		row = {.type = type, .null = true};
-		LhVec		null;
+		LhType type = gen_type();
+		LhPred *pred = random_pred(ctx, &type, 1, 2), *bound;
+		LhValue row = {.type = type, .null = true};
+		LhVec null;
 		const LhVec *vecs[1] = {&null};
-		LhSel		sel;
-		bool		want = is_true(pred, &row);
-		LhBounds	bounds = {.rows = 5, .nulls = 5};
+		LhSel sel;
+		bool want = is_true(pred, &row);
+		LhBounds bounds = {.rows = 5, .nulls = 5};
 
 		lh_vec_null(&null, &type, 5);
 		ok(lh_pred_bind(ctx, pred, &missing, &bound));

@@ -7,7 +7,7 @@
 static void
 all_and_none(void **state)
 {
-	LhSel		sel;
+	LhSel sel;
 
 	for (int n = 0; n <= LH_BATCH; n++)
 	{
@@ -27,12 +27,10 @@ and_keeps_count_and_rows(void **state)
 {
 	for (int round = 0; round < 3000; round++)
 	{
-		int			n = gen_batch(),
-					count = 0;
-		uint64_t	w[LH_BATCH_WORDS];
-		uint16_t	rows[LH_BATCH];
-		LhSel		a,
-					b;
+		int n = gen_batch(), count = 0;
+		uint64_t w[LH_BATCH_WORDS];
+		uint16_t rows[LH_BATCH];
+		LhSel a, b;
 
 		gen_sel(&a, n);
 		b = a;

@@ -23,7 +23,7 @@ teardown(void **state)
 static const char *
 type_text(const LhType *t)
 {
-	LhBuf		text;
+	LhBuf text;
 
 	ok(lh_buf_init(ctx, &text, false));
 	ok(lh_type_format(ctx, t, &text));
@@ -34,7 +34,7 @@ type_text(const LhType *t)
 static const char *
 value_text(LhValue v)
 {
-	LhBuf		text;
+	LhBuf text;
 
 	ok(lh_buf_init(ctx, &text, false));
 	ok(lh_value_format(ctx, &v, &text));
@@ -62,13 +62,13 @@ static const LhType t_bool = {.id = LH_T_BOOL, .lane = LH_LANE_U8};
 static void
 types_print(void **state)
 {
-	LhField		fields[2] = {{.name = "a", .type = t_int32}, {.name = "b", .type = t_string}};
-	LhType		list = {.id = LH_T_LIST, .nfields = 1, .fields = fields},
-				map = {.id = LH_T_MAP, .nfields = 2, .fields = fields},
-				strct = {.id = LH_T_STRUCT, .nfields = 2, .fields = fields},
-				ts = {.id = LH_T_TIMESTAMP, .lane = LH_LANE_I64, .unit = LH_UNIT_US, .utc = true},
-				dec = gen_decimal(15, 2, LH_LANE_I64),
-				fixed = {.id = LH_T_FIXED, .lane = LH_LANE_FIX, .width = 7};
+	LhField fields[2] = {{.name = "a", .type = t_int32}, {.name = "b", .type = t_string}};
+	LhType list = {.id = LH_T_LIST, .nfields = 1, .fields = fields},
+		   map = {.id = LH_T_MAP, .nfields = 2, .fields = fields},
+		   strct = {.id = LH_T_STRUCT, .nfields = 2, .fields = fields},
+		   ts = {.id = LH_T_TIMESTAMP, .lane = LH_LANE_I64, .unit = LH_UNIT_US, .utc = true},
+		   dec = gen_decimal(15, 2, LH_LANE_I64),
+		   fixed = {.id = LH_T_FIXED, .lane = LH_LANE_FIX, .width = 7};
 
 	assert_string_equal(type_text(&list), "list<int32>");
 	assert_string_equal(type_text(&map), "map<int32, string>");
@@ -82,11 +82,11 @@ types_print(void **state)
 static void
 expect_union(const LhType *a, const LhType *b, const char *want)
 {
-	LhType		u;
+	LhType u;
 
 	for (int turn = 0; turn < 2; turn++)
 	{
-		bool		yes = lh_type_union(ctx, turn ? b : a, turn ? a : b, &u);
+		bool yes = lh_type_union(ctx, turn ? b : a, turn ? a : b, &u);
 
 		if (want == NULL)
 			assert_false(yes);
@@ -101,12 +101,9 @@ expect_union(const LhType *a, const LhType *b, const char *want)
 static void
 unions_hold_both_exactly(void **state)
 {
-	LhType		dec = gen_decimal(9, 2, LH_LANE_I32),
-				dec6 = gen_decimal(20, 6, LH_LANE_I128),
-				wide = gen_decimal(38, 38, LH_LANE_I128),
-				ms = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_MS),
-				us = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_US),
-				utc = us;
+	LhType dec = gen_decimal(9, 2, LH_LANE_I32), dec6 = gen_decimal(20, 6, LH_LANE_I128),
+		   wide = gen_decimal(38, 38, LH_LANE_I128), ms = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_MS),
+		   us = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_US), utc = us;
 
 	utc.utc = true;
 	expect_union(&t_int8, &t_int32, "int32");
@@ -138,15 +135,15 @@ unions_hold_both_exactly(void **state)
 static void
 unions_of_nested_types(void **state)
 {
-	LhField		a[2] = {{.name = "x", .type = t_int32, .required = true}, {.name = "y", .type = t_string}},
-				b[2] = {{.name = "x", .type = t_int64, .required = true}, {.name = "z", .type = t_date, .required = true}};
-	LhType		sa = {.id = LH_T_STRUCT, .nfields = 2, .fields = a},
-				sb = {.id = LH_T_STRUCT, .nfields = 2, .fields = b},
-				u;
-	LhField		ea = {.name = "element", .type = sa},
-				eb = {.name = "item", .type = sb};
-	LhType		la = {.id = LH_T_LIST, .nfields = 1, .fields = &ea},
-				lb = {.id = LH_T_LIST, .nfields = 1, .fields = &eb};
+	LhField a[2] = {{.name = "x", .type = t_int32, .required = true},
+					{.name = "y", .type = t_string}},
+			b[2] = {{.name = "x", .type = t_int64, .required = true},
+					{.name = "z", .type = t_date, .required = true}};
+	LhType sa = {.id = LH_T_STRUCT, .nfields = 2, .fields = a},
+		   sb = {.id = LH_T_STRUCT, .nfields = 2, .fields = b}, u;
+	LhField ea = {.name = "element", .type = sa}, eb = {.name = "item", .type = sb};
+	LhType la = {.id = LH_T_LIST, .nfields = 1, .fields = &ea},
+		   lb = {.id = LH_T_LIST, .nfields = 1, .fields = &eb};
 
 	assert_true(lh_type_union(ctx, &la, &lb, &u));
 	assert_string_equal(type_text(&u), "list<struct<x: int64, y: string, z: date>>");
@@ -159,14 +156,11 @@ unions_of_nested_types(void **state)
 static void
 equality_looks_at_what_matters(void **state)
 {
-	LhType		a = gen_decimal(9, 2, LH_LANE_I32),
-				b = gen_decimal(9, 3, LH_LANE_I32),
-				us = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_US),
-				ns = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_NS);
-	LhField		x = {.name = "x", .type = a},
-				y = {.name = "y", .type = a};
-	LhType		lx = {.id = LH_T_LIST, .nfields = 1, .fields = &x},
-				ly = {.id = LH_T_LIST, .nfields = 1, .fields = &y};
+	LhType a = gen_decimal(9, 2, LH_LANE_I32), b = gen_decimal(9, 3, LH_LANE_I32),
+		   us = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_US), ns = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_NS);
+	LhField x = {.name = "x", .type = a}, y = {.name = "y", .type = a};
+	LhType lx = {.id = LH_T_LIST, .nfields = 1, .fields = &x},
+		   ly = {.id = LH_T_LIST, .nfields = 1, .fields = &y};
 
 	assert_true(lh_type_equal(&a, &a));
 	assert_false(lh_type_equal(&a, &b));
@@ -179,7 +173,7 @@ equality_looks_at_what_matters(void **state)
 static void
 values_are_ordered(void **state)
 {
-	LhValue		numbers[] = {
+	LhValue numbers[] = {
 		{.type = gen_decimal(38, 0, LH_LANE_I128), .i128 = -lh_pow10[37]},
 		{.type = t_int64, .i64 = INT64_MIN},
 		{.type = gen_decimal(9, 2, LH_LANE_I32), .i64 = -101},
@@ -193,21 +187,25 @@ values_are_ordered(void **state)
 		{.type = t_uint64, .i128 = (LhI128) UINT64_MAX},
 		{.type = gen_decimal(38, 0, LH_LANE_I128), .i128 = lh_pow10[37]},
 	};
-	LhValue		floats[] = {
-		{.type = t_double, .f64 = -INFINITY}, {.type = t_float, .f64 = -1}, {.type = t_double, .f64 = 0},
-		{.type = t_double, .f64 = 5e-324}, {.type = t_double, .f64 = INFINITY}, {.type = t_double, .f64 = NAN},
+	LhValue floats[] = {
+		{.type = t_double, .f64 = -INFINITY}, {.type = t_float, .f64 = -1},
+		{.type = t_double, .f64 = 0},         {.type = t_double, .f64 = 5e-324},
+		{.type = t_double, .f64 = INFINITY},  {.type = t_double, .f64 = NAN},
 	};
-	LhValue		moments[] = {
-		{.type = t_date, .i64 = -1}, {.type = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_NS), .i64 = -1},
-		{.type = t_date, .i64 = 0}, {.type = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_NS), .i64 = 1},
-		{.type = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_MS), .i64 = 1}, {.type = t_date, .i64 = 1},
+	LhValue moments[] = {
+		{.type = t_date, .i64 = -1},
+		{.type = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_NS), .i64 = -1},
+		{.type = t_date, .i64 = 0},
+		{.type = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_NS), .i64 = 1},
+		{.type = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_MS), .i64 = 1},
+		{.type = t_date, .i64 = 1},
 		{.type = gen_ticks(LH_T_TIMESTAMP, LH_UNIT_S), .i64 = INT64_MAX},
 	};
 	struct
 	{
-		LhValue    *v;
-		int			n;
-	}			lists[] = {{numbers, 12}, {floats, 6}, {moments, 7}};
+		LhValue *v;
+		int n;
+	} lists[] = {{numbers, 12}, {floats, 6}, {moments, 7}};
 
 	for (int l = 0; l < 3; l++)
 	{
@@ -215,7 +213,7 @@ values_are_ordered(void **state)
 		{
 			for (int j = 0; j < lists[l].n; j++)
 			{
-				int			c = lh_value_compare(&lists[l].v[i], &lists[l].v[j]);
+				int c = lh_value_compare(&lists[l].v[i], &lists[l].v[j]);
 
 				if (c != (i < j ? -1 : i > j))
 					fail_msg("list %d: %d against %d gives %d", l, i, j, c);
@@ -227,12 +225,12 @@ values_are_ordered(void **state)
 static void
 equal_values_of_other_forms(void **state)
 {
-	LhValue		a = {.type = t_int32, .i64 = 12},
-				b = {.type = gen_decimal(9, 3, LH_LANE_I32), .i64 = 12000},
-				c = {.type = gen_decimal(50, 1, LH_LANE_STR), .str = {(const uint8_t *) "\0\0\0\x78", 4, 0}},
-				d = {.type = t_double, .f64 = -0.0},
-				e = {.type = t_float, .f64 = 0.0},
-				null = {.type = t_int32, .null = true};
+	LhValue a = {.type = t_int32, .i64 = 12},
+			b = {.type = gen_decimal(9, 3, LH_LANE_I32), .i64 = 12000},
+			c = {.type = gen_decimal(50, 1, LH_LANE_STR),
+				 .str = {(const uint8_t *) "\0\0\0\x78", 4, 0}},
+			d = {.type = t_double, .f64 = -0.0}, e = {.type = t_float, .f64 = 0.0},
+			null = {.type = t_int32, .null = true};
 
 	assert_int_equal(lh_value_compare(&a, &b), 0);
 	assert_int_equal(lh_value_compare(&a, &c), 0);
@@ -250,21 +248,22 @@ wide_decimals_compare_by_number(void **state)
 {
 	for (int i = 0; i < 20000; i++)
 	{
-		int			scale = gen_int(4);
-		LhType		t[2] = {gen_decimal(60, scale, LH_LANE_STR), gen_decimal(60, gen_chance(2) ? scale : gen_int(4), LH_LANE_STR)};
-		LhValue		v[2] = {gen_value(ctx, &t[0]), gen_value(ctx, &t[1])};
-		char		digits[2][128];
-		int			want;
+		int scale = gen_int(4);
+		LhType t[2] = {gen_decimal(60, scale, LH_LANE_STR),
+					   gen_decimal(60, gen_chance(2) ? scale : gen_int(4), LH_LANE_STR)};
+		LhValue v[2] = {gen_value(ctx, &t[0]), gen_value(ctx, &t[1])};
+		char digits[2][128];
+		int want;
 
 		/* the same number of digits after the point, then compare sign, length, digits */
 		for (int k = 0; k < 2; k++)
 		{
 			const char *text = value_text(v[k]);
 			const char *point = strchr(text, '.');
-			bool		neg = *text == '-';
-			char	   *d = digits[k];
-			size_t		n = 0;
-			char		all[128];
+			bool neg = *text == '-';
+			char *d = digits[k];
+			size_t n = 0;
+			char all[128];
 
 			for (const char *p = text + neg; *p != 0; p++)
 			{
@@ -295,22 +294,28 @@ wide_decimals_compare_by_number(void **state)
 static void
 values_print(void **state)
 {
-	assert_string_equal(value_text((LhValue) {.type = t_bool, .b = true}), "true");
-	assert_string_equal(value_text((LhValue) {.type = t_int64, .i64 = INT64_MIN}), "-9223372036854775808");
-	assert_string_equal(value_text((LhValue) {.type = gen_decimal(9, 2, LH_LANE_I32), .i64 = -5}), "-0.05");
-	assert_string_equal(value_text((LhValue) {.type = t_date, .i64 = 0}), "1970-01-01");
-	assert_string_equal(value_text((LhValue) {.type = t_string, .str = {(const uint8_t *) "hé", 3, 0}}), "hé");
-	assert_string_equal(value_text((LhValue) {.type = t_binary, .str = {(const uint8_t *) "\x01\xff", 2, 0}}), "\\x01ff");
-	assert_string_equal(value_text((LhValue) {.type = t_int32, .null = true}), "NULL");
-	assert_string_equal(value_text((LhValue) {.type = {.id = LH_T_UUID, .lane = LH_LANE_FIX, .width = 16},
-											  .str = {(const uint8_t *) "0123456789abcdef", 16, 0}}),
-						"30313233-3435-3637-3839-616263646566");
+	assert_string_equal(value_text((LhValue){.type = t_bool, .b = true}), "true");
+	assert_string_equal(value_text((LhValue){.type = t_int64, .i64 = INT64_MIN}),
+						"-9223372036854775808");
+	assert_string_equal(value_text((LhValue){.type = gen_decimal(9, 2, LH_LANE_I32), .i64 = -5}),
+						"-0.05");
+	assert_string_equal(value_text((LhValue){.type = t_date, .i64 = 0}), "1970-01-01");
+	assert_string_equal(
+		value_text((LhValue){.type = t_string, .str = {(const uint8_t *) "hé", 3, 0}}), "hé");
+	assert_string_equal(
+		value_text((LhValue){.type = t_binary, .str = {(const uint8_t *) "\x01\xff", 2, 0}}),
+		"\\x01ff");
+	assert_string_equal(value_text((LhValue){.type = t_int32, .null = true}), "NULL");
+	assert_string_equal(
+		value_text((LhValue){.type = {.id = LH_T_UUID, .lane = LH_LANE_FIX, .width = 16},
+							 .str = {(const uint8_t *) "0123456789abcdef", 16, 0}}),
+		"30313233-3435-3637-3839-616263646566");
 }
 
 static void
 products_of_128_bits(void **state)
 {
-	LhI128		r;
+	LhI128 r;
 
 	assert_true(lh_mul_i128(LH_I128_MIN, 1, &r) && r == LH_I128_MIN);
 	assert_false(lh_mul_i128(LH_I128_MIN, -1, &r));
@@ -321,8 +326,7 @@ products_of_128_bits(void **state)
 	assert_true(lh_mul_i128(0, LH_I128_MIN, &r) && r == 0);
 	for (int i = 0; i < 10000; i++)
 	{
-		int64_t		a = (int64_t) gen_u64(),
-					b = (int64_t) gen_u64();
+		int64_t a = (int64_t) gen_u64(), b = (int64_t) gen_u64();
 
 		assert_true(lh_mul_i128(a, b, &r) && r == (LhI128) a * b);
 	}

@@ -16,29 +16,26 @@ expect_same(LhValue got, LhValue want)
 static void
 every_kind_flattens_to_its_rows(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
-	LhCtx	   *keep = lh_ctx_create();
-	LhVecScratch *scratch,
-			   *runs;
+	LhCtx *ctx = lh_ctx_create();
+	LhCtx *keep = lh_ctx_create();
+	LhVecScratch *scratch, *runs;
 
 	ok(lh_vec_scratch_create(keep, &scratch));
 	ok(lh_vec_scratch_create(keep, &runs));
 	for (int round = 0; round < 20000; round++)
 	{
-		LhType		t = gen_type();
-		LhDict	   *d = gen_dict(ctx, &t, (uint32_t) (1 + gen_int(40)));
-		int			n = gen_chance(200) ? LH_BATCH + gen_int(5000) : gen_batch();
-		LhVec		v = gen_vec(ctx, d, n),
-					flat,
-					codes;
+		LhType t = gen_type();
+		LhDict *d = gen_dict(ctx, &t, (uint32_t) (1 + gen_int(40)));
+		int n = gen_chance(200) ? LH_BATCH + gen_int(5000) : gen_batch();
+		LhVec v = gen_vec(ctx, d, n), flat, codes;
 
 		ok(lh_vec_flatten(ctx, &v, scratch, &flat));
 		assert_int_equal(flat.kind, LH_VEC_FLAT);
 		assert_int_equal(flat.n, n);
 		for (int k = 0; k < 20; k++)
 		{
-			int			i = k == 0 ? 0 : k == 1 ? n - 1 : gen_int(n);
-			LhValue		want = gen_row(&v, i);
+			int i = k == 0 ? 0 : k == 1 ? n - 1 : gen_int(n);
+			LhValue want = gen_row(&v, i);
 
 			expect_same(lh_vec_value(&v, i), want);
 			expect_same(lh_vec_value(&flat, i), want);
@@ -59,13 +56,13 @@ every_kind_flattens_to_its_rows(void **state)
 static void
 constants_of_every_type(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
+	LhCtx *ctx = lh_ctx_create();
 
 	for (int round = 0; round < 2000; round++)
 	{
-		LhType		t = gen_type();
-		LhValue		x = gen_value(ctx, &t);
-		LhVec		v;
+		LhType t = gen_type();
+		LhValue x = gen_value(ctx, &t);
+		LhVec v;
 
 		lh_vec_const(&v, &x, 3000);
 		assert_false(lh_vec_all_null(&v));
@@ -73,7 +70,7 @@ constants_of_every_type(void **state)
 		x.null = true;
 		lh_vec_const(&v, &x, 3000);
 		assert_true(lh_vec_all_null(&v));
-		assert_true(lh_vec_value(&v, 2999).null);	/* beyond the words of a batch */
+		assert_true(lh_vec_value(&v, 2999).null); /* beyond the words of a batch */
 		lh_vec_null(&v, &t, 10);
 		assert_true(lh_vec_all_null(&v));
 	}
@@ -83,13 +80,18 @@ constants_of_every_type(void **state)
 static void
 a_dictionary_without_entries_holds_only_nulls(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
+	LhCtx *ctx = lh_ctx_create();
 	LhVecScratch *scratch;
-	LhDict		d = {.type = gen_simple(LH_T_STRING, LH_LANE_STR), .id = lh_dict_new_id()};
-	uint32_t	codes[3] = {0};
-	uint64_t	valid = 0;
-	LhVec		v = {.type = d.type, .kind = LH_VEC_DICT, .n = 3, .valid = &valid, .dict = &d, .codes = codes},
-				flat;
+	LhDict d = {.type = gen_simple(LH_T_STRING, LH_LANE_STR), .id = lh_dict_new_id()};
+	uint32_t codes[3] = {0};
+	uint64_t valid = 0;
+	LhVec v = {.type = d.type,
+			   .kind = LH_VEC_DICT,
+			   .n = 3,
+			   .valid = &valid,
+			   .dict = &d,
+			   .codes = codes},
+		  flat;
 
 	ok(lh_vec_scratch_create(ctx, &scratch));
 	ok(lh_vec_flatten(ctx, &v, scratch, &flat));
@@ -100,8 +102,7 @@ a_dictionary_without_entries_holds_only_nulls(void **state)
 static void
 ids_of_dictionaries_never_repeat(void **state)
 {
-	uint64_t	a = lh_dict_new_id(),
-				b = lh_dict_new_id();
+	uint64_t a = lh_dict_new_id(), b = lh_dict_new_id();
 
 	assert_true(a != 0 && b > a);
 }
@@ -109,10 +110,9 @@ ids_of_dictionaries_never_repeat(void **state)
 static void
 nested_types_do_not_flatten(void **state)
 {
-	LhCtx	   *ctx = lh_ctx_create();
+	LhCtx *ctx = lh_ctx_create();
 	LhVecScratch *scratch;
-	LhVec		v = {.type = {.id = LH_T_LIST}, .kind = LH_VEC_CONST, .n = 3},
-				out;
+	LhVec v = {.type = {.id = LH_T_LIST}, .kind = LH_VEC_CONST, .n = 3}, out;
 
 	ok(lh_vec_scratch_create(ctx, &scratch));
 	assert_int_equal(lh_vec_flatten(ctx, &v, scratch, &out), LH_BUG);

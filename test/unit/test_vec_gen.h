@@ -52,19 +52,22 @@ gen_chance(int one_in)
 static inline LhType
 gen_simple(LhTypeId id, LhLane lane)
 {
-	return (LhType) {.id = id, .lane = lane};
+	return (LhType){.id = id, .lane = lane};
 }
 
 static inline LhType
 gen_decimal(int precision, int scale, LhLane lane)
 {
-	return (LhType) {.id = LH_T_DECIMAL, .lane = lane, .precision = (int16_t) precision, .scale = (int16_t) scale};
+	return (LhType){.id = LH_T_DECIMAL,
+					.lane = lane,
+					.precision = (int16_t) precision,
+					.scale = (int16_t) scale};
 }
 
 static inline LhType
 gen_ticks(LhTypeId id, LhUnit unit)
 {
-	return (LhType) {.id = id, .lane = LH_LANE_I64, .unit = (uint8_t) unit};
+	return (LhType){.id = id, .lane = LH_LANE_I64, .unit = (uint8_t) unit};
 }
 
 /* Any type whose values compare. */
@@ -99,18 +102,18 @@ gen_type(void)
 		case 23:
 		case 24: return gen_simple(LH_T_STRING, LH_LANE_STR);
 		case 25: return gen_simple(LH_T_BINARY, LH_LANE_STR);
-		case 26: return (LhType) {.id = LH_T_FIXED, .lane = LH_LANE_FIX, .width = 3};
-		default: return (LhType) {.id = LH_T_UUID, .lane = LH_LANE_FIX, .width = 16};
+		case 26: return (LhType){.id = LH_T_FIXED, .lane = LH_LANE_FIX, .width = 3};
+		default: return (LhType){.id = LH_T_UUID, .lane = LH_LANE_FIX, .width = 16};
 	}
 }
 
 static inline LhStr
 gen_bytes(LhCtx *ctx, const void *p, uint32_t n)
 {
-	uint8_t    *copy = lh_alloc(ctx, n + 1);
+	uint8_t *copy = lh_alloc(ctx, n + 1);
 
 	memcpy(copy, p, n);
-	return (LhStr) {copy, n, 0};
+	return (LhStr){copy, n, 0};
 }
 
 /* Short texts over few characters, some of several bytes, some with % and _ in them. */
@@ -118,8 +121,8 @@ static inline LhStr
 gen_text(LhCtx *ctx)
 {
 	static const char *const parts[] = {"a", "b", "ab", "%", "_", "\\", "é", "€", "😀", "abc", "zz"};
-	char		text[128] = "";
-	int			n = gen_chance(20) ? gen_int(16) : gen_int(5);
+	char text[128] = "";
+	int n = gen_chance(20) ? gen_int(16) : gen_int(5);
 
 	for (int i = 0; i < n; i++)
 		strcat(text, parts[gen_int(11)]);
@@ -129,7 +132,7 @@ gen_text(LhCtx *ctx)
 static inline LhStr
 gen_binary(LhCtx *ctx, int n)
 {
-	uint8_t		b[64];
+	uint8_t b[64];
 
 	for (int i = 0; i < n; i++)
 		b[i] = gen_chance(3) ? 0xFF : gen_chance(3) ? 0 : (uint8_t) gen_int(4);
@@ -140,10 +143,10 @@ gen_binary(LhCtx *ctx, int n)
 static inline LhStr
 gen_wide(LhCtx *ctx)
 {
-	uint8_t		b[24];
-	int			n = 1 + gen_int(20);
-	int			keep = gen_int(3);
-	uint8_t		sign = gen_chance(2) ? 0xFF : 0;
+	uint8_t b[24];
+	int n = 1 + gen_int(20);
+	int keep = gen_int(3);
+	uint8_t sign = gen_chance(2) ? 0xFF : 0;
 
 	for (int i = 0; i < n; i++)
 		b[i] = i < n - keep ? sign : (uint8_t) gen_u64();
@@ -155,8 +158,21 @@ gen_wide(LhCtx *ctx)
 static inline double
 gen_float(void)
 {
-	static const double edges[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, 1e300, -1e300, 5e-324, -5e-324,
-		1.5, -1.5, 0.1, 3.4028234663852886e38, 1e-40, 16777217.0};
+	static const double edges[] = {0.0,
+								   -0.0,
+								   INFINITY,
+								   -INFINITY,
+								   NAN,
+								   1e300,
+								   -1e300,
+								   5e-324,
+								   -5e-324,
+								   1.5,
+								   -1.5,
+								   0.1,
+								   3.4028234663852886e38,
+								   1e-40,
+								   16777217.0};
 
 	if (gen_chance(2))
 		return (double) gen_int(9) - 4;
@@ -178,21 +194,22 @@ gen_i64(int64_t min, int64_t max)
 static inline LhValue
 gen_value(LhCtx *ctx, const LhType *t)
 {
-	LhValue		v = {.type = *t};
+	LhValue v = {.type = *t};
 
 	switch (t->lane)
 	{
-		case LH_LANE_U8:
-			v.i64 = gen_int(2);
-			break;
+		case LH_LANE_U8: v.i64 = gen_int(2); break;
 		case LH_LANE_I32:
-			v.i64 = t->id == LH_T_INT8 ? gen_i64(-128, 127) : t->id == LH_T_INT16 ? gen_i64(-32768, 32767) :
-				t->id == LH_T_DECIMAL ? gen_i64(-999999999, 999999999) : gen_i64(INT32_MIN, INT32_MAX);
+			v.i64 = t->id == LH_T_INT8      ? gen_i64(-128, 127)
+					: t->id == LH_T_INT16   ? gen_i64(-32768, 32767)
+					: t->id == LH_T_DECIMAL ? gen_i64(-999999999, 999999999)
+											: gen_i64(INT32_MIN, INT32_MAX);
 			break;
 		case LH_LANE_I64:
-			v.i64 = t->id == LH_T_UINT32 ? gen_i64(0, UINT32_MAX) :
-				t->id == LH_T_DECIMAL ? gen_i64(-999999999999999, 999999999999999) :
-				t->id == LH_T_TIME ? gen_i64(0, 86400000) : gen_i64(INT64_MIN, INT64_MAX);
+			v.i64 = t->id == LH_T_UINT32    ? gen_i64(0, UINT32_MAX)
+					: t->id == LH_T_DECIMAL ? gen_i64(-999999999999999, 999999999999999)
+					: t->id == LH_T_TIME    ? gen_i64(0, 86400000)
+											: gen_i64(INT64_MIN, INT64_MAX);
 			if ((t->id == LH_T_TIMESTAMP || t->id == LH_T_TIME) && gen_chance(2))
 				v.i64 = (int64_t) gen_int(5000) - (t->id == LH_T_TIME ? 0 : 2500);
 			break;
@@ -201,19 +218,14 @@ gen_value(LhCtx *ctx, const LhType *t)
 			if (gen_chance(4) && t->id == LH_T_DECIMAL)
 				v.i128 = gen_chance(2) ? lh_pow10[38] - 1 : v.i128 * 1000000007;
 			break;
-		case LH_LANE_F32:
-			v.f64 = (float) gen_float();
-			break;
-		case LH_LANE_F64:
-			v.f64 = gen_float();
-			break;
+		case LH_LANE_F32: v.f64 = (float) gen_float(); break;
+		case LH_LANE_F64: v.f64 = gen_float(); break;
 		case LH_LANE_STR:
-			v.str = t->id == LH_T_DECIMAL ? gen_wide(ctx) : t->id == LH_T_BINARY ?
-				gen_binary(ctx, gen_int(5)) : gen_text(ctx);
+			v.str = t->id == LH_T_DECIMAL  ? gen_wide(ctx)
+					: t->id == LH_T_BINARY ? gen_binary(ctx, gen_int(5))
+										   : gen_text(ctx);
 			break;
-		default:
-			v.str = gen_binary(ctx, t->width);
-			break;
+		default: v.str = gen_binary(ctx, t->width); break;
 	}
 	return v;
 }
@@ -222,32 +234,20 @@ gen_value(LhCtx *ctx, const LhType *t)
 static inline void
 gen_put(void *data, size_t i, const LhValue *v)
 {
-	uint8_t    *p = (uint8_t *) data + i * lh_lane_size(v->type.lane, v->type.width);
-	int32_t		i32 = (int32_t) v->i64;
-	float		f32 = (float) v->f64;
+	uint8_t *p = (uint8_t *) data + i * lh_lane_size(v->type.lane, v->type.width);
+	int32_t i32 = (int32_t) v->i64;
+	float f32 = (float) v->f64;
 
 	switch (v->type.lane)
 	{
-		case LH_LANE_U8:
-			*p = (uint8_t) v->i64;
-			break;
-		case LH_LANE_I32:
-			memcpy(p, &i32, 4);
-			break;
-		case LH_LANE_F32:
-			memcpy(p, &f32, 4);
-			break;
+		case LH_LANE_U8: *p = (uint8_t) v->i64; break;
+		case LH_LANE_I32: memcpy(p, &i32, 4); break;
+		case LH_LANE_F32: memcpy(p, &f32, 4); break;
 		case LH_LANE_I64:
-		case LH_LANE_F64:
-			memcpy(p, &v->i64, 8);
-			break;
+		case LH_LANE_F64: memcpy(p, &v->i64, 8); break;
 		case LH_LANE_I128:
-		case LH_LANE_STR:
-			memcpy(p, &v->i128, 16);
-			break;
-		default:
-			memcpy(p, v->str.ptr, (size_t) v->type.width);
-			break;
+		case LH_LANE_STR: memcpy(p, &v->i128, 16); break;
+		default: memcpy(p, v->str.ptr, (size_t) v->type.width); break;
 	}
 }
 
@@ -255,9 +255,8 @@ gen_put(void *data, size_t i, const LhValue *v)
 static inline void
 gen_page(LhCtx *ctx, LhStr *strs, size_t n)
 {
-	size_t		gap = gen_chance(2) ? 4 : 0,
-				bytes = 0;
-	uint8_t    *p;
+	size_t gap = gen_chance(2) ? 4 : 0, bytes = 0;
+	uint8_t *p;
 
 	for (size_t i = 0; i < n; i++)
 		bytes += strs[i].len + gap;
@@ -276,30 +275,33 @@ gen_page(LhCtx *ctx, LhStr *strs, size_t n)
 static inline LhDict *
 gen_dict(LhCtx *ctx, const LhType *t, uint32_t n)
 {
-	LhDict	   *d = lh_alloc0(ctx, sizeof(LhDict));
-	uint8_t    *values = lh_alloc0(ctx, (size_t) n * lh_lane_size(t->lane, t->width) + 64);
+	LhDict *d = lh_alloc0(ctx, sizeof(LhDict));
+	uint8_t *values = lh_alloc0(ctx, (size_t) n * lh_lane_size(t->lane, t->width) + 64);
 
 	for (uint32_t i = 0; i < n; i++)
 	{
-		LhValue		v = gen_value(ctx, t);
+		LhValue v = gen_value(ctx, t);
 
 		gen_put(values, i, &v);
 	}
 	if (t->lane == LH_LANE_STR && gen_chance(2))
 		gen_page(ctx, (LhStr *) values, n);
-	*d = (LhDict) {.type = *t, .n = n, .values = values, .id = lh_dict_new_id()};
+	*d = (LhDict){.type = *t, .n = n, .values = values, .id = lh_dict_new_id()};
 	return d;
 }
 
 static inline uint64_t *
 gen_words(LhCtx *ctx, int n)
 {
-	uint64_t   *w = lh_alloc0(ctx, LH_WORDS(n) * 8 + 8);
-	int			mode = gen_int(4);
+	uint64_t *w = lh_alloc0(ctx, LH_WORDS(n) * 8 + 8);
+	int mode = gen_int(4);
 
 	for (int i = 0; i < n; i++)
 	{
-		if (mode == 0 ? true : mode == 1 ? gen_chance(2) : mode == 2 ? gen_chance(30) : !gen_chance(30))
+		if (mode == 0   ? true
+			: mode == 1 ? gen_chance(2)
+			: mode == 2 ? gen_chance(30)
+						: !gen_chance(30))
 			lh_bit_set(w, (size_t) i);
 	}
 	return w;
@@ -309,11 +311,11 @@ gen_words(LhCtx *ctx, int n)
 static inline LhVec
 gen_vec_of(LhCtx *ctx, const LhDict *d, int n, LhVecKind kind, bool nulls)
 {
-	LhVec		v = {.type = d->type, .kind = kind, .n = n};
-	size_t		size = lh_lane_size(d->type.lane, d->type.width);
-	uint32_t   *codes;
-	LhRun	   *runs;
-	uint8_t    *data;
+	LhVec v = {.type = d->type, .kind = kind, .n = n};
+	size_t size = lh_lane_size(d->type.lane, d->type.width);
+	uint32_t *codes;
+	LhRun *runs;
+	uint8_t *data;
 
 	if (nulls && kind != LH_VEC_RUNS && kind != LH_VEC_CONST)
 		v.valid = gen_words(ctx, n);
@@ -321,16 +323,18 @@ gen_vec_of(LhCtx *ctx, const LhDict *d, int n, LhVecKind kind, bool nulls)
 	{
 		case LH_VEC_FLAT:
 			/* lanes that may come straight from a page are unaligned at times */
-			data = (uint8_t *) lh_alloc0(ctx, (size_t) n * size + 80) +
-				(d->type.lane != LH_LANE_I128 && d->type.lane != LH_LANE_STR && gen_chance(2) ? 3 : 0);
+			data =
+				(uint8_t *) lh_alloc0(ctx, (size_t) n * size + 80) +
+				(d->type.lane != LH_LANE_I128 && d->type.lane != LH_LANE_STR && gen_chance(2) ? 3
+																							  : 0);
 			for (int i = 0; i < n; i++)
 				memcpy(data + (size_t) i * size,
 					   (const uint8_t *) d->values + (size_t) gen_int((int) d->n) * size, size);
 			if (d->type.lane == LH_LANE_STR && gen_chance(2))
 			{
 				/* null rows have no bytes in a page */
-				LhStr	   *present = lh_alloc(ctx, (size_t) n * sizeof(LhStr));
-				size_t		count = 0;
+				LhStr *present = lh_alloc(ctx, (size_t) n * sizeof(LhStr));
+				size_t count = 0;
 
 				for (int i = 0; i < n; i++)
 				{
@@ -340,8 +344,9 @@ gen_vec_of(LhCtx *ctx, const LhDict *d, int n, LhVecKind kind, bool nulls)
 				gen_page(ctx, present, count);
 				count = 0;
 				for (int i = 0; i < n; i++)
-					((LhStr *) data)[i] = v.valid == NULL || lh_bit_get(v.valid, (size_t) i) ?
-						present[count++] : (LhStr) {0};
+					((LhStr *) data)[i] = v.valid == NULL || lh_bit_get(v.valid, (size_t) i)
+											  ? present[count++]
+											  : (LhStr){0};
 			}
 			v.data = data;
 			break;
@@ -354,7 +359,9 @@ gen_vec_of(LhCtx *ctx, const LhDict *d, int n, LhVecKind kind, bool nulls)
 		case LH_VEC_DICT:
 			codes = lh_alloc0(ctx, (size_t) n * 4 + 64);
 			for (int i = 0; i < n; i++)
-				codes[i] = v.valid != NULL && !lh_bit_get(v.valid, (size_t) i) ? 0 : (uint32_t) gen_int((int) d->n);
+				codes[i] = v.valid != NULL && !lh_bit_get(v.valid, (size_t) i)
+							   ? 0
+							   : (uint32_t) gen_int((int) d->n);
 			v.dict = d;
 			v.codes = codes;
 			break;
@@ -362,10 +369,10 @@ gen_vec_of(LhCtx *ctx, const LhDict *d, int n, LhVecKind kind, bool nulls)
 			runs = lh_alloc0(ctx, (size_t) (n + 1) * sizeof(LhRun));
 			for (int at = 0; at < n;)
 			{
-				int			len = gen_chance(3) ? 1 + gen_int(200) : 1 + gen_int(5);
+				int len = gen_chance(3) ? 1 + gen_int(200) : 1 + gen_int(5);
 
 				at = at + len > n ? n : at + len;
-				runs[v.nruns++] = (LhRun) {(uint32_t) gen_int((int) d->n), (uint32_t) at};
+				runs[v.nruns++] = (LhRun){(uint32_t) gen_int((int) d->n), (uint32_t) at};
 			}
 			v.dict = d;
 			v.runs = runs;
@@ -384,13 +391,13 @@ gen_vec(LhCtx *ctx, const LhDict *d, int n)
 static inline LhValue
 gen_row(const LhVec *v, int i)
 {
-	size_t		at = 0;
+	size_t at = 0;
 	const void *data = v->data;
-	LhValue		x = {.type = v->type};
-	size_t		size = lh_lane_size(v->type.lane, v->type.width);
+	LhValue x = {.type = v->type};
+	size_t size = lh_lane_size(v->type.lane, v->type.width);
 	const uint8_t *p;
-	int32_t		i32;
-	float		f32;
+	int32_t i32;
+	float f32;
 
 	if (v->valid != NULL && (v->kind == LH_VEC_CONST || !lh_bit_get(v->valid, (size_t) i)))
 	{
@@ -406,7 +413,7 @@ gen_row(const LhVec *v, int i)
 	}
 	else if (v->kind == LH_VEC_RUNS)
 	{
-		int			r = 0;
+		int r = 0;
 
 		while (v->runs[r].end <= (uint32_t) i)
 			r++;
@@ -416,9 +423,7 @@ gen_row(const LhVec *v, int i)
 	p = (const uint8_t *) data + at * size;
 	switch (v->type.lane)
 	{
-		case LH_LANE_U8:
-			x.i64 = *p;
-			break;
+		case LH_LANE_U8: x.i64 = *p; break;
 		case LH_LANE_I32:
 			memcpy(&i32, p, 4);
 			x.i64 = i32;
@@ -428,16 +433,10 @@ gen_row(const LhVec *v, int i)
 			x.f64 = f32;
 			break;
 		case LH_LANE_I64:
-		case LH_LANE_F64:
-			memcpy(&x.i64, p, 8);
-			break;
+		case LH_LANE_F64: memcpy(&x.i64, p, 8); break;
 		case LH_LANE_I128:
-		case LH_LANE_STR:
-			memcpy(&x.i128, p, 16);
-			break;
-		default:
-			x.str = (LhStr) {p, (uint32_t) v->type.width, 0};
-			break;
+		case LH_LANE_STR: memcpy(&x.i128, p, 16); break;
+		default: x.str = (LhStr){p, (uint32_t) v->type.width, 0}; break;
 	}
 	return x;
 }
@@ -445,12 +444,15 @@ gen_row(const LhVec *v, int i)
 static inline void
 gen_sel(LhSel *sel, int n)
 {
-	int			mode = gen_int(4);
+	int mode = gen_int(4);
 
 	lh_sel_none(sel, n);
 	for (int i = 0; i < n; i++)
 	{
-		if (mode == 0 ? true : mode == 1 ? gen_chance(2) : mode == 2 ? gen_chance(40) : !gen_chance(40))
+		if (mode == 0   ? true
+			: mode == 1 ? gen_chance(2)
+			: mode == 2 ? gen_chance(40)
+						: !gen_chance(40))
 		{
 			lh_bit_set(sel->w, (size_t) i);
 			sel->count++;
@@ -463,12 +465,9 @@ gen_batch(void)
 {
 	switch (gen_int(128))
 	{
-		case 0:
-			return LH_BATCH;
-		case 1:
-			return 1 + gen_int(LH_BATCH);
-		default:
-			return 1 + gen_int(130);
+		case 0: return LH_BATCH;
+		case 1: return 1 + gen_int(LH_BATCH);
+		default: return 1 + gen_int(130);
 	}
 }
 

@@ -106,7 +106,8 @@ eval_constant(Walk *w, Node *node, bool *isnull)
 		*isnull = ((Const *) node)->constisnull;
 		return ((Const *) node)->constvalue;
 	}
-	state = ExecInitExpr((Expr *) node, w->build->parent);
+	/* without a parent nothing is compiled by JIT, for one evaluation and at every rescan */
+	state = ExecInitExprWithParams((Expr *) node, w->build->parent->state->es_param_list_info);
 	return ExecEvalExpr(state, w->build->econtext, isnull);
 }
 

@@ -16,6 +16,7 @@
 
 typedef struct HostQual
 {
+	const Expr *clause;
 	ExprState  *state;
 	AttrNumber	attno;
 	LhEmitter  *emitter;
@@ -98,12 +99,23 @@ lh_host_add(LhHostQuals *h, Expr *clause, AttrNumber attno, LhPred **out)
 	LhQualColumn *c = &s->quals[attno - 1];
 	MemoryContext old = MemoryContextSwitchTo(s->mcxt);
 
+	/* a rescan asks for the same clauses again */
+	for (int i = 0; i < h->n; i++)
+	{
+		if (h->quals[i].clause != clause)
+			continue;
+		MemoryContextSwitchTo(old);
+		lh_pg_check(s->ctx, lh_pred_leaf(s->ctx, LH_P_HOST, c->col, NULL, out));
+		(*out)->host_id = i;
+		return;
+	}
 	if (h->n == h->room)
 	{
 		h->room = Max(4, h->room * 2);
 		h->quals = h->quals ? repalloc(h->quals, sizeof(HostQual) * h->room) : palloc(sizeof(HostQual) * h->room);
 	}
 	h->quals[h->n].state = ExecInitQual(list_make1(clause), h->parent);
+	h->quals[h->n].clause = clause;
 	h->quals[h->n].attno = attno;
 	h->quals[h->n].emitter = lh_emitter_create(s->ctx, s->mcxt, NameStr(TupleDescAttr(s->desc, attno - 1)->attname),
 											   c->typid, c->typmod, &c->emit);

@@ -54,6 +54,24 @@ lh_explain_clauses(PlanState *ps, ExplainState *es, const char *label, List *cla
 }
 
 void
+lh_explain_pushed(PlanState *ps, ExplainState *es, List *clauses, Index rti)
+{
+	List	   *vector = NIL,
+			   *hosts = NIL;
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+	{
+		if (lh_qual_pushable(lfirst(lc), rti, NULL))
+			vector = lappend(vector, lfirst(lc));
+		else
+			hosts = lappend(hosts, lfirst(lc));
+	}
+	lh_explain_clauses(ps, es, "Vector Filter", vector);
+	lh_explain_clauses(ps, es, "Dictionary Filter", hosts);
+}
+
+void
 lh_explain_reasons(PlanState *ps, ExplainState *es, List *reasons)
 {
 	List	   *texts = NIL;

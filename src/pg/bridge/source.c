@@ -343,10 +343,16 @@ lh_source_filters(LhSource *s, List *clauses, Index rti, ExprContext *econtext, 
 	LhQualBuild build = {s->ctx, econtext, parent, rti, s->desc->natts, s->quals};
 	LhArena    *arena = new_arena(s);
 	LhArena    *old;
+	MemoryContext caller;
 	List	   *refused = NIL;
 	ListCell   *lc;
 	const char *why;
 
+	/* constants are evaluated and copied: what that took goes with the next round */
+	if (s->filter_mcxt == NULL)
+		s->filter_mcxt = AllocSetContextCreate(s->mcxt, "lakehouse filters", ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(s->filter_mcxt);
+	caller = MemoryContextSwitchTo(s->filter_mcxt);
 	foreach(lc, clauses)
 	{
 		Bitmapset  *attrs = NULL;
@@ -361,18 +367,20 @@ lh_source_filters(LhSource *s, List *clauses, Index rti, ExprContext *econtext, 
 	s->filters = lh_alloc_array(s->ctx, (size_t) list_length(clauses) + 1, sizeof(LhPred *));
 	if (s->filters == NULL)
 		lh_pg_raise(s->ctx);
-	s->hosts = NULL;
 	foreach(lc, clauses)
 	{
 		if (lh_qual_build(lfirst(lc), &build, &s->filters[s->nfilters], &why) ||
 			(refused == NIL && ask_host(s, lfirst(lc), rti, parent, &s->filters[s->nfilters])))
-			s->nfilters++;
-		else
 		{
-			refused = lappend(refused, lfirst(lc));
-			s->refusal = why ? why : "it has no vector form";
+			s->nfilters++;
+			continue;
 		}
+		s->refusal = why ? why : "it has no vector form";
+		MemoryContextSwitchTo(caller);
+		refused = lappend(refused, lfirst(lc));
+		MemoryContextSwitchTo(s->filter_mcxt);
 	}
+	MemoryContextSwitchTo(caller);
 	lh_use(s->ctx, old);
 	if (s->scan != NULL && s->scan_filter_arena == NULL)
 		s->scan_filter_arena = s->filter_arena;

@@ -48,6 +48,7 @@ typedef struct LhSource
 	LhPred	  **filters;
 	LhArena    *filter_arena;	/* of the filters above */
 	struct LhHostQuals *hosts;	/* conditions that PostgreSQL evaluates; NULL: none */
+	MemoryContext filter_mcxt;	/* what making them took */
 	const char *refusal;		/* why the engine refused a clause; NULL: it took all */
 
 	int			first_batch;	/* rows of the first batch; see LhScanSpec */

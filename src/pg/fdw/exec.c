@@ -37,7 +37,10 @@ prepare_refused(ForeignScanState *node, LhFdwScan *scan)
 {
 	MemoryContext old = MemoryContextSwitchTo(scan->source->mcxt);
 
-	scan->refused = scan->reader->refused ? ExecInitQual(scan->reader->refused, &node->ss.ps) : NULL;
+	/* mostly the same ones at each rescan */
+	if (!equal(scan->refused_list, scan->reader->refused))
+		scan->refused = scan->reader->refused ? ExecInitQual(scan->reader->refused, &node->ss.ps) : NULL;
+	scan->refused_list = scan->reader->refused;
 	MemoryContextSwitchTo(old);
 }
 

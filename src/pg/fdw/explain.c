@@ -37,7 +37,7 @@ lh_fdw_explain(ForeignScanState *node, ExplainState *es)
 
 	lh_explain_location(scan->source, es);
 	lh_explain_columns(names_read(plan, scan->source), es);
-	lh_explain_clauses(&node->ss.ps, es, "Vector Filter", plan->fdw_exprs);
+	lh_explain_pushed(&node->ss.ps, es, plan->fdw_exprs, plan->scan.scanrelid);
 	if (es->verbose)
 		lh_explain_reasons(&node->ss.ps, es, list_nth(plan->fdw_private, LH_FDW_REASONS));
 	if (!es->analyze)

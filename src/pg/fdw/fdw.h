@@ -46,6 +46,7 @@ typedef struct LhFdwScan
 	LhSource   *source;
 	LhReader   *reader;			/* NULL: no row was asked for yet */
 	ExprState  *refused;		/* clauses that the engine refused, or NULL */
+	List	   *refused_list;
 } LhFdwScan;
 
 extern void lh_fdw_begin(ForeignScanState *node, int eflags);

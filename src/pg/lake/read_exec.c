@@ -412,7 +412,7 @@ explain_read(CustomScanState *node, List *ancestors, ExplainState *es)
 	else
 		explain_unopened(state, es);
 	lh_explain_columns(columns_read(state), es);
-	lh_explain_clauses(ps, es, "Vector Filter", state->clauses);
+	lh_explain_pushed(ps, es, state->clauses, INDEX_VAR);
 	if (es->verbose)
 		lh_explain_reasons(ps, es, private_list(state, LH_READ_REASONS));
 	if (!es->analyze || state->source == NULL)
