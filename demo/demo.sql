@@ -1,23 +1,99 @@
 -- demo.sql: Parquet files as PostgreSQL tables, in a dozen queries.
--- Run by demo.sh; LAKEHOUSE_DEMO_DATA is the directory of the sample files.
+-- Run by demo.sh; LAKEHOUSE_DEMO_DATA is the directory of the sample files:
+-- trips/year=2024/month=1..6, zones and places, made by make_data.py.
 \getenv data LAKEHOUSE_DEMO_DATA
-\set trips :data '/trips.parquet'
+\set trips :data '/trips'
+\set zones :data '/zones.parquet'
+\set places :data '/places.parquet'
+\set trips_glob :data '/trips/*/*/*.parquet'
 \pset null '(null)'
 \timing off
 
 \echo
-\echo === 1. The extension, a server, and a foreign table which takes its columns from the file
+\echo === 1. The extension, a server, and foreign tables which take their columns from the files
 \set ECHO queries
 CREATE EXTENSION lakehouse;
 CREATE SERVER lake FOREIGN DATA WRAPPER lakehouse;
 CREATE FOREIGN TABLE trips () SERVER lake OPTIONS (location :'trips');
+CREATE FOREIGN TABLE zones () SERVER lake OPTIONS (location :'zones');
+CREATE FOREIGN TABLE places () SERVER lake OPTIONS (location :'places');
 \d trips
+\set ECHO none
 
 \echo
-\echo === 2. Rows, as from any table
-SELECT * FROM trips LIMIT 5;
-SELECT count(*) FROM trips;
+\echo === 2. Rows, as from any table; year and month are directories
+\set ECHO queries
+SELECT * FROM trips LIMIT 3;
+\set ECHO none
 
 \echo
-\echo === 3. What the scan read, and what it did not have to read
-EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM trips;
+\echo === 3. An exact answer from metadata alone: no page is read
+\set ECHO queries
+SELECT count(*), min(trip_id), max(trip_id) FROM trips;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*), min(trip_id), max(trip_id) FROM trips;
+\set ECHO none
+
+\echo
+\echo === 4. Sums and averages are computed in the vector engine, with the digits PostgreSQL would give
+\set ECHO queries
+SELECT sum(fare), avg(tip), max(distance_km), count(DISTINCT vendor) FROM trips WHERE payment = 'card' AND passengers >= 2;
+\set ECHO none
+
+\echo
+\echo === 5. Partitions that cannot hold an answer are not opened, row groups and pages not read
+\set ECHO queries
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
+SELECT sum(fare) FROM trips WHERE month = 3 AND picked_up >= '2024-03-10' AND picked_up < '2024-03-11';
+SELECT sum(fare) FROM trips WHERE month = 3 AND picked_up >= '2024-03-10' AND picked_up < '2024-03-11';
+\set ECHO none
+
+\echo
+\echo === 6. A point look-up reads a page of each column
+\set ECHO queries
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM trips WHERE trip_id = 1054321;
+SELECT trip_id, picked_up, fare FROM trips WHERE trip_id = 1054321;
+\set ECHO none
+
+\echo
+\echo === 7. A condition the engine has no form for: PostgreSQL answers it once for each dictionary entry
+\set ECHO queries
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM trips WHERE upper(vendor) LIKE '%A%';
+\set ECHO none
+
+\echo
+\echo === 8. Joins, groups and windows are done by PostgreSQL, over rows that the scan makes
+\set ECHO queries
+SELECT z.name, count(*) AS trips, sum(t.fare) AS fares
+FROM trips t JOIN zones z ON z.zone_id = t.pickup_zone
+WHERE t.month = 6 GROUP BY z.name ORDER BY fares DESC LIMIT 5;
+\set ECHO none
+
+\echo
+\echo === 9. Nested values: lists of scalars are arrays, structs and maps are jsonb
+\set ECHO queries
+SELECT name, centre->'lat' AS lat, neighbours, fixed_fares FROM places LIMIT 3;
+\set ECHO none
+
+\echo
+\echo === 10. Prepared statements keep their plan and see the files of the moment
+\set ECHO queries
+PREPARE by_zone(int) AS SELECT count(*), avg(fare) FROM trips WHERE pickup_zone = $1;
+EXECUTE by_zone(7);
+\set ECHO none
+
+\echo
+\echo === 11. Files without a table: read them, look into them
+\set ECHO queries
+SELECT * FROM lakehouse.read(:'zones') AS t(zone_id smallint, name text) LIMIT 3;
+SELECT file_name, row_group, num_rows FROM (SELECT regexp_replace(file, '^.*/trips/', '') AS file_name, row_group, num_rows
+	FROM lakehouse.parquet_row_groups(:'trips_glob')) g ORDER BY 1, 2 LIMIT 4;
+\set ECHO none
+
+\echo
+\echo === 12. Somebody may read a table without any right on its files
+\set ECHO queries
+CREATE ROLE analyst;
+GRANT SELECT ON trips TO analyst;
+SET ROLE analyst;
+SELECT count(*) FROM trips WHERE shared;
+RESET ROLE;

@@ -30,6 +30,30 @@ SELECT f.tableoid::regclass AS file, count(*) AS rows,
 FROM types_parent f JOIN types_expected e USING (id)
 GROUP BY f.tableoid ORDER BY f.tableoid::regclass::text COLLATE "C";
 
+-- Random decimals of many scales against numeric_in of their text, image by image, also shown with more decimals
+SELECT make_table('decimals', '', 'flat/decimals.parquet');
+SELECT make_table('decimals_free', string_agg(format('%I %s', attname, CASE WHEN attname LIKE 'd%' THEN 'numeric' ELSE 'text' END), ', '), 'flat/decimals.parquet'),
+	make_table('decimals_more', string_agg(format('%I %s', attname, CASE WHEN attname LIKE 'd%' THEN 'numeric(90,45)' ELSE 'text' END), ', '), 'flat/decimals.parquet')
+FROM pg_attribute WHERE attrelid = 'decimals'::regclass AND attnum > 0;
+CREATE FUNCTION decimals_differ(tab regclass) RETURNS TABLE (compared bigint, differ bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	c record;
+	n bigint;
+	m bigint;
+BEGIN
+	compared := 0;
+	differ := 0;
+	FOR c IN SELECT attname AS d, 't' || substr(attname, 2) AS t, format_type(atttypid, atttypmod) AS type FROM pg_attribute
+		WHERE attrelid = tab AND attname LIKE 'd%' LOOP
+		EXECUTE format('SELECT count(*), count(*) FILTER (WHERE NOT record_image_eq(ROW(%1$I), ROW(%2$I::%3$s))) FROM %4$s',
+					   c.d, c.t, c.type, tab) INTO n, m;
+		compared := compared + n;
+		differ := differ + m;
+	END LOOP;
+	RETURN NEXT;
+END $$;
+SELECT t, d.* FROM unnest('{decimals,decimals_free,decimals_more}'::regclass[]) t, decimals_differ(t) d;
+
 -- Decimals of every width, beyond 38 digits by way of text
 SELECT differences('w1 numeric, w2 numeric, w3 numeric, w4 numeric, w5 numeric, w6 numeric, w7 numeric, w8 numeric,
 	w9 numeric, w10 numeric, w11 numeric, w12 numeric, w13 numeric, w14 numeric, w15 numeric, w16 numeric, w17 numeric',

@@ -289,6 +289,8 @@ fold_batch(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 	unsigned sums = LH_WANT_SUM | LH_WANT_YC, extremes = LH_WANT_MIN | LH_WANT_MAX;
 	bool has_float = v->type.lane == LH_LANE_F32 || v->type.lane == LH_LANE_F64;
 
+	if (v->kind == LH_VEC_RUNS && !has_float && in->want != 0)
+		LH_COUNT(ctx, RUNS_FOLDED, (uint64_t) v->nruns);
 	if (in->want & sums)
 	{
 		if (has_float)

@@ -88,7 +88,7 @@ make_table(LhHistogram *h, const LhDict *dict)
 		min = x < min ? x : min;
 		max = x > max ? x : max;
 	}
-	if (min < INT64_MIN || max - min > INT32_MAX)
+	if (min < INT64_MIN || max > INT64_MAX || max - min > INT32_MAX)
 		return;
 	memset(h->table, 0, sizeof(h->table));
 	for (uint32_t i = 0; i < dict->n; i++)
@@ -152,7 +152,7 @@ sum_dict(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 }
 
 static void
-sum_runs(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
+sum_runs(LhAggInput *in, const LhVec *v, const LhSel *live)
 {
 	uint32_t at = 0;
 
@@ -165,7 +165,6 @@ sum_runs(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 			add_times(in, lh_lane_key(v->type.lane, v->dict->values, v->runs[r].code), times);
 		at = end;
 	}
-	LH_COUNT(ctx, RUNS_FOLDED, (uint64_t) v->nruns);
 }
 
 static void
@@ -195,7 +194,7 @@ lh_agg_sum(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 			add_times(in, lh_lane_key(v->type.lane, v->data, 0), live->count);
 			return LH_OK;
 		case LH_VEC_DICT: return sum_dict(ctx, in, v, live);
-		case LH_VEC_RUNS: sum_runs(ctx, in, v, live); return LH_OK;
+		case LH_VEC_RUNS: sum_runs(in, v, live); return LH_OK;
 		default: break;
 	}
 	if (v->type.lane == LH_LANE_I32)

@@ -123,6 +123,8 @@ bind_numeric(LhCtx *ctx, LhExpr *e)
 	{
 		if (e->args[i] != NULL && e->args[i]->type.id != LH_T_NULL)
 			digits_of(&e->args[i]->type, &p[i], &s[i]);
+		if (s[i] < 0 || s[i] > LH_DECIMAL_MAX_PRECISION)
+			return unsupported(ctx, e, &e->args[i]->type);
 		state->factor[i] = 1;
 	}
 	if (e->args[1] == NULL)

@@ -90,7 +90,9 @@ extern bool lh_pred_uses(const LhPred *pred, int col);
 /*
  * How constants compare with columns: ints and decimals by number; float
  * constants with float columns as double; dates and time stamps by moment (a
- * DATE with a UTC time stamp is LH_UNSUPPORTED: it depends on the time zone);
+ * DATE with a UTC time stamp is LH_UNSUPPORTED: it depends on the time zone;
+ * two time stamps compare by number whatever their utc says: the caller has
+ * seen to the zone);
  * all kinds of bytes by memcmp.  A nanosecond column meets a coarser constant
  * as PostgreSQL sees it: cut to microseconds.
  *

@@ -319,7 +319,7 @@ bind_key_in(LhCtx *ctx, const LhPred *pred, const LhType *type, LhPred **out)
 	LH_TRY(fit_set(ctx, pred, type, set));
 	if (set->n == 0)
 		return make_certain(ctx, pred->col, type, negate, false, out);
-	if (set->keys[set->n - 1] - set->keys[0] == set->n - 1)
+	if ((LhU128) set->keys[set->n - 1] - (LhU128) set->keys[0] == (LhU128) (set->n - 1))
 		return make_range(ctx, pred->col, type, set->keys[0] * set->divisor,
 						  set->keys[set->n - 1] * set->divisor + set->divisor - 1, negate, false,
 						  out);

@@ -298,7 +298,7 @@ lh_value_compare(const LhValue *a, const LhValue *b)
 
 			return x < y ? -1 : x > y;
 		}
-		case LH_FAMILY_BOOL: return (a->i64 & 1) < (b->i64 & 1) ? -1 : (a->i64 & 1) > (b->i64 & 1);
+		case LH_FAMILY_BOOL: return (int) (lh_value_bool(a) - lh_value_bool(b));
 		case LH_FAMILY_BYTES: return lh_bytes_compare(a->str, b->str);
 		default: return 0;
 	}
@@ -371,7 +371,7 @@ lh_value_format(LhCtx *ctx, const LhValue *v, LhBuf *out)
 		return lh_buf_append_str(ctx, out, "NULL");
 	switch (v->type.id)
 	{
-		case LH_T_BOOL: return lh_buf_append_str(ctx, out, v->i64 & 1 ? "true" : "false");
+		case LH_T_BOOL: return lh_buf_append_str(ctx, out, lh_value_bool(v) ? "true" : "false");
 		case LH_T_FLOAT16:
 		case LH_T_FLOAT:
 			lh_format_float((float) v->f64, text);

@@ -61,7 +61,7 @@ lh_mul_i128(LhI128 a, LhI128 b, LhI128 *out)
 static inline int64_t
 lh_value_bool(const LhValue *v)
 {
-	return v->b ? 1 : 0;
+	return (v->i64 & 0xFF) != 0;
 }
 
 /*

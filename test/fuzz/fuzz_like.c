@@ -1,7 +1,8 @@
 /*
  * fuzz_like.c
  *		LIKE: the compiled matcher of every instruction set, the plain matcher
- *		and PostgreSQL's own algorithm must agree.
+ *		and PostgreSQL's own algorithm must agree; and the search through many
+ *		strings with the compiled matcher.
  *
  * Input: one byte of flags, one byte with the pattern's length, pattern, string.
  */
@@ -21,6 +22,31 @@ differ(const char *who)
 {
 	fprintf(stderr, "%s disagrees with PostgreSQL\n", who);
 	abort();
+}
+
+/* Lines of s, one behind the other as in a page, searched in one go. */
+static void
+check_scan(const LhLike *like, const uint8_t *s, size_t slen)
+{
+	LhStr strs[64];
+	uint64_t hit;
+	size_t n = 0, from = 0;
+
+	for (size_t i = 0; i <= slen && n < 64; i++)
+	{
+		if (i == slen || s[i] == '\n')
+		{
+			strs[n++] = (LhStr){s + from, (uint32_t) (i - from), 0};
+			from = i + 1;
+		}
+	}
+	if (!lh_like_scan(like, strs, n, NULL, &hit))
+		return;
+	for (size_t i = 0; i < n; i++)
+	{
+		if (lh_like_test(like, strs[i].ptr, strs[i].len) != lh_bit_get(&hit, i))
+			differ("lh_like_scan");
+	}
 }
 
 int
@@ -60,6 +86,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		lh_isa_choose((LhIsa) isa);
 		if (lh_like_test(like, s, slen) != want)
 			differ(lh_isa_name((LhIsa) isa));
+		check_scan(like, s, slen);
 	}
 	lh_arena_reset(ctx->arena);
 	return 0;

@@ -342,12 +342,14 @@ scan_files(LhAgg *agg, const LhType *type, const LhPred *filter, LhArith arith, 
 			LhDict *d = tame_dict(&t, (uint32_t) (1 + gen_int(gen_chance(8) ? 5000 : 30)));
 
 			for (int batch = 1 + gen_int(3); batch > 0; batch--)
+			{
 				one_batch(agg, d, filter, arith, all, some);
+				if (gen_chance(6))
+					ok(lh_agg_finish(ctx, agg)); /* in between is allowed */
+			}
 			/* the row group is over */
 			memset((void *) d->values, 0xFF, d->n * lh_lane_size(t.lane, t.width));
 		}
-		if (gen_chance(4))
-			ok(lh_agg_finish(ctx, agg)); /* in between is allowed */
 	}
 	ok(lh_agg_finish(ctx, agg));
 }
@@ -608,6 +610,53 @@ distinct_of_many_integers(void **state)
 	assert_int_equal(lh_agg_state(agg, 0)->count, want + LH_BATCH + 2);
 }
 
+/* 10^37 in the scale of the first file would need more than 128 bits. */
+static void
+distinct_of_decimals_beyond_the_scale(void **state)
+{
+	LhType t10 = gen_decimal(38, 10, LH_LANE_I128), t0 = gen_decimal(38, 0, LH_LANE_I128),
+		   t1 = gen_decimal(38, 1, LH_LANE_I128), t12 = gen_decimal(38, 12, LH_LANE_I128);
+	LhI128 a[1] = {1}, b[3] = {lh_pow10[37], lh_pow10[37] + 1, lh_pow10[37]}, c[1] = {lh_pow10[38]},
+		   d[2] = {100, 101};
+	LhAgg *agg = single(LH_AGG_COUNT_DISTINCT, LH_FLOAT_PLAIN, &t10);
+
+	add_flat(agg, &t10, a, 1, LH_OK);
+	ok(lh_agg_bind(ctx, agg, &t0));
+	add_flat(agg, &t0, b, 3, LH_OK);
+	ok(lh_agg_bind(ctx, agg, &t1));
+	add_flat(agg, &t1, c, 1, LH_OK);
+	ok(lh_agg_bind(ctx, agg, &t12));
+	add_flat(agg, &t12, d, 2, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	/* 1e-10, 1e37, 1e37 + 1, 1.01e-10 */
+	assert_int_equal(lh_agg_state(agg, 0)->count, 4);
+}
+
+/* The same number with and without needless sign bytes; others that look alike. */
+static void
+distinct_of_wide_decimals(void **state)
+{
+	LhType t = gen_decimal(60, 0, LH_LANE_STR);
+	uint8_t bytes[4][20] = {{0, 0x80, 1}, {0x80, 1}, {0xFF, 0x7F, 2}, {0x7F, 2}};
+	LhStr x[5] = {
+		{bytes[0], 20, 0},     {bytes[0] + 1, 19, 0}, {bytes[2], 20, 0},
+		{bytes[2] + 1, 19, 0}, {bytes[0], 20, 0},
+	};
+	LhAgg *agg = single(LH_AGG_COUNT_DISTINCT, LH_FLOAT_PLAIN, &t);
+
+	add_flat(agg, &t, x, 5, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_int_equal(lh_agg_state(agg, 0)->count, 4);
+	/* sign bytes that say nothing */
+	memset(bytes, 0, sizeof(bytes));
+	bytes[0][1] = bytes[1][0] = 5;
+	x[0] = (LhStr){bytes[0], 20, 0};
+	x[1] = (LhStr){bytes[1], 19, 0};
+	add_flat(agg, &t, x, 2, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_int_equal(lh_agg_state(agg, 0)->count, 5);
+}
+
 /* When the budget refuses, the error says so and nothing breaks. */
 static void
 distinct_keeps_to_the_budget(void **state)
@@ -651,6 +700,8 @@ main(void)
 		TEST(runs_and_expressions_are_folded),
 		TEST(what_does_not_fit_is_refused),
 		TEST(distinct_of_many_integers),
+		TEST(distinct_of_decimals_beyond_the_scale),
+		TEST(distinct_of_wide_decimals),
 		TEST(distinct_keeps_to_the_budget),
 	};
 

@@ -261,6 +261,43 @@ hostile_patterns_end_in_time(void **state)
 	lh_ctx_destroy(ctx);
 }
 
+/* Memory between strings may be read only when it can belong to no one else. */
+static void
+strings_that_lie_apart_are_not_read_as_one(void **state)
+{
+	LhCtx *ctx = lh_ctx_create();
+	uint8_t page[64] = "needle..needle..needle";
+	LhStr s[3] = {{page, 4, 0}, {page + 8, 6, 0}, {page + 16, 6, 0}};
+	uint64_t hit = 99, outer = 5;
+	LhSlice all;
+	LhLike *like;
+
+	ok(lh_like_compile(ctx, (const uint8_t *) "%needle%", 8, '\\', true, &like));
+	assert_true(lh_strs_are_adjacent(s, 3, NULL, &all));
+	assert_ptr_equal(all.data, page);
+	assert_int_equal(all.len, 22);
+	assert_true(lh_like_scan(like, s, 3, NULL, &hit));
+	assert_int_equal(hit, 6); /* the first is cut */
+	s[0].len = 3;             /* five bytes to the next */
+	hit = 99;
+	assert_false(lh_strs_are_adjacent(s, 3, NULL, &all));
+	assert_false(lh_like_scan(like, s, 3, NULL, &hit));
+	assert_int_equal(hit, 99);
+	/* the other way round */
+	s[0] = s[2];
+	s[2] = (LhStr){page, 4, 0};
+	assert_false(lh_strs_are_adjacent(s, 3, NULL, &all));
+	/* null rows do not count */
+	s[0] = (LhStr){page, 8, 0};
+	s[1] = (LhStr){NULL, 0, 0};
+	s[2] = (LhStr){page + 8, 6, 0};
+	assert_true(lh_strs_are_adjacent(s, 3, &outer, &all));
+	assert_int_equal(all.len, 14);
+	outer = 0;
+	assert_false(lh_strs_are_adjacent(s, 3, &outer, &all));
+	lh_ctx_destroy(ctx);
+}
+
 int
 main(void)
 {
@@ -272,6 +309,7 @@ main(void)
 		cmocka_unit_test(random_patterns_match_as_postgres),
 		cmocka_unit_test(prefix_is_what_matches_begin_with),
 		cmocka_unit_test(hostile_patterns_end_in_time),
+		cmocka_unit_test(strings_that_lie_apart_are_not_read_as_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,6 +137,15 @@ random_leaf(LhCtx *ctx, const LhType *types, int ncols)
 			break;
 		default:
 			v = gen_value(ctx, t);
+			if (t->lane == LH_LANE_STR && gen_chance(2))
+			{
+				/* text to be found anywhere */
+				uint8_t wrapped[256] = "%";
+
+				memcpy(wrapped + 1, v.str.ptr, v.str.len);
+				wrapped[v.str.len + 1] = '%';
+				v.str = gen_bytes(ctx, wrapped, v.str.len + 2);
+			}
 			if (lh_pred_leaf(ctx, (LhPredKind) (LH_P_LIKE + gen_int(4)), col, &v, &p) != LH_OK)
 			{
 				lh_error_clear(ctx);

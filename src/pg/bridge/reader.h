@@ -76,6 +76,7 @@ extern void lh_reader_rewind(LhReader *reader, ExprContext *econtext, PlanState 
 extern void lh_explain_location(const LhSource *source, ExplainState *es);
 extern void lh_explain_columns(List *utf8_names, ExplainState *es);
 extern void lh_explain_clauses(PlanState *ps, ExplainState *es, const char *label, List *clauses);
+extern void lh_explain_list(PlanState *ps, ExplainState *es, const char *label, List *exprs);
 /* "Vector Filter": what the engine evaluates; "Dictionary Filter": what PostgreSQL does, entry by entry (host.h). */
 extern void lh_explain_pushed(PlanState *ps, ExplainState *es, List *clauses, Index rti);
 /* Each clause of the plan's qual, and why it is there. */

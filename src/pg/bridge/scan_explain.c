@@ -54,6 +54,17 @@ lh_explain_clauses(PlanState *ps, ExplainState *es, const char *label, List *cla
 }
 
 void
+lh_explain_list(PlanState *ps, ExplainState *es, const char *label, List *exprs)
+{
+	List	   *texts = NIL;
+	ListCell   *lc;
+
+	foreach(lc, exprs)
+		texts = lappend(texts, deparse(ps, es, lfirst(lc)));
+	ExplainPropertyList(label, texts, es);
+}
+
+void
 lh_explain_pushed(PlanState *ps, ExplainState *es, List *clauses, Index rti)
 {
 	List	   *vector = NIL,

@@ -370,8 +370,9 @@ lh_fdw_agg_explain(ForeignScanState *node, ExplainState *es)
 {
 	AggScan    *scan = node->fdw_state;
 
-	ExplainPropertyText("Vector Aggregate", "yes", es);
+	lh_explain_list(&node->ss.ps, es, "Vector Aggregate", scan->aggrefs);
 	lh_explain_location(scan->source, es);
+	lh_explain_pushed(&node->ss.ps, es, scan->conds, scan->rti);
 	if (es->analyze)
 		lh_explain_counters(scan->source, es);
 }

@@ -84,7 +84,7 @@ lakehouse_ddl(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse ddl", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(mcxt);
-	ctx = lh_pg_ctx(mcxt, (size_t) work_mem, "work_mem");
+	ctx = lh_pg_ctx(mcxt, (size_t) maintenance_work_mem, "maintenance_work_mem");
 	options = lcons(makeDefElem("location", (Node *) makeString(location), -1), options);
 	lh_lake_options_init(&parsed);
 	lh_lake_apply_options(&parsed, options);

@@ -19,7 +19,6 @@
  */
 #include "pg/lake/lake.h"
 
-#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -31,12 +30,10 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 
 extern PGDLLEXPORT Datum lakehouse_define(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(lakehouse_define);
@@ -199,7 +196,7 @@ add_columns(Oid relid)
 	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse infer", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	ErrorContextCallback context = {error_context_stack, name_the_table, get_rel_name(relid)};
-	LhCtx	   *ctx = lh_pg_ctx(mcxt, (size_t) work_mem, "work_mem");
+	LhCtx	   *ctx = lh_pg_ctx(mcxt, (size_t) maintenance_work_mem, "maintenance_work_mem");
 	LhLakeColumns *columns;
 	LhLakeOptions options;
 	StringInfoData sql;

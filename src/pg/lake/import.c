@@ -246,15 +246,25 @@ statement_of(const Import *imp, const char *server, const Entry *entry)
 	char	   *location = lh_pg_text(entry->location);
 	List	   *options = lcons(makeDefElem("location", (Node *) makeString(location), -1),
 								list_copy(imp->options));
+	LhArena    *arena = lh_arena_child(imp->ctx->arena);
+	LhArena    *old;
 	LhLakeOptions parsed;
 	LhLakeColumns *columns;
+	char	   *statement;
 
+	if (arena == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	error_context_stack = &context;
 	lh_lake_options_init(&parsed);
 	lh_lake_apply_options(&parsed, options);
+	/* the schema goes when the statement is written */
+	old = lh_use(imp->ctx, arena);
 	columns = lh_lake_infer(imp->ctx, GetUserId(), imp->serverid, &parsed);
+	statement = lh_lake_create_statement(quote_identifier(entry->table), server, columns, options);
+	lh_use(imp->ctx, old);
+	lh_arena_destroy(arena);
 	error_context_stack = context.previous;
-	return lh_lake_create_statement(quote_identifier(entry->table), server, columns, options);
+	return statement;
 }
 
 List *
@@ -267,7 +277,7 @@ lh_lake_import_schema(ImportForeignSchemaStmt *stmt, Oid serverid)
 	ListCell   *lc;
 
 	lh_location_check(GetUserId(), serverid, location);
-	imp.ctx = lh_pg_ctx(mcxt, (size_t) work_mem, "work_mem");
+	imp.ctx = lh_pg_ctx(mcxt, (size_t) maintenance_work_mem, "maintenance_work_mem");
 	imp.directory = directory_of(imp.ctx, location);
 	lh_lake_store(imp.ctx, GetUserId(), serverid, &imp.store);
 	foreach(lc, list_entries(&imp, stmt))

@@ -12,7 +12,6 @@
 #include "pg/lake/read.h"
 
 #include "catalog/objectaccess.h"
-#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -25,7 +24,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/typcache.h"
 
 extern PGDLLEXPORT Datum lakehouse_read(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum lakehouse_read_rowtype(PG_FUNCTION_ARGS);

@@ -7,11 +7,12 @@ use strict;
 use warnings;
 use Exporter 'import';
 use File::Path qw(make_path);
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time sleep);
 
-our @EXPORT = qw(fixture link_many lake_node session counter without_notes threads open_files rss_kb wait_until time sleep);
+our @EXPORT = qw(fixture link_many lake_node session counter threads open_files rss_kb wait_until time sleep);
 
 sub fixture { return "$ENV{LAKEHOUSE_FIXTURES}/$_[0]" }
 
@@ -43,51 +44,83 @@ sub link_many
 	return $dir;
 }
 
-# A session: its errors come with SQLSTATE and do not end it.
+# A session through psql: its errors come with SQLSTATE and do not end it.
 #	query($sql)			(output, errors)
-#	begin($sql)			send it and return at once
+#	value($sql)			output; dies of an error
+#	begin($sql)			send it and return
 #	finish()			wait for what was begun: (output, errors)
-#	value($sql)			output; dies on an error
+# (BackgroundPsql notes every query, and ours may have a megabyte.)
 sub session
 {
 	my ($node, %params) = @_;
-	my $self = bless {
-		psql => $node->background_psql($params{db} // 'postgres', on_error_stop => 0,
-			extra_params => [ '-v', 'VERBOSITY=verbose', '-v', 'SHOW_CONTEXT=never',
-				$params{user} ? ('-U', $params{user}) : () ])
-	}, 'Lake';
+	my $self = bless { in => '', out => '', err => '', sent => 0 }, 'Lake';
+	my @psql = ($node->installed_command('psql'), '-XAtq', '-f', '-', '-d', $node->connstr($params{db} // 'postgres'),
+		'-v', 'VERBOSITY=verbose', '-v', 'SHOW_CONTEXT=never');
+	push @psql, '-U', $params{user} if $params{user};
+	$self->{timer} = IPC::Run::timer($params{timeout} // 180);
+	$self->{run} = IPC::Run::start(\@psql, '<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err}, $self->{timer});
 	$self->{pid} = $self->value('SELECT pg_backend_pid()');
 	return $self;
-}
-
-sub query
-{
-	my ($self, $sql) = @_;
-	$self->{psql}{stderr} = '';
-	my ($out) = $self->{psql}->query($sql);
-	return ($out, $self->{psql}{stderr});
 }
 
 sub begin
 {
 	my ($self, $sql) = @_;
-	$self->{psql}{stderr} = '';
-	$self->{psql}->query_until(qr/^begun$/m, "\\echo begun\n$sql;\n");
+	my $n = ++$self->{sent};
+	$self->{timer}->start;
+	$self->{in} .= "$sql\n;\n\\echo 'end $n'\n\\warn 'end $n'\n";
+	$self->{run}->pump while length $self->{in};
 	return;
 }
 
-sub finish { my $self = shift; return $self->query('') }
+sub finish
+{
+	my ($self) = @_;
+	my $end = qr/^end $self->{sent}\n/m;
+	until ($self->{out} =~ $end && $self->{err} =~ $end)
+	{
+		die "psql: no answer in time" if $self->{timer}->is_expired;
+		die "psql ended: $self->{err}" unless $self->{run}->pumpable;
+		$self->{run}->pump;
+	}
+	my ($out, $err) = @{$self}{qw(out err)};
+	@{$self}{qw(out err)} = ('', '');
+	$out =~ s/\n?$end//;
+	$err =~ s/$end//;
+	return ($out, $err);
+}
+
+sub query
+{
+	my ($self, $sql) = @_;
+	$self->begin($sql);
+	return $self->finish;
+}
 
 sub value
 {
 	my ($self, $sql) = @_;
 	my ($out, $err) = $self->query($sql);
-	die "$sql: $err" if $err =~ /ERROR|FATAL|PANIC/;
+	die substr($sql, 0, 500) . ": $err" if $err =~ /ERROR|FATAL|PANIC/;
 	return $out;
 }
 
 sub pid { return $_[0]->{pid} }
-sub quit { return $_[0]->{psql}->quit }
+
+sub quit
+{
+	my ($self) = @_;
+	$self->{in} .= "\\q\n";
+	return $self->{run}->finish;
+}
+
+# The client dies without a word to the server.
+sub kill_client
+{
+	my ($self) = @_;
+	$self->{run}->kill_kill(grace => 0);
+	return;
+}
 
 # One property of an executed plan, summed over its nodes.
 sub counter
