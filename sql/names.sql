@@ -25,6 +25,7 @@ SELECT lakehouse.ddl(fixture('names/dotted.parquet')) ~ 'a jsonb' AS struct_show
 -- a column "a.b" beside a struct a with a member b
 SELECT make_table('names_dotted', '', 'names/dotted.parquet');
 SELECT * FROM columns_of('names_dotted');
+SELECT * FROM names_dotted;
 SELECT make_table('names_dotted', 'ab bigint OPTIONS (column_name ''a.b''), g bigint OPTIONS (column_name ''e.f.g''),
 	cd bigint OPTIONS (column_name ''a.c.d'')', 'names/dotted.parquet');
 SELECT * FROM names_dotted;

@@ -57,8 +57,12 @@ lh_pq_column_open(LhCtx *ctx, LhPqFile *file, int group, int node, LhPqColumn **
 	const LhPqNode *n = &file->meta->nodes[node];
 	LhPqColumn *col;
 	LhStatus status;
+	LhBuf mem;
 
-	LH_NEW(ctx, col);
+	/* kilobytes of places for codes and levels: part of a column's floor */
+	LH_TRY(lh_buf_init(ctx, &mem, true));
+	LH_TRY(lh_buf_fit(ctx, &mem, sizeof(*col)));
+	col = memset(mem.data, 0, sizeof(*col));
 	col->arena = ctx->arena;
 	col->file = file;
 	col->group = group;
@@ -467,7 +471,12 @@ finish(LhCtx *ctx, LhPqColumn *col, LhVec *out)
 		return LH_OK;
 	}
 	if (col->nulls)
+	{
 		out->valid = col->valid;
+		/* a page of nulls came behind the runs, which cannot say so */
+		if (col->form == LH_PQ_RUNS)
+			to_codes(col, col->n);
+	}
 	switch (col->form)
 	{
 		case LH_PQ_RUNS:

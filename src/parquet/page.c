@@ -70,7 +70,8 @@ lh_pq_header_read(LhCtx *ctx, LhPqWindow *w, int64_t pos, size_t ahead, LhPqPage
  * Can len bytes become out_len?  A header that promises 1 GB for 20 bytes is
  * refused before memory is taken.  Limits are those of the formats: a snappy
  * copy of 64 bytes takes 3, a deflate match of 258 bytes 2 bits, an lz4 length
- * byte stands for 255.  The other codecs have none.
+ * byte stands for 255, a zstd block of 128 kB takes 4 bytes at least.  Brotli
+ * has none that would help.
  */
 static bool
 plausible(LhCodec codec, uint64_t len, uint64_t out_len)
@@ -81,6 +82,7 @@ plausible(LhCodec codec, uint64_t len, uint64_t out_len)
 		case LH_CODEC_GZIP: return out_len <= 1032 * len + 64;
 		case LH_CODEC_LZ4_RAW:
 		case LH_CODEC_LZ4_HADOOP: return out_len <= 255 * len + 64;
+		case LH_CODEC_ZSTD: return out_len <= 32768 * len + 64;
 		default: return true;
 	}
 }

@@ -194,6 +194,45 @@ nulls_spread_codes_with_zero_at_nulls(void **state)
 	}
 }
 
+/* Runs have no nulls: with a page of nulls before, between or behind, they are codes. */
+static void
+a_page_of_nulls_beside_runs_makes_codes(void **state)
+{
+	for (int nulls = 0; nulls < 3; nulls++)
+	{
+		LhPqColumn *col;
+		LhVec v;
+		Maker m;
+
+		one_column(&m, *state, (PqEl) PQ_LEAF("c", PQ_OPT, T_BYTES));
+		string_dict(&m, 4);
+		for (int page = 0; page < 3; page++)
+		{
+			Tw w = {0},
+			   levels = {0};
+			uint32_t len;
+
+			put_rle(&levels, 1, page != nulls, 100);
+			len = (uint32_t) levels.len;
+			tw_bytes(&w, &len, 4);
+			tw_bytes(&w, levels.p, levels.len);
+			tw_free(&levels);
+			tw_byte(&w, 2);
+			if (page != nulls)
+				put_rle(&w, 2, 3, 100);
+			maker_v1(&m, &w, 100, LH_PQ_RLE_DICTIONARY);
+		}
+		col = finish(&m, 300);
+		ASSERT_OK(m.ctx, lh_pq_column_read(m.ctx, col, 0, 300, NULL, &v));
+		assert_int_equal(v.kind, LH_VEC_DICT);
+		for (int i = 0; i < 300; i++)
+		{
+			assert_int_equal(lh_vec_is_null(&v, i), i / 100 == nulls);
+			assert_int_equal(v.codes[i], i / 100 == nulls ? 0 : 3);
+		}
+	}
+}
+
 static void
 only_nulls_are_a_null_constant(void **state)
 {
@@ -1084,6 +1123,7 @@ main(void)
 		TEST(runs_go_on_over_pages),
 		TEST(short_runs_become_codes),
 		TEST(nulls_spread_codes_with_zero_at_nulls),
+		TEST(a_page_of_nulls_beside_runs_makes_codes),
 		TEST(only_nulls_are_a_null_constant),
 		TEST(plain_values_of_one_page_are_not_copied),
 		TEST(large_uncompressed_pages_are_read_where_values_are_aligned),

@@ -28,6 +28,7 @@ typedef struct LhPgCtx
 	LhError		error;
 	LhCounters	counters;
 	LhBudget	budget;
+	LhArena    *root;			/* ctx.arena may be one of its children when an error comes */
 	MemoryContext mcxt;
 	ErrorData  *pending;		/* error raised while core was on the stack */
 	MemoryContextCallback callback;
@@ -159,8 +160,8 @@ release_arena(void *arg)
 {
 	LhPgCtx    *pg = arg;
 
-	lh_arena_destroy(pg->ctx.arena);
-	pg->ctx.arena = NULL;
+	lh_arena_destroy(pg->root);
+	pg->root = pg->ctx.arena = NULL;
 }
 
 /*
@@ -181,8 +182,8 @@ lh_pg_ctx(MemoryContext mcxt, size_t budget_kb, const char *setting)
 	pg->ctx.counters = &pg->counters;
 	pg->ctx.host = &lh_pg_host;
 	pg->ctx.host_arg = pg;
-	pg->ctx.arena = lh_arena_create(&pg->budget);
-	if (pg->ctx.arena == NULL)
+	pg->root = pg->ctx.arena = lh_arena_create(&pg->budget);
+	if (pg->root == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	pg->callback.func = release_arena;
 	pg->callback.arg = pg;

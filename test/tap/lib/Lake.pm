@@ -8,11 +8,13 @@ use warnings;
 use Exporter 'import';
 use File::Path qw(make_path);
 use IPC::Run;
+use ParquetFile;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time sleep);
 
-our @EXPORT = qw(fixture link_many lake_node session counter threads open_files rss_kb wait_until time sleep);
+our @EXPORT = qw(fixture link_many lake_node session counter threads open_files rss_kb wait_until
+  zstd_head zstd_runs write_slow_page time sleep);
 
 sub fixture { return "$ENV{LAKEHOUSE_FIXTURES}/$_[0]" }
 
@@ -22,7 +24,8 @@ sub lake_node
 	my ($name, @conf) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init;
-	$node->append_conf('postgresql.conf', $_) foreach @conf;
+	# compiling takes longer than these queries
+	$node->append_conf('postgresql.conf', $_) foreach 'jit = off', @conf;
 	$node->start;
 	$node->safe_psql('postgres', q{
 		CREATE EXTENSION lakehouse;
@@ -68,8 +71,23 @@ sub begin
 	my ($self, $sql) = @_;
 	my $n = ++$self->{sent};
 	$self->{timer}->start;
+	# pipes are short: what is long goes through a file
+	if (length $sql > 4096)
+	{
+		$self->{script} //= PostgreSQL::Test::Utils::tempdir . '/script';
+		open(my $f, '>', $self->{script}) or die "$self->{script}: $!";
+		print $f "$sql\n;\n";
+		close($f) or die "$self->{script}: $!";
+		$sql = "\\i $self->{script}";
+	}
 	$self->{in} .= "$sql\n;\n\\echo 'end $n'\n\\warn 'end $n'\n";
-	$self->{run}->pump while length $self->{in};
+	# on its way before we return, without waiting for an answer
+	do
+	{
+		$self->{run}->pump_nb;
+		sleep(0.002);
+	} while length $self->{in};
+	$self->{run}->pump_nb;
 	return;
 }
 
@@ -118,7 +136,37 @@ sub quit
 sub kill_client
 {
 	my ($self) = @_;
-	$self->{run}->kill_kill(grace => 0);
+	$self->{run}->signal('KILL');
+	eval { $self->{run}->finish };
+	return;
+}
+
+# ---- zstd by hand, for pages that take long and no room
+
+# A frame is its head and then blocks.
+sub zstd_head { return pack('L<CL<', 0xFD2FB528, 0xA0, $_[0]) }    # magic number, single segment, size
+
+# Blocks of one repeated byte, the last of the frame among them.
+sub zstd_runs
+{
+	my ($left) = @_;
+	my $blocks = '';
+	while ($left > 0)
+	{
+		my $n = $left < 131072 ? $left : 131072;
+		$left -= $n;
+		$blocks .= substr(pack('L<', $n << 3 | 1 << 1 | ($left == 0 ? 1 : 0)), 0, 3) . "\7";
+	}
+	return $blocks;
+}
+
+# A file with one page of 4 million values, which takes seconds to decompress:
+# blocks without content are three zero bytes, so that 150 million are a hole.
+sub write_slow_page
+{
+	my ($path) = @_;
+	ParquetFile::write_page($path, codec => 'zstd', size => 32 << 20, values => 4 << 20,
+		body => zstd_head(32 << 20), hole => 450_000_000, tail => zstd_runs(32 << 20));
 	return;
 }
 

@@ -1,0 +1,124 @@
+/*
+ * fuzz_delta.c
+ *		Every decoder of values: reading at once, in pieces and by skipping agree,
+ *		in all instruction sets.
+ *
+ * Input: physical type, encoding, length of fixed values, size of pieces; then
+ * the page's values.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "parquet/decode.h"
+
+#define CHECK(x)     \
+	do               \
+	{                \
+		if (!(x))    \
+			abort(); \
+	} while (0)
+
+#define MOST 2000
+
+extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+typedef struct Run
+{
+	LhCtx *ctx;
+	LhPqDecoder d;
+	const uint8_t *p;
+	size_t len;
+	int encoding;
+	size_t width;
+} Run;
+
+/*
+ * How many of MOST values there are, in pieces; hash[i] of value i, 0 for those
+ * skipped.  A read that fails gives nothing of its piece.
+ */
+static size_t
+take(Run *r, size_t piece, int skip, uint64_t *hash)
+{
+	uint8_t *out = malloc(MOST * r->width);
+	size_t at = 0;
+
+	if (lh_pq_decoder_start(r->ctx, &r->d, r->encoding, r->p, r->len) != LH_OK)
+	{
+		free(out);
+		return SIZE_MAX;
+	}
+	for (int k = 0; at < MOST; k++)
+	{
+		size_t n = piece < MOST - at ? piece : MOST - at;
+		bool skipped = skip > 0 && k % skip == 0;
+		LhStatus status;
+
+		lh_pq_pool_unpin(r->d.pool);
+		status = skipped ? r->d.ops->skip(r->ctx, &r->d, n) : r->d.ops->read(r->ctx, &r->d, n, out);
+		if (status != LH_OK)
+			break;
+		for (size_t i = 0; i < n; i++)
+		{
+			const LhStr *s = (const LhStr *) (const void *) out + i;
+
+			if (skipped)
+				hash[at + i] = 0;
+			else if (r->d.physical == LH_PQ_BYTE_ARRAY)
+				hash[at + i] = lh_hash_bytes(s->ptr, s->len, s->len) | 1;
+			else
+				hash[at + i] = lh_hash_bytes(out + i * r->width, r->width, 7) | 1;
+		}
+		at += n;
+	}
+	free(out);
+	return at;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint64_t one[MOST],
+		other[MOST];
+	static const int encodings[] = {0, 3, 5, 6, 7, 9, 5, 7};
+	LhPqPool pool;
+	Run r = {0};
+	size_t n;
+	uint8_t *p;
+
+	if (size < 4)
+		return 0;
+	r.ctx = lh_ctx_create();
+	CHECK(r.ctx != NULL);
+	lh_pq_pool_init(&pool, r.ctx->arena);
+	lh_pq_decoder_init(&r.d, &pool, (LhPqPhysical) (data[0] % 8), 1 + data[2] % 40);
+	r.width = r.d.width;
+	r.encoding = encodings[data[1] % 8];
+	r.len = size - 4;
+	p = malloc(r.len + LH_PADDING);
+	memcpy(p, data + 4, r.len);
+	memset(p + r.len, 0xff, LH_PADDING);
+	r.p = p;
+	lh_isa_choose(LH_ISA_BASE);
+	/* one by one: as many as there are */
+	n = take(&r, 1, 0, one);
+	for (int isa = 0; isa < 3 && n != SIZE_MAX; isa++)
+	{
+		size_t piece = 1 + data[3];
+
+		lh_isa_choose((LhIsa) isa);
+		for (int skip = 0; skip <= 2; skip += 2)
+		{
+			size_t m = take(&r, piece, skip, other);
+
+			/* pieces may only lose the one in which the end lies; skipping looks less closely */
+			CHECK(m >= n || n - m < piece);
+			CHECK(m <= n || skip > 0);
+			for (size_t i = 0; i < m && i < n; i++)
+				CHECK(other[i] == 0 || other[i] == one[i]);
+		}
+	}
+	free(p);
+	lh_pq_decoder_close(&r.d);
+	lh_ctx_destroy(r.ctx);
+	return 0;
+}

@@ -1,0 +1,94 @@
+/*
+ * fuzz_rle.c
+ *		Hybrid runs: reading in any pieces, skipping and all instruction sets agree.
+ *
+ * Input: width, size of pieces; then runs.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "parquet/rle.h"
+
+#define CHECK(x)     \
+	do               \
+	{                \
+		if (!(x))    \
+			abort(); \
+	} while (0)
+
+#define MOST 3000
+
+extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Up to MOST values in pieces; every skip-th piece is skipped and left 0 in out. */
+static size_t
+take(const uint8_t *p, size_t len, int width, size_t piece, int skip, uint32_t *out)
+{
+	static uint32_t values[MOST + LH_RLE_SLACK];
+	size_t at = 0;
+	LhRle r;
+
+	lh_rle_init(&r, p, len, width);
+	for (int k = 0; at < MOST; k++)
+	{
+		size_t n = piece < MOST - at ? piece : MOST - at;
+		uint32_t max = 0,
+				 most = 0;
+		size_t got;
+
+		if (skip > 0 && k % skip == 0)
+		{
+			got = (size_t) lh_rle_skip(&r, n);
+			memset(out + at, 0, got * sizeof(*out));
+		}
+		else
+		{
+			got = lh_rle_read(&r, n, values, &max);
+			memcpy(out + at, values, got * sizeof(*out));
+			for (size_t i = 0; i < got; i++)
+				most = values[i] > most ? values[i] : most;
+			CHECK(most == max);
+		}
+		CHECK(got <= n);
+		at += got;
+		if (got < n)
+			break;
+	}
+	return at;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint32_t base[MOST],
+		other[MOST];
+	size_t n,
+		m,
+		piece;
+	uint8_t *p;
+	int width;
+
+	if (size < 2)
+		return 0;
+	width = data[0] % 33;
+	piece = 1 + data[1];
+	size -= 2;
+	/* exactly the padding that pages have */
+	p = malloc(size + LH_PADDING);
+	memcpy(p, data + 2, size);
+	memset(p + size, 0xff, LH_PADDING);
+	lh_isa_choose(LH_ISA_BASE);
+	n = take(p, size, width, MOST, 0, base);
+	for (int isa = 0; isa < 3; isa++)
+	{
+		lh_isa_choose((LhIsa) isa);
+		m = take(p, size, width, piece, 0, other);
+		CHECK(m == n && memcmp(base, other, n * sizeof(*base)) == 0);
+		m = take(p, size, width, piece, 2, other);
+		CHECK(m == n);
+		for (size_t i = 0; i < n; i++)
+			CHECK(other[i] == 0 || other[i] == base[i]);
+	}
+	free(p);
+	return 0;
+}
