@@ -4,8 +4,8 @@
  *
  *	bench_codec [-r ROUNDS] [-c] [-g] [FILE.parquet ...]
  *
- * Without files: those of /var/tmp/lhbench (test/bench/setup.sh), and pages
- * made here.  -c shows every column, -g only what is made here.
+ * Without files: those of $LH_BENCH_DATA (test/bench/setup.sh), and pages made
+ * here.  -c shows every column, -g only what is made here.
  *
  *	1. The snappy pages of each file are decoded by our kernel (with every
  *	   instruction set this machine has) and by libsnappy, in turns; the best
@@ -26,7 +26,7 @@
 
 #include "codec/codec.h"
 
-#define BENCH_DIR  "/var/tmp/lhbench"
+#define BENCH_DIR  (getenv("LH_BENCH_DATA") != NULL ? getenv("LH_BENCH_DATA") : "/tmp/lakehouse-bench")
 #define MAX_GROUPS 128
 #define MAX_BYTES  ((size_t) 400 << 20) /* of output, a file */
 

@@ -115,13 +115,16 @@ bench_file(LhCtx *ctx, const char *path, int repeats)
 int
 main(int argc, char **argv)
 {
-	static char *defaults[] = {"/var/tmp/lhbench/lineitem_uncompressed.parquet",
-							   "/var/tmp/lhbench/lineitem_snappy.parquet"};
+	static char names[2][4096];
+	static char *defaults[] = {names[0], names[1]};
+	const char *dir = getenv("LH_BENCH_DATA") != NULL ? getenv("LH_BENCH_DATA") : "/tmp/lakehouse-bench";
 	int repeats = 5;
 	int at = 1;
 	int nfiles = 2;
 	char **files = defaults;
 
+	snprintf(names[0], sizeof(names[0]), "%s/lineitem_uncompressed.parquet", dir);
+	snprintf(names[1], sizeof(names[1]), "%s/lineitem_snappy.parquet", dir);
 	for (; at + 1 < argc && argv[at][0] == '-'; at += 2)
 	{
 		if (argv[at][1] == 'n')
