@@ -60,6 +60,8 @@ typedef struct AggScan
 	ExprState  *local;			/* conditions evaluated here; NULL: none */
 	TupleTableSlot *slot;		/* of the table, for local */
 	MemoryContext batch_mcxt;
+	LhArena    *round;			/* what depends on parameters, until they change */
+	MemoryContext round_mcxt;
 } AggScan;
 
 void
@@ -203,7 +205,39 @@ build_conditions(ForeignScanState *node, AggScan *scan)
 		add_emitted(scan, (AttrNumber) (i + FirstLowInvalidHeapAttributeNumber));
 	scan->local = ExecInitQual(refused, &node->ss.ps);
 	if (scan->slot == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+
 		scan->slot = MakeSingleTupleTableSlot(s->desc, &TTSOpsVirtual);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/* Aggregates and conditions with the parameters of now; those of the last round are released. */
+static void
+build_round(ForeignScanState *node, AggScan *scan)
+{
+	LhSource   *s = scan->source;
+	MemoryContext caller;
+	LhArena    *old;
+
+	lh_source_set_meta(s, NULL, NULL);
+	MemoryContextReset(scan->round_mcxt);
+	lh_arena_destroy(scan->round);
+	scan->round = lh_arena_child(s->arena);
+	if (scan->round == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	caller = MemoryContextSwitchTo(scan->round_mcxt);
+	old = lh_use(s->ctx, scan->round);
+	build_aggregates(node, scan);
+	lh_pg_check(s->ctx, lh_agg_create(s->ctx, scan->specs, scan->naggs, &scan->agg));
+	scan->bound = false;
+	/* columns stay from round to round, so what conditions add of them is not the round's */
+	lh_use(s->ctx, old);
+	build_conditions(node, scan);
+	scan->meta = lh_agg_meta_create(s, scan->agg, scan->specs, scan->targets, scan->naggs,
+									scan->local == NULL && scan->nemitted == 0);
+	MemoryContextSwitchTo(caller);
 }
 
 static void
@@ -218,12 +252,9 @@ start(ForeignScanState *node, AggScan *scan)
 	scan->types = palloc0(sizeof(LhType) * Max(natts, 1));
 	scan->vecs = palloc0(sizeof(LhVec *) * Max(natts, 1));
 	scan->batch_mcxt = AllocSetContextCreate(s->mcxt, "lakehouse aggregate batch", ALLOCSET_DEFAULT_SIZES);
+	scan->round_mcxt = AllocSetContextCreate(s->mcxt, "lakehouse aggregates", ALLOCSET_SMALL_SIZES);
 	bind_aggregate_columns(scan);
-	build_aggregates(node, scan);
-	build_conditions(node, scan);
-	lh_pg_check(s->ctx, lh_agg_create(s->ctx, scan->specs, scan->naggs, &scan->agg));
-	scan->meta = lh_agg_meta_create(s, scan->agg, scan->specs, scan->targets, scan->naggs,
-									scan->local == NULL && scan->nemitted == 0);
+	build_round(node, scan);
 	scan->started = true;
 	MemoryContextSwitchTo(old);
 }
@@ -335,25 +366,15 @@ void
 lh_fdw_agg_rescan(ForeignScanState *node)
 {
 	AggScan    *scan = node->fdw_state;
-	MemoryContext old;
 
 	scan->done = false;
 	if (!scan->started)
 		return;
-	old = MemoryContextSwitchTo(scan->source->mcxt);
 	if (node->ss.ps.chgParam != NULL)
-	{
-		build_aggregates(node, scan);
-		build_conditions(node, scan);
-		lh_pg_check(scan->source->ctx, lh_agg_create(scan->source->ctx, scan->specs, scan->naggs, &scan->agg));
-		scan->bound = false;
-		scan->meta = lh_agg_meta_create(scan->source, scan->agg, scan->specs, scan->targets, scan->naggs,
-										scan->local == NULL && scan->nemitted == 0);
-	}
+		build_round(node, scan);
 	else
 		lh_agg_reset(scan->agg);
 	lh_source_rewind(scan->source);
-	MemoryContextSwitchTo(old);
 }
 
 void
