@@ -37,6 +37,17 @@ typedef struct LhPqKernels
 	void (*expand64)(const uint64_t *in, const uint64_t *valid, size_t from, size_t n,
 					 uint64_t *out);
 
+	/* Bit i of bits is in[i] >= least; bits above n, up to a whole word, are 0. */
+	void (*at_least)(const uint8_t *in, size_t n, uint8_t least, uint64_t *bits);
+
+	/*
+	 * Append those bits of nwords words whose bit in mask is set, one behind the
+	 * other, at bit "at" of out.  Out's bits from "at" on are 0 before; a word
+	 * behind the last bit may be touched.
+	 */
+	void (*pack_bits)(const uint64_t *bits, const uint64_t *mask, size_t nwords, uint64_t *out,
+					  size_t at);
+
 	/* n bits of *in, beginning at bit "shift" (0..7), as bytes 0 and 1. */
 	void (*bits_to_bytes)(const uint8_t *in, int shift, size_t n, uint8_t *out);
 

@@ -220,6 +220,31 @@ unpack64(const uint8_t *in, int shift, int width, size_t n, uint64_t *out)
 }
 
 static void
+at_least(const uint8_t *in, size_t n, uint8_t least, uint64_t *bits)
+{
+	__m256i limit = _mm256_set1_epi8((char) least);
+
+	for (size_t i = 0; i < n; i += 64)
+	{
+		__m256i a = _mm256_loadu_si256((const void *) (in + i));
+		__m256i b = _mm256_loadu_si256((const void *) (in + i + 32));
+		uint32_t low = (uint32_t) _mm256_movemask_epi8(
+			_mm256_cmpeq_epi8(_mm256_max_epu8(a, limit), a));
+		uint32_t high = (uint32_t) _mm256_movemask_epi8(
+			_mm256_cmpeq_epi8(_mm256_max_epu8(b, limit), b));
+
+		bits[i >> 6] = ((uint64_t) high << 32 | low) & lh_low_bits(n - i < 64 ? (int) (n - i) : 64);
+	}
+}
+
+static void
+pack_bits(const uint64_t *bits, const uint64_t *mask, size_t nwords, uint64_t *out, size_t at)
+{
+	for (size_t i = 0; i < nwords; i++)
+		append_bits(_pext_u64(bits[i], mask[i]), (size_t) __builtin_popcountll(mask[i]), out, &at);
+}
+
+static void
 bits_to_bytes(const uint8_t *in, int shift, size_t n, uint8_t *out)
 {
 	__m256i order = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202,
@@ -358,6 +383,8 @@ static const LhPqKernels table = {
 	.unpack64 = unpack64,
 	.expand32 = expand32_loop,
 	.expand64 = expand64_loop,
+	.at_least = at_least,
+	.pack_bits = pack_bits,
 	.bits_to_bytes = bits_to_bytes,
 	.join2 = join2_loop,
 	.join4 = join4,

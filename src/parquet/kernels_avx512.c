@@ -252,6 +252,26 @@ expand64(const uint64_t *in, const uint64_t *valid, size_t from, size_t n, uint6
 }
 
 static void
+at_least(const uint8_t *in, size_t n, uint8_t least, uint64_t *bits)
+{
+	__m512i limit = _mm512_set1_epi8((char) least);
+
+	for (size_t i = 0; i < n; i += 64)
+	{
+		__mmask64 m = n - i >= 64 ? ~UINT64_C(0) : lh_low_bits((int) (n - i));
+
+		bits[i >> 6] = _mm512_mask_cmpge_epu8_mask(m, _mm512_loadu_si512(in + i), limit);
+	}
+}
+
+static void
+pack_bits(const uint64_t *bits, const uint64_t *mask, size_t nwords, uint64_t *out, size_t at)
+{
+	for (size_t i = 0; i < nwords; i++)
+		append_bits(_pext_u64(bits[i], mask[i]), (size_t) __builtin_popcountll(mask[i]), out, &at);
+}
+
+static void
 bits_to_bytes(const uint8_t *in, int shift, size_t n, uint8_t *out)
 {
 	__m512i one = _mm512_set1_epi8(1);
@@ -417,6 +437,8 @@ static const LhPqKernels table = {
 	.unpack64 = unpack64,
 	.expand32 = expand32,
 	.expand64 = expand64,
+	.at_least = at_least,
+	.pack_bits = pack_bits,
 	.bits_to_bytes = bits_to_bytes,
 	.join2 = join2_loop,
 	.join4 = join4,

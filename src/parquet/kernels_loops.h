@@ -95,6 +95,52 @@ LH_EXPAND_LOOP(expand32_loop, uint32_t)
 LH_EXPAND_LOOP(expand64_loop, uint64_t)
 
 LH_LOOP void
+at_least_loop(const uint8_t *in, size_t n, uint8_t least, uint64_t *bits)
+{
+	for (size_t i = 0; i < n; i += 64)
+	{
+		size_t k = n - i < 64 ? n - i : 64;
+		uint64_t w = 0;
+
+		for (size_t j = 0; j < k; j++)
+			w |= (uint64_t) (in[i + j] >= least) << j;
+		bits[i >> 6] = w;
+	}
+}
+
+/* Put k (0..64) bits behind each other at bit *at of out. */
+static inline void
+append_bits(uint64_t w, size_t k, uint64_t *out, size_t *at)
+{
+	size_t s = *at & 63;
+
+	out[*at >> 6] |= w << s;
+	if (s + k > 64)
+		out[(*at >> 6) + 1] |= w >> (64 - s);
+	*at += k;
+}
+
+LH_LOOP void
+pack_bits_loop(const uint64_t *bits, const uint64_t *mask, size_t nwords, uint64_t *out, size_t at)
+{
+	for (size_t i = 0; i < nwords; i++)
+	{
+		uint64_t w = bits[i];
+		size_t k = 64;
+
+		if (mask[i] != ~UINT64_C(0))
+		{
+			uint64_t m = mask[i];
+
+			w = 0;
+			for (k = 0; m != 0; m &= m - 1, k++)
+				w |= (bits[i] >> __builtin_ctzll(m) & 1) << k;
+		}
+		append_bits(w, k, out, &at);
+	}
+}
+
+LH_LOOP void
 bits_to_bytes_loop(const uint8_t *in, int shift, size_t n, uint8_t *out)
 {
 	for (size_t i = 0; i < n; i++)
@@ -278,7 +324,8 @@ gather64_loop(const uint64_t *table, const uint32_t *code, size_t n, uint64_t *o
 /* A table of the loops alone; the includer replaces what it has better. */
 #define LH_LOOP_TABLE \
 	.unpack32 = unpack32_loop, .rle_read = lh_rle_read_any, .unpack64 = unpack64_loop, .expand32 = expand32_loop, \
-	.expand64 = expand64_loop, .bits_to_bytes = bits_to_bytes_loop, .join2 = join2_loop, \
+	.expand64 = expand64_loop, .at_least = at_least_loop, .pack_bits = pack_bits_loop, \
+	.bits_to_bytes = bits_to_bytes_loop, .join2 = join2_loop, \
 	.join4 = join4_loop, .join8 = join8_loop, .join = join_loop, .sum32 = sum32_loop, \
 	.sum64 = sum64_loop, .widen_i32 = widen_i32_loop, .widen_u32 = widen_u32_loop, \
 	.widen_i64 = widen_i64_loop, .widen_u64 = widen_u64_loop, .mask32 = mask32_loop, \

@@ -25,6 +25,7 @@
  * Format: https://parquet.apache.org/docs/file-format/nestedencoding/
  */
 #include "parquet/column.h"
+#include "parquet/kernels.h"
 #include "parquet/records.h"
 
 /* Elements of lists that lh_pq_column_natural aims at in a batch. */
@@ -227,28 +228,72 @@ new_valid(LhCtx *ctx, Shape *s, size_t n)
 	return LH_OK;
 }
 
+/* Levels that are looked at together. */
+#define MARKS		LH_PQ_LEVELS_STEP
+#define MARK_WORDS	(MARKS / 64)
+
+/* Which of some levels have repetition <= R and definition >= D. */
+static void
+mark(const LhPqRecords *r, size_t from, size_t n, int rep, int def, uint64_t *bits)
+{
+	lh_pq_kernels->at_least(r->def.data + from, n, (uint8_t) def, bits);
+	if (rep < r->leaf.node->max_rep)
+	{
+		uint64_t above[MARK_WORDS];
+
+		lh_pq_kernels->at_least(r->rep.data + from, n, (uint8_t) (rep + 1), above);
+		for (size_t i = 0; i < LH_WORDS(n); i++)
+			bits[i] &= ~above[i];
+	}
+}
+
+/*
+ * The slots of s among levels [from, from + n), and behind the *slots in
+ * s->valid those that are not null.
+ */
+static void
+mark_slots(const Shape *s, size_t from, size_t n, uint64_t *slot, size_t *slots)
+{
+	uint64_t valid[MARK_WORDS];
+
+	mark(s->records, from, n, s->rep, s->def, slot);
+	lh_pq_kernels->at_least(s->records->def.data + from, n, (uint8_t) s->valid_def, valid);
+	lh_pq_kernels->pack_bits(valid, slot, LH_WORDS(n), (uint64_t *) (void *) s->valid.data, *slots);
+	*slots += lh_bits_count(slot, LH_WORDS(n));
+}
+
 /* Count the slots of s and mark those that are not null. */
 static void
-mark_slots(const Shape *s, size_t *nslots, size_t *nvalid)
+count_slots(const Shape *s, size_t *slots, size_t *nvalid)
 {
 	const LhPqRecords *r = s->records;
-	const uint8_t *rep = r->rep.data;
-	const uint8_t *def = r->def.data;
-	uint64_t *valid = (uint64_t *) (void *) s->valid.data;
-	size_t slots = 0,
-		   set = 0;
 
-	for (size_t i = 0; i < r->n; i++)
+	*slots = 0;
+	for (size_t from = 0; from < r->n; from += MARKS)
 	{
-		uint64_t slot = rep[i] <= s->rep && def[i] >= s->def;
-		uint64_t is = slot && def[i] >= s->valid_def;
+		uint64_t slot[MARK_WORDS];
 
-		valid[slots >> 6] |= is << (slots & 63);
-		slots += slot;
-		set += is;
+		mark_slots(s, from, r->n - from < MARKS ? r->n - from : MARKS, slot, slots);
 	}
-	*nslots = slots;
-	*nvalid = set;
+	*nvalid = lh_bits_count((const uint64_t *) (const void *) s->valid.data, LH_WORDS(*slots));
+}
+
+/* Offsets of lists: each slot's is the number of entries before it. */
+static uint32_t *
+put_offsets(const uint64_t *slot, const uint64_t *entry, size_t nwords, uint32_t *entries,
+			uint32_t *out)
+{
+	for (size_t i = 0; i < nwords; i++)
+	{
+		for (uint64_t w = slot[i]; w != 0; w &= w - 1)
+		{
+			uint64_t before = (w & -w) - 1;
+
+			*out++ = *entries + (uint32_t) __builtin_popcountll(entry[i] & before);
+		}
+		*entries += (uint32_t) __builtin_popcountll(entry[i]);
+	}
+	return out;
 }
 
 static LhStatus
@@ -278,36 +323,32 @@ static LhStatus
 build_list(LhCtx *ctx, Shape *s, LhVec *out)
 {
 	const LhPqRecords *r = s->records;
-	const uint8_t *rep = r->rep.data;
-	const uint8_t *def = r->def.data;
-	uint32_t *offsets;
-	uint64_t *valid;
-	size_t slots = 0,
-		   nulls = 0;
+	uint32_t *offsets,
+		*end;
+	size_t slots = 0;
 	uint32_t entries = 0;
 
 	LH_TRY(new_valid(ctx, s, r->n));
 	LH_TRY(fit(ctx, &s->offsets, (r->n + 1) * sizeof(uint32_t)));
-	offsets = (uint32_t *) (void *) s->offsets.data;
-	valid = (uint64_t *) (void *) s->valid.data;
-	for (size_t i = 0; i < r->n; i++)
+	offsets = end = (uint32_t *) (void *) s->offsets.data;
+	for (size_t from = 0; from < r->n; from += MARKS)
 	{
-		if (rep[i] <= s->rep && def[i] >= s->def)
-		{
-			uint64_t is = def[i] >= s->valid_def;
+		size_t n = r->n - from < MARKS ? r->n - from : MARKS;
+		uint64_t slot[MARK_WORDS],
+			entry[MARK_WORDS];
 
-			valid[slots >> 6] |= is << (slots & 63);
-			nulls += !is;
-			offsets[slots++] = entries;
-		}
-		entries += rep[i] <= s->entry_rep && def[i] >= s->entry_def;
+		mark_slots(s, from, n, slot, &slots);
+		mark(r, from, n, s->entry_rep, s->entry_def, entry);
+		end = put_offsets(slot, entry, LH_WORDS(n), &entries, end);
 	}
-	offsets[slots] = entries;
+	*end = entries;
 	/* an entry before the first list */
 	if (offsets[0] != 0)
 		return contradict(ctx);
 	out->n = (int) slots;
-	out->valid = nulls > 0 ? valid : NULL;
+	out->valid = (const uint64_t *) (const void *) s->valid.data;
+	if (lh_bits_count(out->valid, LH_WORDS(slots)) == slots)
+		out->valid = NULL;
 	out->offsets = offsets;
 	return build_children(ctx, s, entries, out);
 }
@@ -319,7 +360,7 @@ build_struct(LhCtx *ctx, Shape *s, LhVec *out)
 		nvalid;
 
 	LH_TRY(new_valid(ctx, s, s->records->n));
-	mark_slots(s, &slots, &nvalid);
+	count_slots(s, &slots, &nvalid);
 	out->n = (int) slots;
 	if (nvalid < slots)
 		out->valid = (const uint64_t *) (const void *) s->valid.data;
@@ -339,7 +380,7 @@ build_leaf(LhCtx *ctx, Shape *s, LhVec *out)
 		nvalid;
 
 	LH_TRY(new_valid(ctx, s, r->n));
-	mark_slots(s, &slots, &nvalid);
+	count_slots(s, &slots, &nvalid);
 	out->n = (int) slots;
 	if (nvalid < slots || r->nvalues == 0)
 		out->valid = (const uint64_t *) (const void *) s->valid.data;

@@ -18,6 +18,8 @@
  */
 #include "parquet/records.h"
 
+#include "parquet/kernels.h"
+
 /*
  * A batch of lists may need far more memory than a batch of rows: up to this
  * size a buffer counts as part of the floor, beyond it the budget decides.
@@ -167,6 +169,9 @@ decode_levels(LhCtx *ctx, LhPqRecords *r)
 		(leaf->header.type == LH_PQ_DATA_PAGE_V2 || r->row == 0))
 		LH_FAIL(ctx, LH_CORRUPT, "%s begins with repetition level %d, not 0",
 				r->row == 0 ? "column" : "page of version 2", r->ahead_rep[0]);
+	lh_pq_kernels->at_least(r->ahead_rep, (size_t) k, 1, r->goes_on);
+	lh_pq_kernels->at_least(r->ahead_def, (size_t) k, (uint8_t) leaf->node->max_def,
+							r->has_value);
 	r->page_fresh = false;
 	r->page_left -= k;
 	r->ahead_at = 0;
@@ -197,16 +202,56 @@ need_levels(LhCtx *ctx, LhPqRecords *r, bool at_row, bool *end)
 	return decode_levels(ctx, r);
 }
 
+/* Bits set among [from, to). */
+static size_t
+count_range(const uint64_t *bits, int from, int to)
+{
+	size_t n = 0;
+
+	for (int i = from; i < to; i = (i | 63) + 1)
+	{
+		int end = (i | 63) + 1 < to ? (i | 63) + 1 : to;
+
+		n += (size_t) __builtin_popcountll(bits[i >> 6] >> (i & 63) & lh_low_bits(end - i));
+	}
+	return n;
+}
+
+/*
+ * Count rows that begin at decoded levels, at most n; returns where the next
+ * one begins, or ahead_n.
+ */
+static int
+find_row(const LhPqRecords *r, int64_t n, int64_t *begun)
+{
+	int at = r->ahead_at;
+
+	*begun = 0;
+	while (at < r->ahead_n)
+	{
+		int end = (at | 63) + 1 < r->ahead_n ? (at | 63) + 1 : r->ahead_n;
+		uint64_t starts = ~r->goes_on[at >> 6] >> (at & 63) & lh_low_bits(end - at);
+		int rows = __builtin_popcountll(starts);
+
+		if (*begun + rows > n)
+		{
+			for (; *begun < n; (*begun)++)
+				starts &= starts - 1;
+			return at + __builtin_ctzll(starts);
+		}
+		*begun += rows;
+		at = end;
+	}
+	return at;
+}
+
 /* Use decoded levels up to "to", with their values. */
 static LhStatus
 use_levels(LhCtx *ctx, LhPqRecords *r, int to, bool keep)
 {
 	int from = r->ahead_at;
-	uint8_t max = (uint8_t) r->leaf.node->max_def;
-	size_t n = 0;
+	size_t n = count_range(r->has_value, from, to);
 
-	for (int i = from; i < to; i++)
-		n += r->ahead_def[i] == max;
 	r->ahead_at = to;
 	if (!keep)
 		return r->leaf.convert.out == 0 ? LH_OK : lh_pq_leaf_skip(ctx, &r->leaf, n);
@@ -224,7 +269,7 @@ take_rows(LhCtx *ctx, LhPqRecords *r, int64_t n, bool keep)
 		return LH_OK;
 	for (;;)
 	{
-		int64_t before = begun;
+		int64_t more;
 		bool end;
 		int i;
 
@@ -234,15 +279,9 @@ take_rows(LhCtx *ctx, LhPqRecords *r, int64_t n, bool keep)
 		if (begun == 0 && r->ahead_rep[r->ahead_at] != 0)
 			LH_FAIL(ctx, LH_CORRUPT, "row %lld begins with repetition level %d, not 0",
 					(long long) r->row, r->ahead_rep[r->ahead_at]);
-		for (i = r->ahead_at; i < r->ahead_n; i++)
-		{
-			if (r->ahead_rep[i] != 0)
-				continue;
-			if (begun == n)
-				break;
-			begun++;
-		}
-		r->row += begun - before;
+		i = find_row(r, n - begun, &more);
+		begun += more;
+		r->row += more;
 		LH_TRY(use_levels(ctx, r, i, keep));
 		if (i < r->ahead_n)
 			break;

@@ -22,6 +22,8 @@ typedef struct LhPqRecords
 	int ahead_n;
 	uint8_t ahead_rep[LH_PQ_LEVELS_STEP];
 	uint8_t ahead_def[LH_PQ_LEVELS_STEP];
+	uint64_t goes_on[LH_PQ_LEVELS_STEP / 64]; /* repetition is not 0: no row begins */
+	uint64_t has_value[LH_PQ_LEVELS_STEP / 64]; /* definition is the largest */
 
 	/* The batch: n levels, and values where the definition level is the largest */
 	size_t n;

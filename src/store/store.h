@@ -20,6 +20,9 @@ typedef struct LhAccess
 	bool		local_any;		/* any local file the process can read */
 	int			nbases;
 	const char *const *bases;	/* absolute directories; local files below them only */
+	bool		write_any;		/* any local file the process can write (output.h) */
+	int			nwrite_bases;
+	const char *const *write_bases; /* the same for writing; reading needs bases */
 } LhAccess;
 
 typedef enum LhScheme

@@ -190,6 +190,59 @@ bits_become_bytes(void **unused)
 }
 
 static void
+bytes_compare_to_bits(void **unused)
+{
+	for (size_t n = 0; n < 300; n++)
+	{
+		uint8_t *in = random_bytes(n);
+		uint8_t least = (uint8_t) (n % 3 == 0 ? 0 : next_random());
+
+		for (int t = 0; t < ntables; t++)
+		{
+			uint64_t *bits = output(LH_WORDS(n) * 8);
+
+			tables[t]->at_least(in, n, least, bits);
+			for (size_t i = 0; i < LH_WORDS(n) * 64; i++)
+				assert_int_equal(lh_bit_get(bits, i), i < n && in[i] >= least);
+			free(bits);
+		}
+		free(in);
+	}
+}
+
+static void
+bits_are_packed_behind_each_other(void **unused)
+{
+	for (int round = 0; round < 500; round++)
+	{
+		size_t words = (size_t) round % 9;
+		size_t at = next_random() % 130;
+		uint64_t *bits = (void *) random_bytes(words * 8);
+		uint64_t *mask = (void *) random_bytes(words * 8);
+
+		if (round % 4 == 0)
+			memset(mask, round % 8 ? 0xff : 0, words * 8);
+		for (int t = 0; t < ntables; t++)
+		{
+			uint64_t *out = calloc(LH_WORDS(at) + words + 2, 8);
+			size_t end = at;
+
+			tables[t]->pack_bits(bits, mask, words, out, at);
+			for (size_t i = 0; i < words * 64; i++)
+				if (lh_bit_get(mask, i))
+					assert_int_equal(lh_bit_get(out, end++), lh_bit_get(bits, i));
+			assert_int_equal(lh_bits_count(out, LH_WORDS(at) + words + 2),
+							 lh_bits_count(out, LH_WORDS(end)));
+			for (size_t i = 0; i < at; i++)
+				assert_false(lh_bit_get(out, i));
+			free(out);
+		}
+		free(bits);
+		free(mask);
+	}
+}
+
+static void
 join_transposes_streams(void **unused)
 {
 	static const int widths[] = {2, 4, 8, 1, 3, 12, 16};
@@ -423,6 +476,8 @@ main(void)
 		cmocka_unit_test(unpack64_gives_every_width_shift_and_count),
 		cmocka_unit_test(expand_puts_values_on_their_rows),
 		cmocka_unit_test(bits_become_bytes),
+		cmocka_unit_test(bytes_compare_to_bits),
+		cmocka_unit_test(bits_are_packed_behind_each_other),
 		cmocka_unit_test(join_transposes_streams),
 		cmocka_unit_test(sums_wrap_around),
 		cmocka_unit_test(integers_widen),
