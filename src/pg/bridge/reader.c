@@ -36,6 +36,7 @@ add_column(LhReader *r, AttrNumber attno)
 	}
 	c = &r->columns[r->ncolumns++];
 	c->attno = attno;
+	c->place = attno - 1;
 	c->col = lh_source_column(s, attno, false);
 	c->notnull = att->attnotnull;
 	c->emitter = lh_emitter_create(s->ctx, s->mcxt, NameStr(att->attname), att->atttypid, att->atttypmod,
@@ -204,8 +205,8 @@ lh_reader_next(LhReader *r, Datum *values, bool *nulls)
 	{
 		const LhReaderColumn *c = &r->columns[i];
 
-		values[c->attno - 1] = c->values[k];
-		nulls[c->attno - 1] = c->nulls[k];
+		values[c->place] = c->values[k];
+		nulls[c->place] = c->nulls[k];
 	}
 	return true;
 }

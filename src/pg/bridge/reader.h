@@ -27,6 +27,7 @@ extern void lh_push_clauses(RelOptInfo *rel, List *clauses, List **pushed, List 
 typedef struct LhReaderColumn
 {
 	AttrNumber	attno;
+	int			place;			/* in the caller's row; attno - 1 unless the caller changes it */
 	int			col;			/* scan column */
 	bool		notnull;		/* declared: null is an error */
 	LhEmitter  *emitter;
@@ -66,7 +67,7 @@ extern LhReader *lh_reader_start(LhSource *source, List *attnos, List *clauses, 
  * to emitted have their values in columns, at next - first.  False at the end.
  */
 extern bool lh_reader_fill(LhReader *reader);
-/* The next row into values and nulls, by attno - 1; other places are left alone.  False at the end. */
+/* The next row into values and nulls, by place; others are left alone.  False at the end. */
 extern bool lh_reader_next(LhReader *reader, Datum *values, bool *nulls);
 /* From the beginning; with parent, the clauses are pushed again for parameters that changed. */
 extern void lh_reader_rewind(LhReader *reader, ExprContext *econtext, PlanState *parent);

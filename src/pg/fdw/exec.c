@@ -8,13 +8,62 @@
  *
  * A pushed clause that the engine refuses, because a file holds another type
  * than declared, is evaluated here on the emitted row.
+ *
+ * The row is the table's, or, with fdw_scan_tlist, just the columns that the plan
+ * wants (plan.c).  The reader knows attributes of the table only: "places" says
+ * where they go, and clauses are translated.
  */
 #include "pg/fdw/fdw.h"
 
 #include "executor/executor.h"
 #include "executor/instrument.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+
+/* Columns of the scan's tuple as Vars of the table. */
+static Node *
+to_table(Node *node, List *scan_tlist)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var) && ((Var *) node)->varno == INDEX_VAR)
+		return copyObject((Node *) list_nth_node(TargetEntry, scan_tlist, ((Var *) node)->varattno - 1)->expr);
+	return expression_tree_mutator(node, to_table, scan_tlist);
+}
+
+/* Vars of the table as columns of the scan's tuple. */
+static Node *
+to_slot(Node *node, int *places)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var) && ((Var *) node)->varattno > 0)
+	{
+		Var		   *var = copyObject((Var *) node);
+
+		var->varattno = (AttrNumber) (places[var->varattno - 1] + 1);
+		return (Node *) var;
+	}
+	return expression_tree_mutator(node, to_slot, places);
+}
+
+static void
+find_places(LhFdwScan *scan, ForeignScan *plan)
+{
+	int			natts = scan->source->desc->natts;
+	ListCell   *lc;
+
+	scan->clauses = plan->fdw_exprs;
+	scan->places = palloc(sizeof(int) * Max(natts, 1));
+	for (int i = 0; i < natts; i++)
+		scan->places[i] = plan->fdw_scan_tlist == NIL ? i : -1;
+	if (plan->fdw_scan_tlist == NIL)
+		return;
+	foreach(lc, plan->fdw_scan_tlist)
+		scan->places[castNode(Var, lfirst_node(TargetEntry, lc)->expr)->varattno - 1] = foreach_current_index(lc);
+	scan->clauses = (List *) to_table((Node *) plan->fdw_exprs, plan->fdw_scan_tlist);
+}
 
 void
 lh_fdw_begin(ForeignScanState *node, int eflags)
@@ -25,6 +74,7 @@ lh_fdw_begin(ForeignScanState *node, int eflags)
 	node->fdw_state = scan;
 	scan->source = lh_source_create(RelationGetRelid(node->ss.ss_currentRelation),
 									node->ss.ps.state->es_query_cxt);
+	find_places(scan, (ForeignScan *) node->ss.ps.plan);
 
 	/* columns that nobody needs stay null */
 	memset(slot->tts_values, 0, sizeof(Datum) * slot->tts_tupleDescriptor->natts);
@@ -39,8 +89,14 @@ prepare_refused(ForeignScanState *node, LhFdwScan *scan)
 
 	/* mostly the same ones at each rescan */
 	if (!equal(scan->refused_list, scan->reader->refused))
-		scan->refused = scan->reader->refused ? ExecInitQual(scan->reader->refused, &node->ss.ps) : NULL;
+	{
+		List	   *refused = (List *) to_slot((Node *) scan->reader->refused, scan->places);
+
+		scan->refused = refused != NIL ? ExecInitQual(refused, &node->ss.ps) : NULL;
+	}
 	scan->refused_list = scan->reader->refused;
+	for (int i = 0; i < scan->reader->ncolumns; i++)
+		scan->reader->columns[i].place = scan->places[scan->reader->columns[i].attno - 1];
 	MemoryContextSwitchTo(old);
 }
 
@@ -53,14 +109,14 @@ fill(ForeignScanState *node, LhFdwScan *scan)
 
 	if (scan->reader == NULL)
 	{
-		scan->reader = lh_reader_start(scan->source, list_nth(plan->fdw_private, LH_FDW_ATTRS), plan->fdw_exprs,
+		scan->reader = lh_reader_start(scan->source, list_nth(plan->fdw_private, LH_FDW_ATTRS), scan->clauses,
 									   plan->scan.scanrelid, node->ss.ps.ps_ExprContext, &node->ss.ps);
 		prepare_refused(node, scan);
 	}
 	if (!lh_reader_fill(scan->reader))
 		return false;
 	for (int i = 0; i < scan->reader->ncolumns; i++)
-		slot->tts_isnull[scan->reader->columns[i].attno - 1] = false;
+		slot->tts_isnull[scan->reader->columns[i].place] = false;
 	return true;
 }
 
@@ -79,9 +135,9 @@ store_row(const LhReader *reader, TupleTableSlot *slot, int k)
 	{
 		const LhReaderColumn *c = &reader->columns[i];
 
-		slot->tts_values[c->attno - 1] = c->values[k];
+		slot->tts_values[c->place] = c->values[k];
 		if (c->any_null)
-			slot->tts_isnull[c->attno - 1] = c->nulls[k];
+			slot->tts_isnull[c->place] = c->nulls[k];
 	}
 	slot->tts_flags &= ~TTS_FLAG_EMPTY;
 	slot->tts_nvalid = slot->tts_tupleDescriptor->natts;

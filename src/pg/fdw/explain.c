@@ -9,10 +9,11 @@
 
 /* Names in the files of all columns that are read: emitted ones, and those that only pushed clauses need. */
 static List *
-names_read(ForeignScan *plan, const LhSource *source)
+names_read(ForeignScan *plan, const LhFdwScan *scan)
 {
+	const LhSource *source = scan->source;
 	List	   *attnos = list_copy(list_nth(plan->fdw_private, LH_FDW_ATTRS));
-	List	   *vars = pull_var_clause((Node *) plan->fdw_exprs, 0);
+	List	   *vars = pull_var_clause((Node *) scan->clauses, 0);
 	List	   *names = NIL;
 	ListCell   *lc;
 
@@ -36,8 +37,8 @@ lh_fdw_explain(ForeignScanState *node, ExplainState *es)
 	LhFdwScan  *scan = node->fdw_state;
 
 	lh_explain_location(scan->source, es);
-	lh_explain_columns(names_read(plan, scan->source), es);
-	lh_explain_pushed(&node->ss.ps, es, plan->fdw_exprs, plan->scan.scanrelid);
+	lh_explain_columns(names_read(plan, scan), es);
+	lh_explain_pushed(&node->ss.ps, es, scan->clauses, plan->scan.scanrelid);
 	if (es->verbose)
 		lh_explain_reasons(&node->ss.ps, es, list_nth(plan->fdw_private, LH_FDW_REASONS));
 	if (!es->analyze)

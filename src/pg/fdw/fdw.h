@@ -44,6 +44,8 @@ extern ForeignScan *lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, F
 typedef struct LhFdwScan
 {
 	LhSource   *source;
+	List	   *clauses;		/* pushed; Vars of the table */
+	int		   *places;			/* column of the slot of each attribute, by attno - 1; -1: none */
 	LhReader   *reader;			/* NULL: no row was asked for yet */
 	ExprState  *refused;		/* clauses that the engine refused, or NULL */
 	List	   *refused_list;

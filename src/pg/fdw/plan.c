@@ -9,7 +9,8 @@
  *	   some work per value.
  *	3. Plan: clauses that the engine evaluates exactly go to fdw_exprs, where
  *	   setrefs fixes their parameters, and to fdw_recheck_quals for
- *	   EvalPlanQual; the others stay with the executor.
+ *	   EvalPlanQual; the others stay with the executor.  Where it can, the
+ *	   scan's tuple is the row that the plan wants, so that nothing is projected.
  *
  * A plan holds no fact about files: names, clauses and attribute numbers only.
  */
@@ -143,6 +144,46 @@ attrs_to_emit(RelOptInfo *rel, Oid relid, List *local)
 	return list;
 }
 
+/* Is this list of target entries nothing but different columns of the relation?  *attrs gets them. */
+static bool
+is_plain(List *tlist, Index rti, Bitmapset **attrs)
+{
+	ListCell   *lc;
+
+	foreach(lc, tlist)
+	{
+		Var		   *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
+
+		if (!IsA(var, Var) || var->varno != (int) rti || var->varattno <= 0 || var->varlevelsup != 0 ||
+			bms_is_member(var->varattno - FirstLowInvalidHeapAttributeNumber, *attrs))
+			return false;
+		*attrs = bms_add_member(*attrs, var->varattno - FirstLowInvalidHeapAttributeNumber);
+	}
+	return true;
+}
+
+/*
+ * The plan's target list as fdw_scan_tlist, when it is made of plain columns and
+ * clauses use no others: the executor then takes the scan's tuple as it comes.
+ * EvalPlanQual would put whole rows of the table in its place, so it must not be
+ * possible.  NIL: the scan's tuple is the table's row.
+ */
+static List *
+scan_tlist(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *pushed, List *local)
+{
+	Bitmapset  *have = NULL,
+			   *need = NULL;
+
+	if (tlist == NIL || root->rowMarks != NIL ||
+		(root->parse->commandType != CMD_SELECT && root->parse->commandType != CMD_INSERT) ||
+		!is_plain(tlist, rel->relid, &have))
+		return NIL;
+	add_attrs(rel->reltarget->exprs, rel->relid, &need);
+	add_attrs(pushed, rel->relid, &need);
+	add_attrs(local, rel->relid, &need);
+	return bms_is_subset(need, have) ? copyObject(tlist) : NIL;
+}
+
 ForeignScan *
 lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist,
 			List *clauses, Plan *outer)
@@ -150,11 +191,13 @@ lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, Li
 	List	   *pushed,
 			   *local,
 			   *reasons,
-			   *private;
+			   *private,
+			   *scan;
 
 	lh_push_clauses(rel, clauses, &pushed, &local, &reasons);
 	private = list_make2(attrs_to_emit(rel, relid, local), reasons);
+	scan = scan_tlist(root, rel, tlist, pushed, local);
 	pushed = extract_actual_clauses(pushed, false);
 	return make_foreignscan(tlist, extract_actual_clauses(local, false), rel->relid, pushed, private,
-							NIL, pushed, outer);
+							scan, scan == NIL ? pushed : NIL, outer);
 }
