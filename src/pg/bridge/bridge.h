@@ -82,6 +82,14 @@ extern bool lh_value_from_datum(Datum d, Oid typid, LhValue *out);
 
 /* ---- locations and rights (location.c) ---- */
 
+/* One column of a declared order (option sorted_by). */
+typedef struct LhSortItem
+{
+	const char *name;			/* in the files, UTF-8 */
+	bool		descending;
+	bool		nulls_first;
+} LhSortItem;
+
 /* Options of server, table and columns, parsed. */
 typedef struct LhLakeOptions
 {
@@ -89,6 +97,7 @@ typedef struct LhLakeOptions
 	LhTableOptions table;
 	LhEmitOptions emit;
 	bool		check_crc;
+	List	   *sorted_by;		/* of LhSortItem; NIL: no order is declared */
 } LhLakeOptions;
 
 extern void lh_lake_options(Oid foreigntableid, LhLakeOptions *out);

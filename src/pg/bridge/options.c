@@ -28,6 +28,7 @@ const LhOption lh_option_table[] = {
 	{"union_by_name", LH_ON_TABLE, LH_OPTION_BOOL},
 	{"filename_column", LH_ON_TABLE, LH_OPTION_NAME},
 	{"columns", LH_ON_TABLE, LH_OPTION_LIST},
+	{"sorted_by", LH_ON_TABLE, LH_OPTION_LIST},
 	{"timestamp_ns", LH_ON_TABLE, LH_OPTION_CHOICE, nanos},
 	{"out_of_range", LH_ON_TABLE, LH_OPTION_CHOICE, ranges},
 	{"check_crc", LH_ON_TABLE, LH_OPTION_BOOL},
@@ -287,6 +288,8 @@ lh_lake_option(LhLakeOptions *out, const char *name, const char *value)
 		out->table.filename_column = lh_pg_utf8(value);
 	else if (strcmp(name, "columns") == 0)
 		out->table.columns = columns_of(value);
+	else if (strcmp(name, "sorted_by") == 0)
+		out->sorted_by = lh_option_sort(value);
 	else if (strcmp(name, "timestamp_ns") == 0)
 		out->emit.timestamp_ns = (LhNanos) choice_of(nanos, value);
 	else if (strcmp(name, "out_of_range") == 0)

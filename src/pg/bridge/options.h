@@ -46,6 +46,9 @@ extern bool lh_option_is_secret(const char *name);
 /* Raise unless the value fits the option. */
 extern void lh_option_check(const LhOption *option, const char *value);
 
+/* The items of option sorted_by (sort_option.c): a List of LhSortItem. */
+extern List *lh_option_sort(const char *value);
+
 /* "a, b" or '["a", "b"]' as a List of char *. */
 extern List *lh_option_list(const char *name, const char *value);
 

@@ -112,9 +112,13 @@ fill(ForeignScanState *node, LhFdwScan *scan)
 		scan->reader = lh_reader_start(scan->source, list_nth(plan->fdw_private, LH_FDW_ATTRS), scan->clauses,
 									   plan->scan.scanrelid, node->ss.ps.ps_ExprContext, &node->ss.ps);
 		prepare_refused(node, scan);
+		if (list_nth(plan->fdw_private, LH_FDW_SORTED) != NIL)
+			scan->sorted = lh_sorted_create(scan->reader, list_nth(plan->fdw_private, LH_FDW_SORTED));
 	}
 	if (!lh_reader_fill(scan->reader))
 		return false;
+	if (scan->sorted != NULL)
+		lh_sorted_check(scan->sorted);
 	for (int i = 0; i < scan->reader->ncolumns; i++)
 		slot->tts_isnull[scan->reader->columns[i].place] = false;
 	return true;
@@ -179,6 +183,8 @@ lh_fdw_rescan(ForeignScanState *node)
 
 	if (scan->reader == NULL)
 		return;
+	if (scan->sorted != NULL)
+		lh_sorted_rewind(scan->sorted);
 	lh_reader_rewind(scan->reader, node->ss.ps.ps_ExprContext, changed ? &node->ss.ps : NULL);
 	if (changed)
 		prepare_refused(node, scan);

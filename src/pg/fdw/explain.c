@@ -30,6 +30,19 @@ names_read(ForeignScan *plan, const LhFdwScan *scan)
 	return names;
 }
 
+/* Columns whose declared order the plan relies on. */
+static void
+explain_order(ForeignScan *plan, const LhSource *source, ExplainState *es)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, lh_sorted_attnos(list_nth(plan->fdw_private, LH_FDW_SORTED)))
+		names = lappend(names, NameStr(TupleDescAttr(source->desc, lfirst_int(lc) - 1)->attname));
+	if (names != NIL)
+		ExplainPropertyList("Declared Order", names, es);
+}
+
 void
 lh_fdw_explain(ForeignScanState *node, ExplainState *es)
 {
@@ -38,6 +51,7 @@ lh_fdw_explain(ForeignScanState *node, ExplainState *es)
 
 	lh_explain_location(scan->source, es);
 	lh_explain_columns(names_read(plan, scan), es);
+	explain_order(plan, scan->source, es);
 	lh_explain_pushed(&node->ss.ps, es, scan->clauses, plan->scan.scanrelid);
 	if (es->verbose)
 		lh_explain_reasons(&node->ss.ps, es, list_nth(plan->fdw_private, LH_FDW_REASONS));

@@ -5,6 +5,7 @@
  *	handler.c		the routine: which callback is where
  *	validator.c		options of CREATE and ALTER
  *	plan.c			sizes, paths, plans
+ *	sorted.c		the declared order of rows
  *	exec.c			rows
  *	explain.c		what EXPLAIN shows
  *	analyze.c		samples for ANALYZE
@@ -29,7 +30,8 @@
 enum LhFdwPrivate
 {
 	LH_FDW_ATTRS,				/* List of int: attribute numbers to emit, ascending */
-	LH_FDW_REASONS				/* List of String: why clauses of the plan's qual were not pushed */
+	LH_FDW_REASONS,				/* List of String: why clauses of the plan's qual were not pushed */
+	LH_FDW_SORTED				/* columns whose declared order the plan relies on (sorted.c) */
 };
 
 /* plan.c */
@@ -37,6 +39,19 @@ extern void lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern void lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern ForeignScan *lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path,
 								List *tlist, List *clauses, Plan *outer);
+
+/* sorted.c */
+
+/* Pathkeys of the table's declared order, as far as the query can use them; *columns: for fdw_private. */
+extern List *lh_sorted_pathkeys(PlannerInfo *root, RelOptInfo *rel, const LhSource *source, List **columns);
+/* Their attribute numbers: these have to be emitted. */
+extern List *lh_sorted_attnos(List *columns);
+
+typedef struct LhSorted LhSorted;
+extern LhSorted *lh_sorted_create(LhReader *reader, List *columns);
+/* The rows of the reader's new window; raises when they are not in order. */
+extern void lh_sorted_check(LhSorted *sorted);
+extern void lh_sorted_rewind(LhSorted *sorted);
 
 /* exec.c */
 
@@ -49,6 +64,7 @@ typedef struct LhFdwScan
 	LhReader   *reader;			/* NULL: no row was asked for yet */
 	ExprState  *refused;		/* clauses that the engine refused, or NULL */
 	List	   *refused_list;
+	LhSorted   *sorted;			/* NULL: the plan relies on no order */
 } LhFdwScan;
 
 extern void lh_fdw_begin(ForeignScanState *node, int eflags);

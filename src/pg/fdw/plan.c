@@ -5,7 +5,7 @@
  *	1. Size: at most 32 footers are read, through the cache of the backend; more
  *	   files are scaled by their bytes.  A location that cannot be read now is
  *	   no error: it may be there when the plan runs.
- *	2. Paths: one, unsorted.  It costs the bytes of the columns it needs and
+ *	2. Paths: one, in the order that the table declares, if any (sorted.c).  It costs the bytes of the columns it needs and
  *	   some work per value.
  *	3. Plan: clauses that the engine evaluates exactly go to fdw_exprs, where
  *	   setrefs fixes their parameters, and to fdw_recheck_quals for
@@ -41,6 +41,7 @@ typedef struct LhFdwRel
 {
 	double		bytes;			/* of all files */
 	int			columns;		/* of the files */
+	bool		sorted;			/* an order is declared */
 } LhFdwRel;
 
 /* ---- size ---- */
@@ -65,6 +66,7 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		info->bytes = rel->pages > 0 ? (double) rel->pages * BLCKSZ : DEFAULT_BYTES;
 		info->columns = rel->max_attr;
 	}
+	info->sorted = source->options.sorted_by != NIL;
 	MemoryContextDelete(source->mcxt);
 	set_baserel_size_estimates(root, rel);
 }
@@ -109,19 +111,29 @@ cost_scan(RelOptInfo *rel, Cost *startup, Cost *total)
 void
 lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
+	LhFdwRel   *info = rel->fdw_private;
+	List	   *pathkeys = NIL,
+			   *sorted = NIL;
 	Cost		startup,
 				total;
 
+	if (info->sorted)
+	{
+		LhSource   *source = lh_source_create(relid, CurrentMemoryContext);
+
+		pathkeys = lh_sorted_pathkeys(root, rel, source, &sorted);
+		MemoryContextDelete(source->mcxt);
+	}
 	cost_scan(rel, &startup, &total);
-	add_path(rel, (Path *) LH_CREATE_FOREIGNSCAN_PATH(root, rel, NULL, rel->rows, startup, total, NIL,
-													  rel->lateral_relids, NULL, NIL));
+	add_path(rel, (Path *) LH_CREATE_FOREIGNSCAN_PATH(root, rel, NULL, rel->rows, startup, total, pathkeys,
+													  rel->lateral_relids, NULL, sorted));
 }
 
 /* ---- plan ---- */
 
 /* Attribute numbers to emit, ascending; nothing for what only pushed clauses need. */
 static List *
-attrs_to_emit(RelOptInfo *rel, Oid relid, List *local)
+attrs_to_emit(RelOptInfo *rel, Oid relid, List *local, List *sorted)
 {
 	Relation	relation = table_open(relid, NoLock);
 	TupleDesc	desc = RelationGetDescr(relation);
@@ -137,7 +149,8 @@ attrs_to_emit(RelOptInfo *rel, Oid relid, List *local)
 	{
 		if (TupleDescAttr(desc, i)->attisdropped)
 			continue;
-		if (whole_row || bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, attrs))
+		if (whole_row || bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, attrs) ||
+			list_member_int(sorted, i + 1))
 			list = lappend_int(list, i + 1);
 	}
 	table_close(relation, NoLock);
@@ -169,10 +182,11 @@ is_plain(List *tlist, Index rti, Bitmapset **attrs)
  * possible.  NIL: the scan's tuple is the table's row.
  */
 static List *
-scan_tlist(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *pushed, List *local)
+scan_tlist(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *pushed, List *local, List *sorted)
 {
 	Bitmapset  *have = NULL,
 			   *need = NULL;
+	ListCell   *lc;
 
 	if (tlist == NIL || root->rowMarks != NIL ||
 		(root->parse->commandType != CMD_SELECT && root->parse->commandType != CMD_INSERT) ||
@@ -181,6 +195,8 @@ scan_tlist(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *pushed, List *
 	add_attrs(rel->reltarget->exprs, rel->relid, &need);
 	add_attrs(pushed, rel->relid, &need);
 	add_attrs(local, rel->relid, &need);
+	foreach(lc, sorted)
+		need = bms_add_member(need, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);
 	return bms_is_subset(need, have) ? copyObject(tlist) : NIL;
 }
 
@@ -191,12 +207,13 @@ lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, Li
 	List	   *pushed,
 			   *local,
 			   *reasons,
+			   *sorted = lh_sorted_attnos(path->fdw_private),
 			   *private,
 			   *scan;
 
 	lh_push_clauses(rel, clauses, &pushed, &local, &reasons);
-	private = list_make2(attrs_to_emit(rel, relid, local), reasons);
-	scan = scan_tlist(root, rel, tlist, pushed, local);
+	private = list_make3(attrs_to_emit(rel, relid, local, sorted), reasons, path->fdw_private);
+	scan = scan_tlist(root, rel, tlist, pushed, local, sorted);
 	pushed = extract_actual_clauses(pushed, false);
 	return make_foreignscan(tlist, extract_actual_clauses(local, false), rel->relid, pushed, private,
 							scan, scan == NIL ? pushed : NIL, outer);

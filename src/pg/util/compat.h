@@ -34,6 +34,24 @@
 	create_foreign_upper_path(root, rel, target, rows, startup, total, pathkeys, outerpath, priv)
 #endif
 
+/* Equivalence classes know of nullable relations no more with 16; pathkeys have compare types with 18. */
+#include "access/stratnum.h"
+#include "optimizer/paths.h"
+#if PG_VERSION_NUM >= 160000
+#define LH_GET_ECLASS(root, expr, opfamilies, type, collation, relids) \
+	get_eclass_for_sort_expr(root, expr, opfamilies, type, collation, 0, relids, false)
+#else
+#define LH_GET_ECLASS(root, expr, opfamilies, type, collation, relids) \
+	get_eclass_for_sort_expr(root, expr, NULL, opfamilies, type, collation, 0, relids, false)
+#endif
+#if PG_VERSION_NUM >= 180000
+#define LH_MAKE_PATHKEY(root, ec, opfamily, descending, nulls_first) \
+	make_canonical_pathkey(root, ec, opfamily, (descending) ? COMPARE_GT : COMPARE_LT, nulls_first)
+#else
+#define LH_MAKE_PATHKEY(root, ec, opfamily, descending, nulls_first) \
+	make_canonical_pathkey(root, ec, opfamily, (descending) ? BTGreaterStrategyNumber : BTLessStrategyNumber, nulls_first)
+#endif
+
 /* Does text order under this collation equal byte order? */
 #include "utils/pg_locale.h"
 static inline bool
