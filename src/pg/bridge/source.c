@@ -400,6 +400,19 @@ close_scan(LhSource *s)
 	s->scan = NULL;
 }
 
+/* The files are listed once, however many scans the source opens. */
+static const LhTaskList *
+list_tasks(LhSource *s)
+{
+	LhArena    *old = lh_use(s->ctx, s->arena);
+
+	if (!s->has_tasks)
+		lh_pg_check(s->ctx, s->table->tasks(s->ctx, s->table, &s->tasks));
+	s->has_tasks = true;
+	lh_use(s->ctx, old);
+	return &s->tasks;
+}
+
 static void
 open_scan(LhSource *s)
 {
@@ -415,6 +428,7 @@ open_scan(LhSource *s)
 	spec.first_batch = s->first_batch;
 	spec.parquet.check_crc = s->options.check_crc;
 	spec.parquet.raw_int96 = s->options.emit.timestamp_ns != LH_NANOS_FLOOR;
+	spec.tasks = list_tasks(s);
 	s->scan_arena = new_arena(s);
 	old = lh_use(s->ctx, s->scan_arena);
 	lh_pg_check(s->ctx, lh_scan_open(s->ctx, &spec, &s->scan));
