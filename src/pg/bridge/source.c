@@ -344,6 +344,7 @@ lh_source_filters(LhSource *s, List *clauses, Index rti, ExprContext *econtext, 
 	LhArena    *arena = new_arena(s);
 	LhArena    *old;
 	MemoryContext caller;
+	List	   *left = NIL;
 	List	   *refused = NIL;
 	ListCell   *lc;
 	const char *why;
@@ -369,13 +370,22 @@ lh_source_filters(LhSource *s, List *clauses, Index rti, ExprContext *econtext, 
 		lh_pg_raise(s->ctx);
 	foreach(lc, clauses)
 	{
-		if (lh_qual_build(lfirst(lc), &build, &s->filters[s->nfilters], &why) ||
-			(refused == NIL && ask_host(s, lfirst(lc), rti, parent, &s->filters[s->nfilters])))
+		if (lh_qual_build(lfirst(lc), &build, &s->filters[s->nfilters], &why))
 		{
 			s->nfilters++;
 			continue;
 		}
 		s->refusal = why ? why : "it has no vector form";
+		left = lappend(left, lfirst(lc));
+	}
+	/* what may fail comes last, also where another file would have let the engine take it */
+	foreach(lc, left)
+	{
+		if (refused == NIL && ask_host(s, lfirst(lc), rti, parent, &s->filters[s->nfilters]))
+		{
+			s->nfilters++;
+			continue;
+		}
 		MemoryContextSwitchTo(caller);
 		refused = lappend(refused, lfirst(lc));
 		MemoryContextSwitchTo(s->filter_mcxt);
