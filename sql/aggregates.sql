@@ -30,6 +30,32 @@ SELECT same('SELECT sum(fare * passengers - tip), sum(passengers + 1), sum(dista
 SELECT same('SELECT count(*) FILTER (WHERE vendor LIKE ''A%%''), sum(fare) FILTER (WHERE tip IS NULL), avg(distance) FILTER (WHERE day > ''2024-02-01'') FROM %s WHERE shared');
 SELECT same('SELECT sum(fare) / count(*) AS mean, max(fare) - min(fare) AS spread FROM %s HAVING count(*) > 10');
 SELECT count(*) FROM (SELECT sum(fare) FROM trips HAVING count(*) < 10) q;
+-- a FILTER with constants that the files' types cannot hold is left to PostgreSQL, on the rows that WHERE leaves
+SELECT make_table('nanos', 'id integer, c_ts_ns timestamp, c_ts_us timestamp', 'flat/alltypes.parquet');
+SELECT * FROM outcome('SELECT count(*) FILTER (WHERE c_ts_ns::date > ''4000-01-01 BC'') FROM nanos');
+RESET lakehouse.require_vector;
+CREATE TABLE heap_nanos AS SELECT * FROM nanos;
+SET plan_cache_mode = force_generic_plan;
+PREPARE lake_filters (timestamp, date, int) AS SELECT count(*) FILTER (WHERE date_trunc('minute', c_ts_ns) <> $1) AS a,
+	sum(id) FILTER (WHERE c_ts_us::date >= $2) AS b, max(c_ts_ns) FILTER (WHERE extract(year FROM c_ts_us) > $3) AS c, count(*)
+	FROM nanos WHERE id % 3 = 0;
+PREPARE heap_filters (timestamp, date, int) AS SELECT count(*) FILTER (WHERE date_trunc('minute', c_ts_ns) <> $1) AS a,
+	sum(id) FILTER (WHERE c_ts_us::date >= $2) AS b, max(c_ts_ns) FILTER (WHERE extract(year FROM c_ts_us) > $3) AS c, count(*)
+	FROM heap_nanos WHERE id % 3 = 0;
+EXECUTE lake_filters ('0044-03-15 BC', '4000-01-01 BC', -400);
+EXECUTE heap_filters ('0044-03-15 BC', '4000-01-01 BC', -400);
+EXECUTE lake_filters ('2020-10-08', '2020-10-08', 2019);
+EXECUTE heap_filters ('2020-10-08', '2020-10-08', 2019);
+EXECUTE lake_filters ('infinity', '-infinity', NULL);
+EXECUTE heap_filters ('infinity', '-infinity', NULL);
+-- also when each row has other ones
+SELECT g, c FROM unnest('{4000-01-01 BC, 2020-10-08, infinity, 0044-03-15 BC}'::date[]) g,
+	LATERAL (SELECT count(*) FILTER (WHERE c_ts_ns::date > g) AS c FROM nanos WHERE c_ts_us::date < g) s;
+SELECT g, c FROM unnest('{4000-01-01 BC, 2020-10-08, infinity, 0044-03-15 BC}'::date[]) g,
+	LATERAL (SELECT count(*) FILTER (WHERE c_ts_ns::date > g) AS c FROM heap_nanos WHERE c_ts_us::date < g) s;
+DEALLOCATE ALL;
+RESET plan_cache_mode;
+SET lakehouse.require_vector = on;
 -- nothing selected
 SELECT count(*), sum(fare), avg(tip), min(day), max(vendor), bool_and(shared) FROM trips WHERE trip_id < 0;
 

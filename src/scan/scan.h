@@ -57,6 +57,7 @@ typedef struct LhFileTask
 	int			npartition;		/* partition values, by name */
 	const char *const *partition_names;
 	const LhValue *partition_values;
+	uint64_t	version;		/* of the file as it was first opened, set by scans; 0: not yet */
 } LhFileTask;
 
 typedef struct LhTaskList
@@ -126,7 +127,7 @@ typedef struct LhScanSpec
 	bool		prune;			/* false: lakehouse.pushdown = off (filters are still applied) */
 	int			first_batch;	/* rows of the first batch, then doubled up to LH_BATCH; 0: LH_BATCH */
 	LhPqOptions parquet;
-	/* Reuse of an already made task list (rescans); NULL: ask the table. */
+	/* A task list that several scans share, so that all see the same versions of its files; NULL: ask the table. */
 	const LhTaskList *tasks;
 } LhScanSpec;
 

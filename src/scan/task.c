@@ -8,7 +8,9 @@
  *	   A filter that is true for the whole file is not looked at again in it.
  *	2. Filters of the host never run here: whether a row survives the filters
  *	   before them is not known yet.
- *	3. The file is opened and bound (bind.c).  After the first rewind a few files
+ *	3. A file that is opened again must be the one that was opened first: an answer
+ *	   never holds rows of two versions of a file, whatever was rewound between.
+ *	4. The file is opened and bound (bind.c).  After the first rewind a few files
  *	   stay open, with footer, page indexes and bound columns, because a scan
  *	   that was rewound once is the inner side of a join and will be again.
  */
@@ -290,6 +292,34 @@ open_footer(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 	return LH_OK;
 }
 
+/* A number for the object's content, never 0. */
+static uint64_t
+version_of(const LhObjectId *id)
+{
+	const uint64_t parts[] = {(uint64_t) id->size, (uint64_t) id->mtime_ns, id->dev, id->ino};
+	uint64_t hash = lh_hash_bytes(parts, sizeof(parts), 0);
+
+	if (id->etag != NULL)
+		hash = lh_hash_bytes(id->etag, strlen(id->etag), hash);
+	return hash != 0 ? hash : 1;
+}
+
+/* Is the file still the one that the task's first reader saw? */
+static LhStatus
+check_version(LhCtx *ctx, LhFileTask *task, const LhObject *obj)
+{
+	uint64_t version = version_of(lh_object_id(obj));
+
+	if (task->version == 0)
+		task->version = version;
+	if (task->version == version)
+		return LH_OK;
+	lh_fail(ctx, LH_CHANGED, "file \"%s\" changed while it was being read", task->path);
+	lh_detail(ctx, "It was replaced after the query had read it for the first time.");
+	lh_hint(ctx, "Run the query again.");
+	return LH_CHANGED;
+}
+
 LhStatus
 lh_scan_open_file(LhCtx *ctx, LhScan *scan, size_t task)
 {
@@ -306,6 +336,7 @@ lh_scan_open_file(LhCtx *ctx, LhScan *scan, size_t task)
 	file->arena = arena;
 	file->task = task;
 	LH_TRY(lh_object_open(ctx, scan->spec.table->store, scan->tasks.tasks[task].path, &file->obj));
+	LH_TRY(check_version(ctx, &scan->tasks.tasks[task], file->obj));
 	LH_TRY(open_footer(ctx, scan, file));
 	lh_use(ctx, old);
 	return start_file(ctx, scan, file);

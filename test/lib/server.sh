@@ -120,7 +120,8 @@ stage_tests()
 		[ -d "$d" ] && echo "$d"
 	done | tar cf - --exclude=__pycache__ --exclude=corpus -T - 2>/dev/null | tar xf - -C "$STAGE/src" --no-same-owner
 	STAGE_ENV+=(LAKEHOUSE_FIXTURES="$STAGE/src/test/fixtures")
-	STAGE_ENV+=(${LAKEHOUSE_DIFFERENTIAL:+LAKEHOUSE_DIFFERENTIAL="$LAKEHOUSE_DIFFERENTIAL"})
+	STAGE_ENV+=(${LAKEHOUSE_DIFFERENTIAL:+LAKEHOUSE_DIFFERENTIAL="$LAKEHOUSE_DIFFERENTIAL"}
+		${LAKEHOUSE_SEED:+LAKEHOUSE_SEED="$LAKEHOUSE_SEED"})
 }
 
 # A stock server under AddressSanitizer needs two libraries preloaded.  libasan

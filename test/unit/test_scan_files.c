@@ -438,6 +438,41 @@ a_replaced_file_is_read_to_its_end(void **state)
 	assert_int_equal(rows, 20000);
 }
 
+/* A scan that is rewound, and one that shares the task list, see the files that the first one saw. */
+static void
+a_file_that_was_replaced_between_two_reads_is_noticed(void **state)
+{
+	World *w = *state;
+	const char *a = copied(w, "union/a.parquet", "t/a.parquet"),
+			   *b = copied(w, "union/a.parquet", "t/b.parquet"),
+			   *c = copied(w, "union/a.parquet", "c.parquet");
+	Table t = table_of(w, lh_sprintf(w->ctx, "%s/t", w->dir));
+	LhScanSpec spec = spec_of(w, &t, NULL, 0);
+	LhHostRequest *request;
+	const LhBatch *batch;
+	LhTaskList tasks;
+	LhScan *scans[2];
+
+	ok(w, t.table->tasks(w->ctx, t.table, &tasks));
+	spec.tasks = &tasks;
+	for (int i = 0; i < 2; i++)
+	{
+		ok(w, lh_scan_open(w->ctx, &spec, &scans[i]));
+		do
+			ok(w, lh_scan_next(w->ctx, scans[i], &batch, &request));
+		while (batch != NULL);
+	}
+	assert_int_equal(rename(c, b), 0);
+	ok(w, lh_scan_rewind(w->ctx, scans[0], 0, NULL));
+	ok(w, lh_scan_open(w->ctx, &spec, &scans[1]));
+	for (int i = 0; i < 2; i++)
+	{
+		ok(w, lh_scan_next(w->ctx, scans[i], &batch, &request));
+		assert_string_equal(batch->task->path, a);
+		refused(w, lh_scan_next(w->ctx, scans[i], &batch, &request), LH_CHANGED, b, NULL, NULL);
+	}
+}
+
 int
 main(void)
 {
@@ -459,6 +494,7 @@ main(void)
 		TEST(a_lost_file_is_named),
 		TEST(a_file_that_changes_under_the_scan_is_noticed),
 		TEST(a_replaced_file_is_read_to_its_end),
+		TEST(a_file_that_was_replaced_between_two_reads_is_noticed),
 	};
 
 	return cmocka_run_group_tests_name("scan_files", tests, NULL, NULL);

@@ -344,6 +344,7 @@ lh_source_filters(LhSource *s, List *clauses, Index rti, ExprContext *econtext, 
 	LhArena    *arena = new_arena(s);
 	LhArena    *old;
 	MemoryContext caller;
+	List	   *left = NIL;
 	List	   *refused = NIL;
 	ListCell   *lc;
 	const char *why;
@@ -369,13 +370,22 @@ lh_source_filters(LhSource *s, List *clauses, Index rti, ExprContext *econtext, 
 		lh_pg_raise(s->ctx);
 	foreach(lc, clauses)
 	{
-		if (lh_qual_build(lfirst(lc), &build, &s->filters[s->nfilters], &why) ||
-			(refused == NIL && ask_host(s, lfirst(lc), rti, parent, &s->filters[s->nfilters])))
+		if (lh_qual_build(lfirst(lc), &build, &s->filters[s->nfilters], &why))
 		{
 			s->nfilters++;
 			continue;
 		}
 		s->refusal = why ? why : "it has no vector form";
+		left = lappend(left, lfirst(lc));
+	}
+	/* what may fail comes last, also where another file would have let the engine take it */
+	foreach(lc, left)
+	{
+		if (refused == NIL && ask_host(s, lfirst(lc), rti, parent, &s->filters[s->nfilters]))
+		{
+			s->nfilters++;
+			continue;
+		}
 		MemoryContextSwitchTo(caller);
 		refused = lappend(refused, lfirst(lc));
 		MemoryContextSwitchTo(s->filter_mcxt);
@@ -400,6 +410,19 @@ close_scan(LhSource *s)
 	s->scan = NULL;
 }
 
+/* The files are listed once, however many scans the source opens. */
+static const LhTaskList *
+list_tasks(LhSource *s)
+{
+	LhArena    *old = lh_use(s->ctx, s->arena);
+
+	if (!s->has_tasks)
+		lh_pg_check(s->ctx, s->table->tasks(s->ctx, s->table, &s->tasks));
+	s->has_tasks = true;
+	lh_use(s->ctx, old);
+	return &s->tasks;
+}
+
 static void
 open_scan(LhSource *s)
 {
@@ -415,6 +438,7 @@ open_scan(LhSource *s)
 	spec.first_batch = s->first_batch;
 	spec.parquet.check_crc = s->options.check_crc;
 	spec.parquet.raw_int96 = s->options.emit.timestamp_ns != LH_NANOS_FLOOR;
+	spec.tasks = list_tasks(s);
 	s->scan_arena = new_arena(s);
 	old = lh_use(s->ctx, s->scan_arena);
 	lh_pg_check(s->ctx, lh_scan_open(s->ctx, &spec, &s->scan));

@@ -38,6 +38,8 @@ typedef struct LhSource
 
 	LhTable    *table;			/* from lh_source_open on */
 	LhTableSchema schema;
+	LhTaskList	tasks;			/* shared by all scans of the source */
+	bool		has_tasks;
 
 	int			ncols;			/* scan columns; room for desc->natts */
 	LhScanColumn *cols;

@@ -8,7 +8,9 @@
  *	   and turned back into vectors of the declared type (revec.h), a condition
  *	   the engine does not take after all is evaluated on the emitted values:
  *	   slower, never different.
- *	3. Batches go into an LhAgg; its states become the one row of the scan.
+ *	3. So is a FILTER whose constants the engine does not take.  Its answers are
+ *	   one more column, on which the aggregate's filter is "is true".
+ *	4. Batches go into an LhAgg; its states become the one row of the scan.
  */
 #include "pg/fdw/agg.h"
 
@@ -37,6 +39,14 @@ typedef struct EmittedColumn
 	bool	   *nulls;
 } EmittedColumn;
 
+/* A FILTER that is evaluated here. */
+typedef struct LocalFilter
+{
+	ExprState  *state;			/* NULL: the engine took it, or there is none */
+	LhVec		vec;			/* the answers, as scan column natts + number of the aggregate */
+	uint8_t    *answers;
+} LocalFilter;
+
 typedef struct AggScan
 {
 	LhSource   *source;
@@ -52,13 +62,15 @@ typedef struct AggScan
 	LhAgg	   *agg;
 	LhAggMeta  *meta;
 	bool		bound;			/* to types */
-	LhType	   *types;			/* by scan column */
+	LhType	   *types;			/* by scan column; answers of FILTERs behind them */
 	const LhVec **vecs;
+	LocalFilter *filters;		/* by aggregate */
 
 	int			nemitted;
 	EmittedColumn *emitted;
 	ExprState  *local;			/* conditions evaluated here; NULL: none */
-	TupleTableSlot *slot;		/* of the table, for local */
+	TupleTableSlot *slot;		/* of the table, for local and filters */
+	bool		by_row;			/* there are such */
 	MemoryContext batch_mcxt;
 	LhArena    *round;			/* what depends on parameters, until they change */
 	MemoryContext round_mcxt;
@@ -148,6 +160,53 @@ bind_aggregate_columns(AggScan *scan)
 	}
 }
 
+/* Emit the columns of these expressions, for ExecQual on the slot. */
+static void
+emit_for(AggScan *scan, Node *exprs)
+{
+	LhSource   *s = scan->source;
+	MemoryContext caller = MemoryContextSwitchTo(s->mcxt);
+	LhArena    *old = lh_use(s->ctx, s->arena);	/* columns stay from round to round */
+	Bitmapset  *attrs = NULL;
+	int			i = -1;
+
+	pull_varattnos(exprs, scan->rti, &attrs);
+	while ((i = bms_next_member(attrs, i)) >= 0)
+		add_emitted(scan, (AttrNumber) (i + FirstLowInvalidHeapAttributeNumber));
+	scan->by_row = true;
+	if (scan->slot == NULL)
+		scan->slot = MakeSingleTupleTableSlot(s->desc, &TTSOpsVirtual);
+	lh_use(s->ctx, old);
+	MemoryContextSwitchTo(caller);
+}
+
+/* The FILTER of aggregate i for this round. */
+static void
+build_filter(ForeignScanState *node, AggScan *scan, const LhQualBuild *build, int i, Expr *filter)
+{
+	LhSource   *s = scan->source;
+	LocalFilter *f = &scan->filters[i];
+	int			col = s->desc->natts + i;
+	const char *why;
+
+	if (lh_qual_build(filter, build, &scan->specs[i].filter, &why))
+		return;
+	if (lakehouse_require_vector)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a FILTER on \"%s\" is not evaluated by the vector engine: %s", s->relname, why),
+				 errhint("lakehouse.require_vector makes this an error.")));
+	emit_for(scan, (Node *) filter);
+	f->state = ExecInitQual(list_make1(filter), &node->ss.ps);
+	f->answers = palloc0(LH_BATCH);
+	f->vec.type.id = LH_T_BOOL;
+	f->vec.type.lane = LH_LANE_U8;
+	f->vec.kind = LH_VEC_FLAT;
+	f->vec.data = f->answers;
+	scan->vecs[col] = &f->vec;
+	lh_pg_check(s->ctx, lh_pred_leaf(s->ctx, LH_P_IS_TRUE_BOOL, col, NULL, &scan->specs[i].filter));
+}
+
 /* FILTER and arguments see revectored columns with their declared type. */
 static void
 build_aggregates(ForeignScanState *node, AggScan *scan)
@@ -168,17 +227,15 @@ build_aggregates(ForeignScanState *node, AggScan *scan)
 	}
 	scan->specs = palloc0(sizeof(LhAggSpec) * Max(scan->naggs, 1));
 	scan->targets = palloc0(sizeof(LhAggTarget) * Max(scan->naggs, 1));
+	scan->filters = palloc0(sizeof(LocalFilter) * Max(scan->naggs, 1));
 	foreach(lc, scan->aggrefs)
 	{
 		Aggref	   *agg = lfirst_node(Aggref, lc);
-		const char *why = NULL;
 
 		lh_aggref_build(agg, &build, &scan->specs[i], &scan->targets[i]);
-		if (agg->aggfilter && !lh_qual_build(agg->aggfilter, &build, &scan->specs[i].filter, &why))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("FILTER of an aggregate cannot be evaluated by the vector engine: %s", why),
-					 errhint("Set lakehouse.pushdown to off for this query.")));
+		scan->vecs[s->desc->natts + i] = NULL;
+		if (agg->aggfilter)
+			build_filter(node, scan, &build, i, agg->aggfilter);
 		i++;
 	}
 }
@@ -190,7 +247,6 @@ build_conditions(ForeignScanState *node, AggScan *scan)
 	LhSource   *s = scan->source;
 	Bitmapset  *attrs = NULL;
 	List	   *refused;
-	int			i = -1;
 
 	pull_varattnos((Node *) scan->conds, scan->rti, &attrs);
 	lh_source_columns(s, attrs, true);
@@ -198,19 +254,8 @@ build_conditions(ForeignScanState *node, AggScan *scan)
 	scan->local = NULL;
 	if (refused == NIL)
 		return;
-	bms_free(attrs);
-	attrs = NULL;
-	pull_varattnos((Node *) refused, scan->rti, &attrs);
-	while ((i = bms_next_member(attrs, i)) >= 0)
-		add_emitted(scan, (AttrNumber) (i + FirstLowInvalidHeapAttributeNumber));
+	emit_for(scan, (Node *) refused);
 	scan->local = ExecInitQual(refused, &node->ss.ps);
-	if (scan->slot == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(s->mcxt);
-
-		scan->slot = MakeSingleTupleTableSlot(s->desc, &TTSOpsVirtual);
-		MemoryContextSwitchTo(old);
-	}
 }
 
 /* Aggregates and conditions with the parameters of now; those of the last round are released. */
@@ -222,6 +267,7 @@ build_round(ForeignScanState *node, AggScan *scan)
 	LhArena    *old;
 
 	lh_source_set_meta(s, NULL, NULL);
+	scan->by_row = false;
 	MemoryContextReset(scan->round_mcxt);
 	lh_arena_destroy(scan->round);
 	scan->round = lh_arena_child(s->arena);
@@ -232,7 +278,6 @@ build_round(ForeignScanState *node, AggScan *scan)
 	build_aggregates(node, scan);
 	lh_pg_check(s->ctx, lh_agg_create(s->ctx, scan->specs, scan->naggs, &scan->agg));
 	scan->bound = false;
-	/* columns stay from round to round, so what conditions add of them is not the round's */
 	lh_use(s->ctx, old);
 	build_conditions(node, scan);
 	scan->meta = lh_agg_meta_create(s, scan->agg, scan->specs, scan->targets, scan->naggs,
@@ -249,8 +294,8 @@ start(ForeignScanState *node, AggScan *scan)
 
 	lh_source_open(s);
 	scan->emitted = palloc0(sizeof(EmittedColumn) * Max(natts, 1));
-	scan->types = palloc0(sizeof(LhType) * Max(natts, 1));
-	scan->vecs = palloc0(sizeof(LhVec *) * Max(natts, 1));
+	scan->types = palloc0(sizeof(LhType) * Max(natts + scan->naggs, 1));
+	scan->vecs = palloc0(sizeof(LhVec *) * Max(natts + scan->naggs, 1));
 	scan->batch_mcxt = AllocSetContextCreate(s->mcxt, "lakehouse aggregate batch", ALLOCSET_DEFAULT_SIZES);
 	scan->round_mcxt = AllocSetContextCreate(s->mcxt, "lakehouse aggregates", ALLOCSET_SMALL_SIZES);
 	bind_aggregate_columns(scan);
@@ -259,34 +304,50 @@ start(ForeignScanState *node, AggScan *scan)
 	MemoryContextSwitchTo(old);
 }
 
-/* Narrow the selection by the conditions that the engine refused. */
+/* Row k of the emitted values, for ExecQual. */
+static void
+store_row(AggScan *scan, ExprContext *econtext, int k)
+{
+	TupleTableSlot *slot = scan->slot;
+
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+	for (int i = 0; i < scan->nemitted; i++)
+	{
+		slot->tts_values[scan->emitted[i].attno - 1] = scan->emitted[i].values[k];
+		slot->tts_isnull[scan->emitted[i].attno - 1] = scan->emitted[i].nulls[k];
+	}
+	ExecStoreVirtualTuple(slot);
+	econtext->ecxt_scantuple = slot;
+	ResetExprContext(econtext);
+}
+
+/* Narrow the selection by the conditions that the engine refused, and answer its FILTERs for the rest. */
 static void
 filter_locally(ForeignScanState *node, AggScan *scan, LhSel *sel)
 {
 	ExprContext *econtext = node->ss.ps.ps_ExprContext;
-	TupleTableSlot *slot = scan->slot;
 	uint16_t	rows[LH_BATCH];
 	int			n = lh_sel_rows(sel, rows);
 
 	for (int k = 0; k < n; k++)
 	{
-		ExecClearTuple(slot);
-		memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
-		for (int i = 0; i < scan->nemitted; i++)
-		{
-			slot->tts_values[scan->emitted[i].attno - 1] = scan->emitted[i].values[k];
-			slot->tts_isnull[scan->emitted[i].attno - 1] = scan->emitted[i].nulls[k];
-		}
-		ExecStoreVirtualTuple(slot);
-		econtext->ecxt_scantuple = slot;
-		ResetExprContext(econtext);
-		if (!ExecQual(scan->local, econtext))
+		store_row(scan, econtext, k);
+		if (scan->local && !ExecQual(scan->local, econtext))
 		{
 			lh_bit_clear(sel->w, rows[k]);
 			sel->count--;
+			continue;
+		}
+		for (int i = 0; i < scan->naggs; i++)
+		{
+			if (scan->filters[i].state)
+				scan->filters[i].answers[rows[k]] = ExecQual(scan->filters[i].state, econtext);
 		}
 	}
-	ExecClearTuple(slot);
+	ExecClearTuple(scan->slot);
+	for (int i = 0; i < scan->naggs; i++)
+		scan->filters[i].vec.n = sel->n;
 }
 
 /* Bring aggregates to the types that this batch's vectors have. */
@@ -296,7 +357,7 @@ bind_types(AggScan *scan)
 	LhSource   *s = scan->source;
 	bool		changed = !scan->bound;
 
-	for (int c = 0; c < s->ncols; c++)
+	for (int c = 0; c < s->desc->natts + scan->naggs; c++)
 	{
 		if (scan->vecs[c] == NULL || lh_type_equal(&scan->types[c], &scan->vecs[c]->type))
 			continue;
@@ -333,7 +394,7 @@ consume(ForeignScanState *node, AggScan *scan, const LhBatch *batch)
 		}
 		MemoryContextSwitchTo(old);
 	}
-	if (scan->local)
+	if (scan->by_row)
 		filter_locally(node, scan, &sel);
 	bind_types(scan);
 	lh_pg_check(s->ctx, lh_agg_update(s->ctx, scan->agg, scan->vecs, &sel));

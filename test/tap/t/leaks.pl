@@ -166,6 +166,24 @@ leaks_nothing('exceptions that are caught', undef, q{DO $$ BEGIN
 	$s->quit;
 }
 
+# one scan that is rescanned with other parameters, whose memory is work_mem's
+foreach my $query (
+	[ 'rows', "SELECT count(*) FROM generate_series(1, %d) g, LATERAL (SELECT id FROM good WHERE id < g %% 50 AND t <> g || repeat('x', 1000) OFFSET 0) s" ],
+	[ 'aggregates', "SELECT sum(x) FROM generate_series(1, %d) g, LATERAL (SELECT count(t) FILTER (WHERE id <> g) FROM good WHERE id < g %% 50 AND t <> g || repeat('x', 1000)) s(x)" ])
+{
+	my ($what, $sql) = @$query;
+	my $s = session($node);
+	$s->value('SET work_mem = 1024');
+	$s->value(sprintf $sql, 500);
+	my ($before) = rss_kb($s->pid);
+	my (undef, $err) = $s->query(sprintf $sql, 10000);
+	is($err, '', "10,000 rescans, $what: no error");
+	my ($end, $peak) = rss_kb($s->pid);
+	cmp_ok($end - $before, '<', $rss_slack_kb, "10,000 rescans, $what: the process does not grow");
+	cmp_ok($peak - $before, '<', 2 * $rss_slack_kb, "10,000 rescans, $what: nor in between");
+	$s->quit;
+}
+
 ok(!$node->log_contains("TRAP|PANIC|terminated by signal"), 'no process died');
 
 done_testing();
