@@ -48,6 +48,7 @@ static const char *const status_name[] = {
 	[LH_CHANGED] = "changed",
 	[LH_LIMIT] = "limit",
 	[LH_MISMATCH] = "mismatch",
+	[LH_NULL_VALUE] = "null value",
 	[LH_EXISTS] = "exists",
 	[LH_BUG] = "bug",
 };

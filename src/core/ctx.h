@@ -42,6 +42,7 @@ typedef enum LhStatus
 	LH_CHANGED,					/* the object changed while it was read */
 	LH_LIMIT,					/* a limit of ours or of the host */
 	LH_MISMATCH,				/* schemas or types that do not fit each other */
+	LH_NULL_VALUE,				/* a null where none is allowed */
 	LH_EXISTS,					/* target already exists */
 	LH_BUG						/* should not happen */
 } LhStatus;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define DAYS_PER_ERA    146097
+#define DAYS_PER_CYCLE  1461   /* four Julian years */
 #define DAYS_TO_1970    719468 /* from 0000-03-01 */
 #define ERAS_TO_1970    (DAYS_TO_1970 / DAYS_PER_ERA)
 #define JULIAN_1970     2440588 /* Julian day of 1970-01-01 */
@@ -62,6 +63,39 @@ lh_days_from_civil(int64_t y, int m, int d)
 	doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
 	doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
 	return era * DAYS_PER_ERA + doe - DAYS_TO_1970;
+}
+
+int64_t
+lh_days_from_hybrid(int64_t days)
+{
+	/* days from 0000-03-01 of the Julian calendar; the leap day is the last of a cycle */
+	int64_t n = days + DAYS_TO_1970 + 2;
+	int64_t cycle = lh_floor_div(n, DAYS_PER_CYCLE);
+	int doc = (int) lh_floor_mod(n, DAYS_PER_CYCLE);
+	int yoc = (doc - doc / (DAYS_PER_CYCLE - 1)) / 365;
+	int doy = doc - 365 * yoc;
+	int mp = (5 * doy + 2) / 153; /* months since March */
+	int m = mp < 10 ? mp + 3 : mp - 9;
+
+	if (days >= LH_GREGORIAN_START)
+		return days;
+	/* by the month's first day: the last of February may be one too many */
+	return lh_days_from_civil(4 * cycle + yoc + (m <= 2), m, 1) + doy - (153 * mp + 2) / 5;
+}
+
+int64_t
+lh_timestamp_from_hybrid(int64_t v, LhUnit unit)
+{
+	int64_t per_day = per_second[unit] * SECONDS_PER_DAY;
+	int64_t day = lh_floor_div(v, per_day);
+	int64_t shift, out;
+
+	if (day >= LH_GREGORIAN_START)
+		return v;
+	shift = lh_days_from_hybrid(day) - day;
+	if (__builtin_mul_overflow(shift, per_day, &shift) || __builtin_add_overflow(v, shift, &out))
+		return INT64_MIN;
+	return out;
 }
 
 bool

@@ -46,6 +46,17 @@ extern void lh_civil_from_days(int64_t days, int64_t *y, int *m, int *d);
 extern int64_t lh_days_from_civil(int64_t y, int m, int d);
 
 /*
+ * Calendars.  Java's GregorianCalendar, and what was written with it, is Julian
+ * before 1582-10-15 and Gregorian from then on; PostgreSQL is Gregorian at all
+ * times.  The same date (year, month, day) in PostgreSQL's calendar, as
+ * days since 1970; a 29th of February that it lacks becomes the 1st of March.
+ */
+#define LH_GREGORIAN_START (-141427)
+extern int64_t lh_days_from_hybrid(int64_t days);
+/* The same for a moment in "unit" since 1970 in UTC; saturates far outside of all ranges. */
+extern int64_t lh_timestamp_from_hybrid(int64_t v, LhUnit unit);
+
+/*
  * INT96 (nanoseconds of the day, then Julian day, little-endian): us since 1970
  * by floor; false when it does not fit in int64.  *lost becomes true when
  * digits were cut, and is never cleared.

@@ -291,7 +291,8 @@ lh_pq_bloom_may_hold(const LhPqBloom *bloom, const LhPqNode *node, const LhValue
 {
 	const LhType *t = &value->type;
 
-	if (bloom == NULL || value->null || !same_type(t, lh_pq_value_type(node)))
+	/* the filter knows values as they are in the file: two Julian days may have become one */
+	if (bloom == NULL || value->null || !same_type(t, lh_pq_value_type(node)) || node->hybrid)
 		return true;
 	switch (t->id)
 	{

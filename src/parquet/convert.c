@@ -4,7 +4,8 @@
  *
  * Most columns need nothing: INT32, INT64, floats and byte arrays already lie
  * as their lane wants them.  The rest: unsigned and short integers, times in
- * ms, decimals as big-endian bytes of any width, float16, INT96.
+ * ms, decimals as big-endian bytes of any width, float16, INT96, days that
+ * are Julian (calendar.c).
  *
  * Format: https://github.com/apache/parquet-format/blob/master/LogicalTypes.md
  */
@@ -115,7 +116,8 @@ lh_pq_convert_choose(LhCtx *ctx, const LhPqNode *node, const LhType *type,
 	if (kind < 0)
 		LH_FAIL(ctx, LH_UNSUPPORTED, "a column of physical type %s cannot be read as %s",
 				lh_pq_physical_name((int) node->physical), lh_type_name(&out->type));
-	out->kind = (LhPqConvertKind) kind;
+	out->hybrid = node->hybrid;
+	out->kind = (LhPqConvertKind) (out->hybrid && kind == LH_PQ_AS_IS ? LH_PQ_HYBRID : kind);
 	out->in = lh_pq_physical_width(node->physical, node->type_length);
 	out->out = lh_lane_size(out->type.lane, out->type.width);
 	return LH_OK;
@@ -244,6 +246,61 @@ int96_to_us(LhCtx *ctx, const uint8_t *in, size_t n, int64_t *out, int64_t *digi
 	return LH_OK;
 }
 
+/* An INT96 as it came: its day is moved, and what its nanoseconds are too many of a day stays. */
+static void
+rebase_int96(uint8_t *p)
+{
+	int64_t day = (int64_t) (uint32_t) lh_load_i32(p + 8) - JULIAN_1970;
+	int64_t date = day + lh_floor_div(lh_load_i64(p), (int64_t) US_PER_DAY * 1000);
+	uint32_t moved = (uint32_t) (day + lh_days_from_hybrid(date) - date + JULIAN_1970);
+
+	memcpy(p + 8, &moved, sizeof(moved));
+}
+
+/* Far outside of PostgreSQL's range a day may leave that of the lane: there it stays the first one. */
+static int32_t
+hybrid_day(int32_t day)
+{
+	int64_t moved = lh_days_from_hybrid(day);
+
+	return moved < INT32_MIN ? INT32_MIN : (int32_t) moved;
+}
+
+/* Lane values whose days before 1582-10-15 are Julian, in place. */
+static void
+rebase(const LhPqConvert *c, size_t n, void *out)
+{
+	int32_t *days = out;
+	int64_t *moments = out;
+
+	switch (c->type.lane)
+	{
+		case LH_LANE_I32:
+			for (size_t i = 0; i < n; i++)
+				days[i] = hybrid_day(days[i]);
+			break;
+		case LH_LANE_I64:
+			for (size_t i = 0; i < n; i++)
+				moments[i] = lh_timestamp_from_hybrid(moments[i], (LhUnit) c->type.unit);
+			break;
+		default:
+			for (size_t i = 0; i < n; i++)
+				rebase_int96((uint8_t *) out + i * c->out);
+			break;
+	}
+}
+
+void
+lh_pq_rebase_value(const LhPqNode *node, LhValue *v)
+{
+	if (!node->hybrid)
+		return;
+	if (v->type.lane == LH_LANE_I32)
+		v->i64 = hybrid_day((int32_t) v->i64);
+	else if (v->type.lane == LH_LANE_I64)
+		v->i64 = lh_timestamp_from_hybrid(v->i64, (LhUnit) v->type.unit);
+}
+
 LhStatus
 lh_pq_convert(LhCtx *ctx, const LhPqConvert *c, const uint8_t *in, size_t n, void *out,
 			  int64_t *digits_lost)
@@ -253,7 +310,8 @@ lh_pq_convert(LhCtx *ctx, const LhPqConvert *c, const uint8_t *in, size_t n, voi
 
 	switch (c->kind)
 	{
-		case LH_PQ_AS_IS: memcpy(out, in, n * c->out); break;
+		case LH_PQ_AS_IS:
+		case LH_PQ_HYBRID: memcpy(out, in, n * c->out); break;
 		case LH_PQ_MASK8: k->mask32(in, 0xff, n, out); break;
 		case LH_PQ_MASK16: k->mask32(in, 0xffff, n, out); break;
 		case LH_PQ_I32_I64: k->widen_i32(in, n, out); break;
@@ -273,8 +331,10 @@ lh_pq_convert(LhCtx *ctx, const LhPqConvert *c, const uint8_t *in, size_t n, voi
 		case LH_PQ_BYTES_I128: return decimals_from_bytes(ctx, c, 128, str, n, out);
 		case LH_PQ_BYTES_FIXED: return bytes_to_fixed(ctx, c, str, n, out);
 		case LH_PQ_HALF: k->half(in, n, out); break;
-		case LH_PQ_INT96_US: return int96_to_us(ctx, in, n, out, digits_lost);
+		case LH_PQ_INT96_US: LH_TRY(int96_to_us(ctx, in, n, out, digits_lost)); break;
 		case LH_PQ_ALL_NULL: break;
 	}
+	if (c->hybrid)
+		rebase(c, n, out);
 	return LH_OK;
 }

@@ -16,6 +16,7 @@ typedef enum LhPqConvertKind
 	LH_PQ_BYTES_I32, LH_PQ_BYTES_I64, LH_PQ_BYTES_I128, LH_PQ_BYTES_FIXED, /* from BYTE_ARRAY */
 	LH_PQ_HALF,
 	LH_PQ_INT96_US,
+	LH_PQ_HYBRID, /* as it is, but for days before 1582-10-15 */
 	LH_PQ_ALL_NULL /* type NULL: there are no values */
 } LhPqConvertKind;
 
@@ -25,6 +26,7 @@ typedef struct LhPqConvert
 	size_t in; /* bytes of a physical value (decode.h) */
 	size_t out; /* bytes of a lane value */
 	LhType type;
+	bool hybrid; /* the file's days before 1582-10-15 are Julian */
 } LhPqConvert;
 
 /* How the values of a leaf become those of type; LH_UNSUPPORTED when they cannot. */
@@ -38,5 +40,8 @@ extern LhStatus lh_pq_convert_choose(LhCtx *ctx, const LhPqNode *node, const LhT
  */
 extern LhStatus lh_pq_convert(LhCtx *ctx, const LhPqConvert *c, const uint8_t *in, size_t n,
 							  void *out, int64_t *digits_lost);
+
+/* A statistic of a leaf, as lh_pq_convert would make it of the value: moved where days are Julian. */
+extern void lh_pq_rebase_value(const LhPqNode *node, LhValue *v);
 
 #endif

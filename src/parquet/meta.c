@@ -414,6 +414,7 @@ make(LhCtx *ctx, LhArena *arena, const uint8_t *footer, size_t len, int64_t file
 	LH_TRY(parse_footer(ctx, &parse));
 	LH_TRY(check_footer(ctx, &parse));
 	LH_TRY(lh_pq_names_make(ctx, &parse.allowance, meta));
+	lh_pq_calendar_mark(meta);
 	*out = meta;
 	return LH_OK;
 }

@@ -147,6 +147,8 @@ extern void lh_pq_meta_unref(void *meta); /* an LhReleaseFn */
 /* list<SchemaElement> -> meta->nodes, nleaves, leaf_nodes (schema.c). */
 extern LhStatus
 lh_pq_schema_parse(LhCtx *ctx, LhPqAllowance *allowance, LhThrift *r, uint32_t n, LhPqMeta *meta);
+/* Sets "hybrid" of the leaves, by the file's key/value metadata (calendar.c). */
+extern void lh_pq_calendar_mark(LhPqMeta *meta);
 /* Name maps of wide groups (find.c). */
 extern LhStatus lh_pq_names_make(LhCtx *ctx, LhPqAllowance *allowance, LhPqMeta *meta);
 

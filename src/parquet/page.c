@@ -180,7 +180,7 @@ inflate(LhCtx *ctx, LhPqLeaf *leaf, const uint8_t *in, size_t len, size_t out_le
 	LhPqBlock *block;
 
 	if (!plausible(leaf->codec, len, out_len))
-		LH_FAIL(ctx, LH_CORRUPT, "page of %zu bytes cannot decompress (%s) to %zu", len,
+		LH_FAIL(ctx, LH_CORRUPT, "page of %zu bytes cannot decompress (%s) to the size of %zu bytes that its header says", len,
 				lh_codec_name(leaf->codec), out_len);
 	LH_TRY(lh_pq_block_take(ctx, &leaf->pool, out_len + LH_PADDING + extra, LH_PQ_FLOOR, &block));
 	if (out_len > 0)

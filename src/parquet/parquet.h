@@ -70,6 +70,7 @@ struct LhPqNode
 				scale;			/* of the element itself */
 	LhType		type;			/* logical type after all rules; LIST/MAP/STRUCT for groups */
 	bool		unsigned_order; /* statistics compare unsigned */
+	bool		hybrid;			/* days before 1582-10-15 are Julian in the file (calendar.c) */
 	const char *logical;		/* text of the logical annotation for describe functions, NULL: none */
 	/* For groups that are lists and maps after the compatibility rules: */
 	int			element;		/* LIST: node of the element; MAP: key; -1 */

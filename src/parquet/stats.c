@@ -20,12 +20,15 @@
  *	   sign is not known.
  *	7. A missing null count is unknown, never 0; but a column without definition
  *	   levels has no nulls.  A missing NaN count means that there may be NaNs.
+ *	8. Days before 1582-10-15 are moved as the values are where the file's are Julian
+ *	   (calendar.c), which keeps their order.
  *
  * Format: parquet.thrift, Statistics and ColumnOrder
  */
 #include <math.h>
 #include <string.h>
 
+#include "parquet/convert.h"
 #include "parquet/meta.h"
 
 void
@@ -212,9 +215,15 @@ lh_pq_stat_value(LhCtx *ctx, const LhPqNode *node, LhSlice bytes, LhValue *out)
 			out->i64 = bytes.data[0];
 			return true;
 		case LH_PQ_INT32:
-			return bytes.len == 4 && integer_value(t, lh_load_i32(bytes.data), false, out);
+			if (bytes.len != 4 || !integer_value(t, lh_load_i32(bytes.data), false, out))
+				return false;
+			lh_pq_rebase_value(node, out);
+			return true;
 		case LH_PQ_INT64:
-			return bytes.len == 8 && integer_value(t, lh_load_i64(bytes.data), true, out);
+			if (bytes.len != 8 || !integer_value(t, lh_load_i64(bytes.data), true, out))
+				return false;
+			lh_pq_rebase_value(node, out);
+			return true;
 		case LH_PQ_FLOAT:
 			if (bytes.len != 4 || t->lane != LH_LANE_F32)
 				return false;

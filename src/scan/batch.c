@@ -159,10 +159,10 @@ verify_not_null(LhCtx *ctx, const LhScan *scan, int col)
 	nulls.count = (int) lh_bits_count(nulls.w, LH_WORDS(nulls.n));
 	if (nulls.count == 0)
 		return LH_OK;
-	lh_fail(ctx, LH_MISMATCH, "column \"%s\" is null in row %lld of file \"%s\"",
+	lh_fail(ctx, LH_NULL_VALUE, "column \"%s\" is null in row %lld of file \"%s\"",
 			scan->spec.cols[col].name, row_number(scan, &nulls), scan->batch.task->path);
 	lh_detail(ctx, "The column is declared NOT NULL.");
-	return LH_MISMATCH;
+	return LH_NULL_VALUE;
 }
 
 static LhStatus

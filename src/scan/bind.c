@@ -248,9 +248,9 @@ bind_data(LhCtx *ctx, const LhScanFile *file, const LhScanColumn *column, LhFile
 	{
 		if (!column->required || meta->num_rows == 0)
 			return LH_OK;
-		lh_fail(ctx, LH_MISMATCH, "column \"%s\" is missing in file \"%s\"", column->name, path);
+		lh_fail(ctx, LH_NULL_VALUE, "column \"%s\" is missing in file \"%s\"", column->name, path);
 		lh_detail(ctx, "The column is declared NOT NULL.");
-		return LH_MISMATCH;
+		return LH_NULL_VALUE;
 	}
 	if (meta->nodes[node].parent >= 0 && meta->nodes[meta->nodes[node].parent].max_rep > 0)
 		LH_FAIL(ctx, LH_UNSUPPORTED,

@@ -22,7 +22,7 @@ FROM functions WHERE 'location' = ANY (proargnames) ORDER BY signature;
 SELECT is_empty($$ SELECT signature FROM functions WHERE prosecdef $$, 'no function is SECURITY DEFINER');
 SELECT is_empty(
 	$$ SELECT signature FROM functions
-	   WHERE proname IN ('define', 'refresh_columns', 'ddl') AND NOT coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}' $$,
+	   WHERE proname IN ('define', 'refresh_columns', 'ddl', 'create_types') AND NOT coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}' $$,
 	'functions that run or print SQL pin their search_path');
 SELECT is_empty(
 	$$ SELECT signature FROM functions WHERE pronamespace <> 'lakehouse'::regnamespace $$,

@@ -29,6 +29,56 @@ the_ranges_are_those_of_postgresql(void **state)
 				LH_PG_END_TIMESTAMP);
 }
 
+/* Counted by hand from a day that both calendars know. */
+static void
+days_of_the_hybrid_calendar_keep_their_dates(void **state)
+{
+	static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	int64_t y = 1582, last = INT64_MAX;
+	int m = 10, d = 4;
+
+	(void) state;
+	for (int64_t day = LH_GREGORIAN_START; day < LH_GREGORIAN_START + 20000; day += 7)
+		assert_int_equal(lh_days_from_hybrid(day), day);
+	/* back to 5000 BC: every fourth year has a leap day */
+	for (int64_t day = LH_GREGORIAN_START - 1; y > -5000; day--)
+	{
+		bool gregorian = y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
+		bool lost = m == 2 && d == 29 && !gregorian;
+		int64_t moved = lh_days_from_hybrid(day);
+
+		assert_int_equal(moved, lost ? lh_days_from_civil(y, 3, 1) : lh_days_from_civil(y, m, d));
+		assert_true(moved <= last);
+		last = moved;
+		if (--d == 0)
+		{
+			y -= m == 1;
+			m = m == 1 ? 12 : m - 1;
+			d = lengths[m - 1] + (m == 2 && y % 4 == 0);
+		}
+	}
+}
+
+static void
+moments_of_the_hybrid_calendar_keep_their_time_of_day(void **state)
+{
+	int64_t day = LH_GREGORIAN_START - 1, late = US_PER_DAY - 1;
+
+	(void) state;
+	assert_int_equal(lh_timestamp_from_hybrid(day * US_PER_DAY + late, LH_UNIT_US),
+					 lh_days_from_civil(1582, 10, 4) * US_PER_DAY + late);
+	assert_int_equal(lh_timestamp_from_hybrid((day + 1) * US_PER_DAY, LH_UNIT_US), (day + 1) * US_PER_DAY);
+	assert_int_equal(lh_timestamp_from_hybrid(day * 86400000 + 5, LH_UNIT_MS),
+					 lh_days_from_civil(1582, 10, 4) * 86400000 + 5);
+	assert_int_equal(lh_timestamp_from_hybrid(5, LH_UNIT_NS), 5);
+	/* outside of all ranges: ordered, and no overflow */
+	assert_true(lh_timestamp_from_hybrid(INT64_MIN, LH_UNIT_US) <=
+				lh_timestamp_from_hybrid(INT64_MIN / 2, LH_UNIT_US));
+	assert_true(lh_timestamp_from_hybrid(INT64_MIN, LH_UNIT_S) <=
+				lh_timestamp_from_hybrid(INT64_MIN / 2, LH_UNIT_S));
+	(void) lh_days_from_hybrid(INT64_MIN / 400);
+}
+
 static void
 every_day_goes_to_its_date_and_back(void **state)
 {
@@ -264,6 +314,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_ranges_are_those_of_postgresql),
+		cmocka_unit_test(days_of_the_hybrid_calendar_keep_their_dates),
+		cmocka_unit_test(moments_of_the_hybrid_calendar_keep_their_time_of_day),
 		cmocka_unit_test(every_day_goes_to_its_date_and_back),
 		cmocka_unit_test(dates_agree_with_the_c_library),
 		cmocka_unit_test(any_number_of_days_is_taken),

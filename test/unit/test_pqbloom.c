@@ -363,16 +363,22 @@ what_cannot_be_asked_may_be_there(void **state)
 	const LhPqNode *int96 = node_of((PqEl) PQ_LEAF("c", 1, 3)),
 				   *bools = node_of((PqEl) PQ_LEAF("c", 1, 0)),
 				   *i32 = node_of((PqEl) PQ_LEAF("c", 1, 1)),
+				   *day = node_of((PqEl) PQ_LEAF_AS("c", 1, 1, LH_PQ_CONV_DATE)),
 				   *us = node_of((PqEl) PQ_LEAF_AS("c", 1, 2, LH_PQ_CONV_TIMESTAMP_MICROS)),
 				   *ms = node_of((PqEl) PQ_LEAF_AS("c", 1, 2, LH_PQ_CONV_TIMESTAMP_MILLIS));
 	LhPqBloom *bloom = filter_with("x", 1);
-	LhValue v = {.type = i32->type, .null = true};
+	LhValue v = {.type = i32->type, .null = true}, date = {.type = day->type, .i64 = -200000};
+	LhPqNode julian = *day;
 
 	(void) state;
 	assert_true(holds_int(bloom, int96, 1));
 	assert_true(holds_int(bloom, bools, 1));
 	assert_true(lh_pq_bloom_may_hold(bloom, i32, &v));
 	assert_true(lh_pq_bloom_may_hold(NULL, i32, &v));
+	/* Julian days are not the days that the filter saw */
+	assert_false(lh_pq_bloom_may_hold(bloom, day, &date));
+	julian.hybrid = true;
+	assert_true(lh_pq_bloom_may_hold(bloom, &julian, &date));
 	/* a value in another type than the column's */
 	v = (LhValue){.type = us->type, .i64 = 5};
 	assert_true(lh_pq_bloom_may_hold(bloom, ms, &v));

@@ -462,7 +462,7 @@ metadata_does_not_hide_a_null_where_none_may_be(void **state)
 	((LhScanColumn *) spec.cols)[column_of(&t, "tip")].required = true;
 	ok(w, lh_scan_open(w->ctx, &spec, &scan));
 	lh_scan_set_meta(scan, meta_fn, &meta);
-	refused(w, lh_scan_next(w->ctx, scan, &batch, &request), LH_MISMATCH,
+	refused(w, lh_scan_next(w->ctx, scan, &batch, &request), LH_NULL_VALUE,
 			"\"tip\" is null in row 501", NULL, NULL);
 	assert_int_equal(meta.calls, 0);
 }

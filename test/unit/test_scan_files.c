@@ -333,7 +333,7 @@ a_null_where_none_may_be_is_an_error_with_its_row(void **state)
 	LhPred *f[] = {cmp(w, 0, LH_LT, int_value(1000 + 3 * 500))};
 
 	((LhScanColumn *) spec.cols)[tip].required = true;
-	refused(w, run_scan(w, &spec), LH_MISMATCH, "column \"tip\" is null in row 501",
+	refused(w, run_scan(w, &spec), LH_NULL_VALUE, "column \"tip\" is null in row 501",
 			"trips.parquet", NULL);
 	/* rows that are filtered out may be null */
 	spec.filters = f;
@@ -343,7 +343,7 @@ a_null_where_none_may_be_is_an_error_with_its_row(void **state)
 	((LhScanColumn *) spec.cols)[tip].filter_only = true;
 	ok(w, lh_pred_leaf(w->ctx, LH_P_IS_NULL, tip, NULL, &f[0]));
 	spec.prune = false;
-	refused(w, run_scan(w, &spec), LH_MISMATCH, "row 501", NULL, NULL);
+	refused(w, run_scan(w, &spec), LH_NULL_VALUE, "row 501", NULL, NULL);
 }
 
 static void
@@ -354,7 +354,7 @@ a_required_column_must_not_be_missing(void **state)
 	LhScanSpec spec = spec_of(w, &t, NULL, 0);
 
 	((LhScanColumn *) spec.cols)[4].required = true;
-	refused(w, run_scan(w, &spec), LH_MISMATCH, "column \"extra\" is missing", "a.parquet", NULL);
+	refused(w, run_scan(w, &spec), LH_NULL_VALUE, "column \"extra\" is missing", "a.parquet", NULL);
 }
 
 static void
@@ -365,7 +365,7 @@ a_null_partition_counts_as_null(void **state)
 	LhScanSpec spec = spec_of(w, &t, NULL, 0);
 
 	((LhScanColumn *) spec.cols)[1].required = true;
-	refused(w, run_scan(w, &spec), LH_MISMATCH, "column \"d\" is null in row 1", NULL, NULL);
+	refused(w, run_scan(w, &spec), LH_NULL_VALUE, "column \"d\" is null in row 1", NULL, NULL);
 }
 
 static void

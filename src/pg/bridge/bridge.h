@@ -44,6 +44,7 @@ typedef struct LhEmitOptions
 {
 	LhOutOfRange out_of_range;
 	LhNanos		timestamp_ns;
+	bool		missing_null;	/* members of a composite type that a file lacks are null, not an error */
 } LhEmitOptions;
 
 /* ---- values (emit*.c) ---- */
@@ -60,6 +61,17 @@ extern LhEmitter *lh_emitter_create(LhCtx *ctx, MemoryContext mcxt, const char *
 									Oid typid, int32 typmod, const LhEmitOptions *options);
 /* Can a file type be shown as this PostgreSQL type at all?  Else errors at first use. */
 extern bool lh_emit_possible(const LhType *type, Oid typid, int32 typmod);
+/*
+ * Raise when a composite type inside the declared type has an attribute that no
+ * file has, by the schema of all files; column: for the message.
+ */
+extern void lh_emit_check_rows(const char *column, const LhType *type, Oid typid);
+/*
+ * Names that the members of a struct have as attributes of a composite type:
+ * their own, cut to 63 bytes on a character and numbered where that makes
+ * twins.  palloc'd, in the server's encoding.
+ */
+extern char **lh_member_names(const LhType *type);
 
 /*
  * Datums of the selected rows, compacted: k-th selected row -> values[k],

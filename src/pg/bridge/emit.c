@@ -156,17 +156,14 @@ find_route(const LhType *type, Oid base, int32 typmod, const LhEmitOptions *opti
 		return true;
 	if (lh_type_is_nested(type))
 	{
-		Oid			element = get_element_type(base);
+		LhEmitRoute unused;
 
-		if (type->id == LH_T_LIST && OidIsValid(element))
-		{
-			LhEmitRoute unused;
-
-			/* a list of lists would be ragged: it becomes no array of two dimensions */
-			route->element = element;
-			return find_route(&type->fields[0].type, getBaseType(element), typmod, options, &unused);
-		}
-		return lh_cast_find(JSONBOID, base, typmod, &route->cast);
+		route->form = lh_nested_form(type, base, &route->element);
+		if (route->form == LH_NESTED_JSON)
+			return lh_cast_find(JSONBOID, base, typmod, &route->cast);
+		/* a list of lists would be ragged: it becomes no array of two dimensions */
+		return route->form != LH_NESTED_ARRAY ||
+			find_route(&type->fields[0].type, getBaseTypeAndTypmod(route->element, &typmod), typmod, options, &unused);
 	}
 	if (find_kernel(type, base, typmod, options, route))
 	{
@@ -187,7 +184,8 @@ lh_emit_possible(const LhType *type, Oid typid, int32 typmod)
 	LhEmitRoute route;
 	Oid			base = getBaseTypeAndTypmod(typid, &typmod);
 
-	return find_route(type, base, typmod, &options, &route);
+	return find_route(type, base, typmod, &options, &route) &&
+		(!lh_type_is_nested(type) || lh_row_possible(type, base));
 }
 
 static void

@@ -65,6 +65,15 @@ extern void lh_cast_prepare(LhCast *cast, const LhCastPath *path, bool explicit_
 /* In place, in em->target; values that are null are left alone. */
 extern void lh_cast_apply(LhEmitter *em, LhCast *cast, Datum *values, bool *nulls, int n);
 
+/* What a nested value becomes (emit_nested.c, emit_row.c). */
+typedef enum LhNestedForm
+{
+	LH_NESTED_JSON,				/* jsonb, then cast */
+	LH_NESTED_ARRAY,			/* a list: array */
+	LH_NESTED_ROW,				/* a struct: composite type */
+	LH_NESTED_PAIRS				/* a map: array of a composite type of two attributes */
+} LhNestedForm;
+
 /* The steps for one file type. */
 typedef struct LhEmitRoute
 {
@@ -76,8 +85,9 @@ typedef struct LhEmitRoute
 	int			max_digits;		/* of the unscaled value; 0..38, more: any */
 	/* varchar */
 	int			max_chars;		/* -1: any */
-	/* nested: a list as an array of this type, else jsonb */
-	Oid			element;		/* InvalidOid: not an array */
+	/* nested */
+	LhNestedForm form;
+	Oid			element;		/* ARRAY, PAIRS: type of the array's elements */
 } LhEmitRoute;
 
 struct LhEmitter
@@ -157,6 +167,26 @@ typedef struct LhEmitNested LhEmitNested;
 extern LhEmitNested *lh_emit_nested_create(LhEmitter *em, const LhType *type);
 extern void lh_emit_nested(LhEmitter *em, const LhVec *vec, const uint32_t *rows, int n,
 						   Datum *values, bool *nulls);
+
+/* How a nested type becomes a declared one; *element as in LhEmitRoute (emit_row.c). */
+extern LhNestedForm lh_nested_form(const LhType *type, Oid base, Oid *element);
+/* Composite types inside a declared type: do names and types of all members fit? */
+extern bool lh_row_possible(const LhType *type, Oid base);
+
+/*
+ * A composite type for the members of a file's struct, or the entries of a map
+ * (by place).  Errors name what only one of them has; what the file lacks is
+ * null when the table is a union.  em->column is the path so far.
+ */
+typedef struct LhEmitRow
+{
+	TupleDesc	desc;
+	int			nmembers;
+	AttrNumber *attno;			/* by member of the file */
+	Datum	   *values;			/* by attno - 1 */
+	bool	   *nulls;
+} LhEmitRow;
+extern LhEmitRow *lh_row_create(const LhEmitter *em, const LhType *type, Oid rowtype);
 
 /* for (j) { i = index of the j-th value; BODY } with the dense case apart, so that it is vectorised */
 #define LH_EMIT_LOOP(src, n, BODY) \

@@ -1,6 +1,6 @@
 /*
  * emit_nested.c
- *		Lists as arrays, and everything else that is nested as jsonb.
+ *		Nested values as jsonb, arrays and composite values.
  *
  * A nested vector is a tree: lists and maps hold offsets into their children's
  * slots, a struct's members have the slots of the struct.  For each scalar
@@ -12,6 +12,9 @@
  *	   the range: slots of rows that are not selected raise no errors.
  *	3. A row is built by walking its tree; leaves are looked up in the windows.
  *
+ * Elements of arrays and attributes of composite types are leaves here, whatever
+ * they are: their emitter is nested again.
+ *
  * Inside jsonb a leaf looks as to_jsonb() shows it, whatever the session's
  * settings: timestamps in ISO 8601 and UTC, bytes in hex, NaN and the
  * infinities as strings.  A map is an object whose keys are the keys' text; of
@@ -19,7 +22,9 @@
  */
 #include "pg/bridge/emit.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -42,7 +47,7 @@ struct Shape
 	const LhVec *vec;			/* of the batch */
 	int			end;			/* of the range of slots */
 
-	/* a leaf, or the elements of an array */
+	/* a leaf, elements of an array, an attribute of a composite type */
 	LhEmitter  *emitter;		/* NULL: none of these */
 	Oid			typid;
 	int			from,
@@ -55,7 +60,9 @@ struct Shape
 struct LhEmitNested
 {
 	Shape		top;
-	/* array */
+	LhNestedForm form;
+	LhEmitRow  *row;			/* ROW, PAIRS */
+	/* ARRAY, PAIRS */
 	Oid			elemtype;
 	int16		typlen;
 	bool		typbyval;
@@ -68,13 +75,13 @@ struct LhEmitNested
 /* ---- the tree ---- */
 
 static void
-make_leaf(LhEmitter *em, Shape *shape, Oid typid, int32 typmod)
+make_leaf(LhEmitter *em, Shape *shape, const char *column, Oid typid, int32 typmod)
 {
 	Oid			function;
 	bool		varlena;
 
 	shape->typid = typid;
-	shape->emitter = lh_emitter_create(em->ctx, CurrentMemoryContext, em->column, typid, typmod, &em->options);
+	shape->emitter = lh_emitter_create(em->ctx, CurrentMemoryContext, column, typid, typmod, &em->options);
 	shape->emitter->inner = true;
 	shape->values = palloc(sizeof(Datum) * LH_BATCH);
 	shape->nulls = palloc(sizeof(bool) * LH_BATCH);
@@ -106,7 +113,7 @@ make_shape(LhEmitter *em, Shape *shape, const LhType *type, const char *name)
 		int32		typmod;
 		Oid			typid = leaf_type(em, type, &typmod);
 
-		make_leaf(em, shape, typid, typmod);
+		make_leaf(em, shape, em->column, typid, typmod);
 		return;
 	}
 	if (type->id == LH_T_VARIANT)
@@ -119,23 +126,58 @@ make_shape(LhEmitter *em, Shape *shape, const LhType *type, const char *name)
 		make_shape(em, &shape->children[i], &type->fields[i].type, type->fields[i].name);
 }
 
+/* The attributes of a composite type. */
+static void
+make_row(LhEmitter *em, LhEmitNested *n, const LhType *type, Oid rowtype)
+{
+	LhEmitRow  *row = lh_row_create(em, type, rowtype);
+
+	n->row = row;
+	n->top.nchildren = row->nmembers;
+	n->top.children = palloc0(sizeof(Shape) * Max(row->nmembers, 1));
+	for (int i = 0; i < row->nmembers; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(row->desc, row->attno[i] - 1);
+
+		make_leaf(em, &n->top.children[i], psprintf("%s.%s", em->column, NameStr(att->attname)),
+				  att->atttypid, att->atttypmod);
+	}
+}
+
+static void
+make_array(LhEmitter *em, LhEmitNested *n)
+{
+	n->elemtype = em->route.element;
+	get_typlenbyvalalign(n->elemtype, &n->typlen, &n->typbyval, &n->typalign);
+}
+
 LhEmitNested *
 lh_emit_nested_create(LhEmitter *em, const LhType *type)
 {
 	MemoryContext old = MemoryContextSwitchTo(em->route_mcxt);
 	LhEmitNested *n = palloc0(sizeof(LhEmitNested));
 
-	if (OidIsValid(em->route.element))
+	n->form = em->route.form;
+	n->top.id = type->id;
+	switch (n->form)
 	{
-		n->top.id = LH_T_LIST;
-		n->top.nchildren = 1;
-		n->top.children = palloc0(sizeof(Shape));
-		make_leaf(em, &n->top.children[0], em->route.element, em->typmod);
-		n->elemtype = em->route.element;
-		get_typlenbyvalalign(n->elemtype, &n->typlen, &n->typbyval, &n->typalign);
+		case LH_NESTED_JSON:
+			make_shape(em, &n->top, type, "");
+			break;
+		case LH_NESTED_ARRAY:
+			make_array(em, n);
+			n->top.nchildren = 1;
+			n->top.children = palloc0(sizeof(Shape));
+			make_leaf(em, &n->top.children[0], em->column, n->elemtype, em->typmod);
+			break;
+		case LH_NESTED_ROW:
+			make_row(em, n, type, em->base);
+			break;
+		case LH_NESTED_PAIRS:
+			make_array(em, n);
+			make_row(em, n, type, getBaseType(n->elemtype));
+			break;
 	}
-	else
-		make_shape(em, &n->top, type, "");
 	MemoryContextSwitchTo(old);
 	return n;
 }
@@ -406,12 +448,36 @@ push_slot(LhEmitter *em, Shape *shape, int slot, JsonbParseState **state, JsonbI
 	pushJsonbValue(state, as, &v);
 }
 
-/* ---- arrays ---- */
+/* ---- arrays and composite values ---- */
+
+static void
+make_room(LhEmitter *em, LhEmitNested *n, int count)
+{
+	if (count <= n->room)
+		return;
+	n->room = Max(count, 64);
+	n->values = MemoryContextAllocExtended(em->route_mcxt, sizeof(Datum) * n->room, MCXT_ALLOC_HUGE);
+	n->nulls = MemoryContextAllocExtended(em->route_mcxt, sizeof(bool) * n->room, MCXT_ALLOC_HUGE);
+}
+
+/* A composite value of the members at a slot; what the file lacks stays null. */
+static Datum
+row_of(LhEmitter *em, LhEmitNested *n, int slot)
+{
+	LhEmitRow  *row = n->row;
+
+	for (int i = 0; i < row->nmembers; i++)
+	{
+		int			a = row->attno[i] - 1;
+
+		row->values[a] = leaf_value(em, &n->top.children[i], slot, &row->nulls[a]);
+	}
+	return HeapTupleGetDatum(heap_form_tuple(row->desc, row->values, row->nulls));
+}
 
 static Datum
 array_of(LhEmitter *em, LhEmitNested *n, int slot)
 {
-	Shape	   *element = &n->top.children[0];
 	int			first = (int) n->top.vec->offsets[slot];
 	int			count = (int) n->top.vec->offsets[slot + 1] - first;
 	int			dims[1] = {count};
@@ -419,14 +485,13 @@ array_of(LhEmitter *em, LhEmitNested *n, int slot)
 
 	if (count == 0)
 		return PointerGetDatum(construct_empty_array(n->elemtype));
-	if (count > n->room)
-	{
-		n->room = Max(count, 64);
-		n->values = MemoryContextAllocExtended(em->route_mcxt, sizeof(Datum) * n->room, MCXT_ALLOC_HUGE);
-		n->nulls = MemoryContextAllocExtended(em->route_mcxt, sizeof(bool) * n->room, MCXT_ALLOC_HUGE);
-	}
+	make_room(em, n, count);
 	for (int i = 0; i < count; i++)
-		n->values[i] = leaf_value(em, element, first + i, &n->nulls[i]);
+	{
+		n->nulls[i] = false;
+		n->values[i] = n->form == LH_NESTED_PAIRS ? row_of(em, n, first + i) :
+			leaf_value(em, &n->top.children[0], first + i, &n->nulls[i]);
+	}
 	return PointerGetDatum(construct_md_array(n->values, n->nulls, 1, dims, lbs, n->elemtype, n->typlen,
 											  n->typbyval, n->typalign));
 }
@@ -438,8 +503,16 @@ nested_value(LhEmitter *em, LhEmitNested *n, int slot)
 {
 	JsonbParseState *state = NULL;
 
-	if (OidIsValid(n->elemtype))
-		return array_of(em, n, slot);
+	switch (n->form)
+	{
+		case LH_NESTED_ROW:
+			return row_of(em, n, slot);
+		case LH_NESTED_ARRAY:
+		case LH_NESTED_PAIRS:
+			return array_of(em, n, slot);
+		case LH_NESTED_JSON:
+			break;
+	}
 	return JsonbPGetDatum(JsonbValueToJsonb(push_container(em, &n->top, slot, &state)));
 }
 
@@ -465,7 +538,8 @@ lh_emit_nested(LhEmitter *em, const LhVec *vec, const uint32_t *rows, int n, Dat
 			while (k < n && (rows ? (int) rows[k] : k) == slot + (k - j))
 				k++;
 			end = slot + (k - j);
-			set_ends(&em->nested->top, end, em->first_row + slot);
+			/* slots of elements are no rows */
+			set_ends(&em->nested->top, end, em->first_row + (em->inner ? 0 : slot));
 		}
 		values[j] = nested_value(em, em->nested, slot);
 	}

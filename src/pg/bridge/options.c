@@ -283,7 +283,10 @@ lh_lake_option(LhLakeOptions *out, const char *name, const char *value)
 		out->table.hive_partitioning = parse_bool(value, &on) ? (on ? 1 : 0) : -1;
 	}
 	else if (strcmp(name, "union_by_name") == 0)
+	{
 		(void) parse_bool(value, &out->table.union_by_name);
+		out->emit.missing_null = out->table.union_by_name;
+	}
 	else if (strcmp(name, "filename_column") == 0)
 		out->table.filename_column = lh_pg_utf8(value);
 	else if (strcmp(name, "columns") == 0)

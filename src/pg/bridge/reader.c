@@ -116,14 +116,18 @@ rows_within(const LhVec *vec, const uint32_t *rows, int n, size_t most)
 	return n;
 }
 
+/* The first null of n values of a NOT NULL column; rows: of the batch. */
 static void
-fail_null(const LhReader *r, const LhReaderColumn *c)
+fail_null(const LhReader *r, const LhReaderColumn *c, const uint32_t *rows, int n)
 {
+	int			k = (int) ((const bool *) memchr(c->nulls, true, n) - c->nulls);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_NOT_NULL_VIOLATION),
 			 errmsg("null value in column \"%s\" of \"%s\" violates not-null constraint",
 					NameStr(TupleDescAttr(r->source->desc, c->attno - 1)->attname), r->source->relname),
-			 errdetail("File \"%s\".", lh_pg_text(r->batch->task->path)),
+			 errdetail("File \"%s\", row " INT64_FORMAT ".", lh_pg_text(r->batch->task->path),
+					   r->batch->first_row + rows[k] + 1),
 			 errhint("Drop the constraint, or do not let out_of_range turn values into null.")));
 }
 
@@ -148,7 +152,7 @@ emit_window(LhReader *r)
 					 c->values, c->nulls);
 		c->any_null = memchr(c->nulls, true, n) != NULL;
 		if (c->notnull && c->any_null)
-			fail_null(r, c);
+			fail_null(r, c, rows, n);
 	}
 	r->first = r->emitted;
 	r->emitted += n;

@@ -285,6 +285,7 @@ lh_source_column(LhSource *s, AttrNumber attno, bool filter_only)
 	c->filter_only = filter_only;
 	if (!lh_source_find(&s->schema, c->name, c))
 		fail_missing(s, i);
+	lh_emit_check_rows(NameStr(att->attname), &c->type, att->atttypid);
 	s->attnos[s->ncols] = attno;
 	s->quals[i].type = c->type;
 	s->quals[i].col = s->ncols++;

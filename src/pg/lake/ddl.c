@@ -45,9 +45,8 @@ lh_lake_create_statement(const char *table, const char *server, const LhLakeColu
 	return out.data;
 }
 
-/* Name of a table for a location: that of its (first) file or directory. */
-static const char *
-default_table(LhCtx *ctx, const char *location)
+const char *
+lh_lake_default_table(LhCtx *ctx, const char *location)
 {
 	const char *first = linitial(lh_location_list(location));
 	const char *path;
@@ -77,6 +76,7 @@ lakehouse_ddl(PG_FUNCTION_ARGS)
 				old;
 	LhCtx	   *ctx;
 	LhLakeOptions parsed;
+	LhLakeColumns *columns;
 	text	   *result;
 	char	   *statement;
 
@@ -90,10 +90,14 @@ lakehouse_ddl(PG_FUNCTION_ARGS)
 	lh_lake_apply_options(&parsed, options);
 	lh_location_check(GetUserId(), serverid, location);
 	if (table == NULL)
-		table = pstrdup(default_table(ctx, location));
+		table = pstrdup(lh_lake_default_table(ctx, location));
+	columns = lh_lake_infer(ctx, GetUserId(), serverid, &parsed);
+	if (PG_NARGS() > 5 && !PG_ARGISNULL(4))
+		(void) lh_lake_row_types(columns, NameStr(*PG_GETARG_NAME(4)), table, &parsed,
+								 !PG_ARGISNULL(5) && PG_GETARG_BOOL(5));
 	statement = lh_lake_create_statement(quote_identifier(table),
 										 OidIsValid(serverid) ? GetForeignServer(serverid)->servername : DEFAULT_SERVER,
-										 lh_lake_infer(ctx, GetUserId(), serverid, &parsed), options);
+										 columns, options);
 	MemoryContextSwitchTo(old);
 	result = cstring_to_text(psprintf("%s;", statement));
 	MemoryContextDelete(mcxt);

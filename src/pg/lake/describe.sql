@@ -9,11 +9,21 @@ COMMENT ON FUNCTION lakehouse.list(text, name) IS
 	'Files of a location, in the order in which they are read';
 
 CREATE FUNCTION lakehouse.ddl(location text, table_name text DEFAULT NULL, server name DEFAULT NULL,
-	options jsonb DEFAULT NULL) RETURNS text
+	options jsonb DEFAULT NULL, types name DEFAULT NULL, pairs boolean DEFAULT false) RETURNS text
 	AS 'MODULE_PATHNAME', 'lakehouse_ddl'
 	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION lakehouse.ddl(text, text, name, jsonb) IS
+COMMENT ON FUNCTION lakehouse.ddl(text, text, name, jsonb, name, boolean) IS
 	'CREATE FOREIGN TABLE for the files of a location';
+
+CREATE FUNCTION lakehouse.create_types(location text, schema name, table_name text DEFAULT NULL,
+	server name DEFAULT NULL, options jsonb DEFAULT NULL, pairs boolean DEFAULT false,
+	OUT column_path text,
+	OUT type_name text,
+	OUT ddl text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'lakehouse_create_types'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION lakehouse.create_types(text, name, text, name, jsonb, boolean) IS
+	'Creates composite types for the nested columns of a location';
 
 CREATE FUNCTION lakehouse.parquet_metadata(location text, server name DEFAULT NULL,
 	OUT file text,
@@ -153,7 +163,8 @@ COMMENT ON FUNCTION lakehouse.parquet_key_values(text, name) IS
 
 REVOKE ALL ON FUNCTION
 	lakehouse.list(text, name),
-	lakehouse.ddl(text, text, name, jsonb),
+	lakehouse.ddl(text, text, name, jsonb, name, boolean),
+	lakehouse.create_types(text, name, text, name, jsonb, boolean),
 	lakehouse.parquet_metadata(text, name),
 	lakehouse.parquet_schema(text, name),
 	lakehouse.parquet_row_groups(text, name),
@@ -164,7 +175,8 @@ REVOKE ALL ON FUNCTION
 	FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	lakehouse.list(text, name),
-	lakehouse.ddl(text, text, name, jsonb),
+	lakehouse.ddl(text, text, name, jsonb, name, boolean),
+	lakehouse.create_types(text, name, text, name, jsonb, boolean),
 	lakehouse.parquet_metadata(text, name),
 	lakehouse.parquet_schema(text, name),
 	lakehouse.parquet_row_groups(text, name),

@@ -91,7 +91,7 @@ void
 lh_lake_append_column(StringInfo out, const LhLakeColumn *col)
 {
 	appendStringInfo(out, "%s %s", quote_identifier(col->name.name),
-					 format_type_with_typemod(col->typid, col->typmod));
+					 col->type_sql != NULL ? col->type_sql : format_type_with_typemod(col->typid, col->typmod));
 	if (col->name.file_name != NULL)
 		appendStringInfo(out, " OPTIONS (column_name %s)", quote_literal_cstr(col->name.file_name));
 }

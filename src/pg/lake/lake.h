@@ -7,6 +7,7 @@
  *	define.c		the event trigger: columns and rights of foreign tables
  *	refresh.c		lakehouse.refresh_columns
  *	import.c		IMPORT FOREIGN SCHEMA
+ *	types.c			lakehouse.create_types: composite types for nested columns
  *	ddl.c			lakehouse.ddl, and the text of CREATE FOREIGN TABLE
  *	arguments.c		arguments and results that the functions share
  *	describe.c		lakehouse.list and the parquet_* functions, file by file
@@ -62,6 +63,7 @@ typedef struct LhLakeColumn
 	LhLakeName	name;
 	Oid			typid;
 	int32		typmod;
+	char	   *type_sql;		/* a type that need not exist yet (types.c); NULL: typid */
 } LhLakeColumn;
 
 typedef struct LhLakeColumns
@@ -84,6 +86,25 @@ extern Oid	lh_lake_type(const LhType *type, const LhLakeOptions *options, int32 
 /* "name type OPTIONS (column_name '...')" */
 extern void lh_lake_append_column(StringInfo out, const LhLakeColumn *col);
 
+/* ---- types.c ---- */
+
+/* A composite type for a struct, or for the entries of a map. */
+typedef struct LhLakeRowType
+{
+	char	   *path;			/* of the column or member, dotted */
+	char	   *name;			/* quoted and qualified */
+	char	   *ddl;			/* CREATE TYPE, without semicolon */
+} LhLakeRowType;
+
+/*
+ * Types for all structs of the columns, inner ones first (List of
+ * LhLakeRowType), and type_sql of the columns that use them.  Names are made of
+ * the table's and the members'; the same names each time.  pairs: for the
+ * entries of maps as well, which are jsonb otherwise.
+ */
+extern List *lh_lake_row_types(LhLakeColumns *columns, const char *schema, const char *table,
+							   const LhLakeOptions *options, bool pairs);
+
 /* ---- define.c ---- */
 
 /* Is this a foreign table of our wrapper? */
@@ -103,6 +124,8 @@ extern char *lh_lake_qualified(Oid relid);
  */
 extern char *lh_lake_create_statement(const char *table, const char *server,
 									  const LhLakeColumns *columns, List *options);
+/* Name of a table for a location: that of its (first) file or directory. */
+extern const char *lh_lake_default_table(LhCtx *ctx, const char *location);
 
 /* ---- arguments.c ---- */
 

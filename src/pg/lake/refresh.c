@@ -7,7 +7,8 @@
  *	   of a struct.
  *	2. What names nothing is dropped, what nobody names is added at the end, and
  *	   a type that is not the inferred one is changed to it, unless it is a
- *	   domain over that.
+ *	   domain over that, or a composite type (or an array of one) that holds all
+ *	   that the files do.
  *	3. All of it is one ALTER FOREIGN TABLE; what depends on a column stops it.
  *
  * Only the owner may do this, and the files are read with the owner's rights,
@@ -17,6 +18,7 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -100,6 +102,19 @@ same_type(Form_pg_attribute att, Oid typid, int32 typmod)
 	return base == typid && basemod == typmod;
 }
 
+/* Is a composite type declared, perhaps in an array, that fits all members? */
+static bool
+fitting_composite(Form_pg_attribute att, const LhType *type)
+{
+	Oid			base = getBaseType(att->atttypid);
+	Oid			element = get_element_type(base);
+
+	if (OidIsValid(element))
+		base = getBaseType(element);
+	return lh_type_is_nested(type) && get_typtype(base) == TYPTYPE_COMPOSITE &&
+		lh_emit_possible(type, att->atttypid, att->atttypmod);
+}
+
 /* A column that the table has: it stays, is retyped or dropped. */
 static void
 refresh_column(Refresh *r, Form_pg_attribute att)
@@ -121,7 +136,7 @@ refresh_column(Refresh *r, Form_pg_attribute att)
 	}
 	r->taken = lappend(r->taken, pstrdup(NameStr(att->attname)));
 	typid = lh_lake_type(&member.type, &r->options, &typmod);
-	if (same_type(att, typid, typmod))
+	if (same_type(att, typid, typmod) || fitting_composite(att, &member.type))
 		return;
 	type = format_type_with_typemod(typid, typmod);
 	appendStringInfo(command(r, "retype", NameStr(att->attname), type), "ALTER COLUMN %s TYPE %s",

@@ -44,6 +44,8 @@ lh_pg_sqlstate(LhStatus code)
 			return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
 		case LH_MISMATCH:
 			return ERRCODE_DATATYPE_MISMATCH;
+		case LH_NULL_VALUE:
+			return ERRCODE_NOT_NULL_VIOLATION;
 		case LH_EXISTS:
 			return ERRCODE_DUPLICATE_FILE;
 		case LH_OK:
