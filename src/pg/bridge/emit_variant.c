@@ -68,24 +68,10 @@ lh_emit_variant_create(LhEmitter *em, const LhType *type)
 	return ev;
 }
 
-/* A failure of the core while a value was read. */
-static void
-check(LhEmitter *em, LhStatus status)
-{
-	char	   *where;
-
-	if (likely(status == LH_OK))
-		return;
-	where = lh_emit_where(em, em->at);
-	lh_error_prefix(em->ctx, "column \"%s\"", lh_pg_utf8(em->column));
-	lh_detail(em->ctx, "File \"%s\", %s.", em->path, where);
-	lh_pg_check(em->ctx, status);
-}
-
 void
 lh_emit_variant_bind(LhEmitter *em, LhEmitVariant *ev, const LhVec *vec)
 {
-	check(em, lh_variant_bind(em->ctx, ev->reader, vec));
+	lh_pg_check(em->ctx, lh_variant_bind(em->ctx, ev->reader, vec));
 }
 
 /* ---- scalars ---- */
@@ -100,36 +86,34 @@ put_string(JsonbValue *v, char *text, int len)
 
 /* What a document cannot hold anyway is refused before it is copied. */
 static void
-check_size(LhEmitter *em, size_t len)
+check_size(size_t len)
 {
 	if (len <= JENTRY_OFFLENMASK)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("a string of column \"%s\" has %zu bytes, but jsonb holds at most %d", em->column, len,
-					JENTRY_OFFLENMASK),
-			 errdetail("File \"%s\", %s.", lh_pg_text(em->path), lh_emit_where(em, em->at))));
+			 errmsg("a string of a variant has %zu bytes, but jsonb holds at most %d", len, JENTRY_OFFLENMASK)));
 }
 
 /* Text of the core, which is valid, in the server's encoding. */
 static void
-text_value(LhEmitter *em, LhStr s, JsonbValue *v)
+text_value(LhStr s, JsonbValue *v)
 {
 	char	   *converted;
 
-	check_size(em, s.len);
+	check_size(s.len);
 	converted = pg_any_to_server((const char *) s.ptr, (int) s.len, PG_UTF8);
 	put_string(v, converted, converted == (const char *) s.ptr ? (int) s.len : (int) strlen(converted));
 }
 
 static void
-base64_value(LhEmitter *em, LhStr s, JsonbValue *v)
+base64_value(LhStr s, JsonbValue *v)
 {
 	size_t		room = (size_t) s.len / 3 * 4 + 4;
 	char	   *text;
 	int			len;
 
-	check_size(em, room);
+	check_size(room);
 	text = palloc(room + 1);
 	len = pg_b64_encode((const char *) s.ptr, (int) s.len, text, (int) room);
 	if (len < 0)
@@ -198,7 +182,7 @@ float_value(const LhValue *value, JsonbValue *v)
 }
 
 static void
-scalar_value(LhEmitter *em, const LhValue *value, JsonbValue *v)
+scalar_value(const LhValue *value, JsonbValue *v)
 {
 	if (value->null)
 	{
@@ -231,10 +215,10 @@ scalar_value(LhEmitter *em, const LhValue *value, JsonbValue *v)
 			moment_value(value, v);
 			break;
 		case LH_T_STRING:
-			text_value(em, value->str, v);
+			text_value(value->str, v);
 			break;
 		case LH_T_BINARY:
-			base64_value(em, value->str, v);
+			base64_value(value->str, v);
 			break;
 		case LH_T_UUID:
 			uuid_value(value->str, v);
@@ -259,19 +243,19 @@ push_tokens(LhEmitter *em, LhEmitVariant *ev, JsonbParseState **state, JsonbIter
 	{
 		const LhVariantToken *t;
 
-		check(em, lh_variant_next(em->ctx, ev->reader, &t));
+		lh_pg_check(em->ctx, lh_variant_next(em->ctx, ev->reader, &t));
 		switch (t->kind)
 		{
 			case LH_VARIANT_END:
 				return last;
 			case LH_VARIANT_VALUE:
-				scalar_value(em, &t->value, scalar);
+				scalar_value(&t->value, scalar);
 				if (*state != NULL)
 					(void) pushJsonbValue(state, as, scalar);
 				as = WJB_ELEM;
 				break;
 			case LH_VARIANT_KEY:
-				text_value(em, t->key, scalar);
+				text_value(t->key, scalar);
 				(void) pushJsonbValue(state, WJB_KEY, scalar);
 				as = WJB_VALUE;
 				break;
@@ -289,13 +273,24 @@ push_tokens(LhEmitter *em, LhEmitVariant *ev, JsonbParseState **state, JsonbIter
 	}
 }
 
+/* Errors, the core's and PostgreSQL's, name file, column and row from here on. */
+static void
+begin_place(LhEmitPlace *place, LhEmitter *em)
+{
+	lh_emit_place_push(place, em);
+	place->j = em->at;
+}
+
 void
 lh_emit_variant_push(LhEmitter *em, LhEmitVariant *ev, int slot, JsonbParseState **state, JsonbIteratorToken as)
 {
+	LhEmitPlace place;
 	JsonbValue	scalar;
 
-	check(em, lh_variant_start(em->ctx, ev->reader, slot));
+	begin_place(&place, em);
+	lh_pg_check(em->ctx, lh_variant_start(em->ctx, ev->reader, slot));
 	(void) push_tokens(em, ev, state, as, &scalar);
+	lh_emit_place_pop(&place);
 }
 
 Datum
@@ -308,10 +303,8 @@ lh_emit_variant_datum(LhEmitter *em, LhEmitVariant *ev, int slot)
 	JsonbValue *v;
 	Datum		result;
 
-	/* for PostgreSQL's own errors: documents that are too large */
-	lh_emit_place_push(&place, em);
-	place.j = em->at;
-	check(em, lh_variant_start(em->ctx, ev->reader, slot));
+	begin_place(&place, em);
+	lh_pg_check(em->ctx, lh_variant_start(em->ctx, ev->reader, slot));
 	v = push_tokens(em, ev, &state, WJB_ELEM, &scalar);
 	MemoryContextSwitchTo(em->target);
 	result = JsonbPGetDatum(JsonbValueToJsonb(v));
