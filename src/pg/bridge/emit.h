@@ -19,6 +19,7 @@
 #include "pg/bridge/bridge.h"
 
 #include "fmgr.h"
+#include "utils/jsonb.h"
 
 /*
  * Lane values data[src[j]] (src NULL: data[j]), none of them null -> out[j]
@@ -108,6 +109,8 @@ struct LhEmitter
 	LhCast		cast;
 	MemoryContext route_mcxt;	/* of cast and nested */
 	struct LhEmitNested *nested;	/* emit_nested.c; NULL: flat */
+	LhArena    *arena;			/* of the route, child of ctx->arena; NULL: not needed yet */
+	int			at;				/* which value of a call is being built, nested */
 	bool		inner;			/* of elements or members: places are those of the rows around */
 
 	uint64_t	dict_id;		/* 0: none */
@@ -187,6 +190,18 @@ typedef struct LhEmitRow
 	bool	   *nulls;
 } LhEmitRow;
 extern LhEmitRow *lh_row_create(const LhEmitter *em, const LhType *type, Oid rowtype);
+
+/*
+ * Variants (emit_variant.c): an emitter of one VARIANT node, in
+ * CurrentMemoryContext and em->arena.  Values are slots that are not null,
+ * either pushed into a document or as jsonb of their own in em->target.
+ */
+typedef struct LhEmitVariant LhEmitVariant;
+extern LhEmitVariant *lh_emit_variant_create(LhEmitter *em, const LhType *type);
+extern void lh_emit_variant_bind(LhEmitter *em, LhEmitVariant *ev, const LhVec *vec);
+extern void lh_emit_variant_push(LhEmitter *em, LhEmitVariant *ev, int slot, JsonbParseState **state,
+								 JsonbIteratorToken as);
+extern Datum lh_emit_variant_datum(LhEmitter *em, LhEmitVariant *ev, int slot);
 
 /* for (j) { i = index of the j-th value; BODY } with the dense case apart, so that it is vectorised */
 #define LH_EMIT_LOOP(src, n, BODY) \

@@ -11,6 +11,7 @@
  *	2. Values of a leaf are emitted a window of slots at a time, never beyond
  *	   the range: slots of rows that are not selected raise no errors.
  *	3. A row is built by walking its tree; leaves are looked up in the windows.
+ *	   A variant in it is emit_variant.c's business.
  *
  * Elements of arrays and attributes of composite types are leaves here, whatever
  * they are: their emitter is nested again.
@@ -43,6 +44,7 @@ struct Shape
 	const char *name;			/* as a member, in the server's encoding */
 	int			nchildren;
 	Shape	   *children;
+	LhEmitVariant *variant;		/* NULL: not a variant */
 
 	const LhVec *vec;			/* of the batch */
 	int			end;			/* of the range of slots */
@@ -117,9 +119,10 @@ make_shape(LhEmitter *em, Shape *shape, const LhType *type, const char *name)
 		return;
 	}
 	if (type->id == LH_T_VARIANT)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("column \"%s\" has type variant, which cannot be read yet", em->column)));
+	{
+		shape->variant = lh_emit_variant_create(em, type);
+		return;
+	}
 	shape->nchildren = type->nfields;
 	shape->children = palloc0(sizeof(Shape) * type->nfields);
 	for (int i = 0; i < type->nfields; i++)
@@ -157,6 +160,8 @@ lh_emit_nested_create(LhEmitter *em, const LhType *type)
 	MemoryContext old = MemoryContextSwitchTo(em->route_mcxt);
 	LhEmitNested *n = palloc0(sizeof(LhEmitNested));
 
+	if (em->arena != NULL)
+		lh_arena_reset(em->arena);
 	n->form = em->route.form;
 	n->top.id = type->id;
 	switch (n->form)
@@ -190,6 +195,11 @@ set_vectors(LhEmitter *em, Shape *shape, const LhVec *vec)
 	if (shape->emitter != NULL)
 	{
 		lh_emitter_place(shape->emitter, em->path, em->first_row);
+		return;
+	}
+	if (shape->variant != NULL)
+	{
+		lh_emit_variant_bind(em, shape->variant, vec);
 		return;
 	}
 	if (vec->nchildren < shape->nchildren)
@@ -442,7 +452,10 @@ push_slot(LhEmitter *em, Shape *shape, int slot, JsonbParseState **state, JsonbI
 	}
 	else if (!is_null(shape, slot))
 	{
-		(void) push_container(em, shape, slot, state);
+		if (shape->variant != NULL)
+			lh_emit_variant_push(em, shape->variant, slot, state, as);
+		else
+			(void) push_container(em, shape, slot, state);
 		return;
 	}
 	pushJsonbValue(state, as, &v);
@@ -513,6 +526,8 @@ nested_value(LhEmitter *em, LhEmitNested *n, int slot)
 		case LH_NESTED_JSON:
 			break;
 	}
+	if (n->top.variant != NULL)
+		return lh_emit_variant_datum(em, n->top.variant, slot);
 	return JsonbPGetDatum(JsonbValueToJsonb(push_container(em, &n->top, slot, &state)));
 }
 
@@ -531,6 +546,7 @@ lh_emit_nested(LhEmitter *em, const LhVec *vec, const uint32_t *rows, int n, Dat
 		nulls[j] = is_null(&em->nested->top, slot);
 		if (nulls[j])
 			continue;
+		em->at = j;
 		if (slot >= end)
 		{
 			int			k = j + 1;
