@@ -8,6 +8,7 @@
 #include "core/ctx.h"
 #include "core/arena.h"
 #include "core/buffer.h"
+#include "core/key.h"
 #include "core/bits.h"
 #include "core/text.h"
 #include "core/decimal.h"

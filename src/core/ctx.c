@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/arena.h"
+#include "core/key.h"
 #include "core/text.h"
 
 const char *const lh_counter_name[LH_N_COUNTERS] = {
@@ -237,6 +238,16 @@ lh_progress(LhCtx *ctx, const char *what, int64_t done, int64_t total)
 {
 	if (ctx->host != NULL && ctx->host->progress != NULL)
 		ctx->host->progress(ctx->host_arg, what, done, total);
+}
+
+LhStatus
+lh_host_key(LhCtx *ctx, const LhKeyRequest *request, LhKey *key)
+{
+	*key = (LhKey){0};
+	if (ctx->host != NULL && ctx->host->key != NULL)
+		return ctx->host->key(ctx->host_arg, ctx, request, key);
+	LH_FAIL(ctx, LH_UNSUPPORTED, "%s is encrypted with key %s, and no keys are given",
+			request->column != NULL ? "the column" : "the footer", request->name);
 }
 
 const char *

@@ -23,6 +23,9 @@
 #include <stdint.h>
 
 typedef struct LhArena LhArena;
+typedef struct LhCtx LhCtx;
+typedef struct LhKeyRequest LhKeyRequest;	/* key.h */
+typedef struct LhKey LhKey;
 
 typedef enum LhStatus
 {
@@ -82,6 +85,7 @@ typedef struct LhError
 	X(HOST_EVALS, "host_evals", "Dictionary Entries Evaluated by PostgreSQL") \
 	X(BYTES_READ, "bytes_read", "Bytes Read") \
 	X(BYTES_DECOMPRESSED, "bytes_decompressed", "Bytes Decompressed") \
+	X(MODULES_DECRYPTED, "modules_decrypted", "Modules Decrypted") \
 	X(READS, "reads", "Read Requests") \
 	X(FOOTERS_READ, "footers_read", "Footers Read") \
 	X(FOOTER_CACHE_HITS, "footer_cache_hits", "Footer Cache Hits") \
@@ -132,16 +136,23 @@ typedef struct LhHost
 
 	/* Progress of long work, in units of the caller; done/total (default: ignored). */
 	void		(*progress) (void *arg, const char *what, int64_t done, int64_t total);
+
+	/*
+	 * A key (key.h); asked on the leader's thread only.  LH_DENIED: the host has
+	 * keys, but not this one; LH_UNSUPPORTED: it was given none at all; any other
+	 * failure ends the work.  Each with its error written (default: none at all).
+	 */
+	LhStatus	(*key) (void *arg, LhCtx *ctx, const LhKeyRequest *request, LhKey *key);
 } LhHost;
 
-typedef struct LhCtx
+struct LhCtx
 {
 	LhArena    *arena;			/* where results of the current call go */
 	LhError    *error;			/* never NULL */
 	LhCounters *counters;		/* never NULL */
 	const LhHost *host;			/* may be NULL */
 	void	   *host_arg;
-} LhCtx;
+};
 
 /*
  * A context of its own for tests, fuzzers and tools: arena without budget,

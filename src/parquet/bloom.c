@@ -150,6 +150,77 @@ make_bloom(LhCtx *ctx, LhPqFile *file, const LhPqChunk *chunk, LhPqBloom **out)
 	return lh_pq_bloom_parse(ctx, bytes, need, &need, out);
 }
 
+/* Bytes of the two modules that begin here, as far as these bytes tell; LH_CORRUPT for nonsense. */
+static LhStatus
+sealed_size(LhCtx *ctx, const uint8_t *p, int64_t len, int64_t *header, int64_t *whole)
+{
+	const int64_t most = LH_PQ_SEAL_HEAD + LH_AES_TAG;
+
+	*header = *whole = LH_PQ_SEAL_LENGTH;
+	if (len < *whole)
+		return LH_OK;
+	*header += lh_load_u32(p);
+	*whole = *header + LH_PQ_SEAL_LENGTH;
+	if (*header > MAX_HEADER + most)
+		LH_FAIL(ctx, LH_CORRUPT, "encrypted header of the bloom filter has %lld bytes", (long long) *header);
+	if (len < *whole)
+		return LH_OK;
+	*whole += lh_load_u32(p + *header);
+	if (*whole > *header + MAX_BITS + most)
+		LH_FAIL(ctx, LH_CORRUPT, "encrypted bloom filter has %lld bytes", (long long) *whole);
+	return LH_OK;
+}
+
+/* Decrypt both modules so that the bits lie behind their header. */
+static LhStatus
+open_sealed(LhCtx *ctx, LhPqDecrypt *d, uint8_t *bytes, size_t header, size_t whole, LhPqBloom **out)
+{
+	LhSlice head = {0}, bits = {0};
+	size_t need;
+	uint8_t *both;
+
+	LH_TRY(lh_pq_decrypt_here(ctx, d, LH_PQ_M_BLOOM_HEADER, bytes, header, &head));
+	LH_TRY(lh_pq_decrypt_here(ctx, d, LH_PQ_M_BLOOM_BITS, bytes + header, whole - header, &bits));
+	both = (uint8_t *) bits.data - head.len;
+	memmove(both, head.data, head.len);
+	return lh_pq_bloom_parse(ctx, both, head.len + bits.len, &need, out);
+}
+
+/*
+ * As make_bloom, of an encrypted chunk: header and bits are two modules.  When
+ * the file does not say how long they are, their own lengths do, step by step.
+ */
+static LhStatus
+make_sealed(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqChunk *chunk, LhPqBloom **out)
+{
+	int64_t offset = chunk->bloom_offset;
+	int64_t room = lh_pq_data_end(file->meta) - offset;
+	int64_t len = chunk->bloom_length, header, whole;
+	uint8_t *bytes;
+	LhPqDecrypt *d;
+
+	*out = NULL;
+	if (offset < LH_PQ_MAGIC_SIZE || room <= 0)
+		return LH_OK;
+	if (len <= 0 || len > (int64_t) MAX_BITS + MAX_HEADER)
+		len = HEADER_GUESS;
+	for (;;)
+	{
+		len = len < room ? len : room;
+		LH_TRY(read_bytes(ctx, file, offset, len, &bytes));
+		if (bytes == NULL)
+			return LH_OK;
+		LH_TRY(sealed_size(ctx, bytes, len, &header, &whole));
+		if (whole <= len)
+			break;
+		if (len == room)
+			LH_FAIL(ctx, LH_CORRUPT, "encrypted bloom filter reaches beyond the end of the data");
+		len = whole;
+	}
+	LH_TRY(lh_pq_decrypt_create(ctx, file, group, leaf, chunk->key, &d));
+	return open_sealed(ctx, d, bytes, (size_t) header, (size_t) whole, out);
+}
+
 LhStatus
 lh_pq_bloom(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqBloom **out)
 {
@@ -161,13 +232,14 @@ lh_pq_bloom(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqBloom **o
 
 	*out = NULL;
 	LH_TRY(lh_pq_chunk(ctx, file, group, leaf, &chunk));
-	if (chunk->bloom_offset < 0 || chunk->encrypted || chunk->file_path != NULL)
+	if (chunk->bloom_offset < 0 || chunk->locked || chunk->file_path != NULL)
 		return LH_OK;
 	LH_TRY(lh_pq_index_entry(ctx, file, group, leaf, &e));
 	if (!e->bloom_read)
 	{
 		old = lh_use(ctx, file->arena);
-		status = make_bloom(ctx, file, chunk, &bloom);
+		status = chunk->key != NULL ? make_sealed(ctx, file, group, leaf, chunk, &bloom)
+									: make_bloom(ctx, file, chunk, &bloom);
 		lh_use(ctx, old);
 		LH_TRY(status);
 		e->bloom = bloom;

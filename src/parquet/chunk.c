@@ -12,8 +12,12 @@
  *	3. the physical type is the schema's;
  *	4. statistics are judged (stats.c).
  *
- * Places of indexes and bloom filters are checked by who reads them.  A chunk
- * encrypted with a key of its own has nothing but "encrypted".
+ * Places of indexes and bloom filters are checked by who reads them.
+ *
+ * Metadata of an encrypted column is a module of its own, unless it is protected
+ * by an encrypted footer of the same key.  Then what stands in clear text beside
+ * it, for readers without the key, is not looked at.  A chunk whose key cannot
+ * be had is "locked": it may have sizes and places, but proves nothing.
  *
  * Format: parquet.thrift, ColumnChunk and ColumnMetaData
  */
@@ -34,6 +38,8 @@ typedef struct Raw
 	bool has_page_counts; /* encoding_stats names data pages */
 	bool other_pages;     /* ... that are not dictionary coded */
 	LhSlice file_path;
+	LhPqColumnCrypt crypt;
+	LhSlice sealed; /* the metadata as a module */
 } Raw;
 
 static void
@@ -136,7 +142,13 @@ parse_chunk(LhCtx *ctx, LhThrift *r, LhPqChunk *chunk, Raw *raw)
 			case 6: lh_thrift_i64(r, &f, &chunk->column_index_offset); break;
 			case 7: lh_thrift_i32(r, &f, &chunk->column_index_length); break;
 			case 8:
-			case 9: chunk->encrypted = true; /* fall through */
+				chunk->encrypted = true;
+				lh_pq_crypt_parse_column(r, &f, &raw->crypt);
+				break;
+			case 9:
+				chunk->encrypted = true;
+				lh_thrift_binary(r, &f, &raw->sealed);
+				break;
 			default: lh_thrift_skip(r, f.type);
 		}
 	return lh_thrift_status(ctx, r, "column chunk");
@@ -212,25 +224,94 @@ all_dictionary(const LhPqChunk *chunk, const Raw *raw)
 		   (chunk->encodings & ~(DICTIONARY_CODES | levels)) == 0;
 }
 
+static void
+init(LhPqChunk *chunk, Raw *raw)
+{
+	raw->stats.nulls = raw->stats.distinct = raw->stats.nans = -1;
+	chunk->bloom_offset = chunk->bloom_length = -1;
+}
+
+/* Decrypt the metadata module, where it was copied to. */
+static LhStatus
+open_sealed(LhCtx *ctx, const LhPqFile *file, int group, int leaf, const LhPqKey *key, uint8_t *bytes,
+			size_t len, LhSlice *plain)
+{
+	LhArena *old = ctx->arena, *scratch = lh_arena_child(old);
+	LhPqDecrypt *d;
+	LhStatus status;
+
+	if (scratch == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_use(ctx, scratch);
+	status = lh_pq_decrypt_create(ctx, file, group, leaf, key, &d);
+	if (status == LH_OK)
+		status = lh_pq_decrypt_here(ctx, d, LH_PQ_M_COLUMN, bytes, len, plain);
+	lh_use(ctx, old);
+	lh_arena_destroy(scratch);
+	return status;
+}
+
+/* Metadata from its module instead of what was in clear text. */
+static LhStatus
+parse_sealed(LhCtx *ctx, const LhPqFile *file, int group, int leaf, LhPqChunk *chunk, Raw *raw)
+{
+	LhPqChunk outside = *chunk;
+	Raw inner = {.allowance = LH_PQ_ALLOWANCE(raw->sealed.len), .file_path = raw->file_path};
+	LhSlice plain = {0};
+	uint8_t *copy;
+	LhThrift r;
+
+	copy = lh_memdup(ctx, raw->sealed.data, raw->sealed.len);
+	if (copy == NULL)
+		return ctx->error->code;
+	LH_TRY(open_sealed(ctx, file, group, leaf, chunk->key, copy, raw->sealed.len, &plain));
+	*chunk = (LhPqChunk){.physical = outside.physical,
+						 .offset_index_offset = outside.offset_index_offset,
+						 .offset_index_length = outside.offset_index_length,
+						 .column_index_offset = outside.column_index_offset,
+						 .column_index_length = outside.column_index_length,
+						 .encrypted = true,
+						 .key = outside.key};
+	init(chunk, &inner);
+	inner.has_meta = true;
+	lh_thrift_init(&r, plain.data, plain.len);
+	LH_TRY(parse_meta_data(ctx, &r, chunk, &inner));
+	LH_TRY(lh_thrift_status(ctx, &r, "encrypted column chunk"));
+	*raw = inner;
+	return LH_OK;
+}
+
+static LhStatus
+unlock(LhCtx *ctx, LhPqFile *file, int group, int leaf, LhPqChunk *chunk, Raw *raw)
+{
+	LH_TRY(lh_pq_crypt_key(ctx, file, leaf, &raw->crypt, &chunk->key));
+	chunk->locked = chunk->key->key == NULL;
+	if (chunk->locked || raw->sealed.len == 0)
+		return LH_OK;
+	return parse_sealed(ctx, file, group, leaf, chunk, raw);
+}
+
 /* Fill a new chunk; ctx->arena is the file's. */
 static LhStatus
-make_chunk(LhCtx *ctx, const LhPqMeta *meta, int group, int leaf, LhPqChunk *chunk)
+make_chunk(LhCtx *ctx, LhPqFile *file, int group, int leaf, LhPqChunk *chunk)
 {
+	const LhPqMeta *meta = file->meta;
 	const LhPqMetaPrivate *priv = meta->priv;
 	size_t at = priv->chunk_at[(size_t) group * (size_t) meta->nleaves + (size_t) leaf];
 	const LhPqNode *node = &meta->nodes[meta->leaf_nodes[leaf]];
 	Raw raw = {.allowance = LH_PQ_ALLOWANCE(priv->footer_len - at)};
 	LhThrift r;
 
-	raw.stats.nulls = raw.stats.distinct = raw.stats.nans = -1;
+	init(chunk, &raw);
 	chunk->physical = node->physical;
-	chunk->bloom_offset = chunk->bloom_length = -1;
 	chunk->offset_index_offset = chunk->column_index_offset = -1;
 	lh_thrift_init(&r, priv->footer + at, priv->footer_len - at);
 	LH_TRY(parse_chunk(ctx, &r, chunk, &raw));
+	if (chunk->encrypted)
+		LH_TRY(unlock(ctx, file, group, leaf, chunk, &raw));
 	if (raw.file_path.len > 0)
 		LH_TRY(lh_pq_text(ctx, &raw.allowance, raw.file_path, &chunk->file_path));
-	if (chunk->encrypted && !raw.has_meta)
+	if (chunk->locked && !raw.has_meta)
 	{
 		chunk->stats.nulls = chunk->stats.distinct = chunk->stats.nans = -1;
 		return LH_OK;
@@ -242,14 +323,14 @@ make_chunk(LhCtx *ctx, const LhPqMeta *meta, int group, int leaf, LhPqChunk *chu
 }
 
 static LhStatus
-make_in_file(LhCtx *ctx, const LhPqFile *file, int group, int leaf, LhPqChunk **out)
+make_in_file(LhCtx *ctx, LhPqFile *file, int group, int leaf, LhPqChunk **out)
 {
 	LhArena *old = lh_use(ctx, file->arena);
 	LhPqChunk *chunk = lh_alloc0(ctx, sizeof(LhPqChunk));
 	LhStatus status = LH_NO_MEMORY;
 
 	if (chunk != NULL)
-		status = make_chunk(ctx, file->meta, group, leaf, chunk);
+		status = make_chunk(ctx, file, group, leaf, chunk);
 	lh_use(ctx, old);
 	*out = chunk;
 	return status;

@@ -17,6 +17,7 @@ struct LhPqFile
 	LhCodecs   *codecs;
 	LhArena    *arena;			/* of the file: chunks, indexes and blooms are kept here */
 	const LhPqChunk **chunks;	/* [group * nleaves + leaf], NULL until parsed */
+	struct LhPqCrypt *crypt;	/* NULL: not encrypted (crypt.h) */
 	struct LhPqFileIndexes *indexes;	/* page indexes and blooms already read; owned by index.c */
 };
 

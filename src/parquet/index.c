@@ -334,14 +334,31 @@ read_range(LhCtx *ctx, LhPqFile *file, int64_t offset, int64_t len, LhSlice *out
 	return LH_OK;
 }
 
+/*
+ * An index of an encrypted chunk, decrypted where it lies.  One that does not
+ * decrypt was tampered with, and then nothing else is to be believed.
+ */
+static LhStatus
+open_index(LhCtx *ctx, LhPqDecrypt *d, LhPqModule module, LhSlice *bytes)
+{
+	if (d == NULL || bytes->len == 0)
+		return LH_OK;
+	return lh_pq_decrypt_here(ctx, d, module, (uint8_t *) bytes->data, bytes->len, bytes);
+}
+
 /* A failed read is a failure of the file; bytes that make no sense are an absent index. */
 static LhStatus
 make_index(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqChunk *c, LhPqPageIndex **out)
 {
 	LhSlice offset_index, column_index;
+	LhPqDecrypt *d = NULL;
 
+	if (c->key != NULL)
+		LH_TRY(lh_pq_decrypt_create(ctx, file, group, leaf, c->key, &d));
 	LH_TRY(read_range(ctx, file, c->offset_index_offset, c->offset_index_length, &offset_index));
+	LH_TRY(open_index(ctx, d, LH_PQ_M_OFFSET_INDEX, &offset_index));
 	LH_TRY(read_range(ctx, file, c->column_index_offset, c->column_index_length, &column_index));
+	LH_TRY(open_index(ctx, d, LH_PQ_M_COLUMN_INDEX, &column_index));
 	return lh_pq_index_parse(ctx, file->meta, group, leaf, c->start, offset_index, column_index,
 							 out);
 }
@@ -357,7 +374,7 @@ lh_pq_page_index(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqPage
 
 	*out = NULL;
 	LH_TRY(lh_pq_chunk(ctx, file, group, leaf, &chunk));
-	if (chunk->offset_index_offset < 0 || chunk->encrypted || chunk->file_path != NULL)
+	if (chunk->offset_index_offset < 0 || chunk->locked || chunk->file_path != NULL)
 		return LH_OK;
 	LH_TRY(lh_pq_index_entry(ctx, file, group, leaf, &e));
 	if (!e->index_read)

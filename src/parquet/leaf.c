@@ -27,8 +27,8 @@ lh_pq_leaf_init(LhCtx *ctx, LhPqLeaf *leaf, LhPqFile *file, int group, int node,
 	LH_TRY(lh_pq_chunk(ctx, file, group, n->leaf, &chunk));
 	if (chunk->file_path != NULL)
 		LH_FAIL(ctx, LH_UNSUPPORTED, "the column lies in another file, \"%s\"", chunk->file_path);
-	if (chunk->encrypted)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "the column is encrypted");
+	if (chunk->locked)
+		return lh_pq_crypt_locked(ctx, chunk->key);
 	if (n->physical == LH_PQ_FLBA && n->type_length <= 0)
 		LH_FAIL(ctx, LH_CORRUPT, "fixed-length values of %d bytes", n->type_length);
 	if (chunk->num_values < 0 || chunk->start < 0)
@@ -36,6 +36,8 @@ lh_pq_leaf_init(LhCtx *ctx, LhPqLeaf *leaf, LhPqFile *file, int group, int node,
 	LH_TRY(lh_pq_page_codec(ctx, chunk->codec, &leaf->codec));
 	LH_TRY(lh_pq_convert_choose(ctx, n, type, &file->options, &leaf->convert));
 	leaf->chunk = chunk;
+	if (chunk->key != NULL)
+		LH_TRY(lh_pq_decrypt_create(ctx, file, group, n->leaf, chunk->key, &leaf->decrypt));
 	leaf->next = chunk->start;
 	leaf->may_direct = lh_object_id(file->obj)->etag == NULL;
 	leaf->read_ahead = leaf->may_direct ? LH_PQ_READ_AHEAD : LH_PQ_READ_AHEAD_REMOTE;
@@ -120,13 +122,14 @@ lh_pq_leaf_begin(LhCtx *ctx, LhPqLeaf *leaf)
 
 	if (leaf->begun || leaf->chunk->num_values == 0)
 		return LH_OK;
-	LH_TRY(lh_pq_header_read(ctx, &leaf->window, start, leaf->read_ahead, &h));
+	LH_TRY(lh_pq_header_read(ctx, &leaf->window, leaf->chunk, leaf->decrypt, start, leaf->read_ahead, 0,
+							 &h));
 	leaf->begun = true;
 	if (h.type != LH_PQ_DICTIONARY_PAGE)
 		return LH_OK;
 	LH_TRY(note_dict(ctx, leaf, &h, start + h.header_size));
 	if (leaf->next == start)
-		leaf->next = start + h.header_size + h.compressed_size;
+		leaf->next = start + h.header_size + h.stored_size;
 	return lh_pq_dict_load(ctx, leaf);
 }
 
@@ -147,9 +150,10 @@ lh_pq_leaf_next(LhCtx *ctx, LhPqLeaf *leaf, LhPqApproach approach)
 		if (leaf->values_before >= leaf->chunk->num_values)
 			LH_FAIL(ctx, LH_CORRUPT, "column ends after %lld values",
 					(long long) leaf->values_before);
-		LH_TRY(lh_pq_header_read(ctx, &leaf->window, pos, ahead, h));
+		LH_TRY(lh_pq_header_read(ctx, &leaf->window, leaf->chunk, leaf->decrypt, pos, ahead,
+								 leaf->page_no + 1, h));
 		leaf->body = pos + h->header_size;
-		leaf->next = leaf->body + h->compressed_size;
+		leaf->next = leaf->body + h->stored_size;
 		if (h->type == LH_PQ_DICTIONARY_PAGE)
 			LH_TRY(note_dict(ctx, leaf, h, leaf->body));
 		if (h->type != LH_PQ_DATA_PAGE && h->type != LH_PQ_DATA_PAGE_V2)

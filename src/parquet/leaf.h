@@ -5,7 +5,8 @@
  * Layers, each in a file of its own:
  *
  *	window.c	bytes of the chunk
- *	page.c		a page: checked, decompressed, split in levels and values
+ *	header.c	page headers from the window
+ *	page.c		a page: checked, decrypted, decompressed, split in levels and values
  *	decode_*.c	one decoder per encoding: physical values (decode.h)
  *	convert.c	physical values to the lane of the type
  *	dict.c		the dictionary page
@@ -17,6 +18,7 @@
 #define LH_PARQUET_LEAF_H
 
 #include "parquet/convert.h"
+#include "parquet/crypt.h"
 #include "parquet/decode.h"
 #include "parquet/levels.h"
 #include "parquet/window.h"
@@ -39,6 +41,7 @@ typedef struct LhPqLeaf
 	int group;
 	const LhPqNode *node;
 	const LhPqChunk *chunk;
+	LhPqDecrypt *decrypt; /* NULL: the chunk is in clear text */
 	LhCodec codec;
 	LhPqConvert convert;
 	LhPqPool pool;
@@ -84,8 +87,13 @@ typedef struct LhPqLeaf
 /* Bytes first tried as a page header: most are shorter. */
 #define LH_PQ_HEADER_TRY ((size_t) 64)
 
-/* The page header at pos; "ahead" bytes are read with it. */
-extern LhStatus lh_pq_header_read(LhCtx *ctx, LhPqWindow *w, int64_t pos, size_t ahead,
+/*
+ * The page header at pos; "ahead" bytes are read with it.  With decrypt it is a
+ * module: of the dictionary where the chunk says that it begins with one, else of
+ * the data page with this ordinal.
+ */
+extern LhStatus lh_pq_header_read(LhCtx *ctx, LhPqWindow *w, const LhPqChunk *chunk,
+								  LhPqDecrypt *decrypt, int64_t pos, size_t ahead, int ordinal,
 								  LhPqPageHeader *h);
 extern LhStatus lh_pq_page_codec(LhCtx *ctx, int thrift, LhCodec *out);
 extern LhStatus lh_pq_page_load(LhCtx *ctx, LhPqLeaf *leaf, LhPqPage *page);

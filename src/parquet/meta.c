@@ -234,6 +234,7 @@ parse_group(LhCtx *ctx, Parse *parse, int index, uint32_t *chunk_at)
 	LhThriftField f = {0};
 	bool has_columns = false, has_rows = false;
 
+	group->ordinal = index;
 	while (lh_thrift_next(r, &f))
 		switch (f.id)
 		{
@@ -245,6 +246,7 @@ parse_group(LhCtx *ctx, Parse *parse, int index, uint32_t *chunk_at)
 			case 3: has_rows = lh_thrift_i64(r, &f, &group->num_rows); break;
 			case 4: LH_TRY(parse_sorting(ctx, parse, &f, group)); break;
 			case 6: lh_thrift_i64(r, &f, &group->compressed_size); break;
+			case 7: lh_thrift_i16(r, &f, &group->ordinal); break;
 			default: lh_thrift_skip(r, f.type);
 		}
 	LH_TRY(lh_thrift_status(ctx, r, "footer, row groups"));
@@ -355,7 +357,8 @@ parse_footer(LhCtx *ctx, Parse *parse)
 				break;
 			case 6: lh_thrift_binary(r, &f, &created_by); break;
 			case 7: LH_TRY(parse_orders(ctx, parse, &f)); break;
-			case 8: meta->priv->encrypted = true; /* fall through */
+			case 8: lh_pq_crypt_parse(r, &f, &meta->priv->crypt); break;
+			case 9: lh_thrift_binary(r, &f, &meta->priv->crypt.key_metadata); break;
 			default: lh_thrift_skip(r, f.type);
 		}
 	LH_TRY(lh_thrift_status(ctx, r, "footer"));

@@ -8,12 +8,14 @@
  *	find.c		names -> nodes
  *	chunk.c		one column chunk, when it is asked for
  *	stats.c		what statistics may be believed
+ *	crypt.c		keys and footer of an encrypted file		decrypt.c	modules of a chunk
  *	index.c		page indexes		bloom.c		bloom filters
  *	open.c		file -> footer		cache.c		footers kept
  */
 #ifndef LH_PARQUET_META_H
 #define LH_PARQUET_META_H
 
+#include "parquet/crypt.h"
 #include "parquet/file.h"
 #include "parquet/thrift.h"
 
@@ -135,7 +137,8 @@ struct LhPqMetaPrivate
 	const uint32_t *chunk_at; /* [group * nleaves + leaf]: where in the footer the chunk begins */
 	const uint8_t *orders;    /* LhPqOrder of each leaf; NULL: the file names none */
 	LhNameMap **names;        /* [node]: its children by name; NULL for narrow groups */
-	bool encrypted;           /* a plaintext footer that names an encryption algorithm */
+	LhPqCryptInfo crypt;      /* of a footer in clear text: how columns are encrypted */
+	bool secret;              /* the footer itself is encrypted in the file: never cached */
 };
 
 /* Parse a footer that lies in arena already; meta and all its memory belong to arena. */

@@ -7,6 +7,9 @@
  *	3. The trailer is the footer's length and a magic number: PAR1, or PARE for
  *	   an encrypted footer.
  *	4. A longer footer costs a second read, of the part before those 64 kB.
+ *	5. An encrypted footer is decrypted, and never goes into the cache: whoever
+ *	   has no key must not get it from there.  A signed footer in clear text is
+ *	   cached with its signature, which is verified at each open.
  *
  * Format: https://parquet.apache.org/docs/file-format/
  */
@@ -85,26 +88,15 @@ fail_magic(LhCtx *ctx, LhPqFile *file, const uint8_t *found)
 	return LH_CORRUPT;
 }
 
+/* Length of the footer from the trailer, and whether it is encrypted. */
 static LhStatus
-fail_encrypted(LhCtx *ctx, const LhPqFile *file)
-{
-	lh_fail(ctx, LH_UNSUPPORTED, "footer of \"%s\" is encrypted", file->path);
-	lh_detail(ctx, "Its last 4 bytes are \"PARE\": schema and statistics can be read only with "
-				   "the key of the footer.");
-	lh_hint(ctx, "Reading it needs its keys, which this version cannot be given.");
-	return LH_UNSUPPORTED;
-}
-
-/* Length of the footer from the trailer. */
-static LhStatus
-read_trailer(LhCtx *ctx, LhPqFile *file, const uint8_t *trailer, int64_t *len)
+read_trailer(LhCtx *ctx, LhPqFile *file, const uint8_t *trailer, int64_t *len, bool *secret)
 {
 	const uint8_t *magic = trailer + 4;
 
 	*len = lh_load_u32(trailer);
-	if (memcmp(magic, "PARE", LH_PQ_MAGIC_SIZE) == 0)
-		return fail_encrypted(ctx, file);
-	if (memcmp(magic, "PAR1", LH_PQ_MAGIC_SIZE) != 0)
+	*secret = memcmp(magic, "PARE", LH_PQ_MAGIC_SIZE) == 0;
+	if (!*secret && memcmp(magic, "PAR1", LH_PQ_MAGIC_SIZE) != 0)
 		return fail_magic(ctx, file, magic);
 	if (*len < 1 || *len > file->size - LH_PQ_TRAILER_SIZE - LH_PQ_MAGIC_SIZE)
 		LH_FAIL(ctx, LH_CORRUPT,
@@ -120,7 +112,7 @@ read_trailer(LhCtx *ctx, LhPqFile *file, const uint8_t *trailer, int64_t *len)
 
 /* The footer in arena (ctx->arena is scratch). */
 static LhStatus
-read_footer(LhCtx *ctx, LhPqFile *file, LhArena *arena, uint8_t **footer, int64_t *len)
+read_footer(LhCtx *ctx, LhPqFile *file, LhArena *arena, uint8_t **footer, int64_t *len, bool *secret)
 {
 	int64_t tail_size = file->size < TAIL_SIZE ? file->size : TAIL_SIZE;
 	int64_t tail_at = file->size - tail_size;
@@ -130,7 +122,7 @@ read_footer(LhCtx *ctx, LhPqFile *file, LhArena *arena, uint8_t **footer, int64_
 
 	LH_ALLOC(ctx, tail, (size_t) tail_size);
 	LH_TRY(lh_object_read(ctx, file->obj, tail_at, (size_t) tail_size, tail));
-	LH_TRY(read_trailer(ctx, file, tail + tail_size - LH_PQ_TRAILER_SIZE, len));
+	LH_TRY(read_trailer(ctx, file, tail + tail_size - LH_PQ_TRAILER_SIZE, len, secret));
 	old = lh_use(ctx, arena);
 	*footer = lh_alloc(ctx, (size_t) *len);
 	lh_use(ctx, old);
@@ -144,6 +136,23 @@ read_footer(LhCtx *ctx, LhPqFile *file, LhArena *arena, uint8_t **footer, int64_
 	return LH_OK;
 }
 
+/* An encrypted footer: crypto metadata in clear text, then the footer as a module. */
+static LhStatus
+make_secret(LhCtx *ctx, LhPqFile *file, LhArena *arena, uint8_t *footer, size_t len, LhPqMeta **out)
+{
+	LhPqCryptInfo info;
+	LhSlice plain = {0};
+	size_t size;
+
+	LH_TRY(lh_pq_crypt_parse_file(ctx, lh_slice(footer, len), &info, &size));
+	LH_TRY(lh_pq_crypt_create(ctx, file, &info));
+	LH_TRY(lh_pq_crypt_footer(ctx, file, footer + size, len - size, &plain));
+	LH_TRY(lh_pq_meta_make(ctx, arena, plain.data, plain.len, file->size, out));
+	(*out)->footer_size = (int64_t) len;
+	(*out)->priv->secret = true;
+	return LH_OK;
+}
+
 /* Read and parse into a new arena, which is the caller's even after a failure. */
 static LhStatus
 load_meta(LhCtx *ctx, LhPqFile *file, LhArena *arena, LhPqMeta **out)
@@ -153,17 +162,22 @@ load_meta(LhCtx *ctx, LhPqFile *file, LhArena *arena, LhPqMeta **out)
 	LhStatus status;
 	uint8_t *footer = NULL;
 	int64_t len = 0;
+	bool secret = false;
 
 	if (scratch == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for the footer of \"%s\"", file->path);
 	old = lh_use(ctx, scratch);
-	status = read_footer(ctx, file, arena, &footer, &len);
+	status = read_footer(ctx, file, arena, &footer, &len, &secret);
 	lh_use(ctx, old);
 	lh_arena_destroy(scratch);
 	LH_TRY(status);
 	LH_COUNT(ctx, FOOTERS_READ, 1);
-	status = lh_pq_meta_make(ctx, arena, footer, (size_t) len, file->size, out);
-	if (status != LH_OK && status != LH_CANCELLED)
+	if (secret)
+		status = make_secret(ctx, file, arena, footer, (size_t) len, out);
+	else
+		status = lh_pq_meta_make(ctx, arena, footer, (size_t) len, file->size, out);
+	/* errors about encryption name the file themselves */
+	if (status != LH_OK && status != LH_CANCELLED && strstr(ctx->error->message, file->path) == NULL)
 		lh_error_prefix(ctx, "%s", file->path);
 	return status;
 }
@@ -192,9 +206,21 @@ find_meta(LhCtx *ctx, LhPqFile *file, LhPqCache *cache)
 		file->meta = NULL;
 		return status;
 	}
-	if (cache != NULL)
+	if (cache != NULL && !file->meta->priv->secret)
 		lh_pq_cache_put(cache, id, file->meta);
 	return LH_OK;
+}
+
+/* A footer in clear text that names an algorithm: prepare for its columns, verify the signature. */
+static LhStatus
+open_signed(LhCtx *ctx, LhPqFile *file)
+{
+	const LhPqMetaPrivate *priv = file->meta->priv;
+
+	if (priv->secret || priv->crypt.algorithm == 0)
+		return LH_OK;
+	LH_TRY(lh_pq_crypt_create(ctx, file, &priv->crypt));
+	return lh_pq_crypt_verify(ctx, file, lh_slice(priv->footer, priv->footer_len));
 }
 
 LhStatus
@@ -222,6 +248,7 @@ lh_pq_open(LhCtx *ctx, LhObject *obj, LhPqCache *cache, const LhPqOptions *optio
 		lh_pq_meta_unref(file->meta);
 		return status;
 	}
+	LH_TRY(open_signed(ctx, file));
 	LH_TRY(lh_codecs_create(ctx, &file->codecs));
 	LH_NEW_ARRAY(ctx, file->chunks, (size_t) file->meta->ngroups * (size_t) file->meta->nleaves);
 	*out = file;

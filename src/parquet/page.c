@@ -1,6 +1,6 @@
 /*
  * page.c
- *		Load a page: check, decompress, split into levels and values.
+ *		Load a page: check, decrypt, decompress, split into levels and values.
  *
  *	v1	everything is compressed together:
  *		[length and repetition levels] [length and definition levels] values
@@ -14,9 +14,6 @@
  * Format: https://parquet.apache.org/docs/file-format/data-pages/
  */
 #include "parquet/leaf.h"
-
-/* The largest header that is believed: it may hold two values as statistics. */
-#define HEADER_MAX ((size_t) 16 * 1024 * 1024)
 
 /*
  * An uncompressed page of at least this size is read into a block of its own,
@@ -37,32 +34,6 @@ lh_pq_page_codec(LhCtx *ctx, int thrift, LhCodec *out)
 	if (thrift < 0 || thrift >= (int) (sizeof(codecs) / sizeof(codecs[0])))
 		LH_FAIL(ctx, LH_UNSUPPORTED, "compression codec %d is not supported", thrift);
 	*out = codecs[thrift];
-	return LH_OK;
-}
-
-LhStatus
-lh_pq_header_read(LhCtx *ctx, LhPqWindow *w, int64_t pos, size_t ahead, LhPqPageHeader *h)
-{
-	int64_t room = w->file->size - pos;
-	size_t need = LH_PQ_HEADER_TRY;
-	bool more = true;
-
-	if (pos < 0 || room <= 0)
-		LH_FAIL(ctx, LH_CORRUPT, "pages end with the file, at offset %lld, before their values do",
-				(long long) pos);
-	while (more)
-	{
-		const uint8_t *p;
-		size_t have;
-
-		if ((int64_t) need > room)
-			need = (size_t) room;
-		LH_TRY(lh_pq_window_get(ctx, w, pos, need, ahead, &p, &have));
-		LH_TRY(lh_pq_page_header_parse(ctx, p, have, h, &more));
-		if (more && ((int64_t) have >= room || have >= HEADER_MAX))
-			LH_FAIL(ctx, LH_CORRUPT, "page header at offset %lld does not end", (long long) pos);
-		need = 2 * have;
-	}
 	return LH_OK;
 }
 
@@ -89,7 +60,7 @@ plausible(LhCodec codec, uint64_t len, uint64_t out_len)
 
 /*
  * Where the values of a page will begin in its body, as far as that is known
- * beforehand.
+ * beforehand: levels of a v1 page that is encrypted are not.
  */
 static size_t
 values_at(const LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos)
@@ -99,7 +70,7 @@ values_at(const LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos)
 	if (h->type == LH_PQ_DATA_PAGE_V2)
 		return (size_t) h->rep_length + (size_t) h->def_length;
 	if (h->type != LH_PQ_DATA_PAGE || leaf->node->max_rep > 0 || leaf->node->max_def == 0 ||
-		h->def_encoding != LH_PQ_RLE || lh_pq_window_have(w, pos) < 4)
+		h->def_encoding != LH_PQ_RLE || leaf->decrypt != NULL || lh_pq_window_have(w, pos) < 4)
 		return 0;
 	return 4 + (size_t) lh_load_u32(w->block->buf.data + (pos - w->at));
 }
@@ -110,8 +81,9 @@ read_direct(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, Lh
 			const uint8_t **body)
 {
 	const LhPqWindow *w = &leaf->window;
-	size_t len = (size_t) h->compressed_size;
-	size_t lead = -values_at(leaf, h, pos) % ALIGNMENT;
+	size_t len = (size_t) h->stored_size;
+	size_t head = leaf->decrypt != NULL ? LH_PQ_SEAL_HEAD : 0;
+	size_t lead = -(head + values_at(leaf, h, pos)) % ALIGNMENT;
 	size_t have = lh_pq_window_have(w, pos);
 	uint8_t *p;
 	LhStatus status = LH_OK;
@@ -133,15 +105,12 @@ read_direct(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, Lh
 	return status;
 }
 
-/*
- * The body of a page at pos: *body, in *block, of which the caller becomes an
- * owner.  "plain": it will be used as it is, not decompressed.
- */
+/* The bytes of a body as they lie in the file. */
 static LhStatus
-get_body(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, bool plain,
-		 LhPqBlock **block, const uint8_t **body)
+get_stored(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, bool plain,
+		   LhPqBlock **block, const uint8_t **body)
 {
-	size_t len = (size_t) h->compressed_size;
+	size_t len = (size_t) h->stored_size;
 
 	LH_TRY(lh_poll(ctx));
 	leaf->direct = plain && leaf->may_direct && len >= DIRECT_SIZE;
@@ -166,6 +135,58 @@ get_body(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, bool 
 					(long long) pos, crc, h->crc);
 		}
 	}
+	return LH_OK;
+}
+
+/*
+ * Decrypt a body: where it lies when the block is its own, else into another
+ * block, because what lies in the window may be read again.
+ */
+static LhStatus
+decrypt_body(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, LhPqBlock **block,
+			 const uint8_t **body)
+{
+	LhPqModule module =
+		h->type == LH_PQ_DICTIONARY_PAGE ? LH_PQ_M_DICT_PAGE : LH_PQ_M_DATA_PAGE;
+	const uint8_t *in = *body;
+	uint8_t *out = (*block)->buf.data + (in - (*block)->buf.data) + LH_PQ_SEAL_HEAD;
+	LhPqBlock *own = NULL;
+	LhStatus status;
+
+	if (!leaf->direct)
+	{
+		size_t lead = -values_at(leaf, h, leaf->body) % ALIGNMENT;
+
+		status = lh_pq_block_take(ctx, &leaf->pool, lead + (size_t) h->compressed_size, LH_PQ_FLOOR, &own);
+		if (status != LH_OK)
+		{
+			lh_pq_block_release(&leaf->pool, *block);
+			return status;
+		}
+		out = own->buf.data + lead;
+	}
+	status = lh_pq_decrypt(ctx, leaf->decrypt, module, h->ordinal, in, (size_t) h->stored_size, out);
+	if (status != LH_OK || own != NULL)
+		lh_pq_block_release(&leaf->pool, *block);
+	if (status != LH_OK)
+		lh_pq_block_release(&leaf->pool, own);
+	else if (own != NULL)
+		*block = own;
+	*body = out;
+	return status;
+}
+
+/*
+ * The body of a page at pos: *body, in *block, of which the caller becomes an
+ * owner.  "plain": it will be used as it is, not decompressed.
+ */
+static LhStatus
+get_body(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, bool plain,
+		 LhPqBlock **block, const uint8_t **body)
+{
+	LH_TRY(get_stored(ctx, leaf, h, pos, plain, block, body));
+	if (leaf->decrypt != NULL)
+		return decrypt_body(ctx, leaf, h, block, body);
 	return LH_OK;
 }
 

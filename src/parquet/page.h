@@ -29,7 +29,9 @@ typedef struct LhPqPageHeader
 	int32_t		def_length,
 				rep_length;		/* v2, bytes */
 	bool		is_compressed;	/* v2; default true */
-	int			header_size;	/* bytes of the header itself */
+	int			header_size;	/* bytes of the header itself, as it lies in the file */
+	int32_t		stored_size;	/* bytes of the body in the file: compressed_size, and what encryption adds */
+	int			ordinal;		/* of a data page in an encrypted chunk */
 } LhPqPageHeader;
 
 /*

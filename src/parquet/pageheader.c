@@ -193,5 +193,6 @@ lh_pq_page_header_parse(LhCtx *ctx, const uint8_t *p, size_t len, LhPqPageHeader
 	}
 	LH_TRY(lh_thrift_status(ctx, &r, "page header"));
 	out->header_size = (int) lh_thrift_at(&r);
+	out->stored_size = out->compressed_size;
 	return check_header(ctx, out, &seen);
 }

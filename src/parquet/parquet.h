@@ -136,6 +136,8 @@ typedef struct LhPqChunk
 	int32_t		column_index_length;
 	const char *file_path;		/* chunks in other files: refused when read; NULL normally */
 	bool		encrypted;
+	bool		locked;			/* ... with a key that cannot be had: nothing else is to be believed */
+	const struct LhPqKey *key;	/* of an encrypted chunk (crypt.h) */
 	int			nkv;
 	const char *const *kv;		/* key, value, key, value ... */
 } LhPqChunk;
@@ -146,6 +148,7 @@ typedef struct LhPqRowGroup
 	int64_t		first_row;		/* of the file */
 	int64_t		total_byte_size;
 	int64_t		compressed_size;
+	int			ordinal;		/* as encrypted modules know it: its number, unless the file says otherwise */
 	int			nsorting;		/* sorting_columns, (leaf, descending, nulls_first) */
 	const int  *sorting;
 } LhPqRowGroup;
@@ -166,7 +169,7 @@ struct LhPqMeta
 	int			nkv;
 	const char *const *kv;		/* file key/value metadata, as pairs; values may be NULL */
 	bool		has_column_orders;
-	int64_t		footer_size;	/* bytes of the thrift footer */
+	int64_t		footer_size;	/* bytes of the thrift footer, with what encryption adds to it */
 	struct LhPqMetaPrivate *priv;
 };
 

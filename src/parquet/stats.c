@@ -324,7 +324,7 @@ lh_pq_bounds(LhCtx *ctx, LhPqFile *file, int group, int leaf, LhBounds *out)
 	if (node->max_rep == 0)
 		out->rows = meta->groups[group].num_rows;
 	/* with another number of values than rows nothing in this chunk is to be trusted */
-	if (chunk->encrypted || (node->max_rep == 0 && chunk->num_values != out->rows))
+	if (chunk->locked || (node->max_rep == 0 && chunk->num_values != out->rows))
 		return LH_OK;
 	if (node->max_rep == 0)
 		out->nulls = node->max_def == 0 ? 0 : s->nulls;

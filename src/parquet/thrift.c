@@ -15,6 +15,7 @@
 
 static const char short_input[] = "more bytes";
 static const char long_varint[] = "a number of at most ten bytes";
+static const char narrow_number[] = "a number of 16 bits";
 static const char wide_number[] = "a number of 32 bits";
 static const char bad_type[] = "a type of the compact protocol";
 static const char too_deep[] = "structures nested at most 64 deep";
@@ -332,6 +333,22 @@ lh_thrift_i8(LhThrift *r, const LhThriftField *f, int *out)
 		return false;
 	}
 	*out = (int8_t) *r->p++;
+	return true;
+}
+
+bool
+lh_thrift_i16(LhThrift *r, const LhThriftField *f, int *out)
+{
+	int32_t v;
+
+	if (!wanted(r, f, f->type == LH_THRIFT_I16))
+		return false;
+	v = zigzag32(r);
+	if (lh_thrift_ok(r) && v != (int16_t) v)
+		lh_thrift_fail(r, LH_THRIFT_BAD, narrow_number);
+	if (!lh_thrift_ok(r))
+		return false;
+	*out = v;
 	return true;
 }
 

@@ -100,6 +100,7 @@ extern void lh_thrift_skip_struct(LhThrift *r);
  */
 extern bool lh_thrift_bool(LhThrift *r, const LhThriftField *f, bool *out);
 extern bool lh_thrift_i8(LhThrift *r, const LhThriftField *f, int *out);
+extern bool lh_thrift_i16(LhThrift *r, const LhThriftField *f, int *out);
 extern bool lh_thrift_i32(LhThrift *r, const LhThriftField *f, int32_t *out);
 extern bool lh_thrift_i64(LhThrift *r, const LhThriftField *f, int64_t *out);
 extern bool lh_thrift_binary(LhThrift *r, const LhThriftField *f, LhSlice *out);

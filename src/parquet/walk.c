@@ -12,7 +12,7 @@ info_of(const LhPqPageHeader *h, int64_t offset)
 	return (LhPqPageInfo){.type = h->type,
 						  .offset = offset,
 						  .header_size = h->header_size,
-						  .compressed_size = h->compressed_size,
+						  .compressed_size = h->stored_size,
 						  .uncompressed_size = h->uncompressed_size,
 						  .encoding = h->encoding,
 						  .def_encoding = h->def_encoding,
@@ -25,10 +25,11 @@ info_of(const LhPqPageHeader *h, int64_t offset)
 }
 
 static LhStatus
-walk(LhCtx *ctx, LhPqWindow *w, const LhPqChunk *chunk, LhPqPageFn fn, void *arg)
+walk(LhCtx *ctx, LhPqWindow *w, const LhPqChunk *chunk, LhPqDecrypt *decrypt, LhPqPageFn fn, void *arg)
 {
 	int64_t pos = chunk->start;
 	int64_t values = 0;
+	int ordinal = 0;
 
 	while (values < chunk->num_values)
 	{
@@ -36,12 +37,15 @@ walk(LhCtx *ctx, LhPqWindow *w, const LhPqChunk *chunk, LhPqPageFn fn, void *arg
 		LhPqPageInfo info;
 
 		LH_TRY(lh_poll(ctx));
-		LH_TRY(lh_pq_header_read(ctx, w, pos, LH_PQ_PEEK, &h));
+		LH_TRY(lh_pq_header_read(ctx, w, chunk, decrypt, pos, LH_PQ_PEEK, ordinal, &h));
 		info = info_of(&h, pos);
 		LH_TRY(fn(ctx, arg, &info));
-		pos += (int64_t) h.header_size + h.compressed_size;
+		pos += (int64_t) h.header_size + h.stored_size;
 		if (h.type == LH_PQ_DATA_PAGE || h.type == LH_PQ_DATA_PAGE_V2)
+		{
 			values += h.num_values;
+			ordinal++;
+		}
 	}
 	return LH_OK;
 }
@@ -50,17 +54,20 @@ LhStatus
 lh_pq_walk_pages(LhCtx *ctx, LhPqFile *file, int group, int leaf, LhPqPageFn fn, void *arg)
 {
 	const LhPqChunk *chunk;
+	LhPqDecrypt *decrypt = NULL;
 	LhPqPool pool;
 	LhPqWindow w;
 	LhStatus status;
 
 	LH_TRY(lh_pq_chunk(ctx, file, group, leaf, &chunk));
-	if (chunk->file_path != NULL || chunk->encrypted)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "%s: its pages are encrypted or in another file",
+	if (chunk->file_path != NULL || chunk->locked)
+		LH_FAIL(ctx, LH_UNSUPPORTED, "%s: its pages are in another file, or encrypted with a key that is not given",
 				lh_pq_where(ctx, file, group, file->meta->leaf_nodes[leaf]));
+	if (chunk->key != NULL)
+		LH_TRY(lh_pq_decrypt_create(ctx, file, group, leaf, chunk->key, &decrypt));
 	lh_pq_pool_init(&pool, ctx->arena);
 	lh_pq_window_init(&w, file, &pool, file->size);
-	status = walk(ctx, &w, chunk, fn, arg);
+	status = walk(ctx, &w, chunk, decrypt, fn, arg);
 	lh_pq_window_drop(&w);
 	lh_pq_pool_drop(&pool);
 	if (status == LH_CORRUPT)

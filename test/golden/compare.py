@@ -105,8 +105,9 @@ class KeyFile:
 
 	{"keys": {"<key id>": "<hex>", ...}, "aad_prefix": "..."}
 
-    The file is private; it is written where the server's user can read it, which
-    is given when the run is that user's.
+    The file must be the server's own or root's, and be readable by the server: when
+    root runs this beside a server of another user, it is given to the owner of the
+    server's socket directory.
     """
 
     def __init__(self, cur, head):
@@ -115,6 +116,8 @@ class KeyFile:
     def __enter__(self):
         if self.head.get("keys"):
             handle, self.path = tempfile.mkstemp(prefix="golden_keys_", suffix=".json")
+            if os.geteuid() == 0 and os.path.isdir(os.environ.get("PGHOST", "")):
+                os.chown(self.path, os.stat(os.environ["PGHOST"]).st_uid, -1)
             with os.fdopen(handle, "w") as f:
                 json.dump({"keys": self.head["keys"], "aad_prefix": self.head.get("aad_prefix")}, f)
             self.cur.execute("ALTER SERVER golden_lake OPTIONS (ADD parquet_keys_file %s)"

@@ -110,6 +110,7 @@ typedef struct LhLakeOptions
 	LhEmitOptions emit;
 	bool		check_crc;
 	List	   *sorted_by;		/* of LhSortItem; NIL: no order is declared */
+	const char *keys_file;		/* NULL: the server's */
 } LhLakeOptions;
 
 extern void lh_lake_options(Oid foreigntableid, LhLakeOptions *out);
@@ -130,7 +131,7 @@ extern char *lh_pg_utf8(const char *text);
 extern void lh_lake_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *options, LhTable **out);
 /* The same with a status: for planning, where an unreadable location is no error. */
 extern LhStatus lh_lake_try_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *options, LhTable **out);
-/* The store alone (list, describe). */
+/* The store alone (list, describe); files are decrypted with the server's keys. */
 extern void lh_lake_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out);
 /* Raise when roleid may not name this location (used when an option is set). */
 extern void lh_location_check(Oid roleid, Oid serverid, const char *location);

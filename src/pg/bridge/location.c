@@ -9,6 +9,9 @@
  *	3. For scans the role is the table's owner, so that GRANT SELECT suffices;
  *	   for functions it is the caller.
  *
+ * The keys of encrypted files (option parquet_keys_file of the server) come with
+ * USAGE on the server in the same way; those of a table with the table.
+ *
  * Here it is only decided; the store enforces it when it opens a file, and
  * enters base directories without following what leads out of them.
  */
@@ -54,24 +57,41 @@ lh_location_list(const char *location)
 			 errmsg("option \"location\" must not be empty")));
 }
 
-/* Base directories that a role may enter by a server. */
-static List *
-base_directories(Oid roleid, Oid serverid)
+/* An option of a server that a role may use; NULL: not set, or no right to it. */
+static const char *
+server_option(Oid roleid, Oid serverid, const char *name)
 {
 	ForeignServer *server;
 	ListCell   *lc;
 
 	if (!OidIsValid(serverid) || !lh_server_usage(serverid, roleid))
-		return NIL;
+		return NULL;
 	server = GetForeignServer(serverid);
 	foreach(lc, server->options)
 	{
 		DefElem    *def = lfirst(lc);
 
-		if (strcmp(def->defname, "base_directories") == 0)
-			return lh_option_list(def->defname, defGetString(def));
+		if (strcmp(def->defname, name) == 0)
+			return defGetString(def);
 	}
-	return NIL;
+	return NULL;
+}
+
+/* Base directories that a role may enter by a server. */
+static List *
+base_directories(Oid roleid, Oid serverid)
+{
+	const char *value = server_option(roleid, serverid, "base_directories");
+
+	return value != NULL ? lh_option_list("base_directories", value) : NIL;
+}
+
+/* Keys of encrypted files: the table's, else the server's for a role that may use it. */
+static void
+use_keys(LhCtx *ctx, Oid roleid, Oid serverid, const char *keys_file)
+{
+	lh_pg_use_keys(ctx, keys_file != NULL ? keys_file
+				   : server_option(roleid, serverid, "parquet_keys_file"));
 }
 
 static bool
@@ -109,6 +129,7 @@ make_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
 void
 lh_lake_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
 {
+	use_keys(ctx, roleid, serverid, NULL);
 	lh_pg_check(ctx, make_store(ctx, roleid, serverid, out));
 }
 
@@ -123,6 +144,7 @@ lh_lake_try_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *opti
 		lh_hint(ctx, "Set the option location of the foreign table.");
 		return LH_INVALID;
 	}
+	use_keys(ctx, roleid, serverid, options->keys_file);
 	LH_TRY(make_store(ctx, roleid, serverid, &store));
 	return lh_table_open(ctx, store, lh_pg_footer_cache(), options->format, &options->table, out);
 }

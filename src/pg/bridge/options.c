@@ -12,6 +12,7 @@
 #include "common/string.h"
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
@@ -32,6 +33,7 @@ const LhOption lh_option_table[] = {
 	{"timestamp_ns", LH_ON_TABLE, LH_OPTION_CHOICE, nanos},
 	{"out_of_range", LH_ON_TABLE, LH_OPTION_CHOICE, ranges},
 	{"check_crc", LH_ON_TABLE, LH_OPTION_BOOL},
+	{"parquet_keys_file", LH_ON_SERVER | LH_ON_TABLE, LH_OPTION_FILE, NULL, true},
 	{"base_directories", LH_ON_SERVER, LH_OPTION_DIRECTORIES, NULL, true},
 	{"allowed_locations", LH_ON_SERVER, LH_OPTION_LIST, NULL, true},
 	{"column_name", LH_ON_COLUMN, LH_OPTION_ANY},
@@ -207,6 +209,17 @@ check_choice(const LhOption *option, const char *value)
 }
 
 void
+lh_option_check_right(const LhOption *option, const char *where)
+{
+	if (option->superuser && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set option \"%s\"", option->name),
+				 errdetail("Only a superuser may set it, or change another option of %s that has it.",
+						   where)));
+}
+
+void
 lh_option_check(const LhOption *option, const char *value)
 {
 	bool		ignored;
@@ -240,6 +253,10 @@ lh_option_check(const LhOption *option, const char *value)
 			break;
 		case LH_OPTION_DIRECTORIES:
 			check_directories(option, value);
+			break;
+		case LH_OPTION_FILE:
+			if (value[0] != '/')
+				fail_value(option, value, "The file is given by its absolute path on the server.");
 			break;
 	}
 }
@@ -299,6 +316,8 @@ lh_lake_option(LhLakeOptions *out, const char *name, const char *value)
 		out->emit.out_of_range = (LhOutOfRange) choice_of(ranges, value);
 	else if (strcmp(name, "check_crc") == 0)
 		(void) parse_bool(value, &out->check_crc);
+	else if (strcmp(name, "parquet_keys_file") == 0)
+		out->keys_file = pstrdup(value);
 }
 
 void

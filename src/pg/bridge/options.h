@@ -25,7 +25,8 @@ typedef enum LhOptionKind
 	LH_OPTION_BOOL_AUTO,		/* true, false, auto */
 	LH_OPTION_CHOICE,
 	LH_OPTION_LIST,				/* JSON array of strings, or separated by commas */
-	LH_OPTION_DIRECTORIES		/* LIST of absolute paths */
+	LH_OPTION_DIRECTORIES,		/* LIST of absolute paths */
+	LH_OPTION_FILE				/* absolute path */
 } LhOptionKind;
 
 typedef struct LhOption
@@ -45,6 +46,8 @@ extern const LhOption *lh_option_find(const char *name, int where);
 extern bool lh_option_is_secret(const char *name);
 /* Raise unless the value fits the option. */
 extern void lh_option_check(const LhOption *option, const char *value);
+/* Raise when only a superuser may set it and the current user is none; where is "a foreign table" or the like. */
+extern void lh_option_check_right(const LhOption *option, const char *where);
 
 /* The items of option sorted_by (sort_option.c): a List of LhSortItem. */
 extern List *lh_option_sort(const char *value);

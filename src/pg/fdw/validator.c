@@ -17,7 +17,6 @@
 #include "commands/defrem.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/varlena.h"
 
@@ -139,12 +138,7 @@ check_option(DefElem *def, int place)
 	option = lh_option_find(def->defname, place);
 	if (option == NULL)
 		fail_unknown(def->defname, place);
-	if (option->superuser && !superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to set option \"%s\"", option->name),
-				 errdetail("Only a superuser may set it, or change another option of %s that has it.",
-						   place_name(place))));
+	lh_option_check_right(option, place_name(place));
 	lh_option_check(option, defGetString(def));
 }
 

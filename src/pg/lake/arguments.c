@@ -94,6 +94,7 @@ lh_lake_apply_options(LhLakeOptions *out, List *options)
 					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 					 errmsg("invalid option \"%s\"", def->defname),
 					 errhint("Options are those of foreign tables.")));
+		lh_option_check_right(option, "a foreign table");
 		lh_option_check(option, defGetString(def));
 		lh_lake_option(out, def->defname, defGetString(def));
 	}

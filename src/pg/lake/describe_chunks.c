@@ -321,7 +321,7 @@ put_pages(LhDescribe *d, int group, int leaf, const LhPqChunk *chunk)
 	Pages		p = {0};
 	int			k = 0;
 
-	if (chunk->encrypted || chunk->file_path != NULL)
+	if (chunk->locked || chunk->file_path != NULL)
 		return;
 	lh_pg_check(d->ctx, lh_pq_walk_pages(d->ctx, d->file, group, leaf, gather, &p));
 	lh_pg_check(d->ctx, lh_pq_page_index(d->ctx, d->file, group, leaf, &index));

@@ -21,6 +21,8 @@
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
+#include "crypto/crypto.h"
+
 /* What lh_pg_ctx hands out: the context and all that it points to. */
 typedef struct LhPgCtx
 {
@@ -31,6 +33,8 @@ typedef struct LhPgCtx
 	LhArena    *root;			/* ctx.arena may be one of its children when an error comes */
 	MemoryContext mcxt;
 	ErrorData  *pending;		/* error raised while core was on the stack */
+	char	   *key_file;		/* NULL: no keys */
+	LhKeySet   *keys;			/* of key_file, once it was read; in root */
 	MemoryContextCallback callback;
 } LhPgCtx;
 
@@ -149,10 +153,35 @@ host_temp_file(void *arg)
 	return fd;
 }
 
+/* Keys by reference, from the file that the options name. */
+static LhStatus
+host_key(void *arg, LhCtx *ctx, const LhKeyRequest *request, LhKey *key)
+{
+	LhPgCtx    *pg = arg;
+
+	if (pg->key_file == NULL)
+	{
+		(void) lh_fail(ctx, LH_UNSUPPORTED, "%s is encrypted with key %s, and no keys are given",
+					   request->column != NULL ? "the column" : "the footer", request->name);
+		lh_hint(ctx, "A superuser can name a file of keys in option \"parquet_keys_file\" of the foreign server or table.");
+		return LH_UNSUPPORTED;
+	}
+	if (pg->keys == NULL)
+	{
+		LhArena    *old = lh_use(ctx, pg->root);
+		LhStatus	status = lh_keyset_load(ctx, pg->key_file, &pg->keys);
+
+		lh_use(ctx, old);
+		LH_TRY(status);
+	}
+	return lh_keyset_find(ctx, pg->keys, request, key);
+}
+
 static const LhHost lh_pg_host = {
 	.interrupted = host_interrupted,
 	.wait = host_wait,
 	.temp_file = host_temp_file,
+	.key = host_key,
 };
 
 static void
@@ -189,6 +218,16 @@ lh_pg_ctx(MemoryContext mcxt, size_t budget_kb, const char *setting)
 	pg->callback.arg = pg;
 	MemoryContextRegisterResetCallback(mcxt, &pg->callback);
 	return &pg->ctx;
+}
+
+void
+lh_pg_use_keys(LhCtx *ctx, const char *path)
+{
+	LhPgCtx    *pg = (LhPgCtx *) ctx;
+
+	/* a set that was read from another file stays until the context goes */
+	pg->keys = NULL;
+	pg->key_file = path != NULL ? MemoryContextStrdup(pg->mcxt, path) : NULL;
 }
 
 LhBudget *

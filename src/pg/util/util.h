@@ -19,6 +19,13 @@
  */
 extern LhCtx *lh_pg_ctx(MemoryContext mcxt, size_t budget_kb, const char *setting);
 
+/*
+ * Where the keys of encrypted files are: a file of keys (crypto/crypto.h) that
+ * is read when the first encrypted file is met, and wiped with the context.  NULL:
+ * there are none.
+ */
+extern void lh_pg_use_keys(LhCtx *ctx, const char *path);
+
 /* Budget of a context made by lh_pg_ctx. */
 extern LhBudget *lh_pg_budget(LhCtx *ctx);
 

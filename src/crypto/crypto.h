@@ -1,0 +1,114 @@
+/*
+ * crypto.h
+ *		Ciphers, secrets in memory, and keys by reference.
+ *
+ *	aes.c		AES in GCM and CTR mode, over OpenSSL
+ *	secret.c	memory for secrets: locked, not dumped, wiped
+ *	keyref.c	what a file calls its keys
+ *	keyset.c	a file of keys, parsed: keys by reference
+ *	keyfile.c	... read, if nobody else may
+ *
+ * Nothing here prints a key, writes one into an error, or leaves one behind in
+ * an arena that is reset.
+ */
+#ifndef LH_CRYPTO_CRYPTO_H
+#define LH_CRYPTO_CRYPTO_H
+
+#include "core/core.h"
+
+/* ---- aes.c ---- */
+
+#define LH_AES_NONCE 12
+#define LH_AES_TAG	 16
+
+typedef enum LhAesMode
+{
+	LH_AES_GCM, LH_AES_CTR
+} LhAesMode;
+
+/*
+ * A cipher with its key, used for one message after the other, by one thread at a
+ * time.  Lives in ctx->arena and is wiped when that is reset.
+ */
+typedef struct LhAes LhAes;
+extern LhStatus lh_aes_create(LhCtx *ctx, LhAesMode mode, const LhKey *key, LhAes **out);
+
+/*
+ * Decrypt len bytes; out may be in, or must not overlap it.  *authentic false:
+ * the tag does not belong to these bytes, this aad and this key; then out holds
+ * zeros.  Fails only when cancelled or when the library does.
+ */
+extern LhStatus lh_aes_gcm_open(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, LhSlice aad,
+								const uint8_t *in, size_t len, const uint8_t *tag, uint8_t *out,
+								bool *authentic);
+
+/* The tag of bytes that are not kept encrypted: a signature. */
+extern LhStatus lh_aes_gcm_tag(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, LhSlice aad,
+							   LhSlice plain, uint8_t *tag);
+
+/* Counter mode, from block 1 on; both directions.  out as above. */
+extern LhStatus lh_aes_ctr(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, const uint8_t *in, size_t len,
+						   uint8_t *out);
+
+/* The same bytes?  Takes equally long whether they are or not. */
+extern bool lh_same_secret(const void *a, const void *b, size_t n);
+
+/* ---- secret.c ---- */
+
+/* Overwrite, in a way that no compiler leaves out. */
+extern void lh_wipe(void *p, size_t n);
+
+/*
+ * Zeroed memory for secrets, until ctx->arena is reset; then it is wiped.  It is
+ * locked against swapping where the limits of the process allow it, and not part
+ * of core dumps.  Not accounted in a budget: for kilobytes.
+ */
+extern LhStatus lh_secret_alloc(LhCtx *ctx, size_t size, void **out);
+
+/* A key in ctx->arena, wiped when that is reset. */
+extern LhStatus lh_key_copy(LhCtx *ctx, const LhKey *key, const LhKey **out);
+
+/* ---- keyref.c ---- */
+
+/*
+ * What key metadata of a file says.  It is the key's name itself, or JSON of key
+ * management tools with a "keyReference".  *reference is empty when the metadata
+ * is, or holds a wrapped key that only a key service could unwrap.  *name is for
+ * messages, behind the word "key": quoted, or a description.
+ */
+extern LhStatus lh_key_reference(LhCtx *ctx, LhSlice metadata, LhSlice *reference, const char **name);
+
+/* ---- keyset.c, keyfile.c ---- */
+
+/*
+ * Keys of a file of keys:
+ *
+ *	{
+ *	  "keys": {"<reference>": "<32, 48 or 64 hexadecimal digits>", ...},
+ *	  "footer_key": "<reference>",			of footers that name no key
+ *	  "column_keys": {"<column>": "<reference>", ...},	of columns that name no key
+ *	  "aad_prefix": "<text>",				what all files are bound to
+ *	  "aad_prefixes": {"<file name>": "<text>", ...}	... or each by its name
+ *	}
+ *
+ * All but "keys" may be left out or null.
+ */
+typedef struct LhKeySet LhKeySet;
+
+/* Bytes of the largest file of keys. */
+#define LH_KEYS_MAX ((size_t) 1 << 20)
+
+/*
+ * Parse; bytes are changed, pointed into, and must be secret memory that lives as
+ * long as the set, which lies in ctx->arena.  where is for messages.  Errors name
+ * a place in the bytes, and never what stands there.
+ */
+extern LhStatus lh_keyset_parse(LhCtx *ctx, const char *where, uint8_t *bytes, size_t len, LhKeySet **out);
+
+/* Read and parse a file that only its owner may read: the server's user or root. */
+extern LhStatus lh_keyset_load(LhCtx *ctx, const char *path, LhKeySet **out);
+
+/* As LhHost.key: LH_DENIED for a key that is not in the set. */
+extern LhStatus lh_keyset_find(LhCtx *ctx, const LhKeySet *set, const LhKeyRequest *request, LhKey *key);
+
+#endif
