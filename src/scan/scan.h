@@ -12,7 +12,8 @@
  *	    for each batch:   read the columns of each filter in turn, narrowing the
  *	                      selection; when rows are left, read the payload
  *
- * (DESIGN D6.)  A scan is single-threaded and pull-based; it never decides
+ * (DESIGN D6.)  A scan is single-threaded and pull-based (several of them may
+ * share the row groups of a table: share.h); it never decides
  * about rights (LhStore does) and never calls the host's functions
  * (LH_NEED_HOST does).
  */
@@ -116,6 +117,8 @@ typedef struct LhScanColumn
 	bool		filter_only;	/* not needed in the batch, only by the predicate */
 } LhScanColumn;
 
+typedef struct LhScanShare LhScanShare;
+
 typedef struct LhScanSpec
 {
 	LhTable    *table;
@@ -128,6 +131,8 @@ typedef struct LhScanSpec
 	LhPqOptions parquet;
 	/* Reuse of an already made task list (rescans); NULL: ask the table. */
 	const LhTaskList *tasks;
+	/* Read only what lh_scan_take takes (share.h); NULL: everything. */
+	LhScanShare *share;
 } LhScanSpec;
 
 typedef struct LhBatch
