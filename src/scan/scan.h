@@ -48,6 +48,7 @@ typedef struct LhTableSchema
 	int64_t		bytes;			/* of all data files of the table */
 	int64_t		files_total;
 	double		rows;			/* exact when files == files_total, else scaled by size */
+	double		groups;			/* row groups, as rows */
 } LhTableSchema;
 
 /* One data file to read. */

@@ -10,7 +10,7 @@
 #include "scan/share.h"
 
 #define MAX_SCANS 5
-#define ROUNDS    60
+#define ROUNDS    15
 
 static uint64_t seed = 1;
 
@@ -191,7 +191,7 @@ many_files_some_of_them_pruned(void **state)
 static void
 small_files_are_opened_once(void **state)
 {
-	enum { FILES = 100 };
+	enum { FILES = 70 };
 	World *w = *state;
 	LhScanShare share;
 	LhScanSpec spec;

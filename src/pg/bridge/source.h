@@ -57,6 +57,15 @@ typedef struct LhSource
 	LhMetaFn	meta;			/* see lh_scan_set_meta */
 	void	   *meta_arg;
 	bool		noticed;		/* the NOTICE about lost digits was given */
+	/* of a parallel plan (parallel.h) */
+	struct LhParallel *parallel;	/* in shared memory; NULL: none, or no longer */
+	bool		is_worker;
+	LhTaskList	tasks;			/* the leader's list of files, in the leader too; tasks NULL: ask the table */
+	LhBuf		packed;			/* schema and list, until shared memory is there */
+	LhCounters	workers;		/* counters of workers that have ended */
+	size_t		workers_floor;	/* highest memory of any of them */
+	size_t		workers_peak;
+
 	LhArena    *arena;			/* the source's own */
 	LhArena    *scan_arena;
 	LhArena    *scan_filter_arena;	/* filters that the scan uses until it is rewound */
@@ -68,7 +77,7 @@ extern LhSource *lh_source_create(Oid relid, MemoryContext parent);
 extern LhSource *lh_source_create_desc(TupleDesc desc, const char *relname, Oid roleid, Oid serverid,
 									   const LhLakeOptions *options, MemoryContext parent);
 
-/* Opens the location for execution; raises. */
+/* Opens the location for execution, unless it is open; raises. */
 extern void lh_source_open(LhSource *source);
 
 /*
