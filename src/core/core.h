@@ -15,5 +15,6 @@
 #include "core/datetime.h"
 #include "core/hash.h"
 #include "core/cpu.h"
+#include "core/pool.h"
 
 #endif

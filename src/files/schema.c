@@ -39,6 +39,7 @@ typedef struct Builder
 	bool *wanted_found;
 	int64_t files;
 	double rows;
+	double groups;
 	double bytes; /* of the files looked at */
 } Builder;
 
@@ -241,6 +242,7 @@ merge_file(LhCtx *ctx, Builder *b, LhArena *keep, const LhPqMeta *meta, const ch
 		LH_TRY(check_complete(ctx, b, path));
 	b->files++;
 	b->rows += (double) meta->num_rows;
+	b->groups += (double) meta->ngroups;
 	return LH_OK;
 }
 
@@ -412,8 +414,12 @@ make_schema(LhCtx *ctx, const LhFilesTable *table, LhTableSchema *out)
 	for (size_t i = 0; i < table->files.n; i++)
 		schema.bytes += table->files.entries[i].size;
 	schema.rows = b.rows;
+	schema.groups = b.groups;
 	if (schema.files < schema.files_total && b.bytes > 0)
+	{
 		schema.rows = b.rows / b.bytes * (double) schema.bytes;
+		schema.groups = b.groups / b.bytes * (double) schema.bytes;
+	}
 	*out = schema;
 	return LH_OK;
 }

@@ -7,10 +7,12 @@
  * that falls out of the cache lives on while an open file refers to it.
  *
  * Memory is malloc's and outlives any arena; running out of it means that
- * something is not cached, never an error.  One thread only.
+ * something is not cached, never an error.  The threads of a statement share it
+ * under a lock.
  */
 #include "parquet/cache.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +37,7 @@ struct Entry
 
 struct LhPqCache
 {
+	pthread_mutex_t lock;
 	size_t max_bytes;
 	size_t bytes;
 	size_t n;
@@ -126,22 +129,27 @@ lh_pq_cache_create(size_t max_bytes)
 		free(cache);
 		return NULL;
 	}
+	pthread_mutex_init(&cache->lock, NULL);
 	return cache;
 }
 
 void
 lh_pq_cache_resize(LhPqCache *cache, size_t max_bytes)
 {
+	pthread_mutex_lock(&cache->lock);
 	cache->max_bytes = max_bytes;
 	while (cache->bytes > max_bytes)
 		drop(cache, cache->oldest);
+	pthread_mutex_unlock(&cache->lock);
 }
 
 void
 lh_pq_cache_clear(LhPqCache *cache)
 {
+	pthread_mutex_lock(&cache->lock);
 	while (cache->oldest != NULL)
 		drop(cache, cache->oldest);
+	pthread_mutex_unlock(&cache->lock);
 }
 
 void
@@ -150,6 +158,7 @@ lh_pq_cache_destroy(LhPqCache *cache)
 	if (cache == NULL)
 		return;
 	lh_pq_cache_clear(cache);
+	pthread_mutex_destroy(&cache->lock);
 	free(cache->buckets);
 	free(cache);
 }
@@ -163,14 +172,20 @@ lh_pq_cache_bytes(const LhPqCache *cache)
 LhPqMeta *
 lh_pq_cache_get(LhPqCache *cache, const LhObjectId *id)
 {
-	Entry *e = *find(cache, id, hash_id(id));
+	LhPqMeta *meta = NULL;
+	Entry *e;
 
-	if (e == NULL)
-		return NULL;
-	unlink_use(cache, e);
-	link_newest(cache, e);
-	lh_pq_meta_ref(e->meta);
-	return e->meta;
+	pthread_mutex_lock(&cache->lock);
+	e = *find(cache, id, hash_id(id));
+	if (e != NULL)
+	{
+		unlink_use(cache, e);
+		link_newest(cache, e);
+		meta = e->meta;
+		lh_pq_meta_ref(meta);
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return meta;
 }
 
 static Entry *
@@ -208,8 +223,8 @@ grow(LhPqCache *cache)
 	cache->nbuckets = n;
 }
 
-void
-lh_pq_cache_put(LhPqCache *cache, const LhObjectId *id, LhPqMeta *meta)
+static void
+put(LhPqCache *cache, const LhObjectId *id, LhPqMeta *meta)
 {
 	uint64_t hash = hash_id(id);
 	Entry *old = *find(cache, id, hash);
@@ -236,4 +251,12 @@ lh_pq_cache_put(LhPqCache *cache, const LhObjectId *id, LhPqMeta *meta)
 	link_newest(cache, e);
 	cache->bytes += e->bytes;
 	cache->n++;
+}
+
+void
+lh_pq_cache_put(LhPqCache *cache, const LhObjectId *id, LhPqMeta *meta)
+{
+	pthread_mutex_lock(&cache->lock);
+	put(cache, id, meta);
+	pthread_mutex_unlock(&cache->lock);
 }

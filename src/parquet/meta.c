@@ -436,7 +436,7 @@ lh_pq_meta_make(LhCtx *ctx, LhArena *arena, const uint8_t *footer, size_t len, i
 void
 lh_pq_meta_ref(LhPqMeta *meta)
 {
-	meta->priv->refs++;
+	__atomic_add_fetch(&meta->priv->refs, 1, __ATOMIC_RELAXED);
 }
 
 void
@@ -444,7 +444,7 @@ lh_pq_meta_unref(void *arg)
 {
 	LhPqMeta *meta = arg;
 
-	if (--meta->priv->refs == 0)
+	if (__atomic_sub_fetch(&meta->priv->refs, 1, __ATOMIC_ACQ_REL) == 0)
 		lh_arena_destroy(meta->priv->arena);
 }
 

@@ -193,7 +193,7 @@ extern const LhPqMeta *lh_pq_meta(const LhPqFile *file);
 /* Parse a footer alone (tests, fuzzing): bytes are copied. The result is released with ctx->arena. */
 extern LhStatus lh_pq_meta_parse(LhCtx *ctx, const uint8_t *footer, size_t len, int64_t file_size, LhPqMeta **out);
 
-/* Footers by (path, size, mtime or etag), least recently used dropped above max_bytes; malloc'ed, process-wide, one thread. */
+/* Footers by (path, size, mtime or etag), least recently used dropped above max_bytes; malloc'ed, process-wide, for all threads. */
 extern LhPqCache *lh_pq_cache_create(size_t max_bytes);
 extern void lh_pq_cache_destroy(LhPqCache *cache);	/* NULL is allowed */
 extern void lh_pq_cache_resize(LhPqCache *cache, size_t max_bytes);

@@ -9,7 +9,7 @@
  *	GROUP	next row group: prune it, or let metadata answer (rowgroup.c)
  *	BATCH	next rows of the row group (batch.c)
  *	FILTER	filters, perhaps LH_NEED_HOST; then payload, and out it goes
- *	END		nothing more until a rewind
+ *	END		nothing more until a rewind, or until another unit is taken (share.c)
  *
  * All of a scan's memory lies in an arena of its own below the one it was
  * opened in; the arena of the calls does not matter.
@@ -40,7 +40,7 @@ copy_columns(LhCtx *ctx, LhScan *scan, const LhScanSpec *spec)
 static void
 start(LhScan *scan)
 {
-	scan->stage = LH_STAGE_FILE;
+	scan->stage = scan->spec.share != NULL ? LH_STAGE_END : LH_STAGE_FILE;
 	scan->next_task = 0;
 	scan->target = scan->spec.first_batch > 0 && scan->spec.first_batch < LH_BATCH
 					   ? scan->spec.first_batch
@@ -61,6 +61,8 @@ open_scan(LhCtx *ctx, const LhScanSpec *spec, LhScan *scan)
 		scan->tasks = *spec->tasks;
 	else
 		LH_TRY(spec->table->tasks(ctx, spec->table, &scan->tasks));
+	if (spec->share != NULL)
+		LH_TRY(lh_share_prepare(ctx, scan));
 	start(scan);
 	return LH_OK;
 }
@@ -106,6 +108,8 @@ lh_scan_set_meta(LhScan *scan, LhMetaFn fn, void *arg)
 static LhStatus
 next_file(LhCtx *ctx, LhScan *scan)
 {
+	if (scan->spec.share != NULL)
+		return lh_share_enter(ctx, scan);
 	while (scan->next_task < scan->tasks.n)
 	{
 		size_t task = scan->next_task++;
@@ -127,15 +131,26 @@ next_file(LhCtx *ctx, LhScan *scan)
 	return LH_OK;
 }
 
+void
+lh_scan_count_file(LhCtx *ctx, const LhScanFile *file, int stats, int meta, int read)
+{
+	if (read == 0 && meta > 0)
+		LH_COUNT(ctx, FILES_METADATA_ONLY, 1);
+	else if (file->meta->ngroups > 0 && stats == file->meta->ngroups)
+		LH_COUNT(ctx, FILES_PRUNED_STATS, 1);
+}
+
 static void
 finish_file(LhCtx *ctx, LhScan *scan)
 {
 	const LhScanFile *file = scan->file;
 
-	if (file->groups_read == 0 && file->groups_meta > 0)
-		LH_COUNT(ctx, FILES_METADATA_ONLY, 1);
-	else if (file->meta->ngroups > 0 && file->groups_stats == file->meta->ngroups)
-		LH_COUNT(ctx, FILES_PRUNED_STATS, 1);
+	if (scan->spec.share != NULL)
+	{
+		lh_share_leave(ctx, scan);
+		return;
+	}
+	lh_scan_count_file(ctx, file, file->groups_stats, file->groups_meta, file->groups_read);
 	lh_scan_leave_file(scan);
 	scan->stage = LH_STAGE_FILE;
 }
@@ -147,7 +162,7 @@ next_group(LhCtx *ctx, LhScan *scan)
 	bool read;
 
 	LH_TRY(lh_poll(ctx));
-	if (scan->file->group == scan->file->meta->ngroups)
+	if (scan->file->group == scan->file->end)
 	{
 		finish_file(ctx, scan);
 		return LH_OK;

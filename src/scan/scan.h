@@ -12,7 +12,8 @@
  *	    for each batch:   read the columns of each filter in turn, narrowing the
  *	                      selection; when rows are left, read the payload
  *
- * (DESIGN D6.)  A scan is single-threaded and pull-based; it never decides
+ * (DESIGN D6.)  A scan is single-threaded and pull-based (several of them may
+ * share the row groups of a table: share.h); it never decides
  * about rights (LhStore does) and never calls the host's functions
  * (LH_NEED_HOST does).
  */
@@ -47,6 +48,7 @@ typedef struct LhTableSchema
 	int64_t		bytes;			/* of all data files of the table */
 	int64_t		files_total;
 	double		rows;			/* exact when files == files_total, else scaled by size */
+	double		groups;			/* row groups, as rows */
 } LhTableSchema;
 
 /* One data file to read. */
@@ -117,6 +119,8 @@ typedef struct LhScanColumn
 	bool		filter_only;	/* not needed in the batch, only by the predicate */
 } LhScanColumn;
 
+typedef struct LhScanShare LhScanShare;
+
 typedef struct LhScanSpec
 {
 	LhTable    *table;
@@ -129,6 +133,8 @@ typedef struct LhScanSpec
 	LhPqOptions parquet;
 	/* A task list that several scans share, so that all see the same versions of its files; NULL: ask the table. */
 	const LhTaskList *tasks;
+	/* Read only what lh_scan_take takes (share.h); NULL: everything. */
+	LhScanShare *share;
 } LhScanSpec;
 
 typedef struct LhBatch

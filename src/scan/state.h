@@ -19,6 +19,7 @@
 #define LH_SCAN_STATE_H
 
 #include "scan/scan.h"
+#include "scan/share.h"
 
 /* Files that stay open over rewinds, so that a probe costs no footer and no page index. */
 #define LH_SCAN_KEEP_FILES  32
@@ -71,6 +72,7 @@ typedef struct LhScanFile
 	bool *satisfied; /* filters that every row of the file passes */
 
 	int group;        /* next row group */
+	int end;          /* behind the last one to be read */
 	int groups_stats; /* pruned by statistics */
 	int groups_meta;  /* answered by LhMetaFn */
 	int groups_read;
@@ -142,6 +144,11 @@ struct LhScan
 	LhMetaFn meta_fn;
 	void *meta_arg;
 
+	/* of a scan that shares its row groups (share.h) */
+	int nsplit;
+	size_t *split; /* tasks whose files are taken by row groups, ascending */
+	LhScanUnit unit;
+
 	LhScanStage stage;
 	size_t next_task;
 	uint64_t rewinds;
@@ -159,6 +166,15 @@ struct LhScan
 	LhVec *vecs;            /* ntotal */
 	const LhVec **vec_ptrs; /* ntotal; NULL: not read in this batch */
 };
+
+/* scan.c */
+/* A file was read to its end: count it when no row group had to be read. */
+extern void lh_scan_count_file(LhCtx *ctx, const LhScanFile *file, int stats, int meta, int read);
+
+/* share.c */
+extern LhStatus lh_share_prepare(LhCtx *ctx, LhScan *scan);
+extern LhStatus lh_share_enter(LhCtx *ctx, LhScan *scan);
+extern void lh_share_leave(LhCtx *ctx, LhScan *scan);
 
 /* bind.c */
 extern LhStatus lh_scan_bind_columns(LhCtx *ctx, LhScan *scan, LhScanFile *file);

@@ -265,6 +265,7 @@ static LhStatus
 start_file(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 {
 	file->group = file->groups_stats = file->groups_meta = file->groups_read = 0;
+	file->end = file->meta->ngroups;
 	file->new_file = true;
 	scan->file = file;
 	return lh_scan_bind_filters(ctx, scan, file);

@@ -101,28 +101,35 @@ open_failed(LhCtx *ctx, const char *path, int err)
 	if (err == ENOENT || err == ENOTDIR)
 		LH_FAIL(ctx, LH_NOT_FOUND, "\"%s\" does not exist", path);
 	if (err == ELOOP)
-		LH_FAIL(ctx, LH_NOT_FOUND, "could not open \"%s\": %s", path, strerror(err));
+		LH_FAIL(ctx, LH_NOT_FOUND, "could not open \"%s\": %s", path, lh_errno_text(err));
 	LH_FAIL(ctx, err == EACCES || err == EPERM ? LH_DENIED : LH_IO, "could not open \"%s\": %s",
-			path, strerror(err));
+			path, lh_errno_text(err));
 }
 
+/* The base's descriptor; of several threads that open it, one's stays. */
 static LhStatus
 base_fd(LhCtx *ctx, LhStore *store, int i, int *fd)
 {
-	if (store->base_fds[i] < 0)
+	const char *base = store->bases[i][0] ? store->bases[i] : "/";
+	int none = -1;
+
+	*fd = __atomic_load_n(&store->base_fds[i], __ATOMIC_ACQUIRE);
+	if (*fd >= 0)
+		return LH_OK;
+	*fd = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*fd < 0)
 	{
-		const char *base = store->bases[i][0] ? store->bases[i] : "/";
+		LhStatus status = open_failed(ctx, base, errno);
 
-		store->base_fds[i] = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (store->base_fds[i] < 0)
-		{
-			LhStatus status = open_failed(ctx, base, errno);
-
-			lh_detail(ctx, "It is a base directory.");
-			return status;
-		}
+		lh_detail(ctx, "It is a base directory.");
+		return status;
 	}
-	*fd = store->base_fds[i];
+	if (!__atomic_compare_exchange_n(&store->base_fds[i], &none, *fd, false, __ATOMIC_ACQ_REL,
+									 __ATOMIC_ACQUIRE))
+	{
+		close(*fd);
+		*fd = none;
+	}
 	return LH_OK;
 }
 
@@ -149,7 +156,7 @@ open_beneath(LhCtx *ctx, LhStore *store, int i, const char *rel, const char *pat
 	err = errno;
 	if (err == ENOSYS || err == EPERM)
 	{
-		lh_fail(ctx, LH_UNSUPPORTED, "could not open \"%s\": openat2: %s", path, strerror(err));
+		lh_fail(ctx, LH_UNSUPPORTED, "could not open \"%s\": openat2: %s", path, lh_errno_text(err));
 		lh_detail(ctx, "A base directory can only be enforced with openat2(2), which this kernel "
 					   "or a seccomp filter refuses.");
 		return LH_UNSUPPORTED;
@@ -219,7 +226,7 @@ lh_local_stat(LhCtx *ctx, LhStore *store, const char *path, struct stat *st)
 	rc = fstat(fd, st);
 	close(fd);
 	if (rc != 0)
-		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", path, strerror(errno));
+		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", path, lh_errno_text(errno));
 	return LH_OK;
 }
 
@@ -240,7 +247,7 @@ lh_local_opendir(LhCtx *ctx, LhStore *store, const char *path, DIR **dir)
 	if (*dir == NULL)
 	{
 		close(fd);
-		LH_FAIL(ctx, LH_IO, "could not read directory \"%s\": %s", path, strerror(errno));
+		LH_FAIL(ctx, LH_IO, "could not read directory \"%s\": %s", path, lh_errno_text(errno));
 	}
 	status = lh_arena_on_reset(ctx, ctx->arena, release_dir, *dir);
 	if (status != LH_OK)
@@ -292,7 +299,7 @@ identify(LhCtx *ctx, LhObject *obj, const char *path)
 	struct stat st;
 
 	if (fstat(obj->fd, &st) != 0)
-		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", path, strerror(errno));
+		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", path, lh_errno_text(errno));
 	if (!S_ISREG(st.st_mode))
 		LH_FAIL(ctx, LH_INVALID, "\"%s\" is %s, not a file", path, file_kind(st.st_mode));
 	obj->id.path = path;
@@ -345,7 +352,7 @@ check_unchanged(LhCtx *ctx, const LhObject *obj)
 	struct stat st;
 
 	if (fstat(obj->fd, &st) != 0)
-		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", obj->id.path, strerror(errno));
+		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", obj->id.path, lh_errno_text(errno));
 	if (st.st_size != obj->id.size || mtime_ns(&st) != obj->id.mtime_ns ||
 		(uint64_t) st.st_ino != obj->id.ino || (uint64_t) st.st_dev != obj->id.dev)
 	{
@@ -370,7 +377,7 @@ read_piece(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *out, 
 		if (n > 0)
 			*got += (size_t) n;
 		else if (errno != EINTR)
-			LH_FAIL(ctx, LH_IO, "could not read \"%s\": %s", obj->id.path, strerror(errno));
+			LH_FAIL(ctx, LH_IO, "could not read \"%s\": %s", obj->id.path, lh_errno_text(errno));
 		else
 			LH_TRY(lh_poll(ctx));
 	}

@@ -135,6 +135,14 @@ lh_aggref_pushable(Aggref *agg, Index rti, bool partial, const char **why)
 	return arg == NULL || lh_scalar_pushable(arg, rti, why);
 }
 
+bool
+lh_aggref_ordered(const Aggref *agg)
+{
+	const AggFunction *f = find_agg(agg->aggfnoid);
+
+	return f != NULL && (f->form == RES_SUM_FLOAT4 || f->form == RES_SUM_FLOAT8 || f->form == RES_AVG_FLOAT);
+}
+
 void
 lh_aggref_build(Aggref *agg, const LhQualBuild *build, LhAggSpec *spec, LhAggTarget *target)
 {

@@ -18,6 +18,13 @@
  */
 extern bool lh_aggref_pushable(Aggref *agg, Index rti, bool partial, const char **why);
 
+/*
+ * Does its result depend on the order of rows?  Sums and averages of floats do,
+ * so processes of a parallel plan may not split them (DESIGN D5), unless
+ * lakehouse.float_order is "fast".
+ */
+extern bool lh_aggref_ordered(const Aggref *agg);
+
 /* How one Aggref is computed: filled at execution. */
 typedef struct LhAggTarget
 {

@@ -4,7 +4,8 @@
  *
  * Without ANALYZE: what the plan says, no file is opened.  With it: the
  * counters of the core that are not zero; with VERBOSE, or in a format for
- * programs, all of them, and memory and instruction set.
+ * programs, all of them, and memory and instruction set.  Counters of parallel
+ * workers are in the sums; memory is that of the process that took most.
  */
 #include "pg/bridge/reader.h"
 
@@ -102,14 +103,14 @@ lh_explain_counters(const LhSource *source, ExplainState *es)
 
 	for (int i = 0; i < LH_N_COUNTERS; i++)
 	{
-		uint64_t	v = source->ctx->counters->v[i];
+		uint64_t	v = source->ctx->counters->v[i] + source->workers.v[i];
 
 		if (v != 0 || show_all(es))
 			ExplainPropertyUInteger(lh_counter_label[i], NULL, v, es);
 	}
 	if (!show_all(es))
 		return;
-	ExplainPropertyUInteger("Memory Floor", "kB", (budget->floor_peak + 1023) / 1024, es);
-	ExplainPropertyUInteger("Memory Peak", "kB", (budget->peak + 1023) / 1024, es);
+	ExplainPropertyUInteger("Memory Floor", "kB", (Max(budget->floor_peak, source->workers_floor) + 1023) / 1024, es);
+	ExplainPropertyUInteger("Memory Peak", "kB", (Max(budget->peak, source->workers_peak) + 1023) / 1024, es);
 	ExplainPropertyText("Instruction Set", lh_isa_name(lh_isa()), es);
 }

@@ -10,6 +10,7 @@
  */
 #include "pg/bridge/source.h"
 #include "pg/bridge/host.h"
+#include "pg/bridge/parallel.h"
 
 #include "access/table.h"
 #include "access/sysattr.h"
@@ -22,6 +23,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+
+#include "scan/share.h"
 
 /* Footers that execution reads for the schema of a table without union_by_name. */
 #define FIRST_FILE_ONLY 1
@@ -146,12 +149,16 @@ check_has_columns(const LhSource *s)
 void
 lh_source_open(LhSource *s)
 {
-	MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+	MemoryContext old;
 
+	if (s->table != NULL)
+		return;
+	old = MemoryContextSwitchTo(s->mcxt);
 	check_has_columns(s);
 	s->options.table.max_schema_files = s->options.table.union_by_name ? 0 : FIRST_FILE_ONLY;
 	lh_lake_open(s->ctx, s->roleid, s->serverid, &s->options, &s->table);
-	lh_pg_check(s->ctx, s->table->schema(s->ctx, s->table, &s->schema));
+	if (!lh_parallel_describe(s))
+		lh_pg_check(s->ctx, s->table->schema(s->ctx, s->table, &s->schema));
 	MemoryContextSwitchTo(old);
 }
 
@@ -411,9 +418,8 @@ close_scan(LhSource *s)
 	s->scan = NULL;
 }
 
-/* The files are listed once, however many scans the source opens. */
-static const LhTaskList *
-list_tasks(LhSource *s)
+const LhTaskList *
+lh_source_tasks(LhSource *s)
 {
 	LhArena    *old = lh_use(s->ctx, s->arena);
 
@@ -437,9 +443,10 @@ open_scan(LhSource *s)
 	spec.filters = s->filters;
 	spec.prune = lakehouse_pushdown;
 	spec.first_batch = s->first_batch;
+	spec.share = lh_parallel_share(s);
 	spec.parquet.check_crc = s->options.check_crc;
 	spec.parquet.raw_int96 = s->options.emit.timestamp_ns != LH_NANOS_FLOOR;
-	spec.tasks = list_tasks(s);
+	spec.tasks = lh_source_tasks(s);
 	s->scan_arena = new_arena(s);
 	old = lh_use(s->ctx, s->scan_arena);
 	lh_pg_check(s->ctx, lh_scan_open(s->ctx, &spec, &s->scan));
@@ -458,17 +465,15 @@ lh_source_set_meta(LhSource *s, LhMetaFn fn, void *arg)
 		lh_scan_set_meta(s->scan, fn, arg);
 }
 
-const LhBatch *
-lh_source_next(LhSource *s)
+/* The next batch of the scan, or of the row groups that were taken. */
+static const LhBatch *
+scan_batch(LhSource *s)
 {
 	const LhBatch *batch = NULL;
 	LhHostRequest *request = NULL;
 	LhArena    *old;
 	LhStatus	status;
 
-	CHECK_FOR_INTERRUPTS();
-	if (s->scan == NULL)
-		open_scan(s);
 	for (;;)
 	{
 		old = lh_use(s->ctx, s->scan_arena);
@@ -479,6 +484,25 @@ lh_source_next(LhSource *s)
 		lh_host_answer(s->hosts, request);
 	}
 	lh_pg_check(s->ctx, status);
+	return batch;
+}
+
+const LhBatch *
+lh_source_next(LhSource *s)
+{
+	const LhBatch *batch;
+	LhScanUnit	unit;
+
+	CHECK_FOR_INTERRUPTS();
+	if (s->scan == NULL)
+		open_scan(s);
+	for (;;)
+	{
+		batch = scan_batch(s);
+		if (batch != NULL || lh_parallel_share(s) == NULL || !lh_scan_take(s->scan, &unit))
+			break;
+		CHECK_FOR_INTERRUPTS();
+	}
 	lh_source_notice(s);
 	return batch;
 }

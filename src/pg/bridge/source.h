@@ -38,7 +38,7 @@ typedef struct LhSource
 
 	LhTable    *table;			/* from lh_source_open on */
 	LhTableSchema schema;
-	LhTaskList	tasks;			/* shared by all scans of the source */
+	LhTaskList	tasks;			/* shared by all scans of the source, and with parallel workers */
 	bool		has_tasks;
 
 	int			ncols;			/* scan columns; room for desc->natts */
@@ -59,6 +59,14 @@ typedef struct LhSource
 	LhMetaFn	meta;			/* see lh_scan_set_meta */
 	void	   *meta_arg;
 	bool		noticed;		/* the NOTICE about lost digits was given */
+	/* of a parallel plan (parallel.h) */
+	struct LhParallel *parallel;	/* in shared memory; NULL: none, or no longer */
+	bool		is_worker;
+	LhBuf		packed;			/* schema and list, until shared memory is there */
+	LhCounters	workers;		/* counters of workers that have ended */
+	size_t		workers_floor;	/* highest memory of any of them */
+	size_t		workers_peak;
+
 	LhArena    *arena;			/* the source's own */
 	LhArena    *scan_arena;
 	LhArena    *scan_filter_arena;	/* filters that the scan uses until it is rewound */
@@ -70,7 +78,7 @@ extern LhSource *lh_source_create(Oid relid, MemoryContext parent);
 extern LhSource *lh_source_create_desc(TupleDesc desc, const char *relname, Oid roleid, Oid serverid,
 									   const LhLakeOptions *options, MemoryContext parent);
 
-/* Opens the location for execution; raises. */
+/* Opens the location for execution, unless it is open; raises. */
 extern void lh_source_open(LhSource *source);
 
 /*
@@ -98,6 +106,8 @@ extern List *lh_source_filters(LhSource *source, List *clauses, Index rti, ExprC
 
 /* As lh_scan_set_meta, for the scan that is open and any later one; fn NULL: none. */
 extern void lh_source_set_meta(LhSource *source, LhMetaFn fn, void *arg);
+/* The files, listed once, however many scans the source opens. */
+extern const LhTaskList *lh_source_tasks(LhSource *source);
 /* Next batch, NULL at the end. */
 extern const LhBatch *lh_source_next(LhSource *source);
 extern void lh_source_rewind(LhSource *source);

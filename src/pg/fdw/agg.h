@@ -34,6 +34,8 @@ extern void lh_fdw_agg_begin(ForeignScanState *node, int eflags);
 extern TupleTableSlot *lh_fdw_agg_iterate(ForeignScanState *node);
 extern void lh_fdw_agg_rescan(ForeignScanState *node);
 extern void lh_fdw_agg_end(ForeignScanState *node);
+/* What is read, for parallel.c. */
+extern struct LhSource *lh_fdw_agg_source(ForeignScanState *node);
 extern void lh_fdw_agg_explain(ForeignScanState *node, ExplainState *es);
 
 #endif

@@ -447,6 +447,12 @@ lh_fdw_agg_end(ForeignScanState *node)
 		ExecDropSingleTupleTableSlot(scan->slot);
 }
 
+LhSource *
+lh_fdw_agg_source(ForeignScanState *node)
+{
+	return ((AggScan *) node->fdw_state)->source;
+}
+
 void
 lh_fdw_agg_explain(ForeignScanState *node, ExplainState *es)
 {

@@ -11,7 +11,10 @@
  *	   aggregates are evaluated by core on the one row we return.
  *
  * Partial aggregates return PostgreSQL's own transition values, so core's
- * Finalize Aggregate above an Append of partitions needs nothing from us.
+ * Finalize Aggregate above an Append of partitions, or above the Gather of a
+ * parallel plan, needs nothing from us.  In a parallel plan each process returns
+ * one row for the row groups that it took; float sums stay out of it, because
+ * their bits depend on the order of rows.
  */
 #include "pg/fdw/agg.h"
 
@@ -26,6 +29,7 @@
 #include "optimizer/restrictinfo.h"
 #include "optimizer/tlist.h"
 
+#include "pg/bridge/parallel.h"
 #include "pg/bridge/reader.h"
 
 /* A row costs the engine less than the executor. */
@@ -145,6 +149,50 @@ cost_aggregates(RelOptInfo *input_rel, List *aggs, Cost *startup, Cost *total)
 	*startup = *total - cpu_tuple_cost;
 }
 
+static bool
+any_ordered(List *aggs)
+{
+	ListCell   *lc;
+
+	foreach(lc, aggs)
+	{
+		if (lh_aggref_ordered(lfirst_node(Aggref, lc)) && !lakehouse_float_fast)
+			return true;
+	}
+	return false;
+}
+
+/* Partial aggregates of the row groups that one process of a parallel plan takes. */
+static void
+add_parallel_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_rel, List *private)
+{
+	Path	   *scan = input_rel->partial_pathlist == NIL ? NULL : linitial(input_rel->partial_pathlist);
+	Cost		startup,
+				total;
+	Path	   *path;
+
+	if (!output_rel->consider_parallel || scan == NULL || !scan->parallel_aware || any_ordered(lfourth(private)))
+		return;
+	cost_aggregates(input_rel, lfourth(private), &startup, &total);
+	startup /= lh_parallel_divisor(scan->parallel_workers);
+	total = startup + cpu_tuple_cost;
+	path = (Path *) LH_CREATE_FOREIGN_UPPER_PATH(root, output_rel, output_rel->reltarget, 1, startup, total,
+												 NIL, NULL, private);
+	path->parallel_aware = true;
+	path->parallel_workers = scan->parallel_workers;
+	add_partial_path(output_rel, path);
+}
+
+/*
+ * Is a refusal here the end of vectors for this query?  Partial aggregates are
+ * also asked for on behalf of parallel plans, which nobody needs.
+ */
+static bool
+refusal_matters(UpperRelationKind stage, RelOptInfo *input_rel)
+{
+	return stage == UPPERREL_GROUP_AGG || IS_OTHER_REL(input_rel);
+}
+
 void
 lh_fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input_rel,
 				   RelOptInfo *output_rel, void *extra)
@@ -160,7 +208,7 @@ lh_fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input
 		return;
 	if (!plan_aggregates(root, stage, input_rel, output_rel, extra, &private, &why))
 	{
-		if (lakehouse_require_vector)
+		if (lakehouse_require_vector && refusal_matters(stage, input_rel))
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("aggregate is not computed by the vector engine: %s", why),
@@ -172,6 +220,8 @@ lh_fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input
 	path = LH_CREATE_FOREIGN_UPPER_PATH(root, output_rel, output_rel->reltarget, 1, startup, total,
 										NIL, NULL, private);
 	add_path(output_rel, (Path *) path);
+	if (stage == UPPERREL_PARTIAL_GROUP_AGG)
+		add_parallel_path(root, input_rel, output_rel, private);
 }
 
 /* Params of an expression tree, for fdw_exprs: they decide when a rescan is due. */

@@ -9,6 +9,7 @@
  *	exec.c			rows
  *	explain.c		what EXPLAIN shows
  *	analyze.c		samples for ANALYZE
+ *	parallel.c		workers of a parallel plan
  *	agg_*.c			aggregates as foreign scans (agg.h)
  */
 #ifndef LH_PG_FDW_H
@@ -21,6 +22,7 @@
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
 
+#include "pg/bridge/parallel.h"
 #include "pg/bridge/reader.h"
 
 /*
@@ -35,6 +37,19 @@ enum LhFdwPrivate
 };
 
 /* plan.c */
+
+/* rel->fdw_private of a base relation during planning. */
+typedef struct LhFdwRel
+{
+	double		bytes;			/* of all files */
+	int			columns;		/* of the files */
+	bool		sorted;			/* an order is declared */
+	double		groups;			/* row groups; 0: too many files for a parallel plan */
+	int			used;			/* columns that are read */
+	double		read;			/* their bytes */
+	int			workers;		/* of a parallel scan; 0: none */
+} LhFdwRel;
+
 extern void lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern void lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern ForeignScan *lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path,
@@ -71,6 +86,14 @@ extern void lh_fdw_begin(ForeignScanState *node, int eflags);
 extern TupleTableSlot *lh_fdw_iterate(ForeignScanState *node);
 extern void lh_fdw_rescan(ForeignScanState *node);
 extern void lh_fdw_end(ForeignScanState *node);
+
+/* parallel.c */
+extern bool lh_fdw_parallel_safe(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte);
+extern Size lh_fdw_estimate_dsm(ForeignScanState *node, ParallelContext *pcxt);
+extern void lh_fdw_initialize_dsm(ForeignScanState *node, ParallelContext *pcxt, void *coordinate);
+extern void lh_fdw_reinitialize_dsm(ForeignScanState *node, ParallelContext *pcxt, void *coordinate);
+extern void lh_fdw_initialize_worker(ForeignScanState *node, shm_toc *toc, void *coordinate);
+extern void lh_fdw_shutdown(ForeignScanState *node);
 
 /* explain.c */
 extern void lh_fdw_explain(ForeignScanState *node, ExplainState *es);

@@ -96,6 +96,12 @@ lakehouse_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ReScanForeignScan = rescan_foreign_scan;
 	routine->EndForeignScan = end_foreign_scan;
 	routine->ExplainForeignScan = explain_foreign_scan;
+	routine->IsForeignScanParallelSafe = lh_fdw_parallel_safe;
+	routine->EstimateDSMForeignScan = lh_fdw_estimate_dsm;
+	routine->InitializeDSMForeignScan = lh_fdw_initialize_dsm;
+	routine->ReInitializeDSMForeignScan = lh_fdw_reinitialize_dsm;
+	routine->InitializeWorkerForeignScan = lh_fdw_initialize_worker;
+	routine->ShutdownForeignScan = lh_fdw_shutdown;
 	routine->AnalyzeForeignTable = lh_fdw_analyze;
 	routine->IsForeignRelUpdatable = is_foreign_rel_updatable;
 	routine->ImportForeignSchema = lh_features.import_foreign_schema;

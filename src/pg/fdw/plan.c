@@ -5,8 +5,9 @@
  *	1. Size: at most 32 footers are read, through the cache of the backend; more
  *	   files are scaled by their bytes.  A location that cannot be read now is
  *	   no error: it may be there when the plan runs.
- *	2. Paths: one, in the order that the table declares, if any (sorted.c).  It costs the bytes of the columns it needs and
- *	   some work per value.
+ *	2. Paths: one, in the order that the table declares, if any (sorted.c), and
+ *	   an unsorted one for parallel plans, whose processes share the row groups.
+ *	   It costs the bytes of the columns it needs and some work per value.
  *	3. Plan: clauses that the engine evaluates exactly go to fdw_exprs, where
  *	   setrefs fixes their parameters, and to fdw_recheck_quals for
  *	   EvalPlanQual; the others stay with the executor.  Where it can, the
@@ -36,14 +37,6 @@
 #define DEFAULT_ROWS 1000
 #define DEFAULT_BYTES (100 * BLCKSZ)
 
-/* rel->fdw_private of a base relation during planning. */
-typedef struct LhFdwRel
-{
-	double		bytes;			/* of all files */
-	int			columns;		/* of the files */
-	bool		sorted;			/* an order is declared */
-} LhFdwRel;
-
 /* ---- size ---- */
 
 void
@@ -59,9 +52,12 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		rel->tuples = source->schema.rows;
 		info->bytes = (double) source->schema.bytes;
 		info->columns = source->schema.ncols;
+		info->groups = source->schema.files_total > LH_PARALLEL_FILES ? 0 : source->schema.groups;
 	}
 	else
 	{
+		/* where nobody knows the row groups, the bytes decide about workers */
+		info->groups = INT_MAX;
 		rel->tuples = known > 0 ? known : DEFAULT_ROWS;
 		info->bytes = rel->pages > 0 ? (double) rel->pages * BLCKSZ : DEFAULT_BYTES;
 		info->columns = rel->max_attr;
@@ -89,23 +85,41 @@ add_attrs(List *exprs, Index rti, Bitmapset **attrs)
 	}
 }
 
+/* Cost of a scan, and of the part of it that one of several processes does. */
 static void
-cost_scan(RelOptInfo *rel, Cost *startup, Cost *total)
+cost_scan(RelOptInfo *rel, double divisor, Cost *startup, Cost *total)
 {
 	LhFdwRel   *info = rel->fdw_private;
-	Bitmapset  *attrs = NULL;
-	double		used;
+	double		used = info->used;
+	Cost		cpu;
 
-	add_attrs(rel->reltarget->exprs, rel->relid, &attrs);
-	add_attrs(rel->baserestrictinfo, rel->relid, &attrs);
-	used = bms_num_members(attrs);
 	*startup = rel->baserestrictcost.startup + rel->reltarget->cost.startup;
-	*total = *startup + rel->reltarget->cost.per_tuple * rel->rows;
-	/* bytes of the columns read */
-	*total += info->bytes / BLCKSZ * seq_page_cost * Min(used / Max(info->columns, 1), 1.0);
+	cpu = rel->reltarget->cost.per_tuple * rel->rows;
 	/* decoding, a fraction of what an operator costs; then the executor's share */
-	*total += rel->tuples * used * cpu_operator_cost * 0.5;
-	*total += rel->tuples * rel->baserestrictcost.per_tuple + rel->rows * cpu_tuple_cost;
+	cpu += rel->tuples * used * cpu_operator_cost * 0.5;
+	cpu += rel->tuples * rel->baserestrictcost.per_tuple + rel->rows * cpu_tuple_cost;
+	/* bytes of the columns read: no process reads them faster because there are others */
+	*total = *startup + info->read / BLCKSZ * seq_page_cost + cpu / divisor;
+}
+
+static void
+add_parallel_path(PlannerInfo *root, RelOptInfo *rel)
+{
+	LhFdwRel   *info = rel->fdw_private;
+	Cost		startup,
+				total;
+	Path	   *path;
+
+	info->workers = lh_parallel_workers(rel, info->read, info->groups);
+	if (info->workers == 0)
+		return;
+	cost_scan(rel, lh_parallel_divisor(info->workers), &startup, &total);
+	path = (Path *) LH_CREATE_FOREIGNSCAN_PATH(root, rel, NULL,
+											   clamp_row_est(rel->rows / lh_parallel_divisor(info->workers)),
+											   startup, total, NIL, NULL, NULL, NIL);
+	path->parallel_aware = true;
+	path->parallel_workers = info->workers;
+	add_partial_path(rel, path);
 }
 
 void
@@ -114,6 +128,7 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	LhFdwRel   *info = rel->fdw_private;
 	List	   *pathkeys = NIL,
 			   *sorted = NIL;
+	Bitmapset  *attrs = NULL;
 	Cost		startup,
 				total;
 
@@ -124,9 +139,15 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		pathkeys = lh_sorted_pathkeys(root, rel, source, &sorted);
 		MemoryContextDelete(source->mcxt);
 	}
-	cost_scan(rel, &startup, &total);
+	add_attrs(rel->reltarget->exprs, rel->relid, &attrs);
+	add_attrs(rel->baserestrictinfo, rel->relid, &attrs);
+	info->used = bms_num_members(attrs);
+	info->read = info->bytes * Min(info->used / Max(info->columns, 1), 1.0);
+	cost_scan(rel, 1, &startup, &total);
 	add_path(rel, (Path *) LH_CREATE_FOREIGNSCAN_PATH(root, rel, NULL, rel->rows, startup, total, pathkeys,
 													  rel->lateral_relids, NULL, sorted));
+	if (rel->consider_parallel && bms_is_empty(rel->lateral_relids))
+		add_parallel_path(root, rel);
 }
 
 /* ---- plan ---- */

@@ -220,7 +220,8 @@ lh_read_size(PlannerInfo *root, FuncExpr *call, LhReadSize *out)
 		return false;
 	known = lh_source_try_open(source, PLAN_FOOTERS);
 	if (known)
-		*out = (LhReadSize) {source->schema.rows, (double) source->schema.bytes, source->schema.ncols};
+		*out = (LhReadSize) {source->schema.rows, (double) source->schema.bytes,
+			source->schema.files_total > LH_PARALLEL_FILES ? 0 : source->schema.groups, source->schema.ncols};
 	MemoryContextDelete(source->mcxt);
 	return known;
 }

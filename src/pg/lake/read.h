@@ -14,6 +14,7 @@
 #include "nodes/extensible.h"
 #include "nodes/plannodes.h"
 
+#include "pg/bridge/parallel.h"
 #include "pg/bridge/reader.h"
 
 /* Arguments of both functions behind the row type. */
@@ -38,6 +39,7 @@ typedef struct LhReadSize
 {
 	double		rows;
 	double		bytes;
+	double		groups;
 	int			columns;
 } LhReadSize;
 

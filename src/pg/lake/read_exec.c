@@ -10,7 +10,10 @@
  *	   another type than declared, is evaluated here.
  *	3. A rescan goes back to the beginning of the same files, unless the
  *	   arguments have other values now.
- *	4. EvalPlanQual brings the row as a composite value, which is taken apart
+ *	4. In a parallel plan the processes share the row groups; the leader resolves
+ *	   the location when the plan begins.  Such a plan is made only for arguments
+ *	   that stay the same.
+ *	5. EvalPlanQual brings the row as a composite value, which is taken apart
  *	   and filtered by the pushed clauses again.
  */
 #include "pg/lake/read.h"
@@ -56,6 +59,11 @@ static TupleTableSlot *exec_read(CustomScanState *node);
 static void end_read(CustomScanState *node);
 static void rescan_read(CustomScanState *node);
 static void explain_read(CustomScanState *node, List *ancestors, ExplainState *es);
+static Size estimate_dsm(CustomScanState *node, ParallelContext *pcxt);
+static void initialize_dsm(CustomScanState *node, ParallelContext *pcxt, void *coordinate);
+static void reinitialize_dsm(CustomScanState *node, ParallelContext *pcxt, void *coordinate);
+static void initialize_worker(CustomScanState *node, shm_toc *toc, void *coordinate);
+static void shutdown_read(CustomScanState *node);
 
 static const CustomExecMethods exec_methods = {
 	.CustomName = "LakehouseRead",
@@ -64,6 +72,11 @@ static const CustomExecMethods exec_methods = {
 	.EndCustomScan = end_read,
 	.ReScanCustomScan = rescan_read,
 	.ExplainCustomScan = explain_read,
+	.EstimateDSMCustomScan = estimate_dsm,
+	.InitializeDSMCustomScan = initialize_dsm,
+	.ReInitializeDSMCustomScan = reinitialize_dsm,
+	.InitializeWorkerCustomScan = initialize_worker,
+	.ShutdownCustomScan = shutdown_read,
 };
 
 Node *
@@ -211,17 +224,30 @@ prepare_refused(LhReadState *state)
 }
 
 static void
+make_source(LhReadState *state)
+{
+	state->source = lh_read_source(state->values, state->nulls, state->desc, state->alias,
+								   state->rowtype, state->css.ss.ps.state->es_query_cxt);
+}
+
+static void
+check_location(LhReadState *state)
+{
+	lh_location_check(GetUserId(), state->source->serverid,
+					  TextDatumGetCString(state->values[LH_READ_LOCATION]));
+}
+
+static void
 open_reader(LhReadState *state)
 {
 	PlanState  *ps = &state->css.ss.ps;
 	MemoryContext old = MemoryContextSwitchTo(ps->state->es_query_cxt);
 
-	state->source = lh_read_source(state->values, state->nulls, state->desc, state->alias,
-								   state->rowtype, ps->state->es_query_cxt);
+	if (state->source == NULL)
+		make_source(state);
 	if (state->source != NULL)
 	{
-		lh_location_check(GetUserId(), state->source->serverid,
-						  TextDatumGetCString(state->values[LH_READ_LOCATION]));
+		check_location(state);
 		state->reader = lh_reader_start(state->source, private_list(state, LH_READ_ATTRS), state->clauses,
 										INDEX_VAR, ps->ps_ExprContext, ps);
 		prepare_refused(state);
@@ -238,6 +264,16 @@ close_reader(LhReadState *state)
 	state->source = NULL;
 	state->reader = NULL;
 	state->refused = NULL;
+}
+
+static void
+start_reading(LhReadState *state)
+{
+	/* in a parallel plan the source is there already */
+	if (state->source == NULL)
+		(void) evaluate_arguments(state);
+	state->started = true;
+	open_reader(state);
 }
 
 /* ---- rows ---- */
@@ -264,11 +300,7 @@ next_row(ScanState *node)
 	ExprContext *econtext = node->ps.ps_ExprContext;
 
 	if (!state->started)
-	{
-		(void) evaluate_arguments(state);
-		state->started = true;
-		open_reader(state);
-	}
+		start_reading(state);
 	for (;;)
 	{
 		ExecClearTuple(slot);
@@ -365,6 +397,62 @@ static void
 end_read(CustomScanState *node)
 {
 	close_reader((LhReadState *) node);
+}
+
+/* ---- parallel plans (pg/bridge/parallel.h) ---- */
+
+static Size
+estimate_dsm(CustomScanState *node, ParallelContext *pcxt)
+{
+	LhReadState *state = (LhReadState *) node;
+
+	if (state->source == NULL)
+	{
+		(void) evaluate_arguments(state);
+		make_source(state);
+	}
+	if (state->source == NULL)
+		return 1;
+	check_location(state);
+	return lh_parallel_estimate(state->source);
+}
+
+static void
+initialize_dsm(CustomScanState *node, ParallelContext *pcxt, void *coordinate)
+{
+	LhReadState *state = (LhReadState *) node;
+
+	if (state->source != NULL)
+		lh_parallel_initialize(state->source, pcxt, coordinate);
+}
+
+static void
+reinitialize_dsm(CustomScanState *node, ParallelContext *pcxt, void *coordinate)
+{
+	LhReadState *state = (LhReadState *) node;
+
+	if (state->source != NULL)
+		lh_parallel_reinitialize(state->source);
+}
+
+static void
+initialize_worker(CustomScanState *node, shm_toc *toc, void *coordinate)
+{
+	LhReadState *state = (LhReadState *) node;
+
+	(void) evaluate_arguments(state);
+	make_source(state);
+	if (state->source != NULL)
+		lh_parallel_attach(state->source, coordinate);
+}
+
+static void
+shutdown_read(CustomScanState *node)
+{
+	LhReadState *state = (LhReadState *) node;
+
+	if (state->source != NULL)
+		lh_parallel_report(state->source);
 }
 
 /* ---- EXPLAIN ---- */

@@ -101,32 +101,73 @@ add_attrs(List *exprs, Index rti, Bitmapset **attrs)
 	}
 }
 
-/* As for foreign tables: the bytes of the columns read, some work per value, the executor's share. */
-static void
-cost_read(PlannerInfo *root, RelOptInfo *rel, FuncExpr *call, Path *path)
+/* What a scan of the call reads. */
+typedef struct Work
 {
-	LhReadSize	size = {rel->tuples, DEFAULT_BYTES, DEFAULT_COLUMNS};
-	Bitmapset  *attrs = NULL;
-	double		used;
+	LhReadSize	size;
+	double		used;			/* columns */
+	double		bytes;			/* of these */
+} Work;
 
-	(void) lh_read_size(root, call, &size);
+static void
+measure(PlannerInfo *root, RelOptInfo *rel, FuncExpr *call, Work *work)
+{
+	Bitmapset  *attrs = NULL;
+
+	work->size = (LhReadSize) {rel->tuples, DEFAULT_BYTES, INT_MAX, DEFAULT_COLUMNS};
+	(void) lh_read_size(root, call, &work->size);
 	add_attrs(rel->reltarget->exprs, rel->relid, &attrs);
 	add_attrs(rel->baserestrictinfo, rel->relid, &attrs);
-	used = bms_num_members(attrs);
-	path->startup_cost = rel->baserestrictcost.startup + rel->reltarget->cost.startup;
-	path->total_cost = path->startup_cost + rel->reltarget->cost.per_tuple * rel->rows +
-		size.bytes / BLCKSZ * seq_page_cost * Min(used / Max(size.columns, 1), 1.0) +
-		size.rows * used * cpu_operator_cost * 0.5 +
-		size.rows * rel->baserestrictcost.per_tuple + rel->rows * cpu_tuple_cost;
+	work->used = bms_num_members(attrs);
+	work->bytes = work->size.bytes * Min(work->used / Max(work->size.columns, 1), 1.0);
+}
+
+/*
+ * As for foreign tables: the bytes of the columns read, some work per value, the
+ * executor's share.  workers > 0: of one process of a parallel plan.
+ */
+static CustomPath *
+make_path(RelOptInfo *rel, const Work *work, int workers)
+{
+	CustomPath *path = makeNode(CustomPath);
+	double		divisor = workers > 0 ? lh_parallel_divisor(workers) : 1;
+
+	path->path.pathtype = T_CustomScan;
+	path->path.parent = rel;
+	path->path.pathtarget = rel->reltarget;
+	path->path.parallel_safe = rel->consider_parallel;
+	path->path.parallel_aware = workers > 0;
+	path->path.parallel_workers = workers;
+	path->path.rows = clamp_row_est(rel->rows / divisor);
+	path->path.startup_cost = rel->baserestrictcost.startup + rel->reltarget->cost.startup;
+	path->path.total_cost = path->path.startup_cost + work->bytes / BLCKSZ * seq_page_cost +
+		(rel->reltarget->cost.per_tuple * rel->rows +
+		 work->size.rows * work->used * cpu_operator_cost * 0.5 +
+		 work->size.rows * rel->baserestrictcost.per_tuple + rel->rows * cpu_tuple_cost) / divisor;
+	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+	path->methods = &path_methods;
+	return path;
+}
+
+/* Does a rescan never bring another location?  Then its files can be shared. */
+static bool
+holds_exec_param(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind != PARAM_EXTERN;
+	return expression_tree_walker(node, holds_exec_param, context);
 }
 
 void
 lh_lake_read_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
 	FuncExpr   *call = rte->rtekind == RTE_FUNCTION ? read_call(rte) : NULL;
-	CustomPath *path;
 	TupleDesc	desc;
 	Oid			typid;
+	Work		work;
+	int			workers;
 	TypeFuncClass class;
 
 	if (call == NULL || !bms_is_empty(rel->lateral_relids))
@@ -136,17 +177,14 @@ lh_lake_read_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry 
 		return;
 	lh_read_check_execute(call->funcid);
 
-	path = makeNode(CustomPath);
-	path->path.pathtype = T_CustomScan;
-	path->path.parent = rel;
-	path->path.pathtarget = rel->reltarget;
-	path->path.parallel_safe = rel->consider_parallel;
-	path->path.rows = rel->rows;
-	cost_read(root, rel, call, &path->path);
-	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-	path->methods = &path_methods;
-	rel->pathlist = list_make1(path);
+	measure(root, rel, call, &work);
+	rel->pathlist = list_make1(make_path(rel, &work, 0));
 	rel->partial_pathlist = NIL;
+	if (!rel->consider_parallel || holds_exec_param((Node *) lh_read_arguments(call), NULL))
+		return;
+	workers = lh_parallel_workers(rel, work.bytes, work.size.groups);
+	if (workers > 0)
+		add_partial_path(rel, (Path *) make_path(rel, &work, workers));
 }
 
 /* ---- plans ---- */

@@ -14,6 +14,8 @@ bool		lakehouse_pushdown = true;
 bool		lakehouse_require_vector = false;
 int			lakehouse_footer_cache_kb = 64 * 1024;
 bool		lakehouse_check_crc = false;
+bool		lakehouse_float_fast = false;
+static int	float_order = 0;
 static int	simd = LH_ISA_AVX512;
 
 /* "auto" is the best that the machine has, as is any set that it has not. */
@@ -24,6 +26,18 @@ static const struct config_enum_entry simd_values[] = {
 	{"base", LH_ISA_BASE, false},
 	{NULL, 0, false},
 };
+
+static const struct config_enum_entry float_orders[] = {
+	{"rows", 0, false},
+	{"fast", 1, false},
+	{NULL, 0, false},
+};
+
+static void
+assign_float_order(int value, void *extra)
+{
+	lakehouse_float_fast = value == 1;
+}
 
 static void
 assign_simd(int value, void *extra)
@@ -65,5 +79,10 @@ lh_pg_define_settings(void)
 							 "The table option check_crc overrides it.",
 							 &lakehouse_check_crc, false,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("lakehouse.float_order",
+							 "Order in which sums and averages of floats are made.",
+							 "\"rows\" gives the bits of PostgreSQL's serial plan; with \"fast\" threads and parallel workers add parts of their own.",
+							 &float_order, 0, float_orders,
+							 PGC_USERSET, GUC_EXPLAIN, NULL, assign_float_order, NULL);
 	MarkGUCPrefixReserved("lakehouse");
 }

@@ -44,6 +44,7 @@ extern bool lakehouse_pushdown;			/* evaluate and prune in the reader */
 extern bool lakehouse_require_vector;	/* a fallback from the vector engine is an error */
 extern int	lakehouse_footer_cache_kb;	/* memory of parsed footers per backend */
 extern bool lakehouse_check_crc;
+extern bool lakehouse_float_fast;		/* float sums in any order (setting float_order) */
 extern void lh_pg_define_settings(void);
 
 /* The backend's footer cache. */
