@@ -246,6 +246,8 @@ lh_host_key(LhCtx *ctx, const LhKeyRequest *request, LhKey *key)
 	*key = (LhKey){0};
 	if (ctx->host != NULL && ctx->host->key != NULL)
 		return ctx->host->key(ctx->host_arg, ctx, request, key);
+	if (request->plain)
+		return LH_OK;
 	LH_FAIL(ctx, LH_UNSUPPORTED, "%s is encrypted with key %s, and no keys are given",
 			request->column != NULL ? "the column" : "the footer", request->name);
 }

@@ -141,6 +141,7 @@ typedef struct LhHost
 	 * A key (key.h); asked on the leader's thread only.  LH_DENIED: the host has
 	 * keys, but not this one; LH_UNSUPPORTED: it was given none at all; any other
 	 * failure ends the work.  Each with its error written (default: none at all).
+	 * Also asked whether a file may be in clear text.
 	 */
 	LhStatus	(*key) (void *arg, LhCtx *ctx, const LhKeyRequest *request, LhKey *key);
 } LhHost;

@@ -20,6 +20,7 @@ struct LhKeyRequest
 	const char *column;			/* dotted path; NULL: the key of the footer */
 	LhSlice		reference;		/* bytes by which the file calls the key; empty when it has no name for it */
 	const char *name;			/* the same for messages, behind the word "key" */
+	bool		plain;			/* no key is needed: may the file be neither encrypted nor signed? */
 };
 
 struct LhKey
@@ -29,7 +30,7 @@ struct LhKey
 	LhSlice		aad_prefix;		/* what files are bound to, of a footer's key; data NULL: the host knows none */
 };
 
-/* Ask the host; see LhHost.key.  The caller wipes the key. */
+/* Ask the host; see LhHost.key.  Without one, plain files are right.  The caller wipes the key. */
 extern LhStatus lh_host_key(LhCtx *ctx, const LhKeyRequest *request, LhKey *key);
 
 #endif

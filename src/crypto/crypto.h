@@ -88,7 +88,8 @@ extern LhStatus lh_key_reference(LhCtx *ctx, LhSlice metadata, LhSlice *referenc
  *	  "footer_key": "<reference>",			of footers that name no key
  *	  "column_keys": {"<column>": "<reference>", ...},	of columns that name no key
  *	  "aad_prefix": "<text>",				what all files are bound to
- *	  "aad_prefixes": {"<file name>": "<text>", ...}	... or each by its name
+ *	  "aad_prefixes": {"<file name>": "<text>", ...},	... or each by its name
+ *	  "require_encryption": true			files in clear text are refused
  *	}
  *
  * All but "keys" may be left out or null.
@@ -108,7 +109,7 @@ extern LhStatus lh_keyset_parse(LhCtx *ctx, const char *where, uint8_t *bytes, s
 /* Read and parse a file that only its owner may read: the server's user or root. */
 extern LhStatus lh_keyset_load(LhCtx *ctx, const char *path, LhKeySet **out);
 
-/* As LhHost.key: LH_DENIED for a key that is not in the set. */
+/* As LhHost.key: LH_DENIED for a key that is not in the set, and for a plain file where none may be. */
 extern LhStatus lh_keyset_find(LhCtx *ctx, const LhKeySet *set, const LhKeyRequest *request, LhKey *key);
 
 #endif

@@ -43,6 +43,7 @@ struct LhKeySet
 	LhNameMap *by_name;
 	LhSlice footer_key; /* data NULL: none */
 	LhSlice aad_prefix;
+	bool require_encryption;
 	Pairs column_keys;
 	Pairs aad_prefixes;
 };
@@ -91,14 +92,26 @@ take(Parser *r, char c)
 	return true;
 }
 
+/* Take null, true or false. */
 static bool
-take_null(Parser *r)
+take_word(Parser *r, const char *word)
 {
+	size_t len = strlen(word);
+
 	skip_space(r);
-	if (r->end - r->p < 4 || memcmp(r->p, "null", 4) != 0)
+	if ((size_t) (r->end - r->p) < len || memcmp(r->p, word, len) != 0)
 		return false;
-	r->p += 4;
+	r->p += len;
 	return true;
+}
+
+static LhStatus
+boolean(Parser *r, bool *out)
+{
+	*out = take_word(r, "true");
+	if (!*out && !take_word(r, "false"))
+		return fail_at(r, r->p, "true or false");
+	return LH_OK;
 }
 
 static int
@@ -364,11 +377,14 @@ member(Parser *r, LhSlice name, const uint8_t *at, Pairs *pairs)
 	if (is(name, "keys"))
 		return object(r, key, NULL);
 	if (!is(name, "footer_key") && !is(name, "column_keys") && !is(name, "aad_prefix") &&
-		!is(name, "aad_prefixes"))
+		!is(name, "aad_prefixes") && !is(name, "require_encryption"))
 		return fail_at(r, at,
-					   "\"keys\", \"footer_key\", \"column_keys\", \"aad_prefix\" or \"aad_prefixes\"");
-	if (take_null(r))
+					   "\"keys\", \"footer_key\", \"column_keys\", \"aad_prefix\", \"aad_prefixes\" or "
+					   "\"require_encryption\"");
+	if (take_word(r, "null"))
 		return LH_OK;
+	if (is(name, "require_encryption"))
+		return boolean(r, &set->require_encryption);
 	if (is(name, "footer_key"))
 		return string(r, &set->footer_key);
 	if (is(name, "aad_prefix"))
@@ -440,6 +456,15 @@ lh_keyset_find(LhCtx *ctx, const LhKeySet *set, const LhKeyRequest *request, LhK
 	LhSlice name = name_of(set, request);
 	const NamedKey *k = name.data != NULL ? find_key(set, name) : NULL;
 
+	if (request->plain && set->require_encryption)
+	{
+		lh_fail(ctx, LH_DENIED, "\"%s\" is not encrypted, but the keys of \"%s\" require it", request->path,
+				set->where);
+		lh_detail(ctx, "The file was replaced, or was never encrypted.");
+		return LH_DENIED;
+	}
+	if (request->plain)
+		return LH_OK;
 	if (k == NULL)
 	{
 		lh_fail(ctx, LH_DENIED, "%s is encrypted with key %s, which is not among the keys of \"%s\"",

@@ -12,6 +12,8 @@
  *	   knows nothing of encryption does.  A host with keys must have the
  *	   footer's: otherwise naming another key would turn the check off.
  *	4. Who expects a prefix gets no file that was written without, or with another.
+ *	5. A file in clear text says nothing of what it was: only its reader can know
+ *	   that it should be encrypted, so the host is asked.
  *
  * Format: https://github.com/apache/parquet-format/blob/master/Encryption.md
  */
@@ -405,6 +407,15 @@ verify_footer(LhCtx *ctx, LhPqFile *file, LhSlice bytes)
 		return fail_footer(ctx, file, "is not signed");
 	LH_COUNT(ctx, MODULES_DECRYPTED, 1);
 	return LH_OK;
+}
+
+LhStatus
+lh_pq_crypt_plain(LhCtx *ctx, const LhPqFile *file)
+{
+	LhKeyRequest request = {.path = file->path, .name = "", .plain = true};
+	LhKey key;
+
+	return lh_host_key(ctx, &request, &key);
 }
 
 /* The cipher goes when it is done. */

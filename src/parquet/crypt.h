@@ -96,6 +96,9 @@ extern LhStatus lh_pq_crypt_footer(LhCtx *ctx, LhPqFile *file, uint8_t *bytes, s
 /* Is a footer in clear text what the writer signed?  bytes end with the signature. */
 extern LhStatus lh_pq_crypt_verify(LhCtx *ctx, LhPqFile *file, LhSlice bytes);
 
+/* A file in clear text: is that what the host expects? */
+extern LhStatus lh_pq_crypt_plain(LhCtx *ctx, const LhPqFile *file);
+
 /* What ColumnCryptoMetaData says. */
 typedef struct LhPqColumnCrypt
 {

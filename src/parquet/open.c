@@ -211,14 +211,18 @@ find_meta(LhCtx *ctx, LhPqFile *file, LhPqCache *cache)
 	return LH_OK;
 }
 
-/* A footer in clear text that names an algorithm: prepare for its columns, verify the signature. */
+/* A footer in clear text: if it names an algorithm, prepare for its columns and verify the signature. */
 static LhStatus
 open_signed(LhCtx *ctx, LhPqFile *file)
 {
 	const LhPqMetaPrivate *priv = file->meta->priv;
 
-	if (priv->secret || priv->crypt.algorithm == 0)
+	if (priv->secret)
 		return LH_OK;
+	if (priv->crypt.algorithm == 0 && priv->crypt.key_metadata.data != NULL)
+		LH_FAIL(ctx, LH_CORRUPT, "footer of \"%s\" names a key for its signature, but no algorithm", file->path);
+	if (priv->crypt.algorithm == 0)
+		return lh_pq_crypt_plain(ctx, file);
 	LH_TRY(lh_pq_crypt_create(ctx, file, &priv->crypt));
 	return lh_pq_crypt_verify(ctx, file, lh_slice(priv->footer, priv->footer_len));
 }

@@ -232,6 +232,7 @@ typedef struct PqCol
 	int64_t offset_index, column_index;
 	int offset_index_length, column_index_length;
 	bool no_meta, encrypted, stats;
+	bool footer_key; /* encrypted with the footer's key */
 	const int *encodings; /* ended by -1 */
 	const int *pages;     /* type, encoding, count ..., ended by -1 */
 } PqCol;
@@ -408,6 +409,13 @@ pq_write_col(Tw *w, const PqCol *c)
 	{
 		tw_i64(w, 6, c->column_index);
 		tw_i32(w, 7, c->column_index_length);
+	}
+	if (c->footer_key)
+	{
+		tw_struct(w, 8);
+		tw_struct(w, 1);
+		tw_close(w);
+		tw_close(w);
 	}
 	if (c->encrypted)
 		tw_binary(w, 9, "secret", 6);

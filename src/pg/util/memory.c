@@ -159,6 +159,8 @@ host_key(void *arg, LhCtx *ctx, const LhKeyRequest *request, LhKey *key)
 {
 	LhPgCtx    *pg = arg;
 
+	if (pg->key_file == NULL && request->plain)
+		return LH_OK;
 	if (pg->key_file == NULL)
 	{
 		(void) lh_fail(ctx, LH_UNSUPPORTED, "%s is encrypted with key %s, and no keys are given",
