@@ -116,6 +116,10 @@ parse_meta_data(LhCtx *ctx, LhThrift *r, LhPqChunk *chunk, Raw *raw)
 			case 13: parse_page_counts(r, &f, raw); break;
 			case 14: lh_thrift_i64(r, &f, &chunk->bloom_offset); break;
 			case 15: lh_thrift_i32(r, &f, &chunk->bloom_length); break;
+			case 17:
+				if (lh_thrift_struct(r, &f))
+					LH_TRY(lh_pq_geo_parse(ctx, allowance, r, &chunk->geo));
+				break;
 			default: lh_thrift_skip(r, f.type);
 		}
 	return LH_OK;

@@ -173,6 +173,9 @@ typedef struct LhPqRawStats
 	int64_t nulls, distinct, nans; /* -1: absent */
 } LhPqRawStats;
 
+/* GeospatialStatistics (geo.c). */
+extern LhStatus lh_pq_geo_parse(LhCtx *ctx, LhPqAllowance *allowance, LhThrift *r, LhPqGeo *out);
+
 extern void lh_pq_stats_parse(LhThrift *r, LhPqRawStats *out);
 extern LhPqOrder lh_pq_order(const LhPqMeta *meta, int leaf);
 

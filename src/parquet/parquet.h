@@ -114,6 +114,19 @@ typedef struct LhPqStats
 	int64_t		nans;			/* -1: unknown */
 } LhPqStats;
 
+/* Statistics of geometries, as the file says them; axes are x, y, z, m. */
+#define LH_PQ_GEO_AXES 4
+
+typedef struct LhPqGeo
+{
+	bool		present;
+	bool		known[LH_PQ_GEO_AXES];	/* has the box this axis */
+	double		low[LH_PQ_GEO_AXES],
+				high[LH_PQ_GEO_AXES];
+	int			ntypes;			/* 0: not known */
+	const int32_t *types;		/* WKB codes: 1 a point, 1001 one with z, ... */
+} LhPqGeo;
+
 typedef struct LhPqChunk
 {
 	int			codec;			/* of parquet.thrift */
@@ -128,6 +141,7 @@ typedef struct LhPqChunk
 	int64_t		index_offset;
 	int64_t		start;			/* where the chunk's first page header lies, after the rules of 6.3(1) */
 	LhPqStats	stats;
+	LhPqGeo		geo;
 	int64_t		bloom_offset;	/* -1 none */
 	int32_t		bloom_length;	/* -1 unknown */
 	int64_t		offset_index_offset;	/* -1 none */

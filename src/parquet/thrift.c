@@ -395,6 +395,21 @@ lh_thrift_binary(LhThrift *r, const LhThriftField *f, LhSlice *out)
 }
 
 bool
+lh_thrift_double(LhThrift *r, const LhThriftField *f, double *out)
+{
+	if (!wanted(r, f, f->type == LH_THRIFT_DOUBLE))
+		return false;
+	if (r->end - r->p < (ptrdiff_t) sizeof(*out))
+	{
+		lh_thrift_fail(r, LH_THRIFT_SHORT, short_input);
+		return false;
+	}
+	*out = lh_load_f64(r->p);
+	r->p += sizeof(*out);
+	return true;
+}
+
+bool
 lh_thrift_struct(LhThrift *r, const LhThriftField *f)
 {
 	return wanted(r, f, f->type == LH_THRIFT_STRUCT);

@@ -103,6 +103,7 @@ extern bool lh_thrift_i8(LhThrift *r, const LhThriftField *f, int *out);
 extern bool lh_thrift_i16(LhThrift *r, const LhThriftField *f, int *out);
 extern bool lh_thrift_i32(LhThrift *r, const LhThriftField *f, int32_t *out);
 extern bool lh_thrift_i64(LhThrift *r, const LhThriftField *f, int64_t *out);
+extern bool lh_thrift_double(LhThrift *r, const LhThriftField *f, double *out);
 extern bool lh_thrift_binary(LhThrift *r, const LhThriftField *f, LhSlice *out);
 /* True: the fields of the inner structure follow (f2 = {0}, lh_thrift_next). */
 extern bool lh_thrift_struct(LhThrift *r, const LhThriftField *f);

@@ -24,8 +24,8 @@ FNR == 1                           { list = 0 }
 /^(test)? +[^ ]+ +\.\.\. failed /  { fail($0) }
 
 # TAP, and pg_regress from 16 on
-/^ok [0-9]+/                       { if ($0 ~ /# SKIP/) skip($0); else passed++ }
-/^not ok [0-9]+/                   { if ($0 ~ /# SKIP/) skip($0); else fail($0) }
+/^ok [0-9]+/                       { if (tolower($0) ~ /# skip/) skip($0); else passed++ }
+/^not ok [0-9]+/                   { if (tolower($0) ~ /# skip/) skip($0); else fail($0) }
 /^1\.\.0 # SKIP/                   { skip($0) }
 
 /^RUNNER-FAILED/                   { fail($0) }

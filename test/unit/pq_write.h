@@ -233,6 +233,8 @@ typedef struct PqCol
 	int offset_index_length, column_index_length;
 	bool no_meta, encrypted, stats;
 	bool footer_key; /* encrypted with the footer's key */
+	const double *box; /* of GeospatialStatistics, eight axes; NaN leaves one out */
+	const int *shapes; /* its types, ended by -1 */
 	const int *encodings; /* ended by -1 */
 	const int *pages;     /* type, encoding, count ..., ended by -1 */
 } PqCol;
@@ -360,6 +362,34 @@ pq_write_pages(Tw *w, const int *pages)
 }
 
 static inline void
+pq_write_geo(Tw *w, const PqCol *c)
+{
+	int n = 0;
+
+	tw_struct(w, 17);
+	if (c->box != NULL)
+	{
+		tw_struct(w, 1);
+		for (int i = 0; i < 8; i++)
+			if (c->box[i] == c->box[i])
+			{
+				tw_field(w, i + 1, TW_DOUBLE);
+				tw_bytes(w, &c->box[i], 8);
+			}
+		tw_close(w);
+	}
+	if (c->shapes != NULL)
+	{
+		while (c->shapes[n] >= 0)
+			n++;
+		tw_list(w, 2, TW_I32, (uint64_t) n);
+		for (int i = 0; i < n; i++)
+			tw_zigzag(w, c->shapes[i]);
+	}
+	tw_close(w);
+}
+
+static inline void
 pq_write_meta_data(Tw *w, const PqCol *c)
 {
 	static const int plain[] = {0, 3, -1};
@@ -390,6 +420,8 @@ pq_write_meta_data(Tw *w, const PqCol *c)
 		tw_i64(w, 14, c->bloom);
 	if (c->bloom_length != 0)
 		tw_i32(w, 15, c->bloom_length);
+	if (c->box != NULL || c->shapes != NULL)
+		pq_write_geo(w, c);
 	tw_close(w);
 }
 

@@ -2,6 +2,8 @@
  * test_pqmeta.c
  *		Footers and column chunks: what is read, what is refused, and what it costs.
  */
+#include <math.h>
+
 #include "unit/pq_file.h"
 
 static LhCtx *ctx;
@@ -621,6 +623,29 @@ always(void *arg)
 }
 
 static void
+statistics_of_geometries_are_kept_as_they_are(void **state)
+{
+	const double box[8] = {170, -170, -5.5, 5.5, NAN, NAN, 1, NAN};
+	const int shapes[] = {1, 1001, 3006, -1};
+	const PqCol col = {.type = 1, .values = 10, .data = 4, .box = box, .shapes = shapes};
+	const PqCol none = {.type = 1, .values = 10, .data = 4};
+	const LhPqChunk *chunk;
+
+	(void) state;
+	ASSERT_OK(ctx, one_chunk(&col, PQ_OPT, &chunk));
+	assert_true(chunk->geo.present && !chunk->stats.present);
+	/* the box crosses the antimeridian */
+	assert_true(chunk->geo.known[0] && chunk->geo.low[0] == 170 && chunk->geo.high[0] == -170);
+	assert_true(chunk->geo.known[1] && chunk->geo.low[1] == -5.5 && chunk->geo.high[1] == 5.5);
+	/* half a pair is none */
+	assert_false(chunk->geo.known[2] || chunk->geo.known[3]);
+	assert_int_equal(chunk->geo.ntypes, 3);
+	assert_int_equal(chunk->geo.types[2], 3006);
+	ASSERT_OK(ctx, one_chunk(&none, PQ_OPT, &chunk));
+	assert_false(chunk->geo.present);
+}
+
+static void
 the_host_can_stop_it(void **state)
 {
 	const LhHost host = {.interrupted = always};
@@ -682,6 +707,7 @@ main(void)
 		T(metadata_given_twice_is_checked),
 		T(a_broken_chunk_does_not_harm_the_others),
 		T(all_dictionary_is_said_only_when_known),
+		T(statistics_of_geometries_are_kept_as_they_are),
 		T(the_host_can_stop_it),
 		T(the_budget_of_a_scan_does_not_pay_for_footers),
 	};

@@ -118,7 +118,9 @@ CREATE FUNCTION lakehouse.parquet_statistics(location text, server name DEFAULT 
 	OUT min_exact boolean,
 	OUT max_exact boolean,
 	OUT raw_min bytea,
-	OUT raw_max bytea) RETURNS SETOF record
+	OUT raw_max bytea,
+	OUT bounding_box jsonb,
+	OUT geometry_types int[]) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'lakehouse_parquet_statistics'
 	LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10000 COST 1000;
 COMMENT ON FUNCTION lakehouse.parquet_statistics(text, name) IS

@@ -8,11 +8,14 @@
  */
 #include "pg/lake/describe.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 
 extern PGDLLEXPORT Datum lakehouse_parquet_row_groups(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum lakehouse_parquet_column_chunks(PG_FUNCTION_ARGS);
@@ -195,13 +198,62 @@ put_exact(LhDescribe *d, bool has, bool exact)
 		lh_rows_null(&d->rows);
 }
 
+/* {"xmin": -180, "xmax": 180, ...}, the axes that the file has; what is no number is a string. */
+static void
+put_box(LhDescribe *d, const LhPqGeo *geo)
+{
+	static const char *const keys[LH_PQ_GEO_AXES][2] = {
+		{"xmin", "xmax"}, {"ymin", "ymax"}, {"zmin", "zmax"}, {"mmin", "mmax"}
+	};
+	const char *comma = "";
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (int axis = 0; axis < LH_PQ_GEO_AXES; axis++)
+	{
+		if (!geo->known[axis])
+			continue;
+		for (int high = 0; high < 2; high++)
+		{
+			double		x = high ? geo->high[axis] : geo->low[axis];
+			const char *quote = isfinite(x) ? "" : "\"";
+			char		text[32];
+
+			(void) lh_format_double(x, text);
+			appendStringInfo(&out, "%s\"%s\": %s%s%s", comma, keys[axis][high], quote, text, quote);
+			comma = ", ";
+		}
+	}
+	if (out.len == 0)
+		lh_rows_null(&d->rows);
+	else
+		lh_rows_datum(&d->rows, DirectFunctionCall1(jsonb_in, CStringGetDatum(psprintf("{%s}", out.data))));
+}
+
+static void
+put_geometry_types(LhDescribe *d, const LhPqGeo *geo)
+{
+	Datum	   *types;
+
+	if (geo->ntypes == 0)
+	{
+		lh_rows_null(&d->rows);
+		return;
+	}
+	types = palloc(sizeof(Datum) * geo->ntypes);
+	for (int i = 0; i < geo->ntypes; i++)
+		types[i] = Int32GetDatum(geo->types[i]);
+	lh_rows_datum(&d->rows, PointerGetDatum(construct_array(types, geo->ntypes, INT4OID, sizeof(int32), true,
+															 TYPALIGN_INT)));
+}
+
 static void
 put_statistics(LhDescribe *d, int group, int leaf, const LhPqChunk *chunk)
 {
 	const LhPqNode *node = &d->meta->nodes[d->meta->leaf_nodes[leaf]];
 	const LhPqStats *stats = &chunk->stats;
 
-	if (!stats->present)
+	if (!stats->present && !chunk->geo.present)
 		return;
 	put_place(d, group, leaf);
 	lh_describe_type(d, lh_pq_value_type(node));
@@ -215,6 +267,8 @@ put_statistics(LhDescribe *d, int group, int leaf, const LhPqChunk *chunk)
 	put_exact(d, stats->has_max, stats->max_exact);
 	put_raw(d, stats->raw_min);
 	put_raw(d, stats->raw_max);
+	put_box(d, &chunk->geo);
+	put_geometry_types(d, &chunk->geo);
 	lh_rows_put(&d->rows);
 }
 
