@@ -126,6 +126,23 @@ within_limit(const LhBudget *budget, size_t used, size_t floor)
 	return used - (floor < used ? floor : used) <= budget->limit / RESERVE_OF_LIMIT;
 }
 
+size_t
+lh_arena_room(const LhArena *arena)
+{
+	const LhBudget *budget = arena->budget;
+	size_t used, floor, rest, reserve;
+
+	if (budget == NULL || budget->limit == 0)
+		return SIZE_MAX;
+	used = __atomic_load_n(&budget->used, __ATOMIC_RELAXED);
+	floor = __atomic_load_n(&budget->floor, __ATOMIC_RELAXED);
+	rest = used - (floor < used ? floor : used);
+	reserve = budget->limit / RESERVE_OF_LIMIT;
+	reserve = rest < reserve ? reserve - rest : 0;
+	used = used < budget->limit ? budget->limit - used : 0;
+	return used > reserve ? used : reserve;
+}
+
 static LhStatus
 charge(LhCtx *ctx, LhArena *arena, size_t size, bool floor)
 {

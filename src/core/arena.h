@@ -83,6 +83,7 @@ extern void lh_arena_forget(LhArena *arena, LhReleaseFn fn, void *arg);
 
 extern LhBudget *lh_arena_budget(LhArena *arena);
 extern size_t lh_arena_used(const LhArena *arena);	/* bytes of this arena and its children */
+extern size_t lh_arena_room(const LhArena *arena);	/* bytes that its budget still allows, floor apart; SIZE_MAX: any */
 
 /* Make ctx allocate from another arena for a while: old = lh_use(ctx, a); ... lh_use(ctx, old) */
 static inline LhArena *

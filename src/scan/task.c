@@ -18,6 +18,8 @@
 
 /* Part of the budget that kept files, and the indexes of one file, may use. */
 #define KEEP_PART  4
+/* ... and what they leave of it to the file that is read. */
+#define LEAVE_PART 8
 /* ... and their bytes where there is no budget. */
 #define KEEP_BYTES ((size_t) 64 << 20)
 
@@ -348,7 +350,8 @@ static bool
 may_keep(const LhScan *scan)
 {
 	return (scan->rewinds > 0 || scan->tasks.n == 1) && scan->nkept < LH_SCAN_KEEP_FILES &&
-		   lh_arena_used(scan->arena) < keep_limit(scan);
+		   lh_arena_used(scan->arena) < keep_limit(scan) &&
+		   lh_arena_room(scan->arena) > keep_limit(scan) * KEEP_PART / LEAVE_PART;
 }
 
 static void

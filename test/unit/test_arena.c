@@ -227,10 +227,14 @@ a_large_floor_leaves_a_quarter_of_the_limit(void **state)
 	World *w = *state;
 	LhBuf floor;
 
+	assert_true(lh_arena_room(w->ctx.arena) == SIZE_MAX);
 	w->budget.limit = MB;
+	assert_in_range(lh_arena_room(w->ctx.arena), MB - 16 * KB, MB);
 	assert_int_equal(lh_buf_init(&w->ctx, &floor, true), LH_OK);
 	assert_int_equal(lh_buf_fit(&w->ctx, &floor, 10 * MB), LH_OK);
+	assert_in_range(lh_arena_room(w->ctx.arena), 240 * KB, 256 * KB);
 	assert_non_null(lh_alloc(&w->ctx, 200 * KB));
+	assert_in_range(lh_arena_room(w->ctx.arena), 1, 56 * KB);
 	assert_null(lh_alloc(&w->ctx, 100 * KB));
 }
 
