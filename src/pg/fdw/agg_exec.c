@@ -192,14 +192,10 @@ build_conditions(ForeignScanState *node, AggScan *scan)
 	List	   *refused;
 	int			i = -1;
 
-	pull_varattnos((Node *) scan->conds, scan->rti, &attrs);
-	lh_source_columns(s, attrs, true);
 	refused = lh_source_filters(s, scan->conds, scan->rti, node->ss.ps.ps_ExprContext, &node->ss.ps);
 	scan->local = NULL;
 	if (refused == NIL)
 		return;
-	bms_free(attrs);
-	attrs = NULL;
 	pull_varattnos((Node *) refused, scan->rti, &attrs);
 	while ((i = bms_next_member(attrs, i)) >= 0)
 		add_emitted(scan, (AttrNumber) (i + FirstLowInvalidHeapAttributeNumber));
@@ -249,8 +245,8 @@ start(ForeignScanState *node, AggScan *scan)
 
 	lh_source_open(s);
 	scan->emitted = palloc0(sizeof(EmittedColumn) * Max(natts, 1));
-	scan->types = palloc0(sizeof(LhType) * Max(natts, 1));
-	scan->vecs = palloc0(sizeof(LhVec *) * Max(natts, 1));
+	scan->types = palloc0(sizeof(LhType) * s->room);
+	scan->vecs = palloc0(sizeof(LhVec *) * s->room);
 	scan->batch_mcxt = AllocSetContextCreate(s->mcxt, "lakehouse aggregate batch", ALLOCSET_DEFAULT_SIZES);
 	scan->round_mcxt = AllocSetContextCreate(s->mcxt, "lakehouse aggregates", ALLOCSET_SMALL_SIZES);
 	bind_aggregate_columns(scan);

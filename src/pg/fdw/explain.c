@@ -4,30 +4,10 @@
  */
 #include "pg/fdw/fdw.h"
 
+#include "pg/bridge/members.h"
+
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-
-/* Names in the files of all columns that are read: emitted ones, and those that only pushed clauses need. */
-static List *
-names_read(ForeignScan *plan, const LhSource *source)
-{
-	List	   *attnos = list_copy(list_nth(plan->fdw_private, LH_FDW_ATTRS));
-	List	   *vars = pull_var_clause((Node *) plan->fdw_exprs, 0);
-	List	   *names = NIL;
-	ListCell   *lc;
-
-	foreach(lc, vars)
-	{
-		Var		   *var = lfirst_node(Var, lc);
-
-		if (var->varattno > 0 && var->varattno <= source->desc->natts)
-			attnos = list_append_unique_int(attnos, var->varattno);
-	}
-	list_sort(attnos, list_int_cmp);
-	foreach(lc, attnos)
-		names = lappend(names, unconstify(char *, source->names[lfirst_int(lc) - 1]));
-	return names;
-}
 
 void
 lh_fdw_explain(ForeignScanState *node, ExplainState *es)
@@ -36,7 +16,9 @@ lh_fdw_explain(ForeignScanState *node, ExplainState *es)
 	LhFdwScan  *scan = node->fdw_state;
 
 	lh_explain_location(scan->source, es);
-	lh_explain_columns(names_read(plan, scan->source), es);
+	lh_explain_columns(lh_columns_read(scan->source->desc, scan->source->names, list_nth(plan->fdw_private, LH_FDW_ATTRS),
+									   list_nth(plan->fdw_private, LH_FDW_MEMBERS), plan->fdw_exprs,
+									   plan->scan.scanrelid), es);
 	lh_explain_pushed(&node->ss.ps, es, plan->fdw_exprs, plan->scan.scanrelid);
 	if (es->verbose)
 		lh_explain_reasons(&node->ss.ps, es, list_nth(plan->fdw_private, LH_FDW_REASONS));

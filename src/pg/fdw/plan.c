@@ -14,6 +14,7 @@
  * A plan holds no fact about files: names, clauses and attribute numbers only.
  */
 #include "pg/fdw/fdw.h"
+#include "pg/bridge/members.h"
 
 #include "access/sysattr.h"
 #include "catalog/pg_class.h"
@@ -118,9 +119,12 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 
 /* ---- plan ---- */
 
-/* Attribute numbers to emit, ascending; nothing for what only pushed clauses need. */
+/*
+ * Attribute numbers to emit, ascending; nothing for what only pushed clauses
+ * need.  Of composite attributes perhaps only *members.
+ */
 static List *
-attrs_to_emit(RelOptInfo *rel, Oid relid, List *local)
+attrs_to_emit(PlannerInfo *root, RelOptInfo *rel, Oid relid, List *local, List **members)
 {
 	Relation	relation = table_open(relid, NoLock);
 	TupleDesc	desc = RelationGetDescr(relation);
@@ -131,6 +135,7 @@ attrs_to_emit(RelOptInfo *rel, Oid relid, List *local)
 	/* not the plan's tlist: that may be all columns, needed or not */
 	add_attrs(rel->reltarget->exprs, rel->relid, &attrs);
 	add_attrs(local, rel->relid, &attrs);
+	*members = lh_plan_members(root, rel, local, &attrs);
 	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -150,11 +155,12 @@ lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, Li
 	List	   *pushed,
 			   *local,
 			   *reasons,
-			   *private;
+			   *attrs,
+			   *members;
 
 	lh_push_clauses(rel, clauses, &pushed, &local, &reasons);
-	private = list_make2(attrs_to_emit(rel, relid, local), reasons);
+	attrs = attrs_to_emit(root, rel, relid, local, &members);
 	pushed = extract_actual_clauses(pushed, false);
-	return make_foreignscan(tlist, extract_actual_clauses(local, false), rel->relid, pushed, private,
-							NIL, pushed, outer);
+	return make_foreignscan(tlist, extract_actual_clauses(local, false), rel->relid, pushed,
+							list_make3(attrs, reasons, members), NIL, pushed, outer);
 }
