@@ -243,6 +243,8 @@ bind_data(LhCtx *ctx, const LhScanFile *file, const LhScanColumn *column, LhFile
 	const char *path = lh_object_id(file->obj)->path;
 	int node = find_node(meta, column->name);
 
+	for (int i = 0; column->members != NULL && column->members[i] != NULL && node >= 0; i++)
+		node = lh_pq_child(meta, node, column->members[i], strlen(column->members[i]));
 	out->type = column->type;
 	if (node < 0)
 	{

@@ -113,6 +113,7 @@ extern LhStatus lh_table_open(LhCtx *ctx, LhStore *store, LhPqCache *cache, cons
 typedef struct LhScanColumn
 {
 	const char *name;			/* name in the files, or dotted path of a nested leaf; partition or file name column */
+	const char *const *members;	/* names of members below it, of structs in structs; NULL-terminated; NULL: the column itself */
 	LhColumnSource source;
 	LhType		type;			/* type in the table schema; the default type when a file lacks the column */
 	bool		required;		/* a null is an error (declared NOT NULL is trusted by the planner, so it is verified) */

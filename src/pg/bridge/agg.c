@@ -35,6 +35,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/bridge/expr.h"
+#include "pg/bridge/members.h"
 
 /* What the result is made of. */
 typedef enum ResultForm
@@ -130,6 +131,8 @@ lh_aggref_pushable(Aggref *agg, Index rti, bool partial, const char **why)
 		return no(why, "aggregate with DISTINCT");
 	if (f->text && !lh_cmp_collation_ok(LH_LT, agg->inputcollid))
 		return no(why, "collation is not C");
+	if (agg->aggfilter != NULL && lh_has_members((Node *) agg->aggfilter, rti))
+		return no(why, "FILTER on a member of a composite column");
 	if (agg->aggfilter != NULL && !lh_qual_pushable(agg->aggfilter, rti, why))
 		return false;
 	return arg == NULL || lh_scalar_pushable(arg, rti, why);

@@ -168,6 +168,7 @@ typedef struct LhQualBuild
 	Index		rti;			/* varno of the scanned relation in the clause */
 	int			natts;
 	const LhQualColumn *columns;	/* by attno - 1 */
+	struct LhSource *source;	/* knows members of composite columns; NULL: there are none */
 } LhQualBuild;
 
 /* May this clause be evaluated by the engine, by declared types?  *why (may be NULL) gets a short reason when not. */

@@ -24,6 +24,7 @@
 #include "utils/lsyscache.h"
 
 #include "pg/bridge/expr.h"
+#include "pg/bridge/members.h"
 
 typedef struct Walk
 {
@@ -75,16 +76,35 @@ match_var(Walk *w, Node *node)
 	return var;
 }
 
-/* The scan column of a Var at execution; -1 when its values are not what PostgreSQL sees. */
-static int
-column_of(Walk *w, const Var *var)
+/* A column of our relation, or a member of a composite one, (s).a; NULL: neither. */
+static Node *
+match_column(Walk *w, Node *node)
 {
-	const LhQualColumn *c;
+	Var		   *var = match_var(w, node);
 
-	if (var->varattno > w->build->natts)
-		return -1;
-	c = &w->build->columns[var->varattno - 1];
-	if (c->col < 0 || !lh_type_exact(&c->type, c->typid, c->typmod, &c->emit))
+	if (var != NULL)
+		return (Node *) var;
+	node = strip_relabel(node);
+	return lh_member_path(node, w->rti) != NIL ? node : NULL;
+}
+
+static const LhQualColumn *
+find_column(Walk *w, Node *node)
+{
+	if (IsA(node, Var))
+		return ((Var *) node)->varattno > w->build->natts ? NULL :
+			&w->build->columns[((Var *) node)->varattno - 1];
+	return w->build->source == NULL ? NULL :
+		lh_source_member_qual(w->build->source, lh_member_path(node, w->rti));
+}
+
+/* The scan column of a column or member at execution; -1 when its values are not what PostgreSQL sees. */
+static int
+column_of(Walk *w, Node *node)
+{
+	const LhQualColumn *c = find_column(w, node);
+
+	if (c == NULL || c->col < 0 || !lh_type_exact(&c->type, c->typid, c->typmod, &c->emit))
 		return -1;
 	return c->col;
 }
@@ -206,7 +226,7 @@ walk_step(Walk *w, Node *left, Node *right, LhCmp cmp, LhPred **out)
 		return false;
 	if (w->build == NULL)
 		return true;
-	col = column_of(w, step.var);
+	col = column_of(w, (Node *) step.var);
 	if (col < 0)
 		return no(w, "the file holds another type than declared");
 	d = eval_constant(w, right, &isnull);
@@ -222,7 +242,7 @@ walk_cmp(Walk *w, Oid funcid, Oid collid, Node *left, Node *right, LhPred **out)
 {
 	const LhCmpFunction *f = lh_cmp_function(funcid);
 	LhCmp		cmp;
-	Var		   *var;
+	Node	   *var;
 	bool		var_left = true;
 	bool		isnull;
 	Datum		d;
@@ -233,12 +253,12 @@ walk_cmp(Walk *w, Oid funcid, Oid collid, Node *left, Node *right, LhPred **out)
 	cmp = f->cmp;
 	if (f->text && !lh_cmp_collation_ok(cmp, collid))
 		return no(w, "collation is not C");
-	var = match_var(w, left);
+	var = match_column(w, left);
 	if (var == NULL || !is_scan_constant(right))
 	{
 		Node	   *t = left;
 
-		var = match_var(w, right);
+		var = match_column(w, right);
 		if (var == NULL || !is_scan_constant(left))
 		{
 			if (walk_step(w, left, right, cmp, out) ||
@@ -267,7 +287,7 @@ walk_cmp(Walk *w, Oid funcid, Oid collid, Node *left, Node *right, LhPred **out)
 static bool
 walk_pattern(Walk *w, LhPredKind kind, Oid collid, Node *left, Node *right, LhPred **out)
 {
-	Var		   *var = match_var(w, left);
+	Node	   *var = match_column(w, left);
 	LhValue		value;
 	LhFit		fit;
 	bool		isnull;
@@ -369,7 +389,7 @@ walk_array(Walk *w, ScalarArrayOpExpr *op, LhPred **out)
 	const LhCmpFunction *f = lh_cmp_function(funcid);
 	Node	   *left = linitial(op->args);
 	Node	   *right = lsecond(op->args);
-	Var		   *var = match_var(w, left);
+	Node	   *var = match_column(w, left);
 	bool		negate = !op->useOr;
 	bool		isnull;
 	Datum		d;
@@ -395,7 +415,7 @@ walk_array(Walk *w, ScalarArrayOpExpr *op, LhPred **out)
 static bool
 leaf_of_var(Walk *w, Node *arg, LhPredKind kind, LhPredKind or_kind, LhPred **out)
 {
-	Var		   *var = match_var(w, arg);
+	Node	   *var = match_column(w, arg);
 	LhPred	   *two[2];
 	int			col;
 
@@ -468,7 +488,7 @@ walk_distinct(Walk *w, DistinctExpr *op, LhPred **out)
 	const LhCmpFunction *f = lh_cmp_function(funcid);
 	Node	   *left = linitial(op->args);
 	Node	   *right = lsecond(op->args);
-	Var		   *var = match_var(w, left);
+	Node	   *var = match_column(w, left);
 	LhValue		value;
 	LhFit		fit;
 	bool		isnull;
@@ -528,6 +548,7 @@ walk_clause(Walk *w, Node *node, LhPred **out)
 		case T_BooleanTest:
 			return walk_booltest(w, (BooleanTest *) node, out);
 		case T_Var:
+		case T_FieldSelect:
 			return leaf_of_var(w, node, LH_P_IS_TRUE_BOOL, LH_P_IS_TRUE_BOOL, out);
 		default:
 			return no(w, "expression has no vector form");

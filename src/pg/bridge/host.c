@@ -9,6 +9,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "pg/bridge/emit.h"
@@ -68,7 +69,7 @@ lh_qual_hostable(Expr *clause, Index rti)
 		Var		   *var = lfirst_node(Var, lc);
 
 		if (var->varno != (int) rti || var->varlevelsup != 0 || var->varattno <= 0 ||
-			(attno != 0 && var->varattno != attno))
+			(attno != 0 && var->varattno != attno) || type_is_rowtype(var->vartype))
 			return 0;
 		attno = var->varattno;
 	}

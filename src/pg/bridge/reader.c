@@ -9,6 +9,7 @@
  *	3. Next copies the values of one row.
  */
 #include "pg/bridge/reader.h"
+#include "pg/bridge/members.h"
 
 #include "access/sysattr.h"
 #include "miscadmin.h"
@@ -21,28 +22,69 @@
 
 /* ---- start ---- */
 
+/* The column of an attribute: there already, or new. */
+static LhReaderColumn *
+get_column(LhReader *r, AttrNumber attno)
+{
+	LhReaderColumn *c;
+
+	for (int i = 0; i < r->ncolumns; i++)
+	{
+		if (r->columns[i].attno == attno)
+			return &r->columns[i];
+	}
+	c = &r->columns[r->ncolumns++];
+	c->attno = attno;
+	c->place = attno - 1;
+	c->values = palloc(sizeof(Datum) * LH_BATCH);
+	c->nulls = palloc(sizeof(bool) * LH_BATCH);
+	return c;
+}
+
 /* Emit an attribute from now on. */
 static void
 add_column(LhReader *r, AttrNumber attno)
 {
 	LhSource   *s = r->source;
 	Form_pg_attribute att = TupleDescAttr(s->desc, attno - 1);
-	LhReaderColumn *c;
+	LhReaderColumn *c = get_column(r, attno);
 
-	for (int i = 0; i < r->ncolumns; i++)
-	{
-		if (r->columns[i].attno == attno)
-			return;
-	}
-	c = &r->columns[r->ncolumns++];
-	c->attno = attno;
-	c->place = attno - 1;
+	if (c->emitter != NULL)
+		return;
+	c->members = NULL;			/* the whole holds them */
 	c->col = lh_source_column(s, attno, false);
 	c->notnull = att->attnotnull;
 	c->emitter = lh_emitter_create(s->ctx, s->mcxt, NameStr(att->attname), att->atttypid, att->atttypmod,
 								   &s->options.emit);
-	c->values = palloc(sizeof(Datum) * LH_BATCH);
-	c->nulls = palloc(sizeof(bool) * LH_BATCH);
+}
+
+/* Emit these members of composite attributes, too; whole ones where that cannot be. */
+static void
+add_members(LhReader *r, List *paths)
+{
+	LhSource   *s = r->source;
+	ListCell   *lc,
+			   *other;
+
+	paths = list_difference(paths, r->members);
+	r->members = list_concat(r->members, paths);
+	foreach(lc, paths)
+	{
+		AttrNumber	attno = (AttrNumber) linitial_int(lfirst(lc));
+		LhReaderColumn *c = get_column(r, attno);
+		List	   *all = NIL;
+
+		if (c->emitter != NULL)
+			continue;
+		foreach(other, r->members)
+		{
+			if (linitial_int(lfirst(other)) == attno)
+				all = lappend(all, lfirst(other));
+		}
+		c->members = lh_members_create(s, attno, all);
+		if (c->members == NULL)
+			add_column(r, attno);
+	}
 }
 
 /* Predicates with the parameters of now; clauses that the engine refuses get their columns. */
@@ -50,6 +92,7 @@ static void
 push_clauses(LhReader *r, ExprContext *econtext, PlanState *parent)
 {
 	Bitmapset  *attrs = NULL;
+	List	   *paths = NIL;
 	int			i = -1;
 
 	r->refused = NIL;
@@ -64,7 +107,7 @@ push_clauses(LhReader *r, ExprContext *econtext, PlanState *parent)
 				 errmsg("a condition on \"%s\" is not evaluated by the vector engine: %s",
 						r->source->relname, r->source->refusal),
 				 errhint("lakehouse.require_vector makes this an error.")));
-	pull_varattnos((Node *) r->refused, r->rti, &attrs);
+	lh_member_uses((Node *) r->refused, r->rti, &attrs, &paths);
 	while ((i = bms_next_member(attrs, i)) >= 0)
 	{
 		AttrNumber	attno = (AttrNumber) (i + FirstLowInvalidHeapAttributeNumber);
@@ -72,6 +115,7 @@ push_clauses(LhReader *r, ExprContext *econtext, PlanState *parent)
 		if (attno > 0)
 			add_column(r, attno);
 	}
+	add_members(r, paths);
 }
 
 LhReader *
@@ -90,6 +134,7 @@ lh_reader_start(LhSource *source, List *attnos, List *clauses, Index rti, ExprCo
 	lh_source_open(source);
 	foreach(lc, attnos)
 		add_column(r, (AttrNumber) lfirst_int(lc));
+	add_members(r, source->wanted_members);
 	push_clauses(r, econtext, parent);
 	MemoryContextSwitchTo(old);
 	return r;
@@ -113,6 +158,17 @@ rows_within(const LhVec *vec, const uint32_t *rows, int n, size_t most)
 		if (unlikely(bytes > most))
 			return Max(k, 1);
 	}
+	return n;
+}
+
+static int
+column_within(const LhReader *r, const LhReaderColumn *c, const uint32_t *rows, int n, size_t most)
+{
+	const int  *cols = &c->col;
+	int			ncols = c->members != NULL ? lh_members_columns(c->members, &cols) : 1;
+
+	for (int i = 0; i < ncols; i++)
+		n = rows_within(r->batch->vecs[cols[i]], rows, n, most);
 	return n;
 }
 
@@ -142,14 +198,16 @@ emit_window(LhReader *r)
 
 	MemoryContextReset(r->batch_mcxt);
 	for (int i = 0; i < r->ncolumns; i++)
-		n = rows_within(batch->vecs[r->columns[i].col], rows, n, Max(most, TEXT_LEAST));
+		n = column_within(r, &r->columns[i], rows, n, Max(most, TEXT_LEAST));
 	for (int i = 0; i < r->ncolumns; i++)
 	{
 		LhReaderColumn *c = &r->columns[i];
-		bool		dense = n == batch->n;
+		const uint32_t *some = n == batch->n ? NULL : rows;
 
-		lh_emit_rows(c->emitter, batch->vecs[c->col], dense ? NULL : rows, n, r->batch_mcxt,
-					 c->values, c->nulls);
+		if (c->members != NULL)
+			lh_members_emit(c->members, batch, some, n, r->batch_mcxt, c->values, c->nulls);
+		else
+			lh_emit_rows(c->emitter, batch->vecs[c->col], some, n, r->batch_mcxt, c->values, c->nulls);
 		c->any_null = memchr(c->nulls, true, n) != NULL;
 		if (c->notnull && c->any_null)
 			fail_null(r, c, rows, n);
@@ -173,7 +231,14 @@ next_batch(LhReader *r)
 	for (int k = 0; k < r->nrows; k++)
 		r->rows[k] = rows[k];
 	for (int i = 0; i < r->ncolumns; i++)
-		lh_emitter_place(r->columns[i].emitter, batch->task->path, batch->first_row);
+	{
+		LhReaderColumn *c = &r->columns[i];
+
+		if (c->members != NULL)
+			lh_members_place(c->members, batch->task->path, batch->first_row);
+		else
+			lh_emitter_place(c->emitter, batch->task->path, batch->first_row);
+	}
 	return true;
 }
 

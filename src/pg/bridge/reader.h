@@ -31,6 +31,7 @@ typedef struct LhReaderColumn
 	int			col;			/* scan column */
 	bool		notnull;		/* declared: null is an error */
 	LhEmitter  *emitter;
+	struct LhMembers *members;	/* only these of a composite column, without emitter; NULL: all */
 	Datum	   *values;			/* of the window of rows, LH_BATCH */
 	bool	   *nulls;
 	bool		any_null;		/* in the window */
@@ -43,6 +44,7 @@ typedef struct LhReader
 	Index		rti;
 	List	   *refused;		/* of clauses: the caller evaluates them on each row */
 
+	List	   *members;		/* paths of all members that columns emit */
 	int			ncolumns;
 	LhReaderColumn *columns;
 	const LhBatch *batch;
@@ -56,8 +58,8 @@ typedef struct LhReader
 } LhReader;
 
 /*
- * Opens the source, binds the columns of attnos (List of int) and pushes the
- * clauses with the values that parameters have now.  Lives in the source's
+ * Opens the source, binds the columns of attnos (List of int) and, of other
+ * columns, the members in source->wanted_members, and pushes the clauses with the values that parameters have now.  Lives in the source's
  * memory context.  econtext and parent may be NULL without clauses.
  */
 extern LhReader *lh_reader_start(LhSource *source, List *attnos, List *clauses, Index rti,

@@ -10,6 +10,7 @@
  */
 #include "pg/bridge/source.h"
 #include "pg/bridge/host.h"
+#include "pg/bridge/members.h"
 #include "pg/bridge/parallel.h"
 
 #include "access/table.h"
@@ -23,6 +24,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/typcache.h"
 
 #include "scan/share.h"
 
@@ -66,8 +68,10 @@ make_source(TupleDesc desc, MemoryContext parent)
 	s->arena = s->ctx->arena;
 	s->desc = CreateTupleDescCopyConstr(desc);
 	s->names = palloc0(sizeof(char *) * Max(natts, 1));
-	s->cols = palloc0(sizeof(LhScanColumn) * Max(natts, 1));
-	s->attnos = palloc0(sizeof(AttrNumber) * Max(natts, 1));
+	s->room = natts + LH_SOURCE_MEMBERS;
+	s->cols = palloc0(sizeof(LhScanColumn) * s->room);
+	s->attnos = palloc0(sizeof(AttrNumber) * s->room);
+	s->members = palloc0(sizeof(LhSourceMember) * LH_SOURCE_MEMBERS);
 	s->quals = palloc0(sizeof(LhQualColumn) * Max(natts, 1));
 	s->first_batch = FIRST_BATCH;
 	MemoryContextSwitchTo(old);
@@ -300,6 +304,92 @@ lh_source_column(LhSource *s, AttrNumber attno, bool filter_only)
 	return s->quals[i].col;
 }
 
+/* ---- members ---- */
+
+const LhQualColumn *
+lh_source_member_qual(const LhSource *s, List *path)
+{
+	for (int i = 0; i < s->nmembers; i++)
+	{
+		if (equal(s->members[i].path, path))
+			return &s->members[i].qual;
+	}
+	return NULL;
+}
+
+/*
+ * Follow a path through composite types and the structs of the files: the names
+ * of the members in the files, and type and modifier of the last attribute.
+ * False when types and files do not go together.
+ */
+static bool
+follow_path(LhSource *s, List *path, const LhType *type, LhScanColumn *c, LhQualColumn *q)
+{
+	Form_pg_attribute att = TupleDescAttr(s->desc, linitial_int(path) - 1);
+	const char **names = palloc0(sizeof(char *) * list_length(path));
+
+	q->typid = att->atttypid;
+	for (int i = 1; i < list_length(path); i++)
+	{
+		TupleDesc	desc = lookup_rowtype_tupdesc_copy(q->typid, -1);
+		char	  **members;
+		int			k = 0;
+
+		if (type->id != LH_T_STRUCT)
+			return false;
+		att = TupleDescAttr(desc, list_nth_int(path, i) - 1);
+		members = lh_member_names(type);
+		while (k < type->nfields && strcmp(members[k], NameStr(att->attname)) != 0)
+			k++;
+		if (k == type->nfields)
+			return false;
+		names[i - 1] = type->fields[k].name;
+		type = &type->fields[k].type;
+		q->typid = att->atttypid;
+		q->typmod = att->atttypmod;
+	}
+	c->members = names;
+	c->type = *type;
+	return true;
+}
+
+int
+lh_source_member(LhSource *s, List *path, bool filter_only)
+{
+	const LhQualColumn *known = lh_source_member_qual(s, path);
+	MemoryContext old;
+	LhScanColumn c = {0};
+	LhSourceMember *m;
+	bool		found;
+
+	if (known != NULL)
+	{
+		s->stale |= s->cols[known->col].filter_only && !filter_only;
+		s->cols[known->col].filter_only &= filter_only;
+		return known->col;
+	}
+	c.name = s->names[linitial_int(path) - 1];
+	if (s->nmembers == LH_SOURCE_MEMBERS || !lh_source_find(&s->schema, c.name, &c) || c.source != LH_SRC_DATA)
+		return -1;
+	old = MemoryContextSwitchTo(s->mcxt);
+	m = &s->members[s->nmembers];
+	found = follow_path(s, path, &c.type, &c, &m->qual);
+	if (found)
+	{
+		c.filter_only = filter_only;
+		m->path = list_copy(path);
+		m->qual.type = c.type;
+		m->qual.emit = s->options.emit;
+		m->qual.col = s->ncols;
+		s->attnos[s->ncols] = (AttrNumber) linitial_int(path);
+		s->cols[s->ncols++] = c;
+		s->nmembers++;
+		s->stale = true;
+	}
+	MemoryContextSwitchTo(old);
+	return found ? m->qual.col : -1;
+}
+
 void
 lh_source_columns(LhSource *s, Bitmapset *attrs, bool filter_only)
 {
@@ -348,7 +438,7 @@ ask_host(LhSource *s, Expr *clause, Index rti, PlanState *parent, LhPred **out)
 List *
 lh_source_filters(LhSource *s, List *clauses, Index rti, ExprContext *econtext, PlanState *parent)
 {
-	LhQualBuild build = {s->ctx, econtext, parent, rti, s->desc->natts, s->quals};
+	LhQualBuild build = {s->ctx, econtext, parent, rti, s->desc->natts, s->quals, s};
 	LhArena    *arena = new_arena(s);
 	LhArena    *old;
 	MemoryContext caller;
@@ -365,9 +455,13 @@ lh_source_filters(LhSource *s, List *clauses, Index rti, ExprContext *econtext, 
 	foreach(lc, clauses)
 	{
 		Bitmapset  *attrs = NULL;
+		List	   *paths = NIL;
+		ListCell   *path;
 
-		pull_varattnos(lfirst(lc), rti, &attrs);
+		lh_member_uses(lfirst(lc), rti, &attrs, &paths);
 		lh_source_columns(s, attrs, true);
+		foreach(path, paths)
+			(void) lh_source_member(s, lfirst(path), true);
 	}
 	/* the filters of the last round may still be in use by the scan until it is rewound */
 	old = lh_use(s->ctx, arena);

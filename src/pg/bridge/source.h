@@ -24,6 +24,16 @@
 
 #include "pg/bridge/bridge.h"
 
+/* Members of composite columns that may be scan columns by themselves. */
+#define LH_SOURCE_MEMBERS 256
+
+/* A member of a composite column as a scan column (members.h). */
+typedef struct LhSourceMember
+{
+	List	   *path;
+	LhQualColumn qual;
+} LhSourceMember;
+
 typedef struct LhSource
 {
 	LhCtx	   *ctx;			/* budget is work_mem */
@@ -41,10 +51,14 @@ typedef struct LhSource
 	LhTaskList	tasks;			/* shared by all scans of the source, and with parallel workers */
 	bool		has_tasks;
 
-	int			ncols;			/* scan columns; room for desc->natts */
+	int			ncols;			/* scan columns */
+	int			room;			/* for scan columns; never more */
 	LhScanColumn *cols;
 	AttrNumber *attnos;			/* by scan column */
 	LhQualColumn *quals;		/* by attno - 1; col is -1 until lh_source_column */
+	int			nmembers;
+	LhSourceMember *members;
+	List	   *wanted_members; /* paths, for the reader; set before it starts */
 
 	int			nfilters;
 	LhPred	  **filters;
@@ -93,6 +107,14 @@ extern bool lh_source_find(const LhTableSchema *schema, const char *name, LhScan
 
 /* Scan column of an attribute; filter_only as in LhScanColumn.  Raises when no file has it. */
 extern int	lh_source_column(LhSource *source, AttrNumber attno, bool filter_only);
+/*
+ * Scan column of a member of a composite column; -1 when the files hold no such
+ * member, or there is no room: then the column is to be read whole, which says
+ * what is wrong.
+ */
+extern int	lh_source_member(LhSource *source, List *path, bool filter_only);
+/* What conditions have to know of it; NULL: lh_source_member was not asked, or said no. */
+extern const LhQualColumn *lh_source_member_qual(const LhSource *source, List *path);
 /* For each attribute in a bitmapset as pull_varattnos makes it (whole row: all live ones). */
 extern void lh_source_columns(LhSource *source, Bitmapset *attrs, bool filter_only);
 

@@ -245,11 +245,8 @@ static void
 build_conditions(ForeignScanState *node, AggScan *scan)
 {
 	LhSource   *s = scan->source;
-	Bitmapset  *attrs = NULL;
 	List	   *refused;
 
-	pull_varattnos((Node *) scan->conds, scan->rti, &attrs);
-	lh_source_columns(s, attrs, true);
 	refused = lh_source_filters(s, scan->conds, scan->rti, node->ss.ps.ps_ExprContext, &node->ss.ps);
 	scan->local = NULL;
 	if (refused == NIL)
@@ -294,8 +291,8 @@ start(ForeignScanState *node, AggScan *scan)
 
 	lh_source_open(s);
 	scan->emitted = palloc0(sizeof(EmittedColumn) * Max(natts, 1));
-	scan->types = palloc0(sizeof(LhType) * Max(natts + scan->naggs, 1));
-	scan->vecs = palloc0(sizeof(LhVec *) * Max(natts + scan->naggs, 1));
+	scan->types = palloc0(sizeof(LhType) * (s->room + scan->naggs));
+	scan->vecs = palloc0(sizeof(LhVec *) * (s->room + scan->naggs));
 	scan->batch_mcxt = AllocSetContextCreate(s->mcxt, "lakehouse aggregate batch", ALLOCSET_DEFAULT_SIZES);
 	scan->round_mcxt = AllocSetContextCreate(s->mcxt, "lakehouse aggregates", ALLOCSET_SMALL_SIZES);
 	bind_aggregate_columns(scan);

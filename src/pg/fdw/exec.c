@@ -75,6 +75,7 @@ lh_fdw_begin(ForeignScanState *node, int eflags)
 	scan->source = lh_source_create(RelationGetRelid(node->ss.ss_currentRelation),
 									node->ss.ps.state->es_query_cxt);
 	find_places(scan, (ForeignScan *) node->ss.ps.plan);
+	scan->source->wanted_members = list_nth(((ForeignScan *) node->ss.ps.plan)->fdw_private, LH_FDW_MEMBERS);
 
 	/* columns that nobody needs stay null */
 	memset(slot->tts_values, 0, sizeof(Datum) * slot->tts_tupleDescriptor->natts);

@@ -4,31 +4,10 @@
  */
 #include "pg/fdw/fdw.h"
 
+#include "pg/bridge/members.h"
+
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-
-/* Names in the files of all columns that are read: emitted ones, and those that only pushed clauses need. */
-static List *
-names_read(ForeignScan *plan, const LhFdwScan *scan)
-{
-	const LhSource *source = scan->source;
-	List	   *attnos = list_copy(list_nth(plan->fdw_private, LH_FDW_ATTRS));
-	List	   *vars = pull_var_clause((Node *) scan->clauses, 0);
-	List	   *names = NIL;
-	ListCell   *lc;
-
-	foreach(lc, vars)
-	{
-		Var		   *var = lfirst_node(Var, lc);
-
-		if (var->varattno > 0 && var->varattno <= source->desc->natts)
-			attnos = list_append_unique_int(attnos, var->varattno);
-	}
-	list_sort(attnos, list_int_cmp);
-	foreach(lc, attnos)
-		names = lappend(names, unconstify(char *, source->names[lfirst_int(lc) - 1]));
-	return names;
-}
 
 /* Columns whose declared order the plan relies on. */
 static void
@@ -50,7 +29,9 @@ lh_fdw_explain(ForeignScanState *node, ExplainState *es)
 	LhFdwScan  *scan = node->fdw_state;
 
 	lh_explain_location(scan->source, es);
-	lh_explain_columns(names_read(plan, scan), es);
+	lh_explain_columns(lh_columns_read(scan->source->desc, scan->source->names, list_nth(plan->fdw_private, LH_FDW_ATTRS),
+									   list_nth(plan->fdw_private, LH_FDW_MEMBERS), scan->clauses,
+									   plan->scan.scanrelid), es);
 	explain_order(plan, scan->source, es);
 	lh_explain_pushed(&node->ss.ps, es, scan->clauses, plan->scan.scanrelid);
 	if (es->verbose)

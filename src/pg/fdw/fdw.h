@@ -33,7 +33,8 @@ enum LhFdwPrivate
 {
 	LH_FDW_ATTRS,				/* List of int: attribute numbers to emit, ascending */
 	LH_FDW_REASONS,				/* List of String: why clauses of the plan's qual were not pushed */
-	LH_FDW_SORTED				/* columns whose declared order the plan relies on (sorted.c) */
+	LH_FDW_SORTED,				/* columns whose declared order the plan relies on (sorted.c) */
+	LH_FDW_MEMBERS				/* paths of members to emit of other attributes (members.h) */
 };
 
 /* plan.c */

@@ -16,6 +16,7 @@
  * A plan holds no fact about files: names, clauses and attribute numbers only.
  */
 #include "pg/fdw/fdw.h"
+#include "pg/bridge/members.h"
 
 #include "access/sysattr.h"
 #include "catalog/pg_class.h"
@@ -152,9 +153,12 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 
 /* ---- plan ---- */
 
-/* Attribute numbers to emit, ascending; nothing for what only pushed clauses need. */
+/*
+ * Attribute numbers to emit, ascending; nothing for what only pushed clauses
+ * need.  Of composite attributes perhaps only *members.
+ */
 static List *
-attrs_to_emit(RelOptInfo *rel, Oid relid, List *local, List *sorted)
+attrs_to_emit(PlannerInfo *root, RelOptInfo *rel, Oid relid, List *local, List *sorted, List **members)
 {
 	Relation	relation = table_open(relid, NoLock);
 	TupleDesc	desc = RelationGetDescr(relation);
@@ -165,6 +169,7 @@ attrs_to_emit(RelOptInfo *rel, Oid relid, List *local, List *sorted)
 	/* not the plan's tlist: that may be all columns, needed or not */
 	add_attrs(rel->reltarget->exprs, rel->relid, &attrs);
 	add_attrs(local, rel->relid, &attrs);
+	*members = lh_plan_members(root, rel, local, &attrs);
 	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -229,13 +234,15 @@ lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, Li
 			   *local,
 			   *reasons,
 			   *sorted = lh_sorted_attnos(path->fdw_private),
-			   *private,
+			   *attrs,
+			   *members,
 			   *scan;
 
 	lh_push_clauses(rel, clauses, &pushed, &local, &reasons);
-	private = list_make3(attrs_to_emit(rel, relid, local, sorted), reasons, path->fdw_private);
+	attrs = attrs_to_emit(root, rel, relid, local, sorted, &members);
 	scan = scan_tlist(root, rel, tlist, pushed, local, sorted);
 	pushed = extract_actual_clauses(pushed, false);
-	return make_foreignscan(tlist, extract_actual_clauses(local, false), rel->relid, pushed, private,
-							scan, scan == NIL ? pushed : NIL, outer);
+	return make_foreignscan(tlist, extract_actual_clauses(local, false), rel->relid, pushed,
+							list_make4(attrs, reasons, path->fdw_private, members), scan,
+							scan == NIL ? pushed : NIL, outer);
 }

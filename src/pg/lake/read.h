@@ -61,7 +61,8 @@ enum LhReadPrivate
 	LH_READ_TYPMODS,			/* List of int */
 	LH_READ_COLLATIONS,			/* List of Oid */
 	LH_READ_ALIAS,				/* String: what messages call it */
-	LH_READ_WHOLE_ROW			/* Integer: 1 when the last column of the scan tuple is the whole row */
+	LH_READ_WHOLE_ROW,			/* Integer: 1 when the last column of the scan tuple is the whole row */
+	LH_READ_MEMBERS				/* paths of members to emit of other attributes (bridge/members.h) */
 };
 
 extern const CustomScanMethods lh_read_scan_methods;

@@ -17,6 +17,7 @@
  *	   and filtered by the pushed clauses again.
  */
 #include "pg/lake/read.h"
+#include "pg/bridge/members.h"
 
 #include "access/htup_details.h"
 #include "executor/executor.h"
@@ -248,6 +249,7 @@ open_reader(LhReadState *state)
 	if (state->source != NULL)
 	{
 		check_location(state);
+		state->source->wanted_members = private_list(state, LH_READ_MEMBERS);
 		state->reader = lh_reader_start(state->source, private_list(state, LH_READ_ATTRS), state->clauses,
 										INDEX_VAR, ps->ps_ExprContext, ps);
 		prepare_refused(state);
@@ -476,17 +478,13 @@ explain_unopened(LhReadState *state, ExplainState *es)
 static List *
 columns_read(const LhReadState *state)
 {
-	List	   *attnos = list_copy(private_list(state, LH_READ_ATTRS));
-	List	   *names = NIL;
-	ListCell   *lc;
+	const char **names = palloc0(sizeof(char *) * Max(state->desc->natts, 1));
 
-	foreach(lc, pull_var_clause((Node *) state->clauses, 0))
-		attnos = list_append_unique_int(attnos, lfirst_node(Var, lc)->varattno);
-	list_sort(attnos, list_int_cmp);
-	foreach(lc, attnos)
-		names = lappend(names, state->source != NULL ? (void *) state->source->names[lfirst_int(lc) - 1] :
-						(void *) lh_pg_utf8(NameStr(TupleDescAttr(state->desc, lfirst_int(lc) - 1)->attname)));
-	return names;
+	for (int i = 0; i < state->desc->natts; i++)
+		names[i] = state->source != NULL ? state->source->names[i] :
+			lh_pg_utf8(NameStr(TupleDescAttr(state->desc, i)->attname));
+	return lh_columns_read(state->desc, names, private_list(state, LH_READ_ATTRS),
+						   private_list(state, LH_READ_MEMBERS), state->clauses, INDEX_VAR);
 }
 
 static void

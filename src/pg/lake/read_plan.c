@@ -13,6 +13,7 @@
  * A plan holds no fact about files: names, types, clauses.
  */
 #include "pg/lake/read.h"
+#include "pg/bridge/members.h"
 
 #include "access/sysattr.h"
 #include "catalog/namespace.h"
@@ -276,7 +277,8 @@ plan_read(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 	Bitmapset  *attrs = NULL;
 	List	   *pushed,
 			   *local,
-			   *reasons;
+			   *reasons,
+			   *members;
 	bool		whole_row;
 	Shape		shape;
 
@@ -285,6 +287,7 @@ plan_read(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 	/* not the plan's tlist: what is above may still ask for any part of this */
 	add_attrs(rel->reltarget->exprs, rel->relid, &attrs);
 	add_attrs(local, rel->relid, &attrs);
+	members = lh_plan_members(root, rel, local, &attrs);
 	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
 
 	scan->scan.plan.targetlist = tlist;
@@ -301,6 +304,7 @@ plan_read(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 	scan->custom_private = lappend(scan->custom_private, shape.collations);
 	scan->custom_private = lappend(scan->custom_private, makeString(pstrdup(rte->eref->aliasname)));
 	scan->custom_private = lappend(scan->custom_private, makeInteger(whole_row));
+	scan->custom_private = lappend(scan->custom_private, members);
 	/* the call is no longer in the plan, but a change of the function must still invalidate it */
 	record_plan_function_dependency(root, call->funcid);
 	return &scan->scan.plan;
