@@ -256,16 +256,21 @@ sub blocked
 	return map { slurp_file($_) =~ /^SigBlk:\s+([0-9a-f]+)/m ? $1 : () } glob("/proc/$pid/task/*/status");
 }
 
-sub children { return split ' ', slurp_file("/proc/$_[0]/task/$_[0]/children") }
+# Processes whose parent it is.
+sub children
+{
+	my ($pid) = @_;
+	return grep { (eval { slurp_file("/proc/$_/stat") } // '') =~ /^\d+ \(.*\) \S \Q$pid\E / } map { m{(\d+)} ? $1 : () } glob('/proc/[0-9]*');
+}
 
 sub stops
 {
 	my ($what, $query, $hangs) = @_;
 	my $s = session($node);
-	if (ref $hangs eq '')
+	if (ref $hangs ne 'CODE')
 	{
 		my $pattern = $hangs;
-		$hangs = sub { return grep { -e "/proc/$_/cmdline" && slurp_file("/proc/$_/cmdline") =~ $pattern } children($s->pid) };
+		$hangs = sub { return grep { (eval { slurp_file("/proc/$_/cmdline") } // '') =~ $pattern } children($s->pid) };
 	}
 	$s->value('SELECT count(*) FROM local');
 	my @before = blocked($s->pid);
