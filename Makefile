@@ -80,6 +80,12 @@ unit-build:
 regress isolation pgtap tap: all
 	@test/run/check --name $@ $@
 
+# the server that network locations are tested with
+tap: stub
+stub:
+	@$(call core_make,unit) stub T=
+.PHONY: stub
+
 installcheck: regress isolation	## regress and isolation; also: make regress, isolation, pgtap, tap
 
 check-asan:			## unit tests and pg_regress under ASan and UBSan

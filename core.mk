@@ -1,6 +1,7 @@
 # core.mk: build the core without PostgreSQL, for everything that tests it.
 #
 #	make -f core.mk unit FLAVOUR=unit|asan|tsan|cov		build/FLAVOUR/test_*
+#	make -f core.mk stub FLAVOUR=unit					build/unit/stub_server
 #	make -f core.mk bench								build/bench/*
 #	make -f core.mk fuzz FLAVOUR=fuzz					build/fuzz/fuzz_*
 #
@@ -69,7 +70,12 @@ UNIT_SHARED := $(call shared,test/unit,$(UNIT_SRCS))
 FUZZ_SHARED := $(call shared,test/fuzz,$(FUZZ_SRCS))
 BENCH_SHARED := $(call shared,test/bench,$(BENCH_SRCS))
 
-unit: $(UNIT:%=$(B)/%)
+# The server that tests of network locations talk to.
+STUB := $(B)/stub_server
+STUB_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard test/lib/stub_*.c)))
+
+unit: $(UNIT:%=$(B)/%) $(STUB)
+stub: $(STUB)
 fuzz: $(FUZZ:%=$(B)/%)
 bench: $(BENCH:%=build/bench/%)
 lib: $(CORE_LIB)
@@ -99,12 +105,14 @@ link = $(if $(V),,@echo "  LD $@";) mkdir -p $(@D); \
 
 $(UNIT:%=$(B)/%): $(B)/%: $(B)/test/unit/%.o $(UNIT_SHARED) $(CORE_LIB)
 	$(call link,-lcmocka)
+$(STUB): $(STUB_OBJS) $(CORE_LIB)
+	$(call link,)
 $(FUZZ:%=$(B)/%): $(B)/%: $(B)/test/fuzz/%.o $(FUZZ_SHARED) $(CORE_LIB)
 	$(call link,,-fsanitize=fuzzer)
 $(BENCH:%=build/bench/%): build/bench/%: $(B)/test/bench/%.o $(BENCH_SHARED) $(CORE_LIB)
 	$(call link,)
 
--include $(CORE_OBJS:.o=.d) $(patsubst %.c,$(B)/%.d,$(wildcard test/unit/*.c test/fuzz/*.c test/bench/*.c))
+-include $(CORE_OBJS:.o=.d) $(STUB_OBJS:.o=.d) $(patsubst %.c,$(B)/%.d,$(wildcard test/unit/*.c test/fuzz/*.c test/bench/*.c))
 
 .SECONDARY:
-.PHONY: unit fuzz bench lib force
+.PHONY: unit stub fuzz bench lib force

@@ -203,7 +203,7 @@ lh_poll(LhCtx *ctx)
 int
 lh_host_wait(LhCtx *ctx, LhWaitFd *fds, int nfds, int timeout_ms)
 {
-	struct pollfd few[16];
+	struct pollfd few[64];
 	int n;
 
 	if (ctx->host != NULL && ctx->host->wait != NULL)

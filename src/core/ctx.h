@@ -87,6 +87,9 @@ typedef struct LhError
 	X(BYTES_DECOMPRESSED, "bytes_decompressed", "Bytes Decompressed") \
 	X(MODULES_DECRYPTED, "modules_decrypted", "Modules Decrypted") \
 	X(READS, "reads", "Read Requests") \
+	X(HTTP_REQUESTS, "http_requests", "HTTP Requests") \
+	X(HTTP_RETRIES, "http_retries", "HTTP Retries") \
+	X(BYTES_AHEAD, "bytes_ahead", "Bytes Read Ahead") \
 	X(FOOTERS_READ, "footers_read", "Footers Read") \
 	X(FOOTER_CACHE_HITS, "footer_cache_hits", "Footer Cache Hits") \
 	X(DIGITS_LOST, "digits_lost", "Values With Lost Nanoseconds")
@@ -189,7 +192,7 @@ extern const char *lh_status_name(LhStatus code);
 /* Ask the host whether to go on: LH_OK or LH_CANCELLED (error filled). */
 extern LhStatus lh_poll(LhCtx *ctx);
 
-/* The host's vtable with its defaults.  The default wait takes at most 16 descriptors. */
+/* The host's vtable with its defaults.  The default wait takes at most 64 descriptors. */
 extern int	lh_host_wait(LhCtx *ctx, LhWaitFd *fds, int nfds, int timeout_ms);
 extern LhStatus lh_host_temp_file(LhCtx *ctx, int *fd); /* the caller closes it: lh_arena_on_reset */
 extern void lh_progress(LhCtx *ctx, const char *what, int64_t done, int64_t total);

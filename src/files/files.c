@@ -259,6 +259,23 @@ holds(LhCtx *ctx, LhStore *store, const char *location, const char *what, bool *
 	return LH_OK;
 }
 
+/*
+ * Is it worth looking?  Asking an object store takes a request each, for a glob
+ * perhaps the listing of a bucket; a file or a pattern of files is no table.
+ */
+static LhStatus
+may_be_table(LhCtx *ctx, const char *location, bool *yes)
+{
+	LhScheme scheme;
+	const char *path, *slash;
+
+	LH_TRY(lh_location_parse(ctx, location, &scheme, &path));
+	slash = strrchr(path, '/');
+	*yes = scheme == LH_SCHEME_LOCAL ||
+		   (scheme == LH_SCHEME_S3 && !lh_is_glob(path) && strchr(slash, '.') == NULL);
+	return LH_OK;
+}
+
 /* Bare files are the last resort: refuse only what is known to be something else. */
 static LhStatus
 files_detect(LhCtx *ctx, LhStore *store, const char *location, bool *yes)
@@ -273,8 +290,13 @@ files_detect(LhCtx *ctx, LhStore *store, const char *location, bool *yes)
 		{"metadata/*.metadata.json", "an Iceberg table"},
 	};
 
+	bool look;
+
 	*yes = true;
 	if (location == NULL || is_json(location))
+		return LH_OK;
+	LH_TRY(may_be_table(ctx, location, &look));
+	if (!look)
 		return LH_OK;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 	{

@@ -3,7 +3,9 @@
  *		Footers that were read before, least recently used dropped first.
  *
  * An object is known by path, size, mtime (with device and inode) or ETag: any
- * difference is another object, so a replaced file is read anew.  A footer
+ * difference is another object, so a replaced file is read anew.  What one user
+ * mapping's credentials fetched is found by these alone (scope); what a server
+ * gives no version of is not kept.  A footer
  * that falls out of the cache lives on while an open file refers to it.
  *
  * Memory is malloc's and outlives any arena; running out of it means that
@@ -64,7 +66,8 @@ static bool
 same_id(const LhObjectId *a, const LhObjectId *b)
 {
 	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->dev == b->dev &&
-		   a->ino == b->ino && same_text(a->path, b->path) && same_text(a->etag, b->etag);
+		   a->ino == b->ino && same_text(a->path, b->path) && same_text(a->etag, b->etag) &&
+		   same_text(a->scope, b->scope);
 }
 
 /* The pointer that points to the entry of this identity, or to the end of its chain. */
@@ -193,14 +196,18 @@ make_entry(const LhObjectId *id, LhPqMeta *meta, uint64_t hash)
 {
 	size_t path_size = strlen(id->path) + 1;
 	size_t etag_size = id->etag != NULL ? strlen(id->etag) + 1 : 0;
-	Entry *e = malloc(sizeof(Entry) + path_size + etag_size);
+	size_t scope_size = id->scope != NULL ? strlen(id->scope) + 1 : 0;
+	size_t text_size = path_size + etag_size + scope_size;
+	Entry *e = malloc(sizeof(Entry) + text_size);
 
 	if (e == NULL)
 		return NULL;
 	*e = (Entry){.meta = meta, .hash = hash, .id = *id};
-	e->bytes = sizeof(Entry) + path_size + etag_size + lh_arena_used(meta->priv->arena);
+	e->bytes = sizeof(Entry) + text_size + lh_arena_used(meta->priv->arena);
 	e->id.path = memcpy(e->text, id->path, path_size);
 	e->id.etag = etag_size > 0 ? memcpy(e->text + path_size, id->etag, etag_size) : NULL;
+	e->id.scope =
+		scope_size > 0 ? memcpy(e->text + path_size + etag_size, id->scope, scope_size) : NULL;
 	return e;
 }
 
@@ -231,6 +238,8 @@ put(LhPqCache *cache, const LhObjectId *id, LhPqMeta *meta)
 	Entry *e;
 	Entry **at;
 
+	if (id->etag != NULL && id->etag[0] == '\0')
+		return;
 	if (old != NULL)
 		drop(cache, old);
 	e = make_entry(id, meta, hash);

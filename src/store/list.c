@@ -164,8 +164,8 @@ by_path(const void *a, const void *b)
 	return strcmp(((const LhListEntry *) a)->path, ((const LhListEntry *) b)->path);
 }
 
-static void
-sort_list(LhList *list)
+void
+lh_list_sort(LhList *list)
 {
 	if (list->n > 1)
 		qsort(list->entries, list->n, sizeof(*list->entries), by_path);
@@ -201,7 +201,7 @@ classify(LhCtx *ctx, Walk *walk, int dirfd, const struct dirent *de, const char 
 	{
 		if (errno == ENOENT)
 			return LH_OK; /* removed since readdir */
-		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", path, strerror(errno));
+		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", path, lh_errno_text(errno));
 	}
 	if (S_ISLNK(st.st_mode))
 	{
@@ -233,7 +233,7 @@ next_entry(LhCtx *ctx, Walk *walk, DIR *dir, struct dirent **de)
 		*de = readdir(dir);
 		if (*de == NULL && errno != 0)
 			LH_FAIL(ctx, LH_IO, "could not read a directory of \"%s\": %s", walk->location,
-					strerror(errno));
+					lh_errno_text(errno));
 	} while (*de != NULL && is_dots((*de)->d_name));
 	if (++walk->entries > walk->max_entries)
 		LH_FAIL(ctx, LH_LIMIT, "location \"%s\" has more than %llu directory entries",
@@ -422,14 +422,11 @@ walk_init(LhCtx *ctx, Walk *walk, LhStore *store, const char *location, size_t m
 }
 
 LhStatus
-lh_store_list(LhCtx *ctx, LhStore *store, const char *location, const char *suffix,
-			  size_t max_files, LhList *out)
+lh_local_list(LhCtx *ctx, LhStore *store, const char *location, const char *path,
+			  const char *suffix, size_t max_files, LhList *out)
 {
-	LhScheme scheme;
-	const char *path;
 	Walk walk;
 
-	LH_TRY(lh_location_parse(ctx, location, &scheme, &path));
 	LH_TRY(walk_init(ctx, &walk, store, location, max_files));
 	walk.suffix = suffix;
 	if (lh_is_glob(path))
@@ -440,21 +437,18 @@ lh_store_list(LhCtx *ctx, LhStore *store, const char *location, const char *suff
 		LH_TRY(list_path(ctx, &walk, path));
 	}
 	lh_buf_free(&walk.path);
-	sort_list(&walk.list);
+	lh_list_sort(&walk.list);
 	*out = walk.list;
 	return LH_OK;
 }
 
 LhStatus
-lh_store_children(LhCtx *ctx, LhStore *store, const char *location, LhList *out)
+lh_local_children(LhCtx *ctx, LhStore *store, const char *location, const char *path, LhList *out)
 {
-	LhScheme scheme;
-	const char *path;
 	struct dirent *de;
 	DIR *dir;
 	Walk walk;
 
-	LH_TRY(lh_location_parse(ctx, location, &scheme, &path));
 	LH_TRY(lh_glob_unescape(ctx, path, strlen(path), &path));
 	LH_TRY(walk_init(ctx, &walk, store, location, 0));
 	LH_TRY(lh_buf_append_str(ctx, &walk.path, path));
@@ -484,7 +478,7 @@ lh_store_children(LhCtx *ctx, LhStore *store, const char *location, LhList *out)
 	}
 	lh_local_closedir(ctx, dir);
 	lh_buf_free(&walk.path);
-	sort_list(&walk.list);
+	lh_list_sort(&walk.list);
 	*out = walk.list;
 	return LH_OK;
 }

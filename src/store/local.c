@@ -27,17 +27,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "store/object.h"
+
 /* A rename beside the look-up makes openat2 give up with EAGAIN: so often it is tried. */
 #define OPENAT2_TRIES 32
 /* Bytes between two polls of the host. */
 #define READ_PIECE    ((size_t) 4 << 20)
 
-struct LhObject
+typedef struct LocalObject
 {
-	LhObjectId id;
+	LhObject base;
 	int fd;
-	LhArena *arena;
-};
+} LocalObject;
 
 /*
  * Stores and rights
@@ -74,6 +75,7 @@ lh_store_create(LhCtx *ctx, const LhAccess *access, LhStore **out)
 		store->base_fds[i] = -1;
 	}
 	store->nbases = access->nbases;
+	store->arena = ctx->arena;
 	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release_store, store));
 	*out = store;
 	return LH_OK;
@@ -269,7 +271,7 @@ lh_local_closedir(LhCtx *ctx, DIR *dir)
 static void
 release_object(void *arg)
 {
-	LhObject *obj = arg;
+	LocalObject *obj = arg;
 
 	if (obj->fd >= 0)
 		close(obj->fd);
@@ -294,69 +296,35 @@ file_kind(mode_t mode)
 
 /* Fill the identity of a freshly opened descriptor; refuses what is no regular file. */
 static LhStatus
-identify(LhCtx *ctx, LhObject *obj, const char *path)
+identify(LhCtx *ctx, LocalObject *obj, const char *path)
 {
+	LhObjectId *id = &obj->base.id;
 	struct stat st;
 
 	if (fstat(obj->fd, &st) != 0)
 		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", path, lh_errno_text(errno));
 	if (!S_ISREG(st.st_mode))
 		LH_FAIL(ctx, LH_INVALID, "\"%s\" is %s, not a file", path, file_kind(st.st_mode));
-	obj->id.path = path;
-	obj->id.size = st.st_size;
-	obj->id.mtime_ns = mtime_ns(&st);
-	obj->id.dev = (uint64_t) st.st_dev;
-	obj->id.ino = (uint64_t) st.st_ino;
+	id->path = path;
+	id->size = st.st_size;
+	id->mtime_ns = mtime_ns(&st);
+	id->dev = (uint64_t) st.st_dev;
+	id->ino = (uint64_t) st.st_ino;
 	return LH_OK;
-}
-
-LhStatus
-lh_object_open(LhCtx *ctx, LhStore *store, const char *path, LhObject **out)
-{
-	LhObject *obj;
-	LhStatus status;
-
-	LH_TRY(lh_location_raw(ctx, path, &path));
-	LH_NEW(ctx, obj);
-	obj->fd = -1;
-	obj->arena = ctx->arena;
-	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release_object, obj));
-	/* O_NONBLOCK: a fifo without a writer would block before it could be refused */
-	status = lh_local_open(ctx, store, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &obj->fd);
-	if (status == LH_OK)
-		status = identify(ctx, obj, path);
-	if (status != LH_OK)
-		lh_object_close(obj);
-	else
-		*out = obj;
-	return status;
-}
-
-void
-lh_object_close(LhObject *obj)
-{
-	lh_arena_forget(obj->arena, release_object, obj);
-	release_object(obj);
-}
-
-const LhObjectId *
-lh_object_id(const LhObject *obj)
-{
-	return &obj->id;
 }
 
 /* Is the file still the one that was opened? */
 static LhStatus
-check_unchanged(LhCtx *ctx, const LhObject *obj)
+check_unchanged(LhCtx *ctx, const LocalObject *obj)
 {
 	struct stat st;
 
 	if (fstat(obj->fd, &st) != 0)
-		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", obj->id.path, lh_errno_text(errno));
-	if (st.st_size != obj->id.size || mtime_ns(&st) != obj->id.mtime_ns ||
-		(uint64_t) st.st_ino != obj->id.ino || (uint64_t) st.st_dev != obj->id.dev)
+		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", obj->base.id.path, lh_errno_text(errno));
+	if (st.st_size != obj->base.id.size || mtime_ns(&st) != obj->base.id.mtime_ns ||
+		(uint64_t) st.st_ino != obj->base.id.ino || (uint64_t) st.st_dev != obj->base.id.dev)
 	{
-		lh_fail(ctx, LH_CHANGED, "file \"%s\" changed while it was being read", obj->id.path);
+		lh_fail(ctx, LH_CHANGED, "file \"%s\" changed while it was being read", obj->base.id.path);
 		lh_hint(ctx, "Write a new version beside the file and rename it, or run the query again.");
 		return LH_CHANGED;
 	}
@@ -365,7 +333,7 @@ check_unchanged(LhCtx *ctx, const LhObject *obj)
 
 /* One pread(2), all of it; ends early only at the end of the file. */
 static LhStatus
-read_piece(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *out, size_t *got)
+read_piece(LhCtx *ctx, LocalObject *obj, int64_t offset, size_t len, uint8_t *out, size_t *got)
 {
 	*got = 0;
 	while (*got < len)
@@ -377,25 +345,26 @@ read_piece(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *out, 
 		if (n > 0)
 			*got += (size_t) n;
 		else if (errno != EINTR)
-			LH_FAIL(ctx, LH_IO, "could not read \"%s\": %s", obj->id.path, lh_errno_text(errno));
+			LH_FAIL(ctx, LH_IO, "could not read \"%s\": %s", obj->base.id.path, lh_errno_text(errno));
 		else
 			LH_TRY(lh_poll(ctx));
 	}
 	return LH_OK;
 }
 
-LhStatus
-lh_object_read(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *out)
+static LhStatus
+read_local(LhCtx *ctx, LhObject *base, int64_t offset, size_t len, uint8_t *out)
 {
+	LocalObject *obj = (LocalObject *) base;
 	size_t done = 0;
 
 	if (obj->fd < 0)
-		LH_FAIL(ctx, LH_BUG, "file \"%s\" was closed before it was read", obj->id.path);
-	if (offset < 0 || offset > obj->id.size || len > (uint64_t) (obj->id.size - offset))
+		LH_FAIL(ctx, LH_BUG, "file \"%s\" was closed before it was read", obj->base.id.path);
+	if (offset < 0 || offset > obj->base.id.size || len > (uint64_t) (obj->base.id.size - offset))
 	{
 		LH_TRY(check_unchanged(ctx, obj));
 		LH_FAIL(ctx, LH_CORRUPT, "file \"%s\" ends at byte %lld, but %llu bytes at %lld are wanted",
-				obj->id.path, (long long) obj->id.size, (unsigned long long) len,
+				obj->base.id.path, (long long) obj->base.id.size, (unsigned long long) len,
 				(long long) offset);
 	}
 	while (done < len)
@@ -409,10 +378,46 @@ lh_object_read(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *o
 		if (got < piece)
 		{
 			LH_TRY(check_unchanged(ctx, obj));
-			LH_FAIL(ctx, LH_CHANGED, "file \"%s\" ended while it was being read", obj->id.path);
+			LH_FAIL(ctx, LH_CHANGED, "file \"%s\" ended while it was being read", obj->base.id.path);
 		}
 		done += got;
 	}
 	LH_COUNT(ctx, READS, 1);
 	return check_unchanged(ctx, obj);
+}
+
+static LhStatus
+read_many_local(LhCtx *ctx, LhObject *obj, int n, const LhRange *ranges)
+{
+	for (int i = 0; i < n; i++)
+		LH_TRY(read_local(ctx, obj, ranges[i].offset, ranges[i].len, ranges[i].out));
+	return LH_OK;
+}
+
+static const LhObjectVtable local_vtable = {
+	.read = read_local,
+	.read_many = read_many_local,
+	.release = release_object,
+};
+
+LhStatus
+lh_local_object_open(LhCtx *ctx, LhStore *store, const char *path, LhObject **out)
+{
+	LocalObject *obj;
+	LhStatus status;
+
+	LH_NEW(ctx, obj);
+	obj->fd = -1;
+	obj->base.arena = ctx->arena;
+	obj->base.vtable = &local_vtable;
+	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release_object, obj));
+	/* O_NONBLOCK: a fifo without a writer would block before it could be refused */
+	status = lh_local_open(ctx, store, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &obj->fd);
+	if (status == LH_OK)
+		status = identify(ctx, obj, path);
+	if (status != LH_OK)
+		lh_object_close(&obj->base);
+	else
+		*out = &obj->base;
+	return status;
 }

@@ -31,12 +31,15 @@ struct LhStore
 	int nbases;
 	const char **bases; /* normalised; "" is the root directory */
 	int *base_fds;      /* O_PATH; -1 until the base is first used */
+	LhArena *arena;
+	struct LhRemote *remote; /* NULL until a network location is first used */
 };
 
 /* location.c */
 
-/* A location as a raw path; only local ones (else LH_UNSUPPORTED). */
-extern LhStatus lh_location_raw(LhCtx *ctx, const char *location, const char **path);
+/* A location as a raw path, as listings give it. */
+extern LhStatus lh_location_raw(LhCtx *ctx, const char *location, LhScheme *scheme,
+								const char **path);
 /* Take the escapes out of a pattern that is no glob. */
 extern LhStatus lh_glob_unescape(LhCtx *ctx, const char *pattern, size_t len, const char **path);
 /* Absolute, without empty and "." components and without a slash at the end; ".." stays. */
@@ -55,6 +58,14 @@ extern LhStatus lh_local_stat(LhCtx *ctx, LhStore *store, const char *path, stru
 /* A directory to be read; released with ctx->arena or by lh_local_closedir, whichever comes first. */
 extern LhStatus lh_local_opendir(LhCtx *ctx, LhStore *store, const char *path, DIR **dir);
 extern void lh_local_closedir(LhCtx *ctx, DIR *dir);
+
+/* list.c: lh_store_list and lh_store_children of local files; path is parsed. */
+extern LhStatus lh_local_list(LhCtx *ctx, LhStore *store, const char *location, const char *path,
+							  const char *suffix, size_t max_files, LhList *out);
+extern LhStatus lh_local_children(LhCtx *ctx, LhStore *store, const char *location,
+								  const char *path, LhList *out);
+/* In byte order of the paths. */
+extern void lh_list_sort(LhList *list);
 
 /* glob.c */
 

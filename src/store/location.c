@@ -6,13 +6,17 @@
  *	file:/dir/file.parquet		the same; %XX is decoded, and what it gives
  *	file:///dir/file.parquet	stands for itself, never for a glob character
  *	file://localhost/dir/...
- *	http: https: s3: s3a: s3n:	known, but not readable until net/ exists
+ *	https://host/path?query		one object; no pattern, as the web has no listings
+ *	s3://bucket/key				an object, a directory or a glob; the key is written
+ *	s3a: s3n:					as it is, not percent-encoded
  *
  * Relative paths are refused: a backend's working directory is the data
  * directory.  ".." is left to the kernel, which alone knows the links before
- * it.  Messages never repeat a network location: it may hold a password.
+ * it; in network locations it is refused.  Messages never repeat a URL that was
+ * not parsed: it may hold a password.
  */
 #include "store/local.h"
+#include "net/net.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -184,8 +188,126 @@ find_scheme(LhCtx *ctx, const char *location, LhScheme *scheme)
 		return relative_location(ctx, location);
 	lh_fail(ctx, LH_UNSUPPORTED, "locations of scheme \"%.*s\" are not supported", (int) len,
 			location);
-	lh_hint(ctx, "Supported are local paths and \"file:\".");
+	lh_hint(ctx, "Supported are local paths, \"file:\", \"http:\", \"https:\" and \"s3:\".");
 	return LH_UNSUPPORTED;
+}
+
+/*
+ * Network locations
+ */
+
+/* Parameters of signed URLs: with them a location is a secret. */
+static const char *const secret_parameters[] = {
+	"x-amz-signature", "x-amz-credential", "x-amz-security-token", "x-goog-signature", "signature",
+	"sig", "sas", "token", "access_token", "api_key", "apikey", "key", "password", "secret", NULL,
+};
+
+static LhStatus
+check_query(LhCtx *ctx, const char *query)
+{
+	for (const char *p = query; *p;)
+	{
+		size_t n = strcspn(p, "=&");
+
+		for (const char *const *s = secret_parameters; *s != NULL; s++)
+			if (strlen(*s) == n && strncasecmp(p, *s, n) == 0)
+			{
+				lh_fail(ctx, LH_INVALID, "the URL holds a credential, parameter \"%s\"", *s);
+				lh_hint(ctx, "Credentials belong into a user mapping.");
+				return LH_INVALID;
+			}
+		p += n;
+		p += strcspn(p, "&");
+		p += *p == '&';
+	}
+	return LH_OK;
+}
+
+/* As a pattern the '?' before the query is escaped. */
+static LhStatus
+parse_web(LhCtx *ctx, const char *location, bool pattern, const char **path)
+{
+	const char *question;
+	LhUrl url;
+	char *text;
+
+	if (location[strcspn(location, "*[{")] != '\0')
+	{
+		lh_fail(ctx, LH_UNSUPPORTED, "a location on the web cannot be a pattern");
+		lh_hint(ctx, "Web servers do not list files; name them in a JSON array.");
+		return LH_UNSUPPORTED;
+	}
+	LH_TRY(lh_url_parse(ctx, location, &url));
+	if (url.query != NULL)
+		LH_TRY(check_query(ctx, url.query));
+	text = lh_url_text(ctx, &url);
+	question = text != NULL && pattern ? strchr(text, '?') : NULL;
+	if (question != NULL)
+		text = lh_sprintf(ctx, "%.*s\\%s", (int) (question - text), text, question);
+	if (text == NULL)
+		return ctx->error->code;
+	*path = text;
+	return LH_OK;
+}
+
+static bool
+is_bucket_name(const char *p, size_t n)
+{
+	if (n < 1 || n > 255 || p[0] == '.' || p[0] == '-')
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!((p[i] >= 'a' && p[i] <= 'z') || (p[i] >= 'A' && p[i] <= 'Z') ||
+			  (p[i] >= '0' && p[i] <= '9') || p[i] == '-' || p[i] == '_' ||
+			  (p[i] == '.' && p[i - 1] != '.')))
+			return false;
+	return true;
+}
+
+/* A key whose "." or ".." would be read as directories somewhere on the way. */
+static bool
+has_dots(const char *key)
+{
+	for (;;)
+	{
+		size_t n = strcspn(key, "/");
+
+		if (lh_url_is_dots(key, n))
+			return true;
+		if (key[n] == '\0')
+			return false;
+		key += n + 1;
+	}
+}
+
+static LhStatus
+parse_s3(LhCtx *ctx, const char *location, const char **path)
+{
+	const char *rest = strchr(location, ':') + 1, *key;
+	size_t bucket;
+	char *text;
+
+	if (strncmp(rest, "//", 2) != 0)
+		LH_FAIL(ctx, LH_INVALID, "location does not begin with \"s3://bucket/\"");
+	rest += 2;
+	bucket = strcspn(rest, "/");
+	if (memchr(rest, '@', bucket) != NULL)
+	{
+		lh_fail(ctx, LH_INVALID, "the location holds a user name or password");
+		lh_hint(ctx, "Credentials belong into a user mapping.");
+		return LH_INVALID;
+	}
+	if (!is_bucket_name(rest, bucket))
+		LH_FAIL(ctx, LH_INVALID, "location has no valid name of a bucket");
+	key = rest[bucket] == '/' ? rest + bucket + 1 : "";
+	if (strlen(key) > LH_PATH_MAX)
+		LH_FAIL(ctx, LH_INVALID, "location is longer than %d bytes", LH_PATH_MAX);
+	if (has_dots(key))
+		LH_FAIL(ctx, LH_INVALID, "location holds \".\" or \"..\" as a directory");
+	text = lh_sprintf(ctx, "s3://%.*s/%s", (int) bucket, rest, key);
+	if (text == NULL)
+		return ctx->error->code;
+	*path = text;
+	return LH_OK;
 }
 
 static LhStatus
@@ -194,13 +316,10 @@ parse(LhCtx *ctx, const char *location, bool pattern, LhScheme *scheme, const ch
 	if (location[0] == '\0')
 		LH_FAIL(ctx, LH_INVALID, "location is empty");
 	LH_TRY(find_scheme(ctx, location, scheme));
-	if (*scheme != LH_SCHEME_LOCAL)
-	{
-		lh_fail(ctx, LH_UNSUPPORTED, "locations of scheme \"%.*s\" cannot be read yet",
-				(int) scheme_length(location), location);
-		lh_hint(ctx, "Supported are local paths and \"file:\".");
-		return LH_UNSUPPORTED;
-	}
+	if (*scheme == LH_SCHEME_HTTP || *scheme == LH_SCHEME_HTTPS)
+		return parse_web(ctx, location, pattern, path);
+	if (*scheme == LH_SCHEME_S3)
+		return parse_s3(ctx, location, path);
 	if (location[0] != '/')
 		LH_TRY(decode_file_url(ctx, location, pattern, &location));
 	if (location[0] != '/')
@@ -215,9 +334,7 @@ lh_location_parse(LhCtx *ctx, const char *location, LhScheme *scheme, const char
 }
 
 LhStatus
-lh_location_raw(LhCtx *ctx, const char *location, const char **path)
+lh_location_raw(LhCtx *ctx, const char *location, LhScheme *scheme, const char **path)
 {
-	LhScheme scheme;
-
-	return parse(ctx, location, false, &scheme, path);
+	return parse(ctx, location, false, scheme, path);
 }

@@ -3,17 +3,55 @@
  *		Where bytes live: objects that are opened by location and read by ranges.
  *
  * A location is a path or URL.  Kinds: local files ("/dir/f.parquet",
- * "file:///dir/f.parquet", "file:/dir/f.parquet"); http, https, s3, s3a, s3n
- * come with net/.  Relative paths are refused.
+ * "file:///dir/f.parquet", "file:/dir/f.parquet"); "http:" and "https:", which
+ * name single objects; "s3:", "s3a:" and "s3n:", which have directories and
+ * globs, too.  Relative paths are refused.
  *
  * Rights are not decided here but enforced here: LhAccess says what the caller
  * may reach.  A base directory is entered with openat2(RESOLVE_BENEATH), never
- * compared as a string.
+ * compared as a string; a network location must be covered by LhRemoteAccess.
  */
 #ifndef LH_STORE_STORE_H
 #define LH_STORE_STORE_H
 
 #include "core/core.h"
+
+typedef enum LhUrlStyle
+{
+	LH_URL_STYLE_AUTO,			/* by path with an endpoint of one's own, else by host */
+	LH_URL_STYLE_PATH,			/* https://endpoint/bucket/key */
+	LH_URL_STYLE_HOST			/* https://bucket.endpoint/key */
+} LhUrlStyle;
+
+/*
+ * What may be reached over the network, and with which credentials.  An entry
+ * of allowed is one of
+ *	- a prefix, "https://host/path" or "s3://bucket/path": covers what lies below,
+ *	  compared by scheme, host, port and whole segments of the path;
+ *	- a host, "minio.local" or "10.1.2.3": covers http and https there;
+ *	- a network, "10.0.0.0/8": covers http and https at its addresses.
+ * Private addresses are connected only for hosts that an entry names, or in
+ * networks that are entries (net.h).
+ */
+typedef struct LhRemoteAccess
+{
+	int			nallowed;
+	const char *const *allowed;
+	const char *ca_file;		/* NULL: the system's certificates */
+
+	const char *endpoint;		/* of S3: "https://host[:port]"; NULL: AWS */
+	const char *region;			/* NULL: us-east-1 */
+	LhUrlStyle	url_style;
+	const char *access_key_id;	/* NULL: anonymous */
+	const char *secret_access_key;
+	const char *session_token;	/* may be NULL */
+
+	const char *bearer_token;	/* of http(s): this, or user and password, or none */
+	const char *user;
+	const char *password;
+
+	const char *scope;			/* whose credentials these are: what is cached is theirs alone */
+} LhRemoteAccess;
 
 typedef struct LhAccess
 {
@@ -23,6 +61,7 @@ typedef struct LhAccess
 	bool		write_any;		/* any local file the process can write (output.h) */
 	int			nwrite_bases;
 	const char *const *write_bases; /* the same for writing; reading needs bases */
+	const LhRemoteAccess *remote;	/* NULL: no network location */
 } LhAccess;
 
 typedef enum LhScheme
@@ -38,7 +77,8 @@ typedef struct LhObjectId
 	int64_t		mtime_ns;		/* local */
 	uint64_t	dev,
 				ino;			/* local */
-	const char *etag;			/* remote; NULL locally */
+	const char *etag;			/* remote; "" when the server tells no version; NULL locally */
+	const char *scope;			/* remote: whose credentials opened it; NULL locally */
 } LhObjectId;
 
 typedef struct LhStore LhStore; /* access, options and connections of one scan */
@@ -60,8 +100,19 @@ typedef struct LhList
 /* A store in ctx->arena; access is borrowed and must outlive it. */
 extern LhStatus lh_store_create(LhCtx *ctx, const LhAccess *access, LhStore **out);
 
-/* Normalise "file:" spellings; fails with LH_INVALID / LH_UNSUPPORTED for what is no location. */
+/*
+ * Normalise a location: "/dir/name", "https://host/path", "s3://bucket/key", the
+ * latter for all spellings.  Fails with LH_INVALID / LH_UNSUPPORTED for what is
+ * no location.  Messages never repeat one that may hold a secret.
+ */
 extern LhStatus lh_location_parse(LhCtx *ctx, const char *location, LhScheme *scheme, const char **path);
+/* LH_DENIED unless a network location (parsed; a glob counts by the directory before it) is covered. */
+extern LhStatus lh_remote_covers(LhCtx *ctx, const LhRemoteAccess *access, const char *path);
+/* Is an entry of LhRemoteAccess.allowed well-formed?  LH_INVALID otherwise. */
+extern LhStatus lh_remote_check_allowed(LhCtx *ctx, const char *entry);
+/* The same for LhRemoteAccess.endpoint. */
+extern LhStatus lh_remote_check_endpoint(LhCtx *ctx, const char *endpoint);
+
 /* True when the path holds glob characters (* ? [ {), unescaped. */
 extern bool lh_is_glob(const char *path);
 
@@ -75,6 +126,7 @@ extern bool lh_is_glob(const char *path);
  *	  underscore itself.
  * suffix (may be NULL): for directories only files whose names end so.
  * No match is LH_NOT_FOUND.  Bounded by max_files (LH_LIMIT).
+ * http and https have neither directories nor globs: a location is a file.
  */
 extern LhStatus lh_store_list(LhCtx *ctx, LhStore *store, const char *location,
 							  const char *suffix, size_t max_files, LhList *out);
@@ -93,6 +145,31 @@ extern const LhObjectId *lh_object_id(const LhObject *obj);
  * and bytes.  Polls the host between pieces of at most 4 MB.
  */
 extern LhStatus lh_object_read(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *out);
+
+/* Bytes of an object, and where they shall go. */
+typedef struct LhRange
+{
+	int64_t		offset;
+	size_t		len;
+	uint8_t    *out;
+} LhRange;
+
+/*
+ * Several reads at once: from remote stores ranges that lie near each other come
+ * with one request, and requests run side by side.
+ */
+extern LhStatus lh_object_read_many(LhCtx *ctx, LhObject *obj, int n, const LhRange *ranges);
+
+/*
+ * These bytes (out is ignored) will probably be read soon.  Remote stores begin
+ * to fetch them, as far as the budget of ctx->arena allows; errors are those of
+ * the later read.  LH_CANCELLED at most.
+ */
+extern LhStatus lh_object_will_need(LhCtx *ctx, LhObject *obj, int n, const LhRange *ranges);
+/* What was fetched ahead and is not read yet will not be. */
+extern void lh_object_drop_ahead(LhObject *obj);
+/* Is it far away, so that one large read is better than several small ones? */
+extern bool lh_object_is_remote(const LhObject *obj);
 
 /* Glob matching alone, for tests and fuzzing: does path match pattern? */
 extern bool lh_glob_match(const char *pattern, const char *path);

@@ -6,7 +6,9 @@
  *	   local file that the server can read.
  *	2. Any other role needs USAGE on a server with the option base_directories,
  *	   which only a superuser can set, and reads what lies below these.
- *	3. For scans the role is the table's owner, so that GRANT SELECT suffices;
+ *	3. Network locations need, for any role, USAGE on a server whose
+ *	   allowed_locations cover them (remote.c).
+ *	4. For scans the role is the table's owner, so that GRANT SELECT suffices;
  *	   for functions it is the caller.
  *
  * The keys of encrypted files (option parquet_keys_file of the server) come with
@@ -27,6 +29,7 @@
 #include "utils/memutils.h"
 
 #include "parquet/parquet.h"
+#include "pg/bridge/remote.h"
 
 char *
 lh_pg_utf8(const char *text)
@@ -105,11 +108,14 @@ static LhStatus
 make_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
 {
 	LhAccess   *access;
+	LhRemoteAccess *remote;
 	List	   *bases = NIL;
 	const char **copy;
 	ListCell   *lc;
 
 	LH_NEW(ctx, access);
+	LH_TRY(lh_remote_access(ctx, roleid, serverid, true, &remote));
+	access->remote = remote;
 	access->local_any = reads_any_file(roleid);
 	if (!access->local_any)
 		bases = base_directories(roleid, serverid);
@@ -191,6 +197,22 @@ check_local(Oid roleid, Oid serverid, const char *path)
 			 errhint("Grant pg_read_server_files to the role, or have a superuser set the option base_directories of the foreign server.")));
 }
 
+/* At definition: is it covered?  No credential is read, nothing is connected. */
+static void
+check_remote(LhCtx *ctx, Oid roleid, Oid serverid, const char *location)
+{
+	LhRemoteAccess *access;
+	LhStatus	status;
+
+	lh_pg_check(ctx, lh_remote_access(ctx, roleid, serverid, false, &access));
+	status = lh_remote_covers(ctx, access, location);
+	if (status == LH_DENIED)
+		lh_hint(ctx, OidIsValid(serverid) ?
+				"Have a superuser set the option allowed_locations of the foreign server, and grant USAGE on it." :
+				"Name a foreign server that may be used, by the argument \"server\".");
+	lh_pg_check(ctx, status);
+}
+
 void
 lh_location_check(Oid roleid, Oid serverid, const char *location)
 {
@@ -206,6 +228,8 @@ lh_location_check(Oid roleid, Oid serverid, const char *location)
 		lh_pg_check(ctx, lh_location_parse(ctx, lh_pg_utf8(lfirst(lc)), &scheme, &path));
 		if (scheme == LH_SCHEME_LOCAL)
 			check_local(roleid, serverid, path);
+		else
+			check_remote(ctx, roleid, serverid, lh_pg_utf8(lfirst(lc)));
 	}
 	MemoryContextDelete(mcxt);
 }

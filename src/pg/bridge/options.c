@@ -21,6 +21,7 @@
 static const char *const ranges[] = {"error", "clamp", "null", NULL};
 static const char *const nanos[] = {"floor", "error", "text", NULL};
 static const char *const formats[] = {"parquet", NULL};
+static const char *const url_styles[] = {"auto", "path", "host", NULL};
 
 const LhOption lh_option_table[] = {
 	{"location", LH_ON_TABLE, LH_OPTION_LOCATION},
@@ -35,7 +36,19 @@ const LhOption lh_option_table[] = {
 	{"check_crc", LH_ON_TABLE, LH_OPTION_BOOL},
 	{"parquet_keys_file", LH_ON_SERVER | LH_ON_TABLE, LH_OPTION_FILE, NULL, true},
 	{"base_directories", LH_ON_SERVER, LH_OPTION_DIRECTORIES, NULL, true},
-	{"allowed_locations", LH_ON_SERVER, LH_OPTION_LIST, NULL, true},
+	{"allowed_locations", LH_ON_SERVER, LH_OPTION_ALLOWED, NULL, true},
+	{"credential_chain", LH_ON_SERVER, LH_OPTION_CHAIN, NULL, true},
+	{"ca_file", LH_ON_SERVER, LH_OPTION_FILE, NULL, true},
+	{"endpoint", LH_ON_SERVER, LH_OPTION_ENDPOINT},
+	{"region", LH_ON_SERVER, LH_OPTION_REGION},
+	{"url_style", LH_ON_SERVER, LH_OPTION_CHOICE, url_styles},
+	{"access_key_id", LH_ON_USER, LH_OPTION_SECRET},
+	{"secret_access_key", LH_ON_USER, LH_OPTION_SECRET},
+	{"session_token", LH_ON_USER, LH_OPTION_SECRET},
+	{"bearer_token", LH_ON_USER, LH_OPTION_SECRET},
+	{"user", LH_ON_USER, LH_OPTION_SECRET},
+	{"password", LH_ON_USER, LH_OPTION_SECRET},
+	{"secret_file", LH_ON_USER, LH_OPTION_FILE, NULL, true},
 	{"column_name", LH_ON_COLUMN, LH_OPTION_ANY},
 	{NULL}
 };
@@ -192,6 +205,47 @@ check_directories(const LhOption *option, const char *value)
 	}
 }
 
+/* Each entry of allowed_locations. */
+static void
+check_allowed(const LhOption *option, const char *value)
+{
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse option", ALLOCSET_SMALL_SIZES);
+	LhCtx	   *ctx = lh_pg_ctx(mcxt, 0, NULL);
+	List	   *list = lh_option_list(option->name, value);
+	ListCell   *lc;
+
+	if (list == NIL)
+		fail_value(option, value, "Give prefixes such as \"s3://bucket/path\", hosts or networks.");
+	foreach(lc, list)
+		lh_pg_check(ctx, lh_remote_check_allowed(ctx, lh_pg_utf8(lfirst(lc))));
+	MemoryContextDelete(mcxt);
+}
+
+static void
+check_endpoint(const char *value)
+{
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse option", ALLOCSET_SMALL_SIZES);
+	LhCtx	   *ctx = lh_pg_ctx(mcxt, 0, NULL);
+
+	lh_pg_check(ctx, lh_remote_check_endpoint(ctx, lh_pg_utf8(value)));
+	MemoryContextDelete(mcxt);
+}
+
+static void
+check_chain(const LhOption *option, const char *value)
+{
+	List	   *list = lh_option_list(option->name, value);
+	ListCell   *lc;
+
+	foreach(lc, list)
+	{
+		if (strcmp(lfirst(lc), "environment") != 0 && strcmp(lfirst(lc), "profile") != 0)
+			list = NIL;
+	}
+	if (list == NIL)
+		fail_value(option, value, "It is a list of \"environment\" and \"profile\".");
+}
+
 static void
 check_choice(const LhOption *option, const char *value)
 {
@@ -254,9 +308,28 @@ lh_option_check(const LhOption *option, const char *value)
 		case LH_OPTION_DIRECTORIES:
 			check_directories(option, value);
 			break;
+		case LH_OPTION_ALLOWED:
+			check_allowed(option, value);
+			break;
+		case LH_OPTION_ENDPOINT:
+			check_endpoint(value);
+			break;
+		case LH_OPTION_REGION:
+			if (value[0] == '\0' || value[strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
+				fail_value(option, value, "A region is named as \"eu-central-1\".");
+			break;
+		case LH_OPTION_CHAIN:
+			check_chain(option, value);
+			break;
 		case LH_OPTION_FILE:
 			if (value[0] != '/')
-				fail_value(option, value, "The file is given by its absolute path on the server.");
+				fail_value(option, value, "Give an absolute path on the server.");
+			break;
+		case LH_OPTION_SECRET:
+			if (value[0] == '\0' || value[strcspn(value, "\r\n")] != '\0')
+				ereport(ERROR,
+						(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						 errmsg("option \"%s\" must not be empty, nor hold a line break", option->name)));
 			break;
 	}
 }

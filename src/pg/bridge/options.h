@@ -26,7 +26,12 @@ typedef enum LhOptionKind
 	LH_OPTION_CHOICE,
 	LH_OPTION_LIST,				/* JSON array of strings, or separated by commas */
 	LH_OPTION_DIRECTORIES,		/* LIST of absolute paths */
-	LH_OPTION_FILE				/* absolute path */
+	LH_OPTION_ALLOWED,			/* LIST of prefixes, hosts and networks */
+	LH_OPTION_ENDPOINT,			/* https://host[:port] */
+	LH_OPTION_REGION,			/* letters, digits and hyphens: it becomes part of a host name */
+	LH_OPTION_CHAIN,			/* LIST of sources of credentials */
+	LH_OPTION_FILE,				/* an absolute path */
+	LH_OPTION_SECRET			/* not empty; never repeated in a message */
 } LhOptionKind;
 
 typedef struct LhOption

@@ -1,0 +1,18 @@
+/*
+ * remote.h
+ *		What a role may reach over the network by a server, and its credentials.
+ */
+#ifndef LH_PG_BRIDGE_REMOTE_H
+#define LH_PG_BRIDGE_REMOTE_H
+
+#include "pg/bridge/bridge.h"
+
+/*
+ * In the arena of ctx.  NULL when the role may not use the server, or the server
+ * allows no network location.  Without credentials nothing secret is read: for
+ * checks at definition.
+ */
+extern LhStatus lh_remote_access(LhCtx *ctx, Oid roleid, Oid serverid, bool credentials,
+								 LhRemoteAccess **out);
+
+#endif

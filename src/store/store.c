@@ -1,0 +1,100 @@
+/*
+ * store.c
+ *		Each scheme to those who know it.
+ */
+#include "store/local.h"
+#include "store/object.h"
+#include "store/remote.h"
+
+LhStatus
+lh_store_list(LhCtx *ctx, LhStore *store, const char *location, const char *suffix,
+			  size_t max_files, LhList *out)
+{
+	LhScheme scheme;
+	const char *path;
+
+	LH_TRY(lh_location_parse(ctx, location, &scheme, &path));
+	if (max_files == 0)
+		max_files = LH_LIST_MAX_FILES;
+	switch (scheme)
+	{
+		case LH_SCHEME_HTTP:
+		case LH_SCHEME_HTTPS: return lh_web_list(ctx, store, path, out);
+		case LH_SCHEME_S3: return lh_s3_list(ctx, store, path, suffix, max_files, out);
+		case LH_SCHEME_LOCAL: break;
+	}
+	return lh_local_list(ctx, store, location, path, suffix, max_files, out);
+}
+
+LhStatus
+lh_store_children(LhCtx *ctx, LhStore *store, const char *location, LhList *out)
+{
+	LhScheme scheme;
+	const char *path;
+
+	LH_TRY(lh_location_parse(ctx, location, &scheme, &path));
+	if (scheme == LH_SCHEME_S3)
+		return lh_s3_children(ctx, store, path, out);
+	if (scheme != LH_SCHEME_LOCAL)
+	{
+		lh_fail(ctx, LH_UNSUPPORTED, "a location on the web has no directories");
+		lh_hint(ctx, "Web servers do not list files; name them in a JSON array.");
+		return LH_UNSUPPORTED;
+	}
+	return lh_local_children(ctx, store, location, path, out);
+}
+
+LhStatus
+lh_object_open(LhCtx *ctx, LhStore *store, const char *path, LhObject **out)
+{
+	LhScheme scheme;
+
+	LH_TRY(lh_location_raw(ctx, path, &scheme, &path));
+	if (scheme != LH_SCHEME_LOCAL)
+		return lh_remote_object_open(ctx, store, scheme, path, out);
+	return lh_local_object_open(ctx, store, path, out);
+}
+
+void
+lh_object_close(LhObject *obj)
+{
+	lh_arena_forget(obj->arena, obj->vtable->release, obj);
+	obj->vtable->release(obj);
+}
+
+const LhObjectId *
+lh_object_id(const LhObject *obj)
+{
+	return &obj->id;
+}
+
+bool
+lh_object_is_remote(const LhObject *obj)
+{
+	return obj->id.etag != NULL;
+}
+
+LhStatus
+lh_object_read(LhCtx *ctx, LhObject *obj, int64_t offset, size_t len, uint8_t *out)
+{
+	return obj->vtable->read(ctx, obj, offset, len, out);
+}
+
+LhStatus
+lh_object_read_many(LhCtx *ctx, LhObject *obj, int n, const LhRange *ranges)
+{
+	return obj->vtable->read_many(ctx, obj, n, ranges);
+}
+
+LhStatus
+lh_object_will_need(LhCtx *ctx, LhObject *obj, int n, const LhRange *ranges)
+{
+	return obj->vtable->will_need != NULL ? obj->vtable->will_need(ctx, obj, n, ranges) : LH_OK;
+}
+
+void
+lh_object_drop_ahead(LhObject *obj)
+{
+	if (obj->vtable->drop_ahead != NULL)
+		obj->vtable->drop_ahead(obj);
+}
