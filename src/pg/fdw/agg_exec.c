@@ -8,13 +8,16 @@
  *	   and turned back into vectors of the declared type (revec.h), a condition
  *	   the engine does not take after all is evaluated on the emitted values:
  *	   slower, never different.
- *	3. Batches go into an LhAgg; its states become the one row of the scan.
+ *	3. Batches go into an LhAgg; its states become the one row of the scan.  When
+ *	   nothing of step 2 is needed and the table is large enough, helper threads
+ *	   take part (exec/threads.h).
  */
 #include "pg/fdw/agg.h"
 
 #include "access/sysattr.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteManip.h"
@@ -23,8 +26,9 @@
 
 #include "pg/bridge/revec.h"
 #include "pg/bridge/source.h"
-#include "pg/fdw/agg_meta.h"
 #include "pg/fdw/fdw.h"
+
+#include "exec/threads.h"
 
 /* A column that is emitted: for a refused condition, or because its declared type differs. */
 typedef struct EmittedColumn
@@ -50,7 +54,6 @@ typedef struct AggScan
 	LhAggSpec  *specs;
 	LhAggTarget *targets;
 	LhAgg	   *agg;
-	LhAggMeta  *meta;
 	bool		bound;			/* to types */
 	LhType	   *types;			/* by scan column */
 	const LhVec **vecs;
@@ -62,6 +65,8 @@ typedef struct AggScan
 	MemoryContext batch_mcxt;
 	LhArena    *round;			/* what depends on parameters, until they change */
 	MemoryContext round_mcxt;
+	LhPool	   *pool;			/* helper threads; NULL: none yet */
+	int			threads;		/* most of them at one time */
 } AggScan;
 
 void
@@ -76,6 +81,8 @@ lh_fdw_agg_begin(ForeignScanState *node, int eflags)
 	node->fdw_state = scan;
 	scan->rti = (Index) bms_singleton_member(plan->fs_relids);
 	scan->source = lh_source_create(exec_rt_fetch(scan->rti, estate)->relid, estate->es_query_cxt);
+	/* no LIMIT ends an aggregate early */
+	scan->source->first_batch = 0;
 	scan->conds = copyObject(lthird(plan->fdw_private));
 	if (planned_rti != (int) scan->rti)
 		ChangeVarNodes((Node *) scan->conds, planned_rti, (int) scan->rti, 0);
@@ -213,6 +220,13 @@ build_conditions(ForeignScanState *node, AggScan *scan)
 	}
 }
 
+static bool
+metadata_may_answer(const AggScan *scan)
+{
+	return scan->local == NULL && scan->nemitted == 0 && lakehouse_pushdown &&
+		lh_agg_metadata_may_answer(scan->agg, scan->source->cols);
+}
+
 /* Aggregates and conditions with the parameters of now; those of the last round are released. */
 static void
 build_round(ForeignScanState *node, AggScan *scan)
@@ -235,8 +249,8 @@ build_round(ForeignScanState *node, AggScan *scan)
 	/* columns stay from round to round, so what conditions add of them is not the round's */
 	lh_use(s->ctx, old);
 	build_conditions(node, scan);
-	scan->meta = lh_agg_meta_create(s, scan->agg, scan->specs, scan->targets, scan->naggs,
-									scan->local == NULL && scan->nemitted == 0);
+	if (metadata_may_answer(scan))
+		lh_source_set_meta(s, lh_agg_take_group, scan->agg);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -339,20 +353,57 @@ consume(ForeignScanState *node, AggScan *scan, const LhBatch *batch)
 	lh_pg_check(s->ctx, lh_agg_update(s->ctx, scan->agg, scan->vecs, &sel));
 }
 
+/* Helper threads for this run; 0: the session alone. */
+static int
+helpers_wanted(const AggScan *scan)
+{
+	const LhSource *s = scan->source;
+
+	if (s->parallel != NULL || scan->local != NULL || scan->nemitted > 0 || lh_source_asks_host(s))
+		return 0;
+	return lh_pg_helpers(lh_source_bytes(s));
+}
+
+static void
+run_with_threads(AggScan *scan, int helpers)
+{
+	LhSource   *s = scan->source;
+	LhAggJob	job = {.nspecs = scan->naggs, .specs = scan->specs, .float_fast = lakehouse_float_fast};
+	LhArena    *old = lh_use(s->ctx, s->arena);
+
+	CHECK_FOR_INTERRUPTS();
+	if (scan->pool == NULL)
+		lh_pg_check(s->ctx, lh_pool_create(s->ctx, lakehouse_threads - 1, &scan->pool));
+	lh_source_spec(s, &job.scan);
+	job.metadata = metadata_may_answer(scan);
+	job.pool = scan->pool;
+	job.helpers = helpers;
+	lh_pg_check(s->ctx, lh_agg_with_threads(s->ctx, &job, scan->agg));
+	scan->threads = Max(scan->threads, lh_pool_threads(scan->pool));
+	lh_use(s->ctx, old);
+}
+
 TupleTableSlot *
 lh_fdw_agg_iterate(ForeignScanState *node)
 {
 	AggScan    *scan = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 	const LhBatch *batch;
+	int			helpers;
 
 	ExecClearTuple(slot);
 	if (scan->done)
 		return slot;
 	if (!scan->started)
 		start(node, scan);
-	while ((batch = lh_source_next(scan->source)) != NULL)
-		consume(node, scan, batch);
+	helpers = helpers_wanted(scan);
+	if (helpers > 0)
+		run_with_threads(scan, helpers);
+	else
+	{
+		while ((batch = lh_source_next(scan->source)) != NULL)
+			consume(node, scan, batch);
+	}
 	lh_source_notice(scan->source);
 	lh_pg_check(scan->source->ctx, lh_agg_finish(scan->source->ctx, scan->agg));
 	for (int i = 0; i < scan->naggs; i++)
@@ -400,6 +451,9 @@ lh_fdw_agg_explain(ForeignScanState *node, ExplainState *es)
 	lh_explain_list(&node->ss.ps, es, "Vector Aggregate", scan->aggrefs);
 	lh_explain_location(scan->source, es);
 	lh_explain_pushed(&node->ss.ps, es, scan->conds, scan->rti);
-	if (es->analyze)
-		lh_explain_counters(scan->source, es);
+	if (!es->analyze)
+		return;
+	if (scan->threads > 0)
+		ExplainPropertyInteger("Helper Threads", NULL, scan->threads, es);
+	lh_explain_counters(scan->source, es);
 }
