@@ -222,7 +222,8 @@ help(LhCtx *ctx, void *arg)
 
 /*
  * A helper will take what the leader has taken by now, most of it floor that is
- * never refused: so many fit beside it.
+ * never refused.  The leader's is what any scan may have beyond the budget (D3);
+ * the helpers have to fit into it.
  */
 static int
 helpers_that_fit(const LhArena *arena)
@@ -233,7 +234,7 @@ helpers_that_fit(const LhArena *arena)
 	if (budget == NULL || budget->limit == 0)
 		return LH_POOL_MAX;
 	used = __atomic_load_n(&budget->used, __ATOMIC_RELAXED);
-	return (int) (budget->limit / (used + 1) > LH_POOL_MAX ? LH_POOL_MAX : budget->limit / (used + 1)) - 1;
+	return (int) (budget->limit / (used + 1) > LH_POOL_MAX ? LH_POOL_MAX : budget->limit / (used + 1));
 }
 
 static void
