@@ -13,9 +13,13 @@ BEGIN
 	PERFORM set_config('max_parallel_workers_per_gather', '0', false);
 END $$;
 
--- small tables are left to one process
+-- small tables are left to one process, and what is small counts by the columns that are read
 SET max_parallel_workers_per_gather = 3;
 SELECT plan('SELECT trip_id FROM trips WHERE fare > 11');
+SET min_parallel_table_scan_size = '16kB';
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SELECT plan('SELECT shared FROM (SELECT vendor AS shared FROM trips) t'), plan('SELECT * FROM trips');
 SELECT parallel_on();
 SELECT plan('SELECT trip_id FROM trips WHERE fare > 11');
 SELECT plan('SELECT * FROM lakehouse.read(' || quote_literal(fixture('flat/trips.parquet')) || ') AS t(trip_id bigint, fare numeric) WHERE fare > 11');

@@ -317,6 +317,12 @@ lh_pool_settle(LhCtx *ctx, LhPool *pool)
 }
 
 void
+lh_pool_cancel(LhPool *pool)
+{
+	__atomic_store_n(&pool->cancel, true, __ATOMIC_RELAXED);
+}
+
+void
 lh_pool_stop(LhPool *pool)
 {
 	join(pool);

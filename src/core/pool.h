@@ -50,6 +50,8 @@ extern LhStatus lh_pool_wait(LhCtx *ctx, LhPool *pool);
 extern bool lh_pool_idle(LhPool *pool, int i, LhStatus *status);
 /* Wait for the end of all jobs.  LH_CANCELLED: they may still run. */
 extern LhStatus lh_pool_settle(LhCtx *ctx, LhPool *pool);
+/* Raise the flag only: who waits for something of the caller's own can then be woken. */
+extern void lh_pool_cancel(LhPool *pool);
 /* Raise the flag, wait without regard to the host until all jobs have ended (a page at most), join. */
 extern void lh_pool_stop(LhPool *pool);
 

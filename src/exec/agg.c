@@ -9,32 +9,12 @@
  *	   the folds that are wanted (agg_sum.c, agg_float.c, agg_extreme.c,
  *	   distinct.c).
  *	3. lh_agg_finish folds what is pending and writes the states.
+ *
+ * Merging the states of several threads is agg_merge.c.
  */
 #include <string.h>
 
 #include "exec/agg_impl.h"
-
-typedef struct Filter
-{
-	const LhPred *pred;
-	LhPred *bound;
-	LhSel sel; /* of the current batch */
-} Filter;
-
-struct LhAgg
-{
-	LhArena *arena; /* the states */
-	LhArena *file;  /* what is bound to the current file */
-	int nspecs;
-	LhAggSpec *specs;
-	int *input_of;  /* input of a spec */
-	int64_t *extra; /* inputs of a spec known from metadata */
-	LhAggState *states;
-	int ninputs;
-	LhAggInput *inputs;
-	int nfilters;
-	Filter *filters;
-};
 
 static int
 find_filter(LhAgg *agg, const LhPred *pred)
@@ -67,7 +47,9 @@ find_input(LhCtx *ctx, LhAgg *agg, const LhExpr *arg, int filter, int *out)
 	in = &agg->inputs[*out];
 	in->arg = arg;
 	in->filter = filter;
+	in->index = *out;
 	in->max.max = true;
+	in->min.now = in->max.now = &agg->place;
 	in->factor = 1;
 	LH_TRY(lh_buf_init(ctx, &in->hist.values, true));
 	LH_TRY(lh_buf_init(ctx, &in->hist.counts, true));
@@ -190,7 +172,7 @@ bind(LhCtx *ctx, LhAgg *agg, const LhType *types)
 {
 	for (int i = 0; i < agg->nfilters; i++)
 	{
-		Filter *f = &agg->filters[i];
+		LhAggFilter *f = &agg->filters[i];
 
 		if (has_host(f->pred))
 			LH_FAIL(ctx, LH_UNSUPPORTED, "a FILTER of an aggregate cannot ask the host");
@@ -294,7 +276,7 @@ fold_batch(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 	if (in->want & sums)
 	{
 		if (has_float)
-			LH_TRY(lh_agg_sum_floats(ctx, in, v, live, in->count == 0));
+			LH_TRY(lh_agg_sum_floats(ctx, in, v, live));
 		else
 			LH_TRY(lh_agg_sum(ctx, in, v, live));
 	}
@@ -436,6 +418,7 @@ reset_input(LhAggInput *in)
 	in->overflow128 = false;
 	in->fsum = in->yc_n = in->yc_sx = in->yc_sxx = 0;
 	in->fsum4 = 0;
+	in->fseen = false;
 	in->hist.dict_id = in->codes.dict_id = 0;
 	in->hist.rows = 0;
 	in->min.seen = in->max.seen = false;

@@ -35,6 +35,23 @@ lh_extreme_offer(LhCtx *ctx, LhExtreme *x, const LhValue *value)
 	else
 		x->value = *value;
 	x->seen = true;
+	x->place = *x->now;
+	return LH_OK;
+}
+
+/* Of equal values the one of the later place stays, as if all had come in order. */
+LhStatus
+lh_extreme_merge(LhCtx *ctx, LhExtreme *into, const LhExtreme *from)
+{
+	if (!from->seen)
+		return LH_OK;
+	if (into->seen && lh_value_compare(&from->value, &into->value) == 0 &&
+		from->place < into->place)
+		return LH_OK;
+	LH_TRY(lh_extreme_offer(ctx, into, &from->value));
+	/* a worse value was not taken: then the place stays, too */
+	if (lh_value_compare(&from->value, &into->value) == 0)
+		into->place = from->place;
 	return LH_OK;
 }
 

@@ -6,6 +6,9 @@
  * (DESIGN D5): float4pl in float, float8pl in double, avg by the
  * Youngs-Cramer step of float8_accum.  The first value starts a sum, so that
  * the sum of -0 is -0.  Overflow from finite values is PostgreSQL's error.
+ *
+ * A thread that does not hold the first rows gives its values to a sink, and
+ * the leader adds them when their turn has come.
  */
 #include <math.h>
 #include <string.h>
@@ -77,8 +80,9 @@ check_sum4(LhCtx *ctx, float sum, const double *x, int n)
 }
 
 static LhStatus
-add_plain(LhCtx *ctx, LhAggInput *in, const double *x, int n, bool narrow, bool first)
+add_plain(LhCtx *ctx, LhAggInput *in, const double *x, int n, bool narrow)
 {
+	bool first = !in->fseen;
 	double before = first ? x[0] : in->fsum, sum = before;
 	float before4 = first ? (float) x[0] : in->fsum4, sum4 = before4;
 	int from = first ? 1 : 0;
@@ -88,6 +92,7 @@ add_plain(LhCtx *ctx, LhAggInput *in, const double *x, int n, bool narrow, bool 
 	if (!isfinite(sum) && isfinite(before))
 		LH_TRY(check_sum(ctx, before, x + from, n - from));
 	in->fsum = sum;
+	in->fseen = true;
 	if (!narrow)
 		return LH_OK;
 	for (int i = from; i < n; i++)
@@ -131,9 +136,75 @@ add_youngs_cramer(LhCtx *ctx, LhAggInput *in, const double *x, int n)
 	return LH_OK;
 }
 
-LhStatus
-lh_agg_sum_floats(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live, bool first)
+static LhStatus
+add_values(LhCtx *ctx, LhAggInput *in, const double *x, int n, bool narrow)
 {
+	if (n == 0)
+		return LH_OK;
+	if (in->want & LH_WANT_SUM)
+		LH_TRY(add_plain(ctx, in, x, n, narrow));
+	if (in->want & LH_WANT_YC)
+		LH_TRY(add_youngs_cramer(ctx, in, x, n));
+	return LH_OK;
+}
+
+LhStatus
+lh_agg_add_floats(LhCtx *ctx, LhAgg *agg, int input, const double *x, int n, bool narrow)
+{
+	return add_values(ctx, &agg->inputs[input], x, n, narrow);
+}
+
+/* float8_combine */
+static LhStatus
+merge_youngs_cramer(LhCtx *ctx, LhAggInput *into, const LhAggInput *from)
+{
+	double n1 = into->yc_n, n2 = from->yc_n, n = n1 + n2, sx = into->yc_sx + from->yc_sx, tmp;
+
+	if (n2 == 0)
+		return LH_OK;
+	if (n1 == 0)
+	{
+		into->yc_n = n2;
+		into->yc_sx = from->yc_sx;
+		into->yc_sxx = from->yc_sxx;
+		return LH_OK;
+	}
+	if (isinf(sx) && !isinf(into->yc_sx) && !isinf(from->yc_sx))
+		return overflow(ctx);
+	tmp = into->yc_sx / n1 - from->yc_sx / n2;
+	into->yc_sxx = into->yc_sxx + from->yc_sxx + n1 * n2 * tmp * tmp / n;
+	into->yc_n = n;
+	into->yc_sx = sx;
+	return LH_OK;
+}
+
+/* Sums of parts, for those who asked not to mind the order. */
+LhStatus
+lh_agg_merge_floats(LhCtx *ctx, LhAggInput *into, const LhAggInput *from)
+{
+	double x = from->fsum, sum = from->fsum4;
+
+	LH_TRY(merge_youngs_cramer(ctx, into, from));
+	if (!from->fseen)
+		return LH_OK;
+	if (!into->fseen)
+	{
+		into->fseen = true;
+		into->fsum = x;
+		into->fsum4 = from->fsum4;
+		return LH_OK;
+	}
+	LH_TRY(check_sum(ctx, into->fsum, &x, 1));
+	LH_TRY(check_sum4(ctx, into->fsum4, &sum, 1));
+	into->fsum += x;
+	into->fsum4 += from->fsum4;
+	return LH_OK;
+}
+
+LhStatus
+lh_agg_sum_floats(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
+{
+	bool narrow = v->type.lane == LH_LANE_F32;
 	double x[LH_BATCH];
 	LhVec codes = *v;
 	int n;
@@ -141,9 +212,7 @@ lh_agg_sum_floats(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live,
 	if (v->kind == LH_VEC_RUNS)
 		LH_TRY(lh_vec_expand_runs(ctx, v, in->scratch, &codes));
 	n = collect(&codes, live, x);
-	if (in->want & LH_WANT_SUM)
-		LH_TRY(add_plain(ctx, in, x, n, v->type.lane == LH_LANE_F32, first));
-	if (in->want & LH_WANT_YC)
-		LH_TRY(add_youngs_cramer(ctx, in, x, n));
-	return LH_OK;
+	if (in->floats != NULL)
+		return in->floats->add(ctx, in->floats, in->index, x, n, narrow);
+	return add_values(ctx, in, x, n, narrow);
 }

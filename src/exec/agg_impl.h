@@ -9,6 +9,8 @@
 #include "exec/exec.h"
 #include "vec/value.h"
 
+typedef struct LhAggInput LhAggInput;
+
 /* What an input is wanted for. */
 typedef enum LhAggWant
 {
@@ -51,12 +53,14 @@ typedef struct LhExtreme
 {
 	bool max; /* the largest, else the smallest */
 	bool seen;
+	const uint64_t *now; /* the place of what is offered now */
+	uint64_t place;      /* of value */
 	LhValue value;
 	LhBuf bytes; /* of value, for strings */
 } LhExtreme;
 
 /* One argument under one filter; several aggregates may read it. */
-typedef struct LhAggInput
+struct LhAggInput
 {
 	const LhExpr *arg; /* NULL: rows are counted */
 	int filter;        /* index of the filter; -1: none */
@@ -69,30 +73,56 @@ typedef struct LhAggInput
 	bool overflow128;
 	int scale;     /* of sum */
 	LhI128 factor; /* brings this file's numbers to that scale */
+	bool fseen; /* a float was added to fsum */
 	double fsum;
 	float fsum4;
 	double yc_n, yc_sx, yc_sxx;
+	LhFloatSink *floats; /* floats go there instead, to be added by another thread; NULL: added here */
+	int index;           /* of this input */
 	LhHistogram hist;
 	LhSeenCodes codes;
 	LhExtreme min;
 	LhExtreme max;
 	LhDistinct *distinct;
 	LhVecScratch *scratch;
-} LhAggInput;
+};
+
+typedef struct LhAggFilter
+{
+	const LhPred *pred;
+	LhPred *bound;
+	LhSel sel; /* of the current batch */
+} LhAggFilter;
+
+struct LhAgg
+{
+	LhArena *arena; /* the states */
+	LhArena *file;  /* what is bound to the current file */
+	uint64_t place; /* lh_agg_place */
+	int nspecs;
+	LhAggSpec *specs;
+	int *input_of;  /* input of a spec */
+	int64_t *extra; /* inputs of a spec known from metadata */
+	LhAggState *states;
+	int ninputs;
+	LhAggInput *inputs;
+	int nfilters;
+	LhAggFilter *filters;
+};
 
 /* live: selected rows without nulls, at least one. */
 extern LhStatus lh_agg_sum(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live);
 extern LhStatus lh_agg_fold(LhCtx *ctx, LhAggInput *in);
 /* The file's decimals have this scale. */
 extern void lh_agg_set_scale(LhAggInput *in, int scale);
-/* first: no input came before. */
-extern LhStatus
-lh_agg_sum_floats(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live, bool first);
+extern LhStatus lh_agg_sum_floats(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live);
+extern LhStatus lh_agg_merge_floats(LhCtx *ctx, LhAggInput *into, const LhAggInput *from);
 extern void lh_agg_trues(LhAggInput *in, const LhVec *v, const LhSel *live);
 
 extern LhStatus lh_agg_extremes(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live);
 /* Take value when it is better; ties are taken too, as PostgreSQL does. */
 extern LhStatus lh_extreme_offer(LhCtx *ctx, LhExtreme *x, const LhValue *value);
+extern LhStatus lh_extreme_merge(LhCtx *ctx, LhExtreme *into, const LhExtreme *from);
 
 /* Codes of v at live rows that were not met before: in->codes.fresh. */
 extern LhStatus lh_agg_new_codes(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live);

@@ -20,6 +20,8 @@ extern LhStatus lh_distinct_set_type(LhCtx *ctx, LhDistinct *d, const LhType *ty
 /* values[items[i]] of n, at most LH_BATCH, in the type's lane. */
 extern LhStatus
 lh_distinct_add(LhCtx *ctx, LhDistinct *d, const void *values, const uint32_t *items, int n);
+/* Add all values of another set. */
+extern LhStatus lh_distinct_merge(LhCtx *ctx, LhDistinct *into, const LhDistinct *from);
 extern int64_t lh_distinct_count(const LhDistinct *d);
 extern void lh_distinct_reset(LhDistinct *d);
 

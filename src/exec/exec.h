@@ -11,6 +11,7 @@
 #ifndef LH_EXEC_EXEC_H
 #define LH_EXEC_EXEC_H
 
+#include "scan/scan.h"
 #include "vec/vec.h"
 #include "vec/expr.h"
 #include "vec/pred.h"
@@ -78,11 +79,44 @@ extern LhStatus lh_agg_add_rows(LhCtx *ctx, LhAgg *agg, int64_t n);
  */
 extern LhStatus lh_agg_add_count(LhCtx *ctx, LhAgg *agg, int i, int64_t n);
 extern LhStatus lh_agg_add_extreme(LhCtx *ctx, LhAgg *agg, int i, const LhValue *value);
+/*
+ * Metadata instead of rows (agg_meta.c): may it answer all of the aggregates at
+ * all, given what their columns are?  Then lh_agg_take_group is an LhMetaFn
+ * whose argument is the LhAgg.
+ */
+extern bool lh_agg_metadata_may_answer(const LhAgg *agg, const LhScanColumn *cols);
+extern LhStatus lh_agg_take_group(LhCtx *ctx, void *agg, LhPqFile *file, int group, const int *nodes, bool *taken);
+
 /* Fold what is still in histograms.  May be called in mid-scan, and again. */
 extern LhStatus lh_agg_finish(LhCtx *ctx, LhAgg *agg);
 /* As of the last lh_agg_finish. */
 extern const LhAggState *lh_agg_state(const LhAgg *agg, int i);
 /* Begin again, for a rescan; the binding stays. */
 extern void lh_agg_reset(LhAgg *agg);
+
+/*
+ * Several states of the same specs, each over a part of the rows (agg_merge.c).
+ *
+ * The place says where the rows that come next lie: of equal extremes that of
+ * the highest place stays.  lh_agg_merge adds what a finished state holds to
+ * another one; neither takes rows afterwards.  False: what it would give is
+ * not, or may not be, what one state over all rows gives.
+ */
+extern void lh_agg_place(LhAgg *agg, uint64_t place);
+extern LhStatus lh_agg_merge(LhCtx *ctx, LhAgg *into, LhAgg *from, bool *same);
+
+/*
+ * Float values on their way to another state: sums of an LhAgg with a sink are
+ * not made, its other aggregates are.  The input is a number that both states
+ * know; narrow: the values are floats, not doubles.
+ */
+typedef struct LhFloatSink LhFloatSink;
+struct LhFloatSink
+{
+	LhStatus	(*add) (LhCtx *ctx, LhFloatSink *sink, int input, const double *x, int n, bool narrow);
+};
+extern void lh_agg_set_sink(LhAgg *agg, LhFloatSink *sink);	/* NULL: none */
+extern int	lh_agg_inputs(const LhAgg *agg);	/* numbers of inputs are below this */
+extern LhStatus lh_agg_add_floats(LhCtx *ctx, LhAgg *agg, int input, const double *x, int n, bool narrow);
 
 #endif

@@ -106,9 +106,10 @@ static bool
 has_room(LhCtx *ctx, size_t bytes)
 {
 	const LhBudget *budget = lh_arena_budget(ctx->arena);
+	size_t used = budget == NULL ? 0 : __atomic_load_n(&budget->used, __ATOMIC_RELAXED);
 
 	return budget == NULL || budget->limit == 0 ||
-		   (budget->used < budget->limit && bytes <= budget->limit - budget->used);
+		   (used < budget->limit && bytes <= budget->limit - used);
 }
 
 /* Bytes at the filter's place in ctx->arena; *out NULL when there is no room for them. */

@@ -186,11 +186,15 @@ static bool
 may_read_ahead(const LhPqPool *pool, size_t size)
 {
 	const LhBudget *budget = lh_arena_budget(pool->arena);
+	size_t used, floor;
 
 	if (budget == NULL || budget->limit == 0)
 		return true;
-	return budget->used + size <= budget->limit / 2 &&
-		budget->used - (budget->floor < budget->used ? budget->floor : budget->used) + size <= budget->limit / 8;
+	/* threads share the budget */
+	used = __atomic_load_n(&budget->used, __ATOMIC_RELAXED);
+	floor = __atomic_load_n(&budget->floor, __ATOMIC_RELAXED);
+	return used + size <= budget->limit / 2 &&
+		   used - (floor < used ? floor : used) + size <= budget->limit / 8;
 }
 
 /* A block for the moved window: "want" bytes, or only "need" when the budget is tight. */

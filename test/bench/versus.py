@@ -37,6 +37,9 @@ class Lakehouse:
         self.cur = self.con.cursor()
         self.cur.execute("CREATE EXTENSION IF NOT EXISTS lakehouse")
         self.cur.execute("CREATE SERVER IF NOT EXISTS bench FOREIGN DATA WRAPPER lakehouse")
+        # one thread of one process, as the other engines
+        self.cur.execute("SET lakehouse.threads = 1")
+        self.cur.execute("SET max_parallel_workers_per_gather = 0")
         for path in files:
             self.cur.execute("DROP FOREIGN TABLE IF EXISTS %s" % self.table(path))
             self.cur.execute("CREATE FOREIGN TABLE %s () SERVER bench OPTIONS (location '%s')"

@@ -82,9 +82,10 @@ local_spellings_mean_one_path(void **state)
 static void
 raw_paths_keep_their_glob_characters(void **state)
 {
+	LhScheme scheme;
 	const char *path;
 
-	assert_int_equal(lh_location_raw(*state, "file:///a%2Ab\\c", &path), LH_OK);
+	assert_int_equal(lh_location_raw(*state, "file:///a%2Ab\\c", &scheme, &path), LH_OK);
 	assert_string_equal(path, "/a*b\\c");
 }
 

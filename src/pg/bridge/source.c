@@ -524,23 +524,58 @@ lh_source_tasks(LhSource *s)
 	return &s->tasks;
 }
 
+void
+lh_source_spec(LhSource *s, LhScanSpec *spec)
+{
+	memset(spec, 0, sizeof(*spec));
+	spec->table = s->table;
+	spec->ncols = s->ncols;
+	spec->cols = s->cols;
+	spec->nfilters = s->nfilters;
+	spec->filters = s->filters;
+	spec->prune = lakehouse_pushdown;
+	spec->first_batch = s->first_batch;
+	spec->tasks = lh_source_tasks(s);
+	spec->share = lh_parallel_share(s);
+	spec->parquet.check_crc = s->options.check_crc;
+	spec->parquet.raw_int96 = s->options.emit.timestamp_ns != LH_NANOS_FLOOR;
+}
+
+double
+lh_source_bytes(const LhSource *s)
+{
+	return (double) s->schema.bytes * Min((double) s->ncols / Max(s->schema.ncols, 1), 1.0);
+}
+
+static bool
+asks_host(const LhPred *pred)
+{
+	for (int i = 0; i < pred->nargs; i++)
+	{
+		if (asks_host(pred->args[i]))
+			return true;
+	}
+	return pred->kind == LH_P_HOST;
+}
+
+bool
+lh_source_asks_host(const LhSource *s)
+{
+	for (int i = 0; i < s->nfilters; i++)
+	{
+		if (asks_host(s->filters[i]))
+			return true;
+	}
+	return false;
+}
+
 static void
 open_scan(LhSource *s)
 {
-	LhScanSpec	spec = {0};
+	LhScanSpec	spec;
 	LhArena    *old;
 
-	spec.table = s->table;
-	spec.ncols = s->ncols;
-	spec.cols = s->cols;
-	spec.nfilters = s->nfilters;
-	spec.filters = s->filters;
-	spec.prune = lakehouse_pushdown;
-	spec.first_batch = s->first_batch;
-	spec.share = lh_parallel_share(s);
-	spec.parquet.check_crc = s->options.check_crc;
-	spec.parquet.raw_int96 = s->options.emit.timestamp_ns != LH_NANOS_FLOOR;
-	spec.tasks = lh_source_tasks(s);
+	lh_source_spec(s, &spec);
 	s->scan_arena = new_arena(s);
 	old = lh_use(s->ctx, s->scan_arena);
 	lh_pg_check(s->ctx, lh_scan_open(s->ctx, &spec, &s->scan));

@@ -126,6 +126,13 @@ extern void lh_source_columns(LhSource *source, Bitmapset *attrs, bool filter_on
 extern List *lh_source_filters(LhSource *source, List *clauses, Index rti, ExprContext *econtext,
 							   PlanState *parent);
 
+/* What the scan reads, for those who open scans of their own on it; all files in tasks. */
+extern void lh_source_spec(LhSource *source, LhScanSpec *spec);
+/* Bytes of the columns that are read, as far as the size of files tells. */
+extern double lh_source_bytes(const LhSource *source);
+/* Does a filter ask PostgreSQL? */
+extern bool lh_source_asks_host(const LhSource *source);
+
 /* As lh_scan_set_meta, for the scan that is open and any later one; fn NULL: none. */
 extern void lh_source_set_meta(LhSource *source, LhMetaFn fn, void *arg);
 /* The files, listed once, however many scans the source opens. */

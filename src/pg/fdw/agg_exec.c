@@ -10,13 +10,16 @@
  *	   slower, never different.
  *	3. So is a FILTER whose constants the engine does not take.  Its answers are
  *	   one more column, on which the aggregate's filter is "is true".
- *	4. Batches go into an LhAgg; its states become the one row of the scan.
+ *	4. Batches go into an LhAgg; its states become the one row of the scan.  When
+ *	   nothing of steps 2 and 3 is needed and the table is large enough, helper
+ *	   threads take part (exec/threads.h).
  */
 #include "pg/fdw/agg.h"
 
 #include "access/sysattr.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteManip.h"
@@ -25,8 +28,9 @@
 
 #include "pg/bridge/revec.h"
 #include "pg/bridge/source.h"
-#include "pg/fdw/agg_meta.h"
 #include "pg/fdw/fdw.h"
+
+#include "exec/threads.h"
 
 /* A column that is emitted: for a refused condition, or because its declared type differs. */
 typedef struct EmittedColumn
@@ -43,7 +47,7 @@ typedef struct EmittedColumn
 typedef struct LocalFilter
 {
 	ExprState  *state;			/* NULL: the engine took it, or there is none */
-	LhVec		vec;			/* the answers, as scan column natts + number of the aggregate */
+	LhVec		vec;			/* the answers, as scan column room + number of the aggregate */
 	uint8_t    *answers;
 } LocalFilter;
 
@@ -60,7 +64,6 @@ typedef struct AggScan
 	LhAggSpec  *specs;
 	LhAggTarget *targets;
 	LhAgg	   *agg;
-	LhAggMeta  *meta;
 	bool		bound;			/* to types */
 	LhType	   *types;			/* by scan column; answers of FILTERs behind them */
 	const LhVec **vecs;
@@ -74,6 +77,8 @@ typedef struct AggScan
 	MemoryContext batch_mcxt;
 	LhArena    *round;			/* what depends on parameters, until they change */
 	MemoryContext round_mcxt;
+	LhPool	   *pool;			/* helper threads; NULL: none yet */
+	int			threads;		/* most of them at one time */
 } AggScan;
 
 void
@@ -88,6 +93,8 @@ lh_fdw_agg_begin(ForeignScanState *node, int eflags)
 	node->fdw_state = scan;
 	scan->rti = (Index) bms_singleton_member(plan->fs_relids);
 	scan->source = lh_source_create(exec_rt_fetch(scan->rti, estate)->relid, estate->es_query_cxt);
+	/* no LIMIT ends an aggregate early */
+	scan->source->first_batch = 0;
 	scan->conds = copyObject(lthird(plan->fdw_private));
 	if (planned_rti != (int) scan->rti)
 		ChangeVarNodes((Node *) scan->conds, planned_rti, (int) scan->rti, 0);
@@ -186,7 +193,7 @@ build_filter(ForeignScanState *node, AggScan *scan, const LhQualBuild *build, in
 {
 	LhSource   *s = scan->source;
 	LocalFilter *f = &scan->filters[i];
-	int			col = s->desc->natts + i;
+	int			col = s->room + i;
 	const char *why;
 
 	if (lh_qual_build(filter, build, &scan->specs[i].filter, &why))
@@ -233,7 +240,7 @@ build_aggregates(ForeignScanState *node, AggScan *scan)
 		Aggref	   *agg = lfirst_node(Aggref, lc);
 
 		lh_aggref_build(agg, &build, &scan->specs[i], &scan->targets[i]);
-		scan->vecs[s->desc->natts + i] = NULL;
+		scan->vecs[s->room + i] = NULL;
 		if (agg->aggfilter)
 			build_filter(node, scan, &build, i, agg->aggfilter);
 		i++;
@@ -253,6 +260,13 @@ build_conditions(ForeignScanState *node, AggScan *scan)
 		return;
 	emit_for(scan, (Node *) refused);
 	scan->local = ExecInitQual(refused, &node->ss.ps);
+}
+
+static bool
+metadata_may_answer(const AggScan *scan)
+{
+	return scan->local == NULL && !scan->by_row && scan->nemitted == 0 && lakehouse_pushdown &&
+		lh_agg_metadata_may_answer(scan->agg, scan->source->cols);
 }
 
 /* Aggregates and conditions with the parameters of now; those of the last round are released. */
@@ -277,8 +291,8 @@ build_round(ForeignScanState *node, AggScan *scan)
 	scan->bound = false;
 	lh_use(s->ctx, old);
 	build_conditions(node, scan);
-	scan->meta = lh_agg_meta_create(s, scan->agg, scan->specs, scan->targets, scan->naggs,
-									scan->local == NULL && scan->nemitted == 0);
+	if (metadata_may_answer(scan))
+		lh_source_set_meta(s, lh_agg_take_group, scan->agg);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -347,6 +361,16 @@ filter_locally(ForeignScanState *node, AggScan *scan, LhSel *sel)
 		scan->filters[i].vec.n = sel->n;
 }
 
+/* Has column c another type than in the batch before? */
+static bool
+type_changed(AggScan *scan, int c)
+{
+	if (scan->vecs[c] == NULL || lh_type_equal(&scan->types[c], &scan->vecs[c]->type))
+		return false;
+	scan->types[c] = scan->vecs[c]->type;
+	return true;
+}
+
 /* Bring aggregates to the types that this batch's vectors have. */
 static void
 bind_types(AggScan *scan)
@@ -354,13 +378,10 @@ bind_types(AggScan *scan)
 	LhSource   *s = scan->source;
 	bool		changed = !scan->bound;
 
-	for (int c = 0; c < s->desc->natts + scan->naggs; c++)
-	{
-		if (scan->vecs[c] == NULL || lh_type_equal(&scan->types[c], &scan->vecs[c]->type))
-			continue;
-		scan->types[c] = scan->vecs[c]->type;
-		changed = true;
-	}
+	for (int c = 0; c < s->ncols; c++)
+		changed |= type_changed(scan, c);
+	for (int i = 0; i < scan->naggs; i++)
+		changed |= type_changed(scan, s->room + i);
 	if (!changed)
 		return;
 	lh_pg_check(s->ctx, lh_agg_bind(s->ctx, scan->agg, scan->types));
@@ -397,20 +418,57 @@ consume(ForeignScanState *node, AggScan *scan, const LhBatch *batch)
 	lh_pg_check(s->ctx, lh_agg_update(s->ctx, scan->agg, scan->vecs, &sel));
 }
 
+/* Helper threads for this run; 0: the session alone. */
+static int
+helpers_wanted(const AggScan *scan)
+{
+	const LhSource *s = scan->source;
+
+	if (s->parallel != NULL || scan->local != NULL || scan->by_row || scan->nemitted > 0 || lh_source_asks_host(s))
+		return 0;
+	return lh_pg_helpers(lh_source_bytes(s));
+}
+
+static void
+run_with_threads(AggScan *scan, int helpers)
+{
+	LhSource   *s = scan->source;
+	LhAggJob	job = {.nspecs = scan->naggs, .specs = scan->specs, .float_fast = lakehouse_float_fast};
+	LhArena    *old = lh_use(s->ctx, s->arena);
+
+	CHECK_FOR_INTERRUPTS();
+	if (scan->pool == NULL)
+		lh_pg_check(s->ctx, lh_pool_create(s->ctx, lakehouse_threads - 1, &scan->pool));
+	lh_source_spec(s, &job.scan);
+	job.metadata = metadata_may_answer(scan);
+	job.pool = scan->pool;
+	job.helpers = helpers;
+	lh_pg_check(s->ctx, lh_agg_with_threads(s->ctx, &job, scan->agg));
+	scan->threads = Max(scan->threads, lh_pool_threads(scan->pool));
+	lh_use(s->ctx, old);
+}
+
 TupleTableSlot *
 lh_fdw_agg_iterate(ForeignScanState *node)
 {
 	AggScan    *scan = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 	const LhBatch *batch;
+	int			helpers;
 
 	ExecClearTuple(slot);
 	if (scan->done)
 		return slot;
 	if (!scan->started)
 		start(node, scan);
-	while ((batch = lh_source_next(scan->source)) != NULL)
-		consume(node, scan, batch);
+	helpers = helpers_wanted(scan);
+	if (helpers > 0)
+		run_with_threads(scan, helpers);
+	else
+	{
+		while ((batch = lh_source_next(scan->source)) != NULL)
+			consume(node, scan, batch);
+	}
 	lh_source_notice(scan->source);
 	lh_pg_check(scan->source->ctx, lh_agg_finish(scan->source->ctx, scan->agg));
 	for (int i = 0; i < scan->naggs; i++)
@@ -458,6 +516,9 @@ lh_fdw_agg_explain(ForeignScanState *node, ExplainState *es)
 	lh_explain_list(&node->ss.ps, es, "Vector Aggregate", scan->aggrefs);
 	lh_explain_location(scan->source, es);
 	lh_explain_pushed(&node->ss.ps, es, scan->conds, scan->rti);
-	if (es->analyze)
-		lh_explain_counters(scan->source, es);
+	if (!es->analyze)
+		return;
+	if (scan->threads > 0)
+		ExplainPropertyInteger("Helper Threads", NULL, scan->threads, es);
+	lh_explain_counters(scan->source, es);
 }

@@ -17,6 +17,7 @@
  * their bits depend on the order of rows.
  */
 #include "pg/fdw/agg.h"
+#include "pg/fdw/fdw.h"
 
 #include "foreign/fdwapi.h"
 #include "nodes/makefuncs.h"
@@ -136,9 +137,21 @@ plan_aggregates(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input_re
 	return true;
 }
 
-/* The rows that the scan is expected to read cost a fraction of what core takes for them. */
+/* What the work of one process is divided by; a helper thread is not worth a whole one. */
+static double
+threads_divisor(RelOptInfo *input_rel)
+{
+	LhFdwRel   *info = input_rel->fdw_private;
+
+	return 1 + 0.7 * lh_pg_helpers(info->read);
+}
+
+/*
+ * The rows that the scan is expected to read cost a fraction of what core takes
+ * for them, shared by so many threads or processes.
+ */
 static void
-cost_aggregates(RelOptInfo *input_rel, List *aggs, Cost *startup, Cost *total)
+cost_aggregates(RelOptInfo *input_rel, List *aggs, double divisor, Cost *startup, Cost *total)
 {
 	double		rows = Max(input_rel->tuples, 1);
 	Path	   *cheapest = input_rel->cheapest_total_path;
@@ -146,7 +159,8 @@ cost_aggregates(RelOptInfo *input_rel, List *aggs, Cost *startup, Cost *total)
 	*total = (1 + list_length(aggs)) * cpu_operator_cost * rows * ENGINE_CPU_FRACTION + cpu_tuple_cost;
 	if (cheapest != NULL && *total > cheapest->total_cost)
 		*total = cheapest->total_cost;
-	*startup = *total - cpu_tuple_cost;
+	*startup = (*total - cpu_tuple_cost) / divisor;
+	*total = *startup + cpu_tuple_cost;
 }
 
 static bool
@@ -173,9 +187,7 @@ add_parallel_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_r
 
 	if (!output_rel->consider_parallel || scan == NULL || !scan->parallel_aware || any_ordered(lfourth(private)))
 		return;
-	cost_aggregates(input_rel, lfourth(private), &startup, &total);
-	startup /= lh_parallel_divisor(scan->parallel_workers);
-	total = startup + cpu_tuple_cost;
+	cost_aggregates(input_rel, lfourth(private), lh_parallel_divisor(scan->parallel_workers), &startup, &total);
 	path = (Path *) LH_CREATE_FOREIGN_UPPER_PATH(root, output_rel, output_rel->reltarget, 1, startup, total,
 												 NIL, NULL, private);
 	path->parallel_aware = true;
@@ -216,7 +228,7 @@ lh_fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input
 		return;
 	}
 	output_rel->fdw_private = private;
-	cost_aggregates(input_rel, lfourth(private), &startup, &total);
+	cost_aggregates(input_rel, lfourth(private), threads_divisor(input_rel), &startup, &total);
 	path = LH_CREATE_FOREIGN_UPPER_PATH(root, output_rel, output_rel->reltarget, 1, startup, total,
 										NIL, NULL, private);
 	add_path(output_rel, (Path *) path);

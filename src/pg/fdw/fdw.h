@@ -46,7 +46,7 @@ typedef struct LhFdwRel
 	int			columns;		/* of the files */
 	bool		sorted;			/* an order is declared */
 	double		groups;			/* row groups; 0: too many files for a parallel plan */
-	int			used;			/* columns that are read */
+	double		used;			/* columns that are read */
 	double		read;			/* their bytes */
 	int			workers;		/* of a parallel scan; 0: none */
 } LhFdwRel;

@@ -5,6 +5,7 @@
 #include "pg/util/util.h"
 
 #include <limits.h>
+#include <unistd.h>
 
 #include "utils/guc.h"
 
@@ -16,7 +17,12 @@ int			lakehouse_footer_cache_kb = 64 * 1024;
 bool		lakehouse_check_crc = false;
 bool		lakehouse_float_fast = false;
 static int	float_order = 0;
+int			lakehouse_threads = 1;
+int			lakehouse_threads_min_kb = 4 * 1024;
 static int	simd = LH_ISA_AVX512;
+
+/* As many threads as there are cores, but so many at most unless somebody asks for more. */
+#define DEFAULT_THREADS 4
 
 /* "auto" is the best that the machine has, as is any set that it has not. */
 static const struct config_enum_entry simd_values[] = {
@@ -54,6 +60,8 @@ assign_footer_cache(int kb, void *extra)
 void
 lh_pg_define_settings(void)
 {
+	long		cores = sysconf(_SC_NPROCESSORS_ONLN);
+
 	DefineCustomBoolVariable("lakehouse.pushdown",
 							 "Filter and prune in the reader.",
 							 "When off, the reader gives all rows and PostgreSQL evaluates every condition.",
@@ -79,6 +87,16 @@ lh_pg_define_settings(void)
 							 "The table option check_crc overrides it.",
 							 &lakehouse_check_crc, false,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("lakehouse.threads",
+							"Threads of a session that read, decompress and decode for one statement.",
+							"1: the session's own only. Parallel workers have no others.",
+							&lakehouse_threads, (int) Max(1, Min(cores, DEFAULT_THREADS)), 1, LH_POOL_MAX,
+							PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("lakehouse.threads_min_size",
+							"Bytes of columns that are worth one more thread.",
+							NULL,
+							&lakehouse_threads_min_kb, 4 * 1024, 0, INT_MAX / 2,
+							PGC_USERSET, GUC_UNIT_KB | GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 	DefineCustomEnumVariable("lakehouse.float_order",
 							 "Order in which sums and averages of floats are made.",
 							 "\"rows\" gives the bits of PostgreSQL's serial plan; with \"fast\" threads and parallel workers add parts of their own.",

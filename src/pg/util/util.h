@@ -45,7 +45,15 @@ extern bool lakehouse_require_vector;	/* a fallback from the vector engine is an
 extern int	lakehouse_footer_cache_kb;	/* memory of parsed footers per backend */
 extern bool lakehouse_check_crc;
 extern bool lakehouse_float_fast;		/* float sums in any order (setting float_order) */
+extern int	lakehouse_threads;			/* with the leader; 1: none but it */
+extern int	lakehouse_threads_min_kb;	/* of columns, for each helper thread */
 extern void lh_pg_define_settings(void);
+
+/*
+ * Helper threads for work over so many bytes of columns, as far as settings go;
+ * parallel workers have none (threads.c).
+ */
+extern int	lh_pg_helpers(double bytes);
 
 /* The backend's footer cache. */
 struct LhPqCache;

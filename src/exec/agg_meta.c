@@ -14,22 +14,14 @@
  * A row group is taken for all aggregates or for none, so that none is read
  * for one aggregate and counted again for another.
  */
-#include "pg/fdw/agg_meta.h"
-
-struct LhAggMeta
-{
-	LhSource   *source;
-	LhAgg	   *agg;
-	const LhAggSpec *specs;
-	int			n;
-};
+#include "exec/agg_impl.h"
 
 /* What one aggregate gets from a row group. */
 typedef struct Part
 {
-	int64_t		count;
-	bool		has_extreme;
-	LhValue		extreme;
+	int64_t count;
+	bool has_extreme;
+	LhValue extreme;
 } Part;
 
 static bool
@@ -42,14 +34,14 @@ float_bound_usable(const LhBounds *b, const LhValue *v)
 
 /* False: this row group has to be read. */
 static LhStatus
-part_of(LhCtx *ctx, LhAggMeta *m, LhPqFile *file, int group, const int *nodes, const LhAggSpec *spec,
+part_of(LhCtx *ctx, LhPqFile *file, int group, const int *nodes, const LhAggSpec *spec,
 		Part *part, bool *certain)
 {
 	const LhPqMeta *meta = lh_pq_meta(file);
-	int64_t		rows = meta->groups[group].num_rows;
-	int			node;
-	LhBounds	b;
-	bool		want_min = spec->kind == LH_AGG_MIN;
+	int64_t rows = meta->groups[group].num_rows;
+	int node;
+	LhBounds b;
+	bool want_min = spec->kind == LH_AGG_MIN;
 
 	memset(part, 0, sizeof(*part));
 	*certain = true;
@@ -79,71 +71,55 @@ part_of(LhCtx *ctx, LhAggMeta *m, LhPqFile *file, int group, const int *nodes, c
 	return LH_OK;
 }
 
-static LhStatus
-take_group(LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *nodes, bool *taken)
+LhStatus
+lh_agg_take_group(LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *nodes, bool *taken)
 {
-	LhAggMeta  *m = arg;
-	Part	   *parts;
+	LhAgg *agg = arg;
+	Part *parts;
 
 	*taken = false;
-	LH_NEW_ARRAY(ctx, parts, (size_t) m->n);
-	for (int i = 0; i < m->n; i++)
+	LH_NEW_ARRAY(ctx, parts, (size_t) agg->nspecs);
+	for (int i = 0; i < agg->nspecs; i++)
 	{
-		bool		certain;
+		bool certain;
 
-		LH_TRY(part_of(ctx, m, file, group, nodes, &m->specs[i], &parts[i], &certain));
+		LH_TRY(part_of(ctx, file, group, nodes, &agg->specs[i], &parts[i], &certain));
 		if (!certain)
 			return LH_OK;
 	}
-	for (int i = 0; i < m->n; i++)
+	for (int i = 0; i < agg->nspecs; i++)
 	{
 		if (parts[i].has_extreme)
-			LH_TRY(lh_agg_add_extreme(ctx, m->agg, i, &parts[i].extreme));
-		else if (m->specs[i].kind == LH_AGG_COUNT || m->specs[i].kind == LH_AGG_COUNT_STAR)
-			LH_TRY(lh_agg_add_count(ctx, m->agg, i, parts[i].count));
+			LH_TRY(lh_agg_add_extreme(ctx, agg, i, &parts[i].extreme));
+		else if (agg->specs[i].kind == LH_AGG_COUNT || agg->specs[i].kind == LH_AGG_COUNT_STAR)
+			LH_TRY(lh_agg_add_count(ctx, agg, i, parts[i].count));
 	}
 	*taken = true;
 	return LH_OK;
 }
 
 static bool
-metadata_may_answer(const LhSource *source, const LhAggSpec *spec)
+spec_may(const LhAggSpec *spec, const LhScanColumn *cols)
 {
 	if (spec->filter != NULL)
 		return false;
 	switch (spec->kind)
 	{
-		case LH_AGG_COUNT_STAR:
-			return true;
+		case LH_AGG_COUNT_STAR: return true;
 		case LH_AGG_COUNT:
 		case LH_AGG_MIN:
 		case LH_AGG_MAX:
 			return spec->arg->kind == LH_E_COLUMN && spec->arg->col >= 0 &&
-				source->cols[spec->arg->col].source == LH_SRC_DATA;
-		default:
-			return false;
+				   cols[spec->arg->col].source == LH_SRC_DATA;
+		default: return false;
 	}
 }
 
-LhAggMeta *
-lh_agg_meta_create(LhSource *source, LhAgg *agg, const LhAggSpec *specs, const LhAggTarget *targets,
-				   int n, bool possible)
+bool
+lh_agg_metadata_may_answer(const LhAgg *agg, const LhScanColumn *cols)
 {
-	LhAggMeta  *m;
-
-	lh_source_set_meta(source, NULL, NULL);
-	if (!possible || !lakehouse_pushdown)
-		return NULL;
-	for (int i = 0; i < n; i++)
-	{
-		if (!metadata_may_answer(source, &specs[i]))
-			return NULL;
-	}
-	m = palloc0(sizeof(LhAggMeta));
-	m->source = source;
-	m->agg = agg;
-	m->specs = specs;
-	m->n = n;
-	lh_source_set_meta(source, take_group, m);
-	return m;
+	for (int i = 0; i < agg->nspecs; i++)
+		if (!spec_may(&agg->specs[i], cols))
+			return false;
+	return true;
 }
