@@ -32,13 +32,17 @@ check_normal(LhCtx *ctx, const char *path)
 	CHECK(scheme == LH_SCHEME_LOCAL && strcmp(again, path) == 0);
 }
 
-/* "." or ".." as a segment, spelled plainly or with %2e. */
+/* "." or ".." as a segment of n bytes, spelled plainly or with %2e. */
 static bool
-has_dots(const char *path)
+has_dots(const char *path, size_t n)
 {
-	for (const char *p = path; *p; p++)
-		if (*p == '/' && lh_url_is_dots(p + 1, strcspn(p + 1, "/?\\")))
+	for (size_t i = 0; i < n; i++)
+	{
+		size_t len = strcspn(path + i + 1, "/");
+
+		if (path[i] == '/' && lh_url_is_dots(path + i + 1, len < n - i - 1 ? len : n - i - 1))
 			return true;
+	}
 	return false;
 }
 
@@ -52,7 +56,9 @@ check_network(LhCtx *ctx, LhScheme scheme, const char *path, const char *locatio
 
 	CHECK(strncmp(path, scheme == LH_SCHEME_S3 ? "s3://" : scheme == LH_SCHEME_HTTPS ? "https://" : "http://",
 				  5) == 0);
-	CHECK(!has_dots(path + (scheme == LH_SCHEME_S3 ? 5 : 7)));
+	/* a query may hold what it wants */
+	again = path + (scheme == LH_SCHEME_S3 ? 5 : 7);
+	CHECK(!has_dots(again, scheme == LH_SCHEME_S3 ? strlen(again) : strcspn(again, "\\")));
 	if (lh_location_raw(ctx, location, &same, &raw) == LH_OK)
 	{
 		CHECK(same == scheme);
