@@ -99,6 +99,15 @@ lh_name_stop(LhName *name)
 		name->state = LH_NAME_UNKNOWN;
 }
 
+/* "localhost" and all names below it are loopback addresses (RFC 6761), whatever name servers say. */
+static bool
+is_localhost(const char *host)
+{
+	size_t n = strlen(host), k = strlen("localhost");
+
+	return n >= k && strcmp(host + n - k, "localhost") == 0 && (n == k || host[n - k - 1] == '.');
+}
+
 LhStatus
 lh_name_begin(LhCtx *ctx, LhName *name, const char *host, const char *program, int64_t now_ms,
 			  int timeout_ms)
@@ -112,6 +121,14 @@ lh_name_begin(LhCtx *ctx, LhName *name, const char *host, const char *program, i
 	if (lh_address_parse(host, &name->addresses[0]))
 	{
 		name->naddresses = 1;
+		name->state = LH_NAME_KNOWN;
+		return LH_OK;
+	}
+	if (is_localhost(host))
+	{
+		(void) lh_address_parse("127.0.0.1", &name->addresses[0]);
+		(void) lh_address_parse("::1", &name->addresses[1]);
+		name->naddresses = 2;
 		name->state = LH_NAME_KNOWN;
 		return LH_OK;
 	}

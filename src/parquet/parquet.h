@@ -216,6 +216,13 @@ extern size_t lh_pq_cache_bytes(const LhPqCache *cache);
 
 /* Metadata of one column chunk, parsed at first use and kept. */
 extern LhStatus lh_pq_chunk(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqChunk **out);
+/*
+ * Columns (nodes, with all below them) of a row group that will probably be read
+ * from their beginning: remote stores begin to fetch them, several at a time.
+ */
+extern LhStatus lh_pq_will_need(LhCtx *ctx, LhPqFile *file, int group, int n, const int *nodes);
+/* What was fetched so and not read will not be. */
+extern void lh_pq_drop_ahead(LhPqFile *file);
 
 /* Child of a group by exact name; -1: none. */
 extern int	lh_pq_child(const LhPqMeta *meta, int node, const char *name, size_t len);

@@ -201,6 +201,10 @@ may_read_ahead(const LhPqPool *pool, size_t size)
 static LhStatus
 take_block(LhCtx *ctx, LhPqWindow *w, size_t need, size_t *want, LhPqBlock **out)
 {
+	/* each request counts there: rather a smaller window than none */
+	while (lh_object_is_remote(w->file->obj) && *want / 2 >= LH_PQ_READ_AHEAD_LEAST &&
+		   *want / 2 >= need && !may_read_ahead(w->pool, *want))
+		*want /= 2;
 	if (may_read_ahead(w->pool, *want))
 	{
 		LhStatus status = lh_pq_block_take(ctx, w->pool, *want, LH_PQ_EXTRA, out);
@@ -213,11 +217,31 @@ take_block(LhCtx *ctx, LhPqWindow *w, size_t need, size_t *want, LhPqBlock **out
 	return lh_pq_block_take(ctx, w->pool, need, LH_PQ_FLOOR, out);
 }
 
+/* While this part is decoded, the store may fetch the next one. */
+static LhStatus
+hint_next(LhCtx *ctx, LhPqWindow *w)
+{
+	int64_t from = w->at + (int64_t) w->len, to;
+	LhRange next;
+
+	if (from < w->hinted)
+		from = w->hinted;
+	to = w->at + 2 * (int64_t) w->len;
+	if (to > w->end)
+		to = w->end;
+	if (from >= to)
+		return LH_OK;
+	w->hinted = to;
+	next = (LhRange){.offset = from, .len = (size_t) (to - from)};
+	return lh_object_will_need(ctx, w->file->obj, 1, &next);
+}
+
 LhStatus
 lh_pq_window_get(LhCtx *ctx, LhPqWindow *w, int64_t pos, size_t need, size_t want,
 				 const uint8_t **p, size_t *have)
 {
 	size_t keep = lh_pq_window_have(w, pos);
+	bool through = want >= LH_PQ_READ_AHEAD_REMOTE;
 	LhPqBlock *block = w->block;
 
 	if (keep < need)
@@ -245,6 +269,8 @@ lh_pq_window_get(LhCtx *ctx, LhPqWindow *w, int64_t pos, size_t need, size_t wan
 		LH_TRY(lh_object_read(ctx, w->file->obj, pos + (int64_t) keep, want - keep,
 							  block->buf.data + keep));
 		w->len = want;
+		if (through && lh_object_is_remote(w->file->obj))
+			LH_TRY(hint_next(ctx, w));
 	}
 	*p = block->buf.data + (pos - w->at);
 	*have = lh_pq_window_have(w, pos);

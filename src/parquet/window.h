@@ -65,9 +65,15 @@ typedef struct LhPqWindow
 	LhPqBlock *block; /* NULL: nothing was read yet */
 	int64_t at;
 	size_t len;
+	int64_t hinted; /* remote: up to here the store was told what comes next */
 } LhPqWindow;
 
-/* Read-ahead of a column that is read through, of one that looks for a page, and for a header alone. */
+/*
+ * Read-ahead of a column that is read through, of one that looks for a page, and
+ * for a header alone.  From remote stores a budget that is too small for the
+ * first is used as far as it reaches, down to the least.
+ */
+#define LH_PQ_READ_AHEAD_LEAST ((size_t) 64 * 1024)
 #define LH_PQ_READ_AHEAD ((size_t) 256 * 1024)
 #define LH_PQ_READ_AHEAD_REMOTE ((size_t) 1024 * 1024)
 #define LH_PQ_PEEK		 ((size_t) 8 * 1024)

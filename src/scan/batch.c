@@ -194,6 +194,7 @@ verify_partition(LhCtx *ctx, LhScan *scan, const LhPartitionCheck *check)
 LhStatus
 lh_scan_fill_batch(LhCtx *ctx, LhScan *scan)
 {
+	LH_TRY(lh_scan_ask_payload(ctx, scan));
 	for (int i = 0; i < scan->file->nchecks; i++)
 		if (scan->group.check_todo[i])
 			LH_TRY(verify_partition(ctx, scan, &scan->file->checks[i]));

@@ -554,10 +554,11 @@ enter(LhCtx *ctx, LhScan *scan, bool *read)
 		return LH_OK;
 	LH_TRY(ask_metadata(ctx, scan, &taken));
 	*read = !taken;
-	if (*read)
-		scan->file->groups_read++;
 	group->row = group->ranges[0].from;
-	return LH_OK;
+	if (!*read)
+		return LH_OK;
+	scan->file->groups_read++;
+	return lh_scan_ask_filters(ctx, scan);
 }
 
 LhStatus
@@ -575,6 +576,8 @@ lh_scan_enter_group(LhCtx *ctx, LhScan *scan, bool *read)
 void
 lh_scan_leave_group(LhScan *scan)
 {
+	if (scan->group.arena != NULL)
+		lh_pq_drop_ahead(scan->file->pq);
 	lh_arena_destroy(scan->group.arena);
 	scan->group.arena = NULL;
 }

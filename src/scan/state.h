@@ -99,6 +99,7 @@ typedef struct LhScanGroup
 	LhRowRange *ranges; /* ascending, disjoint, not empty */
 	int range;          /* current */
 	int64_t row;        /* next, in the row group */
+	bool payload_asked; /* the payload columns were announced to the store */
 } LhScanGroup;
 
 /* Columns that a filter refers to, and what kind of filter it is. */
@@ -198,6 +199,12 @@ extern LhStatus lh_scan_refresh_file(LhCtx *ctx, LhScan *scan);
 extern LhStatus lh_scan_enter_group(LhCtx *ctx, LhScan *scan, bool *read);
 extern void lh_scan_leave_group(LhScan *scan);
 extern LhStatus lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhPqColumn **out);
+
+/* ahead.c: announce columns that will be read to a remote store */
+/* Of filters that are left, when the row group is entered; without any, of the payload. */
+extern LhStatus lh_scan_ask_filters(LhCtx *ctx, LhScan *scan);
+/* Of the payload, when the first row passed. */
+extern LhStatus lh_scan_ask_payload(LhCtx *ctx, LhScan *scan);
 
 /* batch.c */
 /* Begin the next batch; false when the row group has no more rows. */

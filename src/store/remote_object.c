@@ -20,8 +20,9 @@
 #define MERGE_GAP   ((int64_t) 64 << 10)
 /* Largest request; longer reads are split so that parts come side by side. */
 #define MAX_REQUEST ((int64_t) 8 << 20)
-/* Largest block that is fetched ahead, and all of them where there is no budget. */
+/* Largest and smallest block that is fetched ahead, and all of them at most. */
 #define MAX_BLOCK   ((int64_t) 4 << 20)
+#define LEAST_BLOCK ((int64_t) 16 << 10)
 #define MAX_AHEAD   ((int64_t) 64 << 20)
 
 typedef struct Block Block;
@@ -270,18 +271,24 @@ drop_ahead(LhObject *base)
 		drop_block(obj->blocks);
 }
 
-/* As for windows on columns: half of the budget, while what is no floor stays an eighth of it. */
-static bool
-may_read_ahead(const RemoteObject *obj, int64_t len)
+/*
+ * Bytes that may be read ahead now.  As for windows on columns: half of the
+ * budget, while what is no floor stays an eighth of it.
+ */
+static int64_t
+room_ahead(const RemoteObject *obj)
 {
 	const LhBudget *budget = lh_arena_budget(obj->base.arena);
-	size_t extra, size = (size_t) len;
+	int64_t room = MAX_AHEAD - obj->ahead, extra;
 
 	if (budget == NULL || budget->limit == 0)
-		return obj->ahead + len <= MAX_AHEAD;
-	extra = budget->floor < budget->used ? budget->used - budget->floor : 0;
-	return obj->ahead + len <= MAX_AHEAD && budget->used + size <= budget->limit / 2 &&
-		   extra + size <= budget->limit / 8;
+		return room;
+	extra = budget->floor < budget->used ? (int64_t) (budget->used - budget->floor) : 0;
+	if (room > (int64_t) (budget->limit / 2) - (int64_t) budget->used)
+		room = (int64_t) (budget->limit / 2) - (int64_t) budget->used;
+	if (room > (int64_t) (budget->limit / 8) - extra)
+		room = (int64_t) (budget->limit / 8) - extra;
+	return room;
 }
 
 static LhStatus
@@ -315,7 +322,7 @@ fetch_ahead(LhCtx *ctx, RemoteObject *obj, int64_t offset, int64_t len)
 	LhArena *arena, *old;
 	LhStatus status;
 
-	if (len <= 0 || !may_read_ahead(obj, len))
+	if (len <= 0 || len > room_ahead(obj))
 		return LH_OK;
 	arena = lh_arena_child(obj->base.arena);
 	if (arena == NULL)
@@ -367,31 +374,47 @@ want_range(LhCtx *ctx, RemoteObject *obj, int64_t begin, int64_t end)
 	return LH_OK;
 }
 
+/* Sorted ranges; those that nearly touch are one block.  Each gets its share of the room. */
+static LhStatus
+want_sorted(LhCtx *ctx, RemoteObject *obj, const LhRange *sorted, int n)
+{
+	int64_t share = room_ahead(obj) / n;
+
+	if (share < LEAST_BLOCK)
+		return LH_OK;
+	for (int i = 0, k; i < n; i = k)
+	{
+		int64_t begin = sorted[i].offset, end = begin, most;
+
+		for (k = i; k < n && (k == i || sorted[k].offset <= end + MERGE_GAP); k++)
+			if (sorted[k].offset + (int64_t) sorted[k].len > end)
+				end = sorted[k].offset + (int64_t) sorted[k].len;
+		most = share * (k - i);
+		LH_TRY(want_range(ctx, obj, begin, end - begin > most ? begin + most : end));
+	}
+	return LH_OK;
+}
+
 static LhStatus
 will_need(LhCtx *ctx, LhObject *base, int n, const LhRange *ranges)
 {
 	RemoteObject *obj = (RemoteObject *) base;
 	LhArena *scratch = lh_arena_child(ctx->arena), *old;
-	LhRange *sorted;
 	LhStatus status = LH_OK;
+	LhRange *sorted;
 
 	if (scratch == NULL)
 		return LH_OK;
+	lh_arena_as_floor(scratch);
 	old = lh_use(ctx, scratch);
 	sorted = lh_memdup(ctx, ranges, (size_t) n * sizeof(*ranges));
 	lh_use(ctx, old);
 	if (sorted == NULL)
 		lh_error_clear(ctx);
 	else
-		qsort(sorted, (size_t) n, sizeof(*sorted), by_offset);
-	for (int i = 0, k; sorted != NULL && i < n && status == LH_OK; i = k)
 	{
-		int64_t end = sorted[i].offset + (int64_t) sorted[i].len;
-
-		for (k = i + 1; k < n && sorted[k].offset <= end + MERGE_GAP; k++)
-			if (sorted[k].offset + (int64_t) sorted[k].len > end)
-				end = sorted[k].offset + (int64_t) sorted[k].len;
-		status = want_range(ctx, obj, sorted[i].offset, end);
+		qsort(sorted, (size_t) n, sizeof(*sorted), by_offset);
+		status = want_sorted(ctx, obj, sorted, n);
 	}
 	lh_arena_destroy(scratch);
 	return status == LH_OK ? lh_http_progress(ctx, obj->remote->net) : status;

@@ -109,7 +109,7 @@ a_bad_location_is_refused_when_the_table_is_opened(void **state)
 				NULL, NULL, NULL);
 		options = options_of("[\"/a\", \"s3://user:secret@b/k\"]");
 		refused(w, lh_files_format.open(w->ctx, w->store, w->cache, &options, &table),
-				LH_UNSUPPORTED, "s3", NULL, NULL);
+				LH_INVALID, "user name or password", NULL, NULL);
 	}
 }
 

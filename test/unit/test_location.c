@@ -110,7 +110,6 @@ relative_and_foreign_locations_are_refused(void **state)
 		"{/a,/b}",
 	};
 	static const char *const unsupported[] = {
-		"http://h/a", "https://h/a", "s3://b/k",      "s3a://b/k", "S3N://b/k",
 		"gs://b/k",   "hdfs://h/a",  "abfss://c@a/k", "ftp://h/a",
 	};
 
@@ -126,7 +125,7 @@ network_schemes_are_recognised(void **state)
 	LhScheme scheme;
 	const char *path;
 
-	lh_location_parse(*state, "https://h/a", &scheme, &path);
+	assert_int_equal(lh_location_parse(*state, "https://h/a", &scheme, &path), LH_OK);
 	assert_int_equal(scheme, LH_SCHEME_HTTPS);
 	lh_location_parse(*state, "http://h/a", &scheme, &path);
 	assert_int_equal(scheme, LH_SCHEME_HTTP);
@@ -139,9 +138,8 @@ messages_never_repeat_a_network_location(void **state)
 {
 	LhCtx *ctx = *state;
 
-	assert_refused(ctx, "https://user:secret@h/a?X-Amz-Signature=secret", LH_UNSUPPORTED);
+	assert_refused(ctx, "https://user:secret@h/a?X-Amz-Signature=secret", LH_INVALID);
 	assert_null(strstr(ctx->error->message, "secret"));
-	assert_non_null(strstr(ctx->error->message, "https"));
 	assert_refused(ctx, "gs://user:secret@h/a", LH_UNSUPPORTED);
 	assert_null(strstr(ctx->error->message, "secret"));
 }
