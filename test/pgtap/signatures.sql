@@ -1,0 +1,110 @@
+-- The SQL interface as it is promised: names, arguments, results and how the
+-- planner may treat each function; and every C entry point has its SQL function.
+BEGIN;
+SELECT no_plan();
+
+CREATE TEMP VIEW functions AS
+	SELECT p.*, p.proname || '(' || pg_get_function_arguments(p.oid) || ') ' || pg_get_function_result(p.oid) AS signature
+	FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'lakehouse';
+
+-- Names and arguments keep their meaning within a major version.  Who adds a function adds it here.
+CREATE TEMP TABLE promised (name text, arguments text, result text);
+INSERT INTO promised VALUES
+	('ddl', 'location text, table_name text, server name, options jsonb', 'text'),
+	('define', '', 'event_trigger'),
+	('fdw_handler', '', 'fdw_handler'),
+	('fdw_validator', 'options text[], catalog oid', 'void'),
+	('list', 'location text, server name, OUT path text, OUT size bigint, OUT modified timestamp with time zone', 'SETOF record'),
+	('parquet_column_chunks', 'location text, server name, OUT file text, OUT row_group integer, OUT leaf integer, OUT column_path text, OUT
+		physical_type text, OUT codec text, OUT encodings text[], OUT num_values bigint, OUT compressed_size bigint,
+		OUT uncompressed_size bigint, OUT start_offset bigint, OUT dictionary_offset bigint, OUT data_offset bigint,
+		OUT all_dictionary boolean, OUT has_statistics boolean, OUT has_column_index boolean, OUT has_offset_index
+		boolean, OUT has_bloom_filter boolean, OUT bloom_filter_size bigint, OUT encrypted boolean', 'SETOF record'),
+	('parquet_key_values', 'location text, server name, OUT file text, OUT row_group integer, OUT column_path text, OUT key text, OUT
+		value text', 'SETOF record'),
+	('parquet_metadata', 'location text, server name, OUT file text, OUT size bigint, OUT num_rows bigint, OUT row_groups integer, OUT
+		columns integer, OUT format_version integer, OUT created_by text, OUT footer_size bigint, OUT
+		has_column_orders boolean', 'SETOF record'),
+	('parquet_pages', 'location text, server name, OUT file text, OUT row_group integer, OUT leaf integer, OUT column_path text, OUT
+		page integer, OUT page_type text, OUT encoding text, OUT definition_level_encoding text, OUT
+		repetition_level_encoding text, OUT start_offset bigint, OUT header_size integer, OUT compressed_size bigint,
+		OUT uncompressed_size bigint, OUT num_values bigint, OUT num_rows bigint, OUT nulls bigint, OUT crc bigint,
+		OUT first_row bigint, OUT min text, OUT max text', 'SETOF record'),
+	('parquet_row_groups', 'location text, server name, OUT file text, OUT row_group integer, OUT first_row bigint, OUT num_rows bigint,
+		OUT uncompressed_size bigint, OUT compressed_size bigint, OUT sorted_by text', 'SETOF record'),
+	('parquet_schema', 'location text, server name, OUT file text, OUT column_path text, OUT name text, OUT depth integer, OUT leaf
+		integer, OUT repetition text, OUT physical_type text, OUT type_length integer, OUT converted_type text, OUT
+		logical_type text, OUT decimal_precision integer, OUT decimal_scale integer, OUT field_id integer, OUT
+		children integer, OUT max_definition_level integer, OUT max_repetition_level integer, OUT type text, OUT
+		sql_type text', 'SETOF record'),
+	('parquet_statistics', 'location text, server name, OUT file text, OUT row_group integer, OUT leaf integer, OUT column_path text, OUT
+		type text, OUT num_values bigint, OUT nulls bigint, OUT distinct_values bigint, OUT nans bigint, OUT min text,
+		OUT max text, OUT min_exact boolean, OUT max_exact boolean, OUT raw_min bytea, OUT raw_max bytea', 'SETOF record'),
+	('read', 'location text, options jsonb, server name', 'SETOF record'),
+	('read', 'rowtype anyelement, location text, options jsonb, server name', 'SETOF anyelement'),
+	('read_support', 'internal', 'internal'),
+	('refresh_columns', '"table" regclass, OUT action text, OUT column_name text, OUT data_type text', 'SETOF record');
+SELECT set_eq(
+	$$ SELECT proname || '(' || pg_get_function_identity_arguments(oid) || ') ' || pg_get_function_result(oid) FROM functions $$,
+	$$ SELECT name || '(' || regexp_replace(arguments, '\s+', ' ', 'g') || ') ' || result FROM promised $$,
+	'the functions, their arguments and results are those promised');
+
+-- ---- what holds for all of them
+
+SELECT is_empty(
+	$$ SELECT signature FROM functions WHERE 'location' = ANY (proargnames) AND 'server' <> ALL (proargnames) $$,
+	'what takes a location takes a server, whose base directories may allow it');
+SELECT is_empty(
+	$$ SELECT signature FROM functions WHERE 'location' = ANY (proargnames) AND proname <> 'read' AND (provolatile <> 'v' OR proparallel = 's') $$,
+	'what reads files is volatile and not parallel safe');
+SELECT is_empty(
+	$$ SELECT signature FROM functions WHERE proname = 'read' AND (provolatile <> 's' OR prosupport::oid = 0) $$,
+	'but for lakehouse.read, which is a scan in plans');
+SELECT is_empty($$ SELECT signature FROM functions WHERE proleakproof $$, 'none says that it is leakproof');
+SELECT is_empty(
+	$$ SELECT signature FROM functions WHERE prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c') $$,
+	'all functions are C');
+SELECT is_empty(
+	$$ SELECT signature FROM functions WHERE prosrc !~ '^lakehouse_[a-z0-9_]+$' $$,
+	'C entry points are called lakehouse_...');
+SELECT is_empty(
+	$$ SELECT signature FROM functions WHERE probin <> '$libdir/lakehouse' $$,
+	'all come from one library');
+SELECT is_empty(
+	$$ SELECT signature FROM functions WHERE proconfig IS NOT NULL AND NOT proconfig @> '{"search_path=pg_catalog, pg_temp"}' $$,
+	'a search_path that is set is the safe one');
+
+-- ---- every entry point has its function, and every function its entry point
+
+LOAD 'lakehouse';
+CREATE TEMP TABLE entries AS
+	WITH library AS (
+		SELECT substring(pg_read_file('/proc/self/maps') FROM '(/[^ \n]*/lakehouse\.so)\n') AS path)
+	SELECT DISTINCT m[1] AS entry FROM library,
+		regexp_matches(encode(pg_read_binary_file(path), 'escape'), '\\000pg_finfo_(lakehouse_[a-z0-9_]+)\\000', 'g') m;
+SELECT cmp_ok((SELECT count(*) FROM entries), '>', 10::bigint, 'the library has entry points');
+SELECT set_eq('SELECT entry FROM entries', 'SELECT prosrc FROM functions', 'C entry points and SQL functions are the same');
+
+-- ---- everything else that the extension brings
+
+SELECT set_eq(
+	$$ SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
+	   WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid <> 'pg_proc'::regclass
+		AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'lakehouse') $$,
+	ARRAY['foreign-data wrapper lakehouse', 'event trigger lakehouse_define'],
+	'the other members of the extension');
+SELECT ok(extversion ~ '^\d+\.\d+\.\d+$' AND NOT extrelocatable AND extnamespace = 'lakehouse'::regnamespace,
+	'version and schema of the extension') FROM pg_extension WHERE extname = 'lakehouse';
+SELECT set_eq(
+	$$ SELECT unnest(evttags) FROM pg_event_trigger WHERE evtname = 'lakehouse_define' $$,
+	ARRAY['CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'ALTER TABLE', 'IMPORT FOREIGN SCHEMA'],
+	'the commands that the event trigger sees');
+SELECT set_eq(
+	$$ SELECT name || ' ' || context || ' ' || vartype FROM pg_settings WHERE name LIKE 'lakehouse.%' $$,
+	ARRAY['lakehouse.check_crc user bool', 'lakehouse.footer_cache user integer',
+		'lakehouse.pushdown user bool', 'lakehouse.require_vector user bool', 'lakehouse.simd user enum'],
+	'the settings, who may change them, and their types');
+
+SELECT * FROM finish();
+ROLLBACK;
