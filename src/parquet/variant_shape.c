@@ -18,7 +18,6 @@
 
 #include "parquet/variant_impl.h"
 
-#include "vec/value.h"
 
 static LhStatus make_group(LhCtx *ctx, const LhType *type, LhVariantShape *out);
 
@@ -77,22 +76,28 @@ make_child(LhCtx *ctx, const LhField *field, LhVariantShape *out)
 	return make_group(ctx, &field->type, out);
 }
 
+/* Shorter names first: the order in which jsonb keeps them, so that it has nothing to sort. */
+static int
+compare_names(LhStr a, LhStr b)
+{
+	if (a.len != b.len)
+		return a.len < b.len ? -1 : 1;
+	return memcmp(a.ptr, b.ptr, a.len);
+}
+
 static int
 compare_shapes(const void *a, const void *b)
 {
-	return lh_bytes_compare((*(const LhVariantShape *const *) a)->name, (*(const LhVariantShape *const *) b)->name);
+	return compare_names(((const LhVariantShape *) a)->name, ((const LhVariantShape *) b)->name);
 }
 
 static LhStatus
 sort_fields(LhCtx *ctx, LhVariantShape *shape)
 {
-	LH_NEW_ARRAY(ctx, shape->by_name, (size_t) shape->nchildren + 1);
-	for (int i = 0; i < shape->nchildren; i++)
-		shape->by_name[i] = &shape->children[i];
-	qsort(shape->by_name, (size_t) shape->nchildren, sizeof(*shape->by_name), compare_shapes);
+	qsort(shape->children, (size_t) shape->nchildren, sizeof(LhVariantShape), compare_shapes);
 	for (int i = 1; i < shape->nchildren; i++)
-		if (lh_bytes_compare(shape->by_name[i - 1]->name, shape->by_name[i]->name) == 0)
-			return lh_variant_twice(ctx, shape->by_name[i]->name);
+		if (compare_names(shape->children[i - 1].name, shape->children[i].name) == 0)
+			return lh_variant_twice(ctx, shape->children[i].name);
 	return LH_OK;
 }
 
@@ -114,7 +119,10 @@ make_typed(LhCtx *ctx, const LhType *type, LhVariantShape *out)
 	out->nchildren = type->nfields;
 	LH_NEW_ARRAY(ctx, out->children, (size_t) type->nfields + 1);
 	for (int i = 0; i < type->nfields; i++)
+	{
+		out->children[i].at = i;
 		LH_TRY(make_child(ctx, &type->fields[i], &out->children[i]));
+	}
 	return out->typed == LH_VARIANT_STRUCT ? sort_fields(ctx, out) : LH_OK;
 }
 
@@ -168,7 +176,8 @@ lh_variant_shape_bind(LhCtx *ctx, LhVariantShape *shape, const LhVec *group)
 		LH_FAIL(ctx, LH_BUG, "typed_value of a variant has %d children, expected %d",
 				shape->typed_value->nchildren, shape->nchildren);
 	for (int i = 0; i < shape->nchildren; i++)
-		LH_TRY(lh_variant_shape_bind(ctx, &shape->children[i], &shape->typed_value->children[i]));
+		LH_TRY(lh_variant_shape_bind(ctx, &shape->children[i],
+									 &shape->typed_value->children[shape->children[i].at]));
 	return LH_OK;
 }
 
@@ -180,7 +189,7 @@ lh_variant_shape_has(const LhVariantShape *shape, LhStr name)
 	while (lo < hi)
 	{
 		int mid = (lo + hi) / 2;
-		int order = lh_bytes_compare(name, shape->by_name[mid]->name);
+		int order = compare_names(name, shape->children[mid].name);
 
 		if (order == 0)
 			return true;
