@@ -68,7 +68,11 @@ is_scalar(const LhType *t)
 static LhStatus
 make_child(LhCtx *ctx, const LhField *field, LhVariantShape *out)
 {
-	out->name = (LhStr){(const uint8_t *) field->name, (uint32_t) strlen(field->name), 0};
+	const char *name = lh_strdup(ctx, field->name); /* the reader may outlive the footer */
+
+	if (name == NULL)
+		return ctx->error->code;
+	out->name = (LhStr){(const uint8_t *) name, (uint32_t) strlen(name), 0};
 	if (field->type.id != LH_T_STRUCT)
 		return wrong(ctx, &field->type, "a field or element");
 	if (!field->required)
@@ -170,11 +174,11 @@ lh_variant_shape_bind(LhCtx *ctx, LhVariantShape *shape, const LhVec *group)
 	LH_TRY(member(ctx, group, shape->value_at, &shape->value));
 	LH_TRY(member(ctx, group, shape->typed_at, &shape->typed_value));
 	/* a vector of nothing but nulls has no children, and nobody looks for them */
-	if (shape->nchildren == 0 || lh_vec_all_null(shape->typed_value))
+	if (shape->typed_value == NULL || lh_vec_all_null(shape->typed_value))
 		return LH_OK;
-	if (shape->typed_value->nchildren != shape->nchildren)
-		LH_FAIL(ctx, LH_BUG, "typed_value of a variant has %d children, expected %d",
-				shape->typed_value->nchildren, shape->nchildren);
+	if (shape->typed_value->nchildren != shape->nchildren ||
+		(shape->typed_value->type.id == LH_T_LIST) != (shape->typed == LH_VARIANT_LIST))
+		LH_FAIL(ctx, LH_BUG, "typed_value of a variant is not of the type that its reader was made for");
 	for (int i = 0; i < shape->nchildren; i++)
 		LH_TRY(lh_variant_shape_bind(ctx, &shape->children[i],
 									 &shape->typed_value->children[shape->children[i].at]));

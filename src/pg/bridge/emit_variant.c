@@ -106,6 +106,11 @@ text_value(LhStr s, JsonbValue *v)
 	char	   *converted;
 
 	check_size(s.len);
+	if (GetDatabaseEncoding() == PG_UTF8)
+	{
+		put_string(v, (const char *) s.ptr, (int) s.len);
+		return;
+	}
 	converted = pg_any_to_server((const char *) s.ptr, (int) s.len, PG_UTF8);
 	put_string(v, converted, converted == (const char *) s.ptr ? (int) s.len : (int) strlen(converted));
 }
@@ -119,7 +124,7 @@ base64_value(LhStr s, JsonbValue *v)
 
 	check_size(room);
 	text = palloc(room + 1);
-	len = pg_b64_encode((const char *) s.ptr, (int) s.len, text, (int) room);
+	len = pg_b64_encode((const void *) s.ptr, (int) s.len, text, (int) room);
 	if (len < 0)
 		elog(ERROR, "%u bytes do not fit as base64 into %zu", s.len, room);
 	put_string(v, text, len);
