@@ -10,6 +10,7 @@
  *	{"a": [1, null]}	OBJECT, KEY a, ARRAY, VALUE 1, VALUE null, END_ARRAY, END_OBJECT
  *
  * Where a value lies (in typed_value, in value, in both) is not seen in them.
+ * Fields of an object come in no particular order.
  *
  * Rules of the format, and what is an error:
  *

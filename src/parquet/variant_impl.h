@@ -79,12 +79,12 @@ typedef struct LhVariantShape LhVariantShape;
 struct LhVariantShape
 {
 	LhStr name; /* of a field */
+	int at; /* of a field or element: which child of typed_value it is */
 	int value_at; /* child of the group; -1: none */
 	int typed_at;
 	LhVariantTyped typed;
 	int nchildren; /* LIST: 1, STRUCT: fields */
-	LhVariantShape *children;
-	const LhVariantShape **by_name; /* STRUCT: children in order of names */
+	LhVariantShape *children; /* STRUCT: shorter names first, equally long ones in order of bytes */
 	const LhVec *value; /* of the batch; NULL: none */
 	const LhVec *typed_value;
 };

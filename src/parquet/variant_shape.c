@@ -18,7 +18,6 @@
 
 #include "parquet/variant_impl.h"
 
-#include "vec/value.h"
 
 static LhStatus make_group(LhCtx *ctx, const LhType *type, LhVariantShape *out);
 
@@ -69,7 +68,11 @@ is_scalar(const LhType *t)
 static LhStatus
 make_child(LhCtx *ctx, const LhField *field, LhVariantShape *out)
 {
-	out->name = (LhStr){(const uint8_t *) field->name, (uint32_t) strlen(field->name), 0};
+	const char *name = lh_strdup(ctx, field->name); /* the reader may outlive the footer */
+
+	if (name == NULL)
+		return ctx->error->code;
+	out->name = (LhStr){(const uint8_t *) name, (uint32_t) strlen(name), 0};
 	if (field->type.id != LH_T_STRUCT)
 		return wrong(ctx, &field->type, "a field or element");
 	if (!field->required)
@@ -77,22 +80,28 @@ make_child(LhCtx *ctx, const LhField *field, LhVariantShape *out)
 	return make_group(ctx, &field->type, out);
 }
 
+/* Shorter names first: the order in which jsonb keeps them, so that it has nothing to sort. */
+static int
+compare_names(LhStr a, LhStr b)
+{
+	if (a.len != b.len)
+		return a.len < b.len ? -1 : 1;
+	return memcmp(a.ptr, b.ptr, a.len);
+}
+
 static int
 compare_shapes(const void *a, const void *b)
 {
-	return lh_bytes_compare((*(const LhVariantShape *const *) a)->name, (*(const LhVariantShape *const *) b)->name);
+	return compare_names(((const LhVariantShape *) a)->name, ((const LhVariantShape *) b)->name);
 }
 
 static LhStatus
 sort_fields(LhCtx *ctx, LhVariantShape *shape)
 {
-	LH_NEW_ARRAY(ctx, shape->by_name, (size_t) shape->nchildren + 1);
-	for (int i = 0; i < shape->nchildren; i++)
-		shape->by_name[i] = &shape->children[i];
-	qsort(shape->by_name, (size_t) shape->nchildren, sizeof(*shape->by_name), compare_shapes);
+	qsort(shape->children, (size_t) shape->nchildren, sizeof(LhVariantShape), compare_shapes);
 	for (int i = 1; i < shape->nchildren; i++)
-		if (lh_bytes_compare(shape->by_name[i - 1]->name, shape->by_name[i]->name) == 0)
-			return lh_variant_twice(ctx, shape->by_name[i]->name);
+		if (compare_names(shape->children[i - 1].name, shape->children[i].name) == 0)
+			return lh_variant_twice(ctx, shape->children[i].name);
 	return LH_OK;
 }
 
@@ -114,7 +123,10 @@ make_typed(LhCtx *ctx, const LhType *type, LhVariantShape *out)
 	out->nchildren = type->nfields;
 	LH_NEW_ARRAY(ctx, out->children, (size_t) type->nfields + 1);
 	for (int i = 0; i < type->nfields; i++)
+	{
+		out->children[i].at = i;
 		LH_TRY(make_child(ctx, &type->fields[i], &out->children[i]));
+	}
 	return out->typed == LH_VARIANT_STRUCT ? sort_fields(ctx, out) : LH_OK;
 }
 
@@ -162,13 +174,14 @@ lh_variant_shape_bind(LhCtx *ctx, LhVariantShape *shape, const LhVec *group)
 	LH_TRY(member(ctx, group, shape->value_at, &shape->value));
 	LH_TRY(member(ctx, group, shape->typed_at, &shape->typed_value));
 	/* a vector of nothing but nulls has no children, and nobody looks for them */
-	if (shape->nchildren == 0 || lh_vec_all_null(shape->typed_value))
+	if (shape->typed_value == NULL || lh_vec_all_null(shape->typed_value))
 		return LH_OK;
-	if (shape->typed_value->nchildren != shape->nchildren)
-		LH_FAIL(ctx, LH_BUG, "typed_value of a variant has %d children, expected %d",
-				shape->typed_value->nchildren, shape->nchildren);
+	if (shape->typed_value->nchildren != shape->nchildren ||
+		(shape->typed_value->type.id == LH_T_LIST) != (shape->typed == LH_VARIANT_LIST))
+		LH_FAIL(ctx, LH_BUG, "typed_value of a variant is not of the type that its reader was made for");
 	for (int i = 0; i < shape->nchildren; i++)
-		LH_TRY(lh_variant_shape_bind(ctx, &shape->children[i], &shape->typed_value->children[i]));
+		LH_TRY(lh_variant_shape_bind(ctx, &shape->children[i],
+									 &shape->typed_value->children[shape->children[i].at]));
 	return LH_OK;
 }
 
@@ -180,7 +193,7 @@ lh_variant_shape_has(const LhVariantShape *shape, LhStr name)
 	while (lo < hi)
 	{
 		int mid = (lo + hi) / 2;
-		int order = lh_bytes_compare(name, shape->by_name[mid]->name);
+		int order = compare_names(name, shape->children[mid].name);
 
 		if (order == 0)
 			return true;

@@ -22,6 +22,7 @@
 #include <math.h>
 
 #include "common/base64.h"
+#include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -38,6 +39,9 @@
  */
 #define INTEGRAL_DOUBLE 1e15
 #define INTEGRAL_FLOAT 16777216.0
+
+/* Digits that fit in 64 bits whatever they are. */
+#define MAX_DIGITS 18
 
 struct LhEmitVariant
 {
@@ -77,10 +81,10 @@ lh_emit_variant_bind(LhEmitter *em, LhEmitVariant *ev, const LhVec *vec)
 /* ---- scalars ---- */
 
 static void
-put_string(JsonbValue *v, char *text, int len)
+put_string(JsonbValue *v, const char *text, int len)
 {
 	v->type = jbvString;
-	v->val.string.val = text;
+	v->val.string.val = unconstify(char *, text);
 	v->val.string.len = len;
 }
 
@@ -102,6 +106,11 @@ text_value(LhStr s, JsonbValue *v)
 	char	   *converted;
 
 	check_size(s.len);
+	if (GetDatabaseEncoding() == PG_UTF8)
+	{
+		put_string(v, (const char *) s.ptr, (int) s.len);
+		return;
+	}
 	converted = pg_any_to_server((const char *) s.ptr, (int) s.len, PG_UTF8);
 	put_string(v, converted, converted == (const char *) s.ptr ? (int) s.len : (int) strlen(converted));
 }
@@ -115,7 +124,7 @@ base64_value(LhStr s, JsonbValue *v)
 
 	check_size(room);
 	text = palloc(room + 1);
-	len = pg_b64_encode((const char *) s.ptr, (int) s.len, text, (int) room);
+	len = pg_b64_encode((const void *) s.ptr, (int) s.len, text, (int) room);
 	if (len < 0)
 		elog(ERROR, "%u bytes do not fit as base64 into %zu", s.len, room);
 	put_string(v, text, len);
@@ -160,25 +169,54 @@ number_value(JsonbValue *v, Numeric n)
 	v->val.numeric = n;
 }
 
+/*
+ * Decimal digits as a number: those with an exponent, or with more of them
+ * than an integer has, the long way.
+ */
+static Numeric
+digits_value(const char *text)
+{
+	int64		unscaled = 0;
+	int			digits = 0,
+				scale = -1;		/* no point yet */
+
+	for (const char *p = text + (*text == '-'); *p != '\0'; p++)
+	{
+		if (*p == '.')
+		{
+			scale = 0;
+			continue;
+		}
+		if (*p < '0' || *p > '9' || ++digits > MAX_DIGITS)
+			return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+													   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+		unscaled = unscaled * 10 + (*p - '0');
+		scale += scale >= 0;
+	}
+	return DatumGetNumeric(lh_numeric_datum(*text == '-' ? -unscaled : unscaled, Max(scale, 0)));
+}
+
 static void
 float_value(const LhValue *value, JsonbValue *v)
 {
 	bool		single = value->type.id == LH_T_FLOAT;
 	double		x = value->f64;
-	char		text[32];
-	int			len;
+	char		text[DOUBLE_SHORTEST_DECIMAL_LEN];
 
-	if (fabs(x) < (single ? INTEGRAL_FLOAT : INTEGRAL_DOUBLE) && x == (double) (int64) x)
-	{
+	if (isnan(x))
+		put_string(v, "NaN", 3);
+	else if (isinf(x))
+		put_string(v, x < 0 ? "-Infinity" : "Infinity", x < 0 ? 9 : 8);
+	else if (fabs(x) < (single ? INTEGRAL_FLOAT : INTEGRAL_DOUBLE) && x == (double) (int64) x)
 		number_value(v, int64_to_numeric((int64) x));
-		return;
-	}
-	len = single ? lh_format_float((float) x, text) : lh_format_double(x, text);
-	if (isnan(x) || isinf(x))
-		put_string(v, pnstrdup(text, len), len);
 	else
-		number_value(v, DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
-															ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))));
+	{
+		if (single)
+			float_to_shortest_decimal_buf((float) x, text);
+		else
+			double_to_shortest_decimal_buf(x, text);
+		number_value(v, digits_value(text));
+	}
 }
 
 static void
