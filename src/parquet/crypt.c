@@ -306,6 +306,14 @@ create(LhCtx *ctx, LhPqFile *file, const LhPqCryptInfo *info)
 	if (info->algorithm != AES_GCM_V1 && info->algorithm != AES_GCM_CTR_V1)
 		LH_FAIL(ctx, LH_UNSUPPORTED, "encryption algorithm %d of \"%s\" is not supported", info->algorithm,
 				file->path);
+	/* DuckDB's own way: also, its column chunks do not say that they are encrypted */
+	if (info->unique.data == NULL)
+	{
+		lh_fail(ctx, LH_UNSUPPORTED, "\"%s\" is not encrypted as the format says: it has no number of its own",
+				file->path);
+		lh_detail(ctx, "Nothing binds its modules to their places. DuckDB writes such files.");
+		return LH_UNSUPPORTED;
+	}
 	LH_NEW(ctx, crypt);
 	crypt->ctr = info->algorithm == AES_GCM_CTR_V1;
 	LH_TRY(make_key(ctx, file, NULL, info->key_metadata, &given, &crypt->footer));
