@@ -18,11 +18,11 @@ static LhCtx *ctx;
 /* What the tests' host knows, and what it was asked. */
 typedef struct Keys
 {
-	LhKeySet *set;       /* NULL: no keys at all */
-	const char *deny;    /* a key that is not there */
-	const char *wrong;   /* a key that is another */
-	const char *prefix;  /* what the footer's key says; NULL: what the set says */
-	bool require;        /* plain files are refused */
+	LhKeySet *set;      /* NULL: no keys at all */
+	const char *deny;   /* a key that is not there */
+	const char *wrong;  /* a key that is another */
+	const char *prefix; /* what the footer's key says; NULL: what the set says */
+	bool require;       /* plain files are refused */
 	int asked;
 	LhKeyRequest last;
 } Keys;
@@ -145,8 +145,8 @@ modules_of(const char *name, Module *out)
 		Module *m = &out[n++];
 
 		assert_true(n < MAX_MODULES);
-		assert_int_equal(sscanf(p, "%d,%d,%d,%d,%ld,%ld", &m->kind, &m->group, &m->column, &m->page, &m->offset,
-								&m->length),
+		assert_int_equal(sscanf(p, "%d,%d,%d,%d,%ld,%ld", &m->kind, &m->group, &m->column, &m->page,
+								&m->offset, &m->length),
 						 6);
 		p = strchr(p, '\n') + 1;
 	}
@@ -221,7 +221,8 @@ digest_file(LhPqFile *file, uint64_t *h)
 			LH_TRY(lh_pq_page_index(ctx, file, g, leaf, &index));
 			LH_TRY(lh_pq_bloom(ctx, file, g, leaf, &bloom));
 			*h = lh_hash_u64(*h + (b.known ? (uint64_t) b.nulls + 2 : 0));
-			*h = lh_hash_u64(*h + (index != NULL ? (uint64_t) index->npages : 0) + (index != NULL && index->bounds));
+			*h = lh_hash_u64(*h + (index != NULL ? (uint64_t) index->npages : 0) +
+							 (index != NULL && index->bounds));
 			*h = lh_hash_u64(*h + (bloom != NULL));
 		}
 		for (int i = meta->nodes[0].first_child; i >= 0; i = meta->nodes[i].next)
@@ -298,7 +299,8 @@ pages_are_reached_through_the_encrypted_page_index(void **state)
 	{
 		LhPqFile *file = open_fixture(files[i]);
 		int node = lh_pq_find(lh_pq_meta(file), "id");
-		uint64_t skipped = ctx->counters->v[LH_CTR_PAGES_SKIPPED], read = ctx->counters->v[LH_CTR_PAGES_READ];
+		uint64_t skipped = ctx->counters->v[LH_CTR_PAGES_SKIPPED],
+				 read = ctx->counters->v[LH_CTR_PAGES_READ];
 		LhPqColumn *col;
 		LhVec v;
 
@@ -356,7 +358,8 @@ filters_are_decrypted(void **state)
 			{
 				char text[16];
 
-				v.str = (LhStr){.ptr = (uint8_t *) text, .len = (uint32_t) snprintf(text, 16, "code %02d", k)};
+				v.str = (LhStr){.ptr = (uint8_t *) text,
+								.len = (uint32_t) snprintf(text, 16, "code %02d", k)};
 				if (k < 23)
 					assert_true(lh_pq_bloom_may_hold(bloom, node, &v));
 				absent += !lh_pq_bloom_may_hold(bloom, node, &v);
@@ -382,8 +385,8 @@ changed_byte_fails(const char *name, LhSlice file, const Module *m, int64_t at)
 	status = digest_bytes(file, &h);
 	*bytes ^= 0x04;
 	if (status != LH_CORRUPT)
-		fail_msg("%s: byte %ld of module %d (%d, %d, %d) is changed: %s %s", name, at, m->kind, m->group, m->column,
-				 m->page, lh_status_name(status), ctx->error->message);
+		fail_msg("%s: byte %ld of module %d (%d, %d, %d) is changed: %s %s", name, at, m->kind,
+				 m->group, m->column, m->page, lh_status_name(status), ctx->error->message);
 }
 
 static void
@@ -455,8 +458,8 @@ modules_do_not_change_places(void **state)
 				put_module(file, &m[a], as_it_was + m[a].offset);
 				put_module(file, &m[b], as_it_was + m[b].offset);
 				if (status != LH_CORRUPT)
-					fail_msg("%s: modules %d and %d of kind %d change places: %s", files[i], a, b, m[a].kind,
-							 lh_status_name(status));
+					fail_msg("%s: modules %d and %d of kind %d change places: %s", files[i], a, b,
+							 m[a].kind, lh_status_name(status));
 				swaps++;
 			}
 	}
@@ -547,8 +550,8 @@ plain_files_are_refused_where_encryption_is_required(void **state)
 	ASSERT_OK(ctx, pq_open_path(ctx, fixture("plain.parquet"), cache, &file));
 	keys.require = true;
 	for (int i = 0; i < 2; i++)
-		ASSERT_FAILS(ctx, pq_open_path(ctx, fixture("plain.parquet"), i == 0 ? cache : NULL, &file), LH_DENIED,
-					 "it is plain");
+		ASSERT_FAILS(ctx, pq_open_path(ctx, fixture("plain.parquet"), i == 0 ? cache : NULL, &file),
+					 LH_DENIED, "it is plain");
 	for (int i = 0; i < NFILES; i++)
 		(void) open_fixture(files[i]);
 	lh_pq_cache_destroy(cache);
@@ -570,8 +573,9 @@ wrong_keys_are_said_to_be_wrong(void **state)
 	ASSERT_FAILS(ctx, digest_bytes(slurp("signed.parquet"), &h), LH_CORRUPT,
 				 "is not signed with key \"footer-16\"");
 	keys.wrong = "a-16";
-	ASSERT_FAILS(ctx, digest_bytes(slurp("footer.parquet"), &h), LH_CORRUPT,
-				 "row group 0, column name: metadata of the column does not decrypt with key \"a-16\"");
+	ASSERT_FAILS(
+		ctx, digest_bytes(slurp("footer.parquet"), &h), LH_CORRUPT,
+		"row group 0, column name: metadata of the column does not decrypt with key \"a-16\"");
 }
 
 /* The status of reading a whole column of a fixture. */
@@ -612,7 +616,8 @@ a_column_without_key_is_an_error_only_when_it_is_read(void **state)
 		ASSERT_OK(ctx, lh_pq_bloom(ctx, file, 0, leaf, &bloom));
 		assert_null(bloom);
 		assert_int_equal(read_column(file, "name"), LH_DENIED);
-		assert_non_null(strstr(ctx->error->message, "row group 0, column name: key \"a-16\" is missing"));
+		assert_non_null(
+			strstr(ctx->error->message, "row group 0, column name: key \"a-16\" is missing"));
 		assert_string_equal(ctx->error->hint, "Find it.");
 	}
 	assert_int_equal(read_column(open_fixture("footer"), "tags"), LH_DENIED);
@@ -639,7 +644,8 @@ pages_are_listed_with_the_key_only(void **state)
 	assert_int_equal(pages, 4); /* with the dictionary */
 	keys.deny = "b-16";
 	file = open_fixture("footer");
-	ASSERT_FAILS(ctx, lh_pq_walk_pages(ctx, file, 0, 2, ignore_page, &pages), LH_UNSUPPORTED, "encrypted with a key");
+	ASSERT_FAILS(ctx, lh_pq_walk_pages(ctx, file, 0, 2, ignore_page, &pages), LH_UNSUPPORTED,
+				 "encrypted with a key");
 }
 
 static void
@@ -712,14 +718,19 @@ prefixes_bind_a_file_to_its_name(void **state)
 	keys.prefix = "lakehouse fixtures";
 	ASSERT_OK(ctx, digest_file(open_fixture("footer"), &h));
 	keys.prefix = "lakehouse fixtures.";
-	ASSERT_FAILS(ctx, pq_open_path(ctx, fixture("footer.parquet"), NULL, &file), LH_CORRUPT, "another AAD prefix");
+	ASSERT_FAILS(ctx, pq_open_path(ctx, fixture("footer.parquet"), NULL, &file), LH_CORRUPT,
+				 "another AAD prefix");
 	/* expected, but the file was written without */
-	ASSERT_FAILS(ctx, pq_open_path(ctx, fixture("ctr.parquet"), NULL, &file), LH_CORRUPT, "has no AAD prefix");
-	ASSERT_FAILS(ctx, pq_open_path(ctx, fixture("signed.parquet"), NULL, &file), LH_CORRUPT, "has no AAD prefix");
+	ASSERT_FAILS(ctx, pq_open_path(ctx, fixture("ctr.parquet"), NULL, &file), LH_CORRUPT,
+				 "has no AAD prefix");
+	ASSERT_FAILS(ctx, pq_open_path(ctx, fixture("signed.parquet"), NULL, &file), LH_CORRUPT,
+				 "has no AAD prefix");
 	/* not in the file: another one does not fit, none is an error of its own */
-	ASSERT_FAILS(ctx, pq_open_path(ctx, fixture("uniform.parquet"), NULL, &file), LH_CORRUPT, "does not decrypt");
+	ASSERT_FAILS(ctx, pq_open_path(ctx, fixture("uniform.parquet"), NULL, &file), LH_CORRUPT,
+				 "does not decrypt");
 	keys.prefix = NULL;
-	ASSERT_FAILS(ctx, digest_bytes(slurp("uniform.parquet"), &h), LH_INVALID, "only with its AAD prefix");
+	ASSERT_FAILS(ctx, digest_bytes(slurp("uniform.parquet"), &h), LH_INVALID,
+				 "only with its AAD prefix");
 	assert_int_equal(ctx->error->hint[0], 0); /* cleared by ASSERT_FAILS */
 }
 
@@ -782,15 +793,18 @@ ordinals_above_32767_are_refused(void **state)
 	(void) state;
 	ASSERT_OK(ctx, lh_pq_chunk(ctx, file, 0, 1, &chunk));
 	ASSERT_OK(ctx, lh_pq_decrypt_create(ctx, file, 0, 1, chunk->key, &d));
-	ASSERT_FAILS(ctx, lh_pq_decrypt(ctx, d, LH_PQ_M_DATA_PAGE, 32767, module, 64, module + 16), LH_CORRUPT,
-				 "data page 32767 does not decrypt");
-	ASSERT_FAILS(ctx, lh_pq_decrypt(ctx, d, LH_PQ_M_DATA_PAGE, 32768, module, 64, module + 16), LH_LIMIT,
-				 "at most 32768 pages");
-	ASSERT_FAILS(ctx, lh_pq_decrypt_create(ctx, file, 0, 32768, chunk->key, &d), LH_LIMIT, "from 0 to 32767");
+	ASSERT_FAILS(ctx, lh_pq_decrypt(ctx, d, LH_PQ_M_DATA_PAGE, 32767, module, 64, module + 16),
+				 LH_CORRUPT, "data page 32767 does not decrypt");
+	ASSERT_FAILS(ctx, lh_pq_decrypt(ctx, d, LH_PQ_M_DATA_PAGE, 32768, module, 64, module + 16),
+				 LH_LIMIT, "at most 32768 pages");
+	ASSERT_FAILS(ctx, lh_pq_decrypt_create(ctx, file, 0, 32768, chunk->key, &d), LH_LIMIT,
+				 "from 0 to 32767");
 	file->meta->groups[1].ordinal = 32768;
-	ASSERT_FAILS(ctx, lh_pq_decrypt_create(ctx, file, 1, 1, chunk->key, &d), LH_LIMIT, "from 0 to 32767");
+	ASSERT_FAILS(ctx, lh_pq_decrypt_create(ctx, file, 1, 1, chunk->key, &d), LH_LIMIT,
+				 "from 0 to 32767");
 	file->meta->groups[1].ordinal = -1;
-	ASSERT_FAILS(ctx, lh_pq_decrypt_create(ctx, file, 1, 1, chunk->key, &d), LH_LIMIT, "from 0 to 32767");
+	ASSERT_FAILS(ctx, lh_pq_decrypt_create(ctx, file, 1, 1, chunk->key, &d), LH_LIMIT,
+				 "from 0 to 32767");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -45,12 +45,12 @@ static const LhHost fixed = {.key = give_fixed_key};
 typedef struct Made
 {
 	int npages;
-	int values;      /* of a page */
+	int values; /* of a page */
 	bool ctr;
 	bool crc;
-	int body_extra;  /* added to the size that headers give */
-	int skipped;     /* ordinals between two pages; 0 is right */
-	int type_of;     /* 0: data page v1, 2: dictionary page instead of the first */
+	int body_extra;    /* added to the size that headers give */
+	int skipped;       /* ordinals between two pages; 0 is right */
+	int type_of;       /* 0: data page v1, 2: dictionary page instead of the first */
 	bool dict_headers; /* headers are encrypted as those of dictionaries */
 } Made;
 
@@ -98,8 +98,12 @@ make_file(Tw *w, const Made *how)
 	for (int i = 0; i < how->npages; i++)
 		put_page(w, &s, how, i);
 	{
-		PqCol col = {.type = 2, .values = values, .data = 4, .csize = (int64_t) w->len - 4,
-					 .usize = (int64_t) w->len - 4, .footer_key = true};
+		PqCol col = {.type = 2,
+					 .values = values,
+					 .data = 4,
+					 .csize = (int64_t) w->len - 4,
+					 .usize = (int64_t) w->len - 4,
+					 .footer_key = true};
 		PqGroup group = {values, 1, &col};
 		PqFooter f = {.els = els, .nels = 2, .groups = &group, .ngroups = 1, .rows = values};
 
@@ -174,11 +178,13 @@ sizes_in_headers_are_those_of_the_modules(void **state)
 
 	(void) state;
 	for (int i = 0; i < 6; i++)
-		assert_int_equal(read_made(MADE(.npages = 1, .values = 100, .body_extra = wrong[i]), false), LH_CORRUPT);
+		assert_int_equal(read_made(MADE(.npages = 1, .values = 100, .body_extra = wrong[i]), false),
+						 LH_CORRUPT);
 	/* in counter mode only the length before the page tells */
 	for (int i = 0; i < 6; i++)
-		assert_int_equal(read_made(MADE(.npages = 1, .values = 100, .ctr = true, .body_extra = wrong[i]), false),
-						 LH_CORRUPT);
+		assert_int_equal(
+			read_made(MADE(.npages = 1, .values = 100, .ctr = true, .body_extra = wrong[i]), false),
+			LH_CORRUPT);
 }
 
 static void
@@ -186,8 +192,8 @@ pages_in_counter_mode_are_bound_by_their_headers(void **state)
 {
 	(void) state;
 	/* headers with other ordinals than their pages have */
-	ASSERT_FAILS(ctx, read_made(MADE(.npages = 2, .values = 10, .ctr = true, .skipped = 1), false), LH_CORRUPT,
-				 "header of data page 1 does not decrypt");
+	ASSERT_FAILS(ctx, read_made(MADE(.npages = 2, .values = 10, .ctr = true, .skipped = 1), false),
+				 LH_CORRUPT, "header of data page 1 does not decrypt");
 	ASSERT_FAILS(ctx, read_made(MADE(.npages = 2, .values = 10, .skipped = 255), false), LH_CORRUPT,
 				 "header of data page 1 does not decrypt");
 	/* a data page's header where the metadata says that there is no dictionary */
@@ -201,7 +207,8 @@ static void
 more_pages_than_ordinals_are_refused_when_they_are_reached(void **state)
 {
 	(void) state;
-	ASSERT_FAILS(ctx, read_made(MADE(.npages = 32769, .values = 1), false), LH_LIMIT, "at most 32768 pages");
+	ASSERT_FAILS(ctx, read_made(MADE(.npages = 32769, .values = 1), false), LH_LIMIT,
+				 "at most 32768 pages");
 }
 
 /* A footer's clear text before it is encrypted: open with these bytes and see. */
@@ -255,7 +262,8 @@ nonsense_before_an_encrypted_footer_is_refused(void **state)
 	tw_close(&unbound);
 	tw_close(&unbound);
 	tw_close(&unbound);
-	ASSERT_FAILS(ctx, open_crypto_meta(&unbound, 40), LH_UNSUPPORTED, "it has no number of its own");
+	ASSERT_FAILS(ctx, open_crypto_meta(&unbound, 40), LH_UNSUPPORTED,
+				 "it has no number of its own");
 	tw_open(&long_aad);
 	tw_struct(&long_aad, 1);
 	tw_struct(&long_aad, 1);
