@@ -621,6 +621,16 @@ a_column_without_key_is_an_error_only_when_it_is_read(void **state)
 		assert_string_equal(ctx->error->hint, "Find it.");
 	}
 	assert_int_equal(read_column(open_fixture("footer"), "tags"), LH_DENIED);
+	/* a filter whose place stands in clear text */
+	keys.deny = "b-16";
+	{
+		LhPqFile *file = open_fixture("signed");
+		const LhPqBloom *bloom;
+
+		ASSERT_OK(ctx, lh_pq_bloom(ctx, file, 0, 2, &bloom));
+		assert_null(bloom);
+	}
+	keys.deny = "a-16";
 	ASSERT_OK(ctx, read_column(open_fixture("signed"), "tags"));
 }
 
@@ -718,6 +728,9 @@ prefixes_bind_a_file_to_its_name(void **state)
 	keys.prefix = "lakehouse fixtures";
 	ASSERT_OK(ctx, digest_file(open_fixture("footer"), &h));
 	keys.prefix = "lakehouse fixtures.";
+	ASSERT_FAILS(ctx, pq_open_path(ctx, fixture("footer.parquet"), NULL, &file), LH_CORRUPT,
+				 "another AAD prefix");
+	keys.prefix = "lakehouse";
 	ASSERT_FAILS(ctx, pq_open_path(ctx, fixture("footer.parquet"), NULL, &file), LH_CORRUPT,
 				 "another AAD prefix");
 	/* expected, but the file was written without */
