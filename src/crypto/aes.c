@@ -16,7 +16,7 @@
 #include <openssl/evp.h>
 
 /* Bytes between two polls; EVP takes an int. */
-#define PIECE ((size_t) 4 << 20)
+#define PIECE   ((size_t) 4 << 20)
 /* Where the ciphertext goes that a signature does not need. */
 #define DISCARD ((size_t) 4096)
 
@@ -89,7 +89,8 @@ update(LhCtx *ctx, LhAes *aes, const uint8_t *in, size_t len, uint8_t *out)
 
 		if (done > 0)
 			LH_TRY(lh_poll(ctx));
-		if (EVP_CipherUpdate(aes->evp, out != NULL ? out + done : NULL, &n, in + done, (int) k) != 1)
+		if (EVP_CipherUpdate(aes->evp, out != NULL ? out + done : NULL, &n, in + done, (int) k) !=
+			1)
 			return fail_library(ctx, "process a message");
 		done += k;
 	}

@@ -19,11 +19,12 @@
 /* ---- aes.c ---- */
 
 #define LH_AES_NONCE 12
-#define LH_AES_TAG	 16
+#define LH_AES_TAG   16
 
 typedef enum LhAesMode
 {
-	LH_AES_GCM, LH_AES_CTR
+	LH_AES_GCM,
+	LH_AES_CTR
 } LhAesMode;
 
 /*
@@ -38,17 +39,17 @@ extern LhStatus lh_aes_create(LhCtx *ctx, LhAesMode mode, const LhKey *key, LhAe
  * the tag does not belong to these bytes, this aad and this key; then out holds
  * zeros.  Fails only when cancelled or when the library does.
  */
-extern LhStatus lh_aes_gcm_open(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, LhSlice aad,
-								const uint8_t *in, size_t len, const uint8_t *tag, uint8_t *out,
-								bool *authentic);
+extern LhStatus
+lh_aes_gcm_open(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, LhSlice aad, const uint8_t *in,
+				size_t len, const uint8_t *tag, uint8_t *out, bool *authentic);
 
 /* The tag of bytes that are not kept encrypted: a signature. */
 extern LhStatus lh_aes_gcm_tag(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, LhSlice aad,
 							   LhSlice plain, uint8_t *tag);
 
 /* Counter mode, from block 1 on; both directions.  out as above. */
-extern LhStatus lh_aes_ctr(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, const uint8_t *in, size_t len,
-						   uint8_t *out);
+extern LhStatus lh_aes_ctr(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, const uint8_t *in,
+						   size_t len, uint8_t *out);
 
 /* The same bytes?  Takes equally long whether they are or not. */
 extern bool lh_same_secret(const void *a, const void *b, size_t n);
@@ -76,7 +77,8 @@ extern LhStatus lh_key_copy(LhCtx *ctx, const LhKey *key, const LhKey **out);
  * is, or holds a wrapped key that only a key service could unwrap.  *name is for
  * messages, behind the word "key": quoted, or a description.
  */
-extern LhStatus lh_key_reference(LhCtx *ctx, LhSlice metadata, LhSlice *reference, const char **name);
+extern LhStatus
+lh_key_reference(LhCtx *ctx, LhSlice metadata, LhSlice *reference, const char **name);
 
 /* ---- keyset.c, keyfile.c ---- */
 
@@ -104,12 +106,14 @@ typedef struct LhKeySet LhKeySet;
  * long as the set, which lies in ctx->arena.  where is for messages.  Errors name
  * a place in the bytes, and never what stands there.
  */
-extern LhStatus lh_keyset_parse(LhCtx *ctx, const char *where, uint8_t *bytes, size_t len, LhKeySet **out);
+extern LhStatus
+lh_keyset_parse(LhCtx *ctx, const char *where, uint8_t *bytes, size_t len, LhKeySet **out);
 
 /* Read and parse a file that only its owner may read: the server's user or root. */
 extern LhStatus lh_keyset_load(LhCtx *ctx, const char *path, LhKeySet **out);
 
 /* As LhHost.key: LH_DENIED for a key that is not in the set, and for a plain file where none may be. */
-extern LhStatus lh_keyset_find(LhCtx *ctx, const LhKeySet *set, const LhKeyRequest *request, LhKey *key);
+extern LhStatus
+lh_keyset_find(LhCtx *ctx, const LhKeySet *set, const LhKeyRequest *request, LhKey *key);
 
 #endif

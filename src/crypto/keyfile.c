@@ -43,7 +43,8 @@ check_file(LhCtx *ctx, const char *path, int fd, size_t *size)
 	if (!S_ISREG(st.st_mode))
 		LH_FAIL(ctx, LH_INVALID, "file of keys \"%s\" is not a regular file", path);
 	if (st.st_uid != geteuid() && st.st_uid != 0)
-		LH_FAIL(ctx, LH_INVALID, "file of keys \"%s\" must belong to the server's user or to root", path);
+		LH_FAIL(ctx, LH_INVALID, "file of keys \"%s\" must belong to the server's user or to root",
+				path);
 	if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
 	{
 		lh_fail(ctx, LH_INVALID, "file of keys \"%s\" gives rights to others than its owner", path);

@@ -21,7 +21,7 @@
 #define MAX_JSON ((size_t) 16 * 1024)
 /* Names are shown whole up to here, other bytes only these many. */
 #define MAX_NAME 128
-#define MAX_HEX	 8
+#define MAX_HEX  8
 
 static bool
 printable(LhSlice s)
@@ -46,7 +46,8 @@ show(LhCtx *ctx, LhSlice s)
 		return lh_sprintf(ctx, "\"%.*s\"", (int) s.len, (const char *) s.data);
 	for (size_t i = 0; i < MAX_HEX && i < s.len; i++)
 		snprintf(hex + 2 * i, 3, "%02x", s.data[i]);
-	return lh_sprintf(ctx, "of %zu bytes of metadata (%s%s)", s.len, hex, s.len > MAX_HEX ? "..." : "");
+	return lh_sprintf(ctx, "of %zu bytes of metadata (%s%s)", s.len, hex,
+					  s.len > MAX_HEX ? "..." : "");
 }
 
 static LhStatus

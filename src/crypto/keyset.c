@@ -19,7 +19,7 @@
 /* A key takes at least this many bytes of the file: "":"<32 digits>" */
 #define MIN_KEY_TEXT 37
 /* Pairs of an object that has any; the array doubles. */
-#define FIRST_PAIRS	 16
+#define FIRST_PAIRS  16
 
 typedef struct NamedKey
 {
@@ -247,7 +247,7 @@ string(Parser *r, LhSlice *out)
 	return LH_OK;
 }
 
-typedef LhStatus (*MemberFn) (Parser *r, LhSlice name, const uint8_t *at, Pairs *pairs);
+typedef LhStatus (*MemberFn)(Parser *r, LhSlice name, const uint8_t *at, Pairs *pairs);
 
 /* An object; fn takes the value of each member, whose name began at "at". */
 static LhStatus
@@ -378,9 +378,10 @@ member(Parser *r, LhSlice name, const uint8_t *at, Pairs *pairs)
 		return object(r, key, NULL);
 	if (!is(name, "footer_key") && !is(name, "column_keys") && !is(name, "aad_prefix") &&
 		!is(name, "aad_prefixes") && !is(name, "require_encryption"))
-		return fail_at(r, at,
-					   "\"keys\", \"footer_key\", \"column_keys\", \"aad_prefix\", \"aad_prefixes\" or "
-					   "\"require_encryption\"");
+		return fail_at(
+			r, at,
+			"\"keys\", \"footer_key\", \"column_keys\", \"aad_prefix\", \"aad_prefixes\" or "
+			"\"require_encryption\"");
 	if (take_word(r, "null"))
 		return LH_OK;
 	if (is(name, "require_encryption"))
@@ -445,7 +446,8 @@ static LhSlice
 prefix_of(const LhKeySet *set, const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	const LhSlice *found = find_pair(&set->aad_prefixes, slice_of(slash != NULL ? slash + 1 : path));
+	const LhSlice *found =
+		find_pair(&set->aad_prefixes, slice_of(slash != NULL ? slash + 1 : path));
 
 	return found != NULL ? *found : set->aad_prefix;
 }
@@ -458,8 +460,8 @@ lh_keyset_find(LhCtx *ctx, const LhKeySet *set, const LhKeyRequest *request, LhK
 
 	if (request->plain && set->require_encryption)
 	{
-		lh_fail(ctx, LH_DENIED, "\"%s\" is not encrypted, but the keys of \"%s\" require it", request->path,
-				set->where);
+		lh_fail(ctx, LH_DENIED, "\"%s\" is not encrypted, but the keys of \"%s\" require it",
+				request->path, set->where);
 		lh_detail(ctx, "The file was replaced, or was never encrypted.");
 		return LH_DENIED;
 	}
@@ -467,7 +469,8 @@ lh_keyset_find(LhCtx *ctx, const LhKeySet *set, const LhKeyRequest *request, LhK
 		return LH_OK;
 	if (k == NULL)
 	{
-		lh_fail(ctx, LH_DENIED, "%s is encrypted with key %s, which is not among the keys of \"%s\"",
+		lh_fail(ctx, LH_DENIED,
+				"%s is encrypted with key %s, which is not among the keys of \"%s\"",
 				request->column != NULL ? "the column" : "the footer", request->name, set->where);
 		if (request->reference.len == 0)
 			lh_hint(ctx, "Keys that a file does not name are found by \"footer_key\" and "

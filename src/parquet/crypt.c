@@ -24,8 +24,8 @@
 #include "parquet/meta.h"
 
 /* Members of the union EncryptionAlgorithm. */
-#define AES_GCM_V1	   1
-#define AES_GCM_CTR_V1 2
+#define AES_GCM_V1      1
+#define AES_GCM_CTR_V1  2
 /* Members of the union ColumnCryptoMetaData. */
 #define WITH_FOOTER_KEY 1
 #define WITH_COLUMN_KEY 2
@@ -89,7 +89,8 @@ lh_pq_crypt_parse_file(LhCtx *ctx, LhSlice bytes, LhPqCryptInfo *out, size_t *si
 		}
 	LH_TRY(lh_thrift_status(ctx, &r, "encryption metadata of the footer"));
 	if (out->algorithm == 0)
-		LH_FAIL(ctx, LH_CORRUPT, "encryption metadata of the footer: expected an algorithm, found none");
+		LH_FAIL(ctx, LH_CORRUPT,
+				"encryption metadata of the footer: expected an algorithm, found none");
 	*size = lh_thrift_at(&r);
 	return LH_OK;
 }
@@ -154,8 +155,8 @@ ask(LhCtx *ctx, const LhPqFile *file, LhPqKey *k, LhSlice *aad_prefix)
 }
 
 static LhStatus
-make_key(LhCtx *ctx, const LhPqFile *file, const char *column, LhSlice metadata, LhSlice *aad_prefix,
-		 LhPqKey **out)
+make_key(LhCtx *ctx, const LhPqFile *file, const char *column, LhSlice metadata,
+		 LhSlice *aad_prefix, LhPqKey **out)
 {
 	LhPqKey *k;
 
@@ -226,7 +227,8 @@ no_key(LhCtx *ctx, const char *why, const LhPqKey **out)
 }
 
 LhStatus
-lh_pq_crypt_key(LhCtx *ctx, LhPqFile *file, int leaf, const LhPqColumnCrypt *column, const LhPqKey **out)
+lh_pq_crypt_key(LhCtx *ctx, LhPqFile *file, int leaf, const LhPqColumnCrypt *column,
+				const LhPqKey **out)
 {
 	LhArena *old = lh_use(ctx, file->arena);
 	LhStatus status;
@@ -260,8 +262,8 @@ choose_prefix(LhCtx *ctx, const LhPqFile *file, const LhPqCryptInfo *info, LhSli
 	{
 		if (given.data == NULL)
 		{
-			lh_fail(ctx, LH_INVALID, "\"%s\" can be read only with its AAD prefix, which is not given",
-					file->path);
+			lh_fail(ctx, LH_INVALID,
+					"\"%s\" can be read only with its AAD prefix, which is not given", file->path);
 			lh_hint(ctx, "Name it beside the keys: \"aad_prefix\" or \"aad_prefixes\".");
 			return LH_INVALID;
 		}
@@ -271,10 +273,12 @@ choose_prefix(LhCtx *ctx, const LhPqFile *file, const LhPqCryptInfo *info, LhSli
 	if (given.data == NULL)
 		return LH_OK;
 	if (info->prefix.data == NULL)
-		LH_FAIL(ctx, LH_CORRUPT, "\"%s\" has no AAD prefix, but one is expected: it may be another file",
+		LH_FAIL(ctx, LH_CORRUPT,
+				"\"%s\" has no AAD prefix, but one is expected: it may be another file",
 				file->path);
 	if (info->prefix.len != given.len || memcmp(info->prefix.data, given.data, given.len) != 0)
-		LH_FAIL(ctx, LH_CORRUPT, "\"%s\" has another AAD prefix than is expected: it may be another file",
+		LH_FAIL(ctx, LH_CORRUPT,
+				"\"%s\" has another AAD prefix than is expected: it may be another file",
 				file->path);
 	return LH_OK;
 }
@@ -286,8 +290,8 @@ make_aad(LhCtx *ctx, const LhPqFile *file, LhSlice prefix, LhSlice unique, LhSli
 	uint8_t *aad;
 
 	if (prefix.len > MAX_AAD || unique.len > MAX_AAD)
-		LH_FAIL(ctx, LH_LIMIT, "AAD of \"%s\" has %zu bytes, above the limit of %zu", file->path, len,
-				MAX_AAD);
+		LH_FAIL(ctx, LH_LIMIT, "AAD of \"%s\" has %zu bytes, above the limit of %zu", file->path,
+				len, MAX_AAD);
 	LH_ALLOC(ctx, aad, len + 1);
 	if (prefix.len > 0)
 		memcpy(aad, prefix.data, prefix.len);
@@ -304,8 +308,17 @@ create(LhCtx *ctx, LhPqFile *file, const LhPqCryptInfo *info)
 	LhPqCrypt *crypt;
 
 	if (info->algorithm != AES_GCM_V1 && info->algorithm != AES_GCM_CTR_V1)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "encryption algorithm %d of \"%s\" is not supported", info->algorithm,
+		LH_FAIL(ctx, LH_UNSUPPORTED, "encryption algorithm %d of \"%s\" is not supported",
+				info->algorithm, file->path);
+	/* DuckDB's own way: also, its column chunks do not say that they are encrypted */
+	if (info->unique.data == NULL)
+	{
+		lh_fail(ctx, LH_UNSUPPORTED,
+				"\"%s\" is not encrypted as the format says: it has no number of its own",
 				file->path);
+		lh_detail(ctx, "Nothing binds its modules to their places. DuckDB writes such files.");
+		return LH_UNSUPPORTED;
+	}
 	LH_NEW(ctx, crypt);
 	crypt->ctr = info->algorithm == AES_GCM_CTR_V1;
 	LH_TRY(make_key(ctx, file, NULL, info->key_metadata, &given, &crypt->footer));
@@ -345,7 +358,8 @@ fail_footer(LhCtx *ctx, const LhPqFile *file, const char *what)
 {
 	lh_fail(ctx, LH_CORRUPT, "footer of \"%s\" %s with key %s", file->path, what,
 			file->crypt->footer->name);
-	lh_detail(ctx, "The file was changed or cut, or it was written with another key or AAD prefix.");
+	lh_detail(ctx,
+			  "The file was changed or cut, or it was written with another key or AAD prefix.");
 	return LH_CORRUPT;
 }
 
@@ -365,13 +379,15 @@ open_footer(LhCtx *ctx, LhPqFile *file, uint8_t *bytes, size_t len, LhSlice *pla
 		return status;
 	}
 	if (len <= extra || lh_load_u32(bytes) != len - LH_PQ_SEAL_LENGTH)
-		LH_FAIL(ctx, LH_CORRUPT,
-				"encrypted footer of \"%s\" is damaged: its length is not that of the %zu bytes before "
-				"the end of the file",
-				file->path, len);
+		LH_FAIL(
+			ctx, LH_CORRUPT,
+			"encrypted footer of \"%s\" is damaged: its length is not that of the %zu bytes before "
+			"the end of the file",
+			file->path, len);
 	LH_TRY(footer_cipher(ctx, file, &aes, &aad));
-	LH_TRY(lh_aes_gcm_open(ctx, aes, bytes + LH_PQ_SEAL_LENGTH, aad, bytes + LH_PQ_SEAL_HEAD, len - extra,
-						   bytes + len - LH_AES_TAG, bytes + LH_PQ_SEAL_HEAD, &authentic));
+	LH_TRY(lh_aes_gcm_open(ctx, aes, bytes + LH_PQ_SEAL_LENGTH, aad, bytes + LH_PQ_SEAL_HEAD,
+						   len - extra, bytes + len - LH_AES_TAG, bytes + LH_PQ_SEAL_HEAD,
+						   &authentic));
 	if (!authentic)
 		return fail_footer(ctx, file, "does not decrypt");
 	LH_COUNT(ctx, MODULES_DECRYPTED, 1);

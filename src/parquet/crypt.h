@@ -45,18 +45,18 @@ typedef enum LhPqModule
 
 /* Length and nonce before the ciphertext, tag behind it. */
 #define LH_PQ_SEAL_LENGTH 4
-#define LH_PQ_SEAL_HEAD	  (LH_PQ_SEAL_LENGTH + LH_AES_NONCE)
+#define LH_PQ_SEAL_HEAD   (LH_PQ_SEAL_LENGTH + LH_AES_NONCE)
 /* A signature: nonce and tag. */
-#define LH_PQ_SIGNATURE	  (LH_AES_NONCE + LH_AES_TAG)
+#define LH_PQ_SIGNATURE   (LH_AES_NONCE + LH_AES_TAG)
 /* Ordinals are 16-bit numbers in the AAD. */
 #define LH_PQ_MAX_ORDINAL INT16_MAX
 
 typedef struct LhPqCryptInfo
 {
-	int algorithm; /* field of the union EncryptionAlgorithm; 0: the file is not encrypted */
+	int algorithm;  /* field of the union EncryptionAlgorithm; 0: the file is not encrypted */
 	LhSlice prefix; /* data NULL: not in the file */
 	LhSlice unique;
-	bool supply_prefix; /* there is a prefix that only its reader knows */
+	bool supply_prefix;   /* there is a prefix that only its reader knows */
 	LhSlice key_metadata; /* of the footer */
 } LhPqCryptInfo;
 
@@ -70,8 +70,8 @@ typedef struct LhPqKey
 	struct LhPqKey *next;
 	LhSlice metadata;
 	const char *column; /* dotted path; NULL: of the footer */
-	const char *name; /* as in LhKeyRequest */
-	const LhKey *key; /* NULL: cannot be had, status, why and hint say so */
+	const char *name;   /* as in LhKeyRequest */
+	const LhKey *key;   /* NULL: cannot be had, status, why and hint say so */
 	LhStatus status;
 	const char *why;
 	const char *hint;
@@ -79,7 +79,7 @@ typedef struct LhPqKey
 
 typedef struct LhPqCrypt
 {
-	bool ctr; /* pages are encrypted in counter mode */
+	bool ctr;    /* pages are encrypted in counter mode */
 	LhSlice aad; /* prefix and unique number of the file */
 	LhPqKey *footer;
 	LhPqKey *columns;
@@ -92,7 +92,8 @@ typedef struct LhPqCrypt
 extern LhStatus lh_pq_crypt_create(LhCtx *ctx, LhPqFile *file, const LhPqCryptInfo *info);
 
 /* Decrypt a footer where it lies: *plain within bytes. */
-extern LhStatus lh_pq_crypt_footer(LhCtx *ctx, LhPqFile *file, uint8_t *bytes, size_t len, LhSlice *plain);
+extern LhStatus
+lh_pq_crypt_footer(LhCtx *ctx, LhPqFile *file, uint8_t *bytes, size_t len, LhSlice *plain);
 /* Is a footer in clear text what the writer signed?  bytes end with the signature. */
 extern LhStatus lh_pq_crypt_verify(LhCtx *ctx, LhPqFile *file, LhSlice bytes);
 
@@ -120,7 +121,7 @@ typedef struct LhPqDecrypt
 	int group; /* ordinals */
 	int column;
 	LhAes *gcm;
-	LhAes *ctr; /* NULL: pages are in GCM, too */
+	LhAes *ctr;   /* NULL: pages are in GCM, too */
 	uint8_t *aad; /* with room for the module's part */
 	LhBuf header; /* of a page, decrypted */
 } LhPqDecrypt;

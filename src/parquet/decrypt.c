@@ -60,8 +60,8 @@ lh_pq_decrypt_create(LhCtx *ctx, const LhPqFile *file, int group, int leaf, cons
 	d->column = leaf;
 	if (d->group < 0 || d->group > LH_PQ_MAX_ORDINAL || d->column > LH_PQ_MAX_ORDINAL)
 		LH_FAIL(ctx, LH_LIMIT,
-				"row group %d, column %d of an encrypted file: numbers must be from 0 to %d", d->group,
-				d->column, LH_PQ_MAX_ORDINAL);
+				"row group %d, column %d of an encrypted file: numbers must be from 0 to %d",
+				d->group, d->column, LH_PQ_MAX_ORDINAL);
 	LH_ALLOC(ctx, d->aad, crypt->aad.len + SUFFIX);
 	memcpy(d->aad, crypt->aad.data, crypt->aad.len);
 	LH_TRY(lh_aes_create(ctx, LH_AES_GCM, key->key, &d->gcm));
@@ -116,8 +116,8 @@ fail_forged(LhCtx *ctx, const LhPqDecrypt *d, LhPqModule module, int page)
 }
 
 LhStatus
-lh_pq_decrypt(LhCtx *ctx, LhPqDecrypt *d, LhPqModule module, int page, const uint8_t *in, size_t len,
-			  uint8_t *out)
+lh_pq_decrypt(LhCtx *ctx, LhPqDecrypt *d, LhPqModule module, int page, const uint8_t *in,
+			  size_t len, uint8_t *out)
 {
 	size_t extra = lh_pq_decrypt_extra(d, module);
 	bool authentic = true;
@@ -126,7 +126,8 @@ lh_pq_decrypt(LhCtx *ctx, LhPqDecrypt *d, LhPqModule module, int page, const uin
 	if (len < extra || lh_load_u32(in) != len - LH_PQ_SEAL_LENGTH)
 	{
 		format_module(module, page, what);
-		LH_FAIL(ctx, LH_CORRUPT, "%s is damaged: expected %zu encrypted bytes, found a length of %u", what,
+		LH_FAIL(ctx, LH_CORRUPT,
+				"%s is damaged: expected %zu encrypted bytes, found a length of %u", what,
 				len < LH_PQ_SEAL_LENGTH ? 0 : len - LH_PQ_SEAL_LENGTH,
 				len < LH_PQ_SEAL_LENGTH ? 0 : lh_load_u32(in));
 	}
@@ -134,7 +135,8 @@ lh_pq_decrypt(LhCtx *ctx, LhPqDecrypt *d, LhPqModule module, int page, const uin
 		LH_FAIL(ctx, LH_LIMIT, "an encrypted column has at most %d pages in a row group",
 				LH_PQ_MAX_ORDINAL + 1);
 	if (d->ctr != NULL && is_page(module))
-		LH_TRY(lh_aes_ctr(ctx, d->ctr, in + LH_PQ_SEAL_LENGTH, in + LH_PQ_SEAL_HEAD, len - extra, out));
+		LH_TRY(lh_aes_ctr(ctx, d->ctr, in + LH_PQ_SEAL_LENGTH, in + LH_PQ_SEAL_HEAD, len - extra,
+						  out));
 	else
 		LH_TRY(lh_aes_gcm_open(ctx, d->gcm, in + LH_PQ_SEAL_LENGTH, make_aad(d, module, page),
 							   in + LH_PQ_SEAL_HEAD, len - extra, in + len - LH_AES_TAG, out,

@@ -48,7 +48,8 @@ check_sealed(LhCtx *ctx, const LhPqDecrypt *d, bool dictionary, LhPqPageHeader *
 		LH_FAIL(ctx, LH_CORRUPT, "encrypted page is not a %s page, but a %s page",
 				dictionary ? "dictionary" : "data", dictionary ? "data" : "dictionary");
 	if (h->stored_size < (int64_t) extra)
-		LH_FAIL(ctx, LH_CORRUPT, "encrypted page of %d bytes, expected at least %zu", h->stored_size, extra);
+		LH_FAIL(ctx, LH_CORRUPT, "encrypted page of %d bytes, expected at least %zu",
+				h->stored_size, extra);
 	h->compressed_size -= (int32_t) extra;
 	return LH_OK;
 }
@@ -73,15 +74,16 @@ read_sealed(LhCtx *ctx, LhPqWindow *w, LhPqDecrypt *d, int64_t pos, size_t ahead
 	LH_TRY(lh_pq_decrypt(ctx, d, module, ordinal, p, len, d->header.data));
 	LH_TRY(lh_pq_page_header_parse(ctx, d->header.data, len - extra, h, &more));
 	if (more)
-		LH_FAIL(ctx, LH_CORRUPT, "encrypted page header at offset %lld does not end", (long long) pos);
+		LH_FAIL(ctx, LH_CORRUPT, "encrypted page header at offset %lld does not end",
+				(long long) pos);
 	h->header_size = (int) len;
 	h->ordinal = ordinal;
 	return check_sealed(ctx, d, dictionary, h);
 }
 
 LhStatus
-lh_pq_header_read(LhCtx *ctx, LhPqWindow *w, const LhPqChunk *chunk, LhPqDecrypt *decrypt, int64_t pos,
-				  size_t ahead, int ordinal, LhPqPageHeader *h)
+lh_pq_header_read(LhCtx *ctx, LhPqWindow *w, const LhPqChunk *chunk, LhPqDecrypt *decrypt,
+				  int64_t pos, size_t ahead, int ordinal, LhPqPageHeader *h)
 {
 	bool dictionary = chunk->dict_offset > 0 && pos == chunk->dict_offset;
 

@@ -51,7 +51,7 @@ fuzz_path(void)
 }
 
 /* A file of these bytes; nodes, chunks and rows are filled in afterwards. */
-static bool
+static inline bool
 fuzz_open(FuzzFile *f, const uint8_t *data, size_t size)
 {
 	static const LhAccess access = {.local_any = true};
@@ -82,7 +82,7 @@ fuzz_open(FuzzFile *f, const uint8_t *data, size_t size)
 	return true;
 }
 
-static void
+static inline void
 fuzz_close(FuzzFile *f)
 {
 	f->ctx->arena = f->root;
@@ -92,7 +92,7 @@ fuzz_close(FuzzFile *f)
 }
 
 /* A node below parent (-1: the root itself); returns its number. */
-static int
+static inline int
 fuzz_node(FuzzFile *f, int parent, LhPqRepetition repetition)
 {
 	int i = f->meta.nnodes++;
@@ -129,7 +129,7 @@ fuzz_node(FuzzFile *f, int parent, LhPqRepetition repetition)
 }
 
 /* Make node a leaf whose pages lie at [start, start + size). */
-static void
+static inline void
 fuzz_leaf(FuzzFile *f, int node, LhPqPhysical physical, int length, LhType type, int codec,
 		  int64_t values, int64_t start, int64_t size)
 {

@@ -31,7 +31,7 @@ give_key(void *arg, LhCtx *ctx, const LhKeyRequest *request, LhKey *key)
 		return LH_OK;
 	if (*(const bool *) arg)
 		LH_FAIL(ctx, LH_UNSUPPORTED, "no key");
-	*key = (LhKey) {.len = 16};
+	*key = (LhKey){.len = 16};
 	memcpy(key->bytes, KEY, 16);
 	return LH_OK;
 }

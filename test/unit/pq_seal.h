@@ -56,7 +56,8 @@ pq_seal(Tw *w, PqSealer *s, LhPqModule module, int page, const void *plain, size
 
 	s->nonces++;
 	memcpy(iv, &s->nonces, 4);
-	EVP_EncryptInit_ex(c, ctr ? EVP_aes_128_ctr() : EVP_aes_128_gcm(), NULL, (const uint8_t *) s->key, iv);
+	EVP_EncryptInit_ex(c, ctr ? EVP_aes_128_ctr() : EVP_aes_128_gcm(), NULL,
+					   (const uint8_t *) s->key, iv);
 	if (!ctr)
 		EVP_EncryptUpdate(c, NULL, &n, aad, aad_len);
 	if (len > 0)

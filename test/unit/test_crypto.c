@@ -34,11 +34,11 @@ teardown(void **state)
 	return 0;
 }
 
-#define ASSERT_OK(call)                                \
-	do                                                 \
-	{                                                  \
-		if ((call) != LH_OK)                           \
-			fail_msg("%s", ctx->error->message);       \
+#define ASSERT_OK(call)                          \
+	do                                           \
+	{                                            \
+		if ((call) != LH_OK)                     \
+			fail_msg("%s", ctx->error->message); \
 	} while (0)
 
 #define ASSERT_FAILS(call, code, part)                               \
@@ -83,7 +83,7 @@ key_of(const char *hex)
 	"d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72" \
 	"1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39"
 #define GCM_NONCE "cafebabefacedbaddecaf888"
-#define GCM_AAD	  "feedfacedeadbeeffeedfacedeadbeefabaddad2"
+#define GCM_AAD   "feedfacedeadbeeffeedfacedeadbeefabaddad2"
 
 /* Test cases 4, 10 and 16 of "The Galois/Counter Mode of Operation", McGrew and Viega. */
 static const struct
@@ -125,13 +125,16 @@ gcm_agrees_with_published_vectors(void **state)
 		/* twice with one context, and in place */
 		for (int k = 0; k < 2; k++)
 		{
-			ASSERT_OK(lh_aes_gcm_open(ctx, aes, nonce, lh_slice(aad, aad_len), in, len, tag, out, &authentic));
+			ASSERT_OK(lh_aes_gcm_open(ctx, aes, nonce, lh_slice(aad, aad_len), in, len, tag, out,
+									  &authentic));
 			assert_true(authentic);
 			assert_memory_equal(out, plain, len);
-			ASSERT_OK(lh_aes_gcm_tag(ctx, aes, nonce, lh_slice(aad, aad_len), lh_slice(plain, len), made));
+			ASSERT_OK(lh_aes_gcm_tag(ctx, aes, nonce, lh_slice(aad, aad_len), lh_slice(plain, len),
+									 made));
 			assert_memory_equal(made, tag, 16);
 		}
-		ASSERT_OK(lh_aes_gcm_open(ctx, aes, nonce, lh_slice(aad, aad_len), in, len, tag, in, &authentic));
+		ASSERT_OK(
+			lh_aes_gcm_open(ctx, aes, nonce, lh_slice(aad, aad_len), in, len, tag, in, &authentic));
 		assert_true(authentic);
 		assert_memory_equal(in, plain, len);
 	}
@@ -156,7 +159,8 @@ whatever_is_changed_is_not_authentic_and_leaves_no_plaintext(void **state)
 		unhex(gcm_cases[0].tag, tag);
 		unhex(GCM_NONCE, nonce);
 		parts[what][7] ^= 1;
-		ASSERT_OK(lh_aes_gcm_open(ctx, aes, nonce, lh_slice(aad, aad_len), in, len, tag, out, &authentic));
+		ASSERT_OK(lh_aes_gcm_open(ctx, aes, nonce, lh_slice(aad, aad_len), in, len, tag, out,
+								  &authentic));
 		assert_false(authentic);
 		assert_memory_equal(out, zeros, len);
 	}
@@ -169,15 +173,16 @@ ctr_agrees_with_rfc_3686(void **state)
 	{
 		const char *key, *nonce, *plain, *cipher;
 	} cases[] = {
-		{"ae6852f8121067cc4bf7a5765577f39e", "000000300000000000000000", "53696e676c6520626c6f636b206d7367",
-		 "e4095d4fb7a7b3792d6175a3261311b8"},
+		{"ae6852f8121067cc4bf7a5765577f39e", "000000300000000000000000",
+		 "53696e676c6520626c6f636b206d7367", "e4095d4fb7a7b3792d6175a3261311b8"},
 		{"7e24067817fae0d743d6ce1f32539163", "006cb6dbc0543b59da48d90b",
 		 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
 		 "5104a106168a72d9790d41ee8edad388eb2e1efc46da57c8fce630df9141be28"},
 		{"16af5b145fc9f579c175f93e3bfb0eed863d06ccfdb78515", "0000004836733c147d6d93cb",
 		 "53696e676c6520626c6f636b206d7367", "4b55384fe259c9c84e7935a003cbe928"},
-		{"776beff2851db06f4c8a0542c8696f6c6a81af1eec96b4d37fc1d689e6c1c104", "00000060db5672c97aa8f0b2",
-		 "53696e676c6520626c6f636b206d7367", "145ad01dbf824ec7560863dc71e3e0c0"},
+		{"776beff2851db06f4c8a0542c8696f6c6a81af1eec96b4d37fc1d689e6c1c104",
+		 "00000060db5672c97aa8f0b2", "53696e676c6520626c6f636b206d7367",
+		 "145ad01dbf824ec7560863dc71e3e0c0"},
 	};
 
 	(void) state;
@@ -371,11 +376,13 @@ references_are_names_or_json_of_key_tools(void **state)
 
 	(void) state;
 	reference_is("kf", "kf", "\"kf\"");
-	reference_is("{\"keyMaterialType\":\"PKMT1\",\"internalStorage\":false,\"keyReference\":\"footerKey\"}",
-				 "footerKey", "\"footerKey\"");
-	reference_is("{\"keyMaterialType\":\"PKMT1\",\"internalStorage\":true,\"masterKeyID\":\"m\",\"wrappedDEK\":"
-				 "\"c2VjcmV0\"}",
-				 "", "wrapped under master key \"m\"");
+	reference_is(
+		"{\"keyMaterialType\":\"PKMT1\",\"internalStorage\":false,\"keyReference\":\"footerKey\"}",
+		"footerKey", "\"footerKey\"");
+	reference_is(
+		"{\"keyMaterialType\":\"PKMT1\",\"internalStorage\":true,\"masterKeyID\":\"m\",\"wrappedDEK\":"
+		"\"c2VjcmV0\"}",
+		"", "wrapped under master key \"m\"");
 	/* what is no JSON, or says nothing, is a name */
 	reference_is("{\"a\":", "{\"a\":", "\"{\"a\":\"");
 	reference_is("{\"a\":1}", "{\"a\":1}", "\"{\"a\":1}\"");
@@ -421,8 +428,10 @@ keys_are_found_by_reference_column_or_as_the_footers(void **state)
 	LhKey key;
 
 	(void) state;
-	ASSERT_OK(parse(" {\"keys\" : {\"kf\":\"" K16 "\",\"k\\u00fc\\ud83d\\ude00\\n\":\"" K16 "0011223344556677\",\n"
-					"\"big\":\"" K16 K16 "\"}, \"footer_key\":\"kf\", \"column_keys\":{\"a.b\":\"big\", \"c\":\"none\"},"
+	ASSERT_OK(parse(" {\"keys\" : {\"kf\":\"" K16 "\",\"k\\u00fc\\ud83d\\ude00\\n\":\"" K16
+					"0011223344556677\",\n"
+					"\"big\":\"" K16 K16
+					"\"}, \"footer_key\":\"kf\", \"column_keys\":{\"a.b\":\"big\", \"c\":\"none\"},"
 					"\"aad_prefix\":\"all\",\"aad_prefixes\":{\"f.parquet\":\"one\"}}\n",
 					&set));
 	ASSERT_OK(find(set, "kf", NULL, "/d/f.parquet", &key));
@@ -441,12 +450,15 @@ keys_are_found_by_reference_column_or_as_the_footers(void **state)
 	assert_int_equal(key.len, 16);
 	ASSERT_OK(find(set, "", "a.b", "f", &key));
 	assert_int_equal(key.len, 32);
-	ASSERT_FAILS(find(set, "other", NULL, "f", &key), LH_DENIED, "footer is encrypted with key \"it\", which is not");
-	ASSERT_FAILS(find(set, "", "c", "f", &key), LH_DENIED, "column is encrypted with key \"it\", which is not");
+	ASSERT_FAILS(find(set, "other", NULL, "f", &key), LH_DENIED,
+				 "footer is encrypted with key \"it\", which is not");
+	ASSERT_FAILS(find(set, "", "c", "f", &key), LH_DENIED,
+				 "column is encrypted with key \"it\", which is not");
 	ASSERT_FAILS(find(set, "", "a", "f", &key), LH_DENIED, "not among the keys of \"keys\"");
 	assert_non_null(strstr(ctx->error->hint, "column_keys"));
 	/* no prefix, no footer key */
-	ASSERT_OK(parse("{\"keys\":{\"kf\":\"" K16 "\"},\"footer_key\":null,\"aad_prefix\":null}", &set));
+	ASSERT_OK(
+		parse("{\"keys\":{\"kf\":\"" K16 "\"},\"footer_key\":null,\"aad_prefix\":null}", &set));
 	ASSERT_OK(find(set, "kf", NULL, "f", &key));
 	assert_null(key.aad_prefix.data);
 	ASSERT_FAILS(find(set, "", NULL, "f", &key), LH_DENIED, "not among");
@@ -473,7 +485,8 @@ encryption_is_required_when_the_file_says_so(void **state)
 	ASSERT_OK(parse("{\"require_encryption\": false}", &set));
 	ASSERT_OK(find_plain(set));
 	ASSERT_OK(parse("{\"require_encryption\": true}", &set));
-	ASSERT_FAILS(find_plain(set), LH_DENIED, "\"/d/f.parquet\" is not encrypted, but the keys of \"keys\" require it");
+	ASSERT_FAILS(find_plain(set), LH_DENIED,
+				 "\"/d/f.parquet\" is not encrypted, but the keys of \"keys\" require it");
 	ASSERT_FAILS(parse("{\"require_encryption\": 1}", &set), LH_INVALID, "true or false");
 }
 
@@ -488,7 +501,8 @@ errors_in_files_of_keys_name_a_place_and_never_what_stands_there(void **state)
 		{"[]", "an object"},
 		{"{\"keys\":{\"k\":\"" K16 "\"}", "end of an object"},
 		{"{\"keys\":{\"k\":\"" K16 "\"}}x", "nothing more at byte"},
-		{"{\"keys\":{\"k\":\"" K16 "\",\n\"k\":\"" K16 "\"}}", "a name that no other key has at byte 50 (line 2)"},
+		{"{\"keys\":{\"k\":\"" K16 "\",\n\"k\":\"" K16 "\"}}",
+		 "a name that no other key has at byte 50 (line 2)"},
 		{"{\"keys\":{\"\":\"" K16 "\"}}", "a key with a name"},
 		{"{\"keys\":{\"k\":\"" K16 "0\"}}", "hexadecimal digits"},
 		{"{\"keys\":{\"k\":\"DEADBEEF0405060708090a0b0c0d0exx\"}}", "hexadecimal digits"},
