@@ -138,6 +138,8 @@ lh_parallel_initialize(LhSource *s, ParallelContext *pcxt, void *coordinate)
 	memcpy((char *) p + p->at, s->packed.data, s->packed.len);
 	lh_buf_free(&s->packed);
 	s->parallel = p;
+	/* a scan of before a rescan knows another share */
+	s->stale = true;
 	/* without a segment there are no workers, and what is here lives as long as the plan */
 	if (pcxt->seg != NULL)
 		await_counters(s, pcxt->seg);
