@@ -22,6 +22,7 @@
 struct LhParallel
 {
 	LhScanShare share;
+	bool		noticed;		/* one process has given the NOTICE of the scan */
 	char		format[NAMEDATALEN];	/* what the leader found the location to be */
 
 	/* of workers that have ended */
@@ -212,4 +213,10 @@ LhScanShare *
 lh_parallel_share(LhSource *s)
 {
 	return s->parallel != NULL ? &s->parallel->share : NULL;
+}
+
+bool
+lh_parallel_first_notice(LhSource *s)
+{
+	return s->parallel == NULL || !__atomic_exchange_n(&s->parallel->noticed, true, __ATOMIC_RELAXED);
 }
