@@ -146,6 +146,14 @@ SELECT * FROM compare('SELECT count(*), max(id), sum(year) FROM hive WHERE year 
 SELECT make_table('cities', 'id integer, city text', 'hive_text');
 SELECT * FROM compare('SELECT * FROM cities');
 
+-- one NOTICE, whoever finds its reason first
+SELECT make_table('nanos', 'id integer, c_ts_ns timestamp', 'flat/alltypes_zstd.parquet');
+SELECT plan('SELECT * FROM nanos');
+SELECT count(DISTINCT c_ts_ns) > 1 FROM (SELECT c_ts_ns FROM nanos OFFSET 0) t;
+SET parallel_leader_participation = off;
+SELECT count(DISTINCT c_ts_ns) > 1 FROM (SELECT c_ts_ns FROM nanos OFFSET 0) t;
+RESET parallel_leader_participation;
+
 -- errors of workers
 SELECT make_table('broken', 'id integer', 'bad/cut_in_half.parquet');
 SELECT * FROM outcome('SELECT * FROM broken');

@@ -34,8 +34,8 @@ float_bound_usable(const LhBounds *b, const LhValue *v)
 
 /* False: this row group has to be read. */
 static LhStatus
-part_of(LhCtx *ctx, LhPqFile *file, int group, const int *nodes, const LhAggSpec *spec,
-		Part *part, bool *certain)
+part_of(LhCtx *ctx, LhPqFile *file, int group, const int *nodes, const LhAggSpec *spec, Part *part,
+		bool *certain)
 {
 	const LhPqMeta *meta = lh_pq_meta(file);
 	int64_t rows = meta->groups[group].num_rows;

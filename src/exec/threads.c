@@ -234,7 +234,8 @@ helpers_that_fit(const LhArena *arena)
 	if (budget == NULL || budget->limit == 0)
 		return LH_POOL_MAX;
 	used = __atomic_load_n(&budget->used, __ATOMIC_RELAXED);
-	return (int) (budget->limit / (used + 1) > LH_POOL_MAX ? LH_POOL_MAX : budget->limit / (used + 1));
+	return (int) (budget->limit / (used + 1) > LH_POOL_MAX ? LH_POOL_MAX
+														   : budget->limit / (used + 1));
 }
 
 static void

@@ -247,7 +247,8 @@ lh_pq_window_get(LhCtx *ctx, LhPqWindow *w, int64_t pos, size_t need, size_t wan
 	if (keep < need)
 	{
 		if (pos < 0 || pos > w->limit || (uint64_t) need > (uint64_t) (w->limit - pos))
-			LH_FAIL(ctx, LH_CORRUPT, "page at offset %lld with %zu bytes reaches beyond the end of the file",
+			LH_FAIL(ctx, LH_CORRUPT,
+					"page at offset %lld with %zu bytes reaches beyond the end of the file",
 					(long long) pos, need);
 		if (pos < w->end && (int64_t) want > w->end - pos)
 			want = (size_t) (w->end - pos);

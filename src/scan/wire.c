@@ -311,7 +311,8 @@ get_task(LhCtx *ctx, Wire *w, LhFileTask *task, const LhFileTask *before)
 }
 
 LhStatus
-lh_wire_unpack(LhCtx *ctx, const uint8_t *data, size_t len, LhTableSchema *schema, LhTaskList *tasks)
+lh_wire_unpack(LhCtx *ctx, const uint8_t *data, size_t len, LhTableSchema *schema,
+			   LhTaskList *tasks)
 {
 	Wire w = {data, data + len};
 	uint64_t n = 0;

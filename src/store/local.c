@@ -158,7 +158,8 @@ open_beneath(LhCtx *ctx, LhStore *store, int i, const char *rel, const char *pat
 	err = errno;
 	if (err == ENOSYS || err == EPERM)
 	{
-		lh_fail(ctx, LH_UNSUPPORTED, "could not open \"%s\": openat2: %s", path, lh_errno_text(err));
+		lh_fail(ctx, LH_UNSUPPORTED, "could not open \"%s\": openat2: %s", path,
+				lh_errno_text(err));
 		lh_detail(ctx, "A base directory can only be enforced with openat2(2), which this kernel "
 					   "or a seccomp filter refuses.");
 		return LH_UNSUPPORTED;

@@ -191,7 +191,10 @@ many_files_some_of_them_pruned(void **state)
 static void
 small_files_are_opened_once(void **state)
 {
-	enum { FILES = 70 };
+	enum
+	{
+		FILES = 70
+	};
 	World *w = *state;
 	LhScanShare share;
 	LhScanSpec spec;

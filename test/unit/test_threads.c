@@ -84,7 +84,8 @@ write_group(PqTable *t, int rows, int scale, bool wide, double odd)
 
 	for (int r = 0; r < rows; r++)
 	{
-		int64_t v = (int64_t) (next_random() % 100000) - 50000, m = v % 1000 * (scale > 2 ? 100 : 1);
+		int64_t v = (int64_t) (next_random() % 100000) - 50000,
+				m = v % 1000 * (scale > 2 ? 100 : 1);
 		double d = r == rows / 2 && odd != 0 ? odd : random_double();
 		float f = (float) random_double();
 		double df = f;
@@ -117,7 +118,13 @@ write_file(const char *path, const Shape *shape, bool odd_here)
 		PQ_LEAF("d", PQ_REQ, 5),
 		PQ_LEAF("f", PQ_REQ, wide ? 5 : 4),
 		PQ_LEAF_AS("t", PQ_REQ, 6, 0),
-		{.name = "m", .rep = PQ_REQ, .type = 2, .children = -1, .converted = 5, .precision = 18, .scale = scale},
+		{.name = "m",
+		 .rep = PQ_REQ,
+		 .type = 2,
+		 .children = -1,
+		 .converted = 5,
+		 .precision = 18,
+		 .scale = scale},
 	};
 
 	pq_table_init(&t, els, NCOLS);
@@ -178,9 +185,11 @@ random_specs(World *w, Query *q)
 		q->specs[q->nspecs++] = (LhAggSpec){.kind = LH_AGG_MAX, .arg = e};
 		q->specs[q->nspecs++] = (LhAggSpec){.kind = LH_AGG_COUNT_DISTINCT, .arg = e};
 		if (c != COL_T)
-			q->specs[q->nspecs++] = (LhAggSpec){.kind = LH_AGG_SUM, .arg = e, .filter = pick(2) ? filter : NULL};
+			q->specs[q->nspecs++] =
+				(LhAggSpec){.kind = LH_AGG_SUM, .arg = e, .filter = pick(2) ? filter : NULL};
 	}
-	q->specs[q->nspecs++] = (LhAggSpec){.kind = LH_AGG_SUM, .arg = column(w, COL_D), .float_sum = LH_FLOAT_YOUNGS_CRAMER};
+	q->specs[q->nspecs++] = (LhAggSpec){
+		.kind = LH_AGG_SUM, .arg = column(w, COL_D), .float_sum = LH_FLOAT_YOUNGS_CRAMER};
 }
 
 static void
@@ -270,7 +279,11 @@ static Answer
 threaded(World *w, const Query *q, int helpers, bool fast)
 {
 	LhArena *old = w->ctx->arena, *arena = lh_arena_child(old);
-	LhAggJob job = {.scan = q->scan, .nspecs = q->nspecs, .specs = q->specs, .helpers = helpers, .float_fast = fast};
+	LhAggJob job = {.scan = q->scan,
+					.nspecs = q->nspecs,
+					.specs = q->specs,
+					.helpers = helpers,
+					.float_fast = fast};
 	Answer a = {0};
 	LhStatus status;
 	LhAgg *agg;
@@ -313,8 +326,9 @@ static bool
 same_state(const LhAggState *a, const LhAggState *b)
 {
 	return a->count == b->count && a->seen == b->seen && a->sum == b->sum && a->scale == b->scale &&
-		   a->overflow128 == b->overflow128 && same_double(a->fsum, b->fsum) && memcmp(&a->fsum4, &b->fsum4, 4) == 0 &&
-		   same_double(a->yc_n, b->yc_n) && same_double(a->yc_sx, b->yc_sx) && same_double(a->yc_sxx, b->yc_sxx) &&
+		   a->overflow128 == b->overflow128 && same_double(a->fsum, b->fsum) &&
+		   memcmp(&a->fsum4, &b->fsum4, 4) == 0 && same_double(a->yc_n, b->yc_n) &&
+		   same_double(a->yc_sx, b->yc_sx) && same_double(a->yc_sxx, b->yc_sxx) &&
 		   a->boolean == b->boolean && same_value(&a->extreme, &b->extreme);
 }
 
@@ -322,19 +336,20 @@ static void
 assert_same(const Query *q, const Answer *want, const Answer *found, int helpers)
 {
 	if (want->status != found->status || strcmp(want->message, found->message) != 0)
-		fail_msg("%d helpers: %s %s instead of %s %s", helpers, lh_status_name(found->status), found->message,
-				 lh_status_name(want->status), want->message);
+		fail_msg("%d helpers: %s %s instead of %s %s", helpers, lh_status_name(found->status),
+				 found->message, lh_status_name(want->status), want->message);
 	if (want->status != LH_OK)
 		return;
 	for (int i = 0; i < q->nspecs; i++)
 		if (!same_state(&want->states[i], &found->states[i]))
-			fail_msg("%d helpers: aggregate %d (kind %d) differs: %.17g and %.17g", helpers, i, q->specs[i].kind,
-					 want->states[i].fsum, found->states[i].fsum);
+			fail_msg("%d helpers: aggregate %d (kind %d) differs: %.17g and %.17g", helpers, i,
+					 q->specs[i].kind, want->states[i].fsum, found->states[i].fsum);
 	/* footers and reads apart: each thread opens the files it reads */
 	for (int i = 0; i < LH_CTR_BYTES_READ; i++)
 		if (want->counters.v[i] != found->counters.v[i])
 			fail_msg("%d helpers: counter %s is %llu instead of %llu", helpers, lh_counter_name[i],
-					 (unsigned long long) found->counters.v[i], (unsigned long long) want->counters.v[i]);
+					 (unsigned long long) found->counters.v[i],
+					 (unsigned long long) want->counters.v[i]);
 }
 
 /*
@@ -636,7 +651,11 @@ metadata_makes_no_thread(void **state)
 	Table t = table_of(w, fixture(w, "flat/trips.parquet"));
 	LhExpr *id = column(w, 0);
 	LhAggSpec specs[] = {{.kind = LH_AGG_COUNT_STAR}, {.kind = LH_AGG_MAX, .arg = id}};
-	LhAggJob job = {.scan = spec_of(w, &t, NULL, 0), .nspecs = 2, .specs = specs, .metadata = true, .helpers = 3};
+	LhAggJob job = {.scan = spec_of(w, &t, NULL, 0),
+					.nspecs = 2,
+					.specs = specs,
+					.metadata = true,
+					.helpers = 3};
 	LhTaskList tasks;
 	LhAgg *agg;
 

@@ -71,8 +71,8 @@ there_and_back(World *w, const char *location)
 		uint8_t *cut = malloc(len > 0 ? len : 1);
 
 		memcpy(cut, bytes.data, len);
-		refused(w, lh_wire_unpack(w->ctx, cut, len, &schema, &found), LH_CORRUPT, "ends early", NULL,
-				NULL);
+		refused(w, lh_wire_unpack(w->ctx, cut, len, &schema, &found), LH_CORRUPT, "ends early",
+				NULL, NULL);
 		free(cut);
 	}
 }

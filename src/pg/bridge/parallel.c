@@ -22,6 +22,7 @@
 struct LhParallel
 {
 	LhScanShare share;
+	bool		noticed;		/* one process has given the NOTICE of the scan */
 	char		format[NAMEDATALEN];	/* what the leader found the location to be */
 
 	/* of workers that have ended */
@@ -137,6 +138,8 @@ lh_parallel_initialize(LhSource *s, ParallelContext *pcxt, void *coordinate)
 	memcpy((char *) p + p->at, s->packed.data, s->packed.len);
 	lh_buf_free(&s->packed);
 	s->parallel = p;
+	/* a scan of before a rescan knows another share */
+	s->stale = true;
 	/* without a segment there are no workers, and what is here lives as long as the plan */
 	if (pcxt->seg != NULL)
 		await_counters(s, pcxt->seg);
@@ -210,4 +213,10 @@ LhScanShare *
 lh_parallel_share(LhSource *s)
 {
 	return s->parallel != NULL ? &s->parallel->share : NULL;
+}
+
+bool
+lh_parallel_first_notice(LhSource *s)
+{
+	return s->parallel == NULL || !__atomic_exchange_n(&s->parallel->noticed, true, __ATOMIC_RELAXED);
 }

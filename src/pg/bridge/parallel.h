@@ -53,6 +53,8 @@ extern void lh_parallel_report(LhSource *source);
 
 /* Schema and files as the leader has them; false: the source finds them itself. */
 extern bool lh_parallel_describe(LhSource *source);
+/* Is what this process wants to tell the user not told yet?  Then it is from now on. */
+extern bool lh_parallel_first_notice(LhSource *source);
 /* The share of the scan; NULL: this process reads everything. */
 extern LhScanShare *lh_parallel_share(LhSource *source);
 

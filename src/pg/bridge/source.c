@@ -659,6 +659,8 @@ lh_source_notice(LhSource *s)
 	if (s->noticed || s->ctx->counters->v[LH_CTR_DIGITS_LOST] == 0)
 		return;
 	s->noticed = true;
+	if (!lh_parallel_first_notice(s))
+		return;
 	ereport(NOTICE,
 			(errmsg("nanoseconds of \"%s\" are cut to microseconds", s->relname),
 			 errhint("The option timestamp_ns of the table decides: \"floor\" (as now), \"error\" or \"text\".")));
