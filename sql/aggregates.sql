@@ -87,3 +87,14 @@ SET plan_cache_mode = force_generic_plan;
 EXECUTE p(11.5);
 EXECUTE p(NULL);
 EXECUTE p('NaN');
+
+-- count(DISTINCT) beyond work_mem goes to temporary files, not to an error
+RESET lakehouse.require_vector;
+SET work_mem = '64kB';
+SELECT count(DISTINCT code), count(DISTINCT code || trip_id), count(DISTINCT vendor) FROM trips;
+SELECT count(DISTINCT code), count(DISTINCT code || trip_id), count(DISTINCT vendor) FROM heap;
+SELECT count(DISTINCT code), count(DISTINCT vendor) FROM trips;
+SELECT counter('SELECT count(DISTINCT code) FROM trips', 'Bytes Spilled')::bigint > 100000 AS spilled,
+	counter('SELECT count(DISTINCT vendor) FROM trips', 'Bytes Spilled') AS few;
+RESET work_mem;
+SELECT counter('SELECT count(DISTINCT code) FROM trips', 'Bytes Spilled');

@@ -85,6 +85,7 @@ typedef struct LhError
 	X(READS, "reads", "Read Requests") \
 	X(FOOTERS_READ, "footers_read", "Footers Read") \
 	X(FOOTER_CACHE_HITS, "footer_cache_hits", "Footer Cache Hits") \
+	X(BYTES_SPILLED, "bytes_spilled", "Bytes Spilled") \
 	X(DIGITS_LOST, "digits_lost", "Values With Lost Nanoseconds")
 
 typedef enum LhCounterId

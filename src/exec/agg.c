@@ -408,8 +408,6 @@ write_state(LhAgg *agg, int i)
 		if (x->seen)
 			agg->states[i].extreme = x->value;
 	}
-	if (spec->kind == LH_AGG_COUNT_DISTINCT)
-		agg->states[i].count = lh_distinct_count(in->distinct);
 }
 
 LhStatus
@@ -418,7 +416,11 @@ lh_agg_finish(LhCtx *ctx, LhAgg *agg)
 	for (int i = 0; i < agg->ninputs; i++)
 		LH_TRY(lh_agg_fold(ctx, &agg->inputs[i]));
 	for (int i = 0; i < agg->nspecs; i++)
+	{
 		write_state(agg, i);
+		if (agg->specs[i].kind == LH_AGG_COUNT_DISTINCT)
+			LH_TRY(lh_distinct_count(ctx, agg->inputs[agg->input_of[i]].distinct, &agg->states[i].count));
+	}
 	return LH_OK;
 }
 
