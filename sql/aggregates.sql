@@ -89,12 +89,14 @@ EXECUTE p(NULL);
 EXECUTE p('NaN');
 
 -- count(DISTINCT) beyond work_mem goes to temporary files, not to an error
-RESET lakehouse.require_vector;
 SET work_mem = '64kB';
-SELECT count(DISTINCT code), count(DISTINCT code || trip_id), count(DISTINCT vendor) FROM trips;
-SELECT count(DISTINCT code), count(DISTINCT code || trip_id), count(DISTINCT vendor) FROM heap;
 SELECT count(DISTINCT code), count(DISTINCT vendor) FROM trips;
-SELECT counter('SELECT count(DISTINCT code) FROM trips', 'Bytes Spilled')::bigint > 100000 AS spilled,
-	counter('SELECT count(DISTINCT vendor) FROM trips', 'Bytes Spilled') AS few;
+SELECT make_table('series', '', 'flat/series.parquet');
+SELECT count(DISTINCT i * 1000003 * (i - 70001)), count(DISTINCT i), sum(i) FROM series;
+SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM generate_series(0::bigint, 199999) i;
+SELECT counter('SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM series', 'Bytes Spilled')::bigint > 1000000 AS spilled,
+	counter('SELECT count(DISTINCT i) FROM series', 'Bytes Spilled') AS range;
 RESET work_mem;
-SELECT counter('SELECT count(DISTINCT code) FROM trips', 'Bytes Spilled');
+SET work_mem = '256MB';
+SELECT counter('SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM series', 'Bytes Spilled');
+RESET work_mem;
