@@ -100,3 +100,22 @@ RESET work_mem;
 SET work_mem = '256MB';
 SELECT counter('SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM series', 'Bytes Spilled');
 RESET work_mem;
+
+-- sums go on where 38 digits end, in partial aggregates too
+SELECT make_table('digits', '', 'flat/digits38.parquet');
+CREATE TABLE digits_heap AS SELECT * FROM digits;
+SET lakehouse.require_vector = on;
+SELECT sum(v), avg(v), sum(w), sum(v) FILTER (WHERE i < 10) AS few FROM digits;
+SELECT sum(v), avg(w) FROM digits WHERE i > 100 OR v < 0;
+RESET lakehouse.require_vector;
+SELECT sum(v), avg(v), sum(w), sum(v) FILTER (WHERE i < 10) AS few FROM digits_heap;
+SELECT sum(v), avg(w) FROM digits_heap WHERE i > 100 OR v < 0;
+CREATE TABLE digits_parts (i integer, v numeric(38,2), w numeric(38,2)) PARTITION BY RANGE (i);
+SELECT make_table('digits_2', '', 'flat/digits38.parquet');
+ALTER TABLE digits_parts ATTACH PARTITION digits FOR VALUES FROM (0) TO (3000);
+ALTER TABLE digits_parts ATTACH PARTITION digits_2 FOR VALUES FROM (3000) TO (6000);
+SET enable_partitionwise_aggregate = on;
+SELECT plan('SELECT sum(v), avg(v), sum(w) FROM digits_parts');
+SELECT sum(v), avg(v), sum(w) FROM digits_parts;
+SELECT sum(v), avg(v), sum(w) FROM (SELECT * FROM digits_heap UNION ALL SELECT * FROM digits_heap) h;
+RESET enable_partitionwise_aggregate;

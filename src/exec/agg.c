@@ -391,8 +391,6 @@ write_state(LhAgg *agg, int i)
 	agg->states[i] = (LhAggState){
 		.count = in->count + agg->extra[i],
 		.seen = in->count > 0,
-		.overflow128 = in->overflow128,
-		.sum = in->sum,
 		.scale = in->scale,
 		.fsum = in->fsum,
 		.fsum4 = in->fsum4,
@@ -402,6 +400,7 @@ write_state(LhAgg *agg, int i)
 		.boolean = spec->kind == LH_AGG_BOOL_OR ? in->trues > 0 : in->trues == in->count,
 		.extreme = {.null = true},
 	};
+	agg->states[i].sum = lh_agg_total(in, &agg->states[i].overflow);
 	if (spec->kind == LH_AGG_MIN || spec->kind == LH_AGG_MAX)
 	{
 		agg->states[i].seen = x->seen;
@@ -435,7 +434,8 @@ reset_input(LhAggInput *in)
 {
 	in->count = in->trues = 0;
 	in->sum = 0;
-	in->overflow128 = false;
+	in->wide = (LhI256){0};
+	in->overflow = false;
 	in->fsum = in->yc_n = in->yc_sx = in->yc_sxx = 0;
 	in->fsum4 = 0;
 	in->hist.dict_id = in->codes.dict_id = 0;

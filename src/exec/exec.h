@@ -43,8 +43,8 @@ typedef struct LhAggState
 {
 	int64_t		count;			/* non-null inputs (rows for COUNT_STAR; distinct values for COUNT_DISTINCT) */
 	bool		seen;			/* any input: min/max/sum/bool are not null */
-	bool		overflow128;	/* the int128 sum left its range */
-	LhI128		sum;			/* ints and decimals, unscaled */
+	bool		overflow;		/* the sum needs more than 256 bits */
+	LhI256		sum;			/* ints and decimals, unscaled */
 	int			scale;			/* of sum for decimals: the largest of all files */
 	double		fsum;			/* LH_FLOAT_PLAIN on doubles (and on floats, in double) */
 	float		fsum4;			/* LH_FLOAT_PLAIN on floats, as float4pl adds */

@@ -88,6 +88,15 @@ slow_distinct(const Rows *rows)
 	return count;
 }
 
+static bool
+is_sum(const LhAggState *s, LhI128 sum)
+{
+	LhI256 want = lh_i256_of(sum);
+
+	return s->sum.lo == want.lo && s->sum.hi == want.hi;
+}
+
+
 static void
 check_sum(const LhAggState *s, const Rows *rows)
 {
@@ -125,8 +134,8 @@ check_sum(const LhAggState *s, const Rows *rows)
 			fail_msg("float4 sum %.9g instead of %.9g", s->fsum4, fsum4);
 		return;
 	}
-	if (!over && !s->overflow128)
-		assert_true(s->sum == sum);
+	if (!over)
+		assert_true(!s->overflow && is_sum(s, sum));
 }
 
 /* float8_accum of PostgreSQL. */
@@ -477,19 +486,85 @@ int_sums_do_not_overflow(void **state)
 		x[i] = INT64_MIN;
 	add_flat(agg, &int64, x, 2000, LH_OK);
 	ok(lh_agg_finish(ctx, agg));
-	assert_true(lh_agg_state(agg, 0)->sum == (LhI128) INT64_MIN * 2000);
+	assert_true(is_sum(lh_agg_state(agg, 0), (LhI128) INT64_MIN * 2000));
 }
 
-static void
-overflow_beyond_128_bits_is_noticed(void **state)
+static const char *
+sum_text(const LhAgg *agg)
 {
-	LhType t = gen_decimal(38, 0, LH_LANE_I128);
-	LhI128 x[2] = {lh_pow10[38] - 1, lh_pow10[38] - 1};
+	const LhAggState *s = lh_agg_state(agg, 0);
+	uint8_t bytes[32];
+	LhBuf text;
+
+	assert_false(s->overflow);
+	lh_i256_to_be(&s->sum, bytes);
+	ok(lh_buf_init(ctx, &text, true));
+	ok(lh_decimal_format_be(ctx, bytes, sizeof(bytes), s->scale, &text));
+	ok(lh_buf_append(ctx, &text, "", 1));
+	return (const char *) text.data;
+}
+
+/* In whatever form values come: flat, constant, runs, codes; and in the scale of a later file. */
+static void
+sums_continue_beyond_128_bits(void **state)
+{
+	LhType t = gen_decimal(38, 0, LH_LANE_I128), t2 = gen_decimal(38, 2, LH_LANE_I128);
+	LhI128 top = lh_pow10[38] - 1, x[4] = {top, top, top, -1};
+	LhI128 down[4] = {-top, -top, -top, -top};
+	LhValue constant = {.type = t, .i128 = top};
+	LhAgg *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &t);
+	const LhVec *vecs[1];
+	LhSel sel;
+	LhVec v;
+
+	add_flat(agg, &t, x, 4, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_string_equal(sum_text(agg), "299999999999999999999999999999999999996");
+	/* 2048 times as a constant */
+	lh_vec_const(&v, &constant, LH_BATCH);
+	vecs[0] = &v;
+	lh_sel_all(&sel, LH_BATCH);
+	ok(lh_agg_update(ctx, agg, vecs, &sel));
+	ok(lh_agg_finish(ctx, agg));
+	assert_string_equal(sum_text(agg), "205099999999999999999999999999999999997948");
+	/* a file with two decimals more */
+	ok(lh_agg_bind(ctx, agg, &t2));
+	add_flat(agg, &t2, x, 4, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_string_equal(sum_text(agg), "205102999999999999999999999999999999997947.96");
+	/* one with fewer again, whose numbers are brought to the larger scale */
+	ok(lh_agg_bind(ctx, agg, &t));
+	add_flat(agg, &t, down, 4, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_string_equal(sum_text(agg), "204702999999999999999999999999999999997951.96");
+	lh_agg_reset(agg);
+	add_flat(agg, &t, x, 1, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_string_equal(sum_text(agg), "99999999999999999999999999999999999999.00");
+}
+
+/* 76 digits are the end, and the end is noticed. */
+static void
+sums_beyond_256_bits_are_noticed(void **state)
+{
+	LhType t = gen_decimal(38, 0, LH_LANE_I128), t38 = gen_decimal(38, 38, LH_LANE_I128);
+	LhI128 top = lh_pow10[38] - 1, one = 1;
+	static LhI128 many[LH_BATCH];
 	LhAgg *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &t);
 
-	add_flat(agg, &t, x, 2, LH_OK);
+	for (int i = 0; i < LH_BATCH; i++)
+		many[i] = top;
+	add_flat(agg, &t, many, LH_BATCH, LH_OK);
 	ok(lh_agg_finish(ctx, agg));
-	assert_true(lh_agg_state(agg, 0)->overflow128);
+	assert_false(lh_agg_state(agg, 0)->overflow);
+	ok(lh_agg_bind(ctx, agg, &t38));
+	add_flat(agg, &t38, &one, 1, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_true(lh_agg_state(agg, 0)->overflow);
+	lh_agg_reset(agg);
+	add_flat(agg, &t38, &one, 1, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_false(lh_agg_state(agg, 0)->overflow);
 }
 
 static void
@@ -549,7 +624,7 @@ runs_and_expressions_are_folded(void **state)
 	lh_sel_all(&sel, 2048);
 	ok(lh_agg_update(ctx, agg, vecs, &sel));
 	ok(lh_agg_finish(ctx, agg));
-	assert_true(lh_agg_state(agg, 0)->sum == 3 * 1000 + 2 * 1048);
+	assert_true(is_sum(lh_agg_state(agg, 0), 3 * 1000 + 2 * 1048));
 	assert_int_equal(ctx->counters->v[LH_CTR_RUNS_FOLDED], 2);
 }
 
@@ -875,7 +950,8 @@ main(void)
 		TEST(sum_of_minus_zero_is_minus_zero),
 		TEST(overflow_of_float_sums_is_an_error),
 		TEST(int_sums_do_not_overflow),
-		TEST(overflow_beyond_128_bits_is_noticed),
+		TEST(sums_continue_beyond_128_bits),
+		TEST(sums_beyond_256_bits_are_noticed),
 		TEST(nothing_seen_is_null),
 		TEST(metadata_counts_and_extremes_join_in),
 		TEST(runs_and_expressions_are_folded),

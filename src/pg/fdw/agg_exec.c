@@ -352,7 +352,7 @@ lh_fdw_agg_iterate(ForeignScanState *node)
 	lh_source_notice(scan->source);
 	lh_pg_check(scan->source->ctx, lh_agg_finish(scan->source->ctx, scan->agg));
 	for (int i = 0; i < scan->naggs; i++)
-		slot->tts_values[i] = lh_aggref_result(&scan->targets[i], lh_agg_state(scan->agg, i), &slot->tts_isnull[i]);
+		slot->tts_values[i] = lh_aggref_result(scan->source->ctx, &scan->targets[i], lh_agg_state(scan->agg, i), &slot->tts_isnull[i]);
 	scan->done = true;
 	return ExecStoreVirtualTuple(slot);
 }
