@@ -119,3 +119,23 @@ SELECT plan('SELECT sum(v), avg(v), sum(w) FROM digits_parts');
 SELECT sum(v), avg(v), sum(w) FROM digits_parts;
 SELECT sum(v), avg(v), sum(w) FROM (SELECT * FROM digits_heap UNION ALL SELECT * FROM digits_heap) h;
 RESET enable_partitionwise_aggregate;
+
+-- a FILTER that the engine refuses once it sees its constants is evaluated on rows
+CREATE FUNCTION filter_agrees(condition text) RETURNS TABLE (counts text, agrees boolean, fallback text) LANGUAGE plpgsql AS $$
+DECLARE
+	query text := 'SELECT count(*) FILTER (WHERE ' || condition || '), sum(fare), count(tip) FILTER (WHERE trip_id > 15000 AND ('
+		|| condition || ')), max(trip_id) FROM %s WHERE passengers > 1';
+	a text;
+	b text;
+BEGIN
+	EXECUTE 'SELECT q::text FROM (' || format(query, 'trips') || ') q' INTO a;
+	EXECUTE 'SELECT q::text FROM (' || format(query, 'heap') || ') q' INTO b;
+	RETURN QUERY SELECT a, a = b, counter(format(query, 'trips'), 'Fallback Filter');
+END $$;
+SELECT * FROM filter_agrees('day < timestamp ''294276-06-01''');
+SELECT * FROM filter_agrees('day > timestamp ''294276-06-01'' OR vendor <> ''acme''');
+SELECT * FROM filter_agrees('vendor <> ''acme''');
+SELECT * FROM outcome($$ SELECT count(*) FILTER (WHERE vendor LIKE 'a\\') FROM trips $$);
+SET lakehouse.require_vector = on;
+SELECT * FROM outcome($$ SELECT count(*) FILTER (WHERE day < timestamp '294276-06-01') FROM trips $$);
+RESET lakehouse.require_vector;

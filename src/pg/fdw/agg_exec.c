@@ -8,7 +8,9 @@
  *	   and turned back into vectors of the declared type (revec.h), a condition
  *	   the engine does not take after all is evaluated on the emitted values:
  *	   slower, never different.
- *	3. Batches go into an LhAgg; its states become the one row of the scan.
+ *	3. So is a FILTER that the engine does not take: its outcome is a column of
+ *	   booleans behind the scan's.
+ *	4. Batches go into an LhAgg; its states become the one row of the scan.
  */
 #include "pg/fdw/agg.h"
 
@@ -37,6 +39,15 @@ typedef struct EmittedColumn
 	bool	   *nulls;
 } EmittedColumn;
 
+/* A FILTER that is evaluated here. */
+typedef struct LocalFilter
+{
+	Expr	   *expr;
+	ExprState  *state;
+	LhVec		vec;			/* its outcome */
+	uint8_t    *outcome;
+} LocalFilter;
+
 typedef struct AggScan
 {
 	LhSource   *source;
@@ -58,6 +69,8 @@ typedef struct AggScan
 	int			nemitted;
 	EmittedColumn *emitted;
 	ExprState  *local;			/* conditions evaluated here; NULL: none */
+	int			nfilters;
+	LocalFilter *filters;		/* their columns follow those that the source has room for */
 	TupleTableSlot *slot;		/* of the table, for local */
 	MemoryContext batch_mcxt;
 	LhArena    *round;			/* what depends on parameters, until they change */
@@ -148,6 +161,50 @@ bind_aggregate_columns(AggScan *scan)
 	}
 }
 
+/* Emit the columns of an expression that is evaluated on rows. */
+static void
+emit_columns_of(AggScan *scan, Node *expr)
+{
+	LhSource   *s = scan->source;
+	Bitmapset  *attrs = NULL;
+	int			i = -1;
+
+	pull_varattnos(expr, scan->rti, &attrs);
+	while ((i = bms_next_member(attrs, i)) >= 0)
+		add_emitted(scan, (AttrNumber) (i + FirstLowInvalidHeapAttributeNumber));
+	if (scan->slot == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+
+		scan->slot = MakeSingleTupleTableSlot(s->desc, &TTSOpsVirtual);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/* A FILTER that the engine refuses, as a condition on a column of its outcomes. */
+static LhPred *
+filter_on_rows(ForeignScanState *node, AggScan *scan, Expr *expr, const char *why)
+{
+	LhSource   *s = scan->source;
+	LocalFilter *f = &scan->filters[scan->nfilters];
+	int			col = s->room + scan->nfilters++;
+	LhPred	   *pred;
+
+	if (lakehouse_require_vector)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("FILTER of an aggregate is not evaluated by the vector engine: %s", why),
+				 errhint("lakehouse.require_vector makes this an error.")));
+	emit_columns_of(scan, (Node *) expr);
+	f->expr = expr;
+	f->state = ExecInitQual(list_make1(expr), &node->ss.ps);
+	f->outcome = palloc0(LH_BATCH);
+	f->vec = (LhVec) {.type = {.id = LH_T_BOOL, .lane = LH_LANE_U8}, .kind = LH_VEC_FLAT, .data = f->outcome};
+	scan->types[col] = f->vec.type;
+	lh_pg_check(s->ctx, lh_pred_leaf(s->ctx, LH_P_IS_TRUE_BOOL, col, NULL, &pred));
+	return pred;
+}
+
 /* FILTER and arguments see revectored columns with their declared type. */
 static void
 build_aggregates(ForeignScanState *node, AggScan *scan)
@@ -168,6 +225,8 @@ build_aggregates(ForeignScanState *node, AggScan *scan)
 	}
 	scan->specs = palloc0(sizeof(LhAggSpec) * Max(scan->naggs, 1));
 	scan->targets = palloc0(sizeof(LhAggTarget) * Max(scan->naggs, 1));
+	scan->filters = palloc0(sizeof(LocalFilter) * Max(scan->naggs, 1));
+	scan->nfilters = 0;
 	foreach(lc, scan->aggrefs)
 	{
 		Aggref	   *agg = lfirst_node(Aggref, lc);
@@ -175,10 +234,7 @@ build_aggregates(ForeignScanState *node, AggScan *scan)
 
 		lh_aggref_build(agg, &build, &scan->specs[i], &scan->targets[i]);
 		if (agg->aggfilter && !lh_qual_build(agg->aggfilter, &build, &scan->specs[i].filter, &why))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("FILTER of an aggregate cannot be evaluated by the vector engine: %s", why),
-					 errhint("Set lakehouse.pushdown to off for this query.")));
+			scan->specs[i].filter = filter_on_rows(node, scan, agg->aggfilter, why);
 		i++;
 	}
 }
@@ -187,26 +243,14 @@ build_aggregates(ForeignScanState *node, AggScan *scan)
 static void
 build_conditions(ForeignScanState *node, AggScan *scan)
 {
-	LhSource   *s = scan->source;
-	Bitmapset  *attrs = NULL;
-	List	   *refused;
-	int			i = -1;
+	List	   *refused = lh_source_filters(scan->source, scan->conds, scan->rti, node->ss.ps.ps_ExprContext,
+											&node->ss.ps);
 
-	refused = lh_source_filters(s, scan->conds, scan->rti, node->ss.ps.ps_ExprContext, &node->ss.ps);
 	scan->local = NULL;
 	if (refused == NIL)
 		return;
-	pull_varattnos((Node *) refused, scan->rti, &attrs);
-	while ((i = bms_next_member(attrs, i)) >= 0)
-		add_emitted(scan, (AttrNumber) (i + FirstLowInvalidHeapAttributeNumber));
+	emit_columns_of(scan, (Node *) refused);
 	scan->local = ExecInitQual(refused, &node->ss.ps);
-	if (scan->slot == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(s->mcxt);
-
-		scan->slot = MakeSingleTupleTableSlot(s->desc, &TTSOpsVirtual);
-		MemoryContextSwitchTo(old);
-	}
 }
 
 /* Aggregates and conditions with the parameters of now; those of the last round are released. */
@@ -245,8 +289,8 @@ start(ForeignScanState *node, AggScan *scan)
 
 	lh_source_open(s);
 	scan->emitted = palloc0(sizeof(EmittedColumn) * Max(natts, 1));
-	scan->types = palloc0(sizeof(LhType) * s->room);
-	scan->vecs = palloc0(sizeof(LhVec *) * s->room);
+	scan->types = palloc0(sizeof(LhType) * (s->room + scan->naggs));
+	scan->vecs = palloc0(sizeof(LhVec *) * (s->room + scan->naggs));
 	scan->batch_mcxt = AllocSetContextCreate(s->mcxt, "lakehouse aggregate batch", ALLOCSET_DEFAULT_SIZES);
 	scan->round_mcxt = AllocSetContextCreate(s->mcxt, "lakehouse aggregates", ALLOCSET_SMALL_SIZES);
 	bind_aggregate_columns(scan);
@@ -255,34 +299,53 @@ start(ForeignScanState *node, AggScan *scan)
 	MemoryContextSwitchTo(old);
 }
 
-/* Narrow the selection by the conditions that the engine refused. */
-static void
-filter_locally(ForeignScanState *node, AggScan *scan, LhSel *sel)
+/* Evaluate an expression on the k-th emitted row. */
+static bool
+row_passes(ForeignScanState *node, AggScan *scan, ExprState *state, int k)
 {
 	ExprContext *econtext = node->ss.ps.ps_ExprContext;
 	TupleTableSlot *slot = scan->slot;
+
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+	for (int i = 0; i < scan->nemitted; i++)
+	{
+		slot->tts_values[scan->emitted[i].attno - 1] = scan->emitted[i].values[k];
+		slot->tts_isnull[scan->emitted[i].attno - 1] = scan->emitted[i].nulls[k];
+	}
+	ExecStoreVirtualTuple(slot);
+	econtext->ecxt_scantuple = slot;
+	ResetExprContext(econtext);
+	return ExecQual(state, econtext);
+}
+
+/* Narrow the batch's selection by the conditions that the engine refused, then evaluate such FILTERs. */
+static void
+evaluate_on_rows(ForeignScanState *node, AggScan *scan, LhSel *sel)
+{
 	uint16_t	rows[LH_BATCH];
 	int			n = lh_sel_rows(sel, rows);
 
-	for (int k = 0; k < n; k++)
+	for (int k = 0; scan->local != NULL && k < n; k++)
 	{
-		ExecClearTuple(slot);
-		memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
-		for (int i = 0; i < scan->nemitted; i++)
-		{
-			slot->tts_values[scan->emitted[i].attno - 1] = scan->emitted[i].values[k];
-			slot->tts_isnull[scan->emitted[i].attno - 1] = scan->emitted[i].nulls[k];
-		}
-		ExecStoreVirtualTuple(slot);
-		econtext->ecxt_scantuple = slot;
-		ResetExprContext(econtext);
-		if (!ExecQual(scan->local, econtext))
-		{
-			lh_bit_clear(sel->w, rows[k]);
-			sel->count--;
-		}
+		if (row_passes(node, scan, scan->local, k))
+			continue;
+		lh_bit_clear(sel->w, rows[k]);
+		sel->count--;
 	}
-	ExecClearTuple(slot);
+	for (int i = 0; i < scan->nfilters; i++)
+	{
+		LocalFilter *f = &scan->filters[i];
+
+		for (int k = 0; k < n; k++)
+		{
+			if (lh_bit_get(sel->w, rows[k]))
+				f->outcome[rows[k]] = row_passes(node, scan, f->state, k);
+		}
+		f->vec.n = sel->n;
+		scan->vecs[scan->source->room + i] = &f->vec;
+	}
+	ExecClearTuple(scan->slot);
 }
 
 /* Bring aggregates to the types that this batch's vectors have. */
@@ -329,8 +392,8 @@ consume(ForeignScanState *node, AggScan *scan, const LhBatch *batch)
 		}
 		MemoryContextSwitchTo(old);
 	}
-	if (scan->local)
-		filter_locally(node, scan, &sel);
+	if (scan->local != NULL || scan->nfilters > 0)
+		evaluate_on_rows(node, scan, &sel);
 	bind_types(scan);
 	lh_pg_check(s->ctx, lh_agg_update(s->ctx, scan->agg, scan->vecs, &sel));
 }
@@ -390,6 +453,9 @@ lh_fdw_agg_explain(ForeignScanState *node, ExplainState *es)
 	lh_explain_list(&node->ss.ps, es, "Vector Aggregate", scan->aggrefs);
 	lh_explain_location(scan->source, es);
 	lh_explain_pushed(&node->ss.ps, es, scan->conds, scan->rti);
-	if (es->analyze)
-		lh_explain_counters(scan->source, es);
+	if (!es->analyze)
+		return;
+	for (int i = 0; i < scan->nfilters; i++)
+		lh_explain_list(&node->ss.ps, es, "Fallback Filter", list_make1(scan->filters[i].expr));
+	lh_explain_counters(scan->source, es);
 }
