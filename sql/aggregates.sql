@@ -113,3 +113,55 @@ SET plan_cache_mode = force_generic_plan;
 EXECUTE p(11.5);
 EXECUTE p(NULL);
 EXECUTE p('NaN');
+
+-- count(DISTINCT) beyond work_mem goes to temporary files, not to an error
+SET work_mem = '64kB';
+SELECT count(DISTINCT code), count(DISTINCT vendor) FROM trips;
+SELECT make_table('series', '', 'flat/series.parquet');
+SELECT count(DISTINCT i * 1000003 * (i - 70001)), count(DISTINCT i), sum(i) FROM series;
+SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM generate_series(0::bigint, 199999) i;
+SELECT counter('SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM series', 'Bytes Spilled')::bigint > 1000000 AS spilled,
+	counter('SELECT count(DISTINCT i) FROM series', 'Bytes Spilled') AS range;
+RESET work_mem;
+SET work_mem = '256MB';
+SELECT counter('SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM series', 'Bytes Spilled');
+RESET work_mem;
+
+-- sums go on where 38 digits end, in partial aggregates too
+SELECT make_table('digits', '', 'flat/digits38.parquet');
+CREATE TABLE digits_heap AS SELECT * FROM digits;
+SET lakehouse.require_vector = on;
+SELECT sum(v), avg(v), sum(w), sum(v) FILTER (WHERE i < 10) AS few FROM digits;
+SELECT sum(v), avg(w) FROM digits WHERE i > 100 OR v < 0;
+RESET lakehouse.require_vector;
+SELECT sum(v), avg(v), sum(w), sum(v) FILTER (WHERE i < 10) AS few FROM digits_heap;
+SELECT sum(v), avg(w) FROM digits_heap WHERE i > 100 OR v < 0;
+CREATE TABLE digits_parts (i integer, v numeric(38,2), w numeric(38,2)) PARTITION BY RANGE (i);
+SELECT make_table('digits_2', '', 'flat/digits38.parquet');
+ALTER TABLE digits_parts ATTACH PARTITION digits FOR VALUES FROM (0) TO (3000);
+ALTER TABLE digits_parts ATTACH PARTITION digits_2 FOR VALUES FROM (3000) TO (6000);
+SET enable_partitionwise_aggregate = on;
+SELECT plan('SELECT sum(v), avg(v), sum(w) FROM digits_parts');
+SELECT sum(v), avg(v), sum(w) FROM digits_parts;
+SELECT sum(v), avg(v), sum(w) FROM (SELECT * FROM digits_heap UNION ALL SELECT * FROM digits_heap) h;
+RESET enable_partitionwise_aggregate;
+
+-- a FILTER that the engine refuses once it sees its constants is evaluated on rows
+CREATE FUNCTION filter_agrees(condition text) RETURNS TABLE (counts text, agrees boolean, fallback text) LANGUAGE plpgsql AS $$
+DECLARE
+	query text := 'SELECT count(*) FILTER (WHERE ' || condition || '), sum(fare), count(tip) FILTER (WHERE trip_id > 15000 AND ('
+		|| condition || ')), max(trip_id) FROM %s WHERE passengers > 1';
+	a text;
+	b text;
+BEGIN
+	EXECUTE 'SELECT q::text FROM (' || format(query, 'trips') || ') q' INTO a;
+	EXECUTE 'SELECT q::text FROM (' || format(query, 'heap') || ') q' INTO b;
+	RETURN QUERY SELECT a, a = b, counter(format(query, 'trips'), 'Fallback Filter');
+END $$;
+SELECT * FROM filter_agrees('day < timestamp ''294276-06-01''');
+SELECT * FROM filter_agrees('day > timestamp ''294276-06-01'' OR vendor <> ''acme''');
+SELECT * FROM filter_agrees('vendor <> ''acme''');
+SELECT * FROM outcome($$ SELECT count(*) FILTER (WHERE vendor LIKE 'a\\') FROM trips $$);
+SET lakehouse.require_vector = on;
+SELECT * FROM outcome($$ SELECT count(*) FILTER (WHERE day < timestamp '294276-06-01') FROM trips $$);
+RESET lakehouse.require_vector;

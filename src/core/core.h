@@ -12,6 +12,7 @@
 #include "core/bits.h"
 #include "core/text.h"
 #include "core/decimal.h"
+#include "core/wide.h"
 #include "core/datetime.h"
 #include "core/hash.h"
 #include "core/cpu.h"

@@ -92,6 +92,7 @@ typedef struct LhError
 	X(BYTES_AHEAD, "bytes_ahead", "Bytes Read Ahead") \
 	X(FOOTERS_READ, "footers_read", "Footers Read") \
 	X(FOOTER_CACHE_HITS, "footer_cache_hits", "Footer Cache Hits") \
+	X(BYTES_SPILLED, "bytes_spilled", "Bytes Spilled") \
 	X(DIGITS_LOST, "digits_lost", "Values With Lost Nanoseconds")
 
 typedef enum LhCounterId
@@ -141,7 +142,8 @@ typedef struct LhHost
 	void		(*progress) (void *arg, const char *what, int64_t done, int64_t total);
 
 	/*
-	 * A key (key.h); asked on the leader's thread only.  LH_DENIED: the host has
+	 * A key (key.h).  Helper threads ask, too, but only after the leader did: the host looks
+	 * up what it has loaded by then.  LH_DENIED: the host has
 	 * keys, but not this one; LH_UNSUPPORTED: it was given none at all; any other
 	 * failure ends the work.  Each with its error written (default: none at all).
 	 * Also asked whether a file may be in clear text.

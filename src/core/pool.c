@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/cpu.h"
+#include "core/key.h"
 
 /* Deep recursion over nested types fits; only what is used takes memory. */
 #define STACK_SIZE    ((size_t) 4 << 20)
@@ -43,6 +44,8 @@ struct LhPool
 	bool ending; /* threads shall end */
 	bool cancel; /* jobs shall end; read without the lock */
 	int event;
+	const LhHost *leader_host; /* for keys; may be NULL */
+	void *leader_arg;
 	int n;
 	Helper *helpers;
 };
@@ -85,9 +88,23 @@ helper_wait(void *arg, LhWaitFd *fds, int nfds, int timeout_ms)
 	return n;
 }
 
+/* The leader's keys, which its host has loaded by now and only looks up (LhHost.key). */
+static LhStatus
+helper_key(void *arg, LhCtx *ctx, const LhKeyRequest *request, LhKey *key)
+{
+	const LhPool *pool = ((const Helper *) arg)->pool;
+	LhCtx keyless = *ctx;
+
+	if (pool->leader_host != NULL && pool->leader_host->key != NULL)
+		return pool->leader_host->key(pool->leader_arg, ctx, request, key);
+	keyless.host = NULL;
+	return lh_host_key(&keyless, request, key);
+}
+
 static const LhHost helper_host = {
 	.interrupted = helper_interrupted,
 	.wait = helper_wait,
+	.key = helper_key,
 };
 
 void
@@ -219,6 +236,8 @@ lh_pool_create(LhCtx *ctx, int helpers, LhPool **out)
 		free(pool);
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
 	}
+	pool->leader_host = ctx->host;
+	pool->leader_arg = ctx->host_arg;
 	pool->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pool->event < 0)
 	{

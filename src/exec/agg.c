@@ -373,8 +373,6 @@ write_state(LhAgg *agg, int i)
 	agg->states[i] = (LhAggState){
 		.count = in->count + agg->extra[i],
 		.seen = in->count > 0,
-		.overflow128 = in->overflow128,
-		.sum = in->sum,
 		.scale = in->scale,
 		.fsum = in->fsum,
 		.fsum4 = in->fsum4,
@@ -384,14 +382,13 @@ write_state(LhAgg *agg, int i)
 		.boolean = spec->kind == LH_AGG_BOOL_OR ? in->trues > 0 : in->trues == in->count,
 		.extreme = {.null = true},
 	};
+	agg->states[i].sum = lh_agg_total(in, &agg->states[i].overflow);
 	if (spec->kind == LH_AGG_MIN || spec->kind == LH_AGG_MAX)
 	{
 		agg->states[i].seen = x->seen;
 		if (x->seen)
 			agg->states[i].extreme = x->value;
 	}
-	if (spec->kind == LH_AGG_COUNT_DISTINCT)
-		agg->states[i].count = lh_distinct_count(in->distinct);
 }
 
 LhStatus
@@ -400,7 +397,11 @@ lh_agg_finish(LhCtx *ctx, LhAgg *agg)
 	for (int i = 0; i < agg->ninputs; i++)
 		LH_TRY(lh_agg_fold(ctx, &agg->inputs[i]));
 	for (int i = 0; i < agg->nspecs; i++)
+	{
 		write_state(agg, i);
+		if (agg->specs[i].kind == LH_AGG_COUNT_DISTINCT)
+			LH_TRY(lh_distinct_count(ctx, agg->inputs[agg->input_of[i]].distinct, &agg->states[i].count));
+	}
 	return LH_OK;
 }
 
@@ -415,7 +416,8 @@ reset_input(LhAggInput *in)
 {
 	in->count = in->trues = 0;
 	in->sum = 0;
-	in->overflow128 = false;
+	in->wide = (LhI256){0};
+	in->overflow = false;
 	in->fsum = in->yc_n = in->yc_sx = in->yc_sxx = 0;
 	in->fsum4 = 0;
 	in->fseen = false;

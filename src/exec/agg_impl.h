@@ -70,7 +70,8 @@ struct LhAggInput
 	int64_t count;
 	int64_t trues;
 	LhI128 sum;
-	bool overflow128;
+	LhI256 wide;      /* to be added to sum: what left its 128 bits */
+	bool overflow;    /* left 256 bits, too */
 	int scale;     /* of sum */
 	LhI128 factor; /* brings this file's numbers to that scale */
 	bool fseen; /* a float was added to fsum */
@@ -113,6 +114,8 @@ struct LhAgg
 /* live: selected rows without nulls, at least one. */
 extern LhStatus lh_agg_sum(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live);
 extern LhStatus lh_agg_fold(LhCtx *ctx, LhAggInput *in);
+/* The sum of all so far, in in->scale; overflow: it needs more than 256 bits. */
+extern LhI256 lh_agg_total(const LhAggInput *in, bool *overflow);
 /* The file's decimals have this scale. */
 extern void lh_agg_set_scale(LhAggInput *in, int scale);
 extern LhStatus lh_agg_sum_floats(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live);

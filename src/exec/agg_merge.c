@@ -5,7 +5,7 @@
  * Counts, sums of integers and decimals, and sets of distinct values do not
  * depend on the order of rows.  Extremes do where values are equal but look
  * different (-0 and 0, 1.0 and 1.00), so they remember their place.  A sum that
- * left 128 bits on the way is another matter: in another order it might not
+ * left 256 bits on the way is another matter: in another order it might not
  * have, so the caller is told.
  */
 #include "exec/agg_impl.h"
@@ -24,6 +24,14 @@ lh_agg_set_sink(LhAgg *agg, LhFloatSink *sink)
 		agg->inputs[i].floats = sink;
 }
 
+void
+lh_agg_keep_in_memory(LhAgg *agg, bool keep)
+{
+	for (int i = 0; i < agg->ninputs; i++)
+		if (agg->inputs[i].distinct != NULL)
+			lh_distinct_keep_in_memory(agg->inputs[i].distinct, keep);
+}
+
 int
 lh_agg_inputs(const LhAgg *agg)
 {
@@ -34,17 +42,16 @@ lh_agg_inputs(const LhAgg *agg)
 static void
 merge_sum(LhAggInput *into, const LhAggInput *from)
 {
-	LhI128 x = from->sum;
+	bool overflow = false;
+	LhI256 x = lh_agg_total(from, &overflow);
 	int digits;
 
 	if (from->scale > into->scale)
 		lh_agg_set_scale(into, from->scale);
 	digits = into->scale - from->scale;
-	into->overflow128 |= from->overflow128 || digits > LH_DECIMAL_MAX_PRECISION;
-	if (into->overflow128)
-		return;
-	if (!lh_mul_i128(x, lh_pow10[digits], &x) || __builtin_add_overflow(into->sum, x, &into->sum))
-		into->overflow128 = true;
+	if (overflow || digits > LH_DECIMAL_MAX_PRECISION || !lh_i256_mul(&x, lh_pow10[digits]) ||
+		!lh_i256_add(&into->wide, &x))
+		into->overflow = true;
 }
 
 static LhStatus
@@ -69,7 +76,7 @@ lh_agg_merge(LhCtx *ctx, LhAgg *into, LhAgg *from, bool *same)
 	for (int i = 0; i < into->ninputs; i++)
 	{
 		LH_TRY(merge_input(ctx, &into->inputs[i], &from->inputs[i]));
-		*same = *same && !into->inputs[i].overflow128;
+		*same = *same && !into->inputs[i].overflow;
 	}
 	for (int i = 0; i < into->nspecs; i++)
 		into->extra[i] += from->extra[i];

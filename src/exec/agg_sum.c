@@ -18,20 +18,45 @@
 /* Counters are 32 bits. */
 #define HISTOGRAM_ROWS ((int64_t) 1 << 31)
 
+/* x * times in the scale of the sum, beyond 128 bits somewhere on the way. */
+static void
+add_wide(LhAggInput *in, LhI128 x, int64_t times)
+{
+	LhI256 v = lh_i256_of(x);
+
+	if (!lh_i256_mul(&v, times) || !lh_i256_mul(&v, in->factor) || !lh_i256_add(&in->wide, &v))
+		in->overflow = true;
+}
+
 static void
 add_sum(LhAggInput *in, LhI128 x)
 {
-	if (!lh_mul_i128(x, in->factor, &x) || __builtin_add_overflow(in->sum, x, &in->sum))
-		in->overflow128 = true;
+	LhI128 y;
+
+	if (!lh_mul_i128(x, in->factor, &y) || __builtin_add_overflow(in->sum, y, &y))
+		add_wide(in, x, 1);
+	else
+		in->sum = y;
 }
 
 static void
 add_times(LhAggInput *in, LhI128 x, int64_t times)
 {
-	if (!lh_mul_i128(x, times, &x))
-		in->overflow128 = true;
+	LhI128 y;
+
+	if (lh_mul_i128(x, times, &y))
+		add_sum(in, y);
 	else
-		add_sum(in, x);
+		add_wide(in, x, times);
+}
+
+LhI256
+lh_agg_total(const LhAggInput *in, bool *overflow)
+{
+	LhI256 total = lh_i256_of(in->sum);
+
+	*overflow = in->overflow || !lh_i256_add(&total, &in->wide);
+	return total;
 }
 
 /* A file with more decimal places moves the sum to its scale; others are brought to it. */
@@ -40,13 +65,22 @@ lh_agg_set_scale(LhAggInput *in, int scale)
 {
 	if (scale > in->scale)
 	{
-		if (in->sum != 0 && (scale - in->scale > LH_DECIMAL_MAX_PRECISION ||
-							 !lh_mul_i128(in->sum, lh_pow10[scale - in->scale], &in->sum)))
-			in->overflow128 = true;
+		LhI256 total = lh_agg_total(in, &in->overflow);
+
+		/* by steps, because the difference may be any */
+		for (int left = scale - in->scale; left > 0 && !lh_i256_is_zero(&total);)
+		{
+			int step = left < LH_DECIMAL_MAX_PRECISION ? left : LH_DECIMAL_MAX_PRECISION;
+
+			in->overflow |= !lh_i256_mul(&total, lh_pow10[step]);
+			left -= step;
+		}
+		in->sum = 0;
+		in->wide = total;
 		in->scale = scale;
 	}
 	if (in->scale - scale > LH_DECIMAL_MAX_PRECISION)
-		in->overflow128 = true;
+		in->overflow = true;
 	else
 		in->factor = lh_pow10[in->scale - scale];
 }
@@ -172,13 +206,16 @@ sum_i128(LhAggInput *in, const LhVec *v, const LhSel *live)
 {
 	const LhI128 *x = v->data;
 	LhI128 sum = 0;
-	bool over = false;
 
 	LH_FOR_ROWS(live->w, live->n, row)
 	{
-		over |= __builtin_add_overflow(sum, x[row], &sum);
+		LhI128 y;
+
+		if (__builtin_add_overflow(sum, x[row], &y))
+			add_sum(in, x[row]);
+		else
+			sum = y;
 	}
-	in->overflow128 |= over;
 	add_sum(in, sum);
 }
 

@@ -8,10 +8,17 @@
  *	TAG_TRIMMED	16 bytes without trailing decimal zeros and their scale: in the
  *				scale of the set they would need more than 128 bits
  *	TAG_WIDE	big-endian bytes of a decimal beyond 128 bits
+ *
+ * When a table outgrows its share of the budget, its entries go to one of 64
+ * partitions of a temporary file by their hash, and it begins anew; equal values
+ * meet in one partition, which is counted by a set of its own that may spill
+ * again, by another hash.  When not even a small table is to be had, values go to
+ * the partitions at once.
  */
 #include <string.h>
 
 #include "exec/distinct.h"
+#include "exec/spill.h"
 #include "vec/value.h"
 
 /* A bitmap of this many bits is always worth trying (128 kB). */
@@ -22,12 +29,22 @@
 #define TAG_TRIMMED           2
 #define TAG_WIDE              3
 
+/* A table may take this part of the budget: the rest is the scan's. */
+#define BUDGET_SHARE 2
+/* Partitions of partitions, each a 64th of the one before. */
+#define MAX_LEVEL    6
+
 /* Strings are copied to blocks of this size. */
 #define BYTES_BLOCK 65536
 
 struct LhDistinct
 {
+	LhArena *home;  /* the set's own */
 	LhArena *arena; /* copies of strings; reset with the set */
+	bool in_memory; /* never spill */
+	int level;      /* 0; of a partition's set one more than the partition's */
+	LhSpill *key_spill; /* NULL: all is in memory */
+	LhSpill *str_spill;
 	LhType type;
 	int scale;     /* of decimal keys */
 	LhI128 factor; /* brings values of type to it */
@@ -54,12 +71,14 @@ struct LhDistinct
 	LhBuf wide; /* a wide decimal with its tag */
 };
 
-LhStatus
-lh_distinct_create(LhCtx *ctx, LhDistinct **out)
+static LhStatus
+create_set(LhCtx *ctx, int level, LhDistinct **out)
 {
 	LhDistinct *d;
 
 	LH_NEW(ctx, d);
+	d->home = ctx->arena;
+	d->level = level;
 	d->arena = lh_arena_child(ctx->arena);
 	if (d->arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
@@ -72,8 +91,23 @@ lh_distinct_create(LhCtx *ctx, LhDistinct **out)
 }
 
 void
+lh_distinct_keep_in_memory(LhDistinct *d, bool keep)
+{
+	d->in_memory = keep;
+}
+
+LhStatus
+lh_distinct_create(LhCtx *ctx, LhDistinct **out)
+{
+	return create_set(ctx, 0, out);
+}
+
+void
 lh_distinct_reset(LhDistinct *d)
 {
+	lh_spill_destroy(d->key_spill);
+	lh_spill_destroy(d->str_spill);
+	d->key_spill = d->str_spill = NULL;
 	lh_arena_reset(d->arena);
 	lh_buf_free(&d->bitmap);
 	lh_buf_free(&d->keys);
@@ -82,6 +116,111 @@ lh_distinct_reset(LhDistinct *d)
 	d->nbits = d->offered = d->nkeys = d->key_mask = d->nstrs = d->str_mask = 0;
 	d->block_left = 0;
 }
+
+/* Would a table of these bytes take more than its share of the budget? */
+static LhStatus
+check_share(LhCtx *ctx, const LhDistinct *d, size_t bytes)
+{
+	const LhBudget *budget = lh_arena_budget(d->home);
+
+	if (budget == NULL || budget->limit == 0 || bytes <= budget->limit / BUDGET_SHARE)
+		return LH_OK;
+	LH_FAIL(ctx, LH_NO_MEMORY, "count(distinct) needs more memory than its share of %s",
+			budget->setting != NULL ? budget->setting : "the budget");
+}
+
+/*
+ * Spilling
+ */
+
+/* A failure that spilling may help against: false for other ones, and where partitions end. */
+static bool
+may_spill(LhCtx *ctx, const LhDistinct *d, LhStatus status)
+{
+	if (status != LH_NO_MEMORY || d->in_memory || d->level >= MAX_LEVEL)
+		return false;
+	lh_error_clear(ctx);
+	return true;
+}
+
+static LhStatus
+need_spill(LhCtx *ctx, LhDistinct *d, LhSpill **spill)
+{
+	LhArena *old;
+	LhStatus status;
+
+	if (*spill != NULL)
+		return LH_OK;
+	old = lh_use(ctx, d->home);
+	status = lh_spill_create(ctx, spill);
+	lh_use(ctx, old);
+	return status;
+}
+
+/* Not the hash of the tables: all of a partition would share its bits. */
+static LhStatus
+spill_key(LhCtx *ctx, LhDistinct *d, int64_t key)
+{
+	uint64_t h = lh_hash_u64((uint64_t) key ^ (uint64_t) (d->level + 1) * UINT64_C(0x9e3779b97f4a7c15));
+
+	if (key == 0)
+	{
+		d->has_zero = true;
+		return LH_OK;
+	}
+	LH_TRY(need_spill(ctx, d, &d->key_spill));
+	return lh_spill_put(ctx, d->key_spill, (int) (h >> 58), &key, sizeof(key), NULL, 0);
+}
+
+static LhStatus
+spill_bytes(LhCtx *ctx, LhDistinct *d, LhStr s)
+{
+	uint64_t h = lh_hash_bytes(s.ptr, s.len, (uint64_t) d->level + 1);
+
+	LH_TRY(need_spill(ctx, d, &d->str_spill));
+	return lh_spill_put(ctx, d->str_spill, (int) (h >> 58), &s.len, sizeof(s.len), s.ptr, s.len);
+}
+
+/* All keys of the table go to the file. */
+static LhStatus
+flush_keys(LhCtx *ctx, LhDistinct *d)
+{
+	uint64_t n = d->keys.cap == 0 ? 0 : d->key_mask + 1;
+
+	for (uint64_t i = 0; i < n; i++)
+	{
+		int64_t key = ((const int64_t *) d->keys.data)[i];
+
+		if (key != 0)
+			LH_TRY(spill_key(ctx, d, key));
+	}
+	lh_buf_free(&d->keys);
+	d->nkeys = d->key_mask = 0;
+	return LH_OK;
+}
+
+static LhStatus
+flush_strs(LhCtx *ctx, LhDistinct *d)
+{
+	uint64_t n = d->strs.cap == 0 ? 0 : d->str_mask + 1;
+
+	for (uint64_t i = 0; i < n; i++)
+	{
+		LhStr s = ((const LhStr *) d->strs.data)[i];
+
+		if (s.ptr != NULL)
+			LH_TRY(spill_bytes(ctx, d, s));
+	}
+	lh_buf_free(&d->strs);
+	lh_arena_reset(d->arena);
+	d->nstrs = d->str_mask = 0;
+	d->block_left = 0;
+	return LH_OK;
+}
+
+/*
+ * Tables
+ */
 
 /* Put a zeroed buffer of bytes in the place of *buf, which moves to *old. */
 static LhStatus
@@ -139,6 +278,7 @@ reserve_keys(LhCtx *ctx, LhDistinct *d, uint64_t more)
 	size = size == 0 ? 4096 : size;
 	while ((d->nkeys + more) * 2 > size)
 		size *= 2;
+	LH_TRY(check_share(ctx, d, size * sizeof(int64_t)));
 	LH_TRY(exchange(ctx, &d->keys, size * sizeof(int64_t), &keys));
 	d->key_mask = size - 1;
 	d->nkeys = 0;
@@ -153,18 +293,45 @@ reserve_keys(LhCtx *ctx, LhDistinct *d, uint64_t more)
 	return LH_OK;
 }
 
-/* Give the bitmap up: its keys move to the hash table. */
+/* Room for n more keys in the table, which may have to be emptied; *direct: there is none, use the file. */
+static LhStatus
+room_for_keys(LhCtx *ctx, LhDistinct *d, uint64_t n, bool *direct)
+{
+	LhStatus status = reserve_keys(ctx, d, n);
+
+	*direct = false;
+	if (!may_spill(ctx, d, status))
+		return status;
+	LH_TRY(flush_keys(ctx, d));
+	status = reserve_keys(ctx, d, n);
+	if (!may_spill(ctx, d, status))
+		return status;
+	*direct = true;
+	return LH_OK;
+}
+
+static LhStatus
+take_key(LhCtx *ctx, LhDistinct *d, bool direct, int64_t key)
+{
+	if (direct)
+		return spill_key(ctx, d, key);
+	put_key(d, key);
+	return LH_OK;
+}
+
+/* Give the bitmap up: its keys move to the hash table, or to the file. */
 static LhStatus
 start_hashing(LhCtx *ctx, LhDistinct *d)
 {
 	const uint64_t *w = (const uint64_t *) d->bitmap.data;
 	size_t nwords = (size_t) (d->nbits / 64);
+	bool direct;
 
-	LH_TRY(reserve_keys(ctx, d, lh_bits_count(w, nwords)));
+	LH_TRY(room_for_keys(ctx, d, lh_bits_count(w, nwords), &direct));
 	for (size_t i = 0; i < nwords; i++)
 	{
 		for (uint64_t bits = w[i]; bits != 0; bits &= bits - 1)
-			put_key(d, d->base + (int64_t) (i * 64) + __builtin_ctzll(bits));
+			LH_TRY(take_key(ctx, d, direct, d->base + (int64_t) (i * 64) + __builtin_ctzll(bits)));
 	}
 	lh_buf_free(&d->bitmap);
 	d->nbits = 0;
@@ -227,6 +394,8 @@ reserve_window(LhCtx *ctx, LhDistinct *d, int64_t min, int64_t max)
 static LhStatus
 add_keys(LhCtx *ctx, LhDistinct *d, const int64_t *keys, int n)
 {
+	bool direct;
+
 	d->offered += (uint64_t) n;
 	if (!d->hashing)
 	{
@@ -253,7 +422,11 @@ add_keys(LhCtx *ctx, LhDistinct *d, const int64_t *keys, int n)
 		}
 		return LH_OK;
 	}
-	LH_TRY(reserve_keys(ctx, d, (uint64_t) n));
+	LH_TRY(room_for_keys(ctx, d, (uint64_t) n, &direct));
+	for (int i = 0; direct && i < n; i++)
+		LH_TRY(spill_key(ctx, d, keys[i]));
+	if (direct)
+		return LH_OK;
 	for (int i = 0; i < n; i++)
 		__builtin_prefetch((int64_t *) d->keys.data +
 						   (lh_hash_u64((uint64_t) keys[i]) & d->key_mask));
@@ -270,8 +443,10 @@ copy_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash, LhStr *out)
 	if (s.len > d->block_left)
 	{
 		size_t size = s.len > BYTES_BLOCK / 4 ? s.len : BYTES_BLOCK;
-		LhArena *old = lh_use(ctx, d->arena);
+		LhArena *old;
 
+		LH_TRY(check_share(ctx, d, d->strs.cap + lh_arena_used(d->arena) + size));
+		old = lh_use(ctx, d->arena);
 		p = lh_alloc(ctx, size > 0 ? size : 1);
 		lh_use(ctx, old);
 		if (p == NULL)
@@ -307,6 +482,7 @@ reserve_strs(LhCtx *ctx, LhDistinct *d, uint64_t more)
 	size = size == 0 ? 1024 : size;
 	while ((d->nstrs + more) * 2 > size)
 		size *= 2;
+	LH_TRY(check_share(ctx, d, size * sizeof(LhStr) + lh_arena_used(d->arena)));
 	LH_TRY(exchange(ctx, &d->strs, size * sizeof(LhStr), &strs));
 	d->str_mask = size - 1;
 	slots = (LhStr *) d->strs.data;
@@ -347,10 +523,31 @@ put_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash)
 }
 
 static LhStatus
-add_bytes(LhCtx *ctx, LhDistinct *d, LhStr s)
+try_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash)
 {
 	LH_TRY(reserve_strs(ctx, d, 1));
-	return put_bytes(ctx, d, s, (uint32_t) lh_hash_bytes(s.ptr, s.len, 0));
+	return put_bytes(ctx, d, s, hash);
+}
+
+/* Into the table, which may have to be emptied, or into the file. */
+static LhStatus
+store_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash)
+{
+	LhStatus status = try_bytes(ctx, d, s, hash);
+
+	if (!may_spill(ctx, d, status))
+		return status;
+	LH_TRY(flush_strs(ctx, d));
+	status = try_bytes(ctx, d, s, hash);
+	if (!may_spill(ctx, d, status))
+		return status;
+	return spill_bytes(ctx, d, s);
+}
+
+static LhStatus
+add_bytes(LhCtx *ctx, LhDistinct *d, LhStr s)
+{
+	return store_bytes(ctx, d, s, (uint32_t) lh_hash_bytes(s.ptr, s.len, 0));
 }
 
 /* Many at once: all slots are on their way from memory before the first is looked at. */
@@ -359,16 +556,20 @@ add_strs(LhCtx *ctx, LhDistinct *d, const LhStr *strs, const uint32_t *items, in
 {
 	uint32_t hash[LH_BATCH];
 
-	LH_TRY(reserve_strs(ctx, d, (uint64_t) n));
+	LhStatus status = reserve_strs(ctx, d, (uint64_t) n);
+
+	if (status != LH_OK && !may_spill(ctx, d, status))
+		return status;
 	for (int i = 0; i < n; i++)
 	{
 		LhStr s = strs[items[i]];
 
 		hash[i] = (uint32_t) lh_hash_bytes(s.ptr, s.len, 0);
-		__builtin_prefetch((LhStr *) d->strs.data + (hash[i] & d->str_mask));
+		if (status == LH_OK)
+			__builtin_prefetch((LhStr *) d->strs.data + (hash[i] & d->str_mask));
 	}
 	for (int i = 0; i < n; i++)
-		LH_TRY(put_bytes(ctx, d, strs[items[i]], hash[i]));
+		LH_TRY(store_bytes(ctx, d, strs[items[i]], hash[i]));
 	return LH_OK;
 }
 
@@ -417,11 +618,54 @@ add_rescaled(LhCtx *ctx, LhDistinct *d, LhStr s, int old_scale, LhI128 factor)
 	return add_i128(ctx, d, x, old_scale, factor);
 }
 
+/* What rescaling has to know of records of the old scale. */
+typedef struct Rescale
+{
+	LhDistinct *d;
+	LhI128 factor;
+} Rescale;
+
+static LhStatus
+rescale_keys(LhCtx *ctx, void *arg, const uint8_t *records, size_t len)
+{
+	const Rescale *r = arg;
+
+	for (size_t i = 0; i < len; i += sizeof(int64_t))
+		LH_TRY(add_i128(ctx, r->d, lh_load_i64(records + i), r->d->scale, r->factor));
+	return LH_OK;
+}
+
+static LhStatus
+rescale_strs(LhCtx *ctx, void *arg, const uint8_t *records, size_t len)
+{
+	const Rescale *r = arg;
+
+	for (size_t i = 0; i < len;)
+	{
+		uint32_t n = (uint32_t) lh_load_i32(records + i);
+
+		LH_TRY(add_rescaled(ctx, r->d, (LhStr){records + i + sizeof(n), n, 0}, r->d->scale, r->factor));
+		i += sizeof(n) + n;
+	}
+	return LH_OK;
+}
+
+static LhStatus
+rescale_spill(LhCtx *ctx, Rescale *r, LhSpill *spill, LhSpillFn fn)
+{
+	for (int part = 0; spill != NULL && part < LH_SPILL_PARTS; part++)
+		LH_TRY(lh_spill_read(ctx, spill, part, fn, r));
+	lh_spill_destroy(spill);
+	return LH_OK;
+}
+
 /* Keys in the old scale become keys in a larger one. */
 static LhStatus
 rescale(LhCtx *ctx, LhDistinct *d, int scale)
 {
 	LhI128 factor = lh_pow10[scale - d->scale];
+	Rescale r = {d, factor};
+	LhSpill *key_spill, *str_spill;
 	LhBuf keys, strs;
 	uint64_t nkeys, nstrs;
 
@@ -430,6 +674,16 @@ rescale(LhCtx *ctx, LhDistinct *d, int scale)
 		LH_TRY(start_hashing(ctx, d));
 	nkeys = d->keys.cap == 0 ? 0 : d->key_mask + 1;
 	nstrs = d->strs.cap == 0 ? 0 : d->str_mask + 1;
+	/* tables in the file need no second place in memory */
+	if (d->key_spill != NULL || d->str_spill != NULL)
+	{
+		LH_TRY(flush_keys(ctx, d));
+		LH_TRY(flush_strs(ctx, d));
+		nkeys = nstrs = 0;
+	}
+	key_spill = d->key_spill;
+	str_spill = d->str_spill;
+	d->key_spill = d->str_spill = NULL;
 	LH_TRY(exchange(ctx, &d->keys, 0, &keys));
 	LH_TRY(exchange(ctx, &d->strs, 0, &strs));
 	d->nkeys = d->key_mask = d->nstrs = d->str_mask = 0;
@@ -449,6 +703,8 @@ rescale(LhCtx *ctx, LhDistinct *d, int scale)
 	}
 	lh_buf_free(&keys);
 	lh_buf_free(&strs);
+	LH_TRY(rescale_spill(ctx, &r, key_spill, rescale_keys));
+	LH_TRY(rescale_spill(ctx, &r, str_spill, rescale_strs));
 	d->scale = scale;
 	return LH_OK;
 }
@@ -572,11 +828,94 @@ lh_distinct_add(LhCtx *ctx, LhDistinct *d, const void *values, const uint32_t *i
 	return LH_OK;
 }
 
-int64_t
-lh_distinct_count(const LhDistinct *d)
+/*
+ * Counting
+ */
+
+static int64_t
+count_tables(const LhDistinct *d)
 {
 	return (int64_t) (d->nkeys + d->has_zero + d->nstrs +
 					  lh_bits_count((const uint64_t *) d->bitmap.data, (size_t) (d->nbits / 64)));
+}
+
+static LhStatus
+count_keys(LhCtx *ctx, void *arg, const uint8_t *records, size_t len)
+{
+	int64_t keys[LH_BATCH];
+
+	for (size_t i = 0; i < len;)
+	{
+		size_t n = (len - i) / sizeof(int64_t);
+
+		n = n < LH_BATCH ? n : LH_BATCH;
+		memcpy(keys, records + i, n * sizeof(int64_t));
+		LH_TRY(add_keys(ctx, arg, keys, (int) n));
+		i += n * sizeof(int64_t);
+	}
+	return LH_OK;
+}
+
+static LhStatus
+count_strs(LhCtx *ctx, void *arg, const uint8_t *records, size_t len)
+{
+	for (size_t i = 0; i < len;)
+	{
+		uint32_t n = (uint32_t) lh_load_i32(records + i);
+
+		LH_TRY(add_bytes(ctx, arg, (LhStr){records + i + sizeof(n), n, 0}));
+		i += sizeof(n) + n;
+	}
+	return LH_OK;
+}
+
+/* Each partition has a set of its own, one after the other. */
+static LhStatus
+count_spill(LhCtx *ctx, LhDistinct *d, LhSpill *spill, LhSpillFn fn, int64_t *sum)
+{
+	LhArena *arena = lh_arena_child(d->home), *old = ctx->arena;
+	LhDistinct *set = NULL;
+	LhStatus status = LH_OK;
+
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_arena_as_floor(arena); /* the set, not its tables */
+	for (int part = 0; part < LH_SPILL_PARTS && status == LH_OK; part++)
+	{
+		int64_t n = 0;
+
+		if (lh_spill_is_empty(spill, part))
+			continue;
+		lh_use(ctx, arena);
+		status = create_set(ctx, d->level + 1, &set);
+		if (status == LH_OK)
+		{
+			set->hashing = true;
+			status = lh_spill_read(ctx, spill, part, fn, set);
+		}
+		if (status == LH_OK)
+			status = lh_distinct_count(ctx, set, &n);
+		lh_use(ctx, old);
+		lh_arena_reset(arena);
+		*sum += n;
+	}
+	lh_arena_destroy(arena);
+	return status;
+}
+
+LhStatus
+lh_distinct_count(LhCtx *ctx, LhDistinct *d, int64_t *out)
+{
+	if (d->key_spill != NULL)
+		LH_TRY(flush_keys(ctx, d));
+	if (d->str_spill != NULL)
+		LH_TRY(flush_strs(ctx, d));
+	*out = count_tables(d);
+	if (d->key_spill != NULL)
+		LH_TRY(count_spill(ctx, d, d->key_spill, count_keys, out));
+	if (d->str_spill != NULL)
+		LH_TRY(count_spill(ctx, d, d->str_spill, count_strs, out));
+	return LH_OK;
 }
 
 /*

@@ -44,8 +44,8 @@ typedef struct LhAggState
 {
 	int64_t		count;			/* non-null inputs (rows for COUNT_STAR; distinct values for COUNT_DISTINCT) */
 	bool		seen;			/* any input: min/max/sum/bool are not null */
-	bool		overflow128;	/* the int128 sum left its range */
-	LhI128		sum;			/* ints and decimals, unscaled */
+	bool		overflow;		/* the sum needs more than 256 bits */
+	LhI256		sum;			/* ints and decimals, unscaled */
 	int			scale;			/* of sum for decimals: the largest of all files */
 	double		fsum;			/* LH_FLOAT_PLAIN on doubles (and on floats, in double) */
 	float		fsum4;			/* LH_FLOAT_PLAIN on floats, as float4pl adds */
@@ -104,6 +104,8 @@ extern void lh_agg_reset(LhAgg *agg);
  */
 extern void lh_agg_place(LhAgg *agg, uint64_t place);
 extern LhStatus lh_agg_merge(LhCtx *ctx, LhAgg *into, LhAgg *from, bool *same);
+/* Of states that will be merged: sets of distinct values never spill, but are LH_NO_MEMORY. */
+extern void lh_agg_keep_in_memory(LhAgg *agg, bool keep);
 
 /*
  * Float values on their way to another state: sums of an LhAgg with a sink are

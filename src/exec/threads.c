@@ -66,6 +66,7 @@ open_part(LhCtx *ctx, Part *part, LhAgg *agg)
 	part->agg = agg;
 	if (agg == NULL)
 		LH_TRY(lh_agg_create(ctx, run->job->specs, run->job->nspecs, &part->agg));
+	lh_agg_keep_in_memory(part->agg, true);
 	ninputs = lh_agg_inputs(part->agg);
 	pthread_mutex_lock(&run->lock);
 	lh_floats_init(ctx, &part->floats, ninputs, run->float_bytes);
@@ -497,6 +498,7 @@ alone(LhCtx *ctx, const LhAggJob *job, LhAgg *agg)
 	LhType *types;
 	LhScan *scan;
 
+	lh_agg_keep_in_memory(agg, false);
 	LH_NEW_ARRAY(ctx, types, (size_t) job->scan.ncols + 1);
 	LH_TRY(lh_scan_open(ctx, &job->scan, &scan));
 	if (job->metadata)

@@ -11,7 +11,7 @@
  *	   (float_queue.h).  With float_fast they are added in parts.
  *	2. Of several errors the one that lies first in the order of rows counts; all
  *	   before it has been read by then.
- *	3. When memory ends, when sums leave 128 bits, or states cannot be merged, the
+ *	3. When memory ends, when sums leave 256 bits, or states cannot be merged, the
  *	   leader begins again alone: then it is the serial scan that decides.
  *
  * Helpers start when the leader has read its first pages, so that an answer

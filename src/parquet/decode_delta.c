@@ -9,7 +9,9 @@
  *	1. sums wrap around: a delta may need one bit more than the type has;
  *	2. widths of miniblocks that no value needs may be anything, and those
  *	   miniblocks have no bytes;
- *	3. the last miniblock that is needed may be cut off behind its last value.
+ *	3. the last miniblock that is needed may be cut off behind its last value;
+ *	4. writers that count in 64 bits (DuckDB) give differences of INT32 up to 34
+ *	   bits; their low 32 bits are all that matters.
  *
  * DELTA_LENGTH_BYTE_ARRAY is the lengths so coded, then all bytes, which are
  * handed out where they lie.  DELTA_BYTE_ARRAY is the lengths of prefixes
@@ -105,8 +107,8 @@ next_mini(LhCtx *ctx, LhPqDelta *d)
 		d->mini = 0;
 	}
 	d->width = d->widths[d->mini++];
-	if (d->width > (d->wide ? 64 : 32))
-		return malformed(ctx, "width of a miniblock exceeds that of the type");
+	if (d->width > 64)
+		return malformed(ctx, "width of a miniblock exceeds 64 bits");
 	room = (uint64_t) (d->end - d->p);
 	bytes = d->per_mini / 8 * (uint64_t) d->width;
 	d->bits = d->p;
@@ -116,6 +118,23 @@ next_mini(LhCtx *ctx, LhPqDelta *d)
 	if (d->mini_left == 0)
 		return malformed(ctx, "fewer values than its header promises");
 	return LH_OK;
+}
+
+/* Deltas of a type of 32 bits, which may be wider than the type. */
+static void
+unpack_narrow(const LhPqDelta *d, const uint8_t *in, int shift, size_t k, uint32_t *delta)
+{
+	uint64_t wide[STEP];
+	uint32_t most = 0;
+
+	if (d->width <= 32)
+	{
+		lh_pq_kernels->unpack32(in, shift, d->width, k, delta, &most);
+		return;
+	}
+	lh_pq_kernels->unpack64(in, shift, d->width, k, wide);
+	for (size_t i = 0; i < k; i++)
+		delta[i] = (uint32_t) wide[i];
 }
 
 /* k (at most STEP and mini_left) values of the miniblock; out has 4 or 8 bytes a value. */
@@ -137,10 +156,9 @@ sum_mini(LhPqDelta *d, size_t k, void *out)
 	else
 	{
 		uint32_t delta[STEP];
-		uint32_t most = 0;
 		uint32_t last = (uint32_t) d->last;
 
-		kernels->unpack32(in, shift, d->width, k, delta, &most);
+		unpack_narrow(d, in, shift, k, delta);
 		kernels->sum32(delta, (uint32_t) d->min, k, &last, out);
 		d->last = last;
 	}

@@ -282,6 +282,7 @@ open_footer(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 	file->body = lh_arena_child(file->arena);
 	if (file->body == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_arena_as_floor(file->body); /* metadata of the columns that are read */
 	lh_use(ctx, file->body);
 	file->preds = lh_arena_child(file->body);
 	if (file->preds == NULL)

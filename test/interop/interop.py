@@ -151,6 +151,11 @@ class Run:
         table = tables.make(writer.columns(settings["kind"]), ROWS, settings["nulls"])
         try:
             writer.write(table, path, settings)
+        except Exception as e:                          # whatever a foreign engine raises
+            self.failed += 1
+            print("FAILED %s: cannot be written: %s" % (name, str(e).strip()), flush=True)
+            return
+        try:
             os.chmod(path, 0o644)
             check_file(self.cur, path, writer.given(table))
             self.passed += 1

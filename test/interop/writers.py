@@ -63,9 +63,10 @@ class PyArrow(Writer):
             codec=["none", "snappy", "gzip", "brotli", "zstd", "lz4"], page=["1.0", "2.0"],
             sizes=[(1000, 1 << 20), (300, 400)])
 
-    def encodings(self, table, encoding):
+    def encodings(self, table, encoding, int96):
         """use_dictionary, column_encoding"""
-        flat = [f.name for f in table.schema if not pa.types.is_nested(f.type)]
+        flat = [f.name for f in table.schema if not pa.types.is_nested(f.type) and
+                not (int96 and pa.types.is_timestamp(f.type))]
         if encoding == "dictionary":
             return True, None
         if encoding == "mixed":
@@ -82,8 +83,8 @@ class PyArrow(Writer):
 
     def write(self, table, path, s):
         rows, page = s["sizes"]
-        dictionary, encoding = self.encodings(table, s["encoding"])
         old = s["page"] == "1.0" and s["codec"] == "gzip"
+        dictionary, encoding = self.encodings(table, s["encoding"], old)
         pq.write_table(table, path, compression=s["codec"], use_dictionary=dictionary, column_encoding=encoding,
                        data_page_version=s["page"], row_group_size=rows, data_page_size=page,
                        write_batch_size=64 if page < 1000 else 1024, store_schema=False,

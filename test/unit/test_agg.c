@@ -10,6 +10,8 @@
 
 #include "exec/exec.h"
 
+#include <errno.h>
+
 #define MAX_ROWS 6000
 
 static LhCtx *ctx;
@@ -86,6 +88,15 @@ slow_distinct(const Rows *rows)
 	return count;
 }
 
+static bool
+is_sum(const LhAggState *s, LhI128 sum)
+{
+	LhI256 want = lh_i256_of(sum);
+
+	return s->sum.lo == want.lo && s->sum.hi == want.hi;
+}
+
+
 static void
 check_sum(const LhAggState *s, const Rows *rows)
 {
@@ -123,8 +134,8 @@ check_sum(const LhAggState *s, const Rows *rows)
 			fail_msg("float4 sum %.9g instead of %.9g", s->fsum4, fsum4);
 		return;
 	}
-	if (!over && !s->overflow128)
-		assert_true(s->sum == sum);
+	if (!over)
+		assert_true(!s->overflow && is_sum(s, sum));
 }
 
 /* float8_accum of PostgreSQL. */
@@ -475,19 +486,85 @@ int_sums_do_not_overflow(void **state)
 		x[i] = INT64_MIN;
 	add_flat(agg, &int64, x, 2000, LH_OK);
 	ok(lh_agg_finish(ctx, agg));
-	assert_true(lh_agg_state(agg, 0)->sum == (LhI128) INT64_MIN * 2000);
+	assert_true(is_sum(lh_agg_state(agg, 0), (LhI128) INT64_MIN * 2000));
 }
 
-static void
-overflow_beyond_128_bits_is_noticed(void **state)
+static const char *
+sum_text(const LhAgg *agg)
 {
-	LhType t = gen_decimal(38, 0, LH_LANE_I128);
-	LhI128 x[2] = {lh_pow10[38] - 1, lh_pow10[38] - 1};
+	const LhAggState *s = lh_agg_state(agg, 0);
+	uint8_t bytes[32];
+	LhBuf text;
+
+	assert_false(s->overflow);
+	lh_i256_to_be(&s->sum, bytes);
+	ok(lh_buf_init(ctx, &text, true));
+	ok(lh_decimal_format_be(ctx, bytes, sizeof(bytes), s->scale, &text));
+	ok(lh_buf_append(ctx, &text, "", 1));
+	return (const char *) text.data;
+}
+
+/* In whatever form values come: flat, constant, runs, codes; and in the scale of a later file. */
+static void
+sums_continue_beyond_128_bits(void **state)
+{
+	LhType t = gen_decimal(38, 0, LH_LANE_I128), t2 = gen_decimal(38, 2, LH_LANE_I128);
+	LhI128 top = lh_pow10[38] - 1, x[4] = {top, top, top, -1};
+	LhI128 down[4] = {-top, -top, -top, -top};
+	LhValue constant = {.type = t, .i128 = top};
+	LhAgg *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &t);
+	const LhVec *vecs[1];
+	LhSel sel;
+	LhVec v;
+
+	add_flat(agg, &t, x, 4, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_string_equal(sum_text(agg), "299999999999999999999999999999999999996");
+	/* 2048 times as a constant */
+	lh_vec_const(&v, &constant, LH_BATCH);
+	vecs[0] = &v;
+	lh_sel_all(&sel, LH_BATCH);
+	ok(lh_agg_update(ctx, agg, vecs, &sel));
+	ok(lh_agg_finish(ctx, agg));
+	assert_string_equal(sum_text(agg), "205099999999999999999999999999999999997948");
+	/* a file with two decimals more */
+	ok(lh_agg_bind(ctx, agg, &t2));
+	add_flat(agg, &t2, x, 4, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_string_equal(sum_text(agg), "205102999999999999999999999999999999997947.96");
+	/* one with fewer again, whose numbers are brought to the larger scale */
+	ok(lh_agg_bind(ctx, agg, &t));
+	add_flat(agg, &t, down, 4, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_string_equal(sum_text(agg), "204702999999999999999999999999999999997951.96");
+	lh_agg_reset(agg);
+	add_flat(agg, &t, x, 1, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_string_equal(sum_text(agg), "99999999999999999999999999999999999999.00");
+}
+
+/* 76 digits are the end, and the end is noticed. */
+static void
+sums_beyond_256_bits_are_noticed(void **state)
+{
+	LhType t = gen_decimal(38, 0, LH_LANE_I128), t38 = gen_decimal(38, 38, LH_LANE_I128);
+	LhI128 top = lh_pow10[38] - 1, one = 1;
+	static LhI128 many[LH_BATCH];
 	LhAgg *agg = single(LH_AGG_SUM, LH_FLOAT_PLAIN, &t);
 
-	add_flat(agg, &t, x, 2, LH_OK);
+	for (int i = 0; i < LH_BATCH; i++)
+		many[i] = top;
+	add_flat(agg, &t, many, LH_BATCH, LH_OK);
 	ok(lh_agg_finish(ctx, agg));
-	assert_true(lh_agg_state(agg, 0)->overflow128);
+	assert_false(lh_agg_state(agg, 0)->overflow);
+	ok(lh_agg_bind(ctx, agg, &t38));
+	add_flat(agg, &t38, &one, 1, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_true(lh_agg_state(agg, 0)->overflow);
+	lh_agg_reset(agg);
+	add_flat(agg, &t38, &one, 1, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_false(lh_agg_state(agg, 0)->overflow);
 }
 
 static void
@@ -547,7 +624,7 @@ runs_and_expressions_are_folded(void **state)
 	lh_sel_all(&sel, 2048);
 	ok(lh_agg_update(ctx, agg, vecs, &sel));
 	ok(lh_agg_finish(ctx, agg));
-	assert_true(lh_agg_state(agg, 0)->sum == 3 * 1000 + 2 * 1048);
+	assert_true(is_sum(lh_agg_state(agg, 0), 3 * 1000 + 2 * 1048));
 	assert_int_equal(ctx->counters->v[LH_CTR_RUNS_FOLDED], 2);
 }
 
@@ -657,19 +734,199 @@ distinct_of_wide_decimals(void **state)
 	assert_int_equal(lh_agg_state(agg, 0)->count, 5);
 }
 
-/* When the budget refuses, the error says so and nothing breaks. */
-static void
-distinct_keeps_to_the_budget(void **state)
+/* Agg with a budget of its own: what does not fit goes to a temporary file. */
+static LhAgg *
+begin_budget(LhBudget *budget, const LhType *type)
 {
-	LhBudget budget = {.limit = 256 * 1024, .setting = "work_mem"};
-	LhArena *arena = lh_arena_create(&budget), *old = lh_use(ctx, arena);
+	lh_use(ctx, lh_arena_create(budget));
+	memset(ctx->counters, 0, sizeof(*ctx->counters));
+	return single(LH_AGG_COUNT_DISTINCT, LH_FLOAT_PLAIN, type);
+}
+
+static void
+end_budget(const LhBudget *budget, LhArena *old, bool spilled)
+{
+	assert_int_equal(ctx->counters->v[LH_CTR_BYTES_SPILLED] > 0, spilled);
+	assert_true(budget->peak <= budget->limit + budget->floor_peak);
+	lh_arena_destroy(lh_use(ctx, old));
+}
+
+/* Numbers 0 .. n - 1 in an order without order, every second one twice. */
+static void
+add_scattered(LhAgg *agg, int n, int64_t times)
+{
+	static int64_t x[LH_BATCH];
+
+	for (int from = 0; from < n; from += LH_BATCH)
+	{
+		for (int i = 0; i < LH_BATCH; i++)
+			x[i] = (int64_t) (lh_hash_u64((uint64_t) (from + i)) >> 8) * times;
+		add_flat(agg, &int64, x, LH_BATCH, LH_OK);
+		add_flat(agg, &int64, x, LH_BATCH / 2, LH_OK);
+	}
+}
+
+static void
+distinct_beyond_the_budget_is_spilled(void **state)
+{
+	LhBudget budget = {.limit = 1024 * 1024, .setting = "work_mem"};
+	LhArena *old = ctx->arena;
+	LhAgg *agg = begin_budget(&budget, &int64);
+	int64_t zero[2] = {0, 0};
+	const int n = 300 * LH_BATCH;
+
+	(void) state;
+	add_scattered(agg, n, 1);
+	add_flat(agg, &int64, zero, 2, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	/* hash_u64(0) is 0 in some hashes, so 0 may be among the numbers already */
+	assert_in_range(lh_agg_state(agg, 0)->count, n, n + 1);
+	/* counted again, and with more of the same and of others */
+	ok(lh_agg_finish(ctx, agg));
+	assert_in_range(lh_agg_state(agg, 0)->count, n, n + 1);
+	add_scattered(agg, n, 1);
+	add_scattered(agg, 10 * LH_BATCH, -1);
+	ok(lh_agg_finish(ctx, agg));
+	assert_in_range(lh_agg_state(agg, 0)->count, n + 10 * LH_BATCH - 1, n + 10 * LH_BATCH + 1);
+	/* nothing is left of it */
+	lh_agg_reset(agg);
+	add_flat(agg, &int64, zero, 2, LH_OK);
+	ok(lh_agg_finish(ctx, agg));
+	assert_int_equal(lh_agg_state(agg, 0)->count, 1);
+	end_budget(&budget, old, true);
+}
+
+/* So little memory that partitions have partitions. */
+static void
+partitions_are_spilled_again(void **state)
+{
+	LhBudget budget = {.limit = 1024 * 1024, .setting = "work_mem"};
+	LhArena *old = ctx->arena;
+	LhAgg *agg = begin_budget(&budget, &int64);
+	const int n = 2000 * LH_BATCH;
+
+	(void) state;
+	add_scattered(agg, n, 1);
+	ok(lh_agg_finish(ctx, agg));
+	assert_in_range(lh_agg_state(agg, 0)->count, n, n + 1);
+	/* the first partitions have every key once; most were written again */
+	assert_true(ctx->counters->v[LH_CTR_BYTES_SPILLED] > (uint64_t) n * 8 * 3 / 2);
+	end_budget(&budget, old, true);
+}
+
+/* A range that a bitmap holds needs no file. */
+static void
+distinct_of_a_range_stays_in_memory(void **state)
+{
+	LhBudget budget = {.limit = 1024 * 1024, .setting = "work_mem"};
+	LhArena *old = ctx->arena;
+	LhAgg *agg = begin_budget(&budget, &int64);
+	static int64_t x[LH_BATCH];
+
+	(void) state;
+	for (int batch = 0; batch < 400; batch++)
+	{
+		for (int i = 0; i < LH_BATCH; i++)
+			x[i] = batch * LH_BATCH + i;
+		add_flat(agg, &int64, x, LH_BATCH, LH_OK);
+	}
+	ok(lh_agg_finish(ctx, agg));
+	assert_int_equal(lh_agg_state(agg, 0)->count, 400 * LH_BATCH);
+	end_budget(&budget, old, false);
+}
+
+static void
+distinct_strings_are_spilled(void **state)
+{
+	static char bytes[LH_BATCH][24];
+	static LhStr x[LH_BATCH];
+	const LhType string = {.id = LH_T_STRING, .lane = LH_LANE_STR};
+	LhBudget budget = {.limit = 1024 * 1024, .setting = "work_mem"};
+	LhArena *old = ctx->arena;
+	LhAgg *agg = begin_budget(&budget, &string);
+	char *large = calloc(1, 100000);
+	LhStr odd[3] = {{(uint8_t *) large, 100000, 0}, {(uint8_t *) large, 0, 0}, {(uint8_t *) large, 99999, 0}};
+
+	(void) state;
+	for (int round = 0; round < 2; round++)
+	{
+		for (int batch = 0; batch < 100; batch++)
+		{
+			for (int i = 0; i < LH_BATCH; i++)
+			{
+				int len = snprintf(bytes[i], sizeof(bytes[i]), "value %d", batch * LH_BATCH + i);
+
+				x[i] = (LhStr){(uint8_t *) bytes[i], (uint32_t) len, 0};
+			}
+			add_flat(agg, &string, x, LH_BATCH, LH_OK);
+		}
+		add_flat(agg, &string, odd, 3, LH_OK);
+	}
+	ok(lh_agg_finish(ctx, agg));
+	assert_int_equal(lh_agg_state(agg, 0)->count, 100 * LH_BATCH + 3);
+	free(large);
+	end_budget(&budget, old, true);
+}
+
+/* A file with more decimals comes when keys are on disk already. */
+static void
+spilled_decimals_are_rescaled(void **state)
+{
+	const LhType t0 = gen_decimal(18, 0, LH_LANE_I64), t2 = gen_decimal(18, 2, LH_LANE_I64);
+	LhBudget budget = {.limit = 1024 * 1024, .setting = "work_mem"};
+	LhArena *old = ctx->arena;
+	LhAgg *agg = begin_budget(&budget, &t0);
+	static int64_t x[LH_BATCH];
+
+	(void) state;
+	for (int pass = 0; pass < 2; pass++)
+	{
+		const LhType *t = pass == 0 ? &t0 : &t2;
+
+		ok(lh_agg_bind(ctx, agg, t));
+		for (int batch = 0; batch < 50; batch++)
+		{
+			/* the same numbers in another scale, and as many that the first has not */
+			for (int i = 0; i < LH_BATCH; i++)
+				x[i] = (int64_t) (lh_hash_u64((uint64_t) (batch * LH_BATCH + i) + 1) >> 12) *
+						   (pass == 0 ? 1 : 100);
+			add_flat(agg, t, x, LH_BATCH, LH_OK);
+			for (int i = 0; i < LH_BATCH; i++)
+				x[i]++;
+			if (pass == 1)
+				add_flat(agg, t, x, LH_BATCH, LH_OK);
+		}
+	}
+	ok(lh_agg_finish(ctx, agg));
+	assert_int_equal(lh_agg_state(agg, 0)->count, 2 * 50 * LH_BATCH);
+	end_budget(&budget, old, true);
+}
+
+/* A temporary file that cannot be made is an error, and nothing breaks. */
+static int
+no_temp_file(void *arg)
+{
+	(void) arg;
+	errno = ENOSPC;
+	return -1;
+}
+
+static void
+without_temporary_files_spilling_fails(void **state)
+{
+	static const LhHost poor = {.temp_file = no_temp_file};
+	LhBudget budget = {.limit = 1024 * 1024, .setting = "work_mem"};
+	LhArena *old = ctx->arena;
+	LhAgg *agg = begin_budget(&budget, &int64);
+	const LhHost *host = ctx->host;
 	static int64_t x[LH_BATCH];
 	LhVec v = {.type = int64, .kind = LH_VEC_FLAT, .n = LH_BATCH, .data = x};
 	const LhVec *vecs[1] = {&v};
-	LhAgg *agg = single(LH_AGG_COUNT_DISTINCT, LH_FLOAT_PLAIN, &int64);
 	LhStatus status = LH_OK;
 	LhSel sel;
 
+	(void) state;
+	ctx->host = &poor;
 	lh_sel_all(&sel, LH_BATCH);
 	for (int batch = 0; batch < 1000 && status == LH_OK; batch++)
 	{
@@ -677,10 +934,9 @@ distinct_keeps_to_the_budget(void **state)
 			x[i] = (int64_t) lh_hash_u64((uint64_t) (batch * LH_BATCH + i));
 		status = lh_agg_update(ctx, agg, vecs, &sel);
 	}
-	assert_int_equal(status, LH_NO_MEMORY);
-	assert_true(budget.peak <= budget.limit + budget.floor_peak);
-	lh_use(ctx, old);
-	lh_arena_destroy(arena);
+	ctx->host = host;
+	assert_int_equal(status, LH_IO);
+	end_budget(&budget, old, false);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -694,7 +950,8 @@ main(void)
 		TEST(sum_of_minus_zero_is_minus_zero),
 		TEST(overflow_of_float_sums_is_an_error),
 		TEST(int_sums_do_not_overflow),
-		TEST(overflow_beyond_128_bits_is_noticed),
+		TEST(sums_continue_beyond_128_bits),
+		TEST(sums_beyond_256_bits_are_noticed),
 		TEST(nothing_seen_is_null),
 		TEST(metadata_counts_and_extremes_join_in),
 		TEST(runs_and_expressions_are_folded),
@@ -702,7 +959,12 @@ main(void)
 		TEST(distinct_of_many_integers),
 		TEST(distinct_of_decimals_beyond_the_scale),
 		TEST(distinct_of_wide_decimals),
-		TEST(distinct_keeps_to_the_budget),
+		TEST(distinct_beyond_the_budget_is_spilled),
+		TEST(partitions_are_spilled_again),
+		TEST(distinct_of_a_range_stays_in_memory),
+		TEST(distinct_strings_are_spilled),
+		TEST(spilled_decimals_are_rescaled),
+		TEST(without_temporary_files_spilling_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,49 @@ teardown(void **state)
 #define I128_MAX ((LhI128) (~(LhU128) 0 >> 1))
 #define I128_MIN (-I128_MAX - 1)
 
+static const char *
+text_of(LhCtx *ctx, const LhI256 *v)
+{
+	uint8_t bytes[32];
+	LhBuf text;
+
+	lh_i256_to_be(v, bytes);
+	assert_int_equal(lh_buf_init(ctx, &text, true), LH_OK);
+	assert_int_equal(lh_decimal_format_be(ctx, bytes, sizeof(bytes), 0, &text), LH_OK);
+	assert_int_equal(lh_buf_append(ctx, &text, "", 1), LH_OK);
+	return (const char *) text.data;
+}
+
+static void
+wide_integers_are_added_and_multiplied(void **state)
+{
+	LhI256 a = lh_i256_of(I128_MAX), b = lh_i256_of(I128_MIN), c = lh_i256_of(-7), before;
+
+	assert_true(lh_i256_add(&a, &a));
+	assert_string_equal(text_of(*state, &a), "340282366920938463463374607431768211454");
+	assert_true(lh_i256_add(&a, &b));
+	assert_true(lh_i256_add(&a, &b));
+	assert_string_equal(text_of(*state, &a), "-2");
+	assert_true(lh_i256_add(&a, &c));
+	assert_string_equal(text_of(*state, &a), "-9");
+	assert_true(lh_i256_mul(&a, lh_pow10[38]));
+	assert_true(lh_i256_mul(&a, lh_pow10[37]));
+	assert_string_equal(text_of(*state, &a),
+						"-9000000000000000000000000000000000000000000000000000000000000000000000000000");
+	/* -9e75 * 6 is inside, * 10 is not, and changes nothing */
+	before = a;
+	assert_false(lh_i256_mul(&a, 10));
+	assert_memory_equal(&a, &before, sizeof(a));
+	assert_true(lh_i256_mul(&a, 6));
+	assert_false(lh_i256_add(&a, &a));
+	assert_string_equal(text_of(*state, &a),
+						"-54000000000000000000000000000000000000000000000000000000000000000000000000000");
+	assert_true(lh_i256_mul(&a, 0));
+	assert_true(lh_i256_is_zero(&a));
+	assert_true(lh_i256_mul(&b, 1));
+	assert_string_equal(text_of(*state, &b), "-170141183460469231731687303715884105728");
+}
+
 static void
 powers_of_ten_are_what_they_say(void **state)
 {
@@ -255,6 +298,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(powers_of_ten_are_what_they_say),
+		TEST(wide_integers_are_added_and_multiplied),
 		TEST(big_endian_bytes_become_numbers_of_any_width),
 		TEST(wide_numbers_are_taken_while_they_fit),
 		TEST(decimals_are_printed_with_their_scale),

@@ -328,7 +328,7 @@ rule_5_delta_sizes_are_validated(void **state)
 	{
 		int block, minis, count, width;
 	} bad[] = {{0, 1, 2, 1},   {100, 4, 2, 1},	{128, 0, 2, 1},	 {128, 3, 2, 1},
-			   {128, 8, 2, 1}, {128, 4, 2, 33}, {128, 4, 200, 1}};
+			   {128, 8, 2, 1}, {128, 4, 2, 65}, {128, 4, 200, 1}};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 	{
@@ -372,6 +372,46 @@ rule_5_widths_of_unused_miniblocks_may_be_anything(void **state)
 	ASSERT_OK(f.ctx, f.d.ops->read(f.ctx, &f.d, 40, out));
 	assert_int_equal(out[39], 39 * 39);
 	end(&f);
+}
+
+/* 6.3 (5): differences counted in 64 bits need more of them than the type has. */
+static void
+rule_5_differences_may_be_wider_than_the_type(void **state)
+{
+	static const int32_t want[4] = {INT32_MAX, INT32_MIN, INT32_MAX, -7};
+
+	for (int isa = 0; isa < 3; isa++)
+	{
+		const int64_t min = (int64_t) INT32_MIN - INT32_MAX;
+		uint8_t packed[34 * 32 / 8 + 8] = {0};
+		int32_t out[4];
+		Tw w = {0};
+		Fixture f;
+
+		lh_isa_choose((LhIsa) isa);
+		begin(&f, *state, LH_PQ_INT32, 0);
+		tw_varint(&w, 128);
+		tw_varint(&w, 4);
+		tw_varint(&w, 4);
+		tw_zigzag(&w, want[0]);
+		tw_zigzag(&w, min);
+		tw_byte(&w, 34);
+		for (int k = 0; k < 3; k++)
+			tw_byte(&w, 0);
+		for (int k = 0; k < 3; k++)
+		{
+			uint64_t delta = (uint64_t) ((int64_t) want[k + 1] - want[k] - min);
+
+			for (int b = 0; b < 34; b++)
+				packed[(k * 34 + b) / 8] |= (uint8_t) ((delta >> b & 1) << (k * 34 + b) % 8);
+		}
+		tw_bytes(&w, packed, 34 * 32 / 8);
+		ASSERT_OK(f.ctx, start(&f, LH_PQ_DELTA_BINARY_PACKED, &w));
+		ASSERT_OK(f.ctx, f.d.ops->read(f.ctx, &f.d, 4, out));
+		assert_memory_equal(out, want, sizeof(want));
+		end(&f);
+	}
+	lh_isa_choose(LH_ISA_AVX512);
 }
 
 static void
@@ -640,6 +680,7 @@ main(void)
 		TEST(rule_5_delta_arithmetic_wraps_around),
 		TEST(rule_5_delta_sizes_are_validated),
 		TEST(rule_5_widths_of_unused_miniblocks_may_be_anything),
+		TEST(rule_5_differences_may_be_wider_than_the_type),
 		TEST(the_last_miniblock_may_end_with_its_last_value),
 		TEST(delta_length_byte_arrays),
 		TEST(delta_byte_arrays),

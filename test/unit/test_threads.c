@@ -325,8 +325,8 @@ same_double(double a, double b)
 static bool
 same_state(const LhAggState *a, const LhAggState *b)
 {
-	return a->count == b->count && a->seen == b->seen && a->sum == b->sum && a->scale == b->scale &&
-		   a->overflow128 == b->overflow128 && same_double(a->fsum, b->fsum) &&
+	return a->count == b->count && a->seen == b->seen && memcmp(&a->sum, &b->sum, sizeof(a->sum)) == 0 && a->scale == b->scale &&
+		   a->overflow == b->overflow && same_double(a->fsum, b->fsum) &&
 		   memcmp(&a->fsum4, &b->fsum4, 4) == 0 && same_double(a->yc_n, b->yc_n) &&
 		   same_double(a->yc_sx, b->yc_sx) && same_double(a->yc_sxx, b->yc_sxx) &&
 		   a->boolean == b->boolean && same_value(&a->extreme, &b->extreme);

@@ -167,6 +167,27 @@ lh_aggref_build(Aggref *agg, const LhQualBuild *build, LhAggSpec *spec, LhAggTar
 	}
 }
 
+/* The sum as a numeric, however many digits it has. */
+static Numeric
+sum_numeric(LhCtx *ctx, const LhAggState *s, int scale)
+{
+	LhI128		v = (LhI128) s->sum.lo;
+	uint8_t		bytes[32];
+	LhBuf		text;
+	Datum		d;
+
+	if (s->sum.hi == (v < 0 ? -1 : 0) && v <= lh_pow10[LH_DECIMAL_MAX_PRECISION] && v >= -lh_pow10[LH_DECIMAL_MAX_PRECISION])
+		return DatumGetNumeric(lh_numeric_datum(v, scale));
+	lh_i256_to_be(&s->sum, bytes);
+	lh_pg_check(ctx, lh_buf_init(ctx, &text, true));
+	lh_pg_check(ctx, lh_decimal_format_be(ctx, bytes, sizeof(bytes), scale, &text));
+	lh_pg_check(ctx, lh_buf_append(ctx, &text, "", 1));
+	d = DirectFunctionCall3(numeric_in, CStringGetDatum((char *) text.data), ObjectIdGetDatum(InvalidOid),
+							Int32GetDatum(-1));
+	lh_buf_free(&text);
+	return DatumGetNumeric(d);
+}
+
 /* numeric of an unscaled 128-bit integer */
 static Numeric
 i128_numeric(LhI128 v, int scale)
@@ -210,24 +231,24 @@ send_numeric_var(StringInfo buf, Numeric num)
 }
 
 static Datum
-serialize_poly(const LhAggState *s)
+serialize_poly(LhCtx *ctx, const LhAggState *s)
 {
 	StringInfoData buf;
 
 	pq_begintypsend(&buf);
 	pq_sendint64(&buf, s->count);
-	send_numeric_var(&buf, i128_numeric(s->sum, 0));
+	send_numeric_var(&buf, sum_numeric(ctx, s, 0));
 	return PointerGetDatum(pq_endtypsend(&buf));
 }
 
 static Datum
-serialize_numeric(const LhAggState *s)
+serialize_numeric(LhCtx *ctx, const LhAggState *s)
 {
 	StringInfoData buf;
 
 	pq_begintypsend(&buf);
 	pq_sendint64(&buf, s->count);
-	send_numeric_var(&buf, i128_numeric(s->sum, s->scale));
+	send_numeric_var(&buf, sum_numeric(ctx, s, s->scale));
 	pq_sendint32(&buf, s->count > 0 ? s->scale : 0);	/* largest scale */
 	pq_sendint64(&buf, s->count);	/* inputs that had it */
 	pq_sendint64(&buf, 0);		/* NaN */
@@ -256,18 +277,20 @@ array_float8_three(const LhAggState *s)
 static int64
 total_int8(const LhAggState *s)
 {
-	if (s->overflow128 || s->sum > PG_INT64_MAX || s->sum < PG_INT64_MIN)
+	LhI128		v = (LhI128) s->sum.lo;
+
+	if (s->overflow || s->sum.hi != (v < 0 ? -1 : 0) || v > PG_INT64_MAX || v < PG_INT64_MIN)
 		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("bigint out of range")));
-	return (int64) s->sum;
+	return (int64) v;
 }
 
 static void
-check_128(const LhAggState *s)
+check_digits(const LhAggState *s)
 {
-	if (s->overflow128)
+	if (s->overflow)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("sum needs more than 38 digits"),
+				 errmsg("sum needs more than 76 digits"),
 				 errhint("Set lakehouse.pushdown to off for this query.")));
 }
 
@@ -309,7 +332,7 @@ extreme_datum(Oid typid, const LhAggState *s)
 }
 
 static Datum
-final_result(const AggFunction *f, const LhAggTarget *t, const LhAggState *s, bool *isnull)
+final_result(LhCtx *ctx, const AggFunction *f, const LhAggTarget *t, const LhAggState *s, bool *isnull)
 {
 	*isnull = f->form != RES_COUNT && !s->seen;
 	if (*isnull)
@@ -321,10 +344,10 @@ final_result(const AggFunction *f, const LhAggTarget *t, const LhAggState *s, bo
 		case RES_SUM_INT8:
 			return Int64GetDatum(total_int8(s));
 		case RES_SUM_POLY:
-			return NumericGetDatum(i128_numeric(s->sum, 0));
+			return NumericGetDatum(sum_numeric(ctx, s, 0));
 		case RES_SUM_NUMERIC:
-			check_128(s);
-			return NumericGetDatum(i128_numeric(s->sum, s->scale));
+			check_digits(s);
+			return NumericGetDatum(sum_numeric(ctx, s, s->scale));
 		case RES_SUM_FLOAT4:
 			return Float4GetDatum(s->fsum4);
 		case RES_SUM_FLOAT8:
@@ -332,10 +355,10 @@ final_result(const AggFunction *f, const LhAggTarget *t, const LhAggState *s, bo
 		case RES_AVG_INT:
 			return divide(int64_to_numeric(total_int8(s)), s->count);
 		case RES_AVG_POLY:
-			return divide(i128_numeric(s->sum, 0), s->count);
+			return divide(sum_numeric(ctx, s, 0), s->count);
 		case RES_AVG_NUMERIC:
-			check_128(s);
-			return divide(i128_numeric(s->sum, s->scale), s->count);
+			check_digits(s);
+			return divide(sum_numeric(ctx, s, s->scale), s->count);
 		case RES_AVG_FLOAT:
 			return Float8GetDatum(s->yc_sx / s->yc_n);
 		case RES_BOOL:
@@ -348,7 +371,7 @@ final_result(const AggFunction *f, const LhAggTarget *t, const LhAggState *s, bo
 
 /* The transition value; aggregates with an initial value are never null. */
 static Datum
-partial_result(const AggFunction *f, const LhAggTarget *t, const LhAggState *s, bool *isnull)
+partial_result(LhCtx *ctx, const AggFunction *f, const LhAggTarget *t, const LhAggState *s, bool *isnull)
 {
 	*isnull = false;
 	switch (f->form)
@@ -356,26 +379,26 @@ partial_result(const AggFunction *f, const LhAggTarget *t, const LhAggState *s, 
 		case RES_SUM_POLY:
 		case RES_AVG_POLY:
 			*isnull = !s->seen;
-			return s->seen ? serialize_poly(s) : (Datum) 0;
+			return s->seen ? serialize_poly(ctx, s) : (Datum) 0;
 		case RES_SUM_NUMERIC:
 		case RES_AVG_NUMERIC:
-			check_128(s);
+			check_digits(s);
 			*isnull = !s->seen;
-			return s->seen ? serialize_numeric(s) : (Datum) 0;
+			return s->seen ? serialize_numeric(ctx, s) : (Datum) 0;
 		case RES_AVG_INT:
 			return array_int8_pair(s->count, total_int8(s));
 		case RES_AVG_FLOAT:
 			return array_float8_three(s);
 		default:
-			return final_result(f, t, s, isnull);
+			return final_result(ctx, f, t, s, isnull);
 	}
 }
 
 Datum
-lh_aggref_result(const LhAggTarget *target, const LhAggState *state, bool *isnull)
+lh_aggref_result(LhCtx *ctx, const LhAggTarget *target, const LhAggState *state, bool *isnull)
 {
 	const AggFunction *f = find_agg(target->aggref->aggfnoid);
 
-	return target->partial ? partial_result(f, target, state, isnull) :
-		final_result(f, target, state, isnull);
+	return target->partial ? partial_result(ctx, f, target, state, isnull) :
+		final_result(ctx, f, target, state, isnull);
 }

@@ -36,7 +36,7 @@ typedef struct LhAggTarget
 extern void lh_aggref_build(Aggref *agg, const LhQualBuild *build, LhAggSpec *spec, LhAggTarget *target);
 
 /* The Datum PostgreSQL expects in place of the Aggref; memory in CurrentMemoryContext. */
-extern Datum lh_aggref_result(const LhAggTarget *target, const LhAggState *state, bool *isnull);
+extern Datum lh_aggref_result(LhCtx *ctx, const LhAggTarget *target, const LhAggState *state, bool *isnull);
 
 /* Scalar expressions (expr_scalar.c): same contract as lh_qual_pushable and lh_qual_build. */
 extern bool lh_scalar_pushable(Expr *expr, Index rti, const char **why);

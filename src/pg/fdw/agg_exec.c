@@ -201,7 +201,7 @@ build_filter(ForeignScanState *node, AggScan *scan, const LhQualBuild *build, in
 	if (lakehouse_require_vector)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a FILTER on \"%s\" is not evaluated by the vector engine: %s", s->relname, why),
+				 errmsg("FILTER of an aggregate is not evaluated by the vector engine: %s", why),
 				 errhint("lakehouse.require_vector makes this an error.")));
 	emit_for(scan, (Node *) filter);
 	f->state = ExecInitQual(list_make1(filter), &node->ss.ps);
@@ -418,15 +418,31 @@ consume(ForeignScanState *node, AggScan *scan, const LhBatch *batch)
 	lh_pg_check(s->ctx, lh_agg_update(s->ctx, scan->agg, scan->vecs, &sel));
 }
 
+/* Connections to other hosts belong to one thread. */
+static bool
+is_local(LhSource *s)
+{
+	const LhTaskList *tasks = lh_source_tasks(s);
+
+	for (size_t i = 0; i < tasks->n; i++)
+	{
+		if (tasks->tasks[i].path[0] != '/')
+			return false;
+	}
+	return true;
+}
+
 /* Helper threads for this run; 0: the session alone. */
 static int
 helpers_wanted(const AggScan *scan)
 {
-	const LhSource *s = scan->source;
+	LhSource   *s = scan->source;
+	int			helpers;
 
 	if (s->parallel != NULL || scan->local != NULL || scan->by_row || scan->nemitted > 0 || lh_source_asks_host(s))
 		return 0;
-	return lh_pg_helpers(lh_source_bytes(s));
+	helpers = lh_pg_helpers(lh_source_bytes(s));
+	return helpers > 0 && is_local(s) ? helpers : 0;
 }
 
 static void
@@ -472,7 +488,7 @@ lh_fdw_agg_iterate(ForeignScanState *node)
 	lh_source_notice(scan->source);
 	lh_pg_check(scan->source->ctx, lh_agg_finish(scan->source->ctx, scan->agg));
 	for (int i = 0; i < scan->naggs; i++)
-		slot->tts_values[i] = lh_aggref_result(&scan->targets[i], lh_agg_state(scan->agg, i), &slot->tts_isnull[i]);
+		slot->tts_values[i] = lh_aggref_result(scan->source->ctx, &scan->targets[i], lh_agg_state(scan->agg, i), &slot->tts_isnull[i]);
 	scan->done = true;
 	return ExecStoreVirtualTuple(slot);
 }
@@ -508,6 +524,19 @@ lh_fdw_agg_source(ForeignScanState *node)
 	return ((AggScan *) node->fdw_state)->source;
 }
 
+/* FILTERs that the engine did not take. */
+static void
+explain_filters(ForeignScanState *node, const AggScan *scan, ExplainState *es)
+{
+	ListCell   *lc;
+
+	foreach(lc, scan->aggrefs)
+	{
+		if (scan->filters != NULL && scan->filters[foreach_current_index(lc)].state != NULL)
+			lh_explain_list(&node->ss.ps, es, "Fallback Filter", list_make1(lfirst_node(Aggref, lc)->aggfilter));
+	}
+}
+
 void
 lh_fdw_agg_explain(ForeignScanState *node, ExplainState *es)
 {
@@ -520,5 +549,6 @@ lh_fdw_agg_explain(ForeignScanState *node, ExplainState *es)
 		return;
 	if (scan->threads > 0)
 		ExplainPropertyInteger("Helper Threads", NULL, scan->threads, es);
+	explain_filters(node, scan, es);
 	lh_explain_counters(scan->source, es);
 }

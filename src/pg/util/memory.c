@@ -153,7 +153,9 @@ host_temp_file(void *arg)
 	return fd;
 }
 
-/* Keys by reference, from the file that the options name. */
+static const LhHost lh_pg_host;
+
+/* Keys by reference, from the file that the options name; a helper thread's context has another host. */
 static LhStatus
 host_key(void *arg, LhCtx *ctx, const LhKeyRequest *request, LhKey *key)
 {
@@ -168,6 +170,8 @@ host_key(void *arg, LhCtx *ctx, const LhKeyRequest *request, LhKey *key)
 		lh_hint(ctx, "A superuser can name a file of keys in option \"parquet_keys_file\" of the foreign server or table.");
 		return LH_UNSUPPORTED;
 	}
+	if (pg->keys == NULL && ctx->host != &lh_pg_host)
+		LH_FAIL(ctx, LH_BUG, "a helper thread asks for keys before the session has read them");
 	if (pg->keys == NULL)
 	{
 		LhArena    *old = lh_use(ctx, pg->root);
