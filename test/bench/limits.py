@@ -1,12 +1,13 @@
 """
 limits.py: how much memory a scan takes, and how soon it can be cancelled.
 
-usage: test/lib/with_server limits PYTHON test/bench/limits.py memory|cancel [DIRECTORY]
+usage: test/lib/with_server limits PYTHON test/bench/limits.py memory|cancel|pages [DIRECTORY]
 
 memory	a file whose only row group has 2 GB, through several values of work_mem: the
 		memory that EXPLAIN reports (floor and peak), and by how much the process grew
-cancel	the time from a cancel request to the error, at random moments of the scan of
-		that file and of files with one page of 512 MB in each codec
+cancel	the time from a cancel request to the error, at random moments of scans of
+		that file
+pages	the same for files with one page of 512 MB in each codec
 
 DIRECTORY (default: lakehouse-limits under $TMPDIR or /tmp) gets the files, 2.2 GB,
 and loses them at the end.  PYTHON needs pyarrow and psycopg2
@@ -55,7 +56,16 @@ def write_page(path, codec):
     """One page of 512 MB, which takes little room on disk."""
     table = pyarrow.table({"v": numpy.zeros(PAGE_VALUES, dtype=numpy.int64)})
     pq.write_table(table, path, compression=codec, use_dictionary=False, row_group_size=PAGE_VALUES,
-                   data_page_size=1 << 30, write_batch_size=PAGE_VALUES, write_statistics=False)
+                   data_page_size=1 << 30, write_batch_size=PAGE_VALUES, max_rows_per_page=PAGE_VALUES,
+                   write_statistics=False)
+
+
+def check_page(cursor, path):
+    """Writers have limits of their own: what was wanted is not always what was written."""
+    cursor.execute("SELECT count(*), max(uncompressed_size) FROM lakehouse.parquet_pages(%s)", [path])
+    pages, size = cursor.fetchone()
+    if pages != 1 or size < PAGE_VALUES * 8:
+        sys.exit(f"{path}: {pages} pages, the largest of {size} bytes, but one of {PAGE_VALUES * 8} is wanted")
 
 
 def kilobytes(pid):
@@ -131,15 +141,7 @@ def cancel_once(session, cursor, query, delay):
         timer.join()
 
 
-def cancel(directory):
-    write_large(f"{directory}/large.parquet")
-    for codec in CODECS:
-        write_page(f"{directory}/{codec}.parquet", codec)
-    prepare(directory, ["large"] + CODECS)
-    queries = [(name, query) for name, query in MEMORY_QUERIES[:3]]
-    queries.append(("rows, all columns", "SELECT count(*) FROM (SELECT * FROM large OFFSET 0) s WHERE t > 'zzz'"))
-    queries.append(("condition of PostgreSQL", "SELECT count(*) FROM large WHERE upper(t) = 'X'"))
-    queries += [(f"{codec}: one page of 512 MB", f"SELECT sum(v) FROM {codec}") for codec in CODECS]
+def latencies(queries):
     session, cursor = connect()
     random.seed(1)
     ok = True
@@ -157,14 +159,35 @@ def cancel(directory):
     return ok
 
 
+def cancel(directory):
+    write_large(f"{directory}/large.parquet")
+    prepare(directory, ["large"])
+    return latencies(MEMORY_QUERIES[:3] + [
+        ("rows, all columns", "SELECT count(*) FROM (SELECT * FROM large OFFSET 0) s WHERE t > 'zzz'"),
+        ("condition of PostgreSQL", "SELECT count(*) FROM large WHERE upper(t) = 'X'")])
+
+
+def pages(directory):
+    _, cursor = connect()
+    cursor.execute("CREATE EXTENSION IF NOT EXISTS lakehouse")
+    for codec in CODECS:
+        write_page(f"{directory}/{codec}.parquet", codec)
+        check_page(cursor, f"{directory}/{codec}.parquet")
+    prepare(directory, CODECS)
+    return latencies([(codec, f"SELECT sum(v) FROM {codec}") for codec in CODECS])
+
+
+MODES = {"memory": memory, "cancel": cancel, "pages": pages}
+
+
 def main():
     what = sys.argv[1] if len(sys.argv) > 1 else ""
-    if what not in ("memory", "cancel"):
+    if what not in MODES:
         sys.exit(__doc__)
     directory = sys.argv[2] if len(sys.argv) > 2 else os.path.join(os.environ.get("TMPDIR", "/tmp"), "lakehouse-limits")
     os.makedirs(directory, mode=0o755)
     try:
-        ok = memory(directory) if what == "memory" else cancel(directory)
+        ok = MODES[what](directory)
     finally:
         shutil.rmtree(directory)
     sys.exit(0 if ok else 1)
