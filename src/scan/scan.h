@@ -167,7 +167,7 @@ extern LhStatus lh_scan_next(LhCtx *ctx, LhScan *scan, const LhBatch **batch, Lh
 typedef LhStatus (*LhMetaFn) (LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *nodes, bool *taken);
 extern void lh_scan_set_meta(LhScan *scan, LhMetaFn fn, void *arg);
 
-/* Begin again from the first file (rescan); the filters may be others. Footers, task list and dictionaries stay. */
+/* Begin again from the first file (rescan); the filters may be others. Task list, footers and page indexes stay. */
 extern LhStatus lh_scan_rewind(LhCtx *ctx, LhScan *scan, int nfilters, LhPred **filters);
 
 /* Why a row group was kept or skipped, for debugging (LH_COUNTERS count). */

@@ -461,6 +461,8 @@ run_with_threads(AggScan *scan, int helpers)
 	job.helpers = helpers;
 	lh_pg_check(s->ctx, lh_agg_with_threads(s->ctx, &job, scan->agg));
 	scan->threads = Max(scan->threads, lh_pool_threads(scan->pool));
+	/* to the types of whatever came last */
+	scan->bound = false;
 	lh_use(s->ctx, old);
 }
 
