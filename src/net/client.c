@@ -253,6 +253,12 @@ lh_net_create(LhCtx *ctx, const LhNetOptions *options, LhNet **out)
 	return LH_OK;
 }
 
+const LhNetOptions *
+lh_net_options(const LhNet *net)
+{
+	return &net->options;
+}
+
 /*
  * Requests
  */

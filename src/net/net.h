@@ -138,6 +138,8 @@ typedef struct LhNetOptions
 /* Connections of one scan, and the requests under way on them. */
 typedef struct LhNet LhNet;
 extern LhStatus lh_net_create(LhCtx *ctx, const LhNetOptions *options, LhNet **out);
+/* Its options, with the defaults filled in. */
+extern const LhNetOptions *lh_net_options(const LhNet *net);
 
 /* Requests that are under way at a time; others wait for their turn. */
 #define LH_NET_PARALLEL 6
