@@ -235,7 +235,7 @@ without_a_host_wait_is_poll(void **state)
 {
 	LhCtx *ctx = *state;
 	LhWaitFd fd = {.events = POLLIN};
-	LhWaitFd many_fds[17] = {{.fd = -1}};
+	LhWaitFd many_fds[65] = {{.fd = -1}};
 	int ends[2];
 
 	assert_int_equal(pipe(ends), 0);
@@ -245,7 +245,7 @@ without_a_host_wait_is_poll(void **state)
 	assert_int_equal(write(ends[1], "x", 1), 1);
 	assert_int_equal(lh_host_wait(ctx, &fd, 1, 1000), 1);
 	assert_true(fd.revents & POLLIN);
-	assert_int_equal(lh_host_wait(ctx, many_fds, 17, 0), -1);
+	assert_int_equal(lh_host_wait(ctx, many_fds, 65, 0), -1);
 	close(ends[0]);
 	close(ends[1]);
 }
