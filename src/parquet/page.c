@@ -50,6 +50,9 @@ lh_pq_header_read(LhCtx *ctx, LhPqWindow *w, int64_t pos, size_t ahead, LhPqPage
 	if (pos < 0 || room <= 0)
 		LH_FAIL(ctx, LH_CORRUPT, "pages end with the file, at offset %lld, before their values do",
 				(long long) pos);
+	/* the last header is shorter than the try: what lies behind the column is no help */
+	if (pos < w->end && (int64_t) need > w->end - pos)
+		need = (size_t) (w->end - pos);
 	while (more)
 	{
 		const uint8_t *p;
