@@ -253,6 +253,12 @@ lh_net_create(LhCtx *ctx, const LhNetOptions *options, LhNet **out)
 	return LH_OK;
 }
 
+const LhNetOptions *
+lh_net_options(const LhNet *net)
+{
+	return &net->options;
+}
+
 /*
  * Requests
  */
@@ -268,11 +274,17 @@ lh_http_submit(LhCtx *ctx, LhNet *net, LhHttp *http)
 	lh_arena_as_floor(arena);
 	old = lh_use(ctx, arena);
 	work = lh_alloc0(ctx, sizeof(*work));
-	if (work != NULL)
-		(void) lh_buf_init(ctx, &http->text, true);
+	/* a string from the beginning */
+	if (work != NULL &&
+		(lh_buf_init(ctx, &http->text, true) != LH_OK || lh_buf_putc(ctx, &http->text, '\0') != LH_OK))
+		work = NULL;
 	lh_use(ctx, old);
 	if (work == NULL)
+	{
+		lh_arena_destroy(arena);
 		return ctx->error->code;
+	}
+	http->text.len = 0;
 	work->http = http;
 	work->arena = arena;
 	work->url = http->url;

@@ -138,6 +138,8 @@ typedef struct LhNetOptions
 /* Connections of one scan, and the requests under way on them. */
 typedef struct LhNet LhNet;
 extern LhStatus lh_net_create(LhCtx *ctx, const LhNetOptions *options, LhNet **out);
+/* Its options, with the defaults filled in. */
+extern const LhNetOptions *lh_net_options(const LhNet *net);
 
 /* Requests that are under way at a time; others wait for their turn. */
 #define LH_NET_PARALLEL 6
@@ -242,6 +244,8 @@ extern LhStatus lh_http_progress(LhCtx *ctx, LhNet *net);
 extern void lh_http_cancel(LhHttp *http);
 /* Submit and wait; after a failure the request is taken back. */
 extern LhStatus lh_http_run(LhCtx *ctx, LhNet *net, LhHttp *http);
+/* Seconds since 1970 of a header such as Last-Modified; 0 when it is none. */
+extern int64_t lh_http_date(const char *text);
 /* An answer's status as an error of ours: what was done to whom ("could not read \"...\""). */
 extern LhStatus lh_http_fail(LhCtx *ctx, const LhHttp *http, const char *fmt,...)
 			__attribute__((format(printf, 3, 4)));

@@ -51,6 +51,14 @@ lh_http_content_range(const char *text, int64_t *from, int64_t *to, int64_t *tot
 	return parse_number(text, total, &text) && *text == '\0' && *total > *to;
 }
 
+int64_t
+lh_http_date(const char *text)
+{
+	time_t t = curl_getdate(text, NULL);
+
+	return t > 0 ? (int64_t) t : 0;
+}
+
 int
 lh_http_retry_after(const char *text, int64_t unix_now)
 {

@@ -21,6 +21,9 @@ read_plain(LhCtx *ctx, LhPqWindow *w, int64_t pos, size_t ahead, LhPqPageHeader 
 	size_t need = LH_PQ_HEADER_TRY;
 	bool more = true;
 
+	/* the last header is shorter than the try: what lies behind the column is no help */
+	if (pos < w->end && (int64_t) need > w->end - pos)
+		need = (size_t) (w->end - pos);
 	while (more)
 	{
 		const uint8_t *p;

@@ -352,7 +352,7 @@ lh_remote_know(LhCtx *ctx, LhRemote *remote, const char *path, const LhRemoteInf
 	}
 	if (key != NULL && etag != NULL && modified != NULL && infos != NULL)
 	{
-		remote->infos[remote->nknown] = (LhRemoteInfo){info->size, etag, modified};
+		remote->infos[remote->nknown] = (LhRemoteInfo){info->size, etag, modified, info->mtime_ns};
 		status = lh_namemap_put(ctx, remote->known, key, strlen(key), remote->nknown++);
 	}
 	lh_use(ctx, old);

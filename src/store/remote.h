@@ -22,6 +22,7 @@ typedef struct LhRemoteInfo
 	int64_t size;
 	const char *etag;     /* "" : none */
 	const char *modified; /* Last-Modified; "" : none */
+	int64_t mtime_ns;     /* the same as a number; 0: none */
 } LhRemoteInfo;
 
 /* The network side of a store. */

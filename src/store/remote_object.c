@@ -9,7 +9,7 @@
  *	   ones several.  What nobody wants between two reads is thrown away.
  *	3. What will be needed is fetched ahead into blocks, while budget is left, and
  *	   moves on whenever any request is waited for.  A read takes what it can from
- *	   blocks; a block goes when its last byte was read.  A block that failed is
+ *	   blocks; a block goes when as much as it holds was read.  A block that failed is
  *	   forgotten: the read asks again and tells the error.
  */
 #include "store/remote.h"
@@ -45,7 +45,7 @@ struct Block
 	RemoteObject *obj;
 	LhArena *arena;
 	int64_t offset, len;
-	int64_t used; /* read up to here, from offset */
+	int64_t used; /* bytes that were read, in any order */
 	LhBuf buf;
 	LhHttp http;
 };
@@ -460,9 +460,8 @@ take_from_blocks(LhCtx *ctx, RemoteObject *obj, LhRange range, LhRange *rest, in
 			stop = block->offset + block->len;
 		memcpy(range.out + (at - range.offset), block->buf.data + (at - block->offset),
 			   (size_t) (stop - at));
-		if (stop - block->offset > block->used)
-			block->used = stop - block->offset;
-		if (block->used == block->len)
+		block->used += stop - at;
+		if (block->used >= block->len)
 			drop_block(block);
 		at = stop;
 	}

@@ -18,8 +18,10 @@
 #include "store/remote.h"
 #include "store/xml.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "core/datetime.h"
 #include "core/text.h"
 
 /* A page has at most 1,000 keys of 1,024 bytes, each byte perhaps as %XX. */
@@ -47,6 +49,7 @@ typedef struct Listing
 	const char *token;
 	char *key;
 	int64_t size;
+	int64_t mtime_ns;
 	char *etag;
 } Listing;
 
@@ -105,7 +108,7 @@ is_wanted(const Listing *l, const char *key)
 }
 
 static LhStatus
-append(LhCtx *ctx, Listing *l, const char *path, int64_t size)
+append(LhCtx *ctx, Listing *l, const char *path, int64_t size, int64_t mtime_ns)
 {
 	LhArena *old = lh_use(ctx, l->arena);
 	LhStatus status = LH_OK;
@@ -131,7 +134,7 @@ append(LhCtx *ctx, Listing *l, const char *path, int64_t size)
 		if (path == NULL)
 			status = ctx->error->code;
 		else
-			l->list.entries[l->list.n++] = (LhListEntry){.path = path, .size = size};
+			l->list.entries[l->list.n++] = (LhListEntry){path, size, mtime_ns};
 	}
 	lh_use(ctx, old);
 	return status;
@@ -155,7 +158,8 @@ check_key(LhCtx *ctx, Listing *l, const char *key)
 static LhStatus
 take_object(LhCtx *ctx, Listing *l)
 {
-	LhRemoteInfo info = {.size = l->size, .etag = l->etag != NULL ? l->etag : "", .modified = ""};
+	LhRemoteInfo info = {.size = l->size, .etag = l->etag != NULL ? l->etag : "", .modified = "",
+						 .mtime_ns = l->mtime_ns};
 	char *path;
 
 	if (l->key == NULL || l->size < 0)
@@ -164,7 +168,7 @@ take_object(LhCtx *ctx, Listing *l)
 	LH_TRY(check_key(ctx, l, l->key));
 	if (l->by_level)
 		return ends_with(l->key, "/") ? LH_OK
-									  : append(ctx, l, l->key + strlen(l->prefix), l->size);
+									  : append(ctx, l, l->key + strlen(l->prefix), l->size, l->mtime_ns);
 	if (!is_wanted(l, l->key))
 		return LH_OK;
 	if (l->list.n >= l->max_files)
@@ -173,7 +177,7 @@ take_object(LhCtx *ctx, Listing *l)
 	path = lh_sprintf(ctx, "s3://%s/%s", l->bucket.bucket, l->key);
 	if (path == NULL)
 		return ctx->error->code;
-	LH_TRY(append(ctx, l, path, l->size));
+	LH_TRY(append(ctx, l, path, l->size, l->mtime_ns));
 	/* without an ETag a HEAD has to tell the version */
 	return info.etag[0] != '\0' ? lh_remote_know(ctx, l->remote, path, &info) : LH_OK;
 }
@@ -183,7 +187,7 @@ static LhStatus
 take_directory(LhCtx *ctx, Listing *l, const char *prefix)
 {
 	LH_TRY(check_key(ctx, l, prefix));
-	return append(ctx, l, prefix + strlen(l->prefix), 0);
+	return append(ctx, l, prefix + strlen(l->prefix), 0, 0);
 }
 
 /*
@@ -226,6 +230,21 @@ number_of(const LhXml *xml)
 	return *end == '\0' ? v : -1;
 }
 
+/* "2024-01-02T03:04:05.678Z"; 0 when it is none. */
+static int64_t
+time_of(const LhXml *xml)
+{
+	int y, mon, d, h, min, s, ms = 0;
+	int64_t days;
+
+	if (sscanf((const char *) xml->text.data, "%4d-%2d-%2dT%2d:%2d:%2d.%3d", &y, &mon, &d, &h, &min, &s,
+			   &ms) < 6 ||
+		y < 1970 || y > 2261 || mon < 1 || mon > 12)
+		return 0;
+	days = lh_days_from_civil(y, mon, d);
+	return (((days * 24 + h) * 60 + min) * 60 + s) * 1000000000 + (int64_t) ms * 1000000;
+}
+
 static LhStatus
 copy_text(LhCtx *ctx, const LhXml *xml, char **out)
 {
@@ -245,6 +264,8 @@ take_element(LhCtx *ctx, Listing *l, const LhXml *xml, bool in_contents)
 			return key_text(ctx, l, xml, &l->key);
 		if (lh_xml_is(xml, "Size"))
 			l->size = number_of(xml);
+		else if (lh_xml_is(xml, "LastModified"))
+			l->mtime_ns = time_of(xml);
 		else if (lh_xml_is(xml, "ETag"))
 			return copy_text(ctx, xml, &l->etag);
 		return LH_OK;
@@ -295,6 +316,7 @@ parse_page(LhCtx *ctx, Listing *l, const LhHttp *http)
 			in_contents = lh_xml_is(&xml, "Contents");
 			l->key = l->etag = NULL;
 			l->size = -1;
+			l->mtime_ns = 0;
 		}
 		else if (kind == LH_XML_CLOSE)
 			LH_TRY(take_element(ctx, l, &xml, in_contents));
@@ -453,7 +475,7 @@ list_object(LhCtx *ctx, Listing *l, const LhRemotePath *path, bool *found)
 		return LH_OK;
 	}
 	LH_TRY(status);
-	LH_TRY(append(ctx, l, path->path, info.size));
+	LH_TRY(append(ctx, l, path->path, info.size, info.mtime_ns));
 	return lh_remote_know(ctx, l->remote, path->path, &info);
 }
 

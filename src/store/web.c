@@ -11,6 +11,7 @@ static LhStatus
 copy_info(LhCtx *ctx, const LhHttpReply *reply, int64_t size, LhRemoteInfo *out)
 {
 	out->size = size;
+	out->mtime_ns = lh_http_date(reply->modified) * 1000000000;
 	out->etag = lh_strdup(ctx, reply->etag);
 	out->modified = lh_strdup(ctx, reply->modified);
 	return out->etag == NULL || out->modified == NULL ? ctx->error->code : LH_OK;
@@ -79,6 +80,6 @@ lh_web_list(LhCtx *ctx, LhStore *store, const char *path, LhList *out)
 	LH_TRY(lh_remote_know(ctx, remote, path, &info));
 	out->n = 1;
 	LH_NEW_ARRAY(ctx, out->entries, 1);
-	out->entries[0] = (LhListEntry){.path = path, .size = info.size};
+	out->entries[0] = (LhListEntry){.path = path, .size = info.size, .mtime_ns = info.mtime_ns};
 	return LH_OK;
 }

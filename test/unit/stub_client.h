@@ -6,6 +6,7 @@
 #define LH_TEST_STUB_CLIENT_H
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <netinet/in.h>
 #include <spawn.h>

@@ -260,6 +260,34 @@ thousands_of_footers_are_found(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void
+scopes_share_nothing(void **state)
+{
+	LhObjectId alice = id_of("s3://b/k", 10, 0, "\"v1\""), bob = alice, none = alice;
+	LhPqMeta *meta = make_meta();
+
+	(void) state;
+	alice.scope = "1/2/a";
+	bob.scope = "1/3/b";
+	lh_pq_cache_put(cache, &alice, meta);
+	assert_true(cached(alice));
+	assert_false(cached(bob));
+	assert_false(cached(none));
+	lh_pq_meta_unref(meta);
+}
+
+static void
+what_has_no_version_is_not_kept(void **state)
+{
+	LhObjectId id = id_of("https://h/x", 10, 0, "");
+	LhPqMeta *meta = make_meta();
+
+	(void) state;
+	lh_pq_cache_put(cache, &id, meta);
+	assert_false(cached(id));
+	lh_pq_meta_unref(meta);
+}
+
 int
 main(void)
 {
@@ -272,6 +300,8 @@ main(void)
 		T(the_same_object_is_kept_once),
 		T(metadata_lives_as_long_as_somebody_uses_it),
 		T(thousands_of_footers_are_found),
+		cmocka_unit_test_setup_teardown(scopes_share_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_has_no_version_is_not_kept, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

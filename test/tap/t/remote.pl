@@ -69,6 +69,10 @@ is($session->value('SELECT string_agg(DISTINCT year::text, $$,$$) FROM objects')
 is($session->value(q{SELECT count(*) FROM lakehouse.list('s3://bucket/lake/**', server => 's3')}), 2, 's3: list');
 is($session->value(q{SELECT size FROM lakehouse.list('s3://bucket/lake/year=2023/one.parquet', server => 's3')}),
 	-s "$dir/web/one.parquet", 's3: list of one');
+is($session->value(q{SELECT DISTINCT modified AT TIME ZONE 'UTC' FROM lakehouse.list('s3://bucket/lake', server => 's3')}),
+	'2024-01-02 03:04:05', 's3: times of change');
+cmp_ok(counter($session, 'SELECT * FROM http', 'Bytes Read Ahead'), '>', 0, 'columns are fetched ahead');
+cmp_ok(counter($session, 'SELECT * FROM http', 'HTTP Requests'), '<=', 1 + 3, 'one request for each row group');
 is($session->value(qq{SELECT count(*) FROM lakehouse.read('@{[ $web->url('/one.parquet') ]}', server => 'web') AS t(id bigint)}),
 	6000, 'lakehouse.read');
 $session->value(q{IMPORT FOREIGN SCHEMA x FROM SERVER s3 INTO public OPTIONS (location 's3://bucket/lake/')});
