@@ -78,7 +78,7 @@ fill_options(LhPqWriteOptions *o)
 static void
 fit_budget(LhPqWriter *w)
 {
-	const LhBudget *budget = lh_arena_budget(w->arena);
+	const LhBudget *budget = lh_arena_budget(w->shared.arena);
 	LhPqWriteOptions *o = &w->shared.options;
 	size_t share;
 
@@ -129,7 +129,7 @@ lh_pq_writer_create(LhCtx *ctx, LhOutput *output, int ncols, const LhField *cols
 
 	LH_NEW(ctx, w);
 	w->output = output;
-	w->arena = ctx->arena;
+	w->shared.arena = ctx->arena;
 	w->ncols = ncols;
 	if (options != NULL)
 		w->shared.options = *options;
@@ -246,7 +246,7 @@ end_group(LhCtx *ctx, LhPqWriter *w)
 static bool
 is_tight(const LhPqWriter *w)
 {
-	const LhBudget *budget = lh_arena_budget(w->arena);
+	const LhBudget *budget = lh_arena_budget(w->shared.arena);
 	int64_t kept = 0;
 
 	if (w->tight == 0 || budget->used < w->tight)
@@ -304,7 +304,7 @@ lh_pq_writer_write(LhCtx *ctx, LhPqWriter *w, int n, const LhVec *const *vecs)
 	LH_TRY(check_usable(ctx, w));
 	if (n < 0 || n > LH_BATCH)
 		LH_FAIL(ctx, LH_BUG, "a batch of %d rows is no batch", n);
-	old = lh_use(ctx, w->arena);
+	old = lh_use(ctx, w->shared.arena);
 	status = write_rows(ctx, w, n, vecs);
 	lh_use(ctx, old);
 	w->broken = status != LH_OK;
@@ -395,7 +395,7 @@ lh_pq_writer_finish(LhCtx *ctx, LhPqWriter *w, LhPqWritten *out)
 	LhStatus status;
 
 	LH_TRY(check_usable(ctx, w));
-	old = lh_use(ctx, w->arena);
+	old = lh_use(ctx, w->shared.arena);
 	status = write_end(ctx, w);
 	if (status == LH_OK && out != NULL)
 		status = tell(ctx, w, out);

@@ -244,7 +244,6 @@ struct LhPqWriter
 {
 	LhPqwShared shared;
 	LhOutput *output;
-	LhArena *arena;
 	int ncols;
 	const LhField *cols;
 	struct LhPqwShape *shapes; /* of the columns */
