@@ -63,8 +63,8 @@ lh_pqw_leaf_reset(LhCtx *ctx, LhPqwLeaf *leaf)
 	leaf->npages = 0;
 	leaf->bounds.len = 0;
 	leaf->rows = leaf->kept = leaf->uncompressed = 0;
-	leaf->encodings = 0;
-	leaf->dict_pages = leaf->code_pages = leaf->plain_pages = 0;
+	leaf->dict_pages = 0;
+	memset(leaf->data_pages, 0, sizeof(leaf->data_pages));
 	leaf->chosen = false;
 	leaf->plain = LH_PQ_PLAIN;
 	leaf->dict_before = 0;
