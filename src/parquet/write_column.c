@@ -79,7 +79,10 @@ lh_pqw_leaf_reset(LhCtx *ctx, LhPqwLeaf *leaf)
 int64_t
 lh_pqw_leaf_kept(const LhPqwLeaf *leaf)
 {
-	return leaf->kept + (int64_t) leaf->dict.values.data.cap + (int64_t) leaf->dict.table.cap;
+	const LhPqwDict *d = &leaf->dict;
+
+	return leaf->kept + (int64_t) (d->values.data.cap + d->values.ends.cap + d->table.cap +
+								   d->stamps.cap + d->map.cap);
 }
 
 /* Bytes of the page in progress. */

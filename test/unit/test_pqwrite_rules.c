@@ -732,7 +732,7 @@ static void
 no_budget_is_too_small(void **state)
 {
 	Test *t = *state;
-	LhBudget budget = {.limit = 4096, .setting = "work_mem"};
+	LhBudget budget = {.limit = 16384, .setting = "work_mem"};
 	LhArena *arena = lh_arena_create(&budget), *old = lh_use(t->ctx, arena);
 	int64_t v[1000] = {0};
 
