@@ -426,6 +426,8 @@ lh_pqw_bounds_put(LhCtx *ctx, const LhPqwLeaf *leaf, LhSlice min, LhSlice max, L
 {
 	size_t at = out->len;
 
+	/* empty bounds need a place, too */
+	LH_TRY(lh_buf_reserve(ctx, out, at + 1));
 	LH_TRY(put_min(ctx, leaf, min, out, min_exact));
 	*min_len = (uint32_t) (out->len - at);
 	LH_TRY(put_max(ctx, leaf, max, out, max_exact));

@@ -48,6 +48,14 @@ UNKNOWN = {
 }
 
 
+# Files that an engine cannot read whoever wrote them: fastparquet loses rows or
+# crashes on files of pyarrow's, too, where pages of version 2 have nulls, chunks
+# of one column differ in having a dictionary, and in delta encodings.
+UNREADABLE = {
+    "fastparquet": r".*(-v2|-small|-delta|-split)",
+}
+
+
 def bits(value, arrow_type):
     if value != value:
         return "nan"
@@ -208,6 +216,9 @@ def main(directory, engines):
             truth = json.load(f)
         for engine in engines:
             same = skipped = 0
+            if re.match(UNREADABLE.get(engine, "(?!)"), name):
+                table[engine, "unknown"] += len(truth)
+                continue
             for column, values in truth.items():
                 if unknown(engine, column):
                     skipped += 1
