@@ -181,8 +181,8 @@ bench(LhCtx *ctx, const Data *d, int from, int to, const char *what, int repeats
 	}
 	unlink(path);
 	printf("%-8s %-18s %8.3f s %8.2f M rows/s %12lld bytes\n", what,
-		   to - from == 1 ? d->cols[from].name : "all columns", best,
-		   (double) d->rows / best / 1e6, (long long) bytes);
+		   to - from == 1 ? d->cols[from].name : "all columns", best, (double) d->rows / best / 1e6,
+		   (long long) bytes);
 	return LH_OK;
 }
 
@@ -219,7 +219,8 @@ main(int argc, char **argv)
 {
 	const char *data = getenv("LH_BENCH_DATA");
 	LhCtx *ctx = lh_ctx_create();
-	const char *path = lh_sprintf(ctx, "%s/lineitem_snappy.parquet", data != NULL ? data : "/tmp/lakehouse-bench");
+	const char *path =
+		lh_sprintf(ctx, "%s/lineitem_snappy.parquet", data != NULL ? data : "/tmp/lakehouse-bench");
 	int64_t rows = 1 << 20;
 	int repeats = 3, opt;
 	LhPqWriteOptions options;

@@ -44,7 +44,9 @@ choose(LhCtx *ctx, Input *in)
 	{
 		LhType t = pqw_any_type(ctx, s, pqw_int(s, 5));
 
-		in->cols[i] = (LhField){.name = names[i], .type = t, .field_id = -1,
+		in->cols[i] = (LhField){.name = names[i],
+								.type = t,
+								.field_id = -1,
 								.required = pqw_chance(s, 3) && t.id != LH_T_NULL};
 		in->column_options[i].encoding = (LhPqWriteEncoding) pqw_int(s, LH_PQ_WRITE_SPLIT + 1);
 		in->column_options[i].bloom = pqw_chance(s, 4);
@@ -72,8 +74,8 @@ write_file(LhCtx *ctx, Input *in)
 	LhOutput *out;
 
 	check(ctx, lh_output_to(ctx, pqw_sink, &in->sink, &out));
-	check(ctx, lh_pq_writer_create(ctx, out, in->ncols, in->cols, in->column_options, &in->options,
-								   &w));
+	check(ctx,
+		  lh_pq_writer_create(ctx, out, in->ncols, in->cols, in->column_options, &in->options, &w));
 	for (int b = 0; b < in->nbatches; b++)
 	{
 		const LhVec *vecs[MAX_COLS];
