@@ -190,6 +190,12 @@ lh_pqw_dict_add_strs(LhCtx *ctx, LhPqwLeaf *leaf, const LhStr *v, size_t n, size
 	LH_TRY(room(ctx, leaf, n, &codes));
 	for (; i < n; i++)
 	{
+		/* constants, and strings that were looked up in a dictionary */
+		if (i > 0 && v[i].ptr == v[i - 1].ptr && v[i].len == v[i - 1].len)
+		{
+			codes[i] = codes[i - 1];
+			continue;
+		}
 		LH_TRY(code_of(ctx, &leaf->dict, v[i].ptr, v[i].len, &codes[i], &full));
 		if (full)
 			break;
