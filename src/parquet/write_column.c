@@ -25,7 +25,7 @@ lh_pqw_leaf_init(LhCtx *ctx, LhPqwLeaf *leaf, LhPqwShared *shared)
 
 	leaf->shared = shared;
 	LH_TRY(lh_pqw_take_choose(ctx, leaf));
-	leaf->order = lh_pqw_order_of(&leaf->type, leaf->physical);
+	leaf->order = lh_pqw_order_of(&leaf->type, leaf->physical, leaf->type_length);
 	width = leaf->physical == LH_PQ_BYTE_ARRAY
 				? 0
 				: lh_pq_physical_width(leaf->physical, leaf->type_length);

@@ -5,7 +5,8 @@
  * The offset index says where each data page lies and with which row it
  * begins; the column index its bounds and nulls.  There is no column index
  * when the order of the type is not defined, or when a page has values but no
- * bounds (all of them NaN): the format has no way to say that.
+ * bounds (all of them NaN, or an upper bound that is too long): the format has
+ * no way to say that.
  *
  * Format: https://parquet.apache.org/docs/file-format/pageindex/
  */

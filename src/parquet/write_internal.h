@@ -328,7 +328,7 @@ extern LhStatus lh_pqw_page_cut(LhCtx *ctx, LhPqwLeaf *leaf);
 extern LhStatus lh_pqw_dict_page(LhCtx *ctx, LhPqwLeaf *leaf, LhBuf *out);
 
 /* write_stats.c */
-extern LhPqwOrder lh_pqw_order_of(const LhType *type, LhPqPhysical physical);
+extern LhPqwOrder lh_pqw_order_of(const LhType *type, LhPqPhysical physical, int type_length);
 extern int lh_pqw_compare(LhPqwOrder order, LhSlice a, LhSlice b);
 extern void lh_pqw_bounds(LhPqwOrder order, const LhPqwValues *v, LhPqwBounds *out);
 /* Of a page of codes. */
@@ -337,13 +337,20 @@ extern LhStatus lh_pqw_kept_init(LhCtx *ctx, LhPqwKept *k);
 extern void lh_pqw_kept_clear(LhPqwKept *k);
 extern LhStatus lh_pqw_kept_add(LhCtx *ctx, LhPqwOrder order, LhPqwKept *k, const LhPqwBounds *b);
 /*
- * Bounds as they are written: zeros of floats with the sign that keeps both,
- * long bytes cut to "most".  Appended to out as min, then max; false when there is no
- * such upper bound short enough (then it stays whole).
+ * Bounds as they are written, appended to out as min, then max: zeros of floats
+ * with the sign that keeps both, long bytes cut.
  */
-extern LhStatus
-lh_pqw_bounds_put(LhCtx *ctx, const LhPqwLeaf *leaf, LhSlice min, LhSlice max, LhBuf *out,
-				  uint32_t *min_len, uint32_t *max_len, bool *min_exact, bool *max_exact);
+typedef struct LhPqwWrittenBounds
+{
+	uint32_t min_len, max_len;
+	bool min_exact, max_exact;
+	bool has_max; /* false: there is no upper bound that is short enough to be written */
+} LhPqwWrittenBounds;
+
+extern LhStatus lh_pqw_bounds_put(LhCtx *ctx, const LhPqwLeaf *leaf, LhSlice min, LhSlice max,
+								  LhBuf *out, LhPqwWrittenBounds *w);
+/* Bounds of more bytes are not written when they cannot be cut. */
+#define LH_PQW_LONGEST_BOUND 4096
 /* Physical bytes as a value of the leaf's type; borrowed. */
 extern LhValue lh_pqw_bound_value(const LhPqwLeaf *leaf, LhSlice bytes);
 

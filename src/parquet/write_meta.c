@@ -20,25 +20,24 @@ put_statistics(LhTout *t, LhCtx *ctx, const LhPqwLeaf *leaf)
 {
 	const LhPqwKept *k = &leaf->chunk;
 	LhBuf *buf = &leaf->shared->trial;
-	bool min_exact = false, max_exact = false;
-	uint32_t min_len = 0, max_len = 0;
+	LhPqwWrittenBounds b = {0};
 
 	if (leaf->shared->options.no_statistics)
 		return LH_OK;
 	buf->len = 0;
 	if (k->known)
 		LH_TRY(lh_pqw_bounds_put(ctx, leaf, lh_slice(k->min.data, k->min.len),
-								 lh_slice(k->max.data, k->max.len), buf, &min_len, &max_len,
-								 &min_exact, &max_exact));
+								 lh_slice(k->max.data, k->max.len), buf, &b));
 	lh_tout_struct(t, 12);
 	lh_tout_i64(t, 3, k->nulls);
+	if (b.has_max)
+		lh_tout_binary(t, 5, lh_slice(buf->data + b.min_len, b.max_len));
 	if (k->known)
-	{
-		lh_tout_binary(t, 5, lh_slice(buf->data + min_len, max_len));
-		lh_tout_binary(t, 6, lh_slice(buf->data, min_len));
-		lh_tout_bool(t, 7, max_exact);
-		lh_tout_bool(t, 8, min_exact);
-	}
+		lh_tout_binary(t, 6, lh_slice(buf->data, b.min_len));
+	if (b.has_max)
+		lh_tout_bool(t, 7, b.max_exact);
+	if (k->known)
+		lh_tout_bool(t, 8, b.min_exact);
 	if (lh_pqw_order_is_float(leaf->order))
 		lh_tout_i64(t, 9, k->nans);
 	lh_tout_close(t);

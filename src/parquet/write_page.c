@@ -366,7 +366,7 @@ static LhStatus
 note_bounds(LhCtx *ctx, LhPqwLeaf *leaf, LhPqwPage *page)
 {
 	LhPqwBounds b = {0};
-	bool min_exact, max_exact;
+	LhPqwWrittenBounds written;
 
 	if (leaf->shared->options.no_statistics)
 		return LH_OK;
@@ -381,8 +381,11 @@ note_bounds(LhCtx *ctx, LhPqwLeaf *leaf, LhPqwPage *page)
 	LH_TRY(lh_pqw_kept_add(ctx, leaf->order, &leaf->file, &b));
 	if (!b.known || leaf->shared->options.no_page_index)
 		return LH_OK;
-	return lh_pqw_bounds_put(ctx, leaf, b.min, b.max, &leaf->bounds, &page->min_len, &page->max_len,
-							 &min_exact, &max_exact);
+	LH_TRY(lh_pqw_bounds_put(ctx, leaf, b.min, b.max, &leaf->bounds, &written));
+	page->known = written.has_max;
+	page->min_len = written.min_len;
+	page->max_len = written.max_len;
+	return LH_OK;
 }
 
 static void

@@ -10,7 +10,8 @@
  *	   minimum and +0 in the maximum, and then it is not exact;
  *	3. bytes longer than "truncate" are cut: a minimum anywhere, text at a
  *	   character; a maximum is raised in its last character or byte that can be;
- *	   where none can be it stays whole.  Cut bounds are not exact;
+ *	   where none can be it stays whole, or is left out when it is very long.  Cut
+ *	   bounds are not exact;
  *	4. numbers are never cut.
  *
  * Format: parquet.thrift, Statistics and ColumnOrder
@@ -20,7 +21,7 @@
 #include "parquet/write_internal.h"
 
 LhPqwOrder
-lh_pqw_order_of(const LhType *type, LhPqPhysical physical)
+lh_pqw_order_of(const LhType *type, LhPqPhysical physical, int type_length)
 {
 	switch (type->id)
 	{
@@ -35,6 +36,8 @@ lh_pqw_order_of(const LhType *type, LhPqPhysical physical)
 		case LH_T_FLOAT16: return LH_PQW_ORDER_F16;
 		default: break;
 	}
+	if (physical == LH_PQ_FLBA && type_length > LH_PQW_LONGEST_BOUND)
+		return LH_PQW_NO_ORDER;
 	switch (physical)
 	{
 		case LH_PQ_BOOLEAN: return LH_PQW_ORDER_BOOL;
@@ -392,12 +395,12 @@ put_min(LhCtx *ctx, const LhPqwLeaf *leaf, LhSlice min, LhBuf *out, bool *exact)
 }
 
 static LhStatus
-put_max(LhCtx *ctx, const LhPqwLeaf *leaf, LhSlice max, LhBuf *out, bool *exact)
+put_max(LhCtx *ctx, const LhPqwLeaf *leaf, LhSlice max, LhBuf *out, bool *exact, bool *has_max)
 {
 	size_t most = (size_t) leaf->shared->options.truncate, at = out->len, len;
 	bool text;
 
-	*exact = true;
+	*exact = *has_max = true;
 	if (!may_cut(leaf) || max.len <= most)
 		return lh_buf_append(ctx, out, max.data, max.len);
 	text = is_text(leaf->type.id) && lh_utf8_valid(max.data, max.len);
@@ -406,7 +409,10 @@ put_max(LhCtx *ctx, const LhPqwLeaf *leaf, LhSlice max, LhBuf *out, bool *exact)
 			   : raise_bytes(out->data + at, out->len - at);
 	out->len = at + len;
 	*exact = len == 0;
-	return *exact ? lh_buf_append(ctx, out, max.data, max.len) : LH_OK;
+	if (len > 0)
+		return LH_OK;
+	*has_max = max.len <= LH_PQW_LONGEST_BOUND;
+	return *has_max ? lh_buf_append(ctx, out, max.data, max.len) : LH_OK;
 }
 
 /* Zeros of floats: sign is 0x80 in the last byte of the little-endian value, or not there. */
@@ -421,20 +427,20 @@ put_zero(LhPqwOrder order, uint8_t *p, size_t len, uint8_t sign, bool *exact)
 
 LhStatus
 lh_pqw_bounds_put(LhCtx *ctx, const LhPqwLeaf *leaf, LhSlice min, LhSlice max, LhBuf *out,
-				  uint32_t *min_len, uint32_t *max_len, bool *min_exact, bool *max_exact)
+				  LhPqwWrittenBounds *w)
 {
 	size_t at = out->len;
 
 	/* empty bounds need a place, too */
 	LH_TRY(lh_buf_reserve(ctx, out, at + 1));
-	LH_TRY(put_min(ctx, leaf, min, out, min_exact));
-	*min_len = (uint32_t) (out->len - at);
-	LH_TRY(put_max(ctx, leaf, max, out, max_exact));
-	*max_len = (uint32_t) (out->len - at - *min_len);
-	if (*min_len > 0)
-		put_zero(leaf->order, out->data + at, *min_len, 0x80, min_exact);
-	if (*max_len > 0)
-		put_zero(leaf->order, out->data + at + *min_len, *max_len, 0, max_exact);
+	LH_TRY(put_min(ctx, leaf, min, out, &w->min_exact));
+	w->min_len = (uint32_t) (out->len - at);
+	LH_TRY(put_max(ctx, leaf, max, out, &w->max_exact, &w->has_max));
+	w->max_len = (uint32_t) (out->len - at - w->min_len);
+	if (w->min_len > 0)
+		put_zero(leaf->order, out->data + at, w->min_len, 0x80, &w->min_exact);
+	if (w->max_len > 0)
+		put_zero(leaf->order, out->data + at + w->min_len, w->max_len, 0, &w->max_exact);
 	return LH_OK;
 }
 

@@ -299,6 +299,26 @@ a_maximum_that_cannot_be_raised_stays_whole(void **state)
 	assert_int_equal(c->stats.max.len, 9);
 }
 
+/* Else one value would make every footer and page index as long as itself. */
+static void
+a_very_long_maximum_that_cannot_be_raised_is_left_out(void **state)
+{
+	Test *t = *state;
+	static uint8_t bytes[5000];
+	const LhStr v[] = {{bytes, sizeof(bytes), 0}};
+	const LhPqChunk *c;
+
+	memset(bytes, 0xff, sizeof(bytes));
+	write_all(t, binary_type, 1, v, NULL);
+	c = chunk(t);
+	assert_true(c->stats.has_min);
+	assert_int_equal(c->stats.min.len, 64);
+	assert_null(c->stats.raw_max.data);
+	assert_int_equal(c->column_index_offset, -1);
+	assert_true(c->offset_index_offset > 0);
+	assert_int_equal(t->written.leaves[0].max.str.len, sizeof(bytes));
+}
+
 static void
 cut_bytes_are_raised_in_the_last_that_can(void **state)
 {
@@ -1091,6 +1111,7 @@ main(void)
 		TEST(long_text_is_cut_between_characters),
 		TEST(a_cut_maximum_is_raised_to_another_character),
 		TEST(a_maximum_that_cannot_be_raised_stays_whole),
+		TEST(a_very_long_maximum_that_cannot_be_raised_is_left_out),
 		TEST(cut_bytes_are_raised_in_the_last_that_can),
 		TEST(bounds_hold_all_values),
 		TEST(intervals_and_geometries_have_no_bounds),
