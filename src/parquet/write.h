@@ -19,11 +19,13 @@
  *	FIXED(n), UUID		FLBA
  *	LIST, MAP			the three-level form
  *	STRUCT				group
- *	VARIANT				group of metadata and value
+ *	VARIANT				group of its members: metadata, value, perhaps typed_value
+ *	NULL				INT32 UNKNOWN, no value
  *
- * Memory: a row group's encoded pages are kept until it is written, under the
- * budget of the arena: a row group ends early when the budget would be
- * exceeded, never in an error as long as one page a column fits.
+ * Memory: a row group's encoded pages are kept until it is written.  A row
+ * group ends early when the budget of the arena is nearly used up; pages and
+ * dictionaries are made smaller under a small one.  All of it counts as floor
+ * (arena.h), so that writing never fails because of the budget.
  *
  * Format: https://parquet.apache.org/docs/file-format/ and parquet.thrift 2.12.
  */
@@ -69,8 +71,10 @@ typedef struct LhPqWriteOptions
 	int			truncate;		/* bytes of a string's bounds; 0: 64 */
 	int			nkv;			/* pairs of key/value metadata */
 	const char *const *kv;		/* key, value, key, value ... */
-	const char *created_by;		/* NULL: "lakehouse version X (build ...)" */
+	const char *created_by;		/* NULL: "lakehouse version X"; borrowed, as kv is */
 } LhPqWriteOptions;
+
+extern void lh_pq_write_defaults(LhPqWriteOptions *options);
 
 typedef struct LhPqWriter LhPqWriter;
 
@@ -84,9 +88,11 @@ extern LhStatus lh_pq_writer_create(LhCtx *ctx, LhOutput *output, int ncols, con
 									LhPqWriter **out);
 
 /*
- * Append n rows, one vector a column, of the types given at creation (a vector
- * may be longer than LH_BATCH only as a child).  A null in a required column is
- * LH_MISMATCH naming column and row.  Vectors are not kept.
+ * Append n (at most LH_BATCH) rows, one vector a column, of the types given at
+ * creation, lanes, units and scales included: LH_MISMATCH for others, and for a
+ * null in a required column, naming column and row.  What does not fit its type
+ * is LH_OUT_OF_RANGE.  Vectors are not kept.  After a failure the writer can
+ * only be left to its arena.
  */
 extern LhStatus lh_pq_writer_write(LhCtx *ctx, LhPqWriter *w, int n, const LhVec *const *vecs);
 

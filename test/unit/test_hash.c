@@ -34,6 +34,8 @@ published_hashes_come_out(void **state)
 	assert_int_equal(lh_crc32("123456789", 9), 0xcbf43926);
 	assert_int_equal(lh_crc32("", 0), 0);
 	assert_int_equal(lh_crc32(NULL, 0), 0);
+	assert_int_equal(lh_crc32_more(lh_crc32("1234", 4), "56789", 5), 0xcbf43926);
+	assert_int_equal(lh_crc32_more(0xcbf43926, NULL, 0), 0xcbf43926);
 	assert_true(lh_xxh64("", 0) == UINT64_C(0xef46db3751d8e999));
 	assert_true(lh_xxh64("abc", 3) == UINT64_C(0x44bc2cf5ad770999));
 	assert_true(lh_hash_bytes("", 0, 0) == UINT64_C(0x2d06800538d394c2));
