@@ -32,6 +32,7 @@ const LhOption lh_option_table[] = {
 	{"out_of_range", LH_ON_TABLE, LH_OPTION_CHOICE, ranges},
 	{"check_crc", LH_ON_TABLE, LH_OPTION_BOOL},
 	{"base_directories", LH_ON_SERVER, LH_OPTION_DIRECTORIES, NULL, true},
+	{"writable_directories", LH_ON_SERVER, LH_OPTION_DIRECTORIES, NULL, true},
 	{"allowed_locations", LH_ON_SERVER, LH_OPTION_LIST, NULL, true},
 	{"column_name", LH_ON_COLUMN, LH_OPTION_ANY},
 	{NULL}
@@ -185,7 +186,7 @@ check_directories(const LhOption *option, const char *value)
 		const char *dir = lfirst(lc);
 
 		if (dir[0] != '/' || strstr(dir, "/../") != NULL || pg_str_endswith(dir, "/.."))
-			fail_value(option, dir, "A base directory is an absolute path without \"..\".");
+			fail_value(option, dir, "Give absolute paths without \"..\".");
 	}
 }
 

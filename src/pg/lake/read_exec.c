@@ -150,7 +150,8 @@ begin_read(CustomScanState *node, EState *estate, int eflags)
 	List	   *oids = private_list(state, LH_READ_OIDS);
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 
-	lh_read_check_execute(linitial_oid(oids));
+	if (intVal(list_nth(plan->custom_private, LH_READ_COPY)) == 0)
+		lh_read_check_execute(linitial_oid(oids));
 	state->rowtype = lsecond_oid(oids);
 	state->alias = strVal(list_nth(plan->custom_private, LH_READ_ALIAS));
 	state->whole_row = intVal(list_nth(plan->custom_private, LH_READ_WHOLE_ROW)) != 0;

@@ -134,7 +134,8 @@ lh_lake_read_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry 
 	class = get_expr_result_type((Node *) call, &typid, &desc);
 	if (class != TYPEFUNC_RECORD && class != TYPEFUNC_COMPOSITE)
 		return;
-	lh_read_check_execute(call->funcid);
+	if (call->funcformat != LH_READ_BY_COPY)
+		lh_read_check_execute(call->funcid);
 
 	path = makeNode(CustomPath);
 	path->path.pathtype = T_CustomScan;
@@ -263,6 +264,7 @@ plan_read(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 	scan->custom_private = lappend(scan->custom_private, shape.collations);
 	scan->custom_private = lappend(scan->custom_private, makeString(pstrdup(rte->eref->aliasname)));
 	scan->custom_private = lappend(scan->custom_private, makeInteger(whole_row));
+	scan->custom_private = lappend(scan->custom_private, makeInteger(call->funcformat == LH_READ_BY_COPY));
 	/* the call is no longer in the plan, but a change of the function must still invalidate it */
 	record_plan_function_dependency(root, call->funcid);
 	return &scan->scan.plan;
