@@ -44,6 +44,12 @@ lh_crc32(const void *p, size_t n)
 	return libdeflate_crc32(0, p, n);
 }
 
+uint32_t
+lh_crc32_more(uint32_t crc, const void *p, size_t n)
+{
+	return n > 0 ? libdeflate_crc32(crc, p, n) : crc;
+}
+
 LhStatus
 lh_namemap_create(LhCtx *ctx, size_t expected, LhNameMap **out)
 {

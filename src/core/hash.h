@@ -10,6 +10,7 @@
 extern uint64_t lh_hash_bytes(const void *p, size_t n, uint64_t seed);	/* XXH3-64 */
 extern uint64_t lh_xxh64(const void *p, size_t n);	/* XXH64, seed 0: Parquet bloom filters */
 extern uint32_t lh_crc32(const void *p, size_t n);	/* CRC-32 as gzip: Parquet pages */
+extern uint32_t lh_crc32_more(uint32_t crc, const void *p, size_t n);	/* of what crc is of, followed by p */
 
 static inline uint64_t
 lh_hash_u64(uint64_t x)

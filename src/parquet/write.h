@@ -69,8 +69,10 @@ typedef struct LhPqWriteOptions
 	int			truncate;		/* bytes of a string's bounds; 0: 64 */
 	int			nkv;			/* pairs of key/value metadata */
 	const char *const *kv;		/* key, value, key, value ... */
-	const char *created_by;		/* NULL: "lakehouse version X (build ...)" */
+	const char *created_by;		/* NULL: "lakehouse version X" */
 } LhPqWriteOptions;
+
+extern void lh_pq_write_defaults(LhPqWriteOptions *options);
 
 typedef struct LhPqWriter LhPqWriter;
 

@@ -126,17 +126,17 @@ base_fd(LhCtx *ctx, LhStore *store, int i, int *fd)
 	return LH_OK;
 }
 
+/* Open rel below a base directory and nowhere else; path and base_name are for messages. */
 static LhStatus
-open_beneath(LhCtx *ctx, LhStore *store, int i, const char *rel, const char *path, int flags,
-			 int *fd)
+open_beneath(LhCtx *ctx, int base, const char *base_name, const char *rel, const char *path,
+			 int flags, int *fd)
 {
 	struct open_how how = {
 		.flags = (uint64_t) flags,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
-	int base = -1, err;
+	int err;
 
-	LH_TRY(base_fd(ctx, store, i, &base));
 	for (int tries = 0; tries < OPENAT2_TRIES; tries++)
 	{
 		*fd = (int) syscall(SYS_openat2, base, rel, &how, sizeof(how));
@@ -157,7 +157,7 @@ open_beneath(LhCtx *ctx, LhStore *store, int i, const char *rel, const char *pat
 	if (err == EXDEV)
 	{
 		lh_fail(ctx, LH_DENIED, "\"%s\" leads out of base directory \"%s\"", path,
-				store->bases[i][0] ? store->bases[i] : "/");
+				base_name[0] ? base_name : "/");
 		lh_detail(ctx,
 				  "\"..\" and links may not leave a base directory; links in it must be relative.");
 		return LH_DENIED;
@@ -189,11 +189,13 @@ lh_local_open(LhCtx *ctx, LhStore *store, const char *path, int flags, int *fd)
 	for (int i = 0; i < store->nbases; i++)
 	{
 		const char *rel = below(store->bases[i], path);
+		int base = -1;
 
 		if (rel == NULL)
 			continue;
 		lh_error_clear(ctx);
-		status = open_beneath(ctx, store, i, rel, path, flags, fd);
+		LH_TRY(base_fd(ctx, store, i, &base));
+		status = open_beneath(ctx, base, store->bases[i], rel, path, flags, fd);
 		/* Another base may hold what leads out of this one. */
 		if (status != LH_DENIED)
 			return status;
@@ -206,6 +208,61 @@ lh_local_open(LhCtx *ctx, LhStore *store, const char *path, int flags, int *fd)
 		lh_detail(ctx, "It lies below none of the base directories that may be read.");
 	else
 		lh_detail(ctx, "Neither local files in general nor a base directory may be read.");
+	return LH_DENIED;
+}
+
+/* dir, which lies below a base directory that may be written to. */
+static LhStatus
+open_in_base(LhCtx *ctx, const char *base, const char *dir, const char *path, int *fd)
+{
+	LhStatus status;
+	int base_fd;
+
+	status = open_any(ctx, base[0] ? base : "/", O_PATH | O_DIRECTORY | O_CLOEXEC, &base_fd);
+	if (status != LH_OK)
+	{
+		lh_detail(ctx, "It is a base directory.");
+		return status;
+	}
+	status = open_beneath(ctx, base_fd, base, below(base, dir), path,
+						  O_RDONLY | O_DIRECTORY | O_CLOEXEC, fd);
+	close(base_fd);
+	return status;
+}
+
+LhStatus
+lh_local_open_to_write(LhCtx *ctx, LhStore *store, const char *dir, const char *path, int *fd)
+{
+	const LhAccess *access = store->access;
+	LhStatus status = LH_OK;
+	bool tried = false;
+
+	if (access->write_any)
+		return open_any(ctx, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, fd);
+	for (int i = 0; i < access->nwrite_bases; i++)
+	{
+		const char *base = access->write_bases[i];
+
+		if (base[0] != '/')
+			LH_FAIL(ctx, LH_INVALID, "base directory \"%s\" is not an absolute path", base);
+		LH_TRY(lh_path_normalise(ctx, base, strlen(base), &base));
+		if (strcmp(base, "/") == 0)
+			base = "";
+		if (below(base, dir) == NULL)
+			continue;
+		lh_error_clear(ctx);
+		status = open_in_base(ctx, base, dir, path, fd);
+		if (status != LH_DENIED)
+			return status;
+		tried = true;
+	}
+	if (tried)
+		return status;
+	lh_fail(ctx, LH_DENIED, "no right to write \"%s\"", path);
+	if (access->nwrite_bases > 0)
+		lh_detail(ctx, "It lies below none of the base directories that may be written to.");
+	else
+		lh_detail(ctx, "Neither local files in general nor a base directory may be written.");
 	return LH_DENIED;
 }
 

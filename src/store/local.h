@@ -50,6 +50,12 @@ extern LhStatus lh_path_normalise(LhCtx *ctx, const char *path, size_t len, cons
  * circle, is LH_NOT_FOUND.  The caller closes the descriptor.
  */
 extern LhStatus lh_local_open(LhCtx *ctx, LhStore *store, const char *path, int flags, int *fd);
+/*
+ * Open a directory with the rights to write, in which "path" is to be written.
+ * A base directory of these is opened anew each time.
+ */
+extern LhStatus
+lh_local_open_to_write(LhCtx *ctx, LhStore *store, const char *dir, const char *path, int *fd);
 /* stat(2) with the rights of the store: links are followed, but never out of a base. */
 extern LhStatus lh_local_stat(LhCtx *ctx, LhStore *store, const char *path, struct stat *st);
 /* A directory to be read; released with ctx->arena or by lh_local_closedir, whichever comes first. */
