@@ -3,8 +3,8 @@
  *		Arrays as lists, composite values as groups.
  *
  * A list of a file has one dimension and begins at 1, so an array of several
- * dimensions, or one that begins elsewhere, is an error.  (int2vector and
- * oidvector begin at 0 by their type: that is not lost.)
+ * dimensions, or one that begins elsewhere, is an error.  int2vector and
+ * oidvector, which begin at 0, are text.
  */
 #include "pg/bridge/take_impl.h"
 
@@ -27,8 +27,7 @@ check_array(const LhTaker *t, const ArrayType *array)
 				 errmsg("an array of column \"%s\" has %d dimensions, but a list of a Parquet file has one",
 						t->name, ARR_NDIM(array)),
 				 errhint("Write it as JSON with to_jsonb(), or cast it to text.")));
-	if (ARR_NDIM(array) == 1 && ARR_LBOUND(array)[0] != 1 &&
-		t->typid != INT2VECTOROID && t->typid != OIDVECTOROID)
+	if (ARR_NDIM(array) == 1 && ARR_LBOUND(array)[0] != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("an array of column \"%s\" begins at %d, but a list of a Parquet file at 1",
@@ -153,6 +152,8 @@ lh_take_nested(LhTaker *t)
 	Oid			element = get_element_type(t->typid);
 	TupleDesc	desc;
 
+	if (t->typid == INT2VECTOROID || t->typid == OIDVECTOROID)
+		return false;
 	if (OidIsValid(element))
 	{
 		make_list(t, element);
