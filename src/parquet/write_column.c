@@ -396,7 +396,7 @@ next_step(LhCtx *ctx, LhPqwLeaf *leaf, const View *view, const LhPqwSlots *s, si
 		if (leaf->take != LH_PQW_BYTES)
 			return LH_OK;
 		rows = count_rows(s, from, *n);
-		if (rows <= 1 || bytes_of(leaf, view, picks) <= leaf->page_bytes)
+		if (rows <= 1 || bytes_of(leaf, view, picks) <= leaf->shared->options.page_bytes)
 			return LH_OK;
 		rows /= 2;
 	}
@@ -443,7 +443,7 @@ lh_pqw_leaf_append(LhCtx *ctx, LhPqwLeaf *leaf, const LhVec *vec, const LhPqwSlo
 		if (leaf->half_bytes == 0 && leaf->page_rows * 2 >= leaf->shared->options.page_rows)
 			leaf->half_bytes = leaf->dict.plain_size;
 		if (leaf->page_rows >= leaf->shared->options.page_rows ||
-			page_bytes(leaf) >= leaf->page_bytes)
+			page_bytes(leaf) >= leaf->shared->options.page_bytes)
 			LH_TRY(lh_pqw_page_cut(ctx, leaf));
 	}
 	return LH_OK;

@@ -197,7 +197,6 @@ typedef struct LhPqwLeaf
 	LhPqwTake take;
 	int max_def, max_rep;
 	LhPqWriteEncoding wish;
-	size_t page_bytes;
 
 	/* the page in progress */
 	LhPqwLevels rep, def;
