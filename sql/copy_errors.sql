@@ -106,7 +106,7 @@ SELECT to_regclass('made');
 SELECT * FROM outcome(format($$ COPY (SELECT i, md5(i::text) AS m, 1 / (100000 - i) AS x FROM generate_series(1, 100000) i) TO %L (FORMAT parquet, row_group_size 10000) $$, :'new'));
 SELECT * FROM outcome(format($$ COPY (SELECT 1 / (100000 - i) AS x FROM generate_series(1, 100000) i) TO %L (FORMAT parquet, row_group_size 10000, overwrite) $$, :'file'));
 SET statement_timeout = 200;
-SELECT * FROM lakehouse.write_parquet('SELECT i, md5(i::text) AS m FROM generate_series(1, 1000000000) i', target('new.parquet'), '{"row_group_size": 10000}');
+SELECT * FROM lakehouse.write_parquet('SELECT i, md5(i::text) AS m FROM (SELECT generate_series(1, 1000000000) AS i) s', target('new.parquet'), '{"row_group_size": 10000}');
 RESET statement_timeout;
 SELECT * FROM written();
 SELECT * FROM lakehouse.read(target('t.parquet')) AS t(id int, name text);
