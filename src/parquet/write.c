@@ -25,8 +25,12 @@
 /* However small the budget is, pages and dictionaries may have so many bytes. */
 #define SMALLEST_PAGE ((size_t) 16 << 10)
 
-/* Where a small budget is divided among the columns: a page, its codes, its copies, a dictionary. */
-#define PARTS 8
+/*
+ * A small budget is divided into so many parts for each column, and as many for
+ * what they share: a page takes one, and again when it grows; the table of a
+ * dictionary up to four times its entries.
+ */
+#define PARTS 16
 
 /* A row group does not end early before it holds so much of the budget. */
 #define TIGHT_SHARE 4
@@ -84,7 +88,7 @@ fit_budget(LhPqWriter *w)
 
 	if (budget == NULL || budget->limit == 0)
 		return;
-	share = budget->limit / (PARTS * (size_t) (w->nleaves > 0 ? w->nleaves : 1));
+	share = budget->limit / (PARTS * (size_t) (w->nleaves + 1));
 	if (share < SMALLEST_PAGE)
 		share = SMALLEST_PAGE;
 	if (o->page_bytes > share)
@@ -120,21 +124,9 @@ copy_columns(LhCtx *ctx, LhPqWriter *w, const LhField *cols)
 	return LH_OK;
 }
 
-LhStatus
-lh_pq_writer_create(LhCtx *ctx, LhOutput *output, int ncols, const LhField *cols,
-					const LhPqColumnOptions *columns, const LhPqWriteOptions *options,
-					LhPqWriter **out)
+static LhStatus
+make(LhCtx *ctx, LhPqWriter *w, const LhField *cols, const LhPqColumnOptions *columns)
 {
-	LhPqWriter *w;
-
-	LH_NEW(ctx, w);
-	w->output = output;
-	w->shared.arena = ctx->arena;
-	w->ncols = ncols;
-	if (options != NULL)
-		w->shared.options = *options;
-	else
-		lh_pq_write_defaults(&w->shared.options);
 	LH_TRY(check_options(ctx, &w->shared.options));
 	fill_options(&w->shared.options);
 	LH_TRY(copy_columns(ctx, w, cols));
@@ -144,9 +136,39 @@ lh_pq_writer_create(LhCtx *ctx, LhOutput *output, int ncols, const LhField *cols
 	fit_budget(w);
 	for (int i = 0; i < w->nleaves; i++)
 		LH_TRY(lh_pqw_leaf_reset(ctx, &w->leaves[i]));
-	LH_TRY(lh_output_write(ctx, output, "PAR1", LH_PQ_MAGIC_SIZE));
-	*out = w;
-	return LH_OK;
+	return lh_output_write(ctx, w->output, "PAR1", LH_PQ_MAGIC_SIZE);
+}
+
+LhStatus
+lh_pq_writer_create(LhCtx *ctx, LhOutput *output, int ncols, const LhField *cols,
+					const LhPqColumnOptions *columns, const LhPqWriteOptions *options,
+					LhPqWriter **out)
+{
+	LhArena *arena = lh_arena_child(ctx->arena), *old;
+	LhPqWriter *w;
+	LhStatus status;
+
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_arena_as_floor(arena);
+	old = lh_use(ctx, arena);
+	w = lh_alloc0(ctx, sizeof(*w));
+	if (w != NULL)
+	{
+		w->output = output;
+		w->shared.arena = arena;
+		w->ncols = ncols;
+		lh_pq_write_defaults(&w->shared.options);
+		if (options != NULL)
+			w->shared.options = *options;
+	}
+	status = w != NULL ? make(ctx, w, cols, columns) : ctx->error->code;
+	lh_use(ctx, old);
+	if (status != LH_OK)
+		lh_arena_destroy(arena);
+	else
+		*out = w;
+	return status;
 }
 
 /*

@@ -63,8 +63,8 @@ lh_pqw_leaf_reset(LhCtx *ctx, LhPqwLeaf *leaf)
 	leaf->npages = 0;
 	leaf->bounds.len = 0;
 	leaf->rows = leaf->kept = leaf->uncompressed = 0;
-	leaf->encodings = 0;
-	leaf->dict_pages = leaf->code_pages = leaf->plain_pages = 0;
+	leaf->dict_pages = 0;
+	memset(leaf->data_pages, 0, sizeof(leaf->data_pages));
 	leaf->chosen = false;
 	leaf->plain = LH_PQ_PLAIN;
 	leaf->dict_before = 0;
@@ -79,7 +79,10 @@ lh_pqw_leaf_reset(LhCtx *ctx, LhPqwLeaf *leaf)
 int64_t
 lh_pqw_leaf_kept(const LhPqwLeaf *leaf)
 {
-	return leaf->kept + (int64_t) leaf->dict.values.data.cap + (int64_t) leaf->dict.table.cap;
+	const LhPqwDict *d = &leaf->dict;
+
+	return leaf->kept + (int64_t) (d->values.data.cap + d->values.ends.cap + d->table.cap +
+								   d->stamps.cap + d->map.cap);
 }
 
 /* Bytes of the page in progress. */

@@ -230,7 +230,6 @@ lh_pqw_delta_bytes(LhCtx *ctx, const LhPqwValues *v, LhBuf *out)
 	LH_TRY(lh_pqw_delta32(ctx, prefixes, v->n, out));
 	LH_TRY(lh_pqw_delta_lengths(ctx, &rest, out));
 	lh_buf_free(&buf);
-	lh_buf_free(&rest.data);
-	lh_buf_free(&rest.ends);
+	lh_pqw_values_free(&rest);
 	return LH_OK;
 }

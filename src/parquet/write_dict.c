@@ -37,11 +37,12 @@ void
 lh_pqw_dict_clear(LhPqwDict *d)
 {
 	d->active = d->used = false;
-	lh_pqw_values_clear(&d->values);
+	lh_pqw_values_free(&d->values);
+	lh_buf_free(&d->table);
+	lh_buf_free(&d->stamps);
+	lh_buf_free(&d->map);
 	d->plain_size = 0;
-	d->table.len = 0;
 	d->mask = 0;
-	d->stamps.len = 0;
 	d->stamp = 0;
 	d->mapped = 0;
 }
@@ -273,7 +274,6 @@ lh_pqw_dict_give_up(LhCtx *ctx, LhPqwLeaf *leaf)
 	if (leaf->dict.used)
 		return LH_OK;
 	/* nothing refers to it: it will not be written */
-	lh_buf_free(&leaf->dict.table);
 	lh_pqw_dict_clear(&leaf->dict);
 	return LH_OK;
 }

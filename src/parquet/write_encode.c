@@ -22,6 +22,14 @@ lh_pqw_values_clear(LhPqwValues *v)
 	v->ends.len = 0;
 }
 
+void
+lh_pqw_values_free(LhPqwValues *v)
+{
+	v->n = 0;
+	lh_buf_free(&v->data);
+	lh_buf_free(&v->ends);
+}
+
 static LhStatus
 too_large(LhCtx *ctx)
 {
@@ -203,8 +211,7 @@ delta_fixed(LhCtx *ctx, const LhPqwValues *v, LhBuf *out)
 		LH_TRY(lh_pqw_values_add_strs(ctx, &strs, &s, 1));
 	}
 	LH_TRY(lh_pqw_delta_bytes(ctx, &strs, out));
-	lh_buf_free(&strs.data);
-	lh_buf_free(&strs.ends);
+	lh_pqw_values_free(&strs);
 	return LH_OK;
 }
 

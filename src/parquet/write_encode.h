@@ -20,7 +20,8 @@ typedef struct LhPqwValues
 } LhPqwValues;
 
 extern LhStatus lh_pqw_values_init(LhCtx *ctx, LhPqwValues *v, size_t width);
-extern void lh_pqw_values_clear(LhPqwValues *v);
+extern void lh_pqw_values_clear(LhPqwValues *v); /* keeps its memory */
+extern void lh_pqw_values_free(LhPqwValues *v);
 /* Room for n more values of fixed width; they are to be put at the returned place and counted. */
 extern LhStatus lh_pqw_values_extend(LhCtx *ctx, LhPqwValues *v, size_t n, uint8_t **at);
 /* Append byte arrays; LH_LIMIT when a page cannot hold them. */

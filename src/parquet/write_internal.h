@@ -215,8 +215,8 @@ typedef struct LhPqwLeaf
 	LhBuf bounds;
 	int64_t rows;
 	int64_t kept; /* bytes of pages */
-	uint32_t encodings;
-	int dict_pages, code_pages, plain_pages;
+	int dict_pages;
+	int data_pages[LH_PQ_BYTE_STREAM_SPLIT + 1]; /* by their encoding */
 	int64_t uncompressed;
 	LhPqwKept chunk;
 	LhPqwBloom bloom;

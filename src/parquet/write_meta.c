@@ -51,23 +51,28 @@ put_statistics(LhTout *t, LhCtx *ctx, const LhPqwLeaf *leaf)
 	return LH_OK;
 }
 
+/* Encodings of pages, and that of levels. */
 static void
-put_encodings(LhTout *t, uint32_t encodings)
+put_encodings(LhTout *t, const LhPqwLeaf *leaf)
 {
-	lh_tout_list(t, 2, LH_TOUT_I32, (size_t) __builtin_popcount(encodings));
-	for (int i = 0; i < 32; i++)
-		if (encodings >> i & 1)
+	uint32_t set = leaf->dict_pages > 0 ? UINT32_C(1) << LH_PQ_PLAIN : 0;
+
+	if (leaf->max_def > 0 || leaf->max_rep > 0)
+		set |= UINT32_C(1) << LH_PQ_RLE;
+	for (int i = 0; i <= LH_PQ_BYTE_STREAM_SPLIT; i++)
+		set |= (uint32_t) (leaf->data_pages[i] > 0) << i;
+	lh_tout_list(t, 2, LH_TOUT_I32, (size_t) __builtin_popcount(set));
+	for (int i = 0; i <= LH_PQ_BYTE_STREAM_SPLIT; i++)
+		if (set >> i & 1)
 			lh_tout_i32_item(t, i);
 }
 
 static void
-put_page_count(LhTout *t, int type, LhPqEncoding encoding, int n)
+put_page_count(LhTout *t, int type, int encoding, int n)
 {
-	if (n == 0)
-		return;
 	lh_tout_item(t);
 	lh_tout_i32(t, 1, type);
-	lh_tout_i32(t, 2, (int32_t) encoding);
+	lh_tout_i32(t, 2, encoding);
 	lh_tout_i32(t, 3, n);
 	lh_tout_close(t);
 }
@@ -76,14 +81,17 @@ put_page_count(LhTout *t, int type, LhPqEncoding encoding, int n)
 static void
 put_page_counts(LhTout *t, const LhPqwLeaf *leaf)
 {
-	int data = leaf->shared->options.data_page == 2 ? 3 : 0;
+	int data = leaf->shared->options.data_page == 2 ? LH_PQ_DATA_PAGE_V2 : LH_PQ_DATA_PAGE;
+	size_t n = leaf->dict_pages > 0;
 
-	lh_tout_list(t, 13, LH_TOUT_STRUCT,
-				 (size_t) ((leaf->dict_pages > 0) + (leaf->code_pages > 0) +
-						   (leaf->plain_pages > 0)));
-	put_page_count(t, 2, LH_PQ_PLAIN, leaf->dict_pages);
-	put_page_count(t, data, LH_PQ_RLE_DICTIONARY, leaf->code_pages);
-	put_page_count(t, data, leaf->plain, leaf->plain_pages);
+	for (int i = 0; i <= LH_PQ_BYTE_STREAM_SPLIT; i++)
+		n += leaf->data_pages[i] > 0;
+	lh_tout_list(t, 13, LH_TOUT_STRUCT, n);
+	if (leaf->dict_pages > 0)
+		put_page_count(t, LH_PQ_DICTIONARY_PAGE, LH_PQ_PLAIN, leaf->dict_pages);
+	for (int i = 0; i <= LH_PQ_BYTE_STREAM_SPLIT; i++)
+		if (leaf->data_pages[i] > 0)
+			put_page_count(t, data, i, leaf->data_pages[i]);
 }
 
 LhStatus
@@ -95,7 +103,7 @@ lh_pqw_put_chunk(LhCtx *ctx, LhPqWriter *w, const LhPqwLeaf *leaf, LhPqwChunk *c
 	chunk->meta_at = w->metas.len;
 	lh_tout_begin(&t, ctx, &w->metas);
 	lh_tout_i32(&t, 1, (int32_t) leaf->physical);
-	put_encodings(&t, leaf->encodings);
+	put_encodings(&t, leaf);
 	lh_tout_list(&t, 3, LH_TOUT_BINARY, (size_t) leaf->depth);
 	for (int i = 0; i < leaf->depth; i++)
 		lh_tout_binary_item(&t, lh_slice(leaf->names[i], strlen(leaf->names[i])));

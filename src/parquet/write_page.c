@@ -14,13 +14,12 @@
 #include "core/hash.h"
 #include "parquet/write_internal.h"
 
-/* PageType of parquet.thrift */
-#define DATA_PAGE       0
-#define DICTIONARY_PAGE 2
-#define DATA_PAGE_V2    3
-
-/* Another encoding is worth its while when it takes less than so many percent of PLAIN. */
-#define WORTH_PERCENT 95
+/*
+ * Another encoding is worth its while when it takes less than so many percent
+ * of PLAIN: all readers know DELTA_BINARY_PACKED, but not all the others.
+ */
+#define WORTH_PERCENT      95
+#define RARE_WORTH_PERCENT 80
 
 /*
  * A dictionary is kept while a page with codes takes less than so many percent
@@ -143,7 +142,7 @@ wished(const LhPqwLeaf *leaf)
 	return lh_pqw_encoding_fits(leaf->physical, e) ? e : LH_PQ_PLAIN;
 }
 
-/* Encodings besides PLAIN that AUTO tries; all readers of today know them. */
+/* Encodings besides PLAIN that AUTO tries. */
 static int
 candidates(const LhPqwLeaf *leaf, LhPqEncoding *out)
 {
@@ -197,7 +196,7 @@ choose_encoding(LhCtx *ctx, LhPqwLeaf *leaf)
 	if (n == 0)
 		return LH_OK;
 	LH_TRY(try_encoding(ctx, leaf, LH_PQ_PLAIN, &best));
-	best = best * WORTH_PERCENT / 100;
+	best = best * (others[0] == LH_PQ_DELTA_BINARY_PACKED ? WORTH_PERCENT : RARE_WORTH_PERCENT) / 100;
 	for (int i = 0; i < n; i++)
 	{
 		LH_TRY(try_encoding(ctx, leaf, others[i], &bytes));
@@ -239,8 +238,11 @@ put_values(LhCtx *ctx, LhPqwLeaf *leaf, LhBuf *out, LhPqEncoding *encoding)
 		out->len = at;
 		LH_TRY(lh_pqw_dict_give_up(ctx, leaf));
 	}
-	/* a page of nulls is no reason for anything */
-	if (!leaf->chosen && leaf->values.n > 0)
+	/* a page of nulls tells nothing; some readers cannot take the headers of other encodings alone */
+	*encoding = LH_PQ_PLAIN;
+	if (leaf->values.n == 0)
+		return LH_OK;
+	if (!leaf->chosen)
 		LH_TRY(choose_encoding(ctx, leaf));
 	*encoding = leaf->plain;
 	return lh_pqw_encode(ctx, &leaf->values, leaf->physical, leaf->plain, out);
@@ -280,14 +282,14 @@ put_header(LhCtx *ctx, const LhPqwLeaf *leaf, const Body *b, LhBuf *out)
 		lh_tout_i32(&t, 4, (int32_t) checksum(b));
 	switch (b->type)
 	{
-		case DATA_PAGE:
+		case LH_PQ_DATA_PAGE:
 			lh_tout_struct(&t, 5);
 			lh_tout_i32(&t, 1, (int32_t) b->values);
 			lh_tout_i32(&t, 2, (int32_t) b->encoding);
 			lh_tout_i32(&t, 3, LH_PQ_RLE);
 			lh_tout_i32(&t, 4, LH_PQ_RLE);
 			break;
-		case DICTIONARY_PAGE:
+		case LH_PQ_DICTIONARY_PAGE:
 			lh_tout_struct(&t, 7);
 			lh_tout_i32(&t, 1, (int32_t) b->values);
 			lh_tout_i32(&t, 2, (int32_t) b->encoding);
@@ -311,7 +313,7 @@ static LhStatus
 compress(LhCtx *ctx, LhPqwLeaf *leaf, Body *b)
 {
 	LhPqwShared *s = leaf->shared;
-	size_t levels = b->type == DATA_PAGE_V2 ? b->rep + b->def : 0;
+	size_t levels = b->type == LH_PQ_DATA_PAGE_V2 ? b->rep + b->def : 0;
 	LhSlice rest = lh_slice(s->raw.data + levels, s->raw.len - levels);
 
 	b->raw = s->raw.len;
@@ -327,7 +329,7 @@ compress(LhCtx *ctx, LhPqwLeaf *leaf, Body *b)
 		LH_TRY(lh_compress(ctx, s->codecs, s->options.codec, s->options.level, rest.data, rest.len,
 						   &s->packed));
 		/* only version 2 can say that its values are not compressed */
-		b->compressed = b->type != DATA_PAGE_V2 || s->packed.len < rest.len;
+		b->compressed = b->type != LH_PQ_DATA_PAGE_V2 || s->packed.len < rest.len;
 		if (b->compressed)
 			b->rest = lh_slice(s->packed.data, s->packed.len);
 	}
@@ -390,13 +392,7 @@ note_counts(LhPqwLeaf *leaf, const LhPqwPage *page, LhPqEncoding encoding)
 	leaf->file.values += page->values;
 	leaf->file.nulls += page->nulls;
 	leaf->kept += (int64_t) page->bytes.len;
-	leaf->encodings |= UINT32_C(1) << encoding;
-	if (leaf->max_def > 0 || leaf->max_rep > 0)
-		leaf->encodings |= UINT32_C(1) << LH_PQ_RLE;
-	if (encoding == LH_PQ_RLE_DICTIONARY)
-		leaf->code_pages++;
-	else
-		leaf->plain_pages++;
+	leaf->data_pages[encoding]++;
 	leaf->dict.used |= encoding == LH_PQ_RLE_DICTIONARY;
 	leaf->dict_before = leaf->dict.plain_size;
 }
@@ -413,7 +409,7 @@ lh_pqw_page_cut(LhCtx *ctx, LhPqwLeaf *leaf)
 {
 	LhPqwShared *s = leaf->shared;
 	LhPqwPage page = {.first_row = leaf->rows, .rows = leaf->page_rows, .raw_bytes = -1};
-	Body b = {.type = s->options.data_page == 2 ? DATA_PAGE_V2 : DATA_PAGE};
+	Body b = {.type = s->options.data_page == 2 ? LH_PQ_DATA_PAGE_V2 : LH_PQ_DATA_PAGE};
 
 	if (leaf->def.n == 0)
 		return LH_OK;
@@ -425,8 +421,8 @@ lh_pqw_page_cut(LhCtx *ctx, LhPqwLeaf *leaf)
 		LH_FAIL(ctx, LH_LIMIT, "column \"%s\": a row of %lld values is too long", leaf->path,
 				(long long) page.values);
 	s->raw.len = 0;
-	LH_TRY(put_levels(ctx, &leaf->rep, b.type == DATA_PAGE, &s->raw, &b.rep));
-	LH_TRY(put_levels(ctx, &leaf->def, b.type == DATA_PAGE, &s->raw, &b.def));
+	LH_TRY(put_levels(ctx, &leaf->rep, b.type == LH_PQ_DATA_PAGE, &s->raw, &b.rep));
+	LH_TRY(put_levels(ctx, &leaf->def, b.type == LH_PQ_DATA_PAGE, &s->raw, &b.def));
 	LH_TRY(put_values(ctx, leaf, &s->raw, &b.encoding));
 	LH_TRY(compress(ctx, leaf, &b));
 	LH_TRY(lh_buf_init(ctx, &page.bytes, true));
@@ -451,14 +447,13 @@ LhStatus
 lh_pqw_dict_page(LhCtx *ctx, LhPqwLeaf *leaf, LhBuf *out)
 {
 	LhPqwShared *s = leaf->shared;
-	Body b = {.type = DICTIONARY_PAGE,
+	Body b = {.type = LH_PQ_DICTIONARY_PAGE,
 			  .values = (int64_t) leaf->dict.values.n,
 			  .encoding = LH_PQ_PLAIN};
 
 	s->raw.len = 0;
 	LH_TRY(lh_pqw_encode(ctx, &leaf->dict.values, leaf->physical, LH_PQ_PLAIN, &s->raw));
 	LH_TRY(compress(ctx, leaf, &b));
-	leaf->encodings |= UINT32_C(1) << LH_PQ_PLAIN;
 	leaf->dict_pages = 1;
 	return assemble(ctx, leaf, &b, out);
 }

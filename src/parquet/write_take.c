@@ -6,6 +6,7 @@
  * checked: what does not fit is refused with the value's type, never cut.
  */
 #include "parquet/write_internal.h"
+#include "vec/value.h"
 
 /* What a decimal's precision takes on FLBA: the least n with 10^p <= 2^(8n - 1). */
 static int
@@ -194,12 +195,46 @@ wide_value(LhPqwTake take, const uint8_t *in, size_t i, LhI128 *v)
 	}
 }
 
+/* The largest value of a decimal; where our integers end, the width of the bytes is the limit. */
+static LhI128
+most_of(const LhType *t)
+{
+	return t->precision <= LH_DECIMAL_MAX_PRECISION ? lh_pow10[t->precision] - 1 : LH_I128_MAX;
+}
+
+/* The values that the leaf's type takes, of those that come in wider lanes. */
+static void
+range_of(const LhPqwLeaf *leaf, LhI128 *min, LhI128 *max)
+{
+	switch (leaf->type.id)
+	{
+		case LH_T_DECIMAL:
+			*max = most_of(&leaf->type);
+			*min = -*max;
+			break;
+		case LH_T_UINT32:
+			*min = 0;
+			*max = UINT32_MAX;
+			break;
+		case LH_T_UINT64:
+			*min = 0;
+			*max = UINT64_MAX;
+			break;
+		default:
+			/* times of day in milliseconds */
+			*min = 0;
+			*max = INT32_MAX;
+	}
+}
+
 /* To INT32 and INT64. */
 static LhStatus
-narrow(LhCtx *ctx, const LhPqwLeaf *leaf, const uint8_t *in, const LhPqwPicks *p, LhI128 min,
-	   LhI128 max, uint8_t *out)
+narrow(LhCtx *ctx, const LhPqwLeaf *leaf, const uint8_t *in, const LhPqwPicks *p, uint8_t *out)
 {
 	size_t width = leaf->physical == LH_PQ_INT32 ? 4 : 8;
+	LhI128 min, max;
+
+	range_of(leaf, &min, &max);
 
 	for (size_t i = 0; i < p->n; i++)
 	{
@@ -214,10 +249,26 @@ narrow(LhCtx *ctx, const LhPqwLeaf *leaf, const uint8_t *in, const LhPqwPicks *p
 	return LH_OK;
 }
 
+/* INT32 and INT64 as they came: have they no more digits than their type? */
+static LhStatus
+check_digits(LhCtx *ctx, const LhPqwLeaf *leaf, const uint8_t *p, size_t n)
+{
+	int64_t most = (int64_t) most_of(&leaf->type), bad = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		int64_t v = leaf->physical == LH_PQ_INT32 ? lh_load_i32(p + i * 4) : lh_load_i64(p + i * 8);
+
+		bad |= (v > most) | (v < -most);
+	}
+	return bad ? does_not_fit(ctx, leaf) : LH_OK;
+}
+
 /* Integers to big-endian bytes. */
 static LhStatus
 big_endian(LhCtx *ctx, const LhPqwLeaf *leaf, const uint8_t *in, const LhPqwPicks *p, uint8_t *out)
 {
+	LhI128 most = most_of(&leaf->type);
 	int width = leaf->type_length;
 
 	for (size_t i = 0; i < p->n; i++, out += width)
@@ -225,9 +276,7 @@ big_endian(LhCtx *ctx, const LhPqwLeaf *leaf, const uint8_t *in, const LhPqwPick
 		LhU128 u;
 		LhI128 v;
 
-		if (!wide_value(leaf->take, in, at(p, i), &v))
-			return does_not_fit(ctx, leaf);
-		if (width < 16 && (v >> (8 * width - 1)) != (v < 0 ? -1 : 0))
+		if (!wide_value(leaf->take, in, at(p, i), &v) || v < -most || v > most)
 			return does_not_fit(ctx, leaf);
 		u = (LhU128) v;
 		for (int k = width - 1; k >= 0; k--, u >>= 8)
@@ -334,7 +383,6 @@ lh_pqw_take(LhCtx *ctx, const LhPqwLeaf *leaf, const void *data, const LhPqwPick
 			LhPqwValues *out)
 {
 	const uint8_t *in = data;
-	bool time = leaf->type.id == LH_T_TIME;
 	uint8_t *to = NULL;
 
 	if (leaf->take == LH_PQW_BYTES)
@@ -342,20 +390,15 @@ lh_pqw_take(LhCtx *ctx, const LhPqwLeaf *leaf, const void *data, const LhPqwPick
 	LH_TRY(lh_pqw_values_extend(ctx, out, p->n, &to));
 	switch (leaf->take)
 	{
-		case LH_PQW_AS_IS: copy(in, out->width, p, to); break;
+		case LH_PQW_AS_IS:
+			copy(in, out->width, p, to);
+			if (leaf->type.id == LH_T_DECIMAL)
+				return check_digits(ctx, leaf, to, p->n);
+			break;
 		case LH_PQW_BOOL:
 			for (size_t i = 0; i < p->n; i++)
 				to[i] = in[at(p, i)] != 0;
 			break;
-		case LH_PQW_I64_I32:
-		case LH_PQW_I128_I32:
-		case LH_PQW_STR_I32:
-			return narrow(ctx, leaf, in, p, time ? 0 : INT32_MIN, INT32_MAX, to);
-		case LH_PQW_I64_U32: return narrow(ctx, leaf, in, p, 0, UINT32_MAX, to);
-		case LH_PQW_I32_I64:
-		case LH_PQW_I128_I64:
-		case LH_PQW_STR_I64: return narrow(ctx, leaf, in, p, INT64_MIN, INT64_MAX, to);
-		case LH_PQW_I128_U64: return narrow(ctx, leaf, in, p, 0, UINT64_MAX, to);
 		case LH_PQW_I32_BE:
 		case LH_PQW_I64_BE:
 		case LH_PQW_I128_BE: return big_endian(ctx, leaf, in, p, to);
@@ -363,6 +406,7 @@ lh_pqw_take(LhCtx *ctx, const LhPqwLeaf *leaf, const void *data, const LhPqwPick
 		case LH_PQW_HALF: halves(in, p, to); break;
 		case LH_PQW_BYTES:
 		case LH_PQW_NOTHING: break;
+		default: return narrow(ctx, leaf, in, p, to);
 	}
 	return LH_OK;
 }

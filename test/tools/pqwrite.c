@@ -183,28 +183,61 @@ pair_of(LhCtx *ctx, LhTypeId id, LhType a, LhType b)
 	return (LhType){.id = id, .nfields = 2, .fields = f};
 }
 
+/*
+ * Files hold types that all engines know, nested ones, or a single type of those
+ * that make some engine refuse the whole file.
+ */
+#define SET_FLAT   (-1)
+#define SET_NESTED (-2)
+
+static const int rare[] = {9, 19, 28, 32, 36, 37, 38, 42};
+#define N_RARE ((int) (sizeof(rare) / sizeof(rare[0])))
+
+static bool
+is_rare(int k)
+{
+	for (int i = 0; i < N_RARE; i++)
+		if (rare[i] == k)
+			return true;
+	return false;
+}
+
 static void
-add_columns(LhCtx *ctx, PqwSource *s, Matrix *m)
+add_leaf(LhCtx *ctx, PqwSource *s, Matrix *m, int k)
+{
+	LhType t = pqw_leaf_type(k);
+
+	add(ctx, s, m, t, false);
+	if (t.id != LH_T_NULL)
+		add(ctx, s, m, t, true);
+}
+
+static void
+add_nested(LhCtx *ctx, PqwSource *s, Matrix *m, bool required)
 {
 	LhType i32 = pqw_leaf_type(3), i64 = pqw_leaf_type(4), str = pqw_leaf_type(29);
+	LhType items = pair_of(ctx, LH_T_STRUCT, str, list_of(ctx, i64, false));
+	LhType values = pair_of(ctx, LH_T_STRUCT, list_of(ctx, i32, true), str);
 
-	for (int k = 0; k < PQW_LEAF_TYPES; k++)
-	{
-		LhType t = pqw_leaf_type(k);
+	add(ctx, s, m, list_of(ctx, i32, required), required);
+	add(ctx, s, m, list_of(ctx, list_of(ctx, str, required), !required), required);
+	add(ctx, s, m, pair_of(ctx, LH_T_STRUCT, i64, str), required);
+	add(ctx, s, m, pair_of(ctx, LH_T_MAP, i32, str), required);
+	add(ctx, s, m, list_of(ctx, items, required), required);
+	add(ctx, s, m, pair_of(ctx, LH_T_MAP, i64, values), required);
+}
 
-		add(ctx, s, m, t, false);
-		if (t.id != LH_T_NULL)
-			add(ctx, s, m, t, true);
-	}
-	for (int required = 0; required < 2; required++)
-	{
-		add(ctx, s, m, list_of(ctx, i32, required), required);
-		add(ctx, s, m, list_of(ctx, list_of(ctx, str, required), !required), required);
-		add(ctx, s, m, pair_of(ctx, LH_T_STRUCT, i64, str), required);
-		add(ctx, s, m, pair_of(ctx, LH_T_MAP, i32, str), required);
-		add(ctx, s, m, list_of(ctx, pair_of(ctx, LH_T_STRUCT, str, list_of(ctx, i64, false)), required), required);
-		add(ctx, s, m, pair_of(ctx, LH_T_MAP, i64, pair_of(ctx, LH_T_STRUCT, list_of(ctx, i32, true), str)), required);
-	}
+/* The columns of a set: SET_FLAT, SET_NESTED or a rare type. */
+static void
+add_columns(LhCtx *ctx, PqwSource *s, Matrix *m, int set)
+{
+	if (set >= 0)
+		add_leaf(ctx, s, m, set);
+	for (int k = 0; set == SET_FLAT && k < PQW_LEAF_TYPES; k++)
+		if (!is_rare(k))
+			add_leaf(ctx, s, m, k);
+	for (int required = 0; set == SET_NESTED && required < 2; required++)
+		add_nested(ctx, s, m, required);
 }
 
 static LhStatus
@@ -258,27 +291,50 @@ write_truth(LhCtx *ctx, Matrix *m, const char *name)
 	return LH_OK;
 }
 
-static LhStatus
-make_file(const char *directory, int encoding, LhCodec codec, int page, bool small)
+/* How a file of the matrix is written. */
+typedef struct Cell
 {
-	static const char *const encodings[] = {"auto", "plain", "dictionary", "delta", "delta_bytes", "split"};
+	int set;
+	LhPqWriteEncoding encoding;
+	LhCodec codec;
+	int page;
+	bool small; /* pages, row groups and dictionaries */
+} Cell;
+
+static const char *
+cell_name(LhCtx *ctx, const Cell *c)
+{
+	static const char *const encodings[] = {"auto",  "plain",       "dictionary",
+											"delta", "delta_bytes", "split"};
+	LhType type = pqw_leaf_type(c->set > 0 ? c->set : 0);
+	const char *set = c->set == SET_FLAT ? "flat" : c->set == SET_NESTED ? "nested"
+																		 : lh_type_name(&type);
+
+	return lh_sprintf(ctx, "%s%d-%s-%s-v%d%s", set, c->set < 0 ? 0 : c->set, encodings[c->encoding],
+					  lh_codec_name(c->codec), c->page, c->small ? "-small" : "");
+}
+
+static LhStatus
+make_file(const char *directory, const Cell *c)
+{
 	LhPqColumnOptions columns[MAX_COLS] = {{0}};
-	LhPqWriteOptions options = {.codec = codec, .data_page = page};
-	PqwSource s = {.state = (uint64_t) (encoding * 100 + (int) codec * 10 + page * 2 + small) * 2 + 1};
+	LhPqWriteOptions options = {.codec = c->codec, .data_page = c->page};
+	PqwSource s = {.state = (uint64_t) c->encoding * 1000 + (uint64_t) c->codec * 100 +
+							(uint64_t) c->page * 10 + (uint64_t) c->small * 4 + 1,
+				   .tame = true};
 	Matrix *m = calloc(1, sizeof(*m));
 	LhCtx *ctx = lh_ctx_create();
-	const char *name = lh_sprintf(ctx, "%s-%s-v%d%s", encodings[encoding], lh_codec_name(codec), page,
-								  small ? "-small" : "");
+	const char *name = cell_name(ctx, c);
 	LhStatus status;
 
 	m->directory = directory;
-	add_columns(ctx, &s, m);
+	add_columns(ctx, &s, m, c->set);
 	for (int b = 0; b < BATCHES; b++)
 		for (int i = 0; i < m->ncols; i++)
 			pqw_vec(ctx, &s, &m->columns[i], ROWS, &m->vecs[b][i]);
 	for (int i = 0; i < m->ncols; i++)
-		columns[i] = (LhPqColumnOptions){.encoding = (LhPqWriteEncoding) encoding, .bloom = true};
-	if (small)
+		columns[i] = (LhPqColumnOptions){.encoding = c->encoding, .bloom = true};
+	if (c->small)
 	{
 		options.page_rows = 111;
 		options.row_group_rows = 1500;
@@ -299,15 +355,23 @@ make_matrix(const char *directory)
 {
 	static const LhCodec codecs[] = {LH_CODEC_ZSTD, LH_CODEC_NONE,    LH_CODEC_SNAPPY,
 									 LH_CODEC_GZIP, LH_CODEC_LZ4_RAW, LH_CODEC_BROTLI};
-	int bad = 0;
+	int bad = 0, k = 0;
 
 	mkdir(directory, 0755);
 	for (int e = LH_PQ_WRITE_AUTO; e <= LH_PQ_WRITE_SPLIT; e++)
 		for (int page = 1; page <= 2; page++)
-			for (int small = 0; small < 2; small++)
-				bad += make_file(directory, e, codecs[(e + page * 2 + small) % 6], page, small) != LH_OK;
-	for (int c = 0; c < 6; c++)
-		bad += make_file(directory, LH_PQ_WRITE_AUTO, codecs[c], 1 + c % 2, false) != LH_OK;
+			for (int small = 0; small < 2; small++, k++)
+				for (int set = SET_NESTED; set <= SET_FLAT; set++)
+				{
+					Cell c = {set, (LhPqWriteEncoding) e, codecs[k % 6], page, small};
+
+					bad += make_file(directory, &c) != LH_OK;
+				}
+	for (int i = 0; i < 6; i++)
+		bad += make_file(directory, &(Cell){SET_FLAT, LH_PQ_WRITE_AUTO, codecs[i], 1 + i % 2, i % 3}) !=
+			   LH_OK;
+	for (int i = 0; i < N_RARE; i++)
+		bad += make_file(directory, &(Cell){rare[i], LH_PQ_WRITE_AUTO, codecs[0], 1, false}) != LH_OK;
 	return bad > 0;
 }
 

@@ -24,6 +24,7 @@ typedef struct PqwSource
 	uint64_t state;
 	const uint8_t *bytes; /* NULL: a generator */
 	size_t len;
+	bool tame; /* only what other engines take: near dates, JSON that is JSON, real geometries */
 } PqwSource;
 
 static inline uint64_t
@@ -210,9 +211,20 @@ pqw_bytes(LhCtx *ctx, PqwSource *s, const LhType *t)
 										"\xf0\x9f\x90\x98", "\xef\xbf\xbf", "\xf4\x8f\xbf\xbf"};
 	bool text = t->id == LH_T_STRING || t->id == LH_T_ENUM || t->id == LH_T_JSON;
 	int n = pqw_chance(s, 20) ? 60 + pqw_int(s, 200) : pqw_int(s, 12);
-	uint8_t *p = pqw_alloc(ctx, (size_t) n * 4 + 1);
+	uint8_t *p = pqw_alloc(ctx, (size_t) n * 4 + 24);
 	uint32_t len = 0;
 
+	if (s->tame && (t->id == LH_T_GEOMETRY || t->id == LH_T_GEOGRAPHY))
+	{
+		/* a point in well-known binary */
+		const double xy[2] = {pqw_int(s, 180), pqw_int(s, 90)};
+
+		memcpy(p, "\1\1\0\0\0", 5);
+		memcpy(p + 5, xy, sizeof(xy));
+		return (LhStr){p, 21, 0};
+	}
+	if (s->tame && t->id == LH_T_JSON)
+		return (LhStr){p, (uint32_t) sprintf((char *) p, "{\"a\":%d}", pqw_int(s, 1000)), 0};
 	for (int i = 0; i < n; i++)
 	{
 		if (!text)
@@ -270,6 +282,8 @@ pqw_integer(PqwSource *s, const LhType *t)
 		case LH_T_UINT16: return (uint16_t) v;
 		case LH_T_UINT32: return (uint32_t) v;
 		case LH_T_TIME: return (int64_t) ((uint64_t) v % 86400000);
+		case LH_T_DATE: return s->tame ? v % 100000 : v;
+		case LH_T_TIMESTAMP: return s->tame ? v % INT64_C(4000000000000) : v;
 		case LH_T_DECIMAL:
 			return (int64_t) pqw_number(s, t->lane == LH_LANE_I32
 											   ? (t->precision < 9 ? t->precision : 9)
@@ -316,6 +330,8 @@ pqw_put_value(LhCtx *ctx, PqwSource *s, const LhType *t, void *data, size_t i)
 		case LH_LANE_FIX:
 			for (int k = 0; k < t->width; k++)
 				at[k] = pqw_chance(s, 3) ? 0xff : (uint8_t) pqw_u64(s);
+			for (int k = 0; s->tame && t->id == LH_T_INTERVAL && k < 12; k++)
+				at[k] &= k % 4 == 0 ? 0x7f : 0;
 			break;
 		case LH_LANE_NONE: break;
 	}

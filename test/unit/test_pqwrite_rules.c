@@ -1,0 +1,1055 @@
+/*
+ * test_pqwrite_rules.c
+ *		What the writer says about what it wrote: statistics, page indexes, bloom
+ *		filters, encodings; and what it refuses.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "core/hash.h"
+#include "parquet/meta.h"
+#include "unit/test_pqwrite.h"
+
+#define OK(t, call)                                   \
+	do                                                \
+	{                                                 \
+		if ((call) != LH_OK)                          \
+			fail_msg("%s", (t)->ctx->error->message); \
+	} while (0)
+
+/* A file of one column. */
+typedef struct Test
+{
+	LhCtx *ctx;
+	LhField col;
+	LhPqColumnOptions column;
+	LhPqWriteOptions options;
+	PqwSink sink;
+	LhOutput *out;
+	LhPqWriter *w;
+	LhPqWritten written;
+	LhPqFile *file;
+	int polls;
+	LhHost host;
+} Test;
+
+static bool
+interrupted(void *arg)
+{
+	Test *t = arg;
+
+	return t->polls >= 0 && t->polls-- == 0;
+}
+
+static int
+setup(void **state)
+{
+	Test *t = calloc(1, sizeof(*t));
+
+	*state = t;
+	t->ctx = lh_ctx_create();
+	t->polls = -1;
+	t->host.interrupted = interrupted;
+	t->ctx->host = &t->host;
+	t->ctx->host_arg = t;
+	lh_pq_write_defaults(&t->options);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	Test *t = *state;
+
+	lh_ctx_destroy(t->ctx);
+	free(t->sink.p);
+	free(t);
+	return 0;
+}
+
+static LhStatus
+create(Test *t, LhType type, bool required)
+{
+	t->col = (LhField){.name = "c", .type = type, .required = required, .field_id = -1};
+	LH_TRY(lh_output_to(t->ctx, pqw_sink, &t->sink, &t->out));
+	return lh_pq_writer_create(t->ctx, t->out, 1, &t->col, &t->column, &t->options, &t->w);
+}
+
+static LhStatus
+add(Test *t, int n, const void *data, const uint64_t *valid)
+{
+	const LhVec vec = {.type = t->col.type, .n = n, .data = data, .valid = valid};
+	const LhVec *vecs[] = {&vec};
+
+	return lh_pq_writer_write(t->ctx, t->w, n, vecs);
+}
+
+static void
+finish(Test *t)
+{
+	OK(t, lh_pq_writer_finish(t->ctx, t->w, &t->written));
+	OK(t, lh_output_finish(t->ctx, t->out, NULL));
+	OK(t, pqw_open(t->ctx, &t->sink, &t->file));
+}
+
+static void
+write_all(Test *t, LhType type, int n, const void *data, const uint64_t *valid)
+{
+	OK(t, create(t, type, false));
+	OK(t, add(t, n, data, valid));
+	finish(t);
+}
+
+static const LhPqChunk *
+chunk(Test *t)
+{
+	const LhPqChunk *c;
+
+	OK(t, lh_pq_chunk(t->ctx, t->file, 0, 0, &c));
+	return c;
+}
+
+static LhStr
+str(const char *s)
+{
+	return (LhStr){(const uint8_t *) s, (uint32_t) strlen(s), 0};
+}
+
+#define ASSERT_BYTES(slice, literal)                                \
+	do                                                              \
+	{                                                               \
+		assert_int_equal((slice).len, sizeof(literal) - 1);         \
+		assert_memory_equal((slice).data, literal, (slice).len);    \
+	} while (0)
+
+static const LhType int32_type = {.id = LH_T_INT32, .lane = LH_LANE_I32};
+static const LhType int64_type = {.id = LH_T_INT64, .lane = LH_LANE_I64};
+static const LhType double_type = {.id = LH_T_DOUBLE, .lane = LH_LANE_F64};
+static const LhType string_type = {.id = LH_T_STRING, .lane = LH_LANE_STR};
+static const LhType binary_type = {.id = LH_T_BINARY, .lane = LH_LANE_STR};
+
+/*
+ * Statistics
+ */
+
+static void
+bounds_of_integers_are_exact(void **state)
+{
+	Test *t = *state;
+	const int32_t v[] = {5, -7, 0, 12};
+	const uint64_t valid[] = {0xb};
+	const LhPqChunk *c;
+
+	write_all(t, int32_type, 4, v, valid);
+	c = chunk(t);
+	assert_true(c->stats.has_min && c->stats.has_max);
+	assert_true(c->stats.min_exact && c->stats.max_exact);
+	assert_int_equal(lh_load_i32(c->stats.min.data), -7);
+	assert_int_equal(lh_load_i32(c->stats.max.data), 12);
+	assert_int_equal(c->stats.nulls, 1);
+	assert_int_equal(c->stats.distinct, -1);
+	assert_true(lh_pq_meta(t->file)->has_column_orders);
+	assert_int_equal(lh_pq_order(lh_pq_meta(t->file), 0), LH_PQ_ORDER_TYPE);
+}
+
+static void
+unsigned_integers_compare_unsigned(void **state)
+{
+	Test *t = *state;
+	const int64_t v[] = {1, UINT32_MAX, 7};
+	const LhType type = {.id = LH_T_UINT32, .lane = LH_LANE_I64};
+	const LhPqChunk *c;
+
+	write_all(t, type, 3, v, NULL);
+	c = chunk(t);
+	assert_int_equal(lh_load_u32(c->stats.min.data), 1);
+	assert_int_equal(lh_load_u32(c->stats.max.data), UINT32_MAX);
+	assert_int_equal(t->written.leaves[0].max.i64, UINT32_MAX);
+}
+
+static void
+wide_decimals_compare_signed(void **state)
+{
+	Test *t = *state;
+	const LhI128 v[] = {-5, 3, -lh_pow10[30], lh_pow10[30]};
+	LhBounds b;
+
+	write_all(t, pqw_decimal(31, 2, LH_LANE_I128), 4, v, NULL);
+	OK(t, lh_pq_bounds(t->ctx, t->file, 0, 0, &b));
+	assert_true(b.has_min && b.has_max);
+	assert_true(b.min.i128 == v[2] && b.max.i128 == v[3]);
+	assert_true(t->written.leaves[0].min.i128 == v[2]);
+}
+
+static void
+nan_is_never_a_bound_and_is_counted(void **state)
+{
+	Test *t = *state;
+	const double v[] = {NAN, 2, NAN, -3};
+	const LhPqChunk *c;
+
+	write_all(t, double_type, 4, v, NULL);
+	c = chunk(t);
+	assert_true(lh_load_f64(c->stats.min.data) == -3 && lh_load_f64(c->stats.max.data) == 2);
+	assert_int_equal(c->stats.nans, 2);
+	assert_int_equal(t->written.leaves[0].nans, 2);
+}
+
+static void
+only_nan_has_no_bounds_and_no_column_index(void **state)
+{
+	Test *t = *state;
+	const double v[] = {NAN, NAN};
+	const LhPqPageIndex *index;
+	const LhPqChunk *c;
+
+	write_all(t, double_type, 2, v, NULL);
+	c = chunk(t);
+	assert_false(c->stats.has_min || c->stats.has_max);
+	assert_null(c->stats.raw_min.data);
+	assert_int_equal(c->column_index_offset, -1);
+	OK(t, lh_pq_page_index(t->ctx, t->file, 0, 0, &index));
+	assert_non_null(index);
+	assert_null(index->bounds);
+	assert_false(t->written.leaves[0].has_bounds);
+}
+
+static void
+zeros_of_floats_are_written_with_both_signs(void **state)
+{
+	Test *t = *state;
+	const double low[] = {0.0, 5}, high[] = {-0.0, -5};
+	const LhPqChunk *c;
+
+	write_all(t, double_type, 2, low, NULL);
+	c = chunk(t);
+	assert_true(signbit(lh_load_f64(c->stats.min.data)));
+	assert_false(c->stats.min_exact);
+	assert_true(c->stats.max_exact);
+	write_all(t, double_type, 2, high, NULL);
+}
+
+static void
+negative_zero_as_maximum_becomes_positive(void **state)
+{
+	Test *t = *state;
+	const double v[] = {-0.0, -5};
+	const LhPqChunk *c;
+
+	write_all(t, double_type, 2, v, NULL);
+	c = chunk(t);
+	assert_true(lh_load_f64(c->stats.max.data) == 0 && !signbit(lh_load_f64(c->stats.max.data)));
+	assert_false(c->stats.max_exact);
+}
+
+static void
+long_text_is_cut_between_characters(void **state)
+{
+	Test *t = *state;
+	/* 7 bytes would cut the third character, of three bytes, in two */
+	const LhStr v[] = {str("ab\xc3\xa9\xe2\x82\xac\xe2\x82\xac")};
+	const LhPqChunk *c;
+
+	t->options.truncate = 8;
+	write_all(t, string_type, 1, v, NULL);
+	c = chunk(t);
+	ASSERT_BYTES(c->stats.min, "ab\xc3\xa9\xe2\x82\xac");
+	ASSERT_BYTES(c->stats.max, "ab\xc3\xa9\xe2\x82\xad");
+	assert_false(c->stats.min_exact || c->stats.max_exact);
+	/* the caller gets the whole */
+	assert_int_equal(t->written.leaves[0].max.str.len, v[0].len);
+}
+
+static void
+a_cut_maximum_is_raised_to_another_character(void **state)
+{
+	Test *t = *state;
+	/* U+10FFFF cannot be raised, U+D7FF becomes U+E000 */
+	const LhStr v[] = {str("a\xed\x9f\xbf\xf4\x8f\xbf\xbfzzzz")};
+	const LhPqChunk *c;
+
+	t->options.truncate = 8;
+	write_all(t, string_type, 1, v, NULL);
+	c = chunk(t);
+	ASSERT_BYTES(c->stats.max, "a\xee\x80\x80");
+	assert_true(lh_utf8_valid(c->stats.max.data, c->stats.max.len));
+}
+
+static void
+a_maximum_that_cannot_be_raised_stays_whole(void **state)
+{
+	Test *t = *state;
+	const LhStr v[] = {str("\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf")};
+	const LhStr bytes[] = {str("\xff\xff\xff\xff\xff\xff\xff\xff\xff")};
+	const LhPqChunk *c;
+
+	t->options.truncate = 4;
+	write_all(t, string_type, 1, v, NULL);
+	c = chunk(t);
+	assert_int_equal(c->stats.max.len, 12);
+	assert_true(c->stats.max_exact);
+	assert_int_equal(c->stats.min.len, 4);
+	assert_false(c->stats.min_exact);
+	free(t->sink.p);
+	t->sink = (PqwSink){0};
+	write_all(t, binary_type, 1, bytes, NULL);
+	c = chunk(t);
+	assert_int_equal(c->stats.max.len, 9);
+}
+
+static void
+cut_bytes_are_raised_in_the_last_that_can(void **state)
+{
+	Test *t = *state;
+	const LhStr v[] = {str("a\xfe\xff\xff\xff\xff")};
+	const LhPqChunk *c;
+
+	t->options.truncate = 4;
+	write_all(t, binary_type, 1, v, NULL);
+	c = chunk(t);
+	ASSERT_BYTES(c->stats.min, "a\xfe\xff\xff");
+	ASSERT_BYTES(c->stats.max, "a\xff");
+}
+
+/* Property: whatever the texts, the written bounds hold them. */
+static void
+bounds_hold_all_values(void **state)
+{
+	Test *t = *state;
+	PqwSource s = {.state = 4711};
+
+	for (int round = 0; round < 300; round++)
+	{
+		const LhType *type = round % 2 ? &string_type : &binary_type;
+		int n = 1 + pqw_int(&s, 20);
+		const LhPqChunk *c;
+		LhStr v[20];
+
+		for (int i = 0; i < n; i++)
+			pqw_put_value(t->ctx, &s, type, v, (size_t) i);
+		t->options.truncate = 1 + pqw_int(&s, 12);
+		t->sink.len = 0;
+		write_all(t, *type, n, v, NULL);
+		c = chunk(t);
+		for (int i = 0; i < n; i++)
+		{
+			LhStr min = {c->stats.min.data, (uint32_t) c->stats.min.len, 0};
+			LhStr max = {c->stats.max.data, (uint32_t) c->stats.max.len, 0};
+
+			assert_true(lh_bytes_compare(min, v[i]) <= 0);
+			assert_true(lh_bytes_compare(v[i], max) <= 0);
+		}
+	}
+}
+
+static void
+intervals_and_geometries_have_no_bounds(void **state)
+{
+	Test *t = *state;
+	const uint8_t interval[12] = {1};
+	const LhStr point[] = {str("\1")};
+	const LhType types[] = {{.id = LH_T_INTERVAL, .lane = LH_LANE_FIX, .width = 12},
+							{.id = LH_T_GEOMETRY, .lane = LH_LANE_STR},
+							{.id = LH_T_GEOGRAPHY, .lane = LH_LANE_STR}};
+
+	for (int i = 0; i < 3; i++)
+	{
+		const LhPqChunk *c;
+
+		t->sink.len = 0;
+		write_all(t, types[i], 1, i == 0 ? (const void *) interval : point, NULL);
+		c = chunk(t);
+		assert_null(c->stats.raw_min.data);
+		assert_null(c->stats.raw_max.data);
+		assert_int_equal(c->stats.nulls, 0);
+		assert_int_equal(c->column_index_offset, -1);
+	}
+}
+
+static void
+bounds_of_codes_are_those_of_values_that_occur(void **state)
+{
+	Test *t = *state;
+	const int32_t values[] = {-100, 3, 4, 100};
+	const uint32_t codes[] = {1, 2, 1, 2};
+	const LhDict dict = {.type = int32_type, .n = 4, .values = values, .id = lh_dict_new_id()};
+	const LhVec vec = {.type = int32_type, .kind = LH_VEC_DICT, .n = 4, .dict = &dict,
+					   .codes = codes};
+	const LhVec *vecs[] = {&vec};
+	const LhPqChunk *c;
+
+	t->column.encoding = LH_PQ_WRITE_DICTIONARY;
+	OK(t, create(t, int32_type, true));
+	OK(t, lh_pq_writer_write(t->ctx, t->w, 4, vecs));
+	finish(t);
+	c = chunk(t);
+	assert_true(c->all_dictionary);
+	assert_int_equal(lh_load_i32(c->stats.min.data), 3);
+	assert_int_equal(lh_load_i32(c->stats.max.data), 4);
+}
+
+static void
+without_statistics_there_are_none(void **state)
+{
+	Test *t = *state;
+	const int32_t v[] = {1, 2};
+	const LhPqChunk *c;
+
+	t->options.no_statistics = true;
+	write_all(t, int32_type, 2, v, NULL);
+	c = chunk(t);
+	assert_false(c->stats.has_min);
+	assert_int_equal(c->stats.nulls, -1);
+	assert_int_equal(c->column_index_offset, -1);
+	assert_true(c->offset_index_offset > 0);
+}
+
+/*
+ * Page index
+ */
+
+static void
+write_ramp(Test *t, int rows, int step)
+{
+	OK(t, create(t, int64_type, true));
+	for (int from = 0; from < rows; from += 1000)
+	{
+		int64_t v[1000];
+
+		for (int i = 0; i < 1000; i++)
+			v[i] = (int64_t) (from + i) * step;
+		OK(t, add(t, 1000, v, NULL));
+	}
+	finish(t);
+}
+
+static void
+the_page_index_leads_to_every_page(void **state)
+{
+	Test *t = *state;
+	const LhPqPageIndex *index;
+
+	t->options.page_rows = 1000;
+	write_ramp(t, 10000, 3);
+	OK(t, lh_pq_page_index(t->ctx, t->file, 0, 0, &index));
+	assert_non_null(index);
+	assert_int_equal(index->npages, 10);
+	for (int i = 0; i < 10; i++)
+	{
+		assert_int_equal(index->first_row[i], i * 1000);
+		assert_int_equal(index->bounds[i].min.i64, i * 3000);
+		assert_int_equal(index->bounds[i].max.i64, i * 3000 + 2997);
+	}
+}
+
+/* A reader that skips to a row must find it: by the offset index, without the pages before. */
+static void
+rows_are_found_through_the_page_index(void **state)
+{
+	Test *t = *state;
+	uint64_t before;
+	LhPqColumn *col;
+	LhVec v;
+
+	t->options.page_rows = 1000;
+	t->options.no_dictionary = true;
+	write_ramp(t, 10000, 3);
+	OK(t, lh_pq_column_open(t->ctx, t->file, 0, 1, &col));
+	before = t->ctx->counters->v[LH_CTR_PAGES_READ];
+	OK(t, lh_pq_column_read(t->ctx, col, 7500, 10, NULL, &v));
+	assert_int_equal(lh_vec_value(&v, 0).i64, 22500);
+	assert_int_equal(t->ctx->counters->v[LH_CTR_PAGES_READ] - before, 1);
+}
+
+/* Byte of boundary_order in the column index: field 4, after three lists. */
+static int
+order_of(Test *t)
+{
+	const LhPqChunk *c = chunk(t);
+	LhThrift r;
+	LhThriftField f = {0};
+	int32_t order = -1;
+
+	lh_thrift_init(&r, t->sink.p + c->column_index_offset, (size_t) c->column_index_length);
+	while (lh_thrift_next(&r, &f))
+		if (f.id == 4)
+			lh_thrift_i32(&r, &f, &order);
+		else
+			lh_thrift_skip(&r, f.type);
+	assert_true(lh_thrift_ok(&r));
+	return order;
+}
+
+static void
+the_order_of_pages_is_told(void **state)
+{
+	Test *t = *state;
+
+	t->options.page_rows = 1000;
+	write_ramp(t, 5000, 3);
+	assert_int_equal(order_of(t), 1);
+	t->sink.len = 0;
+	write_ramp(t, 5000, -3);
+	assert_int_equal(order_of(t), 2);
+}
+
+static void
+pages_without_order_are_unordered(void **state)
+{
+	Test *t = *state;
+	const int32_t v[] = {1, 2, 9, 3, 4};
+
+	t->options.page_rows = 1;
+	write_all(t, int32_type, 5, v, NULL);
+	assert_int_equal(order_of(t), 0);
+}
+
+static void
+pages_of_nulls_are_null_pages(void **state)
+{
+	Test *t = *state;
+	const int32_t v[] = {1, 0, 0, 3};
+	const uint64_t valid[] = {0x9};
+	const LhPqPageIndex *index;
+
+	t->options.page_rows = 1;
+	write_all(t, int32_type, 4, v, valid);
+	OK(t, lh_pq_page_index(t->ctx, t->file, 0, 0, &index));
+	assert_non_null(index);
+	assert_non_null(index->bounds);
+	assert_int_equal(index->bounds[1].nulls, 1);
+	assert_false(index->bounds[1].has_min);
+	assert_int_equal(index->bounds[3].min.i64, 3);
+	assert_int_equal(order_of(t), 1);
+}
+
+/*
+ * Bloom filters
+ */
+
+static void
+check_bloom(Test *t, LhPqWriteEncoding encoding)
+{
+	const LhPqBloom *bloom;
+	const LhPqMeta *meta;
+	int wrong = 0;
+
+	t->column = (LhPqColumnOptions){.encoding = encoding, .bloom = true};
+	t->sink.len = 0;
+	write_ramp(t, 20000, 7);
+	meta = lh_pq_meta(t->file);
+	OK(t, lh_pq_bloom(t->ctx, t->file, 0, 0, &bloom));
+	assert_non_null(bloom);
+	for (int64_t i = 0; i < 140000; i++)
+	{
+		LhValue v = {.type = int64_type, .i64 = i};
+		bool may = lh_pq_bloom_may_hold(bloom, &meta->nodes[1], &v);
+
+		if (i % 7 == 0)
+			assert_true(may);
+		else
+			wrong += may;
+	}
+	/* 1 % of 120,000, and some */
+	assert_true(wrong < 2400);
+	/* 20,000 values at 10 bits: a power of two of blocks, and its header */
+	assert_true(chunk(t)->bloom_length > 20000 && chunk(t)->bloom_length <= 65536 + 32);
+}
+
+static void
+blooms_hold_all_values_and_few_others(void **state)
+{
+	Test *t = *state;
+
+	check_bloom(t, LH_PQ_WRITE_PLAIN);
+	check_bloom(t, LH_PQ_WRITE_DICTIONARY);
+	/* a dictionary that is given up on the way */
+	t->options.dictionary_bytes = 30000;
+	check_bloom(t, LH_PQ_WRITE_DICTIONARY);
+}
+
+static void
+a_bloom_is_as_large_as_its_values_need(void **state)
+{
+	Test *t = *state;
+	const LhStr v[] = {str("a"), str("b"), str("a")};
+
+	t->column.bloom = true;
+	write_all(t, string_type, 3, v, NULL);
+	assert_true(chunk(t)->bloom_length < 100);
+}
+
+/*
+ * Encodings
+ */
+
+static uint32_t
+encodings_of(Test *t)
+{
+	return chunk(t)->encodings;
+}
+
+#define HAS(set, encoding) (((set) >> (encoding) & 1) != 0)
+
+static void
+sorted_integers_become_deltas(void **state)
+{
+	Test *t = *state;
+
+	write_ramp(t, 50000, 1000);
+	assert_true(HAS(encodings_of(t), LH_PQ_DELTA_BINARY_PACKED));
+	assert_false(HAS(encodings_of(t), LH_PQ_RLE_DICTIONARY));
+	assert_int_equal(chunk(t)->dict_offset <= 0, 1);
+	assert_true(t->sink.len < 10000);
+}
+
+static void
+few_values_stay_a_dictionary(void **state)
+{
+	Test *t = *state;
+	PqwSource s = {.state = 1};
+
+	OK(t, create(t, int64_type, true));
+	for (int b = 0; b < 30; b++)
+	{
+		int64_t v[1000];
+
+		for (int i = 0; i < 1000; i++)
+			v[i] = (int64_t) pqw_int(&s, 50) * INT64_C(1000000007);
+		OK(t, add(t, 1000, v, NULL));
+	}
+	finish(t);
+	assert_true(chunk(t)->all_dictionary);
+}
+
+static void
+different_texts_leave_no_dictionary(void **state)
+{
+	Test *t = *state;
+	char text[1000][24];
+	LhStr v[1000];
+
+	OK(t, create(t, string_type, true));
+	for (int b = 0; b < 30; b++)
+	{
+		for (int i = 0; i < 1000; i++)
+		{
+			snprintf(text[i], sizeof(text[i]), "%016llx",
+					 (unsigned long long) lh_hash_u64((uint64_t) (b * 1000 + i) + 1));
+			v[i] = str(text[i]);
+		}
+		OK(t, add(t, 1000, v, NULL));
+	}
+	finish(t);
+	assert_false(HAS(encodings_of(t), LH_PQ_RLE_DICTIONARY));
+}
+
+static void
+a_dictionary_that_is_given_up_keeps_its_pages(void **state)
+{
+	Test *t = *state;
+	LhPqColumn *col;
+	LhVec v;
+
+	t->column.encoding = LH_PQ_WRITE_DICTIONARY;
+	t->options.dictionary_bytes = 20000;
+	t->options.page_rows = 1000;
+	write_ramp(t, 10000, 3);
+	assert_true(HAS(encodings_of(t), LH_PQ_RLE_DICTIONARY));
+	assert_true(HAS(encodings_of(t), LH_PQ_PLAIN));
+	assert_false(chunk(t)->all_dictionary);
+	OK(t, lh_pq_column_open(t->ctx, t->file, 0, 1, &col));
+	for (int row = 0; row < 10000; row += 1000)
+	{
+		OK(t, lh_pq_column_read(t->ctx, col, row, 1000, NULL, &v));
+		for (int i = 0; i < 1000; i++)
+			assert_int_equal(lh_vec_value(&v, i).i64, (row + i) * 3);
+	}
+}
+
+/*
+ * Row groups and memory
+ */
+
+static void
+row_groups_end_where_they_should(void **state)
+{
+	Test *t = *state;
+	const LhPqMeta *meta;
+
+	t->options.row_group_rows = 3333;
+	write_ramp(t, 10000, 3);
+	meta = lh_pq_meta(t->file);
+	assert_int_equal(meta->ngroups, 4);
+	assert_int_equal(meta->groups[0].num_rows, 3333);
+	assert_int_equal(meta->groups[3].num_rows, 1);
+	assert_int_equal(t->written.ngroups, 4);
+	assert_int_equal(t->written.split_offsets[0], 4);
+}
+
+static void
+row_groups_end_by_size(void **state)
+{
+	Test *t = *state;
+
+	t->options.row_group_bytes = 24000;
+	t->column.encoding = LH_PQ_WRITE_PLAIN;
+	write_ramp(t, 10000, 3);
+	assert_true(lh_pq_meta(t->file)->ngroups >= 3 && lh_pq_meta(t->file)->ngroups <= 5);
+}
+
+/* Rows of noise, which does not compress, under a small budget. */
+static void
+a_small_budget_makes_short_row_groups(void **state)
+{
+	Test *t = *state;
+	LhBudget budget = {.limit = 1 << 20, .setting = "work_mem"};
+	LhArena *arena = lh_arena_create(&budget), *old = lh_use(t->ctx, arena);
+	PqwSource s = {.state = 99};
+	int64_t v[1000];
+
+	OK(t, create(t, int64_type, true));
+	for (int b = 0; b < 400; b++)
+	{
+		for (int i = 0; i < 1000; i++)
+			v[i] = (int64_t) pqw_u64(&s);
+		OK(t, add(t, 1000, v, NULL));
+	}
+	OK(t, lh_pq_writer_finish(t->ctx, t->w, &t->written));
+	OK(t, lh_output_finish(t->ctx, t->out, NULL));
+	assert_true(t->written.ngroups >= 4 && t->written.ngroups <= 20);
+	assert_true(budget.peak <= budget.limit);
+	lh_use(t->ctx, old);
+	lh_arena_destroy(arena);
+	OK(t, pqw_open(t->ctx, &t->sink, &t->file));
+	assert_int_equal(lh_pq_meta(t->file)->num_rows, 400000);
+}
+
+/* However small it is, a page of each column is written. */
+static void
+no_budget_is_too_small(void **state)
+{
+	Test *t = *state;
+	LhBudget budget = {.limit = 16384, .setting = "work_mem"};
+	LhArena *arena = lh_arena_create(&budget), *old = lh_use(t->ctx, arena);
+	int64_t v[1000] = {0};
+
+	OK(t, create(t, int64_type, true));
+	for (int b = 0; b < 50; b++)
+		OK(t, add(t, 1000, v, NULL));
+	OK(t, lh_pq_writer_finish(t->ctx, t->w, NULL));
+	lh_use(t->ctx, old);
+	lh_arena_destroy(arena);
+	OK(t, pqw_open(t->ctx, &t->sink, &t->file));
+	assert_int_equal(lh_pq_meta(t->file)->num_rows, 50000);
+}
+
+static void
+long_values_make_small_pages(void **state)
+{
+	Test *t = *state;
+	size_t len = 100000;
+	char *text = malloc(len);
+	const LhPqPageIndex *index;
+	LhStr v[64];
+
+	assert_non_null(text);
+	memset(text, 'x', len);
+	for (int i = 0; i < 64; i++)
+		v[i] = (LhStr){(uint8_t *) text, (uint32_t) len, 0};
+	t->column.encoding = LH_PQ_WRITE_PLAIN;
+	write_all(t, string_type, 64, v, NULL);
+	OK(t, lh_pq_page_index(t->ctx, t->file, 0, 0, &index));
+	assert_true(index->npages >= 3 && index->npages <= 16);
+	free(text);
+}
+
+static void
+writing_can_be_cancelled(void **state)
+{
+	Test *t = *state;
+	int64_t v[1000] = {0};
+
+	OK(t, create(t, int64_type, true));
+	t->polls = 0;
+	assert_int_equal(add(t, 1000, v, NULL), LH_CANCELLED);
+	t->polls = -1;
+	/* what was cancelled in the middle is no file any more */
+	assert_int_equal(add(t, 1000, v, NULL), LH_BUG);
+	assert_int_equal(lh_pq_writer_finish(t->ctx, t->w, NULL), LH_BUG);
+}
+
+static LhStatus
+full(LhCtx *ctx, void *arg, const uint8_t *bytes, size_t len)
+{
+	size_t *room = arg;
+
+	if (len > *room)
+		LH_FAIL(ctx, LH_IO, "disk full");
+	*room -= len;
+	return LH_OK;
+}
+
+static void
+a_failing_output_fails_the_writer(void **state)
+{
+	Test *t = *state;
+	int64_t v[1000] = {0};
+
+	for (size_t room = 0; room < 400; room += 7)
+	{
+		size_t left = room;
+		LhStatus status;
+
+		t->col = (LhField){.name = "c", .type = int64_type, .field_id = -1};
+		OK(t, lh_output_to(t->ctx, full, &left, &t->out));
+		status = lh_pq_writer_create(t->ctx, t->out, 1, &t->col, NULL, NULL, &t->w);
+		if (status == LH_OK)
+			status = add(t, 1000, v, NULL);
+		if (status == LH_OK)
+			status = lh_pq_writer_finish(t->ctx, t->w, NULL);
+		if (room < 100)
+		{
+			assert_int_equal(status, LH_IO);
+			assert_string_equal(t->ctx->error->message, "disk full");
+		}
+		lh_error_clear(t->ctx);
+	}
+}
+
+/*
+ * What is refused
+ */
+
+static void
+assert_fails(Test *t, LhStatus got, LhStatus code, const char *part)
+{
+	assert_int_equal(got, code);
+	if (strstr(t->ctx->error->message, part) == NULL)
+		fail_msg("no \"%s\" in: %s", part, t->ctx->error->message);
+	lh_error_clear(t->ctx);
+}
+
+static void
+a_null_in_a_required_column_names_its_row(void **state)
+{
+	Test *t = *state;
+	const int32_t v[] = {1, 2, 3};
+	const uint64_t valid[] = {0x5};
+
+	OK(t, create(t, int32_type, true));
+	OK(t, add(t, 3, v, NULL));
+	assert_fails(t, add(t, 3, v, valid), LH_MISMATCH, "column \"c\", row 5: null");
+}
+
+static void
+a_null_in_a_nested_required_value_names_its_row(void **state)
+{
+	Test *t = *state;
+	const LhField element = {.name = "element", .type = int32_type, .required = true,
+							 .field_id = -1};
+	const LhType list = {.id = LH_T_LIST, .nfields = 1, .fields = &element};
+	const int32_t values[] = {1, 2, 3, 4};
+	const uint64_t valid[] = {0xb};
+	const uint32_t offsets[] = {0, 2, 2, 4};
+	LhVec child = {.type = int32_type, .n = 4, .data = values, .valid = valid};
+	const LhVec vec = {.type = list, .n = 3, .offsets = offsets, .nchildren = 1,
+					   .children = &child};
+	const LhVec *vecs[] = {&vec};
+
+	OK(t, create(t, list, false));
+	assert_fails(t, lh_pq_writer_write(t->ctx, t->w, 3, vecs), LH_MISMATCH,
+				 "column \"c\", row 3: null in c.list.element");
+}
+
+static void
+values_that_do_not_fit_are_refused(void **state)
+{
+	Test *t = *state;
+	const int64_t million[] = {INT64_C(10000000000)}, negative[] = {-1};
+	const LhI128 wide[] = {(LhI128) 1 << 100};
+	const LhType uint32_type = {.id = LH_T_UINT32, .lane = LH_LANE_I64};
+	const LhType uint64_type = {.id = LH_T_UINT64, .lane = LH_LANE_I128};
+
+	OK(t, create(t, pqw_decimal(9, 0, LH_LANE_I64), false));
+	assert_fails(t, add(t, 1, million, NULL), LH_OUT_OF_RANGE, "decimal(9,0)");
+	OK(t, create(t, uint32_type, false));
+	assert_fails(t, add(t, 1, negative, NULL), LH_OUT_OF_RANGE, "uint32");
+	OK(t, create(t, uint64_type, false));
+	assert_fails(t, add(t, 1, wide, NULL), LH_OUT_OF_RANGE, "uint64");
+	OK(t, create(t, pqw_decimal(20, 0, LH_LANE_I128), false));
+	assert_fails(t, add(t, 1, wide, NULL), LH_OUT_OF_RANGE, "decimal(20,0)");
+}
+
+/* More digits than declared fit the bytes, but no reader expects them. */
+static void
+decimals_have_the_digits_they_declare(void **state)
+{
+	Test *t = *state;
+	const int32_t narrow[] = {1000};
+	const int64_t v[] = {99999, -100000};
+	const LhI128 wide[] = {lh_pow10[20]};
+
+	OK(t, create(t, pqw_decimal(3, 0, LH_LANE_I32), false));
+	assert_fails(t, add(t, 1, narrow, NULL), LH_OUT_OF_RANGE, "decimal(3,0)");
+	OK(t, create(t, pqw_decimal(5, 2, LH_LANE_I64), false));
+	OK(t, add(t, 1, v, NULL));
+	assert_fails(t, add(t, 1, v + 1, NULL), LH_OUT_OF_RANGE, "decimal(5,2)");
+	OK(t, create(t, pqw_decimal(20, 0, LH_LANE_I128), false));
+	assert_fails(t, add(t, 1, wide, NULL), LH_OUT_OF_RANGE, "decimal(20,0)");
+}
+
+static void
+types_that_parquet_lacks_are_refused(void **state)
+{
+	Test *t = *state;
+
+	assert_fails(t, create(t, pqw_time(LH_T_TIMESTAMP, LH_UNIT_S, false), false), LH_UNSUPPORTED,
+				 "no times in seconds");
+	assert_fails(t, create(t, (LhType){.id = LH_T_STRUCT}, false), LH_UNSUPPORTED, "no fields");
+	assert_fails(t, create(t, pqw_decimal(3, 5, LH_LANE_I32), false), LH_INVALID, "decimal(3,5)");
+	assert_int_equal(lh_pq_writer_create(t->ctx, t->out, 0, NULL, NULL, NULL, &t->w), LH_INVALID);
+	lh_error_clear(t->ctx);
+	t->options.codec = LH_CODEC_LZO;
+	assert_fails(t, create(t, int32_type, false), LH_UNSUPPORTED, "codec lzo");
+	t->options.codec = LH_CODEC_ZSTD;
+	t->options.data_page = 3;
+	assert_fails(t, create(t, int32_type, false), LH_INVALID, "version 1 or 2");
+}
+
+static void
+too_deep_types_are_refused(void **state)
+{
+	Test *t = *state;
+	LhType type = int32_type;
+
+	for (int i = 0; i < 300; i++)
+	{
+		LhField *f = pqw_alloc(t->ctx, sizeof(*f));
+
+		*f = (LhField){.name = "element", .type = type, .field_id = -1};
+		type = (LhType){.id = LH_T_LIST, .nfields = 1, .fields = f};
+	}
+	assert_fails(t, create(t, type, false), LH_LIMIT, "nested deeper");
+}
+
+static void
+a_vector_of_another_type_is_refused(void **state)
+{
+	Test *t = *state;
+	const LhStr v[] = {str("x")};
+	const LhVec vec = {.type = string_type, .n = 1, .data = v};
+	const LhVec *vecs[] = {&vec};
+
+	OK(t, create(t, int32_type, false));
+	assert_fails(t, lh_pq_writer_write(t->ctx, t->w, 1, vecs), LH_MISMATCH,
+				 "expected values of type int32, found string");
+}
+
+/*
+ * The footer
+ */
+
+static void
+the_footer_says_who_wrote_it_and_what_was_asked_for(void **state)
+{
+	Test *t = *state;
+	const char *const kv[] = {"key", "value", "empty", NULL};
+	const int32_t v[] = {1};
+	const LhPqMeta *meta;
+
+	t->options.kv = kv;
+	t->options.nkv = 2;
+	OK(t, create(t, int32_type, true));
+	t->col.field_id = 17;
+	OK(t, lh_pq_writer_create(t->ctx, t->out, 1, &t->col, NULL, &t->options, &t->w));
+	t->sink.len = 0;
+	OK(t, lh_output_to(t->ctx, pqw_sink, &t->sink, &t->out));
+	OK(t, lh_pq_writer_create(t->ctx, t->out, 1, &t->col, NULL, &t->options, &t->w));
+	OK(t, add(t, 1, v, NULL));
+	finish(t);
+	meta = lh_pq_meta(t->file);
+	assert_string_equal(meta->created_by, "lakehouse version " LAKEHOUSE_VERSION);
+	assert_int_equal(meta->nkv, 2);
+	assert_string_equal(meta->kv[0], "key");
+	assert_string_equal(meta->kv[1], "value");
+	assert_null(meta->kv[3]);
+	assert_int_equal(meta->nodes[1].field_id, 17);
+	assert_int_equal(meta->nodes[1].repetition, LH_PQ_REQUIRED);
+	assert_int_equal(t->written.leaves[0].field_id, 17);
+	assert_string_equal(t->written.leaves[0].path, "c");
+}
+
+/* A page whose bytes change is noticed by its checksum. */
+static void
+pages_have_checksums(void **state)
+{
+	Test *t = *state;
+	const int32_t v[] = {1, 2, 3};
+	LhPqColumn *col;
+	LhPqFile *file;
+	LhVec vec;
+
+	t->options.codec = LH_CODEC_NONE;
+	t->column.encoding = LH_PQ_WRITE_PLAIN;
+	write_all(t, int32_type, 3, v, NULL);
+	/* the last byte before the indexes belongs to the page */
+	t->sink.p[chunk(t)->column_index_offset - 1] ^= 1;
+	OK(t, pqw_open(t->ctx, &t->sink, &file));
+	OK(t, lh_pq_column_open(t->ctx, file, 0, 1, &col));
+	assert_int_equal(lh_pq_column_read(t->ctx, col, 0, 3, NULL, &vec), LH_CORRUPT);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(bounds_of_integers_are_exact),
+		TEST(unsigned_integers_compare_unsigned),
+		TEST(wide_decimals_compare_signed),
+		TEST(nan_is_never_a_bound_and_is_counted),
+		TEST(only_nan_has_no_bounds_and_no_column_index),
+		TEST(zeros_of_floats_are_written_with_both_signs),
+		TEST(negative_zero_as_maximum_becomes_positive),
+		TEST(long_text_is_cut_between_characters),
+		TEST(a_cut_maximum_is_raised_to_another_character),
+		TEST(a_maximum_that_cannot_be_raised_stays_whole),
+		TEST(cut_bytes_are_raised_in_the_last_that_can),
+		TEST(bounds_hold_all_values),
+		TEST(intervals_and_geometries_have_no_bounds),
+		TEST(bounds_of_codes_are_those_of_values_that_occur),
+		TEST(without_statistics_there_are_none),
+		TEST(the_page_index_leads_to_every_page),
+		TEST(rows_are_found_through_the_page_index),
+		TEST(the_order_of_pages_is_told),
+		TEST(pages_without_order_are_unordered),
+		TEST(pages_of_nulls_are_null_pages),
+		TEST(blooms_hold_all_values_and_few_others),
+		TEST(a_bloom_is_as_large_as_its_values_need),
+		TEST(sorted_integers_become_deltas),
+		TEST(few_values_stay_a_dictionary),
+		TEST(different_texts_leave_no_dictionary),
+		TEST(a_dictionary_that_is_given_up_keeps_its_pages),
+		TEST(row_groups_end_where_they_should),
+		TEST(row_groups_end_by_size),
+		TEST(a_small_budget_makes_short_row_groups),
+		TEST(no_budget_is_too_small),
+		TEST(long_values_make_small_pages),
+		TEST(writing_can_be_cancelled),
+		TEST(a_failing_output_fails_the_writer),
+		TEST(a_null_in_a_required_column_names_its_row),
+		TEST(a_null_in_a_nested_required_value_names_its_row),
+		TEST(values_that_do_not_fit_are_refused),
+		TEST(decimals_have_the_digits_they_declare),
+		TEST(types_that_parquet_lacks_are_refused),
+		TEST(too_deep_types_are_refused),
+		TEST(a_vector_of_another_type_is_refused),
+		TEST(the_footer_says_who_wrote_it_and_what_was_asked_for),
+		TEST(pages_have_checksums),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
