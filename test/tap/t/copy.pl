@@ -85,6 +85,44 @@ is(psql("COPY numbers TO STDOUT (FORMAT parquet)\\g /dev/null\nSELECT 1"), 0, 't
 	is($s->value('SELECT 1'), 1, 'the session lives on');
 }
 
+# ---- progress of loading
+
+{
+	my $s = session($node);
+	$s->value('CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.0001); RETURN NEW; END $$;
+		CREATE TABLE loaded (LIKE numbers); CREATE TRIGGER slow BEFORE INSERT ON loaded FOR EACH ROW EXECUTE FUNCTION slow()');
+	$s->begin("COPY loaded FROM '$dir/server.parquet' (FORMAT parquet)");
+	ok(wait_until(20, sub { $node->safe_psql('postgres', q{
+			SELECT count(*) FROM pg_stat_progress_copy WHERE command = 'COPY FROM' AND relid = 'loaded'::regclass AND tuples_processed >= 1024
+				AND bytes_processed > 0 AND bytes_processed <= bytes_total}) }),
+		'pg_stat_progress_copy shows rows and bytes that are loaded');
+	$node->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $s->pid . ')');
+	my ($o, $e) = $s->finish;
+	like($e, qr/57014/, 'a load is cancelled');
+	is($s->value('SELECT count(*) FROM loaded'), 0, 'and undone');
+	$s->value('DROP TABLE loaded');
+}
+
+# ---- files are UTF-8, whatever the server's encoding is
+
+for my $encoding ('LATIN1', 'SQL_ASCII')
+{
+	my $file = "$dir/$encoding.parquet";
+	$node->safe_psql('postgres', "CREATE DATABASE enc_$encoding ENCODING '$encoding' LOCALE 'C' TEMPLATE template0");
+	my $e = session($node, db => lc "enc_$encoding");
+	$e->value("SET client_encoding = UTF8; CREATE EXTENSION lakehouse; CREATE TABLE t AS SELECT 'f\xc3\xa4n' || i AS \"\xc3\xbc\" FROM generate_series(1, 3) i");
+	$e->value("COPY t TO '$file' (FORMAT parquet)");
+	is($node->safe_psql('postgres', "SELECT string_agg(encode(convert_to(u, 'UTF8'), 'hex'), ' ') FROM (SELECT * FROM lakehouse.read('$file') AS t(\"\xc3\xbc\" text)) t(u)"),
+		'66c3a46e31 66c3a46e32 66c3a46e33', "$encoding: the file has UTF-8");
+	$e->value("CREATE TABLE back (LIKE t); COPY back FROM '$file' (FORMAT parquet)");
+	is($e->value('SELECT count(*) FROM (TABLE t INTERSECT TABLE back) s'), 3, "$encoding: and is loaded again");
+	unlink $file or die;
+	next if $encoding ne 'SQL_ASCII';
+	my ($o, $err) = $e->query("COPY (SELECT convert_from('\\x61ff', 'SQL_ASCII') AS bad) TO '$file' (FORMAT parquet)");
+	like($err, qr/text of column "bad" is not valid UTF-8: byte 0xff at offset 1/, 'bytes that are no UTF-8 are refused');
+	is_deeply([ files() ], ['server.parquet'], 'and leave nothing');
+}
+
 # ---- terminated
 
 {
