@@ -31,7 +31,7 @@ COPY u (id) FROM :'uni' (FORMAT parquet, union_by_name true, out_of_range 'null'
 -- TO a file: columns, tables, queries
 SELECT copied('trips', 'trips.parquet');
 SELECT num_rows, row_groups, columns, created_by ~ '^lakehouse version ' AS ours FROM lakehouse.parquet_metadata(target('trips.parquet'));
-SELECT DISTINCT codec, encodings, has_statistics, has_column_index, has_offset_index, has_bloom_filter FROM lakehouse.parquet_column_chunks(target('trips.parquet')) ORDER BY encodings;
+SELECT codec, has_statistics, has_column_index, has_offset_index, has_bloom_filter, bool_or('RLE_DICTIONARY' = ANY (encodings)) AS dictionaries, count(*) FROM lakehouse.parquet_column_chunks(target('trips.parquet')) GROUP BY 1, 2, 3, 4, 5;
 SELECT copied('trips (fare, trip_id)', 'two.parquet');
 SELECT string_agg(column_path, ', ' ORDER BY leaf) FROM lakehouse.parquet_schema(target('two.parquet')) WHERE leaf IS NOT NULL;
 SELECT copied('fewer', 'fewer.parquet');
@@ -57,10 +57,10 @@ ROLLBACK;
 SELECT * FROM lakehouse.read(target('seen.parquet')) AS t(count bigint);
 
 -- the function
-SELECT * FROM lakehouse.write_parquet('TABLE trips', target('function.parquet'));
+SELECT rows, bytes > 100000 AS large, row_groups FROM lakehouse.write_parquet('TABLE trips', target('function.parquet'));
 SELECT rows, row_groups, bytes = (SELECT size FROM lakehouse.list(target('rg.parquet'))) AS bytes_true FROM
 	lakehouse.write_parquet('SELECT trip_id, fare FROM trips ORDER BY trip_id', target('rg.parquet'), '{"row_group_size": 3000, "compression": "snappy", "bloom": ["trip_id"]}');
-SELECT * FROM lakehouse.write_parquet('SELECT 1 AS a', target('rg.parquet'), '{"overwrite": true}');
+SELECT rows, bytes < 1000 AS small FROM lakehouse.write_parquet('SELECT 1 AS a', target('rg.parquet'), '{"overwrite": true}');
 CREATE FUNCTION nested() RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	n bigint;
@@ -76,7 +76,7 @@ SET work_mem = '64MB';
 -- options: each is seen in the file
 SELECT copied('(SELECT trip_id, vendor, fare FROM trips ORDER BY trip_id)', 'o.parquet', $$, compression gzip, compression_level 9, row_group_size 7000, page_rows 1000, page_version 2,
 	bloom (trip_id, vendor), bloom_fpp 0.05, dictionary off, statistics on, page_index on, checksums on$$);
-SELECT DISTINCT column_path, codec, encodings, has_statistics, has_column_index, has_bloom_filter FROM lakehouse.parquet_column_chunks(target('o.parquet')) ORDER BY 1;
+SELECT DISTINCT column_path, codec, 'RLE_DICTIONARY' = ANY (encodings) AS dictionary, has_statistics, has_column_index, has_bloom_filter FROM lakehouse.parquet_column_chunks(target('o.parquet')) ORDER BY 1;
 SELECT row_group, num_rows FROM lakehouse.parquet_row_groups(target('o.parquet'));
 SELECT DISTINCT page_type, max(num_rows), count(*) FILTER (WHERE crc IS NULL) AS without_crc FROM lakehouse.parquet_pages(target('o.parquet')) GROUP BY 1;
 SELECT copied('(SELECT trip_id, vendor FROM trips)', 'p.parquet', $$, compression 'none', statistics off, page_index off, checksums off, dictionary_size '1kB', page_size '8kB', bloom 'vendor'$$);
