@@ -9,9 +9,6 @@
  *	3. For scans the role is the table's owner, so that GRANT SELECT suffices;
  *	   for functions it is the caller.
  *
- *	4. Writing is the same with pg_write_server_files and writable_directories;
- *	   only the caller of a function or statement writes.
- *
  * Here it is only decided; the store enforces it when it opens a file, and
  * enters base directories without following what leads out of them.
  */
@@ -57,9 +54,9 @@ lh_location_list(const char *location)
 			 errmsg("option \"location\" must not be empty")));
 }
 
-/* Directories that a role may enter by a server: the option base_directories or writable_directories. */
+/* Base directories that a role may enter by a server. */
 static List *
-directories(Oid roleid, Oid serverid, const char *option)
+base_directories(Oid roleid, Oid serverid)
 {
 	ForeignServer *server;
 	ListCell   *lc;
@@ -71,7 +68,7 @@ directories(Oid roleid, Oid serverid, const char *option)
 	{
 		DefElem    *def = lfirst(lc);
 
-		if (strcmp(def->defname, option) == 0)
+		if (strcmp(def->defname, "base_directories") == 0)
 			return lh_option_list(def->defname, defGetString(def));
 	}
 	return NIL;
@@ -83,59 +80,29 @@ reads_any_file(Oid roleid)
 	return superuser_arg(roleid) || has_privs_of_role(roleid, ROLE_PG_READ_SERVER_FILES);
 }
 
-static bool
-writes_any_file(Oid roleid)
-{
-	return superuser_arg(roleid) || has_privs_of_role(roleid, ROLE_PG_WRITE_SERVER_FILES);
-}
-
-/* Directories in the arena of ctx. */
-static LhStatus
-copy_directories(LhCtx *ctx, List *list, const char *const **out, int *n)
-{
-	const char **copy;
-	ListCell   *lc;
-
-	LH_NEW_ARRAY(ctx, copy, list_length(list) + 1);
-	foreach(lc, list)
-	{
-		char	   *dir = lh_strdup(ctx, lh_pg_utf8(lfirst(lc)));
-
-		if (dir == NULL)
-			return ctx->error->code;
-		copy[(*n)++] = dir;
-	}
-	*out = copy;
-	return LH_OK;
-}
-
 /* The access lives in the arena of ctx, as the store does. */
 static LhStatus
 make_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
 {
 	LhAccess   *access;
 	List	   *bases = NIL;
+	const char **copy;
+	ListCell   *lc;
 
 	LH_NEW(ctx, access);
 	access->local_any = reads_any_file(roleid);
 	if (!access->local_any)
-		bases = directories(roleid, serverid, "base_directories");
-	LH_TRY(copy_directories(ctx, bases, &access->bases, &access->nbases));
-	return lh_store_create(ctx, access, out);
-}
+		bases = base_directories(roleid, serverid);
+	LH_NEW_ARRAY(ctx, copy, list_length(bases) + 1);
+	foreach(lc, bases)
+	{
+		char	   *dir = lh_strdup(ctx, lh_pg_utf8(lfirst(lc)));
 
-/* For writing only: nothing can be read by it. */
-static LhStatus
-make_write_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
-{
-	LhAccess   *access;
-	List	   *bases = NIL;
-
-	LH_NEW(ctx, access);
-	access->write_any = writes_any_file(roleid);
-	if (!access->write_any)
-		bases = directories(roleid, serverid, "writable_directories");
-	LH_TRY(copy_directories(ctx, bases, &access->write_bases, &access->nwrite_bases));
+		if (dir == NULL)
+			return ctx->error->code;
+		copy[access->nbases++] = dir;
+	}
+	access->bases = copy;
 	return lh_store_create(ctx, access, out);
 }
 
@@ -143,12 +110,6 @@ void
 lh_lake_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
 {
 	lh_pg_check(ctx, make_store(ctx, roleid, serverid, out));
-}
-
-void
-lh_lake_write_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
-{
-	lh_pg_check(ctx, make_write_store(ctx, roleid, serverid, out));
 }
 
 LhStatus
@@ -176,8 +137,8 @@ lh_lake_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *options,
  * Is path below dir, by its spelling?  Good enough to refuse an option early;
  * what a scan may really reach is decided at open.
  */
-static bool
-is_below(const char *path, const char *dir)
+bool
+lh_path_is_below(const char *path, const char *dir)
 {
 	size_t		len = strlen(dir);
 
@@ -188,24 +149,18 @@ is_below(const char *path, const char *dir)
 	return strstr(path, "..") == NULL;
 }
 
-static bool
-is_below_any(const char *path, List *directories)
+static void
+check_local(Oid roleid, Oid serverid, const char *path)
 {
 	ListCell   *lc;
 
-	foreach(lc, directories)
-	{
-		if (is_below(path, lh_pg_utf8(lfirst(lc))))
-			return true;
-	}
-	return false;
-}
-
-static void
-check_read(Oid roleid, Oid serverid, const char *path)
-{
-	if (reads_any_file(roleid) || is_below_any(path, directories(roleid, serverid, "base_directories")))
+	if (reads_any_file(roleid))
 		return;
+	foreach(lc, base_directories(roleid, serverid))
+	{
+		if (lh_path_is_below(path, lh_pg_utf8(lfirst(lc))))
+			return;
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for location \"%s\"", lh_pg_text(path)),
@@ -214,47 +169,21 @@ check_read(Oid roleid, Oid serverid, const char *path)
 			 errhint("Grant pg_read_server_files to the role, or have a superuser set the option base_directories of the foreign server.")));
 }
 
-static void
-check_write(Oid roleid, Oid serverid, const char *path)
-{
-	if (writes_any_file(roleid) || is_below_any(path, directories(roleid, serverid, "writable_directories")))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied to write location \"%s\"", lh_pg_text(path)),
-			 errdetail("Role \"%s\" may neither write all files of the server nor is the location below a writable directory of a foreign server that it may use.",
-					   GetUserNameFromId(roleid, true)),
-			 errhint("Grant pg_write_server_files to the role, or have a superuser set the option writable_directories of the foreign server and name that server.")));
-}
-
-/* Each location of a list that may be JSON, local ones by the function given. */
-static void
-check_each(Oid roleid, Oid serverid, List *locations, void (*check) (Oid roleid, Oid serverid, const char *path))
+void
+lh_location_check(Oid roleid, Oid serverid, const char *location)
 {
 	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse location", ALLOCSET_SMALL_SIZES);
 	LhCtx	   *ctx = lh_pg_ctx(mcxt, 0, NULL);
 	ListCell   *lc;
 
-	foreach(lc, locations)
+	foreach(lc, lh_location_list(location))
 	{
 		LhScheme	scheme;
 		const char *path;
 
 		lh_pg_check(ctx, lh_location_parse(ctx, lh_pg_utf8(lfirst(lc)), &scheme, &path));
 		if (scheme == LH_SCHEME_LOCAL)
-			check(roleid, serverid, path);
+			check_local(roleid, serverid, path);
 	}
 	MemoryContextDelete(mcxt);
-}
-
-void
-lh_location_check(Oid roleid, Oid serverid, const char *location)
-{
-	check_each(roleid, serverid, lh_location_list(location), check_read);
-}
-
-void
-lh_location_check_write(Oid roleid, Oid serverid, const char *location)
-{
-	check_each(roleid, serverid, list_make1(unconstify(char *, location)), check_write);
 }
