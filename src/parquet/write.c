@@ -102,9 +102,9 @@ static LhStatus
 init_buffers(LhCtx *ctx, LhPqWriter *w)
 {
 	LhPqwShared *s = &w->shared;
-	LhBuf *const bufs[] = {&s->raw,    &s->packed, &s->trial,  &s->header, &s->take,
-						   &s->picks,  &s->codes,  &s->followed, &w->groups, &w->chunks,
-						   &w->metas,  &w->column_indexes, &w->offset_indexes};
+	LhBuf *const bufs[] = {&s->raw,   &s->packed,         &s->trial,         &s->header, &s->take,
+						   &s->picks, &s->codes,          &s->followed,      &w->groups, &w->chunks,
+						   &w->metas, &w->column_indexes, &w->offset_indexes};
 
 	for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
 		LH_TRY(lh_buf_init(ctx, bufs[i], true));

@@ -17,11 +17,11 @@
 #include "core/hash.h"
 #include "parquet/write_internal.h"
 
-#define BLOCK_WORDS 8
-#define BLOCK_BYTES 32
+#define BLOCK_WORDS  8
+#define BLOCK_BYTES  32
 /* What the reader takes, and parquet-java. */
-#define MAX_BLOCKS  ((UINT32_C(128) << 20) / BLOCK_BYTES)
-#define DEFAULT_FPP 0.01
+#define MAX_BLOCKS   ((UINT32_C(128) << 20) / BLOCK_BYTES)
+#define DEFAULT_FPP  0.01
 /* Without a budget a filter may be large; with one it begins with at most this share of it. */
 #define BUDGET_SHARE 16
 

@@ -175,11 +175,14 @@ add_bits(LhCtx *ctx, LhPqwLevels *l, const uint64_t *bits, size_t from, size_t n
 static size_t
 count_bits(const uint64_t *bits, size_t from, size_t n)
 {
-	size_t count = 0;
+	size_t first = from / 64, last = (from + n) / 64, count;
+	int end = (int) ((from + n) % 64);
 
-	for (size_t i = from; i < from + n; i++)
-		count += lh_bit_get(bits, i);
-	return count;
+	/* all before the end, less all before the begin */
+	count = lh_bits_count(bits + first, last - first);
+	if (end > 0)
+		count += (size_t) __builtin_popcountll(bits[last] & lh_low_bits(end));
+	return count - (size_t) __builtin_popcountll(bits[first] & lh_low_bits((int) (from % 64)));
 }
 
 /* Levels of slots [from, from + n). */

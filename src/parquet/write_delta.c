@@ -18,7 +18,7 @@
 #define MINI  (BLOCK / MINIS)
 
 /* Header of a block and its miniblocks, at most. */
-#define BLOCK_BYTES (10 + MINIS + BLOCK * 8 + 8)
+#define BLOCK_BYTES  (10 + MINIS + BLOCK * 8 + 8)
 #define HEADER_BYTES 40
 
 static uint8_t *

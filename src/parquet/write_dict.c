@@ -214,8 +214,7 @@ map_begin(LhCtx *ctx, LhPqwDict *d, const LhDict *dict)
 
 /* Our code of entry "old" of another dictionary. */
 static LhStatus
-map_entry(LhCtx *ctx, LhPqwLeaf *leaf, const LhDict *dict, uint32_t old, uint32_t *code,
-		  bool *full)
+map_entry(LhCtx *ctx, LhPqwLeaf *leaf, const LhDict *dict, uint32_t old, uint32_t *code, bool *full)
 {
 	const LhPqwPicks one = {.n = 1, .first = old};
 	LhPqwValues value = {.width = leaf->values.width};

@@ -123,8 +123,7 @@ lh_pqw_encoding_fits(LhPqPhysical physical, LhPqEncoding encoding)
 		case LH_PQ_RLE_DICTIONARY: return physical != LH_PQ_BOOLEAN;
 		case LH_PQ_DELTA_BINARY_PACKED: return physical == LH_PQ_INT32 || physical == LH_PQ_INT64;
 		case LH_PQ_DELTA_LENGTH_BYTE_ARRAY: return physical == LH_PQ_BYTE_ARRAY;
-		case LH_PQ_DELTA_BYTE_ARRAY:
-			return physical == LH_PQ_BYTE_ARRAY || physical == LH_PQ_FLBA;
+		case LH_PQ_DELTA_BYTE_ARRAY: return physical == LH_PQ_BYTE_ARRAY || physical == LH_PQ_FLBA;
 		case LH_PQ_BYTE_STREAM_SPLIT:
 			return physical != LH_PQ_BOOLEAN && physical != LH_PQ_BYTE_ARRAY;
 		default: return false;

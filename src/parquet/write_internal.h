@@ -39,7 +39,7 @@ typedef enum LhPqwOrder
 	LH_PQW_ORDER_F16,
 	LH_PQW_ORDER_F32,
 	LH_PQW_ORDER_F64,
-	LH_PQW_ORDER_BYTES,  /* unsigned bytes */
+	LH_PQW_ORDER_BYTES, /* unsigned bytes */
 	LH_PQW_ORDER_NUMBER /* big-endian two's complement of one width */
 } LhPqwOrder;
 
@@ -107,14 +107,13 @@ typedef struct LhPqwKept
 /* A data page of the chunk that is being collected. */
 typedef struct LhPqwPage
 {
-	LhBuf bytes; /* header and body as they will stand in the file */
+	LhBuf bytes;       /* header and body as they will stand in the file */
 	int64_t first_row; /* in the row group */
 	int64_t rows;
 	int64_t values;
 	int64_t nulls;
 	int64_t nans;
-	int64_t raw_bytes; /* of the BYTE_ARRAY values, without their lengths; -1: of another type */
-	bool known;    /* bounds, in bounds.data: min, then max */
+	bool known; /* bounds, in bounds.data: min, then max */
 	size_t bounds_at;
 	uint32_t min_len, max_len;
 } LhPqwPage;
@@ -127,7 +126,7 @@ typedef struct LhPqwDict
 	LhPqwValues values;
 	size_t plain_size;
 	size_t limit; /* of plain_size */
-	LhBuf table; /* slots of an open hash table */
+	LhBuf table;  /* slots of an open hash table */
 	size_t mask;
 	LhBuf stamps; /* uint32_t each entry: the page that was last seen to hold it */
 	uint32_t stamp;
@@ -164,8 +163,8 @@ typedef struct LhPqwShared
 	LhBuf packed; /* and compressed */
 	LhBuf trial;  /* the same by another encoding */
 	LhBuf header;
-	LhBuf take;  /* values on their way into a dictionary */
-	LhBuf picks; /* positions of values that are not null */
+	LhBuf take;     /* values on their way into a dictionary */
+	LhBuf picks;    /* positions of values that are not null */
 	LhBuf codes;    /* of runs */
 	LhBuf followed; /* what codes lead to */
 	LhArena *arena;
@@ -261,8 +260,7 @@ struct LhPqWriter
 };
 
 /* write_schema.c: cols -> w->nodes, w->leaves, w->shapes. */
-extern LhStatus
-lh_pqw_schema(LhCtx *ctx, LhPqWriter *w, const LhPqColumnOptions *columns);
+extern LhStatus lh_pqw_schema(LhCtx *ctx, LhPqWriter *w, const LhPqColumnOptions *columns);
 /* Append list<SchemaElement> as a field. */
 extern void lh_pqw_put_schema(LhTout *t, int id, const LhPqWriter *w);
 
@@ -315,14 +313,12 @@ extern void lh_pqw_dict_clear(LhPqwDict *d);
  * Codes of values, appended to leaf->codes; *done of n, fewer when the
  * dictionary would grow beyond its limit.
  */
+extern LhStatus lh_pqw_dict_add(LhCtx *ctx, LhPqwLeaf *leaf, const LhPqwValues *v, size_t *done);
 extern LhStatus
-lh_pqw_dict_add(LhCtx *ctx, LhPqwLeaf *leaf, const LhPqwValues *v, size_t *done);
-extern LhStatus lh_pqw_dict_add_strs(LhCtx *ctx, LhPqwLeaf *leaf, const LhStr *v, size_t n,
-									 size_t *done);
+lh_pqw_dict_add_strs(LhCtx *ctx, LhPqwLeaf *leaf, const LhStr *v, size_t n, size_t *done);
 /* The same for codes of another dictionary; picks are positions in codes. */
 extern LhStatus lh_pqw_dict_add_codes(LhCtx *ctx, LhPqwLeaf *leaf, const LhDict *dict,
-									  const uint32_t *codes, const LhPqwPicks *picks,
-									  size_t *done);
+									  const uint32_t *codes, const LhPqwPicks *picks, size_t *done);
 /* Go on without: codes of the page in progress become values. */
 extern LhStatus lh_pqw_dict_give_up(LhCtx *ctx, LhPqwLeaf *leaf);
 
@@ -345,9 +341,9 @@ extern LhStatus lh_pqw_kept_add(LhCtx *ctx, LhPqwOrder order, LhPqwKept *k, cons
  * long bytes cut to "most".  Appended to out as min, then max; false when there is no
  * such upper bound short enough (then it stays whole).
  */
-extern LhStatus lh_pqw_bounds_put(LhCtx *ctx, const LhPqwLeaf *leaf, LhSlice min, LhSlice max,
-								  LhBuf *out, uint32_t *min_len, uint32_t *max_len,
-								  bool *min_exact, bool *max_exact);
+extern LhStatus
+lh_pqw_bounds_put(LhCtx *ctx, const LhPqwLeaf *leaf, LhSlice min, LhSlice max, LhBuf *out,
+				  uint32_t *min_len, uint32_t *max_len, bool *min_exact, bool *max_exact);
 /* Physical bytes as a value of the leaf's type; borrowed. */
 extern LhValue lh_pqw_bound_value(const LhPqwLeaf *leaf, LhSlice bytes);
 

@@ -11,14 +11,8 @@
 
 /* CompressionCodec of parquet.thrift */
 static const int codec_numbers[LH_N_CODECS] = {
-	[LH_CODEC_NONE] = 0,
-	[LH_CODEC_SNAPPY] = 1,
-	[LH_CODEC_GZIP] = 2,
-	[LH_CODEC_LZO] = 3,
-	[LH_CODEC_BROTLI] = 4,
-	[LH_CODEC_LZ4_HADOOP] = 5,
-	[LH_CODEC_ZSTD] = 6,
-	[LH_CODEC_LZ4_RAW] = 7,
+	[LH_CODEC_NONE] = 0,   [LH_CODEC_SNAPPY] = 1,     [LH_CODEC_GZIP] = 2, [LH_CODEC_LZO] = 3,
+	[LH_CODEC_BROTLI] = 4, [LH_CODEC_LZ4_HADOOP] = 5, [LH_CODEC_ZSTD] = 6, [LH_CODEC_LZ4_RAW] = 7,
 };
 
 static LhStatus
@@ -203,8 +197,8 @@ lh_pqw_put_footer(LhCtx *ctx, LhPqWriter *w, int64_t indexes_at, LhBuf *out)
 	lh_tout_i64(&t, 3, w->rows);
 	put_groups(&t, w, indexes_at);
 	put_key_values(&t, o);
-	lh_tout_string(&t, 6, o->created_by != NULL ? o->created_by
-												: "lakehouse version " LAKEHOUSE_VERSION);
+	lh_tout_string(&t, 6,
+				   o->created_by != NULL ? o->created_by : "lakehouse version " LAKEHOUSE_VERSION);
 	lh_tout_list(&t, 7, LH_TOUT_STRUCT, (size_t) w->nleaves);
 	for (int i = 0; i < w->nleaves; i++)
 	{

@@ -60,8 +60,8 @@ delta_size(LhCtx *ctx, LhPqwLeaf *leaf, size_t *size)
 	LhBuf *trial = &leaf->shared->packed;
 
 	v.data.len = 0;
-	LH_TRY(lh_pqw_values_pick(ctx, &v, &leaf->dict.values, codes,
-							  leaf->codes.len / sizeof(*codes)));
+	LH_TRY(
+		lh_pqw_values_pick(ctx, &v, &leaf->dict.values, codes, leaf->codes.len / sizeof(*codes)));
 	leaf->shared->take = v.data;
 	trial->len = 0;
 	LH_TRY(lh_pqw_encode(ctx, &v, leaf->physical, LH_PQ_DELTA_BINARY_PACKED, trial));
@@ -196,7 +196,8 @@ choose_encoding(LhCtx *ctx, LhPqwLeaf *leaf)
 	if (n == 0)
 		return LH_OK;
 	LH_TRY(try_encoding(ctx, leaf, LH_PQ_PLAIN, &best));
-	best = best * (others[0] == LH_PQ_DELTA_BINARY_PACKED ? WORTH_PERCENT : RARE_WORTH_PERCENT) / 100;
+	best =
+		best * (others[0] == LH_PQ_DELTA_BINARY_PACKED ? WORTH_PERCENT : RARE_WORTH_PERCENT) / 100;
 	for (int i = 0; i < n; i++)
 	{
 		LH_TRY(try_encoding(ctx, leaf, others[i], &bytes));
@@ -380,8 +381,8 @@ note_bounds(LhCtx *ctx, LhPqwLeaf *leaf, LhPqwPage *page)
 	LH_TRY(lh_pqw_kept_add(ctx, leaf->order, &leaf->file, &b));
 	if (!b.known || leaf->shared->options.no_page_index)
 		return LH_OK;
-	return lh_pqw_bounds_put(ctx, leaf, b.min, b.max, &leaf->bounds, &page->min_len,
-							 &page->max_len, &min_exact, &max_exact);
+	return lh_pqw_bounds_put(ctx, leaf, b.min, b.max, &leaf->bounds, &page->min_len, &page->max_len,
+							 &min_exact, &max_exact);
 }
 
 static void
@@ -408,7 +409,7 @@ LhStatus
 lh_pqw_page_cut(LhCtx *ctx, LhPqwLeaf *leaf)
 {
 	LhPqwShared *s = leaf->shared;
-	LhPqwPage page = {.first_row = leaf->rows, .rows = leaf->page_rows, .raw_bytes = -1};
+	LhPqwPage page = {.first_row = leaf->rows, .rows = leaf->page_rows};
 	Body b = {.type = s->options.data_page == 2 ? LH_PQ_DATA_PAGE_V2 : LH_PQ_DATA_PAGE};
 
 	if (leaf->def.n == 0)

@@ -204,8 +204,11 @@ LhStatus
 lh_pqw_schema(LhCtx *ctx, LhPqWriter *w, const LhPqColumnOptions *columns)
 {
 	Making m = {.ctx = ctx, .w = w};
-	LhPqwNode root = {.name = "schema", .physical = LH_PQ_GROUP, .nchildren = w->ncols,
-					  .field_id = -1, .group = LH_T_STRUCT};
+	LhPqwNode root = {.name = "schema",
+					  .physical = LH_PQ_GROUP,
+					  .nchildren = w->ncols,
+					  .field_id = -1,
+					  .group = LH_T_STRUCT};
 	int n = 0;
 
 	for (int i = 0; i < w->ncols; i++)
@@ -320,10 +323,11 @@ put_logical(LhTout *t, int logical, const LhType *type)
 		case LH_PQ_LOGICAL_TIME:
 		case LH_PQ_LOGICAL_TIMESTAMP: put_time(t, logical, type); break;
 		case LH_PQ_LOGICAL_INTEGER:
-			put_integer(t, type->id == LH_T_INT8 || type->id == LH_T_UINT8     ? 8
-						   : type->id == LH_T_INT16 || type->id == LH_T_UINT16 ? 16
-						   : type->id == LH_T_UINT32                           ? 32
-																			   : 64,
+			put_integer(t,
+						type->id == LH_T_INT8 || type->id == LH_T_UINT8     ? 8
+						: type->id == LH_T_INT16 || type->id == LH_T_UINT16 ? 16
+						: type->id == LH_T_UINT32                           ? 32
+																			: 64,
 						type->id < LH_T_UINT8);
 			break;
 		default: lh_tout_empty(t, logical);

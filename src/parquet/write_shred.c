@@ -55,8 +55,7 @@ refuse_null(const Shredding *sh, const LhPqwShape *s, const uint8_t *rep, size_t
 	for (size_t k = 1; k <= i; k++)
 		row += rep == NULL || rep[k] == 0;
 	LH_FAIL(sh->ctx, LH_MISMATCH, "column \"%s\", row %lld: null in %s, which is required",
-			sh->column, (long long) row + 1,
-			s->leaf != NULL ? s->leaf->path : "a nested value");
+			sh->column, (long long) row + 1, s->leaf != NULL ? s->leaf->path : "a nested value");
 }
 
 static LhStatus
@@ -168,13 +167,21 @@ enter_list(const Shredding *sh, LhPqwShape *s, const LhVec *vec, const Slots *in
 static LhStatus
 check_vec(const Shredding *sh, const LhPqwShape *s, const LhVec *vec)
 {
-	if (vec->type.id == s->type->id && vec->type.lane == s->type->lane &&
-		vec->type.width == s->type->width)
+	const LhType *a = s->type, *b = &vec->type;
+	LhBuf want, got;
+
+	if (a->id == b->id && a->lane == b->lane && a->width == b->width && a->unit == b->unit &&
+		a->utc == b->utc && a->scale == b->scale)
 		return LH_OK;
 	if (lh_vec_all_null(vec))
 		return LH_OK;
-	LH_FAIL(sh->ctx, LH_MISMATCH, "column \"%s\": expected values of type %s, found %s", sh->column,
-			lh_type_name(s->type), lh_type_name(&vec->type));
+	LH_TRY(lh_buf_init(sh->ctx, &want, false));
+	LH_TRY(lh_buf_init(sh->ctx, &got, false));
+	LH_TRY(lh_type_format(sh->ctx, a, &want));
+	LH_TRY(lh_type_format(sh->ctx, b, &got));
+	LH_FAIL(sh->ctx, LH_MISMATCH, "column \"%s\": expected values of type %.*s, found %.*s",
+			sh->column, (int) want.len, (const char *) want.data, (int) got.len,
+			(const char *) got.data);
 }
 
 static LhStatus
@@ -241,8 +248,8 @@ shred_flat(const Shredding *sh, LhPqwShape *s, const LhVec *vec, int from, int t
 LhStatus
 lh_pqw_shred(LhCtx *ctx, LhPqWriter *w, int col, int from, int to, const LhVec *vec)
 {
-	const Shredding sh = {.ctx = ctx, .column = w->cols[col].name,
-						  .first_row = w->rows + w->group_rows};
+	const Shredding sh = {
+		.ctx = ctx, .column = w->cols[col].name, .first_row = w->rows + w->group_rows};
 	static const uint8_t zeros[LH_BATCH];
 	uint32_t pos[LH_BATCH];
 	Slots rows = {.n = (size_t) (to - from), .def = zeros, .pos = pos};

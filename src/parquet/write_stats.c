@@ -42,8 +42,7 @@ lh_pqw_order_of(const LhType *type, LhPqPhysical physical)
 		case LH_PQ_INT64: return LH_PQW_ORDER_I64;
 		case LH_PQ_FLOAT: return LH_PQW_ORDER_F32;
 		case LH_PQ_DOUBLE: return LH_PQW_ORDER_F64;
-		default:
-			return type->id == LH_T_DECIMAL ? LH_PQW_ORDER_NUMBER : LH_PQW_ORDER_BYTES;
+		default: return type->id == LH_T_DECIMAL ? LH_PQW_ORDER_NUMBER : LH_PQW_ORDER_BYTES;
 	}
 }
 
@@ -104,32 +103,32 @@ lh_pqw_compare(LhPqwOrder order, LhSlice a, LhSlice b)
 }
 
 /* Loops that the compiler vectorises. */
-#define BOUNDS_LOOP(name, type)                                                     \
-	static void name(const uint8_t *p, size_t n, size_t *min_at, size_t *max_at)    \
-	{                                                                               \
-		type min, max;                                                              \
-                                                                                    \
-		memcpy(&min, p, sizeof(min));                                               \
-		max = min;                                                                  \
-		for (size_t i = 1; i < n; i++)                                              \
-		{                                                                           \
-			type v;                                                                 \
-                                                                                    \
-			memcpy(&v, p + i * sizeof(v), sizeof(v));                               \
-			min = v < min ? v : min;                                                \
-			max = v > max ? v : max;                                                \
-		}                                                                           \
-		*min_at = *max_at = n;                                                      \
-		for (size_t i = 0; i < n && (*min_at == n || *max_at == n); i++)            \
-		{                                                                           \
-			type v;                                                                 \
-                                                                                    \
-			memcpy(&v, p + i * sizeof(v), sizeof(v));                               \
-			if (v == min && *min_at == n)                                           \
-				*min_at = i;                                                        \
-			if (v == max && *max_at == n)                                           \
-				*max_at = i;                                                        \
-		}                                                                           \
+#define BOUNDS_LOOP(name, type)                                                  \
+	static void name(const uint8_t *p, size_t n, size_t *min_at, size_t *max_at) \
+	{                                                                            \
+		type min, max;                                                           \
+                                                                                 \
+		memcpy(&min, p, sizeof(min));                                            \
+		max = min;                                                               \
+		for (size_t i = 1; i < n; i++)                                           \
+		{                                                                        \
+			type v;                                                              \
+                                                                                 \
+			memcpy(&v, p + i * sizeof(v), sizeof(v));                            \
+			min = v < min ? v : min;                                             \
+			max = v > max ? v : max;                                             \
+		}                                                                        \
+		*min_at = *max_at = n;                                                   \
+		for (size_t i = 0; i < n && (*min_at == n || *max_at == n); i++)         \
+		{                                                                        \
+			type v;                                                              \
+                                                                                 \
+			memcpy(&v, p + i * sizeof(v), sizeof(v));                            \
+			if (v == min && *min_at == n)                                        \
+				*min_at = i;                                                     \
+			if (v == max && *max_at == n)                                        \
+				*max_at = i;                                                     \
+		}                                                                        \
 	}
 
 BOUNDS_LOOP(bounds_u8, uint8_t)
@@ -387,8 +386,8 @@ put_min(LhCtx *ctx, const LhPqwLeaf *leaf, LhSlice min, LhBuf *out, bool *exact)
 
 	*exact = !may_cut(leaf) || min.len <= most;
 	if (!*exact)
-		min.len = is_text(leaf->type.id) && lh_utf8_valid(min.data, min.len) ? cut_text(min, most)
-																			  : most;
+		min.len =
+			is_text(leaf->type.id) && lh_utf8_valid(min.data, min.len) ? cut_text(min, most) : most;
 	return lh_buf_append(ctx, out, min.data, min.len);
 }
 
@@ -426,6 +425,8 @@ lh_pqw_bounds_put(LhCtx *ctx, const LhPqwLeaf *leaf, LhSlice min, LhSlice max, L
 {
 	size_t at = out->len;
 
+	/* empty bounds need a place, too */
+	LH_TRY(lh_buf_reserve(ctx, out, at + 1));
 	LH_TRY(put_min(ctx, leaf, min, out, min_exact));
 	*min_len = (uint32_t) (out->len - at);
 	LH_TRY(put_max(ctx, leaf, max, out, max_exact));

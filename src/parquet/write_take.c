@@ -109,10 +109,8 @@ lh_pqw_take_choose(LhCtx *ctx, LhPqwLeaf *leaf)
 		case LH_T_DATE: return choose_lane(ctx, leaf, LH_LANE_I32, LH_PQ_INT32, LH_PQW_AS_IS);
 		case LH_T_UINT32: return choose_lane(ctx, leaf, LH_LANE_I64, LH_PQ_INT32, LH_PQW_I64_U32);
 		case LH_T_INT64:
-		case LH_T_TIMESTAMP:
-			return choose_lane(ctx, leaf, LH_LANE_I64, LH_PQ_INT64, LH_PQW_AS_IS);
-		case LH_T_UINT64:
-			return choose_lane(ctx, leaf, LH_LANE_I128, LH_PQ_INT64, LH_PQW_I128_U64);
+		case LH_T_TIMESTAMP: return choose_lane(ctx, leaf, LH_LANE_I64, LH_PQ_INT64, LH_PQW_AS_IS);
+		case LH_T_UINT64: return choose_lane(ctx, leaf, LH_LANE_I128, LH_PQ_INT64, LH_PQW_I128_U64);
 		case LH_T_TIME:
 			if (t->unit == LH_UNIT_MS)
 				return choose_lane(ctx, leaf, LH_LANE_I64, LH_PQ_INT32, LH_PQW_I64_I32);
@@ -339,8 +337,7 @@ to_half(float f)
 		bits |= 0x800000;
 		rest = bits & ((UINT32_C(1) << shift) - 1);
 		bits >>= shift;
-		if (rest > UINT32_C(1) << (shift - 1) ||
-			(rest == UINT32_C(1) << (shift - 1) && (bits & 1)))
+		if (rest > UINT32_C(1) << (shift - 1) || (rest == UINT32_C(1) << (shift - 1) && (bits & 1)))
 			bits++;
 		return (uint16_t) (sign | bits);
 	}

@@ -44,7 +44,7 @@ typedef struct LocalOutput
 	const char *name; /* its last component */
 	char temp[TEMP_NAME];
 	bool overwrite;
-	bool made; /* the temporary file is there */
+	bool made;   /* the temporary file is there */
 	int dir, fd; /* -1: closed */
 } LocalOutput;
 

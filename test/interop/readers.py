@@ -30,8 +30,12 @@ import pyarrow.parquet as pq                            # noqa: E402
 
 NS = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}
 
-# (engine, regular expression of the type) -> what the engine does with it
+# (engine, regular expression of the type) or (engine, of the type, of the file) -> what
+# the engine does with it
+FIXED = r"(decimal\((2\d|3\d)|fixed|uuid|float16|interval)"
 UNKNOWN = {
+    ("duckdb", FIXED, ".*-split"): "knows no BYTE_STREAM_SPLIT of fixed-length bytes",
+    ("polars", FIXED, ".*-(split|delta_bytes)"): "knows neither on fixed-length bytes",
     ("duckdb", "bson"): "refuses the whole file",
     ("duckdb", r"decimal\((60|40),"): "reads more than 38 digits as double",
     ("duckdb", r"time\(ns"): "cuts times to microseconds",
@@ -45,6 +49,14 @@ UNKNOWN = {
     ("fastparquet", "geo"): "refuses the whole file",
     ("fastparquet", "time\\("): "reads times of day as durations of microseconds",
     ("fastparquet", "(list|map|struct)"): "flattens nested columns its own way",
+}
+
+
+# Files that an engine cannot read whoever wrote them: fastparquet loses rows or
+# crashes on files of pyarrow's, too, where pages of version 2 have nulls, chunks
+# of one column differ in having a dictionary, and in delta encodings.
+UNREADABLE = {
+    "fastparquet": r".*(-v2|-small|-delta|-split)",
 }
 
 
@@ -178,8 +190,11 @@ def expected(name, values, engine):
     return values
 
 
-def unknown(engine, name):
-    return any(e == engine and re.match(pattern, type_of(name)) for e, pattern in UNKNOWN)
+def unknown(engine, column, file):
+    for e, pattern, *files in UNKNOWN:
+        if e == engine and re.match(pattern, type_of(column)) and re.match((files or [""])[0], file):
+            return True
+    return False
 
 
 def check_column(engine, path, name, truth):
@@ -208,8 +223,11 @@ def main(directory, engines):
             truth = json.load(f)
         for engine in engines:
             same = skipped = 0
+            if re.match(UNREADABLE.get(engine, "(?!)"), name):
+                table[engine, "unknown"] += len(truth)
+                continue
             for column, values in truth.items():
-                if unknown(engine, column):
+                if unknown(engine, column, name):
                     skipped += 1
                     continue
                 what = check_column(engine, os.path.join(directory, name + ".parquet"), column, values)

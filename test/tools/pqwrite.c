@@ -158,8 +158,10 @@ add(LhCtx *ctx, PqwSource *s, Matrix *m, LhType type, bool required)
 {
 	LhField *f = &m->cols[m->ncols];
 
-	*f = (LhField){.name = column_name(ctx, m->ncols, &type, required), .type = type,
-				   .required = required, .field_id = m->ncols + 1};
+	*f = (LhField){.name = column_name(ctx, m->ncols, &type, required),
+				   .type = type,
+				   .required = required,
+				   .field_id = m->ncols + 1};
 	pqw_column(ctx, s, f, &m->columns[m->ncols++]);
 }
 
@@ -177,7 +179,9 @@ pair_of(LhCtx *ctx, LhTypeId id, LhType a, LhType b)
 {
 	LhField *f = pqw_alloc(ctx, 2 * sizeof(*f));
 
-	f[0] = (LhField){.name = id == LH_T_MAP ? "key" : "a", .type = a, .required = id == LH_T_MAP,
+	f[0] = (LhField){.name = id == LH_T_MAP ? "key" : "a",
+					 .type = a,
+					 .required = id == LH_T_MAP,
 					 .field_id = -1};
 	f[1] = (LhField){.name = id == LH_T_MAP ? "value" : "b", .type = b, .field_id = -1};
 	return (LhType){.id = id, .nfields = 2, .fields = f};
@@ -275,8 +279,8 @@ write_truth(LhCtx *ctx, Matrix *m, const char *name)
 	for (int i = 0; i < m->ncols; i++)
 	{
 		LH_TRY(lh_buf_append_str(ctx, &out, i == 0 ? "{" : ",\n"));
-		LH_TRY(lh_json_string(ctx, &out, (const uint8_t *) m->cols[i].name,
-							  strlen(m->cols[i].name)));
+		LH_TRY(
+			lh_json_string(ctx, &out, (const uint8_t *) m->cols[i].name, strlen(m->cols[i].name)));
 		for (uint32_t row = 0; row < BATCHES * ROWS; row++)
 		{
 			LH_TRY(lh_buf_append_str(ctx, &out, row == 0 ? ":[" : ","));
@@ -307,8 +311,9 @@ cell_name(LhCtx *ctx, const Cell *c)
 	static const char *const encodings[] = {"auto",  "plain",       "dictionary",
 											"delta", "delta_bytes", "split"};
 	LhType type = pqw_leaf_type(c->set > 0 ? c->set : 0);
-	const char *set = c->set == SET_FLAT ? "flat" : c->set == SET_NESTED ? "nested"
-																		 : lh_type_name(&type);
+	const char *set = c->set == SET_FLAT     ? "flat"
+					  : c->set == SET_NESTED ? "nested"
+											 : lh_type_name(&type);
 
 	return lh_sprintf(ctx, "%s%d-%s-%s-v%d%s", set, c->set < 0 ? 0 : c->set, encodings[c->encoding],
 					  lh_codec_name(c->codec), c->page, c->small ? "-small" : "");
@@ -368,10 +373,11 @@ make_matrix(const char *directory)
 					bad += make_file(directory, &c) != LH_OK;
 				}
 	for (int i = 0; i < 6; i++)
-		bad += make_file(directory, &(Cell){SET_FLAT, LH_PQ_WRITE_AUTO, codecs[i], 1 + i % 2, i % 3}) !=
-			   LH_OK;
+		bad += make_file(directory,
+						 &(Cell){SET_FLAT, LH_PQ_WRITE_AUTO, codecs[i], 1 + i % 2, i % 3}) != LH_OK;
 	for (int i = 0; i < N_RARE; i++)
-		bad += make_file(directory, &(Cell){rare[i], LH_PQ_WRITE_AUTO, codecs[0], 1, false}) != LH_OK;
+		bad +=
+			make_file(directory, &(Cell){rare[i], LH_PQ_WRITE_AUTO, codecs[0], 1, false}) != LH_OK;
 	return bad > 0;
 }
 

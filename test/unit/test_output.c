@@ -267,13 +267,15 @@ what_names_no_file_is_refused(void **state)
 	Fixture *f = *state;
 	LhOutput *o;
 
-	assert_fails(f, create(f, f->store, "base/none/new", false, &o), LH_NOT_FOUND, "does not exist");
+	assert_fails(f, create(f, f->store, "base/none/new", false, &o), LH_NOT_FOUND,
+				 "does not exist");
 	assert_fails(f, create(f, f->store, "base/", false, &o), LH_INVALID, "is a directory");
 	assert_fails(f, create(f, f->store, "base/*.parquet", false, &o), LH_INVALID, "is a pattern");
 	assert_fails(f, create(f, f->store, "base/..", false, &o), LH_INVALID, "names no file");
 	assert_fails(f, lh_output_create(f->ctx, f->store, "new", NULL, &o), LH_INVALID, "absolute");
 	put(f, "base/file", "x");
-	assert_fails(f, create(f, f->store, "base/file/new", false, &o), LH_NOT_FOUND, "does not exist");
+	assert_fails(f, create(f, f->store, "base/file/new", false, &o), LH_NOT_FOUND,
+				 "does not exist");
 }
 
 static void

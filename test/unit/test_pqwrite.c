@@ -81,8 +81,7 @@ write_case(Case *c)
 	LhOutput *out;
 
 	LH_TRY(lh_output_to(c->ctx, pqw_sink, &c->sink, &out));
-	LH_TRY(lh_pq_writer_create(c->ctx, out, c->ncols, c->cols, c->column_options, &c->options,
-							   &w));
+	LH_TRY(lh_pq_writer_create(c->ctx, out, c->ncols, c->cols, c->column_options, &c->options, &w));
 	for (int b = 0; b < c->nbatches; b++)
 	{
 		const LhVec *vecs[MAX_COLS];

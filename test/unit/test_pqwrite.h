@@ -24,7 +24,8 @@ typedef struct PqwSource
 	uint64_t state;
 	const uint8_t *bytes; /* NULL: a generator */
 	size_t len;
-	bool tame; /* only what other engines take: near dates, JSON that is JSON, real geometries */
+	bool
+		tame; /* only what other engines take: near dates, JSON that is JSON, real geometries, maps without equal keys */
 } PqwSource;
 
 static inline uint64_t
@@ -75,7 +76,9 @@ pqw_type(LhTypeId id, LhLane lane)
 static inline LhType
 pqw_decimal(int precision, int scale, LhLane lane)
 {
-	return (LhType){.id = LH_T_DECIMAL, .lane = lane, .precision = (int16_t) precision,
+	return (LhType){.id = LH_T_DECIMAL,
+					.lane = lane,
+					.precision = (int16_t) precision,
 					.scale = (int16_t) scale};
 }
 
@@ -207,8 +210,14 @@ pqw_number(PqwSource *s, int p)
 static inline LhStr
 pqw_bytes(LhCtx *ctx, PqwSource *s, const LhType *t)
 {
-	static const char *const chars[] = {"a", "b", "z", "\xc3\xa9", "\xe2\x82\xac",
-										"\xf0\x9f\x90\x98", "\xef\xbf\xbf", "\xf4\x8f\xbf\xbf"};
+	static const char *const chars[] = {"a",
+										"b",
+										"z",
+										"\xc3\xa9",
+										"\xe2\x82\xac",
+										"\xf0\x9f\x90\x98",
+										"\xef\xbf\xbf",
+										"\xf4\x8f\xbf\xbf"};
 	bool text = t->id == LH_T_STRING || t->id == LH_T_ENUM || t->id == LH_T_JSON;
 	int n = pqw_chance(s, 20) ? 60 + pqw_int(s, 200) : pqw_int(s, 12);
 	uint8_t *p = pqw_alloc(ctx, (size_t) n * 4 + 24);
@@ -345,8 +354,8 @@ typedef struct PqwColumn PqwColumn;
 struct PqwColumn
 {
 	LhField field;
-	int nulls;   /* one in so many; 0: none, 1: all */
-	int pool;    /* values to draw from */
+	int nulls; /* one in so many; 0: none, 1: all */
+	int pool;  /* values to draw from */
 	void *values;
 	LhDict dict; /* the same */
 	bool sorted;
@@ -369,8 +378,8 @@ pqw_column(LhCtx *ctx, PqwSource *s, const LhField *field, PqwColumn *c)
 	c->values = pqw_alloc(ctx, (size_t) c->pool * 16 + (size_t) c->pool * (size_t) t->width);
 	for (int i = 0; i < c->pool; i++)
 		pqw_put_value(ctx, s, t, c->values, (size_t) i);
-	c->dict = (LhDict){.type = *t, .n = (uint32_t) c->pool, .values = c->values,
-					   .id = lh_dict_new_id()};
+	c->dict =
+		(LhDict){.type = *t, .n = (uint32_t) c->pool, .values = c->values, .id = lh_dict_new_id()};
 }
 
 static inline const uint64_t *
@@ -441,6 +450,18 @@ pqw_leaf_vec(LhCtx *ctx, PqwSource *s, PqwColumn *c, int n, LhVec *out)
 	}
 }
 
+/* Integer keys that occur once: engines differ in what they make of others. */
+static inline void
+pqw_unique_keys(LhCtx *ctx, int n, LhVec *keys)
+{
+	size_t size = lh_lane_size(keys->type.lane, 0);
+	uint8_t *data = pqw_alloc(ctx, (size_t) n * size + 1);
+
+	for (int64_t i = 0; i < n; i++)
+		memcpy(data + (size_t) i * size, &i, size);
+	*keys = (LhVec){.type = keys->type, .n = n, .data = data};
+}
+
 /* n random rows. */
 static inline void
 pqw_vec(LhCtx *ctx, PqwSource *s, PqwColumn *c, int n, LhVec *out)
@@ -473,6 +494,8 @@ pqw_vec(LhCtx *ctx, PqwSource *s, PqwColumn *c, int n, LhVec *out)
 	out->children = pqw_alloc(ctx, (size_t) t->nfields * sizeof(LhVec));
 	for (int i = 0; i < t->nfields; i++)
 		pqw_vec(ctx, s, &c->children[i], children, &out->children[i]);
+	if (s->tame && t->id == LH_T_MAP)
+		pqw_unique_keys(ctx, children, &out->children[0]);
 }
 
 /*

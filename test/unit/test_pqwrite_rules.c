@@ -117,11 +117,11 @@ str(const char *s)
 	return (LhStr){(const uint8_t *) s, (uint32_t) strlen(s), 0};
 }
 
-#define ASSERT_BYTES(slice, literal)                                \
-	do                                                              \
-	{                                                               \
-		assert_int_equal((slice).len, sizeof(literal) - 1);         \
-		assert_memory_equal((slice).data, literal, (slice).len);    \
+#define ASSERT_BYTES(slice, literal)                             \
+	do                                                           \
+	{                                                            \
+		assert_int_equal((slice).len, sizeof(literal) - 1);      \
+		assert_memory_equal((slice).data, literal, (slice).len); \
 	} while (0)
 
 static const LhType int32_type = {.id = LH_T_INT32, .lane = LH_LANE_I32};
@@ -375,8 +375,8 @@ bounds_of_codes_are_those_of_values_that_occur(void **state)
 	const int32_t values[] = {-100, 3, 4, 100};
 	const uint32_t codes[] = {1, 2, 1, 2};
 	const LhDict dict = {.type = int32_type, .n = 4, .values = values, .id = lh_dict_new_id()};
-	const LhVec vec = {.type = int32_type, .kind = LH_VEC_DICT, .n = 4, .dict = &dict,
-					   .codes = codes};
+	const LhVec vec = {
+		.type = int32_type, .kind = LH_VEC_DICT, .n = 4, .dict = &dict, .codes = codes};
 	const LhVec *vecs[] = {&vec};
 	const LhPqChunk *c;
 
@@ -591,7 +591,7 @@ encodings_of(Test *t)
 	return chunk(t)->encodings;
 }
 
-#define HAS(set, encoding) (((set) >> (encoding) & 1) != 0)
+#define HAS(set, encoding) (((set) >> (encoding) &1) != 0)
 
 static void
 sorted_integers_become_deltas(void **state)
@@ -848,15 +848,15 @@ static void
 a_null_in_a_nested_required_value_names_its_row(void **state)
 {
 	Test *t = *state;
-	const LhField element = {.name = "element", .type = int32_type, .required = true,
-							 .field_id = -1};
+	const LhField element = {
+		.name = "element", .type = int32_type, .required = true, .field_id = -1};
 	const LhType list = {.id = LH_T_LIST, .nfields = 1, .fields = &element};
 	const int32_t values[] = {1, 2, 3, 4};
 	const uint64_t valid[] = {0xb};
 	const uint32_t offsets[] = {0, 2, 2, 4};
 	LhVec child = {.type = int32_type, .n = 4, .data = values, .valid = valid};
-	const LhVec vec = {.type = list, .n = 3, .offsets = offsets, .nchildren = 1,
-					   .children = &child};
+	const LhVec vec = {
+		.type = list, .n = 3, .offsets = offsets, .nchildren = 1, .children = &child};
 	const LhVec *vecs[] = {&vec};
 
 	OK(t, create(t, list, false));
@@ -946,6 +946,80 @@ a_vector_of_another_type_is_refused(void **state)
 	OK(t, create(t, int32_type, false));
 	assert_fails(t, lh_pq_writer_write(t->ctx, t->w, 1, vecs), LH_MISMATCH,
 				 "expected values of type int32, found string");
+}
+
+/* Vectors keep the units of their file: the wrong one would be other moments. */
+static void
+a_vector_of_another_unit_is_refused(void **state)
+{
+	Test *t = *state;
+	const int64_t v[] = {1};
+	const LhVec vec = {.type = pqw_time(LH_T_TIMESTAMP, LH_UNIT_MS, false), .n = 1, .data = v};
+	const LhVec scaled = {.type = pqw_decimal(10, 1, LH_LANE_I64), .n = 1, .data = v};
+	const LhVec *vecs[] = {&vec};
+
+	OK(t, create(t, pqw_time(LH_T_TIMESTAMP, LH_UNIT_US, false), false));
+	assert_fails(t, lh_pq_writer_write(t->ctx, t->w, 1, vecs), LH_MISMATCH, "timestamp(ms)");
+	vecs[0] = &scaled;
+	OK(t, create(t, pqw_decimal(10, 2, LH_LANE_I64), false));
+	assert_fails(t, lh_pq_writer_write(t->ctx, t->w, 1, vecs), LH_MISMATCH, "decimal(10,1)");
+}
+
+/* metadata and value: a group whose annotation readers know it by. */
+static void
+variants_are_groups(void **state)
+{
+	Test *t = *state;
+	const LhField fields[] = {
+		{.name = "metadata", .type = binary_type, .required = true, .field_id = -1},
+		{.name = "value", .type = binary_type, .field_id = -1}};
+	const LhType variant = {.id = LH_T_VARIANT, .nfields = 2, .fields = fields};
+	const LhStr metadata[] = {str("\1"), str("\1")}, value[] = {str("\f"), str("\b")};
+	LhVec children[] = {{.type = binary_type, .n = 2, .data = metadata},
+						{.type = binary_type, .n = 2, .data = value}};
+	const uint64_t valid[] = {0x2};
+	const LhVec vec = {
+		.type = variant, .n = 2, .valid = valid, .nchildren = 2, .children = children};
+	const LhVec *vecs[] = {&vec};
+	const LhPqNode *node;
+	LhPqColumn *col;
+	LhVec got;
+
+	OK(t, create(t, variant, false));
+	OK(t, lh_pq_writer_write(t->ctx, t->w, 2, vecs));
+	finish(t);
+	node = &lh_pq_meta(t->file)->nodes[1];
+	assert_int_equal(node->type.id, LH_T_VARIANT);
+	assert_string_equal(node->logical, "VARIANT(1)");
+	OK(t, lh_pq_column_open(t->ctx, t->file, 0, 1, &col));
+	OK(t, lh_pq_column_read(t->ctx, col, 0, 2, NULL, &got));
+	assert_true(lh_vec_is_null(&got, 0));
+	assert_true(pqw_same(&vec, 1, &got, 1));
+}
+
+static void
+the_size_grows_with_the_rows(void **state)
+{
+	Test *t = *state;
+	PqwSource s = {.state = 3};
+	int64_t v[1000], before, size;
+
+	t->column.encoding = LH_PQ_WRITE_PLAIN;
+	OK(t, create(t, int64_type, true));
+	before = lh_pq_writer_size(t->w);
+	assert_int_equal(before, 4);
+	for (int b = 0; b < 60; b++)
+	{
+		for (int i = 0; i < 1000; i++)
+			v[i] = (int64_t) pqw_u64(&s);
+		OK(t, add(t, 1000, v, NULL));
+		size = lh_pq_writer_size(t->w);
+		/* noise does not compress */
+		assert_true(size >= before + 7900 && size <= before + 8200);
+		before = size;
+	}
+	finish(t);
+	assert_true(t->written.bytes >= before && t->written.bytes <= before + 2000);
 }
 
 /*
@@ -1047,6 +1121,9 @@ main(void)
 		TEST(types_that_parquet_lacks_are_refused),
 		TEST(too_deep_types_are_refused),
 		TEST(a_vector_of_another_type_is_refused),
+		TEST(a_vector_of_another_unit_is_refused),
+		TEST(variants_are_groups),
+		TEST(the_size_grows_with_the_rows),
 		TEST(the_footer_says_who_wrote_it_and_what_was_asked_for),
 		TEST(pages_have_checksums),
 	};
