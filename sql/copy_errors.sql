@@ -58,8 +58,8 @@ CREATE TABLE generated (id int, g int GENERATED ALWAYS AS (id + 1) STORED);
 SELECT make_table('f', '', 'flat/trips.parquet');
 SELECT what || ': ' || says FROM unnest('{v,s,f,no_columns,nothing,t (absent),"t (id, id)",generated (g),t (xmin)}'::text[]) r,
 	LATERAL outcome(format('COPY %s TO %L (FORMAT parquet)', r, target('new.parquet'))) WHERE what <> 'context';
-SELECT what || ': ' || says FROM unnest('{v,s,no_columns,nothing,t (absent),"t (id, id)",generated (g),generated}'::text[]) r,
-	LATERAL outcome(format('COPY %s FROM %L (FORMAT parquet)', r, target('t.parquet'))) WHERE what <> 'context';
+SELECT what || ': ' || says FROM unnest('{v,s,f (trip_id),no_columns,nothing,t (absent),"t (id, id)",generated (g),generated}'::text[]) r,
+	LATERAL outcome(format('COPY %s FROM %L (FORMAT parquet)', r, CASE WHEN r ~ '^f' THEN fixture('flat/trips.parquet') ELSE target('t.parquet') END)) WHERE what <> 'context';
 ALTER TABLE t ADD COLUMN more int;
 SELECT * FROM outcome(format('COPY t (id, more) FROM %L (FORMAT parquet)', :'file'));
 SELECT * FROM outcome(format('COPY t FROM %L (FORMAT parquet) WHERE more > 1', :'file'));
