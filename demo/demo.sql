@@ -1,4 +1,4 @@
--- demo.sql: Parquet files as PostgreSQL tables, in a dozen queries.
+-- demo.sql: Parquet files as PostgreSQL tables, in a dozen queries and some that write.
 -- Run by demo.sh; LAKEHOUSE_DEMO_DATA is the directory of the sample files:
 -- trips/year=2024/month=1..6, zones and places, made by make_data.py.
 \getenv data LAKEHOUSE_DEMO_DATA
@@ -6,6 +6,8 @@
 \set zones :data '/zones.parquet'
 \set places :data '/places.parquet'
 \set trips_glob :data '/trips/*/*/*.parquet'
+\set summary :data '/summary.parquet'
+\set june :data '/june.parquet'
 \pset null '(null)'
 \timing off
 
@@ -97,3 +99,15 @@ GRANT SELECT ON trips TO analyst;
 SET ROLE analyst;
 SELECT count(*) FROM trips WHERE shared;
 RESET ROLE;
+
+\echo
+\echo === 13. Write files: COPY to and from Parquet, or a function that needs no preloaded library
+\set ECHO queries
+COPY (SELECT pickup_zone, count(*) AS trips, sum(fare)::numeric(12,2) AS fares FROM trips GROUP BY 1)
+	TO :'summary' (FORMAT parquet, compression zstd, bloom (pickup_zone));
+CREATE TABLE busy_zones (pickup_zone int PRIMARY KEY, trips bigint, fares numeric(12,2), loaded date DEFAULT current_date);
+COPY busy_zones (pickup_zone, trips, fares) FROM :'summary' (FORMAT parquet) WHERE trips > 300;
+SELECT count(*), sum(trips), sum(fares) FROM busy_zones;
+SELECT rows, row_groups FROM lakehouse.write_parquet('SELECT trip_id, fare FROM trips WHERE month = 6', :'june', '{"row_group_size": 10000}');
+SELECT column_path, codec, encodings, has_bloom_filter FROM lakehouse.parquet_column_chunks(:'summary');
+\set ECHO none

@@ -10,6 +10,7 @@
 
 #include "fmgr.h"
 #include "optimizer/paths.h"
+#include "tcop/utility.h"
 
 #include "files/files.h"
 #include "pg/lake/lake.h"
@@ -28,6 +29,7 @@ LhFeatures	lh_features;
 
 /* Hooks as they were before ours. */
 static set_rel_pathlist_hook_type next_rel_pathlist;
+static ProcessUtility_hook_type next_process_utility;
 
 static void
 rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
@@ -35,6 +37,19 @@ rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	if (next_rel_pathlist != NULL)
 		next_rel_pathlist(root, rel, rti, rte);
 	lh_lake_read_paths(root, rel, rti, rte);
+}
+
+/* COPY in our format ends here: PostgreSQL and other extensions would not know it. */
+static void
+process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
+				ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *completion)
+{
+	if (lh_lake_copy(pstmt, source, completion))
+		return;
+	if (next_process_utility != NULL)
+		next_process_utility(pstmt, source, read_only_tree, context, params, env, dest, completion);
+	else
+		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, env, dest, completion);
 }
 
 void
@@ -47,4 +62,6 @@ _PG_init(void)
 	lh_lake_read_init();
 	next_rel_pathlist = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = rel_pathlist;
+	next_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = process_utility;
 }

@@ -15,9 +15,14 @@ SELECT set_eq(
 
 -- what takes a location is for those who may read any file of the server
 SELECT ok(has_function_privilege('pg_read_server_files', oid, 'EXECUTE'), 'pg_read_server_files executes ' || signature)
-FROM functions WHERE 'location' = ANY (proargnames) ORDER BY signature;
+FROM functions WHERE 'location' = ANY (proargnames) AND proname <> 'write_parquet' ORDER BY signature;
 SELECT ok(NOT has_function_privilege('public', oid, 'EXECUTE'), 'PUBLIC does not execute ' || signature)
 FROM functions WHERE 'location' = ANY (proargnames) ORDER BY signature;
+
+SELECT ok(has_function_privilege('pg_write_server_files', oid, 'EXECUTE') AND NOT has_function_privilege('pg_read_server_files', oid, 'EXECUTE'),
+	'writing is for pg_write_server_files: ' || signature)
+FROM functions WHERE proname = 'write_parquet';
+SELECT is(proconfig, NULL, 'queries to be written see the search_path of their caller') FROM functions WHERE proname = 'write_parquet';
 
 SELECT is_empty($$ SELECT signature FROM functions WHERE prosecdef $$, 'no function is SECURITY DEFINER');
 SELECT is_empty(

@@ -135,6 +135,15 @@ extern LhStatus lh_lake_try_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhL
 extern void lh_lake_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out);
 /* Raise when roleid may not name this location (used when an option is set). */
 extern void lh_location_check(Oid roleid, Oid serverid, const char *location);
+/* Is the path below a directory, by its spelling? */
+extern bool lh_path_is_below(const char *path, const char *dir);
+
+/* ---- writing (location_write.c) ---- */
+
+/* A store that only writes: pg_write_server_files, or the server option writable_directories. */
+extern void lh_lake_write_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out);
+/* Raise when roleid may not write this location, which is a single one. */
+extern void lh_location_check_write(Oid roleid, Oid serverid, const char *location);
 
 /* ---- expressions (expr.c, expr_value.c) ---- */
 

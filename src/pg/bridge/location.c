@@ -165,8 +165,8 @@ lh_lake_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *options,
  * Is path below dir, by its spelling?  Good enough to refuse an option early;
  * what a scan may really reach is decided at open.
  */
-static bool
-is_below(const char *path, const char *dir)
+bool
+lh_path_is_below(const char *path, const char *dir)
 {
 	size_t		len = strlen(dir);
 
@@ -186,7 +186,7 @@ check_local(Oid roleid, Oid serverid, const char *path)
 		return;
 	foreach(lc, base_directories(roleid, serverid))
 	{
-		if (is_below(path, lh_pg_utf8(lfirst(lc))))
+		if (lh_path_is_below(path, lh_pg_utf8(lfirst(lc))))
 			return;
 	}
 	ereport(ERROR,

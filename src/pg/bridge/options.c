@@ -36,6 +36,7 @@ const LhOption lh_option_table[] = {
 	{"check_crc", LH_ON_TABLE, LH_OPTION_BOOL},
 	{"parquet_keys_file", LH_ON_SERVER | LH_ON_TABLE, LH_OPTION_FILE, NULL, true},
 	{"base_directories", LH_ON_SERVER, LH_OPTION_DIRECTORIES, NULL, true},
+	{"writable_directories", LH_ON_SERVER, LH_OPTION_DIRECTORIES, NULL, true},
 	{"allowed_locations", LH_ON_SERVER, LH_OPTION_ALLOWED, NULL, true},
 	{"credential_chain", LH_ON_SERVER, LH_OPTION_CHAIN, NULL, true},
 	{"ca_file", LH_ON_SERVER, LH_OPTION_FILE, NULL, true},
@@ -201,7 +202,7 @@ check_directories(const LhOption *option, const char *value)
 		const char *dir = lfirst(lc);
 
 		if (dir[0] != '/' || strstr(dir, "/../") != NULL || pg_str_endswith(dir, "/.."))
-			fail_value(option, dir, "A base directory is an absolute path without \"..\".");
+			fail_value(option, dir, "Give absolute paths without \"..\".");
 	}
 }
 

@@ -12,6 +12,8 @@
  *	arguments.c		arguments and results that the functions share
  *	describe.c		lakehouse.list and the parquet_* functions, file by file
  *	read*.c			lakehouse.read (read.h)
+ *	write*.c		lakehouse.write_parquet (write.h)
+ *	copy*.c			COPY ... (FORMAT parquet) (write.h)
  */
 #ifndef LH_PG_LAKE_H
 #define LH_PG_LAKE_H
@@ -20,6 +22,8 @@
 
 #include "foreign/foreign.h"
 #include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
+#include "tcop/cmdtag.h"
 #include "utils/jsonb.h"
 
 #include "pg/bridge/bridge.h"
@@ -32,6 +36,8 @@ struct PlannerInfo;
 struct RelOptInfo;
 extern void lh_lake_read_paths(struct PlannerInfo *root, struct RelOptInfo *rel, Index rti,
 							   RangeTblEntry *rte);
+/* COPY in our format: true when it was one, and is done. */
+extern bool lh_lake_copy(PlannedStmt *pstmt, const char *source, QueryCompletion *completion);
 
 /* ---- names.c ---- */
 

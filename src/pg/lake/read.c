@@ -211,7 +211,7 @@ lh_read_size(PlannerInfo *root, FuncExpr *call, LhReadSize *out)
 	LhSource   *source;
 	bool		known;
 
-	if (lh_function_execute(call->funcid, GetUserId()) != ACLCHECK_OK ||
+	if ((call->funcformat != LH_READ_BY_COPY && lh_function_execute(call->funcid, GetUserId()) != ACLCHECK_OK) ||
 		!constant_arguments(root, call, values, nulls))
 		return false;
 	source = lh_read_source(values, nulls, CreateTemplateTupleDesc(0), "lakehouse.read", InvalidOid,

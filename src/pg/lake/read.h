@@ -34,6 +34,13 @@ extern LhSource *lh_read_source(const Datum *values, const bool *nulls, TupleDes
 /* Raise when the user may not execute the function. */
 extern void lh_read_check_execute(Oid funcid);
 
+/*
+ * The form of a call that COPY FROM made: SQL cannot write this function so, and
+ * it stays with the call through analysis and planning.  EXECUTE is not asked for,
+ * since COPY has checked what it needs.
+ */
+#define LH_READ_BY_COPY COERCE_SQL_SYNTAX
+
 /* What planning knows of a call: false when it knows nothing. */
 typedef struct LhReadSize
 {
@@ -62,7 +69,8 @@ enum LhReadPrivate
 	LH_READ_COLLATIONS,			/* List of Oid */
 	LH_READ_ALIAS,				/* String: what messages call it */
 	LH_READ_WHOLE_ROW,			/* Integer: 1 when the last column of the scan tuple is the whole row */
-	LH_READ_MEMBERS				/* paths of members to emit of other attributes (bridge/members.h) */
+	LH_READ_MEMBERS,			/* paths of members to emit of other attributes (bridge/members.h) */
+	LH_READ_COPY				/* Integer: 1 when COPY FROM made the call */
 };
 
 extern const CustomScanMethods lh_read_scan_methods;

@@ -20,18 +20,23 @@
 #include "pg/bridge/members.h"
 
 #include "access/htup_details.h"
+#include "commands/progress.h"
 #include "executor/executor.h"
 #include "executor/instrument.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "utils/backend_progress.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/ruleutils.h"
 #include "utils/typcache.h"
+
+/* Rows between two reports of progress; a power of two. */
+#define REPORT_ROWS 1024
 
 typedef struct LhReadState
 {
@@ -50,6 +55,8 @@ typedef struct LhReadState
 	LhSource   *source;			/* NULL: not made yet, or the location is null */
 	LhReader   *reader;			/* NULL: not opened yet */
 	bool		started;
+	bool		by_copy;		/* COPY FROM made the call: it is told how far the scan is */
+	int64		rows;			/* given so far */
 	ExprState  *refused;		/* clauses that the engine refused */
 	ExprState  *recheck;		/* all pushed clauses, for EvalPlanQual; made at need */
 	TupleTableSlot *row_slot;	/* for EvalPlanQual; made at need */
@@ -164,7 +171,9 @@ begin_read(CustomScanState *node, EState *estate, int eflags)
 	List	   *oids = private_list(state, LH_READ_OIDS);
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 
-	lh_read_check_execute(linitial_oid(oids));
+	state->by_copy = intVal(list_nth(plan->custom_private, LH_READ_COPY)) != 0;
+	if (!state->by_copy)
+		lh_read_check_execute(linitial_oid(oids));
 	state->rowtype = lsecond_oid(oids);
 	state->alias = strVal(list_nth(plan->custom_private, LH_READ_ALIAS));
 	state->whole_row = intVal(list_nth(plan->custom_private, LH_READ_WHOLE_ROW)) != 0;
@@ -294,6 +303,16 @@ add_whole_row(const LhReadState *state, TupleTableSlot *slot)
 	MemoryContextSwitchTo(old);
 }
 
+/* Rows read and bytes of files, for pg_stat_progress_copy. */
+static void
+report_progress(LhReadState *state)
+{
+	const int	params[] = {PROGRESS_COPY_TUPLES_PROCESSED, PROGRESS_COPY_BYTES_PROCESSED};
+	const int64 values[] = {state->rows, (int64) state->source->ctx->counters->v[LH_CTR_BYTES_READ]};
+
+	pgstat_progress_update_multi_param(lengthof(params), params, values);
+}
+
 static TupleTableSlot *
 next_row(ScanState *node)
 {
@@ -308,6 +327,8 @@ next_row(ScanState *node)
 		ExecClearTuple(slot);
 		if (state->reader == NULL || !lh_reader_next(state->reader, slot->tts_values, slot->tts_isnull))
 			return slot;
+		if (state->by_copy && (++state->rows & (REPORT_ROWS - 1)) == 0)
+			report_progress(state);
 		if (state->whole_row)
 			add_whole_row(state, slot);
 		ExecStoreVirtualTuple(slot);

@@ -176,7 +176,8 @@ lh_lake_read_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry 
 	class = get_expr_result_type((Node *) call, &typid, &desc);
 	if (class != TYPEFUNC_RECORD && class != TYPEFUNC_COMPOSITE)
 		return;
-	lh_read_check_execute(call->funcid);
+	if (call->funcformat != LH_READ_BY_COPY)
+		lh_read_check_execute(call->funcid);
 
 	measure(root, rel, call, &work);
 	rel->pathlist = list_make1(make_path(rel, &work, 0));
@@ -305,6 +306,7 @@ plan_read(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 	scan->custom_private = lappend(scan->custom_private, makeString(pstrdup(rte->eref->aliasname)));
 	scan->custom_private = lappend(scan->custom_private, makeInteger(whole_row));
 	scan->custom_private = lappend(scan->custom_private, members);
+	scan->custom_private = lappend(scan->custom_private, makeInteger(call->funcformat == LH_READ_BY_COPY));
 	/* the call is no longer in the plan, but a change of the function must still invalidate it */
 	record_plan_function_dependency(root, call->funcid);
 	return &scan->scan.plan;

@@ -111,6 +111,38 @@ lh_attribute_changed(TupleDesc desc, int i)
 #endif
 }
 
+/* An interval as ISO 8601 text ("P1Y2M3DT4H"), whatever IntervalStyle is; infinite ones came with 17.  out: MAXDATELEN + 1 */
+#include "miscadmin.h"
+#include "utils/datetime.h"
+#include "utils/timestamp.h"
+static inline void
+lh_interval_iso(const Interval *span, char *out)
+{
+	struct pg_itm itm;
+
+#if PG_VERSION_NUM >= 170000
+	if (INTERVAL_NOT_FINITE(span))
+	{
+		strcpy(out, INTERVAL_IS_NOBEGIN(span) ? "-infinity" : "infinity");
+		return;
+	}
+#endif
+	interval2itm(*span, &itm);
+	EncodeInterval(&itm, INTSTYLE_ISO_8601, out);
+}
+
+/* ExecutorRun to the end: execute_once went with 18. */
+#include "executor/executor.h"
+static inline void
+lh_executor_run(QueryDesc *query)
+{
+#if PG_VERSION_NUM >= 180000
+	ExecutorRun(query, ForwardScanDirection, 0);
+#else
+	ExecutorRun(query, ForwardScanDirection, 0, true);
+#endif
+}
+
 /* EXPLAIN's own headers were split in 18. */
 #include "commands/explain.h"
 #if PG_VERSION_NUM >= 180000

@@ -1,0 +1,112 @@
+/*
+ * location_write.c
+ *		Who may write which location.
+ *
+ *	1. A role with pg_write_server_files, a superuser among them, writes any
+ *	   local file that the server can write.
+ *	2. Any other role needs USAGE on a server with the option
+ *	   writable_directories, which only a superuser can set, and writes below
+ *	   these.
+ *	3. The role is the caller of the function or statement.
+ *
+ * Neither this nor the right to read (location.c) implies the other.  Here it
+ * is only decided; the store enforces it when it creates a file.
+ */
+#include "pg/bridge/options.h"
+
+#include "catalog/pg_authid.h"
+#include "commands/defrem.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/memutils.h"
+
+static bool
+writes_any_file(Oid roleid)
+{
+	return superuser_arg(roleid) || has_privs_of_role(roleid, ROLE_PG_WRITE_SERVER_FILES);
+}
+
+/* Directories that a role may write to by a server. */
+static List *
+writable_directories(Oid roleid, Oid serverid)
+{
+	ListCell   *lc;
+
+	if (!OidIsValid(serverid) || !lh_server_usage(serverid, roleid))
+		return NIL;
+	foreach(lc, GetForeignServer(serverid)->options)
+	{
+		DefElem    *def = lfirst(lc);
+
+		if (strcmp(def->defname, "writable_directories") == 0)
+			return lh_option_list(def->defname, defGetString(def));
+	}
+	return NIL;
+}
+
+/* The access lives in the arena of ctx, as the store does. */
+static LhStatus
+make_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
+{
+	LhAccess   *access;
+	List	   *list = NIL;
+	const char **copy;
+	ListCell   *lc;
+
+	LH_NEW(ctx, access);
+	access->write_any = writes_any_file(roleid);
+	if (!access->write_any)
+		list = writable_directories(roleid, serverid);
+	LH_NEW_ARRAY(ctx, copy, list_length(list) + 1);
+	foreach(lc, list)
+	{
+		char	   *dir = lh_strdup(ctx, lh_pg_utf8(lfirst(lc)));
+
+		if (dir == NULL)
+			return ctx->error->code;
+		copy[access->nwrite_bases++] = dir;
+	}
+	access->write_bases = copy;
+	return lh_store_create(ctx, access, out);
+}
+
+void
+lh_lake_write_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
+{
+	lh_pg_check(ctx, make_store(ctx, roleid, serverid, out));
+}
+
+static void
+check_local(Oid roleid, Oid serverid, const char *path)
+{
+	ListCell   *lc;
+
+	if (writes_any_file(roleid))
+		return;
+	foreach(lc, writable_directories(roleid, serverid))
+	{
+		if (lh_path_is_below(path, lh_pg_utf8(lfirst(lc))))
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to write location \"%s\"", lh_pg_text(path)),
+			 errdetail("Role \"%s\" may neither write all files of the server nor is the location below a writable directory of a foreign server that it may use.",
+					   GetUserNameFromId(roleid, true)),
+			 errhint("Grant pg_write_server_files to the role, or have a superuser set the option writable_directories of the foreign server and name that server.")));
+}
+
+void
+lh_location_check_write(Oid roleid, Oid serverid, const char *location)
+{
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse location", ALLOCSET_SMALL_SIZES);
+	LhCtx	   *ctx = lh_pg_ctx(mcxt, 0, NULL);
+	LhScheme	scheme;
+	const char *path;
+
+	lh_pg_check(ctx, lh_location_parse(ctx, lh_pg_utf8(location), &scheme, &path));
+	if (scheme == LH_SCHEME_LOCAL)
+		check_local(roleid, serverid, path);
+	MemoryContextDelete(mcxt);
+}
