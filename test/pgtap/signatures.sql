@@ -11,7 +11,9 @@ CREATE TEMP VIEW functions AS
 -- Names and arguments keep their meaning within a major version.  Who adds a function adds it here.
 CREATE TEMP TABLE promised (name text, arguments text, result text);
 INSERT INTO promised VALUES
-	('ddl', 'location text, table_name text, server name, options jsonb', 'text'),
+	('create_types', 'location text, schema name, table_name text, server name, options jsonb, pairs boolean, OUT column_path text,
+		OUT type_name text, OUT ddl text', 'SETOF record'),
+	('ddl', 'location text, table_name text, server name, options jsonb, types name, pairs boolean', 'text'),
 	('define', '', 'event_trigger'),
 	('fdw_handler', '', 'fdw_handler'),
 	('fdw_validator', 'options text[], catalog oid', 'void'),
@@ -40,11 +42,14 @@ INSERT INTO promised VALUES
 		sql_type text', 'SETOF record'),
 	('parquet_statistics', 'location text, server name, OUT file text, OUT row_group integer, OUT leaf integer, OUT column_path text, OUT
 		type text, OUT num_values bigint, OUT nulls bigint, OUT distinct_values bigint, OUT nans bigint, OUT min text,
-		OUT max text, OUT min_exact boolean, OUT max_exact boolean, OUT raw_min bytea, OUT raw_max bytea', 'SETOF record'),
+		OUT max text, OUT min_exact boolean, OUT max_exact boolean, OUT raw_min bytea, OUT raw_max bytea,
+		OUT bounding_box jsonb, OUT geometry_types integer[]', 'SETOF record'),
 	('read', 'location text, options jsonb, server name', 'SETOF record'),
 	('read', 'rowtype anyelement, location text, options jsonb, server name', 'SETOF anyelement'),
 	('read_support', 'internal', 'internal'),
-	('refresh_columns', '"table" regclass, OUT action text, OUT column_name text, OUT data_type text', 'SETOF record');
+	('refresh_columns', '"table" regclass, OUT action text, OUT column_name text, OUT data_type text', 'SETOF record'),
+	('write_parquet', 'query text, location text, options jsonb, server name, OUT rows bigint, OUT bytes bigint, OUT
+		row_groups integer', 'record');
 SELECT set_eq(
 	$$ SELECT proname || '(' || pg_get_function_identity_arguments(oid) || ') ' || pg_get_function_result(oid) FROM functions $$,
 	$$ SELECT name || '(' || regexp_replace(arguments, '\s+', ' ', 'g') || ') ' || result FROM promised $$,
@@ -102,8 +107,9 @@ SELECT set_eq(
 	'the commands that the event trigger sees');
 SELECT set_eq(
 	$$ SELECT name || ' ' || context || ' ' || vartype FROM pg_settings WHERE name LIKE 'lakehouse.%' $$,
-	ARRAY['lakehouse.check_crc user bool', 'lakehouse.footer_cache user integer',
-		'lakehouse.pushdown user bool', 'lakehouse.require_vector user bool', 'lakehouse.simd user enum'],
+	ARRAY['lakehouse.check_crc user bool', 'lakehouse.float_order user enum', 'lakehouse.footer_cache user integer',
+		'lakehouse.pushdown user bool', 'lakehouse.require_vector user bool', 'lakehouse.simd user enum',
+		'lakehouse.threads user integer', 'lakehouse.threads_min_size user integer'],
 	'the settings, who may change them, and their types');
 
 SELECT * FROM finish();
