@@ -10,6 +10,7 @@
 #include "pg/bridge/take_impl.h"
 
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
