@@ -62,7 +62,7 @@ SELECT what || ': ' || says FROM unnest('{v,s,f (trip_id),no_columns,nothing,t (
 	LATERAL outcome(format('COPY %s FROM %L (FORMAT parquet)', r, CASE WHEN r ~ '^f' THEN fixture('flat/trips.parquet') ELSE target('t.parquet') END)) WHERE what <> 'context';
 ALTER TABLE t ADD COLUMN more int;
 SELECT * FROM outcome(format('COPY t (id, more) FROM %L (FORMAT parquet)', :'file'));
-SELECT * FROM outcome(format('COPY t FROM %L (FORMAT parquet) WHERE more > 1', :'file'));
+SELECT * FROM outcome(format('COPY t FROM %L (FORMAT parquet) WHERE more > 1', :'file')) LIMIT 1;
 SELECT * FROM outcome(format('COPY t FROM %L (FORMAT parquet) WHERE absent', :'file'));
 COPY t (id) FROM :'file' (FORMAT parquet) WHERE id = nothing;
 DROP VIEW v;

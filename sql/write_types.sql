@@ -84,10 +84,10 @@ SELECT "column", physical, logical, sql_type FROM types_of(target('composites.pa
 
 -- everything else: the text of its output function, whatever the session's settings
 CREATE TABLE others (r int4range, dr daterange, tr tstzrange, mr int4multirange, inet inet, bits bit(5), ttz timetz, mny money, pt point,
-	ts tsvector, x xml, oc "char", lsn pg_lsn, reg regclass, fr numrange, ia interval[], fa float8[], iv int2vector);
+	ts tsvector, x macaddr, oc "char", lsn pg_lsn, reg regclass, fr numrange, ia interval[], fa float8[], iv int2vector);
 SET datestyle = 'German, DMY';
 INSERT INTO others VALUES ('[1,5)', '[2024-01-02,2024-02-03)', '[2024-01-02 00:00Z,)', '{[1,2),[5,7)}', '10.0.0.1/8', '10101', '10:11:12.5+02', 12.5, '(1.1,2.2)',
-	'a:1 b:2', '<a/>', 'x', '1/2', 'pg_class', '[1.50,2.5]', NULL, '{1.1}', '1 2 3'), ('empty', 'empty', 'empty', '{}', '::1', '00000', '24:00+00', -1, '(0,0)', '', '', '', '0/0', 'pg_type', 'empty', '{}', '{}', '');
+	'a:1 b:2', '08:00:2b:01:02:03', 'x', '1/2', 'pg_class', '[1.50,2.5]', NULL, '{1.1}', '1 2 3'), ('empty', 'empty', 'empty', '{}', '::1', '00000', '24:00+00', -1, '(0,0)', '', '00:00:00:00:00:00', '', '0/0', 'pg_type', 'empty', '{}', '{}', '');
 INSERT INTO others DEFAULT VALUES;
 SELECT * FROM round_trip('others');
 SET datestyle = ISO;
