@@ -1,10 +1,11 @@
 /*
  * output.c
- *		Outputs: what all kinds have in common, and those that call a function.
+ *		Outputs: which kind a location is, what all kinds have in common, and those
+ *		that call a function.
  *
  * An output that failed can only be aborted: what it holds is not whole.
  */
-#include "store/output_internal.h"
+#include "store/s3_output.h"
 
 /* Bytes between two polls of the host. */
 #define WRITE_PIECE ((size_t) 4 << 20)
@@ -42,8 +43,28 @@ lh_output_create(LhCtx *ctx, LhStore *store, const char *location, const LhOutpu
 				 LhOutput **out)
 {
 	static const LhOutputOptions defaults = {0};
+	const LhOutputVtable *vtable;
+	LhScheme scheme;
+	const char *path;
+	void *state;
 
-	return lh_local_output(ctx, store, location, options != NULL ? options : &defaults, out);
+	if (options == NULL)
+		options = &defaults;
+	LH_TRY(lh_location_parse(ctx, location, &scheme, &path));
+	switch (scheme)
+	{
+		case LH_SCHEME_LOCAL:
+			return lh_local_output(ctx, store, location, options, out);
+		case LH_SCHEME_S3:
+			LH_TRY(lh_s3_output_begin(ctx, store, location, options, &vtable, &state));
+			return lh_output_make(ctx, vtable, state, out);
+		case LH_SCHEME_HTTP:
+		case LH_SCHEME_HTTPS:
+			break;
+	}
+	lh_fail(ctx, LH_UNSUPPORTED, "\"%s\" cannot be written: web servers are only read", path);
+	lh_hint(ctx, "Write to an object store (\"s3:\") or to a local path.");
+	return LH_UNSUPPORTED;
 }
 
 static LhStatus

@@ -279,6 +279,20 @@ what_names_no_file_is_refused(void **state)
 }
 
 static void
+what_is_not_local_has_rights_of_its_own(void **state)
+{
+	Fixture *f = *state;
+	LhOutput *o;
+
+	assert_fails(f, lh_output_create(f->ctx, f->store, "s3://bucket/new", NULL, &o), LH_DENIED,
+				 "no right to use network locations");
+	assert_fails(f, lh_output_create(f->ctx, f->store, "http://host/new", NULL, &o),
+				 LH_UNSUPPORTED, "only read");
+	assert_fails(f, lh_output_create(f->ctx, f->store, "https://host/new", NULL, &o),
+				 LH_UNSUPPORTED, "only read");
+}
+
+static void
 an_escaped_name_is_a_name(void **state)
 {
 	Fixture *f = *state;
@@ -553,6 +567,7 @@ main(void)
 		TEST(overwrite_replaces_a_file),
 		TEST(overwrite_replaces_files_only),
 		TEST(what_names_no_file_is_refused),
+		TEST(what_is_not_local_has_rights_of_its_own),
 		TEST(an_escaped_name_is_a_name),
 		TEST(the_right_to_read_is_no_right_to_write),
 		TEST(a_base_directory_is_entered_and_not_left),

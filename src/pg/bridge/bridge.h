@@ -140,7 +140,10 @@ extern bool lh_path_is_below(const char *path, const char *dir);
 
 /* ---- writing (location_write.c) ---- */
 
-/* A store that only writes: pg_write_server_files, or the server option writable_directories. */
+/*
+ * A store that only writes: local files by pg_write_server_files or the server
+ * option writable_directories, objects by allowed_locations.
+ */
 extern void lh_lake_write_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out);
 /* Raise when roleid may not write this location, which is a single one. */
 extern void lh_location_check_write(Oid roleid, Oid serverid, const char *location);

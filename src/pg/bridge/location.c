@@ -197,22 +197,6 @@ check_local(Oid roleid, Oid serverid, const char *path)
 			 errhint("Grant pg_read_server_files to the role, or have a superuser set the option base_directories of the foreign server.")));
 }
 
-/* At definition: is it covered?  No credential is read, nothing is connected. */
-static void
-check_remote(LhCtx *ctx, Oid roleid, Oid serverid, const char *location)
-{
-	LhRemoteAccess *access;
-	LhStatus	status;
-
-	lh_pg_check(ctx, lh_remote_access(ctx, roleid, serverid, false, &access));
-	status = lh_remote_covers(ctx, access, location);
-	if (status == LH_DENIED)
-		lh_hint(ctx, OidIsValid(serverid) ?
-				"Have a superuser set the option allowed_locations of the foreign server, and grant USAGE on it." :
-				"Name a foreign server that may be used, by the argument \"server\".");
-	lh_pg_check(ctx, status);
-}
-
 void
 lh_location_check(Oid roleid, Oid serverid, const char *location)
 {
@@ -229,7 +213,7 @@ lh_location_check(Oid roleid, Oid serverid, const char *location)
 		if (scheme == LH_SCHEME_LOCAL)
 			check_local(roleid, serverid, path);
 		else
-			check_remote(ctx, roleid, serverid, lh_pg_utf8(lfirst(lc)));
+			lh_remote_check(ctx, roleid, serverid, lh_pg_utf8(lfirst(lc)));
 	}
 	MemoryContextDelete(mcxt);
 }

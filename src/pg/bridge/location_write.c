@@ -7,10 +7,13 @@
  *	2. Any other role needs USAGE on a server with the option
  *	   writable_directories, which only a superuser can set, and writes below
  *	   these.
- *	3. The role is the caller of the function or statement.
+ *	3. Object stores need, for any role, USAGE on a server whose
+ *	   allowed_locations cover the location (remote.c); which objects may be
+ *	   written there is the store's to say, by the caller's credentials.
+ *	4. The role is the caller of the function or statement.
  *
- * Neither this nor the right to read (location.c) implies the other.  Here it
- * is only decided; the store enforces it when it creates a file.
+ * Of local files, neither this nor the right to read (location.c) implies the
+ * other.  Here it is only decided; the store enforces it when it creates a file.
  */
 #include "pg/bridge/options.h"
 
@@ -20,6 +23,8 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
+
+#include "pg/bridge/remote.h"
 
 static bool
 writes_any_file(Oid roleid)
@@ -50,11 +55,14 @@ static LhStatus
 make_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
 {
 	LhAccess   *access;
+	LhRemoteAccess *remote;
 	List	   *list = NIL;
 	const char **copy;
 	ListCell   *lc;
 
 	LH_NEW(ctx, access);
+	LH_TRY(lh_remote_access(ctx, roleid, serverid, true, &remote));
+	access->remote = remote;
 	access->write_any = writes_any_file(roleid);
 	if (!access->write_any)
 		list = writable_directories(roleid, serverid);
@@ -97,6 +105,7 @@ check_local(Oid roleid, Oid serverid, const char *path)
 			 errhint("Grant pg_write_server_files to the role, or have a superuser set the option writable_directories of the foreign server and name that server.")));
 }
 
+/* Web servers, which nobody writes, are left to lh_output_create. */
 void
 lh_location_check_write(Oid roleid, Oid serverid, const char *location)
 {
@@ -108,5 +117,7 @@ lh_location_check_write(Oid roleid, Oid serverid, const char *location)
 	lh_pg_check(ctx, lh_location_parse(ctx, lh_pg_utf8(location), &scheme, &path));
 	if (scheme == LH_SCHEME_LOCAL)
 		check_local(roleid, serverid, path);
+	else if (scheme == LH_SCHEME_S3)
+		lh_remote_check(ctx, roleid, serverid, lh_pg_utf8(location));
 	MemoryContextDelete(mcxt);
 }

@@ -369,3 +369,18 @@ lh_remote_access(LhCtx *ctx, Oid roleid, Oid serverid, bool credentials, LhRemot
 		LH_TRY(follow_chain(ctx, access, chain));
 	return make_scope(ctx, access, serverid, umid);
 }
+
+void
+lh_remote_check(LhCtx *ctx, Oid roleid, Oid serverid, const char *location)
+{
+	LhRemoteAccess *access;
+	LhStatus	status;
+
+	lh_pg_check(ctx, lh_remote_access(ctx, roleid, serverid, false, &access));
+	status = lh_remote_covers(ctx, access, location);
+	if (status == LH_DENIED)
+		lh_hint(ctx, OidIsValid(serverid) ?
+				"Have a superuser set the option allowed_locations of the foreign server, and grant USAGE on it." :
+				"Name a foreign server that may be used, by the argument or option \"server\".");
+	lh_pg_check(ctx, status);
+}

@@ -14,5 +14,10 @@
  */
 extern LhStatus lh_remote_access(LhCtx *ctx, Oid roleid, Oid serverid, bool credentials,
 								 LhRemoteAccess **out);
+/*
+ * Raise unless the role may reach this network location (UTF-8) by the server,
+ * to read or to write.  No credential is read, nothing is connected.
+ */
+extern void lh_remote_check(LhCtx *ctx, Oid roleid, Oid serverid, const char *location);
 
 #endif
