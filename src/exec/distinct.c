@@ -17,8 +17,7 @@
  */
 #include <string.h>
 
-#include "exec/distinct.h"
-#include "exec/spill.h"
+#include "exec/distinct_impl.h"
 #include "vec/value.h"
 
 /* A bitmap of this many bits is always worth trying (128 kB). */
@@ -36,40 +35,6 @@
 
 /* Strings are copied to blocks of this size. */
 #define BYTES_BLOCK 65536
-
-struct LhDistinct
-{
-	LhArena *home;  /* the set's own */
-	LhArena *arena; /* copies of strings; reset with the set */
-	bool in_memory; /* never spill */
-	int level;      /* 0; of a partition's set one more than the partition's */
-	LhSpill *key_spill; /* NULL: all is in memory */
-	LhSpill *str_spill;
-	LhType type;
-	int scale;     /* of decimal keys */
-	LhI128 factor; /* brings values of type to it */
-
-	/* bit i: key base + i */
-	bool hashing; /* the bitmap was given up */
-	int64_t base;
-	uint64_t nbits;
-	LhBuf bitmap;
-	uint64_t offered;
-
-	/* open addressing; 0 marks a free slot */
-	LhBuf keys;
-	uint64_t nkeys;
-	uint64_t key_mask;
-	bool has_zero;
-
-	/* open addressing; ptr NULL marks a free slot, spare holds hash bits */
-	LhBuf strs;
-	uint64_t nstrs;
-	uint64_t str_mask;
-	uint8_t *block;
-	size_t block_left;
-	LhBuf wide; /* a wide decimal with its tag */
-};
 
 static LhStatus
 create_set(LhCtx *ctx, int level, LhDistinct **out)
@@ -161,7 +126,8 @@ need_spill(LhCtx *ctx, LhDistinct *d, LhSpill **spill)
 static LhStatus
 spill_key(LhCtx *ctx, LhDistinct *d, int64_t key)
 {
-	uint64_t h = lh_hash_u64((uint64_t) key ^ (uint64_t) (d->level + 1) * UINT64_C(0x9e3779b97f4a7c15));
+	uint64_t h =
+		lh_hash_u64((uint64_t) key ^ (uint64_t) (d->level + 1) * UINT64_C(0x9e3779b97f4a7c15));
 
 	if (key == 0)
 	{
@@ -391,8 +357,8 @@ reserve_window(LhCtx *ctx, LhDistinct *d, int64_t min, int64_t max)
 	return start_hashing(ctx, d);
 }
 
-static LhStatus
-add_keys(LhCtx *ctx, LhDistinct *d, const int64_t *keys, int n)
+LhStatus
+lh_distinct_add_keys(LhCtx *ctx, LhDistinct *d, const int64_t *keys, int n)
 {
 	bool direct;
 
@@ -470,8 +436,8 @@ copy_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash, LhStr *out)
 	return LH_OK;
 }
 
-static LhStatus
-reserve_strs(LhCtx *ctx, LhDistinct *d, uint64_t more)
+LhStatus
+lh_distinct_reserve_strs(LhCtx *ctx, LhDistinct *d, uint64_t more)
 {
 	uint64_t size = d->strs.cap == 0 ? 0 : d->str_mask + 1, old = size;
 	LhBuf strs;
@@ -501,8 +467,8 @@ reserve_strs(LhCtx *ctx, LhDistinct *d, uint64_t more)
 	return LH_OK;
 }
 
-static LhStatus
-put_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash)
+LhStatus
+lh_distinct_put_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash)
 {
 	LhStr *slots = (LhStr *) d->strs.data;
 
@@ -525,8 +491,8 @@ put_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash)
 static LhStatus
 try_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash)
 {
-	LH_TRY(reserve_strs(ctx, d, 1));
-	return put_bytes(ctx, d, s, hash);
+	LH_TRY(lh_distinct_reserve_strs(ctx, d, 1));
+	return lh_distinct_put_bytes(ctx, d, s, hash);
 }
 
 /* Into the table, which may have to be emptied, or into the file. */
@@ -556,7 +522,7 @@ add_strs(LhCtx *ctx, LhDistinct *d, const LhStr *strs, const uint32_t *items, in
 {
 	uint32_t hash[LH_BATCH];
 
-	LhStatus status = reserve_strs(ctx, d, (uint64_t) n);
+	LhStatus status = lh_distinct_reserve_strs(ctx, d, (uint64_t) n);
 
 	if (status != LH_OK && !may_spill(ctx, d, status))
 		return status;
@@ -587,8 +553,8 @@ add_trimmed(LhCtx *ctx, LhDistinct *d, LhI128 x, int scale)
 }
 
 /* x * 10^-scale, where the set's scale is larger by the digits of factor. */
-static LhStatus
-add_i128(LhCtx *ctx, LhDistinct *d, LhI128 x, int scale, LhI128 factor)
+LhStatus
+lh_distinct_add_i128(LhCtx *ctx, LhDistinct *d, LhI128 x, int scale, LhI128 factor)
 {
 	uint8_t bytes[1 + sizeof(x)] = {TAG_INT};
 	LhI128 y;
@@ -598,14 +564,14 @@ add_i128(LhCtx *ctx, LhDistinct *d, LhI128 x, int scale, LhI128 factor)
 		return add_trimmed(ctx, d, x, scale);
 	key = (int64_t) y;
 	if (key == y)
-		return add_keys(ctx, d, &key, 1);
+		return lh_distinct_add_keys(ctx, d, &key, 1);
 	memcpy(bytes + 1, &y, sizeof(y));
 	return add_bytes(ctx, d, (LhStr){bytes, sizeof(bytes), 0});
 }
 
 /* An entry of the old byte table in the new scale. */
-static LhStatus
-add_rescaled(LhCtx *ctx, LhDistinct *d, LhStr s, int old_scale, LhI128 factor)
+LhStatus
+lh_distinct_add_rescaled(LhCtx *ctx, LhDistinct *d, LhStr s, int old_scale, LhI128 factor)
 {
 	LhI128 x;
 
@@ -615,7 +581,7 @@ add_rescaled(LhCtx *ctx, LhDistinct *d, LhStr s, int old_scale, LhI128 factor)
 		LH_FAIL(ctx, LH_UNSUPPORTED,
 				"count(distinct) over decimals beyond 38 digits of several scales");
 	memcpy(&x, s.ptr + 1, sizeof(x));
-	return add_i128(ctx, d, x, old_scale, factor);
+	return lh_distinct_add_i128(ctx, d, x, old_scale, factor);
 }
 
 /* What rescaling has to know of records of the old scale. */
@@ -631,7 +597,7 @@ rescale_keys(LhCtx *ctx, void *arg, const uint8_t *records, size_t len)
 	const Rescale *r = arg;
 
 	for (size_t i = 0; i < len; i += sizeof(int64_t))
-		LH_TRY(add_i128(ctx, r->d, lh_load_i64(records + i), r->d->scale, r->factor));
+		LH_TRY(lh_distinct_add_i128(ctx, r->d, lh_load_i64(records + i), r->d->scale, r->factor));
 	return LH_OK;
 }
 
@@ -644,7 +610,8 @@ rescale_strs(LhCtx *ctx, void *arg, const uint8_t *records, size_t len)
 	{
 		uint32_t n = (uint32_t) lh_load_i32(records + i);
 
-		LH_TRY(add_rescaled(ctx, r->d, (LhStr){records + i + sizeof(n), n, 0}, r->d->scale, r->factor));
+		LH_TRY(lh_distinct_add_rescaled(ctx, r->d, (LhStr){records + i + sizeof(n), n, 0},
+										r->d->scale, r->factor));
 		i += sizeof(n) + n;
 	}
 	return LH_OK;
@@ -660,8 +627,8 @@ rescale_spill(LhCtx *ctx, Rescale *r, LhSpill *spill, LhSpillFn fn)
 }
 
 /* Keys in the old scale become keys in a larger one. */
-static LhStatus
-rescale(LhCtx *ctx, LhDistinct *d, int scale)
+LhStatus
+lh_distinct_rescale(LhCtx *ctx, LhDistinct *d, int scale)
 {
 	LhI128 factor = lh_pow10[scale - d->scale];
 	Rescale r = {d, factor};
@@ -692,14 +659,14 @@ rescale(LhCtx *ctx, LhDistinct *d, int scale)
 		int64_t key = ((const int64_t *) keys.data)[i];
 
 		if (key != 0)
-			LH_TRY(add_i128(ctx, d, key, d->scale, factor));
+			LH_TRY(lh_distinct_add_i128(ctx, d, key, d->scale, factor));
 	}
 	for (uint64_t i = 0; i < nstrs; i++)
 	{
 		LhStr s = ((const LhStr *) strs.data)[i];
 
 		if (s.ptr != NULL)
-			LH_TRY(add_rescaled(ctx, d, s, d->scale, factor));
+			LH_TRY(lh_distinct_add_rescaled(ctx, d, s, d->scale, factor));
 	}
 	lh_buf_free(&keys);
 	lh_buf_free(&strs);
@@ -726,7 +693,7 @@ lh_distinct_set_type(LhCtx *ctx, LhDistinct *d, const LhType *type)
 	{
 		if (scale - d->scale > LH_DECIMAL_MAX_PRECISION)
 			LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) over decimals of too different scales");
-		return rescale(ctx, d, scale);
+		return lh_distinct_rescale(ctx, d, scale);
 	}
 	if (d->scale - scale > LH_DECIMAL_MAX_PRECISION)
 		LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) over decimals of too different scales");
@@ -778,10 +745,11 @@ add_numbers(LhCtx *ctx, LhDistinct *d, const void *values, const uint32_t *items
 	if (d->type.lane != LH_LANE_I128 && d->factor == 1)
 	{
 		make_keys(d, values, items, n, keys);
-		return add_keys(ctx, d, keys, n);
+		return lh_distinct_add_keys(ctx, d, keys, n);
 	}
 	for (int i = 0; i < n; i++)
-		LH_TRY(add_i128(ctx, d, lh_lane_key(d->type.lane, values, items[i]), scale, d->factor));
+		LH_TRY(lh_distinct_add_i128(ctx, d, lh_lane_key(d->type.lane, values, items[i]), scale,
+									d->factor));
 	return LH_OK;
 }
 
@@ -792,7 +760,7 @@ add_wide(LhCtx *ctx, LhDistinct *d, LhStr s)
 	LhI128 x;
 
 	if (lh_i128_from_be_wide(s.ptr, s.len, &x))
-		return add_i128(ctx, d, x, d->type.scale, d->factor);
+		return lh_distinct_add_i128(ctx, d, x, d->type.scale, d->factor);
 	if (d->factor != 1)
 		LH_FAIL(ctx, LH_UNSUPPORTED,
 				"count(distinct) over decimals beyond 38 digits of several scales");
@@ -850,7 +818,7 @@ count_keys(LhCtx *ctx, void *arg, const uint8_t *records, size_t len)
 
 		n = n < LH_BATCH ? n : LH_BATCH;
 		memcpy(keys, records + i, n * sizeof(int64_t));
-		LH_TRY(add_keys(ctx, arg, keys, (int) n));
+		LH_TRY(lh_distinct_add_keys(ctx, arg, keys, (int) n));
 		i += n * sizeof(int64_t);
 	}
 	return LH_OK;
@@ -916,108 +884,4 @@ lh_distinct_count(LhCtx *ctx, LhDistinct *d, int64_t *out)
 	if (d->str_spill != NULL)
 		LH_TRY(count_spill(ctx, d, d->str_spill, count_strs, out));
 	return LH_OK;
-}
-
-/*
- * Merging
- */
-
-/* Keys of another set, in its scale. */
-static LhStatus
-merge_keys(LhCtx *ctx, LhDistinct *into, const int64_t *keys, int n, int scale, LhI128 factor)
-{
-	if (n == 0)
-		return LH_OK;
-	LH_TRY(lh_poll(ctx));
-	if (factor == 1)
-		return add_keys(ctx, into, keys, n);
-	for (int i = 0; i < n; i++)
-		LH_TRY(add_i128(ctx, into, keys[i], scale, factor));
-	return LH_OK;
-}
-
-static LhStatus
-merge_bitmap(LhCtx *ctx, LhDistinct *into, const LhDistinct *from, LhI128 factor)
-{
-	const uint64_t *w = (const uint64_t *) from->bitmap.data;
-	int64_t keys[LH_BATCH];
-	int n = 0;
-
-	for (size_t i = 0; i < (size_t) (from->nbits / 64); i++)
-	{
-		for (uint64_t bits = w[i]; bits != 0; bits &= bits - 1)
-			keys[n++] = from->base + (int64_t) (i * 64) + __builtin_ctzll(bits);
-		if (n > LH_BATCH - 64)
-		{
-			LH_TRY(merge_keys(ctx, into, keys, n, from->scale, factor));
-			n = 0;
-		}
-	}
-	return merge_keys(ctx, into, keys, n, from->scale, factor);
-}
-
-static LhStatus
-merge_table(LhCtx *ctx, LhDistinct *into, const LhDistinct *from, LhI128 factor)
-{
-	const int64_t *slots = (const int64_t *) from->keys.data;
-	uint64_t size = from->keys.cap == 0 ? 0 : from->key_mask + 1;
-	int64_t keys[LH_BATCH];
-	int n = 0;
-
-	if (from->has_zero)
-		keys[n++] = 0;
-	for (uint64_t i = 0; i < size; i++)
-	{
-		if (slots[i] != 0)
-			keys[n++] = slots[i];
-		if (n == LH_BATCH)
-		{
-			LH_TRY(merge_keys(ctx, into, keys, n, from->scale, factor));
-			n = 0;
-		}
-	}
-	return merge_keys(ctx, into, keys, n, from->scale, factor);
-}
-
-static LhStatus
-merge_strs(LhCtx *ctx, LhDistinct *into, const LhDistinct *from, LhI128 factor)
-{
-	uint64_t size = from->strs.cap == 0 ? 0 : from->str_mask + 1;
-
-	for (uint64_t i = 0; i < size; i++)
-	{
-		LhStr s = ((const LhStr *) from->strs.data)[i];
-
-		if (i % LH_BATCH == 0)
-			LH_TRY(lh_poll(ctx));
-		if (s.ptr == NULL)
-			continue;
-		if (factor != 1)
-		{
-			LH_TRY(add_rescaled(ctx, into, s, from->scale, factor));
-			continue;
-		}
-		LH_TRY(reserve_strs(ctx, into, 1));
-		LH_TRY(put_bytes(ctx, into, s, s.spare));
-	}
-	return LH_OK;
-}
-
-LhStatus
-lh_distinct_merge(LhCtx *ctx, LhDistinct *into, const LhDistinct *from)
-{
-	LhI128 factor;
-
-	if (from->scale > into->scale)
-	{
-		if (from->scale - into->scale > LH_DECIMAL_MAX_PRECISION)
-			LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) over decimals of too different scales");
-		LH_TRY(rescale(ctx, into, from->scale));
-	}
-	if (into->scale - from->scale > LH_DECIMAL_MAX_PRECISION)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "count(distinct) over decimals of too different scales");
-	factor = lh_pow10[into->scale - from->scale];
-	LH_TRY(merge_bitmap(ctx, into, from, factor));
-	LH_TRY(merge_table(ctx, into, from, factor));
-	return merge_strs(ctx, into, from, factor);
 }
