@@ -67,7 +67,8 @@ SELECT is(shape(q), 'vector aggregate', q) FROM unnest(ARRAY[
 	'SELECT count(*) FILTER (WHERE fare > 3), sum(length(note)) FROM trips']) q;
 SELECT is(shape('SELECT count(*) FROM trips WHERE fare > 3'), 'vector aggregate vector', 'with a condition');
 SELECT is(shape('SELECT sum(fare) / count(*) FROM trips HAVING count(*) > 10'), 'vector aggregate filter', 'expressions over aggregates, HAVING');
-SELECT is(shape(q), 'Aggregate > scan', q) FROM unnest(ARRAY[
+-- 16 and later sort for DISTINCT
+SELECT is(replace(shape(q), 'Sort > ', ''), 'Aggregate > scan', q) FROM unnest(ARRAY[
 	'SELECT string_agg(vendor, '','') FROM trips',
 	'SELECT sum(DISTINCT passengers) FROM trips',
 	'SELECT count(upper(vendor)) FROM trips']) q;
