@@ -5,6 +5,8 @@
  */
 #include "test_scan.h"
 
+#include "scan/overlap.h"
+
 static const char *
 trips(World *w)
 {
@@ -473,6 +475,54 @@ a_file_that_was_replaced_between_two_reads_is_noticed(void **state)
 	}
 }
 
+/*
+ * How row groups divide the values of a column
+ */
+
+static LhOverlap
+overlap_of(World *w, const char *location, const char *column, int max_files)
+{
+	Table t = table_of(w, location);
+	LhTaskList tasks;
+	LhOverlap o;
+
+	ok(w, t.table->tasks(w->ctx, t.table, &tasks));
+	ok(w, lh_overlap(w->ctx, t.table, &tasks, column, max_files, &o));
+	return o;
+}
+
+static void
+overlap_tells_sorted_columns_from_others(void **state)
+{
+	World *w = *state;
+	LhOverlap o = overlap_of(w, trips(w), "trip_id", 32);
+
+	assert_true(o.groups == 8 && o.others == 0 && o.bloom);
+	o = overlap_of(w, trips(w), "code", 32);
+	assert_true(o.groups == 8 && o.others == 1 && o.bloom);
+	/* neighbours share a day: 7 of 28 pairs at most */
+	o = overlap_of(w, trips(w), "day", 32);
+	assert_true(o.others > 0 && o.others <= 0.25 && !o.bloom);
+	/* one row group divides nothing, and what no file has is known of none */
+	assert_true(overlap_of(w, fixture(w, "flat/alltypes.parquet"), "id", 32).others == 1);
+	assert_true(overlap_of(w, trips(w), "none", 32).others == 0);
+}
+
+static void
+overlap_looks_at_some_files_and_knows_partitions(void **state)
+{
+	World *w = *state;
+	LhOverlap o;
+
+	/* 4 files: two of each year */
+	o = overlap_of(w, fixture(w, "hive"), "month", 32);
+	assert_true(o.groups == 4 && o.others < 1 && !o.bloom);
+	o = overlap_of(w, fixture(w, "hive"), "year", 32);
+	assert_true(o.others > 0 && o.others < 1);
+	assert_true(overlap_of(w, fixture(w, "hive"), "year", 1).groups == 1);
+	assert_true(overlap_of(w, fixture(w, "hive"), "year", 2).groups == 2);
+}
+
 int
 main(void)
 {
@@ -495,6 +545,8 @@ main(void)
 		TEST(a_file_that_changes_under_the_scan_is_noticed),
 		TEST(a_replaced_file_is_read_to_its_end),
 		TEST(a_file_that_was_replaced_between_two_reads_is_noticed),
+		TEST(overlap_tells_sorted_columns_from_others),
+		TEST(overlap_looks_at_some_files_and_knows_partitions),
 	};
 
 	return cmocka_run_group_tests_name("scan_files", tests, NULL, NULL);

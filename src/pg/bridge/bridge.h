@@ -154,7 +154,8 @@ extern void lh_location_check_write(Oid roleid, Oid serverid, const char *locati
  * Conjuncts that the vector engine evaluates exactly as PostgreSQL would.
  *
  * Planning asks lh_qual_pushable, by declared types only: a plan holds no fact
- * about files.  A pushed clause leaves scan.plan.qual and stays in fdw_exprs
+ * about files.  Columns of other relations count as constants there: a nested
+ * loop gives them as parameters.  A pushed clause leaves scan.plan.qual and stays in fdw_exprs
  * (so that parameters and varnos are fixed) and in fdw_recheck_quals.
  *
  * Execution calls lh_qual_build for each pushed clause at the start of a scan
@@ -185,6 +186,8 @@ typedef struct LhQualBuild
 
 /* May this clause be evaluated by the engine, by declared types?  *why (may be NULL) gets a short reason when not. */
 extern bool lh_qual_pushable(Expr *clause, Index rti, const char **why);
+/* The attribute that a pushable clause compares by =, <, <=, > or >= with something else; 0: it is no such clause. */
+extern AttrNumber lh_qual_probe(Expr *clause, Index rti, bool *equality);
 /* Build it with the values parameters have now; false: the caller evaluates it, *why says the reason. */
 extern bool lh_qual_build(Expr *clause, const LhQualBuild *build, LhPred **out, const char **why);
 /* True when a value of this file type, emitted as the declared type, compares in core exactly as PostgreSQL compares. */

@@ -109,11 +109,27 @@ column_of(Walk *w, Node *node)
 	return c->col;
 }
 
+/*
+ * Does the value change during one scan?  While a plan is made, columns of other
+ * relations do not: they become parameters of a nested loop.
+ */
+static bool
+has_variable(Node *node, Walk *w)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		return w->build != NULL || ((Var *) node)->varno == (int) w->rti;
+	if (IsA(node, PlaceHolderVar) || IsA(node, CurrentOfExpr))
+		return true;
+	return expression_tree_walker(node, has_variable, w);
+}
+
 /* Constant during one scan: no variables, nothing volatile, no sub-select that would have to run per row. */
 static bool
-is_scan_constant(Node *node)
+is_scan_constant(Walk *w, Node *node)
 {
-	return !contain_var_clause(node) && !contain_volatile_functions(node) && !contain_subplans(node);
+	return !has_variable(node, w) && !contain_volatile_functions(node) && !contain_subplans(node);
 }
 
 static Datum
@@ -222,7 +238,7 @@ walk_step(Walk *w, Node *left, Node *right, LhCmp cmp, LhPred **out)
 	bool		isnull;
 
 	if (!lh_step_match((Expr *) strip_relabel(left), &step) || match_var(w, (Node *) step.var) == NULL ||
-		!is_scan_constant(right))
+		!is_scan_constant(w, right))
 		return false;
 	if (w->build == NULL)
 		return true;
@@ -254,12 +270,12 @@ walk_cmp(Walk *w, Oid funcid, Oid collid, Node *left, Node *right, LhPred **out)
 	if (f->text && !lh_cmp_collation_ok(cmp, collid))
 		return no(w, "collation is not C");
 	var = match_column(w, left);
-	if (var == NULL || !is_scan_constant(right))
+	if (var == NULL || !is_scan_constant(w, right))
 	{
 		Node	   *t = left;
 
 		var = match_column(w, right);
-		if (var == NULL || !is_scan_constant(left))
+		if (var == NULL || !is_scan_constant(w, left))
 		{
 			if (walk_step(w, left, right, cmp, out) ||
 				walk_step(w, right, left, lh_cmp_commute(cmp), out))
@@ -294,7 +310,7 @@ walk_pattern(Walk *w, LhPredKind kind, Oid collid, Node *left, Node *right, LhPr
 	Datum		d;
 	int			col;
 
-	if (var == NULL || !is_scan_constant(right))
+	if (var == NULL || !is_scan_constant(w, right))
 		return no(w, "not a comparison of a column with a constant");
 	if (!lh_cmp_collation_ok(LH_EQ, collid))
 		return no(w, "collation is nondeterministic");
@@ -399,7 +415,7 @@ walk_array(Walk *w, ScalarArrayOpExpr *op, LhPred **out)
 		return no(w, "array operator has no vector kernel");
 	if (f->text && !lh_cmp_collation_ok(f->cmp, op->inputcollid))
 		return no(w, "collation is nondeterministic");
-	if (var == NULL || !is_scan_constant(right))
+	if (var == NULL || !is_scan_constant(w, right))
 		return no(w, "not a comparison of a column with a constant");
 	if (w->build == NULL)
 		return true;
@@ -499,7 +515,7 @@ walk_distinct(Walk *w, DistinctExpr *op, LhPred **out)
 		return no(w, "operator has no vector kernel");
 	if (f->text && !lh_cmp_collation_ok(LH_EQ, op->inputcollid))
 		return no(w, "collation is nondeterministic");
-	if (var == NULL || !is_scan_constant(right))
+	if (var == NULL || !is_scan_constant(w, right))
 		return no(w, "not a comparison of a column with a constant");
 	if (w->build == NULL)
 		return true;
@@ -565,6 +581,25 @@ lh_qual_pushable(Expr *clause, Index rti, const char **why)
 	if (why != NULL)
 		*why = yes ? NULL : w.why;
 	return yes;
+}
+
+AttrNumber
+lh_qual_probe(Expr *clause, Index rti, bool *equality)
+{
+	Walk		w = {rti, NULL, NULL};
+	OpExpr	   *op = (OpExpr *) clause;
+	const LhCmpFunction *f;
+	Var		   *var;
+
+	if (!IsA(clause, OpExpr) || list_length(op->args) != 2 ||
+		(f = lh_cmp_function(OidIsValid(op->opfuncid) ? op->opfuncid : get_opcode(op->opno))) == NULL ||
+		f->cmp == LH_NE)
+		return 0;
+	var = match_var(&w, linitial(op->args));
+	if (var == NULL)
+		var = match_var(&w, lsecond(op->args));
+	*equality = f->cmp == LH_EQ;
+	return var != NULL ? var->varattno : 0;
 }
 
 bool

@@ -9,6 +9,7 @@
  */
 #include "pg/bridge/reader.h"
 
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/ruleutils.h"
 
@@ -40,10 +41,65 @@ lh_explain_columns(List *utf8_names, ExplainState *es)
 		ExplainPropertyList("Columns", names, es);
 }
 
+static bool find_plan(Plan *top, const Plan *wanted, List **ancestors);
+
+static bool
+find_in_list(List *plans, const Plan *wanted, List **ancestors)
+{
+	ListCell   *lc;
+
+	foreach(lc, plans)
+	{
+		if (find_plan(lfirst(lc), wanted, ancestors))
+			return true;
+	}
+	return false;
+}
+
+static bool
+find_below(Plan *top, const Plan *wanted, List **ancestors)
+{
+	if (find_plan(outerPlan(top), wanted, ancestors) || find_plan(innerPlan(top), wanted, ancestors))
+		return true;
+	switch (nodeTag(top))
+	{
+		case T_Append:
+			return find_in_list(((Append *) top)->appendplans, wanted, ancestors);
+		case T_MergeAppend:
+			return find_in_list(((MergeAppend *) top)->mergeplans, wanted, ancestors);
+		case T_SubqueryScan:
+			return find_plan(((SubqueryScan *) top)->subplan, wanted, ancestors);
+		case T_CustomScan:
+			return find_in_list(((CustomScan *) top)->custom_plans, wanted, ancestors);
+		default:
+			return false;
+	}
+}
+
+/* Is the plan in this tree?  *ancestors: the plans above it, the nearest first. */
+static bool
+find_plan(Plan *top, const Plan *wanted, List **ancestors)
+{
+	if (top == NULL)
+		return false;
+	check_stack_depth();
+	if (top == wanted)
+		return true;
+	if (!find_below(top, wanted, ancestors))
+		return false;
+	*ancestors = lappend(*ancestors, top);
+	return true;
+}
+
+/* Parameters of nested loops are shown as the columns they stand for, which the plans above know. */
 static char *
 deparse(PlanState *ps, ExplainState *es, Node *expr)
 {
-	return deparse_expression(expr, set_deparse_context_plan(es->deparse_cxt, ps->plan, NIL),
+	List	   *ancestors = NIL;
+
+	if (!find_plan(es->pstmt->planTree, ps->plan, &ancestors))
+		find_in_list(es->pstmt->subplans, ps->plan, &ancestors);
+	return deparse_expression(expr, set_deparse_context_plan(es->deparse_cxt, ps->plan, ancestors),
 							  es->verbose, false);
 }
 

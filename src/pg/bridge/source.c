@@ -182,6 +182,25 @@ lh_source_try_open(LhSource *s, int max_files)
 	return status == LH_OK;
 }
 
+bool
+lh_source_overlap(LhSource *s, AttrNumber attno, int max_files, LhOverlap *out)
+{
+	LhArena    *old = lh_use(s->ctx, s->arena);
+	LhStatus	status = LH_OK;
+
+	if (!s->has_tasks)
+		status = s->table->tasks(s->ctx, s->table, &s->tasks);
+	if (status == LH_OK)
+	{
+		s->has_tasks = true;
+		status = lh_overlap(s->ctx, s->table, &s->tasks, s->names[attno - 1], max_files, out);
+	}
+	lh_use(s->ctx, old);
+	if (status == LH_CANCELLED)
+		lh_pg_cancelled(s->ctx);
+	return status == LH_OK;
+}
+
 /* ---- columns ---- */
 
 static const LhColumn *

@@ -24,6 +24,8 @@
 
 #include "pg/bridge/bridge.h"
 
+#include "scan/overlap.h"
+
 /* Members of composite columns that may be scan columns by themselves. */
 #define LH_SOURCE_MEMBERS 256
 
@@ -101,6 +103,12 @@ extern void lh_source_open(LhSource *source);
  * Cancellation is raised.
  */
 extern bool lh_source_try_open(LhSource *source, int max_files);
+
+/*
+ * Of a source that is open for planning: how the row groups divide the values of
+ * an attribute; false when that cannot be told.
+ */
+extern bool lh_source_overlap(LhSource *source, AttrNumber attno, int max_files, LhOverlap *out);
 
 /* Where a name or dotted path leads in a schema: source and type of *out; false: nowhere. */
 extern bool lh_source_find(const LhTableSchema *schema, const char *name, LhScanColumn *out);

@@ -5,6 +5,7 @@
  *	handler.c		the routine: which callback is where
  *	validator.c		options of CREATE and ALTER
  *	plan.c			sizes, paths, plans
+ *	probe.c			paths of look-ups: parameters of nested loops
  *	sorted.c		the declared order of rows
  *	exec.c			rows
  *	explain.c		what EXPLAIN shows
@@ -42,6 +43,7 @@ enum LhFdwPrivate
 /* rel->fdw_private of a base relation during planning. */
 typedef struct LhFdwRel
 {
+	LhSource   *source;			/* open, until paths are made; NULL: not needed, or its files cannot be read */
 	double		bytes;			/* of all files */
 	int			columns;		/* of the files */
 	bool		sorted;			/* an order is declared */
@@ -51,10 +53,16 @@ typedef struct LhFdwRel
 	int			workers;		/* of a parallel scan; 0: none */
 } LhFdwRel;
 
+/* Footers that planning reads at most. */
+#define LH_PLAN_FOOTERS 32
+
 extern void lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern void lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern ForeignScan *lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path,
 								List *tlist, List *clauses, Plan *outer);
+
+/* probe.c: paths for the inner side of nested loops, where footers say that look-ups read little. */
+extern void lh_fdw_probe_paths(PlannerInfo *root, RelOptInfo *rel);
 
 /* sorted.c */
 

@@ -8,6 +8,7 @@
  *	2. Paths: one, in the order that the table declares, if any (sorted.c), and
  *	   an unsorted one for parallel plans, whose processes share the row groups.
  *	   It costs the bytes of the columns it needs and some work per value.
+ *	   Others take parameters of nested loops (probe.c).
  *	3. Plan: clauses that the engine evaluates exactly go to fdw_exprs, where
  *	   setrefs fixes their parameters, and to fdw_recheck_quals for
  *	   EvalPlanQual; the others stay with the executor.  Where it can, the
@@ -32,8 +33,6 @@
 
 #include "access/table.h"
 
-/* Footers that planning reads at most. */
-#define PLAN_FOOTERS 32
 /* Guesses for a location that cannot be read. */
 #define DEFAULT_ROWS 1000
 #define DEFAULT_BYTES (100 * BLCKSZ)
@@ -48,7 +47,7 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	double		known = rel->tuples;	/* from ANALYZE; below 0: never */
 
 	rel->fdw_private = info;
-	if (lh_source_try_open(source, PLAN_FOOTERS))
+	if (lh_source_try_open(source, LH_PLAN_FOOTERS))
 	{
 		rel->tuples = source->schema.rows;
 		info->bytes = (double) source->schema.bytes;
@@ -64,7 +63,10 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		info->columns = rel->max_attr;
 	}
 	info->sorted = source->options.sorted_by != NIL;
-	MemoryContextDelete(source->mcxt);
+	if (source->schema.groups > 1 && (rel->joininfo != NIL || rel->has_eclass_joins))
+		info->source = source;
+	else
+		MemoryContextDelete(source->mcxt);
 	set_baserel_size_estimates(root, rel);
 }
 
@@ -149,6 +151,12 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 													  rel->lateral_relids, NULL, sorted));
 	if (rel->consider_parallel && bms_is_empty(rel->lateral_relids))
 		add_parallel_path(root, rel);
+	if (info->source != NULL)
+	{
+		lh_fdw_probe_paths(root, rel);
+		MemoryContextDelete(info->source->mcxt);
+		info->source = NULL;
+	}
 }
 
 /* ---- plan ---- */

@@ -1,0 +1,159 @@
+/*
+ * overlap.c
+ *		Bounds of a column in some of the row groups, compared with each other.
+ *
+ * Of large tables a sample: so many files, and of these together so many row
+ * groups, spread evenly.  Every two are compared; a row group of which nothing
+ * is known meets all others, one without values none.
+ */
+#include "scan/overlap.h"
+
+/* Row groups that are compared, each with each. */
+#define MAX_GROUPS 256
+
+typedef struct Sample
+{
+	const char *name;
+	int most; /* row groups of a file */
+	int n;
+	LhBounds *bounds; /* MAX_GROUPS */
+	int blooms;
+} Sample;
+
+/* The k-th of "some" out of "all", spread evenly. */
+static size_t
+spread(size_t k, size_t some, size_t all)
+{
+	if (some >= all || some <= 1)
+		return k;
+	return (size_t) ((unsigned __int128) k * (all - 1) / (some - 1));
+}
+
+static const LhValue *
+partition_value(const LhFileTask *task, const char *name)
+{
+	for (int i = 0; i < task->npartition; i++)
+		if (strcmp(task->partition_names[i], name) == 0)
+			return &task->partition_values[i];
+	return NULL;
+}
+
+/* What the footer says about the column; out is all zero. */
+static LhStatus
+bounds_of(LhCtx *ctx, Sample *s, LhPqFile *pq, int group, int node, LhBounds *out)
+{
+	const LhPqMeta *meta = lh_pq_meta(pq);
+	const LhPqChunk *chunk;
+	int leaf = node >= 0 ? meta->nodes[node].leaf : -1;
+
+	out->rows = meta->groups[group].num_rows;
+	if (node < 0)
+	{
+		out->nulls = out->rows;
+		return LH_OK;
+	}
+	if (leaf < 0 || meta->nodes[node].max_rep > 0)
+		return LH_OK;
+	LH_TRY(lh_pq_chunk(ctx, pq, group, leaf, &chunk));
+	s->blooms += chunk->bloom_offset >= 0;
+	return lh_pq_bounds(ctx, pq, group, leaf, out);
+}
+
+static LhStatus
+look_at(LhCtx *ctx, Sample *s, const LhTable *table, const LhFileTask *task)
+{
+	const LhValue *value = partition_value(task, s->name);
+	LhPqOptions options = {0};
+	const LhPqMeta *meta;
+	LhObject *obj;
+	LhPqFile *pq;
+	size_t some;
+
+	LH_TRY(lh_object_open(ctx, table->store, task->path, &obj));
+	LH_TRY(lh_pq_open(ctx, obj, table->cache, &options, &pq));
+	meta = lh_pq_meta(pq);
+	some = meta->ngroups < s->most ? (size_t) meta->ngroups : (size_t) s->most;
+	for (size_t k = 0; k < some && s->n < MAX_GROUPS; k++)
+	{
+		LhBounds *b = &s->bounds[s->n++];
+		int group = (int) spread(k, some, (size_t) meta->ngroups);
+
+		*b = (LhBounds){.nulls = -1};
+		if (value == NULL)
+			LH_TRY(bounds_of(ctx, s, pq, group, lh_pq_find(meta, s->name), b));
+		else if (value->null)
+			*b = (LhBounds){.rows = meta->groups[group].num_rows, .nulls = meta->groups[group].num_rows};
+		else
+			*b = (LhBounds){.known = true, .has_min = true, .has_max = true, .min = *value, .max = *value,
+							.rows = meta->groups[group].num_rows};
+	}
+	return LH_OK;
+}
+
+/* Values of files that disagree about the type are not compared. */
+static bool
+comparable(const LhValue *a, const LhValue *b)
+{
+	return a->type.id == b->type.id && a->type.lane == b->type.lane && a->type.scale == b->type.scale &&
+		   a->type.unit == b->type.unit;
+}
+
+static bool
+meet(const LhBounds *a, const LhBounds *b)
+{
+	if ((a->nulls >= 0 && a->nulls == a->rows) || (b->nulls >= 0 && b->nulls == b->rows))
+		return false;
+	if (!a->known || !b->known || !a->has_min || !a->has_max || !b->has_min || !b->has_max ||
+		!comparable(&a->min, &b->min))
+		return true;
+	return lh_value_compare(&a->min, &b->max) <= 0 && lh_value_compare(&b->min, &a->max) <= 0;
+}
+
+static void
+compare_all(const Sample *s, LhOverlap *out)
+{
+	double pairs = 0;
+
+	out->groups = s->n;
+	out->bloom = s->n > 0 && s->blooms == s->n;
+	out->others = 1;
+	if (s->n < 2)
+		return;
+	for (int i = 0; i < s->n; i++)
+		for (int k = 0; k < i; k++)
+			pairs += meet(&s->bounds[i], &s->bounds[k]);
+	out->others = pairs * 2 / ((double) s->n * (s->n - 1));
+}
+
+static LhStatus
+look_at_files(LhCtx *ctx, Sample *s, const LhTable *table, const LhTaskList *tasks, size_t some)
+{
+	LH_NEW_ARRAY(ctx, s->bounds, MAX_GROUPS);
+	for (size_t k = 0; k < some; k++)
+	{
+		LH_TRY(lh_poll(ctx));
+		LH_TRY(look_at(ctx, s, table, &tasks->tasks[spread(k, some, tasks->n)]));
+	}
+	return LH_OK;
+}
+
+LhStatus
+lh_overlap(LhCtx *ctx, const LhTable *table, const LhTaskList *tasks, const char *name, int max_files,
+		   LhOverlap *out)
+{
+	LhArena *keep = ctx->arena, *arena = lh_arena_child(keep);
+	size_t some = tasks->n < (size_t) max_files ? tasks->n : (size_t) max_files;
+	Sample s = {.name = name, .most = some > 0 ? (int) (MAX_GROUPS / some) : 0};
+	LhStatus status;
+
+	*out = (LhOverlap){.others = 1};
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_use(ctx, arena);
+	status = look_at_files(ctx, &s, table, tasks, some);
+	if (status == LH_OK)
+		compare_all(&s, out);
+	lh_use(ctx, keep);
+	lh_arena_destroy(arena);
+	return status;
+}
