@@ -9,12 +9,15 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "optimizer/paths.h"
+#include "storage/ipc.h"
 #include "tcop/utility.h"
 
 #include "files/files.h"
 #include "pg/lake/lake.h"
 #include "pg/util/features.h"
+#include "pg/util/progress.h"
 #include "pg/util/util.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
@@ -30,6 +33,8 @@ LhFeatures	lh_features;
 /* Hooks as they were before ours. */
 static set_rel_pathlist_hook_type next_rel_pathlist;
 static ProcessUtility_hook_type next_process_utility;
+static shmem_request_hook_type next_shmem_request;
+static shmem_startup_hook_type next_shmem_startup;
 
 static void
 rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
@@ -52,6 +57,22 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, env, dest, completion);
 }
 
+static void
+shmem_request(void)
+{
+	if (next_shmem_request != NULL)
+		next_shmem_request();
+	lh_pg_progress_request();
+}
+
+static void
+shmem_startup(void)
+{
+	if (next_shmem_startup != NULL)
+		next_shmem_startup();
+	lh_pg_progress_startup();
+}
+
 void
 _PG_init(void)
 {
@@ -64,4 +85,12 @@ _PG_init(void)
 	set_rel_pathlist_hook = rel_pathlist;
 	next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
+
+	/* shared memory is there for those alone who ask while the server starts */
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	next_shmem_request = shmem_request_hook;
+	shmem_request_hook = shmem_request;
+	next_shmem_startup = shmem_startup_hook;
+	shmem_startup_hook = shmem_startup;
 }

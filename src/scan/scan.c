@@ -115,6 +115,7 @@ next_file(LhCtx *ctx, LhScan *scan)
 		size_t task = scan->next_task++;
 		bool pruned;
 
+		lh_progress(ctx, "files", (int64_t) task, (int64_t) scan->tasks.n);
 		LH_TRY(lh_poll(ctx));
 		LH_COUNT(ctx, FILES, 1);
 		LH_TRY(lh_scan_prune_task(ctx, scan, &scan->tasks.tasks[task], &pruned));
@@ -161,6 +162,7 @@ next_group(LhCtx *ctx, LhScan *scan)
 {
 	bool read;
 
+	lh_progress(ctx, "row groups", scan->file->group, scan->file->meta->ngroups);
 	LH_TRY(lh_poll(ctx));
 	if (scan->file->group == scan->file->end)
 	{

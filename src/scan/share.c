@@ -106,6 +106,7 @@ lh_share_enter(LhCtx *ctx, LhScan *scan)
 	bool first = unit->group <= 0, pruned = false;
 
 	scan->stage = LH_STAGE_END;
+	lh_progress(ctx, "files", (int64_t) unit->task, (int64_t) scan->tasks.n);
 	LH_TRY(lh_poll(ctx));
 	if (first)
 		LH_COUNT(ctx, FILES, 1);

@@ -48,6 +48,9 @@ INSERT INTO promised VALUES
 	('read', 'rowtype anyelement, location text, options jsonb, server name', 'SETOF anyelement'),
 	('read_support', 'internal', 'internal'),
 	('refresh_columns', '"table" regclass, OUT action text, OUT column_name text, OUT data_type text', 'SETOF record'),
+	('running_scans', 'OUT pid integer, OUT datid oid, OUT usesysid oid, OUT relid oid, OUT scan_location text, OUT started_at timestamp with
+		time zone, OUT files_total bigint, OUT files_done bigint, OUT row_groups_done bigint, OUT rows_scanned bigint,
+		OUT bytes_read bigint, OUT percent double precision', 'SETOF record'),
 	('write_parquet', 'query text, location text, options jsonb, server name, OUT rows bigint, OUT bytes bigint, OUT
 		row_groups integer', 'record');
 SELECT set_eq(
@@ -97,7 +100,7 @@ SELECT set_eq(
 	$$ SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
 	   WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid <> 'pg_proc'::regclass
 		AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'lakehouse') $$,
-	ARRAY['foreign-data wrapper lakehouse', 'event trigger lakehouse_define'],
+	ARRAY['foreign-data wrapper lakehouse', 'event trigger lakehouse_define', 'view lakehouse.scan_progress'],
 	'the other members of the extension');
 SELECT ok(extversion ~ '^\d+\.\d+\.\d+$' AND NOT extrelocatable AND extnamespace = 'lakehouse'::regnamespace,
 	'version and schema of the extension') FROM pg_extension WHERE extname = 'lakehouse';

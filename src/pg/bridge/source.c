@@ -12,6 +12,7 @@
 #include "pg/bridge/host.h"
 #include "pg/bridge/members.h"
 #include "pg/bridge/parallel.h"
+#include "pg/util/progress.h"
 
 #include "access/table.h"
 #include "access/sysattr.h"
@@ -613,6 +614,19 @@ lh_source_set_meta(LhSource *s, LhMetaFn fn, void *arg)
 		lh_scan_set_meta(s->scan, fn, arg);
 }
 
+void
+lh_source_report(LhSource *s, bool running)
+{
+	if (running && s->progress == NULL && lh_pg_progress_enabled())
+		s->progress = lh_pg_progress_create(s->ctx, s->mcxt, s->relid, s->options.table.location);
+	if (s->progress == NULL)
+		return;
+	if (running)
+		lh_pg_progress_begin(s->progress, (int64) lh_source_tasks(s)->n);
+	else
+		lh_pg_progress_end(s->progress);
+}
+
 /* The next batch of the scan, or of the row groups that were taken. */
 static const LhBatch *
 scan_batch(LhSource *s)
@@ -644,6 +658,7 @@ lh_source_next(LhSource *s)
 	CHECK_FOR_INTERRUPTS();
 	if (s->scan == NULL)
 		open_scan(s);
+	lh_source_report(s, true);
 	for (;;)
 	{
 		batch = scan_batch(s);
@@ -651,6 +666,10 @@ lh_source_next(LhSource *s)
 			break;
 		CHECK_FOR_INTERRUPTS();
 	}
+	if (batch == NULL)
+		lh_source_report(s, false);
+	else if (s->progress != NULL)
+		lh_pg_progress_update(s->progress);
 	lh_source_notice(s);
 	return batch;
 }
@@ -660,6 +679,7 @@ lh_source_rewind(LhSource *s)
 {
 	LhArena    *old;
 
+	lh_source_report(s, false);
 	if (s->scan != NULL && s->stale)
 		close_scan(s);			/* other columns than before */
 	if (s->scan != NULL)

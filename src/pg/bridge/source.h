@@ -74,6 +74,7 @@ typedef struct LhSource
 	bool		stale;			/* cols are others than the scan's */
 	LhMetaFn	meta;			/* see lh_scan_set_meta */
 	void	   *meta_arg;
+	struct LhProgress *progress;	/* for lakehouse.scan_progress; NULL: not yet, or not recorded */
 	bool		noticed;		/* the NOTICE about lost digits was given */
 	/* of a parallel plan (parallel.h) */
 	struct LhParallel *parallel;	/* in shared memory; NULL: none, or no longer */
@@ -148,6 +149,12 @@ extern const LhTaskList *lh_source_tasks(LhSource *source);
 /* Next batch, NULL at the end. */
 extern const LhBatch *lh_source_next(LhSource *source);
 extern void lh_source_rewind(LhSource *source);
+
+/*
+ * A pass over the files begins, or has ended, for lakehouse.scan_progress.
+ * lh_source_next does this; those who open scans of their own call it.
+ */
+extern void lh_source_report(LhSource *source, bool running);
 
 /* NOTICE when the scan lost digits of nanoseconds; once. */
 extern void lh_source_notice(LhSource *source);

@@ -459,7 +459,9 @@ run_with_threads(AggScan *scan, int helpers)
 	job.metadata = metadata_may_answer(scan);
 	job.pool = scan->pool;
 	job.helpers = helpers;
+	lh_source_report(s, true);
 	lh_pg_check(s->ctx, lh_agg_with_threads(s->ctx, &job, scan->agg));
+	lh_source_report(s, false);
 	scan->threads = Max(scan->threads, lh_pool_threads(scan->pool));
 	/* to the types of whatever came last */
 	scan->bound = false;

@@ -11,6 +11,7 @@
  *	ddl.c			lakehouse.ddl, and the text of CREATE FOREIGN TABLE
  *	arguments.c		arguments and results that the functions share
  *	describe.c		lakehouse.list and the parquet_* functions, file by file
+ *	progress.c		lakehouse.running_scans, below the view scan_progress
  *	read*.c			lakehouse.read (read.h)
  *	write*.c		lakehouse.write_parquet (write.h)
  *	copy*.c			COPY ... (FORMAT parquet) (write.h)

@@ -131,6 +131,22 @@ lh_interval_iso(const Interval *span, char *out)
 	EncodeInterval(&itm, INTSTYLE_ISO_8601, out);
 }
 
+/* This backend's place in an array of MaxBackends: backend ids, from 1, became process numbers, from 0, with 17. */
+#if PG_VERSION_NUM >= 170000
+#include "storage/procnumber.h"
+#else
+#include "storage/backendid.h"
+#endif
+static inline int
+lh_backend_index(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProcNumber;
+#else
+	return MyBackendId - 1;
+#endif
+}
+
 /* ExecutorRun to the end: execute_once went with 18. */
 #include "executor/executor.h"
 static inline void

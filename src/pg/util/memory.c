@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "crypto/crypto.h"
+#include "pg/util/progress.h"
 
 /* What lh_pg_ctx hands out: the context and all that it points to. */
 typedef struct LhPgCtx
@@ -35,6 +36,7 @@ typedef struct LhPgCtx
 	ErrorData  *pending;		/* error raised while core was on the stack */
 	char	   *key_file;		/* NULL: no keys */
 	LhKeySet   *keys;			/* of key_file, once it was read; in root */
+	LhProgress *progress;		/* of its scans; NULL: nobody is told */
 	MemoryContextCallback callback;
 } LhPgCtx;
 
@@ -52,6 +54,8 @@ host_interrupted(void *arg)
 	LhPgCtx    *pg = arg;
 	MemoryContext old = CurrentMemoryContext;
 
+	if (pg->progress != NULL)
+		lh_pg_progress_update(pg->progress);
 	if (pg->pending != NULL)
 		return true;
 	if (!INTERRUPTS_PENDING_CONDITION() || !INTERRUPTS_CAN_BE_PROCESSED())
@@ -183,10 +187,20 @@ host_key(void *arg, LhCtx *ctx, const LhKeyRequest *request, LhKey *key)
 	return lh_keyset_find(ctx, pg->keys, request, key);
 }
 
+static void
+host_progress(void *arg, const char *what, int64_t done, int64_t total)
+{
+	LhPgCtx    *pg = arg;
+
+	if (pg->progress != NULL)
+		lh_pg_progress_place(pg->progress, what, done, total);
+}
+
 static const LhHost lh_pg_host = {
 	.interrupted = host_interrupted,
 	.wait = host_wait,
 	.temp_file = host_temp_file,
+	.progress = host_progress,
 	.key = host_key,
 };
 
@@ -195,6 +209,8 @@ release_arena(void *arg)
 {
 	LhPgCtx    *pg = arg;
 
+	if (pg->progress != NULL)
+		lh_pg_progress_end(pg->progress);
 	lh_arena_destroy(pg->root);
 	pg->root = pg->ctx.arena = NULL;
 }
@@ -224,6 +240,12 @@ lh_pg_ctx(MemoryContext mcxt, size_t budget_kb, const char *setting)
 	pg->callback.arg = pg;
 	MemoryContextRegisterResetCallback(mcxt, &pg->callback);
 	return &pg->ctx;
+}
+
+void
+lh_pg_watch(LhCtx *ctx, LhProgress *progress)
+{
+	((LhPgCtx *) ctx)->progress = progress;
 }
 
 void

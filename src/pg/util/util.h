@@ -29,6 +29,10 @@ extern void lh_pg_use_keys(LhCtx *ctx, const char *path);
 /* Budget of a context made by lh_pg_ctx. */
 extern LhBudget *lh_pg_budget(LhCtx *ctx);
 
+/* Report to this as the scans of a context go on, and end it with the context (progress.h). */
+struct LhProgress;
+extern void lh_pg_watch(LhCtx *ctx, struct LhProgress *progress);
+
 /* Status of a core call -> nothing, or an error raised with its SQLSTATE. LH_CANCELLED runs CHECK_FOR_INTERRUPTS first. Never returns on failure. */
 extern void lh_pg_check(LhCtx *ctx, LhStatus status);
 /* Same without returning on failure being conditional: raise ctx->error. */
