@@ -46,6 +46,14 @@ SELECT q, differs(q) FROM unnest(ARRAY[
 	'SELECT h, t::text AS t FROM h JOIN trips t ON t.trip_id = h.id AND t.note || ''x'' > h.code',
 	'SELECT a.id, b.id, t.vendor FROM h a JOIN h b ON a.hi = b.hi JOIN trips t ON t.trip_id = a.id AND t.code = b.code']) q;
 
+-- look-ups in one row group, one after the other, decode its dictionaries once; in another one anew
+CREATE TABLE near AS SELECT 1000 + 30 * g AS id FROM generate_series(1, 5) g;
+ANALYZE near;
+SELECT probed('SELECT n.id, t.vendor FROM near n JOIN trips t ON t.trip_id = n.id');
+SELECT counter('SELECT n.id, t.vendor FROM near n JOIN trips t ON t.trip_id = n.id', 'Dictionary Pages Read') AS near,
+	counter('SELECT h.id, t.vendor FROM h JOIN trips t ON t.trip_id = h.id', 'Dictionary Pages Read') AS far;
+SELECT n.id, t.vendor FROM near n JOIN trips t ON t.trip_id = n.id ORDER BY 1;
+
 -- LATERAL
 SELECT plan('SELECT h.id, s.* FROM h, LATERAL (SELECT t.vendor, t.code || h.code AS c FROM trips t WHERE t.trip_id = h.id) s');
 SELECT h.id, s.* FROM h, LATERAL (SELECT t.vendor, t.code || h.code AS c FROM trips t WHERE t.trip_id = h.id) s ORDER BY 1;

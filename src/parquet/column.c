@@ -87,6 +87,20 @@ lh_pq_column_close(LhPqColumn *col)
 	lh_buf_free(&col->data);
 }
 
+bool
+lh_pq_column_can_rewind(const LhPqColumn *col)
+{
+	return col->nested == NULL && !col->failed;
+}
+
+void
+lh_pq_column_rewind(LhPqColumn *col)
+{
+	lh_pq_leaf_rewind(&col->leaf);
+	col->at = 0;
+	col->run_pause = col->run_failures = 0;
+}
+
 /* Rows of the current page. */
 static inline int64_t
 page_begin(const LhPqColumn *col)
@@ -559,6 +573,7 @@ lh_pq_column_read(LhCtx *ctx, LhPqColumn *col, int64_t row, int n, const LhSel *
 	status = col->nested != NULL ? lh_pq_nested_read(ctx, col, row, n, sel, out)
 								 : read_flat(ctx, col, row, n, sel, out);
 	lh_use(ctx, old);
+	col->failed |= status != LH_OK;
 	if (status != LH_OK)
 		return with_place(ctx, col->file, col->group, col->node, status);
 	col->at = row + n;
@@ -593,6 +608,7 @@ lh_pq_column_dict(LhCtx *ctx, LhPqColumn *col, const LhDict **out)
 	if (status == LH_OK && col->leaf.has_dict)
 		status = lh_pq_dict_load(ctx, &col->leaf);
 	lh_use(ctx, old);
+	col->failed |= status != LH_OK;
 	if (status != LH_OK)
 		return with_place(ctx, col->file, col->group, col->node, status);
 	*out = col->leaf.dict;

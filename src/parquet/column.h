@@ -30,6 +30,7 @@ struct LhPqColumn
 	int node;
 	int64_t rows; /* of the row group */
 	int64_t at; /* end of the last read */
+	bool failed; /* a read or the dictionary: nobody knows where it stands */
 	LhPqNested *nested; /* NULL: flat */
 
 	LhPqLeaf leaf;

@@ -81,6 +81,24 @@ lh_pq_leaf_close(LhPqLeaf *leaf)
 	lh_pq_pool_drop(&leaf->pool);
 }
 
+void
+lh_pq_leaf_rewind(LhPqLeaf *leaf)
+{
+	int64_t start = leaf->chunk->start;
+
+	lh_pq_pool_unpin(&leaf->pool);
+	if (leaf->loaded)
+		lh_pq_page_drop(leaf, &leaf->page);
+	leaf->have_page = leaf->loaded = leaf->jumped = leaf->direct = false;
+	leaf->values_before = 0;
+	leaf->page_no = -1;
+	/* a dictionary where it should be is passed over */
+	leaf->next = leaf->has_dict && leaf->dict_pos == start + leaf->dict_header.header_size
+					 ? leaf->dict_pos + leaf->dict_header.stored_size
+					 : start;
+	leaf->window.hinted = 0;
+}
+
 /* Limits that a data page's header must keep to be read as part of this column. */
 static LhStatus
 check_data_page(LhCtx *ctx, const LhPqLeaf *leaf, const LhPqPageHeader *h)

@@ -117,6 +117,8 @@ extern void lh_pq_dict_gather(const LhDict *dict, const uint32_t *codes, size_t 
 extern LhStatus lh_pq_leaf_init(LhCtx *ctx, LhPqLeaf *leaf, LhPqFile *file, int group, int node,
 								const LhType *type);
 extern void lh_pq_leaf_close(LhPqLeaf *leaf);
+/* Stand before the first data page again; dictionary and memory stay. */
+extern void lh_pq_leaf_rewind(LhPqLeaf *leaf);
 
 /* See the chunk's first page header and load the dictionary, if that is what stands there. */
 extern LhStatus lh_pq_leaf_begin(LhCtx *ctx, LhPqLeaf *leaf);

@@ -275,6 +275,13 @@ extern int	lh_pq_column_natural(LhPqColumn *col, int64_t row, int n);
 extern LhStatus lh_pq_column_dict(LhCtx *ctx, LhPqColumn *col, const LhDict **out);
 
 /*
+ * Read again from row 0: the dictionary with its id, page index and buffers stay.
+ * Only of columns that can: flat ones in which nothing has failed.
+ */
+extern bool lh_pq_column_can_rewind(const LhPqColumn *col);
+extern void lh_pq_column_rewind(LhPqColumn *col);
+
+/*
  * Re-use for another row group of the same file, or drop buffers early.  All
  * memory of a column is floor or window memory of ctx->arena at open.
  */

@@ -574,15 +574,60 @@ lh_scan_enter_group(LhCtx *ctx, LhScan *scan, bool *read)
 }
 
 void
-lh_scan_leave_group(LhScan *scan)
+lh_scan_drop_columns(LhScan *scan)
 {
-	if (scan->group.arena != NULL)
-		lh_pq_drop_ahead(scan->file->pq);
-	lh_arena_destroy(scan->group.arena);
-	scan->group.arena = NULL;
+	lh_arena_destroy(scan->columns.arena);
+	scan->columns = (LhScanColumns){0};
 }
 
-/* The cursor of a column in this row group, opened when it is first needed. */
+static bool
+may_keep_columns(const LhScan *scan)
+{
+	for (int i = 0; i < scan->ntotal; i++)
+		if (scan->columns.columns[i] != NULL && !lh_pq_column_can_rewind(scan->columns.columns[i]))
+			return false;
+	return lh_scan_may_keep(scan);
+}
+
+void
+lh_scan_leave_group(LhScan *scan)
+{
+	LhScanGroup *group = &scan->group;
+
+	if (group->arena == NULL)
+		return;
+	lh_pq_drop_ahead(scan->file->pq);
+	lh_arena_destroy(group->arena);
+	group->arena = NULL;
+	if (scan->columns.arena != NULL && !may_keep_columns(scan))
+		lh_scan_drop_columns(scan);
+}
+
+/* The place for columns of the row group: theirs from before a rewind, or a new one. */
+static LhStatus
+need_columns(LhCtx *ctx, LhScan *scan)
+{
+	LhScanColumns *columns = &scan->columns;
+	LhArena *old;
+
+	if (columns->arena != NULL && columns->file == scan->file && columns->group == scan->group.group)
+		return LH_OK;
+	lh_scan_drop_columns(scan);
+	columns->arena = lh_arena_child(scan->file->arena);
+	if (columns->arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	columns->file = scan->file;
+	columns->group = scan->group.group;
+	old = lh_use(ctx, columns->arena);
+	columns->columns = lh_alloc_array(ctx, (size_t) scan->ntotal + 1, sizeof(*columns->columns));
+	lh_use(ctx, old);
+	if (columns->columns != NULL)
+		return LH_OK;
+	lh_scan_drop_columns(scan);
+	return ctx->error->code;
+}
+
+/* The cursor of a column in this row group, opened or rewound when it is first needed. */
 LhStatus
 lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhPqColumn **out)
 {
@@ -590,12 +635,22 @@ lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhPqColumn **out)
 
 	if (group->columns[col] == NULL)
 	{
-		LhArena *old = lh_use(ctx, group->arena);
-		LhStatus status = lh_pq_column_open(ctx, scan->file->pq, group->group,
-											scan->file->cols[col].node, &group->columns[col]);
+		LhPqColumn **column;
 
-		lh_use(ctx, old);
-		LH_TRY(status);
+		LH_TRY(need_columns(ctx, scan));
+		column = &scan->columns.columns[col];
+		if (*column == NULL)
+		{
+			LhArena *old = lh_use(ctx, scan->columns.arena);
+			LhStatus status = lh_pq_column_open(ctx, scan->file->pq, group->group,
+												scan->file->cols[col].node, column);
+
+			lh_use(ctx, old);
+			LH_TRY(status);
+		}
+		else
+			lh_pq_column_rewind(*column);
+		group->columns[col] = *column;
 	}
 	*out = group->columns[col];
 	return LH_OK;

@@ -167,7 +167,13 @@ extern LhStatus lh_scan_next(LhCtx *ctx, LhScan *scan, const LhBatch **batch, Lh
 typedef LhStatus (*LhMetaFn) (LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *nodes, bool *taken);
 extern void lh_scan_set_meta(LhScan *scan, LhMetaFn fn, void *arg);
 
-/* Begin again from the first file (rescan); the filters may be others. Task list, footers and page indexes stay. */
+/*
+ * Begin again from the first file (rescan); the filters may be others.  What stays,
+ * as long as memory allows: the task list; of up to LH_SCAN_KEEP_FILES files
+ * descriptor, footer, page indexes and bloom filters; of the row group that was
+ * read last the flat columns with their decoded dictionaries, in case it is the
+ * next one to be read.
+ */
 extern LhStatus lh_scan_rewind(LhCtx *ctx, LhScan *scan, int nfilters, LhPred **filters);
 
 /* Why a row group was kept or skipped, for debugging (LH_COUNTERS count). */

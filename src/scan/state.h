@@ -9,7 +9,8 @@
  *	  file		descriptor
  *	    body	footer reference, page indexes, bound columns
  *	      preds	filters bound to the file's types; bound anew by a rewind
- *	    group	column cursors with their dictionaries and buffers, row ranges
+ *	    group	row ranges
+ *	    columns	column cursors with their dictionaries and buffers
  *
  * Columns are numbered as in the spec.  Behind them come hidden ones: a
  * partition column that a file also holds is read there when its values have
@@ -102,6 +103,18 @@ typedef struct LhScanGroup
 	bool payload_asked; /* the payload columns were announced to the store */
 } LhScanGroup;
 
+/*
+ * The columns of the row group that was read last: when it is the next one, too,
+ * after a rewind, they are read again with the dictionaries they have.
+ */
+typedef struct LhScanColumns
+{
+	LhArena *arena; /* in the file's; NULL: none */
+	const LhScanFile *file;
+	int group;
+	LhPqColumn **columns; /* ntotal; NULL: not opened */
+} LhScanColumns;
+
 /* Columns that a filter refers to, and what kind of filter it is. */
 typedef struct LhFilterInfo
 {
@@ -157,6 +170,7 @@ struct LhScan
 	int nkept;
 	LhScanFile *kept[LH_SCAN_KEEP_FILES];
 	LhScanGroup group;
+	LhScanColumns columns;
 
 	LhBounds *bounds; /* ntotal, of the row group being pruned */
 
@@ -194,10 +208,15 @@ extern void lh_scan_leave_file(LhScan *scan);
 /* Between two row groups: give back what the file gathered, when it is much. */
 extern LhStatus lh_scan_refresh_file(LhCtx *ctx, LhScan *scan);
 
+/* Is there memory for what only a rewind would use? */
+extern bool lh_scan_may_keep(const LhScan *scan);
+
 /* rowgroup.c */
 /* Look at the next row group; *read says whether rows are left to be read in it. */
 extern LhStatus lh_scan_enter_group(LhCtx *ctx, LhScan *scan, bool *read);
 extern void lh_scan_leave_group(LhScan *scan);
+/* Close the columns that a rewind might use. */
+extern void lh_scan_drop_columns(LhScan *scan);
 extern LhStatus lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhPqColumn **out);
 
 /* ahead.c: announce columns that will be read to a remote store */

@@ -346,11 +346,10 @@ lh_scan_open_file(LhCtx *ctx, LhScan *scan, size_t task)
 	return start_file(ctx, scan, file);
 }
 
-/* Is the file worth keeping, and is there room? */
-static bool
-may_keep(const LhScan *scan)
+bool
+lh_scan_may_keep(const LhScan *scan)
 {
-	return (scan->rewinds > 0 || scan->tasks.n == 1) && scan->nkept < LH_SCAN_KEEP_FILES &&
+	return (scan->rewinds > 0 || scan->tasks.n == 1) &&
 		   lh_arena_used(scan->arena) < keep_limit(scan) &&
 		   lh_arena_room(scan->arena) > keep_limit(scan) * KEEP_PART / LEAVE_PART;
 }
@@ -370,6 +369,8 @@ static void
 close_file(LhScan *scan)
 {
 	drop_kept(scan, scan->file);
+	if (scan->columns.file == scan->file)
+		lh_scan_drop_columns(scan);
 	lh_arena_destroy(scan->file->arena);
 	scan->file = NULL;
 }
@@ -384,7 +385,7 @@ lh_scan_leave_file(LhScan *scan)
 	lh_scan_leave_group(scan);
 	if (find_kept(scan, file->task) == NULL)
 	{
-		if (!may_keep(scan))
+		if (scan->nkept == LH_SCAN_KEEP_FILES || !lh_scan_may_keep(scan))
 		{
 			close_file(scan);
 			return;
@@ -408,6 +409,7 @@ lh_scan_refresh_file(LhCtx *ctx, LhScan *scan)
 		return LH_OK;
 	for (int i = 0; i < scan->nfilters; i++)
 		scan->prune_satisfied[i] = file->satisfied[i];
+	lh_scan_drop_columns(scan);
 	lh_arena_destroy(file->body);
 	LH_TRY(open_footer(ctx, scan, file));
 	file->new_file = true;

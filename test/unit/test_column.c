@@ -1090,6 +1090,85 @@ a_tight_budget_shrinks_the_window(void **state)
 	lh_arena_destroy(arena);
 }
 
+/* ---- reading again ---- */
+
+/* A dictionary page, pages of codes, then a plain one. */
+static LhPqColumn *
+column_that_falls_back(Maker *m, LhCtx *ctx)
+{
+	Tw plain = {0};
+
+	one_column(m, ctx, (PqEl) PQ_LEAF("c", PQ_REQ, T_BYTES));
+	string_dict(m, 4);
+	for (int page = 0; page < 4; page++)
+	{
+		Tw w = {0};
+
+		tw_byte(&w, 2);
+		put_rle(&w, 2, page, 100);
+		maker_v1(m, &w, 100, LH_PQ_RLE_DICTIONARY);
+	}
+	for (int i = 0; i < 100; i++)
+		put_string(&plain, "plain");
+	maker_v1(m, &plain, 100, LH_PQ_PLAIN);
+	return finish(m, 500);
+}
+
+static void
+a_rewound_column_keeps_its_dictionary(void **state)
+{
+	const LhDict *dict, *again;
+	LhPqColumn *col;
+	uint32_t id;
+	LhVec v;
+	Maker m;
+
+	col = column_that_falls_back(&m, *state);
+	ASSERT_OK(m.ctx, lh_pq_column_dict(m.ctx, col, &dict));
+	id = dict->id;
+	for (int round = 0; round < 10; round++)
+	{
+		int64_t stop_at = 50 * (round + 1);
+
+		ASSERT_OK(m.ctx, lh_pq_column_read(m.ctx, col, 0, 150, NULL, &v));
+		assert_int_equal(v.kind, LH_VEC_RUNS);
+		assert_int_equal(v.dict->id, id);
+		assert_string(&v, 99, "entry 0");
+		assert_string(&v, 100, "entry 1");
+		/* wherever the column stood */
+		if (stop_at > 150)
+		{
+			ASSERT_OK(m.ctx, lh_pq_column_read(m.ctx, col, stop_at - 1, 1, NULL, &v));
+			assert_string(&v, 0, stop_at > 400 ? "plain" : stop_at > 300 ? "entry 3" :
+						  stop_at > 200 ? "entry 2" : "entry 1");
+		}
+		assert_true(lh_pq_column_can_rewind(col));
+		lh_pq_column_rewind(col);
+		ASSERT_OK(m.ctx, lh_pq_column_dict(m.ctx, col, &again));
+		assert_ptr_equal(again, dict);
+	}
+	assert_int_equal(counter(m.ctx, LH_CTR_DICT_PAGES_READ), 1);
+}
+
+static void
+a_column_that_failed_is_not_rewound(void **state)
+{
+	LhPqColumn *col;
+	Tw w = {0};
+	LhVec v;
+	Maker m;
+
+	one_column(&m, *state, (PqEl) PQ_LEAF("c", PQ_REQ, T_BYTES));
+	string_dict(&m, 4);
+	tw_byte(&w, 3);
+	put_rle(&w, 3, 7, 100);
+	maker_v1(&m, &w, 100, LH_PQ_RLE_DICTIONARY);
+	col = finish(&m, 100);
+	assert_true(lh_pq_column_can_rewind(col));
+	assert_int_equal(lh_pq_column_read(m.ctx, col, 0, 100, NULL, &v), LH_CORRUPT);
+	assert_false(lh_pq_column_can_rewind(col));
+}
+
 static bool
 stop(void *arg)
 {
@@ -1150,6 +1229,8 @@ main(void)
 		TEST(rule_13_text_is_not_claimed_to_be_valid),
 		TEST(leaves_below_structs_are_flat),
 		TEST(a_tight_budget_shrinks_the_window),
+		TEST(a_rewound_column_keeps_its_dictionary),
+		TEST(a_column_that_failed_is_not_rewound),
 		TEST(reading_can_be_cancelled),
 	};
 

@@ -357,6 +357,47 @@ rewinding_does_not_gather_memory(void **state)
 	assert_int_equal(lh_arena_used(w->ctx->arena), after_ten);
 }
 
+/* The row group is the one read before: its dictionaries are there. */
+static void
+a_rewound_scan_keeps_the_dictionaries_of_its_last_row_group(void **state)
+{
+	World *w = *state;
+	Table t = table_of(w, trips(w));
+	int vendor = column_of(&t, "vendor");
+	LhPred *f[] = {cmp(w, 0, LH_EQ, int_value(1000 + 3 * 6000))};
+	LhScanSpec spec = spec_of(w, &t, f, 1);
+	LhHostRequest *request;
+	const LhBatch *batch;
+	LhScan *scan;
+	uint64_t dict = 0, pages = 0;
+
+	spec.prune = true;
+	ok(w, lh_scan_open(w->ctx, &spec, &scan));
+	for (int round = 0; round < 20; round++)
+	{
+		uint16_t rows[LH_BATCH];
+		LhValue v;
+
+		/* other rows of the same row group; then another row group */
+		f[0] = cmp(w, 0, LH_EQ, int_value(1000 + 3 * (round < 19 ? 6000 + round : 100)));
+		if (round > 0)
+			ok(w, lh_scan_rewind(w->ctx, scan, 1, f));
+		ok(w, lh_scan_next(w->ctx, scan, &batch, &request));
+		assert_int_equal(batch->sel.count, 1);
+		assert_int_equal(lh_sel_rows(&batch->sel, rows), 1);
+		v = lh_vec_value(batch->vecs[vendor], rows[0]);
+		assert_true(v.str.len > 0);
+		if (round == 0)
+			dict = counter(w, LH_CTR_DICT_PAGES_READ);
+		assert_true(dict > 0 && counter(w, LH_CTR_PAGES_READ) > pages);
+		pages = counter(w, LH_CTR_PAGES_READ);
+		assert_int_equal(counter(w, LH_CTR_DICT_PAGES_READ), round < 19 ? dict : 2 * dict);
+		/* some rounds stop in the middle */
+		if (round % 3 != 0)
+			ok(w, lh_scan_next(w->ctx, scan, &batch, &request));
+	}
+}
+
 typedef struct Meta
 {
 	int calls;
@@ -799,6 +840,7 @@ main(void)
 		TEST(payload_is_read_only_where_rows_are_left),
 		TEST(a_rewound_scan_takes_other_filters_and_keeps_its_files),
 		TEST(rewinding_does_not_gather_memory),
+		TEST(a_rewound_scan_keeps_the_dictionaries_of_its_last_row_group),
 		TEST(metadata_answers_for_row_groups_that_pass_whole),
 		TEST(metadata_does_not_answer_for_what_must_be_verified),
 		TEST(metadata_does_not_hide_a_null_where_none_may_be),
