@@ -47,8 +47,6 @@ SELECT what || ': ' || says FROM outcome(format('COPY t TO %L (FORMAT parquet, o
 SELECT * FROM outcome(format('COPY t FROM %L (FORMAT parquet)', target('absent.parquet')));
 SELECT * FROM outcome(format('COPY t TO PROGRAM %L (FORMAT parquet)', 'cat'));
 SELECT * FROM outcome(format('COPY t FROM PROGRAM %L (FORMAT parquet)', 'cat'));
-COPY t FROM STDIN (FORMAT parquet);
-\.
 
 -- relations and columns
 CREATE VIEW v AS TABLE t;
