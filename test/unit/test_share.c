@@ -106,14 +106,18 @@ drawn(World *w, LhScan **scans, int n)
 	return a;
 }
 
-/* Footers and bytes apart: every scan opens the files for itself. */
+/*
+ * Footers and bytes apart: every scan opens the files for itself.  Rewound ones may
+ * have dictionaries of the row group that they read last.
+ */
 static void
-assert_same(const Answer *want, const Answer *found)
+assert_same(const Answer *want, const Answer *found, bool rewound)
 {
 	assert_int_equal(want->rows, found->rows);
 	assert_true(want->sum == found->sum);
 	for (int i = 0; i < LH_N_COUNTERS; i++)
-		if (i < LH_CTR_BYTES_READ && want->counters.v[i] != found->counters.v[i])
+		if (i < LH_CTR_BYTES_READ && want->counters.v[i] != found->counters.v[i] &&
+			!(rewound && i == LH_CTR_DICT_PAGES_READ && found->counters.v[i] < want->counters.v[i]))
 			fail_msg("%s: %llu, alone %llu", lh_counter_name[i],
 					 (unsigned long long) found->counters.v[i],
 					 (unsigned long long) want->counters.v[i]);
@@ -139,7 +143,7 @@ compare(World *w, const char *location, LhPred **filters, int nfilters)
 		{
 			Answer found = drawn(w, scans, n);
 
-			assert_same(&want, &found);
+			assert_same(&want, &found, round > 0);
 			lh_share_init(&share);
 			for (int i = 0; i < n; i++)
 				ok(w, lh_scan_rewind(w->ctx, scans[i], nfilters, filters));
