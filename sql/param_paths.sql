@@ -10,24 +10,19 @@ ANALYZE h;
 ANALYZE copy;
 -- every row of the outer side begins the scan again
 SET enable_memoize = off;
+-- servers differ in which side of a join's equality they write first
+CREATE FUNCTION sides(line text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	m text[] := regexp_match(line, '^(.*)\(((?:[^()=]|\([^()]*\))+) = ((?:[^()=]|\([^()]*\))+)\)$');
+BEGIN
+	RETURN CASE WHEN m IS NULL THEN line
+		ELSE format('%s(%s = %s)', m[1], least(m[2] COLLATE "C", m[3] COLLATE "C"), greatest(m[2] COLLATE "C", m[3] COLLATE "C")) END;
+END $$;
 -- the executed look-ups; rows of a loop are rounded as the version likes
 CREATE FUNCTION probed(query text) RETURNS SETOF text LANGUAGE sql AS $$
-	SELECT line FROM plan(query, 'COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF') line
+	SELECT sides(line) FROM plan(query, 'COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF') line
 	WHERE line ~ 'Vector Filter|Files|Row Groups|Pages|Rows|never executed'
 $$;
-
--- servers differ in which side of a join's equality they write first
-CREATE FUNCTION sides(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-	m text[];
-BEGIN
-	FOR line IN SELECT plan(query) LOOP
-		m := regexp_match(line, '^(.*)\(((?:[^()=]|\([^()]*\))+) = ((?:[^()=]|\([^()]*\))+)\)$');
-		RETURN NEXT CASE WHEN m IS NULL THEN line
-			ELSE format('%s(%s = %s)', m[1], least(m[2] COLLATE "C", m[3] COLLATE "C"), greatest(m[2] COLLATE "C", m[3] COLLATE "C")) END;
-	END LOOP;
-END $$;
 
 -- the differences between a query and the same one on a heap table, and with hash joins
 CREATE FUNCTION differs(query text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -43,13 +38,13 @@ END $$;
 SELECT probed('SELECT h.id, t.vendor FROM h JOIN trips t ON t.trip_id = h.id');
 SELECT h.id, t.vendor FROM h JOIN trips t ON t.trip_id = h.id ORDER BY 1;
 SET enable_nestloop = off;
-SELECT sides('SELECT h.id, t.vendor FROM h JOIN trips t ON t.trip_id = h.id');
+SELECT sides(p) FROM plan('SELECT h.id, t.vendor FROM h JOIN trips t ON t.trip_id = h.id') p;
 SELECT h.id, t.vendor FROM h JOIN trips t ON t.trip_id = h.id ORDER BY 1;
 RESET enable_nestloop;
 
 -- ranges; further conditions; outer and semi joins; expressions of the other side
 SELECT probed('SELECT h.id, t.trip_id FROM h JOIN trips t ON t.trip_id BETWEEN h.id AND h.hi');
-SELECT sides('SELECT h.id, t.note FROM h LEFT JOIN trips t ON t.trip_id = h.id + 3 AND t.vendor <> ''Comet''');
+SELECT sides(p) FROM plan('SELECT h.id, t.note FROM h LEFT JOIN trips t ON t.trip_id = h.id + 3 AND t.vendor <> ''Comet''') p;
 SELECT q, differs(q) FROM unnest(ARRAY[
 	'SELECT h.id, t.vendor FROM h JOIN trips t ON t.trip_id = h.id',
 	'SELECT h.id, t.trip_id FROM h JOIN trips t ON t.trip_id BETWEEN h.id AND h.hi',
@@ -68,7 +63,7 @@ SELECT counter('SELECT n.id, t.vendor FROM near n JOIN trips t ON t.trip_id = n.
 SELECT n.id, t.vendor FROM near n JOIN trips t ON t.trip_id = n.id ORDER BY 1;
 
 -- LATERAL
-SELECT sides('SELECT h.id, s.* FROM h, LATERAL (SELECT t.vendor, t.code || h.code AS c FROM trips t WHERE t.trip_id = h.id) s');
+SELECT sides(p) FROM plan('SELECT h.id, s.* FROM h, LATERAL (SELECT t.vendor, t.code || h.code AS c FROM trips t WHERE t.trip_id = h.id) s') p;
 SELECT h.id, s.* FROM h, LATERAL (SELECT t.vendor, t.code || h.code AS c FROM trips t WHERE t.trip_id = h.id) s ORDER BY 1;
 SELECT g, s.trip_id FROM generate_series(1, 3) g, LATERAL (SELECT trip_id FROM trips WHERE trip_id = g * 1000 OFFSET 0) s;
 
@@ -81,7 +76,7 @@ RESET plan_cache_mode;
 
 -- rows that others may change: EvalPlanQual needs the clause, and the table's row
 BEGIN;
-SELECT sides('SELECT h.id, t.vendor FROM h JOIN trips t ON t.trip_id = h.id FOR UPDATE OF h');
+SELECT sides(p) FROM plan('SELECT h.id, t.vendor FROM h JOIN trips t ON t.trip_id = h.id FOR UPDATE OF h') p;
 SELECT h.id, t.vendor FROM h JOIN trips t ON t.trip_id = h.id ORDER BY 1 FOR UPDATE OF h;
 UPDATE h SET code = t.vendor FROM trips t WHERE t.trip_id = h.id RETURNING h.id, h.code, t.trip_id;
 ROLLBACK;
@@ -89,15 +84,15 @@ ROLLBACK;
 -- a column that any row group may hold has no such path, whatever it costs
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
-SELECT sides('SELECT h.id FROM h JOIN trips t ON t.vendor = h.code');
+SELECT sides(p) FROM plan('SELECT h.id FROM h JOIN trips t ON t.vendor = h.code') p;
 -- code is not sorted, but has bloom filters: these serve when a value is known to be rare
-SELECT sides('SELECT h.id FROM h JOIN trips t ON t.code = h.code');
+SELECT sides(p) FROM plan('SELECT h.id FROM h JOIN trips t ON t.code = h.code') p;
 ANALYZE trips;
 SELECT probed('SELECT h.id FROM h JOIN trips t ON t.code = h.code');
 SELECT differs('SELECT h.id, t.trip_id FROM h JOIN trips t ON t.code = h.code');
 -- nor has any when nothing is pushed down
 SET lakehouse.pushdown = off;
-SELECT sides('SELECT h.id, t.vendor FROM h JOIN trips t ON t.trip_id = h.id');
+SELECT sides(p) FROM plan('SELECT h.id, t.vendor FROM h JOIN trips t ON t.trip_id = h.id') p;
 RESET lakehouse.pushdown;
 
 -- each worker of a parallel plan looks up for its own rows
@@ -106,7 +101,7 @@ ALTER TABLE many SET (parallel_workers = 2);
 ANALYZE many;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
-SELECT sides('SELECT m.id, t.vendor FROM many m JOIN trips t ON t.trip_id = m.id');
+SELECT sides(p) FROM plan('SELECT m.id, t.vendor FROM many m JOIN trips t ON t.trip_id = m.id') p;
 SELECT differs('SELECT m.id, t.vendor FROM many m JOIN trips t ON t.trip_id = m.id');
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
