@@ -46,6 +46,16 @@ PREPARE again AS SELECT count(code) FROM inferred WHERE id >= 900;
 EXECUTE again;
 EXECUTE again;
 
+-- helper threads find the keys that the session has read
+SELECT make_table('many', 'id bigint, code text', 'encrypted/{footer,signed,ctr,nameless}.parquet', :'with_keys');
+SET lakehouse.threads_min_size = 0;
+SET lakehouse.threads = 4;
+SELECT counter('SELECT count(DISTINCT code), sum(id) FROM many', 'Helper Threads') IS NOT NULL AS helpers, count(DISTINCT code), sum(id) FROM many;
+SET lakehouse.threads = 1;
+SELECT counter('SELECT count(DISTINCT code), sum(id) FROM many', 'Helper Threads') IS NOT NULL AS helpers, count(DISTINCT code), sum(id) FROM many;
+RESET lakehouse.threads;
+RESET lakehouse.threads_min_size;
+
 -- no keys: an encrypted footer is closed, a signed one opens its plain columns
 SELECT * FROM outcome(format('SELECT * FROM lakehouse.read(%L) AS t (id bigint)', fixture('encrypted/footer.parquet')));
 SELECT make_table('open', 'id bigint, name text', 'encrypted/signed.parquet');
