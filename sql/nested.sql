@@ -32,6 +32,9 @@ SELECT make_table('lists', 'l_list integer[], l_list_list text, l_int json, l_te
 SELECT l_list_list, l_int FROM lists LIMIT 1;
 SELECT * FROM outcome('SELECT l_list FROM lists');
 SELECT * FROM outcome('SELECT l_text FROM lists');
+-- int2vector is no array of smallint: nobody makes it of a list
+SELECT make_table('lists', 'l_int int2vector', 'nested/lists.parquet');
+SELECT * FROM outcome('SELECT l_int FROM lists');
 SELECT make_table('lists', 'l_list jsonb[], l_list_list jsonb[]', 'nested/lists.parquet');
 SELECT * FROM lists LIMIT 2;
 

@@ -34,7 +34,8 @@ is_composite(Oid base)
 LhNestedForm
 lh_nested_form(const LhType *type, Oid base, Oid *element)
 {
-	*element = get_element_type(base);
+	/* int2vector and oidvector look like arrays, but their values are made otherwise */
+	*element = base == INT2VECTOROID || base == OIDVECTOROID ? InvalidOid : get_element_type(base);
 	if (type->id == LH_T_LIST && OidIsValid(*element))
 		return LH_NESTED_ARRAY;
 	if (type->id == LH_T_MAP && OidIsValid(*element) && is_composite(getBaseType(*element)))
