@@ -60,9 +60,8 @@ lh_location_list(const char *location)
 			 errmsg("option \"location\" must not be empty")));
 }
 
-/* An option of a server that a role may use; NULL: not set, or no right to it. */
-static const char *
-server_option(Oid roleid, Oid serverid, const char *name)
+const char *
+lh_server_option(Oid roleid, Oid serverid, const char *name)
 {
 	ForeignServer *server;
 	ListCell   *lc;
@@ -80,13 +79,50 @@ server_option(Oid roleid, Oid serverid, const char *name)
 	return NULL;
 }
 
-/* Base directories that a role may enter by a server. */
+/* A list of an option; empty when it is not set, or the role has no right to it. */
 static List *
-base_directories(Oid roleid, Oid serverid)
+server_list(Oid roleid, Oid serverid, const char *name)
 {
-	const char *value = server_option(roleid, serverid, "base_directories");
+	const char *value = lh_server_option(roleid, serverid, name);
 
-	return value != NULL ? lh_option_list("base_directories", value) : NIL;
+	return value != NULL ? lh_option_list(name, value) : NIL;
+}
+
+LhStatus
+lh_core_strings(LhCtx *ctx, List *list, const char *const **out, int *n)
+{
+	const char **copy;
+	ListCell   *lc;
+
+	LH_NEW_ARRAY(ctx, copy, list_length(list) + 1);
+	foreach(lc, list)
+	{
+		copy[foreach_current_index(lc)] = lh_strdup(ctx, lh_pg_utf8(lfirst(lc)));
+		if (copy[foreach_current_index(lc)] == NULL)
+			return ctx->error->code;
+	}
+	*out = copy;
+	*n = list_length(list);
+	return LH_OK;
+}
+
+LhStatus
+lh_server_directories(LhCtx *ctx, Oid roleid, Oid serverid, const char *name, const char *const **out, int *n)
+{
+	return lh_core_strings(ctx, server_list(roleid, serverid, name), out, n);
+}
+
+bool
+lh_server_covers(Oid roleid, Oid serverid, const char *name, const char *path)
+{
+	ListCell   *lc;
+
+	foreach(lc, server_list(roleid, serverid, name))
+	{
+		if (lh_path_is_below(path, lh_pg_utf8(lfirst(lc))))
+			return true;
+	}
+	return false;
 }
 
 /* Keys of encrypted files: the table's, else the server's for a role that may use it. */
@@ -94,7 +130,7 @@ static void
 use_keys(LhCtx *ctx, Oid roleid, Oid serverid, const char *keys_file)
 {
 	lh_pg_use_keys(ctx, keys_file != NULL ? keys_file
-				   : server_option(roleid, serverid, "parquet_keys_file"));
+				   : lh_server_option(roleid, serverid, "parquet_keys_file"));
 }
 
 static bool
@@ -109,26 +145,13 @@ make_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
 {
 	LhAccess   *access;
 	LhRemoteAccess *remote;
-	List	   *bases = NIL;
-	const char **copy;
-	ListCell   *lc;
 
 	LH_NEW(ctx, access);
 	LH_TRY(lh_remote_access(ctx, roleid, serverid, true, &remote));
 	access->remote = remote;
 	access->local_any = reads_any_file(roleid);
 	if (!access->local_any)
-		bases = base_directories(roleid, serverid);
-	LH_NEW_ARRAY(ctx, copy, list_length(bases) + 1);
-	foreach(lc, bases)
-	{
-		char	   *dir = lh_strdup(ctx, lh_pg_utf8(lfirst(lc)));
-
-		if (dir == NULL)
-			return ctx->error->code;
-		copy[access->nbases++] = dir;
-	}
-	access->bases = copy;
+		LH_TRY(lh_server_directories(ctx, roleid, serverid, "base_directories", &access->bases, &access->nbases));
 	return lh_store_create(ctx, access, out);
 }
 
@@ -180,15 +203,8 @@ lh_path_is_below(const char *path, const char *dir)
 static void
 check_local(Oid roleid, Oid serverid, const char *path)
 {
-	ListCell   *lc;
-
-	if (reads_any_file(roleid))
+	if (reads_any_file(roleid) || lh_server_covers(roleid, serverid, "base_directories", path))
 		return;
-	foreach(lc, base_directories(roleid, serverid))
-	{
-		if (lh_path_is_below(path, lh_pg_utf8(lfirst(lc))))
-			return;
-	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for location \"%s\"", lh_pg_text(path)),

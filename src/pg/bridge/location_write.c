@@ -32,50 +32,20 @@ writes_any_file(Oid roleid)
 	return superuser_arg(roleid) || has_privs_of_role(roleid, ROLE_PG_WRITE_SERVER_FILES);
 }
 
-/* Directories that a role may write to by a server. */
-static List *
-writable_directories(Oid roleid, Oid serverid)
-{
-	ListCell   *lc;
-
-	if (!OidIsValid(serverid) || !lh_server_usage(serverid, roleid))
-		return NIL;
-	foreach(lc, GetForeignServer(serverid)->options)
-	{
-		DefElem    *def = lfirst(lc);
-
-		if (strcmp(def->defname, "writable_directories") == 0)
-			return lh_option_list(def->defname, defGetString(def));
-	}
-	return NIL;
-}
-
 /* The access lives in the arena of ctx, as the store does. */
 static LhStatus
 make_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
 {
 	LhAccess   *access;
 	LhRemoteAccess *remote;
-	List	   *list = NIL;
-	const char **copy;
-	ListCell   *lc;
 
 	LH_NEW(ctx, access);
 	LH_TRY(lh_remote_access(ctx, roleid, serverid, true, &remote));
 	access->remote = remote;
 	access->write_any = writes_any_file(roleid);
 	if (!access->write_any)
-		list = writable_directories(roleid, serverid);
-	LH_NEW_ARRAY(ctx, copy, list_length(list) + 1);
-	foreach(lc, list)
-	{
-		char	   *dir = lh_strdup(ctx, lh_pg_utf8(lfirst(lc)));
-
-		if (dir == NULL)
-			return ctx->error->code;
-		copy[access->nwrite_bases++] = dir;
-	}
-	access->write_bases = copy;
+		LH_TRY(lh_server_directories(ctx, roleid, serverid, "writable_directories", &access->write_bases,
+							  &access->nwrite_bases));
 	return lh_store_create(ctx, access, out);
 }
 
@@ -88,15 +58,8 @@ lh_lake_write_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
 static void
 check_local(Oid roleid, Oid serverid, const char *path)
 {
-	ListCell   *lc;
-
-	if (writes_any_file(roleid))
+	if (writes_any_file(roleid) || lh_server_covers(roleid, serverid, "writable_directories", path))
 		return;
-	foreach(lc, writable_directories(roleid, serverid))
-	{
-		if (lh_path_is_below(path, lh_pg_utf8(lfirst(lc))))
-			return;
-	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied to write location \"%s\"", lh_pg_text(path)),

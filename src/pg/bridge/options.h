@@ -54,6 +54,15 @@ extern void lh_option_check(const LhOption *option, const char *value);
 /* Raise when only a superuser may set it and the current user is none; where is "a foreign table" or the like. */
 extern void lh_option_check_right(const LhOption *option, const char *where);
 
+/* An option of a server that a role may use; NULL: not set, or no right to it (location.c). */
+extern const char *lh_server_option(Oid roleid, Oid serverid, const char *name);
+/* ... that is a list of directories: in the arena of ctx, or the question whether a path is, by its spelling, below one. */
+extern LhStatus lh_server_directories(LhCtx *ctx, Oid roleid, Oid serverid, const char *name,
+									  const char *const **out, int *n);
+extern bool lh_server_covers(Oid roleid, Oid serverid, const char *name, const char *path);
+/* A List of char * as core wants it, in its arena: UTF-8, ended by NULL. */
+extern LhStatus lh_core_strings(LhCtx *ctx, List *list, const char *const **out, int *n);
+
 /* The items of option sorted_by (sort_option.c): a List of LhSortItem. */
 extern List *lh_option_sort(const char *value);
 

@@ -299,25 +299,6 @@ make_scope(LhCtx *ctx, LhRemoteAccess *access, Oid serverid, Oid umid)
 /* ---- the server ---- */
 
 static LhStatus
-take_list(LhCtx *ctx, List *list, LhRemoteAccess *access)
-{
-	const char **copy;
-	ListCell   *lc;
-
-	LH_NEW_ARRAY(ctx, copy, list_length(list) + 1);
-	foreach(lc, list)
-	{
-		char	   *entry = lh_strdup(ctx, lh_pg_utf8(lfirst(lc)));
-
-		if (entry == NULL)
-			return ctx->error->code;
-		copy[access->nallowed++] = entry;
-	}
-	access->allowed = copy;
-	return LH_OK;
-}
-
-static LhStatus
 take_server_option(LhCtx *ctx, LhRemoteAccess *access, const char *name, const char *value)
 {
 	const char **text = strcmp(name, "endpoint") == 0 ? &access->endpoint
@@ -326,7 +307,7 @@ take_server_option(LhCtx *ctx, LhRemoteAccess *access, const char *name, const c
 		: NULL;
 
 	if (strcmp(name, "allowed_locations") == 0)
-		return take_list(ctx, lh_option_list(name, value), access);
+		return lh_core_strings(ctx, lh_option_list(name, value), &access->allowed, &access->nallowed);
 	if (strcmp(name, "url_style") == 0)
 		access->url_style = strcmp(value, "path") == 0 ? LH_URL_STYLE_PATH
 			: strcmp(value, "host") == 0 ? LH_URL_STYLE_HOST

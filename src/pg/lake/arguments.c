@@ -17,16 +17,7 @@
 Oid
 lh_lake_server_arg(FunctionCallInfo fcinfo, int i)
 {
-	ForeignServer *server;
-
-	if (PG_NARGS() <= i || PG_ARGISNULL(i))
-		return InvalidOid;
-	server = GetForeignServerByName(NameStr(*PG_GETARG_NAME(i)), false);
-	if (!lh_lake_is_server(server))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("server \"%s\" is not a lakehouse server", server->servername)));
-	return server->serverid;
+	return PG_NARGS() <= i || PG_ARGISNULL(i) ? InvalidOid : lh_lake_server_named(NameStr(*PG_GETARG_NAME(i)));
 }
 
 /* ---- options ---- */

@@ -66,18 +66,6 @@ text_of(DefElem *def)
 	return defGetString(def);
 }
 
-static Oid
-server_of(const char *name)
-{
-	ForeignServer *server = GetForeignServerByName(name, false);
-
-	if (!lh_lake_is_server(server))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("server \"%s\" is not a lakehouse server", server->servername)));
-	return server->serverid;
-}
-
 static void
 check_twice(ParseState *pstate, List *options, DefElem *def)
 {
@@ -112,7 +100,7 @@ read_options(LhCopy *copy)
 		if (strcmp(def->defname, "format") == 0)
 			continue;
 		if (strcmp(def->defname, "server") == 0)
-			copy->serverid = server_of(text_of(def));
+			copy->serverid = lh_lake_server_named(text_of(def));
 		else
 			copy->options = lappend(copy->options,
 									makeDefElem(def->defname, (Node *) makeString(text_of(def)), def->location));

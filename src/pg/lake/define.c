@@ -57,6 +57,18 @@ lh_lake_is_server(const ForeignServer *server)
 		get_func_namespace(wrapper->fdwhandler) == get_namespace_oid("lakehouse", true);
 }
 
+Oid
+lh_lake_server_named(const char *name)
+{
+	ForeignServer *server = GetForeignServerByName(name, false);
+
+	if (!lh_lake_is_server(server))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" is not a lakehouse server", server->servername)));
+	return server->serverid;
+}
+
 bool
 lh_lake_is_table(Oid relid)
 {

@@ -118,6 +118,8 @@ extern List *lh_lake_row_types(LhLakeColumns *columns, const char *schema, const
 extern bool lh_lake_is_table(Oid relid);
 /* Is this a server of our wrapper? */
 extern bool lh_lake_is_server(const ForeignServer *server);
+/* Raises unless there is such a server, and it is ours. */
+extern Oid	lh_lake_server_named(const char *name);
 /* Run one statement of ours; the caller's search_path is ours already. */
 extern void lh_lake_execute(const char *sql);
 /* "schema.name", quoted */

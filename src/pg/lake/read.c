@@ -59,18 +59,6 @@ apply_column_names(LhSource *s, Oid rowtype)
 	}
 }
 
-static Oid
-server_named(const char *name)
-{
-	ForeignServer *server = GetForeignServerByName(name, false);
-
-	if (!lh_lake_is_server(server))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("server \"%s\" is not a lakehouse server", server->servername)));
-	return server->serverid;
-}
-
 LhSource *
 lh_read_source(const Datum *values, const bool *nulls, TupleDesc desc, const char *relname,
 			   Oid rowtype, MemoryContext mcxt)
@@ -86,7 +74,7 @@ lh_read_source(const Datum *values, const bool *nulls, TupleDesc desc, const cha
 		List	   *list = NIL;
 
 		if (!nulls[LH_READ_SERVER])
-			serverid = server_named(NameStr(*DatumGetName(values[LH_READ_SERVER])));
+			serverid = lh_lake_server_named(NameStr(*DatumGetName(values[LH_READ_SERVER])));
 		if (!nulls[LH_READ_OPTIONS])
 			list = lh_lake_json_options(DatumGetJsonbP(values[LH_READ_OPTIONS]));
 		list = lappend(list, makeDefElem("location", (Node *) makeString(location), -1));
