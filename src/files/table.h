@@ -50,6 +50,6 @@ extern LhStatus lh_hive_infer(LhCtx *ctx, const LhList *files, int mode, LhHive 
 extern LhStatus lh_files_schema(LhCtx *ctx, LhTable *table, LhTableSchema *out);
 
 /* tasks.c */
-extern LhStatus lh_files_tasks(LhCtx *ctx, LhTable *table, LhTaskList *out);
+extern LhStatus lh_files_tasks(LhCtx *ctx, LhTable *table, const LhTaskFilter *filter, LhTaskList *out);
 
 #endif

@@ -5,7 +5,7 @@
 #include "files/table.h"
 
 LhStatus
-lh_files_tasks(LhCtx *ctx, LhTable *base, LhTaskList *out)
+lh_files_tasks(LhCtx *ctx, LhTable *base, const LhTaskFilter *filter, LhTaskList *out)
 {
 	LhFilesTable *table = (LhFilesTable *) base;
 	const LhHive *hive = &table->hive;

@@ -60,7 +60,7 @@ open_scan(LhCtx *ctx, const LhScanSpec *spec, LhScan *scan)
 	if (spec->tasks != NULL)
 		scan->tasks = *spec->tasks;
 	else
-		LH_TRY(spec->table->tasks(ctx, spec->table, &scan->tasks));
+		LH_TRY(spec->table->tasks(ctx, spec->table, NULL, &scan->tasks));
 	if (spec->share != NULL)
 		LH_TRY(lh_share_prepare(ctx, scan));
 	start(scan);

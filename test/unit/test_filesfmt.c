@@ -41,7 +41,7 @@ tasks_of(World *w, const LhTableOptions *options, const char *root)
 	LhBuf out;
 
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", options, &table));
-	ok(w, table->tasks(w->ctx, table, &tasks));
+	ok(w, table->tasks(w->ctx, table, NULL, &tasks));
 	ok(w, lh_buf_init(w->ctx, &out, false));
 	for (size_t i = 0; i < tasks.n; i++)
 	{
@@ -122,7 +122,7 @@ opening_a_table_reads_nothing(void **state)
 	LhTaskList tasks;
 
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
-	refused(w, table->tasks(w->ctx, table, &tasks), LH_NOT_FOUND, "/nowhere/at/all", NULL, NULL);
+	refused(w, table->tasks(w->ctx, table, NULL, &tasks), LH_NOT_FOUND, "/nowhere/at/all", NULL, NULL);
 }
 
 static void
@@ -136,10 +136,10 @@ the_number_of_files_is_limited_over_all_locations(void **state)
 
 	options.max_files = 2;
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
-	refused(w, table->tasks(w->ctx, table, &tasks), LH_LIMIT, "2", NULL, NULL);
+	refused(w, table->tasks(w->ctx, table, NULL, &tasks), LH_LIMIT, "2", NULL, NULL);
 	options.max_files = 3;
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
-	ok(w, table->tasks(w->ctx, table, &tasks));
+	ok(w, table->tasks(w->ctx, table, NULL, &tasks));
 	assert_int_equal(tasks.n, 3);
 }
 
@@ -155,11 +155,11 @@ schema_and_tasks_speak_of_the_same_files(void **state)
 	options = options_of(lh_sprintf(w->ctx, "%s/t", w->dir));
 	ok(w, open_table(w, &options, &t));
 	copied(w, "union/b.parquet", "t/b.parquet");
-	ok(w, t.table->tasks(w->ctx, t.table, &tasks));
+	ok(w, t.table->tasks(w->ctx, t.table, NULL, &tasks));
 	assert_int_equal(tasks.n, 1);
 	/* a new table sees the new file */
 	ok(w, open_table(w, &options, &t));
-	ok(w, t.table->tasks(w->ctx, t.table, &tasks));
+	ok(w, t.table->tasks(w->ctx, t.table, NULL, &tasks));
 	assert_int_equal(tasks.n, 2);
 }
 
@@ -326,7 +326,7 @@ tasks_carry_typed_partition_values(void **state)
 	LhTable *table;
 
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
-	ok(w, table->tasks(w->ctx, table, &tasks));
+	ok(w, table->tasks(w->ctx, table, NULL, &tasks));
 	assert_int_equal(tasks.n, 3);
 	assert_int_equal(tasks.tasks[0].npartition, 5);
 	assert_string_equal(tasks.tasks[0].partition_names[0], "d");

@@ -559,7 +559,7 @@ a_small_budget_is_enough(void **state)
 	static LhBudget budget = {.limit = 1024 * 1024, .setting = "work_mem"};
 	LhArena *old = w->ctx->arena;
 
-	ok(w, t.table->tasks(w->ctx, t.table, &tasks));
+	ok(w, t.table->tasks(w->ctx, t.table, NULL, &tasks));
 	spec.tasks = &tasks;
 	w->ctx->arena = lh_arena_create(&budget);
 	assert_int_equal(count_rows(w, &spec), 4050);

@@ -59,7 +59,7 @@ there_and_back(World *w, const char *location)
 	LhTaskList tasks, found;
 	LhBuf bytes;
 
-	ok(w, t.table->tasks(w->ctx, t.table, &tasks));
+	ok(w, t.table->tasks(w->ctx, t.table, NULL, &tasks));
 	ok(w, lh_buf_init(w->ctx, &bytes, false));
 	ok(w, lh_wire_pack(w->ctx, &t.schema, &tasks, &bytes));
 	ok(w, lh_wire_unpack(w->ctx, bytes.data, bytes.len, &schema, &found));

@@ -190,7 +190,7 @@ lh_source_overlap(LhSource *s, AttrNumber attno, int max_files, LhOverlap *out)
 	LhStatus	status = LH_OK;
 
 	if (!s->has_tasks)
-		status = s->table->tasks(s->ctx, s->table, &s->tasks);
+		status = s->table->tasks(s->ctx, s->table, NULL, &s->tasks);
 	if (status == LH_OK)
 	{
 		s->has_tasks = true;
@@ -538,7 +538,7 @@ lh_source_tasks(LhSource *s)
 	LhArena    *old = lh_use(s->ctx, s->arena);
 
 	if (!s->has_tasks)
-		lh_pg_check(s->ctx, s->table->tasks(s->ctx, s->table, &s->tasks));
+		lh_pg_check(s->ctx, s->table->tasks(s->ctx, s->table, NULL, &s->tasks));
 	s->has_tasks = true;
 	lh_use(s->ctx, old);
 	return &s->tasks;
