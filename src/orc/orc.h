@@ -30,6 +30,7 @@
  *										beyond microseconds are cut (LH_CTR_DIGITS_LOST)
  *	timestamp with local time zone		TIMESTAMP(us, utc)
  *	both with iceberg.timestamp-unit NANOS, or by LhOrcOptions: TIMESTAMP(ns)
+ *	geometry, geography					GEOMETRY, GEOGRAPHY
  *	list, map, struct					LIST, MAP, STRUCT
  *	struct with iceberg.struct-type VARIANT		VARIANT
  *	union								STRUCT with one field a branch, "field0" on: of a row that
@@ -52,7 +53,7 @@ typedef enum LhOrcKind
 	LH_ORC_FLOAT = 5, LH_ORC_DOUBLE = 6, LH_ORC_STRING = 7, LH_ORC_BINARY = 8,
 	LH_ORC_TIMESTAMP = 9, LH_ORC_LIST = 10, LH_ORC_MAP = 11, LH_ORC_STRUCT = 12,
 	LH_ORC_UNION = 13, LH_ORC_DECIMAL = 14, LH_ORC_DATE = 15, LH_ORC_VARCHAR = 16,
-	LH_ORC_CHAR = 17, LH_ORC_TIMESTAMP_INSTANT = 18,
+	LH_ORC_CHAR = 17, LH_ORC_TIMESTAMP_INSTANT = 18, LH_ORC_GEOMETRY = 19, LH_ORC_GEOGRAPHY = 20,
 	LH_ORC_N_KINDS
 } LhOrcKind;
 
@@ -60,7 +61,7 @@ typedef enum LhOrcKind
 typedef enum LhOrcCompression
 {
 	LH_ORC_NONE = 0, LH_ORC_ZLIB = 1, LH_ORC_SNAPPY = 2, LH_ORC_LZO = 3, LH_ORC_LZ4 = 4,
-	LH_ORC_ZSTD = 5
+	LH_ORC_ZSTD = 5, LH_ORC_BROTLI = 6
 } LhOrcCompression;
 
 /* Stream.Kind */
