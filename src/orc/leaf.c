@@ -547,14 +547,24 @@ skip_decimals(LhCtx *ctx, LhOrcReader *r, uint64_t n)
 static const LhOrcLeafOps decimal_ops = {open_decimals, read_decimals, NULL, skip_decimals, seek_strings,
 										 rewind_strings};
 
-/* Of the unfinished version 2 of the format: up to 18 digits are integers. */
+/*
+ * Of the unfinished version 2 of the format: up to 18 digits are integers, in run
+ * lengths of version 2 whatever the encoding says.
+ */
+static LhStatus
+open_decimal64(LhCtx *ctx, LhOrcReader *r)
+{
+	LH_TRY(lh_orc_leaf_stream(ctx, r, &r->data, LH_ORC_DATA));
+	return lh_orc_leaf_rle(ctx, &r->data, true, true, &r->first_rle);
+}
+
 static LhStatus
 read_decimal64(LhCtx *ctx, LhOrcReader *r, size_t n, void *out)
 {
 	return lh_orc_rle_read(ctx, r->first_rle, n, out);
 }
 
-static const LhOrcLeafOps decimal64_ops = {open_integers, read_decimal64, NULL, skip_integers, seek_integers,
+static const LhOrcLeafOps decimal64_ops = {open_decimal64, read_decimal64, NULL, skip_integers, seek_integers,
 										   rewind_integers};
 
 const LhOrcLeafOps *

@@ -254,6 +254,8 @@ read_stripes(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, const Lists
 		rows += meta->stripes[i].rows;
 	}
 	meta->nstripes = lists->nstripes;
+	if (meta->num_rows < 0)
+		meta->num_rows = rows;
 	if (rows != meta->num_rows)
 		LH_FAIL(ctx, LH_CORRUPT, "expected %lld rows in the stripes, as the footer says, found %lld",
 				(long long) meta->num_rows, (long long) rows);
@@ -375,6 +377,7 @@ read_footer(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, LhSlice foot
 	lists.types = mem;
 	lists.stripes = lists.types + lists.ntypes;
 	lists.kv = lists.stripes + lists.nstripes;
+	meta->num_rows = -1; /* not said */
 	lh_proto_init(&r, footer);
 	keep(&r, &lists, meta);
 	LH_TRY(lh_proto_status(ctx, &r, "footer"));

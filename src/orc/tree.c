@@ -259,11 +259,22 @@ read_leaf(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, LhVec *out)
  * Nested nodes
  */
 
+/* A leaf that fails says which one it is; those above it have said so then. */
+static LhStatus
+read_child(LhCtx *ctx, LhOrcReader *r, int i, const LhOrcSlots *slots)
+{
+	LhStatus status = lh_orc_reader_read(ctx, &r->children[i], slots, &r->vecs[i]);
+
+	if (status != LH_OK && status != LH_CANCELLED && r->children[i].ops != NULL)
+		lh_error_prefix(ctx, "leaf \"%s\"", r->children[i].node->name);
+	return status;
+}
+
 static LhStatus
 read_children(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, LhVec *out)
 {
 	for (int i = 0; i < r->nchildren; i++)
-		LH_TRY(lh_orc_reader_read(ctx, &r->children[i], slots, &r->vecs[i]));
+		LH_TRY(read_child(ctx, r, i, slots));
 	out->nchildren = r->nchildren;
 	out->children = r->vecs;
 	return LH_OK;
@@ -343,7 +354,7 @@ read_union(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *
 		below.count = lh_bits_count(below.mask, LH_WORDS(slots->n));
 		if (below.count == below.n)
 			below.mask = NULL;
-		LH_TRY(lh_orc_reader_read(ctx, &r->children[i], &below, &r->vecs[i]));
+		LH_TRY(read_child(ctx, r, i, &below));
 	}
 	out->nchildren = r->nchildren;
 	out->children = r->vecs;
