@@ -51,9 +51,9 @@ bytes_of_each_type(void **state)
 	assert_string_equal(READ(ICE_DOUBLE, "\0\0\0\0\0\0\xF8\x3F"), "1.5");
 	assert_string_equal(READ(ICE_DATE, "\x4E\x44\0\0"), "\"2017-11-16\"");
 	assert_string_equal(READ(ICE_TIME, "\0\x83\x07\xE0\x12\0\0\0"), "\"22:31:08\"");
-	assert_string_equal(READ(ICE_TS, "\x01\x77\xA8\x1E\x20\x5E\x05\0"),
+	assert_string_equal(READ(ICE_TS, "\x01\xC3\x26\x2D\x21\x5E\x05\0"),
 						"\"2017-11-16T22:31:08.000001\"");
-	assert_string_equal(READ(ICE_TSTZ, "\x01\x77\xA8\x1E\x20\x5E\x05\0"),
+	assert_string_equal(READ(ICE_TSTZ, "\x01\xC3\x26\x2D\x21\x5E\x05\0"),
 						"\"2017-11-16T22:31:08.000001+00:00\"");
 	assert_string_equal(READ(ICE_STRING, "abc"), "\"abc\"");
 	assert_string_equal(READ(ICE_STRING, ""), "\"\"");
