@@ -247,6 +247,10 @@ extern LhStatus lh_ice_path_form(LhCtx *ctx, const LhIcePaths *paths, const char
  * decimals of any width.  False: the bytes fit no such type (then nothing is known).  Strings are borrowed.
  */
 extern bool lh_ice_value_binary(const LhType *type, LhSlice bytes, LhValue *out);
+/* A value of a type that promotes to "type" (int, float, date, decimal) as one of it; false: it does not. */
+extern bool lh_ice_value_promote(const LhValue *v, const LhType *type, LhValue *out);
+/* Append as JSON: numbers, true, "2017-11-16", hex of bytes, null. */
+extern LhStatus lh_ice_value_write(LhCtx *ctx, const LhValue *v, LhBuf *out);
 /* JSON single-value serialisation (defaults): text is one JSON value.  Nested values are LH_UNSUPPORTED. */
 extern LhStatus lh_ice_value_json(LhCtx *ctx, const LhType *type, LhSlice text, LhValue *out);
 
@@ -254,16 +258,25 @@ extern LhStatus lh_ice_value_json(LhCtx *ctx, const LhType *type, LhSlice text, 
 
 /* "bucket[16]", "day" ...; unknown ones become UNKNOWN. */
 extern LhStatus lh_ice_transform_parse(LhCtx *ctx, const char *text, size_t len, LhIceTransform *out);
-/* Type of the partition value for a source type. */
+/* Type of the partition value for a source type; false: unknown, or not defined for the type. */
 extern bool lh_ice_transform_type(const LhIceTransform *t, const LhType *source, LhType *out);
-/* Apply; null stays null.  False: not defined for the type, or UNKNOWN. */
+/* Apply; null stays null.  *known false: not defined for the type, or UNKNOWN. */
 extern LhStatus lh_ice_transform_apply(LhCtx *ctx, const LhIceTransform *t, const LhValue *v, LhValue *out, bool *known);
 /*
- * Inclusive projection: a predicate on the partition value that is true wherever the
- * predicate on the source may be.  col: number of the partition column in the result.
+ * The source values that a partition value (not null) stands for, as far as order tells:
+ * an interval in ctx->arena.  has_min, has_max false: open, or nothing is known; exact: all rows
+ * have this one value.
+ */
+extern LhStatus lh_ice_transform_range(LhCtx *ctx, const LhIceTransform *t, const LhType *source, const LhValue *v,
+									   LhBounds *out);
+/*
+ * Inclusive projection of one leaf: a predicate on the partition value that is true wherever
+ * the leaf may be true for the source value.  col: number of the partition column in the result.
  * *out NULL: nothing can be said.
  */
-extern LhStatus lh_ice_project(LhCtx *ctx, const LhIceTransform *t, const LhType *source, const LhPred *pred, int col, LhPred **out);
+extern LhStatus lh_ice_project(LhCtx *ctx, const LhIceTransform *t, const LhType *source, const LhPred *leaf, int col, LhPred **out);
+/* 32-bit murmur3 of what Iceberg hashes of a value (spec, appendix B); false: type is not hashed. */
+extern bool lh_ice_hash(const LhValue *v, uint32_t *out);
 
 /* ---- manifests (manifest.c) ---- */
 
