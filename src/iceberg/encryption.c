@@ -24,10 +24,10 @@ base64_digit(uint8_t c)
 LhStatus
 lh_ice_base64(LhCtx *ctx, LhSlice text, LhSlice *out, bool *good)
 {
-	uint32_t	bits = 0;
-	size_t		n = 0, len = text.len;
-	int			have = 0;
-	uint8_t    *bytes;
+	uint32_t bits = 0;
+	size_t n = 0, len = text.len;
+	int have = 0;
+	uint8_t *bytes;
 
 	while (len > 0 && text.len - len < 2 && text.data[len - 1] == '=')
 		len--;
@@ -35,7 +35,7 @@ lh_ice_base64(LhCtx *ctx, LhSlice text, LhSlice *out, bool *good)
 	LH_ALLOC(ctx, bytes, len / 4 * 3 + 3);
 	for (size_t i = 0; i < len; i++)
 	{
-		int			d = base64_digit(text.data[i]);
+		int d = base64_digit(text.data[i]);
 
 		*good &= d >= 0;
 		bits = bits << 6 | (uint32_t) (d & 63);

@@ -81,7 +81,8 @@ unexpected(LhCtx *ctx, LhIceJson *j, const char *wanted)
 	if (j->p >= j->end)
 		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected %s, but the text ends", wanted);
 	if (kind == LH_ICE_JSON_NONE)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected %s, found byte 0x%02x", wanted, *j->p);
+		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected %s, found byte 0x%02x", wanted,
+								*j->p);
 	return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected %s, found %s", wanted, kind_names[kind]);
 }
 
@@ -112,7 +113,7 @@ lh_ice_json_kind(LhIceJson *j)
 		case 'n': return LH_ICE_JSON_NULL;
 		default:
 			return *j->p == '-' || (*j->p >= '0' && *j->p <= '9') ? LH_ICE_JSON_NUMBER
-																	: LH_ICE_JSON_NONE;
+																  : LH_ICE_JSON_NONE;
 	}
 }
 
@@ -469,10 +470,10 @@ unicode_escape(LhCtx *ctx, LhIceJson *j, LhSlice body, size_t *i, uint8_t *out, 
 	if (c >= 0xD800 && c <= 0xDBFF)
 	{
 		low = body.len - *i >= 6 && body.data[*i] == '\\' && body.data[*i + 1] == 'u'
-			? hex4(body, *i + 2) : -1;
+				  ? hex4(body, *i + 2)
+				  : -1;
 		if (low < 0xDC00 || low > 0xDFFF)
-			return lh_ice_json_fail(ctx, j, LH_BAD_TEXT,
-									"a string holds half of a surrogate pair");
+			return lh_ice_json_fail(ctx, j, LH_BAD_TEXT, "a string holds half of a surrogate pair");
 		*i += 6;
 		c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
 	}
@@ -497,7 +498,7 @@ unescape(LhCtx *ctx, LhIceJson *j, LhSlice body, uint8_t *out, size_t *out_len)
 			out[n++] = c;
 			continue;
 		}
-		c = body.data[i++];		/* a body never ends in a lone backslash */
+		c = body.data[i++]; /* a body never ends in a lone backslash */
 		if (c == 'u')
 		{
 			LH_TRY(unicode_escape(ctx, j, body, &i, out, &n));
@@ -521,8 +522,7 @@ check_plain(LhCtx *ctx, LhIceJson *j, LhSlice body)
 	for (size_t i = 0; i < body.len; i++)
 		low = body.data[i] < low ? body.data[i] : low;
 	if (low < 0x20)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "a string holds control character 0x%02x",
-								low);
+		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "a string holds control character 0x%02x", low);
 	return LH_OK;
 }
 
@@ -574,7 +574,8 @@ integer(LhCtx *ctx, LhIceJson *j, int64_t *out, bool *wide)
 	LH_TRY(raw_number(ctx, j, &whole));
 	if (!whole)
 		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected an integer, found %.*s",
-								(int) (j->p - start > 40 ? 40 : j->p - start), (const char *) start);
+								(int) (j->p - start > 40 ? 40 : j->p - start),
+								(const char *) start);
 	for (p += negative; p < j->p; p++)
 	{
 		uint64_t d = (uint64_t) (*p - '0');
@@ -599,7 +600,8 @@ lh_ice_json_i64(LhCtx *ctx, LhIceJson *j, int64_t *out)
 
 	LH_TRY(integer(ctx, j, out, &wide));
 	if (wide)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "number %llu does not fit in 64 bits with a sign",
+		return lh_ice_json_fail(ctx, j, LH_CORRUPT,
+								"number %llu does not fit in 64 bits with a sign",
 								(unsigned long long) *out);
 	return LH_OK;
 }

@@ -23,26 +23,68 @@
 
 enum
 {
-	VERSION, UUID, LOCATION, LAST_SEQUENCE, LAST_UPDATED, LAST_COLUMN, SCHEMA, SCHEMAS, CURRENT_SCHEMA,
-	SPEC, SPECS, DEFAULT_SPEC, LAST_PARTITION, PROPERTIES, CURRENT, SNAPSHOTS, LOG, METADATA_LOG, ORDERS,
-	DEFAULT_ORDER, REFS, STATISTICS, PARTITION_STATISTICS, NEXT_ROW, KEYS
+	VERSION,
+	UUID,
+	LOCATION,
+	LAST_SEQUENCE,
+	LAST_UPDATED,
+	LAST_COLUMN,
+	SCHEMA,
+	SCHEMAS,
+	CURRENT_SCHEMA,
+	SPEC,
+	SPECS,
+	DEFAULT_SPEC,
+	LAST_PARTITION,
+	PROPERTIES,
+	CURRENT,
+	SNAPSHOTS,
+	LOG,
+	METADATA_LOG,
+	ORDERS,
+	DEFAULT_ORDER,
+	REFS,
+	STATISTICS,
+	PARTITION_STATISTICS,
+	NEXT_ROW,
+	KEYS
 };
 
-static const char *const field_names[] = {
-	"format-version", "table-uuid", "location", "last-sequence-number", "last-updated-ms",
-	"last-column-id", "schema", "schemas", "current-schema-id", "partition-spec", "partition-specs",
-	"default-spec-id", "last-partition-id", "properties", "current-snapshot-id", "snapshots",
-	"snapshot-log", "metadata-log", "sort-orders", "default-sort-order-id", "refs", "statistics",
-	"partition-statistics", "next-row-id", "encryption-keys", NULL};
+static const char *const field_names[] = {"format-version",
+										  "table-uuid",
+										  "location",
+										  "last-sequence-number",
+										  "last-updated-ms",
+										  "last-column-id",
+										  "schema",
+										  "schemas",
+										  "current-schema-id",
+										  "partition-spec",
+										  "partition-specs",
+										  "default-spec-id",
+										  "last-partition-id",
+										  "properties",
+										  "current-snapshot-id",
+										  "snapshots",
+										  "snapshot-log",
+										  "metadata-log",
+										  "sort-orders",
+										  "default-sort-order-id",
+										  "refs",
+										  "statistics",
+										  "partition-statistics",
+										  "next-row-id",
+										  "encryption-keys",
+										  NULL};
 
 /* Fields on the way. */
 typedef struct Reader
 {
 	LhIceMetadata *m;
-	LhIceJson	j;
-	uint64_t	seen;
-	LhIceSchema single_schema;	/* "schema" */
-	LhIceSpec	single_spec;	/* "partition-spec" */
+	LhIceJson j;
+	uint64_t seen;
+	LhIceSchema single_schema; /* "schema" */
+	LhIceSpec single_spec;     /* "partition-spec" */
 } Reader;
 
 static bool
@@ -69,8 +111,8 @@ static LhStatus
 read_schemas(LhCtx *ctx, Reader *r)
 {
 	LhIceMetadata *m = r->m;
-	size_t		n;
-	bool		more;
+	size_t n;
+	bool more;
 
 	LH_TRY(lh_ice_json_count(ctx, &r->j, &n));
 	LH_NEW_ARRAY(ctx, m->schemas, n + 1);
@@ -88,8 +130,8 @@ static LhStatus
 read_specs(LhCtx *ctx, Reader *r)
 {
 	LhIceMetadata *m = r->m;
-	size_t		n;
-	bool		more;
+	size_t n;
+	bool more;
 
 	LH_TRY(lh_ice_json_count(ctx, &r->j, &n));
 	LH_NEW_ARRAY(ctx, m->specs, n + 1);
@@ -107,8 +149,8 @@ static LhStatus
 read_orders(LhCtx *ctx, Reader *r)
 {
 	LhIceMetadata *m = r->m;
-	size_t		n;
-	bool		more;
+	size_t n;
+	bool more;
 
 	LH_TRY(lh_ice_json_count(ctx, &r->j, &n));
 	LH_NEW_ARRAY(ctx, m->orders, n + 1);
@@ -130,12 +172,16 @@ read_orders(LhCtx *ctx, Reader *r)
 static LhStatus
 read_entry(LhCtx *ctx, LhIceJson *j, LhIceSnapshotEntry *out)
 {
-	enum {ID, TIME};
+	enum
+	{
+		ID,
+		TIME
+	};
 	static const char *const names[] = {"snapshot-id", "timestamp-ms", NULL};
-	uint64_t	seen = 0;
+	uint64_t seen = 0;
 	const uint8_t *from;
-	bool		more;
-	int			which;
+	bool more;
+	int which;
 
 	(void) lh_ice_json_kind(j); /* over spaces */
 	from = j->p;
@@ -157,8 +203,8 @@ read_entry(LhCtx *ctx, LhIceJson *j, LhIceSnapshotEntry *out)
 static LhStatus
 read_snapshots(LhCtx *ctx, Reader *r)
 {
-	LhBuf		entries;
-	bool		more;
+	LhBuf entries;
+	bool more;
 
 	LH_TRY(lh_buf_init(ctx, &entries, true));
 	LH_TRY(lh_ice_json_array(ctx, &r->j));
@@ -180,13 +226,21 @@ read_snapshots(LhCtx *ctx, Reader *r)
 static LhStatus
 read_ref(LhCtx *ctx, LhIceJson *j, LhIceRef *out)
 {
-	enum {ID, TYPE, MIN_SNAPSHOTS, MAX_SNAPSHOT_AGE, MAX_REF_AGE};
-	static const char *const names[] = {
-		"snapshot-id", "type", "min-snapshots-to-keep", "max-snapshot-age-ms", "max-ref-age-ms", NULL};
-	uint64_t	seen = 0;
-	LhSlice		type = {0};
-	bool		more;
-	int			which, n;
+	enum
+	{
+		ID,
+		TYPE,
+		MIN_SNAPSHOTS,
+		MAX_SNAPSHOT_AGE,
+		MAX_REF_AGE
+	};
+	static const char *const names[] = {"snapshot-id",           "type",
+										"min-snapshots-to-keep", "max-snapshot-age-ms",
+										"max-ref-age-ms",        NULL};
+	uint64_t seen = 0;
+	LhSlice type = {0};
+	bool more;
+	int which, n;
 
 	out->max_ref_age_ms = out->max_snapshot_age_ms = out->min_snapshots = -1;
 	LH_TRY(lh_ice_json_object(ctx, j));
@@ -199,8 +253,13 @@ read_ref(LhCtx *ctx, LhIceJson *j, LhIceRef *out)
 		{
 			case ID: LH_TRY(lh_ice_json_id(ctx, j, &out->snapshot_id)); break;
 			case TYPE: LH_TRY(lh_ice_json_slice(ctx, j, &type)); break;
-			case MIN_SNAPSHOTS: LH_TRY(lh_ice_json_i32(ctx, j, &n)); out->min_snapshots = n; break;
-			case MAX_SNAPSHOT_AGE: LH_TRY(lh_ice_json_i64(ctx, j, &out->max_snapshot_age_ms)); break;
+			case MIN_SNAPSHOTS:
+				LH_TRY(lh_ice_json_i32(ctx, j, &n));
+				out->min_snapshots = n;
+				break;
+			case MAX_SNAPSHOT_AGE:
+				LH_TRY(lh_ice_json_i64(ctx, j, &out->max_snapshot_age_ms));
+				break;
 			case MAX_REF_AGE: LH_TRY(lh_ice_json_i64(ctx, j, &out->max_ref_age_ms)); break;
 		}
 	}
@@ -215,15 +274,15 @@ read_ref(LhCtx *ctx, LhIceJson *j, LhIceRef *out)
 static LhStatus
 read_refs(LhCtx *ctx, Reader *r)
 {
-	LhBuf		refs;
-	bool		more;
-	LhSlice		key;
+	LhBuf refs;
+	bool more;
+	LhSlice key;
 
 	LH_TRY(lh_buf_init(ctx, &refs, true));
 	LH_TRY(lh_ice_json_object(ctx, &r->j));
 	for (;;)
 	{
-		LhIceRef	ref = {0};
+		LhIceRef ref = {0};
 
 		LH_TRY(lh_ice_json_member(ctx, &r->j, &key, &more));
 		if (!more)
@@ -243,11 +302,16 @@ read_refs(LhCtx *ctx, Reader *r)
 static LhStatus
 read_log_entry(LhCtx *ctx, LhIceJson *j, bool files, LhIceLogEntry *out)
 {
-	enum {TIME, ID, FILE_PATH};
+	enum
+	{
+		TIME,
+		ID,
+		FILE_PATH
+	};
 	static const char *const names[] = {"timestamp-ms", "snapshot-id", "metadata-file", NULL};
-	uint64_t	seen = 0;
-	bool		more;
-	int			which;
+	uint64_t seen = 0;
+	bool more;
+	int which;
 
 	LH_TRY(lh_ice_json_object(ctx, j));
 	for (;;)
@@ -268,8 +332,8 @@ read_log_entry(LhCtx *ctx, LhIceJson *j, bool files, LhIceLogEntry *out)
 static LhStatus
 read_log(LhCtx *ctx, Reader *r, bool files, size_t *n, LhIceLogEntry **out)
 {
-	LhBuf		entries;
-	bool		more;
+	LhBuf entries;
+	bool more;
 
 	LH_TRY(lh_buf_init(ctx, &entries, true));
 	LH_TRY(lh_ice_json_array(ctx, &r->j));
@@ -295,13 +359,25 @@ read_log(LhCtx *ctx, Reader *r, bool files, size_t *n, LhIceLogEntry **out)
 static LhStatus
 read_statistics_file(LhCtx *ctx, LhIceJson *j, bool partition, LhIceStatistics *out)
 {
-	enum {ID, FILE_PATH, SIZE, FOOTER_SIZE, KEY, BLOBS};
-	static const char *const names[] = {
-		"snapshot-id", "statistics-path", "file-size-in-bytes", "file-footer-size-in-bytes",
-		"key-metadata", "blob-metadata", NULL};
-	uint64_t	seen = 0;
-	bool		more;
-	int			which;
+	enum
+	{
+		ID,
+		FILE_PATH,
+		SIZE,
+		FOOTER_SIZE,
+		KEY,
+		BLOBS
+	};
+	static const char *const names[] = {"snapshot-id",
+										"statistics-path",
+										"file-size-in-bytes",
+										"file-footer-size-in-bytes",
+										"key-metadata",
+										"blob-metadata",
+										NULL};
+	uint64_t seen = 0;
+	bool more;
+	int which;
 
 	LH_TRY(lh_ice_json_object(ctx, j));
 	for (;;)
@@ -319,15 +395,16 @@ read_statistics_file(LhCtx *ctx, LhIceJson *j, bool partition, LhIceStatistics *
 			case BLOBS: LH_TRY(lh_ice_json_skip(ctx, j, &out->blobs)); break;
 		}
 	}
-	return lh_ice_json_need(ctx, j, names, seen, 1 << ID | 1 << FILE_PATH | 1 << SIZE |
-							(partition ? 0 : 1 << FOOTER_SIZE | 1 << BLOBS));
+	return lh_ice_json_need(ctx, j, names, seen,
+							1 << ID | 1 << FILE_PATH | 1 << SIZE |
+								(partition ? 0 : 1 << FOOTER_SIZE | 1 << BLOBS));
 }
 
 static LhStatus
 read_statistics(LhCtx *ctx, Reader *r, bool partition, int *n, LhIceStatistics **out)
 {
-	LhBuf		files;
-	bool		more;
+	LhBuf files;
+	bool more;
 
 	LH_TRY(lh_buf_init(ctx, &files, true));
 	LH_TRY(lh_ice_json_array(ctx, &r->j));
@@ -349,13 +426,19 @@ read_statistics(LhCtx *ctx, Reader *r, bool partition, int *n, LhIceStatistics *
 static LhStatus
 read_key(LhCtx *ctx, LhIceJson *j, LhIceEncryptionKey *out)
 {
-	enum {ID, ENCRYPTED, BY, PAIRS};
-	static const char *const names[] = {
-		"key-id", "encrypted-key-metadata", "encrypted-by-id", "properties", NULL};
-	LhSlice		text = {0};
-	uint64_t	seen = 0;
-	bool		more, good;
-	int			which;
+	enum
+	{
+		ID,
+		ENCRYPTED,
+		BY,
+		PAIRS
+	};
+	static const char *const names[] = {"key-id", "encrypted-key-metadata", "encrypted-by-id",
+										"properties", NULL};
+	LhSlice text = {0};
+	uint64_t seen = 0;
+	bool more, good;
+	int which;
 
 	LH_TRY(lh_ice_json_object(ctx, j));
 	for (;;)
@@ -368,13 +451,16 @@ read_key(LhCtx *ctx, LhIceJson *j, LhIceEncryptionKey *out)
 			case ID: LH_TRY(lh_ice_json_text(ctx, j, &out->key_id)); break;
 			case ENCRYPTED: LH_TRY(lh_ice_json_slice(ctx, j, &text)); break;
 			case BY: LH_TRY(lh_ice_json_text(ctx, j, &out->encrypted_by)); break;
-			case PAIRS: LH_TRY(lh_ice_json_pairs(ctx, j, &out->nproperties, &out->properties)); break;
+			case PAIRS:
+				LH_TRY(lh_ice_json_pairs(ctx, j, &out->nproperties, &out->properties));
+				break;
 		}
 	}
 	LH_TRY(lh_ice_json_need(ctx, j, names, seen, 1 << ID | 1 << ENCRYPTED));
 	LH_TRY(lh_ice_base64(ctx, text, &out->encrypted, &good));
 	if (!good)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "\"encrypted-key-metadata\" of key \"%.100s\" is not base64",
+		return lh_ice_json_fail(ctx, j, LH_CORRUPT,
+								"\"encrypted-key-metadata\" of key \"%.100s\" is not base64",
 								out->key_id);
 	return LH_OK;
 }
@@ -382,8 +468,8 @@ read_key(LhCtx *ctx, LhIceJson *j, LhIceEncryptionKey *out)
 static LhStatus
 read_keys(LhCtx *ctx, Reader *r)
 {
-	LhBuf		keys;
-	bool		more;
+	LhBuf keys;
+	bool more;
 
 	LH_TRY(lh_buf_init(ctx, &keys, true));
 	LH_TRY(lh_ice_json_array(ctx, &r->j));
@@ -409,11 +495,12 @@ read_keys(LhCtx *ctx, Reader *r)
 static LhStatus
 wrong_version(LhCtx *ctx, Reader *r)
 {
-	int			version = r->m->version;
+	int version = r->m->version;
 
 	if (version < 1)
 		return lh_ice_json_fail(ctx, &r->j, LH_CORRUPT, "%d is no version of the format", version);
-	lh_ice_json_fail(ctx, &r->j, LH_UNSUPPORTED, "version %d of the format is not supported", version);
+	lh_ice_json_fail(ctx, &r->j, LH_UNSUPPORTED, "version %d of the format is not supported",
+					 version);
 	lh_hint(ctx, "Versions 1 to %d can be read.", NEWEST_VERSION);
 	return LH_UNSUPPORTED;
 }
@@ -422,8 +509,8 @@ static LhStatus
 read_field(LhCtx *ctx, Reader *r, int which)
 {
 	LhIceMetadata *m = r->m;
-	LhIceJson  *j = &r->j;
-	int			ignored;
+	LhIceJson *j = &r->j;
+	int ignored;
 
 	switch (which)
 	{
@@ -455,7 +542,8 @@ read_field(LhCtx *ctx, Reader *r, int which)
 		case REFS: return read_refs(ctx, r);
 		case STATISTICS: return read_statistics(ctx, r, false, &m->nstatistics, &m->statistics);
 		case PARTITION_STATISTICS:
-			return read_statistics(ctx, r, true, &m->npartition_statistics, &m->partition_statistics);
+			return read_statistics(ctx, r, true, &m->npartition_statistics,
+								   &m->partition_statistics);
 		case NEXT_ROW: return lh_ice_json_i64(ctx, j, &m->next_row_id);
 		case KEYS: return read_keys(ctx, r);
 		default: return lh_ice_json_skip(ctx, j, NULL);
@@ -465,8 +553,8 @@ read_field(LhCtx *ctx, Reader *r, int which)
 static LhStatus
 read_fields(LhCtx *ctx, Reader *r)
 {
-	bool		more;
-	int			which;
+	bool more;
+	int which;
 
 	LH_TRY(lh_ice_json_object(ctx, &r->j));
 	for (;;)
@@ -486,10 +574,10 @@ static LhStatus
 failed_by_version(LhCtx *ctx, Reader *r, LhSlice text, LhStatus status)
 {
 	static const char *const names[] = {"format-version", NULL};
-	LhError		error = *ctx->error;
-	uint64_t	seen = 0;
-	bool		more = false;
-	int			which;
+	LhError error = *ctx->error;
+	uint64_t seen = 0;
+	bool more = false;
+	int which;
 
 	if (status == LH_CANCELLED || status == LH_NO_MEMORY || has(r, VERSION))
 		return status;
@@ -522,12 +610,13 @@ static LhStatus
 complete_schemas(LhCtx *ctx, Reader *r)
 {
 	LhIceMetadata *m = r->m;
-	bool		usable = has(r, SCHEMAS) && has(r, CURRENT_SCHEMA);
+	bool usable = has(r, SCHEMAS) && has(r, CURRENT_SCHEMA);
 
 	if (m->version > 1 || usable || !has(r, SCHEMA))
 	{
-		LH_TRY(need(ctx, r, m->version > 1 || has(r, SCHEMAS) ? BIT(SCHEMAS) | BIT(CURRENT_SCHEMA)
-				  : BIT(SCHEMA)));
+		LH_TRY(need(ctx, r,
+					m->version > 1 || has(r, SCHEMAS) ? BIT(SCHEMAS) | BIT(CURRENT_SCHEMA)
+													  : BIT(SCHEMA)));
 	}
 	else
 	{
@@ -579,17 +668,18 @@ static LhStatus
 complete_refs(LhCtx *ctx, Reader *r)
 {
 	LhIceMetadata *m = r->m;
-	LhIceRef   *refs;
+	LhIceRef *refs;
 
 	for (int i = 0; i < m->nrefs; i++)
 	{
 		if (strcmp(m->refs[i].name, "main") != 0)
 			continue;
 		if (!m->has_current || m->refs[i].snapshot_id != m->current_snapshot)
-			return lh_ice_json_fail(ctx, &r->j, LH_CORRUPT,
-									"branch main is snapshot %lld, but \"current-snapshot-id\" is %lld",
-									(long long) m->refs[i].snapshot_id,
-									(long long) (m->has_current ? m->current_snapshot : -1));
+			return lh_ice_json_fail(
+				ctx, &r->j, LH_CORRUPT,
+				"branch main is snapshot %lld, but \"current-snapshot-id\" is %lld",
+				(long long) m->refs[i].snapshot_id,
+				(long long) (m->has_current ? m->current_snapshot : -1));
 		if (m->refs[i].is_tag)
 			return lh_ice_json_fail(ctx, &r->j, LH_CORRUPT, "ref \"main\" is a tag");
 		return LH_OK;
@@ -597,9 +687,11 @@ complete_refs(LhCtx *ctx, Reader *r)
 	if (!m->has_current)
 		return LH_OK;
 	LH_NEW_ARRAY(ctx, refs, (size_t) m->nrefs + 1);
-	refs[0] = (LhIceRef) {
-		.name = "main", .snapshot_id = m->current_snapshot, .max_ref_age_ms = -1,
-		.max_snapshot_age_ms = -1, .min_snapshots = -1};
+	refs[0] = (LhIceRef){.name = "main",
+						 .snapshot_id = m->current_snapshot,
+						 .max_ref_age_ms = -1,
+						 .max_snapshot_age_ms = -1,
+						 .min_snapshots = -1};
 	if (m->nrefs > 0)
 		memcpy(refs + 1, m->refs, (size_t) m->nrefs * sizeof(*refs));
 	m->refs = refs;
@@ -645,20 +737,20 @@ complete(LhCtx *ctx, Reader *r)
 static LhStatus
 unpack(LhCtx *ctx, const char *path, LhSlice bytes, LhSlice *out)
 {
-	LhCodecs   *codecs;
-	uint32_t	size;
-	LhBuf		text;
+	LhCodecs *codecs;
+	uint32_t size;
+	LhBuf text;
 
 	if (bytes.len < 18)
-		LH_FAIL(ctx, LH_CORRUPT, "metadata file \"%s\": it begins as gzip, but has only %zu bytes", path,
-				bytes.len);
+		LH_FAIL(ctx, LH_CORRUPT, "metadata file \"%s\": it begins as gzip, but has only %zu bytes",
+				path, bytes.len);
 	size = lh_load_u32(bytes.data + bytes.len - 4);
 	if (size > LH_ICE_METADATA_MAX)
 		LH_FAIL(ctx, LH_LIMIT, "metadata file \"%s\": its text has more than %lld bytes", path,
 				(long long) LH_ICE_METADATA_MAX);
 	if (size / MOST_INFLATED > bytes.len)
-		LH_FAIL(ctx, LH_CORRUPT, "metadata file \"%s\": %zu bytes of gzip say that they are %u", path,
-				bytes.len, size);
+		LH_FAIL(ctx, LH_CORRUPT, "metadata file \"%s\": %zu bytes of gzip say that they are %u",
+				path, bytes.len, size);
 	LH_TRY(lh_codecs_create(ctx, &codecs));
 	LH_TRY(lh_buf_init(ctx, &text, true));
 	LH_TRY(lh_buf_fit(ctx, &text, size));
@@ -675,8 +767,8 @@ LhStatus
 lh_ice_metadata_parse(LhCtx *ctx, const char *path, LhSlice bytes, LhIceMetadata **out)
 {
 	const char *what = lh_sprintf(ctx, "metadata file \"%s\"", path);
-	LhStatus	status;
-	Reader	   *r;
+	LhStatus status;
+	Reader *r;
 
 	if (what == NULL)
 		return ctx->error->code;
@@ -698,15 +790,15 @@ lh_ice_metadata_parse(LhCtx *ctx, const char *path, LhSlice bytes, LhIceMetadata
 LhStatus
 lh_ice_metadata_read(LhCtx *ctx, LhStore *store, const char *path, LhIceMetadata **out)
 {
-	LhObject   *object;
-	int64_t		size;
-	LhBuf		bytes;
+	LhObject *object;
+	int64_t size;
+	LhBuf bytes;
 
 	LH_TRY(lh_object_open(ctx, store, path, &object));
 	size = lh_object_id(object)->size;
 	if (size > LH_ICE_METADATA_MAX)
-		LH_FAIL(ctx, LH_LIMIT, "metadata file \"%s\" has %lld bytes, more than %lld", path, (long long) size,
-				(long long) LH_ICE_METADATA_MAX);
+		LH_FAIL(ctx, LH_LIMIT, "metadata file \"%s\" has %lld bytes, more than %lld", path,
+				(long long) size, (long long) LH_ICE_METADATA_MAX);
 	LH_TRY(lh_buf_init(ctx, &bytes, true));
 	LH_TRY(lh_buf_fit(ctx, &bytes, (size_t) size));
 	LH_TRY(lh_object_read(ctx, object, 0, (size_t) size, bytes.data));

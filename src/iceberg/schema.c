@@ -25,8 +25,8 @@
 /* What is collected on the way down. */
 typedef struct Collector
 {
-	LhBuf		ids;			/* int */
-	LhBuf		defaults;		/* LhDefault */
+	LhBuf ids;      /* int */
+	LhBuf defaults; /* LhDefault */
 	const char *refused;
 } Collector;
 
@@ -39,7 +39,7 @@ static LhStatus parse_type(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, 
 static const struct
 {
 	const char *name;
-	LhType		type;
+	LhType type;
 } plain_types[] = {
 	{"boolean", {.id = LH_T_BOOL, .lane = LH_LANE_U8}},
 	{"int", {.id = LH_T_INT32, .lane = LH_LANE_I32}},
@@ -51,7 +51,8 @@ static const struct
 	{"timestamp", {.id = LH_T_TIMESTAMP, .lane = LH_LANE_I64, .unit = LH_UNIT_US}},
 	{"timestamptz", {.id = LH_T_TIMESTAMP, .lane = LH_LANE_I64, .unit = LH_UNIT_US, .utc = true}},
 	{"timestamp_ns", {.id = LH_T_TIMESTAMP, .lane = LH_LANE_I64, .unit = LH_UNIT_NS}},
-	{"timestamptz_ns", {.id = LH_T_TIMESTAMP, .lane = LH_LANE_I64, .unit = LH_UNIT_NS, .utc = true}},
+	{"timestamptz_ns",
+	 {.id = LH_T_TIMESTAMP, .lane = LH_LANE_I64, .unit = LH_UNIT_NS, .utc = true}},
 	{"string", {.id = LH_T_STRING, .lane = LH_LANE_STR}},
 	{"uuid", {.id = LH_T_UUID, .lane = LH_LANE_FIX, .width = 16}},
 	{"binary", {.id = LH_T_BINARY, .lane = LH_LANE_STR}},
@@ -96,9 +97,10 @@ decimal_type(const char *p, LhType *out)
 		return false;
 	if (precision < 1 || precision > LH_DECIMAL_MAX_PRECISION || scale > precision)
 		return false;
-	*out = (LhType) {
-		.id = LH_T_DECIMAL, .lane = precision <= 18 ? LH_LANE_I64 : LH_LANE_I128,
-		.precision = (int16_t) precision, .scale = (int16_t) scale};
+	*out = (LhType){.id = LH_T_DECIMAL,
+					.lane = precision <= 18 ? LH_LANE_I64 : LH_LANE_I128,
+					.precision = (int16_t) precision,
+					.scale = (int16_t) scale};
 	return true;
 }
 
@@ -111,7 +113,7 @@ fixed_type(const char *p, LhType *out)
 	if (!take_char(&p, '[') || !take_number(&p, &width) || !take_char(&p, ']') || *p != '\0' ||
 		width < 1)
 		return false;
-	*out = (LhType) {.id = LH_T_FIXED, .lane = LH_LANE_FIX, .width = width};
+	*out = (LhType){.id = LH_T_FIXED, .lane = LH_LANE_FIX, .width = width};
 	return true;
 }
 
@@ -140,7 +142,7 @@ primitive_type(LhCtx *ctx, LhIceJson *j, const char *text, LhType *out)
 		return LH_OK;
 	if (strncasecmp(text, "fixed", 5) == 0 && fixed_type(text + 5, out))
 		return LH_OK;
-	*out = (LhType) {.id = LH_T_GEOMETRY, .lane = LH_LANE_STR};
+	*out = (LhType){.id = LH_T_GEOMETRY, .lane = LH_LANE_STR};
 	if (strncasecmp(text, "geometry", 8) == 0 && is_geo_rest(text + 8))
 		return LH_OK;
 	out->id = LH_T_GEOGRAPHY;
@@ -170,13 +172,13 @@ note_id(LhCtx *ctx, LhIceJson *j, Collector *all, int id)
 static LhStatus
 note_default(LhCtx *ctx, LhIceJson *j, Collector *all, const LhField *f, LhSlice text)
 {
-	LhDefault	d = {.field_id = f->field_id};
+	LhDefault d = {.field_id = f->field_id};
 
 	if (lh_type_is_nested(&f->type) || f->type.id == LH_T_NULL)
 	{
 		if (all->refused == NULL)
-			all->refused = lh_sprintf(ctx, "field %d (\"%s\") has a default of type %s", f->field_id,
-									  f->name, lh_type_name(&f->type));
+			all->refused = lh_sprintf(ctx, "field %d (\"%s\") has a default of type %s",
+									  f->field_id, f->name, lh_type_name(&f->type));
 		return all->refused != NULL ? LH_OK : ctx->error->code;
 	}
 	if (lh_ice_value_json(ctx, &f->type, text, &d.value) != LH_OK)
@@ -190,12 +192,21 @@ note_default(LhCtx *ctx, LhIceJson *j, Collector *all, const LhField *f, LhSlice
 static LhStatus
 parse_field(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhField *f, const char **doc)
 {
-	enum {ID, NAME, REQUIRED, TYPE, DOC, INITIAL};
-	static const char *const names[] = {"id", "name", "required", "type", "doc", "initial-default", NULL};
-	LhSlice		initial = {0};
-	uint64_t	seen = 0;
-	bool		more;
-	int			which;
+	enum
+	{
+		ID,
+		NAME,
+		REQUIRED,
+		TYPE,
+		DOC,
+		INITIAL
+	};
+	static const char *const names[] = {"id", "name", "required", "type", "doc", "initial-default",
+										NULL};
+	LhSlice initial = {0};
+	uint64_t seen = 0;
+	bool more;
+	int which;
 
 	*doc = NULL;
 	LH_TRY(lh_ice_json_object(ctx, j));
@@ -224,10 +235,10 @@ static LhStatus
 parse_fields(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhType *out,
 			 const char *const **docs)
 {
-	LhField    *fields;
+	LhField *fields;
 	const char **texts = NULL;
-	size_t		n, i = 0;
-	bool		more;
+	size_t n, i = 0;
+	bool more;
 
 	LH_TRY(lh_ice_json_count(ctx, j, &n));
 	if (n > INT32_MAX)
@@ -249,26 +260,38 @@ parse_fields(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhType *out,
 		texts[i] = doc;
 		*docs = texts;
 	}
-	*out = (LhType) {.id = LH_T_STRUCT, .lane = LH_LANE_NONE, .nfields = (int) n, .fields = fields};
+	*out = (LhType){.id = LH_T_STRUCT, .lane = LH_LANE_NONE, .nfields = (int) n, .fields = fields};
 	return LH_OK;
 }
 
 /* What the object of a nested type may say, whichever it is. */
-enum {TYPE, FIELDS, ELEMENT, ELEMENT_ID, ELEMENT_REQUIRED, KEY, KEY_ID, VALUE, VALUE_ID, VALUE_REQUIRED};
+enum
+{
+	TYPE,
+	FIELDS,
+	ELEMENT,
+	ELEMENT_ID,
+	ELEMENT_REQUIRED,
+	KEY,
+	KEY_ID,
+	VALUE,
+	VALUE_ID,
+	VALUE_REQUIRED
+};
 static const char *const nested_names[] = {
-	"type", "fields", "element", "element-id", "element-required", "key", "key-id", "value",
-	"value-id", "value-required", NULL};
+	"type",  "fields",   "element",        "element-id", "element-required", "key", "key-id",
+	"value", "value-id", "value-required", NULL};
 
 static LhStatus
 list_type(LhCtx *ctx, LhIceJson *j, uint64_t seen, LhField *element, LhType *out)
 {
-	LhField    *fields;
+	LhField *fields;
 
 	LH_TRY(lh_ice_json_need(ctx, j, nested_names, seen,
 							1 << ELEMENT | 1 << ELEMENT_ID | 1 << ELEMENT_REQUIRED));
 	LH_NEW_ARRAY(ctx, fields, 1);
 	fields[0] = *element;
-	*out = (LhType) {.id = LH_T_LIST, .lane = LH_LANE_NONE, .nfields = 1, .fields = fields};
+	*out = (LhType){.id = LH_T_LIST, .lane = LH_LANE_NONE, .nfields = 1, .fields = fields};
 	return LH_OK;
 }
 
@@ -276,26 +299,27 @@ static LhStatus
 map_type(LhCtx *ctx, LhIceJson *j, uint64_t seen, const LhField *key, const LhField *value,
 		 LhType *out)
 {
-	LhField    *fields;
+	LhField *fields;
 
 	LH_TRY(lh_ice_json_need(ctx, j, nested_names, seen,
-							1 << KEY | 1 << KEY_ID | 1 << VALUE | 1 << VALUE_ID | 1 << VALUE_REQUIRED));
+							1 << KEY | 1 << KEY_ID | 1 << VALUE | 1 << VALUE_ID |
+								1 << VALUE_REQUIRED));
 	LH_NEW_ARRAY(ctx, fields, 2);
 	fields[0] = *key;
 	fields[1] = *value;
-	*out = (LhType) {.id = LH_T_MAP, .lane = LH_LANE_NONE, .nfields = 2, .fields = fields};
+	*out = (LhType){.id = LH_T_MAP, .lane = LH_LANE_NONE, .nfields = 2, .fields = fields};
 	return LH_OK;
 }
 
 static LhStatus
 nested_type(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhType *out)
 {
-	LhField		element = {.name = "element"}, key = {.name = "key", .required = true},
-				value = {.name = "value"};
-	LhSlice		kind = {0};
-	uint64_t	seen = 0;
-	bool		more;
-	int			which;
+	LhField element = {.name = "element"}, key = {.name = "key", .required = true},
+			value = {.name = "value"};
+	LhSlice kind = {0};
+	uint64_t seen = 0;
+	bool more;
+	int which;
 
 	LH_TRY(lh_ice_json_object(ctx, j));
 	for (;;)
@@ -355,7 +379,7 @@ parse_type(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhType *out)
 static int
 by_number(const void *a, const void *b)
 {
-	int			x = *(const int *) a, y = *(const int *) b;
+	int x = *(const int *) a, y = *(const int *) b;
 
 	return x < y ? -1 : x > y;
 }
@@ -370,8 +394,8 @@ by_field_id(const void *a, const void *b)
 static LhStatus
 finish(LhCtx *ctx, LhIceJson *j, Collector *all, LhIceSchema *out)
 {
-	int		   *ids = (int *) all->ids.data;
-	size_t		n = all->ids.len / sizeof(int), k = all->defaults.len / sizeof(LhDefault);
+	int *ids = (int *) all->ids.data;
+	size_t n = all->ids.len / sizeof(int), k = all->defaults.len / sizeof(LhDefault);
 
 	if (n > 1)
 		qsort(ids, n, sizeof(int), by_number);
@@ -394,9 +418,9 @@ finish(LhCtx *ctx, LhIceJson *j, Collector *all, LhIceSchema *out)
 static LhStatus
 parse_identifiers(LhCtx *ctx, LhIceJson *j, LhIceSchema *out)
 {
-	size_t		n, i = 0;
-	bool		more;
-	int		   *ids;
+	size_t n, i = 0;
+	bool more;
+	int *ids;
 
 	LH_TRY(lh_ice_json_count(ctx, j, &n));
 	LH_NEW_ARRAY(ctx, ids, n + 1);
@@ -416,15 +440,22 @@ parse_identifiers(LhCtx *ctx, LhIceJson *j, LhIceSchema *out)
 LhStatus
 lh_ice_schema_at(LhCtx *ctx, LhIceJson *j, LhIceSchema *out)
 {
-	enum {KIND, FIELD_LIST, ID, IDENTIFIERS};
-	static const char *const names[] = {"type", "fields", "schema-id", "identifier-field-ids", NULL};
-	LhSlice		kind = {0};
-	uint64_t	seen = 0;
-	Collector	all = {0};
-	bool		more;
-	int			which;
+	enum
+	{
+		KIND,
+		FIELD_LIST,
+		ID,
+		IDENTIFIERS
+	};
+	static const char *const names[] = {"type", "fields", "schema-id", "identifier-field-ids",
+										NULL};
+	LhSlice kind = {0};
+	uint64_t seen = 0;
+	Collector all = {0};
+	bool more;
+	int which;
 
-	*out = (LhIceSchema) {0};
+	*out = (LhIceSchema){0};
 	LH_TRY(lh_buf_init(ctx, &all.ids, true));
 	LH_TRY(lh_buf_init(ctx, &all.defaults, true));
 	LH_TRY(lh_ice_json_object(ctx, j));
@@ -452,7 +483,7 @@ lh_ice_schema_at(LhCtx *ctx, LhIceJson *j, LhIceSchema *out)
 LhStatus
 lh_ice_schema_parse(LhCtx *ctx, const char *what, LhSlice text, LhIceSchema *out)
 {
-	LhIceJson	j;
+	LhIceJson j;
 
 	LH_TRY(lh_ice_json_open(ctx, &j, what, text));
 	LH_TRY(lh_ice_schema_at(ctx, &j, out));
@@ -500,14 +531,15 @@ lh_ice_field_any(const LhIceMetadata *m, int field_id)
  * Name mappings
  */
 
-static LhStatus parse_mapping(LhCtx *ctx, LhIceJson *j, int depth, int *n, const LhNameMapping **out);
+static LhStatus
+parse_mapping(LhCtx *ctx, LhIceJson *j, int depth, int *n, const LhNameMapping **out);
 
 static LhStatus
 parse_names(LhCtx *ctx, LhIceJson *j, LhNameMapping *out)
 {
 	const char **names;
-	size_t		n, i = 0;
-	bool		more;
+	size_t n, i = 0;
+	bool more;
 
 	LH_TRY(lh_ice_json_count(ctx, j, &n));
 	LH_NEW_ARRAY(ctx, names, n + 1);
@@ -528,13 +560,18 @@ parse_names(LhCtx *ctx, LhIceJson *j, LhNameMapping *out)
 static LhStatus
 parse_mapped(LhCtx *ctx, LhIceJson *j, int depth, LhNameMapping *out)
 {
-	enum {ID, NAMES, CHILDREN};
+	enum
+	{
+		ID,
+		NAMES,
+		CHILDREN
+	};
 	static const char *const names[] = {"field-id", "names", "fields", NULL};
-	uint64_t	seen = 0;
-	bool		more;
-	int			which;
+	uint64_t seen = 0;
+	bool more;
+	int which;
 
-	*out = (LhNameMapping) {.field_id = -1};
+	*out = (LhNameMapping){.field_id = -1};
 	LH_TRY(lh_ice_json_object(ctx, j));
 	for (;;)
 	{
@@ -557,8 +594,8 @@ static LhStatus
 parse_mapping(LhCtx *ctx, LhIceJson *j, int depth, int *n, const LhNameMapping **out)
 {
 	LhNameMapping *fields;
-	size_t		count, i = 0;
-	bool		more;
+	size_t count, i = 0;
+	bool more;
 
 	if (depth > LH_ICE_MAX_DEPTH)
 		return lh_ice_json_fail(ctx, j, LH_LIMIT, "fields are nested more than %d deep",
@@ -582,7 +619,7 @@ LhStatus
 lh_ice_mapping_parse(LhCtx *ctx, const char *what, LhSlice text, const LhNameMapping **out)
 {
 	LhNameMapping *root;
-	LhIceJson	j;
+	LhIceJson j;
 
 	LH_NEW(ctx, root);
 	root->field_id = -1;

@@ -23,15 +23,15 @@
 /* Places of m->snapshots + 1 by the hash of their ids, 0: free. */
 struct LhIceSnapshotIndex
 {
-	uint32_t	mask;
-	uint32_t   *slots;
+	uint32_t mask;
+	uint32_t *slots;
 };
 
 LhStatus
 lh_ice_index_snapshots(LhCtx *ctx, LhIceMetadata *m)
 {
 	struct LhIceSnapshotIndex *index;
-	size_t		size = 16;
+	size_t size = 16;
 
 	if (m->nsnapshots > UINT32_MAX / 4)
 		LH_FAIL(ctx, LH_LIMIT, "metadata file \"%s\": there are %zu snapshots", m->path,
@@ -43,14 +43,15 @@ lh_ice_index_snapshots(LhCtx *ctx, LhIceMetadata *m)
 	LH_NEW_ARRAY(ctx, index->slots, size);
 	for (size_t i = 0; i < m->nsnapshots; i++)
 	{
-		uint32_t	at = (uint32_t) lh_hash_u64((uint64_t) m->snapshots[i].snapshot_id) & index->mask;
+		uint32_t at = (uint32_t) lh_hash_u64((uint64_t) m->snapshots[i].snapshot_id) & index->mask;
 
 		for (; index->slots[at] != 0; at = (at + 1) & index->mask)
 			if (m->snapshots[index->slots[at] - 1].snapshot_id == m->snapshots[i].snapshot_id)
-				LH_FAIL(ctx, LH_CORRUPT,
-						"metadata file \"%s\": field \"snapshots[%zu].snapshot-id\": id %lld is that "
-						"of snapshot %u, too", m->path, i, (long long) m->snapshots[i].snapshot_id,
-						index->slots[at] - 1);
+				LH_FAIL(
+					ctx, LH_CORRUPT,
+					"metadata file \"%s\": field \"snapshots[%zu].snapshot-id\": id %lld is that "
+					"of snapshot %u, too",
+					m->path, i, (long long) m->snapshots[i].snapshot_id, index->slots[at] - 1);
 		index->slots[at] = (uint32_t) i + 1;
 	}
 	m->index = index;
@@ -61,7 +62,7 @@ const LhIceSnapshotEntry *
 lh_ice_snapshot_find(const LhIceMetadata *m, int64_t snapshot_id)
 {
 	const struct LhIceSnapshotIndex *index = m->index;
-	uint32_t	at = (uint32_t) lh_hash_u64((uint64_t) snapshot_id) & index->mask;
+	uint32_t at = (uint32_t) lh_hash_u64((uint64_t) snapshot_id) & index->mask;
 
 	for (; index->slots[at] != 0; at = (at + 1) & index->mask)
 		if (m->snapshots[index->slots[at] - 1].snapshot_id == snapshot_id)
@@ -77,8 +78,8 @@ static LhStatus
 manifest_paths(LhCtx *ctx, LhIceJson *j, LhIceSnapshot *out)
 {
 	const char **paths;
-	size_t		n, i = 0;
-	bool		more;
+	size_t n, i = 0;
+	bool more;
 
 	LH_TRY(lh_ice_json_count(ctx, j, &n));
 	LH_NEW_ARRAY(ctx, paths, n + 1);
@@ -119,20 +120,34 @@ LhStatus
 lh_ice_snapshot_read(LhCtx *ctx, const LhIceMetadata *m, const LhIceSnapshotEntry *entry,
 					 LhIceSnapshot *out)
 {
-	enum {ID, PARENT, SEQUENCE, TIME, LIST, MANIFESTS, SUMMARY, SCHEMA, FIRST_ROW, ADDED_ROWS, KEY};
+	enum
+	{
+		ID,
+		PARENT,
+		SEQUENCE,
+		TIME,
+		LIST,
+		MANIFESTS,
+		SUMMARY,
+		SCHEMA,
+		FIRST_ROW,
+		ADDED_ROWS,
+		KEY
+	};
 	static const char *const names[] = {
-		"snapshot-id", "parent-snapshot-id", "sequence-number", "timestamp-ms", "manifest-list",
-		"manifests", "summary", "schema-id", "first-row-id", "added-rows", "key-id", NULL};
+		"snapshot-id",   "parent-snapshot-id", "sequence-number", "timestamp-ms",
+		"manifest-list", "manifests",          "summary",         "schema-id",
+		"first-row-id",  "added-rows",         "key-id",          NULL};
 	const char *what = lh_sprintf(ctx, "metadata file \"%s\", snapshot %lld", m->path,
 								  (long long) entry->snapshot_id);
-	uint64_t	seen = 0;
-	LhIceJson	j;
-	bool		more;
-	int			which;
+	uint64_t seen = 0;
+	LhIceJson j;
+	bool more;
+	int which;
 
 	if (what == NULL)
 		return ctx->error->code;
-	*out = (LhIceSnapshot) {.schema_id = -1, .added_rows = -1};
+	*out = (LhIceSnapshot){.schema_id = -1, .added_rows = -1};
 	LH_TRY(lh_ice_json_open(ctx, &j, what, entry->text));
 	LH_TRY(lh_ice_json_object(ctx, &j));
 	for (;;)
@@ -167,9 +182,9 @@ lh_ice_snapshot_read(LhCtx *ctx, const LhIceMetadata *m, const LhIceSnapshotEntr
 LhStatus
 lh_ice_summary_value(LhCtx *ctx, const LhIceSnapshot *s, const char *key, const char **out)
 {
-	LhSlice		name;
-	LhIceJson	j;
-	bool		more;
+	LhSlice name;
+	LhIceJson j;
+	bool more;
 
 	*out = NULL;
 	if (s->summary.len == 0)
@@ -181,7 +196,8 @@ lh_ice_summary_value(LhCtx *ctx, const LhIceSnapshot *s, const char *key, const 
 		LH_TRY(lh_ice_json_member(ctx, &j, &name, &more));
 		if (!more)
 			return LH_OK;
-		if (*out == NULL && lh_ice_slice_is(name, key) && lh_ice_json_kind(&j) == LH_ICE_JSON_STRING)
+		if (*out == NULL && lh_ice_slice_is(name, key) &&
+			lh_ice_json_kind(&j) == LH_ICE_JSON_STRING)
 			LH_TRY(lh_ice_json_text(ctx, &j, out));
 		else
 			LH_TRY(lh_ice_json_skip(ctx, &j, NULL));
@@ -220,7 +236,7 @@ moment_text(int64_t ms, char out[48])
 static LhStatus
 too_early(LhCtx *ctx, const LhIceMetadata *m, int64_t us, bool any, int64_t oldest_ms)
 {
-	char		text[48], oldest[48];
+	char text[48], oldest[48];
 
 	lh_format_timestamp(us, LH_UNIT_US, true, text);
 	lh_fail(ctx, LH_NOT_FOUND, "metadata file \"%s\" has no snapshot as of %s", m->path, text);
@@ -236,8 +252,8 @@ too_early(LhCtx *ctx, const LhIceMetadata *m, int64_t us, bool any, int64_t olde
 static LhStatus
 ancestor_at(LhCtx *ctx, const LhIceMetadata *m, int64_t us, LhIceSnapshot **out)
 {
-	int64_t		id = m->current_snapshot, oldest = 0;
-	bool		any = false;
+	int64_t id = m->current_snapshot, oldest = 0;
+	bool any = false;
 
 	for (size_t steps = 0; m->has_current && steps <= m->nsnapshots; steps++)
 	{
@@ -260,7 +276,7 @@ static LhStatus
 choose_by_time(LhCtx *ctx, const LhIceMetadata *m, int64_t us, LhIceSnapshot **out)
 {
 	const LhIceLogEntry *found = NULL;
-	int64_t		ms = lh_floor_div(us, 1000), oldest = INT64_MAX;
+	int64_t ms = lh_floor_div(us, 1000), oldest = INT64_MAX;
 
 	if (m->nlog == 0)
 		return ancestor_at(ctx, m, us, out);
@@ -275,10 +291,11 @@ choose_by_time(LhCtx *ctx, const LhIceMetadata *m, int64_t us, LhIceSnapshot **o
 		return too_early(ctx, m, us, true, oldest);
 	if (lh_ice_snapshot_find(m, found->snapshot_id) == NULL)
 	{
-		char		text[48];
+		char text[48];
 
 		lh_format_timestamp(us, LH_UNIT_US, true, text);
-		lh_fail(ctx, LH_NOT_FOUND, "snapshot %lld, the state of metadata file \"%s\" as of %s, has expired",
+		lh_fail(ctx, LH_NOT_FOUND,
+				"snapshot %lld, the state of metadata file \"%s\" as of %s, has expired",
 				(long long) found->snapshot_id, m->path, text);
 		return LH_NOT_FOUND;
 	}
@@ -290,16 +307,19 @@ static LhStatus
 unknown_ref(LhCtx *ctx, const LhIceMetadata *m, const char *name)
 {
 	static const char *const kinds[] = {"branches", "tags"};
-	LhBuf		names;
+	LhBuf names;
 
 	LH_TRY(lh_buf_init(ctx, &names, true));
 	for (int tags = 0; tags <= 1; tags++)
 	{
-		int			n = 0;
+		int n = 0;
 
 		for (int i = 0; i < m->nrefs; i++)
 			if (m->refs[i].is_tag == (tags == 1) && names.len < LH_ERROR_TEXT)
-				LH_TRY(lh_buf_printf(ctx, &names, "%s%s", n++ > 0 ? ", " : tags ? "; tags: " : "branches: ",
+				LH_TRY(lh_buf_printf(ctx, &names, "%s%s",
+									 n++ > 0 ? ", "
+									 : tags  ? "; tags: "
+											 : "branches: ",
 									 m->refs[i].name));
 		if (n == 0)
 			LH_TRY(lh_buf_printf(ctx, &names, "%sno %s", tags ? "; " : "", kinds[tags]));
@@ -329,10 +349,10 @@ LhStatus
 lh_ice_choose(LhCtx *ctx, const LhIceMetadata *m, const LhTableOptions *options,
 			  const LhIceSnapshot **snapshot, const LhIceSchema **schema)
 {
-	int			asked = (options->snapshot_id != 0) + options->has_time + (options->ref != NULL);
+	int asked = (options->snapshot_id != 0) + options->has_time + (options->ref != NULL);
 	LhIceSnapshot *found = NULL;
-	int			schema_id = m->current_schema;
-	bool		own = true;		/* the schema is the snapshot's own */
+	int schema_id = m->current_schema;
+	bool own = true; /* the schema is the snapshot's own */
 
 	if (asked > 1)
 		LH_FAIL(ctx, LH_INVALID, "only one of a snapshot id, a time and a ref can be asked for");
@@ -355,10 +375,11 @@ lh_ice_choose(LhCtx *ctx, const LhIceMetadata *m, const LhTableOptions *options,
 	*snapshot = found;
 	*schema = lh_ice_schema_find(m, schema_id);
 	if (*schema == NULL)
-		LH_FAIL(ctx, LH_CORRUPT, "metadata file \"%s\" has no schema %d, which snapshot %lld was written with",
+		LH_FAIL(ctx, LH_CORRUPT,
+				"metadata file \"%s\" has no schema %d, which snapshot %lld was written with",
 				m->path, schema_id, (long long) (found != NULL ? found->snapshot_id : -1));
 	if ((*schema)->refused != NULL)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "metadata file \"%s\": schema %d: %s, which is not supported", m->path,
-				schema_id, (*schema)->refused);
+		LH_FAIL(ctx, LH_UNSUPPORTED, "metadata file \"%s\": schema %d: %s, which is not supported",
+				m->path, schema_id, (*schema)->refused);
 	return LH_OK;
 }

@@ -18,16 +18,16 @@
 /* What fields of specs and of sort orders say of where a value is from. */
 typedef struct Source
 {
-	bool		known;
-	int			id;				/* -1: several */
+	bool known;
+	int id; /* -1: several */
 } Source;
 
 static LhStatus
 source_ids(LhCtx *ctx, LhIceJson *j, Source *out)
 {
-	size_t		n = 0;
-	bool		more;
-	int			id = -1;
+	size_t n = 0;
+	bool more;
+	int id = -1;
 
 	LH_TRY(lh_ice_json_array(ctx, j));
 	for (;;)
@@ -49,11 +49,11 @@ source_ids(LhCtx *ctx, LhIceJson *j, Source *out)
 static LhStatus
 single_source(LhCtx *ctx, LhIceJson *j, Source *out)
 {
-	int			id;
+	int id;
 
 	LH_TRY(lh_ice_json_i32(ctx, j, &id));
 	if (!out->known)
-		*out = (Source) {true, id};
+		*out = (Source){true, id};
 	return LH_OK;
 }
 
@@ -73,12 +73,20 @@ transform_at(LhCtx *ctx, LhIceJson *j, LhIceTransform *out)
 static LhStatus
 spec_field(LhCtx *ctx, LhIceJson *j, LhIceSpecField *out)
 {
-	enum {SOURCE_ID, SOURCE_IDS, ID, NAME, TRANSFORM};
-	static const char *const names[] = {"source-id", "source-ids", "field-id", "name", "transform", NULL};
-	Source		source = {0};
-	uint64_t	seen = 0;
-	bool		more;
-	int			which;
+	enum
+	{
+		SOURCE_ID,
+		SOURCE_IDS,
+		ID,
+		NAME,
+		TRANSFORM
+	};
+	static const char *const names[] = {"source-id", "source-ids", "field-id",
+										"name",      "transform",  NULL};
+	Source source = {0};
+	uint64_t seen = 0;
+	bool more;
+	int which;
 
 	out->field_id = -1;
 	LH_TRY(lh_ice_json_object(ctx, j));
@@ -111,7 +119,7 @@ spec_field(LhCtx *ctx, LhIceJson *j, LhIceSpecField *out)
 static LhStatus
 check_ids(LhCtx *ctx, LhIceJson *j, LhIceSpec *spec)
 {
-	int			missing = 0;
+	int missing = 0;
 
 	for (int i = 0; i < spec->nfields; i++)
 		missing += spec->fields[i].field_id == -1;
@@ -136,8 +144,8 @@ check_ids(LhCtx *ctx, LhIceJson *j, LhIceSpec *spec)
 static LhStatus
 spec_fields(LhCtx *ctx, LhIceJson *j, LhIceSpec *out)
 {
-	size_t		n, i = 0;
-	bool		more;
+	size_t n, i = 0;
+	bool more;
 
 	LH_TRY(lh_ice_json_count(ctx, j, &n));
 	if (n > MAX_SPEC_FIELDS)
@@ -159,13 +167,17 @@ spec_fields(LhCtx *ctx, LhIceJson *j, LhIceSpec *out)
 LhStatus
 lh_ice_spec_at(LhCtx *ctx, LhIceJson *j, LhIceSpec *out)
 {
-	enum {ID, FIELDS};
+	enum
+	{
+		ID,
+		FIELDS
+	};
 	static const char *const names[] = {"spec-id", "fields", NULL};
-	uint64_t	seen = 0;
-	bool		more;
-	int			which;
+	uint64_t seen = 0;
+	bool more;
+	int which;
 
-	*out = (LhIceSpec) {0};
+	*out = (LhIceSpec){0};
 	if (lh_ice_json_kind(j) == LH_ICE_JSON_ARRAY)
 		return spec_fields(ctx, j, out);
 	LH_TRY(lh_ice_json_object(ctx, j));
@@ -185,7 +197,7 @@ lh_ice_spec_at(LhCtx *ctx, LhIceJson *j, LhIceSpec *out)
 LhStatus
 lh_ice_spec_parse(LhCtx *ctx, const char *what, LhSlice text, LhIceSpec *out)
 {
-	LhIceJson	j;
+	LhIceJson j;
 
 	LH_TRY(lh_ice_json_open(ctx, &j, what, text));
 	LH_TRY(lh_ice_spec_at(ctx, &j, out));
@@ -199,14 +211,22 @@ lh_ice_spec_parse(LhCtx *ctx, const char *what, LhSlice text, LhIceSpec *out)
 static LhStatus
 sort_field(LhCtx *ctx, LhIceJson *j, LhIceSortField *out)
 {
-	enum {TRANSFORM, SOURCE_ID, SOURCE_IDS, DIRECTION, NULLS};
-	static const char *const names[] = {"transform", "source-id", "source-ids", "direction", "null-order", NULL};
+	enum
+	{
+		TRANSFORM,
+		SOURCE_ID,
+		SOURCE_IDS,
+		DIRECTION,
+		NULLS
+	};
+	static const char *const names[] = {"transform", "source-id",  "source-ids",
+										"direction", "null-order", NULL};
 	LhIceTransform transform = {0};
-	LhSlice		direction = {0}, nulls = {0};
-	Source		source = {0};
-	uint64_t	seen = 0;
-	bool		more;
-	int			which;
+	LhSlice direction = {0}, nulls = {0};
+	Source source = {0};
+	uint64_t seen = 0;
+	bool more;
+	int which;
 
 	LH_TRY(lh_ice_json_object(ctx, j));
 	for (;;)
@@ -230,10 +250,12 @@ sort_field(LhCtx *ctx, LhIceJson *j, LhIceSortField *out)
 	out->descending = lh_ice_slice_is(direction, "desc");
 	out->nulls_first = lh_ice_slice_is(nulls, "nulls-first");
 	if (!out->descending && !lh_ice_slice_is(direction, "asc"))
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "the direction of a sort field is neither asc nor desc");
-	if (!out->nulls_first && !lh_ice_slice_is(nulls, "nulls-last"))
 		return lh_ice_json_fail(ctx, j, LH_CORRUPT,
-								"the null order of a sort field is neither nulls-first nor nulls-last");
+								"the direction of a sort field is neither asc nor desc");
+	if (!out->nulls_first && !lh_ice_slice_is(nulls, "nulls-last"))
+		return lh_ice_json_fail(
+			ctx, j, LH_CORRUPT,
+			"the null order of a sort field is neither nulls-first nor nulls-last");
 	out->identity = transform.kind == LH_ICE_IDENTITY && source.id != -1;
 	return LH_OK;
 }
@@ -241,8 +263,8 @@ sort_field(LhCtx *ctx, LhIceJson *j, LhIceSortField *out)
 static LhStatus
 sort_fields(LhCtx *ctx, LhIceJson *j, LhIceSortOrder *out)
 {
-	size_t		n, i = 0;
-	bool		more;
+	size_t n, i = 0;
+	bool more;
 
 	LH_TRY(lh_ice_json_count(ctx, j, &n));
 	LH_NEW_ARRAY(ctx, out->fields, n + 1);
@@ -260,13 +282,17 @@ sort_fields(LhCtx *ctx, LhIceJson *j, LhIceSortOrder *out)
 LhStatus
 lh_ice_order_at(LhCtx *ctx, LhIceJson *j, LhIceSortOrder *out)
 {
-	enum {ID, FIELDS};
+	enum
+	{
+		ID,
+		FIELDS
+	};
 	static const char *const names[] = {"order-id", "fields", NULL};
-	uint64_t	seen = 0;
-	bool		more;
-	int			which;
+	uint64_t seen = 0;
+	bool more;
+	int which;
 
-	*out = (LhIceSortOrder) {0};
+	*out = (LhIceSortOrder){0};
 	LH_TRY(lh_ice_json_object(ctx, j));
 	for (;;)
 	{
