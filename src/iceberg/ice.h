@@ -71,6 +71,7 @@ typedef struct LhIceSchema
 	LhDefault  *defaults;		/* initial-default, nested fields too */
 	int			nidentifiers;
 	const int  *identifiers;
+	const char *refused;		/* what in it cannot be read; NULL: nothing.  lh_ice_choose fails by it */
 } LhIceSchema;
 
 typedef struct LhIceSnapshot
