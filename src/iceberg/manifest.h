@@ -154,8 +154,8 @@ extern LhStatus lh_ice_inherit(LhCtx *ctx, const LhIceManifestFile *line, const 
 							   size_t i, LhIceInherit *state);
 
 /*
- * The manifest of a line, from the cache or read: a reference that dies with ctx->arena, or
- * earlier by lh_ice_manifest_close.  Its length must be what the list says.
+ * The manifest of a line, with statistics of at least these fields, from the cache or read: a
+ * reference that dies with ctx->arena, or earlier by lh_ice_manifest_close.
  */
 extern LhStatus lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *line,
 									 int nids, const int32_t *ids, LhIceManifest **out);
@@ -163,5 +163,8 @@ extern void lh_ice_manifest_close(LhCtx *ctx, LhIceManifest *m);
 /* An Avro file of the metadata, opened and checked.  length -1: any. */
 extern LhStatus lh_ice_open_avro(LhCtx *ctx, LhIceTable *table, const char *what, const char *from,
 								 const char *raw, int64_t length, LhAvroFile **out);
+/* The file of a line, opened and checked. */
+extern LhStatus lh_ice_manifest_open_file(LhCtx *ctx, LhIceTable *table,
+										  const LhIceManifestFile *line, LhAvroFile **out);
 
 #endif
