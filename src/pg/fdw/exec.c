@@ -74,6 +74,7 @@ lh_fdw_begin(ForeignScanState *node, int eflags)
 	node->fdw_state = scan;
 	scan->source = lh_source_create(RelationGetRelid(node->ss.ss_currentRelation),
 									node->ss.ps.state->es_query_cxt);
+	scan->source->estate = node->ss.ps.state;
 	find_places(scan, (ForeignScan *) node->ss.ps.plan);
 	scan->source->wanted_members = list_nth(((ForeignScan *) node->ss.ps.plan)->fdw_private, LH_FDW_MEMBERS);
 

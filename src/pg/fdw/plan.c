@@ -17,6 +17,7 @@
  * A plan holds no fact about files: names, clauses and attribute numbers only.
  */
 #include "pg/fdw/fdw.h"
+#include "pg/bridge/iceberg.h"
 #include "pg/bridge/members.h"
 
 #include "access/sysattr.h"
@@ -51,7 +52,7 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	{
 		rel->tuples = source->schema.rows;
 		info->bytes = (double) source->schema.bytes;
-		info->columns = source->schema.ncols;
+		info->columns = lh_source_visible(&source->schema);
 		info->groups = source->schema.files_total > LH_PARALLEL_FILES ? 0 : source->schema.groups;
 	}
 	else
@@ -62,8 +63,13 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		info->bytes = rel->pages > 0 ? (double) rel->pages * BLCKSZ : DEFAULT_BYTES;
 		info->columns = rel->max_attr;
 	}
-	info->sorted = source->options.sorted_by != NIL;
-	if (source->schema.groups > 1 && (rel->joininfo != NIL || rel->has_eclass_joins))
+	info->states = source->table != NULL ? lh_is_iceberg(source->table)
+		: source->options.format != NULL && strcmp(source->options.format, lh_iceberg_name) == 0;
+	info->changes = source->options.table.changes;
+	info->sorted = source->options.sorted_by != NIL && !info->changes;
+	lh_fdw_distinct(source, info);
+	/* which row groups look-ups read would have to be asked of all manifests */
+	if (!info->states && source->schema.groups > 1 && (rel->joininfo != NIL || rel->has_eclass_joins))
 		info->source = source;
 	else
 		MemoryContextDelete(source->mcxt);
@@ -134,6 +140,7 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	Bitmapset  *attrs = NULL;
 	Cost		startup,
 				total;
+	Path	   *path;
 
 	if (info->sorted)
 	{
@@ -147,9 +154,12 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	info->used = bms_num_members(attrs);
 	info->read = info->bytes * Min(info->used / Max(info->columns, 1), 1.0);
 	cost_scan(rel, 1, &startup, &total);
-	add_path(rel, (Path *) LH_CREATE_FOREIGNSCAN_PATH(root, rel, NULL, rel->rows, startup, total, pathkeys,
-													  rel->lateral_relids, NULL, sorted));
-	if (rel->consider_parallel && bms_is_empty(rel->lateral_relids))
+	path = (Path *) LH_CREATE_FOREIGNSCAN_PATH(root, rel, NULL, rel->rows, startup, total, pathkeys,
+											   rel->lateral_relids, NULL, sorted);
+	/* a worker that reads the whole table by itself is told of no state */
+	path->parallel_safe &= !info->states;
+	add_path(rel, path);
+	if (rel->consider_parallel && bms_is_empty(rel->lateral_relids) && !info->changes)
 		add_parallel_path(root, rel);
 	if (info->source != NULL)
 	{
