@@ -65,19 +65,30 @@ typedef struct LhError
  * enum, names and labels come from it.  X(id, json/test name, EXPLAIN label)
  */
 #define LH_COUNTERS(X) \
+	X(MANIFESTS, "manifests", "Manifests") \
+	X(MANIFESTS_PRUNED, "manifests_pruned", "Manifests Pruned") \
+	X(MANIFEST_CACHE_HITS, "manifest_cache_hits", "Manifest Cache Hits") \
 	X(FILES, "files", "Files") \
 	X(FILES_PRUNED_PARTITION, "files_pruned_partition", "Files Pruned by Partition") \
 	X(FILES_PRUNED_STATS, "files_pruned_stats", "Files Pruned by Statistics") \
+	X(FILES_PRUNED_MANIFEST, "files_pruned_manifest", "Files Pruned by Partition Tuple") \
+	X(FILES_PRUNED_BOUNDS, "files_pruned_bounds", "Files Pruned by Bounds") \
 	X(FILES_METADATA_ONLY, "files_metadata_only", "Files Answered from Metadata") \
 	X(ROW_GROUPS, "row_groups", "Row Groups") \
 	X(ROW_GROUPS_PRUNED_STATS, "row_groups_pruned_stats", "Row Groups Pruned by Statistics") \
 	X(ROW_GROUPS_PRUNED_BLOOM, "row_groups_pruned_bloom", "Row Groups Pruned by Bloom Filter") \
 	X(ROW_GROUPS_PRUNED_INDEX, "row_groups_pruned_index", "Row Groups Pruned by Page Index") \
 	X(ROW_GROUPS_PRUNED_DICT, "row_groups_pruned_dict", "Row Groups Pruned by Dictionary") \
+	X(ROW_GROUPS_PRUNED_DELETES, "row_groups_pruned_deletes", "Row Groups Pruned by Deletes") \
 	X(PAGES_READ, "pages_read", "Pages Decoded") \
 	X(PAGES_SKIPPED, "pages_skipped", "Pages Skipped") \
 	X(PAGES_PRUNED_INDEX, "pages_pruned_index", "Pages Pruned by Page Index") \
 	X(DICT_PAGES_READ, "dict_pages_read", "Dictionary Pages Read") \
+	X(DELETE_FILES_READ, "delete_files_read", "Delete Files Read") \
+	X(DELETION_VECTORS_READ, "deletion_vectors_read", "Deletion Vectors Read") \
+	X(EQUALITY_KEYS, "equality_keys", "Equality Delete Keys") \
+	X(ROWS_DELETED_POSITION, "rows_deleted_position", "Rows Deleted by Position") \
+	X(ROWS_DELETED_EQUALITY, "rows_deleted_equality", "Rows Deleted by Equality") \
 	X(ROWS_PRUNED, "rows_pruned", "Rows Pruned") \
 	X(ROWS_SCANNED, "rows_scanned", "Rows Scanned") \
 	X(ROWS_SELECTED, "rows_selected", "Rows Selected") \

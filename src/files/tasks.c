@@ -29,6 +29,7 @@ lh_files_tasks(LhCtx *ctx, LhTable *base, const LhTaskFilter *filter, LhTaskList
 
 		task->path = table->files.entries[i].path;
 		task->size = table->files.entries[i].size;
+		task->format = table->file_format;
 		if (!hive->on)
 			continue;
 		task->npartition = hive->nkeys;

@@ -32,7 +32,7 @@ natural_rows(const LhScan *scan, int n)
 
 		if (group->columns[i] == NULL)
 			continue;
-		k = lh_pq_column_natural(group->columns[i], group->row, n);
+		k = scan->file->data->format->column_natural(group->columns[i], group->row, n);
 		if (k >= LH_SCAN_MIN_NATURAL && k < best)
 			best = k;
 	}
@@ -59,7 +59,7 @@ lh_scan_begin_batch(LhCtx *ctx, LhScan *scan, bool *more)
 	memset(scan->vec_ptrs, 0, (size_t) scan->ntotal * sizeof(*scan->vec_ptrs));
 	lh_sel_all(&batch->sel, n);
 	batch->n = n;
-	batch->first_row = scan->file->meta->groups[group->group].first_row + group->row;
+	batch->first_row = group->first_row + group->row;
 	batch->task = &scan->tasks.tasks[scan->file->task];
 	scan->filter = 0;
 	if (scan->target < LH_BATCH)
@@ -81,7 +81,7 @@ read_column(LhCtx *ctx, LhScan *scan, int col)
 {
 	const LhFileColumn *fc = &scan->file->cols[col];
 	LhVec *vec = &scan->vecs[col];
-	LhPqColumn *column;
+	LhDataColumn *column;
 
 	if (scan->vec_ptrs[col] != NULL)
 		return LH_OK;
@@ -96,8 +96,8 @@ read_column(LhCtx *ctx, LhScan *scan, int col)
 			break;
 		case LH_COL_NODE:
 			LH_TRY(lh_scan_column(ctx, scan, col, &column));
-			LH_TRY(lh_pq_column_read(ctx, column, scan->group.row, scan->batch.n,
-									 read_selection(&scan->batch), vec));
+			LH_TRY(scan->file->data->format->column_read(ctx, column, scan->group.row, scan->batch.n,
+														 read_selection(&scan->batch), vec));
 			break;
 	}
 	scan->vec_ptrs[col] = vec;

@@ -42,30 +42,34 @@ name_ordinal(const char *name, size_t *len)
 }
 
 static int
-find_twin(const LhPqMeta *meta, const char *name, size_t len, int ordinal)
+find_twin(const LhDataFile *file, const char *name, size_t len, int ordinal)
 {
-	for (int i = meta->nodes[0].nchildren > 0 ? meta->nodes[0].first_child : -1; i >= 0;
-		 i = meta->nodes[i].next)
-		if (strlen(meta->nodes[i].name) == len && memcmp(meta->nodes[i].name, name, len) == 0 &&
-			--ordinal == 0)
+	LhFileNode node;
+
+	file->format->node(file, 0, &node);
+	for (int i = node.first_child; i >= 0; i = node.next)
+	{
+		file->format->node(file, i, &node);
+		if (strlen(node.name) == len && memcmp(node.name, name, len) == 0 && --ordinal == 0)
 			return i;
+	}
 	return -1;
 }
 
 /* Node of a column; -1: the file has none. */
 static int
-find_node(const LhPqMeta *meta, const char *name)
+find_node(const LhDataFile *file, const char *name)
 {
 	size_t len;
-	int node = lh_pq_child(meta, 0, name, strlen(name));
+	int node = file->format->child(file, 0, name, strlen(name));
 	int ordinal;
 
 	if (node >= 0)
 		return node;
 	ordinal = name_ordinal(name, &len);
-	if (ordinal > 0 && (node = find_twin(meta, name, len, ordinal)) >= 0)
+	if (ordinal > 0 && (node = find_twin(file, name, len, ordinal)) >= 0)
 		return node;
-	return strchr(name, '.') != NULL ? lh_pq_find(meta, name) : -1;
+	return strchr(name, '.') != NULL ? file->format->find(file, name) : -1;
 }
 
 /*
@@ -225,45 +229,46 @@ lh_scan_constant(const LhScan *scan, int col, const LhFileTask *task)
 
 /* A column of the file.  Statistics of what lies in a list do not speak of rows. */
 static void
-bind_node(const LhPqMeta *meta, int node, LhFileColumn *out)
+bind_node(int number, const LhFileNode *node, LhFileColumn *out)
 {
-	const LhPqNode *n = &meta->nodes[node];
-
 	out->kind = LH_COL_NODE;
-	out->node = node;
-	out->leaf = n->leaf >= 0 && n->max_rep == 0 ? n->leaf : -1;
-	out->not_null = n->max_def == 0;
-	out->type = n->type;
+	out->node = number;
+	out->flat = node->flat;
+	out->not_null = node->not_null;
+	out->type = node->type;
 }
 
 static LhStatus
 bind_data(LhCtx *ctx, const LhScanFile *file, const LhScanColumn *column, LhFileColumn *out)
 {
-	const LhPqMeta *meta = file->meta;
-	const char *path = lh_object_id(file->obj)->path;
-	int node = find_node(meta, column->name);
+	const LhDataFile *data = file->data;
+	const char *path = data->path;
+	int number = find_node(data, column->name);
+	LhFileNode node;
 
-	for (int i = 0; column->members != NULL && column->members[i] != NULL && node >= 0; i++)
-		node = lh_pq_child(meta, node, column->members[i], strlen(column->members[i]));
+	for (int i = 0; column->members != NULL && column->members[i] != NULL && number >= 0; i++)
+		number =
+			data->format->child(data, number, column->members[i], strlen(column->members[i]));
 	out->type = column->type;
-	if (node < 0)
+	if (number < 0)
 	{
-		if (!column->required || meta->num_rows == 0)
+		if (!column->required || data->rows == 0)
 			return LH_OK;
 		lh_fail(ctx, LH_NULL_VALUE, "column \"%s\" is missing in file \"%s\"", column->name, path);
 		lh_detail(ctx, "The column is declared NOT NULL.");
 		return LH_NULL_VALUE;
 	}
-	if (meta->nodes[node].parent >= 0 && meta->nodes[meta->nodes[node].parent].max_rep > 0)
+	data->format->node(data, number, &node);
+	if (node.in_list)
 		LH_FAIL(ctx, LH_UNSUPPORTED,
 				"column \"%s\" of file \"%s\" lies in a list and has no single "
 				"value a row",
 				column->name, path);
-	if (!fits(ctx, &meta->nodes[node].type, &column->type))
-		return type_mismatch(ctx, file, column->name, &meta->nodes[node].type, &column->type);
-	if (meta->nodes[node].type.id == LH_T_NULL)
+	if (!fits(ctx, &node.type, &column->type))
+		return type_mismatch(ctx, file, column->name, &node.type, &column->type);
+	if (node.type.id == LH_T_NULL)
 		return LH_OK; /* nothing but nulls: as if it were missing */
-	bind_node(meta, node, out);
+	bind_node(number, &node, out);
 	return LH_OK;
 }
 
@@ -298,15 +303,18 @@ bind_checks(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 	for (int i = 0; i < scan->ncols; i++)
 	{
 		LhPartitionCheck *check = &file->checks[file->nchecks];
-		int node;
+		const char *name = scan->spec.cols[i].name;
+		LhFileNode node;
+		int number;
 
 		if (scan->spec.cols[i].source != LH_SRC_PARTITION)
 			continue;
-		node = lh_pq_child(file->meta, 0, scan->spec.cols[i].name, strlen(scan->spec.cols[i].name));
-		if (node >= 0 && file->meta->nodes[node].leaf >= 0 &&
-			file->meta->nodes[node].max_rep == 0 && file->meta->nodes[node].type.id != LH_T_NULL)
+		number = file->data->format->child(file->data, 0, name, strlen(name));
+		if (number >= 0)
+			file->data->format->node(file->data, number, &node);
+		if (number >= 0 && node.flat && node.type.id != LH_T_NULL)
 		{
-			bind_node(file->meta, node, &file->cols[hidden]);
+			bind_node(number, &node, &file->cols[hidden]);
 			file->types[hidden] = file->cols[hidden].type;
 			check->col = i;
 			check->hidden = hidden;

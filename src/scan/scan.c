@@ -137,7 +137,7 @@ lh_scan_count_file(LhCtx *ctx, const LhScanFile *file, int stats, int meta, int 
 {
 	if (read == 0 && meta > 0)
 		LH_COUNT(ctx, FILES_METADATA_ONLY, 1);
-	else if (file->meta->ngroups > 0 && stats == file->meta->ngroups)
+	else if (file->data->ngroups > 0 && stats == file->data->ngroups)
 		LH_COUNT(ctx, FILES_PRUNED_STATS, 1);
 }
 
@@ -162,7 +162,7 @@ next_group(LhCtx *ctx, LhScan *scan)
 {
 	bool read;
 
-	lh_progress(ctx, "row groups", scan->file->group, scan->file->meta->ngroups);
+	lh_progress(ctx, "row groups", scan->file->group, scan->file->data->ngroups);
 	LH_TRY(lh_poll(ctx));
 	if (scan->file->group == scan->file->end)
 	{

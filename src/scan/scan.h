@@ -315,11 +315,23 @@ extern LhStatus lh_scan_next(LhCtx *ctx, LhScan *scan, const LhBatch **batch, Lh
 
 /*
  * For aggregates: before reading a row group, ask whether its answer is in the
- * metadata.  When set, the scan calls fn for every row group (or file) whose
- * filters all rows pass (verdict ALL) and skips reading it when fn takes it.
+ * metadata.  When set, the scan calls fn for every row group whose rows all
+ * pass the filters (verdict ALL), those apart that are deleted by position,
+ * and skips reading it when fn takes it.
  */
-typedef LhStatus (*LhMetaFn) (LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *nodes, bool *taken);
+typedef struct LhDataFile LhDataFile;	/* datafile.h */
+typedef struct LhMetaGroup
+{
+	LhDataFile *file;
+	int			group;
+	int64_t		rows;			/* of the group */
+	int64_t		alive;			/* of these, rows that are not deleted; which ones is not known */
+	const int  *nodes;			/* by column; -1: none of the file */
+} LhMetaGroup;
+typedef LhStatus (*LhMetaFn) (LhCtx *ctx, void *arg, const LhMetaGroup *group, bool *taken);
 extern void lh_scan_set_meta(LhScan *scan, LhMetaFn fn, void *arg);
+/* Bounds of a column in all rows of the group, deleted ones included; known = false and nulls = -1 when there are none. */
+extern LhStatus lh_meta_bounds(LhCtx *ctx, const LhMetaGroup *group, int col, LhBounds *out);
 
 /*
  * Begin again from the first file (rescan); the filters may be others.  What stays,

@@ -19,7 +19,7 @@
 #ifndef LH_SCAN_STATE_H
 #define LH_SCAN_STATE_H
 
-#include "scan/scan.h"
+#include "scan/datafile.h"
 #include "scan/share.h"
 
 /* Files that stay open over rewinds, so that a probe costs no footer and no page index. */
@@ -39,7 +39,7 @@ typedef struct LhFileColumn
 {
 	LhColumnKind kind;
 	int node;
-	int leaf;      /* whose statistics speak of rows; -1: none */
+	bool flat;     /* its statistics speak of rows */
 	bool not_null; /* the file's schema allows no null */
 	LhType type;
 	LhValue value; /* CONST */
@@ -59,8 +59,7 @@ typedef struct LhScanFile
 	size_t task;
 	LhObject *obj;
 	LhArena *body;
-	LhPqFile *pq;
-	const LhPqMeta *meta;
+	LhDataFile *data;
 	LhFileColumn *cols; /* ntotal */
 	LhType *types;      /* ntotal, for binding; id NULL: missing */
 	int *nodes;         /* ncols, for LhMetaFn; -1: not in the file */
@@ -92,8 +91,9 @@ typedef struct LhScanGroup
 	LhArena *arena;
 	int group;
 	int64_t rows;
-	LhBounds *bounds;     /* ntotal; the scan's */
-	LhPqColumn **columns; /* ntotal; NULL until a column is read */
+	int64_t first_row;      /* of the file */
+	LhBounds *bounds;       /* ntotal; the scan's */
+	LhDataColumn **columns; /* ntotal; NULL until a column is read */
 	bool *todo;           /* filters that still decide about rows */
 	bool *check_todo;
 	int nranges;
@@ -112,7 +112,7 @@ typedef struct LhScanColumns
 	LhArena *arena; /* in the file's; NULL: none */
 	const LhScanFile *file;
 	int group;
-	LhPqColumn **columns; /* ntotal; NULL: not opened */
+	LhDataColumn **columns; /* ntotal; NULL: not opened */
 } LhScanColumns;
 
 /* Columns that a filter refers to, and what kind of filter it is. */
@@ -217,7 +217,7 @@ extern LhStatus lh_scan_enter_group(LhCtx *ctx, LhScan *scan, bool *read);
 extern void lh_scan_leave_group(LhScan *scan);
 /* Close the columns that a rewind might use. */
 extern void lh_scan_drop_columns(LhScan *scan);
-extern LhStatus lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhPqColumn **out);
+extern LhStatus lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhDataColumn **out);
 
 /* ahead.c: announce columns that will be read to a remote store */
 /* Of filters that are left, when the row group is entered; without any, of the payload. */

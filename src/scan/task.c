@@ -267,7 +267,7 @@ static LhStatus
 start_file(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 {
 	file->group = file->groups_stats = file->groups_meta = file->groups_read = 0;
-	file->end = file->meta->ngroups;
+	file->end = file->data->ngroups;
 	file->new_file = true;
 	scan->file = file;
 	return lh_scan_bind_filters(ctx, scan, file);
@@ -277,6 +277,8 @@ start_file(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 static LhStatus
 open_footer(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 {
+	const LhFileTask *task = &scan->tasks.tasks[file->task];
+	LhDataOptions options = {scan->spec.table->cache, scan->spec.parquet, task->key_metadata};
 	LhArena *old = lh_use(ctx, file->arena);
 
 	file->body = lh_arena_child(file->arena);
@@ -288,8 +290,7 @@ open_footer(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 	if (file->preds == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
 	file->generation = 0;
-	LH_TRY(lh_pq_open(ctx, file->obj, scan->spec.table->cache, &scan->spec.parquet, &file->pq));
-	file->meta = lh_pq_meta(file->pq);
+	LH_TRY(lh_data_open(ctx, task->format, file->obj, &options, &file->data));
 	LH_TRY(lh_scan_bind_columns(ctx, scan, file));
 	file->memory = lh_arena_used(file->body);
 	lh_use(ctx, old);
