@@ -14,6 +14,18 @@
 
 /* ---- the metadata file ---- */
 
+/*
+ * Snapshots stay text until somebody wants one: a metadata file may hold 200,000 of
+ * them.  snapshots of LhIceMetadata are these entries, in the order of the file;
+ * lh_ice_snapshot_read makes an LhIceSnapshot of one.
+ */
+typedef struct LhIceSnapshotEntry
+{
+	int64_t		snapshot_id;
+	int64_t		timestamp_ms;
+	LhSlice		text;			/* its JSON object, borrowed from the bytes of the file */
+} LhIceSnapshotEntry;
+
 typedef enum LhIceTransformKind
 {
 	LH_ICE_IDENTITY, LH_ICE_BUCKET, LH_ICE_TRUNCATE, LH_ICE_YEAR, LH_ICE_MONTH, LH_ICE_DAY, LH_ICE_HOUR,
@@ -59,6 +71,7 @@ typedef struct LhIceSchema
 	LhDefault  *defaults;		/* initial-default, nested fields too */
 	int			nidentifiers;
 	const int  *identifiers;
+	const char *refused;		/* what in it cannot be read; NULL: nothing.  lh_ice_choose fails by it */
 } LhIceSchema;
 
 typedef struct LhIceSnapshot
@@ -138,7 +151,8 @@ typedef struct LhIceMetadata
 	bool		has_current;
 	int64_t		current_snapshot;
 	size_t		nsnapshots;
-	LhIceSnapshot *snapshots;
+	LhIceSnapshotEntry *snapshots;	/* ids are unique */
+	struct LhIceSnapshotIndex *index;	/* of them by id */
 	int			nrefs;
 	LhIceRef   *refs;			/* "main" among them, also when only current-snapshot-id says it */
 	size_t		nlog;
@@ -155,15 +169,25 @@ typedef struct LhIceMetadata
 	const LhNameMapping *mapping;	/* property schema.name-mapping.default; NULL */
 } LhIceMetadata;
 
-/* Parse a metadata file (plain or gzip, told by its bytes).  Errors name path and field.  In ctx->arena; bytes are borrowed. */
+/*
+ * Parse a metadata file (plain or gzip, told by its bytes).  Errors name path and field.  In
+ * ctx->arena; bytes are borrowed.
+ */
 extern LhStatus lh_ice_metadata_parse(LhCtx *ctx, const char *path, LhSlice bytes, LhIceMetadata **out);
 extern LhStatus lh_ice_metadata_read(LhCtx *ctx, LhStore *store, const char *path, LhIceMetadata **out);
 
 extern const LhIceSchema *lh_ice_schema_find(const LhIceMetadata *m, int schema_id);	/* NULL */
 extern const LhIceSpec *lh_ice_spec_find(const LhIceMetadata *m, int spec_id);
-extern const LhIceSnapshot *lh_ice_snapshot_find(const LhIceMetadata *m, int64_t snapshot_id);
+extern const LhIceSnapshotEntry *lh_ice_snapshot_find(const LhIceMetadata *m, int64_t snapshot_id);	/* NULL */
+/* All of a snapshot, in ctx->arena (summary is borrowed).  LH_CORRUPT names file and field. */
+extern LhStatus lh_ice_snapshot_read(LhCtx *ctx, const LhIceMetadata *m, const LhIceSnapshotEntry *entry,
+									 LhIceSnapshot *out);
+/* Both: LH_NOT_FOUND when there is no such snapshot. */
+extern LhStatus lh_ice_snapshot_get(LhCtx *ctx, const LhIceMetadata *m, int64_t snapshot_id, LhIceSnapshot **out);
+/* Value of a snapshot's summary in *out; NULL: it says none, or no text. */
+extern LhStatus lh_ice_summary_value(LhCtx *ctx, const LhIceSnapshot *s, const char *key, const char **out);
 extern const char *lh_ice_property(const LhIceMetadata *m, const char *key);	/* NULL */
-/* A field anywhere in a schema, by id; lists' and maps' own fields too.  path (may be NULL): dotted names.  NULL: none. */
+/* A field anywhere in a schema, by id; elements of lists, keys and values of maps, too.  NULL: none. */
 extern const LhField *lh_ice_field_find(const LhIceSchema *schema, int field_id);
 /* In any schema of the table, the current one first: for keys of deletes and partition sources that were dropped. */
 extern const LhField *lh_ice_field_any(const LhIceMetadata *m, int field_id);
@@ -178,7 +202,8 @@ extern LhStatus lh_ice_choose(LhCtx *ctx, const LhIceMetadata *m, const LhTableO
 
 /*
  * Schema JSON (of the metadata file, or of a manifest's header) -> LhIceSchema;
- * partition-spec JSON -> LhIceSpec.  text is JSON.
+ * partition-spec JSON -> LhIceSpec: an object, or the array of its fields as manifests'
+ * headers have it (then spec_id is 0).  text is JSON; what names it in errors.
  */
 extern LhStatus lh_ice_schema_parse(LhCtx *ctx, const char *what, LhSlice text, LhIceSchema *out);
 extern LhStatus lh_ice_spec_parse(LhCtx *ctx, const char *what, LhSlice text, LhIceSpec *out);
@@ -208,6 +233,11 @@ extern LhStatus lh_ice_paths_init(LhCtx *ctx, LhStore *store, const char *metada
  */
 extern LhStatus lh_ice_path(LhCtx *ctx, const LhIcePaths *paths, const char *what, const char *from,
 							const char *raw, size_t len, const char **out);
+/*
+ * The same form without asking whether it may be opened, only for comparing with
+ * what lh_ice_path gave (paths in position deletes); "hdfs://host:port/x" is "/x" here.
+ */
+extern LhStatus lh_ice_path_form(LhCtx *ctx, const LhIcePaths *paths, const char *raw, size_t len, const char **out);
 
 /* ---- single values (value.c) ---- */
 
@@ -217,6 +247,10 @@ extern LhStatus lh_ice_path(LhCtx *ctx, const LhIcePaths *paths, const char *wha
  * decimals of any width.  False: the bytes fit no such type (then nothing is known).  Strings are borrowed.
  */
 extern bool lh_ice_value_binary(const LhType *type, LhSlice bytes, LhValue *out);
+/* A value of a type that promotes to "type" (int, float, date, decimal) as one of it; false: it does not. */
+extern bool lh_ice_value_promote(const LhValue *v, const LhType *type, LhValue *out);
+/* Append as JSON: numbers, true, "2017-11-16", hex of bytes, null. */
+extern LhStatus lh_ice_value_write(LhCtx *ctx, const LhValue *v, LhBuf *out);
 /* JSON single-value serialisation (defaults): text is one JSON value.  Nested values are LH_UNSUPPORTED. */
 extern LhStatus lh_ice_value_json(LhCtx *ctx, const LhType *type, LhSlice text, LhValue *out);
 
@@ -224,16 +258,25 @@ extern LhStatus lh_ice_value_json(LhCtx *ctx, const LhType *type, LhSlice text, 
 
 /* "bucket[16]", "day" ...; unknown ones become UNKNOWN. */
 extern LhStatus lh_ice_transform_parse(LhCtx *ctx, const char *text, size_t len, LhIceTransform *out);
-/* Type of the partition value for a source type. */
+/* Type of the partition value for a source type; false: unknown, or not defined for the type. */
 extern bool lh_ice_transform_type(const LhIceTransform *t, const LhType *source, LhType *out);
-/* Apply; null stays null.  False: not defined for the type, or UNKNOWN. */
+/* Apply; null stays null.  *known false: not defined for the type, or UNKNOWN. */
 extern LhStatus lh_ice_transform_apply(LhCtx *ctx, const LhIceTransform *t, const LhValue *v, LhValue *out, bool *known);
 /*
- * Inclusive projection: a predicate on the partition value that is true wherever the
- * predicate on the source may be.  col: number of the partition column in the result.
+ * The source values that a partition value (not null) stands for, as far as order tells:
+ * an interval in ctx->arena.  has_min, has_max false: open, or nothing is known; exact: all rows
+ * have this one value.
+ */
+extern LhStatus lh_ice_transform_range(LhCtx *ctx, const LhIceTransform *t, const LhType *source, const LhValue *v,
+									   LhBounds *out);
+/*
+ * Inclusive projection of one leaf: a predicate on the partition value that is true wherever
+ * the leaf may be true for the source value.  col: number of the partition column in the result.
  * *out NULL: nothing can be said.
  */
-extern LhStatus lh_ice_project(LhCtx *ctx, const LhIceTransform *t, const LhType *source, const LhPred *pred, int col, LhPred **out);
+extern LhStatus lh_ice_project(LhCtx *ctx, const LhIceTransform *t, const LhType *source, const LhPred *leaf, int col, LhPred **out);
+/* 32-bit murmur3 of what Iceberg hashes of a value (spec, appendix B); false: type is not hashed. */
+extern bool lh_ice_hash(const LhValue *v, uint32_t *out);
 
 /* ---- manifests (manifest.c) ---- */
 
@@ -286,6 +329,7 @@ struct LhIceTable
 	LhArena    *arena;			/* of the table; floor */
 	LhTableOptions options;		/* own copy */
 	bool		loaded;
+	bool		adopted;		/* base.adopt: only paths are known, no metadata was read */
 	const LhIceMetadata *metadata;
 	LhIcePaths	paths;
 	const LhIceSnapshot *snapshot;	/* NULL: empty table */

@@ -99,6 +99,7 @@ typedef struct LhList
 
 /* A store in ctx->arena; access is borrowed and must outlive it. */
 extern LhStatus lh_store_create(LhCtx *ctx, const LhAccess *access, LhStore **out);
+extern const LhAccess *lh_store_access(const LhStore *store);
 
 /*
  * Normalise a location: "/dir/name", "https://host/path", "s3://bucket/key", the
