@@ -1,0 +1,828 @@
+/*
+ * run.c
+ *		Programs over rows: the loop that decodes Avro.
+ *
+ *	1. run() carries out the operations of one row or item, one after the other.
+ *	2. Numbers are read eight bytes at once, whatever their length is; those of
+ *	   one byte have a way of their own, for nearly all are such.
+ *	3. Numbers that nobody wants are passed by counting the bytes that end one.
+ *	4. Every step ends with a look whether it is still inside the block: what was
+ *	   read behind it is padding, and is never used.
+ *	5. Errors are noted in a few words and put into sentences when all is over.
+ */
+#include <string.h>
+
+#include "avro/program.h"
+
+/* Items between two questions whether to go on. */
+#define POLL_ITEMS 65536
+#define POLL_ROWS  4096
+
+#define UUID_TEXT 36
+#define INT128_SIZE 16
+
+#define UNLIKELY(x) __builtin_expect((x), 0)
+#define LIKELY(x)   __builtin_expect((x), 1)
+
+typedef enum Fail
+{
+	FAIL_NONE,
+	FAIL_CUT_OFF,
+	FAIL_VARINT,
+	FAIL_LENGTH,
+	FAIL_BRANCH,
+	FAIL_COUNT,
+	FAIL_SIZE,
+	FAIL_EMPTY,
+	FAIL_ITEMS,
+	FAIL_BOOL,
+	FAIL_INT,
+	FAIL_ENUM,
+	FAIL_UUID,
+	FAIL_DECIMAL,
+	FAIL_STATUS /* the error is written */
+} Fail;
+
+static const uint8_t *run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t *p, size_t slot);
+
+static const uint8_t *__attribute__((cold, noinline))
+fail(LhAvroRun *r, int node, const uint8_t *at, Fail what, int64_t value)
+{
+	r->fail = what;
+	r->fail_node = node;
+	r->fail_at = at;
+	r->fail_value = value;
+	return NULL;
+}
+
+/* ---- numbers ---- */
+
+/* The longest ones: nine or ten bytes; NULL when there are more. */
+static const uint8_t *__attribute__((noinline))
+get_longest(const uint8_t *p, int64_t *out)
+{
+	return lh_avro_long(p, p + LH_PADDING, out);
+}
+
+/* Behind the number at p, NULL when it does not end. */
+static inline const uint8_t *
+get_long(const uint8_t *p, int64_t *out)
+{
+	uint64_t w = lh_load_u64(p);
+	uint64_t ends;
+	size_t len;
+
+	if (LIKELY((w & 0x80) == 0))
+	{
+		*out = (int64_t) ((w & 0x7f) >> 1) ^ -(int64_t) (w & 1);
+		return p + 1;
+	}
+	ends = ~w & UINT64_C(0x8080808080808080);
+	if (UNLIKELY(ends == 0))
+		return get_longest(p, out);
+	len = (size_t) __builtin_ctzll(ends) / 8 + 1;
+	w &= ends ^ (ends - 1);
+	w = (w & UINT64_C(0x007f007f007f007f)) | ((w & UINT64_C(0x7f007f007f007f00)) >> 1);
+	w = (w & UINT64_C(0x00003fff00003fff)) | ((w & UINT64_C(0x3fff00003fff0000)) >> 2);
+	w = (w & UINT64_C(0x000000000fffffff)) | ((w & UINT64_C(0x0fffffff00000000)) >> 4);
+	*out = (int64_t) (w >> 1) ^ -(int64_t) (w & 1);
+	return p + len;
+}
+
+/* Behind n numbers; behind end when they do not end before. */
+static inline const uint8_t *
+skip_longs(const uint8_t *p, const uint8_t *end, size_t n)
+{
+	while (n > 0 && p < end)
+	{
+		uint64_t ends = (~lh_load_u64(p) & UINT64_C(0x8080808080808080)) >> 7;
+		size_t count = (size_t) ((ends * UINT64_C(0x0101010101010101)) >> 56);
+
+		if (count < n)
+		{
+			n -= count;
+			p += 8;
+			continue;
+		}
+		for (; n > 1; n--)
+			ends &= ends - 1;
+		return p + __builtin_ctzll(ends) / 8 + 1;
+	}
+	return n > 0 ? end + 1 : p;
+}
+
+/* A length and where its bytes begin, all of which lie before end; NULL: noted. */
+static inline const uint8_t *
+get_length(LhAvroRun *r, int node, const uint8_t *p, const uint8_t *end, int64_t *len)
+{
+	const uint8_t *q = get_long(p, len);
+
+	if (UNLIKELY(q == NULL))
+		return fail(r, node, p, FAIL_VARINT, 0);
+	if (UNLIKELY(q > end))
+		return fail(r, node, p, FAIL_CUT_OFF, 0);
+	if (UNLIKELY((uint64_t) *len > (uint64_t) (end - q)))
+		return fail(r, node, p, FAIL_LENGTH, *len);
+	return q;
+}
+
+/* Behind n byte strings. */
+static inline const uint8_t *
+skip_bytes(LhAvroRun *r, int node, const uint8_t *p, const uint8_t *end, size_t n)
+{
+	for (; n > 0; n--)
+	{
+		int64_t len;
+
+		p = get_length(r, node, p, end, &len);
+		if (UNLIKELY(p == NULL))
+			return NULL;
+		p += len;
+	}
+	return p;
+}
+
+/* ---- decimals and uuids ---- */
+
+/* Big-endian bytes as a number; false when it needs more than size bytes. */
+static inline bool
+get_big_endian(const uint8_t *p, size_t n, size_t size, LhI128 *out)
+{
+	uint8_t sign = n > 0 && p[0] >= 0x80 ? 0xff : 0;
+	LhU128 x = sign != 0 ? ~(LhU128) 0 : 0;
+
+	for (; n > size; n--)
+		if (*p++ != sign)
+			return false;
+	if (n == size && n > 0 && (p[0] >= 0x80) != (sign != 0))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		x = x << 8 | p[i];
+	*out = (LhI128) x;
+	return true;
+}
+
+static inline int
+hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* 8-4-4-4-12 hexadecimal digits. */
+static bool
+get_uuid(const uint8_t *p, size_t len, uint8_t *out)
+{
+	const uint8_t *end = p + len;
+
+	if (len != UUID_TEXT)
+		return false;
+	for (int i = 0; i < 16; i++)
+	{
+		int high,
+			low;
+
+		if ((i == 4 || i == 6 || i == 8 || i == 10) && *p++ != '-')
+			return false;
+		high = hex_digit(p[0]);
+		low = hex_digit(p[1]);
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (uint8_t) (high << 4 | low);
+		p += 2;
+	}
+	return p == end;
+}
+
+/* The n bytes of a decimal into a column. */
+static bool
+put_decimal(LhAvroColumn *column, size_t slot, const uint8_t *p, size_t n)
+{
+	LhI128 x;
+
+	if (column->type.lane == LH_LANE_STR)
+	{
+		static const uint8_t zero[1];
+
+		((LhStr *) (void *) column->data)[slot] =
+			n > 0 ? (LhStr){p, (uint32_t) n, 0} : (LhStr){zero, 1, 0};
+		return true;
+	}
+	if (!get_big_endian(p, n, column->type.lane == LH_LANE_I64 ? sizeof(int64_t) : INT128_SIZE, &x))
+		return false;
+	if (column->type.lane == LH_LANE_I64)
+		((int64_t *) (void *) column->data)[slot] = (int64_t) x;
+	else
+		((LhI128 *) (void *) column->data)[slot] = x;
+	return true;
+}
+
+/* ---- lists and maps ---- */
+
+/* Blocks of items: how many follow, 0: none; of the second form the end, too. */
+typedef struct ItemBlock
+{
+	int64_t count;
+	const uint8_t *end; /* NULL: not said */
+} ItemBlock;
+
+static inline const uint8_t *
+get_item_block(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p, ItemBlock *out)
+{
+	const uint8_t *at = p;
+	int64_t size = 0;
+
+	out->end = NULL;
+	p = get_long(p, &out->count);
+	if (UNLIKELY(p == NULL))
+		return fail(r, node, at, FAIL_VARINT, 0);
+	if (UNLIKELY(out->count < 0))
+	{
+		if (out->count == INT64_MIN)
+			return fail(r, node, at, FAIL_COUNT, out->count);
+		out->count = -out->count;
+		p = p > r->end ? p : get_long(p, &size);
+		if (p == NULL)
+			return fail(r, node, at, FAIL_VARINT, 0);
+	}
+	if (UNLIKELY(p > r->end))
+		return fail(r, node, at, FAIL_CUT_OFF, 0);
+	if (UNLIKELY(size < 0 || size > r->end - p))
+		return fail(r, node, at, FAIL_LENGTH, size);
+	if (UNLIKELY(items->min > 0 && out->count > (r->end - p) / items->min))
+		return fail(r, node, at, FAIL_COUNT, out->count);
+	if (size > 0)
+		out->end = p + size;
+	return p;
+}
+
+/* Note that count items are coming; false when it is time to stop. */
+static bool
+may_go_on(LhAvroRun *r, int node, const uint8_t *p, int64_t count)
+{
+	r->work += (size_t) count;
+	if (r->work < POLL_ITEMS)
+		return true;
+	r->work = 0;
+	r->status = lh_poll(r->ctx);
+	if (r->status == LH_OK)
+		return true;
+	fail(r, node, p, FAIL_STATUS, 0);
+	return false;
+}
+
+/* count items by their program, which writes to no column. */
+static const uint8_t *
+skip_by_program(LhAvroRun *r, int node, const LhAvroProg *body, const uint8_t *p, int64_t count)
+{
+	if (body->n == 0)
+		return p;
+	for (; count > 0; count -= POLL_ROWS)
+	{
+		int64_t n = count < POLL_ROWS ? count : POLL_ROWS;
+
+		if (!may_go_on(r, node, p, n))
+			return NULL;
+		for (int64_t i = 0; i < n; i++)
+			if (UNLIKELY((p = run(r, body, p, 0)) == NULL))
+				return NULL;
+	}
+	return p;
+}
+
+/* count pairs of a number and bytes. */
+static inline const uint8_t *
+skip_number_bytes(LhAvroRun *r, int node, const uint8_t *p, int64_t count)
+{
+	const uint8_t *end = r->end;
+
+	for (; count > 0; count--)
+	{
+		uint32_t w = lh_load_u16(p);
+		int64_t len;
+
+		/* both of one byte, the length positive */
+		if (LIKELY((w & 0x8180) == 0))
+		{
+			p += 2 + (w >> 9);
+			if (UNLIKELY(p > end))
+				return fail(r, node, p, FAIL_CUT_OFF, 0);
+			continue;
+		}
+		p = skip_longs(p, end, 1);
+		if (UNLIKELY(p > end))
+			return fail(r, node, p, FAIL_CUT_OFF, 0);
+		p = get_length(r, node, p, end, &len);
+		if (UNLIKELY(p == NULL))
+			return NULL;
+		p += len;
+	}
+	return p;
+}
+
+static inline const uint8_t *
+skip_items(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p)
+{
+	for (;;)
+	{
+		ItemBlock block;
+
+		p = get_item_block(r, node, items, p, &block);
+		if (UNLIKELY(p == NULL) || block.count == 0)
+			return p;
+		if (block.end != NULL)
+			p = block.end;
+		else if (items->shape == LH_AVRO_ITEMS_VARINTS)
+			p = skip_longs(p, r->end, (size_t) block.count * items->n);
+		else if (items->shape == LH_AVRO_ITEMS_VARINT_BYTES)
+			p = skip_number_bytes(r, node, p, block.count);
+		else if (items->shape == LH_AVRO_ITEMS_FIXED)
+			p += (size_t) block.count * items->n;
+		else
+			p = skip_by_program(r, node, items->body, p, block.count);
+		if (UNLIKELY(p == NULL))
+			return NULL;
+		if (UNLIKELY(p > r->end))
+			return fail(r, node, r->end, FAIL_CUT_OFF, 0);
+	}
+}
+
+/* Room for the items of a block on their level; false: noted. */
+static bool
+admit(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p, int64_t count)
+{
+	LhAvroLevel *level = items->level;
+
+	if (items->min == 0)
+	{
+		if (count > LH_AVRO_MAX_EMPTY || (r->empty += (size_t) count) > (size_t) LH_AVRO_MAX_EMPTY)
+			return fail(r, node, p, FAIL_EMPTY, count) != NULL;
+	}
+	if (count > INT32_MAX - (int64_t) level->n)
+		return fail(r, node, p, FAIL_ITEMS, count) != NULL;
+	r->items += (size_t) count;
+	if (LIKELY(level->n + (size_t) count <= level->cap))
+		return true;
+	r->status = lh_avro_level_reserve(r->ctx, level, level->n + (size_t) count);
+	return r->status == LH_OK || fail(r, node, p, FAIL_STATUS, 0) != NULL;
+}
+
+static const uint8_t *
+get_items(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p)
+{
+	LhAvroLevel *level = items->level;
+
+	for (;;)
+	{
+		const uint8_t *at = p;
+		ItemBlock block;
+
+		p = get_item_block(r, node, items, p, &block);
+		if (UNLIKELY(p == NULL) || block.count == 0)
+			return p;
+		if (UNLIKELY(!admit(r, node, items, at, block.count)))
+			return NULL;
+		for (int64_t left = block.count; left > 0; left -= POLL_ROWS)
+		{
+			int64_t n = left < POLL_ROWS ? left : POLL_ROWS;
+
+			if (UNLIKELY(!may_go_on(r, node, p, n)))
+				return NULL;
+			for (; n > 0; n--)
+				if (UNLIKELY((p = run(r, items->body, p, level->n++)) == NULL))
+					return NULL;
+		}
+		if (UNLIKELY(block.end != NULL && p != block.end))
+			return fail(r, node, at, FAIL_SIZE, block.end - at);
+	}
+}
+
+static inline const uint8_t *
+get_list(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p, size_t slot)
+{
+	p = get_items(r, node, items, p);
+	items->column->offsets[slot + 1] = (uint32_t) items->level->n;
+	return p;
+}
+
+/* ---- keys of maps ---- */
+
+/* Slot of a key, -1: not wanted. */
+static inline int
+find_key(const LhAvroPick *pick, int64_t key)
+{
+	int lo = 0,
+		hi = pick->n - 1;
+
+	if (LIKELY((uint64_t) key < LH_AVRO_SMALL_KEYS))
+		return pick->small[key];
+	while (lo <= hi)
+	{
+		int mid = (lo + hi) / 2;
+
+		if (pick->keys[mid] == key)
+			return pick->slots[mid];
+		if (pick->keys[mid] < key)
+			lo = mid + 1;
+		else
+			hi = mid - 1;
+	}
+	return -1;
+}
+
+/* Values of numbers: those not wanted are passed without being decoded. */
+static inline const uint8_t *
+pick_longs(LhAvroRun *r, int node, const LhAvroPick *pick, const uint8_t *p, size_t slot,
+		   int64_t count)
+{
+	const uint8_t *end = r->end;
+
+	for (; count > 0; count--)
+	{
+		int64_t key,
+			value;
+		const uint8_t *q = get_long(p, &key);
+		int i;
+
+		if (UNLIKELY(q == NULL || q > end))
+			return fail(r, node, p, q == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+		p = get_long(q, &value);
+		if (UNLIKELY(p == NULL || p > end))
+			return fail(r, node, q, p == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+		if ((i = find_key(pick, key)) >= 0)
+		{
+			LhAvroColumn *column = pick->columns[i];
+
+			((int64_t *) (void *) column->data)[slot] = value;
+			lh_bit_set(column->valid, slot);
+		}
+	}
+	return p;
+}
+
+static inline const uint8_t *
+pick_bytes(LhAvroRun *r, int node, const LhAvroPick *pick, const uint8_t *p, size_t slot,
+		   int64_t count)
+{
+	const uint8_t *end = r->end;
+
+	for (; count > 0; count--)
+	{
+		int64_t key,
+			len;
+		const uint8_t *q = get_long(p, &key);
+		int i;
+
+		if (UNLIKELY(q == NULL || q > end))
+			return fail(r, node, p, q == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+		p = get_length(r, node, q, end, &len);
+		if (UNLIKELY(p == NULL))
+			return NULL;
+		if ((i = find_key(pick, key)) >= 0)
+		{
+			LhAvroColumn *column = pick->columns[i];
+
+			((LhStr *) (void *) column->data)[slot] = (LhStr){p, (uint32_t) len, 0};
+			lh_bit_set(column->valid, slot);
+		}
+		p += len;
+	}
+	return p;
+}
+
+/* Values of any type, by their programs. */
+static const uint8_t *
+pick_any(LhAvroRun *r, int node, const LhAvroPick *pick, const uint8_t *p, size_t slot,
+		 int64_t count)
+{
+	for (; count > 0; count--)
+	{
+		int64_t key;
+		const uint8_t *q = get_long(p, &key);
+		int i;
+
+		if (UNLIKELY(q == NULL || q > r->end))
+			return fail(r, node, p, q == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+		i = find_key(pick, key);
+		if (i >= 0)
+			lh_bit_set(pick->columns[i]->valid, slot);
+		p = run(r, i >= 0 ? pick->progs[i] : pick->skip_value, q, slot);
+		if (UNLIKELY(p == NULL))
+			return NULL;
+	}
+	return p;
+}
+
+static const uint8_t *
+get_picks(LhAvroRun *r, int node, const LhAvroPick *pick, const uint8_t *p, size_t slot)
+{
+	for (int i = 0; i < pick->n; i++)
+		lh_avro_column_null(pick->columns[i], slot);
+	for (;;)
+	{
+		ItemBlock block;
+
+		p = get_item_block(r, node, &pick->skip, p, &block);
+		if (UNLIKELY(p == NULL) || block.count == 0)
+			return p;
+		if (UNLIKELY(!may_go_on(r, node, p, block.count)))
+			return NULL;
+		if (pick->value == LH_AVRO_OP_LONG)
+			p = pick_longs(r, node, pick, p, slot, block.count);
+		else if (pick->value == LH_AVRO_OP_BYTES)
+			p = pick_bytes(r, node, pick, p, slot, block.count);
+		else
+			p = pick_any(r, node, pick, p, slot, block.count);
+		if (UNLIKELY(p == NULL))
+			return NULL;
+		if (UNLIKELY(block.end != NULL && p != block.end))
+			return fail(r, node, p, FAIL_SIZE, block.end - p);
+	}
+}
+
+/* ---- unions ---- */
+
+/* A branch by its number; the other members become null. */
+static const uint8_t *
+get_branch(LhAvroRun *r, int node, const LhAvroBranches *branches, const uint8_t *p, size_t slot)
+{
+	LhAvroColumn *column = branches->column;
+	const uint8_t *at = p;
+	int64_t branch;
+	int member;
+
+	p = get_long(p, &branch);
+	if (UNLIKELY(p == NULL || p > r->end))
+		return fail(r, node, at, p == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+	if (UNLIKELY(branch < 0 || branch >= branches->n))
+		return fail(r, node, at, FAIL_BRANCH, branch);
+	if (branch == branches->null_branch)
+	{
+		if (column != NULL)
+			lh_avro_column_null(column, slot);
+		return p;
+	}
+	member = (int) branch - (branches->null_branch >= 0 && branch > branches->null_branch);
+	if (column != NULL)
+		for (int i = 0; i < column->nchildren; i++)
+			if (i != member)
+				lh_avro_column_null(column->children[i], slot);
+	return run(r, branches->progs[branch], p, slot);
+}
+
+/* The branch of a nullable value that is not in its shortest form, or wrong: null or value byte. */
+static const uint8_t *__attribute__((noinline))
+get_odd_branch(LhAvroRun *r, const LhAvroOp *op, const uint8_t *p, bool *is_null)
+{
+	int64_t branch;
+	const uint8_t *q = get_long(p, &branch);
+
+	if (q == NULL || q > r->end)
+		return fail(r, op->node, p, q == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+	*is_null = op->nullable->null_byte == branch * 2;
+	if (branch < 0 || branch > 1 || (!*is_null && op->nullable->value_byte != branch * 2))
+		return fail(r, op->node, p, FAIL_BRANCH, branch);
+	return q;
+}
+
+static inline void
+set_null(const LhAvroNullable *nullable, size_t slot)
+{
+	for (int i = 0; i < nullable->ncolumns; i++)
+		lh_avro_column_null(nullable->columns[i], slot);
+}
+
+/* ---- the loop ---- */
+
+/* A number that must fit 32 bits. */
+static inline const uint8_t *
+get_int(LhAvroRun *r, int node, const uint8_t *p, int64_t *out)
+{
+	const uint8_t *q = get_long(p, out);
+
+	if (UNLIKELY(q == NULL))
+		return fail(r, node, p, FAIL_VARINT, 0);
+	if (UNLIKELY(*out != (int32_t) *out))
+		return fail(r, node, p, FAIL_INT, *out);
+	return q;
+}
+
+#define DATA(type) ((type *) (void *) op->column->data)
+
+/* Operations that are not worth a place in the loop. */
+static const uint8_t *__attribute__((noinline))
+run_rare(LhAvroRun *r, const LhAvroOp *op, const uint8_t *p, size_t slot)
+{
+	const uint8_t *at = p;
+	int64_t x;
+
+	switch (op->code)
+	{
+		case LH_AVRO_OP_SKIP_UNION:
+		case LH_AVRO_OP_UNION: return get_branch(r, op->node, op->branches, p, slot);
+		case LH_AVRO_OP_ENUM:
+			if ((p = get_int(r, op->node, p, &x)) == NULL)
+				return NULL;
+			if (x < 0 || (size_t) x >= op->n)
+				return fail(r, op->node, at, FAIL_ENUM, x);
+			DATA(uint32_t)[slot] = (uint32_t) x;
+			return p;
+		case LH_AVRO_OP_UUID_TEXT:
+			if ((p = get_length(r, op->node, p, r->end, &x)) == NULL)
+				return NULL;
+			if (!get_uuid(p, (size_t) x, op->column->data + slot * 16))
+				return fail(r, op->node, at, FAIL_UUID, x);
+			return p + x;
+		case LH_AVRO_OP_DEC64:
+		case LH_AVRO_OP_DEC128:
+		case LH_AVRO_OP_DEC_WIDE:
+			if ((p = get_length(r, op->node, p, r->end, &x)) == NULL)
+				return NULL;
+			if (!put_decimal(op->column, slot, p, (size_t) x))
+				return fail(r, op->node, at, FAIL_DECIMAL, x);
+			return p + x;
+		default: /* decimals on fixed */
+			if (op->n > (size_t) (r->end - p))
+				return fail(r, op->node, at, FAIL_CUT_OFF, 0);
+			if (!put_decimal(op->column, slot, p, op->n))
+				return fail(r, op->node, at, FAIL_DECIMAL, (int64_t) op->n);
+			return p + op->n;
+	}
+}
+
+/* Behind the row or item at p; NULL: noted. */
+static const uint8_t *
+run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t *p, size_t slot)
+{
+	const uint8_t *end = r->end;
+	const LhAvroOp *op = prog->ops;
+	const LhAvroOp *last = op + prog->n;
+
+	for (; op < last; op++)
+	{
+		const uint8_t *at = p;
+		int64_t x;
+
+		switch ((LhAvroOpCode) op->code)
+		{
+			case LH_AVRO_OP_SKIP_FIXED:
+				if (UNLIKELY(op->n > (size_t) (end - p)))
+					return fail(r, op->node, at, FAIL_CUT_OFF, 0);
+				p += op->n;
+				break;
+			case LH_AVRO_OP_SKIP_VARINTS: p = skip_longs(p, end, op->n); break;
+			case LH_AVRO_OP_SKIP_BYTES: p = skip_bytes(r, op->node, p, end, op->n); break;
+			case LH_AVRO_OP_SKIP_ITEMS: p = skip_items(r, op->node, op->items, p); break;
+			case LH_AVRO_OP_NULLABLE:
+			{
+				const LhAvroNullable *nullable = op->nullable;
+				bool is_null = *p == nullable->null_byte;
+
+				if (UNLIKELY(!is_null && *p != nullable->value_byte))
+					p = get_odd_branch(r, op, p, &is_null);
+				else
+					p++;
+				if (is_null)
+				{
+					set_null(nullable, slot);
+					op += op->n;
+				}
+				break;
+			}
+			case LH_AVRO_OP_BOOL:
+				if (UNLIKELY(*p > 1))
+					return fail(r, op->node, at, FAIL_BOOL, *p);
+				op->column->data[slot] = *p++;
+				break;
+			case LH_AVRO_OP_INT:
+				if (UNLIKELY((p = get_int(r, op->node, p, &x)) == NULL))
+					return NULL;
+				DATA(int32_t)[slot] = (int32_t) x;
+				break;
+			case LH_AVRO_OP_INT_LONG:
+				if (UNLIKELY((p = get_int(r, op->node, p, &x)) == NULL))
+					return NULL;
+				DATA(int64_t)[slot] = x;
+				break;
+			case LH_AVRO_OP_LONG:
+				p = get_long(p, &x);
+				if (UNLIKELY(p == NULL))
+					return fail(r, op->node, at, FAIL_VARINT, 0);
+				DATA(int64_t)[slot] = x;
+				break;
+			case LH_AVRO_OP_FLOAT:
+				memcpy(op->column->data + slot * 4, p, 4);
+				p += 4;
+				break;
+			case LH_AVRO_OP_DOUBLE:
+				memcpy(op->column->data + slot * 8, p, 8);
+				p += 8;
+				break;
+			case LH_AVRO_OP_BYTES:
+				p = get_length(r, op->node, p, end, &x);
+				if (UNLIKELY(p == NULL))
+					return NULL;
+				DATA(LhStr)[slot] = (LhStr){p, (uint32_t) x, 0};
+				p += x;
+				break;
+			case LH_AVRO_OP_FIXED:
+				if (UNLIKELY(op->n > (size_t) (end - p)))
+					return fail(r, op->node, at, FAIL_CUT_OFF, 0);
+				memcpy(op->column->data + slot * op->n, p, op->n);
+				p += op->n;
+				break;
+			case LH_AVRO_OP_LIST: p = get_list(r, op->node, op->items, p, slot); break;
+			case LH_AVRO_OP_PICK: p = get_picks(r, op->node, op->pick, p, slot); break;
+			default: p = run_rare(r, op, p, slot); break;
+		}
+		if (UNLIKELY(p == NULL))
+			return NULL;
+		if (UNLIKELY(p > end))
+			return fail(r, op->node, at, FAIL_CUT_OFF, 0);
+	}
+	return p;
+}
+
+/* ---- errors ---- */
+
+static LhStatus
+fail_text(LhAvroRun *r)
+{
+	long long value = (long long) r->fail_value;
+
+	switch ((Fail) r->fail)
+	{
+		case FAIL_STATUS: return r->status;
+		case FAIL_VARINT: LH_FAIL(r->ctx, LH_CORRUPT, "a number is longer than ten bytes");
+		case FAIL_LENGTH:
+			LH_FAIL(r->ctx, LH_CORRUPT, "a length of %lld bytes leaves the block", value);
+		case FAIL_BRANCH: LH_FAIL(r->ctx, LH_CORRUPT, "the union has no branch %lld", value);
+		case FAIL_COUNT:
+			LH_FAIL(r->ctx, LH_CORRUPT, "%lld items do not fit the block", value);
+		case FAIL_SIZE:
+			LH_FAIL(r->ctx, LH_CORRUPT, "its items do not end where their size says");
+		case FAIL_EMPTY:
+			LH_FAIL(r->ctx, LH_LIMIT, "%lld items of no bytes, the limit of a batch is %lld", value,
+					(long long) LH_AVRO_MAX_EMPTY);
+		case FAIL_ITEMS:
+			LH_FAIL(r->ctx, LH_LIMIT, "%lld items are too many for one batch", value);
+		case FAIL_BOOL: LH_FAIL(r->ctx, LH_CORRUPT, "a boolean is %lld, expected 0 or 1", value);
+		case FAIL_INT: LH_FAIL(r->ctx, LH_CORRUPT, "%lld is no int of 32 bits", value);
+		case FAIL_ENUM: LH_FAIL(r->ctx, LH_CORRUPT, "the enum has no symbol %lld", value);
+		case FAIL_UUID:
+			LH_FAIL(r->ctx, LH_CORRUPT, "a text of %lld bytes is no UUID", value);
+		case FAIL_DECIMAL:
+			LH_FAIL(r->ctx, LH_CORRUPT, "a decimal of %lld bytes has more digits than its type", value);
+		default: LH_FAIL(r->ctx, LH_CORRUPT, "the value is cut off by the end of the block");
+	}
+}
+
+/* The error with its field and byte. */
+static LhStatus
+report(LhAvroRun *r)
+{
+	LhStatus status = fail_text(r);
+	const LhAvroNode *nodes = r->file->meta.nodes;
+	char path[256];
+	size_t at = sizeof(path) - 1;
+
+	if (status == LH_CANCELLED || r->fail_node < 0)
+		return status;
+	/* from the end, as far as it fits */
+	path[at] = '\0';
+	for (int i = r->fail_node; i >= 0 && nodes[i].parent >= 0; i = nodes[i].parent)
+	{
+		size_t len = strlen(nodes[i].name);
+
+		if (len + 1 > at)
+			break;
+		if (path[at] != '\0')
+			path[--at] = '.';
+		at -= len;
+		memcpy(path + at, nodes[i].name, len);
+	}
+	lh_error_prefix(r->ctx, "field \"%s\", byte %lld of %lld", path + at,
+					(long long) (r->fail_at - r->begin), (long long) (r->end - r->begin));
+	return status;
+}
+
+LhStatus
+lh_avro_run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t **p, size_t slot, size_t *n)
+{
+	const uint8_t *at = *p;
+	size_t i;
+
+	for (i = 0; i < *n && r->items < LH_AVRO_BATCH_ITEMS; i++)
+	{
+		if (UNLIKELY(i % POLL_ROWS == POLL_ROWS - 1))
+			LH_TRY(lh_poll(r->ctx));
+		at = run(r, prog, at, slot + i);
+		if (UNLIKELY(at == NULL))
+			return report(r);
+	}
+	*n = i;
+	*p = at;
+	return LH_OK;
+}
