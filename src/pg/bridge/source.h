@@ -100,8 +100,13 @@ typedef struct LhSource
 	LhArena    *scan_filter_arena;	/* filters that the scan uses until it is rewound */
 } LhSource;
 
-/* A foreign table as its owner reads it. */
+/*
+ * A foreign table as its owner reads it.  When it is read for its changes, desc has
+ * LH_CHANGE_ATTRS attributes more than the table (changes.h).
+ */
 extern LhSource *lh_source_create(Oid relid, MemoryContext parent);
+/* With other options than the table's own. */
+extern LhSource *lh_source_create_with(Oid relid, const LhLakeOptions *options, MemoryContext parent);
 /* Columns given by a row type; names as they are; role and server as given. */
 extern LhSource *lh_source_create_desc(TupleDesc desc, const char *relname, Oid roleid, Oid serverid,
 									   const LhLakeOptions *options, MemoryContext parent);
@@ -131,6 +136,8 @@ extern bool lh_source_find(const LhTableSchema *schema, const char *name, LhScan
 extern bool lh_source_find_field(const LhTableSchema *schema, int field_id, LhScanColumn *out);
 /* Is it a table whose snapshot somebody chose, so that it may lack what the table has now? */
 extern bool lh_source_is_past(const LhSource *source);
+/* Is an attribute, by its name or the option field_id, a column that Iceberg reserves? */
+extern bool lh_source_is_metadata(const LhSource *source, AttrNumber attno);
 /* Columns of a schema that are no metadata columns. */
 extern int	lh_source_visible(const LhTableSchema *schema);
 

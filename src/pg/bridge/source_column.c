@@ -27,6 +27,8 @@
 
 /* A field id that nothing has. */
 #define NO_FIELD INT_MIN
+/* Ids from here on are reserved (spec, "Reserved Field IDs"). */
+#define FIRST_RESERVED 2147483447
 
 /* ---- schemas ---- */
 
@@ -147,6 +149,24 @@ lh_source_find_field(const LhTableSchema *schema, int field_id, LhScanColumn *ou
 		out->type = field->type;
 		out->field_id = field_id;
 		return true;
+	}
+	return false;
+}
+
+bool
+lh_source_is_metadata(const LhSource *s, AttrNumber attno)
+{
+	static const char *const names[] = {
+		"_file", "_pos", "_deleted", "_spec_id", "_partition", "_row_id", "_last_updated_sequence_number",
+		"_change_type", "_change_ordinal", "_commit_snapshot_id"
+	};
+
+	if (s->field_ids[attno - 1] >= FIRST_RESERVED)
+		return true;
+	for (int i = 0; i < (int) lengthof(names); i++)
+	{
+		if (s->field_ids[attno - 1] < 0 && strcmp(s->names[attno - 1], names[i]) == 0)
+			return true;
 	}
 	return false;
 }

@@ -11,6 +11,7 @@
  *	4. A parallel worker is told all this by its leader.
  */
 #include "pg/bridge/catalog.h"
+#include "pg/bridge/changes.h"
 #include "pg/bridge/iceberg.h"
 #include "pg/bridge/parallel.h"
 #include "pg/bridge/pin.h"
@@ -19,6 +20,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
@@ -41,12 +43,12 @@
 
 /* What the options of a column say: its name in the files, its field. */
 static void
-name_column(LhSource *s, Form_pg_attribute att)
+name_column(LhSource *s, Form_pg_attribute att, bool of_relation)
 {
 	int			i = att->attnum - 1;
 	ListCell   *lc;
 
-	if (OidIsValid(s->relid))
+	if (OidIsValid(s->relid) && of_relation)
 	{
 		foreach(lc, GetForeignColumnOptions(s->relid, att->attnum))
 		{
@@ -90,9 +92,9 @@ make_source(TupleDesc desc, MemoryContext parent)
 	return s;
 }
 
-/* Names and declared types; desc is already the source's own. */
+/* Names and declared types; desc is already the source's own, its first natts attributes the relation's. */
 static void
-name_columns(LhSource *s)
+name_columns(LhSource *s, int natts)
 {
 	for (int i = 0; i < s->desc->natts; i++)
 	{
@@ -101,29 +103,60 @@ name_columns(LhSource *s)
 		s->quals[i].col = -1;
 		if (att->attisdropped)
 			continue;
-		name_column(s, att);
+		name_column(s, att, i < natts);
 		s->quals[i].typid = att->atttypid;
 		s->quals[i].typmod = att->atttypmod;
 		s->quals[i].emit = s->options.emit;
 	}
 }
 
+/* The attributes of a table, and those of its changes. */
+static TupleDesc
+with_changes(TupleDesc desc)
+{
+	int			natts = desc->natts;
+	TupleDesc	more = CreateTemplateTupleDesc(natts + LH_CHANGE_ATTRS);
+
+	for (int i = 0; i < natts; i++)
+		TupleDescCopyEntry(more, (AttrNumber) (i + 1), desc, (AttrNumber) (i + 1));
+	TupleDescInitEntry(more, (AttrNumber) (natts + LH_CHANGE_TYPE + 1), "_change_type", TEXTOID, -1, 0);
+	TupleDescInitEntry(more, (AttrNumber) (natts + LH_CHANGE_ORDINAL + 1), "_change_ordinal", INT4OID, -1, 0);
+	TupleDescInitEntry(more, (AttrNumber) (natts + LH_CHANGE_SNAPSHOT + 1), "_commit_snapshot_id", INT8OID, -1, 0);
+	return more;
+}
+
 LhSource *
-lh_source_create(Oid relid, MemoryContext parent)
+lh_source_create_with(Oid relid, const LhLakeOptions *options, MemoryContext parent)
 {
 	Relation	rel = table_open(relid, NoLock);
-	LhSource   *s = make_source(RelationGetDescr(rel), parent);
+	TupleDesc	desc = RelationGetDescr(rel);
+	LhSource   *s = make_source(options->table.changes ? with_changes(desc) : desc, parent);
 	MemoryContext old = MemoryContextSwitchTo(s->mcxt);
 
 	s->relid = relid;
 	s->relname = pstrdup(RelationGetRelationName(rel));
 	s->roleid = rel->rd_rel->relowner;
 	s->serverid = GetForeignTable(relid)->serverid;
-	lh_lake_options(relid, &s->options);
-	name_columns(s);
+	s->options = *options;
+	name_columns(s, desc->natts);
+	if (options->table.changes)
+	{
+		s->field_ids[desc->natts + LH_CHANGE_TYPE] = LH_ID_CHANGE_TYPE;
+		s->field_ids[desc->natts + LH_CHANGE_ORDINAL] = LH_ID_CHANGE_ORDINAL;
+		s->field_ids[desc->natts + LH_CHANGE_SNAPSHOT] = LH_ID_CHANGE_SNAPSHOT;
+	}
 	MemoryContextSwitchTo(old);
 	table_close(rel, NoLock);
 	return s;
+}
+
+LhSource *
+lh_source_create(Oid relid, MemoryContext parent)
+{
+	LhLakeOptions options;
+
+	lh_lake_options(relid, &options);
+	return lh_source_create_with(relid, &options, parent);
 }
 
 LhSource *
@@ -137,7 +170,7 @@ lh_source_create_desc(TupleDesc desc, const char *relname, Oid roleid, Oid serve
 	s->roleid = roleid;
 	s->serverid = serverid;
 	s->options = *options;
-	name_columns(s);
+	name_columns(s, 0);
 	MemoryContextSwitchTo(old);
 	return s;
 }
@@ -313,8 +346,7 @@ notice_added(LhSource *s)
 		return;
 	for (int i = 0; i < s->desc->natts; i++)
 	{
-		/* those of metadata columns lie at the end of all numbers */
-		if (s->field_ids[i] < LH_ID_ROW_SEQUENCE)
+		if (s->names[i] != NULL && !lh_source_is_metadata(s, (AttrNumber) (i + 1)))
 			highest = Max(highest, s->field_ids[i]);
 	}
 	initStringInfo(&names);

@@ -23,7 +23,9 @@
 #include "foreign/fdwapi.h"
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
+#include "utils/selfuncs.h"
 
+#include "pg/bridge/changes.h"
 #include "pg/bridge/parallel.h"
 #include "pg/bridge/reader.h"
 
@@ -74,7 +76,7 @@ extern void lh_fdw_probe_paths(PlannerInfo *root, RelOptInfo *rel);
 /* Numbers of distinct values, from the table's metadata, of a source that is open for planning. */
 extern void lh_fdw_distinct(LhSource *source, LhFdwRel *info);
 /* For the hook of init.c: statistics of a column; true when vardata was filled. */
-extern bool lh_fdw_relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attno, struct VariableStatData *vardata);
+extern bool lh_fdw_relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attno, VariableStatData *vardata);
 
 /* sorted.c */
 
@@ -96,11 +98,15 @@ typedef struct LhFdwScan
 {
 	LhSource   *source;
 	List	   *clauses;		/* pushed; Vars of the table */
+	int			slot_natts;		/* columns of the slot */
 	int		   *places;			/* column of the slot of each attribute, by attno - 1; -1: none */
 	LhReader   *reader;			/* NULL: no row was asked for yet */
 	ExprState  *refused;		/* clauses that the engine refused, or NULL */
 	List	   *refused_list;
 	LhSorted   *sorted;			/* NULL: the plan relies on no order */
+	LhChanges  *changes;		/* of a table that is read for its changes */
+	Datum	   *change_values;	/* of one row, by attno - 1 */
+	bool	   *change_nulls;
 } LhFdwScan;
 
 extern void lh_fdw_begin(ForeignScanState *node, int eflags);

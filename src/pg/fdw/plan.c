@@ -244,6 +244,38 @@ scan_tlist(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *pushed, List *
 	return bms_is_subset(need, have) ? copyObject(tlist) : NIL;
 }
 
+/*
+ * Of a table that is read for its changes, conditions on columns that are no part of
+ * its rows are evaluated after rows that only moved were taken out.
+ */
+static void
+withhold(Oid relid, Index rti, List **pushed, List **local, List **reasons)
+{
+	LhSource   *source = lh_source_create(relid, CurrentMemoryContext);
+	ListCell   *lc;
+
+	foreach(lc, *pushed)
+	{
+		RestrictInfo *ri = lfirst_node(RestrictInfo, lc);
+		Bitmapset  *attrs = NULL;
+		int			i = -1;
+
+		pull_varattnos((Node *) ri->clause, rti, &attrs);
+		while ((i = bms_next_member(attrs, i)) >= 0)
+		{
+			AttrNumber	attno = (AttrNumber) (i + FirstLowInvalidHeapAttributeNumber);
+
+			if (attno > 0 && !lh_source_is_metadata(source, attno))
+				continue;
+			*local = lappend(*local, ri);
+			*reasons = lappend(*reasons, makeString("it asks for more than the rows that changed"));
+			*pushed = foreach_delete_current(*pushed, lc);
+			break;
+		}
+	}
+	MemoryContextDelete(source->mcxt);
+}
+
 ForeignScan *
 lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist,
 			List *clauses, Plan *outer)
@@ -257,6 +289,8 @@ lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, Li
 			   *scan;
 
 	lh_push_clauses(rel, clauses, &pushed, &local, &reasons);
+	if (((LhFdwRel *) rel->fdw_private)->changes)
+		withhold(relid, rel->relid, &pushed, &local, &reasons);
 	attrs = attrs_to_emit(root, rel, relid, local, sorted, &members);
 	scan = scan_tlist(root, rel, tlist, pushed, local, sorted);
 	pushed = extract_actual_clauses(pushed, false);
