@@ -28,6 +28,9 @@ extern LhStatus lh_ice_index_snapshots(LhCtx *ctx, LhIceMetadata *m);
 /* Base64 with padding, or without. False: it is none. */
 extern LhStatus lh_ice_base64(LhCtx *ctx, LhSlice text, LhSlice *out, bool *good);
 
+/* location.c: is this the name of a metadata file? */
+extern bool lh_ice_is_metadata_file(const char *path);
+
 /* Copy the text into ctx->arena; NULL stays NULL. */
 extern LhStatus lh_ice_copy(LhCtx *ctx, const char *s, const char **out);
 

@@ -745,12 +745,12 @@ unpack(LhCtx *ctx, const char *path, LhSlice bytes, LhSlice *out)
 		LH_FAIL(ctx, LH_CORRUPT, "metadata file \"%s\": it begins as gzip, but has only %zu bytes",
 				path, bytes.len);
 	size = lh_load_u32(bytes.data + bytes.len - 4);
-	if (size > LH_ICE_METADATA_MAX)
-		LH_FAIL(ctx, LH_LIMIT, "metadata file \"%s\": its text has more than %lld bytes", path,
-				(long long) LH_ICE_METADATA_MAX);
 	if (size / MOST_INFLATED > bytes.len)
 		LH_FAIL(ctx, LH_CORRUPT, "metadata file \"%s\": %zu bytes of gzip say that they are %u",
 				path, bytes.len, size);
+	if (size > LH_ICE_METADATA_MAX)
+		LH_FAIL(ctx, LH_LIMIT, "metadata file \"%s\": its text has more than %lld bytes", path,
+				(long long) LH_ICE_METADATA_MAX);
 	LH_TRY(lh_codecs_create(ctx, &codecs));
 	LH_TRY(lh_buf_init(ctx, &text, true));
 	LH_TRY(lh_buf_fit(ctx, &text, size));
