@@ -12,7 +12,9 @@
 /* Buffers up to this are taken whatever the budget says, as other batches are. */
 #define FLOOR_BYTES ((size_t) LH_BATCH * sizeof(LhStr) * 8)
 
+/* First room for items of lists, as far as it does not take more than so many bytes a column. */
 #define FIRST_ITEMS 256
+#define FIRST_BYTES ((size_t) 64 << 10)
 
 static LhAvroColumn *
 column_at(const LhAvroLevel *level, size_t i)
@@ -52,6 +54,8 @@ lh_avro_column_create(LhCtx *ctx, LhAvroLevel *level, const LhType *type, const 
 	column->dict = dict;
 	column->width = dict != NULL ? sizeof(uint32_t) : lh_lane_size(type->lane, type->width);
 	column->has_valid = has_valid;
+	if (column->width > level->width)
+		level->width = column->width;
 	LH_TRY(lh_buf_init(ctx, &column->data_buf, true));
 	LH_TRY(lh_buf_init(ctx, &column->valid_buf, true));
 	LH_TRY(lh_buf_init(ctx, &column->offsets_buf, true));
@@ -106,11 +110,17 @@ lh_avro_level_reserve(LhCtx *ctx, LhAvroLevel *level, size_t n)
 		return LH_OK;
 	if (cap < n)
 		cap = n;
-	cap = (cap + 63) / 64 * 64;
 	for (size_t i = 0; i < count_columns(level); i++)
 		LH_TRY(column_reserve(ctx, column_at(level, i), level->cap, cap));
 	level->cap = cap;
 	return LH_OK;
+}
+
+/* Slots that a level begins with. */
+static size_t
+first_slots(const LhAvroLevel *level)
+{
+	return level->width * FIRST_ITEMS <= FIRST_BYTES ? FIRST_ITEMS : 1 + FIRST_BYTES / level->width;
 }
 
 /* Ones for the slots that the last batch used. */
@@ -134,8 +144,7 @@ lh_avro_columns_begin(LhCtx *ctx, LhAvroProgram *program)
 {
 	for (LhAvroLevel *level = program->levels; level != NULL; level = level->next)
 	{
-		LH_TRY(lh_avro_level_reserve(ctx, level,
-									 level == program->levels ? LH_BATCH : FIRST_ITEMS));
+		LH_TRY(lh_avro_level_reserve(ctx, level, first_slots(level)));
 		level_begin(level);
 	}
 	return LH_OK;

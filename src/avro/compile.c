@@ -338,6 +338,9 @@ emit_leaf(Compiler *c, LhAvroProg *prog, int node, LhAvroColumn *column)
 
 	if (nd->kind == LH_AVRO_NULL)
 		return LH_OK;
+	if (nd->kind == LH_AVRO_FIXED && nd->size > LH_AVRO_MAX_FIXED)
+		LH_FAIL(c->ctx, LH_LIMIT, "\"%s\": field \"%.200s\" is a fixed of %d bytes, the limit is %d",
+				c->file->meta.path, nd->name, nd->size, LH_AVRO_MAX_FIXED);
 	return add_column_op(c, prog, leaf_op(nd), node, n, column);
 }
 

@@ -29,6 +29,8 @@
 #define LH_AVRO_MAX_HEADER ((int64_t) 16 << 20)
 /* Items that may occupy no byte (nulls, empty records), of a block or of a list: more are refused. */
 #define LH_AVRO_MAX_EMPTY  ((int64_t) 1 << 24)
+/* A fixed that is wanted and longer is refused: vectors have room for all of it in every row. */
+#define LH_AVRO_MAX_FIXED  (1 << 20)
 
 typedef enum LhAvroCodec
 {

@@ -82,6 +82,7 @@ struct LhAvroLevel
 {
 	size_t n; /* slots used */
 	size_t cap;
+	size_t width;  /* of its widest column */
 	LhBuf columns; /* LhAvroColumn * */
 	LhAvroLevel *next;
 };

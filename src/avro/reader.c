@@ -23,6 +23,9 @@
 #define AHEAD_LOCAL  ((size_t) 1 << 20)
 #define AHEAD_REMOTE ((size_t) 8 << 20)
 
+/* A batch has fewer rows when a column of them would take more than this. */
+#define COLUMN_BYTES ((size_t) 8 << 20)
+
 /* Rows that are passed between two looks at the host. */
 #define SKIP_ROWS 65536
 
@@ -33,6 +36,7 @@ struct LhAvroReader
 	LhAvroSource source;
 	LhAvroInflater *inflater;
 	LhAvroProgram program;
+	size_t max_block;
 
 	int64_t offset; /* of the next block */
 	int64_t number;
@@ -71,6 +75,7 @@ make(LhCtx *ctx, LhAvroReader *r, int nwants, const LhAvroWant *wants, size_t li
 	LhAvroFile *file = r->file;
 	bool remote = file->source.obj != NULL && lh_object_is_remote(file->source.obj);
 
+	r->max_block = limit;
 	LH_TRY(lh_avro_source_copy(ctx, &file->source, remote ? AHEAD_REMOTE : AHEAD_LOCAL, &r->source));
 	LH_TRY(lh_avro_inflater_create(ctx, file->codec, limit, &r->inflater));
 	for (int i = 0; i < MAX_HELD; i++)
@@ -183,7 +188,7 @@ inflate(LhCtx *ctx, LhAvroReader *r, const uint8_t *bytes, bool stays)
 {
 	LhBuf *buf;
 
-	if (r->file->codec == LH_AVRO_CODEC_NULL && stays)
+	if (r->file->codec == LH_AVRO_CODEC_NULL && stays && (size_t) r->block.size <= r->max_block)
 	{
 		r->held_in = -1;
 		r->begin = bytes;
@@ -265,13 +270,23 @@ can_hold_more(const LhAvroReader *r)
 	return r->nheld < MAX_HELD && bytes < HOLD_BYTES;
 }
 
+/* Rows of a batch at most. */
+static size_t
+most_rows(const LhAvroReader *r)
+{
+	size_t width = r->program.levels->width;
+
+	return width * LH_BATCH <= COLUMN_BYTES ? LH_BATCH : COLUMN_BYTES / width;
+}
+
 static LhStatus
 fill(LhCtx *ctx, LhAvroReader *r, size_t *rows)
 {
+	size_t most = most_rows(r);
 	size_t items = 0,
 		empty = 0;
 
-	while (*rows < LH_BATCH && items < LH_AVRO_BATCH_ITEMS)
+	while (*rows < most && items < LH_AVRO_BATCH_ITEMS)
 	{
 		LhAvroRun run;
 		size_t n;
@@ -281,9 +296,10 @@ fill(LhCtx *ctx, LhAvroReader *r, size_t *rows)
 			return LH_OK;
 		if (!r->loaded)
 			LH_TRY(load(ctx, r));
-		n = LH_BATCH - *rows;
+		n = most - *rows;
 		if ((int64_t) n > r->left)
 			n = (size_t) r->left;
+		LH_TRY(lh_avro_level_reserve(ctx, r->program.levels, *rows + n));
 		run = new_run(ctx, r);
 		run.items = items;
 		run.empty = empty;

@@ -390,9 +390,12 @@ get_items(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p)
 
 			if (UNLIKELY(!may_go_on(r, node, p, n)))
 				return NULL;
-			for (; n > 0; n--)
-				if (UNLIKELY((p = run(r, items->body, p, level->n++)) == NULL))
-					return NULL;
+			if (items->body->n == 0)
+				level->n += (size_t) n;
+			else
+				for (; n > 0; n--)
+					if (UNLIKELY((p = run(r, items->body, p, level->n++)) == NULL))
+						return NULL;
 		}
 		if (UNLIKELY(block.end != NULL && p != block.end))
 			return fail(r, node, at, FAIL_SIZE, block.end - at);
@@ -581,8 +584,10 @@ get_odd_branch(LhAvroRun *r, const LhAvroOp *op, const uint8_t *p, bool *is_null
 
 	if (q == NULL || q > r->end)
 		return fail(r, op->node, p, q == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+	if (branch < 0 || branch > 1)
+		return fail(r, op->node, p, FAIL_BRANCH, branch);
 	*is_null = op->nullable->null_byte == branch * 2;
-	if (branch < 0 || branch > 1 || (!*is_null && op->nullable->value_byte != branch * 2))
+	if (!*is_null && op->nullable->value_byte != branch * 2)
 		return fail(r, op->node, p, FAIL_BRANCH, branch);
 	return q;
 }

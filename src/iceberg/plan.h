@@ -51,6 +51,7 @@ extern LhStatus lh_ice_prune_manifest(LhCtx *ctx, LhIcePrune *prune, const LhIce
 typedef struct LhIceView
 {
 	LhIcePrune *prune;
+	uint64_t serial; /* no other view of the prune has it */
 	const LhIceManifest *m;
 	LhIceSpecInfo *spec;
 	int *parts;       /* by field of the spec: number in m->parts, -1: not there */
@@ -85,11 +86,26 @@ extern void lh_ice_stats_bounds(const LhIceStats *stats, const LhType *type, siz
 
 typedef struct LhIceDeletes LhIceDeletes;
 
+/* The delete files of a task list, each once; several LhIceDeletes may fill it. */
+typedef struct LhIceDeleteFiles
+{
+	LhArena *arena; /* of the task list */
+	uint32_t n;
+	LhBuf files;       /* LhDeleteFile */
+	LhIceIntern lists; /* of numbers in files */
+	LhBuf memory;      /* by number of a list: const uint32_t * */
+} LhIceDeleteFiles;
+extern LhStatus lh_ice_delete_files_init(LhCtx *ctx, LhIceDeleteFiles *out); /* in ctx->arena */
+
+/* In ctx->arena, which holds all but what goes out. */
 extern LhStatus lh_ice_deletes_create(LhCtx *ctx, LhIceTable *table, LhIcePrune *prune,
-									  LhIceDeletes **out);
-/* Add the live entries of a manifest of deletes (a reference is kept). */
+									  LhIceDeleteFiles *out, LhIceDeletes **deletes);
+/*
+ * Add the live entries of a manifest of deletes, which stays open as long.  added_by: only
+ * those that this snapshot added (0: all).
+ */
 extern LhStatus lh_ice_deletes_add(LhCtx *ctx, LhIceDeletes *d, const LhIceManifestFile *line,
-								   LhIceManifest *m);
+								   LhIceManifest *m, int64_t added_by);
 /* After the last one. */
 extern LhStatus lh_ice_deletes_finish(LhCtx *ctx, LhIceDeletes *d);
 extern bool lh_ice_deletes_empty(const LhIceDeletes *d);
@@ -102,18 +118,74 @@ typedef struct LhIceDataFile
 	int64_t sequence;
 	const char *path; /* to open */
 	LhStr raw;        /* as the manifest has it */
-	const char *manifest;
 } LhIceDataFile;
 
 /*
- * The deletes that apply to a data file: indexes into the list that
- * lh_ice_deletes_files gives at the end, in memory that stays and is perhaps
- * shared.  Files are best asked for manifest by manifest.
+ * The deletes that apply to a data file: numbers in the list of delete files, in
+ * memory that lives with it and is perhaps shared.  Files are best asked for
+ * manifest by manifest.
  */
 extern LhStatus lh_ice_deletes_find(LhCtx *ctx, LhIceDeletes *d, const LhIceDataFile *file, int *n,
 									const uint32_t **out);
-/* All delete files that were given out. */
-extern LhStatus lh_ice_deletes_files(LhCtx *ctx, LhIceDeletes *d, size_t *n,
-									 const LhDeleteFile **out);
+
+/* ---- plan.c ---- */
+
+typedef struct LhIcePlan
+{
+	LhIceTable *table;
+	LhIcePrune *prune;
+	LhArena *result; /* of the task list; floor */
+	LhArena *work;   /* until the plan is made; floor */
+	LhIceDeleteFiles files;
+	bool want_partition; /* LH_SRC_PARTITION_TUPLE is asked for */
+	size_t n;
+	size_t nchunks;
+	LhBuf chunks; /* LhBuf of LhFileTask */
+	LhBuf text;
+	int ndelete_ids; /* ids of delete files whose statistics are wanted */
+	int32_t *delete_ids;
+} LhIcePlan;
+
+/* A manifest of data files, as its tasks are made. */
+typedef struct LhIcePlanManifest
+{
+	const LhIceManifestFile *line;
+	LhIceManifest *m;
+	LhIceView *view;
+	LhStr *dirs; /* to open, by directory; ptr NULL: file by file */
+	int nconsts;
+	int *const_fields; /* of the spec */
+	int *const_ids;
+	LhType *const_types;
+	const LhValue **consts; /* by tuple; NULL: not made */
+	const char **json;      /* by tuple; NULL: not made */
+} LhIcePlanManifest;
+
+/* Called for each entry that the filter leaves. */
+typedef LhStatus (*LhIceEntryFn) (LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, size_t i,
+								  const LhIceInherit *inherit, uint64_t satisfied, void *arg);
+/* Entries of a data manifest; statuses: bits (1 << LhIceStatus) of those that count. */
+extern LhStatus lh_ice_plan_entries(LhCtx *ctx, LhIcePlan *plan, const LhIceManifestFile *line,
+									unsigned statuses, LhIceEntryFn fn, void *arg);
+/* Path and data sequence of an entry. */
+extern LhStatus lh_ice_plan_file(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, size_t i,
+								 const LhIceInherit *inherit, LhIceDataFile *out);
+/* A new task with all that an entry says. */
+extern LhStatus lh_ice_plan_task(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm,
+								 const LhIceDataFile *file, const LhIceInherit *inherit,
+								 uint64_t satisfied, LhFileTask **out);
+/* Index the deletes of a list's manifests. */
+extern LhStatus lh_ice_plan_deletes(LhCtx *ctx, LhIcePlan *plan, size_t n,
+									const LhIceManifestFile *lines, int64_t added_by,
+									LhIceDeletes **out);
+
+/* A tuple as JSON object over the partition fields of all specs, absent ones null; appended. */
+extern LhStatus lh_ice_partition_json(LhCtx *ctx, const LhIceMetadata *m, const LhIceView *view,
+									  uint32_t tuple, LhBuf *out);
+
+/* ---- changes.c ---- */
+
+/* Tasks of the snapshots after options.changes_from up to changes_to. */
+extern LhStatus lh_ice_plan_changes(LhCtx *ctx, LhIcePlan *plan);
 
 #endif

@@ -42,6 +42,7 @@ struct LhIcePrune
 	int32_t *ids;
 	int nspecs;
 	LhIceSpecInfo **specs;
+	uint64_t views; /* made */
 };
 
 static const LhBounds nothing = {.may_nan = true, .rows = -1, .nulls = -1};
@@ -384,6 +385,7 @@ lh_ice_view_create(LhCtx *ctx, LhIcePrune *p, int spec_id, const LhIceManifest *
 
 	LH_NEW(ctx, v);
 	v->prune = p;
+	v->serial = ++p->views;
 	v->m = m;
 	v->tuple = -1;
 	LH_TRY(lh_ice_prune_spec(ctx, p, spec_id, &v->spec));
