@@ -3,8 +3,8 @@
 
 ../iceberg/tables.json says of tables, by set ("own", "impala", "duckdb") and name:
 
-	oracle	the reader whose rows are the truth (default spark); another where Spark cannot read
-			the table or errs, with "why"
+	oracle	the reader whose rows are the truth, where it is not the first that has rows of Spark 3.5,
+			the Java library, Spark 4.0, the library beside it, PyIceberg; with "why"
 	differ	{reader: why} for readers that gave other rows at some point, all of them wrong
 	points	{point: {...}} the same for single points, named as in readers.json
 	expect	"error": no rows can be right, with "why"; "rows or error": both are
@@ -24,7 +24,8 @@ import os
 import iceberg_expect as expect
 import normal
 
-READERS = ("spark", "java", "spark4", "pyiceberg", "duckdb")
+ORDER = ("spark", "java", "spark4", "java4", "pyiceberg")
+READERS = ("spark", "java", "spark4", "java4", "pyiceberg", "duckdb")
 
 
 def label(point):
@@ -58,11 +59,13 @@ class Table:
         if self.rule("rows", point) is not None:
             kinds = [normal.pg_type(f["type"]) for f in self.asked["points"][k]["schema"]["fields"]]
             return "specification", sorted(normal.row(r, kinds) for r in self.rule("rows", point)), self.rule("why", point)
-        for reader in [self.rule("oracle", point) or "spark"]:
+        named = self.rule("oracle", point)
+        for reader in [named] if named else ORDER:
             said = self.said[reader] and self.said[reader][k]
             if said and "rows" in said:
                 return reader, said["rows"], self.rule("why", point)
-            self.problems.append("%s: the oracle %s has no rows: %s" % (label(point), reader, said and said["error"]))
+        self.problems.append("%s: no oracle has rows: %s" % (label(point), "; ".join(
+            "%s: %s" % (r, self.said[r][k].get("error", "rows")[:100]) for r in READERS if self.said[r])))
         return None, None, None
 
     def check(self, k, point, oracle, rows):
@@ -126,7 +129,7 @@ class Table:
 def first(right, other):
     """A difference in few words."""
     if right is None:
-        return "%d rows where an error is right" % len(other)
+        return "%d rows, such as %s" % (len(other), other[:1])
     missing = [r for r in right if r not in set(other)]
     extra = [r for r in other if r not in set(right)]
     return "%d rows against %d; lacks %s; has %s" % (len(other), len(right), (missing or [""])[0][:300], (extra or [""])[0][:300])
