@@ -11,7 +11,10 @@ For each table and each point at which it can be read (now, a snapshot, a ref, a
 	SELECT * FROM t;
 
 must have the columns and types, and as a set the rows, of the expected file (written by
-../make/iceberg_expect.py; "own" ones lie in test/fixtures/iceberg/expected).  Points marked
+../make/iceberg_expect.py; "own" ones lie in test/fixtures/iceberg/expected).  Special points:
+"declare" names the columns (metadata columns among them) in CREATE FOREIGN TABLE; "columns_now"
+makes the table with the columns of now and then adds the option snapshot_id; "where" is a condition; "changes_from" and
+"changes_to" are the options of incremental reading, with Spark's changelog columns.  Points marked
 "error" must fail with a message of ours while the server lives on.
 
 --stand-in puts the expected rows into ordinary tables and reads those: it proves, before any
@@ -69,6 +72,7 @@ def read_expected(path):
 
 
 def options(folder, head, point):
+    point = {k: v for k, v in point.items() if k not in ("declare", "columns_now", "where")}
     chosen = {"location": os.path.normpath(os.path.join(folder, head["location"])), "format": "iceberg",
               "rebase_location": "auto", **point}
     return ", ".join("%s %s" % (k, literal(v)) for k, v in chosen.items())
@@ -81,9 +85,15 @@ class Extension:
         psql.run(BEGIN)
 
     def read(self, folder, head, p):
+        point, declared, after = p["point"], "", []
+        if "declare" in point:
+            declared = ", ".join(identifier(c[0]) + " " + c[1] for c in p["columns"])
+        if "columns_now" in point:
+            after = ["ALTER FOREIGN TABLE t OPTIONS (ADD snapshot_id %s)" % literal(point["snapshot_id"])]
+            point = {}
         return psql.run(["SET search_path = %s, public" % SCHEMA, "DROP FOREIGN TABLE IF EXISTS t",
-                         "CREATE FOREIGN TABLE t () SERVER golden_iceberg OPTIONS (%s)" % options(folder, head, p["point"])],
-                        [COLUMNS, "SELECT * FROM t"])
+                         "CREATE FOREIGN TABLE t (%s) SERVER golden_iceberg OPTIONS (%s)" % (declared, options(folder, head, point))]
+                        + after, [COLUMNS, "SELECT * FROM t" + (" WHERE " + point["where"] if "where" in point else "")])
 
     def end(self):
         psql.run(["DROP SCHEMA %s CASCADE" % SCHEMA, "DROP SERVER golden_iceberg CASCADE"])
