@@ -2,11 +2,15 @@
 """iceberg_expect.py
 		Ask several readers what every Iceberg table holds, and write down what is true.
 
-usage: iceberg_expect.py [--only TEXT] spark | spark4 | pyiceberg | duckdb | merge
+usage: iceberg_expect.py [--only TEXT] stage | spark | spark4 | pyiceberg | duckdb | merge
 
-By hand, each step with the Python that has the reader (test/golden/README_iceberg.md has the
+By hand, each step with the Python that has the reader (test/golden/iceberg/README.md has the
 commands); Java and its jars as ../../fixtures/make/iceberg_session.py says.
 
+	0. stage	(with fastavro) copies metadata of Impala's tables whose delete files call data files
+				hdfs://localhost:20500/test-warehouse/... where manifests say /test-warehouse/...:
+				these readers compare the names as text and delete nothing.  The copies' manifests
+				say hdfs://... too; that is all that differs;
 	1. spark	lists for each table the points at which it can be read (now, each snapshot, each
 				ref, each moment of the snapshot log), with the schema of each, and reads them by
 				Spark 3.5 and by the Java library's generic reader;
@@ -19,7 +23,7 @@ commands); Java and its jars as ../../fixtures/make/iceberg_session.py says.
 
 The tables are our own of test/fixtures/iceberg, and Impala's and DuckDB's of the shared
 fixtures.  None is changed: the readers are given ways to find files where metadata does not say
-they are (Anywhere.java, class Moved).
+they are (Anywhere.java, class Moved), and copies by step 0.
 """
 
 import argparse
@@ -64,7 +68,7 @@ def local(path):
         if path.startswith(scheme):
             path = path[len(scheme):]
     path = "/" + path if not path.startswith("/") and "://" not in path else path
-    if path.startswith((FIXTURES, OWN)):
+    if path.startswith((FIXTURES, OWN, RAW)):
         return path
     for needle, folder in MOVED:
         at = path.find(needle)
@@ -92,6 +96,65 @@ def chosen_metadata(folder, named=None):
     """The metadata file of a table folder: the one named, the hint's, or the newest."""
     import iceberg_session
     return os.path.join(folder, "metadata", named) if named else iceberg_session.newest_metadata(folder)
+
+
+def staged(group, name, metadata):
+    """The copy of step 0, where there is one."""
+    copy = os.path.join(RAW, "staged", group, name, "metadata", os.path.basename(metadata))
+    return copy if os.path.exists(copy) else metadata
+
+
+HDFS = "hdfs://localhost:20500"
+
+
+def stage(group, name, metadata):
+    """Step 0 for a table; how many data files were respelled."""
+    import shutil
+    import fastavro
+    import pyarrow.orc
+    import pyarrow.parquet
+    out = os.path.join(RAW, "staged", group, name, "metadata")
+    shutil.rmtree(os.path.dirname(out), ignore_errors=True)
+
+    def read(path):
+        with open(local(path), "rb") as f:
+            reader = fastavro.reader(f)
+            return reader.writer_schema, dict(reader.metadata), list(reader)
+
+    def write(path, schema, head, records):
+        with open(path, "wb") as f:
+            fastavro.writer(f, schema, records, codec="null",
+                            metadata={k: v for k, v in head.items() if not k.startswith("avro.")})
+        return os.path.getsize(path)
+
+    def names_in(path):
+        path = local(path)
+        table = pyarrow.orc.read_table(path) if path.endswith(".orc") else pyarrow.parquet.read_table(path)
+        return table.column("file_path").to_pylist() if "file_path" in table.column_names else []
+    with open(metadata) as f:
+        m = json.load(f)
+    lists = {s["manifest-list"]: read(s["manifest-list"]) for s in m.get("snapshots", []) if "manifest-list" in s}
+    manifests = {r["manifest_path"]: read(r["manifest_path"]) for _, _, records in lists.values() for r in records}
+    entries = [e["data_file"] for _, _, records in manifests.values() for e in records]
+    says = {bool(n) and n.startswith(HDFS) for d in entries if d.get("content") == 1 and not d["file_path"].endswith(".puffin") for n in names_in(d["file_path"])}
+    if True not in says or any(d["file_path"].startswith(HDFS) for d in entries):
+        return 0
+    os.makedirs(out)
+    sizes = {}
+    for path, (schema, head, records) in manifests.items():
+        for r in records:
+            r["data_file"]["file_path"] = HDFS + r["data_file"]["file_path"]
+        sizes[path] = write(os.path.join(out, os.path.basename(path)), schema, head, records)
+    for path, (schema, head, records) in lists.items():
+        for r in records:
+            r["manifest_length"] = sizes[r["manifest_path"]]
+            r["manifest_path"] = os.path.join(out, os.path.basename(r["manifest_path"]))
+        write(os.path.join(out, os.path.basename(path)), schema, head, records)
+    for s in m["snapshots"]:
+        s["manifest-list"] = os.path.join(out, os.path.basename(s["manifest-list"]))
+    with open(os.path.join(out, os.path.basename(metadata)), "w") as f:
+        json.dump(m, f)
+    return len(entries)
 
 
 def tables():
@@ -488,6 +551,7 @@ def read_all(reader, only, missing):
     elif reader == "duckdb":
         con = duckdb_connection()
     for number, (group, name, metadata) in enumerate(chosen):
+        metadata = staged(group, name, metadata)
         if spark:
             count = spark.read(number, group, name, metadata, reader)
         else:
@@ -501,13 +565,20 @@ def read_all(reader, only, missing):
 
 def main():
     p = argparse.ArgumentParser(description="expected rows of the Iceberg tables")
-    p.add_argument("step", choices=("spark", "spark4", "pyiceberg", "duckdb", "merge"))
+    p.add_argument("step", choices=("stage", "spark", "spark4", "pyiceberg", "duckdb", "merge"))
     p.add_argument("--only", default="", help="tables whose set/name contains this text")
     p.add_argument("--missing", action="store_true", help="tables that this reader was not asked about yet")
     a = p.parse_args()
     if a.step == "merge":
         import iceberg_merge
         sys.exit(iceberg_merge.main(a.only))
+    if a.step == "stage":
+        for group, name, metadata in tables():
+            if group == "impala" and a.only in group + "/" + name:
+                count = stage(group, name, metadata)
+                if count:
+                    print("stage      %s.%s: %d files" % (group, name, count))
+        return
     read_all(a.step, a.only, a.missing)
 
 

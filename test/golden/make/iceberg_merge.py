@@ -45,8 +45,9 @@ def location(group, metadata):
 
 
 class Table:
-    def __init__(self, group, name, entry, entries):
-        self.group, self.name, self.entry, self.entries = group, name, entry, entries
+    def __init__(self, group, name, metadata, entries):
+        self.group, self.name, self.metadata, self.entries = group, name, metadata, entries
+        self.entry = entries.get(name, {})
         self.asked = expect.load("points", group, name)
         self.said = {r: expect.load(r, group, name) for r in READERS}
         self.problems, self.report, self.used = [], {}, set()
@@ -64,7 +65,7 @@ class Table:
             kinds = [normal.pg_type(f["type"]) for f in self.asked["points"][k]["schema"]["fields"]]
             return "specification", sorted(normal.row(r, kinds) for r in self.rule("rows", point)), self.rule("why", point)
         if self.rule("rows_of", point):
-            other = Table(self.group, self.rule("rows_of", point), self.entries.get(self.rule("rows_of", point), {}), self.entries)
+            other = Table(self.group, self.rule("rows_of", point), None, self.entries)
             return "specification", other.truth(k, other.asked["points"][k]["point"])[1], self.rule("why", point)
         named = self.rule("oracle", point)
         for reader in [named] if named else ORDER:
@@ -108,7 +109,6 @@ class Table:
 
     def write(self, path):
         written, seen = [], {}
-        metadata = self.asked["metadata"]
         points = self.asked["points"]
         for k, one in enumerate(points):
             point = one["point"]
@@ -135,7 +135,7 @@ class Table:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         oracles = sorted({r["oracle"] for r in self.report.values() if r["oracle"]})
         with open(path, "w", encoding="utf-8", errors="surrogateescape") as f:
-            print(json.dumps({"table": self.name, "location": location(self.group, metadata), "oracle": oracles,
+            print(json.dumps({"table": self.name, "location": location(self.group, self.metadata), "oracle": oracles,
                               "points": len(written)}, ensure_ascii=False), file=f)
             for head, rows in written:
                 print(json.dumps(head, ensure_ascii=False), file=f)
@@ -162,10 +162,10 @@ def main(only):
     if only and os.path.exists(report_path):
         with open(report_path) as f:
             report = json.load(f)
-    for group, name, _ in expect.tables():
+    for group, name, metadata in expect.tables():
         if only not in group + "/" + name:
             continue
-        t = Table(group, name, entries.get(group, {}).get(name, {}), entries.get(group, {}))
+        t = Table(group, name, metadata, entries.get(group, {}))
         folder = expect.OWN + "/expected/" if group == "own" else expect.GOLDEN + "/iceberg/expected/" + group + "/"
         t.write(folder + name + ".jsonl")
         report[group + "/" + name] = t.report
