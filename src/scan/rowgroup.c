@@ -34,6 +34,17 @@ no_bounds(int64_t rows, LhBounds *out)
 	*out = (LhBounds){.rows = rows, .nulls = -1, .may_nan = true};
 }
 
+/* Numbers that count on from "first". */
+static void
+range_bounds(const LhFileColumn *fc, int64_t first, int64_t rows, LhBounds *out)
+{
+	out->known = out->has_min = out->has_max = out->min_exact = out->max_exact = true;
+	out->may_nan = false;
+	out->nulls = 0;
+	out->min = (LhValue){.type = fc->type, .i64 = first};
+	out->max = (LhValue){.type = fc->type, .i64 = first + (rows > 0 ? rows - 1 : 0)};
+}
+
 /* What is known of a column in this row group without reading data. */
 static LhStatus
 column_bounds(LhCtx *ctx, const LhScan *scan, int col, LhBounds *out)
@@ -59,9 +70,17 @@ column_bounds(LhCtx *ctx, const LhScan *scan, int col, LhBounds *out)
 			}
 			break;
 		case LH_COL_NODE:
+			/* what a promotion changes of the type does not change the order of values */
 			if (fc->flat)
 				return scan->file->data->format->bounds(ctx, scan->file->data, group->group, fc->node, out);
 			break;
+		case LH_COL_POSITION: range_bounds(fc, group->first_row, group->rows, out); break;
+		case LH_COL_ROW_ID:
+			if (fc->stored < 0)
+				range_bounds(fc, scan->tasks.tasks[scan->file->task].first_row_id + group->first_row,
+							 group->rows, out);
+			break;
+		default: break;
 	}
 	return LH_OK;
 }
@@ -470,6 +489,9 @@ metadata_suffices(LhCtx *ctx, const LhScan *scan, bool *yes)
 	const LhScanFile *file = scan->file;
 
 	*yes = false;
+	/* which rows keys delete is not known without reading */
+	if (file->now.nkeys + file->earlier.nkeys > 0)
+		return LH_OK;
 	for (int i = 0; i < scan->nfilters; i++)
 		if (scan->group.todo[i])
 			return LH_OK;
@@ -504,10 +526,10 @@ lh_meta_bounds(LhCtx *ctx, const LhMetaGroup *group, int col, LhBounds *out)
 }
 
 static LhStatus
-ask_metadata(LhCtx *ctx, LhScan *scan, bool *taken)
+ask_metadata(LhCtx *ctx, LhScan *scan, int64_t alive, bool *taken)
 {
 	LhScanGroup *group = &scan->group;
-	LhMetaGroup meta = {scan->file->data, group->group, group->rows, group->rows, scan->file->nodes};
+	LhMetaGroup meta = {scan->file->data, group->group, group->rows, alive, scan->file->nodes};
 	bool suffices;
 
 	*taken = false;
@@ -552,6 +574,7 @@ static LhStatus
 enter(LhCtx *ctx, LhScan *scan, bool *read)
 {
 	LhScanGroup *group = &scan->group;
+	int64_t alive;
 	bool taken;
 
 	LH_TRY(init_group(ctx, scan, scan->file->group++));
@@ -566,7 +589,14 @@ enter(LhCtx *ctx, LhScan *scan, bool *read)
 	}
 	if (!*read)
 		return LH_OK;
-	LH_TRY(ask_metadata(ctx, scan, &taken));
+	LH_TRY(lh_scan_cut_deletes(ctx, scan, &alive));
+	if (group->nranges == 0)
+	{
+		LH_COUNT(ctx, ROW_GROUPS_PRUNED_DELETES, 1);
+		*read = false;
+		return LH_OK;
+	}
+	LH_TRY(ask_metadata(ctx, scan, alive, &taken));
 	*read = !taken;
 	group->row = group->ranges[0].from;
 	if (!*read)

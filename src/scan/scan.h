@@ -131,6 +131,7 @@ typedef struct LhDeleteFile
 	int64_t		size;			/* of the file; -1 unknown */
 	int64_t		offset;			/* VECTOR */
 	int64_t		length;
+	bool		bare;			/* VECTOR: may lie in a file that is no Puffin file (LhTableOptions.legacy_vectors) */
 	int64_t		records;		/* rows of the file, or positions of the vector (which is checked); -1 unknown */
 	int			nids;			/* EQUALITY */
 	const int  *ids;
@@ -274,6 +275,7 @@ struct LhScanColumn
 };
 
 typedef struct LhScanShare LhScanShare;
+typedef struct LhDeletes LhDeletes;
 
 typedef struct LhScanSpec
 {
@@ -288,6 +290,13 @@ typedef struct LhScanSpec
 	LhPqOptions parquet;
 	/* A task list that several scans share, so that all see the same versions of its files; NULL: ask the table. */
 	const LhTaskList *tasks;
+	/*
+	 * The list was made for the first so many of these filters, in this order: bits of
+	 * LhFileTask.satisfied count.  They no longer do after a rewind.
+	 */
+	int			tasks_filters;
+	/* What the list's delete files say (deletes.h), for several scans in threads of one process; NULL: the scan's own. */
+	LhDeletes  *deletes;
 	/* Read only what lh_scan_take takes (share.h); NULL: everything. */
 	LhScanShare *share;
 } LhScanSpec;
