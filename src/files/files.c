@@ -9,9 +9,9 @@
  * files there are, their names are no reason to refuse a query: what a table
  * keeps counts as the floor of its scan.
  *
- * A directory that is a Delta, Hudi or Iceberg table is not taken for bare
- * files unless the user says so: the files of such a table may hold rows that
- * were deleted long ago.
+ * A directory that is a Delta or Hudi table is not taken for bare files unless
+ * the user says so: the files of such a table may hold rows that were deleted
+ * long ago.  Iceberg tables are found by their own format, which is asked first.
  */
 #include "files/table.h"
 
@@ -308,7 +308,6 @@ files_detect(LhCtx *ctx, LhStore *store, const char *location, bool *yes)
 	} others[] = {
 		{"_delta_log/*.{json,parquet}", "a Delta table"},
 		{".hoodie/hoodie.properties", "a Hudi table"},
-		{"metadata/*.metadata.json", "an Iceberg table"},
 	};
 
 	bool look;
