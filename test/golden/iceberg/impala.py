@@ -24,7 +24,7 @@ import struct
 RESERVED = set("""all and any as asc between by case cross desc distinct else end except exists false from full group having
  in inner intersect interval into is join left like limit not null nulls offset on or order outer over partition right rows
  select set then true union using values when where with semi anti tablesample system repeatable for cast div rlike regexp ilike
- first last preceding following unbounded current row range""".split())
+ minus first last preceding following unbounded current row range""".split())
 TYPES = {"string": "text", "double": "double precision", "tinyint": "smallint", "float": "real", "binary": "bytea"}
 FUNCTIONS = {"nvl": "coalesce", "ifnull": "coalesce", "isnull": "coalesce", "strright": "right", "strleft": "left",
              "ucase": "upper", "lcase": "lower", "char_length": "char_length"}
@@ -92,6 +92,13 @@ def statements(query):
         else:
             current.append((kind, t))
     return [s for s in out + [current] if s]
+
+
+def time_zone(statement):
+    """The zone of SET TIMEZONE = x, else None."""
+    if words(statement)[:2] == ["set", "timezone"] and len(statement) > 3:
+        return "".join(t for _, t in statement[3:]).strip("'\"")
+    return None
 
 
 def words(statement):
@@ -240,6 +247,8 @@ class Translation:
             return self.put(TYPES[w])
         if kind == "word" and w == "interval" and self.at + 2 < len(self.t) and self.t[self.at + 1][0] == "number":
             return self.put("interval '%s %s'" % (self.t[self.at + 1][1], self.word(2)), 3)
+        if kind == "word" and w == "minus":
+            return self.put("EXCEPT")
         if w in RESERVED and kind == "word":
             return self.put(w)
         return self.column(w)
@@ -286,6 +295,11 @@ class Translation:
             self.out.append("convert_from(decode(%s, 'base64'), 'UTF8')" % " ".join(part.out))
             self.at = i + 1
             return
+        if w == "to_timestamp":                         # its pattern is Java's
+            for i in range(self.at, min(self.at + 8, len(self.t))):
+                if self.t[i][0] == "string" and "yyyy" in self.t[i][1]:
+                    self.t[i] = ("string", self.t[i][1].replace("yyyy", "YYYY").replace("MM", "MO").replace("mm", "MI")
+                                 .replace("MO", "MM").replace("dd", "DD").replace("HH", "HH24").replace("ss", "SS"))
         self.put(FUNCTIONS.get(w, w))
 
 
@@ -345,7 +359,7 @@ def normal(text, kind):
     if kind == "decimal":
         return str(decimal.Decimal(text).normalize())
     if kind == "timestamp":
-        text = re.sub(r"\+00$", "", text).replace("T", " ")
+        text = re.sub(r"[+-]\d\d(:\d\d)?$", "", text[:10].replace("T", " ") + text[10:].replace("T", " "))
         return text.rstrip("0").rstrip(".") if "." in text else text
     v = _container(text)
     if v is not None:

@@ -37,8 +37,7 @@ ALIASES = {"iceberg_partitioned_orc_external": "iceberg_partitioned_orc",
            "iceberg_partitioned_orc_external_old_fileformat": "iceberg_partitioned_orc",
            "hadoop_catalog_test_external": "hadoop_catalog_test",
            "iceberg_hadoop_catalog_test_external": "hadoop_catalog_test",
-           "iceberg_resolution_test_external": "iceberg_resolution_test",
-           "iceberg_mixed_file_format": "iceberg_mixed_file_format_test"}
+           "iceberg_resolution_test_external": "iceberg_resolution_test"}
 CHANGES = {"insert", "update", "delete", "merge", "alter", "truncate", "drop", "optimize", "load", "upsert", "refresh",
            "invalidate", "compute", "create"}
 
@@ -132,6 +131,7 @@ class Run:
         if self.stand_in and virtual:
             raise impala.Untranslatable("no virtual columns to stand in")
         before = ["SET search_path = %s, public" % compare.SCHEMA, "BEGIN"]
+        before += ["SET TimeZone = %s" % literal(z) for z in map(impala.time_zone, parts[:-1]) if z]
         for name, point, relation in used:
             before += (heap_table(relation, self.tables[name], point, self.wrong) if self.stand_in
                        else foreign_table(relation, self.tables[name], point, virtual))

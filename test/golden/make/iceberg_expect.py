@@ -371,7 +371,7 @@ class Spark:
 
     def special(self, group, name, table):
         """Points of DECLARED, COLUMNS_NOW and CHANGES, without Java schemas."""
-        if group != "own":
+        if group != "own" or table.currentSnapshot() is None:
             return []
         now, out = self.schema(table.schema()), []
         current = str(table.currentSnapshot().snapshotId())

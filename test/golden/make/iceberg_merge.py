@@ -154,6 +154,24 @@ def first(right, other):
     return "%d rows against %d; lacks %s; has %s" % (len(other), len(right), (missing or [""])[0][:300], (extra or [""])[0][:300])
 
 
+FAMILY = {"spark": "Java", "java": "Java", "spark4": "Java", "java4": "Java", "pyiceberg": "PyIceberg", "duckdb": "DuckDB"}
+
+
+def summary(report):
+    """Of each set: who is the oracle of how many points, and how many others confirm."""
+    for group in ("own", "impala", "duckdb"):
+        points = [p for name, t in report.items() if name.startswith(group + "/") for p in t.values()]
+        oracles, families = {}, {}
+        for p in points:
+            oracle = p["oracle"] or "none"
+            oracles[oracle] = oracles.get(oracle, 0) + 1
+            n = len({FAMILY[r] for r in p.get("agrees", [])})
+            families[n] = families.get(n, 0) + 1
+        print("%-7s %3d tables, %4d points; oracle: %s; agreed on by independent programs: %s" % (
+            group, sum(n.startswith(group + "/") for n in report), len(points),
+            ", ".join("%s %d" % kv for kv in sorted(oracles.items())), ", ".join("%d: %d points" % kv for kv in sorted(families.items()))))
+
+
 def main(only):
     with open(expect.GOLDEN + "/iceberg/tables.json") as f:
         entries = json.load(f)
@@ -178,5 +196,6 @@ def main(only):
             " %s: %s" % (json.dumps(p), json.dumps(v, ensure_ascii=False)) for p, v in report[k].items()))
             for k in sorted(report)))
         f.write("\n}\n")
+    summary(report)
     print("%d tables, %d problems" % (len(report), bad))
     return 1 if bad else 0
