@@ -20,4 +20,7 @@ extern LhStatus lh_remote_access(LhCtx *ctx, Oid roleid, Oid serverid, bool cred
  */
 extern void lh_remote_check(LhCtx *ctx, Oid roleid, Oid serverid, const char *location);
 
+/* The role's user mapping of a server, or PUBLIC's: its options, DefElems; InvalidOid without one. */
+extern Oid	lh_user_mapping(Oid roleid, Oid serverid, List **options);
+
 #endif

@@ -93,6 +93,7 @@ lh_fdw_agg_begin(ForeignScanState *node, int eflags)
 	node->fdw_state = scan;
 	scan->rti = (Index) bms_singleton_member(plan->fs_relids);
 	scan->source = lh_source_create(exec_rt_fetch(scan->rti, estate)->relid, estate->es_query_cxt);
+	scan->source->estate = estate;
 	/* no LIMIT ends an aggregate early */
 	scan->source->first_batch = 0;
 	scan->conds = copyObject(lthird(plan->fdw_private));
@@ -520,6 +521,15 @@ lh_fdw_agg_end(ForeignScanState *node)
 
 	if (scan != NULL && scan->slot != NULL)
 		ExecDropSingleTupleTableSlot(scan->slot);
+}
+
+List *
+lh_fdw_agg_clauses(ForeignScanState *node, Index *rti)
+{
+	AggScan    *scan = node->fdw_state;
+
+	*rti = scan->rti;
+	return scan->conds;
 }
 
 LhSource *

@@ -14,6 +14,9 @@
 bool		lakehouse_pushdown = true;
 bool		lakehouse_require_vector = false;
 int			lakehouse_footer_cache_kb = 64 * 1024;
+int			lakehouse_manifest_cache_kb = 64 * 1024;
+char	   *lakehouse_as_of = NULL;
+void		(*lh_pg_manifest_cache_changed) (void) = NULL;
 bool		lakehouse_check_crc = false;
 bool		lakehouse_float_fast = false;
 static int	float_order = 0;
@@ -57,6 +60,14 @@ assign_footer_cache(int kb, void *extra)
 	lh_pg_footer_cache_resize((size_t) kb * 1024);
 }
 
+static void
+assign_manifest_cache(int kb, void *extra)
+{
+	lakehouse_manifest_cache_kb = kb;
+	if (lh_pg_manifest_cache_changed != NULL)
+		lh_pg_manifest_cache_changed();
+}
+
 void
 lh_pg_define_settings(void)
 {
@@ -82,6 +93,16 @@ lh_pg_define_settings(void)
 							"0 keeps nothing.",
 							&lakehouse_footer_cache_kb, 64 * 1024, 0, INT_MAX / 2,
 							PGC_USERSET, GUC_UNIT_KB, NULL, assign_footer_cache, NULL);
+	DefineCustomIntVariable("lakehouse.manifest_cache",
+							"Memory of a session for decoded manifests of Iceberg tables.",
+							"0 keeps nothing.",
+							&lakehouse_manifest_cache_kb, 64 * 1024, 0, INT_MAX / 2,
+							PGC_USERSET, GUC_UNIT_KB, NULL, assign_manifest_cache, NULL);
+	DefineCustomStringVariable("lakehouse.as_of",
+							   "The past state that all Iceberg tables are read in.",
+							   "A timestamp, or the name of a branch or tag (\"ref:\" before it, where it begins with a digit). Options of a table come first.",
+							   &lakehouse_as_of, "",
+							   PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 	DefineCustomBoolVariable("lakehouse.check_crc",
 							 "Verify the checksums of pages that carry one.",
 							 "The table option check_crc overrides it.",
