@@ -19,6 +19,7 @@ bool		lakehouse_float_fast = false;
 static int	float_order = 0;
 int			lakehouse_threads = 1;
 int			lakehouse_threads_min_kb = 4 * 1024;
+char	   *lakehouse_instance_endpoint = NULL;
 static int	simd = LH_ISA_AVX512;
 
 /* As many threads as there are cores, but so many at most unless somebody asks for more. */
@@ -102,5 +103,11 @@ lh_pg_define_settings(void)
 							 "\"rows\" gives the bits of PostgreSQL's serial plan; with \"fast\" threads and parallel workers add parts of their own.",
 							 &float_order, 0, float_orders,
 							 PGC_USERSET, GUC_EXPLAIN, NULL, assign_float_order, NULL);
+	/* a superuser's: who chooses it chooses where the server connects, private addresses included */
+	DefineCustomStringVariable("lakehouse.instance_metadata_endpoint",
+							   "Where credential_chain 'instance' asks for the role of the machine.",
+							   "Empty: http://169.254.169.254.",
+							   &lakehouse_instance_endpoint, "",
+							   PGC_SUSET, GUC_NOT_IN_SAMPLE | GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("lakehouse");
 }
