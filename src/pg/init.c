@@ -18,6 +18,7 @@
 #include "pg/lake/lake.h"
 #include "pg/util/features.h"
 #include "pg/util/progress.h"
+#include "pg/util/threads.h"
 #include "pg/util/util.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
@@ -63,6 +64,7 @@ shmem_request(void)
 	if (next_shmem_request != NULL)
 		next_shmem_request();
 	lh_pg_progress_request();
+	lh_pg_threads_request();
 }
 
 static void
@@ -71,6 +73,7 @@ shmem_startup(void)
 	if (next_shmem_startup != NULL)
 		next_shmem_startup();
 	lh_pg_progress_startup();
+	lh_pg_threads_startup();
 }
 
 void
