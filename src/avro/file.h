@@ -25,6 +25,9 @@
 #define LH_AVRO_MAGIC_SIZE 4
 #define LH_AVRO_SYNC_SIZE  16
 
+/* The longest number: 64 bits. */
+#define LH_AVRO_MAX_VARINT 10
+
 /* Headers (which hold the schema) that are longer are refused. */
 #define LH_AVRO_MAX_HEADER ((int64_t) 16 << 20)
 /* Items that may occupy no byte (nulls, empty records), of a block or of a list: more are refused. */

@@ -96,7 +96,7 @@ typedef struct LhAvroNullable
 	LhAvroColumn **columns;
 } LhAvroNullable;
 
-/* How items are skipped. */
+/* How items are skipped, or decoded: then VARINTS is an int and a long. */
 typedef enum LhAvroShape
 {
 	LH_AVRO_ITEMS_FIXED,        /* n bytes each */

@@ -18,6 +18,9 @@
 #define POLL_ITEMS 65536
 #define POLL_ROWS  4096
 
+/* Bits that are 0 when a number and a length, both not negative, take a byte each. */
+#define SHORT_PAIR 0x8181
+
 #define UUID_TEXT 36
 #define INT128_SIZE 16
 
@@ -48,6 +51,9 @@ static const uint8_t *run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t *p
 static const uint8_t *__attribute__((cold, noinline))
 fail(LhAvroRun *r, int node, const uint8_t *at, Fail what, int64_t value)
 {
+	/* what lies behind the block says nothing */
+	if (what == FAIL_VARINT && r->end - at < LH_AVRO_MAX_VARINT)
+		what = FAIL_CUT_OFF;
 	r->fail = what;
 	r->fail_node = node;
 	r->fail_at = at;
@@ -243,6 +249,7 @@ get_item_block(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *
 		if (out->count == INT64_MIN)
 			return fail(r, node, at, FAIL_COUNT, out->count);
 		out->count = -out->count;
+		at = p;
 		p = p > r->end ? p : get_long(p, &size);
 		if (p == NULL)
 			return fail(r, node, at, FAIL_VARINT, 0);
@@ -369,6 +376,89 @@ admit(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p, int64_
 	return r->status == LH_OK || fail(r, node, p, FAIL_STATUS, 0) != NULL;
 }
 
+/* A key and the length of bytes, which lie before end. */
+static const uint8_t *__attribute__((noinline))
+get_pair(LhAvroRun *r, int node, const uint8_t *p, int64_t *key, int64_t *len)
+{
+	const uint8_t *q = get_long(p, key);
+
+	if (UNLIKELY(q == NULL || q > r->end))
+		return fail(r, node, p, q == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+	return get_length(r, node, q, r->end, len);
+}
+
+/* count pairs of an int and a long into their columns. */
+static const uint8_t *
+get_int_longs(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p, size_t slot,
+			  int64_t count)
+{
+	const LhAvroOp *ops = items->body->ops;
+	int32_t *keys = (int32_t *) (void *) ops[0].column->data + slot;
+	int64_t *values = (int64_t *) (void *) ops[1].column->data + slot;
+
+	for (int64_t i = 0; i < count; i++)
+	{
+		int64_t key;
+		const uint8_t *q = get_long(p, &key);
+
+		if (UNLIKELY(q == NULL || q > r->end))
+			return fail(r, ops[0].node, p, q == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+		if (UNLIKELY(key != (int32_t) key))
+			return fail(r, ops[0].node, p, FAIL_INT, key);
+		p = get_long(q, &values[i]);
+		if (UNLIKELY(p == NULL || p > r->end))
+			return fail(r, ops[1].node, q, p == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+		keys[i] = (int32_t) key;
+	}
+	return p;
+}
+
+/* The same of an int and bytes. */
+static const uint8_t *
+get_int_bytes(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p, size_t slot,
+			  int64_t count)
+{
+	const LhAvroOp *ops = items->body->ops;
+	int32_t *keys = (int32_t *) (void *) ops[0].column->data + slot;
+	LhStr *values = (LhStr *) (void *) ops[1].column->data + slot;
+
+	for (int64_t i = 0; i < count; i++)
+	{
+		uint32_t w = lh_load_u16(p);
+		int64_t key,
+			len;
+
+		if (LIKELY((w & SHORT_PAIR) == 0))
+		{
+			key = (w & 0xff) >> 1;
+			len = w >> 9;
+			p += 2;
+			if (UNLIKELY(len > r->end - p))
+				return fail(r, ops[1].node, p, FAIL_LENGTH, len);
+		}
+		else if (UNLIKELY((p = get_pair(r, ops[1].node, p, &key, &len)) == NULL))
+			return NULL;
+		if (UNLIKELY(key != (int32_t) key))
+			return fail(r, ops[0].node, p, FAIL_INT, key);
+		keys[i] = (int32_t) key;
+		values[i] = (LhStr){p, (uint32_t) len, 0};
+		p += len;
+	}
+	return p;
+}
+
+/* count items by their program. */
+static inline const uint8_t *
+get_by_program(LhAvroRun *r, const LhAvroItems *items, const uint8_t *p, size_t slot, int64_t count)
+{
+	if (items->body->n == 0)
+		return p;
+	for (int64_t i = 0; i < count; i++)
+		if (UNLIKELY((p = run(r, items->body, p, slot + (size_t) i)) == NULL))
+			return NULL;
+	return p;
+}
+
 static const uint8_t *
 get_items(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p)
 {
@@ -390,12 +480,15 @@ get_items(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p)
 
 			if (UNLIKELY(!may_go_on(r, node, p, n)))
 				return NULL;
-			if (items->body->n == 0)
-				level->n += (size_t) n;
+			if (items->shape == LH_AVRO_ITEMS_VARINTS)
+				p = get_int_longs(r, node, items, p, level->n, n);
+			else if (items->shape == LH_AVRO_ITEMS_VARINT_BYTES)
+				p = get_int_bytes(r, node, items, p, level->n, n);
 			else
-				for (; n > 0; n--)
-					if (UNLIKELY((p = run(r, items->body, p, level->n++)) == NULL))
-						return NULL;
+				p = get_by_program(r, items, p, level->n, n);
+			if (UNLIKELY(p == NULL))
+				return NULL;
+			level->n += (size_t) n;
 		}
 		if (UNLIKELY(block.end != NULL && p != block.end))
 			return fail(r, node, at, FAIL_SIZE, block.end - at);
@@ -473,15 +566,20 @@ pick_bytes(LhAvroRun *r, int node, const LhAvroPick *pick, const uint8_t *p, siz
 
 	for (; count > 0; count--)
 	{
+		uint32_t w = lh_load_u16(p);
 		int64_t key,
 			len;
-		const uint8_t *q = get_long(p, &key);
 		int i;
 
-		if (UNLIKELY(q == NULL || q > end))
-			return fail(r, node, p, q == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
-		p = get_length(r, node, q, end, &len);
-		if (UNLIKELY(p == NULL))
+		if (LIKELY((w & SHORT_PAIR) == 0))
+		{
+			key = (w & 0xff) >> 1;
+			len = w >> 9;
+			p += 2;
+			if (UNLIKELY(len > end - p))
+				return fail(r, node, p, FAIL_LENGTH, len);
+		}
+		else if (UNLIKELY((p = get_pair(r, node, p, &key, &len)) == NULL))
 			return NULL;
 		if ((i = find_key(pick, key)) >= 0)
 		{

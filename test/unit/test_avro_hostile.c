@@ -32,7 +32,8 @@ open_slice(const void *p, size_t n, LhAvroFile **out)
 {
 	uint8_t *copy = lh_alloc(ctx, n > 0 ? n : 1);
 
-	memcpy(copy, p, n);
+	if (n > 0)
+		memcpy(copy, p, n);
 	return lh_avro_open_bytes(ctx, lh_slice(copy, n), "made", out);
 }
 
