@@ -10,6 +10,7 @@
  *	inflate.c	bytes of a block, decompressed
  *	compile.c	nodes that are wanted -> program (program.h)
  *	run.c		programs over rows			column.c	the vectors they fill
+ *	number.h, scalar.c	single values		fail.c		what went wrong in a row
  *	reader.c	blocks -> batches
  */
 #ifndef LH_AVRO_FILE_H
