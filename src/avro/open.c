@@ -17,14 +17,12 @@
 
 #include "avro/file.h"
 
-#define MAX_VARINT 10
-
 const uint8_t *
 lh_avro_long(const uint8_t *p, const uint8_t *end, int64_t *out)
 {
 	uint64_t x = 0;
 
-	for (int i = 0; i < MAX_VARINT && p < end; i++)
+	for (int i = 0; i < LH_AVRO_MAX_VARINT && p < end; i++)
 	{
 		uint8_t byte = *p++;
 
@@ -59,7 +57,7 @@ get_long(LhCtx *ctx, LhAvroFile *file, Header *h, int64_t *out)
 {
 	const uint8_t *p = lh_avro_long(h->p, h->end, out);
 
-	if (p == NULL && h->end - h->p >= MAX_VARINT)
+	if (p == NULL && h->end - h->p >= LH_AVRO_MAX_VARINT)
 		LH_FAIL(ctx, LH_CORRUPT, "\"%s\": a number in the header does not end", file->meta.path);
 	if (p == NULL)
 		return cut_off(ctx, file, h);
@@ -70,7 +68,7 @@ get_long(LhCtx *ctx, LhAvroFile *file, Header *h, int64_t *out)
 static LhStatus
 get_bytes(LhCtx *ctx, LhAvroFile *file, Header *h, LhSlice *out)
 {
-	int64_t len = 0;
+	int64_t len;
 
 	LH_TRY(get_long(ctx, file, h, &len));
 	if (len < 0 || len > LH_AVRO_MAX_HEADER)
@@ -99,8 +97,7 @@ get_pairs(LhCtx *ctx, LhAvroFile *file, Header *h)
 {
 	for (;;)
 	{
-		int64_t count = 0,
-			size = 0;
+		int64_t count, size;
 
 		LH_TRY(get_long(ctx, file, h, &count));
 		if (count == 0)
@@ -155,7 +152,8 @@ keep_pairs(LhCtx *ctx, LhAvroFile *file, const Header *h)
 		const LhSlice *value = &pairs[2 * i + 1];
 		const char *text;
 
-		if ((kv[i].key = lh_strndup(ctx, (const char *) pairs[2 * i].data, pairs[2 * i].len)) == NULL ||
+		if ((kv[i].key = lh_strndup(ctx, (const char *) pairs[2 * i].data, pairs[2 * i].len)) ==
+				NULL ||
 			(text = lh_strndup(ctx, (const char *) value->data, value->len)) == NULL)
 			return ctx->error->code;
 		kv[i].value = lh_slice(text, value->len);
@@ -203,8 +201,10 @@ choose_codec(LhCtx *ctx, LhAvroFile *file)
 			file->codec = (LhAvroCodec) i;
 			return LH_OK;
 		}
-	LH_FAIL(ctx, LH_UNSUPPORTED, "\"%s\" is compressed by \"%.100s\", expected null, deflate, snappy "
-			"or zstandard", file->meta.path, file->meta.codec);
+	LH_FAIL(ctx, LH_UNSUPPORTED,
+			"\"%s\" is compressed by \"%.100s\", expected null, deflate, snappy "
+			"or zstandard",
+			file->meta.path, file->meta.codec);
 }
 
 static void

@@ -36,8 +36,8 @@ typedef enum LhAvroOpCode
 
 	/* into column */
 	LH_AVRO_OP_BOOL,
-	LH_AVRO_OP_INT,       /* to I32 */
-	LH_AVRO_OP_INT_LONG,  /* to I64 */
+	LH_AVRO_OP_INT,      /* to I32 */
+	LH_AVRO_OP_INT_LONG, /* to I64 */
 	LH_AVRO_OP_LONG,
 	LH_AVRO_OP_FLOAT,
 	LH_AVRO_OP_DOUBLE,
@@ -47,13 +47,13 @@ typedef enum LhAvroOpCode
 	LH_AVRO_OP_UUID_TEXT, /* 36 characters to FIX 16 */
 	LH_AVRO_OP_DEC64,     /* big-endian bytes to I64 */
 	LH_AVRO_OP_DEC128,
-	LH_AVRO_OP_DEC_WIDE,  /* to STR */
-	LH_AVRO_OP_FDEC64,    /* n bytes */
+	LH_AVRO_OP_DEC_WIDE, /* to STR */
+	LH_AVRO_OP_FDEC64,   /* n bytes */
 	LH_AVRO_OP_FDEC128,
 	LH_AVRO_OP_FDEC_WIDE,
-	LH_AVRO_OP_LIST,      /* items */
-	LH_AVRO_OP_UNION,     /* branches */
-	LH_AVRO_OP_PICK       /* pick */
+	LH_AVRO_OP_LIST,  /* items */
+	LH_AVRO_OP_UNION, /* branches */
+	LH_AVRO_OP_PICK   /* pick */
 } LhAvroOpCode;
 
 typedef struct LhAvroColumn LhAvroColumn;
@@ -96,7 +96,7 @@ typedef struct LhAvroNullable
 	LhAvroColumn **columns;
 } LhAvroNullable;
 
-/* How items are skipped. */
+/* How items are skipped, or decoded: then VARINTS is an int and a long. */
 typedef enum LhAvroShape
 {
 	LH_AVRO_ITEMS_FIXED,        /* n bytes each */
@@ -108,7 +108,7 @@ typedef enum LhAvroShape
 typedef struct LhAvroItems
 {
 	LhAvroProg *body;
-	int64_t min;    /* bytes an item takes at least */
+	int64_t min; /* bytes an item takes at least */
 	LhAvroShape shape;
 	size_t n;
 	LhAvroLevel *level;   /* LIST */
@@ -119,8 +119,8 @@ typedef struct LhAvroBranches
 {
 	int n;
 	int null_branch;
-	LhAvroProg **progs;     /* NULL: null */
-	LhAvroColumn *column;   /* UNION: the STRUCT, whose children are the other branches */
+	LhAvroProg **progs;   /* NULL: null */
+	LhAvroColumn *column; /* UNION: the STRUCT, whose children are the other branches */
 } LhAvroBranches;
 
 #define LH_AVRO_SMALL_KEYS 256
@@ -128,13 +128,14 @@ typedef struct LhAvroBranches
 /* Some keys of a map. */
 typedef struct LhAvroPick
 {
-	LhAvroItems skip;     /* of the entries that are not wanted: as items, for messages and shape */
-	bool narrow;          /* keys are INT32 */
-	LhAvroOpCode value;   /* LONG or BYTES: the fast ways, only when values are not null; PICK: by program */
+	LhAvroItems skip; /* of the entries that are not wanted: as items, for messages and shape */
+	bool narrow;      /* keys are INT32 */
+	LhAvroOpCode
+		value; /* LONG or BYTES: the fast ways, only when values are not null; PICK: by program */
 	LhAvroProg *skip_value;
 	int n;
-	const int32_t *keys;  /* ascending */
-	const int *slots;     /* of keys */
+	const int32_t *keys;               /* ascending */
+	const int *slots;                  /* of keys */
 	int16_t small[LH_AVRO_SMALL_KEYS]; /* slot of a key below; -1: not wanted */
 	LhAvroColumn **columns;            /* by slot */
 	LhAvroProg **progs;                /* by slot */
@@ -166,7 +167,7 @@ struct LhAvroProg
 typedef struct LhAvroProgram
 {
 	LhAvroProg rows;
-	LhAvroProg skip; /* rows nobody wants */
+	LhAvroProg skip;     /* rows nobody wants */
 	LhAvroLevel *levels; /* the rows' first */
 	int nslots;
 	LhAvroColumn **slots;
@@ -190,6 +191,25 @@ extern void lh_avro_column_null(LhAvroColumn *column, size_t slot);
 extern void lh_avro_column_vec(LhAvroColumn *column, size_t n, LhVec *out);
 extern void lh_avro_columns_free(LhAvroProgram *program);
 
+typedef enum LhAvroFail
+{
+	LH_AVRO_FAIL_NONE,
+	LH_AVRO_FAIL_CUT_OFF,
+	LH_AVRO_FAIL_VARINT,
+	LH_AVRO_FAIL_LENGTH,
+	LH_AVRO_FAIL_BRANCH,
+	LH_AVRO_FAIL_COUNT,
+	LH_AVRO_FAIL_SIZE,
+	LH_AVRO_FAIL_EMPTY,
+	LH_AVRO_FAIL_ITEMS,
+	LH_AVRO_FAIL_BOOL,
+	LH_AVRO_FAIL_INT,
+	LH_AVRO_FAIL_ENUM,
+	LH_AVRO_FAIL_UUID,
+	LH_AVRO_FAIL_DECIMAL,
+	LH_AVRO_FAIL_STATUS /* the error is written */
+} LhAvroFail;
+
 /* run.c */
 typedef struct LhAvroRun
 {
@@ -197,17 +217,27 @@ typedef struct LhAvroRun
 	const LhAvroFile *file;
 	const uint8_t *begin; /* of the block's bytes */
 	const uint8_t *end;
-	size_t items;  /* of lists, since the batch began */
-	size_t empty;  /* ... that took no bytes */
-	size_t work;   /* items since the host was asked */
+	size_t items; /* of lists, since the batch began */
+	size_t empty; /* ... that took no bytes */
+	size_t work;  /* items since the host was asked */
 
 	/* what went wrong */
-	int fail;
+	LhAvroFail fail;
 	int fail_node;
 	const uint8_t *fail_at;
 	int64_t fail_value;
 	LhStatus status;
 } LhAvroRun;
+
+/* fail.c: note it, returns NULL; and the error of what was noted, with its field and byte. */
+extern const uint8_t *lh_avro_fail(LhAvroRun *run, int node, const uint8_t *at, LhAvroFail what,
+								   int64_t value) __attribute__((cold));
+extern LhStatus lh_avro_report(LhAvroRun *run);
+
+/* scalar.c: 8-4-4-4-12 hexadecimal digits as 16 bytes; false when they are not. */
+extern bool lh_avro_get_uuid(const uint8_t *p, size_t len, uint8_t *out);
+/* Big-endian bytes into a column of decimals; false when they do not fit its lane. */
+extern bool lh_avro_put_decimal(LhAvroColumn *column, size_t slot, const uint8_t *p, size_t n);
 
 /* Items of lists after which a batch ends. */
 #define LH_AVRO_BATCH_ITEMS 65536
@@ -216,7 +246,7 @@ typedef struct LhAvroRun
  * *n rows from *p on, which they move; fewer when lists hold very many items.
  * slot is the first row's on the level of rows.
  */
-extern LhStatus lh_avro_run(LhAvroRun *run, const LhAvroProg *prog, const uint8_t **p, size_t slot,
-							size_t *n);
+extern LhStatus
+lh_avro_run(LhAvroRun *run, const LhAvroProg *prog, const uint8_t **p, size_t slot, size_t *n);
 
 #endif
