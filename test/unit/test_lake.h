@@ -91,9 +91,15 @@ typedef struct LakeFile
 	int64_t size;
 } LakeFile;
 
+static inline LhStatus
+lake_put(LhCtx *ctx, void *arg, const uint8_t *bytes, size_t len)
+{
+	return fwrite(bytes, 1, len, arg) == len ? LH_OK : lh_fail(ctx, LH_IO, "cannot write");
+}
+
 static inline LhPqWriter *
 lake_begin(World *w, const char *path, int ncols, const LhField *fields, int64_t group_rows,
-		   int page_rows, LhOutput **output)
+		   int page_rows, LhOutput **output, FILE **f)
 {
 	LhPqWriteOptions options;
 	LhPqWriter *writer;
@@ -101,18 +107,21 @@ lake_begin(World *w, const char *path, int ncols, const LhField *fields, int64_t
 	lh_pq_write_defaults(&options);
 	options.row_group_rows = group_rows;
 	options.page_rows = page_rows;
-	ok(w, lh_output_create(w->ctx, w->store, path, NULL, output));
+	*f = fopen(path, "wb");
+	assert_non_null(*f);
+	ok(w, lh_output_to(w->ctx, lake_put, *f, output));
 	ok(w, lh_pq_writer_create(w->ctx, *output, ncols, fields, NULL, &options, &writer));
 	return writer;
 }
 
 static inline LakeFile
-lake_end(World *w, const char *path, LhPqWriter *writer, LhOutput *output)
+lake_end(World *w, const char *path, LhPqWriter *writer, LhOutput *output, FILE *f)
 {
 	struct stat st;
 
 	ok(w, lh_pq_writer_finish(w->ctx, writer, NULL));
 	ok(w, lh_output_finish(w->ctx, output, NULL));
+	fclose(f);
 	assert_int_equal(stat(path, &st), 0);
 	return (LakeFile){path, st.st_size};
 }
@@ -124,7 +133,8 @@ lake_file(World *w, const char *name, int ncols, const LhField *fields, int64_t 
 {
 	const char *path = lh_sprintf(w->ctx, "%s/%s", w->dir, name);
 	LhOutput *output;
-	LhPqWriter *writer = lake_begin(w, path, ncols, fields, group_rows, page_rows, &output);
+	FILE *f;
+	LhPqWriter *writer = lake_begin(w, path, ncols, fields, group_rows, page_rows, &output, &f);
 
 	for (int64_t row = 0; row < rows; row += LH_BATCH)
 	{
@@ -142,7 +152,7 @@ lake_file(World *w, const char *name, int ncols, const LhField *fields, int64_t 
 		}
 		ok(w, lh_pq_writer_write(w->ctx, writer, n, ptrs));
 	}
-	return lake_end(w, path, writer, output);
+	return lake_end(w, path, writer, output, f);
 }
 
 /* One batch of vectors, for nested columns. */
@@ -152,10 +162,11 @@ lake_file_of(World *w, const char *name, int ncols, const LhField *fields, int n
 {
 	const char *path = lh_sprintf(w->ctx, "%s/%s", w->dir, name);
 	LhOutput *output;
-	LhPqWriter *writer = lake_begin(w, path, ncols, fields, 0, 0, &output);
+	FILE *f;
+	LhPqWriter *writer = lake_begin(w, path, ncols, fields, 0, 0, &output, &f);
 
 	ok(w, lh_pq_writer_write(w->ctx, writer, n, vecs));
-	return lake_end(w, path, writer, output);
+	return lake_end(w, path, writer, output, f);
 }
 
 /* A table: columns by field id, tasks, delete files. */
