@@ -242,6 +242,71 @@ lake_applies(Lake *lake, int task, int del)
 	lake->applied[task][lake->tasks[task].ndeletes++] = (uint32_t) del;
 }
 
+/* A deletion vector of rows below 65536, ascending, in a Puffin file of its own. */
+static inline LhDeleteFile *
+vector_file(World *w, Lake *lake, const char *name, const int64_t *rows, int n)
+{
+	const char *path = lh_sprintf(w->ctx, "%s/%s", w->dir, name);
+	FILE *f = fopen(path, "wb");
+	LhBuf map, b;
+	uint32_t crc;
+	int64_t one = 1;
+	uint32_t key = 0;
+
+	/* array and bitset containers of the portable form, no runs */
+	ok(w, lh_buf_init(w->ctx, &map, false));
+	ok(w, lh_buf_init(w->ctx, &b, false));
+	ok(w, lh_buf_append(w->ctx, &b, "\xD1\xD3\x39\x64", 4));
+	ok(w, lh_buf_append(w->ctx, &b, &one, 8));
+	ok(w, lh_buf_append(w->ctx, &b, &key, 4));
+	{
+		uint32_t cookie = 12346, count = 1, offset = 16;
+		uint16_t head[2] = {0, (uint16_t) (n - 1)};
+		uint64_t *bits = lh_alloc0(w->ctx, 8192);
+
+		assert_true(n > 0 && rows[n - 1] < 65536);
+		ok(w, lh_buf_append(w->ctx, &b, &cookie, 4));
+		ok(w, lh_buf_append(w->ctx, &b, &count, 4));
+		ok(w, lh_buf_append(w->ctx, &b, head, 4));
+		ok(w, lh_buf_append(w->ctx, &b, &offset, 4));
+		for (int i = 0; i < n; i++)
+		{
+			uint16_t low = (uint16_t) rows[i];
+
+			lh_bit_set(bits, low);
+			if (n <= 4096)
+				ok(w, lh_buf_append(w->ctx, &b, &low, 2));
+		}
+		if (n > 4096)
+			ok(w, lh_buf_append(w->ctx, &b, bits, 8192));
+	}
+	crc = lh_crc32(b.data, b.len);
+	fwrite("PFA1", 1, 4, f);
+	for (int i = 0; i < 4; i++)
+		fputc((int) (b.len >> (24 - 8 * i) & 0xFF), f);
+	fwrite(b.data, 1, b.len, f);
+	for (int i = 0; i < 4; i++)
+		fputc((int) (crc >> (24 - 8 * i) & 0xFF), f);
+	fclose(f);
+	{
+		LhDeleteFile *d = lake_delete(lake, LH_DELETE_VECTOR, (LakeFile){path, -1});
+
+		d->offset = 4;
+		d->length = (int64_t) b.len + 8;
+		d->records = n;
+		return d;
+	}
+}
+
+/* Rows [from, to) deleted. */
+static inline int
+stretch(int64_t *rows, int n, int64_t from, int64_t to)
+{
+	while (from < to)
+		rows[n++] = from++;
+	return n;
+}
+
 /* All rows as text, values by ',' and rows by ' '. */
 static inline const char *
 lake_rows(World *w, const LhScanSpec *spec)
