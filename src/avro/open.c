@@ -68,7 +68,7 @@ get_long(LhCtx *ctx, LhAvroFile *file, Header *h, int64_t *out)
 static LhStatus
 get_bytes(LhCtx *ctx, LhAvroFile *file, Header *h, LhSlice *out)
 {
-	int64_t len;
+	int64_t len = 0;
 
 	LH_TRY(get_long(ctx, file, h, &len));
 	if (len < 0 || len > LH_AVRO_MAX_HEADER)
@@ -97,7 +97,7 @@ get_pairs(LhCtx *ctx, LhAvroFile *file, Header *h)
 {
 	for (;;)
 	{
-		int64_t count, size;
+		int64_t count = 0, size = 0;
 
 		LH_TRY(get_long(ctx, file, h, &count));
 		if (count == 0)

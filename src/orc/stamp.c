@@ -6,6 +6,7 @@
  *	   footer names it); for time stamps with local time zone in UTC.
  *	2. SECONDARY has nanoseconds; their three low bits say how many zeros were
  *	   cut off at the end, less one.
+ *	   Arrow writes negative ones before 1970: they count downwards.
  *	3. Writers divide milliseconds by 1,000 towards zero: before 1970 a moment
  *	   with at least a millisecond is a second too late in the file, and readers
  *	   take that back.  (So moments less than a second before 1970 come out a
@@ -48,16 +49,16 @@ out_of_range(LhCtx *ctx, const LhOrcReader *r)
 
 /* Nanoseconds of a second; false: more than there are. */
 static inline bool
-nanoseconds(uint64_t coded, int64_t *out)
+nanoseconds(int64_t coded, int64_t *out)
 {
 	static const int32_t zeros[8] = {1, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
-	uint64_t v = coded >> 3;
+	int64_t v = coded >> 3;
 
-	if (v > 999999999)
+	if (v > 999999999 || v < -999999999)
 		return false;
-	v *= (uint64_t) zeros[coded & 7];
-	*out = (int64_t) v;
-	return v <= 999999999;
+	v *= zeros[coded & 7];
+	*out = v;
+	return v <= 999999999 && v >= -999999999;
 }
 
 /* Seconds as a wall clock shows them. */
@@ -88,13 +89,13 @@ read_stamps(LhCtx *ctx, LhOrcReader *r, size_t n, void *out)
 	{
 		int64_t ns, seconds, v;
 
-		if (!nanoseconds((uint64_t) nanos[i], &ns))
+		if (!nanoseconds(nanos[i], &ns))
 			return lh_orc_stream_bad(ctx, &r->second, "less than 10^9 nanoseconds");
 		if (__builtin_add_overflow(values[i], r->epoch, &seconds) || seconds == INT64_MIN)
 			return out_of_range(ctx, r);
 		seconds -= seconds < 0 && ns > 999999;
 		seconds = local_seconds(r, seconds);
-		if (__builtin_mul_overflow(seconds, factor, &v) || __builtin_add_overflow(v, ns / divide, &v))
+		if (__builtin_mul_overflow(seconds, factor, &v) || __builtin_add_overflow(v, lh_floor_div(ns, divide), &v))
 			return out_of_range(ctx, r);
 		lost += divide > 1 && ns % 1000 != 0;
 		values[i] = v;

@@ -302,7 +302,7 @@ to_unit(const LhOrcMeta *meta, const LhType *type, int64_t ms, int64_t nanos, in
 	int64_t factor = type->unit == LH_UNIT_NS ? 1000000 : 1000;
 
 	if (__builtin_mul_overflow(ms, factor, out) ||
-		__builtin_add_overflow(*out, nanos / (1000000 / factor), out))
+		__builtin_add_overflow(*out, lh_floor_div(nanos, 1000000 / factor), out))
 		return false;
 	if (meta->hybrid)
 		*out = lh_timestamp_from_hybrid(*out, (LhUnit) type->unit);
@@ -312,8 +312,8 @@ to_unit(const LhOrcMeta *meta, const LhType *type, int64_t ms, int64_t nanos, in
 static void
 timestamp_bounds(const LhOrcMeta *meta, const LhOrcNode *node, const Raw *raw, LhBounds *b)
 {
-	int64_t ms[2] = {0, 0}, nanos[2] = {-1, -1}, v[2];
-	bool has[2] = {false, false};
+	int64_t ms[2] = {0, 0}, nanos[2] = {0, 999999}, v[2];
+	bool has[2] = {false, false}, exact[2] = {false, false};
 	LhProto r;
 	LhProtoField f;
 	uint64_t n;
@@ -325,17 +325,22 @@ timestamp_bounds(const LhOrcMeta *meta, const LhOrcNode *node, const Raw *raw, L
 	{
 		if (f.id == 3 || f.id == 4)
 			has[f.id - 3] = lh_proto_s64(&f, &ms[f.id - 3]);
-		/* stored plus one, as zero is not written */
-		else if ((f.id == 5 || f.id == 6) && lh_proto_u64(&f, &n) && n >= 1 && n <= 1000000)
+		/* stored plus one, as zero is not written; Arrow's are negative before 1970 */
+		else if ((f.id == 5 || f.id == 6) && lh_proto_u64(&f, &n) && (int64_t) n >= -999998 && (int64_t) n <= 1000000)
+		{
 			nanos[f.id - 5] = (int64_t) n - 1;
+			exact[f.id - 5] = true;
+		}
 	}
+	if (!exact[0] && ms[0] < FAR_ZONE_MS)
+		nanos[0] = -999999;
 	if (r.why != NULL || !has[0] || !has[1] || ms[0] > ms[1] ||
-		!to_unit(meta, &node->type, ms[0], nanos[0] < 0 ? 0 : nanos[0], &v[0]) ||
-		!to_unit(meta, &node->type, ms[1], nanos[1] < 0 ? 999999 : nanos[1], &v[1]) || v[0] > v[1])
+		!to_unit(meta, &node->type, ms[0], nanos[0], &v[0]) ||
+		!to_unit(meta, &node->type, ms[1], nanos[1], &v[1]) || v[0] > v[1])
 		return;
 	set_i64(b, &node->type, v[0], v[1]);
-	b->min_exact = nanos[0] >= 0;
-	b->max_exact = nanos[1] >= 0;
+	b->min_exact = exact[0];
+	b->max_exact = exact[1];
 	/* no zone is further from UTC */
 	if (ms[0] < FAR_ZONE_MS && ms[1] > -FAR_ZONE_MS)
 	{

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orc/orc.h"
+#include "lib/orc_text.h"
 
 static LhCtx *ctx;
 
@@ -26,116 +26,6 @@ check(LhStatus status)
 	if (ctx->error->hint[0] != '\0')
 		fprintf(stderr, "HINT: %s\n", ctx->error->hint);
 	exit(1);
-}
-
-static void
-put_bytes(LhStr s)
-{
-	putchar('"');
-	for (uint32_t i = 0; i < s.len; i++)
-		printf("%02x", s.ptr[i]);
-	putchar('"');
-}
-
-static void
-put_scalar(const LhValue *v)
-{
-	uint64_t bits;
-	char text[64];
-
-	switch (v->type.id)
-	{
-		case LH_T_BOOL: fputs(v->i64 ? "true" : "false", stdout); break;
-		case LH_T_FLOAT:
-		case LH_T_DOUBLE:
-			memcpy(&bits, &v->f64, 8);
-			printf("\"%016llx\"", (unsigned long long) bits);
-			break;
-		case LH_T_DECIMAL:
-			lh_decimal_format(v->type.lane == LH_LANE_I64 ? v->i64 : v->i128, v->type.scale, text);
-			printf("\"%s\"", text);
-			break;
-		default:
-			if (v->type.lane == LH_LANE_STR || v->type.lane == LH_LANE_FIX)
-				put_bytes(v->str);
-			else
-				printf("%lld", (long long) v->i64);
-			break;
-	}
-}
-
-static void put_value(const LhOrcMeta *meta, int node, const LhVec *v, int i);
-
-static int
-child_node(const LhOrcMeta *meta, int node, int k)
-{
-	int c = meta->nodes[node].first_child;
-
-	while (k-- > 0)
-		c = meta->nodes[c].next;
-	return c;
-}
-
-static void
-put_struct(const LhOrcMeta *meta, int node, const LhVec *v, int i)
-{
-	bool is_union = meta->nodes[node].kind == LH_ORC_UNION;
-
-	if (!is_union)
-		putchar('[');
-	for (int k = 0; k < v->nchildren; k++)
-	{
-		if (is_union && lh_vec_is_null(&v->children[k], i))
-			continue;
-		if (k > 0 && !is_union)
-			putchar(',');
-		put_value(meta, child_node(meta, node, k), &v->children[k], i);
-		if (is_union)
-			return;
-	}
-	fputs(is_union ? "null" : "]", stdout);
-}
-
-static void
-put_list(const LhOrcMeta *meta, int node, const LhVec *v, int i)
-{
-	putchar('[');
-	for (uint32_t k = v->offsets[i]; k < v->offsets[i + 1]; k++)
-	{
-		if (k > v->offsets[i])
-			putchar(',');
-		if (v->nchildren == 2)
-			putchar('[');
-		for (int c = 0; c < v->nchildren; c++)
-		{
-			if (c > 0)
-				putchar(',');
-			put_value(meta, child_node(meta, node, c), &v->children[c], (int) k);
-		}
-		if (v->nchildren == 2)
-			putchar(']');
-	}
-	putchar(']');
-}
-
-static void
-put_value(const LhOrcMeta *meta, int node, const LhVec *v, int i)
-{
-	LhValue value;
-
-	if (lh_vec_is_null(v, i))
-	{
-		fputs("null", stdout);
-		return;
-	}
-	switch (meta->nodes[node].kind)
-	{
-		case LH_ORC_LIST:
-		case LH_ORC_MAP: put_list(meta, node, v, i); return;
-		case LH_ORC_STRUCT:
-		case LH_ORC_UNION: put_struct(meta, node, v, i); return;
-		default: value = lh_vec_value(v, i); put_scalar(&value); return;
-	}
 }
 
 static void
@@ -158,7 +48,7 @@ put_rows(LhOrcFile *file)
 			check(lh_orc_column_read(ctx, col, row, n, NULL, &vec));
 			for (int i = 0; i < n; i++)
 			{
-				put_value(meta, 0, &vec, i);
+				orc_put_value(stdout, meta, 0, &vec, i);
 				putchar('\n');
 			}
 		}
@@ -173,12 +63,12 @@ put_bounds(const LhBounds *b)
 	if (b->has_min)
 	{
 		printf(",\"min%s\":", b->min_exact ? "" : "~");
-		put_scalar(&b->min);
+		orc_put_scalar(stdout, &b->min);
 	}
 	if (b->has_max)
 	{
 		printf(",\"max%s\":", b->max_exact ? "" : "~");
-		put_scalar(&b->max);
+		orc_put_scalar(stdout, &b->max);
 	}
 	printf("%s}", b->may_nan ? "" : ",\"nan\":false");
 }
