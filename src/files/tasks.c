@@ -12,7 +12,7 @@ lh_files_tasks(LhCtx *ctx, LhTable *base, const LhTaskFilter *filter, LhTaskList
 	LhArena *arena, *old;
 
 	LH_TRY(lh_files_list(ctx, table));
-	out->n = table->files.n;
+	*out = (LhTaskList){.n = table->files.n};
 	/* as many as there are files: floor, as their names are */
 	arena = lh_arena_child(ctx->arena);
 	if (arena == NULL)
