@@ -42,7 +42,7 @@ PG_SRCS := $(call relative,$(call folder_sources,pg $(addprefix pg/,$(PG_FOLDERS
 CORE_LIBS := \
 	-lzstd -llz4 -lbrotlidec -lbrotlienc -lsnappy -ldeflate \
 	-lcurl -lssl -lcrypto \
-	-lxxhash -ljansson \
+	-lxxhash -ljansson -lroaring \
 	-lm -lpthread
 
 VERSION_STRING := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(ROOT)/lakehouse.control)

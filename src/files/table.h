@@ -33,6 +33,7 @@ typedef struct LhFilesTable
 	LhTable base;
 	LhArena *arena;         /* of the table: list, partitions, schema; all of it floor */
 	LhTableOptions options; /* own copy */
+	LhFileFormat file_format;
 	size_t nlocations;
 	const char **locations;
 	bool listed;

@@ -131,6 +131,7 @@ typedef struct LhDeleteFile
 	int64_t		size;			/* of the file; -1 unknown */
 	int64_t		offset;			/* VECTOR */
 	int64_t		length;
+	bool		bare;			/* VECTOR: may lie in a file that is no Puffin file (LhTableOptions.legacy_vectors) */
 	int64_t		records;		/* rows of the file, or positions of the vector (which is checked); -1 unknown */
 	int			nids;			/* EQUALITY */
 	const int  *ids;
@@ -274,6 +275,7 @@ struct LhScanColumn
 };
 
 typedef struct LhScanShare LhScanShare;
+typedef struct LhDeletes LhDeletes;
 
 typedef struct LhScanSpec
 {
@@ -288,6 +290,13 @@ typedef struct LhScanSpec
 	LhPqOptions parquet;
 	/* A task list that several scans share, so that all see the same versions of its files; NULL: ask the table. */
 	const LhTaskList *tasks;
+	/*
+	 * The list was made for the first so many of these filters, in this order: bits of
+	 * LhFileTask.satisfied count.  They no longer do after a rewind.
+	 */
+	int			tasks_filters;
+	/* What the list's delete files say (deletes.h), for several scans in threads of one process; NULL: the scan's own. */
+	LhDeletes  *deletes;
 	/* Read only what lh_scan_take takes (share.h); NULL: everything. */
 	LhScanShare *share;
 } LhScanSpec;
@@ -315,11 +324,23 @@ extern LhStatus lh_scan_next(LhCtx *ctx, LhScan *scan, const LhBatch **batch, Lh
 
 /*
  * For aggregates: before reading a row group, ask whether its answer is in the
- * metadata.  When set, the scan calls fn for every row group (or file) whose
- * filters all rows pass (verdict ALL) and skips reading it when fn takes it.
+ * metadata.  When set, the scan calls fn for every row group whose rows all
+ * pass the filters (verdict ALL), those apart that are deleted by position,
+ * and skips reading it when fn takes it.
  */
-typedef LhStatus (*LhMetaFn) (LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *nodes, bool *taken);
+typedef struct LhDataFile LhDataFile;	/* datafile.h */
+typedef struct LhMetaGroup
+{
+	LhDataFile *file;
+	int			group;
+	int64_t		rows;			/* of the group */
+	int64_t		alive;			/* of these, rows that are not deleted; which ones is not known */
+	const int  *nodes;			/* by column; -1: none of the file */
+} LhMetaGroup;
+typedef LhStatus (*LhMetaFn) (LhCtx *ctx, void *arg, const LhMetaGroup *group, bool *taken);
 extern void lh_scan_set_meta(LhScan *scan, LhMetaFn fn, void *arg);
+/* Bounds of a column in all rows of the group, deleted ones included; known = false and nulls = -1 when there are none. */
+extern LhStatus lh_meta_bounds(LhCtx *ctx, const LhMetaGroup *group, int col, LhBounds *out);
 
 /*
  * Begin again from the first file (rescan); the filters may be others.  What stays,

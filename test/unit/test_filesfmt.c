@@ -4,6 +4,8 @@
  */
 #include "test_scan.h"
 
+#include "iceberg/iceberg.h"
+
 /* "name type[!], ..." of a schema; '!' for required, '@' for partition, '#' for file name. */
 static const char *
 columns(World *w, const LhTableSchema *schema)
@@ -414,11 +416,10 @@ tables_of_other_formats_are_not_taken_for_files(void **state)
 	static const char *const others[][2] = {
 		{"delta/_delta_log/00000000000000000000.json", "Delta"},
 		{"hudi/.hoodie/hoodie.properties", "Hudi"},
-		{"ice/metadata/v1.metadata.json", "Iceberg"},
 	};
 	World *w = *state;
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 2; i++)
 	{
 		char *dir =
 			lh_sprintf(w->ctx, "%s/%.*s", w->dir, (int) strcspn(others[i][0], "/"), others[i][0]);
@@ -431,6 +432,27 @@ tables_of_other_formats_are_not_taken_for_files(void **state)
 				LH_UNSUPPORTED, others[i][1], NULL, NULL);
 		ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
 	}
+}
+
+static void
+an_iceberg_table_is_one_before_it_is_files(void **state)
+{
+	World *w = *state;
+	LhTableOptions options = options_of(lh_sprintf(w->ctx, "%s/ice", w->dir));
+	LhTable *table;
+
+	lh_format_register(&lh_iceberg_format);
+	copied(w, "union/a.parquet", "ice/metadata/v1.metadata.json");
+	copied(w, "union/a.parquet", "ice/a.parquet");
+	ok(w, lh_table_open(w->ctx, w->store, w->cache, NULL, &options, &table));
+	assert_ptr_equal(table->format, &lh_iceberg_format);
+	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
+	assert_ptr_equal(table->format, &lh_files_format);
+	/* a directory beside it is files still */
+	copied(w, "union/a.parquet", "ice/metadata2/a.parquet");
+	options.location = lh_sprintf(w->ctx, "%s/ice/metadata2", w->dir);
+	ok(w, lh_table_open(w->ctx, w->store, w->cache, NULL, &options, &table));
+	assert_ptr_equal(table->format, &lh_files_format);
 }
 
 int
@@ -458,6 +480,7 @@ main(void)
 		TEST(a_file_that_is_no_parquet_is_named),
 		TEST(formats_are_found_by_name_or_by_looking),
 		TEST(tables_of_other_formats_are_not_taken_for_files),
+		TEST(an_iceberg_table_is_one_before_it_is_files),
 	};
 
 	return cmocka_run_group_tests_name("filesfmt", tests, NULL, NULL);

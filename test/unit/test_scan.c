@@ -407,15 +407,15 @@ typedef struct Meta
 } Meta;
 
 static LhStatus
-meta_fn(LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *nodes, bool *taken)
+meta_fn(LhCtx *ctx, void *arg, const LhMetaGroup *group, bool *taken)
 {
 	Meta *meta = arg;
 
-	assert_true(group >= 0 && group < lh_pq_meta(file)->ngroups);
-	meta->node = nodes[0];
+	assert_true(group->group >= 0 && group->group < group->file->ngroups);
+	meta->node = group->nodes[0];
 	*taken = meta->calls++ < meta->take;
 	if (*taken)
-		meta->rows += lh_pq_meta(file)->groups[group].num_rows;
+		meta->rows += group->rows;
 	return LH_OK;
 }
 
