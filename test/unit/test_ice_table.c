@@ -8,7 +8,6 @@
 #include "test_scan.h"
 
 #include "iceberg/ice.h"
-#include "unit/zz_weak.h"
 
 /* Absolute path of a table; NULL, loudly, when it is not there. */
 static const char *
