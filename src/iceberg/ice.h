@@ -208,6 +208,17 @@ extern LhStatus lh_ice_choose(LhCtx *ctx, const LhIceMetadata *m, const LhTableO
 extern LhStatus lh_ice_schema_parse(LhCtx *ctx, const char *what, LhSlice text, LhIceSchema *out);
 extern LhStatus lh_ice_spec_parse(LhCtx *ctx, const char *what, LhSlice text, LhIceSpec *out);
 
+/* ---- encrypted tables (encryption.c) ---- */
+
+/*
+ * The bytes of an encrypted manifest list (the snapshot has a key_id), of a manifest or another file
+ * whose key metadata a list or manifest says.  In ctx->arena.  LH_DENIED without the key,
+ * LH_CORRUPT when a byte was changed.
+ */
+extern LhStatus lh_ice_decrypt_list(LhCtx *ctx, const LhIceMetadata *m, const LhIceSnapshot *snapshot,
+									LhObject *object, LhSlice *out);
+extern LhStatus lh_ice_decrypt(LhCtx *ctx, LhObject *object, LhSlice key_metadata, LhSlice *out);
+
 /* ---- paths (path.c) ---- */
 
 /*
