@@ -273,6 +273,33 @@ union_ids(LhCtx *ctx, const LhIceManifest *old, int nids, const int32_t *ids, in
 	return LH_OK;
 }
 
+/*
+ * A manifest whose length is not what the list says may have been cut between two
+ * blocks, which nothing in it shows.  Writers that get the length wrong are
+ * believed when the numbers of entries are those of the list.
+ */
+static LhStatus
+check_length(LhCtx *ctx, const LhIceManifestFile *line, int64_t size, const LhIceManifest *m)
+{
+	int64_t n[3] = {0};
+
+	if (size == line->length)
+		return LH_OK;
+	for (size_t i = 0; i < m->n; i++)
+		n[lh_ice_int(&m->status, i)]++;
+	if (n[LH_ICE_ADDED] == line->added_files && n[LH_ICE_EXISTING] == line->existing_files &&
+		n[LH_ICE_DELETED] == line->deleted_files)
+		return LH_OK;
+	lh_fail(ctx, LH_CORRUPT, "manifest \"%.300s\" has %lld bytes, its list says %lld", line->path,
+			(long long) size, (long long) line->length);
+	lh_detail(ctx, "It has %lld added, %lld existing and %lld deleted entries, not %lld, %lld and %lld.",
+			  (long long) n[LH_ICE_ADDED], (long long) n[LH_ICE_EXISTING],
+			  (long long) n[LH_ICE_DELETED], (long long) line->added_files,
+			  (long long) line->existing_files, (long long) line->deleted_files);
+	lh_hint(ctx, "The file was cut, or replaced by another one.");
+	return LH_CORRUPT;
+}
+
 /* Open and decode; file and reader live in an arena of their own, and end here. */
 static LhStatus
 read_manifest(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *line, int nids,
@@ -280,6 +307,7 @@ read_manifest(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *line, int 
 {
 	LhArena *arena = lh_arena_child(ctx->arena), *old;
 	LhAvroFile *file;
+	LhIceManifest *m;
 	LhStatus status;
 
 	if (arena == NULL)
@@ -288,7 +316,15 @@ read_manifest(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *line, int 
 	old = lh_use(ctx, arena);
 	status = lh_ice_manifest_open_file(ctx, table, line, &file);
 	if (status == LH_OK)
-		status = lh_ice_manifest_decode(ctx, file, nids, ids, out);
+		status = lh_ice_manifest_decode(ctx, file, nids, ids, &m);
+	if (status == LH_OK)
+	{
+		status = check_length(ctx, line, lh_avro_meta(file)->size, m);
+		if (status != LH_OK)
+			lh_ice_manifest_unref(m);
+		else
+			*out = m;
+	}
 	lh_use(ctx, old);
 	lh_arena_destroy(arena);
 	return status;
@@ -320,7 +356,7 @@ lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *lin
 	LhIceCache *cache = in_use;
 	const char *path, *scope;
 	LhIceManifest *old = NULL;
-	const int32_t *all;
+	const int32_t *all = NULL;
 	uint64_t hash;
 	int n = 0;
 	LhStatus status;

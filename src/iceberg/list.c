@@ -225,7 +225,7 @@ read_line(LhCtx *ctx, const List *l, const LhVec *vecs, int i, LhIceManifestFile
 		v[k] = l->numbers[k] < 0 ? LH_ICE_NONE
 								 : lh_ice_vec_int(&vecs[l->numbers[k]], i, LH_ICE_NONE);
 	line->length = v[L_LENGTH];
-	if (line->length <= 0)
+	if (line->length < 0)
 		return bad_line(ctx, l, line, numbers[L_LENGTH].name);
 	if (v[L_SPEC] < 0 || v[L_SPEC] > INT32_MAX)
 		return bad_line(ctx, l, line, numbers[L_SPEC].name);
@@ -303,20 +303,13 @@ lh_ice_list_decode(LhCtx *ctx, LhAvroFile *file, size_t *n, LhIceManifestFile **
 
 LhStatus
 lh_ice_open_avro(LhCtx *ctx, LhIceTable *table, const char *what, const char *from, const char *raw,
-				 int64_t length, LhAvroFile **out)
+				 LhAvroFile **out)
 {
 	const char *path;
 	LhObject *obj;
 
 	LH_TRY(lh_ice_path(ctx, &table->paths, what, from, raw, strlen(raw), &path));
 	LH_TRY(lh_object_open(ctx, table->base.store, path, &obj));
-	if (length >= 0 && lh_object_id(obj)->size != length)
-	{
-		lh_fail(ctx, LH_CORRUPT, "%s: %s has %lld bytes, %s says %lld", path, what,
-				(long long) lh_object_id(obj)->size, from, (long long) length);
-		lh_hint(ctx, "The file was cut, or replaced by another one.");
-		return LH_CORRUPT;
-	}
 	return lh_avro_open(ctx, obj, out);
 }
 
@@ -342,7 +335,7 @@ without_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, size_
 
 		LH_TRY(lh_poll(ctx));
 		LH_TRY(lh_ice_open_avro(ctx, table, "manifest", table->metadata->path,
-								snapshot->manifests[i], -1, &file));
+								snapshot->manifests[i], &file));
 		spec = lh_avro_meta_value(file, "partition-spec-id");
 		*line = (LhIceManifestFile){
 			.path = snapshot->manifests[i],
@@ -373,7 +366,7 @@ lh_ice_manifest_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapsho
 	if (snapshot->key_id != NULL)
 		return is_encrypted(ctx, "manifest list", snapshot->manifest_list);
 	LH_TRY(lh_ice_open_avro(ctx, table, "manifest list", table->metadata->path,
-							snapshot->manifest_list, -1, &file));
+							snapshot->manifest_list, &file));
 	return lh_ice_list_decode(ctx, file, n, out);
 }
 
@@ -383,6 +376,5 @@ lh_ice_manifest_open_file(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile
 {
 	if (line->key_metadata.len > 0)
 		return is_encrypted(ctx, "manifest", line->path);
-	return lh_ice_open_avro(ctx, table, "manifest", "the manifest list", line->path, line->length,
-							out);
+	return lh_ice_open_avro(ctx, table, "manifest", "the manifest list", line->path, out);
 }

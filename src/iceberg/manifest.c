@@ -241,7 +241,9 @@ want_all(LhCtx *ctx, Builder *b)
 	{
 		const LhType *t = &meta->nodes[ids].type;
 
-		if (t->id != LH_T_LIST || t->nfields != 1 || t->fields[0].type.lane != LH_LANE_I32)
+		/* PyIceberg's are longs */
+		if (t->id != LH_T_LIST || t->nfields != 1 ||
+			(t->fields[0].type.lane != LH_LANE_I32 && t->fields[0].type.lane != LH_LANE_I64))
 			return wrong_type(ctx, b->file, "data_file.equality_ids");
 		add_want(b, ids, 0, NULL, &b->ids_slot);
 	}
@@ -449,7 +451,13 @@ add_ids(LhCtx *ctx, Builder *b, const LhVec *vecs, int i)
 		return bad_entry(ctx, b, vecs, i, "equality_ids", "are more than 64");
 	n = (int) (v->offsets[i + 1] - v->offsets[i]);
 	for (int k = 0; k < n; k++)
-		ids[k] = (int) lh_ice_vec_int(&v->children[0], (int) v->offsets[i] + k, -1);
+	{
+		int64_t id = lh_ice_vec_int(&v->children[0], (int) v->offsets[i] + k, -1);
+
+		if (id < 0 || id > INT32_MAX)
+			return bad_entry(ctx, b, vecs, i, "equality_ids", "are no field ids");
+		ids[k] = (int) id;
+	}
 	qsort(ids, (size_t) n, sizeof(int), compare_ids);
 	LH_TRY(lh_ice_intern_put(ctx, &b->idsets, ids, (size_t) n * sizeof(int), &set, NULL));
 	return lh_ice_ints_add(ctx, &b->idset, set);
@@ -602,10 +610,10 @@ finish_ids(LhCtx *ctx, Builder *b)
 	for (uint32_t i = 0; i < b->idsets.n; i++)
 	{
 		/* copied: the heap is not aligned for every length */
-		int *ids = lh_memdup(ctx, strs[i].ptr, strs[i].len + 1);
+		int *ids;
 
-		if (ids == NULL)
-			return ctx->error->code;
+		LH_NEW_ARRAY(ctx, ids, strs[i].len / sizeof(int) + 1);
+		memcpy(ids, strs[i].ptr, strs[i].len);
 		sets[i].n = (int) (strs[i].len / sizeof(int));
 		sets[i].ids = ids;
 	}

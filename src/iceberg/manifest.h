@@ -160,10 +160,10 @@ extern LhStatus lh_ice_inherit(LhCtx *ctx, const LhIceManifestFile *line, const 
 extern LhStatus lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *line,
 									 int nids, const int32_t *ids, LhIceManifest **out);
 extern void lh_ice_manifest_close(LhCtx *ctx, LhIceManifest *m);
-/* An Avro file of the metadata, opened and checked.  length -1: any. */
+/* An Avro file of the metadata. */
 extern LhStatus lh_ice_open_avro(LhCtx *ctx, LhIceTable *table, const char *what, const char *from,
-								 const char *raw, int64_t length, LhAvroFile **out);
-/* The file of a line, opened and checked. */
+								 const char *raw, LhAvroFile **out);
+/* The file of a line. */
 extern LhStatus lh_ice_manifest_open_file(LhCtx *ctx, LhIceTable *table,
 										  const LhIceManifestFile *line, LhAvroFile **out);
 

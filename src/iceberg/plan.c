@@ -254,7 +254,7 @@ lh_ice_partition_json(LhCtx *ctx, const LhIceMetadata *m, const LhIceView *view,
 					  LhBuf *out)
 {
 	const LhIceSpecField **all;
-	int n;
+	int n = 0;
 
 	LH_TRY(all_fields(ctx, m, &n, &all));
 	LH_TRY(lh_buf_putc(ctx, out, '{'));

@@ -113,7 +113,8 @@ lh_ice_prune_want(LhCtx *ctx, LhIcePrune *p, int nids, const int *ids)
 	{
 		int32_t id = ids[i];
 
-		if (bsearch(&id, p->ids, (size_t) p->nids, sizeof(id), compare_ids) == NULL)
+		if (p->nids == 0 ||
+			bsearch(&id, p->ids, (size_t) p->nids, sizeof(id), compare_ids) == NULL)
 			LH_TRY(want_ids(ctx, p, 1, &id));
 	}
 	return LH_OK;

@@ -224,7 +224,7 @@ names_are_not_patterns(void **state)
 
 	assert_int_equal(
 		system(lh_sprintf(
-			w->ctx, "mkdir -p '%s/a[b]/metadata' && touch '%s/a[b]/metadata/v1.metadata.json'",
+			w->ctx, "mkdir -p '%s/a[b]/metadata' && echo '{}' > '%s/a[b]/metadata/v1.metadata.json'",
 			w->dir, w->dir)),
 		0);
 	ok(w, lh_ice_locate(w->ctx, w->store, &options, &out));
