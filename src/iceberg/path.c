@@ -467,6 +467,8 @@ lh_ice_path(LhCtx *ctx, const LhIcePaths *paths, const char *what, const char *f
 	}
 	if (parts.kind != KIND_S3 && parts.kind != KIND_WEB)
 		return unreadable(ctx, paths, what, from, raw, len, "is of a scheme that cannot be read");
+	if (climbs(parts.path))
+		return denied(ctx, paths, what, from, raw, len, "would leave its place by \"..\"");
 	LH_TRY(join(ctx, &parts, out));
 	LH_TRY(split(ctx, paths->found, strlen(paths->found), &table));
 	if (table.kind == parts.kind && strcmp(table.scheme, parts.scheme) == 0 &&

@@ -102,6 +102,8 @@ paths_of_a_table_in_an_object_store(void **state)
 			{"s3://bucket/db/t/data/a.parquet", "s3://bucket/db/t/data/a.parquet"},
 			{"s3a://bucket/db/t/data/a.parquet", "s3://bucket/db/t/data/a.parquet"},
 			{"s3n://bucket/other/a.parquet", "s3://bucket/other/a.parquet"},
+			{"s3://bucket/db/t/../u/a.parquet", "denied"},
+			{"s3://bucket/db/t/%2e%2e/u/a.parquet", "denied"},
 			/* keys are names: slashes and percents stay */
 			{"s3://bucket/db/t//data///a%20b.parquet", "s3://bucket/db/t//data///a%20b.parquet"},
 			{"s3://other/db/t/a.parquet", "denied"},
