@@ -637,6 +637,7 @@ describe(LhCtx *ctx, LhIceDeletes *d, const Item *item, LhDeleteFile *f)
 		f->kind = LH_DELETE_VECTOR;
 		f->offset = lh_ice_int(&s->m->offset, item->entry);
 		f->length = lh_ice_int(&s->m->length, item->entry);
+		f->bare = d->table->options.legacy_vectors;
 		return LH_OK;
 	}
 	else
