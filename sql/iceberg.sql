@@ -55,7 +55,7 @@ CREATE ROLE ice_reader;
 GRANT USAGE ON FOREIGN SERVER lake_moved TO ice_reader;
 GRANT ALL ON SCHEMA t_iceberg TO ice_reader;
 SET ROLE ice_reader;
-SELECT format('CREATE FOREIGN TABLE moved (id int) SERVER lake_moved OPTIONS (location %L)', fixture('iceberg/warehouse/demo/orders')) \gexec
+SELECT run(format('CREATE FOREIGN TABLE moved (id int) SERVER lake_moved OPTIONS (location %L)', fixture('iceberg/warehouse/demo/orders')));
 SELECT * FROM result('SELECT count(*) FROM moved');
 ALTER FOREIGN TABLE moved OPTIONS (ADD rebase_location '/tmp/lakehouse_fixtures/warehouse/demo/orders');
 SELECT count(*) FROM moved;

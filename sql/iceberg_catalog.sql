@@ -4,22 +4,22 @@
 CREATE SCHEMA imported;
 
 -- a warehouse by its location: Iceberg tables alone, namespaces as parts of names
-SELECT format('IMPORT FOREIGN SCHEMA any_name LIMIT TO (demo_orders, v2_mor, py_types) FROM SERVER lake INTO imported
-	OPTIONS (location %L, format ''iceberg'', rebase_location ''auto'', allow_version_guess ''true'')', fixture('iceberg/warehouse')) \gexec
-SELECT format('IMPORT FOREIGN SCHEMA any_name EXCEPT (orders) FROM SERVER lake INTO imported
-	OPTIONS (location %L, rebase_location ''auto'')', fixture('iceberg/warehouse/demo')) \gexec
+SELECT run(format('IMPORT FOREIGN SCHEMA any_name LIMIT TO (demo_orders, v2_mor, py_types) FROM SERVER lake INTO imported
+	OPTIONS (location %L, format ''iceberg'', rebase_location ''auto'', allow_version_guess ''true'')', fixture('iceberg/warehouse')));
+SELECT run(format('IMPORT FOREIGN SCHEMA any_name EXCEPT (orders) FROM SERVER lake INTO imported
+	OPTIONS (location %L, rebase_location ''auto'')', fixture('iceberg/warehouse/demo')));
 SELECT ftrelid::regclass FROM pg_foreign_table WHERE ftrelid::regclass::text LIKE 'imported.%' ORDER BY 1;
 SELECT * FROM columns_of('imported.demo_orders');
 SELECT (SELECT count(*) FROM imported.demo_orders), (SELECT count(*) FROM imported.v2_mor), (SELECT count(*) FROM imported.py_types);
 -- one directory of tables, as of files
 CREATE SCHEMA demo;
-SELECT format('IMPORT FOREIGN SCHEMA any_name FROM SERVER lake INTO demo OPTIONS (location %L, rebase_location ''auto'')', fixture('iceberg/warehouse/demo')) \gexec
+SELECT run(format('IMPORT FOREIGN SCHEMA any_name FROM SERVER lake INTO demo OPTIONS (location %L, rebase_location ''auto'')', fixture('iceberg/warehouse/demo')));
 SELECT count(*) FROM demo.orders;
 
 -- the directory catalog
 CREATE SERVER ice_dir FOREIGN DATA WRAPPER lakehouse OPTIONS (catalog 'directory');
 IMPORT FOREIGN SCHEMA v2 FROM SERVER ice_dir INTO imported;
-SELECT format('ALTER SERVER ice_dir OPTIONS (ADD warehouse %L)', fixture('iceberg/warehouse')) \gexec
+SELECT run(format('ALTER SERVER ice_dir OPTIONS (ADD warehouse %L)', fixture('iceberg/warehouse')));
 CREATE SCHEMA v2;
 IMPORT FOREIGN SCHEMA v2 LIMIT TO (mor, branches) FROM SERVER ice_dir INTO v2 OPTIONS (rebase_location 'auto');
 SELECT ftrelid::regclass, without_path(ftoptions::text) FROM pg_foreign_table WHERE ftrelid::regclass::text LIKE 'v2.%' ORDER BY 1;
@@ -108,7 +108,7 @@ SET search_path = t_iceberg_catalog, pg_catalog;
 SELECT count(id) FROM sales.b;
 RESET search_path;
 SET search_path = t_iceberg_catalog;
-DROP OPERATOR = (text, text);
+DROP OPERATOR t_iceberg_catalog.= (text, text);
 
 \! rm -rf $WORK
 DROP FOREIGN TABLE sales.b;

@@ -61,11 +61,11 @@ RESET lakehouse.as_of;
 \! cd $WORK/b/metadata && mkdir ../later && rm version-hint.text && mv v[3-9].gz* v1?.gz* v2?.gz* ../later
 CREATE FUNCTION commits() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', 'cd ' || current_setting('test.work') || '/b/later && mv v[3-9].gz* ../metadata');
+	EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', 'cat > /dev/null; cd ' || current_setting('test.work') || '/b/later && mv v[3-9].gz* ../metadata');
 END $$;
 CREATE FUNCTION undo() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', 'cd ' || current_setting('test.work') || '/b/metadata && mv v[3-9].gz* ../later');
+	EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', 'cat > /dev/null; cd ' || current_setting('test.work') || '/b/metadata && mv v[3-9].gz* ../later');
 END $$;
 \set b :work /b
 SELECT ice('t', :'b', '', 'id int OPTIONS (field_id ''1'')');
