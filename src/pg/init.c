@@ -110,9 +110,9 @@ _PG_init(void)
 	lh_pg_define_settings();
 	lh_pg_manifest_cache_changed = lh_iceberg_resize_cache;
 	lh_format_register(&lh_files_format);
-	lh_format_register(&lh_iceberg_format);
 	lh_format_register(&lh_files_avro);
 	lh_format_register(&lh_files_orc);
+	lh_format_register(&lh_iceberg_format);
 	lh_features.import_foreign_schema = lh_lake_import_schema;
 	lh_features.relation_stats = lh_fdw_relation_stats;
 

@@ -24,7 +24,7 @@
 
 static const char *const ranges[] = {"error", "clamp", "null", NULL};
 static const char *const nanos[] = {"floor", "error", "text", NULL};
-static const char *const formats[] = {"parquet", "iceberg", NULL};
+static const char *const formats[] = {"parquet", "avro", "orc", "iceberg", NULL};
 static const char *const url_styles[] = {"auto", "path", "host", NULL};
 static const char *const dropped[] = {"error", "null", NULL};
 static const char *const catalogs[] = {"directory", "jdbc", NULL};

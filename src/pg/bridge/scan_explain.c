@@ -158,9 +158,15 @@ lh_explain_reasons(PlanState *ps, ExplainState *es, List *reasons)
 		ExplainPropertyList("Not Vectorized", texts, es);
 }
 
+/* What a counter says, too, is said once. */
 static void
 show_fact(void *arg, const char *label, const char *text)
 {
+	for (int i = 0; i < LH_N_COUNTERS; i++)
+	{
+		if (strcmp(label, lh_counter_label[i]) == 0)
+			return;
+	}
 	ExplainPropertyText(label, lh_pg_text(text), arg);
 }
 

@@ -46,9 +46,11 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	LhFdwRel   *info = palloc0(sizeof(LhFdwRel));
 	LhSource   *source = lh_source_create(relid, CurrentMemoryContext);
 	double		known = rel->tuples;	/* from ANALYZE; below 0: never */
+	bool		opened;
 
 	rel->fdw_private = info;
-	if (lh_source_try_open(source, LH_PLAN_FOOTERS))
+	opened = lh_source_try_open(source, LH_PLAN_FOOTERS);
+	if (opened)
 	{
 		rel->tuples = source->schema.rows;
 		info->bytes = (double) source->schema.bytes;
@@ -67,9 +69,10 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		: source->options.format != NULL && strcmp(source->options.format, lh_iceberg_name) == 0;
 	info->changes = source->options.table.changes;
 	info->sorted = source->options.sorted_by != NIL && !info->changes;
-	lh_fdw_distinct(source, info);
+	if (opened)
+		lh_fdw_distinct(source, info);
 	/* which row groups look-ups read would have to be asked of all manifests */
-	if (!info->states && source->schema.groups > 1 && (rel->joininfo != NIL || rel->has_eclass_joins))
+	if (opened && !info->states && source->schema.groups > 1 && (rel->joininfo != NIL || rel->has_eclass_joins))
 		info->source = source;
 	else
 		MemoryContextDelete(source->mcxt);

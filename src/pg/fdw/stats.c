@@ -24,7 +24,7 @@ void
 lh_fdw_distinct(LhSource *source, LhFdwRel *info)
 {
 	info->natts = source->desc->natts;
-	if (!info->states || source->table == NULL || !source->schema.by_id)
+	if (!info->states || !source->schema.by_id)
 		return;
 	for (int i = 0; i < info->natts; i++)
 	{

@@ -234,6 +234,7 @@ open_table(LhCtx *ctx, const char *what, Oid serverid, LhTable **out)
 		lh_location_check(roleid, serverid, what);
 		lh_lake_options_init(&options);
 		options.table.location = lh_pg_utf8(what);
+		options.format = lh_iceberg_name;
 	}
 	else
 	{

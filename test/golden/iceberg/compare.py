@@ -2,7 +2,7 @@
 """compare.py
 		What the extension reads from Iceberg tables against what other readers said.
 
-usage: compare.py [--only TEXT] [--stand-in | --wrong] [own | impala | duckdb]...
+usage: compare.py [--only TEXT] [--stand-in | --wrong] [metadata | own | impala | duckdb]...
 
 For each table and each point at which it can be read (now, a snapshot, a ref, a moment):
 
@@ -14,7 +14,8 @@ must have the columns and types, and as a set the rows, of the expected file (wr
 ../make/iceberg_expect.py; "own" ones lie in test/fixtures/iceberg/expected).  Special points:
 "declare" names the columns (metadata columns among them) in CREATE FOREIGN TABLE; "columns_now"
 makes the table with the columns of now and then adds the option snapshot_id; "where" is a condition; "changes_from" and
-"changes_to" are the options of incremental reading, with Spark's changelog columns.  Points marked
+"changes_to" are the options of incremental reading, with Spark's changelog columns.  The set "metadata" has the rows
+of Spark's metadata tables, for lakehouse.iceberg_history and the like.  Points marked
 "error" must fail with a message of ours while the server lives on.
 
 --stand-in puts the expected rows into ordinary tables and reads those: it proves, before any
@@ -40,7 +41,7 @@ from psql import Failed, identifier, literal            # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.abspath(os.path.join(HERE, *[os.pardir] * 3))
 SHARED = os.path.realpath(os.environ.get("LH_FIXTURES", TOP + "/../shared/fixtures")) + "/iceberg"
-SETS = {"own": (TOP + "/test/fixtures/iceberg/expected", TOP + "/test/fixtures/iceberg/warehouse"),
+SETS = {"metadata": (HERE + "/expected/metadata", TOP + "/test/fixtures/iceberg/warehouse"), "own": (TOP + "/test/fixtures/iceberg/expected", TOP + "/test/fixtures/iceberg/warehouse"),
         "impala": (HERE + "/expected/impala", SHARED), "duckdb": (HERE + "/expected/duckdb", SHARED)}
 SCHEMA = "golden_iceberg"
 BEGIN = ["CREATE EXTENSION IF NOT EXISTS lakehouse", "DROP SCHEMA IF EXISTS %s CASCADE" % SCHEMA, "CREATE SCHEMA " + SCHEMA,
@@ -72,7 +73,7 @@ def read_expected(path):
 
 
 def options(folder, head, point):
-    point = {k: v for k, v in point.items() if k not in ("declare", "columns_now", "where")}
+    point = {k: v for k, v in point.items() if k not in ("declare", "columns_now", "where", "metadata")}
     chosen = {"location": os.path.normpath(os.path.join(folder, head["location"])), "format": "iceberg",
               "rebase_location": "auto", **point}
     return ", ".join("%s %s" % (k, literal(v)) for k, v in chosen.items())
@@ -86,6 +87,11 @@ class Extension:
 
     def read(self, folder, head, p):
         point, declared, after = p["point"], "", []
+        if "metadata" in point:
+            rows = psql.run(["SET search_path = %s, public" % SCHEMA, "DROP FOREIGN TABLE IF EXISTS t",
+                             "CREATE FOREIGN TABLE t () SERVER golden_iceberg OPTIONS (%s)" % options(folder, head, point)],
+                            ["SELECT to_jsonb(m) - 'readable_metrics' FROM lakehouse.iceberg_%s('t') m" % point["metadata"]])[0]
+            return [["row", "jsonb"]], [[normal.within(r[0])] for r in rows]
         if "declare" in point:
             declared = ", ".join(identifier(c[0]) + " " + c[1] for c in p["columns"])
         if "columns_now" in point:

@@ -104,6 +104,14 @@ def row(texts, kinds):
     return json.dumps([value(t, k) for t, k in zip(texts, kinds)], ensure_ascii=False)
 
 
+_FOLDER = re.compile(r'"(?:file:/*)?/[^"]*?/warehouse/')
+
+
+def within(text):
+    """Paths of our own tables in a JSON text, without what is before the warehouse."""
+    return _FOLDER.sub('"', text)
+
+
 def digest(lines):
     """Of sorted lines."""
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

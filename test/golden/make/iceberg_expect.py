@@ -2,7 +2,7 @@
 """iceberg_expect.py
 		Ask several readers what every Iceberg table holds, and write down what is true.
 
-usage: iceberg_expect.py [--only TEXT] stage | spark | spark4 | pyiceberg | duckdb | merge
+usage: iceberg_expect.py [--only TEXT] stage | spark | spark4 | pyiceberg | duckdb | metadata | merge
 
 By hand, each step with the Python that has the reader (test/golden/iceberg/README.md has the
 commands); Java and its jars as ../../fixtures/make/iceberg_session.py says.
@@ -16,7 +16,8 @@ commands); Java and its jars as ../../fixtures/make/iceberg_session.py says.
 				Spark 3.5 and by the Java library's generic reader;
 	2. spark4	(with the Java library beside it as "java4", because some of it needs newer
 				libraries than Spark 3.5 brings), pyiceberg and duckdb read the same points;
-	3. merge	takes for each table the oracle that ../iceberg/tables.json names, applies its
+	3. metadata	(Spark 3.5) writes what its metadata tables hold of some of our tables;
+	4. merge	takes for each table the oracle that ../iceberg/tables.json names, applies its
 				rulings, and writes the expected rows and ../iceberg/readers.json, which says of
 				each point who agrees.  A difference among readers that has no ruling ends the
 				run with status 1.
@@ -83,7 +84,7 @@ def local(path):
 LINEAGE = ["id", "_row_id", "_last_updated_sequence_number"]
 PLACE = ["id", "_pos", "_spec_id"]
 DECLARED = {"v3.vectors": LINEAGE, "v3.partitioned": LINEAGE, "v1.upgraded": LINEAGE, "v3.sql_defaults": LINEAGE,
-            "v3.defaults_parquet": LINEAGE, "v2.mor": PLACE, "v2.partition_evolution": PLACE + ["_partition"], "v2.mixed": PLACE}
+            "v2.mor": PLACE, "v2.partition_evolution": PLACE + ["_partition"], "v2.mixed": PLACE}
 COLUMNS_NOW = ("v2.evolved", "py.evolved", "v2.branches")
 CHANGES = ("v2.changes",)
 METADATA_COLUMNS = {"_row_id": "long", "_last_updated_sequence_number": "long", "_pos": "long", "_spec_id": "int"}
@@ -215,6 +216,14 @@ def arrow_neutral(kind, array):
         members = [arrow_neutral(f["type"], array.field(i)) for i, f in enumerate(kind["fields"])]
         return [dict(zip([f["name"] for f in kind["fields"]], [m[i] for m in members])) if ok else None
                 for i, ok in enumerate(array.is_valid().to_pylist())]
+    if isinstance(kind, dict) and kind["type"] == "list" and "variant" in json.dumps(kind):
+        inner, off = arrow_neutral(kind["element"], array.values), array.offsets.to_pylist()
+        return [inner[off[i]:off[i + 1]] if array[i].is_valid else None for i in range(len(array))]
+    if isinstance(kind, dict) and kind["type"] == "map" and "variant" in json.dumps(kind):
+        keys, items = arrow_neutral(kind["key"], array.keys), arrow_neutral(kind["value"], array.items)
+        off = array.offsets.to_pylist()
+        return [canon.Map(zip(keys[off[i]:off[i + 1]], items[off[i]:off[i + 1]])) if array[i].is_valid else None
+                for i in range(len(array))]
     return canon.values(array)
 
 
@@ -318,6 +327,13 @@ def attempt(function):
 
 # ---------------------------------------------------------------- Spark and the Java library
 
+# Spark's metadata tables of these tables of ours; ours are functions, the last of another name.
+METADATA_OF = ("v1.upgraded", "v2.branches", "v2.partition_evolution", "v2.equality", "v3.vectors", "py.evolved")
+METADATA_TABLES = {t: t for t in ("snapshots", "history", "refs", "files", "all_files", "manifests", "partitions", "entries",
+                                  "delete_files")}
+METADATA_TABLES["metadata_log_entries"] = "metadata_log"
+
+
 class Spark:
     def __init__(self):
         import iceberg_session
@@ -418,6 +434,31 @@ class Spark:
         rows = [java_neutral(kind, json.loads(r)) for r in self.rows.read(table, snapshot, java_schema).split("\n") if r]
         columns = [[r[f["name"]] for r in rows] for f in schema["fields"]]
         return lines(schema, columns)
+
+    def metadata(self, number, name, metadata):
+        """expected/metadata/NAME.jsonl: each row of a metadata table as one jsonb, paths below the table's folder."""
+        import canon
+        sql_name = self.register(number, metadata)
+        out = []
+        for table, function in METADATA_TABLES.items():
+            found = self.session.arrow(self.spark.sql("SELECT * FROM %s.%s" % (sql_name, table)))
+            rows = []
+            if found is not None:
+                names = [n for n in found.column_names if n != "readable_metrics"]
+                columns = [canon.values(found.column(n)) for n in names]
+                rows = [canon.jsonb(dict(zip(names, r))) for r in zip(*columns)]
+            rows = sorted(normal.row([normal.within(r)], ["jsonb"]) for r in rows)
+            out.append(({"point": {"metadata": function}, "columns": [["row", "jsonb", 0]], "count": len(rows),
+                         "hash": normal.digest(rows)[:16]}, rows))
+        import iceberg_merge
+        path = GOLDEN + "/iceberg/expected/metadata/" + name + ".jsonl"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            print(json.dumps({"table": name, "location": iceberg_merge.location("own", metadata), "oracle": ["spark"],
+                              "points": len(out)}), file=f)
+            for head, rows in out:
+                for line in [json.dumps(head)] + rows:
+                    print(line, file=f)
 
     def read(self, number, group, name, metadata, reader):
         points, spark_rows, java_rows = [], [], []
@@ -530,14 +571,72 @@ def duckdb_connection():
     return con
 
 
-def by_duckdb(con, metadata, point):
+def unmoved(metadata):
+    """(path, False) where a table can be given the place that its metadata says, by links; else (path, True)."""
+    links = RAW + "/unmoved"
+    os.makedirs(links + "/data", exist_ok=True)
+    places = {links + "/data/persistent": FIXTURES + "/duckdb", links + "/lineitem_iceberg": FIXTURES + "/duckdb/iceberg/lineitem_iceberg",
+              links + "/lineitem_iceberg_gz": FIXTURES + "/duckdb/iceberg/lineitem_iceberg_gz",
+              "/tmp/lakehouse_fixtures/warehouse": OWN + "/warehouse"}
+    os.makedirs("/tmp/lakehouse_fixtures", exist_ok=True)
+    for link, target in places.items():
+        if not os.path.exists(link):
+            os.symlink(target, link)
+    os.chdir(links)
+    if metadata.startswith(OWN):
+        return metadata.replace(OWN, "/tmp/lakehouse_fixtures"), False
+    for name in ("lineitem_iceberg/", "lineitem_iceberg_gz/"):
+        if metadata.startswith(FIXTURES + "/duckdb/iceberg/" + name):
+            return metadata[len(FIXTURES + "/duckdb/iceberg/"):], False
+    if metadata.startswith(FIXTURES + "/duckdb/"):
+        return metadata.replace(FIXTURES + "/duckdb", "data/persistent"), False
+    return metadata, True
+
+
+def by_duckdb(con, metadata, point, moved=True):
     wanted = point["point"]
     not_plain(wanted)
     if "ref" in wanted or "snapshot_time" in wanted:
         raise NotImplementedError("asked by snapshot id only")
-    at = ", snapshot_from_id => %s" % wanted["snapshot_id"] if wanted else ""
-    rows = con.execute("SELECT * FROM iceberg_scan('%s', allow_moved_paths => true%s)" % (metadata, at)).to_arrow_table()
+    chosen = ["snapshot_from_id => " + wanted["snapshot_id"]] if wanted else []
+    path, moved = unmoved(metadata) if moved else (metadata, False)
+    if moved:                                           # DuckDB finds moved files below a folder only
+        path, name = os.path.dirname(os.path.dirname(metadata)), os.path.basename(metadata)
+        gzipped = ".gz" in name
+        chosen += ["allow_moved_paths => true", "version => '%s'" % name.split(".gz")[0].split(".metadata.json")[0],
+                   "version_name_format => '%s%s.metadata.json'"] + ["metadata_compression_codec => 'gzip'"] * gzipped
+    elif ".gz" in metadata:
+        chosen += ["metadata_compression_codec => 'gzip'"]
+    rows = con.execute("SELECT * FROM iceberg_scan(%s)" % ", ".join(["'%s'" % path.replace("'", "''")] + chosen)).to_arrow_table()
     return arrow_lines(point["schema"], rows)
+
+
+def in_child(function, where):
+    """Run where DuckDB may crash; what function returns, or None."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            with open(where, "w", encoding="utf-8", errors="surrogateescape") as f:
+                json.dump(function(), f)
+            os._exit(0)
+        except BaseException:                           # the parent sees the status
+            os._exit(1)
+    if os.waitpid(pid, 0)[1] != 0:
+        return None
+    with open(where, encoding="utf-8", errors="surrogateescape") as f:
+        return json.load(f)
+
+
+def duckdb_results(metadata, points):
+    """A process for each table, and for each point of a table that crashes it."""
+    def read(some):
+        con = duckdb_connection()
+        return [attempt(lambda: by_duckdb(con, metadata, p)) for p in some]
+    where = os.path.join(RAW, "duckdb_child.json")
+    whole = in_child(lambda: read(points), where)
+    if whole is not None:
+        return whole
+    return [(in_child(lambda: read([p]), where) or [{"error": "DuckDB crashes"}])[0] for p in points]
 
 
 # ---------------------------------------------------------------- main
@@ -545,19 +644,19 @@ def by_duckdb(con, metadata, point):
 def read_all(reader, only, missing):
     chosen = [t for t in tables() if only in t[0] + "/" + t[1]
               and not (missing and load(reader, t[0], t[1]) is not None)]
-    spark = con = None
+    spark = None
     if reader in ("spark", "spark4"):
         spark = Spark()
-    elif reader == "duckdb":
-        con = duckdb_connection()
     for number, (group, name, metadata) in enumerate(chosen):
         metadata = staged(group, name, metadata)
         if spark:
             count = spark.read(number, group, name, metadata, reader)
         else:
             asked = load("points", group, name)
-            one = (lambda p: by_pyiceberg(metadata, p)) if reader == "pyiceberg" else (lambda p: by_duckdb(con, metadata, p))
-            results = [attempt(lambda: one(p)) for p in asked["points"]]
+            if reader == "pyiceberg":
+                results = [attempt(lambda: by_pyiceberg(metadata, p)) for p in asked["points"]]
+            else:
+                results = duckdb_results(metadata, asked["points"])
             save(reader, group, name, results)
             count = len(results)
         print("%-10s %s.%s: %d points" % (reader, group, name, count), flush=True)
@@ -565,7 +664,7 @@ def read_all(reader, only, missing):
 
 def main():
     p = argparse.ArgumentParser(description="expected rows of the Iceberg tables")
-    p.add_argument("step", choices=("stage", "spark", "spark4", "pyiceberg", "duckdb", "merge"))
+    p.add_argument("step", choices=("stage", "spark", "spark4", "pyiceberg", "duckdb", "metadata", "merge"))
     p.add_argument("--only", default="", help="tables whose set/name contains this text")
     p.add_argument("--missing", action="store_true", help="tables that this reader was not asked about yet")
     a = p.parse_args()
@@ -578,6 +677,13 @@ def main():
                 count = stage(group, name, metadata)
                 if count:
                     print("stage      %s.%s: %d files" % (group, name, count))
+        return
+    if a.step == "metadata":
+        spark = Spark()
+        for number, (group, name, metadata) in enumerate(tables()):
+            if group == "own" and name in METADATA_OF and a.only in name:
+                spark.metadata(number, name, metadata)
+                print("metadata   %s" % name, flush=True)
         return
     read_all(a.step, a.only, a.missing)
 

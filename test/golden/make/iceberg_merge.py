@@ -6,7 +6,8 @@
 	oracle	the reader whose rows are the truth, where it is not the first that has rows of Spark 3.5,
 			the Java library, Spark 4.0, the library beside it, PyIceberg; with "why"
 	differ	{reader: why} for readers that gave other rows at some point, all of them wrong
-	points	{point: {...}} the same for single points, named as in readers.json
+	points	{point: {...}} the same for single points, named as in readers.json, or "#3" for the
+			third after "now", which is "#0"
 	expect	"error": no rows can be right, with "why"; "rows or error": both are
 	rows	the rows themselves (lists of texts), where no reader is right, with "why"
 	rows_of	a table of the same set that has the same rows at the same points
@@ -53,7 +54,9 @@ class Table:
         self.problems, self.report, self.used = [], {}, set()
 
     def rule(self, key, point):
-        one = self.entry.get("points", {}).get(label(point), {})
+        number = next(k for k, p in enumerate(self.asked["points"]) if p["point"] == point)
+        points = self.entry.get("points", {})
+        one = {**points.get("#%d" % number, {}), **points.get(label(point), {})}
         return one.get(key, self.entry.get(key))
 
     def truth(self, k, point):
