@@ -45,7 +45,7 @@ UNKNOWN = {
     ("spark", "(uuid|interval|float16)"): "refuses the columns",
     ("spark", r"time\("): "has no times of day",
     ("spark", r"timestamp\(ns"): "reads nanoseconds by a setting only, as numbers",
-    ("spark", "geo"): "refuses the whole file",
+    ("spark", "geo"): "fails",
     ("spark", r"decimal\((60|40),"): "refuses more than 38 digits",
     ("fastparquet", "(bson|json)"): "parses them, or wants a package for it",
     ("fastparquet", "decimal"): "reads decimals as floats",
