@@ -36,29 +36,11 @@ put_zigzag(uint8_t *out, int64_t v)
 	return put_varint(out, ((uint64_t) v << 1) ^ (uint64_t) (v >> 63));
 }
 
-/* MINI values of up to 32 bits. */
-static uint8_t *
-pack_narrow(const uint64_t *v, int width, uint8_t *out)
-{
-	uint64_t acc = 0;
-	int fill = 0;
-
-	for (int i = 0; i < MINI; i++)
-	{
-		acc |= v[i] << fill;
-		fill += width;
-		if (fill >= 32)
-		{
-			uint32_t word = (uint32_t) acc;
-
-			memcpy(out, &word, 4);
-			out += 4;
-			acc >>= 32;
-			fill -= 32;
-		}
-	}
-	return out;
-}
+#define VALUE   uint64_t
+#define NAME(x) x##_narrow
+#include "parquet/write_pack_loops.h"
+#undef VALUE
+#undef NAME
 
 /* MINI values of up to 64 bits. */
 static uint8_t *
@@ -115,7 +97,7 @@ put_block(int64_t *deltas, size_t n, uint8_t *out)
 		widths[m] = (uint8_t) width;
 		/* miniblocks without a value take no bytes; their width is 0 */
 		if (width > 0)
-			out = width <= 32 ? pack_narrow(v, width, out) : pack_wide(v, width, out);
+			out = width <= 32 ? pack_narrow(v, MINI, width, out) : pack_wide(v, width, out);
 	}
 	return out;
 }

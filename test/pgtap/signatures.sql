@@ -111,6 +111,7 @@ SELECT set_eq(
 SELECT set_eq(
 	$$ SELECT name || ' ' || context || ' ' || vartype FROM pg_settings WHERE name LIKE 'lakehouse.%' $$,
 	ARRAY['lakehouse.check_crc user bool', 'lakehouse.float_order user enum', 'lakehouse.footer_cache user integer',
+		'lakehouse.instance_metadata_endpoint superuser string', 'lakehouse.max_threads sighup integer',
 		'lakehouse.pushdown user bool', 'lakehouse.require_vector user bool', 'lakehouse.simd user enum',
 		'lakehouse.threads user integer', 'lakehouse.threads_min_size user integer'],
 	'the settings, who may change them, and their types');

@@ -65,6 +65,19 @@ lh_lake_default_table(LhCtx *ctx, const char *location)
 	return lh_lake_table_name(path);
 }
 
+LhLakeColumns *
+lh_lake_infer_table(LhCtx *ctx, Oid serverid, char *location, char **table, List **options,
+					LhLakeOptions *parsed)
+{
+	*options = lcons(makeDefElem("location", (Node *) makeString(location), -1), *options);
+	lh_lake_options_init(parsed);
+	lh_lake_apply_options(parsed, *options);
+	lh_location_check(GetUserId(), serverid, location);
+	if (*table == NULL)
+		*table = pstrdup(lh_lake_default_table(ctx, location));
+	return lh_lake_infer(ctx, GetUserId(), serverid, parsed);
+}
+
 Datum
 lakehouse_ddl(PG_FUNCTION_ARGS)
 {
@@ -85,13 +98,7 @@ lakehouse_ddl(PG_FUNCTION_ARGS)
 	mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse ddl", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(mcxt);
 	ctx = lh_pg_ctx(mcxt, (size_t) maintenance_work_mem, "maintenance_work_mem");
-	options = lcons(makeDefElem("location", (Node *) makeString(location), -1), options);
-	lh_lake_options_init(&parsed);
-	lh_lake_apply_options(&parsed, options);
-	lh_location_check(GetUserId(), serverid, location);
-	if (table == NULL)
-		table = pstrdup(lh_lake_default_table(ctx, location));
-	columns = lh_lake_infer(ctx, GetUserId(), serverid, &parsed);
+	columns = lh_lake_infer_table(ctx, serverid, location, &table, &options, &parsed);
 	if (PG_NARGS() > 5 && !PG_ARGISNULL(4))
 		(void) lh_lake_row_types(columns, NameStr(*PG_GETARG_NAME(4)), table, &parsed,
 								 !PG_ARGISNULL(5) && PG_GETARG_BOOL(5));

@@ -140,6 +140,12 @@ extern char *lh_lake_create_statement(const char *table, const char *server,
 									  const LhLakeColumns *columns, List *options);
 /* Name of a table for a location: that of its (first) file or directory. */
 extern const char *lh_lake_default_table(LhCtx *ctx, const char *location);
+/*
+ * The columns of a location that the caller names, whose right to it is checked.
+ * The option location goes before *options; *table NULL becomes the default name.
+ */
+extern LhLakeColumns *lh_lake_infer_table(LhCtx *ctx, Oid serverid, char *location, char **table,
+										  List **options, LhLakeOptions *parsed);
 
 /* ---- arguments.c ---- */
 

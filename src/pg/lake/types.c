@@ -161,13 +161,7 @@ lakehouse_create_types(PG_FUNCTION_ARGS)
 	mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse types", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(mcxt);
 	ctx = lh_pg_ctx(mcxt, (size_t) maintenance_work_mem, "maintenance_work_mem");
-	options = lcons(makeDefElem("location", (Node *) makeString(location), -1), options);
-	lh_lake_options_init(&parsed);
-	lh_lake_apply_options(&parsed, options);
-	lh_location_check(GetUserId(), serverid, location);
-	if (table == NULL)
-		table = pstrdup(lh_lake_default_table(ctx, location));
-	columns = lh_lake_infer(ctx, GetUserId(), serverid, &parsed);
+	columns = lh_lake_infer_table(ctx, serverid, location, &table, &options, &parsed);
 	foreach(lc, lh_lake_row_types(columns, schema, table, &parsed, pairs))
 	{
 		LhLakeRowType *made = lfirst(lc);
