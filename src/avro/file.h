@@ -54,6 +54,7 @@ typedef struct LhAvroSource
 	LhBuf window; /* len bytes from window_at on */
 	int64_t window_at;
 	size_t ahead; /* what is read at once */
+	bool jumping; /* only headers of blocks are wanted: read little at once */
 } LhAvroSource;
 
 struct LhAvroFile

@@ -130,12 +130,8 @@ lh_avro_row(const LhAvroReader *r)
 LhStatus
 lh_avro_read_blocks(LhCtx *ctx, LhAvroReader *r, const LhAvroBlock *first, int n)
 {
-	const LhAvroBlock *all = (const LhAvroBlock *) (const void *) r->file->blocks.data;
-	size_t known = r->file->blocks.len / sizeof(LhAvroBlock);
-	int64_t number = first >= all && first < all + known ? first - all : 0;
-
 	if (n > 0)
-		begin_at(r, first->offset, number, n, first->first_row);
+		begin_at(r, first->offset, first->number, n, first->first_row);
 	else
 		begin_at(r, r->file->meta.size, 0, 0, r->row);
 	return LH_OK;
@@ -368,22 +364,35 @@ pass_rows(LhCtx *ctx, LhAvroReader *r, int64_t n)
 	return LH_OK;
 }
 
-LhStatus
-lh_avro_skip_rows(LhCtx *ctx, LhAvroReader *r, int64_t n)
+/* Pass whole blocks; *n: rows of the current block that remain to be passed. */
+static LhStatus
+pass_blocks(LhCtx *ctx, LhAvroReader *r, int64_t *n)
 {
-	release_held(r);
-	while (n > 0)
+	while (*n > 0)
 	{
 		int64_t left;
 
 		LH_TRY(next_block(ctx, r));
 		left = r->left;
 		if (left == 0)
+			*n = 0; /* the end */
+		if (left == 0 || *n < left)
 			return LH_OK;
-		if (n < left)
-			return pass_rows(ctx, r, n);
 		LH_TRY(pass_block(ctx, r));
-		n -= left;
+		*n -= left;
 	}
 	return LH_OK;
+}
+
+LhStatus
+lh_avro_skip_rows(LhCtx *ctx, LhAvroReader *r, int64_t n)
+{
+	LhStatus status;
+
+	release_held(r);
+	r->source.jumping = true;
+	status = pass_blocks(ctx, r, &n);
+	r->source.jumping = false;
+	LH_TRY(status);
+	return n > 0 ? pass_rows(ctx, r, n) : LH_OK;
 }

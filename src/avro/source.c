@@ -17,6 +17,9 @@
 /* Of a larger file: what the header will lie in. */
 #define HEAD_LOCAL   ((int64_t) 64 << 10)
 #define HEAD_REMOTE  ((int64_t) 1 << 20)
+/* What is read at once when only headers of blocks are wanted. */
+#define JUMP_LOCAL   ((size_t) 8 << 10)
+#define JUMP_REMOTE  ((size_t) 256 << 10)
 
 LhStatus
 lh_avro_source_extend(LhCtx *ctx, LhAvroSource *s, LhBuf *buf, size_t len)
@@ -63,7 +66,7 @@ announce(LhCtx *ctx, LhAvroSource *s)
 	int64_t at = s->window_at + (int64_t) s->window.len;
 	LhRange range = {.offset = at, .len = s->ahead};
 
-	if (at >= s->size || !lh_object_is_remote(s->obj))
+	if (at >= s->size || s->jumping || !lh_object_is_remote(s->obj))
 		return LH_OK;
 	if ((int64_t) range.len > s->size - at)
 		range.len = (size_t) (s->size - at);
@@ -76,7 +79,8 @@ refill(LhCtx *ctx, LhAvroSource *s, int64_t offset, size_t len)
 {
 	int64_t end = s->window_at + (int64_t) s->window.len;
 	size_t keep = offset >= s->window_at && offset < end ? (size_t) (end - offset) : 0;
-	size_t n = len > keep + s->ahead ? len - keep : s->ahead;
+	size_t ahead = !s->jumping ? s->ahead : lh_object_is_remote(s->obj) ? JUMP_REMOTE : JUMP_LOCAL;
+	size_t n = len > keep + ahead ? len - keep : ahead;
 
 	if ((int64_t) n > s->size - offset - (int64_t) keep)
 		n = (size_t) (s->size - offset - (int64_t) keep);
