@@ -107,7 +107,7 @@ need_blocks(LhCtx *ctx, LhAvroFile *file)
 	if (file->scanned)
 		return LH_OK;
 	file->blocks.len = 0;
-	LH_TRY(lh_avro_source_copy(ctx, &file->source, 0, &s));
+	LH_TRY(lh_avro_source_copy(ctx, &file->source, &s));
 	s.jumping = true;
 	status = scan(ctx, file, &s);
 	lh_buf_free(&s.window);

@@ -19,10 +19,6 @@
 #define MAX_HELD   64
 #define HOLD_BYTES ((size_t) 4 << 20)
 
-/* What is read at once of large files. */
-#define AHEAD_LOCAL  ((size_t) 1 << 20)
-#define AHEAD_REMOTE ((size_t) 8 << 20)
-
 /* A batch has fewer rows when a column of them would take more than this. */
 #define COLUMN_BYTES ((size_t) 8 << 20)
 
@@ -73,11 +69,9 @@ static LhStatus
 make(LhCtx *ctx, LhAvroReader *r, int nwants, const LhAvroWant *wants, size_t limit)
 {
 	LhAvroFile *file = r->file;
-	bool remote = file->source.obj != NULL && lh_object_is_remote(file->source.obj);
 
 	r->max_block = limit;
-	LH_TRY(
-		lh_avro_source_copy(ctx, &file->source, remote ? AHEAD_REMOTE : AHEAD_LOCAL, &r->source));
+	LH_TRY(lh_avro_source_copy(ctx, &file->source, &r->source));
 	LH_TRY(lh_avro_inflater_create(ctx, file->codec, limit, &r->inflater));
 	for (int i = 0; i < MAX_HELD; i++)
 		LH_TRY(lh_buf_init(ctx, &r->held[i], true));

@@ -16,9 +16,9 @@ static char root[64];
 static Stub web;
 static LhCtx *ctx;
 
-/* rows rows of 1 MB each, in blocks of one. */
+/* rows rows of width bytes each, in blocks of one. */
 static void
-put(const char *name, int rows)
+put(const char *name, int rows, size_t width)
 {
 	LhCtx *own = lh_ctx_create();
 	AvroMake m = avro_new(own);
@@ -30,10 +30,10 @@ put(const char *name, int rows)
 	{
 		AvroMake r = avro_new(own);
 
-		avro_long(&r, (int64_t) MB);
-		avro_must(lh_buf_reserve(own, &r.b, r.b.len + MB));
-		memset(r.b.data + r.b.len, 'a' + i, MB);
-		r.b.len += MB;
+		avro_long(&r, (int64_t) width);
+		avro_must(lh_buf_reserve(own, &r.b, r.b.len + width));
+		memset(r.b.data + r.b.len, 'a' + i % 26, width);
+		r.b.len += width;
 		avro_block(&m, 1, &r.b, NULL);
 		lh_buf_free(&r.b);
 	}
@@ -51,8 +51,9 @@ start_group(void **state)
 	strcpy(root, "/tmp/lakehouse-avro.XXXXXX");
 	if (mkdtemp(root) == NULL)
 		return 1;
-	put("small", 3);
-	put("large", 20);
+	put("small", 3, MB);
+	put("large", 20, MB);
+	put("fine", 640, 32768);
 	stub_start(&web, root, NULL);
 	return 0;
 }
@@ -171,6 +172,18 @@ what_is_skipped_is_mostly_not_read(void **state)
 	assert_int_equal(read_rows(reader, 19), 1);
 }
 
+/* Blocks that lie closer than what one request costs are not asked for one by one. */
+static void
+small_blocks_are_counted_by_large_reads(void **state)
+{
+	LhAvroFile *file = open_web("fine");
+	int64_t rows;
+
+	assert_int_equal(lh_avro_count(ctx, file, &rows), LH_OK);
+	assert_int_equal(rows, 640);
+	assert_true(stub_count(&web, "GET") <= 8);
+}
+
 int
 main(void)
 {
@@ -178,6 +191,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_small_file_is_one_request),
 		TEST(a_large_file_is_read_once),
+		TEST(small_blocks_are_counted_by_large_reads),
 		TEST(what_is_skipped_is_mostly_not_read),
 	};
 
