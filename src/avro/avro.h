@@ -166,6 +166,7 @@ typedef struct LhAvroBlock
 	int64_t		size;			/* bytes of its (compressed) rows */
 	int64_t		rows;
 	int64_t		first_row;		/* of the file */
+	int64_t		number;			/* for messages */
 } LhAvroBlock;
 
 typedef struct LhAvroReader LhAvroReader;
@@ -194,7 +195,10 @@ extern LhStatus lh_avro_next(LhCtx *ctx, LhAvroReader *reader, LhAvroBatch *out)
 extern LhStatus lh_avro_skip_rows(LhCtx *ctx, LhAvroReader *reader, int64_t n);
 /* Number of the row that comes next. */
 extern int64_t lh_avro_row(const LhAvroReader *reader);
-/* Begin again with blocks [first, first + n) of lh_avro_blocks. */
+/*
+ * Begin again with blocks [first, first + n) of lh_avro_blocks, of this file or
+ * of another opening of it (in another thread).
+ */
 extern LhStatus lh_avro_read_blocks(LhCtx *ctx, LhAvroReader *reader, const LhAvroBlock *first, int n);
 /* Free buffers early. */
 extern void lh_avro_reader_close(LhAvroReader *reader);

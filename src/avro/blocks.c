@@ -12,10 +12,6 @@
 /* Two varints. */
 #define MAX_HEADER (2 * LH_AVRO_MAX_VARINT)
 
-/* What is read at once when only headers are wanted. */
-#define SCAN_LOCAL  ((size_t) 8 << 10)
-#define SCAN_REMOTE ((size_t) 1 << 20)
-
 LhStatus
 lh_avro_block_header(LhCtx *ctx, const LhAvroFile *file, LhAvroSource *s, int64_t number,
 					 int64_t offset, LhAvroBlock *out, int64_t *data)
@@ -52,6 +48,7 @@ lh_avro_block_header(LhCtx *ctx, const LhAvroFile *file, LhAvroSource *s, int64_
 				s->path, (long long) number, (long long) offset, (long long) out->rows,
 				(long long) LH_AVRO_MAX_EMPTY);
 	out->offset = offset;
+	out->number = number;
 	*data = offset + (at - p);
 	return LH_OK;
 }
@@ -110,11 +107,8 @@ need_blocks(LhCtx *ctx, LhAvroFile *file)
 	if (file->scanned)
 		return LH_OK;
 	file->blocks.len = 0;
-	LH_TRY(lh_avro_source_copy(ctx, &file->source,
-							   file->source.obj != NULL && lh_object_is_remote(file->source.obj)
-								   ? SCAN_REMOTE
-								   : SCAN_LOCAL,
-							   &s));
+	LH_TRY(lh_avro_source_copy(ctx, &file->source, &s));
+	s.jumping = true;
 	status = scan(ctx, file, &s);
 	lh_buf_free(&s.window);
 	file->scanned = status == LH_OK;

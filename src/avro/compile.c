@@ -52,7 +52,7 @@ emit_whole(Compiler *c, LhAvroProg *prog, int node, Target target, LhAvroColumn 
 static LhStatus
 prog_begin(Compiler *c, LhAvroProg *prog)
 {
-	*prog = (LhAvroProg){0};
+	*prog = (LhAvroProg){.weight = 1};
 	return lh_buf_init(c->ctx, &prog->buf, false);
 }
 
@@ -68,6 +68,13 @@ prog_end(LhAvroProg *prog)
 {
 	prog->n = (int) (prog->buf.len / sizeof(LhAvroOp));
 	prog->ops = (const LhAvroOp *) (const void *) prog->buf.data;
+}
+
+/* Of a program that fills a level: when all its columns are known. */
+static void
+weigh(LhAvroProg *prog, const LhAvroLevel *level)
+{
+	prog->weight = 1 + level->columns.len / sizeof(LhAvroColumn *);
 }
 
 static int
@@ -386,6 +393,7 @@ emit_list(Compiler *c, LhAvroProg *prog, int node, LhAvroColumn *column)
 		items->min += c->min[i];
 	}
 	prog_end(items->body);
+	weigh(items->body, items->level);
 	items->shape = pair_shape(items->body);
 	return add_op(c, prog, (LhAvroOp){.code = LH_AVRO_OP_LIST, .node = node, .items = items});
 }
@@ -698,6 +706,7 @@ lh_avro_compile(LhCtx *ctx, LhAvroFile *file, int nwants, const LhAvroWant *want
 	LH_TRY(prog_begin(&c, &out->rows));
 	LH_TRY(emit(&c, &out->rows, 0, rows));
 	prog_end(&out->rows);
+	weigh(&out->rows, rows.level);
 	LH_TRY(prog_begin(&c, &out->skip));
 	LH_TRY(emit_skip(&c, &out->skip, 0));
 	prog_end(&out->skip);

@@ -53,7 +53,8 @@ typedef struct LhAvroSource
 	LhSlice head; /* the first bytes, which stay where they are */
 	LhBuf window; /* len bytes from window_at on */
 	int64_t window_at;
-	size_t ahead; /* what is read at once */
+	bool jumping; /* only headers of blocks are wanted */
+	bool remote;
 } LhAvroSource;
 
 struct LhAvroFile
@@ -71,8 +72,7 @@ struct LhAvroFile
 /* Reads the first bytes; buf holds them where they come from an object. */
 extern LhStatus lh_avro_source_open(LhCtx *ctx, LhAvroSource *s, LhBuf *buf);
 /* A source of its own window, with what was read of "from". */
-extern LhStatus
-lh_avro_source_copy(LhCtx *ctx, const LhAvroSource *from, size_t ahead, LhAvroSource *s);
+extern LhStatus lh_avro_source_copy(LhCtx *ctx, const LhAvroSource *from, LhAvroSource *s);
 /* More of the file's begin into head, at least len bytes or all. */
 extern LhStatus lh_avro_source_extend(LhCtx *ctx, LhAvroSource *s, LhBuf *buf, size_t len);
 /*

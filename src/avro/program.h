@@ -160,6 +160,7 @@ struct LhAvroProg
 {
 	int n;
 	const LhAvroOp *ops;
+	size_t weight; /* columns of the level that it fills, and 1: what a null may cost */
 	LhBuf buf;   /* while it is compiled */
 	int barrier; /* operations from here on may be fused: no jump leads behind them */
 };

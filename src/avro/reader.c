@@ -19,10 +19,6 @@
 #define MAX_HELD   64
 #define HOLD_BYTES ((size_t) 4 << 20)
 
-/* What is read at once of large files. */
-#define AHEAD_LOCAL  ((size_t) 1 << 20)
-#define AHEAD_REMOTE ((size_t) 8 << 20)
-
 /* A batch has fewer rows when a column of them would take more than this. */
 #define COLUMN_BYTES ((size_t) 8 << 20)
 
@@ -73,11 +69,9 @@ static LhStatus
 make(LhCtx *ctx, LhAvroReader *r, int nwants, const LhAvroWant *wants, size_t limit)
 {
 	LhAvroFile *file = r->file;
-	bool remote = file->source.obj != NULL && lh_object_is_remote(file->source.obj);
 
 	r->max_block = limit;
-	LH_TRY(
-		lh_avro_source_copy(ctx, &file->source, remote ? AHEAD_REMOTE : AHEAD_LOCAL, &r->source));
+	LH_TRY(lh_avro_source_copy(ctx, &file->source, &r->source));
 	LH_TRY(lh_avro_inflater_create(ctx, file->codec, limit, &r->inflater));
 	for (int i = 0; i < MAX_HELD; i++)
 		LH_TRY(lh_buf_init(ctx, &r->held[i], true));
@@ -130,12 +124,8 @@ lh_avro_row(const LhAvroReader *r)
 LhStatus
 lh_avro_read_blocks(LhCtx *ctx, LhAvroReader *r, const LhAvroBlock *first, int n)
 {
-	const LhAvroBlock *all = (const LhAvroBlock *) (const void *) r->file->blocks.data;
-	size_t known = r->file->blocks.len / sizeof(LhAvroBlock);
-	int64_t number = first >= all && first < all + known ? first - all : 0;
-
 	if (n > 0)
-		begin_at(r, first->offset, number, n, first->first_row);
+		begin_at(r, first->offset, first->number, n, first->first_row);
 	else
 		begin_at(r, r->file->meta.size, 0, 0, r->row);
 	return LH_OK;
@@ -368,22 +358,35 @@ pass_rows(LhCtx *ctx, LhAvroReader *r, int64_t n)
 	return LH_OK;
 }
 
-LhStatus
-lh_avro_skip_rows(LhCtx *ctx, LhAvroReader *r, int64_t n)
+/* Pass whole blocks; *n: rows of the current block that remain to be passed. */
+static LhStatus
+pass_blocks(LhCtx *ctx, LhAvroReader *r, int64_t *n)
 {
-	release_held(r);
-	while (n > 0)
+	while (*n > 0)
 	{
 		int64_t left;
 
 		LH_TRY(next_block(ctx, r));
 		left = r->left;
 		if (left == 0)
+			*n = 0; /* the end */
+		if (left == 0 || *n < left)
 			return LH_OK;
-		if (n < left)
-			return pass_rows(ctx, r, n);
 		LH_TRY(pass_block(ctx, r));
-		n -= left;
+		*n -= left;
 	}
 	return LH_OK;
+}
+
+LhStatus
+lh_avro_skip_rows(LhCtx *ctx, LhAvroReader *r, int64_t n)
+{
+	LhStatus status;
+
+	release_held(r);
+	r->source.jumping = true;
+	status = pass_blocks(ctx, r, &n);
+	r->source.jumping = false;
+	LH_TRY(status);
+	return n > 0 ? pass_rows(ctx, r, n) : LH_OK;
 }

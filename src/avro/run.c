@@ -15,9 +15,8 @@
 #include "avro/number.h"
 #include "avro/program.h"
 
-/* Items between two questions whether to go on. */
+/* Rows or items, times what each may cost, between two questions whether to go on. */
 #define POLL_ITEMS 65536
-#define POLL_ROWS  4096
 
 /* Bits that are 0 when a number and a length, both not negative, take a byte each. */
 #define SHORT_PAIR 0x8181
@@ -116,9 +115,9 @@ skip_by_program(LhAvroRun *r, int node, const LhAvroProg *body, const uint8_t *p
 {
 	if (body->n == 0)
 		return p;
-	for (; count > 0; count -= POLL_ROWS)
+	for (; count > 0; count -= POLL_ITEMS)
 	{
-		int64_t n = count < POLL_ROWS ? count : POLL_ROWS;
+		int64_t n = count < POLL_ITEMS ? count : POLL_ITEMS;
 
 		if (!may_go_on(r, node, p, n))
 			return NULL;
@@ -305,11 +304,14 @@ get_items(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p)
 			return p;
 		if (UNLIKELY(!admit(r, node, items, at, block.count)))
 			return NULL;
-		for (int64_t left = block.count; left > 0; left -= POLL_ROWS)
+		for (int64_t left = block.count, n; left > 0; left -= n)
 		{
-			int64_t n = left < POLL_ROWS ? left : POLL_ROWS;
+			size_t weight = items->body->weight;
 
-			if (UNLIKELY(!may_go_on(r, node, p, n)))
+			n = weight < POLL_ITEMS ? (int64_t) (POLL_ITEMS / weight) : 1;
+			if (n > left)
+				n = left;
+			if (UNLIKELY(!may_go_on(r, node, p, n * (int64_t) weight)))
 				return NULL;
 			if (items->shape == LH_AVRO_ITEMS_VARINTS)
 				p = get_int_longs(r, node, items, p, level->n, n);
@@ -688,8 +690,11 @@ lh_avro_run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t **p, size_t slot
 
 	for (i = 0; i < *n && r->items < LH_AVRO_BATCH_ITEMS; i++)
 	{
-		if (UNLIKELY(i % POLL_ROWS == POLL_ROWS - 1))
+		if (UNLIKELY((r->work += prog->weight) >= POLL_ITEMS))
+		{
+			r->work = 0;
 			LH_TRY(lh_poll(r->ctx));
+		}
 		at = run(r, prog, at, slot + i);
 		if (UNLIKELY(at == NULL))
 			return lh_avro_report(r);

@@ -7,6 +7,8 @@
  *	2. What lies behind comes through a window that moves forward.  What it still
  *	   holds of a block is moved to its front, and the next piece is read where
  *	   the last one ended: a store that reads ahead knows where that will be.
+ *	3. Who jumps from header to header reads little at once, unless blocks are so
+ *	   small that nothing would be left out.
  */
 #include <string.h>
 
@@ -17,6 +19,11 @@
 /* Of a larger file: what the header will lie in. */
 #define HEAD_LOCAL   ((int64_t) 64 << 10)
 #define HEAD_REMOTE  ((int64_t) 1 << 20)
+/* What is read at once of a larger file; and where only headers of blocks are wanted that lie far apart. */
+#define AHEAD_LOCAL  ((size_t) 1 << 20)
+#define AHEAD_REMOTE ((size_t) 8 << 20)
+#define JUMP_LOCAL   ((size_t) 8 << 10)
+#define JUMP_REMOTE  ((size_t) 256 << 10)
 
 LhStatus
 lh_avro_source_extend(LhCtx *ctx, LhAvroSource *s, LhBuf *buf, size_t len)
@@ -48,22 +55,23 @@ lh_avro_source_open(LhCtx *ctx, LhAvroSource *s, LhBuf *buf)
 }
 
 LhStatus
-lh_avro_source_copy(LhCtx *ctx, const LhAvroSource *from, size_t ahead, LhAvroSource *s)
+lh_avro_source_copy(LhCtx *ctx, const LhAvroSource *from, LhAvroSource *s)
 {
 	*s = *from;
-	s->ahead = ahead;
 	s->window_at = 0;
+	s->jumping = false;
+	s->remote = s->obj != NULL && lh_object_is_remote(s->obj);
 	return lh_buf_init(ctx, &s->window, true);
 }
 
-/* Tell the store which piece comes next. */
+/* Tell the store that the n bytes behind the window come next. */
 static LhStatus
-announce(LhCtx *ctx, LhAvroSource *s)
+announce(LhCtx *ctx, LhAvroSource *s, size_t n)
 {
 	int64_t at = s->window_at + (int64_t) s->window.len;
-	LhRange range = {.offset = at, .len = s->ahead};
+	LhRange range = {.offset = at, .len = n};
 
-	if (at >= s->size || !lh_object_is_remote(s->obj))
+	if (at >= s->size || !s->remote)
 		return LH_OK;
 	if ((int64_t) range.len > s->size - at)
 		range.len = (size_t) (s->size - at);
@@ -76,7 +84,10 @@ refill(LhCtx *ctx, LhAvroSource *s, int64_t offset, size_t len)
 {
 	int64_t end = s->window_at + (int64_t) s->window.len;
 	size_t keep = offset >= s->window_at && offset < end ? (size_t) (end - offset) : 0;
-	size_t n = len > keep + s->ahead ? len - keep : s->ahead;
+	size_t jump = s->remote ? JUMP_REMOTE : JUMP_LOCAL;
+	bool far = s->jumping && (offset < s->window_at || offset - end > (int64_t) jump);
+	size_t ahead = far ? jump : s->remote ? AHEAD_REMOTE : AHEAD_LOCAL;
+	size_t n = len > keep + ahead ? len - keep : ahead;
 
 	if ((int64_t) n > s->size - offset - (int64_t) keep)
 		n = (size_t) (s->size - offset - (int64_t) keep);
@@ -87,7 +98,7 @@ refill(LhCtx *ctx, LhAvroSource *s, int64_t offset, size_t len)
 	LH_TRY(lh_buf_reserve(ctx, &s->window, keep + n));
 	LH_TRY(lh_object_read(ctx, s->obj, offset + (int64_t) keep, n, s->window.data + keep));
 	s->window.len = keep + n;
-	return announce(ctx, s);
+	return far ? LH_OK : announce(ctx, s, ahead);
 }
 
 LhStatus

@@ -561,6 +561,7 @@ row_counts_do_not_overflow(void **state)
 	assert_int_equal(lh_avro_reader_open(ctx, file, 0, NULL, NULL, &reader), LH_OK);
 	assert_int_equal(lh_avro_skip_rows(ctx, reader, INT64_MAX), LH_OK);
 	assert_int_equal(lh_avro_skip_rows(ctx, reader, 1), LH_CORRUPT);
+	expect_part(ctx->error->message, "says 9223372036854775807 rows");
 }
 
 static void
@@ -667,6 +668,8 @@ bombs_are_stopped_at_the_limit(void **state)
 
 		avro_header(&m, "\"int\"", codecs[c], NULL);
 		avro_block(&m, (int64_t) n, &zeros.b, codecs[c]);
+		/* what lies behind lets uncompressed bytes be used where they are */
+		avro_raw_block(&m, 1, zeros.b.data, LH_PADDING);
 		assert_int_equal(lh_avro_open_bytes(ctx, lh_slice(m.b.data, m.b.len), "made", &file), LH_OK);
 		before = lh_arena_used(ctx->arena);
 		expect_part(text_of(file, 1, &all, (size_t) 1 << 20), "1048576");
@@ -714,6 +717,47 @@ reading_can_be_cancelled(void **state)
 	ctx->host = NULL;
 }
 
+static int asked;
+
+static bool
+count_questions(void *arg)
+{
+	asked++;
+	return false;
+}
+
+/* Nulls of a record of 2,000 fields: the host is asked the more often. */
+static void
+wide_nulls_are_work(void **state)
+{
+	static const LhHost host = {.interrupted = count_questions};
+	AvroMake m,
+		nulls = avro_new(ctx);
+	LhBuf b;
+	int narrow;
+
+	avro_must(lh_buf_reserve(ctx, &nulls.b, 2000));
+	memset(nulls.b.data, 0, 2000);
+	nulls.b.len = 2000;
+	ctx->host = &host;
+	m = with_schema("[\"null\",\"int\"]");
+	avro_raw_block(&m, 2000, nulls.b.data, nulls.b.len);
+	expect_part(show(&m), "null\n");
+	narrow = asked;
+
+	avro_must(lh_buf_init(ctx, &b, false));
+	avro_must(lh_buf_append_str(ctx, &b, "[\"null\",{\"type\":\"record\",\"name\":\"r\",\"fields\":["));
+	for (int i = 0; i < 2000; i++)
+		avro_must(lh_buf_printf(ctx, &b, "%s{\"name\":\"f%d\",\"type\":\"int\"}", i > 0 ? "," : "", i));
+	avro_must(lh_buf_append(ctx, &b, "]}]", 4));
+	m = with_schema((const char *) b.data);
+	avro_raw_block(&m, 2000, nulls.b.data, nulls.b.len);
+	asked = 0;
+	expect_part(show(&m), "null\n");
+	assert_true(asked > narrow + 2000 * 2000 / 65536 / 2);
+	ctx->host = NULL;
+}
+
 int
 main(void)
 {
@@ -741,6 +785,7 @@ main(void)
 		TEST(bytes_behind_a_deflate_stream_do_not_matter),
 		TEST(bombs_are_stopped_at_the_limit),
 		TEST(promised_lengths_take_no_memory),
+		TEST(wide_nulls_are_work),
 		TEST(reading_can_be_cancelled),
 	};
 
