@@ -4,8 +4,9 @@
  *
  *	1. A batch's key columns are brought to canonical form column by column: a
  *	   64-bit number, a 128-bit one, or bytes; and hashed.
- *	2. All slots of the batch are prefetched, then looked at: with very many keys
- *	   the table is larger than the caches, and the waits overlap.
+ *	2. A small Bloom filter answers for most rows that are not deleted.  For the
+ *	   others all slots are prefetched, then looked at: with very many keys the
+ *	   table is larger than the caches, and the waits overlap.
  *	3. A slot holds half of the hash and the number of an entry; only where that
  *	   half agrees the entry is compared.  Keys of one 64-bit column lie in an
  *	   array, all others in a heap of bytes.
@@ -21,6 +22,7 @@
 
 /* Slots for each key at least 2: most rows are not deleted, and these shall soon meet a free one. */
 #define FIRST_SLOTS 64
+#define SLOTS_OF_WORD 8
 #define NULL_HASH   UINT64_C(0x9E3779B97F4A7C15)
 
 typedef enum KeyForm
@@ -69,6 +71,7 @@ struct LhEqSet
 	LhBuf heap;
 	size_t nslots;   /* a power of 2 */
 	LhBuf slots;     /* half of the hash << 32 | entry; 0: free */
+	LhBuf bloom;     /* a word for SLOTS_OF_WORD slots: 16 bits for a key at least */
 	uint32_t null_entry; /* simple: the key null; 0: none */
 };
 
@@ -130,6 +133,7 @@ lh_eqset_create(LhCtx *ctx, int ncols, const LhType *types, LhEqSet **out)
 	LH_TRY(lh_buf_init(ctx, &set->entries, true));
 	LH_TRY(lh_buf_init(ctx, &set->heap, true));
 	LH_TRY(lh_buf_init(ctx, &set->slots, true));
+	LH_TRY(lh_buf_init(ctx, &set->bloom, true));
 	*out = set;
 	return LH_OK;
 }
@@ -350,6 +354,19 @@ slots_of(const LhEqSet *set)
 	return (uint64_t *) set->slots.data;
 }
 
+/* Bits of a key, all in one word of the filter. */
+static inline uint64_t
+bloom_bits(uint64_t hash)
+{
+	return UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63) | UINT64_C(1) << (hash >> 12 & 63);
+}
+
+static inline uint64_t *
+bloom_word(const LhEqSet *set, uint64_t hash)
+{
+	return (uint64_t *) set->bloom.data + (hash >> 32 & (set->nslots / SLOTS_OF_WORD - 1));
+}
+
 /* A key in the heap: of each column a byte that says whether it is null, then the value. */
 static LhStatus
 store_key(LhCtx *ctx, LhEqSet *set, const Work *work, int i, uint64_t *place)
@@ -473,6 +490,8 @@ grow(LhCtx *ctx, LhEqSet *set, size_t nslots)
 	slots = slots_of(set);
 	memset(slots, 0, nslots * sizeof(uint64_t));
 	set->nslots = nslots;
+	LH_TRY(lh_buf_fit(ctx, &set->bloom, nslots / SLOTS_OF_WORD * sizeof(uint64_t)));
+	memset(set->bloom.data, 0, nslots / SLOTS_OF_WORD * sizeof(uint64_t));
 	for (size_t s = 0; s < nold; s++)
 	{
 		uint64_t slot = ((const uint64_t *) old.data)[s], hash;
@@ -484,6 +503,7 @@ grow(LhCtx *ctx, LhEqSet *set, size_t nslots)
 		for (to = hash & (nslots - 1); slots[to] != 0; to = (to + 1) & (nslots - 1))
 			;
 		slots[to] = slot;
+		*bloom_word(set, hash) |= bloom_bits(hash);
 	}
 	lh_buf_free(&old);
 	return LH_OK;
@@ -544,6 +564,7 @@ add_row(LhCtx *ctx, LhEqSet *set, uint32_t owner, int i)
 		LH_TRY(store_key(ctx, set, work, i, &key));
 	LH_TRY(new_entry(ctx, set, key, owner, first, &number));
 	slots_of(set)[s] = (work->hash[i] >> 32) << 32 | number;
+	*bloom_word(set, work->hash[i]) |= bloom_bits(work->hash[i]);
 	set->nkeys += first == 0;
 	return LH_OK;
 }
@@ -625,22 +646,27 @@ probe_rows(LhCtx *ctx, LhEqFilter *filter, const LhVec *const *vecs, int n, cons
 	Work *work = filter->work;
 	bool null_hit = set->simple && applies(filter, set->null_entry);
 	uint16_t candidates[LH_BATCH];
-	int ncandidates = 0;
+	int some = 0, ncandidates = 0;
 
 	LH_TRY(load_batch(ctx, set, work, vecs, n, rows));
-	if (set->nslots > 0)
-		LH_FOR_ROWS(rows, n, row)
-		__builtin_prefetch(&slots_of(set)[work->hash[row] & (set->nslots - 1)]);
 	LH_FOR_ROWS(rows, n, row)
 	{
+		uint64_t hash = work->hash[row];
+
 		if (set->simple && lh_bit_get(work->cols[0]->null, row))
 		{
 			if (null_hit)
 				lh_bit_set(hits, row);
 		}
-		else if (set->nslots > 0 && is_candidate(set, work->hash[row]))
-			candidates[ncandidates++] = (uint16_t) row;
+		else if (set->nslots > 0 && (*bloom_word(set, hash) & bloom_bits(hash)) == bloom_bits(hash))
+		{
+			__builtin_prefetch(&slots_of(set)[hash & (set->nslots - 1)]);
+			candidates[some++] = (uint16_t) row;
+		}
 	}
+	for (int k = 0; k < some; k++)
+		if (is_candidate(set, work->hash[candidates[k]]))
+			candidates[ncandidates++] = candidates[k];
 	for (int k = 0; k < ncandidates; k++)
 	{
 		int i = candidates[k];
