@@ -175,7 +175,7 @@ decompress(LhCtx *ctx, LhOrcStream *s, const uint8_t *in, size_t len, size_t kee
 
 	if (named >= 0 && (size_t) named < cap)
 		cap = (size_t) named;
-	LH_TRY(lh_orc_buf_grow(ctx, &s->out, keep + cap, keep));
+	LH_TRY(lh_orc_buf_grow(ctx, &s->out, keep + cap + 1, keep));
 	status = lh_block_decompress(ctx, s->file->blocks, s->codec, in, len, s->out.data + keep, cap, made);
 	if (status == LH_CORRUPT)
 		lh_error_prefix(ctx, "stream %s, chunk at offset %lld", lh_orc_stream_name(s->kind),
@@ -195,7 +195,7 @@ next_chunk(LhCtx *ctx, LhOrcStream *s)
 	/* before the window moves: what is left may lie in it */
 	if (keep > 0 && s->p != s->out.data)
 	{
-		if (s->p > s->out.data && s->p < s->out.data + s->out.cap)
+		if (s->out.data != NULL && s->p > s->out.data && s->p < s->out.data + s->out.cap)
 			memmove(s->out.data, s->p, keep);
 		else
 		{
@@ -203,8 +203,11 @@ next_chunk(LhCtx *ctx, LhOrcStream *s)
 			memcpy(s->out.data, s->p, keep);
 		}
 	}
-	s->p = s->out.data;
-	s->end = s->out.data + keep;
+	if (keep > 0)
+	{
+		s->p = s->out.data;
+		s->end = s->out.data + keep;
+	}
 	s->chunk = -1;
 	LH_TRY(chunk_header(ctx, s, &len, &original));
 	LH_TRY(window(ctx, s, s->next, LH_ORC_CHUNK_HEADER + len, &in));
@@ -218,7 +221,7 @@ next_chunk(LhCtx *ctx, LhOrcStream *s)
 	{
 		if (original)
 		{
-			LH_TRY(lh_orc_buf_grow(ctx, &s->out, keep + len, keep));
+			LH_TRY(lh_orc_buf_grow(ctx, &s->out, keep + len + 1, keep));
 			memcpy(s->out.data + keep, in, len);
 			made = len;
 		}

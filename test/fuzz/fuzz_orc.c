@@ -184,7 +184,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const LhAccess access = {.local_any = true};
 	const LhOrcOptions options = {.any_acid = true, .nanoseconds = size % 7 == 0};
 	LhBudget budget = {.limit = BUDGET, .setting = "work_mem"};
-	LhArena *arena;
+	LhArena *arena, *root;
 	LhStore *store;
 	LhObject *obj;
 	LhOrcFile *file;
@@ -195,7 +195,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	state = size > 16 ? lh_hash_bytes(data + size / 2, 8, 1) : size;
 	lh_isa_choose((LhIsa) below(3));
 	arena = lh_arena_create(&budget);
-	lh_use(ctx, arena);
+	root = lh_use(ctx, arena);
 	if (lh_store_create(ctx, &access, &store) == LH_OK && lh_object_open(ctx, store, fuzz_path(), &obj) == LH_OK &&
 		lh_orc_open(ctx, obj, NULL, &options, &file) == LH_OK)
 	{
@@ -204,6 +204,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (int s = 0; s < n && s < MAX_STRIPES; s++)
 			read_stripe(ctx, file, s);
 	}
+	lh_use(ctx, root);
 	lh_arena_destroy(arena);
 	lh_ctx_destroy(ctx);
 	return 0;
