@@ -491,11 +491,7 @@ lh_orc_rle_read32(LhCtx *ctx, LhOrcRle *r, size_t n, int64_t least, int64_t most
 	{
 		size_t k = n < LH_ORC_MAX_RUN ? n : LH_ORC_MAX_RUN;
 
-		if (r->left == 0)
-			LH_TRY(begin(ctx, r));
-		if (k > r->left)
-			k = r->left;
-		read_run(r, k, values);
+		LH_TRY(lh_orc_rle_read(ctx, r, k, values));
 		if (!lh_orc_kernels->narrow(values, k, least, most, out))
 			return lh_orc_stream_bad(ctx, r->in, "values of the column's type");
 		out += k;

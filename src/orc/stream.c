@@ -251,10 +251,8 @@ lh_orc_stream_fill(LhCtx *ctx, LhOrcStream *s, size_t n)
 }
 
 LhStatus
-lh_orc_stream_need(LhCtx *ctx, LhOrcStream *s, size_t n)
+lh_orc_stream_need_more(LhCtx *ctx, LhOrcStream *s, size_t n)
 {
-	if (lh_orc_stream_have(s) >= n)
-		return LH_OK;
 	LH_TRY(lh_orc_stream_fill(ctx, s, n));
 	return lh_orc_stream_have(s) >= n ? LH_OK : lh_orc_stream_short(ctx, s, n);
 }

@@ -54,7 +54,12 @@ lh_orc_stream_peek(LhCtx *ctx, LhOrcStream *s, size_t n)
 }
 
 /* At least n bytes, or the error that the stream ends. */
-extern LhStatus lh_orc_stream_need(LhCtx *ctx, LhOrcStream *s, size_t n);
+extern LhStatus lh_orc_stream_need_more(LhCtx *ctx, LhOrcStream *s, size_t n);
+static inline LhStatus
+lh_orc_stream_need(LhCtx *ctx, LhOrcStream *s, size_t n)
+{
+	return lh_orc_stream_have(s) >= n ? LH_OK : lh_orc_stream_need_more(ctx, s, n);
+}
 
 /* Pass n bytes; chunks that say how large they are, are not decompressed. */
 extern LhStatus lh_orc_stream_skip(LhCtx *ctx, LhOrcStream *s, uint64_t n);
