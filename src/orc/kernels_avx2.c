@@ -14,9 +14,9 @@
 /* Where 4 values behind each other lie, from bit "bit" of a place on; the same for all that follow 8 values later. */
 typedef struct Four
 {
-	size_t base; /* bytes */
+	size_t base;     /* bytes */
 	__m128i shuffle; /* 4 bytes of each, first byte highest */
-	__m128i left;	/* bits before it */
+	__m128i left;    /* bits before it */
 } Four;
 
 static Four
@@ -57,7 +57,8 @@ unpack(const uint8_t *in, int shift, int width, size_t n, uint64_t *out)
 
 	if (width <= NARROW && n >= 16)
 	{
-		const Four low = four((size_t) shift, width), high = four((size_t) (shift + 4 * width), width);
+		const Four low = four((size_t) shift, width),
+				   high = four((size_t) (shift + 4 * width), width);
 		const __m128i right = _mm_cvtsi32_si128(32 - width);
 
 		for (; i + 8 <= n; i += 8, in += width)

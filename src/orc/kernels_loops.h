@@ -91,8 +91,10 @@ static inline uint64_t
 find_ends(const uint8_t *p)
 {
 #ifdef __AVX2__
-	uint32_t low = (uint32_t) _mm256_movemask_epi8(_mm256_loadu_si256((const __m256i *) (const void *) p));
-	uint32_t high = (uint32_t) _mm256_movemask_epi8(_mm256_loadu_si256((const __m256i *) (const void *) (p + 32)));
+	uint32_t low =
+		(uint32_t) _mm256_movemask_epi8(_mm256_loadu_si256((const __m256i *) (const void *) p));
+	uint32_t high = (uint32_t) _mm256_movemask_epi8(
+		_mm256_loadu_si256((const __m256i *) (const void *) (p + 32)));
 
 	return ~((uint64_t) high << 32 | low);
 #else
@@ -171,7 +173,8 @@ loop_varints(const uint8_t *in, size_t len, size_t n, int64_t *out, size_t *done
 				*done = k;
 				return at;
 			}
-			out[k++] = lh_unzigzag(join_sevens(lh_load_u64(in + at) & (~UINT64_C(0) >> (64 - 8 * size))));
+			out[k++] =
+				lh_unzigzag(join_sevens(lh_load_u64(in + at) & (~UINT64_C(0) >> (64 - 8 * size))));
 			at = end;
 			ends &= ends - 1;
 		}
@@ -180,30 +183,30 @@ loop_varints(const uint8_t *in, size_t len, size_t n, int64_t *out, size_t *done
 	return at;
 }
 
-#define EXPAND(name, type)                                                                       \
-	static void name(const type *in, const uint64_t *valid, size_t from, size_t n, type *out)    \
-	{                                                                                            \
-		for (size_t i = 0; i < n;)                                                               \
-		{                                                                                        \
-			size_t bit = (from + i) & 63;                                                        \
-			size_t k = 64 - bit < n - i ? 64 - bit : n - i;                                      \
-			uint64_t w = valid[(from + i) >> 6] >> bit & lh_low_bits((int) k);                   \
-                                                                                                 \
-			if (w == lh_low_bits((int) k))                                                       \
-			{                                                                                    \
-				memcpy(out + i, in, k * sizeof(type));                                           \
-				in += k;                                                                         \
-			}                                                                                    \
-			else if (w == 0)                                                                     \
-				memset(out + i, 0, k * sizeof(type));                                            \
-			else                                                                                 \
-				for (size_t j = 0; j < k; j++, w >>= 1)                                          \
-				{                                                                                \
-					out[i + j] = *in & -(type) (w & 1);                                          \
-					in += w & 1;                                                                 \
-				}                                                                                \
-			i += k;                                                                              \
-		}                                                                                        \
+#define EXPAND(name, type)                                                                    \
+	static void name(const type *in, const uint64_t *valid, size_t from, size_t n, type *out) \
+	{                                                                                         \
+		for (size_t i = 0; i < n;)                                                            \
+		{                                                                                     \
+			size_t bit = (from + i) & 63;                                                     \
+			size_t k = 64 - bit < n - i ? 64 - bit : n - i;                                   \
+			uint64_t w = valid[(from + i) >> 6] >> bit & lh_low_bits((int) k);                \
+                                                                                              \
+			if (w == lh_low_bits((int) k))                                                    \
+			{                                                                                 \
+				memcpy(out + i, in, k * sizeof(type));                                        \
+				in += k;                                                                      \
+			}                                                                                 \
+			else if (w == 0)                                                                  \
+				memset(out + i, 0, k * sizeof(type));                                         \
+			else                                                                              \
+				for (size_t j = 0; j < k; j++, w >>= 1)                                       \
+				{                                                                             \
+					out[i + j] = *in & -(type) (w & 1);                                       \
+					in += w & 1;                                                              \
+				}                                                                             \
+			i += k;                                                                           \
+		}                                                                                     \
 	}
 
 EXPAND(loop_expand32, uint32_t)
@@ -211,8 +214,8 @@ EXPAND(loop_expand64, uint64_t)
 #undef EXPAND
 
 /* The table, with the kernel that is written for each instruction set. */
-#define LH_ORC_KERNELS_TABLE(unpack_)                                                            \
-	{                                                                                            \
-		.unpack = unpack_, .unzigzag = loop_unzigzag, .narrow = loop_narrow,                 \
-		.varints = loop_varints, .expand32 = loop_expand32, .expand64 = loop_expand64            \
+#define LH_ORC_KERNELS_TABLE(unpack_)                                                 \
+	{                                                                                 \
+		.unpack = unpack_, .unzigzag = loop_unzigzag, .narrow = loop_narrow,          \
+		.varints = loop_varints, .expand32 = loop_expand32, .expand64 = loop_expand64 \
 	}

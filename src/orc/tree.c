@@ -33,13 +33,14 @@ check_encoding(LhCtx *ctx, const LhOrcReader *r)
 	bool strings = r->type.id == LH_T_STRING || r->node->kind == LH_ORC_BINARY;
 
 	if (r->encoding > LH_ORC_DICTIONARY_V2 || (lh_orc_is_dictionary(r->encoding) && !strings))
-		LH_FAIL(ctx, LH_CORRUPT, "stripe footer is damaged: a %s is coded as %s", lh_orc_kind_name(r->node->kind),
-				lh_orc_encoding_name(r->encoding));
+		LH_FAIL(ctx, LH_CORRUPT, "stripe footer is damaged: a %s is coded as %s",
+				lh_orc_kind_name(r->node->kind), lh_orc_encoding_name(r->encoding));
 	return LH_OK;
 }
 
 LhStatus
-lh_orc_reader_open_present(LhCtx *ctx, LhOrcReader *r, LhOrcFile *file, LhOrcStripeState *s, int node)
+lh_orc_reader_open_present(LhCtx *ctx, LhOrcReader *r, LhOrcFile *file, LhOrcStripeState *s,
+						   int node)
 {
 	const LhOrcStreamInfo *info;
 
@@ -122,7 +123,8 @@ deposit(const uint64_t *in, const uint64_t *mask, size_t nwords, uint64_t *out)
 }
 
 LhStatus
-lh_orc_reader_valid(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t **valid, size_t *count)
+lh_orc_reader_valid(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t **valid,
+					size_t *count)
 {
 	size_t words = LH_WORDS(slots->n);
 	uint64_t *bits;
@@ -206,7 +208,8 @@ spread(const LhType *type, const void *dense, const uint64_t *valid, size_t n, v
 
 /* All slots that are wanted have a value: no bitmap. */
 static LhStatus
-read_whole(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, size_t count, const LhType *lane, LhVec *out)
+read_whole(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, size_t count, const LhType *lane,
+		   LhVec *out)
 {
 	size_t size = lh_lane_size(lane->lane, lane->width);
 	size_t from = count == slots->n ? 0 : slots->from;
@@ -284,16 +287,19 @@ read_children(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, LhVec *out)
 }
 
 static LhStatus
-read_struct(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *valid, size_t count, LhVec *out)
+read_struct(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *valid,
+			size_t count, LhVec *out)
 {
-	const LhOrcSlots below = {.n = slots->n, .mask = count == slots->n ? NULL : valid, .count = count};
+	const LhOrcSlots below = {
+		.n = slots->n, .mask = count == slots->n ? NULL : valid, .count = count};
 
 	return read_children(ctx, r, &below, out);
 }
 
 /* Where each slot's entries begin: those without a list have none. */
 static LhStatus
-read_list(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *valid, size_t count, LhVec *out)
+read_list(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *valid, size_t count,
+		  LhVec *out)
 {
 	const int64_t *lengths;
 	uint32_t *offsets;
@@ -311,8 +317,9 @@ read_list(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *v
 		if (count < slots->n && !lh_bit_get(valid, i))
 			continue;
 		if (*lengths < 0 || (uint64_t) *lengths > MAX_ENTRIES - total)
-			LH_FAIL(ctx, *lengths < 0 ? LH_CORRUPT : LH_LIMIT, "lists of %zu rows have more than %llu entries",
-					slots->n, (unsigned long long) MAX_ENTRIES);
+			LH_FAIL(ctx, *lengths < 0 ? LH_CORRUPT : LH_LIMIT,
+					"lists of %zu rows have more than %llu entries", slots->n,
+					(unsigned long long) MAX_ENTRIES);
 		total += (uint64_t) *lengths++;
 	}
 	offsets[slots->n] = (uint32_t) total;
@@ -329,7 +336,8 @@ bad_tag(LhCtx *ctx, const LhOrcReader *r)
 
 /* A mask for each branch, behind each other in r->values. */
 static LhStatus
-read_union(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *valid, size_t count, LhVec *out)
+read_union(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *valid, size_t count,
+		   LhVec *out)
 {
 	size_t words = LH_WORDS(slots->n) + 1;
 	size_t bytes = words * sizeof(uint64_t) * (size_t) r->nchildren;

@@ -21,10 +21,10 @@
 			abort(); \
 	} while (0)
 
-#define MAX_NODES	64
+#define MAX_NODES   64
 #define MAX_STRIPES 4
-#define MAX_READS	8
-#define BUDGET		((size_t) 64 << 20)
+#define MAX_READS   8
+#define BUDGET      ((size_t) 64 << 20)
 
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 extern size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
@@ -145,13 +145,15 @@ read_stripe(LhCtx *ctx, LhOrcFile *file, int stripe)
 
 		if (lh_orc_bounds(ctx, file, stripe, node, &b) == LH_OK && b.has_min)
 		{
-			CHECK(!b.has_max || lh_value_compare(&b.min, &b.max) <= 0 || b.min.type.lane == LH_LANE_STR);
+			CHECK(!b.has_max || lh_value_compare(&b.min, &b.max) <= 0 ||
+				  b.min.type.lane == LH_LANE_STR);
 			if (lh_orc_bloom(ctx, file, stripe, node, &bloom) == LH_OK && bloom != NULL)
 				(void) lh_orc_bloom_may_hold(bloom, -1, &meta->nodes[node], &b.min);
 		}
 		(void) lh_orc_row_index(ctx, file, stripe, node, &index);
 		if (index != NULL)
-			CHECK(index->first_row[0] == 0 && index->first_row[index->nentries - 1] < meta->stripes[stripe].rows);
+			CHECK(index->first_row[0] == 0 &&
+				  index->first_row[index->nentries - 1] < meta->stripes[stripe].rows);
 		read_column(ctx, file, stripe, node);
 	}
 }
@@ -196,7 +198,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	lh_isa_choose((LhIsa) below(3));
 	arena = lh_arena_create(&budget);
 	root = lh_use(ctx, arena);
-	if (lh_store_create(ctx, &access, &store) == LH_OK && lh_object_open(ctx, store, fuzz_path(), &obj) == LH_OK &&
+	if (lh_store_create(ctx, &access, &store) == LH_OK &&
+		lh_object_open(ctx, store, fuzz_path(), &obj) == LH_OK &&
 		lh_orc_open(ctx, obj, NULL, &options, &file) == LH_OK)
 	{
 		int n = lh_orc_meta(file)->nstripes;
@@ -221,7 +224,8 @@ LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 	if (seed % 4 == 0 || size < 16)
 		return LLVMFuzzerMutate(data, size, max);
 	ctx = lh_ctx_create();
-	if (ctx != NULL && lh_orc_postscript(ctx, data + size - most, most, (int64_t) size, &ps) == LH_OK)
+	if (ctx != NULL &&
+		lh_orc_postscript(ctx, data + size - most, most, (int64_t) size, &ps) == LH_OK)
 		body = size - (size_t) ps.tail;
 	lh_ctx_destroy(ctx);
 	if (body < 16)

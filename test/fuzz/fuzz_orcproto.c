@@ -78,7 +78,8 @@ check_meta(LhCtx *ctx, const LhOrcMeta *m)
 	{
 		CHECK(m->stripes[s].rows >= 0 && m->stripes[s].offset >= 0);
 		CHECK(m->stripes[s].offset + m->stripes[s].index_length + m->stripes[s].data_length +
-				  m->stripes[s].footer_length <= FILE_SIZE);
+				  m->stripes[s].footer_length <=
+			  FILE_SIZE);
 	}
 }
 
@@ -90,17 +91,23 @@ statistics(LhCtx *ctx, LhSlice bytes)
 
 	for (int kind = 0; kind < LH_ORC_N_KINDS; kind++)
 	{
-		LhOrcNode node = {.kind = (LhOrcKind) kind, .type = {.id = LH_T_INT64, .lane = LH_LANE_I64}};
+		LhOrcNode node = {.kind = (LhOrcKind) kind,
+						  .type = {.id = LH_T_INT64, .lane = LH_LANE_I64}};
 		LhBounds b;
 
 		if (kind == LH_ORC_DECIMAL)
-			node.type = (LhType){.id = LH_T_DECIMAL, .lane = bytes.len % 2 ? LH_LANE_I64 : LH_LANE_I128, .precision = 18, .scale = 4};
+			node.type = (LhType){.id = LH_T_DECIMAL,
+								 .lane = bytes.len % 2 ? LH_LANE_I64 : LH_LANE_I128,
+								 .precision = 18,
+								 .scale = 4};
 		if (kind == LH_ORC_STRING || kind == LH_ORC_CHAR || kind == LH_ORC_VARCHAR)
 			node.type = (LhType){.id = LH_T_STRING, .lane = LH_LANE_STR};
 		if (kind == LH_ORC_FLOAT || kind == LH_ORC_DOUBLE)
 			node.type = (LhType){.id = LH_T_DOUBLE, .lane = LH_LANE_F64};
 		if (kind == LH_ORC_TIMESTAMP)
-			node.type = (LhType){.id = LH_T_TIMESTAMP, .lane = LH_LANE_I64, .unit = bytes.len % 5 ? LH_UNIT_US : LH_UNIT_NS};
+			node.type = (LhType){.id = LH_T_TIMESTAMP,
+								 .lane = LH_LANE_I64,
+								 .unit = bytes.len % 5 ? LH_UNIT_US : LH_UNIT_NS};
 		if (lh_orc_stats_bounds(ctx, &meta, &node, bytes, 1000, &b) != LH_OK)
 			continue;
 		CHECK(b.nulls >= -1 && b.nulls <= 1000 && b.known == (b.has_min || b.has_max));
@@ -111,7 +118,8 @@ statistics(LhCtx *ctx, LhSlice bytes)
 static void
 zone(LhCtx *ctx, LhSlice bytes)
 {
-	static const int64_t moments[] = {INT64_MIN + 1, -2208988800, -1, 0, 1420070400, 4102444800, INT64_MAX - 1};
+	static const int64_t moments[] = {INT64_MIN + 1, -2208988800, -1,           0,
+									  1420070400,    4102444800,  INT64_MAX - 1};
 	LhZone *z;
 
 	if (lh_zone_parse(ctx, "Fuzz/Zone", bytes.data, bytes.len, &z) != LH_OK)
