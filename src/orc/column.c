@@ -102,6 +102,7 @@ open_column(LhCtx *ctx, LhOrcColumn *col)
 				"it lies inside a list, map or union: only the whole of that can be read");
 	LH_TRY(open_outer(ctx, col));
 	LH_TRY(lh_orc_reader_open(ctx, &col->reader, col->file, col->stripe, col->node));
+	col->reader.top = true;
 	col->natural = LH_BATCH;
 	return find_natural(ctx, col, &col->reader);
 }

@@ -135,6 +135,39 @@ read_codes(LhCtx *ctx, LhOrcReader *r, size_t n, void *out)
 }
 
 static LhStatus
+bad_code(LhCtx *ctx, const LhOrcReader *r)
+{
+	return lh_orc_stream_bad(ctx, &r->data, "codes of entries of the dictionary");
+}
+
+LhStatus
+lh_orc_dict_runs(LhCtx *ctx, LhOrcReader *r, size_t n, LhRun *runs, int most, int *nruns,
+				 size_t *done)
+{
+	*nruns = 0;
+	*done = 0;
+	LH_TRY(lh_orc_dict_load(ctx, r));
+	while (*done < n)
+	{
+		int64_t code = 0;
+		size_t count = 0;
+
+		LH_TRY(lh_orc_rle_same(ctx, r->first_rle, n - *done, &code, &count));
+		if (code < 0 || code >= (int64_t) r->dict->n)
+			return bad_code(ctx, r);
+		if (*nruns > 0 && runs[*nruns - 1].code == (uint32_t) code)
+			runs[*nruns - 1].end += (uint32_t) count;
+		else if (*nruns == most)
+			return LH_OK;
+		else
+			runs[(*nruns)++] = (LhRun){(uint32_t) code, (uint32_t) (*done + count)};
+		LH_TRY(lh_orc_rle_skip(ctx, r->first_rle, count));
+		*done += count;
+	}
+	return LH_OK;
+}
+
+static LhStatus
 skip_codes(LhCtx *ctx, LhOrcReader *r, uint64_t n)
 {
 	return lh_orc_rle_skip(ctx, r->first_rle, n);

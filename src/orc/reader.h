@@ -25,6 +25,9 @@
 
 #include "orc/rle.h"
 
+/* A vector stays in runs while these are at least so long on average. */
+#define LH_ORC_MIN_RUN 16
+
 typedef struct LhOrcReader LhOrcReader;
 typedef struct LhOrcLeafOps LhOrcLeafOps;
 
@@ -70,6 +73,11 @@ struct LhOrcReader
 	int64_t zone_from, zone_until;
 	int32_t zone_offset;
 	bool lost; /* digits of a value were cut */
+
+	bool top;         /* no node around it is read: its codes may come as runs */
+	int run_pause;    /* batches not to be tried as runs */
+	int run_failures; /* attempts that failed, in a row */
+	LhRun runs[LH_BATCH / LH_ORC_MIN_RUN + 1];
 
 	LhBuf valid;
 	LhBuf dense;   /* values one behind the other */
@@ -124,6 +132,9 @@ extern LhStatus lh_orc_places(LhCtx *ctx, const LhOrcStream *s, size_t extra, si
 /* dict.c */
 extern const LhOrcLeafOps lh_orc_dict_ops;
 extern LhStatus lh_orc_dict_load(LhCtx *ctx, LhOrcReader *r);
+/* The next n codes as at most so many runs; *done of them, which is fewer when they are more. */
+extern LhStatus lh_orc_dict_runs(LhCtx *ctx, LhOrcReader *r, size_t n, LhRun *runs, int most,
+								 int *nruns, size_t *done);
 
 /* stamp.c */
 extern const LhOrcLeafOps lh_orc_stamp_ops;

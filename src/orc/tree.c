@@ -224,6 +224,54 @@ read_whole(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, size_t count, co
 	return LH_OK;
 }
 
+/*
+ * All codes of a batch as runs, or as codes when there are too many runs.  A column of
+ * short runs would only be slowed down: after failures the next attempts wait ever longer.
+ */
+static LhStatus
+read_runs(LhCtx *ctx, LhOrcReader *r, size_t n, LhVec *out)
+{
+	int most = (int) (n / LH_ORC_MIN_RUN) + 1;
+	uint32_t *codes;
+	size_t done = 0, at = 0;
+	int nruns = 0;
+
+	LH_TRY(lh_orc_dict_runs(ctx, r, n, r->runs, most, &nruns, &done));
+	out->dict = r->dict;
+	if (done == n)
+	{
+		r->run_failures = 0;
+		out->kind = LH_VEC_RUNS;
+		out->runs = r->runs;
+		out->nruns = nruns;
+		return LH_OK;
+	}
+	if (r->run_failures < 5)
+		r->run_failures++;
+	r->run_pause = (1 << r->run_failures) - 1;
+	LH_TRY(lh_orc_fit(ctx, &r->values, n + 1, sizeof(*codes)));
+	codes = (uint32_t *) (void *) r->values.data;
+	for (int i = 0; i < nruns; i++)
+		for (; at < r->runs[i].end; at++)
+			codes[at] = r->runs[i].code;
+	LH_TRY(r->ops->read(ctx, r, n - done, codes + done));
+	out->kind = LH_VEC_DICT;
+	out->codes = codes;
+	return LH_OK;
+}
+
+/* May the batch be tried as runs? */
+static bool
+try_runs(LhOrcReader *r, size_t n)
+{
+	if (!r->by_code || !r->top || n > LH_BATCH)
+		return false;
+	if (r->run_pause == 0)
+		return true;
+	r->run_pause--;
+	return false;
+}
+
 static LhStatus
 read_leaf(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, LhVec *out)
 {
@@ -238,6 +286,8 @@ read_leaf(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, LhVec *out)
 		return LH_OK;
 	}
 	*out = (LhVec){.type = r->type, .kind = LH_VEC_FLAT, .n = (int) slots->n};
+	if (count == slots->n && try_runs(r, count))
+		return read_runs(ctx, r, count, out);
 	if (count == slots->n || (slots->range && count == slots->count))
 		LH_TRY(read_whole(ctx, r, slots, count, &lane, out));
 	else
@@ -531,6 +581,7 @@ lh_orc_reader_seek(LhCtx *ctx, LhOrcReader *r, int entry)
 void
 lh_orc_reader_rewind(LhOrcReader *r)
 {
+	r->run_pause = r->run_failures = 0;
 	lh_orc_stream_rewind(&r->present_stream);
 	lh_orc_bits_reset(&r->present);
 	if (r->ops != NULL)

@@ -396,6 +396,48 @@ decimals_keep_every_digit(void **unused)
 	ASSERT_FAILS(ctx, read_made(&m, 1, &v), LH_CORRUPT, "128 bits");
 }
 
+/* Long runs stay runs; when they become short the batch has codes. */
+static void
+codes_come_as_runs_while_these_are_long(void **unused)
+{
+	Ob codes = {0};
+	static const uint8_t lengths[] = {0xfe, 1, 2};
+	OrcFileMaker m;
+	LhOrcColumn *col;
+	LhOrcFile *file;
+	LhVec v;
+
+	/* version 1: 130 ones, 130 zeros, 130 ones; then 126 codes one by one, then 130 zeros */
+	for (unsigned i = 0; i < 3; i++)
+	{
+		ob_byte(&codes, 127);
+		ob_byte(&codes, 0);
+		ob_byte(&codes, i != 1);
+	}
+	ob_byte(&codes, 256 - 126);
+	for (unsigned i = 0; i < 126; i++)
+		ob_byte(&codes, i & 1);
+	ob_byte(&codes, 127);
+	ob_byte(&codes, 0);
+	ob_byte(&codes, 0);
+	m = orc_one(LH_ORC_STRING, LH_ORC_DICTIONARY, 646, codes.p, codes.len);
+	m.dictionary_sizes[1] = 2;
+	orc_add(&m, LH_ORC_LENGTH, 1, lengths, sizeof(lengths));
+	orc_add(&m, LH_ORC_DICTIONARY_DATA, 1, "abb", 3);
+	ASSERT_OK(ctx, orc_open_made(ctx, &m, NULL, &file));
+	ASSERT_OK(ctx, lh_orc_column_open(ctx, file, 0, 1, &col));
+	ASSERT_OK(ctx, lh_orc_column_read(ctx, col, 0, 300, NULL, &v));
+	assert_int_equal(v.kind, LH_VEC_RUNS);
+	assert_int_equal(v.nruns, 3);
+	assert_int_equal(v.runs[2].end, 300);
+	assert_int_equal(lh_vec_value(&v, 129).str.len, 2);
+	assert_int_equal(lh_vec_value(&v, 130).str.len, 1);
+	ASSERT_OK(ctx, lh_orc_column_read(ctx, col, 300, 346, NULL, &v));
+	assert_int_equal(v.kind, LH_VEC_DICT);
+	for (int i = 0; i < 346; i++)
+		assert_int_equal(v.codes[i], i < 90 ? 1 : i < 216 ? (i - 90) & 1 : 0);
+}
+
 static OrcFileMaker
 stamp(int64_t seconds, uint64_t nanos, const char *zone)
 {
@@ -675,6 +717,7 @@ main(void)
 		cmocka_unit_test(any_ranges_and_selections_give_the_same_rows),
 		cmocka_unit_test(bounds_and_bloom_filters_hold_what_there_is),
 		cmocka_unit_test(skipped_rows_are_neither_read_nor_decompressed),
+		cmocka_unit_test(codes_come_as_runs_while_these_are_long),
 		cmocka_unit_test(decimals_keep_every_digit),
 		cmocka_unit_test(time_stamps_are_wall_clocks),
 		cmocka_unit_test(julian_days_become_gregorian_ones),
