@@ -128,7 +128,8 @@ unsnappy(const uint8_t *in, size_t len, uint8_t *out, size_t cap)
 {
 	int64_t size = snappy_size(in, len);
 
-	return size >= 0 && (size_t) size <= cap && lh_snappy_decode(in, len, out, (size_t) size) ? size : -1;
+	return size >= 0 && (size_t) size <= cap && lh_snappy_decode(in, len, out, (size_t) size) ? size
+																							  : -1;
 }
 
 static int64_t
@@ -136,7 +137,8 @@ unbrotli(const uint8_t *in, size_t len, uint8_t *out, size_t cap)
 {
 	size_t n = cap;
 
-	return BrotliDecoderDecompress(len, in, &n, out) == BROTLI_DECODER_RESULT_SUCCESS ? (int64_t) n : -1;
+	return BrotliDecoderDecompress(len, in, &n, out) == BROTLI_DECODER_RESULT_SUCCESS ? (int64_t) n
+																					  : -1;
 }
 
 static int64_t

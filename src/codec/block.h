@@ -30,8 +30,9 @@ extern LhStatus lh_blocks_create(LhCtx *ctx, LhBlocks **out);
  * it is damaged or would need more.  Blocks are small (ORC: 8 MB at most): the
  * host is not asked between.
  */
-extern LhStatus lh_block_decompress(LhCtx *ctx, LhBlocks *blocks, LhBlockCodec codec, const uint8_t *in,
-									size_t len, uint8_t *out, size_t cap, size_t *made);
+extern LhStatus
+lh_block_decompress(LhCtx *ctx, LhBlocks *blocks, LhBlockCodec codec, const uint8_t *in, size_t len,
+					uint8_t *out, size_t cap, size_t *made);
 
 /* The size that a block itself names; -1 when it names none. */
 extern int64_t lh_block_size(LhBlockCodec codec, const uint8_t *in, size_t len);

@@ -47,11 +47,13 @@ static bool
 copy(Lzo *z, size_t distance, size_t n)
 {
 	uint8_t *to = z->out + z->made;
+	const uint8_t *from;
 
 	if (distance == 0 || distance > z->made || n > z->cap - z->made)
 		return false;
+	from = to - distance;
 	for (size_t i = 0; i < n; i++)
-		to[i] = to[i - distance];
+		to[i] = from[i];
 	z->made += n;
 	return true;
 }

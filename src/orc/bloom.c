@@ -60,8 +60,8 @@ rotate(uint64_t v, int n)
 	return v << n | v >> (64 - n);
 }
 
-#define C1	 UINT64_C(0x87c37b91114253d5)
-#define C2	 UINT64_C(0x4cf5ad432745937f)
+#define C1   UINT64_C(0x87c37b91114253d5)
+#define C2   UINT64_C(0x4cf5ad432745937f)
 #define SEED 104729
 
 static uint64_t
@@ -208,8 +208,9 @@ parse(LhCtx *ctx, void *arg, LhSlice section)
 static bool
 writer_is_bad(const LhOrcMeta *meta)
 {
-	static const char *const versions[] = {"1.6.0", "1.6.1", "1.6.2", "1.6.3", "1.6.4", "1.6.5", "1.6.6",
-										   "1.6.7", "1.6.8", "1.6.9", "1.6.10", "1.6.11", "1.7.0"};
+	static const char *const versions[] = {"1.6.0",  "1.6.1",  "1.6.2", "1.6.3", "1.6.4",
+										   "1.6.5",  "1.6.6",  "1.6.7", "1.6.8", "1.6.9",
+										   "1.6.10", "1.6.11", "1.7.0"};
 	size_t len;
 
 	if (meta->writer != LH_ORC_CPP)
@@ -315,7 +316,8 @@ hashes(const LhOrcBloom *bloom, const LhOrcNode *node, const LhValue *value, uin
 }
 
 bool
-lh_orc_bloom_may_hold(const LhOrcBloom *bloom, int entry, const LhOrcNode *node, const LhValue *value)
+lh_orc_bloom_may_hold(const LhOrcBloom *bloom, int entry, const LhOrcNode *node,
+					  const LhValue *value)
 {
 	uint64_t hash[2];
 	int n;

@@ -11,10 +11,10 @@
 #include "orc/reader.h"
 
 /* What a batch should come to at most: bytes of strings, entries of lists. */
-#define NATURAL_BYTES	((int64_t) 8 << 20)
+#define NATURAL_BYTES   ((int64_t) 8 << 20)
 #define NATURAL_ENTRIES 65536
 /* How much larger strings are than their compressed stream; a guess. */
-#define EXPANSION 4
+#define EXPANSION       4
 
 struct LhOrcColumn
 {
@@ -23,10 +23,10 @@ struct LhOrcColumn
 	LhOrcStripeState *stripe;
 	int node;
 	int64_t rows; /* of the stripe */
-	int64_t at;	  /* end of the last read */
+	int64_t at;   /* end of the last read */
 	int64_t pos;  /* row at which the streams stand */
 	bool failed;
-	bool asked;	  /* whether it can be moved by the row index */
+	bool asked; /* whether it can be moved by the row index */
 	bool can_seek;
 	int natural; /* rows of a batch */
 	int nouter;
@@ -71,7 +71,8 @@ find_natural(LhCtx *ctx, LhOrcColumn *col, const LhOrcReader *r)
 	if (col->rows == 0)
 		return LH_OK;
 	if (r->ops != NULL && r->type.lane == LH_LANE_STR && !r->by_code)
-		at_most(col, NATURAL_BYTES / (r->data.length * (r->data.compressed ? EXPANSION : 1) / col->rows + 1));
+		at_most(col, NATURAL_BYTES /
+						 (r->data.length * (r->data.compressed ? EXPANSION : 1) / col->rows + 1));
 	if (r->node->repeated)
 	{
 		LH_TRY(lh_orc_stats_count(ctx, col->file, col->stripe->number, r->node->column, &entries));
@@ -91,13 +92,17 @@ open_column(LhCtx *ctx, LhOrcColumn *col)
 	if (node->encrypted)
 	{
 		lh_fail(ctx, LH_UNSUPPORTED, "column is encrypted");
-		lh_hint(ctx, "Columns of ORC files that are encrypted cannot be read; leave it out, or write the file without.");
+		lh_hint(
+			ctx,
+			"Columns of ORC files that are encrypted cannot be read; leave it out, or write the file without.");
 		return LH_UNSUPPORTED;
 	}
 	if (node->repeated)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "it lies inside a list, map or union: only the whole of that can be read");
+		LH_FAIL(ctx, LH_UNSUPPORTED,
+				"it lies inside a list, map or union: only the whole of that can be read");
 	LH_TRY(open_outer(ctx, col));
 	LH_TRY(lh_orc_reader_open(ctx, &col->reader, col->file, col->stripe, col->node));
+	col->reader.top = true;
 	col->natural = LH_BATCH;
 	return find_natural(ctx, col, &col->reader);
 }
@@ -236,8 +241,11 @@ read_rows(LhCtx *ctx, LhOrcColumn *col, int64_t row, int n, const LhSel *sel, Lh
 	{
 		memset(col->mask, 0, sizeof(col->mask));
 		lh_bits_set_range(col->mask, (size_t) from, (size_t) to);
-		slots = (LhOrcSlots){.n = (size_t) n, .mask = col->mask, .count = (size_t) (to - from),
-							 .from = (size_t) from, .range = true};
+		slots = (LhOrcSlots){.n = (size_t) n,
+							 .mask = col->mask,
+							 .count = (size_t) (to - from),
+							 .from = (size_t) from,
+							 .range = true};
 	}
 	for (int i = 0; i < col->nouter; i++)
 	{
@@ -258,9 +266,10 @@ lh_orc_column_read(LhCtx *ctx, LhOrcColumn *col, int64_t row, int n, const LhSel
 	LhArena *old;
 	LhStatus status;
 
-	if (n < 0 || n > LH_BATCH || row < col->at || row > col->rows - n || (sel != NULL && sel->n != n))
-		LH_FAIL(ctx, LH_BUG, "rows %lld and %d on of a column at row %lld of %lld", (long long) row, n,
-				(long long) col->at, (long long) col->rows);
+	if (n < 0 || n > LH_BATCH || row < col->at || row > col->rows - n ||
+		(sel != NULL && sel->n != n))
+		LH_FAIL(ctx, LH_BUG, "rows %lld and %d on of a column at row %lld of %lld", (long long) row,
+				n, (long long) col->at, (long long) col->rows);
 	LH_TRY(lh_poll(ctx));
 	if (col->failed)
 		LH_FAIL(ctx, LH_BUG, "read of a column that has failed");

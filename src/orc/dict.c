@@ -38,7 +38,8 @@ read_lengths(LhCtx *ctx, LhOrcReader *r, size_t n, size_t *total)
 		LhStr *values;
 
 		LH_TRY(lh_orc_rle_read(ctx, rle, k, lengths));
-		LH_TRY(lh_orc_buf_grow(ctx, &r->dict_values, (at + k + 1) * sizeof(*values), at * sizeof(*values)));
+		LH_TRY(lh_orc_buf_grow(ctx, &r->dict_values, (at + k + 1) * sizeof(*values),
+							   at * sizeof(*values)));
 		values = (LhStr *) (void *) r->dict_values.data;
 		for (size_t i = 0; i < k; i++)
 		{
@@ -59,7 +60,8 @@ fixed_values(LhCtx *ctx, LhOrcReader *r, size_t n, const LhStr *values)
 {
 	for (size_t i = 0; i < n; i++)
 		if ((int64_t) values[i].len != r->type.width)
-			LH_FAIL(ctx, LH_CORRUPT, "dictionary: expected %d bytes a value, found %u", r->type.width, values[i].len);
+			LH_FAIL(ctx, LH_CORRUPT, "dictionary: expected %d bytes a value, found %u",
+					r->type.width, values[i].len);
 	r->dict_space.values = r->dict_bytes.data;
 	return LH_OK;
 }
@@ -80,7 +82,8 @@ load(LhCtx *ctx, LhOrcReader *r)
 	LH_TRY(lh_orc_stream_need(ctx, &stream, total));
 	/* it stays in the buffer that it was decompressed to */
 	p = stream.p;
-	if (stream.p >= stream.raw.data && stream.raw.data != NULL && stream.p < stream.raw.data + stream.raw.cap)
+	if (stream.p >= stream.raw.data && stream.raw.data != NULL &&
+		stream.p < stream.raw.data + stream.raw.cap)
 	{
 		r->dict_bytes = stream.raw;
 		lh_buf_free(&stream.out);
@@ -132,6 +135,39 @@ read_codes(LhCtx *ctx, LhOrcReader *r, size_t n, void *out)
 }
 
 static LhStatus
+bad_code(LhCtx *ctx, const LhOrcReader *r)
+{
+	return lh_orc_stream_bad(ctx, &r->data, "codes of entries of the dictionary");
+}
+
+LhStatus
+lh_orc_dict_runs(LhCtx *ctx, LhOrcReader *r, size_t n, LhRun *runs, int most, int *nruns,
+				 size_t *done)
+{
+	*nruns = 0;
+	*done = 0;
+	LH_TRY(lh_orc_dict_load(ctx, r));
+	while (*done < n)
+	{
+		int64_t code = 0;
+		size_t count = 0;
+
+		LH_TRY(lh_orc_rle_same(ctx, r->first_rle, n - *done, &code, &count));
+		if (code < 0 || code >= (int64_t) r->dict->n)
+			return bad_code(ctx, r);
+		if (*nruns > 0 && runs[*nruns - 1].code == (uint32_t) code)
+			runs[*nruns - 1].end += (uint32_t) count;
+		else if (*nruns == most)
+			return LH_OK;
+		else
+			runs[(*nruns)++] = (LhRun){(uint32_t) code, (uint32_t) (*done + count)};
+		LH_TRY(lh_orc_rle_skip(ctx, r->first_rle, count));
+		*done += count;
+	}
+	return LH_OK;
+}
+
+static LhStatus
 skip_codes(LhCtx *ctx, LhOrcReader *r, uint64_t n)
 {
 	return lh_orc_rle_skip(ctx, r->first_rle, n);
@@ -153,4 +189,5 @@ rewind_codes(LhOrcReader *r)
 	lh_orc_rle_reset(r->first_rle);
 }
 
-const LhOrcLeafOps lh_orc_dict_ops = {open_codes, read_codes, NULL, skip_codes, seek_codes, rewind_codes};
+const LhOrcLeafOps lh_orc_dict_ops = {open_codes, read_codes, NULL,
+									  skip_codes, seek_codes, rewind_codes};

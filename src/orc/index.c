@@ -83,8 +83,8 @@ read_entry(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcNode *node, LhSlice byt
 
 /* In the stripe's arena, which is ctx->arena. */
 static LhStatus
-parse(LhCtx *ctx, const LhOrcFile *file, const LhOrcStripeState *s, const LhOrcNode *node, LhSlice section,
-	  LhOrcIndex *index)
+parse(LhCtx *ctx, const LhOrcFile *file, const LhOrcStripeState *s, const LhOrcNode *node,
+	  LhSlice section, LhOrcIndex *index)
 {
 	int64_t rows = file->meta->stripes[s->number].rows;
 	int64_t stride = file->meta->row_index_stride;
@@ -114,12 +114,14 @@ parse(LhCtx *ctx, const LhOrcFile *file, const LhOrcStripeState *s, const LhOrcN
 		if (n % LH_ORC_POLL == 0)
 			LH_TRY(lh_poll(ctx));
 		first_row[n] = n * stride;
-		LH_TRY(read_entry(ctx, file->meta, node, f.bytes, n + 1 < counts.entries ? stride : rows - n * stride,
-						  positions, &npositions, &bounds[n]));
+		LH_TRY(read_entry(ctx, file->meta, node, f.bytes,
+						  n + 1 < counts.entries ? stride : rows - n * stride, positions,
+						  &npositions, &bounds[n]));
 		first[++n] = (uint32_t) npositions;
 	}
 	*index = (LhOrcIndex){.rows = {.nentries = n, .first_row = first_row, .bounds = bounds},
-						  .positions = positions, .first_position = first};
+						  .positions = positions,
+						  .first_position = first};
 	return LH_OK;
 }
 
@@ -130,17 +132,19 @@ read_section(LhCtx *ctx, const LhOrcFile *file, const LhOrcStreamInfo *stream, L
 	LhSlice raw = {.len = (size_t) stream->length};
 
 	if (stream->length > LH_ORC_MAX_SECTION)
-		LH_FAIL(ctx, LH_LIMIT, "%s of %lld bytes", lh_orc_stream_name(stream->kind), (long long) stream->length);
+		LH_FAIL(ctx, LH_LIMIT, "%s of %lld bytes", lh_orc_stream_name(stream->kind),
+				(long long) stream->length);
 	raw.data = lh_alloc(ctx, raw.len + 1);
 	if (raw.data == NULL)
 		return ctx->error->code;
 	LH_TRY(lh_object_read(ctx, file->obj, stream->offset, raw.len, (uint8_t *) raw.data));
-	return lh_orc_section(ctx, file->blocks, file->meta->compression, file->meta->block_size, raw, out);
+	return lh_orc_section(ctx, file->blocks, file->meta->compression, file->meta->block_size, raw,
+						  out);
 }
 
 LhStatus
-lh_orc_read_metadata(LhCtx *ctx, LhOrcFile *file, LhOrcStripeState *s, const LhOrcStreamInfo *stream,
-					 LhOrcMetadataFn fn, void *arg)
+lh_orc_read_metadata(LhCtx *ctx, LhOrcFile *file, LhOrcStripeState *s,
+					 const LhOrcStreamInfo *stream, LhOrcMetadataFn fn, void *arg)
 {
 	LhArena *scratch = lh_arena_child(s->arena);
 	LhArena *old;

@@ -6,7 +6,7 @@
 
 #include "orc/kernels_loops.h"
 
-static const LhOrcKernels base = LH_ORC_KERNELS_TABLE;
+static const LhOrcKernels base = LH_ORC_KERNELS_TABLE(loop_unpack);
 
 const LhOrcKernels *lh_orc_kernels = &base;
 

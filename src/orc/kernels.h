@@ -30,8 +30,10 @@ typedef struct LhOrcKernels
 	size_t (*varints)(const uint8_t *in, size_t len, size_t n, int64_t *out, size_t *done);
 
 	/* out[i] = in[rank of i] where bit "from + i" of valid is set, else 0; in[count of bits] may be read. */
-	void (*expand32)(const uint32_t *in, const uint64_t *valid, size_t from, size_t n, uint32_t *out);
-	void (*expand64)(const uint64_t *in, const uint64_t *valid, size_t from, size_t n, uint64_t *out);
+	void (*expand32)(const uint32_t *in, const uint64_t *valid, size_t from, size_t n,
+					 uint32_t *out);
+	void (*expand64)(const uint64_t *in, const uint64_t *valid, size_t from, size_t n,
+					 uint64_t *out);
 } LhOrcKernels;
 
 extern const LhOrcKernels *lh_orc_kernels;

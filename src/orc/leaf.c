@@ -14,7 +14,8 @@
 LhStatus
 lh_orc_leaf_stream(LhCtx *ctx, LhOrcReader *r, LhOrcStream *s, int kind)
 {
-	return lh_orc_stream_init(ctx, s, r->file, kind, lh_orc_find_stream(r->stripe, r->node->column, kind));
+	return lh_orc_stream_init(ctx, s, r->file, kind,
+							  lh_orc_find_stream(r->stripe, r->node->column, kind));
 }
 
 LhStatus
@@ -35,7 +36,8 @@ lh_orc_places(LhCtx *ctx, const LhOrcStream *s, size_t extra, size_t *left)
 	size_t n = (size_t) lh_orc_stream_places(s) + extra;
 
 	if (*left < n)
-		LH_FAIL(ctx, LH_CORRUPT, "row index is damaged: expected %zu numbers for stream %s, found %zu", n,
+		LH_FAIL(ctx, LH_CORRUPT,
+				"row index is damaged: expected %zu numbers for stream %s, found %zu", n,
 				lh_orc_stream_name(s->kind), *left);
 	*left -= n;
 	return LH_OK;
@@ -58,7 +60,8 @@ read_integers(LhCtx *ctx, LhOrcReader *r, size_t n, void *out)
 	switch (r->node->kind)
 	{
 		case LH_ORC_LONG: return lh_orc_rle_read(ctx, r->first_rle, n, out);
-		case LH_ORC_SHORT: return lh_orc_rle_read32(ctx, r->first_rle, n, INT16_MIN, INT16_MAX, out);
+		case LH_ORC_SHORT:
+			return lh_orc_rle_read32(ctx, r->first_rle, n, INT16_MIN, INT16_MAX, out);
 		default: break;
 	}
 	LH_TRY(lh_orc_rle_read32(ctx, r->first_rle, n, INT32_MIN, INT32_MAX, out));
@@ -100,8 +103,8 @@ rewind_integers(LhOrcReader *r)
 	lh_orc_rle_reset(r->first_rle);
 }
 
-static const LhOrcLeafOps integer_ops = {open_integers, read_integers, NULL, skip_integers, seek_integers,
-										 rewind_integers};
+static const LhOrcLeafOps integer_ops = {open_integers, read_integers, NULL,
+										 skip_integers, seek_integers, rewind_integers};
 
 /*
  * Bytes
@@ -156,7 +159,8 @@ rewind_bytes(LhOrcReader *r)
 	lh_orc_bytes_reset(&r->bytes);
 }
 
-static const LhOrcLeafOps byte_ops = {open_bytes, read_bytes, NULL, skip_bytes, seek_bytes, rewind_bytes};
+static const LhOrcLeafOps byte_ops = {open_bytes, read_bytes, NULL,
+									  skip_bytes, seek_bytes, rewind_bytes};
 
 /*
  * Booleans
@@ -213,7 +217,8 @@ rewind_bools(LhOrcReader *r)
 	lh_orc_bits_reset(&r->bits);
 }
 
-static const LhOrcLeafOps bool_ops = {open_bools, read_bools, NULL, skip_bools, seek_bools, rewind_bools};
+static const LhOrcLeafOps bool_ops = {open_bools, read_bools, NULL,
+									  skip_bools, seek_bools, rewind_bools};
 
 /*
  * Floats
@@ -271,8 +276,8 @@ rewind_floats(LhOrcReader *r)
 	lh_orc_stream_rewind(&r->data);
 }
 
-static const LhOrcLeafOps float_ops = {open_floats, read_floats, borrow_floats, skip_floats, seek_floats,
-									   rewind_floats};
+static const LhOrcLeafOps float_ops = {open_floats, read_floats, borrow_floats,
+									   skip_floats, seek_floats, rewind_floats};
 
 /*
  * Strings and bytes, of any or of one length
@@ -357,8 +362,8 @@ rewind_strings(LhOrcReader *r)
 	lh_orc_rle_reset(r->second_rle);
 }
 
-static const LhOrcLeafOps string_ops = {open_strings, read_strings, NULL, skip_strings, seek_strings,
-										rewind_strings};
+static const LhOrcLeafOps string_ops = {open_strings, read_strings, NULL,
+										skip_strings, seek_strings, rewind_strings};
 
 static LhStatus
 borrow_fixed(LhCtx *ctx, LhOrcReader *r, size_t n, const void **out)
@@ -370,7 +375,8 @@ borrow_fixed(LhCtx *ctx, LhOrcReader *r, size_t n, const void **out)
 	lengths = (const int64_t *) (const void *) r->numbers.data;
 	for (size_t i = 0; i < n; i++)
 		if (lengths[i] != r->type.width)
-			LH_FAIL(ctx, LH_CORRUPT, "stream LENGTH at offset %lld: expected %d bytes a value, found %lld",
+			LH_FAIL(ctx, LH_CORRUPT,
+					"stream LENGTH at offset %lld: expected %d bytes a value, found %lld",
 					(long long) r->second.offset, r->type.width, (long long) lengths[i]);
 	LH_TRY(lh_orc_stream_need(ctx, &r->data, total));
 	*out = r->data.p;
@@ -388,8 +394,8 @@ read_fixed(LhCtx *ctx, LhOrcReader *r, size_t n, void *out)
 	return LH_OK;
 }
 
-static const LhOrcLeafOps fixed_ops = {open_strings, read_fixed, borrow_fixed, skip_strings, seek_strings,
-									   rewind_strings};
+static const LhOrcLeafOps fixed_ops = {open_strings, read_fixed,   borrow_fixed,
+									   skip_strings, seek_strings, rewind_strings};
 
 /*
  * Decimals: numbers of any length, and for each one a scale of its own
@@ -433,7 +439,8 @@ wide_varint(LhCtx *ctx, LhOrcStream *s, LhI128 *out)
 static LhStatus
 bad_decimal(LhCtx *ctx, const LhOrcReader *r, int64_t scale)
 {
-	lh_fail(ctx, LH_OUT_OF_RANGE, "a decimal with %lld digits behind the point does not fit into decimal(%d,%d)",
+	lh_fail(ctx, LH_OUT_OF_RANGE,
+			"a decimal with %lld digits behind the point does not fit into decimal(%d,%d)",
 			(long long) scale, r->type.precision, r->type.scale);
 	return LH_OUT_OF_RANGE;
 }
@@ -547,8 +554,8 @@ skip_decimals(LhCtx *ctx, LhOrcReader *r, uint64_t n)
 	return skip_varints(ctx, &r->data, n);
 }
 
-static const LhOrcLeafOps decimal_ops = {open_decimals, read_decimals, NULL, skip_decimals, seek_strings,
-										 rewind_strings};
+static const LhOrcLeafOps decimal_ops = {open_decimals, read_decimals, NULL,
+										 skip_decimals, seek_strings,  rewind_strings};
 
 /*
  * Of the unfinished version 2 of the format: up to 18 digits are integers, in run
@@ -567,8 +574,8 @@ read_decimal64(LhCtx *ctx, LhOrcReader *r, size_t n, void *out)
 	return lh_orc_rle_read(ctx, r->first_rle, n, out);
 }
 
-static const LhOrcLeafOps decimal64_ops = {open_decimal64, read_decimal64, NULL, skip_integers, seek_integers,
-										   rewind_integers};
+static const LhOrcLeafOps decimal64_ops = {open_decimal64, read_decimal64, NULL,
+										   skip_integers,  seek_integers,  rewind_integers};
 
 const LhOrcLeafOps *
 lh_orc_leaf_ops(const LhOrcReader *r)

@@ -96,7 +96,8 @@ read_postscript(LhProto *r, LhOrcPostscript *ps)
 			case 6: lh_proto_int(r, &f, INT32_MAX, &ps->writer_version); break;
 			case 7: lh_proto_i64(r, &f, &ps->stats_length); break;
 			case 8000:
-				ps->magic = lh_proto_bytes(&f, &magic) && magic.len == 3 && memcmp(magic.data, "ORC", 3) == 0;
+				ps->magic = lh_proto_bytes(&f, &magic) && magic.len == 3 &&
+							memcmp(magic.data, "ORC", 3) == 0;
 				break;
 			default: break;
 		}
@@ -112,7 +113,8 @@ is_length(int64_t n, int64_t room)
 }
 
 LhStatus
-lh_orc_postscript(LhCtx *ctx, const uint8_t *end, size_t len, int64_t file_size, LhOrcPostscript *out)
+lh_orc_postscript(LhCtx *ctx, const uint8_t *end, size_t len, int64_t file_size,
+				  LhOrcPostscript *out)
 {
 	LhProto r;
 	int64_t room;
@@ -127,16 +129,19 @@ lh_orc_postscript(LhCtx *ctx, const uint8_t *end, size_t len, int64_t file_size,
 	room = file_size - out->size;
 	if (!is_length(out->footer_length, room) || !is_length(out->metadata_length, room) ||
 		!is_length(out->stats_length, room) ||
-		out->footer_length + out->metadata_length + out->stats_length > room || out->footer_length == 0)
-		LH_FAIL(ctx, LH_CORRUPT,
-				"postscript is damaged: expected at most %lld bytes before it, found a footer of %lld, "
-				"statistics of %lld and %lld",
-				(long long) room, (long long) out->footer_length, (long long) out->metadata_length,
-				(long long) out->stats_length);
+		out->footer_length + out->metadata_length + out->stats_length > room ||
+		out->footer_length == 0)
+		LH_FAIL(
+			ctx, LH_CORRUPT,
+			"postscript is damaged: expected at most %lld bytes before it, found a footer of %lld, "
+			"statistics of %lld and %lld",
+			(long long) room, (long long) out->footer_length, (long long) out->metadata_length,
+			(long long) out->stats_length);
 	out->tail = out->footer_length + out->metadata_length + out->stats_length + out->size;
 	LH_TRY(lh_orc_check_compression(ctx, out->compression));
 	if (out->block_size < 1 || out->block_size > LH_ORC_MAX_BLOCK_SIZE)
-		LH_FAIL(ctx, LH_LIMIT, "compression chunks of up to %lld bytes are more than our limit of %lld",
+		LH_FAIL(ctx, LH_LIMIT,
+				"compression chunks of up to %lld bytes are more than our limit of %lld",
 				(long long) out->block_size, (long long) LH_ORC_MAX_BLOCK_SIZE);
 	return LH_OK;
 }
@@ -148,12 +153,8 @@ lh_orc_postscript(LhCtx *ctx, const uint8_t *end, size_t len, int64_t file_size,
 /* Messages of the footer that are repeated, as bytes: first counted, then kept. */
 typedef struct Lists
 {
-	int ntypes,
-		nstripes,
-		nkv;
-	LhSlice *types,
-		*stripes,
-		*kv;
+	int ntypes, nstripes, nkv;
+	LhSlice *types, *stripes, *kv;
 	int calendar; /* 0: not said */
 	LhSlice encryption;
 	LhSlice software;
@@ -206,7 +207,8 @@ keep(LhProto *r, Lists *lists, LhOrcMeta *meta)
 }
 
 static LhStatus
-read_stripe(LhCtx *ctx, const LhOrcMeta *meta, int number, LhSlice bytes, int64_t first_row, LhOrcStripe *s)
+read_stripe(LhCtx *ctx, const LhOrcMeta *meta, int number, LhSlice bytes, int64_t first_row,
+			LhOrcStripe *s)
 {
 	int64_t left = meta->priv->body_end;
 	LhProto r;
@@ -228,11 +230,12 @@ read_stripe(LhCtx *ctx, const LhOrcMeta *meta, int number, LhSlice bytes, int64_
 	if (s->offset > left || s->index_length > left - s->offset ||
 		s->data_length > left - s->offset - s->index_length ||
 		s->footer_length > left - s->offset - s->index_length - s->data_length)
-		LH_FAIL(ctx, LH_CORRUPT,
-				"stripe %d reaches beyond the tail: expected at most %lld bytes, found offset %lld, index %lld, "
-				"data %lld and footer %lld",
-				number, (long long) left, (long long) s->offset, (long long) s->index_length,
-				(long long) s->data_length, (long long) s->footer_length);
+		LH_FAIL(
+			ctx, LH_CORRUPT,
+			"stripe %d reaches beyond the tail: expected at most %lld bytes, found offset %lld, index %lld, "
+			"data %lld and footer %lld",
+			number, (long long) left, (long long) s->offset, (long long) s->index_length,
+			(long long) s->data_length, (long long) s->footer_length);
 	if (s->rows > INT64_MAX - first_row)
 		LH_FAIL(ctx, LH_CORRUPT, "stripe %d has %lld rows", number, (long long) s->rows);
 	return LH_OK;
@@ -257,7 +260,8 @@ read_stripes(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, const Lists
 	if (meta->num_rows < 0)
 		meta->num_rows = rows;
 	if (rows != meta->num_rows)
-		LH_FAIL(ctx, LH_CORRUPT, "expected %lld rows in the stripes, as the footer says, found %lld",
+		LH_FAIL(ctx, LH_CORRUPT,
+				"expected %lld rows in the stripes, as the footer says, found %lld",
 				(long long) meta->num_rows, (long long) rows);
 	return LH_OK;
 }
@@ -299,8 +303,8 @@ read_kv(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, const Lists *lis
 static void
 find_acid(LhOrcMeta *meta)
 {
-	static const char *const names[] = {"operation", "originalTransaction", "bucket", "rowId",
-										"currentTransaction", "row"};
+	static const char *const names[] = {"operation", "originalTransaction", "bucket",
+										"rowId",     "currentTransaction",  "row"};
 	const LhOrcNode *root = &meta->nodes[0];
 	int n = 0;
 
@@ -336,7 +340,8 @@ mark_encrypted(LhCtx *ctx, LhOrcMeta *meta, const Lists *lists)
 				lh_proto_int(&v, &g, INT32_MAX, &root);
 		LH_TRY(lh_proto_status(ctx, &v, "footer, encryption"));
 		if (root >= meta->priv->ncolumns || meta->column_nodes[root] < 0)
-			LH_FAIL(ctx, LH_CORRUPT, "footer is damaged: column %d is encrypted, but there is none", root);
+			LH_FAIL(ctx, LH_CORRUPT, "footer is damaged: column %d is encrypted, but there is none",
+					root);
 		meta->nodes[meta->column_nodes[root]].encrypted = true;
 	}
 	LH_TRY(lh_proto_status(ctx, &r, "footer, encryption"));
@@ -373,7 +378,8 @@ read_footer(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, LhSlice foot
 	lh_proto_init(&r, footer);
 	count(&r, &lists);
 	LH_TRY(lh_proto_status(ctx, &r, "footer"));
-	LH_TRY(lh_orc_take(ctx, allowance, (size_t) (lists.ntypes + lists.nstripes + lists.nkv), sizeof(LhSlice), &mem));
+	LH_TRY(lh_orc_take(ctx, allowance, (size_t) (lists.ntypes + lists.nstripes + lists.nkv),
+					   sizeof(LhSlice), &mem));
 	lists.types = mem;
 	lists.stripes = lists.types + lists.ntypes;
 	lists.kv = lists.stripes + lists.nstripes;
@@ -415,7 +421,8 @@ read_stripe_stats(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, LhSlic
 
 /* Both sections, decompressed into ctx->arena. */
 static LhStatus
-read_sections(LhCtx *ctx, const uint8_t *tail, const LhOrcPostscript *ps, LhSlice *footer, LhSlice *stats)
+read_sections(LhCtx *ctx, const uint8_t *tail, const LhOrcPostscript *ps, LhSlice *footer,
+			  LhSlice *stats)
 {
 	LhBlocks *blocks;
 
@@ -441,7 +448,8 @@ keep_stats(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, LhSlice stats
 }
 
 static LhStatus
-make(LhCtx *ctx, const uint8_t *tail, const LhOrcPostscript *ps, const LhOrcOptions *options, LhOrcMeta *meta)
+make(LhCtx *ctx, const uint8_t *tail, const LhOrcPostscript *ps, const LhOrcOptions *options,
+	 LhOrcMeta *meta)
 {
 	LhOrcAllowance allowance = ALLOWANCE(ps->tail);
 	LhSlice footer = {0}, stats = {0};
@@ -465,8 +473,8 @@ make(LhCtx *ctx, const uint8_t *tail, const LhOrcPostscript *ps, const LhOrcOpti
 }
 
 LhStatus
-lh_orc_meta_make(LhCtx *ctx, LhArena *arena, const uint8_t *tail, const LhOrcPostscript *ps, int64_t file_size,
-				 const LhOrcOptions *options, LhOrcMeta **out)
+lh_orc_meta_make(LhCtx *ctx, LhArena *arena, const uint8_t *tail, const LhOrcPostscript *ps,
+				 int64_t file_size, const LhOrcOptions *options, LhOrcMeta **out)
 {
 	LhArena *old = lh_use(ctx, arena);
 	LhOrcMeta *meta = lh_alloc0(ctx, sizeof(*meta));
@@ -515,8 +523,8 @@ lh_orc_meta_bytes(const LhOrcMeta *meta)
 }
 
 LhStatus
-lh_orc_meta_parse(LhCtx *ctx, const uint8_t *tail, size_t len, int64_t file_size, const LhOrcOptions *options,
-				  LhOrcMeta **out)
+lh_orc_meta_parse(LhCtx *ctx, const uint8_t *tail, size_t len, int64_t file_size,
+				  const LhOrcOptions *options, LhOrcMeta **out)
 {
 	LhOrcPostscript ps;
 	LhArena *arena;
@@ -525,7 +533,8 @@ lh_orc_meta_parse(LhCtx *ctx, const uint8_t *tail, size_t len, int64_t file_size
 
 	LH_TRY(lh_orc_postscript(ctx, tail, len, file_size, &ps));
 	if (ps.tail > (int64_t) len)
-		LH_FAIL(ctx, LH_CORRUPT, "expected a tail of %lld bytes, found %zu", (long long) ps.tail, len);
+		LH_FAIL(ctx, LH_CORRUPT, "expected a tail of %lld bytes, found %zu", (long long) ps.tail,
+				len);
 	arena = lh_arena_create(NULL);
 	if (arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for the footer");

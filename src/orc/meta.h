@@ -24,17 +24,17 @@
 #define LH_ORC_MAX_SECTION (INT64_C(1) << 29)
 
 /* compressionBlockSize when the postscript names none, and the most we take. */
-#define LH_ORC_BLOCK_SIZE	  (256 * 1024)
+#define LH_ORC_BLOCK_SIZE     (256 * 1024)
 #define LH_ORC_MAX_BLOCK_SIZE (INT64_C(64) << 20)
 
 /* Versions of the Java writer that fixed something. */
 #define LH_ORC_HIVE_8732  1
 #define LH_ORC_HIVE_12055 3
-#define LH_ORC_135		  6
-#define LH_ORC_517		  7
+#define LH_ORC_135        6
+#define LH_ORC_517        7
 
 #define LH_ORC_JAVA 0
-#define LH_ORC_CPP	1
+#define LH_ORC_CPP  1
 
 /* Elements between two questions whether to go on. */
 #define LH_ORC_POLL 1024
@@ -48,13 +48,13 @@ struct LhOrcMetaPrivate
 	LhArena *arena; /* holds everything, this included */
 	int refs;
 	int64_t file_size;
-	int64_t body_end;	/* where the tail begins */
-	int ncolumns;		/* types of the file */
-	int nstats;			/* of stripe_stats: as many as stripes, or none */
+	int64_t body_end;      /* where the tail begins */
+	int ncolumns;          /* types of the file */
+	int nstats;            /* of stripe_stats: as many as stripes, or none */
 	LhSlice *stripe_stats; /* StripeStatistics messages */
-	LhNameMap **names;	/* [node]: its children by name; NULL for narrow ones */
+	LhNameMap **names;     /* [node]: its children by name; NULL for narrow ones */
 	bool nanoseconds;
-	bool iceberg;		/* some column has an Iceberg id */
+	bool iceberg; /* some column has an Iceberg id */
 };
 
 /*
@@ -67,7 +67,8 @@ typedef struct LhOrcAllowance
 } LhOrcAllowance;
 
 /* A zeroed array in ctx->arena; LH_LIMIT beyond the allowance. */
-extern LhStatus lh_orc_take(LhCtx *ctx, LhOrcAllowance *allowance, size_t n, size_t size, void **out);
+extern LhStatus
+lh_orc_take(LhCtx *ctx, LhOrcAllowance *allowance, size_t n, size_t size, void **out);
 /* Text from a file as a C string in ctx->arena: bytes that are no UTF-8 and NULs become U+FFFD. */
 extern LhStatus lh_orc_text(LhCtx *ctx, LhOrcAllowance *allowance, LhSlice text, const char **out);
 
@@ -76,8 +77,8 @@ typedef struct LhOrcPostscript
 	int64_t footer_length;
 	int64_t metadata_length;
 	int64_t stats_length; /* of encrypted statistics */
-	int64_t size;		  /* of the postscript, with its length byte */
-	int64_t tail;		  /* of all */
+	int64_t size;         /* of the postscript, with its length byte */
+	int64_t tail;         /* of all */
 	int compression;
 	int64_t block_size;
 	int version[2];
@@ -90,12 +91,13 @@ extern LhStatus lh_orc_postscript(LhCtx *ctx, const uint8_t *end, size_t len, in
 								  LhOrcPostscript *out);
 
 /* All of the metadata from the tail's bytes (ps->tail of them, which may go then); it belongs to arena. */
-extern LhStatus lh_orc_meta_make(LhCtx *ctx, LhArena *arena, const uint8_t *tail, const LhOrcPostscript *ps,
-								 int64_t file_size, const LhOrcOptions *options, LhOrcMeta **out);
+extern LhStatus
+lh_orc_meta_make(LhCtx *ctx, LhArena *arena, const uint8_t *tail, const LhOrcPostscript *ps,
+				 int64_t file_size, const LhOrcOptions *options, LhOrcMeta **out);
 
 /* The types of a footer, each a Type message, to meta->nodes (schema.c). */
-extern LhStatus lh_orc_schema_make(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, int ntypes,
-								   const LhSlice *types);
+extern LhStatus lh_orc_schema_make(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta,
+								   int ntypes, const LhSlice *types);
 /* Name maps of wide nodes (find.c). */
 extern LhStatus lh_orc_names_make(LhCtx *ctx, LhOrcMeta *meta);
 
@@ -107,8 +109,8 @@ extern LhStatus lh_orc_check_compression(LhCtx *ctx, int compression);
  * A section of metadata, decompressed into memory of ctx->arena; without
  * compression it is in itself.
  */
-extern LhStatus lh_orc_section(LhCtx *ctx, LhBlocks *blocks, LhOrcCompression compression, int64_t block_size,
-							   LhSlice in, LhSlice *out);
+extern LhStatus lh_orc_section(LhCtx *ctx, LhBlocks *blocks, LhOrcCompression compression,
+							   int64_t block_size, LhSlice in, LhSlice *out);
 
 /* A stripe and what was read of it. */
 typedef struct LhOrcStripeState
@@ -119,10 +121,10 @@ typedef struct LhOrcStripeState
 	bool current;
 	LhOrcStripeInfo info;
 	const struct LhOrcIndex **indexes; /* [column id]; NULL: not read yet */
-	const LhOrcBloom **blooms;		   /* [column id] */
+	const LhOrcBloom **blooms;         /* [column id] */
 	const uint8_t *bloom_encodings;
-	const int *first_stream;	/* [column id] into by_column, and one more */
-	const int *by_column;		/* streams, by column */
+	const int *first_stream; /* [column id] into by_column, and one more */
+	const int *by_column;    /* streams, by column */
 } LhOrcStripeState;
 
 struct LhOrcFile
@@ -140,10 +142,12 @@ struct LhOrcFile
 /* "file.orc, stripe 3, column a.b": for messages; in ctx->arena. */
 extern const char *lh_orc_where(LhCtx *ctx, const LhOrcFile *file, int stripe, int node);
 /* Put it before an error that does not have it yet. */
-extern LhStatus lh_orc_with_place(LhCtx *ctx, const LhOrcFile *file, int stripe, int node, LhStatus status);
+extern LhStatus
+lh_orc_with_place(LhCtx *ctx, const LhOrcFile *file, int stripe, int node, LhStatus status);
 
 /* The stripe's state with one user more (lh_orc_stripe_leave), without: as current. */
-extern LhStatus lh_orc_stripe_enter(LhCtx *ctx, LhOrcFile *file, int stripe, LhOrcStripeState **out);
+extern LhStatus
+lh_orc_stripe_enter(LhCtx *ctx, LhOrcFile *file, int stripe, LhOrcStripeState **out);
 extern void lh_orc_stripe_leave(LhOrcFile *file, LhOrcStripeState *state);
 /* Make it the current one. */
 extern LhStatus lh_orc_stripe_get(LhCtx *ctx, LhOrcFile *file, int stripe, LhOrcStripeState **out);
@@ -153,25 +157,27 @@ extern const LhOrcStreamInfo *lh_orc_find_stream(const LhOrcStripeState *s, int 
 /* Row index with the places in the streams. */
 typedef struct LhOrcIndex
 {
-	LhOrcRowIndex rows; /* nentries 0: none */
-	const uint64_t *positions; /* of all entries */
+	LhOrcRowIndex rows;             /* nentries 0: none */
+	const uint64_t *positions;      /* of all entries */
 	const uint32_t *first_position; /* [entry] in positions, and one more */
 } LhOrcIndex;
 /* Decompress a stream of metadata and hand it to fn, with the stripe's arena in use. */
 typedef LhStatus (*LhOrcMetadataFn)(LhCtx *ctx, void *arg, LhSlice section);
 extern LhStatus lh_orc_read_metadata(LhCtx *ctx, LhOrcFile *file, LhOrcStripeState *s,
 									 const LhOrcStreamInfo *stream, LhOrcMetadataFn fn, void *arg);
-extern LhStatus lh_orc_index(LhCtx *ctx, LhOrcFile *file, LhOrcStripeState *s, int node, const LhOrcIndex **out);
+extern LhStatus
+lh_orc_index(LhCtx *ctx, LhOrcFile *file, LhOrcStripeState *s, int node, const LhOrcIndex **out);
 
 /*
  * ColumnStatistics -> bounds of a node for so many rows (-1: they say nothing of
  * rows, as below lists).  What may not be believed is left out.
  */
-extern LhStatus lh_orc_stats_bounds(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcNode *node, LhSlice stats,
-									int64_t rows, LhBounds *out);
+extern LhStatus lh_orc_stats_bounds(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcNode *node,
+									LhSlice stats, int64_t rows, LhBounds *out);
 
 /* Values of a column that are not null in a stripe, as statistics count them; -1: they do not say. */
-extern LhStatus lh_orc_stats_count(LhCtx *ctx, const LhOrcFile *file, int stripe, int column, int64_t *out);
+extern LhStatus
+lh_orc_stats_count(LhCtx *ctx, const LhOrcFile *file, int stripe, int column, int64_t *out);
 
 static inline bool
 lh_orc_is_dictionary(int encoding)

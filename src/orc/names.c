@@ -4,18 +4,33 @@
  */
 #include "orc/orc.h"
 
-#define NAME(list, i)                                                        \
-	((unsigned) (i) < sizeof(list) / sizeof((list)[0]) && (list)[i] != NULL ? \
-		 (list)[i] :                                                         \
-		 "unknown")
+#define NAME(list, i) \
+	((unsigned) (i) < sizeof(list) / sizeof((list)[0]) && (list)[i] != NULL ? (list)[i] : "unknown")
 
 const char *
 lh_orc_kind_name(int kind)
 {
-	static const char *const names[LH_ORC_N_KINDS] = {
-		"boolean", "byte", "short", "int", "long", "float", "double", "string", "binary",
-		"timestamp", "list", "map", "struct", "union", "decimal", "date", "varchar", "char",
-		"timestamp with local time zone", "geometry", "geography"};
+	static const char *const names[LH_ORC_N_KINDS] = {"boolean",
+													  "byte",
+													  "short",
+													  "int",
+													  "long",
+													  "float",
+													  "double",
+													  "string",
+													  "binary",
+													  "timestamp",
+													  "list",
+													  "map",
+													  "struct",
+													  "union",
+													  "decimal",
+													  "date",
+													  "varchar",
+													  "char",
+													  "timestamp with local time zone",
+													  "geometry",
+													  "geography"};
 
 	return NAME(names, kind);
 }
@@ -32,8 +47,9 @@ const char *
 lh_orc_stream_name(int kind)
 {
 	static const char *const names[] = {
-		"PRESENT", "DATA", "LENGTH", "DICTIONARY_DATA", "DICTIONARY_COUNT", "SECONDARY", "ROW_INDEX",
-		"BLOOM_FILTER", "BLOOM_FILTER_UTF8", "ENCRYPTED_INDEX", "ENCRYPTED_DATA"};
+		"PRESENT",       "DATA",      "LENGTH",       "DICTIONARY_DATA",   "DICTIONARY_COUNT",
+		"SECONDARY",     "ROW_INDEX", "BLOOM_FILTER", "BLOOM_FILTER_UTF8", "ENCRYPTED_INDEX",
+		"ENCRYPTED_DATA"};
 
 	return NAME(names, kind);
 }
@@ -49,7 +65,8 @@ lh_orc_encoding_name(int encoding)
 const char *
 lh_orc_writer_name(int writer)
 {
-	static const char *const names[] = {"ORC Java", "ORC C++", "Presto", "Scritchley Go", "Trino", "cuDF"};
+	static const char *const names[] = {"ORC Java",      "ORC C++", "Presto",
+										"Scritchley Go", "Trino",   "cuDF"};
 
 	return NAME(names, writer);
 }

@@ -5,11 +5,11 @@
 #include "orc/meta.h"
 
 /* Read at once in the hope that it holds the whole tail. */
-#define TAIL_SIZE (64 * 1024)
+#define TAIL_SIZE      (64 * 1024)
 /* The longest postscript and its length. */
 #define MAX_POSTSCRIPT 256
 /* "ORC", and the length of a postscript with a footer's length. */
-#define MIN_FILE_SIZE 8
+#define MIN_FILE_SIZE  8
 
 const char *
 lh_orc_where(LhCtx *ctx, const LhOrcFile *file, int stripe, int node)
@@ -41,7 +41,8 @@ lh_orc_with_place(LhCtx *ctx, const LhOrcFile *file, int stripe, int node, LhSta
 static LhStatus
 not_orc(LhCtx *ctx, const LhOrcFile *file)
 {
-	lh_fail(ctx, LH_CORRUPT, "\"%s\" is not an ORC file: expected \"ORC\" at its end or begin", file->path);
+	lh_fail(ctx, LH_CORRUPT, "\"%s\" is not an ORC file: expected \"ORC\" at its end or begin",
+			file->path);
 	return LH_CORRUPT;
 }
 
@@ -89,7 +90,8 @@ read_tail(LhCtx *ctx, LhOrcFile *file, LhOrcPostscript *ps, uint8_t **out)
 	have = ps->tail < size ? ps->tail : size;
 	memcpy(*out + ps->tail - have, end + size - have, (size_t) have);
 	if (have < ps->tail)
-		LH_TRY(lh_object_read(ctx, file->obj, file->size - ps->tail, (size_t) (ps->tail - have), *out));
+		LH_TRY(lh_object_read(ctx, file->obj, file->size - ps->tail, (size_t) (ps->tail - have),
+							  *out));
 	return LH_OK;
 }
 
@@ -114,7 +116,8 @@ load_meta(LhCtx *ctx, LhOrcFile *file, LhArena *arena)
 	}
 	lh_use(ctx, old);
 	lh_arena_destroy(scratch);
-	if (status != LH_OK && status != LH_CANCELLED && strstr(ctx->error->message, file->path) == NULL)
+	if (status != LH_OK && status != LH_CANCELLED &&
+		strstr(ctx->error->message, file->path) == NULL)
 		lh_error_prefix(ctx, "%s", file->path);
 	return status;
 }
@@ -127,7 +130,8 @@ find_meta(LhCtx *ctx, LhOrcFile *file, LhOrcMeta *given)
 
 	if (given != NULL)
 	{
-		if (given->priv->file_size != file->size || given->priv->nanoseconds != file->options.nanoseconds)
+		if (given->priv->file_size != file->size ||
+			given->priv->nanoseconds != file->options.nanoseconds)
 			LH_FAIL(ctx, LH_BUG, "\"%s\": metadata of another file", file->path);
 		LH_COUNT(ctx, FOOTER_CACHE_HITS, 1);
 		lh_orc_meta_ref(given);
@@ -150,15 +154,19 @@ find_meta(LhCtx *ctx, LhOrcFile *file, LhOrcMeta *given)
 static LhStatus
 refuse_acid(LhCtx *ctx, const LhOrcFile *file)
 {
-	lh_fail(ctx, LH_UNSUPPORTED, "\"%s\" belongs to a transactional Hive table, whose rows are spread over files",
+	lh_fail(ctx, LH_UNSUPPORTED,
+			"\"%s\" belongs to a transactional Hive table, whose rows are spread over files",
 			file->path);
-	lh_hint(ctx, "In Hive, copy the table into one that is not transactional (CREATE TABLE ... STORED AS ORC "
-				 "TBLPROPERTIES ('transactional'='false') AS SELECT ...) and read that.");
+	lh_hint(
+		ctx,
+		"In Hive, copy the table into one that is not transactional (CREATE TABLE ... STORED AS ORC "
+		"TBLPROPERTIES ('transactional'='false') AS SELECT ...) and read that.");
 	return LH_UNSUPPORTED;
 }
 
 LhStatus
-lh_orc_open(LhCtx *ctx, LhObject *obj, LhOrcMeta *meta, const LhOrcOptions *options, LhOrcFile **out)
+lh_orc_open(LhCtx *ctx, LhObject *obj, LhOrcMeta *meta, const LhOrcOptions *options,
+			LhOrcFile **out)
 {
 	const LhObjectId *id = lh_object_id(obj);
 	LhOrcFile *file;
@@ -172,7 +180,8 @@ lh_orc_open(LhCtx *ctx, LhObject *obj, LhOrcMeta *meta, const LhOrcOptions *opti
 	if (options != NULL)
 		file->options = *options;
 	if (file->size < MIN_FILE_SIZE)
-		LH_FAIL(ctx, LH_CORRUPT, "\"%s\" is not an ORC file: expected at least %d bytes, found %lld", file->path,
+		LH_FAIL(ctx, LH_CORRUPT,
+				"\"%s\" is not an ORC file: expected at least %d bytes, found %lld", file->path,
 				MIN_FILE_SIZE, (long long) file->size);
 	LH_TRY(find_meta(ctx, file, meta));
 	status = lh_arena_on_reset(ctx, ctx->arena, lh_orc_meta_unref, file->meta);

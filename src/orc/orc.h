@@ -254,7 +254,7 @@ extern LhStatus lh_orc_column_open(LhCtx *ctx, LhOrcFile *file, int stripe, int 
  * the end of the last read.  Rows between are skipped: where a row index
  * exists, compression chunks that hold only skipped rows are neither read nor
  * decompressed.  sel (may be NULL: all) says which of the n rows are wanted.
- * Strings of dictionaries come as LH_VEC_DICT.
+ * Strings of dictionaries come as LH_VEC_DICT, or LH_VEC_RUNS while runs are long.
  */
 extern LhStatus lh_orc_column_read(LhCtx *ctx, LhOrcColumn *col, int64_t row, int n,
 								   const LhSel *sel, LhVec *out);

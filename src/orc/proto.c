@@ -31,8 +31,8 @@ lh_proto_status(LhCtx *ctx, const LhProto *r, const char *what)
 {
 	if (r->why == NULL)
 		return LH_OK;
-	LH_FAIL(ctx, LH_CORRUPT, "%s is damaged: expected %s at byte %zu of %zu", what, r->why, r->where,
-			(size_t) (r->end - r->begin));
+	LH_FAIL(ctx, LH_CORRUPT, "%s is damaged: expected %s at byte %zu of %zu", what, r->why,
+			r->where, (size_t) (r->end - r->begin));
 }
 
 int

@@ -25,6 +25,9 @@
 
 #include "orc/rle.h"
 
+/* A vector stays in runs while these are at least so long on average. */
+#define LH_ORC_MIN_RUN 16
+
 typedef struct LhOrcReader LhOrcReader;
 typedef struct LhOrcLeafOps LhOrcLeafOps;
 
@@ -33,9 +36,10 @@ typedef struct LhOrcSlots
 {
 	size_t n;
 	const uint64_t *mask; /* NULL: all of them */
-	size_t count;		  /* bits of mask, or n */
-	size_t from;		  /* where the first one may be; only a hint when range is false */
-	bool range;			  /* mask is one piece, from on, and rows outside are nobody's: they need not look null */
+	size_t count;         /* bits of mask, or n */
+	size_t from;          /* where the first one may be; only a hint when range is false */
+	bool
+		range; /* mask is one piece, from on, and rows outside are nobody's: they need not look null */
 } LhOrcSlots;
 
 struct LhOrcReader
@@ -53,26 +57,31 @@ struct LhOrcReader
 	LhOrcBits present;
 
 	LhOrcStream data;
-	LhOrcStream second; /* LENGTH or SECONDARY */
+	LhOrcStream second;  /* LENGTH or SECONDARY */
 	LhOrcRle *first_rle; /* of data */
 	LhOrcRle *second_rle;
 	LhOrcBytes bytes;
 	LhOrcBits bits;
 
-	LhDict *dict;		/* NULL: none, or not read yet */
-	bool by_code;		/* it is a dictionary column */
+	LhDict *dict; /* NULL: none, or not read yet */
+	bool by_code; /* it is a dictionary column */
 	LhDict dict_space;
 	LhBuf dict_bytes;
 	LhBuf dict_values;
 	const struct LhZone *zone; /* of time stamps; NULL: UTC */
-	int64_t epoch;			   /* seconds since 1970 that 2015 began at, for the writer */
+	int64_t epoch;             /* seconds since 1970 that 2015 began at, for the writer */
 	int64_t zone_from, zone_until;
 	int32_t zone_offset;
 	bool lost; /* digits of a value were cut */
 
+	bool top;         /* no node around it is read: its codes may come as runs */
+	int run_pause;    /* batches not to be tried as runs */
+	int run_failures; /* attempts that failed, in a row */
+	LhRun runs[LH_BATCH / LH_ORC_MIN_RUN + 1];
+
 	LhBuf valid;
-	LhBuf dense;  /* values one behind the other */
-	LhBuf values; /* the same on their slots */
+	LhBuf dense;   /* values one behind the other */
+	LhBuf values;  /* the same on their slots */
 	LhBuf numbers; /* scratch: int64 */
 	LhBuf offsets;
 	int nchildren;
@@ -95,7 +104,8 @@ struct LhOrcLeafOps
 };
 
 /* tree.c */
-extern LhStatus lh_orc_reader_open(LhCtx *ctx, LhOrcReader *r, LhOrcFile *file, LhOrcStripeState *s, int node);
+extern LhStatus
+lh_orc_reader_open(LhCtx *ctx, LhOrcReader *r, LhOrcFile *file, LhOrcStripeState *s, int node);
 extern LhStatus lh_orc_reader_read(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, LhVec *out);
 /* Pass n slots that exist in the parent. */
 extern LhStatus lh_orc_reader_skip(LhCtx *ctx, LhOrcReader *r, uint64_t n);
@@ -104,23 +114,27 @@ extern LhStatus lh_orc_reader_can_seek(LhCtx *ctx, LhOrcReader *r, bool *can);
 extern LhStatus lh_orc_reader_seek(LhCtx *ctx, LhOrcReader *r, int entry);
 extern void lh_orc_reader_rewind(LhOrcReader *r);
 /* Only the null bits: the slots of mask that are not null, as bits; *count of them. */
-extern LhStatus lh_orc_reader_valid(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t **valid,
-									size_t *count);
+extern LhStatus lh_orc_reader_valid(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots,
+									const uint64_t **valid, size_t *count);
 extern LhStatus lh_orc_reader_seek_present(LhCtx *ctx, LhOrcReader *r, int entry);
 /* Pass n slots of PRESENT: *count of them are not null. */
 extern LhStatus lh_orc_reader_skip_present(LhCtx *ctx, LhOrcReader *r, uint64_t n, uint64_t *count);
-extern LhStatus lh_orc_reader_open_present(LhCtx *ctx, LhOrcReader *r, LhOrcFile *file, LhOrcStripeState *s,
-										   int node);
+extern LhStatus lh_orc_reader_open_present(LhCtx *ctx, LhOrcReader *r, LhOrcFile *file,
+										   LhOrcStripeState *s, int node);
 
 /* leaf.c */
 extern const LhOrcLeafOps *lh_orc_leaf_ops(const LhOrcReader *r);
 extern LhStatus lh_orc_leaf_stream(LhCtx *ctx, LhOrcReader *r, LhOrcStream *s, int kind);
-extern LhStatus lh_orc_leaf_rle(LhCtx *ctx, LhOrcStream *s, bool is_signed, bool v2, LhOrcRle **out);
+extern LhStatus
+lh_orc_leaf_rle(LhCtx *ctx, LhOrcStream *s, bool is_signed, bool v2, LhOrcRle **out);
 extern LhStatus lh_orc_places(LhCtx *ctx, const LhOrcStream *s, size_t extra, size_t *left);
 
 /* dict.c */
 extern const LhOrcLeafOps lh_orc_dict_ops;
 extern LhStatus lh_orc_dict_load(LhCtx *ctx, LhOrcReader *r);
+/* The next n codes as at most so many runs; *done of them, which is fewer when they are more. */
+extern LhStatus lh_orc_dict_runs(LhCtx *ctx, LhOrcReader *r, size_t n, LhRun *runs, int most,
+								 int *nruns, size_t *done);
 
 /* stamp.c */
 extern const LhOrcLeafOps lh_orc_stamp_ops;

@@ -196,7 +196,8 @@ apply_patches(LhCtx *ctx, LhOrcRle *r, const Patched *p, const uint8_t *list, ui
 	lh_orc_kernels->unpack(list, 0, p->entry_width, (size_t) p->npatches, entries);
 	for (int k = 0; k < p->npatches; k++)
 	{
-		uint64_t patch = p->patch_width == 64 ? entries[k] : entries[k] & ((UINT64_C(1) << p->patch_width) - 1);
+		uint64_t patch =
+			p->patch_width == 64 ? entries[k] : entries[k] & ((UINT64_C(1) << p->patch_width) - 1);
 
 		i += p->patch_width == 64 ? 0 : entries[k] >> p->patch_width;
 		if (i >= n)
@@ -214,7 +215,7 @@ patched_base(const uint8_t *p, int bytes)
 	uint64_t v = big_endian(p, bytes);
 	uint64_t sign = UINT64_C(1) << (8 * bytes - 1);
 
-	return (v & sign) != 0 ? (int64_t) -(v & ~sign) : (int64_t) v;
+	return (v & sign) != 0 ? (int64_t) - (v & ~sign) : (int64_t) v;
 }
 
 static LhStatus
@@ -491,11 +492,7 @@ lh_orc_rle_read32(LhCtx *ctx, LhOrcRle *r, size_t n, int64_t least, int64_t most
 	{
 		size_t k = n < LH_ORC_MAX_RUN ? n : LH_ORC_MAX_RUN;
 
-		if (r->left == 0)
-			LH_TRY(begin(ctx, r));
-		if (k > r->left)
-			k = r->left;
-		read_run(r, k, values);
+		LH_TRY(lh_orc_rle_read(ctx, r, k, values));
 		if (!lh_orc_kernels->narrow(values, k, least, most, out))
 			return lh_orc_stream_bad(ctx, r->in, "values of the column's type");
 		out += k;

@@ -13,9 +13,9 @@
 /* What is left of the current run. */
 typedef enum LhOrcRun
 {
-	LH_ORC_RUN_STEPS, /* value, value + step, ... */
+	LH_ORC_RUN_STEPS,  /* value, value + step, ... */
 	LH_ORC_RUN_PACKED, /* bits in the stream, the next one number "index" */
-	LH_ORC_RUN_SUMS,  /* the same as distances from value to value */
+	LH_ORC_RUN_SUMS,   /* the same as distances from value to value */
 	LH_ORC_RUN_DECODED /* in buf */
 } LhOrcRun;
 
@@ -28,7 +28,7 @@ typedef struct LhOrcRle
 	uint32_t left; /* values of the run */
 	int64_t value; /* STEPS: the next one; SUMS: the last one */
 	int64_t step;
-	bool down;	   /* SUMS: distances are subtracted */
+	bool down;             /* SUMS: distances are subtracted */
 	const uint8_t *packed; /* in the stream's buffer, which stays until the run is over */
 	uint32_t index;
 	int width;
@@ -51,7 +51,8 @@ extern LhStatus lh_orc_rle_same(LhCtx *ctx, LhOrcRle *r, size_t n, int64_t *valu
 extern LhStatus lh_orc_rle_sum(LhCtx *ctx, LhOrcRle *r, uint64_t n, uint64_t limit, uint64_t *sum);
 
 /* As read, but a value outside [least, most] is an error. */
-extern LhStatus lh_orc_rle_read32(LhCtx *ctx, LhOrcRle *r, size_t n, int64_t least, int64_t most, int32_t *out);
+extern LhStatus
+lh_orc_rle_read32(LhCtx *ctx, LhOrcRle *r, size_t n, int64_t least, int64_t most, int32_t *out);
 
 typedef struct LhOrcBytes
 {
@@ -69,7 +70,7 @@ extern LhStatus lh_orc_bytes_skip(LhCtx *ctx, LhOrcBytes *r, uint64_t n);
 typedef struct LhOrcBits
 {
 	LhOrcBytes bytes;
-	int left; /* bits of "current" */
+	int left;        /* bits of "current" */
 	uint8_t current; /* the next bit is its highest */
 } LhOrcBits;
 

@@ -26,8 +26,7 @@ typedef struct Raw
 	int nnames;
 	LhSlice *names;
 	int max_length;
-	int precision,
-		scale; /* -1: not said */
+	int precision, scale; /* -1: not said */
 	int nattributes;
 	const char **attributes;
 } Raw;
@@ -126,7 +125,8 @@ read_type(Maker *m, int number, LhSlice bytes)
 				while (lh_proto_packed_next(&packed, &v))
 				{
 					if (v <= (uint64_t) number || v >= (uint64_t) m->nraw)
-						LH_FAIL(ctx, LH_CORRUPT, "footer is damaged: type %d of %d has the child %llu", number,
+						LH_FAIL(ctx, LH_CORRUPT,
+								"footer is damaged: type %d of %d has the child %llu", number,
 								m->nraw, (unsigned long long) v);
 					raw->children[children++] = (int) v;
 				}
@@ -215,8 +215,8 @@ binary_type(LhOrcNode *node)
 		node->logical = "uuid";
 		return (LhType){.id = LH_T_UUID, .lane = LH_LANE_FIX, .width = 16};
 	}
-	if (attribute_is(node, "iceberg.binary-type", "FIXED") && attribute_number(node, "iceberg.length", &length) &&
-		length > 0)
+	if (attribute_is(node, "iceberg.binary-type", "FIXED") &&
+		attribute_number(node, "iceberg.length", &length) && length > 0)
 	{
 		node->logical = "fixed";
 		return (LhType){.id = LH_T_FIXED, .lane = LH_LANE_FIX, .width = length};
@@ -278,7 +278,8 @@ leaf_type(Maker *m, const Raw *raw, LhOrcNode *node)
 static bool
 is_nested(LhOrcKind kind)
 {
-	return kind == LH_ORC_LIST || kind == LH_ORC_MAP || kind == LH_ORC_STRUCT || kind == LH_ORC_UNION;
+	return kind == LH_ORC_LIST || kind == LH_ORC_MAP || kind == LH_ORC_STRUCT ||
+		   kind == LH_ORC_UNION;
 }
 
 /* Has a type as many children and names as its kind asks for? */
@@ -288,19 +289,23 @@ check_shape(LhCtx *ctx, const Raw *raw, int number)
 	int least = 0, most = 0;
 
 	if (raw->kind >= LH_ORC_N_KINDS)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "type %d is of kind %d, which is not known", number, raw->kind);
+		LH_FAIL(ctx, LH_UNSUPPORTED, "type %d is of kind %d, which is not known", number,
+				raw->kind);
 	switch (raw->kind)
 	{
 		case LH_ORC_LIST: least = most = 1; break;
 		case LH_ORC_MAP: least = most = 2; break;
 		case LH_ORC_STRUCT: most = INT32_MAX; break;
-		case LH_ORC_UNION: most = MAX_BRANCHES; least = 1; break;
+		case LH_ORC_UNION:
+			most = MAX_BRANCHES;
+			least = 1;
+			break;
 		default: break;
 	}
 	if (raw->nchildren < least || raw->nchildren > most ||
 		(raw->kind == LH_ORC_STRUCT && raw->nnames != raw->nchildren))
-		LH_FAIL(ctx, LH_CORRUPT, "footer is damaged: type %d, a %s, has %d children and %d names", number,
-				lh_orc_kind_name(raw->kind), raw->nchildren, raw->nnames);
+		LH_FAIL(ctx, LH_CORRUPT, "footer is damaged: type %d, a %s, has %d children and %d names",
+				number, lh_orc_kind_name(raw->kind), raw->nchildren, raw->nnames);
 	return LH_OK;
 }
 
@@ -369,7 +374,8 @@ nested_type(Maker *m, LhOrcNode *node)
 		case LH_ORC_MAP: node->type.id = LH_T_MAP; break;
 		default: node->type.id = LH_T_STRUCT; break;
 	}
-	if (node->kind == LH_ORC_STRUCT && attribute_is(node, "iceberg.struct-type", "VARIANT") && n >= 2)
+	if (node->kind == LH_ORC_STRUCT && attribute_is(node, "iceberg.struct-type", "VARIANT") &&
+		n >= 2)
 	{
 		node->type.id = LH_T_VARIANT;
 		node->logical = "variant";
@@ -395,9 +401,17 @@ make_node(Maker *m, int number, int parent, const char *name, int depth, int *ou
 		LH_TRY(lh_poll(ctx));
 	m->node_of[number] = *out;
 	node = &meta->nodes[*out];
-	*node = (LhOrcNode){.name = name, .index = *out, .parent = parent, .nchildren = raw->nchildren,
-						.first_child = -1, .next = -1, .column = number, .leaf = -1,
-						.kind = (LhOrcKind) raw->kind, .field_id = -1, .nattributes = raw->nattributes,
+	*node = (LhOrcNode){.name = name,
+						.index = *out,
+						.parent = parent,
+						.nchildren = raw->nchildren,
+						.first_child = -1,
+						.next = -1,
+						.column = number,
+						.leaf = -1,
+						.kind = (LhOrcKind) raw->kind,
+						.field_id = -1,
+						.nattributes = raw->nattributes,
 						.attributes = (const char *const *) raw->attributes};
 	if (raw->kind == LH_ORC_VARCHAR || raw->kind == LH_ORC_CHAR)
 		node->max_length = raw->max_length;
@@ -415,7 +429,8 @@ make_node(Maker *m, int number, int parent, const char *name, int depth, int *ou
 }
 
 LhStatus
-lh_orc_schema_make(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, int ntypes, const LhSlice *types)
+lh_orc_schema_make(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, int ntypes,
+				   const LhSlice *types)
 {
 	Maker m = {.ctx = ctx, .allowance = allowance, .meta = meta, .nraw = ntypes};
 	int root;

@@ -36,8 +36,8 @@ lh_orc_check_compression(LhCtx *ctx, int compression)
 
 /* One chunk of in, appended to out. */
 static LhStatus
-add_chunk(LhCtx *ctx, LhBlocks *blocks, LhBlockCodec codec, int64_t block_size, LhSlice in, size_t *at,
-		  LhBuf *out)
+add_chunk(LhCtx *ctx, LhBlocks *blocks, LhBlockCodec codec, int64_t block_size, LhSlice in,
+		  size_t *at, LhBuf *out)
 {
 	uint32_t header;
 	size_t len, made;
@@ -48,8 +48,9 @@ add_chunk(LhCtx *ctx, LhBlocks *blocks, LhBlockCodec codec, int64_t block_size, 
 	*at += LH_ORC_CHUNK_HEADER;
 	len = header >> 1;
 	if (len > in.len - *at)
-		LH_FAIL(ctx, LH_CORRUPT, "a chunk of %zu bytes at byte %zu reaches beyond the %zu bytes there are",
-				len, *at, in.len);
+		LH_FAIL(ctx, LH_CORRUPT,
+				"a chunk of %zu bytes at byte %zu reaches beyond the %zu bytes there are", len, *at,
+				in.len);
 	if (header & 1)
 	{
 		LH_TRY(lh_buf_append(ctx, out, in.data + *at, len));
@@ -59,8 +60,9 @@ add_chunk(LhCtx *ctx, LhBlocks *blocks, LhBlockCodec codec, int64_t block_size, 
 		int64_t size = lh_block_size(codec, in.data + *at, len);
 		size_t cap = size >= 0 && size < block_size ? (size_t) size : (size_t) block_size;
 
-		LH_TRY(lh_buf_reserve(ctx, out, out->len + cap));
-		LH_TRY(lh_block_decompress(ctx, blocks, codec, in.data + *at, len, out->data + out->len, cap, &made));
+		LH_TRY(lh_buf_reserve(ctx, out, out->len + cap + 1));
+		LH_TRY(lh_block_decompress(ctx, blocks, codec, in.data + *at, len, out->data + out->len,
+								   cap, &made));
 		out->len += made;
 	}
 	*at += len;
@@ -68,8 +70,8 @@ add_chunk(LhCtx *ctx, LhBlocks *blocks, LhBlockCodec codec, int64_t block_size, 
 }
 
 LhStatus
-lh_orc_section(LhCtx *ctx, LhBlocks *blocks, LhOrcCompression compression, int64_t block_size, LhSlice in,
-			   LhSlice *out)
+lh_orc_section(LhCtx *ctx, LhBlocks *blocks, LhOrcCompression compression, int64_t block_size,
+			   LhSlice in, LhSlice *out)
 {
 	LhBlockCodec codec;
 	size_t at = 0;
@@ -87,7 +89,8 @@ lh_orc_section(LhCtx *ctx, LhBlocks *blocks, LhOrcCompression compression, int64
 			LH_TRY(lh_poll(ctx));
 		LH_TRY(add_chunk(ctx, blocks, codec, block_size, in, &at, &buf));
 		if (buf.len > LH_ORC_MAX_SECTION)
-			LH_FAIL(ctx, LH_LIMIT, "metadata becomes larger than %lld bytes", (long long) LH_ORC_MAX_SECTION);
+			LH_FAIL(ctx, LH_LIMIT, "metadata becomes larger than %lld bytes",
+					(long long) LH_ORC_MAX_SECTION);
 	}
 	*out = lh_slice(buf.data, buf.len);
 	return LH_OK;

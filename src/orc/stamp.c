@@ -95,7 +95,8 @@ read_stamps(LhCtx *ctx, LhOrcReader *r, size_t n, void *out)
 			return out_of_range(ctx, r);
 		seconds -= seconds < 0 && ns > 999999;
 		seconds = local_seconds(r, seconds);
-		if (__builtin_mul_overflow(seconds, factor, &v) || __builtin_add_overflow(v, lh_floor_div(ns, divide), &v))
+		if (__builtin_mul_overflow(seconds, factor, &v) ||
+			__builtin_add_overflow(v, lh_floor_div(ns, divide), &v))
 			return out_of_range(ctx, r);
 		lost += divide > 1 && ns % 1000 != 0;
 		values[i] = v;
@@ -135,4 +136,5 @@ rewind_stamps(LhOrcReader *r)
 	lh_orc_rle_reset(r->second_rle);
 }
 
-const LhOrcLeafOps lh_orc_stamp_ops = {open_stamps, read_stamps, NULL, skip_stamps, seek_stamps, rewind_stamps};
+const LhOrcLeafOps lh_orc_stamp_ops = {open_stamps, read_stamps, NULL,
+									   skip_stamps, seek_stamps, rewind_stamps};

@@ -113,7 +113,8 @@ date_bounds(const LhOrcMeta *meta, const LhOrcNode *node, const Raw *raw, LhBoun
 {
 	int64_t min, max;
 
-	if (raw->date.data == NULL || !read_pair(raw->date, &min, &max) || min < INT32_MIN || max > INT32_MAX)
+	if (raw->date.data == NULL || !read_pair(raw->date, &min, &max) || min < INT32_MIN ||
+		max > INT32_MAX)
 		return;
 	if (meta->hybrid)
 	{
@@ -181,10 +182,12 @@ float_bounds(const LhOrcMeta *meta, const LhOrcNode *node, const Raw *raw, LhBou
 static LhStatus
 set_text(LhCtx *ctx, LhSlice text, const LhType *type, LhValue *out)
 {
-	uint8_t *copy = lh_memdup(ctx, text.data, text.len > 0 ? text.len : 1);
+	uint8_t *copy;
 
-	if (copy == NULL)
-		return ctx->error->code;
+	/* an empty one has an address, too */
+	LH_ALLOC(ctx, copy, text.len + 1);
+	if (text.len > 0)
+		memcpy(copy, text.data, text.len);
 	*out = (LhValue){.type = *type};
 	out->str = (LhStr){copy, (uint32_t) text.len, 0};
 	return LH_OK;
@@ -269,7 +272,8 @@ decimal_bounds(const LhOrcMeta *meta, const LhOrcNode *node, const Raw *raw, LhB
 
 	if (raw->decimal.data == NULL)
 		return;
-	if (meta->writer == LH_ORC_JAVA && meta->writer_version == LH_ORC_135 && node->type.precision <= 18)
+	if (meta->writer == LH_ORC_JAVA && meta->writer_version == LH_ORC_135 &&
+		node->type.precision <= 18)
 		return;
 	lh_proto_init(&r, raw->decimal);
 	while (lh_proto_next(&r, &f))
@@ -326,7 +330,8 @@ timestamp_bounds(const LhOrcMeta *meta, const LhOrcNode *node, const Raw *raw, L
 		if (f.id == 3 || f.id == 4)
 			has[f.id - 3] = lh_proto_s64(&f, &ms[f.id - 3]);
 		/* stored plus one, as zero is not written; Arrow's are negative before 1970 */
-		else if ((f.id == 5 || f.id == 6) && lh_proto_u64(&f, &n) && (int64_t) n >= -999998 && (int64_t) n <= 1000000)
+		else if ((f.id == 5 || f.id == 6) && lh_proto_u64(&f, &n) && (int64_t) n >= -999998 &&
+				 (int64_t) n <= 1000000)
 		{
 			nanos[f.id - 5] = (int64_t) n - 1;
 			exact[f.id - 5] = true;
@@ -374,8 +379,8 @@ value_bounds(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcNode *node, const Raw
 }
 
 LhStatus
-lh_orc_stats_bounds(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcNode *node, LhSlice stats, int64_t rows,
-					LhBounds *b)
+lh_orc_stats_bounds(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcNode *node, LhSlice stats,
+					int64_t rows, LhBounds *b)
 {
 	Raw raw;
 

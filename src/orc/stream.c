@@ -16,10 +16,10 @@
  */
 #include "orc/stream.h"
 
-#define WINDOW		  ((size_t) 256 * 1024)
+#define WINDOW        ((size_t) 256 * 1024)
 #define WINDOW_REMOTE ((size_t) 1024 * 1024)
 /* Of a chunk: enough to see how large it says it becomes. */
-#define CHUNK_PEEK 18
+#define CHUNK_PEEK    18
 
 LhStatus
 lh_orc_floor(LhCtx *ctx, size_t n, size_t size, void **out)
@@ -54,7 +54,8 @@ lh_orc_buf_grow(LhCtx *ctx, LhBuf *buf, size_t cap, size_t keep)
 }
 
 LhStatus
-lh_orc_stream_init(LhCtx *ctx, LhOrcStream *s, LhOrcFile *file, int kind, const LhOrcStreamInfo *info)
+lh_orc_stream_init(LhCtx *ctx, LhOrcStream *s, LhOrcFile *file, int kind,
+				   const LhOrcStreamInfo *info)
 {
 	static const uint8_t nothing[LH_PADDING];
 
@@ -72,15 +73,17 @@ lh_orc_stream_init(LhCtx *ctx, LhOrcStream *s, LhOrcFile *file, int kind, const 
 LhStatus
 lh_orc_stream_bad(LhCtx *ctx, const LhOrcStream *s, const char *expected)
 {
-	LH_FAIL(ctx, LH_CORRUPT, "stream %s is damaged before offset %lld: expected %s", lh_orc_stream_name(s->kind),
-			(long long) (s->offset + s->next), expected);
+	LH_FAIL(ctx, LH_CORRUPT, "stream %s is damaged before offset %lld: expected %s",
+			lh_orc_stream_name(s->kind), (long long) (s->offset + s->next), expected);
 }
 
 LhStatus
 lh_orc_stream_short(LhCtx *ctx, const LhOrcStream *s, size_t need)
 {
-	LH_FAIL(ctx, LH_CORRUPT, "stream %s of %lld bytes at offset %lld ends early: expected %zu more bytes, found %zu",
-			lh_orc_stream_name(s->kind), (long long) s->length, (long long) s->offset, need, lh_orc_stream_have(s));
+	LH_FAIL(ctx, LH_CORRUPT,
+			"stream %s of %lld bytes at offset %lld ends early: expected %zu more bytes, found %zu",
+			lh_orc_stream_name(s->kind), (long long) s->length, (long long) s->offset, need,
+			lh_orc_stream_have(s));
 }
 
 /* As much as the window should hold at once; little when the budget is tight. */
@@ -120,7 +123,8 @@ window(LhCtx *ctx, LhOrcStream *s, int64_t at, size_t need, const uint8_t **p)
 	s->raw_at = at;
 	s->raw_len = keep;
 	LH_TRY(lh_orc_buf_grow(ctx, &s->raw, want, keep));
-	LH_TRY(lh_object_read(ctx, s->file->obj, s->offset + at + (int64_t) keep, want - keep, s->raw.data + keep));
+	LH_TRY(lh_object_read(ctx, s->file->obj, s->offset + at + (int64_t) keep, want - keep,
+						  s->raw.data + keep));
 	s->raw_len = want;
 	*p = s->raw.data;
 	return LH_OK;
@@ -175,8 +179,9 @@ decompress(LhCtx *ctx, LhOrcStream *s, const uint8_t *in, size_t len, size_t kee
 
 	if (named >= 0 && (size_t) named < cap)
 		cap = (size_t) named;
-	LH_TRY(lh_orc_buf_grow(ctx, &s->out, keep + cap, keep));
-	status = lh_block_decompress(ctx, s->file->blocks, s->codec, in, len, s->out.data + keep, cap, made);
+	LH_TRY(lh_orc_buf_grow(ctx, &s->out, keep + cap + 1, keep));
+	status =
+		lh_block_decompress(ctx, s->file->blocks, s->codec, in, len, s->out.data + keep, cap, made);
 	if (status == LH_CORRUPT)
 		lh_error_prefix(ctx, "stream %s, chunk at offset %lld", lh_orc_stream_name(s->kind),
 						(long long) (s->offset + s->next));
@@ -195,7 +200,7 @@ next_chunk(LhCtx *ctx, LhOrcStream *s)
 	/* before the window moves: what is left may lie in it */
 	if (keep > 0 && s->p != s->out.data)
 	{
-		if (s->p > s->out.data && s->p < s->out.data + s->out.cap)
+		if (s->out.data != NULL && s->p > s->out.data && s->p < s->out.data + s->out.cap)
 			memmove(s->out.data, s->p, keep);
 		else
 		{
@@ -203,8 +208,11 @@ next_chunk(LhCtx *ctx, LhOrcStream *s)
 			memcpy(s->out.data, s->p, keep);
 		}
 	}
-	s->p = s->out.data;
-	s->end = s->out.data + keep;
+	if (keep > 0)
+	{
+		s->p = s->out.data;
+		s->end = s->out.data + keep;
+	}
 	s->chunk = -1;
 	LH_TRY(chunk_header(ctx, s, &len, &original));
 	LH_TRY(window(ctx, s, s->next, LH_ORC_CHUNK_HEADER + len, &in));
@@ -218,7 +226,7 @@ next_chunk(LhCtx *ctx, LhOrcStream *s)
 	{
 		if (original)
 		{
-			LH_TRY(lh_orc_buf_grow(ctx, &s->out, keep + len, keep));
+			LH_TRY(lh_orc_buf_grow(ctx, &s->out, keep + len + 1, keep));
 			memcpy(s->out.data + keep, in, len);
 			made = len;
 		}
@@ -248,10 +256,8 @@ lh_orc_stream_fill(LhCtx *ctx, LhOrcStream *s, size_t n)
 }
 
 LhStatus
-lh_orc_stream_need(LhCtx *ctx, LhOrcStream *s, size_t n)
+lh_orc_stream_need_more(LhCtx *ctx, LhOrcStream *s, size_t n)
 {
-	if (lh_orc_stream_have(s) >= n)
-		return LH_OK;
 	LH_TRY(lh_orc_stream_fill(ctx, s, n));
 	return lh_orc_stream_have(s) >= n ? LH_OK : lh_orc_stream_short(ctx, s, n);
 }
@@ -314,7 +320,8 @@ lh_orc_stream_skip(LhCtx *ctx, LhOrcStream *s, uint64_t n)
 static LhStatus
 bad_place(LhCtx *ctx, const LhOrcStream *s, uint64_t at, uint64_t within)
 {
-	LH_FAIL(ctx, LH_CORRUPT, "row index names byte %llu of the chunk at %llu in stream %s of %lld bytes",
+	LH_FAIL(ctx, LH_CORRUPT,
+			"row index names byte %llu of the chunk at %llu in stream %s of %lld bytes",
 			(unsigned long long) within, (unsigned long long) at, lh_orc_stream_name(s->kind),
 			(long long) s->length);
 }
@@ -324,7 +331,8 @@ seek_plain(LhCtx *ctx, LhOrcStream *s, uint64_t at)
 {
 	if (at > (uint64_t) s->length)
 		return bad_place(ctx, s, at, 0);
-	if ((int64_t) at >= s->raw_at && (int64_t) at <= s->raw_at + (int64_t) s->raw_len && s->raw_len > 0)
+	if ((int64_t) at >= s->raw_at && (int64_t) at <= s->raw_at + (int64_t) s->raw_len &&
+		s->raw_len > 0)
 	{
 		s->p = s->raw.data + ((int64_t) at - s->raw_at);
 		s->end = s->raw.data + s->raw_len;

@@ -21,18 +21,19 @@ typedef struct LhOrcStream
 
 	const uint8_t *p; /* the bytes that come next; LH_PADDING more may be read */
 	const uint8_t *end;
-	int64_t next;	/* place in the stream of what follows end (compressed: a chunk's header) */
+	int64_t next; /* place in the stream of what follows end (compressed: a chunk's header) */
 
-	int64_t chunk;	/* compressed: place of the chunk that end belongs to; -1: none */
+	int64_t chunk;              /* compressed: place of the chunk that end belongs to; -1: none */
 	const uint8_t *chunk_begin; /* its bytes, as far as they are still there */
-	LhBuf raw;		/* bytes [raw_at, raw_at + raw_len) of the stream */
+	LhBuf raw;                  /* bytes [raw_at, raw_at + raw_len) of the stream */
 	int64_t raw_at;
 	size_t raw_len;
-	LhBuf out;		/* decompressed */
+	LhBuf out; /* decompressed */
 } LhOrcStream;
 
 /* A stream in ctx->arena that stands at its begin; info may be NULL: an empty one. */
-extern LhStatus lh_orc_stream_init(LhCtx *ctx, LhOrcStream *s, LhOrcFile *file, int kind, const LhOrcStreamInfo *info);
+extern LhStatus lh_orc_stream_init(LhCtx *ctx, LhOrcStream *s, LhOrcFile *file, int kind,
+								   const LhOrcStreamInfo *info);
 
 /*
  * Have n bytes at s->p in one piece, or all that are left: then end - p is less.
@@ -54,7 +55,12 @@ lh_orc_stream_peek(LhCtx *ctx, LhOrcStream *s, size_t n)
 }
 
 /* At least n bytes, or the error that the stream ends. */
-extern LhStatus lh_orc_stream_need(LhCtx *ctx, LhOrcStream *s, size_t n);
+extern LhStatus lh_orc_stream_need_more(LhCtx *ctx, LhOrcStream *s, size_t n);
+static inline LhStatus
+lh_orc_stream_need(LhCtx *ctx, LhOrcStream *s, size_t n)
+{
+	return lh_orc_stream_have(s) >= n ? LH_OK : lh_orc_stream_need_more(ctx, s, n);
+}
 
 /* Pass n bytes; chunks that say how large they are, are not decompressed. */
 extern LhStatus lh_orc_stream_skip(LhCtx *ctx, LhOrcStream *s, uint64_t n);
@@ -72,8 +78,10 @@ lh_orc_stream_places(const LhOrcStream *s)
 extern void lh_orc_stream_rewind(LhOrcStream *s);
 
 /* LH_CORRUPT: the stream, where it stands in the file, what was expected. */
-extern LhStatus lh_orc_stream_bad(LhCtx *ctx, const LhOrcStream *s, const char *expected) __attribute__((cold));
-extern LhStatus lh_orc_stream_short(LhCtx *ctx, const LhOrcStream *s, size_t need) __attribute__((cold));
+extern LhStatus
+lh_orc_stream_bad(LhCtx *ctx, const LhOrcStream *s, const char *expected) __attribute__((cold));
+extern LhStatus
+lh_orc_stream_short(LhCtx *ctx, const LhOrcStream *s, size_t need) __attribute__((cold));
 
 /* Zeroed memory of ctx->arena that counts as floor: what a column cannot do without. */
 extern LhStatus lh_orc_floor(LhCtx *ctx, size_t n, size_t size, void **out);

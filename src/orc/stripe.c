@@ -53,7 +53,8 @@ read_stream(LhCtx *ctx, const LhOrcMeta *meta, LhSlice bytes, LhOrcStreamInfo *s
 }
 
 static LhStatus
-read_encoding(LhCtx *ctx, LhSlice bytes, uint8_t *encoding, uint32_t *dictionary_size, uint8_t *bloom)
+read_encoding(LhCtx *ctx, LhSlice bytes, uint8_t *encoding, uint32_t *dictionary_size,
+			  uint8_t *bloom)
 {
 	LhProto r;
 	LhProtoField f;
@@ -84,10 +85,11 @@ place_streams(LhCtx *ctx, const LhOrcStripe *stripe, LhOrcStreamInfo *streams, i
 	for (int i = 0; i < n; i++)
 	{
 		if (streams[i].length > end - at)
-			LH_FAIL(ctx, LH_CORRUPT,
-					"stripe footer is damaged: stream %s of column %d at offset %lld has %lld bytes, %lld are left",
-					lh_orc_stream_name(streams[i].kind), streams[i].column, (long long) at,
-					(long long) streams[i].length, (long long) (end - at));
+			LH_FAIL(
+				ctx, LH_CORRUPT,
+				"stripe footer is damaged: stream %s of column %d at offset %lld has %lld bytes, %lld are left",
+				lh_orc_stream_name(streams[i].kind), streams[i].column, (long long) at,
+				(long long) streams[i].length, (long long) (end - at));
 		streams[i].offset = at;
 		at += streams[i].length;
 	}
@@ -116,7 +118,8 @@ sort_streams(LhCtx *ctx, LhOrcStripeState *s, int ncolumns)
 }
 
 static LhStatus
-parse(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcStripe *stripe, LhSlice footer, LhOrcStripeState *s)
+parse(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcStripe *stripe, LhSlice footer,
+	  LhOrcStripeState *s)
 {
 	int ncolumns = meta->priv->ncolumns;
 	Counts counts = {0};
@@ -132,7 +135,8 @@ parse(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcStripe *stripe, LhSlice foot
 	count(&r, &counts);
 	LH_TRY(lh_proto_status(ctx, &r, "stripe footer"));
 	if (counts.ncolumns < ncolumns)
-		LH_FAIL(ctx, LH_CORRUPT, "stripe footer is damaged: expected encodings of %d columns, found %d", ncolumns,
+		LH_FAIL(ctx, LH_CORRUPT,
+				"stripe footer is damaged: expected encodings of %d columns, found %d", ncolumns,
 				counts.ncolumns);
 	LH_NEW_ARRAY(ctx, streams, (size_t) counts.nstreams + 1);
 	LH_NEW_ARRAY(ctx, encodings, (size_t) counts.ncolumns);
@@ -149,15 +153,19 @@ parse(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcStripe *stripe, LhSlice foot
 			LH_TRY(read_stream(ctx, meta, f.bytes, &streams[nstreams++]));
 		else if (f.id == 2)
 		{
-			LH_TRY(read_encoding(ctx, f.bytes, &encodings[nencodings], &sizes[nencodings], &blooms[nencodings]));
+			LH_TRY(read_encoding(ctx, f.bytes, &encodings[nencodings], &sizes[nencodings],
+								 &blooms[nencodings]));
 			nencodings++;
 		}
 		else if (f.id == 3)
 			zone = f.bytes;
 	}
 	LH_TRY(place_streams(ctx, stripe, streams, nstreams));
-	s->info = (LhOrcStripeInfo){.nstreams = nstreams, .streams = streams, .ncolumns = ncolumns,
-								.encodings = encodings, .dictionary_sizes = sizes};
+	s->info = (LhOrcStripeInfo){.nstreams = nstreams,
+								.streams = streams,
+								.ncolumns = ncolumns,
+								.encodings = encodings,
+								.dictionary_sizes = sizes};
 	s->bloom_encodings = blooms;
 	if (zone.len > 0)
 	{
@@ -187,10 +195,12 @@ load(LhCtx *ctx, LhOrcFile *file, LhOrcStripeState *s)
 	footer.data = lh_alloc(ctx, footer.len + 1);
 	status = footer.data == NULL ? ctx->error->code : LH_OK;
 	if (status == LH_OK)
-		status = lh_object_read(ctx, file->obj, stripe->offset + stripe->index_length + stripe->data_length,
+		status = lh_object_read(ctx, file->obj,
+								stripe->offset + stripe->index_length + stripe->data_length,
 								footer.len, (uint8_t *) footer.data);
 	if (status == LH_OK)
-		status = lh_orc_section(ctx, file->blocks, file->meta->compression, file->meta->block_size, footer, &footer);
+		status = lh_orc_section(ctx, file->blocks, file->meta->compression, file->meta->block_size,
+								footer, &footer);
 	if (status == LH_OK)
 	{
 		lh_use(ctx, s->arena);

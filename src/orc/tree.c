@@ -33,13 +33,14 @@ check_encoding(LhCtx *ctx, const LhOrcReader *r)
 	bool strings = r->type.id == LH_T_STRING || r->node->kind == LH_ORC_BINARY;
 
 	if (r->encoding > LH_ORC_DICTIONARY_V2 || (lh_orc_is_dictionary(r->encoding) && !strings))
-		LH_FAIL(ctx, LH_CORRUPT, "stripe footer is damaged: a %s is coded as %s", lh_orc_kind_name(r->node->kind),
-				lh_orc_encoding_name(r->encoding));
+		LH_FAIL(ctx, LH_CORRUPT, "stripe footer is damaged: a %s is coded as %s",
+				lh_orc_kind_name(r->node->kind), lh_orc_encoding_name(r->encoding));
 	return LH_OK;
 }
 
 LhStatus
-lh_orc_reader_open_present(LhCtx *ctx, LhOrcReader *r, LhOrcFile *file, LhOrcStripeState *s, int node)
+lh_orc_reader_open_present(LhCtx *ctx, LhOrcReader *r, LhOrcFile *file, LhOrcStripeState *s,
+						   int node)
 {
 	const LhOrcStreamInfo *info;
 
@@ -122,7 +123,8 @@ deposit(const uint64_t *in, const uint64_t *mask, size_t nwords, uint64_t *out)
 }
 
 LhStatus
-lh_orc_reader_valid(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t **valid, size_t *count)
+lh_orc_reader_valid(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t **valid,
+					size_t *count)
 {
 	size_t words = LH_WORDS(slots->n);
 	uint64_t *bits;
@@ -206,7 +208,8 @@ spread(const LhType *type, const void *dense, const uint64_t *valid, size_t n, v
 
 /* All slots that are wanted have a value: no bitmap. */
 static LhStatus
-read_whole(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, size_t count, const LhType *lane, LhVec *out)
+read_whole(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, size_t count, const LhType *lane,
+		   LhVec *out)
 {
 	size_t size = lh_lane_size(lane->lane, lane->width);
 	size_t from = count == slots->n ? 0 : slots->from;
@@ -219,6 +222,54 @@ read_whole(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, size_t count, co
 	blank(lane, r->values.data + (from + count) * size, slots->n - from - count);
 	out->data = r->values.data;
 	return LH_OK;
+}
+
+/*
+ * All codes of a batch as runs, or as codes when there are too many runs.  A column of
+ * short runs would only be slowed down: after failures the next attempts wait ever longer.
+ */
+static LhStatus
+read_runs(LhCtx *ctx, LhOrcReader *r, size_t n, LhVec *out)
+{
+	int most = (int) (n / LH_ORC_MIN_RUN) + 1;
+	uint32_t *codes;
+	size_t done = 0, at = 0;
+	int nruns = 0;
+
+	LH_TRY(lh_orc_dict_runs(ctx, r, n, r->runs, most, &nruns, &done));
+	out->dict = r->dict;
+	if (done == n)
+	{
+		r->run_failures = 0;
+		out->kind = LH_VEC_RUNS;
+		out->runs = r->runs;
+		out->nruns = nruns;
+		return LH_OK;
+	}
+	if (r->run_failures < 5)
+		r->run_failures++;
+	r->run_pause = (1 << r->run_failures) - 1;
+	LH_TRY(lh_orc_fit(ctx, &r->values, n + 1, sizeof(*codes)));
+	codes = (uint32_t *) (void *) r->values.data;
+	for (int i = 0; i < nruns; i++)
+		for (; at < r->runs[i].end; at++)
+			codes[at] = r->runs[i].code;
+	LH_TRY(r->ops->read(ctx, r, n - done, codes + done));
+	out->kind = LH_VEC_DICT;
+	out->codes = codes;
+	return LH_OK;
+}
+
+/* May the batch be tried as runs? */
+static bool
+try_runs(LhOrcReader *r, size_t n)
+{
+	if (!r->by_code || !r->top || n > LH_BATCH)
+		return false;
+	if (r->run_pause == 0)
+		return true;
+	r->run_pause--;
+	return false;
 }
 
 static LhStatus
@@ -235,6 +286,8 @@ read_leaf(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, LhVec *out)
 		return LH_OK;
 	}
 	*out = (LhVec){.type = r->type, .kind = LH_VEC_FLAT, .n = (int) slots->n};
+	if (count == slots->n && try_runs(r, count))
+		return read_runs(ctx, r, count, out);
 	if (count == slots->n || (slots->range && count == slots->count))
 		LH_TRY(read_whole(ctx, r, slots, count, &lane, out));
 	else
@@ -284,16 +337,19 @@ read_children(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, LhVec *out)
 }
 
 static LhStatus
-read_struct(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *valid, size_t count, LhVec *out)
+read_struct(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *valid,
+			size_t count, LhVec *out)
 {
-	const LhOrcSlots below = {.n = slots->n, .mask = count == slots->n ? NULL : valid, .count = count};
+	const LhOrcSlots below = {
+		.n = slots->n, .mask = count == slots->n ? NULL : valid, .count = count};
 
 	return read_children(ctx, r, &below, out);
 }
 
 /* Where each slot's entries begin: those without a list have none. */
 static LhStatus
-read_list(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *valid, size_t count, LhVec *out)
+read_list(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *valid, size_t count,
+		  LhVec *out)
 {
 	const int64_t *lengths;
 	uint32_t *offsets;
@@ -311,8 +367,9 @@ read_list(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *v
 		if (count < slots->n && !lh_bit_get(valid, i))
 			continue;
 		if (*lengths < 0 || (uint64_t) *lengths > MAX_ENTRIES - total)
-			LH_FAIL(ctx, *lengths < 0 ? LH_CORRUPT : LH_LIMIT, "lists of %zu rows have more than %llu entries",
-					slots->n, (unsigned long long) MAX_ENTRIES);
+			LH_FAIL(ctx, *lengths < 0 ? LH_CORRUPT : LH_LIMIT,
+					"lists of %zu rows have more than %llu entries", slots->n,
+					(unsigned long long) MAX_ENTRIES);
 		total += (uint64_t) *lengths++;
 	}
 	offsets[slots->n] = (uint32_t) total;
@@ -329,7 +386,8 @@ bad_tag(LhCtx *ctx, const LhOrcReader *r)
 
 /* A mask for each branch, behind each other in r->values. */
 static LhStatus
-read_union(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *valid, size_t count, LhVec *out)
+read_union(LhCtx *ctx, LhOrcReader *r, const LhOrcSlots *slots, const uint64_t *valid, size_t count,
+		   LhVec *out)
 {
 	size_t words = LH_WORDS(slots->n) + 1;
 	size_t bytes = words * sizeof(uint64_t) * (size_t) r->nchildren;
@@ -523,6 +581,7 @@ lh_orc_reader_seek(LhCtx *ctx, LhOrcReader *r, int entry)
 void
 lh_orc_reader_rewind(LhOrcReader *r)
 {
+	r->run_pause = r->run_failures = 0;
 	lh_orc_stream_rewind(&r->present_stream);
 	lh_orc_bits_reset(&r->present);
 	if (r->ops != NULL)

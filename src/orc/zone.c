@@ -25,28 +25,26 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define DAY			 86400
-#define MAX_FILE	 (256 * 1024)
-#define MAX_NAME	 64
-#define HEADER_SIZE	 44
-#define MAX_TYPES	 256
-#define MAX_ZONES	 128	/* that are kept; later ones are read anew */
-#define MAX_YEAR	 INT64_C(1000000)
+#define DAY         86400
+#define MAX_FILE    (256 * 1024)
+#define MAX_NAME    64
+#define HEADER_SIZE 44
+#define MAX_TYPES   256
+#define MAX_ZONES   128 /* that are kept; later ones are read anew */
+#define MAX_YEAR    INT64_C(1000000)
 
 /* A date of a rule. */
 typedef enum RuleKind
 {
 	RULE_JULIAN, /* day 1 to 365, without the 29th of February */
-	RULE_DAY,	 /* day 0 to 365 */
-	RULE_WEEK	 /* weekday day of week (5: the last) of month */
+	RULE_DAY,    /* day 0 to 365 */
+	RULE_WEEK    /* weekday day of week (5: the last) of month */
 } RuleKind;
 
 typedef struct RuleDate
 {
 	RuleKind kind;
-	int month,
-		week,
-		day;
+	int month, week, day;
 	int32_t time; /* seconds of local time before the change */
 } RuleDate;
 
@@ -61,10 +59,8 @@ struct LhZone
 	int32_t offsets[MAX_TYPES];
 	bool has_rule;
 	bool has_summer;
-	int32_t standard,
-		summer; /* offsets of the rule */
-	RuleDate begin,
-		end; /* of summer time */
+	int32_t standard, summer; /* offsets of the rule */
+	RuleDate begin, end;      /* of summer time */
 };
 
 /*
@@ -150,8 +146,8 @@ rule_date(Text *t, RuleDate *out)
 	else if (take(t, 'M'))
 	{
 		out->kind = RULE_WEEK;
-		if (!number(t, 12, &out->month) || !take(t, '.') || !number(t, 5, &out->week) || !take(t, '.') ||
-			!number(t, 6, &out->day) || out->month == 0 || out->week == 0)
+		if (!number(t, 12, &out->month) || !take(t, '.') || !number(t, 5, &out->week) ||
+			!take(t, '.') || !number(t, 6, &out->day) || out->month == 0 || out->week == 0)
 			return false;
 	}
 	else if (!number(t, 365, &out->day))
@@ -203,8 +199,8 @@ rule_seconds(const RuleDate *d, int64_t year)
 		default:
 		{
 			int64_t month = lh_days_from_civil(year, d->month, 1);
-			int64_t next = d->month == 12 ? lh_days_from_civil(year + 1, 1, 1) :
-											lh_days_from_civil(year, d->month + 1, 1);
+			int64_t next = d->month == 12 ? lh_days_from_civil(year + 1, 1, 1)
+										  : lh_days_from_civil(year, d->month + 1, 1);
 
 			/* the 1st of January 1970 was a Thursday */
 			day = month + lh_floor_mod(d->day - lh_floor_mod(month + 4, 7), 7) + 7 * (d->week - 1);
@@ -232,7 +228,8 @@ rule_offset(const LhZone *z, int64_t utc, int64_t *from, int64_t *until)
 	/* the changes of the years around it; the last one before utc decides */
 	for (int64_t y = year - 1; y <= year + 1; y++)
 	{
-		const int64_t change[2] = {rule_seconds(&z->begin, y) - z->standard, rule_seconds(&z->end, y) - z->summer};
+		const int64_t change[2] = {rule_seconds(&z->begin, y) - z->standard,
+								   rule_seconds(&z->end, y) - z->summer};
 
 		for (int i = 0; i < 2; i++)
 		{
@@ -299,12 +296,7 @@ be32(const uint8_t *p)
 
 typedef struct Header
 {
-	uint64_t isut,
-		isstd,
-		leap,
-		time,
-		type,
-		chars;
+	uint64_t isut, isstd, leap, time, type, chars;
 	uint8_t version;
 } Header;
 
@@ -313,7 +305,8 @@ read_header(const uint8_t *p, size_t len, Header *h)
 {
 	if (len < HEADER_SIZE || memcmp(p, "TZif", 4) != 0)
 		return false;
-	*h = (Header){be32(p + 20), be32(p + 24), be32(p + 28), be32(p + 32), be32(p + 36), be32(p + 40), p[4]};
+	*h = (Header){be32(p + 20), be32(p + 24), be32(p + 28), be32(p + 32),
+				  be32(p + 36), be32(p + 40), p[4]};
 	return true;
 }
 
@@ -321,7 +314,8 @@ read_header(const uint8_t *p, size_t len, Header *h)
 static uint64_t
 body_size(const Header *h, unsigned width)
 {
-	return h->time * width + h->time + h->type * 6 + h->chars + h->leap * (width + 4) + h->isstd + h->isut;
+	return h->time * width + h->time + h->type * 6 + h->chars + h->leap * (width + 4) + h->isstd +
+		   h->isut;
 }
 
 static LhStatus
@@ -353,7 +347,8 @@ read_body(LhCtx *ctx, LhZone *z, const uint8_t *p, const Header *h, unsigned wid
 	LH_NEW_ARRAY(ctx, kept, h->time + 1);
 	for (uint64_t i = 0; i < h->time; i++)
 	{
-		times[i] = width == 8 ? (int64_t) __builtin_bswap64(lh_load_u64(p + 8 * i)) : (int32_t) be32(p + 4 * i);
+		times[i] = width == 8 ? (int64_t) __builtin_bswap64(lh_load_u64(p + 8 * i))
+							  : (int32_t) be32(p + 4 * i);
 		if (i > 0 && times[i] <= times[i - 1])
 			return corrupt(ctx, z->name, "ascending moments");
 		if (types[i] >= h->type)
@@ -400,7 +395,8 @@ lh_zone_parse(LhCtx *ctx, const char *name, const uint8_t *p, size_t len, LhZone
 	if (!read_header(p, len, &h) || body_size(&h, 8) > len - HEADER_SIZE)
 		return corrupt(ctx, name, "a second TZif header");
 	LH_TRY(read_body(ctx, z, p + HEADER_SIZE, &h, 8));
-	return read_rule(ctx, z, p + HEADER_SIZE + body_size(&h, 8), len - HEADER_SIZE - body_size(&h, 8));
+	return read_rule(ctx, z, p + HEADER_SIZE + body_size(&h, 8),
+					 len - HEADER_SIZE - body_size(&h, 8));
 }
 
 /*
@@ -438,8 +434,8 @@ is_safe(const char *name)
 	{
 		char c = name[i];
 
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '/' || c == '_' ||
-			  c == '-' || c == '+'))
+		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+			  c == '/' || c == '_' || c == '-' || c == '+'))
 			return false;
 	}
 	return true;
@@ -449,7 +445,8 @@ static LhStatus
 unknown(LhCtx *ctx, const char *dir, const char *name, const char *why)
 {
 	lh_fail(ctx, LH_UNSUPPORTED, "time zone \"%s\" of the writer is not known: %s", name, why);
-	lh_hint(ctx, "Install the package tzdata (zones are read from %s), or write the file in UTC.", dir);
+	lh_hint(ctx, "Install the package tzdata (zones are read from %s), or write the file in UTC.",
+			dir);
 	return LH_UNSUPPORTED;
 }
 

@@ -20,7 +20,8 @@ typedef struct LhZone LhZone;
 extern LhStatus lh_zone_get(LhCtx *ctx, const char *dir, const char *name, const LhZone **out);
 
 /* A zone from the bytes of a TZif file, in ctx->arena; LH_CORRUPT when it is none. */
-extern LhStatus lh_zone_parse(LhCtx *ctx, const char *name, const uint8_t *p, size_t len, LhZone **out);
+extern LhStatus
+lh_zone_parse(LhCtx *ctx, const char *name, const uint8_t *p, size_t len, LhZone **out);
 
 /* Always UTC? */
 extern bool lh_zone_is_utc(const LhZone *zone);

@@ -17,7 +17,7 @@
 #include "orc/orc.h"
 #include "parquet/parquet.h"
 
-#define BAR			1.5
+#define BAR         1.5
 #define MAX_COLUMNS 16
 
 static LhCtx *ctx;
@@ -44,7 +44,7 @@ typedef struct Result
 {
 	int64_t rows;
 	int64_t form[4]; /* rows by LhVecKind */
-	LhI128 sum;		 /* of numbers, so that both formats can be seen to agree */
+	LhI128 sum;      /* of numbers, so that both formats can be seen to agree */
 } Result;
 
 static void
@@ -184,12 +184,13 @@ compare(const Files *f, const char *codec, int n, const char *const *names, bool
 		if (cpu_seconds() - t < best[1])
 			best[1] = cpu_seconds() - t;
 	}
-	printf("%-6s %-16s%-6s parquet %6.2f ns/row, orc %6.2f ns/row, %5.2fx", codec, n == 1 ? names[0] : "four columns",
-		   flat ? " flat" : "", best[0] * 1e9 / (double) r[0].rows, best[1] * 1e9 / (double) r[1].rows,
+	printf("%-6s %-16s%-6s parquet %6.2f ns/row, orc %6.2f ns/row, %5.2fx", codec,
+		   n == 1 ? names[0] : "four columns", flat ? " flat" : "",
+		   best[0] * 1e9 / (double) r[0].rows, best[1] * 1e9 / (double) r[1].rows,
 		   best[1] / best[0]);
 	for (int k = 0; k < 2; k++)
-		printf("  (%lld flat %lld const %lld dict %lld runs)", (long long) r[k].form[0], (long long) r[k].form[1],
-			   (long long) r[k].form[2], (long long) r[k].form[3]);
+		printf("  (%lld flat %lld const %lld dict %lld runs)", (long long) r[k].form[0],
+			   (long long) r[k].form[1], (long long) r[k].form[2], (long long) r[k].form[3]);
 	printf("%s\n", r[0].rows != r[1].rows || r[0].sum != r[1].sum ? "  DIFFER" : "");
 	if (r[0].rows != r[1].rows || r[0].sum != r[1].sum)
 		exit(1);
@@ -203,7 +204,8 @@ main(int argc, char **argv)
 	static const char *const codecs[] = {"snappy", "zstd"};
 	const char *one[] = {"l_extendedprice"};
 	const char *four[] = {"l_orderkey", "l_extendedprice", "l_shipdate", "l_shipmode"};
-	const char *dir = getenv("LH_BENCH_DATA") != NULL ? getenv("LH_BENCH_DATA") : "/tmp/lakehouse-bench";
+	const char *dir =
+		getenv("LH_BENCH_DATA") != NULL ? getenv("LH_BENCH_DATA") : "/tmp/lakehouse-bench";
 	char *columns = NULL;
 	int repeats = 5, missed = 0;
 	LhStore *store;
@@ -216,7 +218,9 @@ main(int argc, char **argv)
 		else if (strcmp(argv[i], "-s") == 0 && i + 1 < argc)
 		{
 			i++;
-			lh_isa_choose(argv[i][0] == 'b' ? LH_ISA_BASE : strcmp(argv[i], "avx2") == 0 ? LH_ISA_AVX2 : LH_ISA_AVX512);
+			lh_isa_choose(argv[i][0] == 'b'              ? LH_ISA_BASE
+						  : strcmp(argv[i], "avx2") == 0 ? LH_ISA_AVX2
+														 : LH_ISA_AVX512);
 		}
 		else
 			dir = argv[i];

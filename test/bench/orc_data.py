@@ -29,7 +29,8 @@ def main():
         if os.path.exists(base + ".orc"):
             continue
         parquet = pq.ParquetWriter(base + ".parquet", schema, compression=codec, store_decimal_as_integer=True)
-        orc = po.ORCWriter(base + ".making", compression=codec)
+        # dictionaries as Java writes them: pyarrow has them off
+        orc = po.ORCWriter(base + ".making", compression=codec, dictionary_key_size_threshold=0.8)
         for batch in source.iter_batches(batch_size=1 << 20):
             table = pa.table(batch.columns, schema=batch.schema).cast(schema)
             parquet.write_table(table)

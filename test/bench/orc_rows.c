@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/orc_text.h"
+#include "unit/orc_text.h"
 
 static LhCtx *ctx;
 
@@ -78,10 +78,12 @@ put_meta(LhOrcFile *file)
 {
 	const LhOrcMeta *meta = lh_orc_meta(file);
 
-	printf("format %d.%d, writer %s %d %s, compression %s of %lld, %lld rows, stride %d, hybrid %d\n", meta->version[0],
-		   meta->version[1], lh_orc_writer_name(meta->writer), meta->writer_version,
-		   meta->software ? meta->software : "-", lh_orc_compression_name(meta->compression),
-		   (long long) meta->block_size, (long long) meta->num_rows, meta->row_index_stride, meta->hybrid);
+	printf(
+		"format %d.%d, writer %s %d %s, compression %s of %lld, %lld rows, stride %d, hybrid %d\n",
+		meta->version[0], meta->version[1], lh_orc_writer_name(meta->writer), meta->writer_version,
+		meta->software ? meta->software : "-", lh_orc_compression_name(meta->compression),
+		(long long) meta->block_size, (long long) meta->num_rows, meta->row_index_stride,
+		meta->hybrid);
 	for (int i = 0; i < meta->nkv; i++)
 		printf("metadata %s = %s\n", meta->kv[2 * i], meta->kv[2 * i + 1]);
 	for (int i = 0; i < meta->nnodes; i++)
@@ -91,19 +93,22 @@ put_meta(LhOrcFile *file)
 
 		check(lh_buf_init(ctx, &type, false));
 		check(lh_type_format(ctx, &n->type, &type));
-		printf("node %d column %d parent %d \"%s\" %s: %.*s id %d%s\n", i, n->column, n->parent, n->name,
-			   lh_orc_kind_name(n->kind), (int) type.len, (char *) type.data, n->field_id, n->required ? " required" : "");
+		printf("node %d column %d parent %d \"%s\" %s: %.*s id %d%s\n", i, n->column, n->parent,
+			   n->name, lh_orc_kind_name(n->kind), (int) type.len, (char *) type.data, n->field_id,
+			   n->required ? " required" : "");
 	}
 	for (int s = 0; s < meta->nstripes; s++)
 	{
 		const LhOrcStripeInfo *info;
 
 		check(lh_orc_stripe(ctx, file, s, &info));
-		printf("stripe %d: offset %lld, %lld rows, zone %s\n", s, (long long) meta->stripes[s].offset,
-			   (long long) meta->stripes[s].rows, info->timezone ? info->timezone : "-");
+		printf("stripe %d: offset %lld, %lld rows, zone %s\n", s,
+			   (long long) meta->stripes[s].offset, (long long) meta->stripes[s].rows,
+			   info->timezone ? info->timezone : "-");
 		for (int i = 0; i < info->nstreams; i++)
-			printf("  stream %s of column %d: %lld bytes at %lld\n", lh_orc_stream_name(info->streams[i].kind),
-				   info->streams[i].column, (long long) info->streams[i].length, (long long) info->streams[i].offset);
+			printf("  stream %s of column %d: %lld bytes at %lld\n",
+				   lh_orc_stream_name(info->streams[i].kind), info->streams[i].column,
+				   (long long) info->streams[i].length, (long long) info->streams[i].offset);
 		for (int i = 0; i < meta->nnodes; i++)
 		{
 			LhBounds b;
@@ -111,7 +116,8 @@ put_meta(LhOrcFile *file)
 			const LhOrcBloom *bloom;
 
 			check(lh_orc_bounds(ctx, file, s, i, &b));
-			printf("  node %d %s %u: ", i, lh_orc_encoding_name(info->encodings[meta->nodes[i].column]),
+			printf("  node %d %s %u: ", i,
+				   lh_orc_encoding_name(info->encodings[meta->nodes[i].column]),
 				   info->dictionary_sizes[meta->nodes[i].column]);
 			put_bounds(&b);
 			check(lh_orc_row_index(ctx, file, s, i, &index));

@@ -24,14 +24,14 @@
 			fail_msg("%s", (ctx)->error->message); \
 	} while (0)
 
-#define ASSERT_FAILS(ctx, call, code_, part)                                         \
-	do                                                                               \
-	{                                                                                \
-		LhStatus status_ = (call);                                                   \
-		if (status_ != (code_) || strstr((ctx)->error->message, (part)) == NULL)     \
-			fail_msg("%s: \"%s\" without \"%s\"", lh_status_name(status_),           \
-					 (ctx)->error->message, (part));                                 \
-		lh_error_clear(ctx);                                                         \
+#define ASSERT_FAILS(ctx, call, code_, part)                                                      \
+	do                                                                                            \
+	{                                                                                             \
+		LhStatus status_ = (call);                                                                \
+		if (status_ != (code_) || strstr((ctx)->error->message, (part)) == NULL)                  \
+			fail_msg("%s: \"%s\" without \"%s\"", lh_status_name(status_), (ctx)->error->message, \
+					 (part));                                                                     \
+		lh_error_clear(ctx);                                                                      \
 	} while (0)
 
 /* Growing bytes; all are freed together by ob_free_all. */
@@ -141,8 +141,7 @@ typedef struct OrcType
 	int nchildren;
 	int children[8];
 	const char *names[8];
-	int precision,
-		scale;
+	int precision, scale;
 	const char *attributes[6]; /* pairs */
 } OrcType;
 

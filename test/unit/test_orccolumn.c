@@ -5,7 +5,7 @@
  */
 #include "unit/orc_make.h"
 
-#include "lib/orc_text.h"
+#include "unit/orc_text.h"
 
 static LhCtx *ctx;
 static uint64_t seed = 1;
@@ -103,9 +103,10 @@ static void
 rows_are_those_of_the_jsonl(void **unused)
 {
 	static const char *const files[][2] = {
-		{"types_uncompressed.orc", "types.jsonl"}, {"types_zlib.orc", "types.jsonl"}, {"types_snappy.orc", "types.jsonl"},
-		{"types_lz4.orc", "types.jsonl"},		   {"types_zstd.orc", "types.jsonl"}, {"types_v1.orc", "types.jsonl"},
-		{"java_la.orc", "java_la.jsonl"},		   {"java_berlin.orc", "java_berlin.jsonl"}};
+		{"types_uncompressed.orc", "types.jsonl"}, {"types_zlib.orc", "types.jsonl"},
+		{"types_snappy.orc", "types.jsonl"},       {"types_lz4.orc", "types.jsonl"},
+		{"types_zstd.orc", "types.jsonl"},         {"types_v1.orc", "types.jsonl"},
+		{"java_la.orc", "java_la.jsonl"},          {"java_berlin.orc", "java_berlin.jsonl"}};
 
 	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++)
 	{
@@ -147,8 +148,8 @@ random_sel(LhSel *sel, int n)
 	lh_sel_none(sel, n);
 	for (int i = 0; i < n; i++)
 	{
-		bool in = kind == 0 || (kind == 1 && below(50) == 0) || (kind == 2 && i > n / 3 && i < n / 2 && below(4)) ||
-				  (kind == 3 && i == n - 1);
+		bool in = kind == 0 || (kind == 1 && below(50) == 0) ||
+				  (kind == 2 && i > n / 3 && i < n / 2 && below(4)) || (kind == 3 && i == n - 1);
 
 		if (in)
 		{
@@ -162,8 +163,9 @@ random_sel(LhSel *sel, int n)
 static void
 any_ranges_and_selections_give_the_same_rows(void **unused)
 {
-	static const char *const files[] = {"many.orc", "many_plain.orc", "java_index.orc", "types_zlib.orc", "types_v1.orc",
-										"types_uncompressed.orc", "java_la.orc"};
+	static const char *const files[] = {
+		"many.orc",     "many_plain.orc",         "java_index.orc", "types_zlib.orc",
+		"types_v1.orc", "types_uncompressed.orc", "java_la.orc"};
 
 	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++)
 	{
@@ -196,7 +198,8 @@ any_ranges_and_selections_give_the_same_rows(void **unused)
 					if (n > rows - row)
 						n = (int) (rows - row);
 					random_sel(&sel, n);
-					ASSERT_OK(ctx, lh_orc_column_read(ctx, col, row, n, below(3) ? &sel : NULL, &v));
+					ASSERT_OK(ctx,
+							  lh_orc_column_read(ctx, col, row, n, below(3) ? &sel : NULL, &v));
 					for (int i = 0; i < n; i++)
 					{
 						char *got;
@@ -205,8 +208,8 @@ any_ranges_and_selections_give_the_same_rows(void **unused)
 							continue;
 						got = row_text(meta, node, &v, i);
 						if (strcmp(got, want[row + i]) != 0)
-							fail_msg("%s, node %d, row %lld: %s, not %s", files[f], node, (long long) row + i, got,
-									 want[row + i]);
+							fail_msg("%s, node %d, row %lld: %s, not %s", files[f], node,
+									 (long long) row + i, got, want[row + i]);
 						free(got);
 					}
 					row += n;
@@ -250,7 +253,8 @@ expect_within(const LhBounds *b, const LhVec *v, int from, int to)
 static void
 bounds_and_bloom_filters_hold_what_there_is(void **unused)
 {
-	static const char *const files[] = {"many.orc", "many_plain.orc", "java_index.orc", "types_zlib.orc", "java_la.orc"};
+	static const char *const files[] = {"many.orc", "many_plain.orc", "java_index.orc",
+										"types_zlib.orc", "java_la.orc"};
 	int blooms = 0, indexes = 0, bounds = 0, denied = 0;
 
 	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++)
@@ -392,6 +396,48 @@ decimals_keep_every_digit(void **unused)
 	ASSERT_FAILS(ctx, read_made(&m, 1, &v), LH_CORRUPT, "128 bits");
 }
 
+/* Long runs stay runs; when they become short the batch has codes. */
+static void
+codes_come_as_runs_while_these_are_long(void **unused)
+{
+	Ob codes = {0};
+	static const uint8_t lengths[] = {0xfe, 1, 2};
+	OrcFileMaker m;
+	LhOrcColumn *col;
+	LhOrcFile *file;
+	LhVec v;
+
+	/* version 1: 130 ones, 130 zeros, 130 ones; then 126 codes one by one, then 130 zeros */
+	for (unsigned i = 0; i < 3; i++)
+	{
+		ob_byte(&codes, 127);
+		ob_byte(&codes, 0);
+		ob_byte(&codes, i != 1);
+	}
+	ob_byte(&codes, 256 - 126);
+	for (unsigned i = 0; i < 126; i++)
+		ob_byte(&codes, i & 1);
+	ob_byte(&codes, 127);
+	ob_byte(&codes, 0);
+	ob_byte(&codes, 0);
+	m = orc_one(LH_ORC_STRING, LH_ORC_DICTIONARY, 646, codes.p, codes.len);
+	m.dictionary_sizes[1] = 2;
+	orc_add(&m, LH_ORC_LENGTH, 1, lengths, sizeof(lengths));
+	orc_add(&m, LH_ORC_DICTIONARY_DATA, 1, "abb", 3);
+	ASSERT_OK(ctx, orc_open_made(ctx, &m, NULL, &file));
+	ASSERT_OK(ctx, lh_orc_column_open(ctx, file, 0, 1, &col));
+	ASSERT_OK(ctx, lh_orc_column_read(ctx, col, 0, 300, NULL, &v));
+	assert_int_equal(v.kind, LH_VEC_RUNS);
+	assert_int_equal(v.nruns, 3);
+	assert_int_equal(v.runs[2].end, 300);
+	assert_int_equal(lh_vec_value(&v, 129).str.len, 2);
+	assert_int_equal(lh_vec_value(&v, 130).str.len, 1);
+	ASSERT_OK(ctx, lh_orc_column_read(ctx, col, 300, 346, NULL, &v));
+	assert_int_equal(v.kind, LH_VEC_DICT);
+	for (int i = 0; i < 346; i++)
+		assert_int_equal(v.codes[i], i < 90 ? 1 : i < 216 ? (i - 90) & 1 : 0);
+}
+
 static OrcFileMaker
 stamp(int64_t seconds, uint64_t nanos, const char *zone)
 {
@@ -491,7 +537,9 @@ julian_days_become_gregorian_ones(void **unused)
 static void
 damaged_columns_are_refused_with_their_place(void **unused)
 {
-	static const uint8_t codes[] = {253, 0, 1, 2}, lengths[] = {254, 1, 2}, negative[] = {255, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1};
+	static const uint8_t codes[] = {253, 0, 1, 2}, lengths[] = {254, 1, 2},
+						 negative[] = {255,  0xff, 0xff, 0xff, 0xff, 0xff,
+									   0xff, 0xff, 0xff, 0xff, 1};
 	OrcFileMaker m = orc_one(LH_ORC_STRING, LH_ORC_DICTIONARY, 3, codes, sizeof(codes));
 	LhOrcColumn *col;
 	LhOrcFile *file;
@@ -501,10 +549,12 @@ damaged_columns_are_refused_with_their_place(void **unused)
 	m.dictionary_sizes[1] = 2;
 	orc_add(&m, LH_ORC_LENGTH, 1, lengths, sizeof(lengths));
 	orc_add(&m, LH_ORC_DICTIONARY_DATA, 1, "abb", 3);
-	ASSERT_FAILS(ctx, read_made(&m, 1, &v), LH_CORRUPT, "stripe 0, column a: stream DATA is damaged");
+	ASSERT_FAILS(ctx, read_made(&m, 1, &v), LH_CORRUPT,
+				 "stripe 0, column a: stream DATA is damaged");
 	/* the dictionary promises more bytes, or more entries, than there are */
 	m.streams[2].bytes.len = 2;
-	ASSERT_FAILS(ctx, read_made(&m, 1, &v), LH_CORRUPT, "dictionary: stream DICTIONARY_DATA of 2 bytes");
+	ASSERT_FAILS(ctx, read_made(&m, 1, &v), LH_CORRUPT,
+				 "dictionary: stream DICTIONARY_DATA of 2 bytes");
 	m.dictionary_sizes[1] = INT32_MAX;
 	ASSERT_FAILS(ctx, read_made(&m, 1, &v), LH_CORRUPT, "dictionary: stream LENGTH");
 	/* lengths below zero */
@@ -550,12 +600,13 @@ statistics_that_may_not_be_believed_are_not(void **unused)
 	LhOrcFile *file;
 	LhBounds b;
 
-	ob_num(&inner, 1, 6); /* 3 */
+	ob_num(&inner, 1, 6);  /* 3 */
 	ob_num(&inner, 2, 10); /* 5 */
 	put_stats(&m, 1, 2, &inner, 9);
 	ASSERT_OK(ctx, orc_open_made(ctx, &m, NULL, &file));
 	ASSERT_OK(ctx, lh_orc_bounds(ctx, file, 0, 1, &b));
-	assert_true(b.known && b.min.i64 == 3 && b.max.i64 == 5 && b.nulls == 1 && b.rows == 10 && b.min_exact);
+	assert_true(b.known && b.min.i64 == 3 && b.max.i64 == 5 && b.nulls == 1 && b.rows == 10 &&
+				b.min_exact);
 	/* before HIVE-8732 */
 	m.writer_version = 0;
 	ASSERT_OK(ctx, orc_open_made(ctx, &m, NULL, &file));
@@ -597,7 +648,8 @@ statistics_that_may_not_be_believed_are_not(void **unused)
 	m.types[1] = (OrcType){.kind = LH_ORC_DOUBLE};
 	for (int nan = 0; nan < 3; nan++)
 	{
-		double min = nan == 1 ? __builtin_nan("") : 0.0, max = 2, sum = nan == 2 ? __builtin_nan("") : 3;
+		double min = nan == 1 ? __builtin_nan("") : 0.0, max = 2,
+			   sum = nan == 2 ? __builtin_nan("") : 3;
 
 		inner.len = 0;
 		ob_byte(&inner, 1 << 3 | 1);
@@ -622,7 +674,8 @@ statistics_that_may_not_be_believed_are_not(void **unused)
 	put_stats(&m, 1, 9, &inner, 10);
 	ASSERT_OK(ctx, orc_open_made(ctx, &m, NULL, &file));
 	ASSERT_OK(ctx, lh_orc_bounds(ctx, file, 0, 1, &b));
-	assert_true(b.known && b.min.i64 == INT64_C(1600000000000000) && b.max.i64 == INT64_C(1600000000001999));
+	assert_true(b.known && b.min.i64 == INT64_C(1600000000000000) &&
+				b.max.i64 == INT64_C(1600000000001999));
 	assert_false(b.max_exact);
 	m.writer_version = 5;
 	ASSERT_OK(ctx, orc_open_made(ctx, &m, NULL, &file));
@@ -664,6 +717,7 @@ main(void)
 		cmocka_unit_test(any_ranges_and_selections_give_the_same_rows),
 		cmocka_unit_test(bounds_and_bloom_filters_hold_what_there_is),
 		cmocka_unit_test(skipped_rows_are_neither_read_nor_decompressed),
+		cmocka_unit_test(codes_come_as_runs_while_these_are_long),
 		cmocka_unit_test(decimals_keep_every_digit),
 		cmocka_unit_test(time_stamps_are_wall_clocks),
 		cmocka_unit_test(julian_days_become_gregorian_ones),

@@ -35,12 +35,12 @@ reader(const void *p, size_t n)
 static void
 fields_of_all_wire_types_are_read(void **unused)
 {
-	const uint8_t bytes[] = {0x08, 0x96, 0x01,		 /* 1: 150 */
-							 0x10, 0x03,			 /* 2: zigzag -2 */
-							 0x1a, 2,	 'h',  'i',	 /* 3: "hi" */
-							 0x21, 0,	 0,	   0,	 0, 0, 0, 0xf0, 0x3f, /* 4: 1.0 */
-							 0x2d, 7,	 0,	   0,	 0,					  /* 5: fixed32 7 */
-							 0x32, 3,	 1,	   0x80, 1};				  /* 6: packed 1, 128 */
+	const uint8_t bytes[] = {0x08, 0x96, 0x01,                            /* 1: 150 */
+							 0x10, 0x03,                                  /* 2: zigzag -2 */
+							 0x1a, 2,    'h',  'i',                       /* 3: "hi" */
+							 0x21, 0,    0,    0,    0, 0, 0, 0xf0, 0x3f, /* 4: 1.0 */
+							 0x2d, 7,    0,    0,    0,                   /* 5: fixed32 7 */
+							 0x32, 3,    1,    0x80, 1};                  /* 6: packed 1, 128 */
 	LhProto r = reader(bytes, sizeof(bytes));
 	LhProtoField f;
 	LhProtoPacked packed;
@@ -52,7 +52,8 @@ fields_of_all_wire_types_are_read(void **unused)
 	assert_true(lh_proto_next(&r, &f) && f.id == 1 && lh_proto_u64(&f, &u) && u == 150);
 	assert_false(lh_proto_double(&f, &d));
 	assert_true(lh_proto_next(&r, &f) && lh_proto_s64(&f, &s) && s == -2);
-	assert_true(lh_proto_next(&r, &f) && lh_proto_bytes(&f, &text) && text.len == 2 && text.data[1] == 'i');
+	assert_true(lh_proto_next(&r, &f) && lh_proto_bytes(&f, &text) && text.len == 2 &&
+				text.data[1] == 'i');
 	assert_false(lh_proto_u64(&f, &u));
 	assert_true(lh_proto_next(&r, &f) && lh_proto_double(&f, &d) && d == 1.0);
 	assert_true(lh_proto_next(&r, &f) && f.id == 5 && f.number == 7);
@@ -73,15 +74,15 @@ damage_is_refused_once_and_for_all(void **unused)
 		uint8_t bytes[12];
 		size_t len;
 	} bad[] = {
-		{{0x08}, 1},												   /* no value */
-		{{0x08, 0x80}, 2},											   /* a varint without end */
+		{{0x08}, 1},       /* no value */
+		{{0x08, 0x80}, 2}, /* a varint without end */
 		{{0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2}, 11}, /* 65 bits */
-		{{0x1a, 3, 'h', 'i'}, 4},									   /* more bytes than there are */
+		{{0x1a, 3, 'h', 'i'}, 4}, /* more bytes than there are */
 		{{0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, 11},
-		{{0x21, 0, 0}, 3},											   /* fixed64 */
-		{{0x2d, 0, 0}, 3},											   /* fixed32 */
-		{{0x0b}, 1},												   /* a group */
-		{{0x00, 1}, 2},												   /* field 0 */
+		{{0x21, 0, 0}, 3}, /* fixed64 */
+		{{0x2d, 0, 0}, 3}, /* fixed32 */
+		{{0x0b}, 1},       /* a group */
+		{{0x00, 1}, 2},    /* field 0 */
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -91,7 +92,8 @@ damage_is_refused_once_and_for_all(void **unused)
 
 		assert_false(lh_proto_next(&r, &f));
 		assert_false(lh_proto_next(&r, &f));
-		ASSERT_FAILS(ctx, lh_proto_status(ctx, &r, "thing"), LH_CORRUPT, "thing is damaged: expected");
+		ASSERT_FAILS(ctx, lh_proto_status(ctx, &r, "thing"), LH_CORRUPT,
+					 "thing is damaged: expected");
 	}
 }
 
@@ -124,12 +126,15 @@ nested(void)
 {
 	OrcFileMaker m = {.ntypes = 7, .calendar = 2, .writer_version = 9};
 
-	m.types[0] = (OrcType){.kind = LH_ORC_STRUCT, .nchildren = 3, .children = {1, 2, 5}, .names = {"a", "l", "m.x"}};
-	m.types[1] = (OrcType){.kind = LH_ORC_LONG,
-						   .attributes = {"iceberg.id", "7", "iceberg.required", "true", "iceberg.long-type", "TIME"}};
+	m.types[0] = (OrcType){
+		.kind = LH_ORC_STRUCT, .nchildren = 3, .children = {1, 2, 5}, .names = {"a", "l", "m.x"}};
+	m.types[1] = (OrcType){
+		.kind = LH_ORC_LONG,
+		.attributes = {"iceberg.id", "7", "iceberg.required", "true", "iceberg.long-type", "TIME"}};
 	m.types[2] = (OrcType){.kind = LH_ORC_LIST, .nchildren = 1, .children = {3}};
 	m.types[3] = (OrcType){.kind = LH_ORC_STRUCT, .nchildren = 1, .children = {4}, .names = {"b"}};
-	m.types[4] = (OrcType){.kind = LH_ORC_BINARY, .attributes = {"iceberg.binary-type", "FIXED", "iceberg.length", "5"}};
+	m.types[4] = (OrcType){.kind = LH_ORC_BINARY,
+						   .attributes = {"iceberg.binary-type", "FIXED", "iceberg.length", "5"}};
 	m.types[5] = (OrcType){.kind = LH_ORC_UNION, .nchildren = 1, .children = {6}};
 	m.types[6] = (OrcType){.kind = LH_ORC_DECIMAL, .precision = 20, .scale = 3};
 	return m;
@@ -173,7 +178,8 @@ types_that_are_no_tree_are_refused(void **unused)
 	LhOrcFile *file;
 
 	m.types[2].children[0] = 2; /* itself */
-	ASSERT_FAILS(ctx, orc_open_made(ctx, &m, NULL, &file), LH_CORRUPT, "type 2 of 7 has the child 2");
+	ASSERT_FAILS(ctx, orc_open_made(ctx, &m, NULL, &file), LH_CORRUPT,
+				 "type 2 of 7 has the child 2");
 	m = nested();
 	m.types[2].children[0] = 9;
 	ASSERT_FAILS(ctx, orc_open_made(ctx, &m, NULL, &file), LH_CORRUPT, "has the child 9");
@@ -221,7 +227,8 @@ tails_that_lie_are_refused(void **unused)
 	Ob bytes = {0};
 
 	m.footer_rows = 3;
-	ASSERT_FAILS(ctx, orc_open_made(ctx, &m, NULL, &file), LH_CORRUPT, "expected 3 rows in the stripes");
+	ASSERT_FAILS(ctx, orc_open_made(ctx, &m, NULL, &file), LH_CORRUPT,
+				 "expected 3 rows in the stripes");
 	m = nested();
 	orc_make(&bytes, &m);
 	/* cut off anywhere: an error, never more */
@@ -235,7 +242,8 @@ tails_that_lie_are_refused(void **unused)
 			assert_true(lh_orc_meta(file)->nnodes >= 1);
 		bytes.p[i] ^= 0x55;
 	}
-	ASSERT_FAILS(ctx, orc_open_bytes(ctx, "PAR1 and no ORC file", 20, NULL, &file), LH_CORRUPT, "is not an ORC file");
+	ASSERT_FAILS(ctx, orc_open_bytes(ctx, "PAR1 and no ORC file", 20, NULL, &file), LH_CORRUPT,
+				 "is not an ORC file");
 }
 
 static void

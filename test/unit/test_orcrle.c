@@ -64,7 +64,8 @@ open_stream(LhOrcStream *s, const void *p, size_t n, size_t chunk)
 		if (original)
 			ASSERT_OK(ctx, lh_buf_append(ctx, &packed, (const uint8_t *) p + at, k));
 		else
-			ASSERT_OK(ctx, lh_compress(ctx, codecs, LH_CODEC_SNAPPY, 0, (const uint8_t *) p + at, k, &packed));
+			ASSERT_OK(ctx, lh_compress(ctx, codecs, LH_CODEC_SNAPPY, 0, (const uint8_t *) p + at, k,
+									   &packed));
 		header = (uint32_t) packed.len << 1 | original;
 		ob_put(&stored, &header, 3);
 		ob_put(&stored, packed.data, packed.len);
@@ -103,13 +104,15 @@ the_specifications_examples(void **unused)
 {
 	static const uint8_t repeat[] = {0x0a, 0x27, 0x10};
 	static const uint8_t direct[] = {0x5e, 0x03, 0x5c, 0xa1, 0xab, 0x1e, 0xde, 0xad, 0xbe, 0xef};
-	static const uint8_t patched[] = {0x8e, 0x13, 0x2b, 0x21, 0x07, 0xd0, 0x1e, 0x00, 0x14, 0x70, 0x28, 0x32, 0x3c, 0x46,
-									  0x50, 0x5a, 0x64, 0x6e, 0x78, 0x82, 0x8c, 0x96, 0xa0, 0xaa, 0xb4, 0xbe, 0xfc, 0xe8};
+	static const uint8_t patched[] = {0x8e, 0x13, 0x2b, 0x21, 0x07, 0xd0, 0x1e, 0x00, 0x14, 0x70,
+									  0x28, 0x32, 0x3c, 0x46, 0x50, 0x5a, 0x64, 0x6e, 0x78, 0x82,
+									  0x8c, 0x96, 0xa0, 0xaa, 0xb4, 0xbe, 0xfc, 0xe8};
 	static const uint8_t delta[] = {0xc6, 0x09, 0x02, 0x02, 0x22, 0x42, 0x42, 0x46};
 	static const int64_t tens[] = {10000, 10000, 10000, 10000, 10000};
 	static const int64_t beef[] = {23713, 43806, 57005, 48879};
-	static const int64_t patches[] = {2030, 2000, 2020, 1000000, 2040, 2050, 2060, 2070, 2080, 2090,
-									  2100, 2110, 2120, 2130,	 2140, 2150, 2160, 2170, 2180, 2190};
+	static const int64_t patches[] = {2030, 2000, 2020, 1000000, 2040, 2050, 2060,
+									  2070, 2080, 2090, 2100,    2110, 2120, 2130,
+									  2140, 2150, 2160, 2170,    2180, 2190};
 	static const int64_t primes[] = {2, 3, 5, 7, 11, 13, 17, 19, 23, 29};
 	static const uint8_t run1[] = {0x61, 0xff, 0x64};
 	static const uint8_t literals1[] = {0xfb, 0x02, 0x03, 0x06, 0x07, 0x0b};
@@ -198,7 +201,8 @@ zigzag(int64_t v)
 static size_t
 put_run(Ob *b, bool is_signed, int64_t *want)
 {
-	static const int widths[] = {1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 23, 24, 26, 28, 30, 32, 40, 48, 56, 64};
+	static const int widths[] = {1,  2,  3,  4,  5,  7,  8,  9,  13, 16, 17,
+								 23, 24, 26, 28, 30, 32, 40, 48, 56, 64};
 	size_t n = 1 + below(below(2) ? 10 : 512);
 	int width = widths[below(sizeof(widths) / sizeof(widths[0]))];
 	uint64_t mask = width == 64 ? ~UINT64_C(0) : (UINT64_C(1) << width) - 1;
@@ -229,7 +233,8 @@ put_run(Ob *b, bool is_signed, int64_t *want)
 		{
 			bool fixed = below(3) == 0 || width == 1;
 
-			ob_byte(b, 0xc0 | (unsigned) (fixed ? 0 : code_of(width)) << 1 | (unsigned) (n - 1) >> 8);
+			ob_byte(b,
+					0xc0 | (unsigned) (fixed ? 0 : code_of(width)) << 1 | (unsigned) (n - 1) >> 8);
 			ob_byte(b, (n - 1) & 255);
 			v = (int64_t) random64();
 			step = (int64_t) random64() >> below(64);
@@ -240,7 +245,8 @@ put_run(Ob *b, bool is_signed, int64_t *want)
 			for (size_t i = 0; i < n; i++)
 			{
 				if (i > 1 && !fixed)
-					v = (int64_t) (step < 0 ? (uint64_t) v - raw[i - 2] : (uint64_t) v + raw[i - 2]);
+					v = (int64_t) (step < 0 ? (uint64_t) v - raw[i - 2]
+											: (uint64_t) v + raw[i - 2]);
 				else if (i > 0)
 					v = (int64_t) ((uint64_t) v + (uint64_t) step);
 				want[i] = v;
@@ -317,13 +323,15 @@ values_outside_their_type_are_damage(void **unused)
 	lh_orc_rle_init(&r, &s, true, false);
 	ASSERT_OK(ctx, lh_orc_rle_read32(ctx, &r, 2, INT16_MIN, INT16_MAX, out));
 	assert_int_equal(out[1], -32768);
-	ASSERT_FAILS(ctx, lh_orc_rle_read32(ctx, &r, 1, INT16_MIN, INT16_MAX, out), LH_CORRUPT, "column's type");
+	ASSERT_FAILS(ctx, lh_orc_rle_read32(ctx, &r, 1, INT16_MIN, INT16_MAX, out), LH_CORRUPT,
+				 "column's type");
 }
 
 static void
 bytes_and_bits_in_any_pieces(void **unused)
 {
-	static const uint8_t hundred[] = {0x61, 0x00}, two[] = {0xfe, 0x44, 0x45}, bits[] = {0xff, 0x80};
+	static const uint8_t hundred[] = {0x61, 0x00}, two[] = {0xfe, 0x44, 0x45},
+						 bits[] = {0xff, 0x80};
 	uint8_t out[100];
 	uint64_t word;
 	LhOrcStream s;
@@ -440,7 +448,10 @@ lzo_blocks_are_decoded_within_bounds(void **unused)
 	assert_int_equal(lh_lzo_decode(block, sizeof(block), out, 6), -1);
 	for (size_t n = 1; n < sizeof(block) - 3; n++)
 		(void) lh_lzo_decode(block, n, out, 64);
-	assert_int_equal(lh_lzo_decode((const uint8_t *) "\x15" "abcd\x4c\xff\x11\0\0", 10, out, 64), -1);
+	assert_int_equal(lh_lzo_decode((const uint8_t *) "\x15"
+													 "abcd\x4c\xff\x11\0\0",
+								   10, out, 64),
+					 -1);
 }
 
 /* The kernels agree with slow loops. */

@@ -32,7 +32,8 @@ be(Ob *b, uint64_t v, int bytes)
 
 /* A file of version 2: nothing in the first part, then these moments, types and rule. */
 static Ob
-tzif(int n, const int64_t *times, const uint8_t *types, int ntypes, const int32_t *offsets, const char *rule)
+tzif(int n, const int64_t *times, const uint8_t *types, int ntypes, const int32_t *offsets,
+	 const char *rule)
 {
 	Ob b = {0};
 
@@ -136,8 +137,14 @@ damaged_files_are_refused(void **unused)
 	static const int64_t times[] = {0, 5000}, unordered[] = {5000, 0};
 	static const uint8_t types[] = {1, 0}, beyond[] = {1, 2};
 	static const int32_t offsets[] = {3600, -7200}, far[] = {3600, 999999};
-	static const char *const rules[] = {"PST", "PST8PDT", "P8", "PST8PDT,M13.1.0,M1.1.0", "PST8PDT,M3.6.0,M1.1.0",
-										"PST8PDT,J0,J5", "PST8PDT,M3.2.0,M11.1.0x", "PST900"};
+	static const char *const rules[] = {"PST",
+										"PST8PDT",
+										"P8",
+										"PST8PDT,M13.1.0,M1.1.0",
+										"PST8PDT,M3.6.0,M1.1.0",
+										"PST8PDT,J0,J5",
+										"PST8PDT,M3.2.0,M11.1.0x",
+										"PST900"};
 	Ob b = tzif(2, times, types, 2, offsets, "PST8PDT,M3.2.0,M11.1.0");
 	LhZone *z;
 
@@ -169,9 +176,11 @@ names_need_no_file_or_stay_in_the_folder(void **unused)
 	{
 		const char *name;
 		int offset;
-	} fixed[] = {{"UTC", 0}, {"GMT", 0}, {"", 0}, {"Z", 0}, {"GMT+08:00", 28800}, {"GMT-3", -10800}, {"UTC+05:30", 19800},
-				 {"+01:00", 3600}};
-	static const char *const bad[] = {"../UTC", "/etc/passwd", "Europe/../../../etc/passwd", "a b", "No/Where", "GMT+99",
+	} fixed[] = {
+		{"UTC", 0},        {"GMT", 0},           {"", 0},         {"Z", 0}, {"GMT+08:00", 28800},
+		{"GMT-3", -10800}, {"UTC+05:30", 19800}, {"+01:00", 3600}};
+	static const char *const bad[] = {"../UTC", "/etc/passwd", "Europe/../../../etc/passwd",
+									  "a b",    "No/Where",    "GMT+99",
 									  "x\x01"};
 	const LhZone *z, *again;
 

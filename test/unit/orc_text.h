@@ -116,7 +116,10 @@ orc_put_value(FILE *out, const LhOrcMeta *meta, int node, const LhVec *v, int i)
 		case LH_ORC_MAP: orc_put_list(out, meta, node, v, i); return;
 		case LH_ORC_STRUCT:
 		case LH_ORC_UNION: orc_put_struct(out, meta, node, v, i); return;
-		default: value = lh_vec_value(v, i); orc_put_scalar(out, &value); return;
+		default:
+			value = lh_vec_value(v, i);
+			orc_put_scalar(out, &value);
+			return;
 	}
 }
 
