@@ -10,7 +10,7 @@
 #include "avro/file.h"
 
 /* Two varints. */
-#define MAX_HEADER 20
+#define MAX_HEADER (2 * LH_AVRO_MAX_VARINT)
 
 /* What is read at once when only headers are wanted. */
 #define SCAN_LOCAL  ((size_t) 8 << 10)

@@ -353,6 +353,20 @@ need_children(Compiler *c, int node, LhAvroColumn *column)
 	return LH_OK;
 }
 
+/* Pairs that have loops of their own: Iceberg's counts and bounds. */
+static LhAvroShape
+pair_shape(const LhAvroProg *body)
+{
+	if (body->n == 2 && body->ops[0].code == LH_AVRO_OP_INT)
+	{
+		if (body->ops[1].code == LH_AVRO_OP_LONG)
+			return LH_AVRO_ITEMS_VARINTS;
+		if (body->ops[1].code == LH_AVRO_OP_BYTES)
+			return LH_AVRO_ITEMS_VARINT_BYTES;
+	}
+	return LH_AVRO_ITEMS_ANY;
+}
+
 static LhStatus
 emit_list(Compiler *c, LhAvroProg *prog, int node, LhAvroColumn *column)
 {
@@ -371,6 +385,7 @@ emit_list(Compiler *c, LhAvroProg *prog, int node, LhAvroColumn *column)
 		items->min += c->min[i];
 	}
 	prog_end(items->body);
+	items->shape = pair_shape(items->body);
 	return add_op(c, prog, (LhAvroOp){.code = LH_AVRO_OP_LIST, .node = node, .items = items});
 }
 

@@ -10,6 +10,7 @@
  *	inflate.c	bytes of a block, decompressed
  *	compile.c	nodes that are wanted -> program (program.h)
  *	run.c		programs over rows			column.c	the vectors they fill
+ *	number.h, scalar.c	single values		fail.c		what went wrong in a row
  *	reader.c	blocks -> batches
  */
 #ifndef LH_AVRO_FILE_H
@@ -24,6 +25,9 @@
 #define LH_AVRO_MAGIC      "Obj\x01"
 #define LH_AVRO_MAGIC_SIZE 4
 #define LH_AVRO_SYNC_SIZE  16
+
+/* The longest number: 64 bits. */
+#define LH_AVRO_MAX_VARINT 10
 
 /* Headers (which hold the schema) that are longer are refused. */
 #define LH_AVRO_MAX_HEADER ((int64_t) 16 << 20)

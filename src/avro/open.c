@@ -17,14 +17,12 @@
 
 #include "avro/file.h"
 
-#define MAX_VARINT 10
-
 const uint8_t *
 lh_avro_long(const uint8_t *p, const uint8_t *end, int64_t *out)
 {
 	uint64_t x = 0;
 
-	for (int i = 0; i < MAX_VARINT && p < end; i++)
+	for (int i = 0; i < LH_AVRO_MAX_VARINT && p < end; i++)
 	{
 		uint8_t byte = *p++;
 
@@ -59,7 +57,7 @@ get_long(LhCtx *ctx, LhAvroFile *file, Header *h, int64_t *out)
 {
 	const uint8_t *p = lh_avro_long(h->p, h->end, out);
 
-	if (p == NULL && h->end - h->p >= MAX_VARINT)
+	if (p == NULL && h->end - h->p >= LH_AVRO_MAX_VARINT)
 		LH_FAIL(ctx, LH_CORRUPT, "\"%s\": a number in the header does not end", file->meta.path);
 	if (p == NULL)
 		return cut_off(ctx, file, h);

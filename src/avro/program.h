@@ -96,7 +96,7 @@ typedef struct LhAvroNullable
 	LhAvroColumn **columns;
 } LhAvroNullable;
 
-/* How items are skipped. */
+/* How items are skipped, or decoded: then VARINTS is an int and a long. */
 typedef enum LhAvroShape
 {
 	LH_AVRO_ITEMS_FIXED,        /* n bytes each */
@@ -190,6 +190,25 @@ extern void lh_avro_column_null(LhAvroColumn *column, size_t slot);
 extern void lh_avro_column_vec(LhAvroColumn *column, size_t n, LhVec *out);
 extern void lh_avro_columns_free(LhAvroProgram *program);
 
+typedef enum LhAvroFail
+{
+	LH_AVRO_FAIL_NONE,
+	LH_AVRO_FAIL_CUT_OFF,
+	LH_AVRO_FAIL_VARINT,
+	LH_AVRO_FAIL_LENGTH,
+	LH_AVRO_FAIL_BRANCH,
+	LH_AVRO_FAIL_COUNT,
+	LH_AVRO_FAIL_SIZE,
+	LH_AVRO_FAIL_EMPTY,
+	LH_AVRO_FAIL_ITEMS,
+	LH_AVRO_FAIL_BOOL,
+	LH_AVRO_FAIL_INT,
+	LH_AVRO_FAIL_ENUM,
+	LH_AVRO_FAIL_UUID,
+	LH_AVRO_FAIL_DECIMAL,
+	LH_AVRO_FAIL_STATUS /* the error is written */
+} LhAvroFail;
+
 /* run.c */
 typedef struct LhAvroRun
 {
@@ -202,12 +221,22 @@ typedef struct LhAvroRun
 	size_t work;   /* items since the host was asked */
 
 	/* what went wrong */
-	int fail;
+	LhAvroFail fail;
 	int fail_node;
 	const uint8_t *fail_at;
 	int64_t fail_value;
 	LhStatus status;
 } LhAvroRun;
+
+/* fail.c: note it, returns NULL; and the error of what was noted, with its field and byte. */
+extern const uint8_t *lh_avro_fail(LhAvroRun *run, int node, const uint8_t *at, LhAvroFail what,
+								   int64_t value) __attribute__((cold));
+extern LhStatus lh_avro_report(LhAvroRun *run);
+
+/* scalar.c: 8-4-4-4-12 hexadecimal digits as 16 bytes; false when they are not. */
+extern bool lh_avro_get_uuid(const uint8_t *p, size_t len, uint8_t *out);
+/* Big-endian bytes into a column of decimals; false when they do not fit its lane. */
+extern bool lh_avro_put_decimal(LhAvroColumn *column, size_t slot, const uint8_t *p, size_t n);
 
 /* Items of lists after which a batch ends. */
 #define LH_AVRO_BATCH_ITEMS 65536

@@ -12,104 +12,17 @@
  */
 #include <string.h>
 
+#include "avro/number.h"
 #include "avro/program.h"
 
 /* Items between two questions whether to go on. */
 #define POLL_ITEMS 65536
 #define POLL_ROWS  4096
 
-#define UUID_TEXT 36
-#define INT128_SIZE 16
-
-#define UNLIKELY(x) __builtin_expect((x), 0)
-#define LIKELY(x)   __builtin_expect((x), 1)
-
-typedef enum Fail
-{
-	FAIL_NONE,
-	FAIL_CUT_OFF,
-	FAIL_VARINT,
-	FAIL_LENGTH,
-	FAIL_BRANCH,
-	FAIL_COUNT,
-	FAIL_SIZE,
-	FAIL_EMPTY,
-	FAIL_ITEMS,
-	FAIL_BOOL,
-	FAIL_INT,
-	FAIL_ENUM,
-	FAIL_UUID,
-	FAIL_DECIMAL,
-	FAIL_STATUS /* the error is written */
-} Fail;
+/* Bits that are 0 when a number and a length, both not negative, take a byte each. */
+#define SHORT_PAIR 0x8181
 
 static const uint8_t *run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t *p, size_t slot);
-
-static const uint8_t *__attribute__((cold, noinline))
-fail(LhAvroRun *r, int node, const uint8_t *at, Fail what, int64_t value)
-{
-	r->fail = what;
-	r->fail_node = node;
-	r->fail_at = at;
-	r->fail_value = value;
-	return NULL;
-}
-
-/* ---- numbers ---- */
-
-/* The longest ones: nine or ten bytes; NULL when there are more. */
-static const uint8_t *__attribute__((noinline))
-get_longest(const uint8_t *p, int64_t *out)
-{
-	return lh_avro_long(p, p + LH_PADDING, out);
-}
-
-/* Behind the number at p, NULL when it does not end. */
-static inline const uint8_t *
-get_long(const uint8_t *p, int64_t *out)
-{
-	uint64_t w = lh_load_u64(p);
-	uint64_t ends;
-	size_t len;
-
-	if (LIKELY((w & 0x80) == 0))
-	{
-		*out = (int64_t) ((w & 0x7f) >> 1) ^ -(int64_t) (w & 1);
-		return p + 1;
-	}
-	ends = ~w & UINT64_C(0x8080808080808080);
-	if (UNLIKELY(ends == 0))
-		return get_longest(p, out);
-	len = (size_t) __builtin_ctzll(ends) / 8 + 1;
-	w &= ends ^ (ends - 1);
-	w = (w & UINT64_C(0x007f007f007f007f)) | ((w & UINT64_C(0x7f007f007f007f00)) >> 1);
-	w = (w & UINT64_C(0x00003fff00003fff)) | ((w & UINT64_C(0x3fff00003fff0000)) >> 2);
-	w = (w & UINT64_C(0x000000000fffffff)) | ((w & UINT64_C(0x0fffffff00000000)) >> 4);
-	*out = (int64_t) (w >> 1) ^ -(int64_t) (w & 1);
-	return p + len;
-}
-
-/* Behind n numbers; behind end when they do not end before. */
-static inline const uint8_t *
-skip_longs(const uint8_t *p, const uint8_t *end, size_t n)
-{
-	while (n > 0 && p < end)
-	{
-		uint64_t ends = (~lh_load_u64(p) & UINT64_C(0x8080808080808080)) >> 7;
-		size_t count = (size_t) ((ends * UINT64_C(0x0101010101010101)) >> 56);
-
-		if (count < n)
-		{
-			n -= count;
-			p += 8;
-			continue;
-		}
-		for (; n > 1; n--)
-			ends &= ends - 1;
-		return p + __builtin_ctzll(ends) / 8 + 1;
-	}
-	return n > 0 ? end + 1 : p;
-}
 
 /* A length and where its bytes begin, all of which lie before end; NULL: noted. */
 static inline const uint8_t *
@@ -118,11 +31,11 @@ get_length(LhAvroRun *r, int node, const uint8_t *p, const uint8_t *end, int64_t
 	const uint8_t *q = get_long(p, len);
 
 	if (UNLIKELY(q == NULL))
-		return fail(r, node, p, FAIL_VARINT, 0);
+		return lh_avro_fail(r, node, p, LH_AVRO_FAIL_VARINT, 0);
 	if (UNLIKELY(q > end))
-		return fail(r, node, p, FAIL_CUT_OFF, 0);
+		return lh_avro_fail(r, node, p, LH_AVRO_FAIL_CUT_OFF, 0);
 	if (UNLIKELY((uint64_t) *len > (uint64_t) (end - q)))
-		return fail(r, node, p, FAIL_LENGTH, *len);
+		return lh_avro_fail(r, node, p, LH_AVRO_FAIL_LENGTH, *len);
 	return q;
 }
 
@@ -140,83 +53,6 @@ skip_bytes(LhAvroRun *r, int node, const uint8_t *p, const uint8_t *end, size_t 
 		p += len;
 	}
 	return p;
-}
-
-/* ---- decimals and uuids ---- */
-
-/* Big-endian bytes as a number; false when it needs more than size bytes. */
-static inline bool
-get_big_endian(const uint8_t *p, size_t n, size_t size, LhI128 *out)
-{
-	uint8_t sign = n > 0 && p[0] >= 0x80 ? 0xff : 0;
-	LhU128 x = sign != 0 ? ~(LhU128) 0 : 0;
-
-	for (; n > size; n--)
-		if (*p++ != sign)
-			return false;
-	if (n == size && n > 0 && (p[0] >= 0x80) != (sign != 0))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		x = x << 8 | p[i];
-	*out = (LhI128) x;
-	return true;
-}
-
-static inline int
-hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* 8-4-4-4-12 hexadecimal digits. */
-static bool
-get_uuid(const uint8_t *p, size_t len, uint8_t *out)
-{
-	const uint8_t *end = p + len;
-
-	if (len != UUID_TEXT)
-		return false;
-	for (int i = 0; i < 16; i++)
-	{
-		int high,
-			low;
-
-		if ((i == 4 || i == 6 || i == 8 || i == 10) && *p++ != '-')
-			return false;
-		high = hex_digit(p[0]);
-		low = hex_digit(p[1]);
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (uint8_t) (high << 4 | low);
-		p += 2;
-	}
-	return p == end;
-}
-
-/* The n bytes of a decimal into a column. */
-static bool
-put_decimal(LhAvroColumn *column, size_t slot, const uint8_t *p, size_t n)
-{
-	LhI128 x;
-
-	if (column->type.lane == LH_LANE_STR)
-	{
-		static const uint8_t zero[1];
-
-		((LhStr *) (void *) column->data)[slot] =
-			n > 0 ? (LhStr){p, (uint32_t) n, 0} : (LhStr){zero, 1, 0};
-		return true;
-	}
-	if (!get_big_endian(p, n, column->type.lane == LH_LANE_I64 ? sizeof(int64_t) : INT128_SIZE, &x))
-		return false;
-	if (column->type.lane == LH_LANE_I64)
-		((int64_t *) (void *) column->data)[slot] = (int64_t) x;
-	else
-		((LhI128 *) (void *) column->data)[slot] = x;
-	return true;
 }
 
 /* ---- lists and maps ---- */
@@ -237,22 +73,23 @@ get_item_block(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *
 	out->end = NULL;
 	p = get_long(p, &out->count);
 	if (UNLIKELY(p == NULL))
-		return fail(r, node, at, FAIL_VARINT, 0);
+		return lh_avro_fail(r, node, at, LH_AVRO_FAIL_VARINT, 0);
 	if (UNLIKELY(out->count < 0))
 	{
 		if (out->count == INT64_MIN)
-			return fail(r, node, at, FAIL_COUNT, out->count);
+			return lh_avro_fail(r, node, at, LH_AVRO_FAIL_COUNT, out->count);
 		out->count = -out->count;
+		at = p;
 		p = p > r->end ? p : get_long(p, &size);
 		if (p == NULL)
-			return fail(r, node, at, FAIL_VARINT, 0);
+			return lh_avro_fail(r, node, at, LH_AVRO_FAIL_VARINT, 0);
 	}
 	if (UNLIKELY(p > r->end))
-		return fail(r, node, at, FAIL_CUT_OFF, 0);
+		return lh_avro_fail(r, node, at, LH_AVRO_FAIL_CUT_OFF, 0);
 	if (UNLIKELY(size < 0 || size > r->end - p))
-		return fail(r, node, at, FAIL_LENGTH, size);
+		return lh_avro_fail(r, node, at, LH_AVRO_FAIL_LENGTH, size);
 	if (UNLIKELY(items->min > 0 && out->count > (r->end - p) / items->min))
-		return fail(r, node, at, FAIL_COUNT, out->count);
+		return lh_avro_fail(r, node, at, LH_AVRO_FAIL_COUNT, out->count);
 	if (size > 0)
 		out->end = p + size;
 	return p;
@@ -269,7 +106,7 @@ may_go_on(LhAvroRun *r, int node, const uint8_t *p, int64_t count)
 	r->status = lh_poll(r->ctx);
 	if (r->status == LH_OK)
 		return true;
-	fail(r, node, p, FAIL_STATUS, 0);
+	lh_avro_fail(r, node, p, LH_AVRO_FAIL_STATUS, 0);
 	return false;
 }
 
@@ -308,12 +145,12 @@ skip_number_bytes(LhAvroRun *r, int node, const uint8_t *p, int64_t count)
 		{
 			p += 2 + (w >> 9);
 			if (UNLIKELY(p > end))
-				return fail(r, node, p, FAIL_CUT_OFF, 0);
+				return lh_avro_fail(r, node, p, LH_AVRO_FAIL_CUT_OFF, 0);
 			continue;
 		}
 		p = skip_longs(p, end, 1);
 		if (UNLIKELY(p > end))
-			return fail(r, node, p, FAIL_CUT_OFF, 0);
+			return lh_avro_fail(r, node, p, LH_AVRO_FAIL_CUT_OFF, 0);
 		p = get_length(r, node, p, end, &len);
 		if (UNLIKELY(p == NULL))
 			return NULL;
@@ -345,7 +182,7 @@ skip_items(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p)
 		if (UNLIKELY(p == NULL))
 			return NULL;
 		if (UNLIKELY(p > r->end))
-			return fail(r, node, r->end, FAIL_CUT_OFF, 0);
+			return lh_avro_fail(r, node, r->end, LH_AVRO_FAIL_CUT_OFF, 0);
 	}
 }
 
@@ -358,15 +195,98 @@ admit(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p, int64_
 	if (items->min == 0)
 	{
 		if (count > LH_AVRO_MAX_EMPTY || (r->empty += (size_t) count) > (size_t) LH_AVRO_MAX_EMPTY)
-			return fail(r, node, p, FAIL_EMPTY, count) != NULL;
+			return lh_avro_fail(r, node, p, LH_AVRO_FAIL_EMPTY, count) != NULL;
 	}
 	if (count > INT32_MAX - (int64_t) level->n)
-		return fail(r, node, p, FAIL_ITEMS, count) != NULL;
+		return lh_avro_fail(r, node, p, LH_AVRO_FAIL_ITEMS, count) != NULL;
 	r->items += (size_t) count;
 	if (LIKELY(level->n + (size_t) count <= level->cap))
 		return true;
 	r->status = lh_avro_level_reserve(r->ctx, level, level->n + (size_t) count);
-	return r->status == LH_OK || fail(r, node, p, FAIL_STATUS, 0) != NULL;
+	return r->status == LH_OK || lh_avro_fail(r, node, p, LH_AVRO_FAIL_STATUS, 0) != NULL;
+}
+
+/* A key and the length of bytes, which lie before end. */
+static const uint8_t *__attribute__((noinline))
+get_pair(LhAvroRun *r, int node, const uint8_t *p, int64_t *key, int64_t *len)
+{
+	const uint8_t *q = get_long(p, key);
+
+	if (UNLIKELY(q == NULL || q > r->end))
+		return lh_avro_fail(r, node, p, q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
+	return get_length(r, node, q, r->end, len);
+}
+
+/* count pairs of an int and a long into their columns. */
+static const uint8_t *
+get_int_longs(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p, size_t slot,
+			  int64_t count)
+{
+	const LhAvroOp *ops = items->body->ops;
+	int32_t *keys = (int32_t *) (void *) ops[0].column->data + slot;
+	int64_t *values = (int64_t *) (void *) ops[1].column->data + slot;
+
+	for (int64_t i = 0; i < count; i++)
+	{
+		int64_t key;
+		const uint8_t *q = get_long(p, &key);
+
+		if (UNLIKELY(q == NULL || q > r->end))
+			return lh_avro_fail(r, ops[0].node, p, q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
+		if (UNLIKELY(key != (int32_t) key))
+			return lh_avro_fail(r, ops[0].node, p, LH_AVRO_FAIL_INT, key);
+		p = get_long(q, &values[i]);
+		if (UNLIKELY(p == NULL || p > r->end))
+			return lh_avro_fail(r, ops[1].node, q, p == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
+		keys[i] = (int32_t) key;
+	}
+	return p;
+}
+
+/* The same of an int and bytes. */
+static const uint8_t *
+get_int_bytes(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p, size_t slot,
+			  int64_t count)
+{
+	const LhAvroOp *ops = items->body->ops;
+	int32_t *keys = (int32_t *) (void *) ops[0].column->data + slot;
+	LhStr *values = (LhStr *) (void *) ops[1].column->data + slot;
+
+	for (int64_t i = 0; i < count; i++)
+	{
+		uint32_t w = lh_load_u16(p);
+		int64_t key,
+			len;
+
+		if (LIKELY((w & SHORT_PAIR) == 0))
+		{
+			key = (w & 0xff) >> 1;
+			len = w >> 9;
+			p += 2;
+			if (UNLIKELY(len > r->end - p))
+				return lh_avro_fail(r, ops[1].node, p, LH_AVRO_FAIL_LENGTH, len);
+		}
+		else if (UNLIKELY((p = get_pair(r, ops[1].node, p, &key, &len)) == NULL))
+			return NULL;
+		if (UNLIKELY(key != (int32_t) key))
+			return lh_avro_fail(r, ops[0].node, p, LH_AVRO_FAIL_INT, key);
+		keys[i] = (int32_t) key;
+		values[i] = (LhStr){p, (uint32_t) len, 0};
+		p += len;
+	}
+	return p;
+}
+
+/* count items by their program. */
+static inline const uint8_t *
+get_by_program(LhAvroRun *r, const LhAvroItems *items, const uint8_t *p, size_t slot, int64_t count)
+{
+	if (items->body->n == 0)
+		return p;
+	for (int64_t i = 0; i < count; i++)
+		if (UNLIKELY((p = run(r, items->body, p, slot + (size_t) i)) == NULL))
+			return NULL;
+	return p;
 }
 
 static const uint8_t *
@@ -390,15 +310,18 @@ get_items(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p)
 
 			if (UNLIKELY(!may_go_on(r, node, p, n)))
 				return NULL;
-			if (items->body->n == 0)
-				level->n += (size_t) n;
+			if (items->shape == LH_AVRO_ITEMS_VARINTS)
+				p = get_int_longs(r, node, items, p, level->n, n);
+			else if (items->shape == LH_AVRO_ITEMS_VARINT_BYTES)
+				p = get_int_bytes(r, node, items, p, level->n, n);
 			else
-				for (; n > 0; n--)
-					if (UNLIKELY((p = run(r, items->body, p, level->n++)) == NULL))
-						return NULL;
+				p = get_by_program(r, items, p, level->n, n);
+			if (UNLIKELY(p == NULL))
+				return NULL;
+			level->n += (size_t) n;
 		}
 		if (UNLIKELY(block.end != NULL && p != block.end))
-			return fail(r, node, at, FAIL_SIZE, block.end - at);
+			return lh_avro_fail(r, node, at, LH_AVRO_FAIL_SIZE, block.end - at);
 	}
 }
 
@@ -450,10 +373,10 @@ pick_longs(LhAvroRun *r, int node, const LhAvroPick *pick, const uint8_t *p, siz
 		int i;
 
 		if (UNLIKELY(q == NULL || q > end))
-			return fail(r, node, p, q == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+			return lh_avro_fail(r, node, p, q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
 		p = get_long(q, &value);
 		if (UNLIKELY(p == NULL || p > end))
-			return fail(r, node, q, p == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+			return lh_avro_fail(r, node, q, p == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
 		if ((i = find_key(pick, key)) >= 0)
 		{
 			LhAvroColumn *column = pick->columns[i];
@@ -473,15 +396,20 @@ pick_bytes(LhAvroRun *r, int node, const LhAvroPick *pick, const uint8_t *p, siz
 
 	for (; count > 0; count--)
 	{
+		uint32_t w = lh_load_u16(p);
 		int64_t key,
 			len;
-		const uint8_t *q = get_long(p, &key);
 		int i;
 
-		if (UNLIKELY(q == NULL || q > end))
-			return fail(r, node, p, q == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
-		p = get_length(r, node, q, end, &len);
-		if (UNLIKELY(p == NULL))
+		if (LIKELY((w & SHORT_PAIR) == 0))
+		{
+			key = (w & 0xff) >> 1;
+			len = w >> 9;
+			p += 2;
+			if (UNLIKELY(len > end - p))
+				return lh_avro_fail(r, node, p, LH_AVRO_FAIL_LENGTH, len);
+		}
+		else if (UNLIKELY((p = get_pair(r, node, p, &key, &len)) == NULL))
 			return NULL;
 		if ((i = find_key(pick, key)) >= 0)
 		{
@@ -507,7 +435,7 @@ pick_any(LhAvroRun *r, int node, const LhAvroPick *pick, const uint8_t *p, size_
 		int i;
 
 		if (UNLIKELY(q == NULL || q > r->end))
-			return fail(r, node, p, q == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+			return lh_avro_fail(r, node, p, q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
 		i = find_key(pick, key);
 		if (i >= 0)
 			lh_bit_set(pick->columns[i]->valid, slot);
@@ -541,7 +469,7 @@ get_picks(LhAvroRun *r, int node, const LhAvroPick *pick, const uint8_t *p, size
 		if (UNLIKELY(p == NULL))
 			return NULL;
 		if (UNLIKELY(block.end != NULL && p != block.end))
-			return fail(r, node, p, FAIL_SIZE, block.end - p);
+			return lh_avro_fail(r, node, p, LH_AVRO_FAIL_SIZE, block.end - p);
 	}
 }
 
@@ -558,9 +486,9 @@ get_branch(LhAvroRun *r, int node, const LhAvroBranches *branches, const uint8_t
 
 	p = get_long(p, &branch);
 	if (UNLIKELY(p == NULL || p > r->end))
-		return fail(r, node, at, p == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+		return lh_avro_fail(r, node, at, p == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
 	if (UNLIKELY(branch < 0 || branch >= branches->n))
-		return fail(r, node, at, FAIL_BRANCH, branch);
+		return lh_avro_fail(r, node, at, LH_AVRO_FAIL_BRANCH, branch);
 	if (branch == branches->null_branch)
 	{
 		if (column != NULL)
@@ -583,12 +511,12 @@ get_odd_branch(LhAvroRun *r, const LhAvroOp *op, const uint8_t *p, bool *is_null
 	const uint8_t *q = get_long(p, &branch);
 
 	if (q == NULL || q > r->end)
-		return fail(r, op->node, p, q == NULL ? FAIL_VARINT : FAIL_CUT_OFF, 0);
+		return lh_avro_fail(r, op->node, p, q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
 	if (branch < 0 || branch > 1)
-		return fail(r, op->node, p, FAIL_BRANCH, branch);
+		return lh_avro_fail(r, op->node, p, LH_AVRO_FAIL_BRANCH, branch);
 	*is_null = op->nullable->null_byte == branch * 2;
 	if (!*is_null && op->nullable->value_byte != branch * 2)
-		return fail(r, op->node, p, FAIL_BRANCH, branch);
+		return lh_avro_fail(r, op->node, p, LH_AVRO_FAIL_BRANCH, branch);
 	return q;
 }
 
@@ -608,9 +536,9 @@ get_int(LhAvroRun *r, int node, const uint8_t *p, int64_t *out)
 	const uint8_t *q = get_long(p, out);
 
 	if (UNLIKELY(q == NULL))
-		return fail(r, node, p, FAIL_VARINT, 0);
+		return lh_avro_fail(r, node, p, LH_AVRO_FAIL_VARINT, 0);
 	if (UNLIKELY(*out != (int32_t) *out))
-		return fail(r, node, p, FAIL_INT, *out);
+		return lh_avro_fail(r, node, p, LH_AVRO_FAIL_INT, *out);
 	return q;
 }
 
@@ -631,28 +559,28 @@ run_rare(LhAvroRun *r, const LhAvroOp *op, const uint8_t *p, size_t slot)
 			if ((p = get_int(r, op->node, p, &x)) == NULL)
 				return NULL;
 			if (x < 0 || (size_t) x >= op->n)
-				return fail(r, op->node, at, FAIL_ENUM, x);
+				return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_ENUM, x);
 			DATA(uint32_t)[slot] = (uint32_t) x;
 			return p;
 		case LH_AVRO_OP_UUID_TEXT:
 			if ((p = get_length(r, op->node, p, r->end, &x)) == NULL)
 				return NULL;
-			if (!get_uuid(p, (size_t) x, op->column->data + slot * 16))
-				return fail(r, op->node, at, FAIL_UUID, x);
+			if (!lh_avro_get_uuid(p, (size_t) x, op->column->data + slot * 16))
+				return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_UUID, x);
 			return p + x;
 		case LH_AVRO_OP_DEC64:
 		case LH_AVRO_OP_DEC128:
 		case LH_AVRO_OP_DEC_WIDE:
 			if ((p = get_length(r, op->node, p, r->end, &x)) == NULL)
 				return NULL;
-			if (!put_decimal(op->column, slot, p, (size_t) x))
-				return fail(r, op->node, at, FAIL_DECIMAL, x);
+			if (!lh_avro_put_decimal(op->column, slot, p, (size_t) x))
+				return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_DECIMAL, x);
 			return p + x;
 		default: /* decimals on fixed */
 			if (op->n > (size_t) (r->end - p))
-				return fail(r, op->node, at, FAIL_CUT_OFF, 0);
-			if (!put_decimal(op->column, slot, p, op->n))
-				return fail(r, op->node, at, FAIL_DECIMAL, (int64_t) op->n);
+				return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_CUT_OFF, 0);
+			if (!lh_avro_put_decimal(op->column, slot, p, op->n))
+				return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_DECIMAL, (int64_t) op->n);
 			return p + op->n;
 	}
 }
@@ -674,7 +602,7 @@ run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t *p, size_t slot)
 		{
 			case LH_AVRO_OP_SKIP_FIXED:
 				if (UNLIKELY(op->n > (size_t) (end - p)))
-					return fail(r, op->node, at, FAIL_CUT_OFF, 0);
+					return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_CUT_OFF, 0);
 				p += op->n;
 				break;
 			case LH_AVRO_OP_SKIP_VARINTS: p = skip_longs(p, end, op->n); break;
@@ -698,7 +626,7 @@ run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t *p, size_t slot)
 			}
 			case LH_AVRO_OP_BOOL:
 				if (UNLIKELY(*p > 1))
-					return fail(r, op->node, at, FAIL_BOOL, *p);
+					return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_BOOL, *p);
 				op->column->data[slot] = *p++;
 				break;
 			case LH_AVRO_OP_INT:
@@ -714,7 +642,7 @@ run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t *p, size_t slot)
 			case LH_AVRO_OP_LONG:
 				p = get_long(p, &x);
 				if (UNLIKELY(p == NULL))
-					return fail(r, op->node, at, FAIL_VARINT, 0);
+					return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_VARINT, 0);
 				DATA(int64_t)[slot] = x;
 				break;
 			case LH_AVRO_OP_FLOAT:
@@ -734,7 +662,7 @@ run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t *p, size_t slot)
 				break;
 			case LH_AVRO_OP_FIXED:
 				if (UNLIKELY(op->n > (size_t) (end - p)))
-					return fail(r, op->node, at, FAIL_CUT_OFF, 0);
+					return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_CUT_OFF, 0);
 				memcpy(op->column->data + slot * op->n, p, op->n);
 				p += op->n;
 				break;
@@ -745,72 +673,9 @@ run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t *p, size_t slot)
 		if (UNLIKELY(p == NULL))
 			return NULL;
 		if (UNLIKELY(p > end))
-			return fail(r, op->node, at, FAIL_CUT_OFF, 0);
+			return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_CUT_OFF, 0);
 	}
 	return p;
-}
-
-/* ---- errors ---- */
-
-static LhStatus
-fail_text(LhAvroRun *r)
-{
-	long long value = (long long) r->fail_value;
-
-	switch ((Fail) r->fail)
-	{
-		case FAIL_STATUS: return r->status;
-		case FAIL_VARINT: LH_FAIL(r->ctx, LH_CORRUPT, "a number is longer than ten bytes");
-		case FAIL_LENGTH:
-			LH_FAIL(r->ctx, LH_CORRUPT, "a length of %lld bytes leaves the block", value);
-		case FAIL_BRANCH: LH_FAIL(r->ctx, LH_CORRUPT, "the union has no branch %lld", value);
-		case FAIL_COUNT:
-			LH_FAIL(r->ctx, LH_CORRUPT, "%lld items do not fit the block", value);
-		case FAIL_SIZE:
-			LH_FAIL(r->ctx, LH_CORRUPT, "its items do not end where their size says");
-		case FAIL_EMPTY:
-			LH_FAIL(r->ctx, LH_LIMIT, "%lld items of no bytes, the limit of a batch is %lld", value,
-					(long long) LH_AVRO_MAX_EMPTY);
-		case FAIL_ITEMS:
-			LH_FAIL(r->ctx, LH_LIMIT, "%lld items are too many for one batch", value);
-		case FAIL_BOOL: LH_FAIL(r->ctx, LH_CORRUPT, "a boolean is %lld, expected 0 or 1", value);
-		case FAIL_INT: LH_FAIL(r->ctx, LH_CORRUPT, "%lld is no int of 32 bits", value);
-		case FAIL_ENUM: LH_FAIL(r->ctx, LH_CORRUPT, "the enum has no symbol %lld", value);
-		case FAIL_UUID:
-			LH_FAIL(r->ctx, LH_CORRUPT, "a text of %lld bytes is no UUID", value);
-		case FAIL_DECIMAL:
-			LH_FAIL(r->ctx, LH_CORRUPT, "a decimal of %lld bytes has more digits than its type", value);
-		default: LH_FAIL(r->ctx, LH_CORRUPT, "the value is cut off by the end of the block");
-	}
-}
-
-/* The error with its field and byte. */
-static LhStatus
-report(LhAvroRun *r)
-{
-	LhStatus status = fail_text(r);
-	const LhAvroNode *nodes = r->file->meta.nodes;
-	char path[256];
-	size_t at = sizeof(path) - 1;
-
-	if (status == LH_CANCELLED || r->fail_node < 0)
-		return status;
-	/* from the end, as far as it fits */
-	path[at] = '\0';
-	for (int i = r->fail_node; i >= 0 && nodes[i].parent >= 0; i = nodes[i].parent)
-	{
-		size_t len = strlen(nodes[i].name);
-
-		if (len + 1 > at)
-			break;
-		if (path[at] != '\0')
-			path[--at] = '.';
-		at -= len;
-		memcpy(path + at, nodes[i].name, len);
-	}
-	lh_error_prefix(r->ctx, "field \"%s\", byte %lld of %lld", path + at,
-					(long long) (r->fail_at - r->begin), (long long) (r->end - r->begin));
-	return status;
 }
 
 LhStatus
@@ -825,7 +690,7 @@ lh_avro_run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t **p, size_t slot
 			LH_TRY(lh_poll(r->ctx));
 		at = run(r, prog, at, slot + i);
 		if (UNLIKELY(at == NULL))
-			return report(r);
+			return lh_avro_report(r);
 	}
 	*n = i;
 	*p = at;

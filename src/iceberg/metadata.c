@@ -6,7 +6,8 @@
  *	2. One pass over the JSON.  Unknown fields are stepped over; of a snapshot only
  *	   id and time are taken and its text is remembered, so that 200,000 of them
  *	   cost 32 bytes each.
- *	3. What the version asks for must be there; what version 1 wrote before there
+ *	3. What the version asks for must be there, but for what only writers need
+ *	   (version 3's "next-row-id", which some leave out); what version 1 wrote before there
  *	   were schemas, specs and refs in the plural is taken in their stead.
  *
  * Format: https://iceberg.apache.org/spec/#table-metadata-fields, Appendix C
@@ -720,8 +721,6 @@ complete(LhCtx *ctx, Reader *r)
 	LH_TRY(need(ctx, r, BIT(VERSION) | BIT(LOCATION) | BIT(LAST_UPDATED) | BIT(LAST_COLUMN)));
 	if (m->version >= 2)
 		LH_TRY(need(ctx, r, BIT(UUID) | BIT(LAST_SEQUENCE) | BIT(ORDERS) | BIT(DEFAULT_ORDER)));
-	if (m->version >= 3)
-		LH_TRY(need(ctx, r, BIT(NEXT_ROW)));
 	LH_TRY(complete_schemas(ctx, r));
 	LH_TRY(complete_specs(ctx, r));
 	LH_TRY(lh_ice_index_snapshots(ctx, m));

@@ -78,6 +78,8 @@ _PG_init(void)
 {
 	lh_pg_define_settings();
 	lh_format_register(&lh_files_format);
+	lh_format_register(&lh_files_avro);
+	lh_format_register(&lh_files_orc);
 	lh_features.import_foreign_schema = lh_lake_import_schema;
 
 	lh_lake_read_init();

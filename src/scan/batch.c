@@ -56,6 +56,8 @@ lh_scan_begin_batch(LhCtx *ctx, LhScan *scan, bool *more)
 	left = group->ranges[group->range].to - group->row;
 	n = left < scan->target ? (int) left : scan->target;
 	n = natural_rows(scan, n);
+	if (scan->file->data->format->together != NULL)
+		LH_TRY(lh_scan_together(ctx, scan, &n));
 	memset(scan->vec_ptrs, 0, (size_t) scan->ntotal * sizeof(*scan->vec_ptrs));
 	lh_sel_all(&batch->sel, n);
 	batch->n = n;

@@ -94,6 +94,12 @@ struct LhDataFormat
 	LhStatus (*will_need)(LhCtx *ctx, LhDataFile *file, int group, int n, const int *nodes);
 	void (*drop_ahead)(LhDataFile *file);
 
+	/*
+	 * NULL, or called before each batch: how many of the n rows from row on can be read
+	 * together, at least 1.  All columns are read for these rows or for none.
+	 */
+	LhStatus (*together)(LhCtx *ctx, LhDataFile *file, int group, int64_t row, int *n);
+
 	/* as lh_pq_column_... */
 	LhStatus (*column_open)(LhCtx *ctx, LhDataFile *file, int group, int node, LhDataColumn **out);
 	LhStatus (*column_read)(LhCtx *ctx, LhDataColumn *col, int64_t row, int n, const LhSel *sel,
@@ -105,6 +111,8 @@ struct LhDataFormat
 };
 
 extern const LhDataFormat lh_data_parquet;
+extern const LhDataFormat lh_data_avro;
+extern const LhDataFormat lh_data_orc;
 
 extern const char *lh_file_format_name(LhFileFormat format);
 /* In ctx->arena; LH_UNSUPPORTED for a format that is not there. */

@@ -432,11 +432,12 @@ find_slot(const LhEqSet *set, const Work *work, int i)
 static uint64_t
 hash_of_entry(const LhEqSet *set, const Entry *entry)
 {
-	const uint8_t *p = set->heap.data + entry->key;
+	const uint8_t *p;
 	uint64_t hash = 0;
 
 	if (set->simple)
 		return lh_hash_u64(entry->key);
+	p = set->heap.data + entry->key;
 	for (int c = 0; c < set->ncols; c++)
 	{
 		uint64_t part = NULL_HASH;

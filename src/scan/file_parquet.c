@@ -28,9 +28,6 @@ open_file(LhCtx *ctx, LhObject *obj, const LhDataOptions *options, LhDataFile **
 {
 	ParquetFile *file;
 
-	if (options->key_metadata.len > 0)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "file \"%s\" is encrypted by its table, which cannot be read yet",
-				lh_object_id(obj)->path);
 	LH_NEW(ctx, file);
 	LH_TRY(lh_pq_open(ctx, obj, options->cache, &options->parquet, &file->pq));
 	file->meta = lh_pq_meta(file->pq);

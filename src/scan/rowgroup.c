@@ -672,6 +672,20 @@ need_columns(LhCtx *ctx, LhScan *scan)
 	return ctx->error->code;
 }
 
+LhStatus
+lh_scan_together(LhCtx *ctx, LhScan *scan, int *n)
+{
+	LhDataFile *data = scan->file->data;
+	LhArena *old;
+	LhStatus status;
+
+	LH_TRY(need_columns(ctx, scan));
+	old = lh_use(ctx, scan->columns.arena);
+	status = data->format->together(ctx, data, scan->group.group, scan->group.row, n);
+	lh_use(ctx, old);
+	return status;
+}
+
 /* The cursor of a column in this row group, opened or rewound when it is first needed. */
 LhStatus
 lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhDataColumn **out)

@@ -258,6 +258,8 @@ extern LhStatus lh_scan_enter_group(LhCtx *ctx, LhScan *scan, bool *read);
 extern void lh_scan_leave_group(LhScan *scan);
 /* Close the columns that a rewind might use. */
 extern void lh_scan_drop_columns(LhScan *scan);
+/* Of formats that read rows as a whole: how many of n rows can be read together? */
+extern LhStatus lh_scan_together(LhCtx *ctx, LhScan *scan, int *n);
 extern LhStatus lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhDataColumn **out);
 
 /* dead.c: deleted rows */

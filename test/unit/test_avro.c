@@ -1,6 +1,6 @@
 /*
  * test_avro.c
- *		Containers built byte by byte: types, projections, keys of maps, blocks, codecs.
+ *		Containers built byte by byte: types, names, projections, keys of maps.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -649,165 +649,6 @@ variants_are_recognised(void **state)
 	assert_string_equal(show_file(file), "{\"x\":{\"metadata\":\"\\\\x010000\",\"value\":\"\\\\x00\"}}\n");
 }
 
-/* ---- blocks ---- */
-
-/* Rows 0, 1, 2... of {x: long, s: text} in blocks of per rows. */
-static AvroMake
-make_rows(const char *codec, int rows, int per)
-{
-	AvroMake m = avro_new(ctx);
-	AvroMake r = avro_new(ctx);
-	int n = 0;
-
-	avro_header(&m, "{\"type\":\"record\",\"name\":\"row\",\"fields\":[{\"name\":\"x\",\"type\":\"long\"},"
-				"{\"name\":\"s\",\"type\":\"string\"}]}", codec, NULL);
-	for (int i = 0; i < rows; i++)
-	{
-		avro_long(&r, i);
-		avro_text(&r, lh_sprintf(ctx, "text %d", i));
-		if (++n < per && i + 1 < rows)
-			continue;
-		avro_block(&m, n, &r.b, codec);
-		r.b.len = 0;
-		n = 0;
-		if (i % (3 * per) == 0)
-			avro_block(&m, 0, &r.b, codec);
-	}
-	return m;
-}
-
-/* Rows [from, to) come, with batches that go over block borders. */
-static void
-expect_rows(LhAvroReader *reader, int64_t from, int64_t to)
-{
-	LhAvroBatch batch;
-
-	do
-	{
-		char text[32];
-
-		if (lh_avro_next(ctx, reader, &batch) != LH_OK)
-			fail_msg("%s", ctx->error->message);
-		assert_int_equal(batch.first_row, from);
-		for (int i = 0; i < batch.n; i++)
-		{
-			LhValue s = lh_vec_value(&batch.vecs[1], i);
-
-			assert_int_equal(lh_vec_value(&batch.vecs[0], i).i64, from + i);
-			snprintf(text, sizeof(text), "text %d", (int) from + i);
-			assert_int_equal(s.str.len, strlen(text));
-			assert_memory_equal(s.str.ptr, text, s.str.len);
-		}
-		from += batch.n;
-	} while (batch.n > 0);
-	assert_int_equal(from, to);
-}
-
-static LhAvroReader *
-open_rows(LhAvroFile *file)
-{
-	static const LhAvroWant wants[] = {{.node = 1}, {.node = 2}};
-	LhAvroReader *reader;
-
-	if (lh_avro_reader_open(ctx, file, 2, wants, NULL, &reader) != LH_OK)
-		fail_msg("%s", ctx->error->message);
-	return reader;
-}
-
-static void
-every_codec_gives_the_same_rows(void **state)
-{
-	static const char *const codecs[] = {"null", "deflate", "snappy", "zstandard"};
-
-	for (int c = 0; c < 4; c++)
-		for (int per = 1; per <= 5000; per = per * 7 + 3)
-		{
-			AvroMake m = make_rows(codecs[c], 5000, per);
-
-			expect_rows(open_rows(open_made(&m)), 0, 5000);
-		}
-}
-
-static void
-batches_go_over_blocks(void **state)
-{
-	AvroMake m = make_rows("deflate", 5000, 100);
-	LhAvroReader *reader = open_rows(open_made(&m));
-	LhAvroBatch batch;
-
-	assert_int_equal(lh_avro_next(ctx, reader, &batch), LH_OK);
-	assert_int_equal(batch.n, LH_BATCH);
-	assert_int_equal(lh_avro_row(reader), LH_BATCH);
-}
-
-static void
-rows_are_skipped_by_whole_blocks(void **state)
-{
-	static const int64_t skips[] = {0, 1, 99, 100, 101, 2048, 4999, 5000, 6000};
-	AvroMake m = make_rows("deflate", 5000, 100);
-
-	for (size_t i = 0; i < sizeof(skips) / sizeof(skips[0]); i++)
-	{
-		LhAvroReader *reader = open_rows(open_made(&m));
-		int64_t to = skips[i] < 5000 ? skips[i] : 5000;
-		uint64_t before = ctx->counters->v[LH_CTR_BYTES_DECOMPRESSED];
-
-		assert_int_equal(lh_avro_skip_rows(ctx, reader, skips[i]), LH_OK);
-		assert_int_equal(lh_avro_row(reader), to);
-		if (to % 100 == 0)
-			assert_int_equal(ctx->counters->v[LH_CTR_BYTES_DECOMPRESSED], before);
-		expect_rows(reader, to, 5000);
-	}
-}
-
-static void
-skips_and_batches_alternate(void **state)
-{
-	AvroMake m = make_rows("null", 9000, 777);
-	LhAvroReader *reader = open_rows(open_made(&m));
-	LhAvroBatch batch;
-	int64_t row = 0;
-
-	while (row < 9000)
-	{
-		assert_int_equal(lh_avro_next(ctx, reader, &batch), LH_OK);
-		assert_int_equal(batch.first_row, row);
-		assert_int_equal(lh_vec_value(&batch.vecs[0], 0).i64, row);
-		row += batch.n;
-		assert_int_equal(lh_avro_skip_rows(ctx, reader, 50), LH_OK);
-		row = row + 50 < 9000 ? row + 50 : 9000;
-	}
-	assert_int_equal(lh_avro_row(reader), 9000);
-}
-
-static void
-blocks_are_found_without_their_rows(void **state)
-{
-	AvroMake m = make_rows("deflate", 1000, 100);
-	LhAvroFile *file = open_made(&m);
-	uint64_t before = ctx->counters->v[LH_CTR_BYTES_DECOMPRESSED];
-	const LhAvroBlock *blocks;
-	LhAvroReader *reader;
-	int64_t rows;
-	int n;
-
-	assert_int_equal(lh_avro_count(ctx, file, &rows), LH_OK);
-	assert_int_equal(rows, 1000);
-	assert_int_equal(lh_avro_blocks(ctx, file, &n, &blocks), LH_OK);
-	assert_int_equal(n, 10);
-	assert_int_equal(blocks[7].first_row, 700);
-	assert_int_equal(blocks[7].rows, 100);
-	assert_int_equal(ctx->counters->v[LH_CTR_BYTES_DECOMPRESSED], before);
-
-	reader = open_rows(file);
-	assert_int_equal(lh_avro_read_blocks(ctx, reader, blocks + 7, 2), LH_OK);
-	expect_rows(reader, 700, 900);
-	assert_int_equal(lh_avro_read_blocks(ctx, reader, blocks + 2, 1), LH_OK);
-	expect_rows(reader, 200, 300);
-	assert_int_equal(lh_avro_read_blocks(ctx, reader, blocks, 0), LH_OK);
-	expect_rows(reader, 300, 300);
-}
-
 int
 main(void)
 {
@@ -832,11 +673,6 @@ main(void)
 		TEST(keys_of_maps_become_columns),
 		TEST(what_cannot_be_wanted_is_refused),
 		TEST(variants_are_recognised),
-		TEST(every_codec_gives_the_same_rows),
-		TEST(batches_go_over_blocks),
-		TEST(rows_are_skipped_by_whole_blocks),
-		TEST(skips_and_batches_alternate),
-		TEST(blocks_are_found_without_their_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

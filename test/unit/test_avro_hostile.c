@@ -32,7 +32,8 @@ open_slice(const void *p, size_t n, LhAvroFile **out)
 {
 	uint8_t *copy = lh_alloc(ctx, n > 0 ? n : 1);
 
-	memcpy(copy, p, n);
+	if (n > 0)
+		memcpy(copy, p, n);
 	return lh_avro_open_bytes(ctx, lh_slice(copy, n), "made", out);
 }
 
@@ -357,6 +358,20 @@ wrong_values_are_refused(void **state)
 		{"{\"type\":\"map\",\"values\":\"int\"}", "\2\4a\2\0", 5, "is cut off"},
 		{"{\"type\":\"fixed\",\"name\":\"f\",\"size\":1048576}", "abc", 3, "do not fit its 3 bytes"},
 		{"[\"null\",{\"type\":\"fixed\",\"name\":\"f\",\"size\":1048576}]", "\2abc", 4, "is cut off"},
+		{"{\"type\":\"array\",\"logicalType\":\"map\",\"items\":{\"type\":\"record\",\"name\":\"p\",\"fields\":"
+		 "[{\"name\":\"key\",\"type\":\"int\"},{\"name\":\"value\",\"type\":\"long\"}]}}", "\2\2\x80", 3, "is cut off"},
+		{"{\"type\":\"array\",\"logicalType\":\"map\",\"items\":{\"type\":\"record\",\"name\":\"p\",\"fields\":"
+		 "[{\"name\":\"key\",\"type\":\"int\"},{\"name\":\"value\",\"type\":\"long\"}]}}", "\2\x80\x80", 3, "is cut off"},
+		{"{\"type\":\"array\",\"logicalType\":\"map\",\"items\":{\"type\":\"record\",\"name\":\"p\",\"fields\":"
+		 "[{\"name\":\"key\",\"type\":\"int\"},{\"name\":\"value\",\"type\":\"long\"}]}}", "\2\x80\x80\x80\x80\x10\2\0", 8, "2147483648 is no int"},
+		{"{\"type\":\"array\",\"logicalType\":\"map\",\"items\":{\"type\":\"record\",\"name\":\"p\",\"fields\":"
+		 "[{\"name\":\"key\",\"type\":\"int\"},{\"name\":\"value\",\"type\":\"bytes\"}]}}", "\2\2\x0c" "ab", 5, "leaves the block"},
+		{"{\"type\":\"array\",\"logicalType\":\"map\",\"items\":{\"type\":\"record\",\"name\":\"p\",\"fields\":"
+		 "[{\"name\":\"key\",\"type\":\"int\"},{\"name\":\"value\",\"type\":\"bytes\"}]}}", "\2\2\1\0", 4, "a length of -1"},
+		{"{\"type\":\"array\",\"logicalType\":\"map\",\"items\":{\"type\":\"record\",\"name\":\"p\",\"fields\":"
+		 "[{\"name\":\"key\",\"type\":\"int\"},{\"name\":\"value\",\"type\":\"bytes\"}]}}", "\2\x80\x80\x80\x80\x10\0\0", 8, "2147483648 is no int"},
+		{"{\"type\":\"array\",\"logicalType\":\"map\",\"items\":{\"type\":\"record\",\"name\":\"p\",\"fields\":"
+		 "[{\"name\":\"key\",\"type\":\"int\"},{\"name\":\"value\",\"type\":\"bytes\"}]}}", "\2\x80\x80", 3, "is cut off"},
 		{"\"int\"", "\2\2", 2, "1 bytes are left after its last row"},
 	};
 

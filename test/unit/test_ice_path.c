@@ -102,6 +102,8 @@ paths_of_a_table_in_an_object_store(void **state)
 			{"s3://bucket/db/t/data/a.parquet", "s3://bucket/db/t/data/a.parquet"},
 			{"s3a://bucket/db/t/data/a.parquet", "s3://bucket/db/t/data/a.parquet"},
 			{"s3n://bucket/other/a.parquet", "s3://bucket/other/a.parquet"},
+			{"s3://bucket/db/t/../u/a.parquet", "denied"},
+			{"s3://bucket/db/t/%2e%2e/u/a.parquet", "denied"},
 			/* keys are names: slashes and percents stay */
 			{"s3://bucket/db/t//data///a%20b.parquet", "s3://bucket/db/t//data///a%20b.parquet"},
 			{"s3://other/db/t/a.parquet", "denied"},
@@ -188,6 +190,31 @@ moved_tables_are_rebased_on_request_only(void **state)
 							   {"/wh/x/a", "/here/t/a"},
 							   {"hdfs://other/wh/x/a", "unsupported"},
 							   {NULL, NULL}});
+}
+
+/* Data beside the table, under what the user names. */
+static void
+an_old_place_can_be_said_to_be_a_new_one(void **state)
+{
+	World *w = *state;
+	LhIcePaths paths = paths_of(w, "/new/db/t/metadata/v1.metadata.json", "/wh/db/t",
+								"hdfs://h/wh=>/new"),
+			   none;
+
+	check_cases(w, &paths,
+				(const Case[]){{"/wh/db/t/data/a", "/new/db/t/data/a"},
+							   {"hdfs://h/wh/other/a", "/new/other/a"},
+							   {"/wh/../etc/passwd", "denied"},
+							   {"/elsewhere/a", "/elsewhere/a"},
+							   {NULL, NULL}});
+	refused(w,
+			lh_ice_paths_init(w->ctx, w->store, "s3://b/t/metadata/v1.metadata.json", "/wh/t",
+							  "/wh=>/new", &none),
+			LH_DENIED, "local", NULL, NULL);
+	refused(w,
+			lh_ice_paths_init(w->ctx, w->store, "/t/metadata/v1.metadata.json", "/wh/t", "/wh=>new",
+							  &none),
+			LH_INVALID, "absolute", NULL, NULL);
 }
 
 static void
@@ -304,6 +331,7 @@ main(void)
 		TEST(a_remote_table_never_opens_a_local_file),
 		TEST(what_is_elsewhere_must_be_allowed),
 		TEST(moved_tables_are_rebased_on_request_only),
+		TEST(an_old_place_can_be_said_to_be_a_new_one),
 		TEST(relative_locations_can_be_rebased),
 		TEST(moved_between_object_stores_slashes_stay),
 		TEST(rebased_paths_do_not_climb),

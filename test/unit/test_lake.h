@@ -91,9 +91,15 @@ typedef struct LakeFile
 	int64_t size;
 } LakeFile;
 
+static inline LhStatus
+lake_put(LhCtx *ctx, void *arg, const uint8_t *bytes, size_t len)
+{
+	return fwrite(bytes, 1, len, arg) == len ? LH_OK : lh_fail(ctx, LH_IO, "cannot write");
+}
+
 static inline LhPqWriter *
 lake_begin(World *w, const char *path, int ncols, const LhField *fields, int64_t group_rows,
-		   int page_rows, LhOutput **output)
+		   int page_rows, LhOutput **output, FILE **f)
 {
 	LhPqWriteOptions options;
 	LhPqWriter *writer;
@@ -101,18 +107,21 @@ lake_begin(World *w, const char *path, int ncols, const LhField *fields, int64_t
 	lh_pq_write_defaults(&options);
 	options.row_group_rows = group_rows;
 	options.page_rows = page_rows;
-	ok(w, lh_output_create(w->ctx, w->store, path, NULL, output));
+	*f = fopen(path, "wb");
+	assert_non_null(*f);
+	ok(w, lh_output_to(w->ctx, lake_put, *f, output));
 	ok(w, lh_pq_writer_create(w->ctx, *output, ncols, fields, NULL, &options, &writer));
 	return writer;
 }
 
 static inline LakeFile
-lake_end(World *w, const char *path, LhPqWriter *writer, LhOutput *output)
+lake_end(World *w, const char *path, LhPqWriter *writer, LhOutput *output, FILE *f)
 {
 	struct stat st;
 
 	ok(w, lh_pq_writer_finish(w->ctx, writer, NULL));
 	ok(w, lh_output_finish(w->ctx, output, NULL));
+	fclose(f);
 	assert_int_equal(stat(path, &st), 0);
 	return (LakeFile){path, st.st_size};
 }
@@ -124,7 +133,8 @@ lake_file(World *w, const char *name, int ncols, const LhField *fields, int64_t 
 {
 	const char *path = lh_sprintf(w->ctx, "%s/%s", w->dir, name);
 	LhOutput *output;
-	LhPqWriter *writer = lake_begin(w, path, ncols, fields, group_rows, page_rows, &output);
+	FILE *f;
+	LhPqWriter *writer = lake_begin(w, path, ncols, fields, group_rows, page_rows, &output, &f);
 
 	for (int64_t row = 0; row < rows; row += LH_BATCH)
 	{
@@ -142,7 +152,7 @@ lake_file(World *w, const char *name, int ncols, const LhField *fields, int64_t 
 		}
 		ok(w, lh_pq_writer_write(w->ctx, writer, n, ptrs));
 	}
-	return lake_end(w, path, writer, output);
+	return lake_end(w, path, writer, output, f);
 }
 
 /* One batch of vectors, for nested columns. */
@@ -152,10 +162,11 @@ lake_file_of(World *w, const char *name, int ncols, const LhField *fields, int n
 {
 	const char *path = lh_sprintf(w->ctx, "%s/%s", w->dir, name);
 	LhOutput *output;
-	LhPqWriter *writer = lake_begin(w, path, ncols, fields, 0, 0, &output);
+	FILE *f;
+	LhPqWriter *writer = lake_begin(w, path, ncols, fields, 0, 0, &output, &f);
 
 	ok(w, lh_pq_writer_write(w->ctx, writer, n, vecs));
-	return lake_end(w, path, writer, output);
+	return lake_end(w, path, writer, output, f);
 }
 
 /* A table: columns by field id, tasks, delete files. */
@@ -229,6 +240,71 @@ static inline void
 lake_applies(Lake *lake, int task, int del)
 {
 	lake->applied[task][lake->tasks[task].ndeletes++] = (uint32_t) del;
+}
+
+/* A deletion vector of rows below 65536, ascending, in a Puffin file of its own. */
+static inline LhDeleteFile *
+vector_file(World *w, Lake *lake, const char *name, const int64_t *rows, int n)
+{
+	const char *path = lh_sprintf(w->ctx, "%s/%s", w->dir, name);
+	FILE *f = fopen(path, "wb");
+	LhBuf map, b;
+	uint32_t crc;
+	int64_t one = 1;
+	uint32_t key = 0;
+
+	/* array and bitset containers of the portable form, no runs */
+	ok(w, lh_buf_init(w->ctx, &map, false));
+	ok(w, lh_buf_init(w->ctx, &b, false));
+	ok(w, lh_buf_append(w->ctx, &b, "\xD1\xD3\x39\x64", 4));
+	ok(w, lh_buf_append(w->ctx, &b, &one, 8));
+	ok(w, lh_buf_append(w->ctx, &b, &key, 4));
+	{
+		uint32_t cookie = 12346, count = 1, offset = 16;
+		uint16_t head[2] = {0, (uint16_t) (n - 1)};
+		uint64_t *bits = lh_alloc0(w->ctx, 8192);
+
+		assert_true(n > 0 && rows[n - 1] < 65536);
+		ok(w, lh_buf_append(w->ctx, &b, &cookie, 4));
+		ok(w, lh_buf_append(w->ctx, &b, &count, 4));
+		ok(w, lh_buf_append(w->ctx, &b, head, 4));
+		ok(w, lh_buf_append(w->ctx, &b, &offset, 4));
+		for (int i = 0; i < n; i++)
+		{
+			uint16_t low = (uint16_t) rows[i];
+
+			lh_bit_set(bits, low);
+			if (n <= 4096)
+				ok(w, lh_buf_append(w->ctx, &b, &low, 2));
+		}
+		if (n > 4096)
+			ok(w, lh_buf_append(w->ctx, &b, bits, 8192));
+	}
+	crc = lh_crc32(b.data, b.len);
+	fwrite("PFA1", 1, 4, f);
+	for (int i = 0; i < 4; i++)
+		fputc((int) (b.len >> (24 - 8 * i) & 0xFF), f);
+	fwrite(b.data, 1, b.len, f);
+	for (int i = 0; i < 4; i++)
+		fputc((int) (crc >> (24 - 8 * i) & 0xFF), f);
+	fclose(f);
+	{
+		LhDeleteFile *d = lake_delete(lake, LH_DELETE_VECTOR, (LakeFile){path, -1});
+
+		d->offset = 4;
+		d->length = (int64_t) b.len + 8;
+		d->records = n;
+		return d;
+	}
+}
+
+/* Rows [from, to) deleted. */
+static inline int
+stretch(int64_t *rows, int n, int64_t from, int64_t to)
+{
+	while (from < to)
+		rows[n++] = from++;
+	return n;
 }
 
 /* All rows as text, values by ',' and rows by ' '. */
