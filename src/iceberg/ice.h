@@ -229,7 +229,8 @@ typedef struct LhIcePaths
 {
 	const char *found;			/* normal form of where the metadata file lies: directory of the table */
 	const char *location;		/* normal form of metadata's location */
-	bool		rebase;			/* paths below location are taken to lie below found */
+	bool		rebase;			/* paths below location are taken to lie below base */
+	const char *base;			/* found, or where the option says that location is now */
 	LhScheme	scheme;			/* of found */
 	LhStore    *store;			/* for what else is allowed: local rights and allowed_locations */
 } LhIcePaths;
