@@ -208,6 +208,17 @@ extern LhStatus lh_ice_choose(LhCtx *ctx, const LhIceMetadata *m, const LhTableO
 extern LhStatus lh_ice_schema_parse(LhCtx *ctx, const char *what, LhSlice text, LhIceSchema *out);
 extern LhStatus lh_ice_spec_parse(LhCtx *ctx, const char *what, LhSlice text, LhIceSpec *out);
 
+/* ---- encrypted tables (encryption.c) ---- */
+
+/*
+ * The bytes of an encrypted manifest list (the snapshot has a key_id), of a manifest or another file
+ * whose key metadata a list or manifest says.  In ctx->arena.  LH_DENIED without the key,
+ * LH_CORRUPT when a byte was changed.
+ */
+extern LhStatus lh_ice_decrypt_list(LhCtx *ctx, const LhIceMetadata *m, const LhIceSnapshot *snapshot,
+									LhObject *object, LhSlice *out);
+extern LhStatus lh_ice_decrypt(LhCtx *ctx, LhObject *object, LhSlice key_metadata, LhSlice *out);
+
 /* ---- paths (path.c) ---- */
 
 /*
@@ -218,7 +229,8 @@ typedef struct LhIcePaths
 {
 	const char *found;			/* normal form of where the metadata file lies: directory of the table */
 	const char *location;		/* normal form of metadata's location */
-	bool		rebase;			/* paths below location are taken to lie below found */
+	bool		rebase;			/* paths below location are taken to lie below base */
+	const char *base;			/* found, or where the option says that location is now */
 	LhScheme	scheme;			/* of found */
 	LhStore    *store;			/* for what else is allowed: local rights and allowed_locations */
 } LhIcePaths;

@@ -301,23 +301,24 @@ lh_ice_list_decode(LhCtx *ctx, LhAvroFile *file, size_t *n, LhIceManifestFile **
  * Opening
  */
 
+static LhStatus
+open_object(LhCtx *ctx, LhIceTable *table, const char *what, const char *from, const char *raw,
+			LhObject **out)
+{
+	const char *path;
+
+	LH_TRY(lh_ice_path(ctx, &table->paths, what, from, raw, strlen(raw), &path));
+	return lh_object_open(ctx, table->base.store, path, out);
+}
+
 LhStatus
 lh_ice_open_avro(LhCtx *ctx, LhIceTable *table, const char *what, const char *from, const char *raw,
 				 LhAvroFile **out)
 {
-	const char *path;
 	LhObject *obj;
 
-	LH_TRY(lh_ice_path(ctx, &table->paths, what, from, raw, strlen(raw), &path));
-	LH_TRY(lh_object_open(ctx, table->base.store, path, &obj));
+	LH_TRY(open_object(ctx, table, what, from, raw, &obj));
 	return lh_avro_open(ctx, obj, out);
-}
-
-static LhStatus
-is_encrypted(LhCtx *ctx, const char *what, const char *path)
-{
-	LH_FAIL(ctx, LH_UNSUPPORTED, "%s \"%.300s\" is encrypted, which is not supported yet", what,
-			path);
 }
 
 /* Lines for manifests that no list describes. */
@@ -358,15 +359,22 @@ lh_ice_manifest_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapsho
 					 LhIceManifestFile **out)
 {
 	LhAvroFile *file;
+	LhSlice bytes;
+	LhObject *obj;
 
 	*n = 0;
 	*out = NULL;
 	if (snapshot->manifest_list == NULL)
 		return without_list(ctx, table, snapshot, n, out);
-	if (snapshot->key_id != NULL)
-		return is_encrypted(ctx, "manifest list", snapshot->manifest_list);
-	LH_TRY(lh_ice_open_avro(ctx, table, "manifest list", table->metadata->path,
-							snapshot->manifest_list, &file));
+	LH_TRY(open_object(ctx, table, "manifest list", table->metadata->path, snapshot->manifest_list,
+					   &obj));
+	if (snapshot->key_id == NULL)
+		LH_TRY(lh_avro_open(ctx, obj, &file));
+	else
+	{
+		LH_TRY(lh_ice_decrypt_list(ctx, table->metadata, snapshot, obj, &bytes));
+		LH_TRY(lh_avro_open_bytes(ctx, bytes, lh_object_id(obj)->path, &file));
+	}
 	return lh_ice_list_decode(ctx, file, n, out);
 }
 
@@ -374,7 +382,12 @@ LhStatus
 lh_ice_manifest_open_file(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *line,
 						  LhAvroFile **out)
 {
-	if (line->key_metadata.len > 0)
-		return is_encrypted(ctx, "manifest", line->path);
-	return lh_ice_open_avro(ctx, table, "manifest", "the manifest list", line->path, out);
+	LhSlice bytes;
+	LhObject *obj;
+
+	LH_TRY(open_object(ctx, table, "manifest", "the manifest list", line->path, &obj));
+	if (line->key_metadata.len == 0)
+		return lh_avro_open(ctx, obj, out);
+	LH_TRY(lh_ice_decrypt(ctx, obj, line->key_metadata, &bytes));
+	return lh_avro_open_bytes(ctx, bytes, lh_object_id(obj)->path, out);
 }

@@ -159,8 +159,9 @@ add_want(Builder *b, int node, int nkeys, const int32_t *keys, int *slot)
 	b->nslots += nkeys > 0 ? nkeys : 1;
 }
 
-static LhStatus
-want_maps(LhCtx *ctx, Builder *b)
+/* A map of another form (BigQuery's pairs may be null) is none: then nothing is known. */
+static void
+want_maps(Builder *b)
 {
 	const LhAvroMeta *meta = lh_avro_meta(b->file);
 
@@ -170,15 +171,11 @@ want_maps(LhCtx *ctx, Builder *b)
 		const LhType *t = node >= 0 ? &meta->nodes[node].type : NULL;
 
 		b->map_slots[i] = -1;
-		if (t == NULL || t->id == LH_T_NULL)
-			continue;
-		if (t->id != LH_T_MAP || t->nfields != 2 ||
-			(t->fields[0].type.id != LH_T_INT32 && t->fields[0].type.id != LH_T_INT64) ||
-			(t->fields[1].type.lane != maps[i].lane && t->fields[1].type.lane != maps[i].also))
-			return wrong_type(ctx, b->file, maps[i].name);
-		add_want(b, node, b->nids, b->ids, &b->map_slots[i]);
+		if (t != NULL && t->id == LH_T_MAP && t->nfields == 2 &&
+			(t->fields[0].type.id == LH_T_INT32 || t->fields[0].type.id == LH_T_INT64) &&
+			(t->fields[1].type.lane == maps[i].lane || t->fields[1].type.lane == maps[i].also))
+			add_want(b, node, b->nids, b->ids, &b->map_slots[i]);
 	}
-	return LH_OK;
 }
 
 static LhStatus
@@ -247,7 +244,7 @@ want_all(LhCtx *ctx, Builder *b)
 			return wrong_type(ctx, b->file, "data_file.equality_ids");
 		add_want(b, ids, 0, NULL, &b->ids_slot);
 	}
-	LH_TRY(want_maps(ctx, b));
+	want_maps(b);
 	return want_partition(ctx, b, partition);
 }
 

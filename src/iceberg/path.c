@@ -344,6 +344,29 @@ unreadable(LhCtx *ctx, const LhIcePaths *paths, const char *what, const char *fr
  * What others use
  */
 
+/*
+ * "OLD", or "OLD=>NEW": the user says where the files are, not the metadata.  A remote table
+ * stays remote.
+ */
+static LhStatus
+explicit_rebase(LhCtx *ctx, const char *rebase, const char **location, LhIcePaths *out)
+{
+	const char *arrow = strstr(rebase, "=>"), *pattern, *raw;
+	LhScheme scheme;
+
+	*location = rebase;
+	if (arrow == NULL)
+		return LH_OK;
+	*location = lh_strndup(ctx, rebase, (size_t) (arrow - rebase));
+	if (*location == NULL)
+		return ctx->error->code;
+	LH_TRY(lh_location_plain(ctx, arrow + 2, &scheme, &pattern, &raw));
+	if (scheme == LH_SCHEME_LOCAL && out->scheme != LH_SCHEME_LOCAL)
+		LH_FAIL(ctx, LH_DENIED,
+				"paths of a table that is not local cannot be rebased to a local directory");
+	return directory_form(ctx, raw, &out->base);
+}
+
 LhStatus
 lh_ice_paths_init(LhCtx *ctx, LhStore *store, const char *metadata_path, const char *location,
 				  const char *rebase, LhIcePaths *out)
@@ -364,15 +387,16 @@ lh_ice_paths_init(LhCtx *ctx, LhStore *store, const char *metadata_path, const c
 				  : strcmp(parts.scheme, "https") == 0 ? LH_SCHEME_HTTPS
 													   : LH_SCHEME_HTTP;
 	LH_TRY(directory_form(ctx, dir, &out->found));
+	out->base = out->found;
 	if (rebase != NULL && strcmp(rebase, "auto") != 0)
-		location = rebase;
+		LH_TRY(explicit_rebase(ctx, rebase, &location, out));
 	LH_TRY(directory_form(ctx, location, &out->location));
 	if (rebase != NULL && out->location[0] == '\0')
 		LH_FAIL(
 			ctx, LH_INVALID,
 			"metadata file \"%s\" says no location of the table, from which paths could be rebased",
 			metadata_path);
-	out->rebase = rebase != NULL && strcmp(out->location, out->found) != 0;
+	out->rebase = rebase != NULL && strcmp(out->location, out->base) != 0;
 	return LH_OK;
 }
 
@@ -380,7 +404,7 @@ lh_ice_paths_init(LhCtx *ctx, LhStore *store, const char *metadata_path, const c
 static LhStatus
 rebased(LhCtx *ctx, const LhIcePaths *paths, const Parts *parts, bool *climbing, const char **out)
 {
-	size_t n = strlen(paths->found);
+	size_t n = strlen(paths->base);
 	LhStr rest;
 	char *text;
 	bool yes;
@@ -393,10 +417,10 @@ rebased(LhCtx *ctx, const LhIcePaths *paths, const Parts *parts, bool *climbing,
 	if (!yes)
 		return LH_OK;
 	*climbing = climbs(rest);
-	while (n > 0 && paths->found[n - 1] == '/')
+	while (n > 0 && paths->base[n - 1] == '/')
 		n--;
 	LH_ALLOC(ctx, text, n + rest.len + 1);
-	memcpy(text, paths->found, n);
+	memcpy(text, paths->base, n);
 	memcpy(text + n, rest.ptr, rest.len);
 	text[n + rest.len] = '\0';
 	*out = text;

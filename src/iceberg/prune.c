@@ -536,6 +536,8 @@ enter_tuple(LhCtx *ctx, LhIceView *v, uint32_t tuple)
 	for (int c = 0; c < v->prune->ncols && status == LH_OK && v->tuples[tuple] == 1; c++)
 	{
 		v->tuple_bounds[c] = nothing;
+		/* one row stands for all */
+		v->tuple_bounds[c].rows = 1;
 		if (v->prune->cols[c].id >= 0)
 			status = column_of_tuple(ctx, v, &v->prune->cols[c], tuple, &v->tuple_bounds[c]);
 	}

@@ -379,11 +379,13 @@ add_metadata_columns(Columns *c, const LhIceTable *table)
  * State: what another process needs to spell paths
  */
 
+#define N_TEXTS 4
+
 typedef struct State
 {
 	int64_t snapshot_id;
 	int32_t has_snapshot, rebase, scheme, version;
-	/* metadata path, found, location follow, each with a NUL */
+	/* metadata path, found, location, base follow, each with a NUL */
 } State;
 
 static LhStatus
@@ -396,12 +398,13 @@ pack_state(LhCtx *ctx, const LhIceTable *table, LhSlice *out)
 		.scheme = (int32_t) table->paths.scheme,
 		.version = table->metadata->version,
 	};
-	const char *texts[] = {table->metadata->path, table->paths.found, table->paths.location};
+	const char *texts[N_TEXTS] = {table->metadata->path, table->paths.found, table->paths.location,
+								  table->paths.base};
 	LhBuf bytes;
 
 	LH_TRY(lh_buf_init(ctx, &bytes, true));
 	LH_TRY(lh_buf_append(ctx, &bytes, &state, sizeof(state)));
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < N_TEXTS; i++)
 		LH_TRY(lh_buf_append(ctx, &bytes, texts[i], strlen(texts[i]) + 1));
 	*out = lh_slice(bytes.data, bytes.len);
 	return LH_OK;
@@ -410,14 +413,14 @@ pack_state(LhCtx *ctx, const LhIceTable *table, LhSlice *out)
 static LhStatus
 unpack_state(LhCtx *ctx, LhIceTable *table, LhSlice bytes)
 {
-	const char *texts[3];
+	const char *texts[N_TEXTS];
 	State state;
 	size_t at = sizeof(state);
 
 	if (bytes.len < sizeof(state))
 		LH_FAIL(ctx, LH_BUG, "the state of an Iceberg table has %zu bytes", bytes.len);
 	memcpy(&state, bytes.data, sizeof(state));
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < N_TEXTS; i++)
 	{
 		const uint8_t *end = at < bytes.len ? memchr(bytes.data + at, '\0', bytes.len - at) : NULL;
 
@@ -436,6 +439,7 @@ unpack_state(LhCtx *ctx, LhIceTable *table, LhSlice bytes)
 	table->paths = (LhIcePaths){
 		.found = texts[1],
 		.location = texts[2],
+		.base = texts[3],
 		.rebase = state.rebase != 0,
 		.scheme = (LhScheme) state.scheme,
 		.store = table->base.store,

@@ -216,7 +216,11 @@ typedef struct LhTableOptions
 	const char *ref;			/* branch or tag; NULL: main */
 	const char *pin;			/* metadata file that was chosen before (another process of the statement); NULL */
 	bool		allow_version_guess;
-	const char *rebase;			/* location of the table in its metadata, now found at "location"; "auto": whatever it says; NULL: as it says */
+	/*
+	 * Of a table that was moved: what its paths begin with, now found at "location"; "auto": whatever its
+	 * metadata says; "OLD=>NEW": OLD is now at NEW, for tables whose files lie beside them; NULL: as it says.
+	 */
+	const char *rebase;
 	bool		metadata_columns;	/* metadata columns are not hidden */
 	bool		changes;		/* rows inserted and deleted after changes_from up to changes_to */
 	int64_t		changes_from;	/* snapshot id; 0: from the beginning */

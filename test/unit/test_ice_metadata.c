@@ -341,7 +341,8 @@ version_3_may_lack_a_next_row_id(void **state)
 {
 	World *w = *state;
 
-	assert_true(metadata(w, V2_OF("3", SCHEMA("0", "x"), ",\"next-row-id\":77"))->next_row_id == 77);
+	assert_true(metadata(w, V2_OF("3", SCHEMA("0", "x"), ",\"next-row-id\":77"))->next_row_id ==
+				77);
 	assert_true(metadata(w, V2_OF("3", SCHEMA("0", "x"), ""))->next_row_id == -1);
 	assert_true(metadata(w, V2(""))->next_row_id == -1);
 }
@@ -426,7 +427,7 @@ deep_nesting_is_an_error(void **state)
 	for (int i = 0; i < 100000; i++)
 		ok(w, lh_buf_append_str(w->ctx, &text, "{\"type\":\"list\",\"element\":"));
 	refused(w, lh_ice_metadata_parse(w->ctx, "f", lh_slice(text.data, text.len), &m), LH_LIMIT,
-			"schema.fields", "nested", NULL);
+			"schema.fields", "types are nested more than 100 deep", NULL);
 }
 
 static void

@@ -192,6 +192,31 @@ moved_tables_are_rebased_on_request_only(void **state)
 							   {NULL, NULL}});
 }
 
+/* Data beside the table, under what the user names. */
+static void
+an_old_place_can_be_said_to_be_a_new_one(void **state)
+{
+	World *w = *state;
+	LhIcePaths paths = paths_of(w, "/new/db/t/metadata/v1.metadata.json", "/wh/db/t",
+								"hdfs://h/wh=>/new"),
+			   none;
+
+	check_cases(w, &paths,
+				(const Case[]){{"/wh/db/t/data/a", "/new/db/t/data/a"},
+							   {"hdfs://h/wh/other/a", "/new/other/a"},
+							   {"/wh/../etc/passwd", "denied"},
+							   {"/elsewhere/a", "/elsewhere/a"},
+							   {NULL, NULL}});
+	refused(w,
+			lh_ice_paths_init(w->ctx, w->store, "s3://b/t/metadata/v1.metadata.json", "/wh/t",
+							  "/wh=>/new", &none),
+			LH_DENIED, "local", NULL, NULL);
+	refused(w,
+			lh_ice_paths_init(w->ctx, w->store, "/t/metadata/v1.metadata.json", "/wh/t", "/wh=>new",
+							  &none),
+			LH_INVALID, "absolute", NULL, NULL);
+}
+
 static void
 relative_locations_can_be_rebased(void **state)
 {
@@ -306,6 +331,7 @@ main(void)
 		TEST(a_remote_table_never_opens_a_local_file),
 		TEST(what_is_elsewhere_must_be_allowed),
 		TEST(moved_tables_are_rebased_on_request_only),
+		TEST(an_old_place_can_be_said_to_be_a_new_one),
 		TEST(relative_locations_can_be_rebased),
 		TEST(moved_between_object_stores_slashes_stay),
 		TEST(rebased_paths_do_not_climb),

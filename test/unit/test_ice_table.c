@@ -8,7 +8,6 @@
 #include "test_scan.h"
 
 #include "iceberg/ice.h"
-#include "unit/zz_weak.h"
 
 /* Absolute path of a table; NULL, loudly, when it is not there. */
 static const char *
@@ -154,6 +153,37 @@ tables_of_others_have_their_rows(void **state)
 		rows = rows_of(w, &t);
 		if (rows != tables[i].rows)
 			fail_msg("%s has %lld rows", tables[i].name, (long long) rows);
+	}
+}
+
+/* Tables whose files lie beside them, under a place that was moved as a whole. */
+static void
+files_beside_a_table_are_found(void **state)
+{
+	World *w = *state;
+	static const struct
+	{
+		const char *table, *base, *old;
+		int64_t rows;
+	} cases[] = {
+		{"duckdb/column_mapping/warehouse/default.db/my_table", "duckdb", "data/persistent", 3},
+		{"duckdb/big_query_error/metadata/v1749025517.metadata.json", "duckdb", "data/persistent",
+		 2},
+		{"impala/iceberg_test/hadoop_catalog/ice/iceberg_multiple_storage_locations",
+		 "impala/iceberg_test", "/test-warehouse/iceberg_test", 9},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		const char *location = shared(w, cases[i].table);
+		LhTableOptions options = options_of(location);
+		Table t;
+
+		if (location == NULL)
+			continue;
+		options.rebase = lh_sprintf(w->ctx, "%s=>%s", cases[i].old, shared(w, cases[i].base));
+		t = opened(w, &options);
+		assert_int_equal(rows_of(w, &t), cases[i].rows);
 	}
 }
 
@@ -544,6 +574,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(tables_of_others_have_their_rows),
+		TEST(files_beside_a_table_are_found),
 		TEST(every_snapshot_can_be_read),
 		TEST(metadata_columns_are_hidden_unless_asked_for),
 		TEST(chosen_columns_must_exist),
