@@ -353,7 +353,8 @@ LhStatus
 lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *line, int nids,
 					 const int32_t *ids, LhIceManifest **out)
 {
-	LhIceCache *cache = in_use;
+	/* what is encrypted is for those who have its key, who are asked for it each time */
+	LhIceCache *cache = line->key_metadata.len > 0 ? NULL : in_use;
 	const char *path, *scope;
 	LhIceManifest *old = NULL;
 	const int32_t *all = NULL;
