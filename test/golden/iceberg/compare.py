@@ -222,11 +222,13 @@ class Counts:
 
 def main():
     p = argparse.ArgumentParser(description="compare the extension with other Iceberg readers")
-    p.add_argument("sets", nargs="*", choices=list(SETS) + [[]], default=list(SETS))
+    p.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
     p.add_argument("--only", default="", help="tables whose set/name contains this text")
     p.add_argument("--stand-in", action="store_true", help="check the expected rows, not the extension")
     p.add_argument("--wrong", action="store_true", help="alter the stand-in: every point must fail")
     a = p.parse_args()
+    if set(a.sets) - set(SETS):
+        p.error("the sets are " + ", ".join(SETS))
     stand_in = a.stand_in or a.wrong
     with open(HERE + "/known.json") as f:
         known = {} if stand_in else json.load(f)
