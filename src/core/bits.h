@@ -56,13 +56,27 @@ lh_bits_set_range(uint64_t *w, size_t from, size_t to)
 		w[b] |= lh_low_bits((int) (to & 63));
 }
 
+/* Without the instruction the compiler's builtin is a call for each word. */
+static inline size_t
+lh_bits_count_word(uint64_t x)
+{
+#ifdef __POPCNT__
+	return (size_t) __builtin_popcountll(x);
+#else
+	x -= x >> 1 & UINT64_C(0x5555555555555555);
+	x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
+	x = (x + (x >> 4)) & UINT64_C(0x0F0F0F0F0F0F0F0F);
+	return (size_t) (x * UINT64_C(0x0101010101010101) >> 56);
+#endif
+}
+
 static inline size_t
 lh_bits_count(const uint64_t *w, size_t nwords)
 {
 	size_t		c = 0;
 
 	for (size_t i = 0; i < nwords; i++)
-		c += (size_t) __builtin_popcountll(w[i]);
+		c += lh_bits_count_word(w[i]);
 	return c;
 }
 

@@ -29,6 +29,8 @@
 
 /* Positions that are gathered before they are put into a set. */
 #define POSITIONS 1024
+/* Keys that memory is taken for before they are there: what a file claims is only a claim. */
+#define MOST_RESERVED (1 << 20)
 
 /* Rows that one position delete file deletes in one data file. */
 typedef struct Rows
@@ -256,6 +258,7 @@ typedef struct Reader
 	LhTaskList tasks;
 	LhScanSpec spec;
 	LhScan *scan;
+	int64_t *rows; /* NULL, or where the rows of the file are to be said */
 } Reader;
 
 static LhStatus
@@ -294,7 +297,11 @@ read_batches(LhCtx *ctx, Reader *r, BatchFn fn, void *arg)
 		if (batch == NULL)
 			return LH_OK;
 		if (batch->new_file)
+		{
 			LH_TRY(check_columns(ctx, r));
+			if (r->rows != NULL)
+				*r->rows = r->scan->file->data->rows;
+		}
 		LH_TRY(fn(ctx, arg, batch));
 	}
 }
@@ -308,7 +315,7 @@ static const LhCounterId kept_counters[] = {
 static LhStatus
 read_delete_file(LhCtx *ctx, const LhTable *table, const LhTableSchema *schema,
 				 const LhDeleteFile *file, int ncols, const LhScanColumn *cols, LhMetaFn meta,
-				 BatchFn fn, void *arg)
+				 BatchFn fn, void *arg, int64_t *rows)
 {
 	LhCounters before = *ctx->counters;
 	LhStatus status;
@@ -319,6 +326,7 @@ read_delete_file(LhCtx *ctx, const LhTable *table, const LhTableSchema *schema,
 	{
 		if (meta != NULL)
 			lh_scan_set_meta(r.scan, meta, arg);
+		r.rows = rows;
 		status = read_batches(ctx, &r, fn, arg);
 	}
 	for (size_t i = 0; i < sizeof(kept_counters) / sizeof(kept_counters[0]); i++)
@@ -576,7 +584,7 @@ read_positions(LhCtx *ctx, Positions *p)
 	LH_TRY(lh_buf_init(ctx, &p->codes, true));
 	p->task = -1;
 	LH_TRY(read_delete_file(ctx, p->d->table, &schema, p->def, 2, position_columns,
-							skip_other_files, take_positions, p));
+							skip_other_files, take_positions, p, NULL));
 	LH_TRY(flush(ctx, p));
 	return finish_sets(ctx, p);
 }
@@ -735,6 +743,7 @@ typedef struct Keys
 	KeySet *keys;
 	const LhDeleteFile *def;
 	uint32_t owner;
+	int64_t rows; /* of the file */
 } Keys;
 
 /* What keys are compared as: the table's type, else that of the first delete file. */
@@ -769,6 +778,8 @@ take_keys(LhCtx *ctx, void *arg, const LhBatch *batch)
 
 	if (k->keys->set == NULL)
 		LH_TRY(make_set(ctx, k, batch));
+	if (batch->first_row == 0)
+		LH_TRY(lh_eqset_reserve(ctx, k->keys->set, k->rows < MOST_RESERVED ? k->rows : MOST_RESERVED));
 	for (int i = 0; i < k->keys->nids; i++)
 		if (!lh_eqset_fits(k->keys->set, i, &batch->vecs[i]->type))
 			LH_FAIL(ctx, LH_MISMATCH,
@@ -785,7 +796,7 @@ load_keys(LhCtx *ctx, LhDeletes *d, uint32_t at)
 {
 	LhArena *old = ctx->arena, *scratch = lh_arena_child(old);
 	KeySet *keys = &d->sets[d->files[at].keys];
-	Keys k = {d, keys, &d->tasks->deletes[at], at};
+	Keys k = {d, keys, &d->tasks->deletes[at], at, 0};
 	uint64_t before = keys->set != NULL ? lh_eqset_keys(keys->set) : 0;
 	LhScanColumn *cols;
 	LhStatus status;
@@ -804,7 +815,8 @@ load_keys(LhCtx *ctx, LhDeletes *d, uint32_t at)
 			cols[i].type = *type;
 	}
 	if (status == LH_OK)
-		status = read_delete_file(ctx, d->table, &d->key_schema, k.def, keys->nids, cols, NULL, take_keys, &k);
+		status = read_delete_file(ctx, d->table, &d->key_schema, k.def, keys->nids, cols, NULL, take_keys, &k,
+								  &k.rows);
 	lh_use(ctx, old);
 	lh_arena_destroy(scratch);
 	LH_TRY(status);

@@ -4,8 +4,9 @@
  *
  *	1. A batch's key columns are brought to canonical form column by column: a
  *	   64-bit number, a 128-bit one, or bytes; and hashed.
- *	2. All slots of the batch are prefetched, then looked at: with very many keys
- *	   the table is larger than the caches, and the waits overlap.
+ *	2. A small Bloom filter answers for most rows that are not deleted.  For the
+ *	   others all slots are prefetched, then looked at: with very many keys the
+ *	   table is larger than the caches, and the waits overlap.
  *	3. A slot holds half of the hash and the number of an entry; only where that
  *	   half agrees the entry is compared.  Keys of one 64-bit column lie in an
  *	   array, all others in a heap of bytes.
@@ -19,8 +20,9 @@
 
 #include "vec/value.h"
 
-/* Slots for each key at most 2, at least 4/3. */
+/* Slots for each key at least 2: most rows are not deleted, and these shall soon meet a free one. */
 #define FIRST_SLOTS 64
+#define SLOTS_OF_WORD 8
 #define NULL_HASH   UINT64_C(0x9E3779B97F4A7C15)
 
 typedef enum KeyForm
@@ -69,6 +71,7 @@ struct LhEqSet
 	LhBuf heap;
 	size_t nslots;   /* a power of 2 */
 	LhBuf slots;     /* half of the hash << 32 | entry; 0: free */
+	LhBuf bloom;     /* a word for SLOTS_OF_WORD slots: 16 bits for a key at least */
 	uint32_t null_entry; /* simple: the key null; 0: none */
 };
 
@@ -130,6 +133,7 @@ lh_eqset_create(LhCtx *ctx, int ncols, const LhType *types, LhEqSet **out)
 	LH_TRY(lh_buf_init(ctx, &set->entries, true));
 	LH_TRY(lh_buf_init(ctx, &set->heap, true));
 	LH_TRY(lh_buf_init(ctx, &set->slots, true));
+	LH_TRY(lh_buf_init(ctx, &set->bloom, true));
 	*out = set;
 	return LH_OK;
 }
@@ -350,6 +354,19 @@ slots_of(const LhEqSet *set)
 	return (uint64_t *) set->slots.data;
 }
 
+/* Bits of a key, all in one word of the filter. */
+static inline uint64_t
+bloom_bits(uint64_t hash)
+{
+	return UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63) | UINT64_C(1) << (hash >> 12 & 63);
+}
+
+static inline uint64_t *
+bloom_word(const LhEqSet *set, uint64_t hash)
+{
+	return (uint64_t *) set->bloom.data + (hash >> 32 & (set->nslots / SLOTS_OF_WORD - 1));
+}
+
 /* A key in the heap: of each column a byte that says whether it is null, then the value. */
 static LhStatus
 store_key(LhCtx *ctx, LhEqSet *set, const Work *work, int i, uint64_t *place)
@@ -428,7 +445,7 @@ find_slot(const LhEqSet *set, const Work *work, int i)
 	}
 }
 
-/* Twice the slots.  The low half of a hash is lost, so it is made again from the key. */
+/* The low half of an entry's hash is lost, so it is made again from the key. */
 static uint64_t
 hash_of_entry(const LhEqSet *set, const Entry *entry)
 {
@@ -461,9 +478,8 @@ hash_of_entry(const LhEqSet *set, const Entry *entry)
 }
 
 static LhStatus
-grow(LhCtx *ctx, LhEqSet *set)
+grow(LhCtx *ctx, LhEqSet *set, size_t nslots)
 {
-	size_t nslots = set->nslots ? 2 * set->nslots : FIRST_SLOTS;
 	LhBuf old = set->slots;
 	size_t nold = set->nslots;
 	uint64_t *slots;
@@ -474,6 +490,8 @@ grow(LhCtx *ctx, LhEqSet *set)
 	slots = slots_of(set);
 	memset(slots, 0, nslots * sizeof(uint64_t));
 	set->nslots = nslots;
+	LH_TRY(lh_buf_fit(ctx, &set->bloom, nslots / SLOTS_OF_WORD * sizeof(uint64_t)));
+	memset(set->bloom.data, 0, nslots / SLOTS_OF_WORD * sizeof(uint64_t));
 	for (size_t s = 0; s < nold; s++)
 	{
 		uint64_t slot = ((const uint64_t *) old.data)[s], hash;
@@ -485,6 +503,7 @@ grow(LhCtx *ctx, LhEqSet *set)
 		for (to = hash & (nslots - 1); slots[to] != 0; to = (to + 1) & (nslots - 1))
 			;
 		slots[to] = slot;
+		*bloom_word(set, hash) |= bloom_bits(hash);
 	}
 	lh_buf_free(&old);
 	return LH_OK;
@@ -504,7 +523,10 @@ new_entry(LhCtx *ctx, LhEqSet *set, uint64_t key, uint32_t owner, uint32_t next,
 	}
 	if (set->nentries >= UINT32_MAX - 1)
 		LH_FAIL(ctx, LH_LIMIT, "equality deletes have too many keys");
-	LH_TRY(lh_buf_append(ctx, &set->entries, &entry, sizeof(entry)));
+	if (set->entries.cap - set->entries.len < sizeof(entry))
+		LH_TRY(lh_buf_reserve(ctx, &set->entries, set->entries.len + sizeof(entry)));
+	memcpy(set->entries.data + set->entries.len, &entry, sizeof(entry));
+	set->entries.len += sizeof(entry);
 	*out = ++set->nentries;
 	return LH_OK;
 }
@@ -530,8 +552,6 @@ add_row(LhCtx *ctx, LhEqSet *set, uint32_t owner, int i)
 		return add_null(ctx, set, owner);
 	if (row_is_other(set, work, i))
 		return LH_OK; /* equal to nothing */
-	if ((set->nkeys + 1) * 4 > (uint64_t) set->nslots * 3 || set->nslots == 0)
-		LH_TRY(grow(ctx, set));
 	s = find_slot(set, work, i);
 	first = (uint32_t) slots_of(set)[s];
 	if (first != 0 && entry_at(set, first)->owner == owner)
@@ -544,8 +564,22 @@ add_row(LhCtx *ctx, LhEqSet *set, uint32_t owner, int i)
 		LH_TRY(store_key(ctx, set, work, i, &key));
 	LH_TRY(new_entry(ctx, set, key, owner, first, &number));
 	slots_of(set)[s] = (work->hash[i] >> 32) << 32 | number;
+	*bloom_word(set, work->hash[i]) |= bloom_bits(work->hash[i]);
 	set->nkeys += first == 0;
 	return LH_OK;
+}
+
+LhStatus
+lh_eqset_reserve(LhCtx *ctx, LhEqSet *set, int64_t n)
+{
+	uint64_t keys = set->nkeys + (n > 0 ? (uint64_t) n : 0);
+	size_t nslots = set->nslots ? set->nslots : FIRST_SLOTS;
+
+	if (keys > UINT32_MAX)
+		keys = UINT32_MAX;
+	while (nslots / 2 < keys)
+		nslots *= 2;
+	return nslots > set->nslots ? grow(ctx, set, nslots) : LH_OK;
 }
 
 LhStatus
@@ -555,6 +589,9 @@ lh_eqset_add(LhCtx *ctx, LhEqSet *set, uint32_t owner, const LhVec *const *vecs,
 
 	lh_sel_all(&all, n);
 	LH_TRY(load_batch(ctx, set, set->work, vecs, n, all.w));
+	LH_TRY(lh_eqset_reserve(ctx, set, n));
+	for (int i = 0; i < n; i++)
+		__builtin_prefetch(&slots_of(set)[set->work->hash[i] & (set->nslots - 1)]);
 	for (int i = 0; i < n; i++)
 		LH_TRY(add_row(ctx, set, owner, i));
 	return LH_OK;
@@ -584,6 +621,22 @@ applies(const LhEqFilter *filter, uint32_t number)
 	return false;
 }
 
+/* Is there an entry whose half of the hash agrees?  Then it is prefetched. */
+static inline bool
+is_candidate(const LhEqSet *set, uint64_t hash)
+{
+	const uint64_t *slots = slots_of(set);
+	size_t mask = set->nslots - 1;
+
+	for (size_t s = hash & mask; slots[s] != 0; s = (s + 1) & mask)
+		if (slots[s] >> 32 == hash >> 32)
+		{
+			__builtin_prefetch(entry_at(set, (uint32_t) slots[s]));
+			return true;
+		}
+	return false;
+}
+
 /* Rows of the bitmap, of vectors of any kind: steps 1 to 3. */
 static LhStatus
 probe_rows(LhCtx *ctx, LhEqFilter *filter, const LhVec *const *vecs, int n, const uint64_t *rows,
@@ -591,33 +644,36 @@ probe_rows(LhCtx *ctx, LhEqFilter *filter, const LhVec *const *vecs, int n, cons
 {
 	const LhEqSet *set = filter->set;
 	Work *work = filter->work;
-	const uint64_t *slots = slots_of(set);
-	size_t mask = set->nslots - 1;
 	bool null_hit = set->simple && applies(filter, set->null_entry);
+	uint16_t candidates[LH_BATCH];
+	int some = 0, ncandidates = 0;
 
 	LH_TRY(load_batch(ctx, set, work, vecs, n, rows));
-	if (set->nslots > 0)
-		LH_FOR_ROWS(rows, n, row)
-		__builtin_prefetch(&slots[work->hash[row] & mask]);
 	LH_FOR_ROWS(rows, n, row)
 	{
-		int i = (int) row;
-		bool hit;
+		uint64_t hash = work->hash[row];
 
 		if (set->simple && lh_bit_get(work->cols[0]->null, row))
-			hit = null_hit;
-		else if (set->nslots == 0)
-			hit = false;
-		else
 		{
-			uint64_t slot = slots[work->hash[i] & mask];
-
-			/* most rows are not deleted, and most of these meet a free slot at once */
-			hit = slot != 0 && !row_is_other(set, work, i) &&
-				  applies(filter, (uint32_t) slots[find_slot(set, work, i)]);
+			if (null_hit)
+				lh_bit_set(hits, row);
 		}
-		if (hit)
-			lh_bit_set(hits, row);
+		else if (set->nslots > 0 && (*bloom_word(set, hash) & bloom_bits(hash)) == bloom_bits(hash))
+		{
+			__builtin_prefetch(&slots_of(set)[hash & (set->nslots - 1)]);
+			candidates[some++] = (uint16_t) row;
+		}
+	}
+	for (int k = 0; k < some; k++)
+		if (is_candidate(set, work->hash[candidates[k]]))
+			candidates[ncandidates++] = candidates[k];
+	for (int k = 0; k < ncandidates; k++)
+	{
+		int i = candidates[k];
+
+		if (!row_is_other(set, work, i) &&
+			applies(filter, (uint32_t) slots_of(set)[find_slot(set, work, i)]))
+			lh_bit_set(hits, (size_t) i);
 	}
 	return LH_OK;
 }
