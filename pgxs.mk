@@ -27,10 +27,10 @@ DATA = $(call relative,$(wildcard $(ROOT)/lakehouse--*--*.sql))
 DATA_built = $(INSTALL_SQL)
 EXTRA_CLEAN = flags
 
-PG_CPPFLAGS = -I$(ROOT)/src -DLAKEHOUSE_VERSION='"$(VERSION_STRING)"'
+PG_CPPFLAGS = -I$(ROOT)/src -I$(shell $(PG_CONFIG) --includedir) -DLAKEHOUSE_VERSION='"$(VERSION_STRING)"'
 # -O2 of the server's own flags does not vectorise; ours come later and win.
 PG_CFLAGS = -O3 -Wno-declaration-after-statement $(if $(WERROR),-Werror) $(EXTRA_CFLAGS)
-SHLIB_LINK = -Wl,--as-needed $(CORE_LIBS) \
+SHLIB_LINK = -Wl,--as-needed $(CORE_LIBS) -L$(shell $(PG_CONFIG) --libdir) -lpq \
 	-Wl,--version-script=$(ROOT)/src/exports.map $(EXTRA_LDFLAGS)
 
 # We build outside the source tree; servers that were built inside theirs lost

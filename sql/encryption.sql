@@ -29,7 +29,7 @@ SELECT counter('SELECT * FROM inferred WHERE id < 300', 'Row Groups Pruned by St
 	counter('SELECT * FROM inferred WHERE id = 300', 'Modules Decrypted')::int > 5 AS decrypted;
 SELECT * FROM inferred WHERE id = 300;
 -- plans show nothing of keys
-SELECT bool_or(line ~* 'keys|json|a-16') FROM plan('SELECT * FROM inferred WHERE id = 300', 'ANALYZE, VERBOSE, COSTS OFF') AS line;
+SELECT bool_or(line ~* '(?<!delete )keys|json|a-16') FROM plan('SELECT * FROM inferred WHERE id = 300', 'ANALYZE, VERBOSE, COSTS OFF') AS line;
 
 -- one directory with files of different keys, and functions
 SELECT count(*), sum(id) FROM lakehouse.read(fixture('encrypted') || '/{footer,signed,ctr}.parquet', server => 'vault') AS t (id bigint);

@@ -187,6 +187,18 @@ uncharge(LhArena *arena, size_t size, bool floor)
 		__atomic_sub_fetch(&budget->floor, size, __ATOMIC_RELAXED);
 }
 
+LhStatus
+lh_arena_count(LhCtx *ctx, LhArena *arena, size_t bytes, bool floor)
+{
+	return charge(ctx, arena, bytes, floor);
+}
+
+void
+lh_arena_uncount(LhArena *arena, size_t bytes, bool floor)
+{
+	uncharge(arena, bytes, floor);
+}
+
 static LhStatus
 malloc_failed(LhCtx *ctx, size_t size)
 {

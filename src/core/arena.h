@@ -81,6 +81,13 @@ extern LhStatus lh_arena_on_reset(LhCtx *ctx, LhArena *arena, LhReleaseFn fn, vo
 /* Forget one registration (the last with this fn and arg); it is not called. */
 extern void lh_arena_forget(LhArena *arena, LhReleaseFn fn, void *arg);
 
+/*
+ * Memory that a library took for what belongs to this arena: counted until it is
+ * said to be gone, in a release function at the latest.
+ */
+extern LhStatus lh_arena_count(LhCtx *ctx, LhArena *arena, size_t bytes, bool floor);
+extern void lh_arena_uncount(LhArena *arena, size_t bytes, bool floor);
+
 extern LhBudget *lh_arena_budget(LhArena *arena);
 extern size_t lh_arena_used(const LhArena *arena);	/* bytes of this arena and its children */
 extern size_t lh_arena_room(const LhArena *arena);	/* bytes that its budget still allows, floor apart; SIZE_MAX: any */

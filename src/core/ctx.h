@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 typedef struct LhArena LhArena;
 typedef struct LhCtx LhCtx;
@@ -65,19 +66,30 @@ typedef struct LhError
  * enum, names and labels come from it.  X(id, json/test name, EXPLAIN label)
  */
 #define LH_COUNTERS(X) \
+	X(MANIFESTS, "manifests", "Manifests") \
+	X(MANIFESTS_PRUNED, "manifests_pruned", "Manifests Pruned") \
+	X(MANIFEST_CACHE_HITS, "manifest_cache_hits", "Manifest Cache Hits") \
 	X(FILES, "files", "Files") \
 	X(FILES_PRUNED_PARTITION, "files_pruned_partition", "Files Pruned by Partition") \
 	X(FILES_PRUNED_STATS, "files_pruned_stats", "Files Pruned by Statistics") \
+	X(FILES_PRUNED_MANIFEST, "files_pruned_manifest", "Files Pruned by Partition Tuple") \
+	X(FILES_PRUNED_BOUNDS, "files_pruned_bounds", "Files Pruned by Bounds") \
 	X(FILES_METADATA_ONLY, "files_metadata_only", "Files Answered from Metadata") \
 	X(ROW_GROUPS, "row_groups", "Row Groups") \
 	X(ROW_GROUPS_PRUNED_STATS, "row_groups_pruned_stats", "Row Groups Pruned by Statistics") \
 	X(ROW_GROUPS_PRUNED_BLOOM, "row_groups_pruned_bloom", "Row Groups Pruned by Bloom Filter") \
 	X(ROW_GROUPS_PRUNED_INDEX, "row_groups_pruned_index", "Row Groups Pruned by Page Index") \
 	X(ROW_GROUPS_PRUNED_DICT, "row_groups_pruned_dict", "Row Groups Pruned by Dictionary") \
+	X(ROW_GROUPS_PRUNED_DELETES, "row_groups_pruned_deletes", "Row Groups Pruned by Deletes") \
 	X(PAGES_READ, "pages_read", "Pages Decoded") \
 	X(PAGES_SKIPPED, "pages_skipped", "Pages Skipped") \
 	X(PAGES_PRUNED_INDEX, "pages_pruned_index", "Pages Pruned by Page Index") \
 	X(DICT_PAGES_READ, "dict_pages_read", "Dictionary Pages Read") \
+	X(DELETE_FILES_READ, "delete_files_read", "Delete Files Read") \
+	X(DELETION_VECTORS_READ, "deletion_vectors_read", "Deletion Vectors Read") \
+	X(EQUALITY_KEYS, "equality_keys", "Equality Delete Keys") \
+	X(ROWS_DELETED_POSITION, "rows_deleted_position", "Rows Deleted by Position") \
+	X(ROWS_DELETED_EQUALITY, "rows_deleted_equality", "Rows Deleted by Equality") \
 	X(ROWS_PRUNED, "rows_pruned", "Rows Pruned") \
 	X(ROWS_SCANNED, "rows_scanned", "Rows Scanned") \
 	X(ROWS_SELECTED, "rows_selected", "Rows Selected") \
@@ -135,8 +147,16 @@ typedef struct LhHost
 	 */
 	int			(*wait) (void *arg, LhWaitFd *fds, int nfds, int timeout_ms);
 
-	/* A new, already unlinked temporary file; -1 with errno (default: O_TMPFILE in /tmp). */
+	/*
+	 * A new temporary file, which nobody else sees: a number for the calls below, -1
+	 * with errno (default: a descriptor, O_TMPFILE in /tmp).  They are as pwrite(2),
+	 * pread(2) and close(2) (default: these).  A host that wants the work to stop, for
+	 * its limits say, lets them fail and is then interrupted.
+	 */
 	int			(*temp_file) (void *arg);
+	ssize_t		(*temp_write) (void *arg, int file, const void *p, size_t n, int64_t at);
+	ssize_t		(*temp_read) (void *arg, int file, void *p, size_t n, int64_t at);
+	void		(*temp_close) (void *arg, int file);
 
 	/* Progress of long work, in units of the caller; done/total (default: ignored). */
 	void		(*progress) (void *arg, const char *what, int64_t done, int64_t total);
@@ -196,7 +216,11 @@ extern LhStatus lh_poll(LhCtx *ctx);
 
 /* The host's vtable with its defaults.  The default wait takes at most 64 descriptors. */
 extern int	lh_host_wait(LhCtx *ctx, LhWaitFd *fds, int nfds, int timeout_ms);
-extern LhStatus lh_host_temp_file(LhCtx *ctx, int *fd); /* the caller closes it: lh_arena_on_reset */
+extern LhStatus lh_host_temp_file(LhCtx *ctx, int *file); /* the caller closes it: lh_arena_on_reset */
+extern LhStatus lh_host_temp_write(LhCtx *ctx, int file, const void *p, size_t n, int64_t at);
+extern LhStatus lh_host_temp_read(LhCtx *ctx, int file, void *p, size_t n, int64_t at);
+/* By host and host_arg of the ctx that made it, when that is gone. */
+extern void lh_host_temp_close(const LhHost *host, void *host_arg, int file);
 extern void lh_progress(LhCtx *ctx, const char *what, int64_t done, int64_t total);
 
 /* Text of an errno in English, the same in every thread and locale (strerror is neither). */

@@ -7,6 +7,8 @@
  *	keyref.c	what a file calls its keys
  *	keyset.c	a file of keys, parsed: keys by reference
  *	keyfile.c	... read, if nobody else may
+ *	filekey.c	a key of one file, as tables keep it (Iceberg's standard key metadata)
+ *	gcmstream.c	files encrypted as a stream of blocks
  *
  * Nothing here prints a key, writes one into an error, or leaves one behind in
  * an arena that is reset.
@@ -115,5 +117,32 @@ extern LhStatus lh_keyset_load(LhCtx *ctx, const char *path, LhKeySet **out);
 /* As LhHost.key: LH_DENIED for a key that is not in the set, and for a plain file where none may be. */
 extern LhStatus
 lh_keyset_find(LhCtx *ctx, const LhKeySet *set, const LhKeyRequest *request, LhKey *key);
+
+/* ---- filekey.c, gcmstream.c ---- */
+
+/* What a table knows of one encrypted file.  Lies in secret memory. */
+typedef struct LhFileKey
+{
+	LhKey		key;			/* with its aad_prefix, which may be empty */
+	int64_t		length;			/* of the file; -1: not said */
+} LhFileKey;
+
+/*
+ * Standard key metadata of Iceberg: a byte 1, then Avro of key, AAD prefix and length.
+ * where names the file.  LH_CORRUPT, LH_UNSUPPORTED for other versions.  In ctx->arena.
+ */
+extern LhStatus lh_file_key_parse(LhCtx *ctx, const char *where, LhSlice metadata, const LhFileKey **out);
+
+/* Bytes that wrap a key or its metadata: nonce, ciphertext, tag.  *out is secret memory; *authentic as lh_aes_gcm_open. */
+extern LhStatus lh_key_unwrap(LhCtx *ctx, const LhKey *key, LhSlice wrapped, LhSlice aad, LhSlice *out,
+							  bool *authentic);
+
+/* Does it begin like an AES GCM stream? */
+extern bool lh_gcm_stream_is(LhSlice file);
+/*
+ * Decrypt a whole AES GCM stream and append it to out.  LH_CORRUPT when a block is not
+ * what was written there, or when the length is not what the key's metadata says.
+ */
+extern LhStatus lh_gcm_stream_open(LhCtx *ctx, const char *where, LhSlice file, const LhFileKey *key, LhBuf *out);
 
 #endif

@@ -5,7 +5,8 @@
  * The scan offers a row group whose every row passes all filters.  It is taken
  * when each aggregate's part is certain:
  *
- *	count(*)    the group's rows
+ *	count(*)    the group's rows less deleted ones; whatever else is asked for needs
+ *	            a group without deleted rows
  *	count(c)    rows less nulls, when the null count is there
  *	min, max    a bound that is a value of the group: not truncated, and for
  *	            floats only when the count of NaNs is known to be 0 and the
@@ -34,12 +35,9 @@ float_bound_usable(const LhBounds *b, const LhValue *v)
 
 /* False: this row group has to be read. */
 static LhStatus
-part_of(LhCtx *ctx, LhPqFile *file, int group, const int *nodes, const LhAggSpec *spec, Part *part,
-		bool *certain)
+part_of(LhCtx *ctx, const LhMetaGroup *group, const LhAggSpec *spec, Part *part, bool *certain)
 {
-	const LhPqMeta *meta = lh_pq_meta(file);
-	int64_t rows = meta->groups[group].num_rows;
-	int node;
+	int64_t rows = group->rows;
 	LhBounds b;
 	bool want_min = spec->kind == LH_AGG_MIN;
 
@@ -47,14 +45,13 @@ part_of(LhCtx *ctx, LhPqFile *file, int group, const int *nodes, const LhAggSpec
 	*certain = true;
 	if (spec->kind == LH_AGG_COUNT_STAR)
 	{
-		part->count = rows;
+		part->count = group->alive;
 		return LH_OK;
 	}
 	*certain = false;
-	node = nodes[spec->arg->col];
-	if (node < 0 || meta->nodes[node].leaf < 0 || meta->nodes[node].max_rep > 0)
+	if (group->alive < rows)
 		return LH_OK;
-	LH_TRY(lh_pq_bounds(ctx, file, group, meta->nodes[node].leaf, &b));
+	LH_TRY(lh_meta_bounds(ctx, group, spec->arg->col, &b));
 	if (b.nulls < 0 || b.nulls > rows)
 		return LH_OK;
 	part->count = rows - b.nulls;
@@ -72,7 +69,7 @@ part_of(LhCtx *ctx, LhPqFile *file, int group, const int *nodes, const LhAggSpec
 }
 
 LhStatus
-lh_agg_take_group(LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *nodes, bool *taken)
+lh_agg_take_group(LhCtx *ctx, void *arg, const LhMetaGroup *group, bool *taken)
 {
 	LhAgg *agg = arg;
 	Part *parts;
@@ -83,7 +80,7 @@ lh_agg_take_group(LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *n
 	{
 		bool certain;
 
-		LH_TRY(part_of(ctx, file, group, nodes, &agg->specs[i], &parts[i], &certain));
+		LH_TRY(part_of(ctx, group, &agg->specs[i], &parts[i], &certain));
 		if (!certain)
 			return LH_OK;
 	}

@@ -85,7 +85,7 @@ extern LhStatus lh_agg_add_extreme(LhCtx *ctx, LhAgg *agg, int i, const LhValue 
  * whose argument is the LhAgg.
  */
 extern bool lh_agg_metadata_may_answer(const LhAgg *agg, const LhScanColumn *cols);
-extern LhStatus lh_agg_take_group(LhCtx *ctx, void *agg, LhPqFile *file, int group, const int *nodes, bool *taken);
+extern LhStatus lh_agg_take_group(LhCtx *ctx, void *agg, const LhMetaGroup *group, bool *taken);
 
 /* Fold what is still in histograms.  May be called in mid-scan, and again. */
 extern LhStatus lh_agg_finish(LhCtx *ctx, LhAgg *agg);

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "exec/float_queue.h"
+#include "scan/deletes.h"
 
 typedef struct Run Run;
 
@@ -431,6 +432,10 @@ make_run(LhCtx *ctx, const LhAggJob *job, Run *run)
 	run->spec = job->scan;
 	run->spec.share = &run->share;
 	lh_share_init(&run->share);
+	/* whoever comes first reads a delete file for all parts */
+	if (run->spec.tasks != NULL && run->spec.deletes == NULL)
+		LH_TRY(lh_deletes_open(ctx, run->spec.table, run->spec.schema, run->spec.tasks,
+							   &run->spec.deletes));
 	LH_NEW_ARRAY(ctx, run->parts, (size_t) helpers + 1);
 	run->float_bytes = float_bytes(ctx->arena, helpers + 1);
 	for (; run->nparts <= helpers; run->nparts++)

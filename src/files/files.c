@@ -9,9 +9,9 @@
  * files there are, their names are no reason to refuse a query: what a table
  * keeps counts as the floor of its scan.
  *
- * A directory that is a Delta, Hudi or Iceberg table is not taken for bare
- * files unless the user says so: the files of such a table may hold rows that
- * were deleted long ago.
+ * A directory that is a Delta or Hudi table is not taken for bare files unless
+ * the user says so: the files of such a table may hold rows that were deleted
+ * long ago.  Iceberg tables are found by their own format, which is asked first.
  */
 #include "files/table.h"
 
@@ -127,14 +127,14 @@ copy_names(LhCtx *ctx, const char *const *names, const char *const **out)
 }
 
 static LhStatus
-open_table(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *options,
-		   LhTable **out)
+open_table(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhFormat *format,
+		   LhFileFormat file_format, const LhTableOptions *options, LhTable **out)
 {
 	LhFilesTable *table;
 
 	LH_NEW(ctx, table);
 	table->base = (LhTable){
-		.format = &lh_files_format,
+		.format = format,
 		.store = store,
 		.cache = cache,
 		.schema = lh_files_schema,
@@ -142,6 +142,7 @@ open_table(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *o
 	};
 	table->arena = ctx->arena;
 	table->options = *options;
+	table->file_format = file_format;
 	LH_TRY(copy_string(ctx, options->location, &table->options.location));
 	LH_TRY(copy_string(ctx, options->filename_column, &table->options.filename_column));
 	LH_TRY(copy_names(ctx, options->columns, &table->options.columns));
@@ -151,8 +152,8 @@ open_table(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *o
 }
 
 static LhStatus
-files_open(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *options,
-		   LhTable **out)
+open_files(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhFormat *format,
+		   LhFileFormat file_format, const LhTableOptions *options, LhTable **out)
 {
 	LhArena *arena = lh_arena_child(ctx->arena), *old;
 	LhStatus status;
@@ -161,9 +162,29 @@ files_open(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *o
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
 	lh_arena_as_floor(arena);
 	old = lh_use(ctx, arena);
-	status = open_table(ctx, store, cache, options, out);
+	status = open_table(ctx, store, cache, format, file_format, options, out);
 	lh_use(ctx, old);
 	return status;
+}
+
+static LhStatus
+open_parquet(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *options,
+			 LhTable **out)
+{
+	return open_files(ctx, store, cache, &lh_files_format, LH_FILE_PARQUET, options, out);
+}
+
+static LhStatus
+open_avro(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *options,
+		  LhTable **out)
+{
+	return open_files(ctx, store, cache, &lh_files_avro, LH_FILE_AVRO, options, out);
+}
+
+static LhStatus
+open_orc(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions *options, LhTable **out)
+{
+	return open_files(ctx, store, cache, &lh_files_orc, LH_FILE_ORC, options, out);
 }
 
 /*
@@ -287,7 +308,6 @@ files_detect(LhCtx *ctx, LhStore *store, const char *location, bool *yes)
 	} others[] = {
 		{"_delta_log/*.{json,parquet}", "a Delta table"},
 		{".hoodie/hoodie.properties", "a Hudi table"},
-		{"metadata/*.metadata.json", "an Iceberg table"},
 	};
 
 	bool look;
@@ -315,8 +335,43 @@ files_detect(LhCtx *ctx, LhStore *store, const char *location, bool *yes)
 	return LH_OK;
 }
 
+/* Files of other formats are taken for what they are by the end of their names only. */
+static bool
+ends_with(const char *location, const char *end)
+{
+	size_t n = location != NULL ? strlen(location) : 0, k = strlen(end);
+
+	return n > k && !is_json(location) && strcmp(location + n - k, end) == 0;
+}
+
+static LhStatus
+detect_avro(LhCtx *ctx, LhStore *store, const char *location, bool *yes)
+{
+	*yes = ends_with(location, ".avro");
+	return LH_OK;
+}
+
+static LhStatus
+detect_orc(LhCtx *ctx, LhStore *store, const char *location, bool *yes)
+{
+	*yes = ends_with(location, ".orc");
+	return LH_OK;
+}
+
 const LhFormat lh_files_format = {
 	.name = "parquet",
 	.detect = files_detect,
-	.open = files_open,
+	.open = open_parquet,
+};
+
+const LhFormat lh_files_avro = {
+	.name = "avro",
+	.detect = detect_avro,
+	.open = open_avro,
+};
+
+const LhFormat lh_files_orc = {
+	.name = "orc",
+	.detect = detect_orc,
+	.open = open_orc,
 };

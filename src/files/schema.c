@@ -16,6 +16,8 @@
  */
 #include "files/table.h"
 
+#include "scan/datafile.h"
+
 #include <stdio.h>
 
 /* Columns of the file a schema begins with; the array doubles. */
@@ -134,7 +136,7 @@ types_differ(LhCtx *ctx, const Column *col, const LhType *type, const char *path
 }
 
 static LhStatus
-add_column(LhCtx *ctx, Builder *b, const char *name, const LhPqNode *node, const char *path)
+add_column(LhCtx *ctx, Builder *b, const char *name, const LhFileNode *node, const char *path)
 {
 	Column *col = NULL;
 
@@ -145,19 +147,19 @@ add_column(LhCtx *ctx, Builder *b, const char *name, const LhPqNode *node, const
 		return ctx->error->code;
 	LH_TRY(copy_type(ctx, &node->type, &col->column.type));
 	/* in files before this one it is missing */
-	col->column.required = node->repetition == LH_PQ_REQUIRED && b->files == 0;
+	col->column.required = node->required && b->files == 0;
 	col->column.source = LH_SRC_DATA;
 	col->column.field_id = node->field_id;
 	return lh_namemap_put(ctx, b->by_name, col->column.name, strlen(name), b->n - 1);
 }
 
 static LhStatus
-merge_column(LhCtx *ctx, Column *col, const LhPqNode *node, const char *path)
+merge_column(LhCtx *ctx, Column *col, const LhFileNode *node, const char *path)
 {
 	LhType both, own;
 
 	col->files++;
-	col->column.required &= node->repetition == LH_PQ_REQUIRED;
+	col->column.required &= node->required;
 	if (lh_type_equal(&col->column.type, &node->type))
 		return LH_OK;
 	if (!lh_type_union(ctx, &col->column.type, &node->type, &both))
@@ -175,7 +177,7 @@ merge_column(LhCtx *ctx, Column *col, const LhPqNode *node, const char *path)
 
 /* Name of a top-level column: its own, or "name#2" for the second of that name in its file. */
 static LhStatus
-column_name(LhCtx *ctx, LhNameMap *seen, int *counts, const LhPqNode *node, int ordinal,
+column_name(LhCtx *ctx, LhNameMap *seen, int *counts, const LhFileNode *node, int ordinal,
 			const char **out)
 {
 	size_t len = strlen(node->name);
@@ -209,40 +211,42 @@ check_complete(LhCtx *ctx, const Builder *b, const char *path)
 
 /* Put the columns of an open file into the schema; names and types are copied to "keep". */
 static LhStatus
-merge_file(LhCtx *ctx, Builder *b, LhArena *keep, const LhPqMeta *meta, const char *path)
+merge_file(LhCtx *ctx, Builder *b, LhArena *keep, const LhDataFile *file, const char *path)
 {
 	bool by_name = b->table->options.union_by_name;
+	LhFileNode node;
 	LhNameMap *seen;
 	int *counts;
 	int ordinal = 0;
 
-	LH_TRY(lh_namemap_create(ctx, (size_t) meta->nodes[0].nchildren, &seen));
-	LH_NEW_ARRAY(ctx, counts, (size_t) meta->nodes[0].nchildren + 1);
-	for (int i = meta->nodes[0].nchildren > 0 ? meta->nodes[0].first_child : -1; i >= 0;
-		 i = meta->nodes[i].next)
+	LH_TRY(lh_namemap_create(ctx, FIRST_COLUMNS, &seen));
+	LH_NEW_ARRAY(ctx, counts, (size_t) file->nnodes + 1);
+	file->format->node(file, 0, &node);
+	for (int i = node.first_child; i >= 0; i = node.next)
 	{
 		const char *name;
 		Column *col;
 		LhArena *old;
 		LhStatus status = LH_OK;
 
-		LH_TRY(column_name(ctx, seen, counts, &meta->nodes[i], ordinal++, &name));
+		file->format->node(file, i, &node);
+		LH_TRY(column_name(ctx, seen, counts, &node, ordinal++, &name));
 		if (!is_wanted(b, name))
 			continue;
 		old = lh_use(ctx, keep);
 		col = find(b, name);
 		if (col != NULL)
-			status = merge_column(ctx, col, &meta->nodes[i], path);
+			status = merge_column(ctx, col, &node, path);
 		else if (by_name || b->files == 0)
-			status = add_column(ctx, b, name, &meta->nodes[i], path);
+			status = add_column(ctx, b, name, &node, path);
 		lh_use(ctx, old);
 		LH_TRY(status);
 	}
 	if (!by_name)
 		LH_TRY(check_complete(ctx, b, path));
 	b->files++;
-	b->rows += (double) meta->num_rows;
-	b->groups += (double) meta->ngroups;
+	b->rows += (double) file->rows;
+	b->groups += (double) file->ngroups;
 	return LH_OK;
 }
 
@@ -251,9 +255,9 @@ look_at(LhCtx *ctx, Builder *b, const LhListEntry *file)
 {
 	const LhFilesTable *table = b->table;
 	LhArena *keep = ctx->arena, *arena = lh_arena_child(keep);
-	LhPqOptions options = {0};
+	LhDataOptions options = {.cache = table->base.cache};
+	LhDataFile *data;
 	LhObject *obj;
-	LhPqFile *pq;
 	LhStatus status;
 
 	if (arena == NULL)
@@ -261,9 +265,9 @@ look_at(LhCtx *ctx, Builder *b, const LhListEntry *file)
 	lh_use(ctx, arena);
 	status = lh_object_open(ctx, table->base.store, file->path, &obj);
 	if (status == LH_OK)
-		status = lh_pq_open(ctx, obj, table->base.cache, &options, &pq);
+		status = lh_data_open(ctx, table->file_format, obj, &options, &data);
 	if (status == LH_OK)
-		status = merge_file(ctx, b, keep, lh_pq_meta(pq), file->path);
+		status = merge_file(ctx, b, keep, data, file->path);
 	if (status == LH_OK)
 		b->bytes += (double) lh_object_id(obj)->size;
 	lh_use(ctx, keep);

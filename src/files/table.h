@@ -33,6 +33,7 @@ typedef struct LhFilesTable
 	LhTable base;
 	LhArena *arena;         /* of the table: list, partitions, schema; all of it floor */
 	LhTableOptions options; /* own copy */
+	LhFileFormat file_format;
 	size_t nlocations;
 	const char **locations;
 	bool listed;
@@ -50,6 +51,6 @@ extern LhStatus lh_hive_infer(LhCtx *ctx, const LhList *files, int mode, LhHive 
 extern LhStatus lh_files_schema(LhCtx *ctx, LhTable *table, LhTableSchema *out);
 
 /* tasks.c */
-extern LhStatus lh_files_tasks(LhCtx *ctx, LhTable *table, LhTaskList *out);
+extern LhStatus lh_files_tasks(LhCtx *ctx, LhTable *table, const LhTaskFilter *filter, LhTaskList *out);
 
 #endif

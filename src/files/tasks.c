@@ -5,14 +5,14 @@
 #include "files/table.h"
 
 LhStatus
-lh_files_tasks(LhCtx *ctx, LhTable *base, LhTaskList *out)
+lh_files_tasks(LhCtx *ctx, LhTable *base, const LhTaskFilter *filter, LhTaskList *out)
 {
 	LhFilesTable *table = (LhFilesTable *) base;
 	const LhHive *hive = &table->hive;
 	LhArena *arena, *old;
 
 	LH_TRY(lh_files_list(ctx, table));
-	out->n = table->files.n;
+	*out = (LhTaskList){.n = table->files.n};
 	/* as many as there are files: floor, as their names are */
 	arena = lh_arena_child(ctx->arena);
 	if (arena == NULL)
@@ -29,6 +29,7 @@ lh_files_tasks(LhCtx *ctx, LhTable *base, LhTaskList *out)
 
 		task->path = table->files.entries[i].path;
 		task->size = table->files.entries[i].size;
+		task->format = table->file_format;
 		if (!hive->on)
 			continue;
 		task->npartition = hive->nkeys;

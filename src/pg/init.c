@@ -13,11 +13,19 @@
 #include "optimizer/paths.h"
 #include "storage/ipc.h"
 #include "tcop/utility.h"
+#include "utils/selfuncs.h"
+
+#include "executor/executor.h"
 
 #include "files/files.h"
+#include "iceberg/iceberg.h"
+#include "pg/bridge/iceberg.h"
+#include "pg/bridge/pin.h"
+#include "pg/fdw/fdw.h"
 #include "pg/lake/lake.h"
 #include "pg/util/features.h"
 #include "pg/util/progress.h"
+#include "pg/util/threads.h"
 #include "pg/util/util.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
@@ -32,6 +40,8 @@ LhFeatures	lh_features;
 
 /* Hooks as they were before ours. */
 static set_rel_pathlist_hook_type next_rel_pathlist;
+static ExecutorStart_hook_type next_executor_start;
+static get_relation_stats_hook_type next_relation_stats;
 static ProcessUtility_hook_type next_process_utility;
 static shmem_request_hook_type next_shmem_request;
 static shmem_startup_hook_type next_shmem_startup;
@@ -42,6 +52,25 @@ rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	if (next_rel_pathlist != NULL)
 		next_rel_pathlist(root, rel, rti, rte);
 	lh_lake_read_paths(root, rel, rti, rte);
+}
+
+static bool
+relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attno, VariableStatData *vardata)
+{
+	if (next_relation_stats != NULL && next_relation_stats(root, rte, attno, vardata))
+		return true;
+	return lh_features.relation_stats != NULL && lh_features.relation_stats(root, rte, attno, vardata);
+}
+
+static void
+executor_start(QueryDesc *query, int eflags)
+{
+	if (next_executor_start != NULL)
+		next_executor_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+	if (query->estate != NULL)
+		lh_pin_executor(query->estate);
 }
 
 /* COPY in our format ends here: PostgreSQL and other extensions would not know it. */
@@ -63,6 +92,7 @@ shmem_request(void)
 	if (next_shmem_request != NULL)
 		next_shmem_request();
 	lh_pg_progress_request();
+	lh_pg_threads_request();
 }
 
 static void
@@ -71,18 +101,28 @@ shmem_startup(void)
 	if (next_shmem_startup != NULL)
 		next_shmem_startup();
 	lh_pg_progress_startup();
+	lh_pg_threads_startup();
 }
 
 void
 _PG_init(void)
 {
 	lh_pg_define_settings();
+	lh_pg_manifest_cache_changed = lh_iceberg_resize_cache;
 	lh_format_register(&lh_files_format);
+	lh_format_register(&lh_files_avro);
+	lh_format_register(&lh_files_orc);
+	lh_format_register(&lh_iceberg_format);
 	lh_features.import_foreign_schema = lh_lake_import_schema;
+	lh_features.relation_stats = lh_fdw_relation_stats;
 
 	lh_lake_read_init();
 	next_rel_pathlist = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = rel_pathlist;
+	next_relation_stats = get_relation_stats_hook;
+	get_relation_stats_hook = relation_stats;
+	next_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
 	next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
 

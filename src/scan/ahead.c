@@ -15,11 +15,13 @@ ask(LhCtx *ctx, LhScan *scan, const bool *wanted)
 	LhScanGroup *group = &scan->group;
 	int *nodes, n = 0;
 
+	if (scan->file->data->format->will_need == NULL)
+		return LH_OK;
 	LH_NEW_ARRAY(ctx, nodes, (size_t) scan->ntotal + 1);
 	for (int i = 0; i < scan->ntotal; i++)
 		if (wanted[i] && scan->file->cols[i].kind == LH_COL_NODE && group->columns[i] == NULL)
 			nodes[n++] = scan->file->cols[i].node;
-	return lh_pq_will_need(ctx, scan->file->pq, group->group, n, nodes);
+	return scan->file->data->format->will_need(ctx, scan->file->data, group->group, n, nodes);
 }
 
 static bool

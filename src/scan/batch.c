@@ -32,7 +32,7 @@ natural_rows(const LhScan *scan, int n)
 
 		if (group->columns[i] == NULL)
 			continue;
-		k = lh_pq_column_natural(group->columns[i], group->row, n);
+		k = scan->file->data->format->column_natural(group->columns[i], group->row, n);
 		if (k >= LH_SCAN_MIN_NATURAL && k < best)
 			best = k;
 	}
@@ -56,12 +56,15 @@ lh_scan_begin_batch(LhCtx *ctx, LhScan *scan, bool *more)
 	left = group->ranges[group->range].to - group->row;
 	n = left < scan->target ? (int) left : scan->target;
 	n = natural_rows(scan, n);
+	if (scan->file->data->format->together != NULL)
+		LH_TRY(lh_scan_together(ctx, scan, &n));
 	memset(scan->vec_ptrs, 0, (size_t) scan->ntotal * sizeof(*scan->vec_ptrs));
 	lh_sel_all(&batch->sel, n);
 	batch->n = n;
-	batch->first_row = scan->file->meta->groups[group->group].first_row + group->row;
+	batch->first_row = group->first_row + group->row;
 	batch->task = &scan->tasks.tasks[scan->file->task];
 	scan->filter = 0;
+	lh_scan_begin_deletes(scan);
 	if (scan->target < LH_BATCH)
 		scan->target = scan->target > LH_BATCH / 2 ? LH_BATCH : scan->target * 2;
 	LH_COUNT(ctx, ROWS_SCANNED, (uint64_t) n);
@@ -76,12 +79,12 @@ read_selection(const LhBatch *batch)
 																				   : &batch->sel;
 }
 
-static LhStatus
-read_column(LhCtx *ctx, LhScan *scan, int col)
+LhStatus
+lh_scan_read_column(LhCtx *ctx, LhScan *scan, int col)
 {
 	const LhFileColumn *fc = &scan->file->cols[col];
 	LhVec *vec = &scan->vecs[col];
-	LhPqColumn *column;
+	LhDataColumn *column;
 
 	if (scan->vec_ptrs[col] != NULL)
 		return LH_OK;
@@ -96,9 +99,12 @@ read_column(LhCtx *ctx, LhScan *scan, int col)
 			break;
 		case LH_COL_NODE:
 			LH_TRY(lh_scan_column(ctx, scan, col, &column));
-			LH_TRY(lh_pq_column_read(ctx, column, scan->group.row, scan->batch.n,
-									 read_selection(&scan->batch), vec));
+			LH_TRY(scan->file->data->format->column_read(ctx, column, scan->group.row, scan->batch.n,
+														 read_selection(&scan->batch), vec));
+			if (fc->project != NULL)
+				lh_project_apply(fc->project, vec);
 			break;
+		default: LH_TRY(lh_scan_make_column(ctx, scan, col)); break;
 	}
 	scan->vec_ptrs[col] = vec;
 	return LH_OK;
@@ -115,12 +121,14 @@ lh_scan_filter_batch(LhCtx *ctx, LhScan *scan, LhHostRequest **request)
 
 		if (!scan->group.todo[scan->filter])
 			continue;
+		if (info->has_host)
+			LH_TRY(lh_scan_probe_keys(ctx, scan));
 		for (int i = 0; i < info->ncols; i++)
-			LH_TRY(read_column(ctx, scan, info->cols[i]));
+			LH_TRY(lh_scan_read_column(ctx, scan, info->cols[i]));
 		LH_TRY(lh_pred_eval(ctx, scan->file->filters[scan->filter], scan->vec_ptrs, &batch->sel,
 							request));
 	}
-	return LH_OK;
+	return lh_scan_probe_keys(ctx, scan);
 }
 
 /*
@@ -160,7 +168,7 @@ verify_not_null(LhCtx *ctx, const LhScan *scan, int col)
 	if (nulls.count == 0)
 		return LH_OK;
 	lh_fail(ctx, LH_NULL_VALUE, "column \"%s\" is null in row %lld of file \"%s\"",
-			scan->spec.cols[col].name, row_number(scan, &nulls), scan->batch.task->path);
+			scan->cols[col].name, row_number(scan, &nulls), scan->batch.task->path);
 	lh_detail(ctx, "The column is declared NOT NULL.");
 	return LH_NULL_VALUE;
 }
@@ -174,7 +182,7 @@ verify_partition(LhCtx *ctx, LhScan *scan, const LhPartitionCheck *check)
 	LhBuf want, found;
 	LhValue other;
 
-	LH_TRY(read_column(ctx, scan, check->hidden));
+	LH_TRY(lh_scan_read_column(ctx, scan, check->hidden));
 	LH_TRY(lh_pred_eval(ctx, check->differs, scan->vec_ptrs, &sel, &request));
 	if (sel.count == 0)
 		return LH_OK;
@@ -200,7 +208,7 @@ lh_scan_fill_batch(LhCtx *ctx, LhScan *scan)
 			LH_TRY(verify_partition(ctx, scan, &scan->file->checks[i]));
 	for (int i = 0; i < scan->ncols; i++)
 		if (!scan->spec.cols[i].filter_only)
-			LH_TRY(read_column(ctx, scan, i));
+			LH_TRY(lh_scan_read_column(ctx, scan, i));
 	for (int i = 0; i < scan->ncols; i++)
 		if (scan->spec.cols[i].required)
 			LH_TRY(verify_not_null(ctx, scan, i));

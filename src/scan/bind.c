@@ -11,10 +11,13 @@
  *	2. Its type must be of the family of the table's type, or be held by it
  *	   exactly (an int where the table has a decimal).  Vectors keep the file's
  *	   type: consumers look at it.
+ *	   Where the schema is by_id, columns are found by their field ids instead
+ *	   (fields.c), and nested ones get the table's shape (project.c).
  *	3. Partition columns and file names are constants.  A partition column that
  *	   the file holds too must not contradict its folder: see LhPartitionCheck.
  *	4. Filters are bound to the file's types, so that their constants are exact.
  */
+#include "scan/fit.h"
 #include "scan/state.h"
 
 #include <stdio.h>
@@ -42,145 +45,39 @@ name_ordinal(const char *name, size_t *len)
 }
 
 static int
-find_twin(const LhPqMeta *meta, const char *name, size_t len, int ordinal)
+find_twin(const LhDataFile *file, const char *name, size_t len, int ordinal)
 {
-	for (int i = meta->nodes[0].nchildren > 0 ? meta->nodes[0].first_child : -1; i >= 0;
-		 i = meta->nodes[i].next)
-		if (strlen(meta->nodes[i].name) == len && memcmp(meta->nodes[i].name, name, len) == 0 &&
-			--ordinal == 0)
+	LhFileNode node;
+
+	file->format->node(file, 0, &node);
+	for (int i = node.first_child; i >= 0; i = node.next)
+	{
+		file->format->node(file, i, &node);
+		if (strlen(node.name) == len && memcmp(node.name, name, len) == 0 && --ordinal == 0)
 			return i;
+	}
 	return -1;
 }
 
 /* Node of a column; -1: the file has none. */
 static int
-find_node(const LhPqMeta *meta, const char *name)
+find_node(const LhDataFile *file, const char *name)
 {
 	size_t len;
-	int node = lh_pq_child(meta, 0, name, strlen(name));
+	int node = file->format->child(file, 0, name, strlen(name));
 	int ordinal;
 
 	if (node >= 0)
 		return node;
 	ordinal = name_ordinal(name, &len);
-	if (ordinal > 0 && (node = find_twin(meta, name, len, ordinal)) >= 0)
+	if (ordinal > 0 && (node = find_twin(file, name, len, ordinal)) >= 0)
 		return node;
-	return strchr(name, '.') != NULL ? lh_pq_find(meta, name) : -1;
+	return strchr(name, '.') != NULL ? file->format->find(file, name) : -1;
 }
 
 /*
  * Types
  */
-
-typedef enum Family
-{
-	FAM_NULL,
-	FAM_BOOL,
-	FAM_INT,
-	FAM_FLOAT,
-	FAM_DECIMAL,
-	FAM_DATE,
-	FAM_TIME,
-	FAM_TIMESTAMP,
-	FAM_INTERVAL,
-	FAM_TEXT,
-	FAM_BYTES,
-	FAM_UUID,
-	FAM_GEOMETRY,
-	FAM_GEOGRAPHY,
-	FAM_LIST,
-	FAM_MAP,
-	FAM_STRUCT,
-	FAM_VARIANT
-} Family;
-
-static Family
-family(const LhType *type)
-{
-	static const Family of[LH_N_TYPES] = {
-		[LH_T_NULL] = FAM_NULL,
-		[LH_T_BOOL] = FAM_BOOL,
-		[LH_T_INT8] = FAM_INT,
-		[LH_T_INT16] = FAM_INT,
-		[LH_T_INT32] = FAM_INT,
-		[LH_T_INT64] = FAM_INT,
-		[LH_T_UINT8] = FAM_INT,
-		[LH_T_UINT16] = FAM_INT,
-		[LH_T_UINT32] = FAM_INT,
-		[LH_T_UINT64] = FAM_INT,
-		[LH_T_FLOAT16] = FAM_FLOAT,
-		[LH_T_FLOAT] = FAM_FLOAT,
-		[LH_T_DOUBLE] = FAM_FLOAT,
-		[LH_T_DECIMAL] = FAM_DECIMAL,
-		[LH_T_DATE] = FAM_DATE,
-		[LH_T_TIME] = FAM_TIME,
-		[LH_T_TIMESTAMP] = FAM_TIMESTAMP,
-		[LH_T_INTERVAL] = FAM_INTERVAL,
-		[LH_T_STRING] = FAM_TEXT,
-		[LH_T_ENUM] = FAM_TEXT,
-		[LH_T_JSON] = FAM_TEXT,
-		[LH_T_BSON] = FAM_BYTES,
-		[LH_T_BINARY] = FAM_BYTES,
-		[LH_T_FIXED] = FAM_BYTES,
-		[LH_T_UUID] = FAM_UUID,
-		[LH_T_GEOMETRY] = FAM_GEOMETRY,
-		[LH_T_GEOGRAPHY] = FAM_GEOGRAPHY,
-		[LH_T_LIST] = FAM_LIST,
-		[LH_T_MAP] = FAM_MAP,
-		[LH_T_STRUCT] = FAM_STRUCT,
-		[LH_T_VARIANT] = FAM_VARIANT,
-	};
-
-	return of[type->id];
-}
-
-/* INT96 says nothing about time zones, so it goes with both kinds. */
-static bool
-same_clock(const LhType *a, const LhType *b)
-{
-	return a->utc == b->utc || a->int96 || b->int96;
-}
-
-static bool fits(LhCtx *ctx, const LhType *file, const LhType *table);
-
-/* Members by name (structs) or by place; what one side lacks is null. */
-static bool
-fields_fit(LhCtx *ctx, const LhType *file, const LhType *table)
-{
-	for (int i = 0; i < table->nfields; i++)
-	{
-		int j = i;
-
-		if (table->id == LH_T_STRUCT)
-			for (j = 0; j < file->nfields; j++)
-				if (strcmp(file->fields[j].name, table->fields[i].name) == 0)
-					break;
-		if (j < file->nfields && !fits(ctx, &file->fields[j].type, &table->fields[i].type))
-			return false;
-	}
-	return true;
-}
-
-/* May a file's column stand where the table has this type? */
-static bool
-fits(LhCtx *ctx, const LhType *file, const LhType *table)
-{
-	Family f = family(file), t = family(table);
-	LhType both;
-
-	if (f == FAM_NULL)
-		return true;
-	if (f == t)
-	{
-		if (f == FAM_TIME || f == FAM_TIMESTAMP)
-			return same_clock(file, table);
-		if (f == FAM_LIST || f == FAM_MAP || f == FAM_STRUCT)
-			return fields_fit(ctx, file, table);
-		return true;
-	}
-	return !lh_type_is_nested(file) && !lh_type_is_nested(table) &&
-		   lh_type_union(ctx, file, table, &both) && family(&both) == t;
-}
 
 static LhStatus
 type_mismatch(LhCtx *ctx, const LhScanFile *file, const char *name, const LhType *found,
@@ -204,66 +101,134 @@ type_mismatch(LhCtx *ctx, const LhScanFile *file, const char *name, const LhType
  * Columns
  */
 
-LhValue
-lh_scan_constant(const LhScan *scan, int col, const LhFileTask *task)
+static LhValue
+text_value(const LhType *type, const char *text)
 {
-	const LhScanColumn *column = &scan->spec.cols[col];
-	LhValue value = {.type = column->type, .null = true};
+	LhValue value = {.type = *type, .null = text == NULL};
 
-	if (column->source == LH_SRC_FILENAME)
-	{
-		value.null = false;
+	if (type->lane != LH_LANE_STR)
 		value.type = (LhType){.id = LH_T_STRING, .lane = LH_LANE_STR};
-		value.str = (LhStr){(const uint8_t *) task->path, (uint32_t) strlen(task->path), 0};
-		return value;
-	}
+	if (text != NULL)
+		value.str = (LhStr){(const uint8_t *) text, (uint32_t) strlen(text), 0};
+	return value;
+}
+
+static LhValue
+int_value(LhTypeId id, LhLane lane, int64_t i64)
+{
+	return (LhValue){.type = {.id = id, .lane = lane}, .i64 = i64};
+}
+
+static LhValue
+partition_value(const LhScanColumn *column, const LhFileTask *task)
+{
 	for (int i = 0; i < task->npartition; i++)
 		if (strcmp(task->partition_names[i], column->name) == 0)
 			return task->partition_values[i];
+	return (LhValue){.type = column->type, .null = true};
+}
+
+/* A null says nothing of its type. */
+static LhValue
+typed_null(const LhScanColumn *column, LhValue value)
+{
+	if (value.null)
+		value.type = column->type;
 	return value;
+}
+
+bool
+lh_scan_constant(const LhScan *scan, int col, const LhFileTask *task, LhValue *out)
+{
+	static const LhType string = {.id = LH_T_STRING, .lane = LH_LANE_STR};
+	const LhScanColumn *column = &scan->cols[col];
+	const LhValue *value;
+
+	switch (column->source)
+	{
+		case LH_SRC_DATA:
+			value = scan->by_id ? lh_task_const(task, column->field_id) : NULL;
+			if (value == NULL)
+				return false;
+			*out = typed_null(column, *value);
+			return true;
+		case LH_SRC_PARTITION: *out = partition_value(column, task); return true;
+		case LH_SRC_FILENAME: *out = text_value(&string, task->path); return true;
+		case LH_SRC_SPEC_ID: *out = int_value(LH_T_INT32, LH_LANE_I32, task->spec_id); return true;
+		case LH_SRC_PARTITION_TUPLE: *out = text_value(&column->type, task->partition); return true;
+		case LH_SRC_CHANGE_TYPE:
+			*out = text_value(&string, task->change_delete ? "DELETE" : "INSERT");
+			return true;
+		case LH_SRC_CHANGE_ORDINAL:
+			*out = int_value(LH_T_INT32, LH_LANE_I32, task->change_ordinal);
+			return true;
+		case LH_SRC_CHANGE_SNAPSHOT:
+			*out = int_value(LH_T_INT64, LH_LANE_I64, task->change_snapshot);
+			return true;
+		case LH_SRC_POSITION:
+		case LH_SRC_DELETED:
+		case LH_SRC_ROW_ID:
+		case LH_SRC_ROW_SEQUENCE: break;
+	}
+	return false;
 }
 
 /* A column of the file.  Statistics of what lies in a list do not speak of rows. */
 static void
-bind_node(const LhPqMeta *meta, int node, LhFileColumn *out)
+bind_node(int number, const LhFileNode *node, LhFileColumn *out)
 {
-	const LhPqNode *n = &meta->nodes[node];
-
 	out->kind = LH_COL_NODE;
-	out->node = node;
-	out->leaf = n->leaf >= 0 && n->max_rep == 0 ? n->leaf : -1;
-	out->not_null = n->max_def == 0;
-	out->type = n->type;
+	out->node = number;
+	out->flat = node->flat;
+	out->not_null = node->not_null;
+	out->type = node->type;
+}
+
+static LhStatus
+missing(LhCtx *ctx, const LhDataFile *data, const LhScanColumn *column, LhFileColumn *out)
+{
+	out->absent = true;
+	if (!column->required || data->rows == 0)
+		return LH_OK;
+	lh_fail(ctx, LH_NULL_VALUE, "column \"%s\" is missing in file \"%s\"", column->name, data->path);
+	lh_detail(ctx, "The column is declared NOT NULL.");
+	return LH_NULL_VALUE;
+}
+
+static void
+bind_constant(LhFileColumn *out, const LhValue *value)
+{
+	out->kind = LH_COL_CONST;
+	out->value = *value;
+	out->type = value->type;
+	out->not_null = !value->null;
 }
 
 static LhStatus
 bind_data(LhCtx *ctx, const LhScanFile *file, const LhScanColumn *column, LhFileColumn *out)
 {
-	const LhPqMeta *meta = file->meta;
-	const char *path = lh_object_id(file->obj)->path;
-	int node = find_node(meta, column->name);
+	const LhDataFile *data = file->data;
+	const char *path = data->path;
+	int number = find_node(data, column->name);
+	LhFileNode node;
 
-	for (int i = 0; column->members != NULL && column->members[i] != NULL && node >= 0; i++)
-		node = lh_pq_child(meta, node, column->members[i], strlen(column->members[i]));
+	for (int i = 0; column->members != NULL && column->members[i] != NULL && number >= 0; i++)
+		number =
+			data->format->child(data, number, column->members[i], strlen(column->members[i]));
 	out->type = column->type;
-	if (node < 0)
-	{
-		if (!column->required || meta->num_rows == 0)
-			return LH_OK;
-		lh_fail(ctx, LH_NULL_VALUE, "column \"%s\" is missing in file \"%s\"", column->name, path);
-		lh_detail(ctx, "The column is declared NOT NULL.");
-		return LH_NULL_VALUE;
-	}
-	if (meta->nodes[node].parent >= 0 && meta->nodes[meta->nodes[node].parent].max_rep > 0)
+	if (number < 0)
+		return missing(ctx, data, column, out);
+	data->format->node(data, number, &node);
+	if (node.in_list)
 		LH_FAIL(ctx, LH_UNSUPPORTED,
 				"column \"%s\" of file \"%s\" lies in a list and has no single "
 				"value a row",
 				column->name, path);
-	if (!fits(ctx, &meta->nodes[node].type, &column->type))
-		return type_mismatch(ctx, file, column->name, &meta->nodes[node].type, &column->type);
-	if (meta->nodes[node].type.id == LH_T_NULL)
+	if (!lh_type_fits(ctx, &node.type, &column->type))
+		return type_mismatch(ctx, file, column->name, &node.type, &column->type);
+	if (node.type.id == LH_T_NULL)
 		return LH_OK; /* nothing but nulls: as if it were missing */
-	bind_node(meta, node, out);
+	bind_node(number, &node, out);
 	return LH_OK;
 }
 
@@ -294,19 +259,22 @@ bind_checks(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 	int hidden = scan->ncols;
 
 	file->nchecks = 0;
-	LH_NEW_ARRAY(ctx, file->checks, (size_t) (scan->ntotal - scan->ncols) + 1);
+	LH_NEW_ARRAY(ctx, file->checks, (size_t) (scan->first_lineage - scan->ncols) + 1);
 	for (int i = 0; i < scan->ncols; i++)
 	{
 		LhPartitionCheck *check = &file->checks[file->nchecks];
-		int node;
+		const char *name = scan->spec.cols[i].name;
+		LhFileNode node;
+		int number;
 
 		if (scan->spec.cols[i].source != LH_SRC_PARTITION)
 			continue;
-		node = lh_pq_child(file->meta, 0, scan->spec.cols[i].name, strlen(scan->spec.cols[i].name));
-		if (node >= 0 && file->meta->nodes[node].leaf >= 0 &&
-			file->meta->nodes[node].max_rep == 0 && file->meta->nodes[node].type.id != LH_T_NULL)
+		number = file->data->format->child(file->data, 0, name, strlen(name));
+		if (number >= 0)
+			file->data->format->node(file->data, number, &node);
+		if (number >= 0 && node.flat && node.type.id != LH_T_NULL)
 		{
-			bind_node(file->meta, node, &file->cols[hidden]);
+			bind_node(number, &node, &file->cols[hidden]);
 			file->types[hidden] = file->cols[hidden].type;
 			check->col = i;
 			check->hidden = hidden;
@@ -318,33 +286,171 @@ bind_checks(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 	return LH_OK;
 }
 
+/*
+ * Columns by field id
+ */
+
+/* A field that the file has not: its default, or null. */
+static LhStatus
+bind_missing_field(LhCtx *ctx, const LhScan *scan, const LhScanFile *file, int col, LhFileColumn *out)
+{
+	const LhScanColumn *column = &scan->cols[col];
+	const LhValue *value = lh_schema_default(scan->spec.schema, column->field_id);
+
+	if (value == NULL || value->null)
+		return missing(ctx, file->data, column, out);
+	bind_constant(out, value);
+	out->absent = true;
+	return LH_OK;
+}
+
+static LhStatus
+bind_field(LhCtx *ctx, const LhScan *scan, const LhScanFile *file, int col,
+		   const LhFoundField *found, LhFileColumn *out)
+{
+	const LhFileTask *task = &scan->tasks.tasks[file->task];
+	const LhScanColumn *column = &scan->cols[col];
+	const LhFieldValues values = {task, scan->spec.schema};
+	LhFileNode node;
+	LhValue value;
+	LhStatus status;
+	bool fits;
+
+	out->type = column->type;
+	if (lh_scan_constant(scan, col, task, &value))
+	{
+		bind_constant(out, &value);
+		return LH_OK;
+	}
+	if (found->node < 0)
+		return bind_missing_field(ctx, scan, file, col, out);
+	file->data->format->node(file->data, found->node, &node);
+	if (node.type.id == LH_T_NULL)
+		return LH_OK;
+	status = lh_project_plan(ctx, &node.type, found->mapping, &column->type, &values, &out->project,
+							 &fits);
+	if (status == LH_NULL_VALUE)
+		lh_error_prefix(ctx, "column \"%s\" of file \"%s\"", column->name, file->data->path);
+	LH_TRY(status);
+	if (!fits)
+		return type_mismatch(ctx, file, column->name, &node.type, &column->type);
+	bind_node(found->node, &node, out);
+	if (out->project != NULL)
+		out->type = *lh_project_type(out->project);
+	return LH_OK;
+}
+
+/* Row ids and sequence numbers: stored in the file, computed, or not there at all. */
+static void
+bind_lineage(const LhScan *scan, const LhScanFile *file, int col, int stored, LhFileColumn *out)
+{
+	const LhFileTask *task = &scan->tasks.tasks[file->task];
+	bool id = scan->cols[col].source == LH_SRC_ROW_ID;
+
+	out->type = (LhType){.id = LH_T_INT64, .lane = LH_LANE_I64};
+	out->stored = file->cols[stored].kind == LH_COL_NODE ? stored : -1;
+	out->not_null = task->has_row_ids;
+	if (out->stored < 0 && !task->has_row_ids)
+		return;
+	out->kind = id ? LH_COL_ROW_ID : LH_COL_ROW_SEQUENCE;
+	if (out->stored < 0 && !id)
+	{
+		LhValue value = int_value(LH_T_INT64, LH_LANE_I64, task->sequence);
+
+		bind_constant(out, &value);
+	}
+}
+
+static LhStatus
+bind_hidden(LhCtx *ctx, LhScan *scan, LhScanFile *file, const LhFoundField *found)
+{
+	for (int i = scan->first_lineage; i < scan->ntotal; i++)
+	{
+		file->cols[i].type = scan->cols[i].type;
+		if (scan->by_id)
+			LH_TRY(bind_field(ctx, scan, file, i, &found[i], &file->cols[i]));
+	}
+	return LH_OK;
+}
+
+static LhStatus
+bind_column(LhCtx *ctx, LhScan *scan, LhScanFile *file, int col, const LhFoundField *found,
+			int *lineage)
+{
+	LhFileColumn *out = &file->cols[col];
+	LhValue value;
+
+	switch (scan->cols[col].source)
+	{
+		case LH_SRC_DATA:
+			return scan->by_id ? bind_field(ctx, scan, file, col, &found[col], out)
+							   : bind_data(ctx, file, &scan->cols[col], out);
+		case LH_SRC_POSITION:
+			out->kind = LH_COL_POSITION;
+			out->type = (LhType){.id = LH_T_INT64, .lane = LH_LANE_I64};
+			break;
+		case LH_SRC_DELETED:
+			out->kind = LH_COL_DELETED;
+			out->type = (LhType){.id = LH_T_BOOL, .lane = LH_LANE_U8};
+			break;
+		case LH_SRC_ROW_ID:
+		case LH_SRC_ROW_SEQUENCE:
+			bind_lineage(scan, file, col, scan->first_lineage + (*lineage)++, out);
+			return LH_OK;
+		default:
+			lh_scan_constant(scan, col, &scan->tasks.tasks[file->task], &value);
+			bind_constant(out, &value);
+			return LH_OK;
+	}
+	out->not_null = true;
+	return LH_OK;
+}
+
+/* A format that reads rows as a whole wants to know which of their columns. */
+static LhStatus
+tell_wanted(LhCtx *ctx, const LhScan *scan, LhScanFile *file)
+{
+	int *nodes, n = 0;
+
+	if (file->data->format->wants == NULL)
+		return LH_OK;
+	LH_NEW_ARRAY(ctx, nodes, (size_t) scan->ntotal + 1);
+	for (int i = 0; i < scan->ntotal; i++)
+		if (file->cols[i].kind == LH_COL_NODE && (i < scan->first_key || file->has_deletes))
+			nodes[n++] = file->cols[i].node;
+	return file->data->format->wants(ctx, file->data, n, nodes);
+}
+
 LhStatus
 lh_scan_bind_columns(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 {
-	const LhFileTask *task = &scan->tasks.tasks[file->task];
+	LhFoundField *found = NULL;
+	int lineage = 0;
 
 	LH_NEW_ARRAY(ctx, file->cols, (size_t) scan->ntotal + 1);
 	LH_NEW_ARRAY(ctx, file->types, (size_t) scan->ntotal + 1);
 	LH_NEW_ARRAY(ctx, file->nodes, (size_t) scan->ncols + 1);
+	for (int i = 0; i < scan->ntotal; i++)
+		file->cols[i].stored = -1;
+	if (scan->by_id)
+	{
+		LH_NEW_ARRAY(ctx, found, (size_t) scan->ntotal + 1);
+		LH_TRY(lh_fields_find(ctx, scan->finder, scan->tasks.tasks[file->task].format, file->data,
+							  found, scan->ntotal));
+	}
+	LH_TRY(bind_hidden(ctx, scan, file, found));
 	for (int i = 0; i < scan->ncols; i++)
 	{
-		LhFileColumn *col = &file->cols[i];
+		const LhFileColumn *col = &file->cols[i];
 
-		if (scan->spec.cols[i].source == LH_SRC_DATA)
-			LH_TRY(bind_data(ctx, file, &scan->spec.cols[i], col));
-		else
-		{
-			col->kind = LH_COL_CONST;
-			col->value = lh_scan_constant(scan, i, task);
-			col->type = col->value.type;
-			col->not_null = !col->value.null;
-		}
+		LH_TRY(bind_column(ctx, scan, file, i, found, &lineage));
 		/* a type of id NULL makes every leaf on the column one on nulls */
 		if (col->kind != LH_COL_MISSING)
 			file->types[i] = col->type;
 		file->nodes[i] = col->kind == LH_COL_NODE ? col->node : -1;
 	}
-	return bind_checks(ctx, scan, file);
+	LH_TRY(bind_checks(ctx, scan, file));
+	return tell_wanted(ctx, scan, file);
 }
 
 /* Bind the scan's filters unless they are bound already; satisfied comes from the task's pruning. */

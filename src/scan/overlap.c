@@ -8,6 +8,8 @@
  */
 #include "scan/overlap.h"
 
+#include "scan/datafile.h"
+
 /* Row groups that are compared, each with each. */
 #define MAX_GROUPS 256
 
@@ -40,52 +42,51 @@ partition_value(const LhFileTask *task, const char *name)
 
 /* What the footer says about the column; out is all zero. */
 static LhStatus
-bounds_of(LhCtx *ctx, Sample *s, LhPqFile *pq, int group, int node, LhBounds *out)
+bounds_of(LhCtx *ctx, Sample *s, LhDataFile *file, int group, int node, LhBounds *out)
 {
-	const LhPqMeta *meta = lh_pq_meta(pq);
-	const LhPqChunk *chunk;
-	int leaf = node >= 0 ? meta->nodes[node].leaf : -1;
+	LhFileNode facts;
+	bool bloom;
 
-	out->rows = meta->groups[group].num_rows;
+	out->rows = lh_data_group(file, group).rows;
 	if (node < 0)
 	{
 		out->nulls = out->rows;
 		return LH_OK;
 	}
-	if (leaf < 0 || meta->nodes[node].max_rep > 0)
+	file->format->node(file, node, &facts);
+	if (!facts.flat)
 		return LH_OK;
-	LH_TRY(lh_pq_chunk(ctx, pq, group, leaf, &chunk));
-	s->blooms += chunk->bloom_offset >= 0;
-	return lh_pq_bounds(ctx, pq, group, leaf, out);
+	LH_TRY(file->format->has_bloom(ctx, file, group, node, &bloom));
+	s->blooms += bloom;
+	return file->format->bounds(ctx, file, group, node, out);
 }
 
 static LhStatus
 look_at(LhCtx *ctx, Sample *s, const LhTable *table, const LhFileTask *task)
 {
 	const LhValue *value = partition_value(task, s->name);
-	LhPqOptions options = {0};
-	const LhPqMeta *meta;
+	LhDataOptions options = {.cache = table->cache, .key_metadata = task->key_metadata};
+	LhDataFile *file;
 	LhObject *obj;
-	LhPqFile *pq;
 	size_t some;
 
 	LH_TRY(lh_object_open(ctx, table->store, task->path, &obj));
-	LH_TRY(lh_pq_open(ctx, obj, table->cache, &options, &pq));
-	meta = lh_pq_meta(pq);
-	some = meta->ngroups < s->most ? (size_t) meta->ngroups : (size_t) s->most;
+	LH_TRY(lh_data_open(ctx, task->format, obj, &options, &file));
+	some = file->ngroups < s->most ? (size_t) file->ngroups : (size_t) s->most;
 	for (size_t k = 0; k < some && s->n < MAX_GROUPS; k++)
 	{
 		LhBounds *b = &s->bounds[s->n++];
-		int group = (int) spread(k, some, (size_t) meta->ngroups);
+		int group = (int) spread(k, some, (size_t) file->ngroups);
+		int64_t rows = lh_data_group(file, group).rows;
 
 		*b = (LhBounds){.nulls = -1};
 		if (value == NULL)
-			LH_TRY(bounds_of(ctx, s, pq, group, lh_pq_find(meta, s->name), b));
+			LH_TRY(bounds_of(ctx, s, file, group, file->format->find(file, s->name), b));
 		else if (value->null)
-			*b = (LhBounds){.rows = meta->groups[group].num_rows, .nulls = meta->groups[group].num_rows};
+			*b = (LhBounds){.rows = rows, .nulls = rows};
 		else
 			*b = (LhBounds){.known = true, .has_min = true, .has_max = true, .min = *value, .max = *value,
-							.rows = meta->groups[group].num_rows};
+							.rows = rows};
 	}
 	return LH_OK;
 }

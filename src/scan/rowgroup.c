@@ -34,6 +34,17 @@ no_bounds(int64_t rows, LhBounds *out)
 	*out = (LhBounds){.rows = rows, .nulls = -1, .may_nan = true};
 }
 
+/* Numbers that count on from "first". */
+static void
+range_bounds(const LhFileColumn *fc, int64_t first, int64_t rows, LhBounds *out)
+{
+	out->known = out->has_min = out->has_max = out->min_exact = out->max_exact = true;
+	out->may_nan = false;
+	out->nulls = 0;
+	out->min = (LhValue){.type = fc->type, .i64 = first};
+	out->max = (LhValue){.type = fc->type, .i64 = first + (rows > 0 ? rows - 1 : 0)};
+}
+
 /* What is known of a column in this row group without reading data. */
 static LhStatus
 column_bounds(LhCtx *ctx, const LhScan *scan, int col, LhBounds *out)
@@ -59,9 +70,17 @@ column_bounds(LhCtx *ctx, const LhScan *scan, int col, LhBounds *out)
 			}
 			break;
 		case LH_COL_NODE:
-			if (fc->leaf >= 0)
-				return lh_pq_bounds(ctx, scan->file->pq, group->group, fc->leaf, out);
+			/* what a promotion changes of the type does not change the order of values */
+			if (fc->flat)
+				return scan->file->data->format->bounds(ctx, scan->file->data, group->group, fc->node, out);
 			break;
+		case LH_COL_POSITION: range_bounds(fc, group->first_row, group->rows, out); break;
+		case LH_COL_ROW_ID:
+			if (fc->stored < 0)
+				range_bounds(fc, scan->tasks.tasks[scan->file->task].first_row_id + group->first_row,
+							 group->rows, out);
+			break;
+		default: break;
 	}
 	return LH_OK;
 }
@@ -148,16 +167,14 @@ probe_bloom(void *arg, int col, const LhValue *value)
 	Probe *probe = arg;
 	const LhScan *scan = probe->scan;
 	const LhFileColumn *fc = &scan->file->cols[col];
-	const LhPqBloom *bloom = NULL;
+	LhDataFile *data = scan->file->data;
+	bool may = true;
 
-	if (probe->status != LH_OK || fc->kind != LH_COL_NODE || fc->leaf < 0 || value->null)
+	if (probe->status != LH_OK || fc->kind != LH_COL_NODE || !fc->flat || value->null)
 		return LH_MAYBE;
 	probe->status = or_without(
-		probe->ctx, lh_pq_bloom(probe->ctx, scan->file->pq, scan->group.group, fc->leaf, &bloom));
-	if (probe->status != LH_OK || bloom == NULL)
-		return LH_MAYBE;
-	return lh_pq_bloom_may_hold(bloom, &scan->file->meta->nodes[fc->node], value) ? LH_MAYBE
-																				  : LH_NONE;
+		probe->ctx, data->format->may_hold(probe->ctx, data, scan->group.group, fc->node, value, &may));
+	return probe->status != LH_OK || may ? LH_MAYBE : LH_NONE;
 }
 
 static LhStatus
@@ -184,31 +201,31 @@ judge_by_bloom(LhCtx *ctx, LhScan *scan, bool *keep)
 typedef struct Sweep
 {
 	int col;
-	const LhPqPageIndex *index;
+	LhFilePages pages;
 	int page;
 	LhBounds saved; /* of the row group */
 } Sweep;
 
-/* The column's index with bounds, or NULL. */
+/* The column's pages with bounds, if there are several; else none. */
 static LhStatus
-column_index(LhCtx *ctx, const LhScan *scan, int col, const LhPqPageIndex **out)
+column_pages(LhCtx *ctx, const LhScan *scan, int col, LhFilePages *out)
 {
 	const LhFileColumn *fc = &scan->file->cols[col];
+	LhDataFile *data = scan->file->data;
 
-	*out = NULL;
-	if (fc->kind != LH_COL_NODE || fc->leaf < 0)
+	*out = (LhFilePages){0};
+	if (fc->kind != LH_COL_NODE || !fc->flat)
 		return LH_OK;
-	LH_TRY(
-		or_without(ctx, lh_pq_page_index(ctx, scan->file->pq, scan->group.group, fc->leaf, out)));
-	if (*out != NULL && ((*out)->bounds == NULL || (*out)->npages <= 1))
-		*out = NULL;
+	LH_TRY(or_without(ctx, data->format->pages(ctx, data, scan->group.group, fc->node, out)));
+	if (out->n <= 1)
+		out->n = 0;
 	return LH_OK;
 }
 
 static int64_t
-page_end(const LhPqPageIndex *index, int page, int64_t rows)
+page_end(const LhFilePages *pages, int page, int64_t rows)
 {
-	return page + 1 < index->npages ? index->first_row[page + 1] : rows;
+	return page + 1 < pages->n ? pages->first_row[page + 1] : rows;
 }
 
 /* Append a range, joined to the last where they touch. */
@@ -235,16 +252,16 @@ sweep_filter(LhScan *scan, int i, Sweep *sweeps, int nsweeps, LhRowRange *out)
 
 		for (int k = 0; k < nsweeps; k++)
 		{
-			int64_t end = page_end(sweeps[k].index, sweeps[k].page, group->rows);
+			int64_t end = page_end(&sweeps[k].pages, sweeps[k].page, group->rows);
 
 			if (end < to)
 				to = end;
-			group->bounds[sweeps[k].col] = sweeps[k].index->bounds[sweeps[k].page];
+			group->bounds[sweeps[k].col] = sweeps[k].pages.bounds[sweeps[k].page];
 		}
 		if (lh_pred_bounds(scan->file->filters[i], group->bounds) != LH_NONE)
 			append_range(out, &n, from, to);
 		for (int k = 0; k < nsweeps; k++)
-			if (page_end(sweeps[k].index, sweeps[k].page, group->rows) == to)
+			if (page_end(&sweeps[k].pages, sweeps[k].page, group->rows) == to)
 				sweeps[k].page++;
 		from = to;
 	}
@@ -288,13 +305,13 @@ cut_by_filter(LhCtx *ctx, LhScan *scan, int i)
 	{
 		Sweep *sweep = &sweeps[nsweeps];
 
-		LH_TRY(column_index(ctx, scan, info->cols[k], &sweep->index));
-		if (sweep->index == NULL)
+		LH_TRY(column_pages(ctx, scan, info->cols[k], &sweep->pages));
+		if (sweep->pages.n == 0)
 			continue;
 		sweep->col = info->cols[k];
 		sweep->page = 0;
 		sweep->saved = group->bounds[sweep->col];
-		pieces += (size_t) sweep->index->npages;
+		pieces += (size_t) sweep->pages.n;
 		nsweeps++;
 	}
 	if (nsweeps == 0)
@@ -311,12 +328,12 @@ cut_by_filter(LhCtx *ctx, LhScan *scan, int i)
 
 /* Pages of an index that hold none of the rows to be read. */
 static uint64_t
-pages_outside(const LhScanGroup *group, const LhPqPageIndex *index)
+pages_outside(const LhScanGroup *group, const LhFilePages *index)
 {
 	uint64_t outside = 0;
 	int r = 0;
 
-	for (int p = 0; p < index->npages; p++)
+	for (int p = 0; p < index->n; p++)
 	{
 		while (r < group->nranges && group->ranges[r].to <= index->first_row[p])
 			r++;
@@ -336,14 +353,14 @@ count_pruned_pages(LhCtx *ctx, const LhScan *scan)
 		for (int k = 0; scan->group.todo[i] && k < scan->infos[i].ncols; k++)
 		{
 			int col = scan->infos[i].cols[k];
-			const LhPqPageIndex *index;
+			LhFilePages pages;
 
 			if (seen[col])
 				continue;
 			seen[col] = true;
-			LH_TRY(column_index(ctx, scan, col, &index));
-			if (index != NULL)
-				LH_COUNT(ctx, PAGES_PRUNED_INDEX, pages_outside(&scan->group, index));
+			LH_TRY(column_pages(ctx, scan, col, &pages));
+			if (pages.n > 0)
+				LH_COUNT(ctx, PAGES_PRUNED_INDEX, pages_outside(&scan->group, &pages));
 		}
 	return LH_OK;
 }
@@ -386,18 +403,19 @@ judge_by_column_dict(LhCtx *ctx, LhScan *scan, int i, int col, bool *keep)
 {
 	const LhFileColumn *fc = &scan->file->cols[col];
 	LhPred *filter = scan->file->filters[i];
-	const LhPqChunk *chunk;
+	LhDataFile *data = scan->file->data;
 	const LhDict *dict;
-	LhPqColumn *column;
+	LhDataColumn *column;
 	LhVerdict verdict;
+	bool all;
 
-	if (fc->kind != LH_COL_NODE || fc->leaf < 0 || !asks_values(filter, col))
+	if (fc->kind != LH_COL_NODE || !fc->flat || !asks_values(filter, col))
 		return LH_OK;
-	LH_TRY(lh_pq_chunk(ctx, scan->file->pq, scan->group.group, fc->leaf, &chunk));
-	if (!chunk->all_dictionary)
+	LH_TRY(data->format->all_dict(ctx, data, scan->group.group, fc->node, &all));
+	if (!all)
 		return LH_OK;
 	LH_TRY(lh_scan_column(ctx, scan, col, &column));
-	LH_TRY(lh_pq_column_dict(ctx, column, &dict));
+	LH_TRY(data->format->column_dict(ctx, column, &dict));
 	/* near-unique: judging each entry costs what judging each row does */
 	if (dict == NULL || dict->n > MAX_PRUNE_DICT || (int64_t) dict->n * 2 > scan->group.rows)
 		return LH_OK;
@@ -471,6 +489,9 @@ metadata_suffices(LhCtx *ctx, const LhScan *scan, bool *yes)
 	const LhScanFile *file = scan->file;
 
 	*yes = false;
+	/* which rows keys delete is not known without reading */
+	if (file->now.nkeys + file->earlier.nkeys > 0)
+		return LH_OK;
 	for (int i = 0; i < scan->nfilters; i++)
 		if (scan->group.todo[i])
 			return LH_OK;
@@ -491,9 +512,24 @@ metadata_suffices(LhCtx *ctx, const LhScan *scan, bool *yes)
 	return LH_OK;
 }
 
-static LhStatus
-ask_metadata(LhCtx *ctx, LhScan *scan, bool *taken)
+LhStatus
+lh_meta_bounds(LhCtx *ctx, const LhMetaGroup *group, int col, LhBounds *out)
 {
+	int node = group->nodes[col];
+	LhFileNode facts;
+
+	no_bounds(group->rows, out);
+	if (node < 0)
+		return LH_OK;
+	group->file->format->node(group->file, node, &facts);
+	return facts.flat ? group->file->format->bounds(ctx, group->file, group->group, node, out) : LH_OK;
+}
+
+static LhStatus
+ask_metadata(LhCtx *ctx, LhScan *scan, int64_t alive, bool *taken)
+{
+	LhScanGroup *group = &scan->group;
+	LhMetaGroup meta = {scan->file->data, group->group, group->rows, alive, scan->file->nodes};
 	bool suffices;
 
 	*taken = false;
@@ -502,8 +538,7 @@ ask_metadata(LhCtx *ctx, LhScan *scan, bool *taken)
 	LH_TRY(metadata_suffices(ctx, scan, &suffices));
 	if (!suffices)
 		return LH_OK;
-	LH_TRY(scan->meta_fn(ctx, scan->meta_arg, scan->file->pq, scan->group.group, scan->file->nodes,
-						 taken));
+	LH_TRY(scan->meta_fn(ctx, scan->meta_arg, &meta, taken));
 	if (*taken)
 		scan->file->groups_meta++;
 	return LH_OK;
@@ -515,8 +550,9 @@ init_group(LhCtx *ctx, LhScan *scan, int number)
 {
 	LhScanGroup *group = &scan->group;
 	LhScanFile *file = scan->file;
+	LhFileGroup facts = lh_data_group(file->data, number);
 
-	*group = (LhScanGroup){.group = number, .rows = file->meta->groups[number].num_rows};
+	*group = (LhScanGroup){.group = number, .rows = facts.rows, .first_row = facts.first_row};
 	group->arena = lh_arena_child(file->arena);
 	if (group->arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
@@ -538,6 +574,7 @@ static LhStatus
 enter(LhCtx *ctx, LhScan *scan, bool *read)
 {
 	LhScanGroup *group = &scan->group;
+	int64_t alive;
 	bool taken;
 
 	LH_TRY(init_group(ctx, scan, scan->file->group++));
@@ -552,7 +589,14 @@ enter(LhCtx *ctx, LhScan *scan, bool *read)
 	}
 	if (!*read)
 		return LH_OK;
-	LH_TRY(ask_metadata(ctx, scan, &taken));
+	LH_TRY(lh_scan_cut_deletes(ctx, scan, &alive));
+	if (group->nranges == 0)
+	{
+		LH_COUNT(ctx, ROW_GROUPS_PRUNED_DELETES, 1);
+		*read = false;
+		return LH_OK;
+	}
+	LH_TRY(ask_metadata(ctx, scan, alive, &taken));
 	*read = !taken;
 	group->row = group->ranges[0].from;
 	if (!*read)
@@ -584,7 +628,8 @@ static bool
 may_keep_columns(const LhScan *scan)
 {
 	for (int i = 0; i < scan->ntotal; i++)
-		if (scan->columns.columns[i] != NULL && !lh_pq_column_can_rewind(scan->columns.columns[i]))
+		if (scan->columns.columns[i] != NULL &&
+			!scan->file->data->format->column_can_rewind(scan->columns.columns[i]))
 			return false;
 	return lh_scan_may_keep(scan);
 }
@@ -596,7 +641,7 @@ lh_scan_leave_group(LhScan *scan)
 
 	if (group->arena == NULL)
 		return;
-	lh_pq_drop_ahead(scan->file->pq);
+	scan->file->data->format->drop_ahead(scan->file->data);
 	lh_arena_destroy(group->arena);
 	group->arena = NULL;
 	if (scan->columns.arena != NULL && !may_keep_columns(scan))
@@ -627,29 +672,44 @@ need_columns(LhCtx *ctx, LhScan *scan)
 	return ctx->error->code;
 }
 
+LhStatus
+lh_scan_together(LhCtx *ctx, LhScan *scan, int *n)
+{
+	LhDataFile *data = scan->file->data;
+	LhArena *old;
+	LhStatus status;
+
+	LH_TRY(need_columns(ctx, scan));
+	old = lh_use(ctx, scan->columns.arena);
+	status = data->format->together(ctx, data, scan->group.group, scan->group.row, n);
+	lh_use(ctx, old);
+	return status;
+}
+
 /* The cursor of a column in this row group, opened or rewound when it is first needed. */
 LhStatus
-lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhPqColumn **out)
+lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhDataColumn **out)
 {
 	LhScanGroup *group = &scan->group;
+	LhDataFile *data = scan->file->data;
 
 	if (group->columns[col] == NULL)
 	{
-		LhPqColumn **column;
+		LhDataColumn **column;
 
 		LH_TRY(need_columns(ctx, scan));
 		column = &scan->columns.columns[col];
 		if (*column == NULL)
 		{
 			LhArena *old = lh_use(ctx, scan->columns.arena);
-			LhStatus status = lh_pq_column_open(ctx, scan->file->pq, group->group,
-												scan->file->cols[col].node, column);
+			LhStatus status = data->format->column_open(ctx, data, group->group,
+														scan->file->cols[col].node, column);
 
 			lh_use(ctx, old);
 			LH_TRY(status);
 		}
 		else
-			lh_pq_column_rewind(*column);
+			data->format->column_rewind(*column);
 		group->columns[col] = *column;
 	}
 	*out = group->columns[col];

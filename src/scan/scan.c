@@ -16,20 +16,77 @@
  */
 #include "scan/state.h"
 
+/* A column of the files that nobody asked for by name. */
+static LhScanColumn
+hidden_column(const LhScan *scan, int field_id)
+{
+	LhScanColumn col = {.name = "key", .source = LH_SRC_DATA, .filter_only = true, .field_id = field_id};
+	const LhType *type =
+		scan->spec.schema != NULL ? lh_schema_field(scan->spec.schema, field_id) : NULL;
+
+	if (field_id == LH_ID_ROW_ID || field_id == LH_ID_ROW_SEQUENCE)
+		col.type = (LhType){.id = LH_T_INT64, .lane = LH_LANE_I64};
+	else if (type != NULL)
+		col.type = *type;
+	return col;
+}
+
+int
+lh_scan_key_column(const LhScan *scan, int field_id)
+{
+	for (int i = 0; i < scan->ntotal; i++)
+		if ((i < scan->ncols || i >= scan->first_key) && scan->cols[i].source == LH_SRC_DATA &&
+			scan->cols[i].field_id == field_id)
+			return i;
+	return -1;
+}
+
+static LhStatus
+prepare_fields(LhCtx *ctx, LhScan *scan)
+{
+	int *ids;
+
+	scan->by_id = scan->spec.schema != NULL && scan->spec.schema->by_id;
+	if (!scan->by_id)
+		return LH_OK;
+	LH_NEW_ARRAY(ctx, ids, (size_t) scan->ntotal + 1);
+	for (int i = 0; i < scan->ntotal; i++)
+		ids[i] = scan->cols[i].source == LH_SRC_DATA ? scan->cols[i].field_id : -1;
+	return lh_fields_prepare(ctx, scan->spec.schema, scan->ntotal, ids, &scan->finder);
+}
+
 static LhStatus
 copy_columns(LhCtx *ctx, LhScan *scan, const LhScanSpec *spec)
 {
+	int nkeys = 0, most = 3 * spec->ncols;
+	const int *keys = NULL;
 	LhScanColumn *cols;
-	int npartition = 0;
 
-	LH_NEW_ARRAY(ctx, cols, (size_t) spec->ncols + 1);
+	if (scan->deletes != NULL)
+		lh_deletes_key_ids(scan->deletes, &nkeys, &keys);
+	LH_NEW_ARRAY(ctx, cols, (size_t) (most + nkeys) + 1);
 	if (spec->ncols > 0)
 		memcpy(cols, spec->cols, (size_t) spec->ncols * sizeof(*cols));
-	for (int i = 0; i < spec->ncols; i++)
-		npartition += cols[i].source == LH_SRC_PARTITION;
+	scan->cols = cols;
 	scan->spec.cols = cols;
-	scan->ncols = spec->ncols;
-	scan->ntotal = spec->ncols + npartition;
+	scan->ncols = scan->ntotal = spec->ncols;
+	for (int i = 0; i < spec->ncols; i++)
+	{
+		scan->shows_deleted |= cols[i].source == LH_SRC_DELETED;
+		if (cols[i].source == LH_SRC_PARTITION)
+			cols[scan->ntotal++] = cols[i];
+	}
+	scan->first_lineage = scan->ntotal;
+	for (int i = 0; i < spec->ncols; i++)
+		if (cols[i].source == LH_SRC_ROW_ID || cols[i].source == LH_SRC_ROW_SEQUENCE)
+			cols[scan->ntotal++] = hidden_column(
+				scan, cols[i].source == LH_SRC_ROW_ID ? LH_ID_ROW_ID : LH_ID_ROW_SEQUENCE);
+	scan->first_key = scan->ntotal;
+	for (int i = 0; i < nkeys; i++)
+		if (lh_scan_key_column(scan, keys[i]) < 0)
+			cols[scan->ntotal++] = hidden_column(scan, keys[i]);
+	LH_TRY(prepare_fields(ctx, scan));
+	LH_NEW_ARRAY(ctx, scan->made, (size_t) scan->ntotal + 1);
 	LH_NEW_ARRAY(ctx, scan->vecs, (size_t) scan->ntotal + 1);
 	LH_NEW_ARRAY(ctx, scan->vec_ptrs, (size_t) scan->ntotal + 1);
 	LH_NEW_ARRAY(ctx, scan->bounds, (size_t) scan->ntotal + 1);
@@ -55,12 +112,15 @@ open_scan(LhCtx *ctx, const LhScanSpec *spec, LhScan *scan)
 	scan->prune_arena = lh_arena_child(scan->arena);
 	if (scan->filter_arena == NULL || scan->prune_arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
-	LH_TRY(copy_columns(ctx, scan, spec));
-	LH_TRY(lh_scan_filters_set(ctx, scan, spec->nfilters, spec->filters));
 	if (spec->tasks != NULL)
 		scan->tasks = *spec->tasks;
 	else
-		LH_TRY(spec->table->tasks(ctx, spec->table, &scan->tasks));
+		LH_TRY(spec->table->tasks(ctx, spec->table, NULL, &scan->tasks));
+	scan->deletes = spec->deletes;
+	if (scan->deletes == NULL)
+		LH_TRY(lh_deletes_open(ctx, spec->table, spec->schema, &scan->tasks, &scan->deletes));
+	LH_TRY(copy_columns(ctx, scan, spec));
+	LH_TRY(lh_scan_filters_set(ctx, scan, spec->nfilters, spec->filters));
 	if (spec->share != NULL)
 		LH_TRY(lh_share_prepare(ctx, scan));
 	start(scan);
@@ -137,7 +197,7 @@ lh_scan_count_file(LhCtx *ctx, const LhScanFile *file, int stats, int meta, int 
 {
 	if (read == 0 && meta > 0)
 		LH_COUNT(ctx, FILES_METADATA_ONLY, 1);
-	else if (file->meta->ngroups > 0 && stats == file->meta->ngroups)
+	else if (file->data->ngroups > 0 && stats == file->data->ngroups)
 		LH_COUNT(ctx, FILES_PRUNED_STATS, 1);
 }
 
@@ -162,7 +222,7 @@ next_group(LhCtx *ctx, LhScan *scan)
 {
 	bool read;
 
-	lh_progress(ctx, "row groups", scan->file->group, scan->file->meta->ngroups);
+	lh_progress(ctx, "row groups", scan->file->group, scan->file->data->ngroups);
 	LH_TRY(lh_poll(ctx));
 	if (scan->file->group == scan->file->end)
 	{

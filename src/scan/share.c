@@ -81,7 +81,7 @@ lh_scan_take(LhScan *scan, LhScanUnit *unit)
 		if (task >= scan->tasks.n)
 			return false;
 		if (scan->file != NULL && scan->file->task == task &&
-			GROUP(next) >= scan->file->meta->ngroups)
+			GROUP(next) >= scan->file->data->ngroups)
 		{
 			skip_file(share, task);
 			next = __atomic_load_n(&share->next, __ATOMIC_ACQUIRE);
@@ -124,14 +124,14 @@ lh_share_enter(LhCtx *ctx, LhScan *scan)
 	}
 	if (scan->file == NULL)
 		LH_TRY(lh_scan_open_file(ctx, scan, unit->task));
-	if (unit->group >= scan->file->meta->ngroups)
+	if (unit->group >= scan->file->data->ngroups)
 	{
 		skip_file(scan->spec.share, unit->task);
 		return LH_OK;
 	}
 	scan->file->groups_stats = scan->file->groups_meta = scan->file->groups_read = 0;
 	scan->file->group = unit->group < 0 ? 0 : unit->group;
-	scan->file->end = unit->group < 0 ? scan->file->meta->ngroups : unit->group + 1;
+	scan->file->end = unit->group < 0 ? scan->file->data->ngroups : unit->group + 1;
 	scan->stage = LH_STAGE_GROUP;
 	return LH_OK;
 }
@@ -160,7 +160,7 @@ lh_share_leave(LhCtx *ctx, LhScan *scan)
 	add(&tally->stats, file->groups_stats);
 	add(&tally->meta, file->groups_meta);
 	add(&tally->read, file->groups_read);
-	if (add(&tally->done, 1) == (uint32_t) file->meta->ngroups)
+	if (add(&tally->done, 1) == (uint32_t) file->data->ngroups)
 		lh_scan_count_file(ctx, file, (int) add(&tally->stats, 0), (int) add(&tally->meta, 0),
 						   (int) add(&tally->read, 0));
 }

@@ -12,14 +12,19 @@
  *	    group	row ranges
  *	    columns	column cursors with their dictionaries and buffers
  *
- * Columns are numbered as in the spec.  Behind them come hidden ones: a
- * partition column that a file also holds is read there when its values have
- * to be compared with the partition's.
+ * Columns are numbered as in the spec.  Behind them come hidden ones:
+ *
+ *	- a partition column that a file also holds is read there when its values
+ *	  have to be compared with the partition's;
+ *	- row ids and sequence numbers that a file has stored;
+ *	- keys of equality deletes that are no columns of the spec.
  */
 #ifndef LH_SCAN_STATE_H
 #define LH_SCAN_STATE_H
 
-#include "scan/scan.h"
+#include "scan/datafile.h"
+#include "scan/deletes.h"
+#include "scan/project.h"
 #include "scan/share.h"
 
 /* Files that stay open over rewinds, so that a probe costs no footer and no page index. */
@@ -30,8 +35,12 @@
 typedef enum LhColumnKind
 {
 	LH_COL_MISSING, /* not in the file: null */
-	LH_COL_CONST,   /* partition value, file name */
-	LH_COL_NODE     /* a schema node of the file */
+	LH_COL_CONST,   /* partition value, file name, default */
+	LH_COL_NODE,    /* a schema node of the file */
+	LH_COL_POSITION,
+	LH_COL_DELETED,
+	LH_COL_ROW_ID,      /* stored, or made of the position */
+	LH_COL_ROW_SEQUENCE /* stored, or the task's */
 } LhColumnKind;
 
 /* How one column is filled in one file. */
@@ -39,10 +48,13 @@ typedef struct LhFileColumn
 {
 	LhColumnKind kind;
 	int node;
-	int leaf;      /* whose statistics speak of rows; -1: none */
+	bool flat;     /* its statistics speak of rows */
 	bool not_null; /* the file's schema allows no null */
-	LhType type;
+	bool absent;   /* DATA: the file has no such column */
+	LhType type;   /* of the vectors */
 	LhValue value; /* CONST */
+	LhProjection *project; /* NODE: from the file's type to the table's; NULL: as it is */
+	int stored;            /* ROW_ID, ROW_SEQUENCE: hidden column of what the file has; -1: nothing */
 } LhFileColumn;
 
 /* A partition column that is also in the file: no row may differ from the partition. */
@@ -53,19 +65,34 @@ typedef struct LhPartitionCheck
 	LhPred *differs; /* bound; true for a row that contradicts */
 } LhPartitionCheck;
 
+/* What some delete files say of one data file. */
+typedef struct LhFileDeletes
+{
+	const LhRowSet *rows; /* NULL: none by position */
+	int nkeys;
+	LhKeyDeletes *keys;
+	const LhVec **vecs; /* key columns of one of them, for the batch */
+} LhFileDeletes;
+
 typedef struct LhScanFile
 {
 	LhArena *arena;
 	size_t task;
 	LhObject *obj;
 	LhArena *body;
-	LhPqFile *pq;
-	const LhPqMeta *meta;
+	LhDataFile *data;
 	LhFileColumn *cols; /* ntotal */
 	LhType *types;      /* ntotal, for binding; id NULL: missing */
 	int *nodes;         /* ncols, for LhMetaFn; -1: not in the file */
 	int nchecks;
 	LhPartitionCheck *checks;
+
+	/* what is deleted, known once the first row group is read */
+	LhArena *deletes_arena;
+	bool has_deletes; /* the task names some */
+	bool loaded;
+	LhFileDeletes now;     /* by all deletes of the task, of DELETED only the later ones */
+	LhFileDeletes earlier; /* of DELETED: by the earlier ones */
 
 	LhArena *preds;
 	uint64_t generation; /* of the scan's filters, when these were bound */
@@ -92,8 +119,9 @@ typedef struct LhScanGroup
 	LhArena *arena;
 	int group;
 	int64_t rows;
-	LhBounds *bounds;     /* ntotal; the scan's */
-	LhPqColumn **columns; /* ntotal; NULL until a column is read */
+	int64_t first_row;      /* of the file */
+	LhBounds *bounds;       /* ntotal; the scan's */
+	LhDataColumn **columns; /* ntotal; NULL until a column is read */
 	bool *todo;           /* filters that still decide about rows */
 	bool *check_todo;
 	int nranges;
@@ -112,7 +140,7 @@ typedef struct LhScanColumns
 	LhArena *arena; /* in the file's; NULL: none */
 	const LhScanFile *file;
 	int group;
-	LhPqColumn **columns; /* ntotal; NULL: not opened */
+	LhDataColumn **columns; /* ntotal; NULL: not opened */
 } LhScanColumns;
 
 /* Columns that a filter refers to, and what kind of filter it is. */
@@ -121,8 +149,6 @@ typedef struct LhFilterInfo
 	int ncols;
 	int *cols;
 	bool has_host;
-	bool constant; /* refers to partition values and file names only */
-	bool some_constant;
 } LhFilterInfo;
 
 typedef enum LhScanStage
@@ -140,7 +166,14 @@ struct LhScan
 	LhArena *arena;
 	int ncols;
 	int ntotal; /* with hidden columns */
+	const LhScanColumn *cols; /* ntotal */
+	bool by_id;
+	LhFieldFinder *finder; /* by_id */
+	int first_lineage;     /* hidden columns of row ids and sequence numbers */
+	int first_key;         /* ... and of keys */
+	bool shows_deleted;    /* a column LH_SRC_DELETED: deleted rows are given */
 	LhTaskList tasks;
+	LhDeletes *deletes; /* NULL: no task has any */
 
 	LhArena *filter_arena; /* what depends on the filters; reset by a rewind */
 	uint64_t generation;
@@ -152,6 +185,7 @@ struct LhScan
 	LhArena *prune_arena;
 	LhPred **prune_filters; /* a NULL among them: cannot prune */
 	LhType *prune_types;    /* ntotal */
+	bool *prune_known;      /* ntotal; columns that these types are of */
 	bool prune_bound;
 	bool *prune_satisfied; /* of the task looked at last */
 
@@ -180,6 +214,9 @@ struct LhScan
 	LhBatch batch;
 	LhVec *vecs;            /* ntotal */
 	const LhVec **vec_ptrs; /* ntotal; NULL: not read in this batch */
+	void **made;            /* ntotal; values of computed columns, LH_BATCH each */
+	bool keys_done;         /* equality deletes were looked at in this batch */
+	LhSel dead;             /* shows_deleted: rows that are deleted */
 };
 
 /* scan.c */
@@ -191,11 +228,15 @@ extern LhStatus lh_share_prepare(LhCtx *ctx, LhScan *scan);
 extern LhStatus lh_share_enter(LhCtx *ctx, LhScan *scan);
 extern void lh_share_leave(LhCtx *ctx, LhScan *scan);
 
+/* scan.c */
+/* The column of a key of equality deletes. */
+extern int lh_scan_key_column(const LhScan *scan, int field_id);
+
 /* bind.c */
 extern LhStatus lh_scan_bind_columns(LhCtx *ctx, LhScan *scan, LhScanFile *file);
 extern LhStatus lh_scan_bind_filters(LhCtx *ctx, LhScan *scan, LhScanFile *file);
-/* Value of a column that does not come from the data file. */
-extern LhValue lh_scan_constant(const LhScan *scan, int col, const LhFileTask *task);
+/* Is the column the same in all rows of the task's file, known without opening it?  Then *out. */
+extern bool lh_scan_constant(const LhScan *scan, int col, const LhFileTask *task, LhValue *out);
 
 /* task.c */
 extern LhStatus lh_scan_filters_set(LhCtx *ctx, LhScan *scan, int nfilters, LhPred **filters);
@@ -217,7 +258,20 @@ extern LhStatus lh_scan_enter_group(LhCtx *ctx, LhScan *scan, bool *read);
 extern void lh_scan_leave_group(LhScan *scan);
 /* Close the columns that a rewind might use. */
 extern void lh_scan_drop_columns(LhScan *scan);
-extern LhStatus lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhPqColumn **out);
+/* Of formats that read rows as a whole: how many of n rows can be read together? */
+extern LhStatus lh_scan_together(LhCtx *ctx, LhScan *scan, int *n);
+extern LhStatus lh_scan_column(LhCtx *ctx, LhScan *scan, int col, LhDataColumn **out);
+
+/* dead.c: deleted rows */
+/* Load what the file's deletes say, and cut out of the group's ranges what they delete. *alive: rows to be given. */
+extern LhStatus lh_scan_cut_deletes(LhCtx *ctx, LhScan *scan, int64_t *alive);
+/* A batch begins: take rows out of its selection. */
+extern void lh_scan_begin_deletes(LhScan *scan);
+/* Take out what equality deletes delete; once a batch. */
+extern LhStatus lh_scan_probe_keys(LhCtx *ctx, LhScan *scan);
+
+/* lineage.c: columns that are computed */
+extern LhStatus lh_scan_make_column(LhCtx *ctx, LhScan *scan, int col);
 
 /* ahead.c: announce columns that will be read to a remote store */
 /* Of filters that are left, when the row group is entered; without any, of the payload. */
@@ -226,6 +280,8 @@ extern LhStatus lh_scan_ask_filters(LhCtx *ctx, LhScan *scan);
 extern LhStatus lh_scan_ask_payload(LhCtx *ctx, LhScan *scan);
 
 /* batch.c */
+/* The column's vector of this batch, unless it is there. */
+extern LhStatus lh_scan_read_column(LhCtx *ctx, LhScan *scan, int col);
 /* Begin the next batch; false when the row group has no more rows. */
 extern LhStatus lh_scan_begin_batch(LhCtx *ctx, LhScan *scan, bool *more);
 /* Filters from scan->filter on; may return LH_NEED_HOST. */

@@ -65,17 +65,9 @@ describe_filter(LhCtx *ctx, const LhScan *scan, const LhPred *pred, bool *used, 
 	LH_TRY(mark_columns(ctx, pred, scan->ncols, used));
 	LH_NEW_ARRAY(ctx, info->cols, (size_t) scan->ncols + 1);
 	info->has_host = has_host(pred);
-	info->constant = true;
 	for (int i = 0; i < scan->ncols; i++)
-	{
-		if (!used[i])
-			continue;
-		info->cols[info->ncols++] = i;
-		if (scan->spec.cols[i].source == LH_SRC_DATA)
-			info->constant = false;
-		else
-			info->some_constant = true;
-	}
+		if (used[i])
+			info->cols[info->ncols++] = i;
 	return LH_OK;
 }
 
@@ -110,43 +102,73 @@ lh_scan_filters_set(LhCtx *ctx, LhScan *scan, int nfilters, LhPred **filters)
  * Pruning by partition values and file names
  */
 
-/* Does any filter speak of them at all? */
-static bool
-can_prune_tasks(const LhScan *scan)
+/* What is constant in one task's file. */
+typedef struct Constants
 {
-	if (!scan->spec.prune)
-		return false;
-	for (int i = 0; i < scan->nfilters; i++)
-		if (scan->infos[i].some_constant)
+	const LhFileTask *task;
+	bool *known;
+	LhValue *values;
+} Constants;
+
+static bool
+uses_known(const LhFilterInfo *info, const bool *known)
+{
+	for (int k = 0; k < info->ncols; k++)
+		if (known[info->cols[k]])
 			return true;
+	return false;
+}
+
+static bool
+uses_known_only(const LhFilterInfo *info, const bool *known)
+{
+	for (int k = 0; k < info->ncols; k++)
+		if (!known[info->cols[k]])
+			return false;
+	return true;
+}
+
+/* Does any filter speak of such a column at all?  Before memory is taken for an answer. */
+static bool
+can_prune(const LhScan *scan, const LhFileTask *task)
+{
+	LhValue value;
+
+	for (int i = 0; scan->spec.prune && i < scan->nfilters; i++)
+		for (int k = 0; k < scan->infos[i].ncols; k++)
+			if (lh_scan_constant(scan, scan->infos[i].cols[k], task, &value))
+				return true;
 	return false;
 }
 
 /* Bind the filters to the types of these constants; kept while the types stay. */
 static LhStatus
-bind_prune_filters(LhCtx *ctx, LhScan *scan, const LhValue *constants)
+bind_prune_filters(LhCtx *ctx, LhScan *scan, const Constants *c)
 {
 	bool same = scan->prune_bound;
 	LhArena *old;
 
 	for (int i = 0; same && i < scan->ncols; i++)
-		if (scan->spec.cols[i].source != LH_SRC_DATA &&
-			!lh_type_equal(&scan->prune_types[i], &constants[i].type))
+		if (scan->prune_known[i] != c->known[i] ||
+			(c->known[i] && !lh_type_equal(&scan->prune_types[i], &c->values[i].type)))
 			same = false;
 	if (same)
 		return LH_OK;
 	lh_arena_reset(scan->prune_arena);
 	old = lh_use(ctx, scan->prune_arena);
 	LH_NEW_ARRAY(ctx, scan->prune_types, (size_t) scan->ntotal + 1);
+	LH_NEW_ARRAY(ctx, scan->prune_known, (size_t) scan->ntotal + 1);
 	LH_NEW_ARRAY(ctx, scan->prune_filters, (size_t) scan->nfilters + 1);
 	for (int i = 0; i < scan->ncols; i++)
-		scan->prune_types[i] =
-			scan->spec.cols[i].source == LH_SRC_DATA ? scan->spec.cols[i].type : constants[i].type;
+	{
+		scan->prune_known[i] = c->known[i];
+		scan->prune_types[i] = c->known[i] ? c->values[i].type : scan->cols[i].type;
+	}
 	for (int i = 0; i < scan->nfilters; i++)
 	{
 		LhStatus status;
 
-		if (!scan->infos[i].some_constant)
+		if (!uses_known(&scan->infos[i], c->known))
 			continue;
 		status = lh_pred_bind(ctx, scan->filters[i], scan->prune_types, &scan->prune_filters[i]);
 		if (status == LH_UNSUPPORTED || status == LH_MISMATCH)
@@ -176,7 +198,7 @@ constant_bounds(const LhValue *value, int64_t rows, LhBounds *out)
 
 /* What filter i says of all rows of a file with these constants. */
 static LhStatus
-judge(LhCtx *ctx, LhScan *scan, int i, const LhValue *constants, const LhBounds *bounds,
+judge(LhCtx *ctx, LhScan *scan, int i, const Constants *c, const LhBounds *bounds,
 	  LhVerdict *verdict)
 {
 	LhFilterInfo *info = &scan->infos[i];
@@ -184,13 +206,13 @@ judge(LhCtx *ctx, LhScan *scan, int i, const LhValue *constants, const LhBounds 
 	LhSel sel;
 
 	*verdict = lh_pred_bounds(scan->prune_filters[i], bounds);
-	if (*verdict != LH_MAYBE || !info->constant || info->has_host)
+	if (*verdict != LH_MAYBE || !uses_known_only(info, c->known) || info->has_host)
 		return LH_OK;
 	for (int k = 0; k < info->ncols; k++)
 	{
 		int col = info->cols[k];
 
-		lh_vec_const(&scan->vecs[col], &constants[col], 1);
+		lh_vec_const(&scan->vecs[col], &c->values[col], 1);
 		scan->vec_ptrs[col] = &scan->vecs[col];
 	}
 	lh_sel_all(&sel, 1);
@@ -199,42 +221,50 @@ judge(LhCtx *ctx, LhScan *scan, int i, const LhValue *constants, const LhBounds 
 	return LH_OK;
 }
 
+/* Has the list's maker found that the filter passes every row of the file? */
+static bool
+is_satisfied(const LhScan *scan, const LhFileTask *task, int i)
+{
+	return scan->rewinds == 0 && i < scan->spec.tasks_filters && i < 64 &&
+		   (task->satisfied >> i & 1) != 0;
+}
+
 LhStatus
 lh_scan_prune_task(LhCtx *ctx, LhScan *scan, const LhFileTask *task, bool *pruned)
 {
-	LhValue *constants;
+	Constants c = {.task = task};
 	LhBounds *bounds;
 	LhArena *arena, *old;
 
 	*pruned = false;
 	for (int i = 0; i < scan->nfilters; i++)
-		scan->prune_satisfied[i] = false;
-	if (!can_prune_tasks(scan))
+		scan->prune_satisfied[i] = is_satisfied(scan, task, i);
+	if (!can_prune(scan, task))
 		return LH_OK;
 	arena = lh_arena_child(scan->arena);
 	if (arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
 	old = lh_use(ctx, arena);
-	LH_NEW_ARRAY(ctx, constants, (size_t) scan->ntotal + 1);
+	LH_NEW_ARRAY(ctx, c.known, (size_t) scan->ntotal + 1);
+	LH_NEW_ARRAY(ctx, c.values, (size_t) scan->ntotal + 1);
 	LH_NEW_ARRAY(ctx, bounds, (size_t) scan->ntotal + 1);
 	for (int i = 0; i < scan->ntotal; i++)
 	{
 		bounds[i] = (LhBounds){.rows = -1, .nulls = -1, .may_nan = true};
-		if (i >= scan->ncols || scan->spec.cols[i].source == LH_SRC_DATA)
-			continue;
-		constants[i] = lh_scan_constant(scan, i, task);
-		constant_bounds(&constants[i], 1, &bounds[i]);
+		c.known[i] = i < scan->ncols && lh_scan_constant(scan, i, task, &c.values[i]);
+		if (c.known[i])
+			constant_bounds(&c.values[i], 1, &bounds[i]);
 	}
-	LH_TRY(bind_prune_filters(ctx, scan, constants));
+	LH_TRY(bind_prune_filters(ctx, scan, &c));
 	for (int i = 0; i < scan->nfilters && !*pruned; i++)
 	{
 		LhVerdict verdict;
 
 		if (scan->prune_filters[i] == NULL)
 			continue;
-		LH_TRY(judge(ctx, scan, i, constants, bounds, &verdict));
+		LH_TRY(judge(ctx, scan, i, &c, bounds, &verdict));
 		*pruned = verdict == LH_NONE;
-		scan->prune_satisfied[i] = verdict == LH_ALL;
+		scan->prune_satisfied[i] |= verdict == LH_ALL;
 	}
 	lh_use(ctx, old);
 	lh_arena_destroy(arena);
@@ -267,7 +297,7 @@ static LhStatus
 start_file(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 {
 	file->group = file->groups_stats = file->groups_meta = file->groups_read = 0;
-	file->end = file->meta->ngroups;
+	file->end = file->data->ngroups;
 	file->new_file = true;
 	scan->file = file;
 	return lh_scan_bind_filters(ctx, scan, file);
@@ -277,6 +307,8 @@ start_file(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 static LhStatus
 open_footer(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 {
+	const LhFileTask *task = &scan->tasks.tasks[file->task];
+	LhDataOptions options = {scan->spec.table->cache, scan->spec.parquet, task->key_metadata};
 	LhArena *old = lh_use(ctx, file->arena);
 
 	file->body = lh_arena_child(file->arena);
@@ -288,8 +320,7 @@ open_footer(LhCtx *ctx, LhScan *scan, LhScanFile *file)
 	if (file->preds == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
 	file->generation = 0;
-	LH_TRY(lh_pq_open(ctx, file->obj, scan->spec.table->cache, &scan->spec.parquet, &file->pq));
-	file->meta = lh_pq_meta(file->pq);
+	LH_TRY(lh_data_open(ctx, task->format, file->obj, &options, &file->data));
 	LH_TRY(lh_scan_bind_columns(ctx, scan, file));
 	file->memory = lh_arena_used(file->body);
 	lh_use(ctx, old);
@@ -339,6 +370,7 @@ lh_scan_open_file(LhCtx *ctx, LhScan *scan, size_t task)
 	LH_NEW(ctx, file);
 	file->arena = arena;
 	file->task = task;
+	file->has_deletes = scan->deletes != NULL && scan->tasks.tasks[task].ndeletes > 0;
 	LH_TRY(lh_object_open(ctx, scan->spec.table->store, scan->tasks.tasks[task].path, &file->obj));
 	LH_TRY(check_version(ctx, &scan->tasks.tasks[task], file->obj));
 	LH_TRY(open_footer(ctx, scan, file));

@@ -338,3 +338,13 @@ lh_location_raw(LhCtx *ctx, const char *location, LhScheme *scheme, const char *
 {
 	return parse(ctx, location, false, scheme, path);
 }
+
+LhStatus
+lh_location_plain(LhCtx *ctx, const char *location, LhScheme *scheme, const char **pattern,
+				  const char **raw)
+{
+	LH_TRY(parse(ctx, location, true, scheme, pattern));
+	if (lh_is_glob(*pattern))
+		LH_FAIL(ctx, LH_INVALID, "location is a pattern, where one file or directory is wanted");
+	return lh_glob_unescape(ctx, *pattern, strlen(*pattern), raw);
+}

@@ -6,6 +6,12 @@
 #include "store/object.h"
 #include "store/remote.h"
 
+const LhAccess *
+lh_store_access(const LhStore *store)
+{
+	return store->access;
+}
+
 LhStatus
 lh_store_list(LhCtx *ctx, LhStore *store, const char *location, const char *suffix,
 			  size_t max_files, LhList *out)

@@ -99,6 +99,7 @@ typedef struct LhList
 
 /* A store in ctx->arena; access is borrowed and must outlive it. */
 extern LhStatus lh_store_create(LhCtx *ctx, const LhAccess *access, LhStore **out);
+extern const LhAccess *lh_store_access(const LhStore *store);
 
 /*
  * Normalise a location: "/dir/name", "https://host/path", "s3://bucket/key", the
@@ -106,6 +107,12 @@ extern LhStatus lh_store_create(LhCtx *ctx, const LhAccess *access, LhStore **ou
  * no location.  Messages never repeat one that may hold a secret.
  */
 extern LhStatus lh_location_parse(LhCtx *ctx, const char *location, LhScheme *scheme, const char **path);
+/*
+ * The same for a location that names one thing: as a pattern and as listings and
+ * lh_object_open spell it.  LH_INVALID when it is a pattern.
+ */
+extern LhStatus lh_location_plain(LhCtx *ctx, const char *location, LhScheme *scheme, const char **pattern,
+								  const char **raw);
 /* LH_DENIED unless a network location (parsed; a glob counts by the directory before it) is covered. */
 extern LhStatus lh_remote_covers(LhCtx *ctx, const LhRemoteAccess *access, const char *path);
 /* Is an entry of LhRemoteAccess.allowed well-formed?  LH_INVALID otherwise. */

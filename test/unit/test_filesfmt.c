@@ -4,6 +4,8 @@
  */
 #include "test_scan.h"
 
+#include "iceberg/iceberg.h"
+
 /* "name type[!], ..." of a schema; '!' for required, '@' for partition, '#' for file name. */
 static const char *
 columns(World *w, const LhTableSchema *schema)
@@ -41,7 +43,7 @@ tasks_of(World *w, const LhTableOptions *options, const char *root)
 	LhBuf out;
 
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", options, &table));
-	ok(w, table->tasks(w->ctx, table, &tasks));
+	ok(w, table->tasks(w->ctx, table, NULL, &tasks));
 	ok(w, lh_buf_init(w->ctx, &out, false));
 	for (size_t i = 0; i < tasks.n; i++)
 	{
@@ -122,7 +124,7 @@ opening_a_table_reads_nothing(void **state)
 	LhTaskList tasks;
 
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
-	refused(w, table->tasks(w->ctx, table, &tasks), LH_NOT_FOUND, "/nowhere/at/all", NULL, NULL);
+	refused(w, table->tasks(w->ctx, table, NULL, &tasks), LH_NOT_FOUND, "/nowhere/at/all", NULL, NULL);
 }
 
 static void
@@ -136,10 +138,10 @@ the_number_of_files_is_limited_over_all_locations(void **state)
 
 	options.max_files = 2;
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
-	refused(w, table->tasks(w->ctx, table, &tasks), LH_LIMIT, "2", NULL, NULL);
+	refused(w, table->tasks(w->ctx, table, NULL, &tasks), LH_LIMIT, "2", NULL, NULL);
 	options.max_files = 3;
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
-	ok(w, table->tasks(w->ctx, table, &tasks));
+	ok(w, table->tasks(w->ctx, table, NULL, &tasks));
 	assert_int_equal(tasks.n, 3);
 }
 
@@ -155,11 +157,11 @@ schema_and_tasks_speak_of_the_same_files(void **state)
 	options = options_of(lh_sprintf(w->ctx, "%s/t", w->dir));
 	ok(w, open_table(w, &options, &t));
 	copied(w, "union/b.parquet", "t/b.parquet");
-	ok(w, t.table->tasks(w->ctx, t.table, &tasks));
+	ok(w, t.table->tasks(w->ctx, t.table, NULL, &tasks));
 	assert_int_equal(tasks.n, 1);
 	/* a new table sees the new file */
 	ok(w, open_table(w, &options, &t));
-	ok(w, t.table->tasks(w->ctx, t.table, &tasks));
+	ok(w, t.table->tasks(w->ctx, t.table, NULL, &tasks));
 	assert_int_equal(tasks.n, 2);
 }
 
@@ -326,7 +328,7 @@ tasks_carry_typed_partition_values(void **state)
 	LhTable *table;
 
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
-	ok(w, table->tasks(w->ctx, table, &tasks));
+	ok(w, table->tasks(w->ctx, table, NULL, &tasks));
 	assert_int_equal(tasks.n, 3);
 	assert_int_equal(tasks.tasks[0].npartition, 5);
 	assert_string_equal(tasks.tasks[0].partition_names[0], "d");
@@ -414,11 +416,10 @@ tables_of_other_formats_are_not_taken_for_files(void **state)
 	static const char *const others[][2] = {
 		{"delta/_delta_log/00000000000000000000.json", "Delta"},
 		{"hudi/.hoodie/hoodie.properties", "Hudi"},
-		{"ice/metadata/v1.metadata.json", "Iceberg"},
 	};
 	World *w = *state;
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 2; i++)
 	{
 		char *dir =
 			lh_sprintf(w->ctx, "%s/%.*s", w->dir, (int) strcspn(others[i][0], "/"), others[i][0]);
@@ -431,6 +432,27 @@ tables_of_other_formats_are_not_taken_for_files(void **state)
 				LH_UNSUPPORTED, others[i][1], NULL, NULL);
 		ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
 	}
+}
+
+static void
+an_iceberg_table_is_one_before_it_is_files(void **state)
+{
+	World *w = *state;
+	LhTableOptions options = options_of(lh_sprintf(w->ctx, "%s/ice", w->dir));
+	LhTable *table;
+
+	lh_format_register(&lh_iceberg_format);
+	copied(w, "union/a.parquet", "ice/metadata/v1.metadata.json");
+	copied(w, "union/a.parquet", "ice/a.parquet");
+	ok(w, lh_table_open(w->ctx, w->store, w->cache, NULL, &options, &table));
+	assert_ptr_equal(table->format, &lh_iceberg_format);
+	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &table));
+	assert_ptr_equal(table->format, &lh_files_format);
+	/* a directory beside it is files still */
+	copied(w, "union/a.parquet", "ice/metadata2/a.parquet");
+	options.location = lh_sprintf(w->ctx, "%s/ice/metadata2", w->dir);
+	ok(w, lh_table_open(w->ctx, w->store, w->cache, NULL, &options, &table));
+	assert_ptr_equal(table->format, &lh_files_format);
 }
 
 int
@@ -458,6 +480,7 @@ main(void)
 		TEST(a_file_that_is_no_parquet_is_named),
 		TEST(formats_are_found_by_name_or_by_looking),
 		TEST(tables_of_other_formats_are_not_taken_for_files),
+		TEST(an_iceberg_table_is_one_before_it_is_files),
 	};
 
 	return cmocka_run_group_tests_name("filesfmt", tests, NULL, NULL);

@@ -407,15 +407,15 @@ typedef struct Meta
 } Meta;
 
 static LhStatus
-meta_fn(LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *nodes, bool *taken)
+meta_fn(LhCtx *ctx, void *arg, const LhMetaGroup *group, bool *taken)
 {
 	Meta *meta = arg;
 
-	assert_true(group >= 0 && group < lh_pq_meta(file)->ngroups);
-	meta->node = nodes[0];
+	assert_true(group->group >= 0 && group->group < group->file->ngroups);
+	meta->node = group->nodes[0];
 	*taken = meta->calls++ < meta->take;
 	if (*taken)
-		meta->rows += lh_pq_meta(file)->groups[group].num_rows;
+		meta->rows += group->rows;
 	return LH_OK;
 }
 
@@ -559,7 +559,7 @@ a_small_budget_is_enough(void **state)
 	static LhBudget budget = {.limit = 1024 * 1024, .setting = "work_mem"};
 	LhArena *old = w->ctx->arena;
 
-	ok(w, t.table->tasks(w->ctx, t.table, &tasks));
+	ok(w, t.table->tasks(w->ctx, t.table, NULL, &tasks));
 	spec.tasks = &tasks;
 	w->ctx->arena = lh_arena_create(&budget);
 	assert_int_equal(count_rows(w, &spec), 4050);

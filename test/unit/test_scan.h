@@ -43,6 +43,8 @@ world_setup(void **state)
 		one_cache = lh_pq_cache_create((size_t) 8 << 20);
 	w->cache = one_cache;
 	lh_format_register(&lh_files_format);
+	lh_format_register(&lh_files_avro);
+	lh_format_register(&lh_files_orc);
 	strcpy(w->dir, "/tmp/lh_scan_XXXXXX");
 	*state = w;
 	return lh_store_create(w->ctx, &w->access, &w->store) != LH_OK || mkdtemp(w->dir) == NULL;

@@ -225,7 +225,7 @@ a_type_of_another_family_is_refused(void **state)
 	LhTableOptions options = {.location = fixture(w, "union_bad")};
 
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, "parquet", &options, &both));
-	ok(w, both->tasks(w->ctx, both, &tasks));
+	ok(w, both->tasks(w->ctx, both, NULL, &tasks));
 	spec = spec_of(w, &t, NULL, 0);
 	spec.tasks = &tasks;
 	refused(w, run_scan(w, &spec), LH_MISMATCH, "column \"v\" of file",
@@ -455,7 +455,7 @@ a_file_that_was_replaced_between_two_reads_is_noticed(void **state)
 	LhTaskList tasks;
 	LhScan *scans[2];
 
-	ok(w, t.table->tasks(w->ctx, t.table, &tasks));
+	ok(w, t.table->tasks(w->ctx, t.table, NULL, &tasks));
 	spec.tasks = &tasks;
 	for (int i = 0; i < 2; i++)
 	{
@@ -486,7 +486,7 @@ overlap_of(World *w, const char *location, const char *column, int max_files)
 	LhTaskList tasks;
 	LhOverlap o;
 
-	ok(w, t.table->tasks(w->ctx, t.table, &tasks));
+	ok(w, t.table->tasks(w->ctx, t.table, NULL, &tasks));
 	ok(w, lh_overlap(w->ctx, t.table, &tasks, column, max_files, &o));
 	return o;
 }

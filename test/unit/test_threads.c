@@ -196,7 +196,7 @@ static void
 use_tasks(World *w, Table *t, Query *q)
 {
 	q->tasks = lh_alloc0(w->ctx, sizeof(*q->tasks));
-	ok(w, t->table->tasks(w->ctx, t->table, q->tasks));
+	ok(w, t->table->tasks(w->ctx, t->table, NULL, q->tasks));
 	q->scan.tasks = q->tasks;
 }
 
@@ -659,7 +659,7 @@ metadata_makes_no_thread(void **state)
 	LhTaskList tasks;
 	LhAgg *agg;
 
-	ok(w, t.table->tasks(w->ctx, t.table, &tasks));
+	ok(w, t.table->tasks(w->ctx, t.table, NULL, &tasks));
 	job.scan.tasks = &tasks;
 	ok(w, lh_pool_create(w->ctx, 3, &job.pool));
 	ok(w, lh_agg_create(w->ctx, specs, 2, &agg));

@@ -111,6 +111,10 @@ typedef struct LhLakeOptions
 	bool		check_crc;
 	List	   *sorted_by;		/* of LhSortItem; NIL: no order is declared */
 	const char *keys_file;		/* NULL: the server's */
+	bool		dropped_null;	/* columns that a table lost are null, not an error */
+	/* of a table of the server's catalog, in place of a location; UTF-8 */
+	const char *catalog_namespace;	/* parts with dots between; NULL: the catalog's root */
+	const char *catalog_table;		/* NULL: none */
 } LhLakeOptions;
 
 extern void lh_lake_options(Oid foreigntableid, LhLakeOptions *out);

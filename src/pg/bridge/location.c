@@ -8,7 +8,9 @@
  *	   which only a superuser can set, and reads what lies below these.
  *	3. Network locations need, for any role, USAGE on a server whose
  *	   allowed_locations cover them (remote.c).
- *	4. For scans the role is the table's owner, so that GRANT SELECT suffices;
+ *	4. What a catalog says of a table's place gives no right to it: it is opened
+ *	   under the same rules.
+ *	5. For scans the role is the table's owner, so that GRANT SELECT suffices;
  *	   for functions it is the caller.
  *
  * The keys of encrypted files (option parquet_keys_file of the server) come with
@@ -29,6 +31,8 @@
 #include "utils/memutils.h"
 
 #include "parquet/parquet.h"
+#include "pg/bridge/catalog.h"
+#include "pg/bridge/iceberg.h"
 #include "pg/bridge/remote.h"
 
 char *
@@ -165,9 +169,16 @@ lh_lake_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
 LhStatus
 lh_lake_try_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *options, LhTable **out)
 {
+	LhTableOptions table = options->table;
+	const char *format = options->format;
 	LhStore    *store;
 
-	if (options->table.location == NULL)
+	if (table.location == NULL && options->catalog_table != NULL)
+	{
+		table.location = lh_catalog_locate(ctx, roleid, serverid, NULL, options);
+		format = lh_iceberg_name;
+	}
+	if (table.location == NULL)
 	{
 		(void) lh_fail(ctx, LH_INVALID, "the table has no location");
 		lh_hint(ctx, "Set the option location of the foreign table.");
@@ -175,7 +186,8 @@ lh_lake_try_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *opti
 	}
 	use_keys(ctx, roleid, serverid, options->keys_file);
 	LH_TRY(make_store(ctx, roleid, serverid, &store));
-	return lh_table_open(ctx, store, lh_pg_footer_cache(), options->format, &options->table, out);
+	lh_iceberg_use_cache();
+	return lh_table_open(ctx, store, lh_pg_footer_cache(), format, &table, out);
 }
 
 void

@@ -8,8 +8,11 @@
  */
 #include "pg/bridge/options.h"
 
+#include <errno.h>
+
 #include "commands/defrem.h"
 #include "common/string.h"
+#include "datatype/timestamp.h"
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -17,11 +20,15 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 static const char *const ranges[] = {"error", "clamp", "null", NULL};
 static const char *const nanos[] = {"floor", "error", "text", NULL};
-static const char *const formats[] = {"parquet", NULL};
+static const char *const formats[] = {"parquet", "avro", "orc", "iceberg", NULL};
 static const char *const url_styles[] = {"auto", "path", "host", NULL};
+static const char *const dropped[] = {"error", "null", NULL};
+static const char *const catalogs[] = {"directory", "jdbc", NULL};
+static const char *const ssl_modes[] = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full", NULL};
 
 const LhOption lh_option_table[] = {
 	{"location", LH_ON_TABLE, LH_OPTION_LOCATION},
@@ -35,6 +42,29 @@ const LhOption lh_option_table[] = {
 	{"out_of_range", LH_ON_TABLE, LH_OPTION_CHOICE, ranges},
 	{"check_crc", LH_ON_TABLE, LH_OPTION_BOOL},
 	{"parquet_keys_file", LH_ON_SERVER | LH_ON_TABLE, LH_OPTION_FILE, NULL, true},
+	{"snapshot_id", LH_ON_TABLE, LH_OPTION_SNAPSHOT},
+	{"snapshot_time", LH_ON_TABLE, LH_OPTION_MOMENT},
+	{"ref", LH_ON_TABLE, LH_OPTION_TEXT},
+	{"allow_version_guess", LH_ON_TABLE, LH_OPTION_BOOL},
+	{"rebase_location", LH_ON_TABLE, LH_OPTION_TEXT},
+	{"metadata_columns", LH_ON_TABLE, LH_OPTION_BOOL},
+	{"dropped_columns", LH_ON_TABLE, LH_OPTION_CHOICE, dropped},
+	{"allow_legacy_deletion_vectors", LH_ON_TABLE, LH_OPTION_BOOL},
+	{"changes_from", LH_ON_TABLE, LH_OPTION_SNAPSHOT},
+	{"changes_to", LH_ON_TABLE, LH_OPTION_SNAPSHOT},
+	{"net_changes", LH_ON_TABLE, LH_OPTION_BOOL},
+	{"namespace", LH_ON_TABLE, LH_OPTION_TEXT},
+	{"table_name", LH_ON_TABLE, LH_OPTION_TEXT},
+	{"catalog", LH_ON_SERVER, LH_OPTION_CHOICE, catalogs},
+	{"warehouse", LH_ON_SERVER, LH_OPTION_LOCATION},
+	{"catalog_schema", LH_ON_SERVER, LH_OPTION_TEXT},
+	{"catalog_name", LH_ON_SERVER, LH_OPTION_TEXT},
+	{"host", LH_ON_SERVER, LH_OPTION_TEXT},
+	{"port", LH_ON_SERVER, LH_OPTION_PORT},
+	{"dbname", LH_ON_SERVER, LH_OPTION_TEXT},
+	{"sslmode", LH_ON_SERVER, LH_OPTION_CHOICE, ssl_modes},
+	{"sslrootcert", LH_ON_SERVER, LH_OPTION_FILE, NULL, true},
+	{"connect_timeout", LH_ON_SERVER, LH_OPTION_SECONDS},
 	{"base_directories", LH_ON_SERVER, LH_OPTION_DIRECTORIES, NULL, true},
 	{"writable_directories", LH_ON_SERVER, LH_OPTION_DIRECTORIES, NULL, true},
 	{"allowed_locations", LH_ON_SERVER, LH_OPTION_ALLOWED, NULL, true},
@@ -51,6 +81,7 @@ const LhOption lh_option_table[] = {
 	{"password", LH_ON_USER, LH_OPTION_SECRET},
 	{"secret_file", LH_ON_USER, LH_OPTION_FILE, NULL, true},
 	{"column_name", LH_ON_COLUMN, LH_OPTION_ANY},
+	{"field_id", LH_ON_COLUMN, LH_OPTION_FIELD},
 	{NULL}
 };
 
@@ -240,11 +271,12 @@ check_chain(const LhOption *option, const char *value)
 
 	foreach(lc, list)
 	{
-		if (strcmp(lfirst(lc), "environment") != 0 && strcmp(lfirst(lc), "profile") != 0)
+		if (strcmp(lfirst(lc), "environment") != 0 && strcmp(lfirst(lc), "profile") != 0 &&
+			strcmp(lfirst(lc), "instance") != 0)
 			list = NIL;
 	}
 	if (list == NIL)
-		fail_value(option, value, "It is a list of \"environment\" and \"profile\".");
+		fail_value(option, value, "It is a list of \"environment\", \"profile\" and \"instance\".");
 }
 
 static void
@@ -261,6 +293,41 @@ check_choice(const LhOption *option, const char *value)
 	}
 	appendStringInfoChar(&hint, '.');
 	fail_value(option, value, hint.data);
+}
+
+/* A whole number of 64 bits. */
+static bool
+is_integer(const char *value, int64 *out)
+{
+	char	   *end;
+	long long	n;
+
+	errno = 0;
+	n = strtoll(value, &end, 10);
+	*out = n;
+	return errno == 0 && end != value && *end == '\0' && !isspace((unsigned char) *value);
+}
+
+static void
+check_number(const LhOption *option, const char *value, int64 least, int64 most, const char *hint)
+{
+	int64		n;
+
+	if (!is_integer(value, &n) || n < least || n > most)
+		fail_value(option, value, hint);
+}
+
+int64
+lh_option_moment(const char *value)
+{
+	TimestampTz t = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(value),
+															ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+
+	if (TIMESTAMP_NOT_FINITE(t))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_DATETIME_FORMAT),
+				 errmsg("\"%s\" is no time of a snapshot", value)));
+	return t + (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
 void
@@ -326,6 +393,21 @@ lh_option_check(const LhOption *option, const char *value)
 			if (value[0] != '/')
 				fail_value(option, value, "Give an absolute path on the server.");
 			break;
+		case LH_OPTION_SNAPSHOT:
+			check_number(option, value, INT64_MIN, INT64_MAX, "A snapshot is named by its number: see lakehouse.iceberg_snapshots().");
+			break;
+		case LH_OPTION_MOMENT:
+			(void) lh_option_moment(value);
+			break;
+		case LH_OPTION_FIELD:
+			check_number(option, value, 0, INT32_MAX, "It is the id of a field in the table's schema.");
+			break;
+		case LH_OPTION_PORT:
+			check_number(option, value, 1, 65535, "Give a TCP port.");
+			break;
+		case LH_OPTION_SECONDS:
+			check_number(option, value, 1, 3600, "Give a number of seconds.");
+			break;
 		case LH_OPTION_SECRET:
 			if (value[0] == '\0' || value[strcspn(value, "\r\n")] != '\0')
 				ereport(ERROR,
@@ -360,6 +442,49 @@ columns_of(const char *value)
 	return names;
 }
 
+/* Options of formats with snapshots and fields. */
+static void
+snapshot_option(LhLakeOptions *out, const char *name, const char *value)
+{
+	LhTableOptions *t = &out->table;
+
+	if (strcmp(name, "snapshot_id") == 0)
+		(void) is_integer(value, &t->snapshot_id);
+	else if (strcmp(name, "snapshot_time") == 0)
+	{
+		t->has_time = true;
+		t->snapshot_time_us = lh_option_moment(value);
+	}
+	else if (strcmp(name, "ref") == 0)
+		t->ref = lh_pg_utf8(value);
+	else if (strcmp(name, "allow_version_guess") == 0)
+		(void) parse_bool(value, &t->allow_version_guess);
+	else if (strcmp(name, "rebase_location") == 0)
+		t->rebase = lh_pg_utf8(value);
+	else if (strcmp(name, "metadata_columns") == 0)
+		(void) parse_bool(value, &t->metadata_columns);
+	else if (strcmp(name, "dropped_columns") == 0)
+		out->dropped_null = choice_of(dropped, value) == 1;
+	else if (strcmp(name, "allow_legacy_deletion_vectors") == 0)
+		(void) parse_bool(value, &t->legacy_vectors);
+	else if (strcmp(name, "changes_from") == 0)
+	{
+		t->changes = true;
+		(void) is_integer(value, &t->changes_from);
+	}
+	else if (strcmp(name, "changes_to") == 0)
+	{
+		t->changes = true;
+		(void) is_integer(value, &t->changes_to);
+	}
+	else if (strcmp(name, "net_changes") == 0)
+		(void) parse_bool(value, &t->net_changes);
+	else if (strcmp(name, "namespace") == 0)
+		out->catalog_namespace = lh_pg_utf8(value);
+	else if (strcmp(name, "table_name") == 0)
+		out->catalog_table = lh_pg_utf8(value);
+}
+
 void
 lh_lake_option(LhLakeOptions *out, const char *name, const char *value)
 {
@@ -392,6 +517,8 @@ lh_lake_option(LhLakeOptions *out, const char *name, const char *value)
 		(void) parse_bool(value, &out->check_crc);
 	else if (strcmp(name, "parquet_keys_file") == 0)
 		out->keys_file = pstrdup(value);
+	else
+		snapshot_option(out, name, value);
 }
 
 void

@@ -31,6 +31,11 @@ typedef enum LhOptionKind
 	LH_OPTION_REGION,			/* letters, digits and hyphens: it becomes part of a host name */
 	LH_OPTION_CHAIN,			/* LIST of sources of credentials */
 	LH_OPTION_FILE,				/* an absolute path */
+	LH_OPTION_SNAPSHOT,			/* a whole number of 64 bits */
+	LH_OPTION_MOMENT,			/* a timestamp with time zone */
+	LH_OPTION_FIELD,			/* id of a field */
+	LH_OPTION_PORT,
+	LH_OPTION_SECONDS,
 	LH_OPTION_SECRET			/* not empty; never repeated in a message */
 } LhOptionKind;
 
@@ -51,6 +56,8 @@ extern const LhOption *lh_option_find(const char *name, int where);
 extern bool lh_option_is_secret(const char *name);
 /* Raise unless the value fits the option. */
 extern void lh_option_check(const LhOption *option, const char *value);
+/* A time as option snapshot_time has it, in microseconds since 1970; raises. */
+extern int64 lh_option_moment(const char *value);
 /* Raise when only a superuser may set it and the current user is none; where is "a foreign table" or the like. */
 extern void lh_option_check_right(const LhOption *option, const char *where);
 

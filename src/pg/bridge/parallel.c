@@ -11,6 +11,7 @@
 
 #include <math.h>
 
+#include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
@@ -32,6 +33,7 @@ struct LhParallel
 
 	uint64		size;			/* of the description */
 	uint64		at;				/* where it lies behind this struct, aligned */
+	uint64		place;			/* where texts follow: the location, the pin (LhTableOptions); empty: none */
 };
 
 /* The leader's own: the callback that brings the counters home. */
@@ -63,20 +65,59 @@ lh_parallel_divisor(int workers)
 
 /* ---- the leader ---- */
 
+/* Has the expression parameters that a rescan may change? */
+static bool
+has_exec_param(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind == PARAM_EXEC;
+	return expression_tree_walker(node, has_exec_param, context);
+}
+
+/*
+ * The list is made once, whatever rescans come, so it is made for those clauses
+ * whose values stay.
+ */
+static void
+list_files(LhSource *s, List *clauses, Index rti, PlanState *ps)
+{
+	List	   *stay = NIL;
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+	{
+		if (!has_exec_param(lfirst(lc), NULL))
+			stay = lappend(stay, lfirst(lc));
+	}
+	if (s->table->filtered && stay != NIL && !s->has_tasks)
+		(void) lh_source_filters(s, stay, rti, ps->ps_ExprContext, ps);
+	lh_source_list(s, list_length(stay) == list_length(clauses));
+}
+
 /* Pack schema and files; the leader reads by the same list. */
 static void
-pack(LhSource *s)
+pack(LhSource *s, List *clauses, Index rti, PlanState *ps)
 {
 	lh_source_open(s);
+	list_files(s, clauses, rti, ps);
 	lh_pg_check(s->ctx, lh_buf_init(s->ctx, &s->packed, true));
 	lh_pg_check(s->ctx, lh_wire_pack(s->ctx, &s->schema, lh_source_tasks(s), &s->packed));
 }
 
-Size
-lh_parallel_estimate(LhSource *s)
+static const char *
+text_or_empty(const char *text)
 {
-	pack(s);
-	return MAXALIGN(sizeof(struct LhParallel)) + s->packed.len;
+	return text != NULL ? text : "";
+}
+
+Size
+lh_parallel_estimate(LhSource *s, List *clauses, Index rti, PlanState *ps)
+{
+	pack(s, clauses, rti, ps);
+	return MAXALIGN(sizeof(struct LhParallel)) + s->packed.len +
+		strlen(text_or_empty(s->options.table.location)) + strlen(text_or_empty(s->options.table.pin)) + 2;
 }
 
 static void
@@ -137,6 +178,9 @@ lh_parallel_initialize(LhSource *s, ParallelContext *pcxt, void *coordinate)
 	p->size = s->packed.len;
 	memcpy((char *) p + p->at, s->packed.data, s->packed.len);
 	lh_buf_free(&s->packed);
+	p->place = p->at + p->size;
+	strcpy((char *) p + p->place, text_or_empty(s->options.table.location));
+	strcpy((char *) p + p->place + strlen((char *) p + p->place) + 1, text_or_empty(s->options.table.pin));
 	s->parallel = p;
 	/* a scan of before a rescan knows another share */
 	s->stale = true;
@@ -156,9 +200,17 @@ lh_parallel_reinitialize(LhSource *s)
 void
 lh_parallel_attach(LhSource *s, void *coordinate)
 {
+	const char *place;
+
 	s->parallel = coordinate;
 	s->is_worker = true;
 	s->options.format = pstrdup(s->parallel->format);
+	place = (const char *) s->parallel + s->parallel->place;
+	if (place[0] != '\0')
+		s->options.table.location = pstrdup(place);
+	place += strlen(place) + 1;
+	if (place[0] != '\0')
+		s->options.table.pin = pstrdup(place);
 }
 
 /* Raise *peak to at least now. */
@@ -204,7 +256,9 @@ lh_parallel_describe(LhSource *s)
 	lh_arena_as_floor(arena);
 	old = lh_use(s->ctx, arena);
 	lh_pg_check(s->ctx, lh_wire_unpack(s->ctx, (const uint8_t *) p + p->at, p->size, &s->schema, &s->tasks));
-	s->has_tasks = true;
+	s->has_tasks = s->list_stays = true;
+	if (s->table->adopt != NULL)
+		lh_pg_check(s->ctx, s->table->adopt(s->ctx, s->table, &s->schema));
 	lh_use(s->ctx, old);
 	return true;
 }

@@ -2,8 +2,8 @@
  * parallel.h
  *		A source that the processes of a parallel plan read together.
  *
- *	1. The leader resolves the location once: its list of files and their schema
- *	   are packed into dynamic shared memory, with the word that says which row
+ *	1. The leader resolves the location once: its list of files, their schema and,
+ *	   of tables with snapshots, the state that is pinned are packed into dynamic shared memory, with the word that says which row
  *	   group is the next (scan/share.h).
  *	2. A worker takes list and schema from there.  It opens the files itself, with
  *	   the rights of the same role, which are checked again.
@@ -39,8 +39,11 @@ extern double lh_parallel_divisor(int workers);
 
 /* ---- execution ---- */
 
-/* Leader: opens the source; bytes of shared memory it needs. */
-extern Size lh_parallel_estimate(LhSource *source);
+/*
+ * Leader: opens the source; bytes of shared memory it needs.  The clauses (Vars of
+ * rti) are those that will be pushed: a table that lists files by filters does it here.
+ */
+extern Size lh_parallel_estimate(LhSource *source, List *clauses, Index rti, PlanState *ps);
 extern void lh_parallel_initialize(LhSource *source, ParallelContext *pcxt, void *coordinate);
 /* Leader, before a rescan: all row groups are to be taken again. */
 extern void lh_parallel_reinitialize(LhSource *source);

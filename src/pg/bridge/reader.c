@@ -140,6 +140,15 @@ lh_reader_start(LhSource *source, List *attnos, List *clauses, Index rti, ExprCo
 	return r;
 }
 
+void
+lh_reader_add(LhReader *r, AttrNumber attno)
+{
+	MemoryContext old = MemoryContextSwitchTo(r->source->mcxt);
+
+	add_column(r, attno);
+	MemoryContextSwitchTo(old);
+}
+
 /* ---- batches ---- */
 
 /* How many of the n rows make at most "most" bytes of text in this vector; one at least. */

@@ -64,6 +64,8 @@ typedef struct LhReader
  */
 extern LhReader *lh_reader_start(LhSource *source, List *attnos, List *clauses, Index rti,
 								 ExprContext *econtext, PlanState *parent);
+/* Emit one more attribute, before any row was asked for. */
+extern void lh_reader_add(LhReader *reader, AttrNumber attno);
 /*
  * For those who look at columns themselves: when it returns true, rows next up
  * to emitted have their values in columns, at next - first.  False at the end.

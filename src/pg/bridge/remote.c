@@ -6,10 +6,13 @@
  *	   allowed_locations, which only a superuser sets, what may be reached.  There
  *	   is no network location without a server.
  *	2. Credentials are those of the role's user mapping, else of PUBLIC's: options
- *	   of the mapping, or of the JSON file that its secret_file names.
+ *	   of the mapping, or of the JSON file that its secret_file names.  User and
+ *	   password of a server whose catalog is another database (options host, dbname)
+ *	   are that database's, and never sent to an http location.
  *	3. Without either, and only when a superuser set credential_chain on the
  *	   server, S3 uses those of the server process: "environment" (AWS_*
- *	   variables), "profile" (the shared credentials file).
+ *	   variables), "profile" (the shared credentials file), "instance" (the role of
+ *	   the machine, instance.c).
  *	4. Whose credentials they are becomes part of the identity of what they
  *	   fetched, so that no cache serves it to others (LhRemoteAccess.scope).
  *
@@ -227,17 +230,18 @@ follow_chain(LhCtx *ctx, LhRemoteAccess *access, List *chain)
 			break;
 		if (strcmp(lfirst(lc), "environment") == 0)
 			LH_TRY(take_environment(ctx, access));
-		else
+		else if (strcmp(lfirst(lc), "profile") == 0)
 			LH_TRY(take_profile(ctx, access));
+		else
+			LH_TRY(lh_instance_key(ctx, access));
 	}
 	return LH_OK;
 }
 
 /* ---- user mappings ---- */
 
-/* The role's mapping, or PUBLIC's; InvalidOid without one. */
-static Oid
-find_mapping(Oid roleid, Oid serverid, List **options)
+Oid
+lh_user_mapping(Oid roleid, Oid serverid, List **options)
 {
 	HeapTuple	tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(roleid),
 										ObjectIdGetDatum(serverid));
@@ -259,14 +263,18 @@ find_mapping(Oid roleid, Oid serverid, List **options)
 	return umid;
 }
 
+/* Where the server has a catalog in another database, user and password are for that alone. */
 static LhStatus
-take_mapping(LhCtx *ctx, LhRemoteAccess *access, List *options)
+take_mapping(LhCtx *ctx, LhRemoteAccess *access, List *options, bool of_database)
 {
 	ListCell   *lc;
 
 	foreach(lc, options)
 	{
 		DefElem    *def = lfirst(lc);
+
+		if (of_database && (strcmp(def->defname, "user") == 0 || strcmp(def->defname, "password") == 0))
+			continue;
 
 		if (strcmp(def->defname, "secret_file") == 0)
 			LH_TRY(read_secret_file(ctx, access, defGetString(def)));
@@ -324,6 +332,7 @@ lh_remote_access(LhCtx *ctx, Oid roleid, Oid serverid, bool credentials, LhRemot
 	LhRemoteAccess *access;
 	List	   *chain = NIL,
 			   *options;
+	bool		of_database = false;
 	ListCell   *lc;
 	Oid			umid;
 
@@ -337,6 +346,7 @@ lh_remote_access(LhCtx *ctx, Oid roleid, Oid serverid, bool credentials, LhRemot
 
 		if (strcmp(def->defname, "credential_chain") == 0)
 			chain = lh_option_list(def->defname, defGetString(def));
+		of_database |= strcmp(def->defname, "host") == 0 || strcmp(def->defname, "dbname") == 0;
 		LH_TRY(take_server_option(ctx, access, def->defname, defGetString(def)));
 	}
 	if (access->nallowed == 0)
@@ -344,8 +354,8 @@ lh_remote_access(LhCtx *ctx, Oid roleid, Oid serverid, bool credentials, LhRemot
 	*out = access;
 	if (!credentials)
 		return LH_OK;
-	umid = find_mapping(roleid, serverid, &options);
-	LH_TRY(take_mapping(ctx, access, options));
+	umid = lh_user_mapping(roleid, serverid, &options);
+	LH_TRY(take_mapping(ctx, access, options, of_database));
 	if (access->access_key_id == NULL)
 		LH_TRY(follow_chain(ctx, access, chain));
 	return make_scope(ctx, access, serverid, umid);

@@ -24,7 +24,13 @@ lh_explain_location(const LhSource *source, ExplainState *es)
 {
 	const char *format = source->table ? source->table->format->name : source->options.format;
 
-	ExplainPropertyText("Location", lh_pg_text(source->options.table.location ? source->options.table.location : ""), es);
+	if (source->options.catalog_table != NULL)
+		ExplainPropertyText("Catalog Table", lh_pg_text(psprintf("%s%s%s", source->options.catalog_namespace ?
+																 source->options.catalog_namespace : "",
+																 source->options.catalog_namespace ? "." : "",
+																 source->options.catalog_table)), es);
+	if (source->options.catalog_table == NULL || source->options.table.location != NULL)
+		ExplainPropertyText("Location", lh_pg_text(source->options.table.location ? source->options.table.location : ""), es);
 	if (format != NULL)
 		ExplainPropertyText("Format", format, es);
 }
@@ -152,10 +158,32 @@ lh_explain_reasons(PlanState *ps, ExplainState *es, List *reasons)
 		ExplainPropertyList("Not Vectorized", texts, es);
 }
 
+/* What a counter says, too, is said once. */
+static void
+show_fact(void *arg, const char *label, const char *text)
+{
+	for (int i = 0; i < LH_N_COUNTERS; i++)
+	{
+		if (strcmp(label, lh_counter_label[i]) == 0)
+			return;
+	}
+	ExplainPropertyText(label, lh_pg_text(text), arg);
+}
+
+/* What the table says of the state that was read; workers say nothing else. */
+static void
+show_facts(const LhSource *source, ExplainState *es)
+{
+	if (source->table != NULL && source->has_tasks && source->table->facts != NULL)
+		lh_pg_check(source->ctx, source->table->facts(source->ctx, source->table, show_fact, es));
+}
+
 void
 lh_explain_counters(const LhSource *source, ExplainState *es)
 {
 	const LhBudget *budget = lh_pg_budget(source->ctx);
+
+	show_facts(source, es);
 
 	for (int i = 0; i < LH_N_COUNTERS; i++)
 	{

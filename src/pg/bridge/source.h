@@ -16,6 +16,7 @@
  *	6. lh_source_rewind begins again; after steps 3 and 4 were repeated with
  *	   other parameters where these changed.
  *
+ * source_open.c has steps 1 and 2, source_column.c step 3, source.c the rest.
  * Everything lives in one memory context, a child of the caller's, and goes
  * with it.
  */
@@ -46,12 +47,22 @@ typedef struct LhSource
 	char	   *relname;		/* for messages */
 	TupleDesc	desc;
 	const char **names;			/* by attno - 1: name in the files, UTF-8; NULL: dropped */
+	int		   *field_ids;		/* by attno - 1: option field_id; -1: none */
+	bool		has_field_ids;	/* one at least has it */
 	LhLakeOptions options;
+	EState	   *estate;			/* of the statement that reads, for its pins (pin.h); NULL: none */
+	bool		as_of;			/* the setting lakehouse.as_of chose the snapshot */
 
 	LhTable    *table;			/* from lh_source_open on */
 	LhTableSchema schema;
+	LhTableSchema *current;		/* of the table as it is now, where another state is read; made at need */
 	LhTaskList	tasks;			/* shared by all scans of the source, and with parallel workers */
 	bool		has_tasks;
+	bool		list_stays;		/* whatever filters come */
+	bool		relisted;		/* it was made without filters once, to see how long it is */
+	int			round;			/* of filters: one more with each lh_source_filters */
+	int			listed;			/* the round that tasks were listed for */
+	LhArena    *tasks_arena;
 
 	int			ncols;			/* scan columns */
 	int			room;			/* for scan columns; never more */
@@ -89,13 +100,21 @@ typedef struct LhSource
 	LhArena    *scan_filter_arena;	/* filters that the scan uses until it is rewound */
 } LhSource;
 
-/* A foreign table as its owner reads it. */
+/*
+ * A foreign table as its owner reads it.  When it is read for its changes, desc has
+ * LH_CHANGE_ATTRS attributes more than the table (changes.h).
+ */
 extern LhSource *lh_source_create(Oid relid, MemoryContext parent);
+/* With other options than the table's own. */
+extern LhSource *lh_source_create_with(Oid relid, const LhLakeOptions *options, MemoryContext parent);
 /* Columns given by a row type; names as they are; role and server as given. */
 extern LhSource *lh_source_create_desc(TupleDesc desc, const char *relname, Oid roleid, Oid serverid,
 									   const LhLakeOptions *options, MemoryContext parent);
 
-/* Opens the location for execution, unless it is open; raises. */
+/*
+ * Opens the location for execution, unless it is open; raises.  A table with
+ * snapshots is pinned for the statement of source->estate, which is set before.
+ */
 extern void lh_source_open(LhSource *source);
 
 /*
@@ -111,8 +130,16 @@ extern bool lh_source_try_open(LhSource *source, int max_files);
  */
 extern bool lh_source_overlap(LhSource *source, AttrNumber attno, int max_files, LhOverlap *out);
 
-/* Where a name or dotted path leads in a schema: source and type of *out; false: nowhere. */
+/* Where a name or dotted path leads in a schema: source, type and field id of *out; false: nowhere. */
 extern bool lh_source_find(const LhTableSchema *schema, const char *name, LhScanColumn *out);
+/* Where a field is, perhaps inside structs: also its (dotted) name, in the current memory context. */
+extern bool lh_source_find_field(const LhTableSchema *schema, int field_id, LhScanColumn *out);
+/* Is it a table whose snapshot somebody chose, so that it may lack what the table has now? */
+extern bool lh_source_is_past(const LhSource *source);
+/* Is an attribute, by its name or the option field_id, a column that Iceberg reserves? */
+extern bool lh_source_is_metadata(const LhSource *source, AttrNumber attno);
+/* Columns of a schema that are no metadata columns. */
+extern int	lh_source_visible(const LhTableSchema *schema);
 
 /* Scan column of an attribute; filter_only as in LhScanColumn.  Raises when no file has it. */
 extern int	lh_source_column(LhSource *source, AttrNumber attno, bool filter_only);
@@ -144,8 +171,10 @@ extern bool lh_source_asks_host(const LhSource *source);
 
 /* As lh_scan_set_meta, for the scan that is open and any later one; fn NULL: none. */
 extern void lh_source_set_meta(LhSource *source, LhMetaFn fn, void *arg);
-/* The files, listed once, however many scans the source opens. */
+/* The files, listed once for the filters of now, however many scans the source opens. */
 extern const LhTaskList *lh_source_tasks(LhSource *source);
+/* List them now and for good; exact: later filters are the same ones as now. */
+extern void lh_source_list(LhSource *source, bool exact);
 /* Next batch, NULL at the end. */
 extern const LhBatch *lh_source_next(LhSource *source);
 extern void lh_source_rewind(LhSource *source);

@@ -34,7 +34,8 @@ extern void lh_fdw_agg_begin(ForeignScanState *node, int eflags);
 extern TupleTableSlot *lh_fdw_agg_iterate(ForeignScanState *node);
 extern void lh_fdw_agg_rescan(ForeignScanState *node);
 extern void lh_fdw_agg_end(ForeignScanState *node);
-/* What is read, for parallel.c. */
+/* Pushed conditions and the index in their Vars, and what is read, for parallel.c. */
+extern List *lh_fdw_agg_clauses(ForeignScanState *node, Index *rti);
 extern struct LhSource *lh_fdw_agg_source(ForeignScanState *node);
 extern void lh_fdw_agg_explain(ForeignScanState *node, ExplainState *es);
 

@@ -29,6 +29,7 @@
 #include "pg/bridge/revec.h"
 #include "pg/bridge/source.h"
 #include "pg/fdw/fdw.h"
+#include "pg/util/threads.h"
 
 #include "exec/threads.h"
 
@@ -93,6 +94,7 @@ lh_fdw_agg_begin(ForeignScanState *node, int eflags)
 	node->fdw_state = scan;
 	scan->rti = (Index) bms_singleton_member(plan->fs_relids);
 	scan->source = lh_source_create(exec_rt_fetch(scan->rti, estate)->relid, estate->es_query_cxt);
+	scan->source->estate = estate;
 	/* no LIMIT ends an aggregate early */
 	scan->source->first_batch = 0;
 	scan->conds = copyObject(lthird(plan->fdw_private));
@@ -445,6 +447,24 @@ helpers_wanted(const AggScan *scan)
 	return helpers > 0 && is_local(s) ? helpers : 0;
 }
 
+/* At the first run, as many as other sessions leave of those that are wanted; false: none. */
+static bool
+have_pool(AggScan *scan, int helpers)
+{
+	LhSource   *s = scan->source;
+	LhArena    *old;
+	int			got;
+
+	if (scan->pool != NULL)
+		return true;
+	old = lh_use(s->ctx, s->arena);
+	lh_pg_check(s->ctx, lh_pg_threads_take(s->ctx, helpers, &got));
+	if (got > 0)
+		lh_pg_check(s->ctx, lh_pool_create(s->ctx, got, &scan->pool));
+	lh_use(s->ctx, old);
+	return got > 0;
+}
+
 static void
 run_with_threads(AggScan *scan, int helpers)
 {
@@ -453,8 +473,6 @@ run_with_threads(AggScan *scan, int helpers)
 	LhArena    *old = lh_use(s->ctx, s->arena);
 
 	CHECK_FOR_INTERRUPTS();
-	if (scan->pool == NULL)
-		lh_pg_check(s->ctx, lh_pool_create(s->ctx, lakehouse_threads - 1, &scan->pool));
 	lh_source_spec(s, &job.scan);
 	job.metadata = metadata_may_answer(scan);
 	job.pool = scan->pool;
@@ -482,7 +500,7 @@ lh_fdw_agg_iterate(ForeignScanState *node)
 	if (!scan->started)
 		start(node, scan);
 	helpers = helpers_wanted(scan);
-	if (helpers > 0)
+	if (helpers > 0 && have_pool(scan, helpers))
 		run_with_threads(scan, helpers);
 	else
 	{
@@ -520,6 +538,15 @@ lh_fdw_agg_end(ForeignScanState *node)
 
 	if (scan != NULL && scan->slot != NULL)
 		ExecDropSingleTupleTableSlot(scan->slot);
+}
+
+List *
+lh_fdw_agg_clauses(ForeignScanState *node, Index *rti)
+{
+	AggScan    *scan = node->fdw_state;
+
+	*rti = scan->rti;
+	return scan->conds;
 }
 
 LhSource *

@@ -218,6 +218,9 @@ lh_fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input
 	if ((stage != UPPERREL_GROUP_AGG && stage != UPPERREL_PARTIAL_GROUP_AGG) ||
 		output_rel->fdw_private != NULL || !lakehouse_pushdown)
 		return;
+	/* which changes are none is found out row by row */
+	if (IS_SIMPLE_REL(input_rel) && input_rel->fdw_private != NULL && ((LhFdwRel *) input_rel->fdw_private)->changes)
+		return;
 	if (!plan_aggregates(root, stage, input_rel, output_rel, extra, &private, &why))
 	{
 		if (lakehouse_require_vector && refusal_matters(stage, input_rel))

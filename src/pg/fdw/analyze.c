@@ -46,13 +46,11 @@ typedef struct Sample
 
 /* LhMetaFn: "taken" is a row group that is not read. */
 static LhStatus
-choose_group(LhCtx *ctx, void *arg, LhPqFile *file, int group, const int *nodes, bool *taken)
+choose_group(LhCtx *ctx, void *arg, const LhMetaGroup *group, bool *taken)
 {
 	Chooser    *chooser = arg;
 
 	*taken = false;
-	if (group < 0)
-		return LH_OK;			/* a whole file: look at its groups */
 	chooser->due += chooser->share;
 	*taken = chooser->due < 1.0;
 	if (!*taken)

@@ -57,7 +57,7 @@ find_places(LhFdwScan *scan, ForeignScan *plan)
 	scan->clauses = plan->fdw_exprs;
 	scan->places = palloc(sizeof(int) * Max(natts, 1));
 	for (int i = 0; i < natts; i++)
-		scan->places[i] = plan->fdw_scan_tlist == NIL ? i : -1;
+		scan->places[i] = plan->fdw_scan_tlist == NIL && i < scan->slot_natts ? i : -1;
 	if (plan->fdw_scan_tlist == NIL)
 		return;
 	foreach(lc, plan->fdw_scan_tlist)
@@ -74,6 +74,8 @@ lh_fdw_begin(ForeignScanState *node, int eflags)
 	node->fdw_state = scan;
 	scan->source = lh_source_create(RelationGetRelid(node->ss.ss_currentRelation),
 									node->ss.ps.state->es_query_cxt);
+	scan->source->estate = node->ss.ps.state;
+	scan->slot_natts = slot->tts_tupleDescriptor->natts;
 	find_places(scan, (ForeignScan *) node->ss.ps.plan);
 	scan->source->wanted_members = list_nth(((ForeignScan *) node->ss.ps.plan)->fdw_private, LH_FDW_MEMBERS);
 
@@ -101,6 +103,16 @@ prepare_refused(ForeignScanState *node, LhFdwScan *scan)
 	MemoryContextSwitchTo(old);
 }
 
+static void
+start(ForeignScanState *node, LhFdwScan *scan)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+
+	scan->reader = lh_reader_start(scan->source, list_nth(plan->fdw_private, LH_FDW_ATTRS), scan->clauses,
+								   plan->scan.scanrelid, node->ss.ps.ps_ExprContext, &node->ss.ps);
+	prepare_refused(node, scan);
+}
+
 /* Rows for the slot; false at the end. */
 static bool
 fill(ForeignScanState *node, LhFdwScan *scan)
@@ -110,9 +122,7 @@ fill(ForeignScanState *node, LhFdwScan *scan)
 
 	if (scan->reader == NULL)
 	{
-		scan->reader = lh_reader_start(scan->source, list_nth(plan->fdw_private, LH_FDW_ATTRS), scan->clauses,
-									   plan->scan.scanrelid, node->ss.ps.ps_ExprContext, &node->ss.ps);
-		prepare_refused(node, scan);
+		start(node, scan);
 		if (list_nth(plan->fdw_private, LH_FDW_SORTED) != NIL)
 			scan->sorted = lh_sorted_create(scan->reader, list_nth(plan->fdw_private, LH_FDW_SORTED));
 	}
@@ -148,6 +158,47 @@ store_row(const LhReader *reader, TupleTableSlot *slot, int k)
 	slot->tts_nvalid = slot->tts_tupleDescriptor->natts;
 }
 
+/* The next row of a table that is read for its changes. */
+static TupleTableSlot *
+iterate_changes(ForeignScanState *node, LhFdwScan *scan)
+{
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+	int			natts = scan->source->desc->natts;
+
+	if (scan->reader == NULL)
+	{
+		start(node, scan);
+		scan->changes = lh_changes_create(scan->reader);
+		scan->change_values = MemoryContextAllocZero(scan->source->mcxt, sizeof(Datum) * natts);
+		scan->change_nulls = MemoryContextAlloc(scan->source->mcxt, sizeof(bool) * natts);
+		memset(scan->change_nulls, true, sizeof(bool) * natts);
+		for (int i = 0; i < scan->reader->ncolumns; i++)
+			scan->reader->columns[i].place = scan->reader->columns[i].attno - 1;
+	}
+	for (;;)
+	{
+		ExecClearTuple(slot);
+		if (!lh_changes_next(scan->changes, scan->change_values, scan->change_nulls))
+			return slot;
+		for (int i = 0; i < natts; i++)
+		{
+			if (scan->places[i] < 0)
+				continue;
+			slot->tts_values[scan->places[i]] = scan->change_values[i];
+			slot->tts_isnull[scan->places[i]] = scan->change_nulls[i];
+		}
+		ExecStoreVirtualTuple(slot);
+		if (scan->refused == NULL)
+			return slot;
+		ResetExprContext(econtext);
+		econtext->ecxt_scantuple = slot;
+		if (ExecQual(scan->refused, econtext))
+			return slot;
+		InstrCountFiltered1(node, 1);
+	}
+}
+
 TupleTableSlot *
 lh_fdw_iterate(ForeignScanState *node)
 {
@@ -156,6 +207,8 @@ lh_fdw_iterate(ForeignScanState *node)
 	LhReader   *reader = scan->reader;
 	ExprContext *econtext;
 
+	if (unlikely(scan->source->options.table.changes))
+		return iterate_changes(node, scan);
 	for (;;)
 	{
 		if (unlikely(reader == NULL || reader->next >= reader->emitted))
@@ -189,6 +242,12 @@ lh_fdw_rescan(ForeignScanState *node)
 	lh_reader_rewind(scan->reader, node->ss.ps.ps_ExprContext, changed ? &node->ss.ps : NULL);
 	if (changed)
 		prepare_refused(node, scan);
+	if (scan->changes != NULL)
+	{
+		for (int i = 0; i < scan->reader->ncolumns; i++)
+			scan->reader->columns[i].place = scan->reader->columns[i].attno - 1;
+		lh_changes_rewind(scan->changes);
+	}
 }
 
 void

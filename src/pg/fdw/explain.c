@@ -32,6 +32,8 @@ lh_fdw_explain(ForeignScanState *node, ExplainState *es)
 	lh_explain_columns(lh_columns_read(scan->source->desc, scan->source->names, list_nth(plan->fdw_private, LH_FDW_ATTRS),
 									   list_nth(plan->fdw_private, LH_FDW_MEMBERS), scan->clauses,
 									   plan->scan.scanrelid), es);
+	if (scan->changes != NULL || scan->source->options.table.changes)
+		ExplainPropertyText("Changes", scan->source->options.table.net_changes ? "net" : "by commit", es);
 	explain_order(plan, scan->source, es);
 	lh_explain_pushed(&node->ss.ps, es, scan->clauses, plan->scan.scanrelid);
 	if (es->verbose)

@@ -7,6 +7,7 @@
  *	plan.c			sizes, paths, plans
  *	probe.c			paths of look-ups: parameters of nested loops
  *	sorted.c		the declared order of rows
+ *	stats.c			what table metadata says of columns, for the planner
  *	exec.c			rows
  *	explain.c		what EXPLAIN shows
  *	analyze.c		samples for ANALYZE
@@ -22,7 +23,9 @@
 #include "foreign/fdwapi.h"
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
+#include "utils/selfuncs.h"
 
+#include "pg/bridge/changes.h"
 #include "pg/bridge/parallel.h"
 #include "pg/bridge/reader.h"
 
@@ -51,6 +54,10 @@ typedef struct LhFdwRel
 	double		used;			/* columns that are read */
 	double		read;			/* their bytes */
 	int			workers;		/* of a parallel scan; 0: none */
+	bool		states;			/* the table has snapshots */
+	bool		changes;		/* its changes are read, whose rows need more than a scan */
+	int			natts;
+	double	   *distinct;		/* values of each attribute, by attno - 1; -1: unknown.  NULL: of all */
 } LhFdwRel;
 
 /* Footers that planning reads at most. */
@@ -63,6 +70,13 @@ extern ForeignScan *lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, F
 
 /* probe.c: paths for the inner side of nested loops, where footers say that look-ups read little. */
 extern void lh_fdw_probe_paths(PlannerInfo *root, RelOptInfo *rel);
+
+/* stats.c */
+
+/* Numbers of distinct values, from the table's metadata, of a source that is open for planning. */
+extern void lh_fdw_distinct(LhSource *source, LhFdwRel *info);
+/* For the hook of init.c: statistics of a column; true when vardata was filled. */
+extern bool lh_fdw_relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attno, VariableStatData *vardata);
 
 /* sorted.c */
 
@@ -84,11 +98,15 @@ typedef struct LhFdwScan
 {
 	LhSource   *source;
 	List	   *clauses;		/* pushed; Vars of the table */
+	int			slot_natts;		/* columns of the slot */
 	int		   *places;			/* column of the slot of each attribute, by attno - 1; -1: none */
 	LhReader   *reader;			/* NULL: no row was asked for yet */
 	ExprState  *refused;		/* clauses that the engine refused, or NULL */
 	List	   *refused_list;
 	LhSorted   *sorted;			/* NULL: the plan relies on no order */
+	LhChanges  *changes;		/* of a table that is read for its changes */
+	Datum	   *change_values;	/* of one row, by attno - 1 */
+	bool	   *change_nulls;
 } LhFdwScan;
 
 extern void lh_fdw_begin(ForeignScanState *node, int eflags);

@@ -27,7 +27,14 @@ lh_fdw_parallel_safe(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 Size
 lh_fdw_estimate_dsm(ForeignScanState *node, ParallelContext *pcxt)
 {
-	return lh_parallel_estimate(source_of(node));
+	Index		rti = ((ForeignScan *) node->ss.ps.plan)->scan.scanrelid;
+	List	   *clauses;
+
+	if (lh_fdw_is_agg_plan((ForeignScan *) node->ss.ps.plan))
+		clauses = lh_fdw_agg_clauses(node, &rti);
+	else
+		clauses = ((LhFdwScan *) node->fdw_state)->clauses;
+	return lh_parallel_estimate(source_of(node), clauses, rti, &node->ss.ps);
 }
 
 void

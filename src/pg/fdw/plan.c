@@ -17,6 +17,7 @@
  * A plan holds no fact about files: names, clauses and attribute numbers only.
  */
 #include "pg/fdw/fdw.h"
+#include "pg/bridge/iceberg.h"
 #include "pg/bridge/members.h"
 
 #include "access/sysattr.h"
@@ -45,13 +46,15 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	LhFdwRel   *info = palloc0(sizeof(LhFdwRel));
 	LhSource   *source = lh_source_create(relid, CurrentMemoryContext);
 	double		known = rel->tuples;	/* from ANALYZE; below 0: never */
+	bool		opened;
 
 	rel->fdw_private = info;
-	if (lh_source_try_open(source, LH_PLAN_FOOTERS))
+	opened = lh_source_try_open(source, LH_PLAN_FOOTERS);
+	if (opened)
 	{
 		rel->tuples = source->schema.rows;
 		info->bytes = (double) source->schema.bytes;
-		info->columns = source->schema.ncols;
+		info->columns = lh_source_visible(&source->schema);
 		info->groups = source->schema.files_total > LH_PARALLEL_FILES ? 0 : source->schema.groups;
 	}
 	else
@@ -62,8 +65,14 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		info->bytes = rel->pages > 0 ? (double) rel->pages * BLCKSZ : DEFAULT_BYTES;
 		info->columns = rel->max_attr;
 	}
-	info->sorted = source->options.sorted_by != NIL;
-	if (source->schema.groups > 1 && (rel->joininfo != NIL || rel->has_eclass_joins))
+	info->states = source->table != NULL ? lh_is_iceberg(source->table)
+		: source->options.format != NULL && strcmp(source->options.format, lh_iceberg_name) == 0;
+	info->changes = source->options.table.changes;
+	info->sorted = source->options.sorted_by != NIL && !info->changes;
+	if (opened)
+		lh_fdw_distinct(source, info);
+	/* which row groups look-ups read would have to be asked of all manifests */
+	if (opened && !info->states && source->schema.groups > 1 && (rel->joininfo != NIL || rel->has_eclass_joins))
 		info->source = source;
 	else
 		MemoryContextDelete(source->mcxt);
@@ -134,6 +143,7 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	Bitmapset  *attrs = NULL;
 	Cost		startup,
 				total;
+	Path	   *path;
 
 	if (info->sorted)
 	{
@@ -147,9 +157,12 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	info->used = bms_num_members(attrs);
 	info->read = info->bytes * Min(info->used / Max(info->columns, 1), 1.0);
 	cost_scan(rel, 1, &startup, &total);
-	add_path(rel, (Path *) LH_CREATE_FOREIGNSCAN_PATH(root, rel, NULL, rel->rows, startup, total, pathkeys,
-													  rel->lateral_relids, NULL, sorted));
-	if (rel->consider_parallel && bms_is_empty(rel->lateral_relids))
+	path = (Path *) LH_CREATE_FOREIGNSCAN_PATH(root, rel, NULL, rel->rows, startup, total, pathkeys,
+											   rel->lateral_relids, NULL, sorted);
+	/* a worker that reads the whole table by itself is told of no state */
+	path->parallel_safe &= !info->states;
+	add_path(rel, path);
+	if (rel->consider_parallel && bms_is_empty(rel->lateral_relids) && !info->changes)
 		add_parallel_path(root, rel);
 	if (info->source != NULL)
 	{
@@ -234,6 +247,38 @@ scan_tlist(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *pushed, List *
 	return bms_is_subset(need, have) ? copyObject(tlist) : NIL;
 }
 
+/*
+ * Of a table that is read for its changes, conditions on columns that are no part of
+ * its rows are evaluated after rows that only moved were taken out.
+ */
+static void
+withhold(Oid relid, Index rti, List **pushed, List **local, List **reasons)
+{
+	LhSource   *source = lh_source_create(relid, CurrentMemoryContext);
+	ListCell   *lc;
+
+	foreach(lc, *pushed)
+	{
+		RestrictInfo *ri = lfirst_node(RestrictInfo, lc);
+		Bitmapset  *attrs = NULL;
+		int			i = -1;
+
+		pull_varattnos((Node *) ri->clause, rti, &attrs);
+		while ((i = bms_next_member(attrs, i)) >= 0)
+		{
+			AttrNumber	attno = (AttrNumber) (i + FirstLowInvalidHeapAttributeNumber);
+
+			if (attno > 0 && !lh_source_is_metadata(source, attno))
+				continue;
+			*local = lappend(*local, ri);
+			*reasons = lappend(*reasons, makeString("it asks for more than the rows that changed"));
+			*pushed = foreach_delete_current(*pushed, lc);
+			break;
+		}
+	}
+	MemoryContextDelete(source->mcxt);
+}
+
 ForeignScan *
 lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List *tlist,
 			List *clauses, Plan *outer)
@@ -247,6 +292,8 @@ lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, Li
 			   *scan;
 
 	lh_push_clauses(rel, clauses, &pushed, &local, &reasons);
+	if (((LhFdwRel *) rel->fdw_private)->changes)
+		withhold(relid, rel->relid, &pushed, &local, &reasons);
 	attrs = attrs_to_emit(root, rel, relid, local, sorted, &members);
 	scan = scan_tlist(root, rel, tlist, pushed, local, sorted);
 	pushed = extract_actual_clauses(pushed, false);

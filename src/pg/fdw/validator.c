@@ -147,7 +147,9 @@ lakehouse_fdw_validator(PG_FUNCTION_ARGS)
 {
 	List	   *options = untransformRelOptions(PG_GETARG_DATUM(0));
 	int			place = place_of(PG_GETARG_OID(1));
-	bool		has_location = false;
+	List	   *moments = NIL;
+	bool		has_location = false,
+				in_catalog = false;
 	ListCell   *lc;
 
 	foreach(lc, options)
@@ -156,11 +158,25 @@ lakehouse_fdw_validator(PG_FUNCTION_ARGS)
 
 		check_option(def, place);
 		has_location |= strcmp(def->defname, "location") == 0;
+		in_catalog |= strcmp(def->defname, "table_name") == 0;
+		if (strcmp(def->defname, "snapshot_id") == 0 || strcmp(def->defname, "snapshot_time") == 0 ||
+			(strcmp(def->defname, "ref") == 0))
+			moments = lappend(moments, def->defname);
 	}
-	if (place == LH_ON_TABLE && !has_location)
+	if (list_length(moments) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+				 errmsg("options \"%s\" and \"%s\" exclude each other", (char *) linitial(moments),
+						(char *) lsecond(moments))));
+	if (place == LH_ON_TABLE && has_location && in_catalog)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+				 errmsg("options \"location\" and \"table_name\" exclude each other"),
+				 errhint("A table is found either by its location or by its name in the server's catalog.")));
+	if (place == LH_ON_TABLE && !has_location && !in_catalog)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
 				 errmsg("option \"location\" is required for lakehouse foreign tables"),
-				 errhint("It is a file, a directory, a glob, or a JSON array of these.")));
+				 errhint("It is a file, a directory, a glob, or a JSON array of these; tables of a catalog have options namespace and table_name instead.")));
 	PG_RETURN_VOID();
 }

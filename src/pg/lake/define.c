@@ -240,8 +240,10 @@ define_table(Oid relid)
 
 /* ---- renamed columns ---- */
 
-static bool
-has_column_name(Oid relid, AttrNumber attno)
+bool		lh_lake_following = false;
+
+bool
+lh_lake_has_column_name(Oid relid, AttrNumber attno)
 {
 	ListCell   *lc;
 
@@ -267,7 +269,7 @@ keep_file_name(Oid relid, const char *old_name, const char *new_name)
 		if (!lh_lake_is_table(child))
 			continue;
 		attno = get_attnum(child, new_name);
-		if (attno <= 0 || has_column_name(child, attno))
+		if (attno <= 0 || lh_lake_has_column_name(child, attno))
 			continue;
 		lh_lake_execute(psprintf("ALTER FOREIGN TABLE %s ALTER COLUMN %s OPTIONS (ADD column_name %s)",
 								 lh_lake_qualified(child), quote_identifier(new_name),
@@ -297,7 +299,7 @@ rename_column(const RenameStmt *stmt)
 {
 	ListCell   *lc;
 
-	if (stmt->renameType != OBJECT_COLUMN ||
+	if (lh_lake_following || stmt->renameType != OBJECT_COLUMN ||
 		(stmt->relationType != OBJECT_FOREIGN_TABLE && stmt->relationType != OBJECT_TABLE))
 		return;
 	foreach(lc, changes())

@@ -1,11 +1,15 @@
 /*
  * import.c
- *		IMPORT FOREIGN SCHEMA: a table for each file or directory of a directory.
+ *		IMPORT FOREIGN SCHEMA: a table for each file or directory of a directory, or
+ *		for each table of a namespace of the server's catalog.
  *
  *	1. The directory is the option location: identifiers end at 63 bytes, and
- *	   the name of the remote schema says nothing.
+ *	   the name of the remote schema says nothing.  Without it the server has to
+ *	   have a catalog, and the remote schema is a namespace there.
  *	2. Sub-directories, files named like Parquet files, and other files that
- *	   begin like one are tables; hidden ones are not.
+ *	   begin like one are tables; hidden ones are not.  With format 'iceberg' the
+ *	   directory is a warehouse: Iceberg tables alone are taken, from directories
+ *	   below, too, whose names (those of namespaces) come before theirs.
  *	3. LIMIT TO and EXCEPT are heeded before anything is opened, and two entries
  *	   that would become one table are an error before anything is created.
  *	4. Each table's columns are inferred here, and written into its statement.
@@ -22,6 +26,9 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "iceberg/iceberg.h"
+#include "pg/bridge/catalog.h"
+#include "pg/bridge/iceberg.h"
 #include "pg/bridge/options.h"
 
 /* How a Parquet file begins. */
@@ -29,12 +36,16 @@
 #define MAGIC_ENCRYPTED "PARE"
 #define MAGIC_SIZE 4
 
+/* Namespaces in namespaces of a warehouse. */
+#define MAX_DEPTH 16
+
 /* What becomes a table. */
 typedef struct Entry
 {
-	const char *child;			/* name in the directory, UTF-8; directories end with '/' */
+	const char *child;			/* name in the directory or catalog, UTF-8; directories end with '/' */
 	char	   *location;		/* UTF-8, as a pattern */
 	char	   *table;
+	List	   *place;			/* options that say where it is */
 } Entry;
 
 typedef struct Import
@@ -43,14 +54,15 @@ typedef struct Import
 	Oid			serverid;
 	LhStore    *store;
 	const char *directory;		/* as a pattern, no '/' at its end */
+	bool		warehouse;		/* of Iceberg tables */
 	List	   *options;		/* DefElems for each table, without location */
 } Import;
 
 /* ---- options ---- */
 
-/* Splits the statement's options; the location is required. */
+/* Splits the statement's options; NULL: there is no location. */
 static const char *
-take_options(ImportForeignSchemaStmt *stmt, List **rest)
+take_options(ImportForeignSchemaStmt *stmt, List **rest, bool *warehouse)
 {
 	const char *location = NULL;
 	ListCell   *lc;
@@ -71,13 +83,19 @@ take_options(ImportForeignSchemaStmt *stmt, List **rest)
 			location = defGetString(def);
 		else
 			*rest = lappend(*rest, def);
+		if (strcmp(def->defname, "format") == 0)
+			*warehouse = strcmp(defGetString(def), lh_iceberg_name) == 0;
 	}
-	if (location == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
-				 errmsg("option \"location\" is required to import from a lakehouse server"),
-				 errhint("IMPORT FOREIGN SCHEMA any_name FROM SERVER ... INTO ... OPTIONS (location '/directory')")));
 	return location;
+}
+
+static void
+fail_no_location(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+			 errmsg("option \"location\" is required to import from a lakehouse server"),
+			 errhint("IMPORT FOREIGN SCHEMA any_name FROM SERVER ... INTO ... OPTIONS (location '/directory')")));
 }
 
 /* The directory as a pattern that matches just it. */
@@ -127,13 +145,13 @@ is_directory(const char *child)
 }
 
 static char *
-location_of(const Import *imp, const char *child)
+location_of(const char *directory, const char *child)
 {
 	StringInfoData out;
 	size_t		len = strlen(child);
 
 	initStringInfo(&out);
-	appendStringInfoString(&out, imp->directory);
+	appendStringInfoString(&out, directory);
 	if (out.data[out.len - 1] != '/')
 		appendStringInfoChar(&out, '/');
 	append_escaped(&out, child, is_directory(child) ? len - 1 : len);
@@ -203,6 +221,74 @@ list_children(const Import *imp, LhList *children)
 	lh_pg_check(imp->ctx, status);
 }
 
+static List *
+place_of(const char *location)
+{
+	return list_make1(makeDefElem("location", (Node *) makeString(lh_pg_text(location)), -1));
+}
+
+/* Iceberg tables in a directory of a warehouse, and in directories of it that are no tables. */
+static List *
+walk(const Import *imp, ImportForeignSchemaStmt *stmt, const char *directory, const char *prefix, int depth,
+	 List *entries)
+{
+	LhList		children;
+
+	lh_pg_check(imp->ctx, lh_store_children(imp->ctx, imp->store, directory, &children));
+	for (size_t i = 0; i < children.n; i++)
+	{
+		Entry	   *entry = palloc0(sizeof(Entry));
+		char	   *name;
+		bool		yes;
+
+		CHECK_FOR_INTERRUPTS();
+		entry->child = children.entries[i].path;
+		if (!is_directory(entry->child))
+			continue;
+		entry->location = location_of(directory, entry->child);
+		name = psprintf("%s%.*s", prefix, (int) strlen(entry->child) - 1, entry->child);
+		lh_pg_check(imp->ctx, lh_iceberg_format.detect(imp->ctx, imp->store, entry->location, &yes));
+		if (!yes && depth < MAX_DEPTH)
+			entries = walk(imp, stmt, entry->location, psprintf("%s_", name), depth + 1, entries);
+		if (!yes)
+			continue;
+		entry->table = lh_lake_clip(lh_pg_text(name));
+		entry->child = name;
+		entry->place = place_of(entry->location);
+		if (!IsImportableForeignTable(entry->table, stmt))
+			continue;
+		check_unique(entries, entry);
+		entries = lappend(entries, entry);
+	}
+	return entries;
+}
+
+/* The tables of a namespace of the server's catalog. */
+static List *
+list_catalog(const Import *imp, ImportForeignSchemaStmt *stmt, LhCatalog *catalog)
+{
+	char	   *space = lh_pg_utf8(stmt->remote_schema);
+	List	   *entries = NIL;
+	ListCell   *lc;
+
+	foreach(lc, catalog->kind->list(catalog, space))
+	{
+		const LhCatalogTable *t = lfirst(lc);
+		Entry	   *entry = palloc0(sizeof(Entry));
+
+		entry->child = t->name;
+		entry->location = unconstify(char *, t->location);
+		entry->table = lh_lake_clip(lh_pg_text(t->name));
+		entry->place = list_make2(makeDefElem("namespace", (Node *) makeString(pstrdup(stmt->remote_schema)), -1),
+								  makeDefElem("table_name", (Node *) makeString(lh_pg_text(t->name)), -1));
+		if (!IsImportableForeignTable(entry->table, stmt))
+			continue;
+		check_unique(entries, entry);
+		entries = lappend(entries, entry);
+	}
+	return entries;
+}
+
 /* The entries of the directory that are wanted, in byte order of their names. */
 static List *
 list_entries(const Import *imp, ImportForeignSchemaStmt *stmt)
@@ -210,6 +296,8 @@ list_entries(const Import *imp, ImportForeignSchemaStmt *stmt)
 	List	   *entries = NIL;
 	LhList		children;
 
+	if (imp->warehouse)
+		return walk(imp, stmt, imp->directory, "", 0, NIL);
 	list_children(imp, &children);
 	for (size_t i = 0; i < children.n; i++)
 	{
@@ -221,10 +309,11 @@ list_entries(const Import *imp, ImportForeignSchemaStmt *stmt)
 		entry->table = lh_lake_table_name(entry->child);
 		if (entry->table[0] == '\0' || !IsImportableForeignTable(entry->table, stmt))
 			continue;
-		entry->location = location_of(imp, entry->child);
+		entry->location = location_of(imp->directory, entry->child);
 		lh_pg_check(imp->ctx, is_table(imp, entry, &yes));
 		if (!yes)
 			continue;
+		entry->place = place_of(entry->location);
 		check_unique(entries, entry);
 		entries = lappend(entries, entry);
 	}
@@ -243,9 +332,7 @@ static char *
 statement_of(const Import *imp, const char *server, const Entry *entry)
 {
 	ErrorContextCallback context = {error_context_stack, name_the_entry, unconstify(Entry *, entry)};
-	char	   *location = lh_pg_text(entry->location);
-	List	   *options = lcons(makeDefElem("location", (Node *) makeString(location), -1),
-								list_copy(imp->options));
+	List	   *options = list_concat_copy(entry->place, imp->options);
 	LhArena    *arena = lh_arena_child(imp->ctx->arena);
 	LhArena    *old;
 	LhLakeOptions parsed;
@@ -272,15 +359,25 @@ lh_lake_import_schema(ImportForeignSchemaStmt *stmt, Oid serverid)
 {
 	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse import", ALLOCSET_DEFAULT_SIZES);
 	Import		imp = {.serverid = serverid};
-	const char *location = take_options(stmt, &imp.options);
+	const char *location = take_options(stmt, &imp.options, &imp.warehouse);
+	LhCatalog  *catalog = NULL;
 	List	   *statements = NIL;
+	List	   *entries;
 	ListCell   *lc;
 
-	lh_location_check(GetUserId(), serverid, location);
 	imp.ctx = lh_pg_ctx(mcxt, (size_t) maintenance_work_mem, "maintenance_work_mem");
-	imp.directory = directory_of(imp.ctx, location);
-	lh_lake_store(imp.ctx, GetUserId(), serverid, &imp.store);
-	foreach(lc, list_entries(&imp, stmt))
+	if (location == NULL && (catalog = lh_catalog_open(imp.ctx, GetUserId(), serverid, NULL)) == NULL)
+		fail_no_location();
+	if (location != NULL)
+	{
+		lh_location_check(GetUserId(), serverid, location);
+		imp.directory = directory_of(imp.ctx, location);
+		lh_lake_store(imp.ctx, GetUserId(), serverid, &imp.store);
+		entries = list_entries(&imp, stmt);
+	}
+	else
+		entries = list_catalog(&imp, stmt, catalog);
+	foreach(lc, entries)
 		statements = lappend(statements, statement_of(&imp, stmt->server_name, lfirst(lc)));
 	MemoryContextDelete(mcxt);
 	return statements;

@@ -71,6 +71,7 @@ typedef struct LhLakeColumn
 	Oid			typid;
 	int32		typmod;
 	char	   *type_sql;		/* a type that need not exist yet (types.c); NULL: typid */
+	int			field_id;		/* option field_id; -1: none */
 } LhLakeColumn;
 
 typedef struct LhLakeColumns
@@ -90,7 +91,7 @@ extern void lh_lake_schema(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOpt
 						   LhTableSchema *out);
 /* The type that a column of the files gets in SQL. */
 extern Oid	lh_lake_type(const LhType *type, const LhLakeOptions *options, int32 *typmod);
-/* "name type OPTIONS (column_name '...')" */
+/* "name type OPTIONS (column_name '...', field_id '...')" */
 extern void lh_lake_append_column(StringInfo out, const LhLakeColumn *col);
 
 /* ---- types.c ---- */
@@ -114,6 +115,10 @@ extern List *lh_lake_row_types(LhLakeColumns *columns, const char *schema, const
 
 /* ---- define.c ---- */
 
+/* Has a column the option column_name?  Then its name in SQL is somebody's own. */
+extern bool lh_lake_has_column_name(Oid relid, AttrNumber attno);
+/* Set while columns are renamed to follow the files, not away from them. */
+extern bool lh_lake_following;
 /* Is this a foreign table of our wrapper? */
 extern bool lh_lake_is_table(Oid relid);
 /* Is this a server of our wrapper? */

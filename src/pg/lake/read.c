@@ -10,6 +10,7 @@
  * are those of the caller.
  */
 #include "pg/lake/read.h"
+#include "pg/bridge/iceberg.h"
 
 #include "catalog/objectaccess.h"
 #include "commands/defrem.h"
@@ -39,7 +40,7 @@ PG_FUNCTION_INFO_V1(lakehouse_read_support);
 
 /* A table's row type says what its columns are called in the files. */
 static void
-apply_column_names(LhSource *s, Oid rowtype)
+apply_column_options(LhSource *s, Oid rowtype)
 {
 	Oid			relid = OidIsValid(rowtype) ? typeidTypeRelid(rowtype) : InvalidOid;
 
@@ -55,6 +56,8 @@ apply_column_names(LhSource *s, Oid rowtype)
 
 			if (s->names[i] != NULL && strcmp(def->defname, "column_name") == 0)
 				s->names[i] = lh_pg_utf8(defGetString(def));
+			else if (s->names[i] != NULL && strcmp(def->defname, "field_id") == 0)
+				s->field_ids[i] = atoi(defGetString(def));
 		}
 	}
 }
@@ -82,7 +85,7 @@ lh_read_source(const Datum *values, const bool *nulls, TupleDesc desc, const cha
 		lh_lake_apply_options(&options, list);
 		source = lh_source_create_desc(desc, relname, GetUserId(), serverid, &options, mcxt);
 		MemoryContextSwitchTo(source->mcxt);
-		apply_column_names(source, rowtype);
+		apply_column_options(source, rowtype);
 	}
 	MemoryContextSwitchTo(old);
 	return source;
@@ -133,6 +136,7 @@ read_rows(FunctionCallInfo fcinfo, int first_arg)
 	source = lh_read_source(values, nulls, desc, "lakehouse.read", rowtype, CurrentMemoryContext);
 	if (source == NULL)
 		return (Datum) 0;
+	source->estate = rsinfo->econtext != NULL ? rsinfo->econtext->ecxt_estate : NULL;
 	lh_location_check(GetUserId(), source->serverid, TextDatumGetCString(values[LH_READ_LOCATION]));
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -209,7 +213,8 @@ lh_read_size(PlannerInfo *root, FuncExpr *call, LhReadSize *out)
 	known = lh_source_try_open(source, PLAN_FOOTERS);
 	if (known)
 		*out = (LhReadSize) {source->schema.rows, (double) source->schema.bytes,
-			source->schema.files_total > LH_PARALLEL_FILES ? 0 : source->schema.groups, source->schema.ncols};
+			source->schema.files_total > LH_PARALLEL_FILES ? 0 : source->schema.groups,
+			lh_source_visible(&source->schema), lh_is_iceberg(source->table)};
 	MemoryContextDelete(source->mcxt);
 	return known;
 }

@@ -48,6 +48,7 @@ typedef struct LhReadSize
 	double		bytes;
 	double		groups;
 	int			columns;
+	bool		states;			/* the table has snapshots: only parallel-aware scans see the pinned one in workers */
 } LhReadSize;
 
 extern bool lh_read_size(PlannerInfo *root, FuncExpr *call, LhReadSize *out);

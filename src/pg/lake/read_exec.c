@@ -238,6 +238,8 @@ make_source(LhReadState *state)
 {
 	state->source = lh_read_source(state->values, state->nulls, state->desc, state->alias,
 								   state->rowtype, state->css.ss.ps.state->es_query_cxt);
+	if (state->source != NULL)
+		state->source->estate = state->css.ss.ps.state;
 }
 
 static void
@@ -437,7 +439,7 @@ estimate_dsm(CustomScanState *node, ParallelContext *pcxt)
 	if (state->source == NULL)
 		return 1;
 	check_location(state);
-	return lh_parallel_estimate(state->source);
+	return lh_parallel_estimate(state->source, state->clauses, INDEX_VAR, &node->ss.ps);
 }
 
 static void

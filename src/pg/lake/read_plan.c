@@ -115,7 +115,7 @@ measure(PlannerInfo *root, RelOptInfo *rel, FuncExpr *call, Work *work)
 {
 	Bitmapset  *attrs = NULL;
 
-	work->size = (LhReadSize) {rel->tuples, DEFAULT_BYTES, INT_MAX, DEFAULT_COLUMNS};
+	work->size = (LhReadSize) {rel->tuples, DEFAULT_BYTES, INT_MAX, DEFAULT_COLUMNS, false};
 	(void) lh_read_size(root, call, &work->size);
 	add_attrs(rel->reltarget->exprs, rel->relid, &attrs);
 	add_attrs(rel->baserestrictinfo, rel->relid, &attrs);
@@ -136,7 +136,8 @@ make_path(RelOptInfo *rel, const Work *work, int workers)
 	path->path.pathtype = T_CustomScan;
 	path->path.parent = rel;
 	path->path.pathtarget = rel->reltarget;
-	path->path.parallel_safe = rel->consider_parallel;
+	/* a worker that reads the whole table by itself is told of no state */
+	path->path.parallel_safe = rel->consider_parallel && (workers > 0 || !work->size.states);
 	path->path.parallel_aware = workers > 0;
 	path->path.parallel_workers = workers;
 	path->path.rows = clamp_row_est(rel->rows / divisor);

@@ -13,10 +13,16 @@
 
 #include "nodes/parsenodes.h"
 
+struct PlannerInfo;
+struct VariableStatData;
+
 typedef struct LhFeatures
 {
 	/* lake: statements of IMPORT FOREIGN SCHEMA, as FdwRoutine wants them */
 	List	   *(*import_foreign_schema) (ImportForeignSchemaStmt *stmt, Oid serverid);
+	/* fdw: statistics of a column of its tables for the planner, as get_relation_stats_hook wants them */
+	bool		(*relation_stats) (struct PlannerInfo *root, RangeTblEntry *rte, AttrNumber attno,
+								   struct VariableStatData *vardata);
 } LhFeatures;
 
 extern LhFeatures lh_features;

@@ -1,0 +1,76 @@
+-- Rows that came and went between snapshots.
+\set schema t_iceberg_changes
+\i sql/include/iceberg.psql
+
+-- copy on write: an update, a delete, a compaction, an overwrite that keeps a row
+SELECT ice('c', 'v2/changes');
+SELECT _change_ordinal AS n, _change_type AS type, data FROM lakehouse.iceberg_changes(NULL::c) ORDER BY 1, 2, 3;
+SELECT _change_type AS type, (data).* FROM lakehouse.iceberg_changes(NULL::c, net => true) ORDER BY 2;
+SELECT DISTINCT _commit_snapshot_id = snapshot_id AS same FROM lakehouse.iceberg_changes(NULL::c) x
+	JOIN (SELECT snapshot_id, row_number() OVER (ORDER BY committed_at) - 1 AS n FROM lakehouse.iceberg_snapshots('c')
+		WHERE operation <> 'replace') s ON s.n = x._change_ordinal;
+SELECT snapshot('c', 2) AS second, snapshot('c', 4) AS fourth \gset
+SELECT _change_ordinal AS n, _change_type AS type, data FROM lakehouse.iceberg_changes(NULL::c, :second, :fourth) ORDER BY 1, 2, 3;
+SELECT _change_ordinal AS n, _change_type AS type, data FROM lakehouse.iceberg_changes(NULL::c, :second, :fourth, true) ORDER BY 1, 2, 3;
+SELECT count(*) FROM lakehouse.iceberg_changes(NULL::c, :fourth, :fourth);
+SELECT * FROM result('SELECT * FROM lakehouse.iceberg_changes(NULL::c, 17)');
+SELECT * FROM result(format('SELECT * FROM lakehouse.iceberg_changes(NULL::c, %s, %s)', :fourth, :second));
+SELECT * FROM result('SELECT * FROM lakehouse.iceberg_changes(NULL::int)');
+SELECT * FROM result('SELECT * FROM lakehouse.iceberg_changes(NULL::pg_class)');
+
+-- as a foreign table: conditions on what changed are pushed, others come after rows that only moved are gone
+SELECT ice('cc', 'v2/changes', 'changes_from ''0''');
+SELECT * FROM columns_of('cc');
+SELECT id, s, _change_type, _change_ordinal FROM cc ORDER BY 4, 3, 1;
+SELECT count(*), count(*) FILTER (WHERE _change_type = 'DELETE') AS deleted FROM cc;
+SELECT id, s FROM cc WHERE _change_type = 'INSERT' AND id = 1;
+SELECT l FROM plan('SELECT id FROM cc WHERE id = 2 AND _change_type = ''INSERT''', 'VERBOSE, COSTS OFF') l WHERE l ~ 'Filter|Changes|Columns|Not Vec';
+SELECT counter('SELECT * FROM cc WHERE id = 4', 'Files') AS files, counter('SELECT * FROM cc', 'Files') AS of;
+SELECT ice('cn', 'v2/changes', 'changes_from ''0'', net_changes ''true''', 'id int, s text, _change_type text');
+SELECT * FROM cn ORDER BY id;
+-- columns that are not there cannot tell rows apart
+SELECT ice('ci', 'v2/changes', 'changes_from ''0''', 'id int, _change_type text, _change_ordinal int');
+SELECT * FROM ci ORDER BY 3, 2, 1;
+-- a rescan begins again
+SELECT v, count(id) FROM generate_series(1, 2) v LEFT JOIN LATERAL (SELECT * FROM cc WHERE id >= v OFFSET 0) s ON true GROUP BY v ORDER BY v;
+-- nothing is answered by metadata, nothing in parallel
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SELECT l FROM plan('SELECT count(*) FROM cc') l WHERE l ~ 'Scan|Aggregate|Gather';
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+
+-- merge on read: rows that delete files delete; appends alone are not compared
+SELECT ice('b', 'v2/branches');
+SELECT _change_ordinal AS n, _change_type AS type, data FROM lakehouse.iceberg_changes(NULL::b) ORDER BY 1, 2, 3;
+SELECT ice('b_audit', 'v2/branches', 'ref ''audit''');
+SELECT _change_ordinal AS n, _change_type AS type, data FROM lakehouse.iceberg_changes(NULL::b_audit) ORDER BY 1, 2, 3;
+SELECT ice('mor', 'v2/mor');
+SELECT _change_type, count(*) FROM lakehouse.iceberg_changes(NULL::mor) GROUP BY 1 ORDER BY 1;
+SELECT _change_type, count(*) FROM lakehouse.iceberg_changes(NULL::mor, net => true) GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM mor;
+SELECT count(*) FROM ((SELECT (data).* FROM lakehouse.iceberg_changes(NULL::mor, net => true) EXCEPT ALL SELECT * FROM mor)
+	UNION ALL (SELECT * FROM mor EXCEPT ALL SELECT (data).* FROM lakehouse.iceberg_changes(NULL::mor, net => true))) d;
+-- a sort that spills
+SET work_mem = 64;
+SELECT _change_type, count(*) FROM lakehouse.iceberg_changes(NULL::mor) GROUP BY 1 ORDER BY 1;
+RESET work_mem;
+
+-- rights are those to the table
+CREATE ROLE change_reader;
+GRANT USAGE ON SCHEMA t_iceberg_changes TO change_reader;
+GRANT EXECUTE ON FUNCTION lakehouse.iceberg_changes(anyelement, bigint, bigint, boolean) TO change_reader;
+GRANT SELECT (id) ON c TO change_reader;
+SET ROLE change_reader;
+SELECT * FROM result('SELECT count(*) FROM lakehouse.iceberg_changes(NULL::c)');
+RESET ROLE;
+GRANT SELECT ON c TO change_reader;
+SET ROLE change_reader;
+SELECT count(*) FROM lakehouse.iceberg_changes(NULL::c);
+RESET ROLE;
+DROP OWNED BY change_reader;
+DROP ROLE change_reader;
+
+\! rm -rf $WORK

@@ -1,0 +1,256 @@
+/*
+ * facts.c
+ *		What planners ask of a table: how many rows, how many distinct values, in which order.
+ *
+ *	1. Counts come from the manifest list; where its lines lack them (version 1) from
+ *	   the snapshot's summary, which also says how many positions are deleted and how
+ *	   large all files are.
+ *	2. Distinct values come from what the metadata file repeats of the statistics'
+ *	   blobs: the sketches themselves are not read.
+ *	3. An order is that of all files or of none: manifests are read for it, if
+ *	   the table declares one.
+ */
+#include "iceberg/manifest.h"
+#include "iceberg/meta.h"
+
+#include <stdlib.h>
+
+/* Ancestors that are asked for statistics before there are none. */
+#define MAX_ANCESTORS 1000
+
+/*
+ * Counts
+ */
+
+/* A count of the summary; -1: it says none. */
+static LhStatus
+summary_count(LhCtx *ctx, const LhIceSnapshot *s, const char *key, int64_t *out)
+{
+	const char *text;
+	char *end;
+
+	*out = -1;
+	LH_TRY(lh_ice_summary_value(ctx, s, key, &text));
+	if (text == NULL || text[0] < '0' || text[0] > '9')
+		return LH_OK;
+	*out = strtoll(text, &end, 10);
+	if (*end != '\0' || *out == INT64_MAX)
+		*out = -1;
+	return LH_OK;
+}
+
+/* Sums over the lines of a manifest list; unknown counts make them unknown. */
+typedef struct Sums
+{
+	int64_t files, rows;
+	bool unknown;
+} Sums;
+
+static void
+add_counts(Sums *sums, const LhIceManifestFile *f)
+{
+	if (f->added_files < 0 || f->existing_files < 0 || f->added_rows < 0 || f->existing_rows < 0 ||
+		__builtin_add_overflow(sums->files, f->added_files, &sums->files) ||
+		__builtin_add_overflow(sums->files, f->existing_files, &sums->files) ||
+		__builtin_add_overflow(sums->rows, f->added_rows, &sums->rows) ||
+		__builtin_add_overflow(sums->rows, f->existing_rows, &sums->rows))
+		sums->unknown = true;
+}
+
+static LhStatus
+count_snapshot(LhCtx *ctx, LhIceTable *table, LhIceSnapshotInfo *out)
+{
+	const LhIceSnapshot *s = table->snapshot;
+	Sums data = {0}, deletes = {0};
+	int64_t rows, files, positions, delete_files;
+
+	for (size_t i = 0; i < table->nmanifests; i++)
+		add_counts(table->manifests[i].deletes ? &deletes : &data, &table->manifests[i]);
+	LH_TRY(summary_count(ctx, s, "total-records", &rows));
+	LH_TRY(summary_count(ctx, s, "total-data-files", &files));
+	LH_TRY(summary_count(ctx, s, "total-position-deletes", &positions));
+	LH_TRY(summary_count(ctx, s, "total-delete-files", &delete_files));
+	LH_TRY(summary_count(ctx, s, "total-files-size", &out->bytes));
+	out->data_files = data.unknown ? files : data.files;
+	out->rows = (double) (data.unknown ? rows : data.rows);
+	out->delete_files = deletes.unknown ? delete_files : deletes.files;
+	out->delete_rows =
+		deletes.unknown ? (positions > 0 ? (double) positions : 0) : (double) deletes.rows;
+	if (out->rows >= 0)
+	{
+		/* without the summary all deletes count as if they were of positions */
+		out->rows -= positions >= 0 ? (double) positions : out->delete_rows;
+		out->rows = out->rows < 0 ? 0 : out->rows;
+	}
+	return LH_OK;
+}
+
+LhStatus
+lh_ice_snapshot_info(LhCtx *ctx, LhTable *base, LhIceSnapshotInfo *out)
+{
+	LhIceTable *table = (LhIceTable *) base;
+
+	LH_TRY(lh_ice_load_list(ctx, table));
+	*out = (LhIceSnapshotInfo){
+		.schema_id = table->schema->schema_id,
+		.metadata_path = table->metadata->path,
+		.ref = table->options.ref,
+	};
+	if (table->snapshot == NULL)
+		return LH_OK;
+	out->has_snapshot = true;
+	out->snapshot_id = table->snapshot->snapshot_id;
+	out->timestamp_ms = table->snapshot->timestamp_ms;
+	return count_snapshot(ctx, table, out);
+}
+
+/*
+ * Distinct values
+ */
+
+/* "ndv" of the blob that is of this field alone; -1: none. */
+static LhStatus
+blob_distinct(LhCtx *ctx, LhIceJson *j, int field_id, double *out)
+{
+	enum
+	{
+		TYPE,
+		FIELDS,
+		PROPERTIES
+	};
+	static const char *const names[] = {"type", "fields", "properties", NULL};
+	const char *const *pairs = NULL;
+	int which, npairs = 0, nfields = 0, field = -1;
+	LhSlice type = {0};
+	uint64_t seen = 0;
+	bool more;
+
+	LH_TRY(lh_ice_json_object(ctx, j));
+	for (;;)
+	{
+		LH_TRY(lh_ice_json_field(ctx, j, names, &seen, &which, &more));
+		if (!more)
+			break;
+		if (which == TYPE)
+			LH_TRY(lh_ice_json_slice(ctx, j, &type));
+		else if (which == PROPERTIES)
+			LH_TRY(lh_ice_json_pairs(ctx, j, &npairs, &pairs));
+		else
+		{
+			LH_TRY(lh_ice_json_array(ctx, j));
+			for (;; nfields++)
+			{
+				LH_TRY(lh_ice_json_item(ctx, j, &more));
+				if (!more)
+					break;
+				LH_TRY(lh_ice_json_i32(ctx, j, &field));
+			}
+		}
+	}
+	if (nfields != 1 || field != field_id || !lh_ice_slice_is(type, "apache-datasketches-theta-v1"))
+		return LH_OK;
+	for (int i = 0; i < npairs; i++)
+		if (strcmp(pairs[2 * i], "ndv") == 0 && pairs[2 * i + 1][0] >= '0' &&
+			pairs[2 * i + 1][0] <= '9')
+			*out = strtod(pairs[2 * i + 1], NULL);
+	return LH_OK;
+}
+
+static LhStatus
+file_distinct(LhCtx *ctx, const LhIceMetadata *m, const LhIceStatistics *file, int field_id,
+			  double *out)
+{
+	const char *what = lh_sprintf(ctx, "metadata file \"%s\": statistics", m->path);
+	LhIceJson j;
+	bool more;
+
+	if (what == NULL)
+		return ctx->error->code;
+	LH_TRY(lh_ice_json_open(ctx, &j, what, file->blobs));
+	LH_TRY(lh_ice_json_array(ctx, &j));
+	for (;;)
+	{
+		LH_TRY(lh_ice_json_item(ctx, &j, &more));
+		if (!more)
+			return LH_OK;
+		LH_TRY(blob_distinct(ctx, &j, field_id, out));
+	}
+}
+
+/* The metadata file repeats what the blobs of a statistics file say: the sketch itself is not read. */
+LhStatus
+lh_ice_distinct(LhCtx *ctx, LhTable *base, int field_id, double *out)
+{
+	LhIceTable *table = (LhIceTable *) base;
+	const LhIceMetadata *m;
+	LhIceSnapshot *s;
+	int64_t id;
+
+	*out = -1;
+	LH_TRY(lh_ice_load(ctx, table));
+	m = table->metadata;
+	if (table->snapshot == NULL || m->nstatistics == 0)
+		return LH_OK;
+	/* statistics are often older than the snapshot */
+	id = table->snapshot->snapshot_id;
+	for (int step = 0; step < MAX_ANCESTORS; step++)
+	{
+		const LhIceSnapshotEntry *entry = lh_ice_snapshot_find(m, id);
+
+		for (int i = 0; i < m->nstatistics && *out < 0; i++)
+			if (m->statistics[i].snapshot_id == id)
+				LH_TRY(file_distinct(ctx, m, &m->statistics[i], field_id, out));
+		if (*out >= 0 || entry == NULL)
+			return LH_OK;
+		LH_TRY(lh_ice_snapshot_get(ctx, m, id, &s));
+		if (!s->has_parent)
+			return LH_OK;
+		id = s->parent_id;
+	}
+	return LH_OK;
+}
+
+/*
+ * Sort order
+ */
+
+/* Do all live files of a manifest have this order? */
+static LhStatus
+manifest_has_order(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *line, int64_t order,
+				   bool *yes)
+{
+	LhIceManifest *m;
+
+	LH_TRY(lh_ice_manifest_open(ctx, table, line, 0, NULL, &m));
+	for (size_t i = 0; i < m->n && *yes; i++)
+		*yes =
+			lh_ice_int(&m->status, i) == LH_ICE_DELETED || lh_ice_int(&m->sort_order, i) == order;
+	lh_ice_manifest_close(ctx, m);
+	return LH_OK;
+}
+
+LhStatus
+lh_ice_sort_order(LhCtx *ctx, LhTable *base, int *n, const LhIceSortField **out)
+{
+	LhIceTable *table = (LhIceTable *) base;
+	const LhIceSortOrder *order = NULL;
+	bool all = true;
+
+	*n = 0;
+	*out = NULL;
+	LH_TRY(lh_ice_load(ctx, table));
+	for (int i = 0; i < table->metadata->norders; i++)
+		if (table->metadata->orders[i].order_id == table->metadata->default_order)
+			order = &table->metadata->orders[i];
+	if (order == NULL || order->nfields == 0 || table->snapshot == NULL)
+		return LH_OK;
+	LH_TRY(lh_ice_load_list(ctx, table));
+	for (size_t i = 0; i < table->nmanifests && all; i++)
+		if (!table->manifests[i].deletes)
+			LH_TRY(manifest_has_order(ctx, table, &table->manifests[i], order->order_id, &all));
+	if (!all)
+		return LH_OK;
+	*n = order->nfields;
+	*out = order->fields;
+	return LH_OK;
+}

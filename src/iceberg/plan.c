@@ -1,0 +1,640 @@
+/*
+ * plan.c
+ *		A snapshot -> file tasks with their deletes.
+ *
+ *	1. The manifest list is pruned by counts and partition summaries.
+ *	2. Manifests of deletes are read first: they are few, and stay while the plan is
+ *	   made (deletes.c).
+ *	3. Data manifests follow one by one: each is decoded with the statistics that the
+ *	   filters need, its files are pruned, what is left becomes tasks, and it goes
+ *	   (or stays in the cache).
+ *
+ * Memory is therefore one manifest and what is left.  Tasks are in the order of
+ * manifests and entries, whatever came from the cache.  A file that a snapshot holds
+ * twice is read twice, as in Java.
+ *
+ * Tasks are made in pieces which become one array at the end, piece by piece, so
+ * that they never stand in memory twice.
+ */
+#include <stdlib.h>
+
+#include "core/text.h"
+#include "iceberg/plan.h"
+
+/* Tasks of a piece. */
+#define CHUNK 1024
+
+/*
+ * Tasks
+ */
+
+static LhStatus
+new_task(LhCtx *ctx, LhIcePlan *plan, LhFileTask **out)
+{
+	LhBuf *chunk;
+
+	if (plan->n % CHUNK == 0)
+	{
+		LhBuf fresh;
+
+		LH_TRY(lh_buf_init(ctx, &fresh, true));
+		LH_TRY(lh_buf_reserve(ctx, &fresh, CHUNK * sizeof(LhFileTask)));
+		LH_TRY(lh_buf_append(ctx, &plan->chunks, &fresh, sizeof(fresh)));
+		plan->nchunks++;
+	}
+	chunk = (LhBuf *) (void *) plan->chunks.data + plan->nchunks - 1;
+	*out = (LhFileTask *) (void *) chunk->data + plan->n % CHUNK;
+	**out = (LhFileTask){0};
+	plan->n++;
+	return LH_OK;
+}
+
+/* All pieces in one array. */
+static LhStatus
+collect(LhCtx *ctx, LhIcePlan *plan, LhTaskList *out)
+{
+	LhArena *old = lh_use(ctx, plan->result);
+
+	out->n = plan->n;
+	out->tasks = lh_alloc_array(ctx, plan->n, sizeof(*out->tasks));
+	lh_use(ctx, old);
+	if (out->tasks == NULL)
+		return ctx->error->code;
+	for (size_t c = 0; c < plan->nchunks; c++)
+	{
+		LhBuf *chunk = (LhBuf *) (void *) plan->chunks.data + c;
+		size_t n = plan->n - c * CHUNK < CHUNK ? plan->n - c * CHUNK : CHUNK;
+
+		memcpy(out->tasks + c * CHUNK, chunk->data, n * sizeof(*out->tasks));
+		lh_buf_free(chunk);
+	}
+	out->ndeletes = plan->files.n;
+	out->deletes = (const LhDeleteFile *) (const void *) plan->files.files.data;
+	return LH_OK;
+}
+
+/*
+ * Paths
+ */
+
+/* A name that means the same in every directory. */
+static bool
+is_plain(LhSlice name)
+{
+	if (name.len == 0 || name.data[0] == '.')
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+	{
+		uint8_t c = name.data[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			  c == '-' || c == '_' || c == '.' || c == '='))
+			return false;
+	}
+	return true;
+}
+
+static bool
+lies_below(const char *path, const char *directory)
+{
+	size_t n = strlen(directory);
+
+	return n > 0 && strncmp(path, directory, n) == 0 && (path[n] == '/' || directory[n - 1] == '/');
+}
+
+/*
+ * The first file of a directory goes through lh_ice_path; when it lies in the
+ * table's own location, the others' paths are made from its.
+ */
+static LhStatus
+open_path(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, size_t i, const char **out)
+{
+	size_t dir = (size_t) lh_ice_int(&pm->m->dir, i), length;
+	LhSlice name = {0};
+	bool plain;
+
+	lh_ice_bytes(&pm->m->names, i, &name);
+	plain = is_plain(name);
+	if (plain && pm->dirs[dir].ptr != NULL)
+	{
+		char *path = lh_alloc(ctx, pm->dirs[dir].len + name.len + 1);
+
+		if (path == NULL)
+			return ctx->error->code;
+		memcpy(path, pm->dirs[dir].ptr, pm->dirs[dir].len);
+		memcpy(path + pm->dirs[dir].len, name.data, name.len);
+		path[pm->dirs[dir].len + name.len] = '\0';
+		*out = path;
+		return LH_OK;
+	}
+	LH_TRY(lh_ice_manifest_path(ctx, pm->m, i, &plan->text));
+	LH_TRY(lh_ice_path(ctx, &plan->table->paths, "data file", pm->line->path,
+					   (const char *) plan->text.data, plan->text.len, out));
+	length = strlen(*out);
+	if (plain && length > name.len &&
+		memcmp(*out + length - name.len, name.data, name.len) == 0 &&
+		(*out)[length - name.len - 1] == '/' && lies_below(*out, plan->table->paths.found))
+		pm->dirs[dir] = (LhStr){(const uint8_t *) *out, (uint32_t) (length - name.len), 0};
+	return LH_OK;
+}
+
+/*
+ * What a tuple gives its tasks
+ */
+
+static LhStatus
+copy_value(LhCtx *ctx, const LhValue *v, LhValue *out)
+{
+	*out = *v;
+	if (v->null || (v->type.lane != LH_LANE_STR && v->type.lane != LH_LANE_FIX))
+		return LH_OK;
+	out->str.ptr = lh_memdup(ctx, v->str.len > 0 ? v->str.ptr : (const uint8_t *) "",
+							 v->str.len > 0 ? v->str.len : 1);
+	return out->str.ptr == NULL ? ctx->error->code : LH_OK;
+}
+
+/* Identity partitions, whose columns are constant in a file. */
+static LhStatus
+find_consts(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm)
+{
+	const LhIceSpecInfo *s = pm->view->spec;
+
+	LH_NEW_ARRAY(ctx, pm->const_fields, (size_t) s->nfields + 1);
+	LH_NEW_ARRAY(ctx, pm->const_ids, (size_t) s->nfields + 1);
+	LH_NEW_ARRAY(ctx, pm->const_types, (size_t) s->nfields + 1);
+	for (int j = 0; j < s->nfields && plan->table->schema != NULL; j++)
+	{
+		const LhIceSpecField *f = s->fields[j].field;
+		const LhField *column = f->source_id < 0
+									? NULL
+									: lh_ice_field_find(plan->table->schema, f->source_id);
+
+		if (f->transform.kind != LH_ICE_IDENTITY || column == NULL || pm->view->parts[j] < 0 ||
+			!s->fields[j].known || lh_type_is_nested(&column->type))
+			continue;
+		pm->const_fields[pm->nconsts] = j;
+		pm->const_ids[pm->nconsts] = f->source_id;
+		pm->const_types[pm->nconsts++] = column->type;
+	}
+	return LH_OK;
+}
+
+static LhStatus
+make_consts(LhCtx *ctx, LhIcePlanManifest *pm, uint32_t tuple)
+{
+	LhValue *values;
+
+	LH_NEW_ARRAY(ctx, values, (size_t) pm->nconsts + 1);
+	for (int k = 0; k < pm->nconsts; k++)
+	{
+		LhValue v, fitted;
+
+		if (!lh_ice_view_value(pm->view, pm->const_fields[k], tuple, &v) ||
+			!lh_ice_value_promote(&v, &pm->const_types[k], &fitted))
+			LH_FAIL(ctx, LH_CORRUPT, "%s: a value of partition field \"%s\" is none of its type",
+					pm->line->path, pm->view->spec->fields[pm->const_fields[k]].field->name);
+		LH_TRY(copy_value(ctx, &fitted, &values[k]));
+	}
+	pm->consts[tuple] = values;
+	return LH_OK;
+}
+
+/* Field f of any spec: the number of the field in this view with its id; -1: not here. */
+static int
+field_in_view(const LhIceView *view, int field_id)
+{
+	for (int j = 0; j < view->spec->nfields; j++)
+	{
+		if (view->spec->fields[j].field->field_id == field_id)
+			return j;
+	}
+	return -1;
+}
+
+static int
+compare_fields(const void *a, const void *b)
+{
+	const LhIceSpecField *x = *(const LhIceSpecField *const *) a,
+						 *y = *(const LhIceSpecField *const *) b;
+
+	return x->field_id < y->field_id ? -1 : x->field_id > y->field_id;
+}
+
+/* Partition fields of all specs, ascending by id; of one id the latest spec's that is not void. */
+static LhStatus
+all_fields(LhCtx *ctx, const LhIceMetadata *m, int *n, const LhIceSpecField ***out)
+{
+	size_t room = 1;
+
+	for (int s = 0; s < m->nspecs; s++)
+		room += (size_t) m->specs[s].nfields;
+	LH_NEW_ARRAY(ctx, *out, room);
+	*n = 0;
+	for (int s = m->nspecs - 1; s >= 0; s--)
+	{
+		for (int j = 0; j < m->specs[s].nfields; j++)
+		{
+			const LhIceSpecField *f = &m->specs[s].fields[j];
+			int k = 0;
+
+			while (k < *n && (*out)[k]->field_id != f->field_id)
+				k++;
+			if (k == *n)
+				(*out)[(*n)++] = f;
+			else if ((*out)[k]->transform.kind == LH_ICE_VOID)
+				(*out)[k] = f;
+		}
+	}
+	qsort(*out, (size_t) *n, sizeof(**out), compare_fields);
+	return LH_OK;
+}
+
+LhStatus
+lh_ice_partition_json(LhCtx *ctx, const LhIceMetadata *m, const LhIceView *view, uint32_t tuple,
+					  LhBuf *out)
+{
+	const LhIceSpecField **all;
+	int n = 0;
+
+	LH_TRY(all_fields(ctx, m, &n, &all));
+	LH_TRY(lh_buf_putc(ctx, out, '{'));
+	for (int k = 0; k < n; k++)
+	{
+		int j = field_in_view(view, all[k]->field_id);
+		LhValue v = {.null = true};
+
+		if (k > 0)
+			LH_TRY(lh_buf_append_str(ctx, out, ", "));
+		LH_TRY(lh_json_string(ctx, out, all[k]->name, strlen(all[k]->name)));
+		LH_TRY(lh_buf_append_str(ctx, out, ": "));
+		if (j >= 0 && !lh_ice_view_value(view, j, tuple, &v))
+			v = view->parts[j] < 0 ? (LhValue){.null = true}
+								   : lh_ice_part_value(&view->m->parts[view->parts[j]], tuple);
+		LH_TRY(lh_ice_value_write(ctx, &v, out));
+	}
+	return lh_buf_putc(ctx, out, '}');
+}
+
+static LhStatus
+make_json(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, uint32_t tuple)
+{
+	LhArena *old = lh_use(ctx, plan->work);
+	LhStatus status;
+
+	plan->text.len = 0;
+	status = lh_ice_partition_json(ctx, plan->table->metadata, pm->view, tuple, &plan->text);
+	lh_use(ctx, old);
+	LH_TRY(status);
+	pm->json[tuple] = lh_strndup(ctx, (const char *) plan->text.data, plan->text.len);
+	return pm->json[tuple] == NULL ? ctx->error->code : LH_OK;
+}
+
+static bool
+is_partitioned(const LhIceMetadata *m)
+{
+	for (int s = 0; s < m->nspecs; s++)
+	{
+		if (m->specs[s].nfields > 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Entries
+ */
+
+LhStatus
+lh_ice_plan_file(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, size_t i,
+				 const LhIceInherit *inherit, LhIceDataFile *out)
+{
+	LhArena *old = lh_use(ctx, plan->result);
+	LhStatus status;
+
+	*out = (LhIceDataFile){.view = pm->view, .entry = i, .sequence = inherit->sequence};
+	status = open_path(ctx, plan, pm, i, &out->path);
+	lh_use(ctx, old);
+	LH_TRY(status);
+	LH_TRY(lh_ice_manifest_path(ctx, pm->m, i, &plan->text));
+	out->raw = (LhStr){plan->text.data, (uint32_t) plan->text.len, 0};
+	return LH_OK;
+}
+
+static LhStatus
+fill_task(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, const LhIceDataFile *file,
+		  LhFileTask *task)
+{
+	uint32_t tuple = (uint32_t) lh_ice_int(&pm->m->tuple, file->entry);
+	LhSlice key;
+
+	if (pm->nconsts > 0)
+	{
+		if (pm->consts[tuple] == NULL)
+			LH_TRY(make_consts(ctx, pm, tuple));
+		task->nconsts = pm->nconsts;
+		task->const_ids = pm->const_ids;
+		task->const_values = pm->consts[tuple];
+	}
+	if (plan->want_partition)
+	{
+		if (pm->json[tuple] == NULL)
+			LH_TRY(make_json(ctx, plan, pm, tuple));
+		task->partition = pm->json[tuple];
+	}
+	if (lh_ice_bytes(&pm->m->keys, file->entry, &key) && key.len > 0)
+	{
+		task->key_metadata = lh_slice(lh_memdup(ctx, key.data, key.len), key.len);
+		if (task->key_metadata.data == NULL)
+			return ctx->error->code;
+	}
+	return LH_OK;
+}
+
+LhStatus
+lh_ice_plan_task(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, const LhIceDataFile *file,
+				 const LhIceInherit *inherit, uint64_t satisfied, LhFileTask **out)
+{
+	int64_t format = lh_ice_int(&pm->m->format, file->entry);
+	LhArena *old;
+	LhStatus status;
+
+	if (format >= LH_N_FILE_FORMATS)
+		LH_FAIL(ctx, LH_UNSUPPORTED, "%s: file_format of \"%.300s\" is none of avro, orc and parquet",
+				pm->line->path, file->path);
+	LH_TRY(new_task(ctx, plan, out));
+	(*out)->path = file->path;
+	(*out)->size = lh_ice_int(&pm->m->size, file->entry);
+	(*out)->format = (LhFileFormat) format;
+	(*out)->satisfied = satisfied;
+	(*out)->records = lh_ice_int(&pm->m->records, file->entry);
+	(*out)->has_row_ids = inherit->first_row_id != LH_ICE_NONE;
+	(*out)->first_row_id = (*out)->has_row_ids ? inherit->first_row_id : 0;
+	(*out)->sequence = inherit->sequence;
+	(*out)->spec_id = pm->line->spec_id;
+	old = lh_use(ctx, plan->result);
+	status = fill_task(ctx, plan, pm, file, *out);
+	lh_use(ctx, old);
+	return status;
+}
+
+static LhStatus
+entries_of(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, unsigned statuses, LhIceEntryFn fn,
+		   void *arg)
+{
+	LhIceInherit inherit = {0};
+	uint64_t by_partition = 0, by_bounds = 0;
+
+	for (size_t i = 0; i < pm->m->n; i++)
+	{
+		uint64_t satisfied;
+		LhIceFate fate;
+
+		if (i % 1024 == 0)
+			LH_TRY(lh_poll(ctx));
+		LH_TRY(lh_ice_inherit(ctx, pm->line, pm->m, i, &inherit));
+		if ((statuses >> lh_ice_int(&pm->m->status, i) & 1) == 0)
+			continue;
+		if (lh_ice_int(&pm->m->content, i) != LH_ICE_DATA)
+			LH_FAIL(ctx, LH_CORRUPT, "%s: content of entry %zu is not data, as the list says",
+					pm->line->path, i + 1);
+		LH_TRY(lh_ice_prune_file(ctx, pm->view, i, &fate, &satisfied));
+		if (fate == LH_ICE_KEEP)
+			LH_TRY(fn(ctx, plan, pm, i, &inherit, satisfied, arg));
+		by_partition += fate == LH_ICE_BY_PARTITION;
+		by_bounds += fate == LH_ICE_BY_BOUNDS;
+	}
+	LH_COUNT(ctx, FILES_PRUNED_MANIFEST, by_partition);
+	LH_COUNT(ctx, FILES_PRUNED_BOUNDS, by_bounds);
+	return LH_OK;
+}
+
+/* In ctx->arena, which dies with the manifest; what tasks keep goes to plan->result. */
+static LhStatus
+open_manifest(LhCtx *ctx, LhIcePlan *plan, const LhIceManifestFile *line, LhIcePlanManifest *pm)
+{
+	const int32_t *ids;
+	int nids = lh_ice_prune_ids(plan->prune, &ids);
+	LhArena *old;
+	LhStatus status;
+
+	*pm = (LhIcePlanManifest){.line = line};
+	LH_TRY(lh_ice_manifest_open(ctx, plan->table, line, nids, ids, &pm->m));
+	LH_TRY(lh_ice_view_create(ctx, plan->prune, line->spec_id, pm->m, &pm->view));
+	LH_NEW_ARRAY(ctx, pm->dirs, (size_t) pm->m->ndirs + 1);
+	LH_NEW_ARRAY(ctx, pm->consts, (size_t) pm->m->ntuples + 1);
+	if (plan->want_partition)
+		LH_NEW_ARRAY(ctx, pm->json, (size_t) pm->m->ntuples + 1);
+	old = lh_use(ctx, plan->result);
+	status = find_consts(ctx, plan, pm);
+	lh_use(ctx, old);
+	return status;
+}
+
+LhStatus
+lh_ice_plan_entries(LhCtx *ctx, LhIcePlan *plan, const LhIceManifestFile *line, unsigned statuses,
+					LhIceEntryFn fn, void *arg)
+{
+	LhArena *arena = lh_arena_child(plan->work), *old;
+	LhIcePlanManifest pm;
+	LhStatus status;
+
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_arena_as_floor(arena);
+	old = lh_use(ctx, arena);
+	status = open_manifest(ctx, plan, line, &pm);
+	lh_use(ctx, old);
+	if (status == LH_OK)
+		status = entries_of(ctx, plan, &pm, statuses, fn, arg);
+	lh_arena_destroy(arena);
+	return status;
+}
+
+/*
+ * Deletes
+ */
+
+/* Are there equality ids whose statistics were not read? They are then wanted. */
+static LhStatus
+want_keys(LhCtx *ctx, LhIcePlan *plan, const LhIceManifest *m, bool *more)
+{
+	*more = false;
+	for (uint32_t s = 0; s < m->nidsets; s++)
+	{
+		LH_TRY(lh_ice_prune_want(ctx, plan->prune, m->idsets[s].n, m->idsets[s].ids));
+		for (int k = 0; k < m->idsets[s].n; k++)
+		{
+			int32_t id = m->idsets[s].ids[k], *ids;
+			int at = 0;
+
+			while (at < plan->ndelete_ids && plan->delete_ids[at] < id)
+				at++;
+			if (at < plan->ndelete_ids && plan->delete_ids[at] == id)
+				continue;
+			*more = true;
+			LH_NEW_ARRAY(ctx, ids, (size_t) plan->ndelete_ids + 2);
+			memcpy(ids, plan->delete_ids, (size_t) at * sizeof(*ids));
+			ids[at] = id;
+			memcpy(ids + at + 1, plan->delete_ids + at,
+				   (size_t) (plan->ndelete_ids - at) * sizeof(*ids));
+			plan->delete_ids = ids;
+			plan->ndelete_ids++;
+		}
+	}
+	return LH_OK;
+}
+
+static LhStatus
+open_deletes(LhCtx *ctx, LhIcePlan *plan, const LhIceManifestFile *line, LhIceManifest **m)
+{
+	bool more;
+
+	if (plan->ndelete_ids == 0)
+	{
+		LH_NEW_ARRAY(ctx, plan->delete_ids, 1);
+		plan->delete_ids[plan->ndelete_ids++] = LH_ID_DELETE_PATH;
+	}
+	LH_TRY(lh_ice_manifest_open(ctx, plan->table, line, plan->ndelete_ids, plan->delete_ids, m));
+	LH_TRY(want_keys(ctx, plan, *m, &more));
+	if (!more)
+		return LH_OK;
+	lh_ice_manifest_close(ctx, *m);
+	return lh_ice_manifest_open(ctx, plan->table, line, plan->ndelete_ids, plan->delete_ids, m);
+}
+
+static LhStatus
+index_deletes(LhCtx *ctx, LhIcePlan *plan, size_t n, const LhIceManifestFile *lines,
+			  int64_t added_by, LhIceDeletes **out)
+{
+	LH_TRY(lh_ice_deletes_create(ctx, plan->table, plan->prune, &plan->files, out));
+	for (size_t i = 0; i < n; i++)
+	{
+		LhIceManifest *m;
+		bool may;
+
+		if (!lines[i].deletes)
+			continue;
+		LH_TRY(lh_ice_prune_manifest(ctx, plan->prune, &lines[i], &may));
+		if (!may)
+		{
+			LH_COUNT(ctx, MANIFESTS_PRUNED, 1);
+			continue;
+		}
+		LH_TRY(open_deletes(ctx, plan, &lines[i], &m));
+		LH_TRY(lh_ice_deletes_add(ctx, *out, &lines[i], m, added_by));
+	}
+	return lh_ice_deletes_finish(ctx, *out);
+}
+
+LhStatus
+lh_ice_plan_deletes(LhCtx *ctx, LhIcePlan *plan, size_t n, const LhIceManifestFile *lines,
+					int64_t added_by, LhIceDeletes **out)
+{
+	LhArena *old = lh_use(ctx, plan->work);
+	LhStatus status = index_deletes(ctx, plan, n, lines, added_by, out);
+
+	lh_use(ctx, old);
+	return status;
+}
+
+/*
+ * A snapshot
+ */
+
+static LhStatus
+live_file(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, size_t i, const LhIceInherit *inherit,
+		  uint64_t satisfied, void *arg)
+{
+	LhIceDeletes *deletes = arg;
+	LhIceDataFile file;
+	LhFileTask *task;
+
+	LH_TRY(lh_ice_plan_file(ctx, plan, pm, i, inherit, &file));
+	LH_TRY(lh_ice_plan_task(ctx, plan, pm, &file, inherit, satisfied, &task));
+	return lh_ice_deletes_find(ctx, deletes, &file, &task->ndeletes, &task->deletes);
+}
+
+static LhStatus
+plan_snapshot(LhCtx *ctx, LhIcePlan *plan)
+{
+	const LhIceTable *table = plan->table;
+	LhIceDeletes *deletes;
+
+	LH_TRY(lh_ice_load_list(ctx, plan->table));
+	LH_TRY(lh_ice_plan_deletes(ctx, plan, table->nmanifests, table->manifests, 0, &deletes));
+	for (size_t i = 0; i < table->nmanifests; i++)
+	{
+		const LhIceManifestFile *line = &table->manifests[i];
+		bool may;
+
+		if (line->deletes)
+			continue;
+		LH_TRY(lh_ice_prune_manifest(ctx, plan->prune, line, &may));
+		if (may)
+			LH_TRY(lh_ice_plan_entries(ctx, plan, line,
+									   1u << LH_ICE_EXISTING | 1u << LH_ICE_ADDED, live_file,
+									   deletes));
+		else
+			LH_COUNT(ctx, MANIFESTS_PRUNED, 1);
+	}
+	return LH_OK;
+}
+
+static bool
+wants_partition(const LhIceTable *table, const LhTaskFilter *filter)
+{
+	if (!is_partitioned(table->metadata))
+		return false;
+	for (int c = 0; filter != NULL && c < filter->ncols; c++)
+	{
+		if (filter->cols[c].source == LH_SRC_PARTITION_TUPLE)
+			return true;
+	}
+	return filter == NULL;
+}
+
+static LhStatus
+make_plan(LhCtx *ctx, LhIcePlan *plan, const LhTaskFilter *filter, LhTaskList *out)
+{
+	LhArena *old = lh_use(ctx, plan->result);
+	LhStatus status = lh_ice_delete_files_init(ctx, &plan->files);
+
+	lh_use(ctx, plan->work);
+	if (status == LH_OK)
+		status = lh_buf_init(ctx, &plan->chunks, true);
+	if (status == LH_OK)
+		status = lh_buf_init(ctx, &plan->text, true);
+	if (status == LH_OK)
+		status = lh_ice_prune_create(ctx, plan->table, filter, &plan->prune);
+	if (status == LH_OK)
+	{
+		plan->want_partition = wants_partition(plan->table, filter);
+		status = plan->table->options.changes ? lh_ice_plan_changes(ctx, plan)
+											  : plan_snapshot(ctx, plan);
+	}
+	if (status == LH_OK)
+		status = collect(ctx, plan, out);
+	lh_use(ctx, old);
+	return status;
+}
+
+LhStatus
+lh_ice_plan(LhCtx *ctx, LhIceTable *table, const LhTaskFilter *filter, LhTaskList *out)
+{
+	LhIcePlan plan = {.table = table};
+	LhStatus status;
+
+	*out = (LhTaskList){0};
+	LH_TRY(lh_ice_load(ctx, table));
+	if (table->snapshot == NULL)
+		return LH_OK;
+	plan.result = lh_arena_child(ctx->arena);
+	plan.work = lh_arena_child(ctx->arena);
+	if (plan.result == NULL || plan.work == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_arena_as_floor(plan.result);
+	lh_arena_as_floor(plan.work);
+	status = make_plan(ctx, &plan, filter, out);
+	lh_arena_destroy(plan.work);
+	return status;
+}

@@ -1,0 +1,450 @@
+/*
+ * file_avro.c
+ *		Avro files as data files: rows come as a whole and in order.
+ *
+ *	1. Runs of blocks are groups, found by the headers of the blocks.  Nothing is
+ *	   known of their values, so they are never pruned by them.
+ *	2. The columns of a group share one reader, which decodes all nodes that the
+ *	   scan wants and passes over the rest.  It is moved by "together", before a
+ *	   batch begins: the batch has the rows that the reader has decoded, so no
+ *	   column needs rows that are gone.
+ *	3. A batch that begins in the middle of what was decoded gets slices: pointers
+ *	   moved, bits of nulls shifted.
+ *	4. Rows that are skipped lie in blocks that are not decompressed, where they
+ *	   fill them.
+ */
+#include "avro/avro.h"
+#include "scan/datafile.h"
+
+/* A group ends with the block that brings it to so many rows. */
+#define GROUP_ROWS 65536
+
+typedef struct Group
+{
+	int first_block;
+	int nblocks;
+	LhFileGroup facts;
+} Group;
+
+/* What the columns of a group share. */
+typedef struct Rows
+{
+	struct AvroFile *file;
+	int group;
+	LhAvroReader *reader;
+	LhAvroBatch batch;
+	int64_t first; /* of the batch, in the group */
+} Rows;
+
+typedef struct AvroFile
+{
+	LhDataFile base;
+	LhAvroFile *avro;
+	const LhAvroMeta *meta;
+	bool *in_list;  /* by node */
+	bool *not_null; /* it and all above it */
+	const LhAvroBlock *blocks;
+	Group *groups;
+	int nwants;
+	LhAvroWant *wants; /* no node twice */
+	Rows *rows;        /* NULL: no column is open */
+} AvroFile;
+
+/* A part of a vector; only what is not nested in lists has to be moved. */
+typedef struct Slice Slice;
+struct Slice
+{
+	uint64_t valid[LH_BATCH_WORDS];
+	Slice *below;
+	LhVec *children;
+};
+
+typedef struct AvroColumn
+{
+	AvroFile *file;
+	Rows *rows;
+	int slot;
+	Slice slice;
+} AvroColumn;
+
+static inline AvroFile *
+avro(LhDataFile *file)
+{
+	return (AvroFile *) file;
+}
+
+static inline const LhAvroMeta *
+meta_of(const LhDataFile *file)
+{
+	return ((const AvroFile *) file)->meta;
+}
+
+static bool
+has_many(const LhAvroNode *node)
+{
+	return node->type.id == LH_T_LIST || node->type.id == LH_T_MAP;
+}
+
+static LhStatus
+describe_nodes(LhCtx *ctx, AvroFile *file)
+{
+	const LhAvroMeta *meta = file->meta;
+
+	LH_NEW_ARRAY(ctx, file->in_list, (size_t) meta->nnodes);
+	LH_NEW_ARRAY(ctx, file->not_null, (size_t) meta->nnodes);
+	for (int i = 0; i < meta->nnodes; i++)
+	{
+		const LhAvroNode *n = &meta->nodes[i];
+
+		file->not_null[i] = !n->nullable && n->type.id != LH_T_NULL &&
+							(n->parent < 0 || file->not_null[n->parent]);
+		/* a branch of a union is null whenever another one is chosen */
+		if (n->parent >= 0 && meta->nodes[n->parent].kind == LH_AVRO_UNION)
+			file->not_null[i] = false;
+		file->in_list[i] =
+			n->parent >= 0 && (file->in_list[n->parent] || has_many(&meta->nodes[n->parent]));
+	}
+	return LH_OK;
+}
+
+static LhStatus
+make_groups(LhCtx *ctx, AvroFile *file)
+{
+	Group *group = NULL;
+	int nblocks;
+
+	LH_TRY(lh_avro_blocks(ctx, file->avro, &nblocks, &file->blocks));
+	LH_NEW_ARRAY(ctx, file->groups, (size_t) nblocks + 1);
+	for (int i = 0; i < nblocks; i++)
+	{
+		const LhAvroBlock *block = &file->blocks[i];
+
+		if (group == NULL || group->facts.rows >= GROUP_ROWS)
+		{
+			group = &file->groups[file->base.ngroups++];
+			*group = (Group){.first_block = i, .facts.first_row = block->first_row};
+		}
+		group->nblocks++;
+		group->facts.rows += block->rows;
+		file->base.rows += block->rows;
+	}
+	return LH_OK;
+}
+
+static LhStatus
+open_file(LhCtx *ctx, LhObject *obj, const LhDataOptions *options, LhDataFile **out)
+{
+	AvroFile *file;
+
+	LH_NEW(ctx, file);
+	LH_TRY(lh_avro_open(ctx, obj, &file->avro));
+	file->meta = lh_avro_meta(file->avro);
+	file->base.nnodes = file->meta->nnodes;
+	LH_TRY(describe_nodes(ctx, file));
+	LH_TRY(make_groups(ctx, file));
+	*out = &file->base;
+	return LH_OK;
+}
+
+static void
+get_node(const LhDataFile *base, int node, LhFileNode *out)
+{
+	const AvroFile *file = (const AvroFile *) base;
+	const LhAvroNode *n = &file->meta->nodes[node];
+
+	*out = (LhFileNode){
+		.name = n->name,
+		.parent = n->parent,
+		.first_child = n->nchildren > 0 ? n->first_child : -1,
+		.next = n->next,
+		.field_id = n->field_id,
+		.type = n->type,
+		.required = !n->nullable && n->type.id != LH_T_NULL,
+		.not_null = file->not_null[node],
+		.in_list = file->in_list[node],
+		.flat = !lh_type_is_nested(&n->type) && !file->in_list[node],
+	};
+}
+
+static int
+get_child(const LhDataFile *file, int node, const char *name, size_t len)
+{
+	const LhAvroMeta *meta = meta_of(file);
+
+	for (int i = meta->nodes[node].nchildren > 0 ? meta->nodes[node].first_child : -1; i >= 0;
+		 i = meta->nodes[i].next)
+		if (strlen(meta->nodes[i].name) == len && memcmp(meta->nodes[i].name, name, len) == 0)
+			return i;
+	return -1;
+}
+
+static int
+find_path(const LhDataFile *file, const char *path)
+{
+	return lh_avro_find(((const AvroFile *) file)->avro, path);
+}
+
+static void
+get_group(const LhDataFile *file, int group, LhFileGroup *out)
+{
+	*out = ((const AvroFile *) file)->groups[group].facts;
+}
+
+static LhStatus
+get_bounds(LhCtx *ctx, LhDataFile *file, int group, int node, LhBounds *out)
+{
+	int64_t rows = avro(file)->groups[group].facts.rows;
+
+	*out = (LhBounds){.rows = rows, .nulls = avro(file)->not_null[node] ? 0 : -1, .may_nan = true};
+	return LH_OK;
+}
+
+static LhStatus
+has_no(LhCtx *ctx, LhDataFile *file, int group, int node, bool *yes)
+{
+	*yes = false;
+	return LH_OK;
+}
+
+static LhStatus
+may_hold(LhCtx *ctx, LhDataFile *file, int group, int node, const LhValue *value, bool *may)
+{
+	*may = true;
+	return LH_OK;
+}
+
+static LhStatus
+get_pages(LhCtx *ctx, LhDataFile *file, int group, int node, LhFilePages *out)
+{
+	*out = (LhFilePages){0};
+	return LH_OK;
+}
+
+static LhStatus
+set_wants(LhCtx *ctx, LhDataFile *base, int n, const int *nodes)
+{
+	AvroFile *file = avro(base);
+
+	LH_NEW_ARRAY(ctx, file->wants, (size_t) n + 1);
+	file->nwants = 0;
+	for (int i = 0; i < n; i++)
+	{
+		bool twice = false;
+
+		for (int k = 0; k < file->nwants; k++)
+			twice |= file->wants[k].node == nodes[i];
+		if (!twice)
+			file->wants[file->nwants++].node = nodes[i];
+	}
+	return LH_OK;
+}
+
+static void
+drop_ahead(LhDataFile *file)
+{
+}
+
+/*
+ * Rows
+ */
+
+static void
+forget_rows(void *arg)
+{
+	Rows *rows = arg;
+
+	if (rows->file->rows == rows)
+		rows->file->rows = NULL;
+}
+
+static LhStatus
+read_from_start(LhCtx *ctx, Rows *rows)
+{
+	const Group *g = &rows->file->groups[rows->group];
+
+	rows->batch = (LhAvroBatch){0};
+	rows->first = 0;
+	return lh_avro_read_blocks(ctx, rows->reader, &rows->file->blocks[g->first_block], g->nblocks);
+}
+
+/* The reader of a group; it lives as the columns do. */
+static LhStatus
+need_rows(LhCtx *ctx, AvroFile *file, int group, Rows **out)
+{
+	Rows *rows = file->rows;
+
+	if (rows == NULL || rows->group != group)
+	{
+		LH_NEW(ctx, rows);
+		rows->file = file;
+		rows->group = group;
+		LH_TRY(lh_avro_reader_open(ctx, file->avro, file->nwants, file->wants, NULL, &rows->reader));
+		LH_TRY(read_from_start(ctx, rows));
+		LH_TRY(lh_arena_on_reset(ctx, ctx->arena, forget_rows, rows));
+		file->rows = rows;
+	}
+	*out = rows;
+	return LH_OK;
+}
+
+/* Decode the rows from this one on; *n is cut to what there is then. */
+static LhStatus
+together(LhCtx *ctx, LhDataFile *base, int group, int64_t row, int *n)
+{
+	AvroFile *file = avro(base);
+	Rows *rows = NULL;
+	int64_t next;
+
+	if (file->nwants == 0)
+		return LH_OK;
+	LH_TRY(need_rows(ctx, file, group, &rows));
+	if (row < rows->first)
+		LH_TRY(read_from_start(ctx, rows));
+	if (row >= rows->first + rows->batch.n)
+	{
+		next = lh_avro_row(rows->reader) - file->groups[group].facts.first_row;
+		if (row > next)
+			LH_TRY(lh_avro_skip_rows(ctx, rows->reader, row - next));
+		LH_TRY(lh_avro_next(ctx, rows->reader, &rows->batch));
+		rows->first = row;
+	}
+	if (row < rows->first || row >= rows->first + rows->batch.n)
+		LH_FAIL(ctx, LH_CORRUPT, "file \"%s\" ends before row %lld", base->path,
+				(long long) (file->groups[group].facts.first_row + row + 1));
+	if (rows->first + rows->batch.n - row < *n)
+		*n = (int) (rows->first + rows->batch.n - row);
+	return LH_OK;
+}
+
+/*
+ * Columns
+ */
+
+static LhStatus
+column_open(LhCtx *ctx, LhDataFile *base, int group, int node, LhDataColumn **out)
+{
+	AvroFile *file = avro(base);
+	AvroColumn *col;
+
+	LH_NEW(ctx, col);
+	col->file = file;
+	LH_TRY(need_rows(ctx, file, group, &col->rows));
+	while (col->slot < file->nwants && file->wants[col->slot].node != node)
+		col->slot++;
+	if (col->slot == file->nwants)
+		LH_FAIL(ctx, LH_BUG, "column %d of file \"%s\" was not asked for", node, base->path);
+	*out = (LhDataColumn *) col;
+	return LH_OK;
+}
+
+static void
+shift_bits(const uint64_t *from, int first, int n, uint64_t *to)
+{
+	for (int w = 0; w * 64 < n; w++)
+	{
+		int at = first + w * 64, bit = at % 64;
+
+		to[w] = from[at / 64] >> bit;
+		if (bit != 0 && (at / 64 + 1) * 64 < first + n)
+			to[w] |= from[at / 64 + 1] << (64 - bit);
+	}
+}
+
+/* Rows [first, first + n) of a vector in its place. */
+static LhStatus
+slice(LhCtx *ctx, Slice *s, LhVec *vec, int first, int n)
+{
+	vec->n = n;
+	if (first == 0 || vec->kind == LH_VEC_CONST)
+		return LH_OK;
+	if (vec->kind == LH_VEC_RUNS)
+		LH_FAIL(ctx, LH_BUG, "a vector of runs came from an Avro file");
+	if (vec->valid != NULL)
+	{
+		shift_bits(vec->valid, first, n, s->valid);
+		vec->valid = s->valid;
+	}
+	if (vec->codes != NULL)
+		vec->codes += first;
+	if (vec->offsets != NULL)
+	{
+		vec->offsets += first;
+		return LH_OK;
+	}
+	if (vec->data != NULL)
+		vec->data = (const uint8_t *) vec->data +
+					(size_t) first * lh_lane_size(vec->type.lane, vec->type.width);
+	if (vec->nchildren == 0)
+		return LH_OK;
+	if (s->below == NULL)
+	{
+		LH_NEW_ARRAY(ctx, s->below, (size_t) vec->nchildren);
+		LH_NEW_ARRAY(ctx, s->children, (size_t) vec->nchildren);
+	}
+	for (int i = 0; i < vec->nchildren; i++)
+	{
+		s->children[i] = vec->children[i];
+		LH_TRY(slice(ctx, &s->below[i], &s->children[i], first, n));
+	}
+	vec->children = s->children;
+	return LH_OK;
+}
+
+static LhStatus
+column_read(LhCtx *ctx, LhDataColumn *column, int64_t row, int n, const LhSel *sel, LhVec *out)
+{
+	AvroColumn *col = (AvroColumn *) column;
+	const Rows *rows = col->rows;
+
+	if (row < rows->first || row + n > rows->first + rows->batch.n)
+		LH_FAIL(ctx, LH_BUG, "rows of file \"%s\" are read in another order", col->file->base.path);
+	*out = rows->batch.vecs[col->slot];
+	return slice(ctx, &col->slice, out, (int) (row - rows->first), n);
+}
+
+static int
+column_natural(LhDataColumn *col, int64_t row, int n)
+{
+	return n;
+}
+
+static LhStatus
+column_dict(LhCtx *ctx, LhDataColumn *col, const LhDict **out)
+{
+	*out = NULL;
+	return LH_OK;
+}
+
+static bool
+column_can_rewind(const LhDataColumn *col)
+{
+	return false;
+}
+
+static void
+column_rewind(LhDataColumn *col)
+{
+}
+
+const LhDataFormat lh_data_avro = {
+	.name = "avro",
+	.open = open_file,
+	.node = get_node,
+	.child = get_child,
+	.find = find_path,
+	.group = get_group,
+	.bounds = get_bounds,
+	.has_bloom = has_no,
+	.may_hold = may_hold,
+	.pages = get_pages,
+	.all_dict = has_no,
+	.wants = set_wants,
+	.drop_ahead = drop_ahead,
+	.together = together,
+	.column_open = column_open,
+	.column_read = column_read,
+	.column_natural = column_natural,
+	.column_dict = column_dict,
+	.column_can_rewind = column_can_rewind,
+	.column_rewind = column_rewind,
+};

@@ -1,0 +1,916 @@
+/*
+ * test_deletes.c
+ *		Deleted rows do not come, by position, by vector, by key; and what that costs.
+ */
+#include "test_lake.h"
+
+#include "exec/threads.h"
+#include "scan/deletes.h"
+#include "scan/state.h"
+
+#define ROWS 20000
+
+/* id ascending, key = id % 100 (null every 10th row), name "n" and id % 10 */
+static LhValue
+data_value(World *w, int64_t row, int col)
+{
+	switch (col)
+	{
+		case 0: return num(row);
+		case 1: return row % 10 == 9 ? null_value() : num(row % 100);
+		default: return text_value(lh_sprintf(w->ctx, "n%d", (int) (row % 10)));
+	}
+}
+
+static LakeFile
+data_file(World *w, const char *name, int64_t rows, int64_t group_rows, int page_rows)
+{
+	LhField fields[] = {field("id", lake_long, 1), field("key", lake_int, 2), field("name", lake_text, 3)};
+
+	return lake_file(w, name, 3, fields, rows, group_rows, page_rows, data_value);
+}
+
+/* A table of one file of ROWS rows in row groups of 5,000 and pages of 500. */
+static LhFileTask *
+one_file(World *w, Lake *lake)
+{
+	lake_init(w, lake);
+	lake_column(lake, "id", lake_long, 1);
+	lake_column(lake, "key", lake_int, 2);
+	lake_column(lake, "name", lake_text, 3);
+	return lake_task(lake, data_file(w, "data.parquet", ROWS, 5000, 500));
+}
+
+/*
+ * Position delete files
+ */
+
+typedef struct Position
+{
+	const char *path;
+	int64_t pos;
+} Position;
+
+static const Position *positions;
+
+static LhValue
+position_value(World *w, int64_t row, int col)
+{
+	return col == 1 ? num(positions[row].pos)
+		   : positions[row].path == NULL ? null_value() : text_value(positions[row].path);
+}
+
+static LakeFile
+position_file(World *w, const char *name, const Position *p, int n, int64_t group_rows)
+{
+	LhField fields[] = {field("file_path", lake_text, LH_ID_DELETE_PATH), field("pos", lake_long, LH_ID_DELETE_POS)};
+
+	positions = p;
+	return lake_file(w, name, 2, fields, n, group_rows, 0, position_value);
+}
+
+static int64_t
+sum_of(World *w, const LhScanSpec *spec, int64_t *rows)
+{
+	LhHostRequest *request;
+	const LhBatch *batch;
+	LhScan *scan;
+	int64_t sum = 0;
+
+	*rows = 0;
+	ok(w, lh_scan_open(w->ctx, spec, &scan));
+	for (;;)
+	{
+		ok(w, lh_scan_next(w->ctx, scan, &batch, &request));
+		if (batch == NULL)
+			return sum;
+		for (int i = 0; i < batch->n; i++)
+			if (lh_bit_get(batch->sel.w, (size_t) i))
+				sum += lh_vec_value(batch->vecs[0], i).i64;
+		*rows += batch->sel.count;
+	}
+}
+
+#define SUM ((int64_t) ROWS * (ROWS - 1) / 2)
+
+static void
+positions_take_rows_out(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhFileTask *task = one_file(w, &lake);
+	Position p[] = {{task->path, 0}, {task->path, 4999}, {task->path, 5000}, {task->path, ROWS - 1},
+					{task->path, 5000}, {"/elsewhere", 7}, {task->path, ROWS + 5}};
+	int64_t rows;
+
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "p", p, 7, 0));
+	lake_applies(&lake, 0, 0);
+	reset_counters(w);
+	assert_int_equal(sum_of(w, &lake.spec, &rows), SUM - 0 - 4999 - 5000 - (ROWS - 1));
+	assert_int_equal(rows, ROWS - 4);
+	assert_int_equal(counter(w, LH_CTR_ROWS_DELETED_POSITION), 4);
+	assert_int_equal(counter(w, LH_CTR_DELETE_FILES_READ), 1);
+	/* rows of the delete file are no rows of the table */
+	assert_int_equal(counter(w, LH_CTR_FILES), 1);
+	assert_int_equal(counter(w, LH_CTR_ROW_GROUPS), 4);
+	assert_int_equal(counter(w, LH_CTR_ROWS_SCANNED), ROWS);
+}
+
+static void
+one_delete_file_is_read_once_for_all_its_files(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	int64_t rows;
+	Position p[9];
+
+	lake_init(w, &lake);
+	lake_column(&lake, "id", lake_long, 1);
+	for (int i = 0; i < 3; i++)
+		lake_task(&lake, data_file(w, lh_sprintf(w->ctx, "d%d", i), 100, 0, 0));
+	/* paths change with every row */
+	for (int i = 0; i < 9; i++)
+		p[i] = (Position){lake.tasks[i % 3].path, i};
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "p", p, 9, 0));
+	/* the second file was written later: the delete file is not about it */
+	lake_applies(&lake, 0, 0);
+	lake_applies(&lake, 2, 0);
+	reset_counters(w);
+	assert_int_equal(sum_of(w, &lake.spec, &rows), 3 * 4950 - (0 + 3 + 6) - (2 + 5 + 8));
+	assert_int_equal(rows, 294);
+	assert_int_equal(counter(w, LH_CTR_DELETE_FILES_READ), 1);
+}
+
+/* The same file as two tasks, and two delete files of which one is about one of them only. */
+static void
+sets_are_united(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhFileTask *task = one_file(w, &lake);
+	Position a[] = {{task->path, 1}, {task->path, 2}}, b[] = {{task->path, 2}, {task->path, 30}};
+	LakeFile again = {task->path, task->size};
+	int64_t rows;
+
+	lake_task(&lake, again);
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "a", a, 2, 0));
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "b", b, 2, 0));
+	lake_applies(&lake, 0, 0);
+	lake_applies(&lake, 0, 1);
+	lake_applies(&lake, 1, 0);
+	assert_int_equal(sum_of(w, &lake.spec, &rows), 2 * SUM - (1 + 2 + 30) - (1 + 2));
+	assert_int_equal(rows, 2 * ROWS - 5);
+}
+
+static const char *wanted_prefix;
+
+static LhStatus
+strip_prefix(LhCtx *ctx, LhTable *table, LhStr raw, const char **out)
+{
+	size_t n = strlen(wanted_prefix);
+
+	*out = NULL;
+	if (raw.len < n || memcmp(raw.ptr, wanted_prefix, n) != 0)
+		return LH_OK;
+	*out = lh_strndup(ctx, (const char *) raw.ptr + n, raw.len - n);
+	return *out == NULL ? ctx->error->code : LH_OK;
+}
+
+static void
+paths_are_brought_to_one_form(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhFileTask *task = one_file(w, &lake);
+	const char *raw = lh_sprintf(w->ctx, "hdfs://host:20500%s", task->path);
+	Position p[] = {{raw, 1}, {raw, 2}, {task->path, 3}};
+	int64_t rows;
+
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "p", p, 3, 0));
+	lake_applies(&lake, 0, 0);
+	sum_of(w, &lake.spec, &rows);
+	assert_int_equal(rows, ROWS - 1);
+	wanted_prefix = "hdfs://host:20500";
+	lake.table.file_path = strip_prefix;
+	sum_of(w, &lake.spec, &rows);
+	assert_int_equal(rows, ROWS - 2);
+}
+
+static void
+row_groups_about_other_files_are_not_read(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhFileTask *task = one_file(w, &lake);
+	Position p[400];
+	uint64_t pages;
+	int64_t rows;
+
+	for (int i = 0; i < 400; i++)
+		p[i] = (Position){i / 100 == 2 ? task->path : lh_sprintf(w->ctx, "/other%d", i / 100), i};
+	lake.spec.ncols = 0;
+	reset_counters(w);
+	sum_of(w, &(LhScanSpec){.table = &lake.table, .schema = &lake.schema, .tasks = &lake.list, .ncols = 1, .cols = lake.cols}, &rows);
+	pages = counter(w, LH_CTR_PAGES_READ);
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "p", p, 400, 100));
+	lake_applies(&lake, 0, 0);
+	reset_counters(w);
+	sum_of(w, &(LhScanSpec){.table = &lake.table, .schema = &lake.schema, .tasks = &lake.list, .ncols = 1, .cols = lake.cols}, &rows);
+	assert_int_equal(rows, ROWS - 100);
+	/* two pages of the row group about this file, none of the three others */
+	assert_int_equal(counter(w, LH_CTR_PAGES_READ), pages + 2);
+}
+
+static void
+positions_must_be_positions(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhFileTask *task = one_file(w, &lake);
+	Position negative[] = {{task->path, 1}, {task->path, -1}}, null[] = {{NULL, 1}};
+	LhField other[] = {field("file_path", lake_text, LH_ID_DELETE_PATH)};
+
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "p", negative, 2, 0));
+	lake_applies(&lake, 0, 0);
+	refused(w, run_scan(w, &lake.spec), LH_CORRUPT, "/p\"", "row 2", "negative");
+	lake.deletes[0].path = position_file(w, "q", null, 1, 0).path;
+	refused(w, run_scan(w, &lake.spec), LH_CORRUPT, "/q\"", "path in row 1 is null", NULL);
+	positions = negative;
+	lake.deletes[0].path = lake_file(w, "r", 1, other, 1, 0, 0, position_value).path;
+	refused(w, run_scan(w, &lake.spec), LH_CORRUPT, "/r\"", "no column with field id 2147483545", NULL);
+	lake.deletes[0].path = "/nowhere/s";
+	refused(w, run_scan(w, &lake.spec), LH_NOT_FOUND, "/nowhere/s", NULL, NULL);
+}
+
+/* A small budget: rows of other files are not kept, the answer is the same. */
+static void
+without_memory_for_all_files_each_reads_for_itself(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	enum { EACH = 3000 };
+	Position *p = lh_alloc(w->ctx, 4 * EACH * sizeof(*p));
+	LhBudget budget = {.limit = 400 * 1024, .setting = "work_mem"};
+	LhArena *arena = lh_arena_create(&budget), *old;
+	uint64_t read;
+	int64_t rows;
+
+	lake_init(w, &lake);
+	lake_column(&lake, "id", lake_long, 1);
+	for (int i = 0; i < 4; i++)
+		lake_task(&lake, data_file(w, lh_sprintf(w->ctx, "d%d", i), EACH, 0, 0));
+	/* one row in a container of its own: bulky; the first ones are in the files */
+	for (int i = 0; i < 4 * EACH; i++)
+		p[i] = (Position){lake.tasks[i / EACH].path, i % EACH < 100 ? i % EACH : (int64_t) (i % EACH) * 65536};
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "p", p, 4 * EACH, 0));
+	for (int i = 0; i < 4; i++)
+		lake_applies(&lake, i, 0);
+	reset_counters(w);
+	old = lh_use(w->ctx, arena);
+	sum_of(w, &lake.spec, &rows);
+	lh_use(w->ctx, old);
+	read = counter(w, LH_CTR_DELETE_FILES_READ);
+	lh_arena_destroy(arena);
+	assert_int_equal(rows, 4 * (EACH - 100));
+	assert_true(read >= 2);
+	assert_int_equal(budget.used, 0);
+}
+
+/*
+ * Vectors, and what is not read
+ */
+
+static void
+deleted_stretches_are_not_decompressed(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	int64_t *deleted = lh_alloc(w->ctx, ROWS * sizeof(int64_t)), rows;
+	uint64_t whole;
+	int n = 0;
+
+	one_file(w, &lake);
+	reset_counters(w);
+	sum_of(w, &lake.spec, &rows);
+	whole = counter(w, LH_CTR_PAGES_READ);
+	/* the second row group; most of the third */
+	n = stretch(deleted, n, 5000, 10000);
+	n = stretch(deleted, n, 10500, 14500);
+	vector_file(w, &lake, "v", deleted, n);
+	lake_applies(&lake, 0, 0);
+	reset_counters(w);
+	assert_int_equal(sum_of(w, &lake.spec, &rows), SUM - (5000 + 9999) * 2500 - (10500 + 14499) * 2000);
+	assert_int_equal(rows, ROWS - n);
+	assert_int_equal(counter(w, LH_CTR_DELETION_VECTORS_READ), 1);
+	assert_int_equal(counter(w, LH_CTR_ROW_GROUPS_PRUNED_DELETES), 1);
+	assert_int_equal(counter(w, LH_CTR_ROWS_DELETED_POSITION), n);
+	assert_int_equal(counter(w, LH_CTR_ROWS_SCANNED), ROWS - n);
+	/* 3 columns: 10 pages a row group, 2 of 10 in the third */
+	assert_true(counter(w, LH_CTR_PAGES_READ) <= whole - 3 * 10 - 3 * 8 + 3);
+}
+
+static void
+a_file_of_deleted_rows_only(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	int64_t *deleted = lh_alloc(w->ctx, ROWS * sizeof(int64_t)), rows;
+
+	one_file(w, &lake);
+	vector_file(w, &lake, "v", deleted, stretch(deleted, 0, 0, ROWS));
+	lake_applies(&lake, 0, 0);
+	reset_counters(w);
+	sum_of(w, &lake.spec, &rows);
+	assert_int_equal(rows, 0);
+	assert_int_equal(counter(w, LH_CTR_PAGES_READ), 0);
+	assert_int_equal(counter(w, LH_CTR_ROW_GROUPS_PRUNED_DELETES), 4);
+}
+
+/* Random deletes and filters against the plain rule. */
+static void
+any_rows_under_any_filter(void **state)
+{
+	World *w = *state;
+	uint64_t seed = 42;
+
+	for (int round = 0; round < 24; round++)
+	{
+		Lake lake;
+		int64_t *deleted = lh_alloc(w->ctx, ROWS * sizeof(int64_t)), rows, expected = 0, count = 0;
+		uint8_t *gone = lh_alloc0(w->ctx, ROWS);
+		LhPred *f[] = {cmp(w, 1, LH_LT, int_value(round * 5))};
+		int n = 0;
+
+		one_file(w, &lake);
+		for (int64_t row = 0; row < ROWS;)
+		{
+			int64_t len;
+
+			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			len = 1 + (int64_t) (seed >> 33) % (round % 3 == 0 ? 3 : round % 3 == 1 ? 700 : 6000);
+			if (seed >> 62 < 2)
+				n = stretch(deleted, n, row, row + len < ROWS ? row + len : ROWS);
+			row += len;
+		}
+		for (int i = 0; i < n; i++)
+			gone[deleted[i]] = 1;
+		for (int64_t row = 0; row < ROWS; row++)
+			if (!gone[row] && (round % 2 == 0 || (row % 10 != 9 && row % 100 < round * 5)))
+			{
+				expected += row;
+				count++;
+			}
+		if (n > 0)
+		{
+			vector_file(w, &lake, "v", deleted, n);
+			lake_applies(&lake, 0, 0);
+		}
+		lake.spec.filters = f;
+		lake.spec.nfilters = round % 2;
+		lake.spec.first_batch = round % 4 == 0 ? 7 : 0;
+		assert_int_equal(sum_of(w, &lake.spec, &rows), expected);
+		assert_int_equal(rows, count);
+	}
+}
+
+/*
+ * Answers from metadata
+ */
+
+typedef struct Meta
+{
+	int64_t alive;
+	int calls;
+} Meta;
+
+static LhStatus
+take_meta(LhCtx *ctx, void *arg, const LhMetaGroup *group, bool *taken)
+{
+	Meta *meta = arg;
+
+	meta->alive += group->alive;
+	meta->calls++;
+	*taken = true;
+	return LH_OK;
+}
+
+static Meta
+ask_meta(World *w, const LhScanSpec *spec, int64_t *rows)
+{
+	Meta meta = {0};
+	LhHostRequest *request;
+	const LhBatch *batch;
+	LhScan *scan;
+
+	*rows = 0;
+	ok(w, lh_scan_open(w->ctx, spec, &scan));
+	lh_scan_set_meta(scan, take_meta, &meta);
+	for (;;)
+	{
+		ok(w, lh_scan_next(w->ctx, scan, &batch, &request));
+		if (batch == NULL)
+			return meta;
+		*rows += batch->sel.count;
+	}
+}
+
+static void
+metadata_counts_rows_that_are_alive(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	int64_t *deleted = lh_alloc(w->ctx, ROWS * sizeof(int64_t)), rows;
+	Meta m;
+	int n;
+
+	one_file(w, &lake);
+	n = stretch(deleted, 0, 100, 7000);
+	vector_file(w, &lake, "v", deleted, n);
+	lake_applies(&lake, 0, 0);
+	reset_counters(w);
+	m = ask_meta(w, &lake.spec, &rows);
+	assert_true(m.alive == ROWS - n && m.calls == 4 && rows == 0);
+	assert_int_equal(counter(w, LH_CTR_PAGES_READ), 0);
+}
+
+static int64_t
+aggregate(World *w, const Lake *lake, LhAggKind kind)
+{
+	LhExpr arg = {.kind = LH_E_COLUMN, .col = 0};
+	LhAggSpec specs[] = {{.kind = kind, .arg = kind == LH_AGG_COUNT_STAR ? NULL : &arg}};
+	LhAggJob job = {.scan = lake->spec, .specs = specs, .nspecs = 1, .metadata = true, .helpers = 2};
+	const LhAggState *state;
+	LhAgg *agg;
+
+	ok(w, lh_pool_create(w->ctx, 2, &job.pool));
+	ok(w, lh_agg_create(w->ctx, specs, 1, &agg));
+	ok(w, lh_agg_with_threads(w->ctx, &job, agg));
+	ok(w, lh_agg_finish(w->ctx, agg));
+	state = lh_agg_state(agg, 0);
+	return kind == LH_AGG_MIN || kind == LH_AGG_MAX ? state->extreme.i64 : state->count;
+}
+
+/*
+ * Equality deletes
+ */
+
+static const LhValue *keys;
+static int key_width;
+
+static LhValue
+key_value(World *w, int64_t row, int col)
+{
+	return keys[row * key_width + col];
+}
+
+static LhDeleteFile *
+equality_file(World *w, Lake *lake, const char *name, int ncols, const LhField *fields, const LhValue *values, int n)
+{
+	static int ids[LAKE_MAX][LAKE_MAX];
+	LhDeleteFile *d;
+
+	keys = values;
+	key_width = ncols;
+	d = lake_delete(lake, LH_DELETE_EQUALITY, lake_file(w, name, ncols, fields, n, 0, 0, key_value));
+	for (int i = 0; i < ncols; i++)
+		ids[lake->list.ndeletes][i] = fields[i].field_id;
+	d->nids = ncols;
+	d->ids = ids[lake->list.ndeletes];
+	return d;
+}
+
+static void
+equal_rows_are_deleted(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField id[] = {field("id", lake_long, 1)};
+	LhValue values[] = {num(3), num(19999), num(-1), num(3)};
+	int64_t rows;
+
+	one_file(w, &lake);
+	equality_file(w, &lake, "e", 1, id, values, 4);
+	lake_applies(&lake, 0, 0);
+	reset_counters(w);
+	assert_int_equal(sum_of(w, &lake.spec, &rows), SUM - 3 - 19999);
+	assert_int_equal(rows, ROWS - 2);
+	assert_int_equal(counter(w, LH_CTR_EQUALITY_KEYS), 3);
+	assert_int_equal(counter(w, LH_CTR_ROWS_DELETED_EQUALITY), 2);
+	assert_int_equal(counter(w, LH_CTR_DELETE_FILES_READ), 1);
+	/* the key need not be a column of the scan */
+	lake.cols[0] = lake.cols[2];
+	lake.spec.ncols = 1;
+	assert_int_equal(count_rows(w, &lake.spec), ROWS - 2);
+	assert_int_equal(ask_meta(w, &lake.spec, &rows).calls, 0);
+	assert_int_equal(rows, ROWS - 2);
+}
+
+/* Null in an equality delete means IS NULL. */
+static void
+null_equals_null(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField key[] = {field("key", lake_int, 2)}, two[] = {field("key", lake_int, 2), field("name", lake_text, 3)};
+	LhValue values[] = {null_value(), num(5)};
+	LhValue pairs[] = {null_value(), text_value("n9"), num(5), text_value("n4"), num(7), null_value()};
+	int64_t rows;
+
+	one_file(w, &lake);
+	equality_file(w, &lake, "e", 1, key, values, 2);
+	lake_applies(&lake, 0, 0);
+	sum_of(w, &lake.spec, &rows);
+	assert_int_equal(rows, ROWS - ROWS / 10 - ROWS / 100);
+	one_file(w, &lake);
+	equality_file(w, &lake, "f", 1, key, values + 1, 1);
+	lake_applies(&lake, 0, 0);
+	sum_of(w, &lake.spec, &rows);
+	assert_int_equal(rows, ROWS - ROWS / 100);
+	/* of several columns all must be equal */
+	one_file(w, &lake);
+	equality_file(w, &lake, "g", 2, two, pairs, 3);
+	lake_applies(&lake, 0, 0);
+	sum_of(w, &lake.spec, &rows);
+	assert_int_equal(rows, ROWS - ROWS / 10);
+}
+
+/* Only its equality ids count; order of columns does not. */
+static void
+extra_columns_of_a_delete_file_are_ignored(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField fields[] = {field("name", lake_text, 3), field("id", lake_long, 1)};
+	LhValue values[] = {text_value("something else"), num(3)};
+	static const int only_id[] = {1};
+	LhDeleteFile *d;
+	int64_t rows;
+
+	one_file(w, &lake);
+	d = equality_file(w, &lake, "e", 2, fields, values, 1);
+	d->nids = 1;
+	d->ids = only_id;
+	lake_applies(&lake, 0, 0);
+	sum_of(w, &lake.spec, &rows);
+	assert_int_equal(rows, ROWS - 1);
+}
+
+/* Several files with the same columns: each applies to its data files only. */
+static void
+keys_apply_where_their_file_does(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField id[] = {field("id", lake_long, 1)};
+	LhValue a[] = {num(1), num(2)}, b[] = {num(2), num(3), num(4)};
+	int64_t rows;
+
+	lake_init(w, &lake);
+	lake_column(&lake, "id", lake_long, 1);
+	for (int i = 0; i < 3; i++)
+		lake_task(&lake, data_file(w, lh_sprintf(w->ctx, "d%d", i), 10, 0, 0));
+	equality_file(w, &lake, "a", 1, id, a, 2);
+	equality_file(w, &lake, "b", 1, id, b, 3);
+	lake_applies(&lake, 0, 0);
+	lake_applies(&lake, 0, 1);
+	lake_applies(&lake, 1, 1);
+	reset_counters(w);
+	assert_string_equal(lake_rows(w, &lake.spec), "0 5 6 7 8 9 0 1 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9");
+	assert_int_equal(counter(w, LH_CTR_DELETE_FILES_READ), 2);
+	assert_int_equal(counter(w, LH_CTR_EQUALITY_KEYS), 4);
+	sum_of(w, &lake.spec, &rows);
+}
+
+static LhValue
+floats(World *w, int64_t row, int col)
+{
+	static const double values[] = {0.0, -0.0, 1.5, 0.0 / 0.0, 2.5};
+
+	return real(values[row]);
+}
+
+/* Values are compared after promotion; floats as Java's Double.equals does. */
+static void
+keys_are_compared_by_value(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField f[] = {field("x", lake_float, 1)}, d[] = {field("x", lake_double, 1)};
+	LhField narrow[] = {field("id", lake_int, 1)}, date[] = {field("t", lake_date, 1)}, stamp[] = {field("t", lake_stamp, 1)};
+	LhValue zero[] = {real(0.0)}, nan[] = {real(-(0.0 / 0.0)), real(1.5)}, three[] = {num(3)}, day[] = {num(2 * INT64_C(86400000000))};
+
+	lake_init(w, &lake);
+	lake_column(&lake, "x", lake_double, 1);
+	lake_task(&lake, lake_file(w, "d", 1, f, 5, 0, 0, floats));
+	equality_file(w, &lake, "z", 1, d, zero, 1);
+	lake_applies(&lake, 0, 0);
+	assert_int_equal(count_rows(w, &lake.spec), 4);
+	equality_file(w, &lake, "n", 1, d, nan, 2);
+	lake_applies(&lake, 0, 1);
+	assert_int_equal(count_rows(w, &lake.spec), 2);
+
+	/* an int key file of before the promotion */
+	one_file(w, &lake);
+	equality_file(w, &lake, "i", 1, narrow, three, 1);
+	lake_applies(&lake, 0, 0);
+	assert_int_equal(count_rows(w, &lake.spec), ROWS - 1);
+
+	/* a date that became a time stamp */
+	lake_init(w, &lake);
+	lake_column(&lake, "t", lake_stamp, 1);
+	lake_task(&lake, lake_file(w, "dates", 1, date, 5, 0, 0, data_value));
+	equality_file(w, &lake, "s", 1, stamp, day, 1);
+	lake_applies(&lake, 0, 0);
+	assert_int_equal(count_rows(w, &lake.spec), 4);
+}
+
+/* A key column that the table has dropped is read by its id all the same; one that a file lacks is its default. */
+static void
+dropped_and_added_key_columns(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField key[] = {field("key", lake_int, 2)}, added[] = {field("added", lake_int, 9)};
+	LhValue five[] = {num(5)}, seven[] = {num(7)}, none[] = {null_value()};
+	LhDefault defaults[] = {{9, num(7)}};
+
+	lake_init(w, &lake);
+	lake_column(&lake, "id", lake_long, 1);
+	lake_task(&lake, data_file(w, "data.parquet", ROWS, 0, 0));
+	equality_file(w, &lake, "k", 1, key, five, 1);
+	lake_applies(&lake, 0, 0);
+	assert_int_equal(count_rows(w, &lake.spec), ROWS - ROWS / 100);
+
+	lake_column(&lake, "added", lake_int, 9);
+	equality_file(w, &lake, "a", 1, added, seven, 1);
+	lake.applied[0][0] = 1;
+	assert_int_equal(count_rows(w, &lake.spec), ROWS);
+	lake.schema.defaults = defaults;
+	lake.schema.ndefaults = 1;
+	assert_int_equal(count_rows(w, &lake.spec), 0);
+	lake.schema.ndefaults = 0;
+	equality_file(w, &lake, "n", 1, added, none, 1);
+	lake.applied[0][0] = 2;
+	assert_int_equal(count_rows(w, &lake.spec), 0);
+}
+
+static void
+key_columns_must_fit(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField text[] = {field("id", lake_text, 1)}, other[] = {field("other", lake_long, 77)};
+	LhValue values[] = {text_value("x")}, number[] = {num(1)};
+	LhDeleteFile *d;
+	static const int id[] = {1};
+
+	one_file(w, &lake);
+	equality_file(w, &lake, "e", 1, text, values, 1);
+	lake_applies(&lake, 0, 0);
+	refused(w, run_scan(w, &lake.spec), LH_MISMATCH, "/e\"", "string", "int64");
+	d = equality_file(w, &lake, "f", 1, other, number, 1);
+	d->ids = id;
+	lake.applied[0][0] = 1;
+	refused(w, run_scan(w, &lake.spec), LH_CORRUPT, "/f\"", "no column with field id 1", NULL);
+	d->nids = 0;
+	refused(w, run_scan(w, &lake.spec), LH_CORRUPT, "/f\"", "no equality ids", NULL);
+}
+
+/* Keys of every kind of type against a plain comparison, in files with and without dictionaries. */
+static void
+many_keys(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	enum { KEYS = 30000 };
+	LhField id[] = {field("id", lake_long, 1)};
+	LhField pair[] = {field("id", lake_long, 1), field("name", lake_text, 3)};
+	LhValue *values = lh_alloc(w->ctx, 2 * KEYS * sizeof(*values));
+	int64_t rows, sum = 0, count = 0;
+
+	one_file(w, &lake);
+	for (int i = 0; i < KEYS; i++)
+		values[i] = num((int64_t) i * 7 - 20000);
+	for (int64_t row = 0; row < ROWS; row++)
+		if ((row + 20000) % 7 != 0)
+		{
+			sum += row;
+			count++;
+		}
+	equality_file(w, &lake, "e", 1, id, values, KEYS);
+	lake_applies(&lake, 0, 0);
+	assert_int_equal(sum_of(w, &lake.spec, &rows), sum);
+	assert_int_equal(rows, count);
+	/* pairs, half of which differ in the name */
+	one_file(w, &lake);
+	sum = SUM;
+	for (int i = 0; i < KEYS; i++)
+	{
+		values[2 * i] = num(i * 3);
+		values[2 * i + 1] = text_value(lh_sprintf(w->ctx, "n%d", i % 2 ? i * 3 % 10 : 11));
+		if (i % 2 && i * 3 < ROWS)
+			sum -= i * 3;
+	}
+	equality_file(w, &lake, "p", 2, pair, values, KEYS);
+	lake_applies(&lake, 0, 0);
+	assert_int_equal(sum_of(w, &lake.spec, &rows), sum);
+}
+
+/* The host must not be asked about rows that are no more. */
+static void
+the_host_sees_no_deleted_rows(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField id[] = {field("id", lake_long, 1)};
+	LhValue values[] = {num(0), num(1), num(2), num(3), num(4)};
+	LhPred host = {.kind = LH_P_HOST, .col = 0, .host_id = 1};
+	LhPred *f[] = {&host};
+	LhHostRequest *request;
+	const LhBatch *batch;
+	LhScan *scan;
+
+	one_file(w, &lake);
+	equality_file(w, &lake, "e", 1, id, values, 5);
+	lake_applies(&lake, 0, 0);
+	lake.spec.filters = f;
+	lake.spec.nfilters = 1;
+	lake.spec.first_batch = 64;
+	ok(w, lh_scan_open(w->ctx, &lake.spec, &scan));
+	assert_int_equal(lh_scan_next(w->ctx, scan, &batch, &request), LH_NEED_HOST);
+	for (int i = 0; i < request->n; i++)
+	{
+		LhValue v = request->dict != NULL ? lh_dict_value(request->dict, request->items[i])
+										  : lh_vec_value(request->vec, (int) request->items[i]);
+
+		assert_true(v.i64 >= 5);
+	}
+}
+
+/*
+ * Columns and tasks that show deleted rows
+ */
+
+static void
+a_column_says_what_is_deleted(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField id[] = {field("id", lake_long, 1)};
+	LhValue values[] = {num(2)};
+	LhFileTask *task;
+	LhPred *f[2];
+	Position p[1];
+
+	lake_init(w, &lake);
+	lake_column(&lake, "id", lake_long, 1);
+	lake_meta(&lake, LH_SRC_DELETED, lake_bool);
+	task = lake_task(&lake, data_file(w, "d", 5, 0, 0));
+	p[0] = (Position){task->path, 1};
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "p", p, 1, 0));
+	equality_file(w, &lake, "e", 1, id, values, 1);
+	lake_applies(&lake, 0, 0);
+	lake_applies(&lake, 0, 1);
+	assert_string_equal(lake_rows(w, &lake.spec), "0,false 1,true 2,true 3,false 4,false");
+	ok(w, lh_pred_leaf(w->ctx, LH_P_IS_TRUE_BOOL, 1, NULL, &f[0]));
+	lake.spec.filters = f;
+	lake.spec.nfilters = 1;
+	assert_string_equal(lake_rows(w, &lake.spec), "1,true 2,true");
+	/* the filter before it does not hide what it needs */
+	f[1] = f[0];
+	f[0] = cmp(w, 0, LH_GE, int_value(2));
+	lake.spec.nfilters = 2;
+	assert_string_equal(lake_rows(w, &lake.spec), "2,true");
+}
+
+static void
+tasks_of_deleted_rows(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField id[] = {field("id", lake_long, 1)};
+	LhValue values[] = {num(2), num(5)}, before[] = {num(5), num(7)};
+	LhFileTask *task;
+	Position early[2], late[3];
+
+	lake_init(w, &lake);
+	lake_column(&lake, "id", lake_long, 1);
+	task = lake_task(&lake, data_file(w, "d", 10, 0, 0));
+	task->rows = LH_ROWS_DELETED;
+	assert_string_equal(lake_rows(w, &lake.spec), "");
+	early[0] = (Position){task->path, 1};
+	early[1] = (Position){task->path, 2};
+	late[0] = (Position){task->path, 1};
+	late[1] = (Position){task->path, 3};
+	late[2] = (Position){task->path, 4};
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "a", early, 2, 0));
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "b", late, 3, 0));
+	equality_file(w, &lake, "e", 1, id, values, 2);
+	equality_file(w, &lake, "f", 1, id, before, 2);
+	lake_applies(&lake, 0, 0);
+	lake_applies(&lake, 0, 1);
+	task->nearlier = 1;
+	assert_string_equal(lake_rows(w, &lake.spec), "3 4");
+	lake_applies(&lake, 0, 2);
+	assert_string_equal(lake_rows(w, &lake.spec), "3 4 5");
+	/* keys among the earlier deletes */
+	task->ndeletes = 0;
+	lake_applies(&lake, 0, 0);
+	lake_applies(&lake, 0, 3);
+	lake_applies(&lake, 0, 1);
+	lake_applies(&lake, 0, 2);
+	task->nearlier = 2;
+	assert_string_equal(lake_rows(w, &lake.spec), "3 4");
+}
+
+/* Rewinds, shares and threads see the same deletes. */
+static void
+rewinds_keep_what_is_deleted(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhFileTask *task = one_file(w, &lake);
+	Position p[] = {{task->path, 0}, {task->path, 9}};
+	LhHostRequest *request;
+	const LhBatch *batch;
+	LhScan *scan;
+
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "p", p, 2, 0));
+	lake_applies(&lake, 0, 0);
+	reset_counters(w);
+	ok(w, lh_scan_open(w->ctx, &lake.spec, &scan));
+	for (int round = 0; round < 3; round++)
+	{
+		int64_t rows = 0;
+
+		for (;;)
+		{
+			ok(w, lh_scan_next(w->ctx, scan, &batch, &request));
+			if (batch == NULL)
+				break;
+			rows += batch->sel.count;
+		}
+		assert_int_equal(rows, ROWS - 2);
+		ok(w, lh_scan_rewind(w->ctx, scan, 0, NULL));
+	}
+	assert_int_equal(counter(w, LH_CTR_DELETE_FILES_READ), 1);
+}
+
+static void
+aggregates_of_what_is_left(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	int64_t *deleted = lh_alloc(w->ctx, ROWS * sizeof(int64_t));
+	LhField id[] = {field("id", lake_long, 1)};
+	LhValue values[] = {num(12345)};
+	int n = stretch(deleted, 0, 0, 6000);
+
+	one_file(w, &lake);
+	n = stretch(deleted, n, ROWS - 1, ROWS);
+	vector_file(w, &lake, "v", deleted, n);
+	lake_applies(&lake, 0, 0);
+	reset_counters(w);
+	assert_int_equal(aggregate(w, &lake, LH_AGG_COUNT_STAR), ROWS - n);
+	assert_int_equal(counter(w, LH_CTR_PAGES_READ), 0);
+	/* removal proof: bounds of row groups still hold deleted rows */
+	assert_int_equal(aggregate(w, &lake, LH_AGG_MIN), 6000);
+	assert_int_equal(aggregate(w, &lake, LH_AGG_MAX), ROWS - 2);
+	assert_int_equal(aggregate(w, &lake, LH_AGG_COUNT), ROWS - n);
+	equality_file(w, &lake, "e", 1, id, values, 1);
+	lake_applies(&lake, 0, 1);
+	assert_int_equal(aggregate(w, &lake, LH_AGG_COUNT_STAR), ROWS - n - 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(positions_take_rows_out),
+		TEST(one_delete_file_is_read_once_for_all_its_files),
+		TEST(sets_are_united),
+		TEST(paths_are_brought_to_one_form),
+		TEST(row_groups_about_other_files_are_not_read),
+		TEST(positions_must_be_positions),
+		TEST(without_memory_for_all_files_each_reads_for_itself),
+		TEST(deleted_stretches_are_not_decompressed),
+		TEST(a_file_of_deleted_rows_only),
+		TEST(any_rows_under_any_filter),
+		TEST(metadata_counts_rows_that_are_alive),
+		TEST(aggregates_of_what_is_left),
+		TEST(equal_rows_are_deleted),
+		TEST(null_equals_null),
+		TEST(extra_columns_of_a_delete_file_are_ignored),
+		TEST(keys_apply_where_their_file_does),
+		TEST(keys_are_compared_by_value),
+		TEST(dropped_and_added_key_columns),
+		TEST(key_columns_must_fit),
+		TEST(many_keys),
+		TEST(the_host_sees_no_deleted_rows),
+		TEST(a_column_says_what_is_deleted),
+		TEST(tasks_of_deleted_rows),
+		TEST(rewinds_keep_what_is_deleted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
