@@ -40,7 +40,7 @@ PG_SRCS := $(call relative,$(call folder_sources,pg $(addprefix pg/,$(PG_FOLDERS
 
 # Libraries of the core, Debian's package in tools/deps.
 CORE_LIBS := \
-	-lzstd -llz4 -lbrotlidec -lbrotlienc -lsnappy -ldeflate \
+	-lzstd -llz4 -lbrotlidec -lbrotlienc -lsnappy -ldeflate -lz \
 	-lcurl -lssl -lcrypto \
 	-lxxhash -ljansson -lroaring \
 	-lm -lpthread

@@ -122,6 +122,14 @@ SELECT count(DISTINCT i * 1000003 * (i - 70001)), count(DISTINCT i), sum(i) FROM
 SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM generate_series(0::bigint, 199999) i;
 SELECT counter('SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM series', 'Bytes Spilled')::bigint > 1000000 AS spilled,
 	counter('SELECT count(DISTINCT i) FROM series', 'Bytes Spilled') AS range;
+-- ... which temp_file_limit bounds, and of which nothing is left
+SET temp_file_limit = '512kB';
+SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM series;
+SELECT count(*) FROM pg_ls_tmpdir() WHERE name LIKE 'pgsql_tmp' || pg_backend_pid() || '.%';
+SET temp_file_limit = '100MB';
+SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM series;
+SELECT count(*) FROM pg_ls_tmpdir() WHERE name LIKE 'pgsql_tmp' || pg_backend_pid() || '.%';
+RESET temp_file_limit;
 RESET work_mem;
 SET work_mem = '256MB';
 SELECT counter('SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM series', 'Bytes Spilled');

@@ -22,9 +22,7 @@ lh_avro_block_header(LhCtx *ctx, const LhAvroFile *file, LhAvroSource *s, int64_
 {
 	int64_t left = s->size - offset;
 	size_t n = left < MAX_HEADER ? (size_t) left : MAX_HEADER;
-	const uint8_t *p,
-		*end,
-		*at;
+	const uint8_t *p, *end, *at;
 	bool stays;
 
 	LH_TRY(lh_avro_source_get(ctx, s, offset, n, &p, &stays));
@@ -33,21 +31,26 @@ lh_avro_block_header(LhCtx *ctx, const LhAvroFile *file, LhAvroSource *s, int64_
 	if (at != NULL)
 		at = lh_avro_long(at, end, &out->size);
 	if (at == NULL)
-		LH_FAIL(ctx, LH_CORRUPT, "\"%s\": block %lld at offset %lld: its header is cut off or damaged",
-				s->path, (long long) number, (long long) offset);
+		LH_FAIL(ctx, LH_CORRUPT,
+				"\"%s\": block %lld at offset %lld: its header is cut off or damaged", s->path,
+				(long long) number, (long long) offset);
 	left -= at - p;
 	if (out->rows < 0 || out->size < 0)
 		LH_FAIL(ctx, LH_CORRUPT, "\"%s\": block %lld at offset %lld says %lld rows in %lld bytes",
 				s->path, (long long) number, (long long) offset, (long long) out->rows,
 				(long long) out->size);
 	if (left < LH_AVRO_SYNC_SIZE || out->size > left - LH_AVRO_SYNC_SIZE)
-		LH_FAIL(ctx, LH_CORRUPT, "\"%s\": block %lld at offset %lld says %lld bytes and a sync marker, "
-				"but the file has %lld more", s->path, (long long) number, (long long) offset,
-				(long long) out->size, (long long) left);
+		LH_FAIL(ctx, LH_CORRUPT,
+				"\"%s\": block %lld at offset %lld says %lld bytes and a sync marker, "
+				"but the file has %lld more",
+				s->path, (long long) number, (long long) offset, (long long) out->size,
+				(long long) left);
 	if (file->min_row == 0 && out->rows > LH_AVRO_MAX_EMPTY)
-		LH_FAIL(ctx, LH_LIMIT, "\"%s\": block %lld at offset %lld says %lld rows of no bytes, the "
-				"limit is %lld", s->path, (long long) number, (long long) offset,
-				(long long) out->rows, (long long) LH_AVRO_MAX_EMPTY);
+		LH_FAIL(ctx, LH_LIMIT,
+				"\"%s\": block %lld at offset %lld says %lld rows of no bytes, the "
+				"limit is %lld",
+				s->path, (long long) number, (long long) offset, (long long) out->rows,
+				(long long) LH_AVRO_MAX_EMPTY);
 	out->offset = offset;
 	*data = offset + (at - p);
 	return LH_OK;
@@ -58,8 +61,10 @@ lh_avro_check_sync(LhCtx *ctx, const LhAvroFile *file, int64_t number, int64_t o
 				   const uint8_t *found)
 {
 	if (memcmp(found, file->meta.sync, LH_AVRO_SYNC_SIZE) != 0)
-		LH_FAIL(ctx, LH_CORRUPT, "\"%s\": block %lld at offset %lld does not end with the file's sync "
-				"marker", file->meta.path, (long long) number, (long long) offset);
+		LH_FAIL(ctx, LH_CORRUPT,
+				"\"%s\": block %lld at offset %lld does not end with the file's sync "
+				"marker",
+				file->meta.path, (long long) number, (long long) offset);
 	return LH_OK;
 }
 
@@ -82,9 +87,11 @@ scan(LhCtx *ctx, LhAvroFile *file, LhAvroSource *s)
 		LH_TRY(lh_avro_source_get(ctx, s, data + block.size, LH_AVRO_SYNC_SIZE, &sync, &stays));
 		LH_TRY(lh_avro_check_sync(ctx, file, number, offset, sync));
 		if (block.rows > INT64_MAX - rows || number >= INT32_MAX)
-			LH_FAIL(ctx, LH_CORRUPT, "\"%s\": block %lld at offset %lld says %lld rows, too many after "
-					"%lld", file->meta.path, (long long) number, (long long) offset,
-					(long long) block.rows, (long long) rows);
+			LH_FAIL(ctx, LH_CORRUPT,
+					"\"%s\": block %lld at offset %lld says %lld rows, too many after "
+					"%lld",
+					file->meta.path, (long long) number, (long long) offset, (long long) block.rows,
+					(long long) rows);
 		rows += block.rows;
 		offset = data + block.size + LH_AVRO_SYNC_SIZE;
 		LH_TRY(lh_buf_append(ctx, &file->blocks, &block, sizeof(block)));
@@ -103,8 +110,11 @@ need_blocks(LhCtx *ctx, LhAvroFile *file)
 	if (file->scanned)
 		return LH_OK;
 	file->blocks.len = 0;
-	LH_TRY(lh_avro_source_copy(ctx, &file->source, file->source.obj != NULL &&
-							   lh_object_is_remote(file->source.obj) ? SCAN_REMOTE : SCAN_LOCAL, &s));
+	LH_TRY(lh_avro_source_copy(ctx, &file->source,
+							   file->source.obj != NULL && lh_object_is_remote(file->source.obj)
+								   ? SCAN_REMOTE
+								   : SCAN_LOCAL,
+							   &s));
 	status = scan(ctx, file, &s);
 	lh_buf_free(&s.window);
 	file->scanned = status == LH_OK;

@@ -31,8 +31,7 @@ count_columns(const LhAvroLevel *level)
 LhStatus
 lh_avro_level_create(LhCtx *ctx, LhAvroProgram *program, LhAvroLevel **out)
 {
-	LhAvroLevel *level,
-		**last = &program->levels;
+	LhAvroLevel *level, **last = &program->levels;
 
 	LH_NEW(ctx, level);
 	LH_TRY(lh_buf_init(ctx, &level->columns, false));
@@ -84,8 +83,7 @@ column_reserve(LhCtx *ctx, LhAvroColumn *column, size_t old, size_t n)
 	}
 	if (column->has_valid)
 	{
-		size_t from = LH_WORDS(old) * sizeof(uint64_t),
-			to = LH_WORDS(n) * sizeof(uint64_t);
+		size_t from = LH_WORDS(old) * sizeof(uint64_t), to = LH_WORDS(n) * sizeof(uint64_t);
 
 		LH_TRY(grow(ctx, &column->valid_buf, to));
 		column->valid = (uint64_t *) (void *) column->valid_buf.data;

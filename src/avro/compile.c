@@ -44,8 +44,8 @@ typedef struct Target
 
 static LhStatus emit_skip(Compiler *c, LhAvroProg *prog, int node);
 static LhStatus emit(Compiler *c, LhAvroProg *prog, int node, Target target);
-static LhStatus emit_whole(Compiler *c, LhAvroProg *prog, int node, Target target,
-						   LhAvroColumn **out);
+static LhStatus
+emit_whole(Compiler *c, LhAvroProg *prog, int node, Target target, LhAvroColumn **out);
 
 /* ---- programs ---- */
 
@@ -137,8 +137,8 @@ begin_nullable(Compiler *c, LhAvroProg *prog, int node, int *at)
 	nullable->null_byte = nd->null_branch < 0 ? NO_BRANCH : (uint16_t) (nd->null_branch * 2);
 	nullable->value_byte = value < 0 ? NO_BRANCH : (uint16_t) (value * 2);
 	*at = count_ops(prog);
-	return add_op(c, prog, (LhAvroOp){.code = LH_AVRO_OP_NULLABLE, .node = node,
-									  .nullable = nullable});
+	return add_op(c, prog,
+				  (LhAvroOp){.code = LH_AVRO_OP_NULLABLE, .node = node, .nullable = nullable});
 }
 
 /* Null jumps to here, and makes the columns null that were added since there were "roots". */
@@ -248,8 +248,8 @@ emit_skip_union(Compiler *c, LhAvroProg *prog, int node)
 		LH_TRY(emit_skip(c, member, m));
 		prog_end(member);
 	}
-	return add_op(c, prog, (LhAvroOp){.code = LH_AVRO_OP_SKIP_UNION, .node = node,
-									  .branches = branches});
+	return add_op(c, prog,
+				  (LhAvroOp){.code = LH_AVRO_OP_SKIP_UNION, .node = node, .branches = branches});
 }
 
 static LhStatus
@@ -339,7 +339,8 @@ emit_leaf(Compiler *c, LhAvroProg *prog, int node, LhAvroColumn *column)
 	if (nd->kind == LH_AVRO_NULL)
 		return LH_OK;
 	if (nd->kind == LH_AVRO_FIXED && nd->size > LH_AVRO_MAX_FIXED)
-		LH_FAIL(c->ctx, LH_LIMIT, "\"%s\": field \"%.200s\" is a fixed of %d bytes, the limit is %d",
+		LH_FAIL(c->ctx, LH_LIMIT,
+				"\"%s\": field \"%.200s\" is a fixed of %d bytes, the limit is %d",
 				c->file->meta.path, nd->name, nd->size, LH_AVRO_MAX_FIXED);
 	return add_column_op(c, prog, leaf_op(nd), node, n, column);
 }
@@ -405,8 +406,8 @@ emit_union(Compiler *c, LhAvroProg *prog, int node, LhAvroColumn *column, Target
 		LH_TRY(emit_whole(c, member, m, target, &column->children[n]));
 		prog_end(member);
 	}
-	return add_op(c, prog, (LhAvroOp){.code = LH_AVRO_OP_UNION, .node = node,
-									  .branches = branches});
+	return add_op(c, prog,
+				  (LhAvroOp){.code = LH_AVRO_OP_UNION, .node = node, .branches = branches});
 }
 
 static LhStatus
@@ -446,8 +447,8 @@ emit_whole(Compiler *c, LhAvroProg *prog, int node, Target target, LhAvroColumn 
 	int at = 0;
 
 	target.nullable = target.nullable || nd->nullable;
-	LH_TRY(lh_avro_column_create(c->ctx, target.level, &nd->type, nd->dict, target.nullable,
-								 &column));
+	LH_TRY(
+		lh_avro_column_create(c->ctx, target.level, &nd->type, nd->dict, target.nullable, &column));
 	if (target.top)
 		c->columns[node] = column;
 	*out = column;
@@ -467,8 +468,7 @@ emit_whole(Compiler *c, LhAvroProg *prog, int node, Target target, LhAvroColumn 
 static int
 compare_keys(const void *a, const void *b)
 {
-	int32_t x = *(const int32_t *) a,
-		y = *(const int32_t *) b;
+	int32_t x = *(const int32_t *) a, y = *(const int32_t *) b;
 
 	return (x > y) - (x < y);
 }
@@ -488,7 +488,8 @@ index_keys(Compiler *c, const LhAvroWant *want, LhAvroPick *pick)
 	for (int i = 0; i < want->nkeys; i++)
 	{
 		int32_t key = want->keys[i];
-		const int32_t *at = bsearch(&key, keys, (size_t) want->nkeys, sizeof(int32_t), compare_keys);
+		const int32_t *at =
+			bsearch(&key, keys, (size_t) want->nkeys, sizeof(int32_t), compare_keys);
 
 		slots[at - keys] = i;
 		if (key >= 0 && key < LH_AVRO_SMALL_KEYS)
@@ -534,15 +535,14 @@ pick_values(Compiler *c, int value, Target target, LhAvroPick *pick)
 static bool
 can_pick(const LhAvroNode *nodes, int node)
 {
-	const LhAvroNode *key,
-		*value;
+	const LhAvroNode *key, *value;
 
 	if (nodes[node].type.id != LH_T_MAP || nodes[node].nchildren != 2)
 		return false;
 	key = &nodes[nodes[node].first_child];
 	value = &nodes[key->next];
 	return key->nbranches == 0 && (key->type.id == LH_T_INT32 || key->type.id == LH_T_INT64) &&
-		!lh_type_is_nested(&value->type) && value->type.id != LH_T_NULL;
+		   !lh_type_is_nested(&value->type) && value->type.id != LH_T_NULL;
 }
 
 static LhStatus
@@ -609,7 +609,8 @@ invalid(Compiler *c, int node, const char *what)
 	const char *path;
 
 	LH_TRY(lh_avro_path(c->ctx, c->file, node, &path));
-	return lh_fail(c->ctx, LH_INVALID, "\"%s\": field \"%.200s\" %s", c->file->meta.path, path, what);
+	return lh_fail(c->ctx, LH_INVALID, "\"%s\": field \"%.200s\" %s", c->file->meta.path, path,
+				   what);
 }
 
 /* Mark a wanted node and what it lies in. */
@@ -630,7 +631,8 @@ mark(Compiler *c, const LhAvroWant *want)
 	while ((node = c->nodes[node].parent) >= 0)
 	{
 		if (c->nodes[node].kind != LH_AVRO_RECORD)
-			return invalid(c, want->node, "lies in a list, map or union: only all of it can be wanted");
+			return invalid(c, want->node,
+						   "lies in a list, map or union: only all of it can be wanted");
 		if (c->wanted[node] == WANT_SKIP)
 			c->wanted[node] = WANT_INSIDE;
 	}
@@ -645,7 +647,8 @@ check_picks(Compiler *c)
 		for (int p = c->nodes[c->wants[i].node].parent; c->wants[i].nkeys > 0 && p >= 0;
 			 p = c->nodes[p].parent)
 			if (c->wanted[p] == WANT_WHOLE)
-				return invalid(c, c->wants[i].node, "is wanted twice, and at least once by its keys");
+				return invalid(c, c->wants[i].node,
+							   "is wanted twice, and at least once by its keys");
 	return LH_OK;
 }
 
@@ -672,8 +675,12 @@ LhStatus
 lh_avro_compile(LhCtx *ctx, LhAvroFile *file, int nwants, const LhAvroWant *wants,
 				LhAvroProgram *out)
 {
-	Compiler c = {.ctx = ctx, .file = file, .nodes = file->meta.nodes, .program = out,
-				  .wants = wants, .nwants = nwants};
+	Compiler c = {.ctx = ctx,
+				  .file = file,
+				  .nodes = file->meta.nodes,
+				  .program = out,
+				  .wants = wants,
+				  .nwants = nwants};
 	Target rows = {.top = true};
 	size_t n = (size_t) file->meta.nnodes;
 

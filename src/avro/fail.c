@@ -30,7 +30,8 @@ fail_text(LhAvroRun *r)
 		case LH_AVRO_FAIL_VARINT: LH_FAIL(r->ctx, LH_CORRUPT, "a number is longer than ten bytes");
 		case LH_AVRO_FAIL_LENGTH:
 			LH_FAIL(r->ctx, LH_CORRUPT, "a length of %lld bytes leaves the block", value);
-		case LH_AVRO_FAIL_BRANCH: LH_FAIL(r->ctx, LH_CORRUPT, "the union has no branch %lld", value);
+		case LH_AVRO_FAIL_BRANCH:
+			LH_FAIL(r->ctx, LH_CORRUPT, "the union has no branch %lld", value);
 		case LH_AVRO_FAIL_COUNT:
 			LH_FAIL(r->ctx, LH_CORRUPT, "%lld items do not fit the block", value);
 		case LH_AVRO_FAIL_SIZE:
@@ -40,13 +41,15 @@ fail_text(LhAvroRun *r)
 					(long long) LH_AVRO_MAX_EMPTY);
 		case LH_AVRO_FAIL_ITEMS:
 			LH_FAIL(r->ctx, LH_LIMIT, "%lld items are too many for one batch", value);
-		case LH_AVRO_FAIL_BOOL: LH_FAIL(r->ctx, LH_CORRUPT, "a boolean is %lld, expected 0 or 1", value);
+		case LH_AVRO_FAIL_BOOL:
+			LH_FAIL(r->ctx, LH_CORRUPT, "a boolean is %lld, expected 0 or 1", value);
 		case LH_AVRO_FAIL_INT: LH_FAIL(r->ctx, LH_CORRUPT, "%lld is no int of 32 bits", value);
 		case LH_AVRO_FAIL_ENUM: LH_FAIL(r->ctx, LH_CORRUPT, "the enum has no symbol %lld", value);
 		case LH_AVRO_FAIL_UUID:
 			LH_FAIL(r->ctx, LH_CORRUPT, "a text of %lld bytes is no UUID", value);
 		case LH_AVRO_FAIL_DECIMAL:
-			LH_FAIL(r->ctx, LH_CORRUPT, "a decimal of %lld bytes has more digits than its type", value);
+			LH_FAIL(r->ctx, LH_CORRUPT, "a decimal of %lld bytes has more digits than its type",
+					value);
 		default: LH_FAIL(r->ctx, LH_CORRUPT, "the value is cut off by the end of the block");
 	}
 }

@@ -50,10 +50,10 @@ typedef struct LhAvroSource
 	LhObject *obj; /* NULL: bytes in memory, all of them in head */
 	const char *path;
 	int64_t size;
-	LhSlice head;      /* the first bytes, which stay where they are */
-	LhBuf window;      /* len bytes from window_at on */
+	LhSlice head; /* the first bytes, which stay where they are */
+	LhBuf window; /* len bytes from window_at on */
 	int64_t window_at;
-	size_t ahead;      /* what is read at once */
+	size_t ahead; /* what is read at once */
 } LhAvroSource;
 
 struct LhAvroFile
@@ -62,16 +62,17 @@ struct LhAvroFile
 	LhAvroCodec codec;
 	LhAvroSource source; /* of the header; readers copy it */
 	LhBuf head;
-	int64_t min_row;     /* bytes that a row takes at least */
-	bool scanned;        /* blocks are known */
-	LhBuf blocks;        /* LhAvroBlock */
+	int64_t min_row; /* bytes that a row takes at least */
+	bool scanned;    /* blocks are known */
+	LhBuf blocks;    /* LhAvroBlock */
 	int64_t rows;
 };
 
 /* Reads the first bytes; buf holds them where they come from an object. */
 extern LhStatus lh_avro_source_open(LhCtx *ctx, LhAvroSource *s, LhBuf *buf);
 /* A source of its own window, with what was read of "from". */
-extern LhStatus lh_avro_source_copy(LhCtx *ctx, const LhAvroSource *from, size_t ahead, LhAvroSource *s);
+extern LhStatus
+lh_avro_source_copy(LhCtx *ctx, const LhAvroSource *from, size_t ahead, LhAvroSource *s);
 /* More of the file's begin into head, at least len bytes or all. */
 extern LhStatus lh_avro_source_extend(LhCtx *ctx, LhAvroSource *s, LhBuf *buf, size_t len);
 /*
@@ -82,26 +83,28 @@ extern LhStatus lh_avro_source_get(LhCtx *ctx, LhAvroSource *s, int64_t offset, 
 								   const uint8_t **out, bool *stays);
 
 /* JSON -> meta->nodes; types is kept by whoever calls as long as the nodes are used. */
-extern LhStatus lh_avro_schema_build(LhCtx *ctx, const char *path, const json_t *schema,
-									 LhAvroMeta *meta);
+extern LhStatus
+lh_avro_schema_build(LhCtx *ctx, const char *path, const json_t *schema, LhAvroMeta *meta);
 /* Type of a node whose kind and children are known. */
-extern LhStatus lh_avro_node_type(LhCtx *ctx, LhAvroNode *nodes, int node, const json_t *attributes);
+extern LhStatus
+lh_avro_node_type(LhCtx *ctx, LhAvroNode *nodes, int node, const json_t *attributes);
 /* Bytes that a value of the node takes at least. */
 extern LhStatus lh_avro_min_sizes(LhCtx *ctx, const LhAvroMeta *meta, int64_t **out);
 
 /* Header of the block at offset: *data is where its bytes begin. */
-extern LhStatus lh_avro_block_header(LhCtx *ctx, const LhAvroFile *file, LhAvroSource *s,
-									 int64_t number, int64_t offset, LhAvroBlock *out, int64_t *data);
+extern LhStatus
+lh_avro_block_header(LhCtx *ctx, const LhAvroFile *file, LhAvroSource *s, int64_t number,
+					 int64_t offset, LhAvroBlock *out, int64_t *data);
 extern LhStatus lh_avro_check_sync(LhCtx *ctx, const LhAvroFile *file, int64_t number,
 								   int64_t offset, const uint8_t *found);
 
 /* Decompressors of one reader (inflate.c). */
 typedef struct LhAvroInflater LhAvroInflater;
-extern LhStatus lh_avro_inflater_create(LhCtx *ctx, LhAvroCodec codec, size_t limit,
-										LhAvroInflater **out);
+extern LhStatus
+lh_avro_inflater_create(LhCtx *ctx, LhAvroCodec codec, size_t limit, LhAvroInflater **out);
 /* All bytes of a block into out; LH_LIMIT when there are more than the limit. */
-extern LhStatus lh_avro_inflate(LhCtx *ctx, LhAvroInflater *inflater, const uint8_t *in, size_t len,
-								LhBuf *out);
+extern LhStatus
+lh_avro_inflate(LhCtx *ctx, LhAvroInflater *inflater, const uint8_t *in, size_t len, LhBuf *out);
 
 /*
  * A varint of the format, zigzag decoded, that must end before end: behind it,

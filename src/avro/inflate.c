@@ -19,19 +19,19 @@
 
 #include "avro/file.h"
 
-#define CRC_SIZE 4
+#define CRC_SIZE        4
 /* More than snappy can do: 64 bytes of three. */
-#define SNAPPY_RATIO 32
+#define SNAPPY_RATIO    32
 /* First guess of a deflated block's ratio, and what is added to every guess. */
-#define FIRST_RATIO 6
-#define SLACK       4096
+#define FIRST_RATIO     6
+#define SLACK           4096
 /* Windows of zstd frames: log2 of bytes. */
-#define WINDOW_LOG_MAX 27
+#define WINDOW_LOG_MAX  27
 /* Frames of the format that zstd has today, and those that hold no data. */
-#define ZSTD_MAGIC_NOW   0xFD2FB528u
-#define ZSTD_MAGIC_SKIP  0x184D2A50u
-#define ZSTD_MASK_SKIP   0xFFFFFFF0u
-#define POLL_BYTES       ((size_t) 16 << 20)
+#define ZSTD_MAGIC_NOW  0xFD2FB528u
+#define ZSTD_MAGIC_SKIP 0x184D2A50u
+#define ZSTD_MASK_SKIP  0xFFFFFFF0u
+#define POLL_BYTES      ((size_t) 16 << 20)
 
 struct LhAvroInflater
 {
@@ -81,8 +81,9 @@ lh_avro_inflater_create(LhCtx *ctx, LhAvroCodec codec, size_t limit, LhAvroInfla
 static LhStatus
 too_large(LhCtx *ctx, const LhAvroInflater *inflater, size_t len)
 {
-	return lh_fail(ctx, LH_LIMIT, "its %zu compressed bytes become more than %zu, which is the limit",
-				   len, inflater->limit);
+	return lh_fail(ctx, LH_LIMIT,
+				   "its %zu compressed bytes become more than %zu, which is the limit", len,
+				   inflater->limit);
 }
 
 /* Room for n bytes, but not for more than the limit; content need not be kept. */
@@ -103,8 +104,7 @@ inflate_deflate(LhCtx *ctx, LhAvroInflater *inflater, const uint8_t *in, size_t 
 	for (;;)
 	{
 		size_t used = 0, /* unasked, the library would want all of in to be used */
-			made = 0,
-			most;
+			made = 0, most;
 		enum libdeflate_result result;
 
 		LH_TRY(lh_poll(ctx));

@@ -46,8 +46,7 @@ plain_type(const LhAvroNode *node)
 		case LH_AVRO_STRING: return simple(LH_T_STRING, LH_LANE_STR);
 		case LH_AVRO_ENUM: return simple(LH_T_ENUM, LH_LANE_STR);
 		case LH_AVRO_FIXED: return fixed(LH_T_FIXED, node->size);
-		case LH_AVRO_ARRAY:
-			return simple(node->pairs ? LH_T_MAP : LH_T_LIST, LH_LANE_NONE);
+		case LH_AVRO_ARRAY: return simple(node->pairs ? LH_T_MAP : LH_T_LIST, LH_LANE_NONE);
 		case LH_AVRO_MAP: return simple(LH_T_MAP, LH_LANE_NONE);
 		default: return simple(LH_T_STRUCT, LH_LANE_NONE);
 	}
@@ -86,7 +85,7 @@ decimal(const json_t *attributes, LhType *out)
 
 	if (precision < 1 || precision > INT16_MAX || scale < 0 || scale > precision)
 		return false;
-	*out = simple(LH_T_DECIMAL, precision <= DIGITS_I64	   ? LH_LANE_I64
+	*out = simple(LH_T_DECIMAL, precision <= DIGITS_I64    ? LH_LANE_I64
 								: precision <= DIGITS_I128 ? LH_LANE_I128
 														   : LH_LANE_STR);
 	out->precision = (int16_t) precision;
@@ -109,9 +108,12 @@ apply_long(const char *logical, const json_t *attributes, LhType *t)
 		LhUnit unit;
 		bool utc;
 	} moments[] = {
-		{"timestamp-millis", LH_UNIT_MS, true},		   {"timestamp-micros", LH_UNIT_US, true},
-		{"timestamp-nanos", LH_UNIT_NS, true},		   {"local-timestamp-millis", LH_UNIT_MS, false},
-		{"local-timestamp-micros", LH_UNIT_US, false}, {"local-timestamp-nanos", LH_UNIT_NS, false},
+		{"timestamp-millis", LH_UNIT_MS, true},
+		{"timestamp-micros", LH_UNIT_US, true},
+		{"timestamp-nanos", LH_UNIT_NS, true},
+		{"local-timestamp-millis", LH_UNIT_MS, false},
+		{"local-timestamp-micros", LH_UNIT_US, false},
+		{"local-timestamp-nanos", LH_UNIT_NS, false},
 	};
 
 	if (is_text(logical, "time-micros"))
@@ -158,15 +160,14 @@ apply_logical(const LhAvroNode *node, const char *logical, const json_t *attribu
 static bool
 is_variant(const LhAvroNode *nodes, const LhAvroNode *node)
 {
-	const LhAvroNode *metadata,
-		*value;
+	const LhAvroNode *metadata, *value;
 
 	if (node->kind != LH_AVRO_RECORD || node->nchildren != 2)
 		return false;
 	metadata = &nodes[node->first_child];
 	value = &nodes[metadata->next];
 	return metadata->kind == LH_AVRO_BYTES && value->kind == LH_AVRO_BYTES &&
-		is_text(metadata->avro_name, "metadata") && is_text(value->avro_name, "value");
+		   is_text(metadata->avro_name, "metadata") && is_text(value->avro_name, "value");
 }
 
 static LhStatus
@@ -177,8 +178,10 @@ make_fields(LhCtx *ctx, LhAvroNode *nodes, LhAvroNode *node)
 
 	LH_NEW_ARRAY(ctx, fields, (size_t) node->nchildren);
 	for (int c = node->first_child; c >= 0; c = nodes[c].next, i++)
-		fields[i] = (LhField){.name = nodes[c].name, .type = nodes[c].type,
-							  .required = !nodes[c].nullable, .field_id = nodes[c].field_id};
+		fields[i] = (LhField){.name = nodes[c].name,
+							  .type = nodes[c].type,
+							  .required = !nodes[c].nullable,
+							  .field_id = nodes[c].field_id};
 	node->type.nfields = node->nchildren;
 	node->type.fields = fields;
 	return LH_OK;

@@ -68,7 +68,7 @@ get_long(LhCtx *ctx, LhAvroFile *file, Header *h, int64_t *out)
 static LhStatus
 get_bytes(LhCtx *ctx, LhAvroFile *file, Header *h, LhSlice *out)
 {
-	int64_t len;
+	int64_t len = 0;
 
 	LH_TRY(get_long(ctx, file, h, &len));
 	if (len < 0 || len > LH_AVRO_MAX_HEADER)
@@ -97,8 +97,7 @@ get_pairs(LhCtx *ctx, LhAvroFile *file, Header *h)
 {
 	for (;;)
 	{
-		int64_t count,
-			size;
+		int64_t count = 0, size = 0;
 
 		LH_TRY(get_long(ctx, file, h, &count));
 		if (count == 0)
@@ -153,7 +152,8 @@ keep_pairs(LhCtx *ctx, LhAvroFile *file, const Header *h)
 		const LhSlice *value = &pairs[2 * i + 1];
 		const char *text;
 
-		if ((kv[i].key = lh_strndup(ctx, (const char *) pairs[2 * i].data, pairs[2 * i].len)) == NULL ||
+		if ((kv[i].key = lh_strndup(ctx, (const char *) pairs[2 * i].data, pairs[2 * i].len)) ==
+				NULL ||
 			(text = lh_strndup(ctx, (const char *) value->data, value->len)) == NULL)
 			return ctx->error->code;
 		kv[i].value = lh_slice(text, value->len);
@@ -201,8 +201,10 @@ choose_codec(LhCtx *ctx, LhAvroFile *file)
 			file->codec = (LhAvroCodec) i;
 			return LH_OK;
 		}
-	LH_FAIL(ctx, LH_UNSUPPORTED, "\"%s\" is compressed by \"%.100s\", expected null, deflate, snappy "
-			"or zstandard", file->meta.path, file->meta.codec);
+	LH_FAIL(ctx, LH_UNSUPPORTED,
+			"\"%s\" is compressed by \"%.100s\", expected null, deflate, snappy "
+			"or zstandard",
+			file->meta.path, file->meta.codec);
 }
 
 static void

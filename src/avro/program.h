@@ -36,8 +36,8 @@ typedef enum LhAvroOpCode
 
 	/* into column */
 	LH_AVRO_OP_BOOL,
-	LH_AVRO_OP_INT,       /* to I32 */
-	LH_AVRO_OP_INT_LONG,  /* to I64 */
+	LH_AVRO_OP_INT,      /* to I32 */
+	LH_AVRO_OP_INT_LONG, /* to I64 */
 	LH_AVRO_OP_LONG,
 	LH_AVRO_OP_FLOAT,
 	LH_AVRO_OP_DOUBLE,
@@ -47,13 +47,13 @@ typedef enum LhAvroOpCode
 	LH_AVRO_OP_UUID_TEXT, /* 36 characters to FIX 16 */
 	LH_AVRO_OP_DEC64,     /* big-endian bytes to I64 */
 	LH_AVRO_OP_DEC128,
-	LH_AVRO_OP_DEC_WIDE,  /* to STR */
-	LH_AVRO_OP_FDEC64,    /* n bytes */
+	LH_AVRO_OP_DEC_WIDE, /* to STR */
+	LH_AVRO_OP_FDEC64,   /* n bytes */
 	LH_AVRO_OP_FDEC128,
 	LH_AVRO_OP_FDEC_WIDE,
-	LH_AVRO_OP_LIST,      /* items */
-	LH_AVRO_OP_UNION,     /* branches */
-	LH_AVRO_OP_PICK       /* pick */
+	LH_AVRO_OP_LIST,  /* items */
+	LH_AVRO_OP_UNION, /* branches */
+	LH_AVRO_OP_PICK   /* pick */
 } LhAvroOpCode;
 
 typedef struct LhAvroColumn LhAvroColumn;
@@ -108,7 +108,7 @@ typedef enum LhAvroShape
 typedef struct LhAvroItems
 {
 	LhAvroProg *body;
-	int64_t min;    /* bytes an item takes at least */
+	int64_t min; /* bytes an item takes at least */
 	LhAvroShape shape;
 	size_t n;
 	LhAvroLevel *level;   /* LIST */
@@ -119,8 +119,8 @@ typedef struct LhAvroBranches
 {
 	int n;
 	int null_branch;
-	LhAvroProg **progs;     /* NULL: null */
-	LhAvroColumn *column;   /* UNION: the STRUCT, whose children are the other branches */
+	LhAvroProg **progs;   /* NULL: null */
+	LhAvroColumn *column; /* UNION: the STRUCT, whose children are the other branches */
 } LhAvroBranches;
 
 #define LH_AVRO_SMALL_KEYS 256
@@ -128,13 +128,14 @@ typedef struct LhAvroBranches
 /* Some keys of a map. */
 typedef struct LhAvroPick
 {
-	LhAvroItems skip;     /* of the entries that are not wanted: as items, for messages and shape */
-	bool narrow;          /* keys are INT32 */
-	LhAvroOpCode value;   /* LONG or BYTES: the fast ways, only when values are not null; PICK: by program */
+	LhAvroItems skip; /* of the entries that are not wanted: as items, for messages and shape */
+	bool narrow;      /* keys are INT32 */
+	LhAvroOpCode
+		value; /* LONG or BYTES: the fast ways, only when values are not null; PICK: by program */
 	LhAvroProg *skip_value;
 	int n;
-	const int32_t *keys;  /* ascending */
-	const int *slots;     /* of keys */
+	const int32_t *keys;               /* ascending */
+	const int *slots;                  /* of keys */
 	int16_t small[LH_AVRO_SMALL_KEYS]; /* slot of a key below; -1: not wanted */
 	LhAvroColumn **columns;            /* by slot */
 	LhAvroProg **progs;                /* by slot */
@@ -166,7 +167,7 @@ struct LhAvroProg
 typedef struct LhAvroProgram
 {
 	LhAvroProg rows;
-	LhAvroProg skip; /* rows nobody wants */
+	LhAvroProg skip;     /* rows nobody wants */
 	LhAvroLevel *levels; /* the rows' first */
 	int nslots;
 	LhAvroColumn **slots;
@@ -216,9 +217,9 @@ typedef struct LhAvroRun
 	const LhAvroFile *file;
 	const uint8_t *begin; /* of the block's bytes */
 	const uint8_t *end;
-	size_t items;  /* of lists, since the batch began */
-	size_t empty;  /* ... that took no bytes */
-	size_t work;   /* items since the host was asked */
+	size_t items; /* of lists, since the batch began */
+	size_t empty; /* ... that took no bytes */
+	size_t work;  /* items since the host was asked */
 
 	/* what went wrong */
 	LhAvroFail fail;
@@ -245,7 +246,7 @@ extern bool lh_avro_put_decimal(LhAvroColumn *column, size_t slot, const uint8_t
  * *n rows from *p on, which they move; fewer when lists hold very many items.
  * slot is the first row's on the level of rows.
  */
-extern LhStatus lh_avro_run(LhAvroRun *run, const LhAvroProg *prog, const uint8_t **p, size_t slot,
-							size_t *n);
+extern LhStatus
+lh_avro_run(LhAvroRun *run, const LhAvroProg *prog, const uint8_t **p, size_t slot, size_t *n);
 
 #endif

@@ -76,7 +76,8 @@ make(LhCtx *ctx, LhAvroReader *r, int nwants, const LhAvroWant *wants, size_t li
 	bool remote = file->source.obj != NULL && lh_object_is_remote(file->source.obj);
 
 	r->max_block = limit;
-	LH_TRY(lh_avro_source_copy(ctx, &file->source, remote ? AHEAD_REMOTE : AHEAD_LOCAL, &r->source));
+	LH_TRY(
+		lh_avro_source_copy(ctx, &file->source, remote ? AHEAD_REMOTE : AHEAD_LOCAL, &r->source));
 	LH_TRY(lh_avro_inflater_create(ctx, file->codec, limit, &r->inflater));
 	for (int i = 0; i < MAX_HELD; i++)
 		LH_TRY(lh_buf_init(ctx, &r->held[i], true));
@@ -88,8 +89,8 @@ LhStatus
 lh_avro_reader_open(LhCtx *ctx, LhAvroFile *file, int nwants, const LhAvroWant *wants,
 					const LhAvroOptions *options, LhAvroReader **out)
 {
-	size_t limit = options != NULL && options->max_block > 0 ? options->max_block
-															 : LH_AVRO_MAX_BLOCK;
+	size_t limit =
+		options != NULL && options->max_block > 0 ? options->max_block : LH_AVRO_MAX_BLOCK;
 	LhAvroReader *r;
 	LhArena *old;
 	LhStatus status;
@@ -217,8 +218,9 @@ load(LhCtx *ctx, LhAvroReader *r)
 	LH_TRY(in_block(ctx, r, inflate(ctx, r, bytes, stays)));
 	r->p = r->begin;
 	if (min > 0 && r->block.rows > (r->end - r->begin) / min)
-		return in_block(ctx, r, lh_fail(ctx, LH_CORRUPT, "%lld rows do not fit its %lld bytes",
-										(long long) r->block.rows, (long long) (r->end - r->begin)));
+		return in_block(ctx, r,
+						lh_fail(ctx, LH_CORRUPT, "%lld rows do not fit its %lld bytes",
+								(long long) r->block.rows, (long long) (r->end - r->begin)));
 	r->loaded = true;
 	return LH_OK;
 }
@@ -230,16 +232,17 @@ passed(LhCtx *ctx, LhAvroReader *r, size_t n)
 	r->left -= (int64_t) n;
 	r->row += (int64_t) n;
 	if (r->left == 0 && r->p != r->end)
-		return in_block(ctx, r, lh_fail(ctx, LH_CORRUPT, "%lld bytes are left after its last row",
-										(long long) (r->end - r->p)));
+		return in_block(ctx, r,
+						lh_fail(ctx, LH_CORRUPT, "%lld bytes are left after its last row",
+								(long long) (r->end - r->p)));
 	return LH_OK;
 }
 
 static LhAvroRun
 new_run(LhCtx *ctx, const LhAvroReader *r)
 {
-	return (LhAvroRun){.ctx = ctx, .file = r->file, .begin = r->begin, .end = r->end,
-					   .fail_node = -1};
+	return (LhAvroRun){
+		.ctx = ctx, .file = r->file, .begin = r->begin, .end = r->end, .fail_node = -1};
 }
 
 /* The buffers of the last batch are free, but for that of a block which goes on. */
@@ -283,8 +286,7 @@ static LhStatus
 fill(LhCtx *ctx, LhAvroReader *r, size_t *rows)
 {
 	size_t most = most_rows(r);
-	size_t items = 0,
-		empty = 0;
+	size_t items = 0, empty = 0;
 
 	while (*rows < most && items < LH_AVRO_BATCH_ITEMS)
 	{

@@ -232,12 +232,14 @@ get_int_longs(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p
 		const uint8_t *q = get_long(p, &key);
 
 		if (UNLIKELY(q == NULL || q > r->end))
-			return lh_avro_fail(r, ops[0].node, p, q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
+			return lh_avro_fail(r, ops[0].node, p,
+								q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
 		if (UNLIKELY(key != (int32_t) key))
 			return lh_avro_fail(r, ops[0].node, p, LH_AVRO_FAIL_INT, key);
 		p = get_long(q, &values[i]);
 		if (UNLIKELY(p == NULL || p > r->end))
-			return lh_avro_fail(r, ops[1].node, q, p == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
+			return lh_avro_fail(r, ops[1].node, q,
+								p == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
 		keys[i] = (int32_t) key;
 	}
 	return p;
@@ -255,8 +257,7 @@ get_int_bytes(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p
 	for (int64_t i = 0; i < count; i++)
 	{
 		uint32_t w = lh_load_u16(p);
-		int64_t key,
-			len;
+		int64_t key, len;
 
 		if (LIKELY((w & SHORT_PAIR) == 0))
 		{
@@ -339,8 +340,7 @@ get_list(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p, siz
 static inline int
 find_key(const LhAvroPick *pick, int64_t key)
 {
-	int lo = 0,
-		hi = pick->n - 1;
+	int lo = 0, hi = pick->n - 1;
 
 	if (LIKELY((uint64_t) key < LH_AVRO_SMALL_KEYS))
 		return pick->small[key];
@@ -367,16 +367,17 @@ pick_longs(LhAvroRun *r, int node, const LhAvroPick *pick, const uint8_t *p, siz
 
 	for (; count > 0; count--)
 	{
-		int64_t key,
-			value;
+		int64_t key, value;
 		const uint8_t *q = get_long(p, &key);
 		int i;
 
 		if (UNLIKELY(q == NULL || q > end))
-			return lh_avro_fail(r, node, p, q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
+			return lh_avro_fail(r, node, p, q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF,
+								0);
 		p = get_long(q, &value);
 		if (UNLIKELY(p == NULL || p > end))
-			return lh_avro_fail(r, node, q, p == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
+			return lh_avro_fail(r, node, q, p == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF,
+								0);
 		if ((i = find_key(pick, key)) >= 0)
 		{
 			LhAvroColumn *column = pick->columns[i];
@@ -397,8 +398,7 @@ pick_bytes(LhAvroRun *r, int node, const LhAvroPick *pick, const uint8_t *p, siz
 	for (; count > 0; count--)
 	{
 		uint32_t w = lh_load_u16(p);
-		int64_t key,
-			len;
+		int64_t key, len;
 		int i;
 
 		if (LIKELY((w & SHORT_PAIR) == 0))
@@ -435,7 +435,8 @@ pick_any(LhAvroRun *r, int node, const LhAvroPick *pick, const uint8_t *p, size_
 		int i;
 
 		if (UNLIKELY(q == NULL || q > r->end))
-			return lh_avro_fail(r, node, p, q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
+			return lh_avro_fail(r, node, p, q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF,
+								0);
 		i = find_key(pick, key);
 		if (i >= 0)
 			lh_bit_set(pick->columns[i]->valid, slot);
@@ -511,7 +512,8 @@ get_odd_branch(LhAvroRun *r, const LhAvroOp *op, const uint8_t *p, bool *is_null
 	const uint8_t *q = get_long(p, &branch);
 
 	if (q == NULL || q > r->end)
-		return lh_avro_fail(r, op->node, p, q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF, 0);
+		return lh_avro_fail(r, op->node, p, q == NULL ? LH_AVRO_FAIL_VARINT : LH_AVRO_FAIL_CUT_OFF,
+							0);
 	if (branch < 0 || branch > 1)
 		return lh_avro_fail(r, op->node, p, LH_AVRO_FAIL_BRANCH, branch);
 	*is_null = op->nullable->null_byte == branch * 2;

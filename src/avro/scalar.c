@@ -45,8 +45,7 @@ lh_avro_get_uuid(const uint8_t *p, size_t len, uint8_t *out)
 		return false;
 	for (int i = 0; i < 16; i++)
 	{
-		int high,
-			low;
+		int high, low;
 
 		if ((i == 4 || i == 6 || i == 8 || i == 10) && *p++ != '-')
 			return false;

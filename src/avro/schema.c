@@ -56,9 +56,9 @@ static LhStatus walk(Builder *b, const json_t *json, Place at);
 const char *
 lh_avro_kind_name(LhAvroKind kind)
 {
-	static const char *const names[] = {"null", "boolean", "int", "long", "float", "double",
-										"bytes", "string", "fixed", "enum", "record", "array",
-										"map", "union"};
+	static const char *const names[] = {"null",   "boolean", "int",    "long",  "float",
+										"double", "bytes",   "string", "fixed", "enum",
+										"record", "array",   "map",    "union"};
 
 	return (unsigned) kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
 }
@@ -111,8 +111,14 @@ static LhStatus
 add_node(Builder *b, int parent, const char *name, int *out)
 {
 	int i = count_nodes(b);
-	LhAvroNode node = {.name = name, .avro_name = name, .index = i, .parent = parent,
-					   .first_child = -1, .next = -1, .field_id = -1, .null_branch = -1};
+	LhAvroNode node = {.name = name,
+					   .avro_name = name,
+					   .index = i,
+					   .parent = parent,
+					   .first_child = -1,
+					   .next = -1,
+					   .field_id = -1,
+					   .null_branch = -1};
 
 	if (i >= LH_AVRO_MAX_NODES)
 		LH_FAIL(b->ctx, LH_LIMIT, "\"%s\": the schema has more than %d nodes", b->path,
@@ -284,8 +290,11 @@ make_symbols(Builder *b, const json_t *json, Place at, Def *def)
 			return corrupt(b, at, "a symbol of an enum is no text");
 		values[i] = (LhStr){(const uint8_t *) symbols[i], (uint32_t) strlen(symbols[i]), 0};
 	}
-	*dict = (LhDict){.type = {.id = LH_T_ENUM, .lane = LH_LANE_STR}, .n = (uint32_t) n,
-					 .values = values, .id = lh_dict_new_id(), .text_checked = true};
+	*dict = (LhDict){.type = {.id = LH_T_ENUM, .lane = LH_LANE_STR},
+					 .n = (uint32_t) n,
+					 .values = values,
+					 .id = lh_dict_new_id(),
+					 .text_checked = true};
 	def->nsymbols = (int) n;
 	def->symbols = symbols;
 	def->dict = dict;
@@ -323,16 +332,17 @@ walk_fixed(Builder *b, const json_t *json, Place at)
 static LhStatus
 walk_named(Builder *b, const json_t *json, const char *type, Place at)
 {
-	const char *full,
-		*space;
+	const char *full, *space;
 	int def;
 	LhStatus status;
 
 	LH_TRY(define_name(b, json, at.space, at, &full, &space));
 	LH_TRY(define(b, json, at, full, space, &def));
 	if (def_at(b, def)->open)
-		LH_FAIL(b->ctx, LH_UNSUPPORTED, "\"%s\": type \"%.200s\" contains itself: such types are "
-				"not supported", b->path, full);
+		LH_FAIL(b->ctx, LH_UNSUPPORTED,
+				"\"%s\": type \"%.200s\" contains itself: such types are "
+				"not supported",
+				b->path, full);
 	if (node_at(b, at.node)->parent < 0)
 		node_at(b, at.node)->name = node_at(b, at.node)->avro_name = text(json, "name");
 	def_at(b, def)->open = true;
@@ -364,17 +374,17 @@ static LhStatus
 walk_pairs(Builder *b, const json_t *json, const json_t *items, Place at)
 {
 	const json_t *fields = json_object_get(items, "fields");
-	const char *full,
-		*space;
-	int def,
-		last = -1;
+	const char *full, *space;
+	int def, last = -1;
 	LhStatus status = LH_OK;
 
 	LH_TRY(define_name(b, items, at.space, at, &full, &space));
 	LH_TRY(define(b, items, at, full, space, &def));
 	if (def_at(b, def)->open)
-		LH_FAIL(b->ctx, LH_UNSUPPORTED, "\"%s\": type \"%.200s\" contains itself: such types are "
-				"not supported", b->path, full);
+		LH_FAIL(b->ctx, LH_UNSUPPORTED,
+				"\"%s\": type \"%.200s\" contains itself: such types are "
+				"not supported",
+				b->path, full);
 	def_at(b, def)->open = true;
 	node_at(b, at.node)->kind = LH_AVRO_ARRAY;
 	node_at(b, at.node)->pairs = true;
@@ -464,8 +474,7 @@ is_null(const json_t *branch)
 static LhStatus
 walk_members(Builder *b, const json_t *branches, Place at)
 {
-	int last = -1,
-		n = 0;
+	int last = -1, n = 0;
 
 	node_at(b, at.node)->kind = LH_AVRO_UNION;
 	for (size_t i = 0; i < json_array_size(branches); i++)
@@ -618,7 +627,7 @@ lh_avro_min_sizes(LhCtx *ctx, const LhAvroMeta *meta, int64_t **out)
 		else if (node->kind == LH_AVRO_FIXED)
 			sizes[i] = node->size;
 		else
-			sizes[i] = node->kind == LH_AVRO_NULL	  ? 0
+			sizes[i] = node->kind == LH_AVRO_NULL     ? 0
 					   : node->kind == LH_AVRO_FLOAT  ? 4
 					   : node->kind == LH_AVRO_DOUBLE ? 8
 													  : 1;

@@ -15,8 +15,8 @@
 #define SMALL_LOCAL  ((int64_t) 1 << 20)
 #define SMALL_REMOTE ((int64_t) 8 << 20)
 /* Of a larger file: what the header will lie in. */
-#define HEAD_LOCAL  ((int64_t) 64 << 10)
-#define HEAD_REMOTE ((int64_t) 1 << 20)
+#define HEAD_LOCAL   ((int64_t) 64 << 10)
+#define HEAD_REMOTE  ((int64_t) 1 << 20)
 
 LhStatus
 lh_avro_source_extend(LhCtx *ctx, LhAvroSource *s, LhBuf *buf, size_t len)
@@ -105,8 +105,7 @@ lh_avro_source_get(LhCtx *ctx, LhAvroSource *s, int64_t offset, size_t len, cons
 		*out = s->head.data + offset;
 		return LH_OK;
 	}
-	if (offset < s->window_at ||
-		offset + (int64_t) len > s->window_at + (int64_t) s->window.len)
+	if (offset < s->window_at || offset + (int64_t) len > s->window_at + (int64_t) s->window.len)
 		LH_TRY(refill(ctx, s, offset, len));
 	*out = s->window.data + (offset - s->window_at);
 	return LH_OK;

@@ -35,10 +35,8 @@ extern LhStatus lh_codecs_create(LhCtx *ctx, LhCodecs **out);
 /*
  * Decompress in (len bytes) into out (exactly out_len bytes; at least
  * LH_PADDING more bytes behind out_len are writable scratch, so that the
- * snappy kernel may copy in 16/32-byte steps).  Polls the host for large
- * outputs (at least every 16 MB; gzip between members and lz4 blocks at their
- * begin only, where the libraries cannot be stopped), so that one huge page
- * can be cancelled.  in may be NULL when len is 0, out when out_len is 0.
+ * snappy kernel may copy in 16/32-byte steps).  Polls the host at least every
+ * 16 MB of output, so that one huge page can be cancelled.  in may be NULL when len is 0, out when out_len is 0.
  */
 extern LhStatus lh_decompress(LhCtx *ctx, LhCodecs *codecs, LhCodec codec, const uint8_t *in,
 							  size_t len, uint8_t *out, size_t out_len);

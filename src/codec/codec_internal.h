@@ -10,7 +10,11 @@
 
 #include "codec/codec.h"
 
-/* Decoders that can stop poll the host after so much output. */
+/*
+ * Decoders poll the host after so much output.  Pages with more input or output
+ * than this are huge: they go to a decoder that can stop, where the faster one
+ * cannot.
+ */
 #define LH_CODEC_POLL ((size_t) 16 * 1024 * 1024)
 
 /* Library contexts, made at their first use and freed with the arena. */
@@ -53,6 +57,31 @@ extern LhStatus lh_brotli_decompress(LhCtx *ctx, LhCodecs *codecs, const uint8_t
 									 uint8_t *out, size_t out_len);
 extern LhStatus lh_brotli_compress(LhCtx *ctx, LhCodecs *codecs, int level, const uint8_t *in,
 								   size_t len, LhBuf *out);
+
+static inline bool
+lh_codec_is_huge(size_t len, size_t out_len)
+{
+	return len > LH_CODEC_POLL || out_len > LH_CODEC_POLL;
+}
+
+/* gzip.c: do a gzip member or a zlib stream begin here? */
+extern bool lh_gzip_begins(const uint8_t *in, size_t len);
+/* ... and what is wrong with them. */
+#define LH_GZIP_NO_MEMBER "it is neither a gzip member nor a zlib stream"
+#define LH_GZIP_DAMAGED   "a member is damaged or cut off"
+#define LH_GZIP_MORE	  "it holds more bytes"
+#define LH_GZIP_FEWER	  "it holds fewer bytes"
+
+/* gzip_stream.c: as lh_gzip_decompress; polls every 2 MB. */
+extern LhStatus
+lh_gzip_stream(LhCtx *ctx, const uint8_t *in, size_t len, uint8_t *out, size_t out_len);
+
+/*
+ * lz4_block.c: decode a raw block to at most room bytes, polling every 2 MB.
+ * *made is their number, or -1 when in is no such block.
+ */
+extern LhStatus lh_lz4_block(LhCtx *ctx, const uint8_t *in, size_t len, uint8_t *out, size_t room,
+							 int64_t *made);
 
 /* The errors that every codec has. */
 extern LhStatus

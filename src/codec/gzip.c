@@ -2,8 +2,8 @@
  * gzip.c
  *		gzip members and zlib streams, by libdeflate.
  *
- * libdeflate decodes a member by one call, 2.3 times as fast as zlib; so the
- * host is polled between members only.
+ * libdeflate decodes a member by one call, 2.3 times as fast as zlib, and cannot
+ * be stopped in it.  Huge pages are zlib's (gzip_stream.c).
  *
  * Formats: RFC 1952 (gzip), RFC 1950 (zlib).
  */
@@ -42,6 +42,12 @@ is_zlib(const uint8_t *in, size_t len)
 	return len >= 2 && (in[0] & 0x0f) == 8 && (in[0] << 8 | in[1]) % 31 == 0;
 }
 
+bool
+lh_gzip_begins(const uint8_t *in, size_t len)
+{
+	return is_gzip(in, len) || is_zlib(in, len);
+}
+
 LhStatus
 lh_gzip_decompress(LhCtx *ctx, LhCodecs *codecs, const uint8_t *in, size_t len, uint8_t *out,
 				   size_t out_len)
@@ -49,6 +55,8 @@ lh_gzip_decompress(LhCtx *ctx, LhCodecs *codecs, const uint8_t *in, size_t len, 
 	size_t from = 0;
 	size_t to = 0;
 
+	if (lh_codec_is_huge(len, out_len))
+		return lh_gzip_stream(ctx, in, len, out, out_len);
 	if (codecs->inflater == NULL)
 		codecs->inflater = libdeflate_alloc_decompressor();
 	if (codecs->inflater == NULL)
@@ -67,16 +75,16 @@ lh_gzip_decompress(LhCtx *ctx, LhCodecs *codecs, const uint8_t *in, size_t len, 
 			result = libdeflate_zlib_decompress_ex(codecs->inflater, in + from, len - from,
 												   out + to, out_len - to, &used, &made);
 		else
-			return corrupt(ctx, len, out_len, "it is neither a gzip member nor a zlib stream");
+			return corrupt(ctx, len, out_len, LH_GZIP_NO_MEMBER);
 		if (result == LIBDEFLATE_INSUFFICIENT_SPACE)
-			return corrupt(ctx, len, out_len, "it holds more bytes");
+			return corrupt(ctx, len, out_len, LH_GZIP_MORE);
 		if (result != LIBDEFLATE_SUCCESS)
-			return corrupt(ctx, len, out_len, "a member is damaged or cut off");
+			return corrupt(ctx, len, out_len, LH_GZIP_DAMAGED);
 		from += used;
 		to += made;
 	}
 	if (to != out_len)
-		return corrupt(ctx, len, out_len, "it holds fewer bytes");
+		return corrupt(ctx, len, out_len, LH_GZIP_FEWER);
 	return LH_OK;
 }
 

@@ -1,6 +1,7 @@
 /*
  * lz4.c
- *		LZ4 in the three wrappings Parquet has seen, by liblz4.
+ *		LZ4 in the three wrappings Parquet has seen, by liblz4; huge blocks by our
+ *		own decoder (lz4_block.c), which can be cancelled.
  *
  * Codec LZ4_RAW is one raw block.  The older codec LZ4 never said what it is:
  * Hadoop writes its own frames, Arrow first wrote LZ4 frames and later raw
@@ -18,7 +19,6 @@
  */
 #include "codec/codec_internal.h"
 
-#include <limits.h>
 #include <lz4.h>
 #include <lz4frame.h>
 #include <lz4hc.h>
@@ -31,23 +31,24 @@ load_be32(const uint8_t *p)
 	return __builtin_bswap32(lh_load_u32(p));
 }
 
-/* Bytes that a raw block becomes in at most room bytes; -1 when it is none. */
-static int64_t
-decode_block(const uint8_t *in, size_t len, uint8_t *out, size_t room)
+/* *made: bytes that a raw block becomes in at most room bytes; -1 when it is none. */
+static LhStatus
+decode_block(LhCtx *ctx, const uint8_t *in, size_t len, uint8_t *out, size_t room, int64_t *made)
 {
-	if (len > INT_MAX)
-		return -1;
-	return LZ4_decompress_safe((const char *) in, (char *) out, (int) len,
-							   room > INT_MAX ? INT_MAX : (int) room);
+	if (lh_codec_is_huge(len, room))
+		return lh_lz4_block(ctx, in, len, out, room, made);
+	*made = LZ4_decompress_safe((const char *) in, (char *) out, (int) len, (int) room);
+	return LH_OK;
 }
 
 LhStatus
 lh_lz4_raw_decompress(LhCtx *ctx, LhCodecs *codecs, const uint8_t *in, size_t len, uint8_t *out,
 					  size_t out_len)
 {
-	int64_t made = decode_block(in, len, out, out_len);
+	int64_t made;
 
 	(void) codecs;
+	LH_TRY(decode_block(ctx, in, len, out, out_len, &made));
 	if (made < 0)
 		return lh_codec_corrupt(ctx, LH_CODEC_LZ4_RAW, len, out_len,
 								"the block is damaged or holds more bytes");
@@ -84,7 +85,7 @@ try_hadoop(LhCtx *ctx, const uint8_t *in, size_t len, uint8_t *out, size_t out_l
 			from += 4;
 			if (block > len - from)
 				return LH_OK;
-			made = decode_block(in + from, block, out + to, end - to);
+			LH_TRY(decode_block(ctx, in + from, block, out + to, end - to, &made));
 			if (made < 0 || (made == 0 && to < end))
 				return LH_OK;
 			from += block;
@@ -148,6 +149,7 @@ LhStatus
 lh_lz4_hadoop_decompress(LhCtx *ctx, LhCodecs *codecs, const uint8_t *in, size_t len, uint8_t *out,
 						 size_t out_len)
 {
+	int64_t made;
 	bool fits;
 
 	(void) codecs;
@@ -157,7 +159,8 @@ lh_lz4_hadoop_decompress(LhCtx *ctx, LhCodecs *codecs, const uint8_t *in, size_t
 	LH_TRY(try_frames(ctx, in, len, out, out_len, &fits));
 	if (fits)
 		return LH_OK;
-	if (decode_block(in, len, out, out_len) == (int64_t) out_len)
+	LH_TRY(decode_block(ctx, in, len, out, out_len, &made));
+	if (made == (int64_t) out_len)
 		return LH_OK;
 	return lh_codec_corrupt(ctx, LH_CODEC_LZ4_HADOOP, len, out_len,
 							"it is neither Hadoop frames nor LZ4 frames nor a raw block");

@@ -102,7 +102,7 @@ static LhStatus
 decode_frame(LhCtx *ctx, ZSTD_DCtx *dctx, const uint8_t *in, size_t len, uint8_t *out,
 			 size_t out_len, size_t *produced)
 {
-	if (len > LH_CODEC_POLL || out_len > LH_CODEC_POLL)
+	if (lh_codec_is_huge(len, out_len))
 		return stream_frame(ctx, dctx, in, len, out, out_len, produced);
 	*produced = ZSTD_decompressDCtx(dctx, out, out_len, in, len);
 	if (ZSTD_isError(*produced))

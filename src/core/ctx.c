@@ -221,16 +221,75 @@ lh_host_wait(LhCtx *ctx, LhWaitFd *fds, int nfds, int timeout_ms)
 	return n < 0 && errno == EINTR ? 0 : n;
 }
 
+/* What the host wants to raise comes first. */
+static LhStatus
+temp_failed(LhCtx *ctx, const char *what, int error)
+{
+	LH_TRY(lh_poll(ctx));
+	LH_FAIL(ctx, LH_IO, "could not %s: %s", what, lh_errno_text(error));
+}
+
 LhStatus
-lh_host_temp_file(LhCtx *ctx, int *fd)
+lh_host_temp_file(LhCtx *ctx, int *file)
 {
 	if (ctx->host != NULL && ctx->host->temp_file != NULL)
-		*fd = ctx->host->temp_file(ctx->host_arg);
+		*file = ctx->host->temp_file(ctx->host_arg);
 	else
-		*fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (*fd < 0)
-		LH_FAIL(ctx, LH_IO, "could not create a temporary file: %s", lh_errno_text(errno));
+		*file = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (*file >= 0)
+		return LH_OK;
+	return temp_failed(ctx, "create a temporary file", errno);
+}
+
+LhStatus
+lh_host_temp_write(LhCtx *ctx, int file, const void *p, size_t n, int64_t at)
+{
+	while (n > 0)
+	{
+		ssize_t k = ctx->host != NULL && ctx->host->temp_write != NULL
+						? ctx->host->temp_write(ctx->host_arg, file, p, n, at)
+						: pwrite(file, p, n, at);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return temp_failed(ctx, "write to a temporary file", k < 0 ? errno : ENOSPC);
+		p = (const uint8_t *) p + k;
+		n -= (size_t) k;
+		at += k;
+	}
 	return LH_OK;
+}
+
+LhStatus
+lh_host_temp_read(LhCtx *ctx, int file, void *p, size_t n, int64_t at)
+{
+	while (n > 0)
+	{
+		ssize_t k = ctx->host != NULL && ctx->host->temp_read != NULL
+						? ctx->host->temp_read(ctx->host_arg, file, p, n, at)
+						: pread(file, p, n, at);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return temp_failed(ctx, "read a temporary file", errno);
+		if (k == 0)
+			LH_FAIL(ctx, LH_IO, "could not read a temporary file: it ends early");
+		p = (uint8_t *) p + k;
+		n -= (size_t) k;
+		at += k;
+	}
+	return LH_OK;
+}
+
+void
+lh_host_temp_close(const LhHost *host, void *host_arg, int file)
+{
+	if (host != NULL && host->temp_close != NULL)
+		host->temp_close(host_arg, file);
+	else
+		close(file);
 }
 
 void

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 typedef struct LhArena LhArena;
 typedef struct LhCtx LhCtx;
@@ -146,8 +147,16 @@ typedef struct LhHost
 	 */
 	int			(*wait) (void *arg, LhWaitFd *fds, int nfds, int timeout_ms);
 
-	/* A new, already unlinked temporary file; -1 with errno (default: O_TMPFILE in /tmp). */
+	/*
+	 * A new temporary file, which nobody else sees: a number for the calls below, -1
+	 * with errno (default: a descriptor, O_TMPFILE in /tmp).  They are as pwrite(2),
+	 * pread(2) and close(2) (default: these).  A host that wants the work to stop, for
+	 * its limits say, lets them fail and is then interrupted.
+	 */
 	int			(*temp_file) (void *arg);
+	ssize_t		(*temp_write) (void *arg, int file, const void *p, size_t n, int64_t at);
+	ssize_t		(*temp_read) (void *arg, int file, void *p, size_t n, int64_t at);
+	void		(*temp_close) (void *arg, int file);
 
 	/* Progress of long work, in units of the caller; done/total (default: ignored). */
 	void		(*progress) (void *arg, const char *what, int64_t done, int64_t total);
@@ -207,7 +216,11 @@ extern LhStatus lh_poll(LhCtx *ctx);
 
 /* The host's vtable with its defaults.  The default wait takes at most 64 descriptors. */
 extern int	lh_host_wait(LhCtx *ctx, LhWaitFd *fds, int nfds, int timeout_ms);
-extern LhStatus lh_host_temp_file(LhCtx *ctx, int *fd); /* the caller closes it: lh_arena_on_reset */
+extern LhStatus lh_host_temp_file(LhCtx *ctx, int *file); /* the caller closes it: lh_arena_on_reset */
+extern LhStatus lh_host_temp_write(LhCtx *ctx, int file, const void *p, size_t n, int64_t at);
+extern LhStatus lh_host_temp_read(LhCtx *ctx, int file, void *p, size_t n, int64_t at);
+/* By host and host_arg of the ctx that made it, when that is gone. */
+extern void lh_host_temp_close(const LhHost *host, void *host_arg, int file);
 extern void lh_progress(LhCtx *ctx, const char *what, int64_t done, int64_t total);
 
 /* Text of an errno in English, the same in every thread and locale (strerror is neither). */

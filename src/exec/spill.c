@@ -9,9 +9,7 @@
  */
 #include "exec/spill.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BUFFER_SIZE 4096
 
@@ -31,7 +29,9 @@ typedef struct Part
 struct LhSpill
 {
 	LhArena *arena; /* holds all of this */
-	int fd;
+	const LhHost *host;
+	void *host_arg;
+	int file;    /* of the host */
 	int64_t end; /* of the file */
 	LhBuf chunk; /* being read */
 	Part parts[LH_SPILL_PARTS];
@@ -40,7 +40,9 @@ struct LhSpill
 static void
 close_file(void *arg)
 {
-	close(((LhSpill *) arg)->fd);
+	const LhSpill *s = arg;
+
+	lh_host_temp_close(s->host, s->host_arg, s->file);
 }
 
 static LhStatus
@@ -55,7 +57,9 @@ open_spill(LhCtx *ctx, LhArena *arena, LhSpill **out)
 	for (int i = 0; i < LH_SPILL_PARTS; i++)
 		s->parts[i] = (Part){.last = -1, .buffer = buffers + (size_t) i * BUFFER_SIZE};
 	LH_TRY(lh_buf_init(ctx, &s->chunk, true));
-	LH_TRY(lh_host_temp_file(ctx, &s->fd));
+	s->host = ctx->host;
+	s->host_arg = ctx->host_arg;
+	LH_TRY(lh_host_temp_file(ctx, &s->file));
 	LH_TRY(lh_arena_on_reset(ctx, arena, close_file, s));
 	*out = s;
 	return LH_OK;
@@ -88,39 +92,9 @@ lh_spill_destroy(LhSpill *s)
 static LhStatus
 write_all(LhCtx *ctx, LhSpill *s, const void *p, size_t n)
 {
-	while (n > 0)
-	{
-		ssize_t k = pwrite(s->fd, p, n, s->end);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			LH_FAIL(ctx, LH_IO, "could not write to a temporary file: %s",
-					lh_errno_text(k < 0 ? errno : ENOSPC));
-		p = (const uint8_t *) p + k;
-		n -= (size_t) k;
-		s->end += k;
-		LH_COUNT(ctx, BYTES_SPILLED, (uint64_t) k);
-	}
-	return LH_OK;
-}
-
-static LhStatus
-read_all(LhCtx *ctx, const LhSpill *s, void *p, size_t n, int64_t at)
-{
-	while (n > 0)
-	{
-		ssize_t k = pread(s->fd, p, n, at);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			LH_FAIL(ctx, LH_IO, "could not read a temporary file: %s",
-					k < 0 ? lh_errno_text(errno) : "it ends early");
-		p = (uint8_t *) p + k;
-		n -= (size_t) k;
-		at += k;
-	}
+	LH_TRY(lh_host_temp_write(ctx, s->file, p, n, s->end));
+	s->end += (int64_t) n;
+	LH_COUNT(ctx, BYTES_SPILLED, n);
 	return LH_OK;
 }
 
@@ -171,9 +145,10 @@ lh_spill_read(LhCtx *ctx, LhSpill *s, int part_no, LhSpillFn fn, void *arg)
 		Chunk head;
 
 		LH_TRY(lh_poll(ctx));
-		LH_TRY(read_all(ctx, s, &head, sizeof(head), at));
+		LH_TRY(lh_host_temp_read(ctx, s->file, &head, sizeof(head), at));
 		LH_TRY(lh_buf_fit(ctx, &s->chunk, head.len));
-		LH_TRY(read_all(ctx, s, s->chunk.data, head.len, at + (int64_t) sizeof(head)));
+		LH_TRY(lh_host_temp_read(ctx, s->file, s->chunk.data, head.len,
+								 at + (int64_t) sizeof(head)));
 		LH_TRY(fn(ctx, arg, s->chunk.data, head.len));
 		at = head.before;
 	}

@@ -198,6 +198,15 @@ lh_net_rule_covers(const LhNetRule *rule, const LhAddress *address)
 }
 
 bool
+lh_address_is_metadata(const LhAddress *address)
+{
+	static const uint8_t service[4] = {169, 254, 169, 254};
+
+	return memcmp(address->b, mapped_prefix, sizeof(mapped_prefix)) == 0 &&
+		   memcmp(address->b + 12, service, 4) == 0;
+}
+
+bool
 lh_address_allowed(const LhNetRule *rules, int nrules, const char *host, const LhAddress *address)
 {
 	LhAddressKind kind = lh_address_kind(address);

@@ -9,6 +9,7 @@
  *	request.c	one request: headers, retries, redirects
  *	reply.c		what a server answered
  *	sigv4.c		signatures of AWS
+ *	instance.c	credentials of the machine's role
  *
  * There is no thread here, and no blocking call: transfers move on while
  * somebody waits in lh_http_wait, which waits through the host (core/ctx.h) and
@@ -88,6 +89,8 @@ typedef struct LhNetRule
 /* "10.0.0.0/8", "fd00::/8", "10.1.2.3", "[fd00::1]" or a host name; LH_INVALID for what is neither. */
 extern LhStatus lh_net_rule_parse(LhCtx *ctx, const char *text, LhNetRule *out);
 extern bool lh_net_rule_covers(const LhNetRule *rule, const LhAddress *address);
+/* 169.254.169.254, where clouds have the service that hands out a machine's credentials. */
+extern bool lh_address_is_metadata(const LhAddress *address);
 /* May a connection made for host go to this address? */
 extern bool lh_address_allowed(const LhNetRule *rules, int nrules, const char *host,
 							   const LhAddress *address);
@@ -133,6 +136,7 @@ typedef struct LhNetOptions
 	int			backoff_ms;		/* 100: the first pause at most, doubled each time */
 	int			backoff_max_ms; /* 10 s; a longer Retry-After is an error */
 	const char *resolver;		/* for tests: a program instead of getent */
+	bool		metadata_service;	/* connect to 169.254.169.254 and nothing else: instance.c */
 } LhNetOptions;
 
 /* Connections of one scan, and the requests under way on them. */
@@ -249,5 +253,24 @@ extern int64_t lh_http_date(const char *text);
 /* An answer's status as an error of ours: what was done to whom ("could not read \"...\""). */
 extern LhStatus lh_http_fail(LhCtx *ctx, const LhHttp *http, const char *fmt,...)
 			__attribute__((format(printf, 3, 4)));
+
+/* ---- the machine's role (instance.c) ---- */
+
+#define LH_INSTANCE_ENDPOINT "http://169.254.169.254"
+
+typedef struct LhInstanceCredentials
+{
+	const char *access_key_id;
+	const char *secret_access_key;
+	const char *session_token;
+	int64_t		expires;		/* seconds since 1970 */
+} LhInstanceCredentials;
+
+/*
+ * Ask the metadata service, in three requests; what it says is in ctx->arena, as
+ * is the connection.  endpoint NULL: the real one; else another, whose host may
+ * be a private address ("http://127.0.0.1:1234"), for who may choose it.
+ */
+extern LhStatus lh_instance_credentials(LhCtx *ctx, const char *endpoint, LhInstanceCredentials *out);
 
 #endif

@@ -232,6 +232,16 @@ address_of(const struct curl_sockaddr *addr, LhAddress *out)
 	return true;
 }
 
+static bool
+may_connect(const LhHttpWork *work, const LhAddress *address)
+{
+	const LhNetOptions *options = &work->net->options;
+
+	if (options->metadata_service)
+		return lh_address_is_metadata(address);
+	return lh_address_allowed(options->rules, options->nrules, work->url.host, address);
+}
+
 /* The one place where a connection is made: its address must be allowed. */
 static curl_socket_t
 on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
@@ -242,8 +252,7 @@ on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 	(void) purpose;
 	if (!address_of(addr, &address))
 		return CURL_SOCKET_BAD;
-	if (!lh_address_allowed(work->net->options.rules, work->net->options.nrules, work->url.host,
-							&address))
+	if (!may_connect(work, &address))
 	{
 		lh_address_format(&address, work->refused, sizeof(work->refused));
 		return CURL_SOCKET_BAD;

@@ -40,15 +40,15 @@ static LhStatus
 open_outer(LhCtx *ctx, LhOrcColumn *col)
 {
 	const LhOrcMeta *meta = col->file->meta;
-	int n = 0;
+	int n;
+	void *mem;
 
-	for (int i = meta->nodes[col->node].parent; i >= 0; i = meta->nodes[i].parent)
-		n++;
-	LH_NEW_ARRAY(ctx, col->outer, (size_t) n + 1);
 	for (int i = meta->nodes[col->node].parent; i >= 0; i = meta->nodes[i].parent)
 		if (lh_orc_find_stream(col->stripe, meta->nodes[i].column, LH_ORC_PRESENT) != NULL)
 			col->nouter++;
 	n = col->nouter;
+	LH_TRY(lh_orc_floor(ctx, (size_t) n, sizeof(*col->outer), &mem));
+	col->outer = mem;
 	for (int i = meta->nodes[col->node].parent; i >= 0; i = meta->nodes[i].parent)
 		if (lh_orc_find_stream(col->stripe, meta->nodes[i].column, LH_ORC_PRESENT) != NULL)
 			LH_TRY(lh_orc_reader_open_present(ctx, &col->outer[--n], col->file, col->stripe, i));
@@ -109,6 +109,7 @@ lh_orc_column_open(LhCtx *ctx, LhOrcFile *file, int stripe, int node, LhOrcColum
 	LhArena *arena, *old;
 	LhOrcColumn *col;
 	LhStatus status;
+	void *mem = NULL;
 
 	LH_TRY(lh_orc_stripe_enter(ctx, file, stripe, &s));
 	arena = lh_arena_child(ctx->arena);
@@ -117,11 +118,10 @@ lh_orc_column_open(LhCtx *ctx, LhOrcFile *file, int stripe, int node, LhOrcColum
 		lh_orc_stripe_leave(file, s);
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for a column");
 	}
-	lh_arena_as_floor(arena);
 	old = lh_use(ctx, arena);
-	col = lh_alloc0(ctx, sizeof(*col));
-	status = col == NULL ? ctx->error->code : LH_OK;
-	if (col != NULL)
+	status = lh_orc_floor(ctx, 1, sizeof(*col), &mem);
+	col = mem;
+	if (status == LH_OK)
 	{
 		col->arena = arena;
 		col->file = file;

@@ -20,7 +20,10 @@ lh_orc_leaf_stream(LhCtx *ctx, LhOrcReader *r, LhOrcStream *s, int kind)
 LhStatus
 lh_orc_leaf_rle(LhCtx *ctx, LhOrcStream *s, bool is_signed, bool v2, LhOrcRle **out)
 {
-	LH_NEW(ctx, *out);
+	void *mem;
+
+	LH_TRY(lh_orc_floor(ctx, 1, sizeof(**out), &mem));
+	*out = mem;
 	lh_orc_rle_init(*out, s, is_signed, v2);
 	return LH_OK;
 }

@@ -413,34 +413,55 @@ read_stripe_stats(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, LhSlic
 	return LH_OK;
 }
 
+/* Both sections, decompressed into ctx->arena. */
+static LhStatus
+read_sections(LhCtx *ctx, const uint8_t *tail, const LhOrcPostscript *ps, LhSlice *footer, LhSlice *stats)
+{
+	LhBlocks *blocks;
+
+	*footer = lh_slice(tail + ps->tail - ps->size - ps->footer_length, (size_t) ps->footer_length);
+	*stats = lh_slice(footer->data - ps->metadata_length, (size_t) ps->metadata_length);
+	LH_TRY(lh_blocks_create(ctx, &blocks));
+	LH_TRY(lh_orc_section(ctx, blocks, ps->compression, ps->block_size, *footer, footer));
+	return lh_orc_section(ctx, blocks, ps->compression, ps->block_size, *stats, stats);
+}
+
+/* Of the bytes only the statistics are kept, which are parsed when they are asked for. */
+static LhStatus
+keep_stats(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, LhSlice stats)
+{
+	const uint8_t *copy;
+
+	if (stats.len == 0)
+		return LH_OK;
+	copy = lh_memdup(ctx, stats.data, stats.len);
+	if (copy == NULL)
+		return ctx->error->code;
+	return read_stripe_stats(ctx, allowance, meta, lh_slice(copy, stats.len));
+}
+
 static LhStatus
 make(LhCtx *ctx, const uint8_t *tail, const LhOrcPostscript *ps, const LhOrcOptions *options, LhOrcMeta *meta)
 {
 	LhOrcAllowance allowance = ALLOWANCE(ps->tail);
-	LhSlice footer = lh_slice(tail + ps->tail - ps->size - ps->footer_length, (size_t) ps->footer_length);
-	LhSlice stats = lh_slice(footer.data - ps->metadata_length, (size_t) ps->metadata_length);
-	LhBlocks *blocks;
+	LhSlice footer = {0}, stats = {0};
 	LhArena *old, *scratch = lh_arena_child(ctx->arena);
 	LhStatus status;
 
 	if (scratch == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
-	old = lh_use(ctx, scratch);
-	status = lh_blocks_create(ctx, &blocks);
-	lh_use(ctx, old);
-	if (status == LH_OK)
-		status = lh_orc_section(ctx, blocks, ps->compression, ps->block_size, footer, &footer);
-	if (status == LH_OK)
-		status = lh_orc_section(ctx, blocks, ps->compression, ps->block_size, stats, &stats);
-	lh_arena_destroy(scratch);
-	if (status != LH_OK)
-	{
-		lh_error_prefix(ctx, "footer");
-		return status;
-	}
 	meta->priv->nanoseconds = options != NULL && options->nanoseconds;
-	LH_TRY(read_footer(ctx, &allowance, meta, footer));
-	return read_stripe_stats(ctx, &allowance, meta, stats);
+	old = lh_use(ctx, scratch);
+	status = read_sections(ctx, tail, ps, &footer, &stats);
+	lh_use(ctx, old);
+	if (status != LH_OK && status != LH_CANCELLED)
+		lh_error_prefix(ctx, "footer");
+	if (status == LH_OK)
+		status = read_footer(ctx, &allowance, meta, footer);
+	if (status == LH_OK)
+		status = keep_stats(ctx, &allowance, meta, stats);
+	lh_arena_destroy(scratch);
+	return status;
 }
 
 LhStatus
@@ -501,7 +522,6 @@ lh_orc_meta_parse(LhCtx *ctx, const uint8_t *tail, size_t len, int64_t file_size
 	LhArena *arena;
 	LhOrcMeta *meta;
 	LhStatus status;
-	uint8_t *copy;
 
 	LH_TRY(lh_orc_postscript(ctx, tail, len, file_size, &ps));
 	if (ps.tail > (int64_t) len)
@@ -509,13 +529,7 @@ lh_orc_meta_parse(LhCtx *ctx, const uint8_t *tail, size_t len, int64_t file_size
 	arena = lh_arena_create(NULL);
 	if (arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for the footer");
-	{
-		LhArena *old = lh_use(ctx, arena);
-
-		copy = lh_memdup(ctx, tail + len - ps.tail, (size_t) ps.tail);
-		lh_use(ctx, old);
-	}
-	status = copy == NULL ? LH_NO_MEMORY : lh_orc_meta_make(ctx, arena, copy, &ps, file_size, options, &meta);
+	status = lh_orc_meta_make(ctx, arena, tail + len - ps.tail, &ps, file_size, options, &meta);
 	if (status != LH_OK)
 	{
 		lh_arena_destroy(arena);

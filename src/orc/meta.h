@@ -89,7 +89,7 @@ typedef struct LhOrcPostscript
 extern LhStatus lh_orc_postscript(LhCtx *ctx, const uint8_t *end, size_t len, int64_t file_size,
 								  LhOrcPostscript *out);
 
-/* All of the metadata from the tail's bytes (ps->tail of them); it belongs to arena. */
+/* All of the metadata from the tail's bytes (ps->tail of them, which may go then); it belongs to arena. */
 extern LhStatus lh_orc_meta_make(LhCtx *ctx, LhArena *arena, const uint8_t *tail, const LhOrcPostscript *ps,
 								 int64_t file_size, const LhOrcOptions *options, LhOrcMeta **out);
 

@@ -57,13 +57,12 @@ check_magic(LhCtx *ctx, const LhOrcFile *file)
 	return LH_OK;
 }
 
-/* The tail in arena (ctx->arena is scratch). */
+/* The tail in ctx->arena. */
 static LhStatus
-read_tail(LhCtx *ctx, LhOrcFile *file, LhArena *arena, LhOrcPostscript *ps, uint8_t **out)
+read_tail(LhCtx *ctx, LhOrcFile *file, LhOrcPostscript *ps, uint8_t **out)
 {
 	int64_t size = file->size < TAIL_SIZE ? file->size : TAIL_SIZE;
 	int64_t have;
-	LhArena *old;
 	uint8_t *end;
 	size_t most;
 
@@ -86,11 +85,7 @@ read_tail(LhCtx *ctx, LhOrcFile *file, LhArena *arena, LhOrcPostscript *ps, uint
 	}
 	if (!ps->magic)
 		LH_TRY(check_magic(ctx, file));
-	old = lh_use(ctx, arena);
-	*out = lh_alloc(ctx, (size_t) ps->tail);
-	lh_use(ctx, old);
-	if (*out == NULL)
-		return ctx->error->code;
+	LH_ALLOC(ctx, *out, (size_t) ps->tail);
 	have = ps->tail < size ? ps->tail : size;
 	memcpy(*out + ps->tail - have, end + size - have, (size_t) have);
 	if (have < ps->tail)
@@ -111,7 +106,7 @@ load_meta(LhCtx *ctx, LhOrcFile *file, LhArena *arena)
 	if (scratch == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for the footer of \"%s\"", file->path);
 	old = lh_use(ctx, scratch);
-	status = read_tail(ctx, file, arena, &ps, &tail);
+	status = read_tail(ctx, file, &ps, &tail);
 	if (status == LH_OK)
 	{
 		LH_COUNT(ctx, FOOTERS_READ, 1);

@@ -311,7 +311,7 @@ check_shape(LhCtx *ctx, const Raw *raw, int number)
 static LhStatus
 child_name(Maker *m, const Raw *raw, int i, const char **out)
 {
-	char text[16];
+	char text[24];
 
 	switch (raw->kind)
 	{

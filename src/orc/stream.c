@@ -22,6 +22,17 @@
 #define CHUNK_PEEK 18
 
 LhStatus
+lh_orc_floor(LhCtx *ctx, size_t n, size_t size, void **out)
+{
+	LhBuf mem;
+
+	LH_TRY(lh_buf_init(ctx, &mem, true));
+	LH_TRY(lh_buf_fit(ctx, &mem, n * size + 1));
+	*out = memset(mem.data, 0, n * size);
+	return LH_OK;
+}
+
+LhStatus
 lh_orc_buf_grow(LhCtx *ctx, LhBuf *buf, size_t cap, size_t keep)
 {
 	LhBuf bigger;

@@ -75,6 +75,9 @@ extern void lh_orc_stream_rewind(LhOrcStream *s);
 extern LhStatus lh_orc_stream_bad(LhCtx *ctx, const LhOrcStream *s, const char *expected) __attribute__((cold));
 extern LhStatus lh_orc_stream_short(LhCtx *ctx, const LhOrcStream *s, size_t need) __attribute__((cold));
 
+/* Zeroed memory of ctx->arena that counts as floor: what a column cannot do without. */
+extern LhStatus lh_orc_floor(LhCtx *ctx, size_t n, size_t size, void **out);
+
 /* A buffer of at least cap bytes that keeps its first "keep" bytes; floor up to LH_ORC_FLOOR. */
 extern LhStatus lh_orc_buf_grow(LhCtx *ctx, LhBuf *buf, size_t cap, size_t keep);
 

@@ -65,9 +65,12 @@ open_children(LhCtx *ctx, LhOrcReader *r)
 {
 	const LhOrcNode *nodes = r->file->meta->nodes;
 	int n = 0;
+	void *mem;
 
-	LH_NEW_ARRAY(ctx, r->children, (size_t) r->node->nchildren + 1);
-	LH_NEW_ARRAY(ctx, r->vecs, (size_t) r->node->nchildren + 1);
+	LH_TRY(lh_orc_floor(ctx, (size_t) r->node->nchildren, sizeof(*r->children), &mem));
+	r->children = mem;
+	LH_TRY(lh_orc_floor(ctx, (size_t) r->node->nchildren, sizeof(*r->vecs), &mem));
+	r->vecs = mem;
 	for (int i = r->node->first_child; i >= 0; i = nodes[i].next)
 		LH_TRY(lh_orc_reader_open(ctx, &r->children[n++], r->file, r->stripe, i));
 	r->nchildren = n;

@@ -25,6 +25,7 @@
 #include "pg/lake/lake.h"
 #include "pg/util/features.h"
 #include "pg/util/progress.h"
+#include "pg/util/threads.h"
 #include "pg/util/util.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
@@ -91,6 +92,7 @@ shmem_request(void)
 	if (next_shmem_request != NULL)
 		next_shmem_request();
 	lh_pg_progress_request();
+	lh_pg_threads_request();
 }
 
 static void
@@ -99,6 +101,7 @@ shmem_startup(void)
 	if (next_shmem_startup != NULL)
 		next_shmem_startup();
 	lh_pg_progress_startup();
+	lh_pg_threads_startup();
 }
 
 void

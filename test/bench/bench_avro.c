@@ -29,10 +29,12 @@ static int rounds = 9;
 static int entries = 20000;
 static size_t block_bytes = 64000;
 
-#define MAP(name, id, k, kid, vid, type)                                                           \
-	"{\"name\":\"" name "\",\"type\":[\"null\",{\"type\":\"array\",\"items\":{\"type\":"           \
-	"\"record\",\"name\":\"" k "\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":" kid \
-	"},{\"name\":\"value\",\"type\":\"" type "\",\"field-id\":" vid "}]},\"logicalType\":\"map\"}]," \
+#define MAP(name, id, k, kid, vid, type)                                                 \
+	"{\"name\":\"" name "\",\"type\":[\"null\",{\"type\":\"array\",\"items\":{\"type\":" \
+	"\"record\",\"name\":\"" k                                                           \
+	"\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":" kid                \
+	"},{\"name\":\"value\",\"type\":\"" type "\",\"field-id\":" vid                      \
+	"}]},\"logicalType\":\"map\"}],"                                                     \
 	"\"default\":null,\"field-id\":" id "}"
 
 static const char schema[] =
@@ -49,19 +51,26 @@ static const char schema[] =
 	"{\"name\":\"day\",\"type\":[\"null\",{\"type\":\"int\",\"logicalType\":\"date\"}],\"field-id\":1000}]},"
 	"\"field-id\":102},"
 	"{\"name\":\"record_count\",\"type\":\"long\",\"field-id\":103},"
-	"{\"name\":\"file_size_in_bytes\",\"type\":\"long\",\"field-id\":104},"
-	MAP("column_sizes", "108", "k117_v118", "117", "118", "long") ","
-	MAP("value_counts", "109", "k119_v120", "119", "120", "long") ","
-	MAP("null_value_counts", "110", "k121_v122", "121", "122", "long") ","
-	MAP("nan_value_counts", "137", "k138_v139", "138", "139", "long") ","
-	MAP("lower_bounds", "125", "k126_v127", "126", "127", "bytes") ","
-	MAP("upper_bounds", "128", "k129_v130", "129", "130", "bytes") ","
-	"{\"name\":\"key_metadata\",\"type\":[\"null\",\"bytes\"],\"field-id\":131},"
-	"{\"name\":\"split_offsets\",\"type\":[\"null\",{\"type\":\"array\",\"items\":\"long\",\"element-id\":133}],"
-	"\"field-id\":132},"
-	"{\"name\":\"equality_ids\",\"type\":[\"null\",{\"type\":\"array\",\"items\":\"int\",\"element-id\":136}],"
-	"\"field-id\":135},"
-	"{\"name\":\"sort_order_id\",\"type\":[\"null\",\"int\"],\"field-id\":140}]},\"field-id\":2}]}";
+	"{\"name\":\"file_size_in_bytes\",\"type\":\"long\",\"field-id\":104}," MAP(
+		"column_sizes", "108", "k117_v118", "117", "118",
+		"long") "," MAP("value_counts", "109", "k119_v120", "119", "120",
+						"long") "," MAP("null_value_counts", "110", "k121_v122", "121", "122",
+										"long") "," MAP("nan_value_counts", "137", "k138_v139",
+														"138", "139",
+														"long") "," MAP("lower_bounds", "125",
+																		"k126_v127", "126", "127",
+																		"bytes") "," MAP("upper_bounds",
+																						 "128",
+																						 "k129_v130",
+																						 "129",
+																						 "130",
+																						 "bytes") ","
+																								  "{\"name\":\"key_metadata\",\"type\":[\"null\",\"bytes\"],\"field-id\":131},"
+																								  "{\"name\":\"split_offsets\",\"type\":[\"null\",{\"type\":\"array\",\"items\":\"long\",\"element-id\":133}],"
+																								  "\"field-id\":132},"
+																								  "{\"name\":\"equality_ids\",\"type\":[\"null\",{\"type\":\"array\",\"items\":\"int\",\"element-id\":136}],"
+																								  "\"field-id\":135},"
+																								  "{\"name\":\"sort_order_id\",\"type\":[\"null\",\"int\"],\"field-id\":140}]},\"field-id\":2}]}";
 
 static uint64_t
 next_random(void)
@@ -114,7 +123,8 @@ put_entry(AvroMake *m, int i)
 	avro_long(m, 0);
 	avro_long(m, 0);
 	avro_long(m, 0);
-	snprintf(path, sizeof(path), "s3://bucket/warehouse/db/events/data/day=%d/%05d-%d-%08x-%04x-%04x-00001.parquet",
+	snprintf(path, sizeof(path),
+			 "s3://bucket/warehouse/db/events/data/day=%d/%05d-%d-%08x-%04x-%04x-00001.parquet",
 			 i / 100, i % 1000, i, (unsigned) next_random(), (unsigned) next_random() & 0xffff,
 			 (unsigned) next_random() & 0xffff);
 	avro_text(m, path);
@@ -202,7 +212,8 @@ choose(LhAvroFile *file, const char *what, LhAvroWant *wants)
 	for (size_t i = 0; i < sizeof(flat) / sizeof(flat[0]); i++)
 		wants[n++] = (LhAvroWant){.node = lh_avro_find_ids(file, flat[i], 2)};
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
-		wants[n++] = (LhAvroWant){.node = lh_avro_find_ids(file, maps[i], 2), .nkeys = 1, .keys = keys};
+		wants[n++] =
+			(LhAvroWant){.node = lh_avro_find_ids(file, maps[i], 2), .nkeys = 1, .keys = keys};
 	return n;
 }
 

@@ -18,12 +18,12 @@
 
 #include "unit/avro_show.h"
 
-#define MAX_BLOCK   ((size_t) 1 << 20)
-#define MAX_BATCHES 24
-#define MAX_WANTS   4
-#define MAX_KEYS    3
+#define MAX_BLOCK       ((size_t) 1 << 20)
+#define MAX_BATCHES     24
+#define MAX_WANTS       4
+#define MAX_KEYS        3
 /* Rows whose text is compared. */
-#define MAX_SHOWN   64
+#define MAX_SHOWN       64
 /* Files whose rows may have more values than this are not compared as text. */
 #define MAX_SHOWN_BYTES 4096
 
@@ -171,7 +171,8 @@ check_nodes(const LhAvroMeta *m)
 
 		CHECK(n->index == i && n->parent < i && (i == 0) == (n->parent < 0));
 		CHECK(n->depth <= LH_AVRO_MAX_DEPTH + 1);
-		CHECK(lh_type_is_nested(&n->type) == (n->type.lane == LH_LANE_NONE && n->type.id != LH_T_NULL));
+		CHECK(lh_type_is_nested(&n->type) ==
+			  (n->type.lane == LH_LANE_NONE && n->type.id != LH_T_NULL));
 		for (int c = n->first_child; c >= 0; c = m->nodes[c].next)
 		{
 			CHECK(c > i && c < m->nnodes && m->nodes[c].parent == i);
@@ -285,13 +286,10 @@ static void
 read_file(LhCtx *ctx, LhAvroFile *file, uint32_t seed)
 {
 	const LhAvroOptions options = {MAX_BLOCK};
-	LhAvroWant wants[MAX_WANTS],
-		all = {0};
+	LhAvroWant wants[MAX_WANTS], all = {0};
 	LhAvroReader *r;
-	LhBuf a,
-		b;
-	int64_t rows,
-		count;
+	LhBuf a, b;
+	int64_t rows, count;
 	int n;
 
 	check_nodes(lh_avro_meta(file));

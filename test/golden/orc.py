@@ -13,6 +13,9 @@ read by us alone; one that we refuse and pyarrow reads fails, unless REFUSED nam
 What differs on purpose:
 
 	- time stamps come as microseconds here and nanoseconds there, and are cut;
+	- time stamps with a fraction of at least a millisecond, of a writer whose zone is not UTC: pyarrow
+	  (26) corrects for moments before 1970 after it has moved them to another zone, which
+	  makes some a second wrong; Java's reader and this one do it before;
 	- decimals of Hive 0.11, which have no scale, keep 10 digits here and are cut to 6 there;
 	- days and time stamps before 1582-10-15 in files of the hybrid calendar are the
 	  date that was written here, a day of the other calendar there: they are compared by
@@ -66,12 +69,14 @@ def micros_of(v, hybrid):
     return v
 
 
-def same(a, b):
+def same(a, b, zoned=False):
     """Values of ours and of pyarrow."""
     if a == b:
         return True
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b))
+        return len(a) == len(b) and all(same(x, y, zoned) for x, y in zip(a, b))
+    if zoned and isinstance(a, int) and isinstance(b, int):
+        return abs(a - b) == 10**6 and a % 10**6 >= 1000 and abs(a) < DAY_US
     if isinstance(a, str) and isinstance(b, str) and a[-11:-10] == "." and b[-7:-6] == ".":
         return format(decimal.Decimal(a).quantize(decimal.Decimal("1e-6"), decimal.ROUND_DOWN), "f") == b
     return False
@@ -168,6 +173,8 @@ def compare(tool, path):
     """(verdict, text): passed, failed or skipped."""
     meta = subprocess.run([tool, "--meta", path], capture_output=True, text=True)
     hybrid = "hybrid 1" in meta.stdout
+    zoned = any(not line.endswith(("zone -", "zone UTC", "zone GMT"))
+                for line in meta.stdout.split("\n") if line.startswith("stripe "))
     if meta.returncode < 0:
         return "failed", "--meta died of signal %d" % -meta.returncode
     try:
@@ -192,7 +199,7 @@ def compare(tool, path):
     if len(mine) != len(other):
         return "failed", "%d rows, pyarrow has %d" % (len(mine), len(other))
     for i, (a, b) in enumerate(zip(mine, other)):
-        if not same(a, b):
+        if not same(a, b, zoned):
             return "failed", "row %d: %s, pyarrow has %s" % (i, a, b)
     return "passed", "%d rows" % len(mine)
 

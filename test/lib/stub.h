@@ -29,6 +29,8 @@ typedef struct StubOptions
 	int page;            /* keys of one page of a listing */
 	int nkeys;
 	StubKey keys[STUB_KEYS];
+	const char *role; /* a cloud's metadata service: this role has the first key ... */
+	int seconds;      /* ... for so long */
 } StubOptions;
 
 typedef struct StubRequest

@@ -4,13 +4,15 @@
  *
  *	stub_server --root DIR [--s3] [--key ID:SECRET[:TOKEN]]... [--vhost HOST]
  *		[--page N] [--require AUTHORIZATION] [--tls CERTIFICATE]
+ *		[--instance ROLE --seconds N]
  *
  * It listens on a free port of 127.0.0.1, says "port N" on standard output, and
  * ends when standard input does, so that no test can leave it behind.  With
- * --tls it makes a certificate for localhost and writes it to that file.  A
+ * --tls it makes a certificate for localhost and writes it to that file.  With
+ * --instance it is a cloud's metadata service (version 2).  A
  * process serves a connection; what all know lies in shared memory:
  *
- *	GET /_stub/log		a line for each request: METHOD target range auth host
+ *	GET /_stub/log		a line for each request: METHOD target range auth host key
  *	GET /_stub/reset	forget log and faults
  *	GET /_stub/fault?kind=K&match=TEXT&every=N&times=N&status=N&arg=X
  *
@@ -268,14 +270,16 @@ note(const StubRequest *r)
 {
 	const char *range = stub_header(r, "Range"), *auth = stub_header(r, "Authorization");
 	const char *host = stub_header(r, "Host");
+	const char *key = auth != NULL ? strstr(auth, "Credential=") : NULL;
 	size_t room;
 	int n;
 
 	lock();
 	room = MAX_LOG - shared->log_len;
-	n = snprintf(shared->log + shared->log_len, room, "%s %s %s %s %s\n", r->method, r->target,
-				 range != NULL ? range : "-", auth != NULL ? "auth" : "-",
-				 host != NULL ? host : "-");
+	n = snprintf(shared->log + shared->log_len, room, "%s %s %s %s %s %.*s\n", r->method,
+				 r->target, range != NULL ? range : "-", auth != NULL ? "auth" : "-",
+				 host != NULL ? host : "-", key != NULL ? (int) strcspn(key, "/") : 1,
+				 key != NULL ? key : "-");
 	if ((size_t) n < room)
 		shared->log_len += (size_t) n;
 	unlock();
@@ -544,6 +548,50 @@ do_fault(const StubFault *f)
 }
 
 /*
+ * Metadata service
+ */
+
+#define METADATA_TOKEN "c3R1Yg=="
+
+static void
+serve_instance(const StubRequest *r)
+{
+	static const char roles[] = "/latest/meta-data/iam/security-credentials/";
+	const StubKey *key = &stub_options.keys[0];
+	const char *token = stub_header(r, "X-aws-ec2-metadata-token"), *name;
+	time_t end = time(NULL) + stub_options.seconds;
+	char text[1024], until[64];
+
+	if (strcmp(r->method, "PUT") == 0 && strcmp(r->path, "/latest/api/token") == 0)
+	{
+		if (stub_header(r, "X-aws-ec2-metadata-token-ttl-seconds") == NULL)
+			stub_answer_error(400, "BadRequest", "for how long?");
+		else
+			stub_answer(200, "", METADATA_TOKEN, strlen(METADATA_TOKEN));
+		return;
+	}
+	if (token == NULL || strcmp(token, METADATA_TOKEN) != 0)
+	{
+		stub_answer_error(401, "Unauthorized", "no token");
+		return;
+	}
+	name = strncmp(r->path, roles, strlen(roles)) == 0 ? r->path + strlen(roles) : "?";
+	strftime(until, sizeof(until), "%Y-%m-%dT%H:%M:%SZ", gmtime(&end));
+	if (name[0] == '\0')
+		stub_answer(200, "", stub_options.role, strlen(stub_options.role));
+	else if (strcmp(name, stub_options.role) == 0)
+	{
+		snprintf(text, sizeof(text),
+				 "{\"Code\": \"Success\", \"AccessKeyId\": \"%s\", \"SecretAccessKey\": \"%s\", "
+				 "\"Token\": \"%s\", \"Expiration\": \"%s\"}",
+				 key->id, key->secret, key->token, until);
+		stub_answer(200, "", text, strlen(text));
+	}
+	else
+		stub_answer_error(404, "NotFound", "no such thing");
+}
+
+/*
  * Connections
  */
 
@@ -565,6 +613,11 @@ serve_request(const StubRequest *r)
 	has_fault = find_fault(r, &fault);
 	if (has_fault && do_fault(&fault))
 		return;
+	if (stub_options.role != NULL)
+	{
+		serve_instance(r);
+		return;
+	}
 	if (stub_options.s3)
 	{
 		stub_s3(r, has_fault ? &fault : NULL);
@@ -690,6 +743,10 @@ parse_options(int argc, char **argv)
 			stub_options.page = atoi(value);
 		else if (strcmp(name, "--require") == 0)
 			stub_options.require = value;
+		else if (strcmp(name, "--instance") == 0)
+			stub_options.role = value;
+		else if (strcmp(name, "--seconds") == 0)
+			stub_options.seconds = atoi(value);
 		else if (strcmp(name, "--tls") == 0)
 			start_tls(value);
 		else

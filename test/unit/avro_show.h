@@ -33,7 +33,10 @@ avro_show_double(LhCtx *ctx, LhBuf *out, double x, bool single)
 	char text[32];
 
 	if (!isfinite(x))
-		return lh_buf_printf(ctx, out, "\"%s\"", isnan(x) ? "NaN" : x > 0 ? "Infinity" : "-Infinity");
+		return lh_buf_printf(ctx, out, "\"%s\"",
+							 isnan(x) ? "NaN"
+							 : x > 0  ? "Infinity"
+									  : "-Infinity");
 	if (single)
 		lh_format_float((float) x, text);
 	else
@@ -106,7 +109,8 @@ avro_show_vec(LhCtx *ctx, LhBuf *out, const LhVec *v, int i)
 		{
 			if (c > 0)
 				LH_TRY(lh_buf_putc(ctx, out, ','));
-			LH_TRY(lh_json_string(ctx, out, v->type.fields[c].name, strlen(v->type.fields[c].name)));
+			LH_TRY(
+				lh_json_string(ctx, out, v->type.fields[c].name, strlen(v->type.fields[c].name)));
 			LH_TRY(lh_buf_putc(ctx, out, ':'));
 			LH_TRY(avro_show_vec(ctx, out, &v->children[c], i));
 		}

@@ -46,8 +46,11 @@ make_rows(const char *codec, int rows, int per)
 	AvroMake r = avro_new(ctx);
 	int n = 0;
 
-	avro_header(&m, "{\"type\":\"record\",\"name\":\"row\",\"fields\":[{\"name\":\"x\",\"type\":\"long\"},"
-				"{\"name\":\"s\",\"type\":\"string\"}]}", codec, NULL);
+	avro_header(
+		&m,
+		"{\"type\":\"record\",\"name\":\"row\",\"fields\":[{\"name\":\"x\",\"type\":\"long\"},"
+		"{\"name\":\"s\",\"type\":\"string\"}]}",
+		codec, NULL);
 	for (int i = 0; i < rows; i++)
 	{
 		avro_long(&r, i);
@@ -363,14 +366,10 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(every_codec_gives_the_same_rows),
-		TEST(batches_go_over_blocks),
-		TEST(rows_are_skipped_by_whole_blocks),
-		TEST(skips_and_batches_alternate),
-		TEST(blocks_are_found_without_their_rows),
-		TEST(batches_with_very_many_items_are_shorter),
-		TEST(batches_of_wide_values_are_shorter),
-		TEST(batches_hold_few_large_blocks),
+		TEST(every_codec_gives_the_same_rows),     TEST(batches_go_over_blocks),
+		TEST(rows_are_skipped_by_whole_blocks),    TEST(skips_and_batches_alternate),
+		TEST(blocks_are_found_without_their_rows), TEST(batches_with_very_many_items_are_shorter),
+		TEST(batches_of_wide_values_are_shorter),  TEST(batches_hold_few_large_blocks),
 		TEST(batches_do_not_remember_each_other),
 	};
 

@@ -222,10 +222,8 @@ large_files_come_by_windows(void **state)
 	LhAvroFile *file;
 	LhAvroBatch batch;
 	LhAvroWant all = {0};
-	int64_t rows = 0,
-		count;
-	int n,
-		fd;
+	int64_t rows = 0, count;
+	int n, fd;
 
 	avro_header(&m, "\"string\"", NULL, NULL);
 	for (int i = 0; i < 10000; i++)
@@ -253,7 +251,8 @@ large_files_come_by_windows(void **state)
 			LhValue v = lh_vec_value(&batch.vecs[0], i);
 
 			assert_int_equal(v.str.len, 500);
-			assert_int_equal(strtol(lh_strndup(ctx, (const char *) v.str.ptr, 500), NULL, 10), rows + i);
+			assert_int_equal(strtol(lh_strndup(ctx, (const char *) v.str.ptr, 500), NULL, 10),
+							 rows + i);
 		}
 		rows += batch.n;
 	} while (batch.n > 0);

@@ -16,7 +16,7 @@
 #include <lz4frame.h>
 #include <zstd.h>
 
-#include "codec/codec.h"
+#include "codec/codec_internal.h"
 
 #define MB ((size_t) 1024 * 1024)
 
@@ -315,14 +315,15 @@ large_outputs_can_be_cancelled(void **state)
 {
 	World *w = *state;
 	static const LhHost host = {.interrupted = count_down};
-	static const LhCodec pausing[] = {LH_CODEC_SNAPPY, LH_CODEC_ZSTD, LH_CODEC_BROTLI};
+	static const LhCodec pausing[] = {LH_CODEC_SNAPPY, LH_CODEC_ZSTD, LH_CODEC_BROTLI,
+									  LH_CODEC_GZIP, LH_CODEC_LZ4_RAW};
 	const size_t size = 80 * MB;
 	LhBuf data;
 
 	ok(lh_buf_init(w->ctx, &data, false));
 	ok(lh_buf_fit(w->ctx, &data, size));
 	memset(data.data, 'r', size);
-	for (size_t c = 0; c < 3; c++)
+	for (size_t c = 0; c < sizeof(pausing) / sizeof(pausing[0]); c++)
 	{
 		int polls = 1000;
 
@@ -334,7 +335,7 @@ large_outputs_can_be_cancelled(void **state)
 		data.data[size - 1] = 0;
 		ok(lh_decompress(w->ctx, w->codecs, pausing[c], w->packed.data, w->packed.len, data.data,
 						 size));
-		assert_in_range(1000 - polls, 5, 20);
+		assert_in_range(1000 - polls, 5, 80);
 		assert_int_equal(data.data[size - 1], 'r');
 		polls = 3;
 		assert_int_equal(lh_decompress(w->ctx, w->codecs, pausing[c], w->packed.data, w->packed.len,
@@ -380,6 +381,60 @@ a_wrong_gzip_checksum_is_found(void **state)
 	ok(lh_compress(w->ctx, w->codecs, LH_CODEC_GZIP, 0, samples(w, 1000), 1000, &w->packed));
 	w->packed.data[w->packed.len - 6] ^= 1;
 	assert_int_equal(unpack(w, LH_CODEC_GZIP, w->packed.data, w->packed.len, 1000), LH_CORRUPT);
+}
+
+/* Pages of more than 16 MB are zlib's. */
+static void
+huge_gzip_pages_are_decoded_as_small_ones_are(void **state)
+{
+	World *w = *state;
+	struct libdeflate_compressor *z = libdeflate_alloc_compressor(1);
+	const size_t size = 20 * MB, part = size / 2;
+	uint8_t *data = samples(w, size), *packed = lh_alloc(w->ctx, size + MB);
+	size_t n, first;
+
+	n = first = libdeflate_gzip_compress(z, data, part, packed, size + MB);
+	n += libdeflate_gzip_compress(z, data, 0, packed + n, size + MB - n);
+	n += libdeflate_zlib_compress(z, data + part, size - part, packed + n, size + MB - n);
+	libdeflate_free_compressor(z);
+	ok(unpack(w, LH_CODEC_GZIP, packed, n, size));
+	assert_true(out_is_samples(w, size));
+	assert_int_equal(unpack(w, LH_CODEC_GZIP, packed, n, size + 1), LH_CORRUPT);
+	assert_non_null(strstr(w->ctx->error->message, "fewer"));
+	assert_int_equal(unpack(w, LH_CODEC_GZIP, packed, n, size - 1), LH_CORRUPT);
+	assert_non_null(strstr(w->ctx->error->message, "more"));
+	assert_int_equal(unpack(w, LH_CODEC_GZIP, packed, n - 1, size), LH_CORRUPT);
+	assert_int_equal(unpack(w, LH_CODEC_GZIP, packed, first - 1, part), LH_CORRUPT);
+	packed[n] = 'x';
+	assert_int_equal(unpack(w, LH_CODEC_GZIP, packed, n + 1, size), LH_CORRUPT);
+	assert_non_null(strstr(w->ctx->error->message, "neither"));
+	packed[n - 1] ^= 1; /* the checksum */
+	assert_int_equal(unpack(w, LH_CODEC_GZIP, packed, n, size), LH_CORRUPT);
+	packed[n - 1] ^= 1;
+	packed[first / 2] ^= 1;
+	assert_int_equal(unpack(w, LH_CODEC_GZIP, packed, n, size), LH_CORRUPT);
+}
+
+/* Much input for little output is as slow. */
+static void
+huge_gzip_input_can_be_cancelled(void **state)
+{
+	World *w = *state;
+	static const LhHost host = {.interrupted = count_down};
+	static const uint8_t head[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff};
+	static const uint8_t empty[] = {0, 0, 0, 0xff, 0xff}; /* a stored block, not the last */
+	static const uint8_t tail[] = {1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0};
+	int polls = 3;
+
+	ok(lh_buf_append(w->ctx, &w->packed, head, sizeof(head)));
+	while (w->packed.len < 20 * MB)
+		ok(lh_buf_append(w->ctx, &w->packed, empty, sizeof(empty)));
+	ok(lh_buf_append(w->ctx, &w->packed, tail, sizeof(tail)));
+	ok(unpack(w, LH_CODEC_GZIP, w->packed.data, w->packed.len, 0));
+	w->ctx->host = &host;
+	w->ctx->host_arg = &polls;
+	assert_int_equal(unpack(w, LH_CODEC_GZIP, w->packed.data, w->packed.len, 0), LH_CANCELLED);
+	w->ctx->host = NULL;
 }
 
 /* ---- zstd ---- */
@@ -489,6 +544,124 @@ hadoop_frame(uint8_t *out, const uint8_t *data, size_t n, size_t block)
 	return len;
 }
 
+/*
+ * Our decoder of huge blocks, asked directly: as the library in everything but
+ * offsets of 0.
+ */
+static void
+expect_as_the_library(World *w, const uint8_t *in, size_t len, size_t room, bool all_alike)
+{
+	uint8_t *copy = malloc(len + 1), *ours = malloc(room + LH_PADDING),
+			*theirs = malloc(room + LH_PADDING);
+	int64_t made, expected;
+
+	copy = realloc(copy, len > 0 ? len : 1);
+	if (len > 0)
+		memcpy(copy, in, len);
+	expected = LZ4_decompress_safe((const char *) copy, (char *) theirs, (int) len, (int) room);
+	ok(lh_lz4_block(w->ctx, copy, len, ours, room, &made));
+	if (all_alike || made >= 0)
+		assert_int_equal(made, expected < 0 ? -1 : expected);
+	if (made > 0)
+		assert_memory_equal(ours, theirs, (size_t) made);
+	free(copy);
+	free(ours);
+	free(theirs);
+}
+
+static void
+our_lz4_decoder_is_as_the_library(void **state)
+{
+	World *w = *state;
+	static const size_t sizes[] = {1, 4, 5, 12, 13, 14, 30, 300, 5000, 70000, 600000};
+
+	for (int kind = 0; kind < 4; kind++)
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		{
+			size_t n = sizes[i];
+			uint8_t *data = samples(w, n);
+
+			for (size_t k = 0; k < n; k++)
+				data[k] = kind == 0 ? 'x' : kind == 1 ? (uint8_t) (k % 3) : data[k];
+			w->packed.len = 0;
+			ok(lh_compress(w->ctx, w->codecs, LH_CODEC_LZ4_RAW, kind == 3 ? 9 : 1, data, n,
+						   &w->packed));
+			for (size_t room = n > 3 ? n - 3 : 0; room < n + 20; room++)
+				expect_as_the_library(w, w->packed.data, w->packed.len, room, true);
+			for (size_t cut = 1; cut < 25 && cut < w->packed.len; cut++)
+				expect_as_the_library(w, w->packed.data, w->packed.len - cut, n, true);
+		}
+}
+
+static void
+our_lz4_decoder_takes_damage_as_the_library_does(void **state)
+{
+	World *w = *state;
+	uint8_t *data = samples(w, 400);
+
+	ok(lh_compress(w->ctx, w->codecs, LH_CODEC_LZ4_RAW, 1, data, 400, &w->packed));
+	for (size_t i = 0; i < w->packed.len; i++)
+		for (int bit = 0; bit < 8; bit++)
+		{
+			w->packed.data[i] ^= (uint8_t) (1 << bit);
+			expect_as_the_library(w, w->packed.data, w->packed.len, 400, false);
+			expect_as_the_library(w, w->packed.data, w->packed.len, 3000, false);
+			w->packed.data[i] ^= (uint8_t) (1 << bit);
+		}
+	for (uint64_t seed = 0; seed < 20000; seed++)
+	{
+		uint8_t in[64];
+		size_t n = 1 + lh_hash_u64(seed) % sizeof(in);
+
+		for (size_t i = 0; i < n; i++)
+			in[i] = (uint8_t) (lh_hash_u64(seed << 8 | i) & (i % 3 ? 0x3f : 0xff));
+		expect_as_the_library(w, in, n, 200, false);
+	}
+}
+
+static void
+our_lz4_decoder_refuses_offsets_of_nothing(void **state)
+{
+	World *w = *state;
+	uint8_t in[] = {0x10, 'a', 1, 0, 0xc0, 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm'};
+	uint8_t out[100 + LH_PADDING];
+	int64_t made;
+
+	ok(lh_lz4_block(w->ctx, in, sizeof(in), out, 17, &made));
+	assert_int_equal(made, 17);
+	assert_memory_equal(out, "aaaaabcdefghijklm", 17);
+	in[2] = 0;
+	ok(lh_lz4_block(w->ctx, in, sizeof(in), out, 17, &made));
+	assert_int_equal(made, -1);
+	in[2] = 2; /* before the first byte */
+	ok(lh_lz4_block(w->ctx, in, sizeof(in), out, 17, &made));
+	assert_int_equal(made, -1);
+}
+
+static void
+huge_lz4_pages_are_decoded_as_small_ones_are(void **state)
+{
+	World *w = *state;
+	const size_t size = 20 * MB;
+	uint8_t *data = samples(w, size), *frame = lh_alloc(w->ctx, size + MB);
+	size_t n;
+
+	ok(lh_compress(w->ctx, w->codecs, LH_CODEC_LZ4_RAW, 0, data, size, &w->packed));
+	ok(unpack(w, LH_CODEC_LZ4_RAW, w->packed.data, w->packed.len, size));
+	assert_true(out_is_samples(w, size));
+	ok(unpack(w, LH_CODEC_LZ4_HADOOP, w->packed.data, w->packed.len, size));
+	assert_true(out_is_samples(w, size));
+	n = hadoop_frame(frame, data, size, size);
+	ok(unpack(w, LH_CODEC_LZ4_HADOOP, frame, n, size));
+	assert_true(out_is_samples(w, size));
+	assert_int_equal(unpack(w, LH_CODEC_LZ4_RAW, w->packed.data, w->packed.len, size + 1),
+					 LH_CORRUPT);
+	assert_int_equal(unpack(w, LH_CODEC_LZ4_RAW, w->packed.data, w->packed.len, size - 1),
+					 LH_CORRUPT);
+	assert_int_equal(unpack(w, LH_CODEC_LZ4_RAW, w->packed.data, w->packed.len - 1, size),
+					 LH_CORRUPT);
+}
+
 static void
 old_lz4_is_hadoop_frames_of_any_shape(void **state)
 {
@@ -578,10 +751,16 @@ main(void)
 		TEST(large_outputs_can_be_cancelled),
 		TEST(gzip_may_have_several_members_of_both_kinds),
 		TEST(a_wrong_gzip_checksum_is_found),
+		TEST(huge_gzip_pages_are_decoded_as_small_ones_are),
+		TEST(huge_gzip_input_can_be_cancelled),
 		TEST(zstd_may_have_several_frames_and_skippable_ones),
 		TEST(old_zstd_formats_are_refused),
 		TEST(zstd_frames_without_their_size_work_small_and_large),
 		TEST(a_small_zstd_window_serves_a_large_frame),
+		TEST(our_lz4_decoder_is_as_the_library),
+		TEST(our_lz4_decoder_takes_damage_as_the_library_does),
+		TEST(our_lz4_decoder_refuses_offsets_of_nothing),
+		TEST(huge_lz4_pages_are_decoded_as_small_ones_are),
 		TEST(old_lz4_is_hadoop_frames_of_any_shape),
 		TEST(old_lz4_is_raw_blocks_too),
 		TEST(old_lz4_is_lz4_frames_too),

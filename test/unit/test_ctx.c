@@ -3,6 +3,7 @@
  *		Errors, counters and what core asks of its host.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -258,10 +259,15 @@ without_a_host_a_temporary_file_has_no_name(void **state)
 	int fd;
 
 	assert_int_equal(lh_host_temp_file(ctx, &fd), LH_OK);
-	assert_int_equal(pwrite(fd, "y", 1, 100), 1);
+	assert_int_equal(lh_host_temp_write(ctx, fd, "y", 1, 100), LH_OK);
 	assert_int_equal(pread(fd, &byte, 1, 100), 1);
 	assert_int_equal(byte, 'y');
-	close(fd);
+	byte = 0;
+	assert_int_equal(lh_host_temp_read(ctx, fd, &byte, 1, 100), LH_OK);
+	assert_int_equal(byte, 'y');
+	assert_int_equal(lh_host_temp_read(ctx, fd, &byte, 1, 101), LH_IO);
+	lh_host_temp_close(NULL, NULL, fd);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
 static int
@@ -282,6 +288,83 @@ a_host_without_room_is_an_io_error(void **state)
 	ctx->host = &host;
 	assert_int_equal(lh_host_temp_file(ctx, &fd), LH_IO);
 	assert_non_null(strstr(ctx->error->message, "No space left on device"));
+}
+
+/* A file of a host's own, of which it allows ten bytes before it wants to stop. */
+typedef struct Small
+{
+	char bytes[10];
+	int closed;
+	bool stop;
+} Small;
+
+static int
+small_file(void *arg)
+{
+	(void) arg;
+	return 77;
+}
+
+static ssize_t
+small_write(void *arg, int file, const void *p, size_t n, int64_t at)
+{
+	Small *s = arg;
+
+	assert_int_equal(file, 77);
+	s->stop = at + 1 > 10;
+	errno = ECANCELED;
+	if (s->stop || n == 0)
+		return -1;
+	s->bytes[at] = *(const char *) p; /* as little as is allowed */
+	return 1;
+}
+
+static ssize_t
+small_read(void *arg, int file, void *p, size_t n, int64_t at)
+{
+	assert_int_equal(file, 77);
+	if (n == 0 || at >= 10)
+		return 0;
+	*(char *) p = ((Small *) arg)->bytes[at];
+	return 1;
+}
+
+static void
+small_close(void *arg, int file)
+{
+	((Small *) arg)->closed += file;
+}
+
+static bool
+small_stops(void *arg)
+{
+	return ((Small *) arg)->stop;
+}
+
+static void
+temporary_files_are_the_hosts(void **state)
+{
+	static const LhHost host = {.temp_file = small_file,
+								.temp_write = small_write,
+								.temp_read = small_read,
+								.temp_close = small_close,
+								.interrupted = small_stops};
+	LhCtx *ctx = *state;
+	Small small = {.closed = 0};
+	char text[10];
+	int file;
+
+	ctx->host = &host;
+	ctx->host_arg = &small;
+	assert_int_equal(lh_host_temp_file(ctx, &file), LH_OK);
+	assert_int_equal(lh_host_temp_write(ctx, file, "0123456789", 10, 0), LH_OK);
+	assert_int_equal(lh_host_temp_read(ctx, file, text, 10, 0), LH_OK);
+	assert_memory_equal(text, "0123456789", 10);
+	assert_int_equal(lh_host_temp_read(ctx, file, text, 2, 9), LH_IO);
+	assert_non_null(strstr(ctx->error->message, "ends early"));
+	assert_int_equal(lh_host_temp_write(ctx, file, "ab", 2, 9), LH_CANCELLED);
+	lh_host_temp_close(&host, &small, file);
+	assert_int_equal(small.closed, 77);
 }
 
 static void
@@ -334,6 +417,7 @@ main(void)
 		TEST(without_a_host_wait_is_poll),
 		TEST(without_a_host_a_temporary_file_has_no_name),
 		TEST(a_host_without_room_is_an_io_error),
+		TEST(temporary_files_are_the_hosts),
 		TEST(progress_reaches_the_host_if_it_cares),
 		TEST(errno_texts_are_english_and_never_null),
 	};

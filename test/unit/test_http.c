@@ -426,6 +426,26 @@ private_addresses_need_a_rule(void **state)
 	assert_int_equal(stub_count(&stub, "GET"), 0);
 }
 
+/* Whoever may ask the metadata service may not thereby reach anything else. */
+static void
+the_metadata_client_reaches_nothing_else(void **state)
+{
+	Fixture *f = *state;
+	LhAddress address;
+	LhHttp http;
+
+	f->options.metadata_service = true;
+	http = request(f, "/data");
+	fails(f, &http, LH_DENIED, "host \"127.0.0.1\" has address 127.0.0.1, which may not be");
+	assert_int_equal(stub_count(&stub, "GET"), 0);
+	assert_true(lh_address_parse("169.254.169.254", &address) && lh_address_is_metadata(&address));
+	assert_true(lh_address_parse("::ffff:169.254.169.254", &address) &&
+				lh_address_is_metadata(&address));
+	assert_true(lh_address_parse("169.254.169.253", &address) && !lh_address_is_metadata(&address));
+	assert_true(lh_address_parse("::169.254.169.254", &address) &&
+				!lh_address_is_metadata(&address));
+}
+
 /*
  * TLS
  */
@@ -664,6 +684,7 @@ main(void)
 		T(no_credential_follows_to_another_origin),
 		T(redirects_lead_to_no_refused_address),
 		T(private_addresses_need_a_rule),
+		T(the_metadata_client_reaches_nothing_else),
 		T(certificates_are_verified),
 		T(a_hanging_request_is_cancelled),
 		T(a_hanging_request_times_out),

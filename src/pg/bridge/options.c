@@ -271,11 +271,12 @@ check_chain(const LhOption *option, const char *value)
 
 	foreach(lc, list)
 	{
-		if (strcmp(lfirst(lc), "environment") != 0 && strcmp(lfirst(lc), "profile") != 0)
+		if (strcmp(lfirst(lc), "environment") != 0 && strcmp(lfirst(lc), "profile") != 0 &&
+			strcmp(lfirst(lc), "instance") != 0)
 			list = NIL;
 	}
 	if (list == NIL)
-		fail_value(option, value, "It is a list of \"environment\" and \"profile\".");
+		fail_value(option, value, "It is a list of \"environment\", \"profile\" and \"instance\".");
 }
 
 static void

@@ -11,7 +11,8 @@
  *	   are that database's, and never sent to an http location.
  *	3. Without either, and only when a superuser set credential_chain on the
  *	   server, S3 uses those of the server process: "environment" (AWS_*
- *	   variables), "profile" (the shared credentials file).
+ *	   variables), "profile" (the shared credentials file), "instance" (the role of
+ *	   the machine, instance.c).
  *	4. Whose credentials they are becomes part of the identity of what they
  *	   fetched, so that no cache serves it to others (LhRemoteAccess.scope).
  *
@@ -229,8 +230,10 @@ follow_chain(LhCtx *ctx, LhRemoteAccess *access, List *chain)
 			break;
 		if (strcmp(lfirst(lc), "environment") == 0)
 			LH_TRY(take_environment(ctx, access));
-		else
+		else if (strcmp(lfirst(lc), "profile") == 0)
 			LH_TRY(take_profile(ctx, access));
+		else
+			LH_TRY(lh_instance_key(ctx, access));
 	}
 	return LH_OK;
 }

@@ -23,4 +23,10 @@ extern void lh_remote_check(LhCtx *ctx, Oid roleid, Oid serverid, const char *lo
 /* The role's user mapping of a server, or PUBLIC's: its options, DefElems; InvalidOid without one. */
 extern Oid	lh_user_mapping(Oid roleid, Oid serverid, List **options);
 
+/*
+ * instance.c: the key of the machine's role, from the cloud's metadata service.
+ * In the arena of ctx; asked for once until it is about to end.
+ */
+extern LhStatus lh_instance_key(LhCtx *ctx, LhRemoteAccess *access);
+
 #endif

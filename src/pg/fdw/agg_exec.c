@@ -29,6 +29,7 @@
 #include "pg/bridge/revec.h"
 #include "pg/bridge/source.h"
 #include "pg/fdw/fdw.h"
+#include "pg/util/threads.h"
 
 #include "exec/threads.h"
 
@@ -446,6 +447,24 @@ helpers_wanted(const AggScan *scan)
 	return helpers > 0 && is_local(s) ? helpers : 0;
 }
 
+/* At the first run, as many as other sessions leave of those that are wanted; false: none. */
+static bool
+have_pool(AggScan *scan, int helpers)
+{
+	LhSource   *s = scan->source;
+	LhArena    *old;
+	int			got;
+
+	if (scan->pool != NULL)
+		return true;
+	old = lh_use(s->ctx, s->arena);
+	lh_pg_check(s->ctx, lh_pg_threads_take(s->ctx, helpers, &got));
+	if (got > 0)
+		lh_pg_check(s->ctx, lh_pool_create(s->ctx, got, &scan->pool));
+	lh_use(s->ctx, old);
+	return got > 0;
+}
+
 static void
 run_with_threads(AggScan *scan, int helpers)
 {
@@ -454,8 +473,6 @@ run_with_threads(AggScan *scan, int helpers)
 	LhArena    *old = lh_use(s->ctx, s->arena);
 
 	CHECK_FOR_INTERRUPTS();
-	if (scan->pool == NULL)
-		lh_pg_check(s->ctx, lh_pool_create(s->ctx, lakehouse_threads - 1, &scan->pool));
 	lh_source_spec(s, &job.scan);
 	job.metadata = metadata_may_answer(scan);
 	job.pool = scan->pool;
@@ -483,7 +500,7 @@ lh_fdw_agg_iterate(ForeignScanState *node)
 	if (!scan->started)
 		start(node, scan);
 	helpers = helpers_wanted(scan);
-	if (helpers > 0)
+	if (helpers > 0 && have_pool(scan, helpers))
 		run_with_threads(scan, helpers);
 	else
 	{

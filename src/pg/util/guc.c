@@ -22,10 +22,14 @@ bool		lakehouse_float_fast = false;
 static int	float_order = 0;
 int			lakehouse_threads = 1;
 int			lakehouse_threads_min_kb = 4 * 1024;
+int			lakehouse_max_threads = 1;
+char	   *lakehouse_instance_endpoint = NULL;
 static int	simd = LH_ISA_AVX512;
 
 /* As many threads as there are cores, but so many at most unless somebody asks for more. */
 #define DEFAULT_THREADS 4
+/* All sessions together: enough to keep the cores busy while some threads wait for the disk. */
+#define MAX_THREADS_PER_CORE 4
 
 /* "auto" is the best that the machine has, as is any set that it has not. */
 static const struct config_enum_entry simd_values[] = {
@@ -113,6 +117,12 @@ lh_pg_define_settings(void)
 							"1: the session's own only. Parallel workers have no others.",
 							&lakehouse_threads, (int) Max(1, Min(cores, DEFAULT_THREADS)), 1, LH_POOL_MAX,
 							PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+	/* more than this only take the cores from each other, and memory */
+	DefineCustomIntVariable("lakehouse.max_threads",
+							"Helper threads of all sessions together.",
+							"Needs lakehouse in shared_preload_libraries; there is no limit without.",
+							&lakehouse_max_threads, (int) Max(1, Min(cores * MAX_THREADS_PER_CORE, INT_MAX / 2)), 0, INT_MAX / 2,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("lakehouse.threads_min_size",
 							"Bytes of columns that are worth one more thread.",
 							NULL,
@@ -123,5 +133,11 @@ lh_pg_define_settings(void)
 							 "\"rows\" gives the bits of PostgreSQL's serial plan; with \"fast\" threads and parallel workers add parts of their own.",
 							 &float_order, 0, float_orders,
 							 PGC_USERSET, GUC_EXPLAIN, NULL, assign_float_order, NULL);
+	/* a superuser's: who chooses it chooses where the server connects, private addresses included */
+	DefineCustomStringVariable("lakehouse.instance_metadata_endpoint",
+							   "Where credential_chain 'instance' asks for the role of the machine.",
+							   "Empty: http://169.254.169.254.",
+							   &lakehouse_instance_endpoint, "",
+							   PGC_SUSET, GUC_NOT_IN_SAMPLE | GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("lakehouse");
 }

@@ -10,16 +10,15 @@
 #include "pg/util/util.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
-#include "common/file_perm.h"
-#include "common/file_utils.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
+#include "utils/wait_event.h"
 
 #include "crypto/crypto.h"
 #include "pg/util/progress.h"
@@ -140,21 +139,69 @@ host_wait(void *arg, LhWaitFd *fds, int nfds, int timeout_ms)
 	return n;
 }
 
-#define TEMP_DIRECTORY "base/pgsql_tmp"
+/*
+ * Temporary files are PostgreSQL's, so that temp_file_limit, log_temp_files and
+ * pg_stat_database know them.  They belong to the context and not to a resource
+ * owner: its arena closes them, after an error too.  What PostgreSQL raises is kept
+ * until core has unwound.
+ */
 
-/* An unlinked file beside PostgreSQL's own temporary files. */
+static void
+keep_error(LhPgCtx *pg, MemoryContext old)
+{
+	MemoryContextSwitchTo(pg->mcxt);
+	pg->pending = CopyErrorData();
+	FlushErrorState();
+	MemoryContextSwitchTo(old);
+	errno = ECANCELED;
+}
+
 static int
 host_temp_file(void *arg)
 {
-	int			fd;
+	MemoryContext old = CurrentMemoryContext;
+	volatile File file = -1;
 
-	fd = open(TEMP_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, pg_file_create_mode);
-	if (fd < 0 && errno == ENOENT)
+	PG_TRY();
 	{
-		(void) MakePGDirectory(TEMP_DIRECTORY);
-		fd = open(TEMP_DIRECTORY, O_TMPFILE | O_RDWR | O_CLOEXEC, pg_file_create_mode);
+		file = OpenTemporaryFile(true);
 	}
-	return fd;
+	PG_CATCH();
+	{
+		keep_error(arg, old);
+	}
+	PG_END_TRY();
+	return file;
+}
+
+static ssize_t
+host_temp_write(void *arg, int file, const void *p, size_t n, int64_t at)
+{
+	MemoryContext old = CurrentMemoryContext;
+	volatile ssize_t written = -1;
+
+	PG_TRY();
+	{
+		written = FileWrite(file, (char *) p, (int) Min(n, INT_MAX), at, WAIT_EVENT_BUFFILE_WRITE);
+	}
+	PG_CATCH();
+	{
+		keep_error(arg, old);
+	}
+	PG_END_TRY();
+	return written;
+}
+
+static ssize_t
+host_temp_read(void *arg, int file, void *p, size_t n, int64_t at)
+{
+	return FileRead(file, p, (int) Min(n, INT_MAX), at, WAIT_EVENT_BUFFILE_READ);
+}
+
+static void
+host_temp_close(void *arg, int file)
+{
+	FileClose(file);
 }
 
 static const LhHost lh_pg_host;
@@ -200,6 +247,9 @@ static const LhHost lh_pg_host = {
 	.interrupted = host_interrupted,
 	.wait = host_wait,
 	.temp_file = host_temp_file,
+	.temp_write = host_temp_write,
+	.temp_read = host_temp_read,
+	.temp_close = host_temp_close,
 	.progress = host_progress,
 	.key = host_key,
 };

@@ -52,7 +52,9 @@ extern char *lakehouse_as_of;			/* timestamp, branch or tag for all tables with 
 extern bool lakehouse_check_crc;
 extern bool lakehouse_float_fast;		/* float sums in any order (setting float_order) */
 extern int	lakehouse_threads;			/* with the leader; 1: none but it */
+extern int	lakehouse_max_threads;	/* helpers of all sessions, when preloaded */
 extern int	lakehouse_threads_min_kb;	/* of columns, for each helper thread */
+extern char *lakehouse_instance_endpoint;	/* of the metadata service; "": the real one */
 extern void lh_pg_define_settings(void);
 /* Told when lakehouse.manifest_cache is set (init.c). */
 extern void (*lh_pg_manifest_cache_changed) (void);

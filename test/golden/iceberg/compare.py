@@ -75,7 +75,7 @@ def read_expected(path):
 def options(folder, head, point):
     point = {k: v for k, v in point.items() if k not in ("declare", "columns_now", "where", "metadata")}
     chosen = {"location": os.path.normpath(os.path.join(folder, head["location"])), "format": "iceberg",
-              "rebase_location": "auto", **point}
+              "rebase_location": "auto", **head.get("options", {}), **point}
     return ", ".join("%s %s" % (k, literal(v)) for k, v in chosen.items())
 
 

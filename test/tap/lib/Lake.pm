@@ -184,11 +184,27 @@ sub counter
 
 sub threads { my ($pid) = @_; return scalar(my @t = glob("/proc/$pid/task/*")) }
 
-# What its descriptors point to.
+# Do all threads of a process stand still?
+sub stands_still
+{
+	my ($pid) = @_;
+	my @stats = map { eval { slurp_file($_) } // () } glob("/proc/$pid/task/*/stat");
+	return !grep { !/\) [TZX] / } @stats;
+}
+
+# What its descriptors point to, all at one moment: a process that went on while its
+# descriptors are read one by one would show files that it never had open together.
 sub open_files
 {
 	my ($pid) = @_;
-	return sort map { readlink($_) // () } glob("/proc/$pid/fd/*");
+	kill('STOP', $pid) or return;
+	my $end = time() + 60;
+	my $stopped;
+	sleep(0.0005) until ($stopped = stands_still($pid)) || time() > $end;
+	my @files = sort map { readlink($_) // () } glob("/proc/$pid/fd/*");
+	kill('CONT', $pid);
+	die "process $pid did not stop" unless $stopped;
+	return @files;
 }
 
 # Memory in use, and at most.
