@@ -19,7 +19,7 @@ fi
 
 stage demo
 as_user mkdir -m 700 ../socket
-cp -r demo/data "$STAGE/lake" && chmod -R a+rX "$STAGE/lake" || exit 1
+cp -r demo/data "$STAGE/lake" && cp -r test/fixtures/iceberg/warehouse/demo/orders "$STAGE/lake/" && chmod -R a+rX "$STAGE/lake" || exit 1
 if [ "$(id -u)" = 0 ]; then
 	chown -R "$TEST_USER:" "$STAGE/lake"
 fi

@@ -1,6 +1,7 @@
--- demo.sql: Parquet files as PostgreSQL tables, in a dozen queries and some that write.
+-- demo.sql: Parquet files and Iceberg tables as PostgreSQL tables, in some queries and some that write.
 -- Run by demo.sh; LAKEHOUSE_DEMO_DATA is the directory of the sample files:
--- trips/year=2024/month=1..6, zones and places, made by make_data.py.
+-- trips/year=2024/month=1..6, zones and places, made by make_data.py; orders, an Iceberg
+-- table that Spark wrote (test/fixtures/make/iceberg.py).
 \getenv data LAKEHOUSE_DEMO_DATA
 \set trips :data '/trips'
 \set zones :data '/zones.parquet'
@@ -8,6 +9,7 @@
 \set trips_glob :data '/trips/*/*/*.parquet'
 \set summary :data '/summary.parquet'
 \set june :data '/june.parquet'
+\set orders :data '/orders'
 \pset null '(null)'
 \timing off
 
@@ -110,4 +112,35 @@ COPY busy_zones (pickup_zone, trips, fares) FROM :'summary' (FORMAT parquet) WHE
 SELECT count(*), sum(trips), sum(fares) FROM busy_zones;
 SELECT rows, row_groups FROM lakehouse.write_parquet('SELECT trip_id, fare FROM trips WHERE month = 6', :'june', '{"row_group_size": 10000}');
 SELECT column_path, codec, encodings, has_bloom_filter FROM lakehouse.parquet_column_chunks(:'summary');
+\set ECHO none
+
+\echo
+\echo === 14. An Iceberg table of another engine beside them: rows deleted, a column added, another renamed
+\set ECHO queries
+CREATE FOREIGN TABLE orders () SERVER lake OPTIONS (location :'orders', rebase_location 'auto');
+\d orders
+SELECT product, count(*), sum(price) FROM orders GROUP BY product ORDER BY product;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM orders WHERE ordered < '2024-01-20' AND price > 20;
+SELECT name, type FROM lakehouse.iceberg_refs('orders') ORDER BY name;
+\set ECHO none
+
+\echo
+\echo === 15. Its past, and a branch: for all tables of a session or transaction, or by an option of one table
+\set ECHO queries
+SELECT count(*), sum(price) FROM orders;
+BEGIN;
+SET LOCAL lakehouse.as_of = 'first_quarter';
+SELECT count(*), sum(price) FROM orders;
+SET LOCAL lakehouse.as_of = 'discount';
+SELECT count(*), sum(price) FROM orders;
+COMMIT;
+SELECT _change_type, count(*), sum((data).price) FROM lakehouse.iceberg_changes(NULL::orders) GROUP BY 1;
+\set ECHO none
+
+\echo
+\echo === 16. Lake and heap in one query
+\set ECHO queries
+CREATE TABLE customers (name text PRIMARY KEY, city text);
+INSERT INTO customers SELECT 'customer ' || n, (ARRAY['Porto', 'Lyon', 'Graz'])[1 + n % 3] FROM generate_series(0, 8) n;
+SELECT c.city, sum(o.price) FROM orders o JOIN customers c ON c.name = o.customer GROUP BY c.city ORDER BY c.city;
 \set ECHO none

@@ -1,16 +1,16 @@
 -- Tables that a catalog knows: Iceberg's JDBC tables in this database, and a warehouse directory.
 \set schema t_iceberg_catalog
 \i sql/include/iceberg.psql
-CREATE SCHEMA imported;
+CREATE SCHEMA ice_imported;
 
 -- a warehouse by its location: Iceberg tables alone, namespaces as parts of names
-SELECT run(format('IMPORT FOREIGN SCHEMA any_name LIMIT TO (demo_orders, v2_mor, py_types) FROM SERVER lake INTO imported
+SELECT run(format('IMPORT FOREIGN SCHEMA any_name LIMIT TO (demo_orders, v2_mor, py_types) FROM SERVER lake INTO ice_imported
 	OPTIONS (location %L, format ''iceberg'', rebase_location ''auto'', allow_version_guess ''true'')', fixture('iceberg/warehouse')));
-SELECT run(format('IMPORT FOREIGN SCHEMA any_name EXCEPT (orders) FROM SERVER lake INTO imported
+SELECT run(format('IMPORT FOREIGN SCHEMA any_name EXCEPT (orders) FROM SERVER lake INTO ice_imported
 	OPTIONS (location %L, rebase_location ''auto'')', fixture('iceberg/warehouse/demo')));
-SELECT ftrelid::regclass FROM pg_foreign_table WHERE ftrelid::regclass::text LIKE 'imported.%' ORDER BY 1;
-SELECT * FROM columns_of('imported.demo_orders');
-SELECT (SELECT count(*) FROM imported.demo_orders), (SELECT count(*) FROM imported.v2_mor), (SELECT count(*) FROM imported.py_types);
+SELECT ftrelid::regclass FROM pg_foreign_table WHERE ftrelid::regclass::text LIKE 'ice_imported.%' ORDER BY 1;
+SELECT * FROM columns_of('ice_imported.demo_orders');
+SELECT (SELECT count(*) FROM ice_imported.demo_orders), (SELECT count(*) FROM ice_imported.v2_mor), (SELECT count(*) FROM ice_imported.py_types);
 -- one directory of tables, as of files
 CREATE SCHEMA demo;
 SELECT run(format('IMPORT FOREIGN SCHEMA any_name FROM SERVER lake INTO demo OPTIONS (location %L, rebase_location ''auto'')', fixture('iceberg/warehouse/demo')));
@@ -18,14 +18,14 @@ SELECT count(*) FROM demo.orders;
 
 -- the directory catalog
 CREATE SERVER ice_dir FOREIGN DATA WRAPPER lakehouse OPTIONS (catalog 'directory');
-IMPORT FOREIGN SCHEMA v2 FROM SERVER ice_dir INTO imported;
+IMPORT FOREIGN SCHEMA v2 FROM SERVER ice_dir INTO ice_imported;
 SELECT run(format('ALTER SERVER ice_dir OPTIONS (ADD warehouse %L)', fixture('iceberg/warehouse')));
 CREATE SCHEMA v2;
 IMPORT FOREIGN SCHEMA v2 LIMIT TO (mor, branches) FROM SERVER ice_dir INTO v2 OPTIONS (rebase_location 'auto');
 SELECT ftrelid::regclass, without_path(ftoptions::text) FROM pg_foreign_table WHERE ftrelid::regclass::text LIKE 'v2.%' ORDER BY 1;
 SELECT count(*) FROM v2.mor;
 SELECT count(*) FROM v2.mor JOIN v2.branches USING (id);
-IMPORT FOREIGN SCHEMA ".." FROM SERVER ice_dir INTO imported;
+IMPORT FOREIGN SCHEMA ".." FROM SERVER ice_dir INTO ice_imported;
 SELECT * FROM result('SELECT count(*) FROM lakehouse.iceberg_snapshots(''v2.mor'')');
 CREATE FOREIGN TABLE out_of_it (id int) SERVER ice_dir OPTIONS (namespace 'v2', table_name '../../mor');
 SELECT * FROM result('SELECT * FROM out_of_it');
@@ -54,8 +54,8 @@ SELECT (SELECT count(*) FROM sales.orders) AS orders, (SELECT count(*) FROM sale
 CREATE SCHEMA eu;
 IMPORT FOREIGN SCHEMA "sales.eu" FROM SERVER ice_jdbc INTO eu OPTIONS (rebase_location 'auto');
 SELECT count(*) FROM eu.b;
-IMPORT FOREIGN SCHEMA empty FROM SERVER ice_jdbc INTO imported;
-IMPORT FOREIGN SCHEMA nowhere FROM SERVER ice_jdbc INTO imported;
+IMPORT FOREIGN SCHEMA empty FROM SERVER ice_jdbc INTO ice_imported;
+IMPORT FOREIGN SCHEMA nowhere FROM SERVER ice_jdbc INTO ice_imported;
 SELECT without_path(l) FROM plan('SELECT count(*) FROM sales.b', 'ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF') l WHERE l ~ 'Catalog|Location|Metadata File';
 SELECT l FROM plan('SELECT count(*) FROM sales.b') l;
 SELECT count(*) FROM lakehouse.iceberg_refs('sales.b');

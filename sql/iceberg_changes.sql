@@ -61,7 +61,6 @@ RESET work_mem;
 -- rights are those to the table
 CREATE ROLE change_reader;
 GRANT USAGE ON SCHEMA t_iceberg_changes TO change_reader;
-GRANT EXECUTE ON FUNCTION lakehouse.iceberg_changes(anyelement, bigint, bigint, boolean) TO change_reader;
 GRANT SELECT (id) ON c TO change_reader;
 SET ROLE change_reader;
 SELECT * FROM result('SELECT count(*) FROM lakehouse.iceberg_changes(NULL::c)');

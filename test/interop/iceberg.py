@@ -42,9 +42,9 @@ import psql                                             # noqa: E402
 from psql import Failed, literal                        # noqa: E402
 
 CATALOG = "lake"
-# How a server of the JDBC catalog in this database is made; one place to change.
 SERVER = ["CREATE SERVER interop_files FOREIGN DATA WRAPPER lakehouse",
-          "CREATE SERVER interop_catalog FOREIGN DATA WRAPPER lakehouse OPTIONS (catalog 'jdbc', catalog_name '%s')" % CATALOG]
+          "CREATE SERVER interop_catalog FOREIGN DATA WRAPPER lakehouse OPTIONS (catalog 'jdbc',"
+          " catalog_schema 'public', catalog_name '%s')" % CATALOG]
 COLUMNS = ("SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = '%s'::regclass"
            " AND attnum > 0 AND NOT attisdropped ORDER BY attnum")
 
@@ -158,7 +158,7 @@ class PyIceberg:
         table = self.catalog.create_table("py.followed", rows.schema)
         readable(table.location())
         self.counts.check("a foreign table on the catalog, before the first commit", lambda: make_table(
-            "followed", "interop_catalog", location="py.followed", format="iceberg"))
+            "followed", "interop_catalog", namespace="py", table_name="followed"))
         commits = [lambda: table.append(rows), lambda: table.delete("id < 5"), lambda: table.append(fixtures_of.py_values(40, 45)),
                    lambda: table.overwrite(fixtures_of.py_values(50, 52), "id >= 40")]
         for k, commit in enumerate(commits):
@@ -298,7 +298,7 @@ def spark(folder, counts):
         return
 
     def check_catalog():
-        make_table("live", "interop_catalog", location="sp.live", format="iceberg")
+        make_table("live", "interop_pg", namespace="sp", table_name="live")
         return differ(said["schema"], said["rows"], ours("live"))
     counts.check("spark's table by the catalog", check_catalog)
 
@@ -318,7 +318,8 @@ def main():
     psql.run(["CREATE EXTENSION IF NOT EXISTS lakehouse", "DROP SCHEMA IF EXISTS interop CASCADE", "CREATE SCHEMA interop",
               "DROP SERVER IF EXISTS interop_files CASCADE", "DROP SERVER IF EXISTS interop_catalog CASCADE"])
     counts = Counts()
-    for statement in SERVER:
+    psql.run(["DROP SERVER IF EXISTS interop_pg CASCADE"])
+    for statement in SERVER + [SERVER[1].replace("interop_catalog", "interop_pg").replace("'%s'" % CATALOG, "'pg'")]:
         counts.check(statement, lambda: psql.run([statement]) and None)
     for writer in a.writers:
         if writer == "pyiceberg":

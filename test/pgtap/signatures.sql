@@ -17,6 +17,47 @@ INSERT INTO promised VALUES
 	('define', '', 'event_trigger'),
 	('fdw_handler', '', 'fdw_handler'),
 	('fdw_validator', 'options text[], catalog oid', 'void'),
+	('iceberg_snapshots', '"table" text, server name, OUT committed_at timestamp with time zone, OUT snapshot_id bigint, OUT
+		parent_id bigint, OUT operation text, OUT manifest_list text, OUT summary jsonb', 'SETOF record'),
+	('iceberg_history', '"table" text, server name, OUT made_current_at timestamp with time zone, OUT snapshot_id bigint, OUT
+		parent_id bigint, OUT is_current_ancestor boolean', 'SETOF record'),
+	('iceberg_refs', '"table" text, server name, OUT name text, OUT type text, OUT snapshot_id bigint, OUT
+		max_reference_age_in_ms bigint, OUT min_snapshots_to_keep integer, OUT max_snapshot_age_in_ms bigint', 'SETOF record'),
+	('iceberg_files', '"table" text, server name, OUT content integer, OUT file_path text, OUT file_format text, OUT spec_id
+		integer, OUT partition jsonb, OUT record_count bigint, OUT file_size_in_bytes bigint, OUT column_sizes
+		jsonb, OUT value_counts jsonb, OUT null_value_counts jsonb, OUT nan_value_counts jsonb, OUT lower_bounds
+		jsonb, OUT upper_bounds jsonb, OUT key_metadata text, OUT split_offsets jsonb, OUT equality_ids jsonb, OUT
+		sort_order_id integer, OUT first_row_id bigint, OUT referenced_data_file text, OUT content_offset bigint,
+		OUT content_size_in_bytes bigint, OUT readable_metrics jsonb', 'SETOF record'),
+	('iceberg_all_files', '"table" text, server name, OUT content integer, OUT file_path text, OUT file_format text, OUT spec_id
+		integer, OUT partition jsonb, OUT record_count bigint, OUT file_size_in_bytes bigint, OUT column_sizes
+		jsonb, OUT value_counts jsonb, OUT null_value_counts jsonb, OUT nan_value_counts jsonb, OUT lower_bounds
+		jsonb, OUT upper_bounds jsonb, OUT key_metadata text, OUT split_offsets jsonb, OUT equality_ids jsonb, OUT
+		sort_order_id integer, OUT first_row_id bigint, OUT referenced_data_file text, OUT content_offset bigint,
+		OUT content_size_in_bytes bigint, OUT readable_metrics jsonb', 'SETOF record'),
+	('iceberg_manifests', '"table" text, server name, OUT content integer, OUT path text, OUT length bigint, OUT partition_spec_id
+		integer, OUT added_snapshot_id bigint, OUT added_data_files_count integer, OUT existing_data_files_count
+		integer, OUT deleted_data_files_count integer, OUT added_delete_files_count integer, OUT
+		existing_delete_files_count integer, OUT deleted_delete_files_count integer, OUT partition_summaries
+		jsonb, OUT key_metadata text', 'SETOF record'),
+	('iceberg_partitions', '"table" text, server name, OUT partition jsonb, OUT spec_id integer, OUT record_count bigint, OUT
+		file_count integer, OUT total_data_file_size_in_bytes bigint, OUT position_delete_record_count bigint, OUT
+		position_delete_file_count integer, OUT equality_delete_record_count bigint, OUT
+		equality_delete_file_count integer, OUT last_updated_at timestamp with time zone, OUT
+		last_updated_snapshot_id bigint', 'SETOF record'),
+	('iceberg_entries', '"table" text, server name, OUT status integer, OUT snapshot_id bigint, OUT sequence_number bigint, OUT
+		file_sequence_number bigint, OUT data_file jsonb, OUT readable_metrics jsonb', 'SETOF record'),
+	('iceberg_delete_files', '"table" text, server name, OUT content integer, OUT file_path text, OUT file_format text, OUT spec_id
+		integer, OUT partition jsonb, OUT record_count bigint, OUT file_size_in_bytes bigint, OUT column_sizes
+		jsonb, OUT value_counts jsonb, OUT null_value_counts jsonb, OUT nan_value_counts jsonb, OUT lower_bounds
+		jsonb, OUT upper_bounds jsonb, OUT key_metadata text, OUT split_offsets jsonb, OUT equality_ids jsonb, OUT
+		sort_order_id integer, OUT first_row_id bigint, OUT referenced_data_file text, OUT content_offset bigint,
+		OUT content_size_in_bytes bigint, OUT readable_metrics jsonb', 'SETOF record'),
+	('iceberg_metadata_log', '"table" text, server name, OUT "timestamp" timestamp with time zone, OUT file text, OUT latest_snapshot_id
+		bigint, OUT latest_schema_id integer, OUT latest_sequence_number bigint', 'SETOF record'),
+	('iceberg_properties', '"table" text, server name, OUT key text, OUT value text', 'SETOF record'),
+	('iceberg_changes', '"table" anyelement, from_snapshot bigint, to_snapshot bigint, net boolean, OUT _change_type text, OUT
+		_change_ordinal integer, OUT _commit_snapshot_id bigint, OUT data anyelement', 'SETOF record'),
 	('list', 'location text, server name, OUT path text, OUT size bigint, OUT modified timestamp with time zone', 'SETOF record'),
 	('parquet_column_chunks', 'location text, server name, OUT file text, OUT row_group integer, OUT leaf integer, OUT column_path text, OUT
 		physical_type text, OUT codec text, OUT encodings text[], OUT num_values bigint, OUT compressed_size bigint,
@@ -64,6 +105,9 @@ SELECT is_empty(
 	$$ SELECT signature FROM functions WHERE 'location' = ANY (proargnames) AND 'server' <> ALL (proargnames) $$,
 	'what takes a location takes a server, whose base directories may allow it');
 SELECT is_empty(
+	$$ SELECT signature FROM functions WHERE proname LIKE 'iceberg\_%' AND (provolatile <> 'v' OR proparallel = 's') $$,
+	'so is what reads metadata of tables');
+SELECT is_empty(
 	$$ SELECT signature FROM functions WHERE 'location' = ANY (proargnames) AND proname <> 'read' AND (provolatile <> 'v' OR proparallel = 's') $$,
 	'what reads files is volatile and not parallel safe');
 SELECT is_empty(
@@ -110,8 +154,9 @@ SELECT set_eq(
 	'the commands that the event trigger sees');
 SELECT set_eq(
 	$$ SELECT name || ' ' || context || ' ' || vartype FROM pg_settings WHERE name LIKE 'lakehouse.%' $$,
-	ARRAY['lakehouse.check_crc user bool', 'lakehouse.float_order user enum', 'lakehouse.footer_cache user integer',
-		'lakehouse.instance_metadata_endpoint superuser string', 'lakehouse.max_threads sighup integer',
+	ARRAY['lakehouse.as_of user string', 'lakehouse.check_crc user bool', 'lakehouse.float_order user enum',
+		'lakehouse.footer_cache user integer', 'lakehouse.instance_metadata_endpoint superuser string',
+		'lakehouse.manifest_cache user integer', 'lakehouse.max_threads sighup integer',
 		'lakehouse.pushdown user bool', 'lakehouse.require_vector user bool', 'lakehouse.simd user enum',
 		'lakehouse.threads user integer', 'lakehouse.threads_min_size user integer'],
 	'the settings, who may change them, and their types');

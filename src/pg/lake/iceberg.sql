@@ -105,7 +105,8 @@ COMMENT ON FUNCTION lakehouse.iceberg_properties(text, name) IS
 	'Properties of an Iceberg table';
 
 -- Rows that came and went, as Spark's changelog view has them: in "data" the row, of
--- the type of a foreign table.  The caller needs SELECT on all of that table.
+-- the type of a foreign table.  Harmless for the public: the caller needs SELECT on all
+-- of that table.
 CREATE FUNCTION lakehouse.iceberg_changes("table" anyelement, from_snapshot bigint DEFAULT NULL,
 	to_snapshot bigint DEFAULT NULL, net boolean DEFAULT false,
 	OUT _change_type text, OUT _change_ordinal int, OUT _commit_snapshot_id bigint, OUT data anyelement)
@@ -126,8 +127,7 @@ REVOKE ALL ON FUNCTION
 	lakehouse.iceberg_entries(text, name),
 	lakehouse.iceberg_delete_files(text, name),
 	lakehouse.iceberg_metadata_log(text, name),
-	lakehouse.iceberg_properties(text, name),
-	lakehouse.iceberg_changes(anyelement, bigint, bigint, boolean)
+	lakehouse.iceberg_properties(text, name)
 	FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	lakehouse.iceberg_snapshots(text, name),
@@ -140,6 +140,5 @@ GRANT EXECUTE ON FUNCTION
 	lakehouse.iceberg_entries(text, name),
 	lakehouse.iceberg_delete_files(text, name),
 	lakehouse.iceberg_metadata_log(text, name),
-	lakehouse.iceberg_properties(text, name),
-	lakehouse.iceberg_changes(anyelement, bigint, bigint, boolean)
+	lakehouse.iceberg_properties(text, name)
 	TO pg_read_server_files;

@@ -75,7 +75,7 @@ def read_expected(path):
 def options(folder, head, point):
     point = {k: v for k, v in point.items() if k not in ("declare", "columns_now", "where", "metadata")}
     chosen = {"location": os.path.normpath(os.path.join(folder, head["location"])), "format": "iceberg",
-              "rebase_location": "auto", **point}
+              "rebase_location": "auto", **head.get("options", {}), **point}
     return ", ".join("%s %s" % (k, literal(v)) for k, v in chosen.items())
 
 
@@ -222,11 +222,13 @@ class Counts:
 
 def main():
     p = argparse.ArgumentParser(description="compare the extension with other Iceberg readers")
-    p.add_argument("sets", nargs="*", metavar="SET", default=[], help="own, impala, duckdb; all")
+    p.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
     p.add_argument("--only", default="", help="tables whose set/name contains this text")
     p.add_argument("--stand-in", action="store_true", help="check the expected rows, not the extension")
     p.add_argument("--wrong", action="store_true", help="alter the stand-in: every point must fail")
     a = p.parse_args()
+    if set(a.sets) - set(SETS):
+        p.error("the sets are " + ", ".join(SETS))
     stand_in = a.stand_in or a.wrong
     with open(HERE + "/known.json") as f:
         known = {} if stand_in else json.load(f)

@@ -8,9 +8,9 @@ By hand, each step with the Python that has the reader (test/golden/iceberg/READ
 commands); Java and its jars as ../../fixtures/make/iceberg_session.py says.
 
 	0. stage	(with fastavro) copies metadata of Impala's tables whose delete files call data files
-				hdfs://localhost:20500/test-warehouse/... where manifests say /test-warehouse/...:
-				these readers compare the names as text and delete nothing.  The copies' manifests
-				say hdfs://... too; that is all that differs;
+				hdfs://localhost:20500/test-warehouse/... where manifests, in paths and in the bounds
+				of file_path, say /test-warehouse/...: these readers compare the names as text and
+				delete nothing.  The copies' manifests say hdfs://... too; that is all that differs;
 	1. spark	lists for each table the points at which it can be read (now, each snapshot, each
 				ref, each moment of the snapshot log), with the schema of each, and reads them by
 				Spark 3.5 and by the Java library's generic reader;
@@ -106,6 +106,7 @@ def staged(group, name, metadata):
 
 
 HDFS = "hdfs://localhost:20500"
+FILE_PATH_ID = 2147483546                               # of file_path in position deletes
 
 
 def stage(group, name, metadata):
@@ -144,7 +145,11 @@ def stage(group, name, metadata):
     sizes = {}
     for path, (schema, head, records) in manifests.items():
         for r in records:
-            r["data_file"]["file_path"] = HDFS + r["data_file"]["file_path"]
+            d = r["data_file"]
+            d["file_path"] = HDFS + d["file_path"]
+            for bound in (d.get("lower_bounds") or []) + (d.get("upper_bounds") or []):
+                if d.get("content") == 1 and bound["key"] == FILE_PATH_ID and bound["value"].startswith(b"/"):
+                    bound["value"] = HDFS.encode() + bound["value"]
         sizes[path] = write(os.path.join(out, os.path.basename(path)), schema, head, records)
     for path, (schema, head, records) in lists.items():
         for r in records:

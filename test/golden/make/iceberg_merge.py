@@ -9,6 +9,7 @@
 	points	{point: {...}} the same for single points, named as in readers.json, or "#3" for the
 			third after "now", which is "#0"
 	expect	"error": no rows can be right, with "why"; "rows or error": both are
+	options	{option: value} that the foreign table needs
 	rows	the rows themselves (lists of texts), where no reader is right, with "why"
 	rows_of	a table of the same set that has the same rows at the same points
 	remove	rows (as lists of texts) that the oracle has and should not have
@@ -139,7 +140,8 @@ class Table:
         oracles = sorted({r["oracle"] for r in self.report.values() if r["oracle"]})
         with open(path, "w", encoding="utf-8", errors="surrogateescape") as f:
             print(json.dumps({"table": self.name, "location": location(self.group, self.metadata), "oracle": oracles,
-                              "points": len(written)}, ensure_ascii=False), file=f)
+                              "points": len(written), **{k: self.entry[k] for k in ("options",) if k in self.entry}},
+                             ensure_ascii=False), file=f)
             for head, rows in written:
                 print(json.dumps(head, ensure_ascii=False), file=f)
                 for r in rows:
