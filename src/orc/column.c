@@ -107,6 +107,15 @@ open_column(LhCtx *ctx, LhOrcColumn *col)
 	return find_natural(ctx, col, &col->reader);
 }
 
+/* An LhReleaseFn: closed or not, the column is gone. */
+static void
+leave_stripe(void *arg)
+{
+	LhOrcColumn *col = arg;
+
+	lh_orc_stripe_leave(col->file, col->stripe);
+}
+
 LhStatus
 lh_orc_column_open(LhCtx *ctx, LhOrcFile *file, int stripe, int node, LhOrcColumn **out)
 {
@@ -116,13 +125,10 @@ lh_orc_column_open(LhCtx *ctx, LhOrcFile *file, int stripe, int node, LhOrcColum
 	LhStatus status;
 	void *mem = NULL;
 
-	LH_TRY(lh_orc_stripe_enter(ctx, file, stripe, &s));
+	LH_TRY(lh_orc_stripe_get(ctx, file, stripe, &s));
 	arena = lh_arena_child(ctx->arena);
 	if (arena == NULL)
-	{
-		lh_orc_stripe_leave(file, s);
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for a column");
-	}
 	old = lh_use(ctx, arena);
 	status = lh_orc_floor(ctx, 1, sizeof(*col), &mem);
 	col = mem;
@@ -133,12 +139,14 @@ lh_orc_column_open(LhCtx *ctx, LhOrcFile *file, int stripe, int node, LhOrcColum
 		col->stripe = s;
 		col->node = node;
 		col->rows = file->meta->stripes[stripe].rows;
-		status = open_column(ctx, col);
+		s->refs++;
+		status = lh_arena_on_reset(ctx, arena, leave_stripe, col);
 	}
+	if (status == LH_OK)
+		status = open_column(ctx, col);
 	lh_use(ctx, old);
 	if (status != LH_OK)
 	{
-		lh_orc_stripe_leave(file, s);
 		lh_arena_destroy(arena);
 		return lh_orc_with_place(ctx, file, stripe, node, status);
 	}
@@ -149,7 +157,6 @@ lh_orc_column_open(LhCtx *ctx, LhOrcFile *file, int stripe, int node, LhOrcColum
 void
 lh_orc_column_close(LhOrcColumn *col)
 {
-	lh_orc_stripe_leave(col->file, col->stripe);
 	lh_arena_destroy(col->arena);
 }
 

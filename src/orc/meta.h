@@ -145,9 +145,7 @@ extern const char *lh_orc_where(LhCtx *ctx, const LhOrcFile *file, int stripe, i
 extern LhStatus
 lh_orc_with_place(LhCtx *ctx, const LhOrcFile *file, int stripe, int node, LhStatus status);
 
-/* The stripe's state with one user more (lh_orc_stripe_leave), without: as current. */
-extern LhStatus
-lh_orc_stripe_enter(LhCtx *ctx, LhOrcFile *file, int stripe, LhOrcStripeState **out);
+/* One user less (refs). */
 extern void lh_orc_stripe_leave(LhOrcFile *file, LhOrcStripeState *state);
 /* Make it the current one. */
 extern LhStatus lh_orc_stripe_get(LhCtx *ctx, LhOrcFile *file, int stripe, LhOrcStripeState **out);

@@ -211,10 +211,19 @@ load(LhCtx *ctx, LhOrcFile *file, LhOrcStripeState *s)
 	return status;
 }
 
+/* An LhReleaseFn: the file's arena may go before columns do. */
+static void
+forget_arena(void *arg)
+{
+	LhOrcStripeState *s = arg;
+
+	s->arena = NULL;
+}
+
 static void
 maybe_free(LhOrcStripeState *s)
 {
-	if (s != NULL && s->refs == 0 && !s->current)
+	if (s != NULL && s->refs == 0 && !s->current && s->arena != NULL)
 		lh_arena_destroy(s->arena);
 }
 
@@ -231,18 +240,18 @@ lh_orc_stripe_get(LhCtx *ctx, LhOrcFile *file, int stripe, LhOrcStripeState **ou
 	*out = file->stripe;
 	if (file->stripe != NULL && file->stripe->number == stripe)
 		return LH_OK;
-	arena = lh_arena_child(file->arena);
+	old = lh_use(ctx, file->arena);
+	s = lh_alloc0(ctx, sizeof(*s));
+	arena = s != NULL ? lh_arena_child(file->arena) : NULL;
+	lh_use(ctx, old);
 	if (arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for the stripe's footer");
+	s->arena = arena;
+	s->number = stripe;
 	old = lh_use(ctx, arena);
-	s = lh_alloc0(ctx, sizeof(*s));
-	status = s == NULL ? ctx->error->code : LH_OK;
-	if (s != NULL)
-	{
-		s->arena = arena;
-		s->number = stripe;
+	status = lh_arena_on_reset(ctx, arena, forget_arena, s);
+	if (status == LH_OK)
 		status = load(ctx, file, s);
-	}
 	lh_use(ctx, old);
 	if (status != LH_OK)
 	{
@@ -256,14 +265,6 @@ lh_orc_stripe_get(LhCtx *ctx, LhOrcFile *file, int stripe, LhOrcStripeState **ou
 	}
 	s->current = true;
 	*out = file->stripe = s;
-	return LH_OK;
-}
-
-LhStatus
-lh_orc_stripe_enter(LhCtx *ctx, LhOrcFile *file, int stripe, LhOrcStripeState **out)
-{
-	LH_TRY(lh_orc_stripe_get(ctx, file, stripe, out));
-	(*out)->refs++;
 	return LH_OK;
 }
 

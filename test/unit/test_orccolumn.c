@@ -683,6 +683,28 @@ statistics_that_may_not_be_believed_are_not(void **unused)
 	assert_false(b.known);
 }
 
+/* Columns that nobody closed go with their arena, before or after the file's other stripes. */
+static void
+columns_go_with_their_arena(void **unused)
+{
+	LhOrcFile *file = open_fixture("many_plain.orc");
+	LhArena *old, *arena = lh_arena_child(ctx->arena);
+	LhOrcColumn *a, *b;
+	LhVec v;
+
+	old = lh_use(ctx, arena);
+	ASSERT_OK(ctx, lh_orc_column_open(ctx, file, 0, 1, &a));
+	ASSERT_OK(ctx, lh_orc_column_open(ctx, file, 1, 1, &b));
+	ASSERT_OK(ctx, lh_orc_column_read(ctx, a, 0, 10, NULL, &v));
+	ASSERT_OK(ctx, lh_orc_column_read(ctx, b, 700, 10, NULL, &v));
+	ASSERT_OK(ctx, lh_orc_column_read(ctx, a, 700, 10, NULL, &v));
+	lh_use(ctx, old);
+	lh_arena_destroy(arena);
+	ASSERT_OK(ctx, lh_orc_column_open(ctx, file, 0, 1, &a));
+	ASSERT_OK(ctx, lh_orc_column_read(ctx, a, 700, 10, NULL, &v));
+	/* left open: it goes with the file */
+}
+
 /* With a budget that is too small a long string is refused, not taken. */
 static void
 memory_stays_within_the_budget(void **unused)
@@ -723,6 +745,7 @@ main(void)
 		cmocka_unit_test(julian_days_become_gregorian_ones),
 		cmocka_unit_test(damaged_columns_are_refused_with_their_place),
 		cmocka_unit_test(statistics_that_may_not_be_believed_are_not),
+		cmocka_unit_test(columns_go_with_their_arena),
 		cmocka_unit_test(memory_stays_within_the_budget),
 	};
 
