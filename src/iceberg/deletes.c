@@ -257,6 +257,8 @@ add_equality(LhCtx *ctx, LhIceDeletes *d, const LhIceDeleteSource *s, const LhIc
 
 	if (set == LH_ICE_NONE || s->m->idsets[set].n == 0)
 		return lh_ice_bad_delete(ctx, s, item->entry, "has equality deletes, but no equality_ids");
+	if (!lh_ice_prune_keys(d->prune, s->m, item->entry, s->m->idsets[set].n, s->m->idsets[set].ids))
+		return LH_OK;
 	return add_to(ctx, s->view->spec->unpartitioned ? &d->global
 													: &lh_ice_delete_group(d, item->group)->equality,
 				  number);
