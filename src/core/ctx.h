@@ -86,7 +86,7 @@ typedef struct LhError
 	X(DICT_PAGES_READ, "dict_pages_read", "Dictionary Pages Read") \
 	X(DELETE_FILES_READ, "delete_files_read", "Delete Files Read") \
 	X(DELETION_VECTORS_READ, "deletion_vectors_read", "Deletion Vectors Read") \
-	X(EQUALITY_KEYS, "equality_keys", "Equality Delete Keys") \
+	X(EQUALITY_KEYS, "equality_keys", "Equality Deletes Hashed") \
 	X(ROWS_DELETED_POSITION, "rows_deleted_position", "Rows Deleted by Position") \
 	X(ROWS_DELETED_EQUALITY, "rows_deleted_equality", "Rows Deleted by Equality") \
 	X(ROWS_PRUNED, "rows_pruned", "Rows Pruned") \

@@ -131,6 +131,7 @@ typedef struct LhFileKey
  * Standard key metadata of Iceberg: a byte 1, then Avro of key, AAD prefix and length.
  * where names the file.  LH_CORRUPT, LH_UNSUPPORTED for other versions.  In ctx->arena.
  */
+extern bool lh_file_key_is(LhSlice metadata);	/* by its version; other metadata is somebody else's */
 extern LhStatus lh_file_key_parse(LhCtx *ctx, const char *where, LhSlice metadata, const LhFileKey **out);
 
 /* Bytes that wrap a key or its metadata: nonce, ciphertext, tag.  *out is secret memory; *authentic as lh_aes_gcm_open. */

@@ -69,6 +69,12 @@ take_optional(Reader *r)
 	return branch == 1;
 }
 
+bool
+lh_file_key_is(LhSlice metadata)
+{
+	return metadata.len > 0 && metadata.data[0] == VERSION;
+}
+
 LhStatus
 lh_file_key_parse(LhCtx *ctx, const char *where, LhSlice metadata, const LhFileKey **out)
 {
@@ -79,7 +85,7 @@ lh_file_key_parse(LhCtx *ctx, const char *where, LhSlice metadata, const LhFileK
 	uint8_t *copy;
 	void *memory;
 
-	if (metadata.len < 1 || metadata.data[0] != VERSION)
+	if (!lh_file_key_is(metadata))
 		LH_FAIL(ctx, LH_UNSUPPORTED,
 				"the key metadata of \"%s\" is not Iceberg's standard key metadata", where);
 	key = take_bytes(&r);

@@ -242,7 +242,8 @@ lh_ice_sort_order(LhCtx *ctx, LhTable *base, int *n, const LhIceSortField **out)
 	for (int i = 0; i < table->metadata->norders; i++)
 		if (table->metadata->orders[i].order_id == table->metadata->default_order)
 			order = &table->metadata->orders[i];
-	if (order == NULL || order->nfields == 0 || table->snapshot == NULL)
+	/* number 0 stands for no order, also where a file says none */
+	if (order == NULL || order->order_id == 0 || order->nfields == 0 || table->snapshot == NULL)
 		return LH_OK;
 	LH_TRY(lh_ice_load_list(ctx, table));
 	for (size_t i = 0; i < table->nmanifests && all; i++)

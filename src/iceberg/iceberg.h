@@ -11,8 +11,10 @@
  *	json.c		a pull parser for JSON of any size, bounded in depth
  *	metadata.c	the metadata file: schemas, specs, snapshots, refs, logs
  *	schema.c	Iceberg's types and defaults -> LhType, LhDefault, name mappings
+ *	spec.c		partition specs, sort orders
  *	snapshot.c	which snapshot and which schema (id, time, ref)
  *	path.c		paths in metadata: normal form, trust, rebasing
+ *	encryption.c	keys of encrypted tables, their manifest lists and manifests
  *	value.c		single values: binary (bounds) and JSON (defaults)
  *	transform.c	partition transforms and projections of predicates on them
  *	manifest.c	manifests, decoded column-wise (columns.c, intern.c); list.c: lists of them
@@ -23,6 +25,7 @@
  *	puffin.c	footers of Puffin files: statistics, deletion vectors
  *	describe_*.c	rows of metadata tables
  *	table.c		the vtable
+ *	facts.c		what planners ask: counts, distinct values, sort order
  *
  * Format: https://iceberg.apache.org/spec/ ; puffin: https://iceberg.apache.org/puffin-spec/
  */

@@ -130,8 +130,16 @@ static LhStatus
 ask(LhCtx *ctx, const LhPqFile *file, LhPqKey *k, LhSlice *aad_prefix)
 {
 	LhKeyRequest request = {.path = file->path, .column = k->column};
+	const LhFileKey *own = file->options.file_key;
 	LhKey key;
 
+	if (own != NULL && k->column == NULL)
+	{
+		k->name = "of its table";
+		if (own->key.aad_prefix.len > 0)
+			*aad_prefix = own->key.aad_prefix;
+		return lh_key_copy(ctx, &own->key, &k->key);
+	}
 	LH_TRY(lh_key_reference(ctx, k->metadata, &request.reference, &k->name));
 	request.name = k->name;
 	k->status = lh_host_key(ctx, &request, &key);

@@ -221,6 +221,9 @@ open_signed(LhCtx *ctx, LhPqFile *file)
 		return LH_OK;
 	if (priv->crypt.algorithm == 0 && priv->crypt.key_metadata.data != NULL)
 		LH_FAIL(ctx, LH_CORRUPT, "footer of \"%s\" names a key for its signature, but no algorithm", file->path);
+	if (priv->crypt.algorithm == 0 && file->options.file_key != NULL)
+		LH_FAIL(ctx, LH_CORRUPT, "\"%s\" is not encrypted, but its table has a key for it: it may be another file",
+				file->path);
 	if (priv->crypt.algorithm == 0)
 		return lh_pq_crypt_plain(ctx, file);
 	LH_TRY(lh_pq_crypt_create(ctx, file, &priv->crypt));

@@ -193,6 +193,8 @@ typedef struct LhPqOptions
 {
 	bool		check_crc;		/* verify page checksums where present */
 	bool		raw_int96;		/* keep ns digits: lane FIX 12 instead of TIMESTAMP(us) */
+	/* key that the table has for the footer, instead of the host's; then the file must be encrypted.  NULL: none */
+	const struct LhFileKey *file_key;
 } LhPqOptions;
 
 /*

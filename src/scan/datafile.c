@@ -4,6 +4,8 @@
  */
 #include "scan/datafile.h"
 
+#include "crypto/crypto.h"
+
 static const LhDataFormat *const formats[LH_N_FILE_FORMATS] = {
 	[LH_FILE_PARQUET] = &lh_data_parquet,
 	[LH_FILE_AVRO] = &lh_data_avro,
@@ -26,14 +28,21 @@ LhStatus
 lh_data_open(LhCtx *ctx, LhFileFormat format, LhObject *obj, const LhDataOptions *options,
 			 LhDataFile **out)
 {
+	LhDataOptions keyed = *options;
+
 	if ((unsigned) format >= LH_N_FILE_FORMATS || formats[format] == NULL)
 		LH_FAIL(ctx, LH_UNSUPPORTED, "file \"%s\": %s files cannot be read yet",
 				lh_object_id(obj)->path, lh_file_format_name(format));
-	if (options->key_metadata.len > 0)
-		LH_FAIL(ctx, LH_UNSUPPORTED,
-				"file \"%s\" is encrypted by its table, which cannot be read yet",
-				lh_object_id(obj)->path);
-	LH_TRY(formats[format]->open(ctx, obj, options, out));
+	/* metadata that is not Iceberg's own means nothing to us: the file says whether it is encrypted */
+	if (lh_file_key_is(options->key_metadata))
+	{
+		if (format != LH_FILE_PARQUET)
+			LH_FAIL(ctx, LH_UNSUPPORTED, "file \"%s\": encrypted %s files cannot be read yet",
+					lh_object_id(obj)->path, lh_file_format_name(format));
+		LH_TRY(lh_file_key_parse(ctx, lh_object_id(obj)->path, options->key_metadata,
+								 &keyed.parquet.file_key));
+	}
+	LH_TRY(formats[format]->open(ctx, obj, &keyed, out));
 	(*out)->format = formats[format];
 	(*out)->path = lh_object_id(obj)->path;
 	return LH_OK;

@@ -110,7 +110,8 @@ typedef struct Cutter
 	int n;
 	int64_t live; /* where the present piece begins */
 	int64_t gap;  /* behind the last row to give */
-	int64_t given;
+	bool any;
+	int64_t given; /* of tasks that give deleted rows */
 } Cutter;
 
 static void
@@ -134,15 +135,14 @@ cut_word(Cutter *c, int64_t row, uint64_t word)
 		c->live = first;
 	}
 	c->gap = row + 64 - __builtin_clzll(word);
-	c->given += __builtin_popcountll(word);
+	c->any = true;
 }
 
 static LhStatus
 cut_range(LhCtx *ctx, const LhScan *scan, const LhRowRange *range, Cutter *c)
 {
 	uint64_t words[LH_BATCH_WORDS];
-	int64_t before = c->given;
-
+	c->any = false;
 	c->live = c->gap = range->from;
 	for (int64_t row = range->from; row < range->to; row += LH_BATCH)
 	{
@@ -152,8 +152,10 @@ cut_range(LhCtx *ctx, const LhScan *scan, const LhRowRange *range, Cutter *c)
 		given_words(scan, scan->group.first_row + row, n, words);
 		for (size_t w = 0; w < LH_WORDS(n); w++)
 			cut_word(c, row + (int64_t) w * 64, words[w]);
+		if (gives_deleted(scan, scan->file))
+			c->given += (int64_t) lh_bits_count(words, LH_WORDS(n));
 	}
-	if (c->given > before)
+	if (c->any)
 		emit(c, range->to - c->gap >= LEAST_GAP ? c->gap : range->to);
 	return LH_OK;
 }
@@ -163,19 +165,31 @@ cut(LhCtx *ctx, LhScan *scan, int64_t *alive)
 {
 	LhScanGroup *group = &scan->group;
 	Cutter c = {0};
-	int64_t rows = 0;
+	const LhScanFile *file = scan->file;
+	bool turned = gives_deleted(scan, file);
+	int64_t rows = 0, dead = 0;
 
-	LH_NEW_ARRAY(ctx, c.out, (size_t) (group->nranges + group->rows / LEAST_GAP) + 1);
 	for (int i = 0; i < group->nranges; i++)
 	{
 		rows += group->ranges[i].to - group->ranges[i].from;
-		LH_TRY(cut_range(ctx, scan, &group->ranges[i], &c));
+		if (!turned)
+			dead += (int64_t) lh_rowset_count_range(file->now.rows,
+													group->first_row + group->ranges[i].from,
+													group->first_row + group->ranges[i].to);
 	}
+	if (!turned)
+		LH_COUNT(ctx, ROWS_DELETED_POSITION, (uint64_t) dead);
+	*alive = rows - dead;
+	/* nothing long enough, unless all of a short group is deleted */
+	if (!turned && dead < LEAST_GAP && *alive > 0)
+		return LH_OK;
+	LH_NEW_ARRAY(ctx, c.out, (size_t) (group->nranges + group->rows / LEAST_GAP) + 1);
+	for (int i = 0; i < group->nranges; i++)
+		LH_TRY(cut_range(ctx, scan, &group->ranges[i], &c));
 	group->ranges = c.out;
 	group->nranges = c.n;
-	*alive = c.given;
-	if (!gives_deleted(scan, scan->file))
-		LH_COUNT(ctx, ROWS_DELETED_POSITION, (uint64_t) (rows - c.given));
+	if (turned)
+		*alive = c.given;
 	return LH_OK;
 }
 

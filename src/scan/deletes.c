@@ -735,6 +735,7 @@ typedef struct Keys
 	KeySet *keys;
 	const LhDeleteFile *def;
 	uint32_t owner;
+	int64_t rows; /* of the file, by the metadata */
 } Keys;
 
 /* What keys are compared as: the table's type, else that of the first delete file. */
@@ -769,6 +770,8 @@ take_keys(LhCtx *ctx, void *arg, const LhBatch *batch)
 
 	if (k->keys->set == NULL)
 		LH_TRY(make_set(ctx, k, batch));
+	if (batch->first_row == 0)
+		LH_TRY(lh_eqset_reserve(ctx, k->keys->set, k->rows));
 	for (int i = 0; i < k->keys->nids; i++)
 		if (!lh_eqset_fits(k->keys->set, i, &batch->vecs[i]->type))
 			LH_FAIL(ctx, LH_MISMATCH,
@@ -785,7 +788,9 @@ load_keys(LhCtx *ctx, LhDeletes *d, uint32_t at)
 {
 	LhArena *old = ctx->arena, *scratch = lh_arena_child(old);
 	KeySet *keys = &d->sets[d->files[at].keys];
-	Keys k = {d, keys, &d->tasks->deletes[at], at};
+	const LhDeleteFile *def = &d->tasks->deletes[at];
+	/* no more memory is taken for a claim than a file of that size could justify */
+	Keys k = {d, keys, def, at, def->size > 0 && def->records / 16 < def->size ? def->records : 0};
 	uint64_t before = keys->set != NULL ? lh_eqset_keys(keys->set) : 0;
 	LhScanColumn *cols;
 	LhStatus status;

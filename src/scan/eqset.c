@@ -19,7 +19,7 @@
 
 #include "vec/value.h"
 
-/* Slots for each key at most 2, at least 4/3. */
+/* Slots for each key at least 2: most rows are not deleted, and these shall soon meet a free one. */
 #define FIRST_SLOTS 64
 #define NULL_HASH   UINT64_C(0x9E3779B97F4A7C15)
 
@@ -428,7 +428,7 @@ find_slot(const LhEqSet *set, const Work *work, int i)
 	}
 }
 
-/* Twice the slots.  The low half of a hash is lost, so it is made again from the key. */
+/* The low half of an entry's hash is lost, so it is made again from the key. */
 static uint64_t
 hash_of_entry(const LhEqSet *set, const Entry *entry)
 {
@@ -461,9 +461,8 @@ hash_of_entry(const LhEqSet *set, const Entry *entry)
 }
 
 static LhStatus
-grow(LhCtx *ctx, LhEqSet *set)
+grow(LhCtx *ctx, LhEqSet *set, size_t nslots)
 {
-	size_t nslots = set->nslots ? 2 * set->nslots : FIRST_SLOTS;
 	LhBuf old = set->slots;
 	size_t nold = set->nslots;
 	uint64_t *slots;
@@ -504,7 +503,10 @@ new_entry(LhCtx *ctx, LhEqSet *set, uint64_t key, uint32_t owner, uint32_t next,
 	}
 	if (set->nentries >= UINT32_MAX - 1)
 		LH_FAIL(ctx, LH_LIMIT, "equality deletes have too many keys");
-	LH_TRY(lh_buf_append(ctx, &set->entries, &entry, sizeof(entry)));
+	if (set->entries.cap - set->entries.len < sizeof(entry))
+		LH_TRY(lh_buf_reserve(ctx, &set->entries, set->entries.len + sizeof(entry)));
+	memcpy(set->entries.data + set->entries.len, &entry, sizeof(entry));
+	set->entries.len += sizeof(entry);
 	*out = ++set->nentries;
 	return LH_OK;
 }
@@ -530,8 +532,6 @@ add_row(LhCtx *ctx, LhEqSet *set, uint32_t owner, int i)
 		return add_null(ctx, set, owner);
 	if (row_is_other(set, work, i))
 		return LH_OK; /* equal to nothing */
-	if ((set->nkeys + 1) * 4 > (uint64_t) set->nslots * 3 || set->nslots == 0)
-		LH_TRY(grow(ctx, set));
 	s = find_slot(set, work, i);
 	first = (uint32_t) slots_of(set)[s];
 	if (first != 0 && entry_at(set, first)->owner == owner)
@@ -549,12 +549,28 @@ add_row(LhCtx *ctx, LhEqSet *set, uint32_t owner, int i)
 }
 
 LhStatus
+lh_eqset_reserve(LhCtx *ctx, LhEqSet *set, int64_t n)
+{
+	uint64_t keys = set->nkeys + (n > 0 ? (uint64_t) n : 0);
+	size_t nslots = set->nslots ? set->nslots : FIRST_SLOTS;
+
+	if (keys > UINT32_MAX)
+		keys = UINT32_MAX;
+	while (nslots / 2 < keys)
+		nslots *= 2;
+	return nslots > set->nslots ? grow(ctx, set, nslots) : LH_OK;
+}
+
+LhStatus
 lh_eqset_add(LhCtx *ctx, LhEqSet *set, uint32_t owner, const LhVec *const *vecs, int n)
 {
 	LhSel all;
 
 	lh_sel_all(&all, n);
 	LH_TRY(load_batch(ctx, set, set->work, vecs, n, all.w));
+	LH_TRY(lh_eqset_reserve(ctx, set, n));
+	for (int i = 0; i < n; i++)
+		__builtin_prefetch(&slots_of(set)[set->work->hash[i] & (set->nslots - 1)]);
 	for (int i = 0; i < n; i++)
 		LH_TRY(add_row(ctx, set, owner, i));
 	return LH_OK;
@@ -584,6 +600,22 @@ applies(const LhEqFilter *filter, uint32_t number)
 	return false;
 }
 
+/* Is there an entry whose half of the hash agrees?  Then it is prefetched. */
+static inline bool
+is_candidate(const LhEqSet *set, uint64_t hash)
+{
+	const uint64_t *slots = slots_of(set);
+	size_t mask = set->nslots - 1;
+
+	for (size_t s = hash & mask; slots[s] != 0; s = (s + 1) & mask)
+		if (slots[s] >> 32 == hash >> 32)
+		{
+			__builtin_prefetch(entry_at(set, (uint32_t) slots[s]));
+			return true;
+		}
+	return false;
+}
+
 /* Rows of the bitmap, of vectors of any kind: steps 1 to 3. */
 static LhStatus
 probe_rows(LhCtx *ctx, LhEqFilter *filter, const LhVec *const *vecs, int n, const uint64_t *rows,
@@ -591,33 +623,31 @@ probe_rows(LhCtx *ctx, LhEqFilter *filter, const LhVec *const *vecs, int n, cons
 {
 	const LhEqSet *set = filter->set;
 	Work *work = filter->work;
-	const uint64_t *slots = slots_of(set);
-	size_t mask = set->nslots - 1;
 	bool null_hit = set->simple && applies(filter, set->null_entry);
+	uint16_t candidates[LH_BATCH];
+	int ncandidates = 0;
 
 	LH_TRY(load_batch(ctx, set, work, vecs, n, rows));
 	if (set->nslots > 0)
 		LH_FOR_ROWS(rows, n, row)
-		__builtin_prefetch(&slots[work->hash[row] & mask]);
+		__builtin_prefetch(&slots_of(set)[work->hash[row] & (set->nslots - 1)]);
 	LH_FOR_ROWS(rows, n, row)
 	{
-		int i = (int) row;
-		bool hit;
-
 		if (set->simple && lh_bit_get(work->cols[0]->null, row))
-			hit = null_hit;
-		else if (set->nslots == 0)
-			hit = false;
-		else
 		{
-			uint64_t slot = slots[work->hash[i] & mask];
-
-			/* most rows are not deleted, and most of these meet a free slot at once */
-			hit = slot != 0 && !row_is_other(set, work, i) &&
-				  applies(filter, (uint32_t) slots[find_slot(set, work, i)]);
+			if (null_hit)
+				lh_bit_set(hits, row);
 		}
-		if (hit)
-			lh_bit_set(hits, row);
+		else if (set->nslots > 0 && is_candidate(set, work->hash[row]))
+			candidates[ncandidates++] = (uint16_t) row;
+	}
+	for (int k = 0; k < ncandidates; k++)
+	{
+		int i = candidates[k];
+
+		if (!row_is_other(set, work, i) &&
+			applies(filter, (uint32_t) slots_of(set)[find_slot(set, work, i)]))
+			lh_bit_set(hits, (size_t) i);
 	}
 	return LH_OK;
 }

@@ -23,6 +23,8 @@ typedef struct LhEqSet LhEqSet;
 extern LhStatus lh_eqset_create(LhCtx *ctx, int ncols, const LhType *types, LhEqSet **out);
 /* Can keys of this type be looked up in column i? */
 extern bool lh_eqset_fits(const LhEqSet *set, int i, const LhType *type);
+/* So many more keys will come, if they differ. */
+extern LhStatus lh_eqset_reserve(LhCtx *ctx, LhEqSet *set, int64_t n);
 /* Put in n rows of vectors that fit; owner: the delete file, files one after the other. */
 extern LhStatus lh_eqset_add(LhCtx *ctx, LhEqSet *set, uint32_t owner, const LhVec *const *vecs, int n);
 extern uint64_t lh_eqset_keys(const LhEqSet *set);

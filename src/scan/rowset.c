@@ -158,15 +158,13 @@ lh_rowset_or(LhCtx *ctx, LhRowSet *set, const LhRowSet *other)
 	return LH_OK;
 }
 
-LhStatus
-lh_rowset_finish(LhCtx *ctx, LhRowSet *set)
+static LhStatus
+count_memory(LhCtx *ctx, LhRowSet *set)
 {
 	size_t bytes = (size_t) set->cap * sizeof(Part);
 
 	for (int i = 0; i < set->n; i++)
 	{
-		roaring_bitmap_run_optimize(set->parts[i].map);
-		roaring_bitmap_shrink_to_fit(set->parts[i].map);
 		/* containers as they are stored, and what the library keeps of each */
 		bytes += roaring_bitmap_portable_size_in_bytes(set->parts[i].map) +
 				 (size_t) set->parts[i].map->high_low_container.size * 32;
@@ -176,6 +174,17 @@ lh_rowset_finish(LhCtx *ctx, LhRowSet *set)
 	LH_TRY(lh_arena_count(ctx, set->arena, bytes - set->counted, set->floor));
 	set->counted = bytes;
 	return LH_OK;
+}
+
+LhStatus
+lh_rowset_finish(LhCtx *ctx, LhRowSet *set)
+{
+	for (int i = 0; i < set->n; i++)
+	{
+		roaring_bitmap_run_optimize(set->parts[i].map);
+		roaring_bitmap_shrink_to_fit(set->parts[i].map);
+	}
+	return count_memory(ctx, set);
 }
 
 /*
@@ -292,7 +301,7 @@ lh_rowset_parse(LhCtx *ctx, LhSlice bytes, bool floor, const char *what, LhRowSe
 	}
 	if (bytes.len > 0)
 		LH_FAIL(ctx, LH_CORRUPT, "%s: %zu bytes follow its last bitmap", what, bytes.len);
-	return lh_rowset_finish(ctx, *out);
+	return count_memory(ctx, *out);
 }
 
 /*

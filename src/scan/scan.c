@@ -58,12 +58,15 @@ prepare_fields(LhCtx *ctx, LhScan *scan)
 static LhStatus
 copy_columns(LhCtx *ctx, LhScan *scan, const LhScanSpec *spec)
 {
-	int nkeys = 0, most = 3 * spec->ncols;
+	int nkeys = 0, most = spec->ncols;
 	const int *keys = NULL;
 	LhScanColumn *cols;
 
 	if (scan->deletes != NULL)
 		lh_deletes_key_ids(scan->deletes, &nkeys, &keys);
+	for (int i = 0; i < spec->ncols; i++)
+		most += spec->cols[i].source == LH_SRC_PARTITION || spec->cols[i].source == LH_SRC_ROW_ID ||
+				spec->cols[i].source == LH_SRC_ROW_SEQUENCE;
 	LH_NEW_ARRAY(ctx, cols, (size_t) (most + nkeys) + 1);
 	if (spec->ncols > 0)
 		memcpy(cols, spec->cols, (size_t) spec->ncols * sizeof(*cols));

@@ -135,7 +135,7 @@ typedef struct LhDeleteFile
 	int64_t		records;		/* rows of the file, or positions of the vector (which is checked); -1 unknown */
 	int			nids;			/* EQUALITY */
 	const int  *ids;
-	LhSlice		key_metadata;	/* of an encrypted file; empty: it is none */
+	LhSlice		key_metadata;	/* of an encrypted file (crypto.h: LhFileKey); empty: it is none */
 } LhDeleteFile;
 
 /* Which rows of its file a task gives. */

@@ -10,6 +10,8 @@
 
 #include "crypto/crypto.h"
 #include "iceberg/manifest.h"
+#include "scan/datafile.h"
+#include "scan/vector.h"
 
 /*
  * A host with keys
@@ -391,6 +393,119 @@ an_encrypted_manifest_needs_the_key_of_its_list(void **state)
 			LH_CORRUPT, path, NULL, NULL);
 }
 
+/*
+ * Data and delete files
+ */
+
+/* Standard key metadata. */
+static LhSlice
+metadata_of(World *w, const uint8_t *key, size_t len, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	LhBuf out;
+
+	ok(w, lh_buf_init(w->ctx, &out, false));
+	ok(w, lh_buf_putc(w->ctx, &out, 1));
+	ok(w, lh_buf_putc(w->ctx, &out, (char) (2 * len)));
+	ok(w, lh_buf_append(w->ctx, &out, key, len));
+	ok(w, lh_buf_putc(w->ctx, &out, 2));
+	ok(w, lh_buf_putc(w->ctx, &out, (char) (2 * n)));
+	ok(w, lh_buf_append(w->ctx, &out, prefix, n));
+	ok(w, lh_buf_putc(w->ctx, &out, 0));
+	return lh_slice(out.data, out.len);
+}
+
+static LhStatus
+open_data(World *w, const char *name, LhSlice metadata, LhDataFile **out)
+{
+	LhDataOptions options = {.key_metadata = metadata, .cache = w->cache};
+	LhObject *object;
+
+	ok(w, lh_object_open(w->ctx, w->store, fixture(w, name), &object));
+	return lh_data_open(w->ctx, LH_FILE_PARQUET, object, &options, out);
+}
+
+/* Key "footer-24" of test/fixtures/encrypted/keys.json. */
+static const uint8_t footer_24[24] = {0x2d, 0x89, 0xd0, 0x68, 0xac, 0xc9, 0xc0, 0xa3,
+									  0xe4, 0x33, 0xf5, 0xb3, 0x14, 0xed, 0xa8, 0x72,
+									  0x2a, 0x1a, 0x9f, 0xa1, 0x82, 0x90, 0xa0, 0xc1};
+
+/* The file's own host knows no key at all. */
+static void
+a_parquet_file_opens_with_the_key_of_its_table(void **state)
+{
+	World *w = *state;
+	LhDataFile *file;
+	uint8_t other[24];
+
+	ok(w, open_data(w, "encrypted/uniform.parquet",
+					metadata_of(w, footer_24, 24, "lakehouse fixtures"), &file));
+	assert_true(file->rows > 0 && file->nnodes > 1);
+	memcpy(other, footer_24, 24);
+	other[23] ^= 1;
+	refused(w,
+			open_data(w, "encrypted/uniform.parquet",
+					  metadata_of(w, other, 24, "lakehouse fixtures"), &file),
+			LH_CORRUPT, "uniform.parquet", NULL, NULL);
+	refused(w,
+			open_data(w, "encrypted/uniform.parquet",
+					  metadata_of(w, footer_24, 24, "another table"), &file),
+			LH_CORRUPT, "uniform.parquet", NULL, NULL);
+}
+
+static void
+a_plain_file_in_the_place_of_an_encrypted_one_is_refused(void **state)
+{
+	World *w = *state;
+	LhDataFile *file;
+
+	refused(w, open_data(w, "flat/trips.parquet", metadata_of(w, footer_24, 24, "x"), &file),
+			LH_CORRUPT, "not encrypted", NULL, NULL);
+	/* key metadata of somebody else's making: the file itself says that it is plain */
+	ok(w, open_data(w, "flat/trips.parquet", lh_slice("binary_key_metadata", 19), &file));
+	assert_true(file->rows == 20000);
+}
+
+/* A vector for rows 1, 3, 5, 7 and 9 (iceberg-go's payload), in a stream of small blocks. */
+static void
+an_encrypted_deletion_vector_is_read(void **state)
+{
+	World *w = *state;
+	char root[PATH_MAX];
+	LhFileKey key = file_key();
+	LhDeleteFile file = {
+		.kind = LH_DELETE_VECTOR, .size = -1, .offset = 4, .length = 50, .records = 5};
+	uint8_t puffin[54] = "PFA1";
+	LhRowSet *rows;
+	LhBuf sealed;
+	FILE *f;
+
+	if (realpath("../shared/fixtures/iceberg/go/puffin/deletion-vector-v1-payload.bin", root) ==
+		NULL)
+	{
+		print_message("SKIPPED: iceberg/go/puffin/deletion-vector-v1-payload.bin is not there\n");
+		return;
+	}
+	f = fopen(root, "rb");
+	assert_int_equal(fread(puffin + 4, 1, 50, f), 50);
+	fclose(f);
+	sealed = stream(w, &key, (const char *) puffin, 54, 16);
+	file.path = lh_sprintf(w->ctx, "%s/dv.puffin", w->dir);
+	f = fopen(file.path, "wb");
+	assert_int_equal(fwrite(sealed.data, 1, sealed.len, f), sealed.len);
+	fclose(f);
+	file.key_metadata = metadata_of(w, key.key.bytes, 16, "prefix");
+	ok(w, lh_vector_read(w->ctx, w->store, &file, false, &rows));
+	assert_true(lh_rowset_count(rows) == 5);
+	file.length = 51;
+	refused(w, lh_vector_read(w->ctx, w->store, &file, false, &rows), LH_CORRUPT, "lie within",
+			NULL, NULL);
+	file.length = 50;
+	file.key_metadata = metadata_of(w, key.key.bytes, 16, "prefiy");
+	refused(w, lh_vector_read(w->ctx, w->store, &file, false, &rows), LH_CORRUPT, "block 0", NULL,
+			NULL);
+}
+
 int
 main(void)
 {
@@ -404,6 +519,9 @@ main(void)
 		TEST(without_the_right_key_the_table_is_refused),
 		TEST(a_changed_time_of_a_key_is_noticed),
 		TEST(an_encrypted_manifest_needs_the_key_of_its_list),
+		TEST(a_parquet_file_opens_with_the_key_of_its_table),
+		TEST(a_plain_file_in_the_place_of_an_encrypted_one_is_refused),
+		TEST(an_encrypted_deletion_vector_is_read),
 	};
 
 	lh_format_register(&lh_iceberg_format);

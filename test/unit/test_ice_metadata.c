@@ -341,7 +341,8 @@ version_3_may_lack_a_next_row_id(void **state)
 {
 	World *w = *state;
 
-	assert_true(metadata(w, V2_OF("3", SCHEMA("0", "x"), ",\"next-row-id\":77"))->next_row_id == 77);
+	assert_true(metadata(w, V2_OF("3", SCHEMA("0", "x"), ",\"next-row-id\":77"))->next_row_id ==
+				77);
 	assert_true(metadata(w, V2_OF("3", SCHEMA("0", "x"), ""))->next_row_id == -1);
 	assert_true(metadata(w, V2(""))->next_row_id == -1);
 }
@@ -423,10 +424,14 @@ deep_nesting_is_an_error(void **state)
 	ok(w, lh_buf_append_str(w->ctx, &text,
 							"{\"format-version\":1,\"schema\":{\"type\":\"struct\",\"fields\":"
 							"[{\"id\":1,\"name\":\"a\",\"required\":true,\"type\":"));
-	for (int i = 0; i < 100000; i++)
+	for (int i = 0; i < 1000; i++)
 		ok(w, lh_buf_append_str(w->ctx, &text, "{\"type\":\"list\",\"element\":"));
+	ok(w, lh_buf_append_str(w->ctx, &text, "\"int\""));
+	for (int i = 0; i < 1000; i++)
+		ok(w, lh_buf_putc(w->ctx, &text, '}'));
+	ok(w, lh_buf_append_str(w->ctx, &text, "}]}}"));
 	refused(w, lh_ice_metadata_parse(w->ctx, "f", lh_slice(text.data, text.len), &m), LH_LIMIT,
-			"schema.fields", "nested", NULL);
+			"schema.fields", "types are nested more than 100 deep", NULL);
 }
 
 static void

@@ -168,7 +168,7 @@ files_beside_a_table_are_found(void **state)
 	} cases[] = {
 		{"duckdb/column_mapping/warehouse/default.db/my_table", "duckdb", "data/persistent", 3},
 		{"duckdb/big_query_error/metadata/v1749025517.metadata.json", "duckdb", "data/persistent",
-		 -1},
+		 2},
 		{"impala/iceberg_test/hadoop_catalog/ice/iceberg_multiple_storage_locations",
 		 "impala/iceberg_test", "/test-warehouse/iceberg_test", 9},
 	};
