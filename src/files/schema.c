@@ -219,7 +219,7 @@ merge_file(LhCtx *ctx, Builder *b, LhArena *keep, const LhDataFile *file, const 
 	int *counts;
 	int ordinal = 0;
 
-	LH_TRY(lh_namemap_create(ctx, FIRST_COLUMNS, &seen));
+	LH_TRY(lh_namemap_create(ctx, (size_t) (file->nnodes < FIRST_COLUMNS ? file->nnodes : FIRST_COLUMNS), &seen));
 	LH_NEW_ARRAY(ctx, counts, (size_t) file->nnodes + 1);
 	file->format->node(file, 0, &node);
 	for (int i = node.first_child; i >= 0; i = node.next)

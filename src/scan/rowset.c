@@ -5,7 +5,8 @@
  *	1. A bitmap from a file is read by the library's safe deserialiser, which keeps
  *	   within the bytes, and then checked container by container, because the
  *	   library trusts what it has read: numbers that do not ascend or runs that
- *	   leave their container would make it write where it should not.
+ *	   leave their container would make it write where it should not, and containers
+ *	   without runs make it read where there is nothing.
  *	2. A scan asks for the bits of a batch.  They are taken out of the containers
  *	   directly: whole words of bitsets, runs filled, arrays from the place that a
  *	   binary search finds.  Asking value by value costs more than the column's
@@ -213,6 +214,8 @@ check_run(const run_container_t *c)
 {
 	int64_t end = -1; /* last row of the run before */
 
+	if (c->n_runs <= 0)
+		return "has a container without runs";
 	for (int i = 0; i < c->n_runs; i++)
 	{
 		if (c->runs[i].value <= end)

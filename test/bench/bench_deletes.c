@@ -2,9 +2,9 @@
  * bench_deletes.c
  *		What deleted rows cost a scan.
  *
- *	bench_deletes [-n REPEATS] [-r ROWS] [-s STRETCH] [DIRECTORY]
+ *	bench_deletes [-n REPEATS] [-r ROWS] [-s STRETCH] [-w WHAT] [DIRECTORY]
  *
- * Makes a file of ROWS rows (default 4,000,000): key, a permutation of the row
+ * WHAT: only lines with this in their name.  Makes a file of ROWS rows (default 4,000,000): key, a permutation of the row
  * numbers; value, random; code, one of a hundred texts; name, near-unique text.
  * Sums one column and reads all four, with nothing deleted, with deletion vectors
  * (1, 10, 50 %; at random, and in stretches of STRETCH rows, default 10,000), and with a quarter as many
@@ -23,6 +23,7 @@
 
 #define COLS    4
 static int stretch = 10000;
+static const char *only_what = "";
 
 static const LhAccess any_file = {.local_any = true};
 static LhCtx *ctx;
@@ -280,6 +281,8 @@ report(const char *what, LhTaskList *list, const double *base, double *out)
 {
 	static const int columns[] = {0, 1, -1};
 
+	if (strstr(what, only_what) == NULL)
+		return;
 	printf("%-28s", what);
 	for (int i = 0; i < 3; i++)
 	{
@@ -304,11 +307,12 @@ main(int argc, char **argv)
 	double base[3];
 	int c;
 
-	while ((c = getopt(argc, argv, "n:r:s:")) != -1)
+	while ((c = getopt(argc, argv, "n:r:s:w:")) != -1)
 		switch (c)
 		{
 			case 'n': repeats = atoi(optarg); break;
 			case 'r': nrows = atoll(optarg); break;
+			case 'w': only_what = optarg; break;
 			case 's': stretch = atoi(optarg); break;
 			default: fprintf(stderr, "usage: bench_deletes [-n REPEATS] [-r ROWS] [-s STRETCH] [DIRECTORY]\n"); return 2;
 		}

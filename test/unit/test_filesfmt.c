@@ -402,6 +402,8 @@ formats_are_found_by_name_or_by_looking(void **state)
 
 	assert_ptr_equal(lh_format_find("parquet"), &lh_files_format);
 	assert_ptr_equal(lh_format_find("PARQUET"), &lh_files_format);
+	assert_ptr_equal(lh_format_find("orc"), &lh_files_orc);
+	assert_ptr_equal(lh_format_find("avro"), &lh_files_avro);
 	assert_null(lh_format_find("excel"));
 	ok(w, lh_table_open(w->ctx, w->store, w->cache, NULL, &options, &table));
 	assert_ptr_equal(table->format, &lh_files_format);

@@ -204,6 +204,7 @@ containers_are_checked(void **state)
 	/* cookie of run containers (1 container), run flag, key, cardinality - 1, runs */
 	static const uint8_t runs_overlap[] = {0x3b, 0x30, 0, 0, 1, 0, 0, 8, 0, 2, 0, 10, 0, 5, 0, 12, 0, 3, 0};
 	static const uint8_t run_leaves[] = {0x3b, 0x30, 0, 0, 1, 0, 0, 8, 0, 1, 0, 0xF0, 0xFF, 0x20, 0};
+	static const uint8_t no_runs[] = {0x3b, 0x30, 0, 0, 1, 0, 0, 0, 0, 0, 0};
 	static const uint8_t array_falls[] = {0x3a, 0x30, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 16, 0, 0, 0, 5, 0, 5, 0};
 	static const struct
 	{
@@ -213,6 +214,7 @@ containers_are_checked(void **state)
 	} bad[] = {
 		{runs_overlap, sizeof(runs_overlap), "runs that do not ascend"},
 		{run_leaves, sizeof(run_leaves), "run that leaves its container"},
+		{no_runs, sizeof(no_runs), "container without runs"},
 		{array_falls, sizeof(array_falls), "array that does not ascend"},
 	};
 
