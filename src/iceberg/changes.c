@@ -126,8 +126,11 @@ data_manifests(LhCtx *ctx, LhIcePlan *plan, Step *step, bool own_only, unsigned 
 		if (line.deletes || (own_only && line.added_snapshot != -1 &&
 							 line.added_snapshot != step->snapshot->snapshot_id))
 			continue;
+		if ((statuses == 1u << LH_ICE_DELETED && line.deleted_files == 0) ||
+			(statuses == 1u << LH_ICE_ADDED && line.added_files == 0))
+			continue;
 		/* removed files are none that the counts of live ones speak of */
-		if ((statuses >> LH_ICE_DELETED & 1) != 0 && line.deleted_files != 0)
+		if ((statuses >> LH_ICE_DELETED & 1) != 0)
 			line.existing_files = -1;
 		LH_TRY(lh_ice_prune_manifest(ctx, plan->prune, &line, &may));
 		if (may)

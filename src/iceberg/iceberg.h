@@ -17,11 +17,11 @@
  *	encryption.c	keys of encrypted tables, their manifest lists and manifests
  *	value.c		single values: binary (bounds) and JSON (defaults)
  *	transform.c	partition transforms and projections of predicates on them
- *	manifest.c	manifest lists and manifests, decoded column-wise
+ *	manifest.c	manifests, decoded column-wise (columns.c, intern.c); list.c: lists of them
  *	cache.c		decoded manifests, kept by path and length
  *	prune.c		which manifests and files can hold a row that passes
- *	deletes.c	which deletes apply to which data file
- *	plan.c		a snapshot, or the changes between two -> file tasks
+ *	deletes*.c	which deletes apply to which data file
+ *	plan.c		a snapshot -> file tasks; changes.c: what snapshots changed
  *	puffin.c	footers of Puffin files: statistics, deletion vectors
  *	describe_*.c	rows of metadata tables
  *	table.c		the vtable

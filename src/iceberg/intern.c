@@ -44,6 +44,8 @@ lh_ice_intern_init(LhCtx *ctx, LhIceIntern *in)
 {
 	in->n = 0;
 	LH_TRY(lh_buf_init(ctx, &in->heap, true));
+	/* so that the empty string has an address */
+	LH_TRY(lh_buf_reserve(ctx, &in->heap, 1));
 	LH_TRY(lh_buf_init(ctx, &in->entries, true));
 	LH_TRY(lh_buf_init(ctx, &in->slots, true));
 	return LH_OK;

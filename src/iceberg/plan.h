@@ -78,6 +78,13 @@ typedef enum LhIceFate
 extern LhStatus lh_ice_prune_file(LhCtx *ctx, LhIceView *view, size_t i, LhIceFate *fate,
 								  uint64_t *satisfied);
 
+/*
+ * Can a key of an equality delete file (entry i) be equal to that of a row which passes?  Of
+ * its other columns nothing counts.
+ */
+extern bool lh_ice_prune_keys(LhIcePrune *prune, const LhIceManifest *m, size_t i, int nids,
+							  const int *ids);
+
 /* Bounds of a field in a file, as lh_pred_bounds takes them. */
 extern void lh_ice_stats_bounds(const LhIceStats *stats, const LhType *type, size_t i,
 								int64_t records, LhBounds *out);

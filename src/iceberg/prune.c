@@ -43,6 +43,7 @@ struct LhIcePrune
 	int nspecs;
 	LhIceSpecInfo **specs;
 	uint64_t views; /* made */
+	LhBounds *keys; /* of an equality delete file, by column */
 };
 
 static const LhBounds nothing = {.may_nan = true, .rows = -1, .nulls = -1};
@@ -181,6 +182,7 @@ lh_ice_prune_create(LhCtx *ctx, LhIceTable *table, const LhTaskFilter *filter, L
 	p->nfilters = filter->nfilters;
 	p->filters = filter->filters;
 	LH_NEW_ARRAY(ctx, p->bound, (size_t) p->nfilters);
+	LH_NEW_ARRAY(ctx, p->keys, (size_t) p->ncols + 1);
 	LH_NEW_ARRAY(ctx, types, (size_t) p->ncols + 1);
 	for (int c = 0; c < p->ncols; c++)
 		types[c] = p->cols[c].type;
@@ -622,4 +624,25 @@ lh_ice_prune_file(LhCtx *ctx, LhIceView *v, size_t i, LhIceFate *fate, uint64_t 
 			*satisfied |= UINT64_C(1) << k;
 	}
 	return LH_OK;
+}
+
+bool
+lh_ice_prune_keys(LhIcePrune *p, const LhIceManifest *m, size_t i, int nids, const int *ids)
+{
+	for (int c = 0; c < p->ncols; c++)
+	{
+		p->keys[c] = nothing;
+		for (int k = 0; k < nids; k++)
+		{
+			if (ids[k] == p->cols[c].id)
+				lh_ice_stats_bounds(lh_ice_manifest_stats(m, ids[k]), &p->cols[c].type, i,
+									lh_ice_int(&m->records, i), &p->keys[c]);
+		}
+	}
+	for (int f = 0; f < p->nfilters; f++)
+	{
+		if (p->bound[f] != NULL && lh_pred_bounds(p->bound[f], p->keys) == LH_NONE)
+			return false;
+	}
+	return true;
 }

@@ -342,6 +342,37 @@ bounds_of_keys_leave_other_files_out(void **state)
 	assert_string_equal(applied(&DATA(4, ), false), "low high null some unknown");
 }
 
+/* Keys that no row which passes can have are not looked for. */
+static void
+keys_beyond_the_filter_are_left_out(void **state)
+{
+	const IceEntry e[] = {
+		EQ("low", 5, STATS(1, 0, ice_long_bytes(ctx, 1), ice_long_bytes(ctx, 10))),
+		EQ("null", 5, STATS(1, 1, ice_long_bytes(ctx, 1), ice_long_bytes(ctx, 10))),
+		EQ("unknown", 5, ),
+		/* p is no key, whatever the file says of it */
+		EQ("other", 5, .nstats = 1,
+		   .stats = {{2, 10, 0, ICE_NULL, ice_int_bytes(ctx, 1), ice_int_bytes(ctx, 1)}})};
+	LhScanColumn cols[2] = {ice_column(table, "id"), ice_column(table, "p")};
+	LhValue hundred = ice_int(ICE_LONG, 100), two = ice_int(ICE_INT, 2);
+	LhPred *filters[2];
+	LhTaskFilter filter = {.ncols = 2, .cols = cols, .nfilters = 2, .filters = filters};
+
+	(void) state;
+	ASSERT_OK(ctx, lh_pred_cmp(ctx, 0, LH_GE, &hundred, &filters[0]));
+	ASSERT_OK(ctx, lh_pred_cmp(ctx, 1, LH_EQ, &two, &filters[1]));
+	ASSERT_OK(ctx, lh_ice_prune_create(ctx, table, &filter, &prune));
+	ASSERT_OK(ctx, lh_ice_deletes_create(ctx, table, prune, &files, &deletes));
+	ASSERT_OK(ctx, add(e, 4, false));
+	assert_string_equal(applied(&DATA(4, ), false), "unknown other");
+	/* null keys delete null rows */
+	ASSERT_OK(ctx, lh_pred_leaf(ctx, LH_P_IS_NULL, 0, NULL, &filters[0]));
+	ASSERT_OK(ctx, lh_ice_prune_create(ctx, table, &filter, &prune));
+	ASSERT_OK(ctx, lh_ice_deletes_create(ctx, table, prune, &files, &deletes));
+	ASSERT_OK(ctx, add(e, 4, false));
+	assert_string_equal(applied(&DATA(4, ), false), "null unknown other");
+}
+
 /* Bounds say nothing of NaN. */
 static void
 nan_is_equal_to_nan(void **state)
@@ -456,6 +487,7 @@ main(void)
 		TEST(a_delete_that_names_a_file_of_another_partition_is_an_error),
 		TEST(entries_that_were_deleted_delete_nothing),
 		TEST(bounds_of_keys_leave_other_files_out),
+		TEST(keys_beyond_the_filter_are_left_out),
 		TEST(nan_is_equal_to_nan),
 		TEST(entries_that_lack_what_they_need_are_refused),
 		TEST(deletes_that_one_snapshot_added),
