@@ -76,6 +76,10 @@ SELECT count(*) FROM declared;
 SELECT ice('lineage', 'v3/vectors', '', 'id bigint, _row_id bigint, _last_updated_sequence_number bigint');
 SELECT count(DISTINCT _row_id) = count(*) AS unique_ids, min(_row_id) FROM lineage;
 
+-- some columns only
+SELECT ice('some', 'demo/orders', 'columns ''price, id''');
+SELECT * FROM columns_of('some');
+
 -- lakehouse.read and lakehouse.ddl
 SELECT count(*) FROM lakehouse.read(fixture('iceberg/warehouse/demo/orders'), '{"rebase_location": "auto"}') AS t(id int);
 SELECT without_path(lakehouse.ddl(fixture('iceberg/warehouse/demo/orders'), options => '{"rebase_location": "auto"}'));
@@ -102,6 +106,11 @@ SELECT count(*), sum(id) FROM (SELECT id FROM mor WHERE id > 5 OFFSET 0) s;
 PREPARE over AS SELECT count(*) FROM (SELECT * FROM mor WHERE id > $1 OFFSET 0) s;
 EXECUTE over(5);
 EXECUTE over(40);
+-- aggregates of partitions by parallel plans
+SET enable_partitionwise_aggregate = on;
+SELECT l FROM plan('SELECT count(*), sum(price) FROM parts') l WHERE l ~ 'Gather|Scan|Append|Aggregate';
+SELECT count(*), sum(price) FROM parts;
+RESET enable_partitionwise_aggregate;
 -- what is not split among workers stays in the leader, who alone knows the pin
 SET enable_mergejoin = off;
 SELECT l FROM plan('SELECT count(*) FROM mor a JOIN orders b USING (id)') l WHERE l ~ 'Gather|Scan|Join';

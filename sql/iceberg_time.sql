@@ -78,6 +78,16 @@ CREATE FUNCTION steady_sql() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count
 CREATE FUNCTION fresh() RETURNS bigint LANGUAGE plpgsql VOLATILE AS 'BEGIN PERFORM commits(); RETURN (SELECT count(*) FROM t); END';
 SELECT (SELECT count(*) FROM t) AS before, fresh(), steady(), (SELECT count(*) FROM v) AS after;
 SELECT undo();
+-- another spelling of the location, and another owner, is the same table
+SELECT ice('spelled', 'file:' || :'b' || '/', '', 'id int OPTIONS (field_id ''1'')');
+CREATE ROLE spelled_owner IN ROLE pg_read_server_files;
+GRANT USAGE, CREATE ON SCHEMA t_iceberg_time TO spelled_owner;
+ALTER FOREIGN TABLE spelled OWNER TO spelled_owner;
+SELECT (SELECT count(*) FROM t) AS one, fresh(), (SELECT count(*) FROM spelled) AS other;
+SELECT undo();
+DROP FOREIGN TABLE spelled;
+DROP OWNED BY spelled_owner;
+DROP ROLE spelled_owner;
 -- also where the function comes first
 SELECT steady(), steady_sql(), fresh(), steady(), (SELECT count(*) FROM v) AS after;
 SELECT undo();

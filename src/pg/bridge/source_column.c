@@ -217,7 +217,8 @@ fail_dropped(const LhSource *s, int i)
 					NameStr(TupleDescAttr(s->desc, i)->attname), s->relname),
 			 errdetail("The table at location \"%s\" has no field with id %d any more.",
 					   lh_pg_text(s->options.table.location), s->field_ids[i]),
-			 errhint("Drop the column here as well (lakehouse.refresh_columns() does), or set the table option dropped_columns to \"null\".")));
+			 errhint("Drop the column here as well (lakehouse.refresh_columns() does), or set the table option "
+					 "dropped_columns to \"null\".")));
 }
 
 /* ---- columns ---- */

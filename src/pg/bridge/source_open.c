@@ -269,13 +269,28 @@ find_location(LhSource *s)
 
 /* ---- states ---- */
 
+/*
+ * One location is one table, however it is spelled and whoever reads it; the same name
+ * of an object store may mean another one by another server.
+ */
 static char *
 location_key(const LhSource *s)
 {
 	const LhTableOptions *t = &s->options.table;
+	const char *path = t->location != NULL ? t->location : "";
+	LhScheme	scheme = LH_SCHEME_LOCAL;
+	size_t		len;
 
-	return psprintf("location %u %u %d %s", s->roleid, s->serverid, t->allow_version_guess,
-					t->location != NULL ? t->location : "");
+	if (path[0] != '\0' && path[0] != '[' && lh_location_parse(s->ctx, t->location, &scheme, &path) != LH_OK)
+	{
+		lh_error_clear(s->ctx);
+		path = t->location;
+	}
+	len = strlen(path);
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return psprintf("location %u %d %.*s", scheme == LH_SCHEME_LOCAL ? InvalidOid : s->serverid,
+					t->allow_version_guess, (int) len, path);
 }
 
 /* The table, in the state that is pinned; without statement, what is there now. */

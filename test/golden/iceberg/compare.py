@@ -154,8 +154,35 @@ def shown(row):
     return row if len(row) <= 300 else row[:297] + "..."
 
 
+def sparse(v):
+    """JSON without members that are null or empty: a column that Spark leaves out where there is nothing."""
+    if isinstance(v, dict):
+        left = {k: sparse(x) for k, x in v.items()}
+        return {k: x for k, x in left.items() if x not in (None, {})}
+    return [sparse(x) for x in v] if isinstance(v, list) else v
+
+
+def metadata_differences(p, rows):
+    """None, or the members of the first rows that differ."""
+    def plain(texts):
+        return sorted((sparse(json.loads(t)) for t in texts), key=lambda r: json.dumps(r, sort_keys=True))
+    got, right = plain(r[0] for r in rows), plain(json.loads(r)[0] for r in p["rows"])
+    if len(got) != len(right):
+        return "%d rows, expected %d" % (len(got), len(right))
+    known = {k for r in right for k in r}               # more columns than Spark has are no difference
+    got = [{k: v for k, v in r.items() if k in known} for r in got]
+    for a, b in zip(got, right):
+        if a != b:
+            a, b = ({**x, **x.get("data_file", {})} for x in (a, b))
+            return "; ".join("%s: %s, expected %s" % (k, shown(json.dumps(a.get(k))), shown(json.dumps(b.get(k))))
+                             for k in sorted(set(a) | set(b)) if a.get(k) != b.get(k) and k != "data_file")
+    return None
+
+
 def differences(p, columns, rows):
     """None, or what is wrong."""
+    if "metadata" in p["point"]:
+        return metadata_differences(p, rows)
     wanted = [c[:2] for c in p["columns"]]
     if columns != wanted:
         for got, right in zip(columns, wanted):

@@ -171,6 +171,8 @@ class Translation:
         if names[0] in common and len(names) == 1:
             return i
         known = [j for j, n in enumerate(names) if self.aliases.get(n, n) in self.tables]
+        if names[0] == "berg":                          # a second catalog of Impala's tests
+            known = []
         if not known:
             if names[0] in self.names:
                 raise Untranslatable("a nested collection in FROM")

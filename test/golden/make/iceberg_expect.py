@@ -85,7 +85,7 @@ LINEAGE = ["id", "_row_id", "_last_updated_sequence_number"]
 PLACE = ["id", "_pos", "_spec_id"]
 DECLARED = {"v3.vectors": LINEAGE, "v3.partitioned": LINEAGE, "v1.upgraded": LINEAGE, "v3.sql_defaults": LINEAGE,
             "v2.mor": PLACE, "v2.partition_evolution": PLACE + ["_partition"], "v2.mixed": PLACE}
-COLUMNS_NOW = ("v2.evolved", "py.evolved", "v2.branches")
+COLUMNS_NOW = ("py.evolved", "v2.branches")         # flat: members keep the names of the snapshot
 CHANGES = ("v2.changes",)
 METADATA_COLUMNS = {"_row_id": "long", "_last_updated_sequence_number": "long", "_pos": "long", "_spec_id": "int"}
 CHANGE_COLUMNS = [("_change_type", "string"), ("_change_ordinal", "int"), ("_commit_snapshot_id", "long")]
@@ -415,9 +415,11 @@ class Spark:
 
     def by_spark(self, name, point, schema):
         if "changes_from" in point:
-            return arrow_lines(schema, self.session.arrow(
-                self.spark.read.format("iceberg").option("start-snapshot-id", point["changes_from"])
-                .option("end-snapshot-id", point["changes_to"]).load(name + ".changes").select(*[f["name"] for f in schema["fields"]])))
+            self.spark.sql("CALL any.system.create_changelog_view(table => '%s', changelog_view => 'changes_asked',"
+                           " options => map('start-snapshot-id', '%s', 'end-snapshot-id', '%s'))"
+                           % (name.replace("any.", ""), point["changes_from"], point["changes_to"]))
+            return arrow_lines(schema, self.session.arrow(self.spark.sql("SELECT %s FROM changes_asked" % ", ".join(
+                f["name"] for f in schema["fields"]))))
         if "declare" in point:
             return arrow_lines(schema, self.session.arrow(self.spark.sql("SELECT %s FROM %s" % (point["declare"], name))))
         if "columns_now" in point:

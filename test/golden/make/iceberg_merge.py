@@ -10,6 +10,7 @@
 			third after "now", which is "#0"
 	expect	"error": no rows can be right, with "why"; "rows or error": both are
 	options	{option: value} that the foreign table needs
+	names	{column: name} where the extension must number names that differ in case only
 	rows	the rows themselves (lists of texts), where no reader is right, with "why"
 	rows_of	a table of the same set that has the same rows at the same points
 	remove	rows (as lists of texts) that the oracle has and should not have
@@ -120,7 +121,8 @@ class Table:
             self.report[label(point)] = self.check(k, point, oracle, rows)
             if why:
                 self.report[label(point)]["why"] = why
-            columns = [[f["name"], normal.pg_type(f["type"]), f["id"]] for f in one["schema"]["fields"]]
+            columns = [[self.entry.get("names", {}).get(f["name"], f["name"]), normal.pg_type(f["type"]), f["id"]]
+                       for f in one["schema"]["fields"]]
             head = {"point": point, "columns": columns}
             if rows is None:
                 head["expect"] = "error"
@@ -134,7 +136,7 @@ class Table:
             if key in seen:
                 written.append(({"point": point, "same_as": seen[key], **({"expect": head["expect"]} if "expect" in head else {})}, []))
                 continue
-            seen[key] = k
+            seen[key] = len(written)
             written.append((head, rows if len(rows) <= expect.LARGE else []))
         os.makedirs(os.path.dirname(path), exist_ok=True)
         oracles = sorted({r["oracle"] for r in self.report.values() if r["oracle"]})
