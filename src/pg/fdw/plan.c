@@ -134,7 +134,8 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	info->states = source->table != NULL ? lh_is_iceberg(source->table)
 		: source->options.format != NULL && strcmp(source->options.format, lh_iceberg_name) == 0;
 	info->changes = source->options.table.changes;
-	info->sorted = source->options.sorted_by != NIL && !info->changes;
+	/* files of such tables come in an order that is nobody's to declare */
+	info->sorted = source->options.sorted_by != NIL && !info->states;
 	if (opened)
 		lh_fdw_distinct(source, info);
 	/* which row groups look-ups read would have to be asked of all manifests */
