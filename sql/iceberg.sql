@@ -128,6 +128,11 @@ SELECT count(*), sum(price) FROM (VALUES (1), (61), (70), (4)) v(id), LATERAL (S
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 
+-- an order that nobody can vouch for is not believed
+SELECT ice('sorted', 'demo/orders', 'sorted_by ''id''');
+SELECT l FROM plan('SELECT id FROM sorted ORDER BY id') l WHERE l ~ 'Sort|Order|Scan';
+SELECT id FROM sorted ORDER BY id LIMIT 3;
+
 -- distinct values that another engine has counted reach the planner
 SELECT ice('statistics', 'v2/statistics');
 SELECT substring(l FROM 'rows=\d+') FROM plan('SELECT DISTINCT kind FROM statistics', 'COSTS ON') l LIMIT 1;

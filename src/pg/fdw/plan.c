@@ -38,18 +38,84 @@
 #define DEFAULT_ROWS 1000
 #define DEFAULT_BYTES (100 * BLCKSZ)
 
+/* ---- sources ---- */
+
+/*
+ * A table with snapshots that this planning has opened: its state is looked up once,
+ * however often the planner comes back to it (self-joins, MIN and MAX).
+ */
+typedef struct Planned
+{
+	PlannerGlobal *glob;		/* of the planning */
+	Oid			relid;
+	LhSource   *source;
+	struct Planned *next;
+	MemoryContextCallback forget;
+} Planned;
+
+static Planned *planned;
+
+static void
+forget_planned(void *arg)
+{
+	for (Planned **p = &planned; *p != NULL; p = &(*p)->next)
+	{
+		if (*p == arg)
+		{
+			*p = (*p)->next;
+			return;
+		}
+	}
+}
+
+static void
+remember(PlannerInfo *root, Oid relid, LhSource *source)
+{
+	Planned    *p = MemoryContextAllocZero(source->mcxt, sizeof(Planned));
+
+	p->glob = root->glob;
+	p->relid = relid;
+	p->source = source;
+	p->next = planned;
+	p->forget.func = forget_planned;
+	p->forget.arg = p;
+	MemoryContextRegisterResetCallback(source->mcxt, &p->forget);
+	planned = p;
+}
+
+/* The table as far as it can be opened now; *shared: it is not the caller's to delete. */
+static LhSource *
+open_source(PlannerInfo *root, Oid relid, bool *opened, bool *shared)
+{
+	LhSource   *source;
+
+	for (Planned *p = planned; p != NULL; p = p->next)
+	{
+		if (p->glob != root->glob || p->relid != relid)
+			continue;
+		*opened = *shared = true;
+		return p->source;
+	}
+	source = lh_source_create(relid, root->planner_cxt);
+	*opened = lh_source_try_open(source, LH_PLAN_FOOTERS);
+	*shared = *opened && lh_is_iceberg(source->table);
+	if (*shared)
+		remember(root, relid, source);
+	return source;
+}
+
 /* ---- size ---- */
 
 void
 lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	LhFdwRel   *info = palloc0(sizeof(LhFdwRel));
-	LhSource   *source = lh_source_create(relid, CurrentMemoryContext);
 	double		known = rel->tuples;	/* from ANALYZE; below 0: never */
-	bool		opened;
+	bool		opened,
+				shared;
+	LhSource   *source = open_source(root, relid, &opened, &shared);
 
 	rel->fdw_private = info;
-	opened = lh_source_try_open(source, LH_PLAN_FOOTERS);
 	if (opened)
 	{
 		rel->tuples = source->schema.rows;
@@ -68,13 +134,14 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	info->states = source->table != NULL ? lh_is_iceberg(source->table)
 		: source->options.format != NULL && strcmp(source->options.format, lh_iceberg_name) == 0;
 	info->changes = source->options.table.changes;
-	info->sorted = source->options.sorted_by != NIL && !info->changes;
+	/* files of such tables come in an order that is nobody's to declare */
+	info->sorted = source->options.sorted_by != NIL && !info->states;
 	if (opened)
 		lh_fdw_distinct(source, info);
 	/* which row groups look-ups read would have to be asked of all manifests */
 	if (opened && !info->states && source->schema.groups > 1 && (rel->joininfo != NIL || rel->has_eclass_joins))
 		info->source = source;
-	else
+	else if (!shared)
 		MemoryContextDelete(source->mcxt);
 	set_baserel_size_estimates(root, rel);
 }

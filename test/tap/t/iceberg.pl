@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use IO::Uncompress::Gunzip qw(gunzip);
 use POSIX ();
+use File::Path qw(make_path);
 use Lake;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -160,6 +161,27 @@ $s->value('RESET statement_timeout');
 $stub->reset;
 is($s->value('SELECT 1'), 1, 'the session lives on');
 $stub->stop;
+
+# ---- in an object store: the pointer is looked up once in planning and once in execution; what cannot change is fetched once
+
+make_path("$dir/s3/bucket/lake");
+PostgreSQL::Test::Utils::system_or_bail('cp', '-r', fixture('iceberg/warehouse/demo/orders'), "$dir/s3/bucket/lake/orders");
+my $s3 = Stub->start("$dir/s3", '--s3', '--key', 'ALICE:alicesecret');
+$s->value("CREATE SERVER s3 FOREIGN DATA WRAPPER lakehouse OPTIONS (allowed_locations 's3://bucket/lake, 127.0.0.1', endpoint '" . $s3->url('') . "');
+	CREATE USER MAPPING FOR CURRENT_USER SERVER s3 OPTIONS (access_key_id 'ALICE', secret_access_key 'alicesecret');
+	CREATE FOREIGN TABLE far () SERVER s3 OPTIONS (location 's3://bucket/lake/orders', rebase_location 'auto');
+	CREATE FOREIGN TABLE unmoved (id int) SERVER s3 OPTIONS (location 's3://bucket/lake/orders')");
+is($s->value('SELECT count(*), sum(price) FROM far'), '83|2530.75', 'an object store');
+$s3->reset;
+is($s->value('SELECT (SELECT count(*) FROM far), (SELECT sum(price) FROM far), (SELECT max(id) FROM far)'), '83|2530.75|90', 'three scans');
+is(scalar($s3->requests(qr{GET /bucket/lake.*version-hint})), 2, 'the pointer: once in planning, once in execution');
+is(scalar($s3->requests(qr{GET /bucket/lake.*-m\d\.avro})), 0, 'manifests are in the cache');
+$s->value('SET lakehouse.manifest_cache = 0');
+is($s->value('SELECT count(*), sum(price) FROM far'), '83|2530.75', 'without cache');
+$s->value('RESET lakehouse.manifest_cache');
+like(($s->query('SELECT count(*) FROM unmoved'))[1], qr/ERROR:  (42501|0A000).*lakehouse_fixtures/, 'a remote table never leads to a local file');
+$s->value('DROP SERVER s3 CASCADE');
+$s3->stop;
 
 # ---- pg_dump keeps the field ids, and a restore touches no file
 
