@@ -93,8 +93,8 @@ check-asan:			## unit tests and pg_regress under ASan and UBSan
 	@$(MAKE) --no-print-directory all FLAVOUR=asan
 	@FLAVOUR=asan test/run/asan
 
-golden: all			## other people's files, row for row (needs ../shared/fixtures)
-	@test/lib/with_server golden test/golden/run $(ARGS)
+golden: all			## other people's files and tables, row for row (needs ../shared/fixtures)
+	@test/lib/with_server golden test/golden/all $(ARGS)
 
 interop: all		## foreign engines as writers and readers (makes a Python environment)
 	@$(call driver,test/interop/run)

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "crypto/crypto.h"
 #include "iceberg/manifest.h"
 
 /* Chains; a power of two. */
@@ -354,7 +355,7 @@ lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *lin
 					 const int32_t *ids, LhIceManifest **out)
 {
 	/* what is encrypted is for those who have its key, who are asked for it each time */
-	LhIceCache *cache = line->key_metadata.len > 0 ? NULL : in_use;
+	LhIceCache *cache = lh_file_key_is(line->key_metadata) ? NULL : in_use;
 	const char *path, *scope;
 	LhIceManifest *old = NULL;
 	const int32_t *all = NULL;

@@ -117,11 +117,13 @@ set_text(Describe *d, int c)
 	set_slice(d, c, d->text[c].data, d->text[c].len);
 }
 
+/* As PostgreSQL writes bytea. */
 static LhStatus
 write_hex(LhCtx *ctx, LhSlice bytes, LhBuf *out)
 {
 	static const char hex[] = "0123456789abcdef";
 
+	LH_TRY(lh_buf_append_str(ctx, out, "\\x"));
 	for (size_t i = 0; i < bytes.len; i++)
 	{
 		LH_TRY(lh_buf_putc(ctx, out, hex[bytes.data[i] >> 4]));

@@ -240,21 +240,60 @@ snapshot_of(LhCtx *ctx, Walk *walk, int64_t id, LhIceSnapshot **out)
 	return status;
 }
 
+/* The summary without its operation, which has a column of its own. */
+static LhStatus
+write_summary(LhCtx *ctx, LhSlice summary, LhBuf *out)
+{
+	bool more, first = true;
+	LhSlice name, value;
+	LhIceJson j;
+
+	out->len = 0;
+	LH_TRY(lh_ice_json_open(ctx, &j, "summary of a snapshot", summary));
+	LH_TRY(lh_ice_json_object(ctx, &j));
+	LH_TRY(lh_buf_putc(ctx, out, '{'));
+	for (;;)
+	{
+		LH_TRY(lh_ice_json_member(ctx, &j, &name, &more));
+		if (!more)
+			return lh_buf_putc(ctx, out, '}');
+		LH_TRY(lh_ice_json_skip(ctx, &j, &value));
+		if (lh_ice_slice_is(name, "operation"))
+			continue;
+		LH_TRY(lh_buf_append_str(ctx, out, first ? "" : ", "));
+		LH_TRY(lh_json_string(ctx, out, (const char *) name.data, name.len));
+		LH_TRY(lh_buf_append_str(ctx, out, ": "));
+		LH_TRY(lh_buf_append(ctx, out, value.data, value.len));
+		first = false;
+	}
+}
+
 static LhStatus
 snapshots_rows(LhCtx *ctx, Walk *walk)
 {
+	LhBuf summary;
+
+	LH_TRY(lh_buf_init(ctx, &summary, true));
 	for (size_t i = 0; i < walk->m->nsnapshots; i++)
 	{
 		LhIceSnapshot *s;
 
 		LH_TRY(snapshot_of(ctx, walk, walk->m->snapshots[i].snapshot_id, &s));
+		if (s->summary.len > 0)
+		{
+			LhArena *old = lh_use(ctx, walk->scratch);
+			LhStatus status = write_summary(ctx, s->summary, &summary);
+
+			lh_use(ctx, old);
+			LH_TRY(status);
+		}
 		begin_row(&walk->row, LH_ICE_SNAPSHOTS);
 		put_int(&walk->row, true, s->timestamp_ms);
 		put_int(&walk->row, true, s->snapshot_id);
 		put_int(&walk->row, s->has_parent, s->parent_id);
 		put_text(&walk->row, s->operation);
 		put_text(&walk->row, s->manifest_list);
-		put_slice(&walk->row, s->summary);
+		put_slice(&walk->row, s->summary.len > 0 ? lh_slice(summary.data, summary.len) : (LhSlice){0});
 		LH_TRY(give(ctx, walk));
 	}
 	return LH_OK;

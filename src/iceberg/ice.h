@@ -261,7 +261,7 @@ extern LhStatus lh_ice_path_form(LhCtx *ctx, const LhIcePaths *paths, const char
 extern bool lh_ice_value_binary(const LhType *type, LhSlice bytes, LhValue *out);
 /* A value of a type that promotes to "type" (int, float, date, decimal) as one of it; false: it does not. */
 extern bool lh_ice_value_promote(const LhValue *v, const LhType *type, LhValue *out);
-/* Append as JSON: numbers, true, "2017-11-16", hex of bytes, null. */
+/* Append as JSON: numbers, true, "2017-11-16", "\\xcafe" of bytes (as docs/types.md has them), null. */
 extern LhStatus lh_ice_value_write(LhCtx *ctx, const LhValue *v, LhBuf *out);
 /* JSON single-value serialisation (defaults): text is one JSON value.  Nested values are LH_UNSUPPORTED. */
 extern LhStatus lh_ice_value_json(LhCtx *ctx, const LhType *type, LhSlice text, LhValue *out);

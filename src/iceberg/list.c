@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "crypto/crypto.h"
 #include "iceberg/columns.h"
 
 typedef enum Number
@@ -386,7 +387,8 @@ lh_ice_manifest_open_file(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile
 	LhObject *obj;
 
 	LH_TRY(open_object(ctx, table, "manifest", "the manifest list", line->path, &obj));
-	if (line->key_metadata.len == 0)
+	/* metadata that is not Iceberg's own means nothing to us: the file says whether it is encrypted */
+	if (!lh_file_key_is(line->key_metadata))
 		return lh_avro_open(ctx, obj, out);
 	LH_TRY(lh_ice_decrypt(ctx, obj, line->key_metadata, &bytes));
 	return lh_avro_open_bytes(ctx, bytes, lh_object_id(obj)->path, out);

@@ -171,8 +171,7 @@ lh_ice_snapshot_read(LhCtx *ctx, const LhIceMetadata *m, const LhIceSnapshotEntr
 		}
 	}
 	LH_TRY(lh_ice_json_need(ctx, &j, names, seen, 1 << ID | 1 << TIME));
-	if (m->version >= 2)
-		LH_TRY(lh_ice_json_need(ctx, &j, names, seen, 1 << SEQUENCE | 1 << LIST));
+	/* a snapshot from before an upgrade may lack its sequence number, which is 0, and its list */
 	if (!(seen & 1 << MANIFESTS))
 		LH_TRY(lh_ice_json_need(ctx, &j, names, seen, 1 << LIST));
 	LH_TRY(lh_ice_json_close(ctx, &j));

@@ -547,7 +547,7 @@ write_hex(LhCtx *ctx, const LhValue *v, LhBuf *out)
 {
 	static const char hex[] = "0123456789abcdef";
 
-	LH_TRY(lh_buf_putc(ctx, out, '"'));
+	LH_TRY(lh_buf_append_str(ctx, out, v->type.id == LH_T_UUID ? "\"" : "\"\\\\x"));
 	for (uint32_t i = 0; i < v->str.len; i++)
 	{
 		if (v->type.id == LH_T_UUID && (i == 4 || i == 6 || i == 8 || i == 10))

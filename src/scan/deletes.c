@@ -9,7 +9,7 @@
  *	   reader takes the rows of all tasks that name this delete file, so nobody
  *	   reads it again.  Row groups whose paths are all one other file's are skipped.
  *	   Paths are brought to the form of the task list once a run or dictionary
- *	   entry.
+ *	   entry.  A row without a path deletes nothing.
  *	2. When the rows for all tasks do not fit into memory, only those of the task
  *	   at hand are taken, which cannot be done without; others read it again.
  *	3. Equality delete files with the same columns share one set of keys, to which
@@ -510,8 +510,7 @@ take_positions(LhCtx *ctx, void *arg, const LhBatch *batch)
 		int i = rows[k];
 
 		if (lh_vec_is_null(path, i))
-			LH_FAIL(ctx, LH_CORRUPT, "position delete file \"%s\": path in row %" PRId64 " is null",
-					p->def->path, batch->first_row + i + 1);
+			continue;
 		switch (path->kind)
 		{
 			case LH_VEC_RUNS:

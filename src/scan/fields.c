@@ -10,6 +10,9 @@
  *	3. Without a mapping the names of the schema are taken for one, but of Parquet
  *	   files: there Iceberg's readers number the top-level columns from 1 on in the
  *	   order of the file; what is below them goes by the schema's names.
+ *	4. A mapping that puts a field below another one than the schema does was made
+ *	   with other ids (Hive's migration numbers depth first, its tables do not): no
+ *	   change of a schema moves a field.  The names of the schema are taken instead.
  *
  * Two fields that claim one id are an error, for any choice might be the wrong
  * one; by names the first one of the file is taken.
@@ -70,6 +73,69 @@ lh_schema_names(LhCtx *ctx, const LhTableSchema *schema, const LhNameMapping **o
 	return LH_OK;
 }
 
+/* A field's id, and that of the one it is in (-1: of none). */
+typedef struct Place
+{
+	int id;
+	int parent;
+} Place;
+
+static int
+by_place(const void *a, const void *b)
+{
+	const Place *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static LhStatus
+add_places(LhCtx *ctx, const LhNameMapping *mapping, LhBuf *out)
+{
+	for (int i = 0; i < mapping->nchildren; i++)
+	{
+		const Place place = {mapping->children[i].field_id, mapping->field_id};
+
+		LH_TRY(lh_buf_append(ctx, out, &place, sizeof(place)));
+		LH_TRY(add_places(ctx, &mapping->children[i], out));
+	}
+	return LH_OK;
+}
+
+/* An entry below an entry without an id says nothing. */
+static bool
+contradicts(const LhNameMapping *mapping, int parent, const Place *places, size_t n)
+{
+	for (int i = 0; i < mapping->nchildren; i++)
+	{
+		const LhNameMapping *child = &mapping->children[i];
+		const Place key = {child->field_id, parent}, *place;
+
+		place = n > 0 ? bsearch(&key, places, n, sizeof(key), by_place) : NULL;
+		if (child->field_id >= 0 && place != NULL && place->parent != parent)
+			return true;
+		if (child->field_id >= 0 && contradicts(child, child->field_id, places, n))
+			return true;
+	}
+	return false;
+}
+
+/* Is the mapping one of this schema, whose names are given?  Depth is bounded by who made both. */
+static LhStatus
+is_of_schema(LhCtx *ctx, const LhNameMapping *mapping, const LhNameMapping *names, bool *out)
+{
+	LhBuf places;
+	size_t n;
+
+	LH_TRY(lh_buf_init(ctx, &places, true));
+	LH_TRY(add_places(ctx, names, &places));
+	n = places.len / sizeof(Place);
+	if (n > 1)
+		qsort(places.data, n, sizeof(Place), by_place);
+	*out = !contradicts(mapping, -1, (const Place *) (const void *) places.data, n);
+	lh_buf_free(&places);
+	return LH_OK;
+}
+
 static int
 by_id(const void *a, const void *b)
 {
@@ -92,6 +158,14 @@ lh_fields_prepare(LhCtx *ctx, const LhTableSchema *schema, int ncols, const int 
 	qsort(finder->wanted, (size_t) finder->n, sizeof(*finder->wanted), by_id);
 	finder->mapping = schema->mapping;
 	LH_TRY(lh_schema_names(ctx, schema, &finder->names));
+	if (schema->mapping != NULL)
+	{
+		bool own;
+
+		LH_TRY(is_of_schema(ctx, schema->mapping, finder->names, &own));
+		if (!own)
+			finder->mapping = finder->names;
+	}
 	*out = finder;
 	return LH_OK;
 }

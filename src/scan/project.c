@@ -162,8 +162,13 @@ plan_member(LhCtx *ctx, Planner *p, const LhType *file, const LhNameMapping *map
 	if (mapping != NULL)
 	{
 		static const LhNameMapping nothing = {.field_id = -1};
+		/* whatever a file calls them, to a mapping they are element, key and value */
+		const char *name = table->id == LH_T_STRUCT ? file->fields[place].name
+						   : table->id == LH_T_LIST ? "element"
+						   : i == 0				    ? "key"
+													: "value";
 
-		below = lh_mapping_child(mapping, file->fields[place].name);
+		below = lh_mapping_child(mapping, name);
 		if (below == NULL)
 			below = &nothing;
 	}

@@ -221,20 +221,35 @@ row_groups_about_other_files_are_not_read(void **state)
 	assert_int_equal(counter(w, LH_CTR_PAGES_READ), pages + 2);
 }
 
+/* As Iceberg's library has it, which compares paths: none is equal to no path. */
+static void
+a_row_without_a_path_deletes_nothing(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhFileTask *task = one_file(w, &lake);
+	Position p[] = {{NULL, 1}, {task->path, 3}, {NULL, 4}, {task->path, 5}, {NULL, -1}};
+	int64_t rows;
+
+	lake.spec.ncols = 0;
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "p", p, 5, 0));
+	lake_applies(&lake, 0, 0);
+	sum_of(w, &(LhScanSpec){.table = &lake.table, .schema = &lake.schema, .tasks = &lake.list, .ncols = 1, .cols = lake.cols}, &rows);
+	assert_int_equal(rows, ROWS - 2);
+}
+
 static void
 positions_must_be_positions(void **state)
 {
 	World *w = *state;
 	Lake lake;
 	LhFileTask *task = one_file(w, &lake);
-	Position negative[] = {{task->path, 1}, {task->path, -1}}, null[] = {{NULL, 1}};
+	Position negative[] = {{task->path, 1}, {task->path, -1}};
 	LhField other[] = {field("file_path", lake_text, LH_ID_DELETE_PATH)};
 
 	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "p", negative, 2, 0));
 	lake_applies(&lake, 0, 0);
 	refused(w, run_scan(w, &lake.spec), LH_CORRUPT, "/p\"", "row 2", "negative");
-	lake.deletes[0].path = position_file(w, "q", null, 1, 0).path;
-	refused(w, run_scan(w, &lake.spec), LH_CORRUPT, "/q\"", "path in row 1 is null", NULL);
 	positions = negative;
 	lake.deletes[0].path = lake_file(w, "r", 1, other, 1, 0, 0, position_value).path;
 	refused(w, run_scan(w, &lake.spec), LH_CORRUPT, "/r\"", "no column with field id 2147483545", NULL);
@@ -891,6 +906,7 @@ main(void)
 		TEST(sets_are_united),
 		TEST(paths_are_brought_to_one_form),
 		TEST(row_groups_about_other_files_are_not_read),
+		TEST(a_row_without_a_path_deletes_nothing),
 		TEST(positions_must_be_positions),
 		TEST(without_memory_for_all_files_each_reads_for_itself),
 		TEST(deleted_stretches_are_not_decompressed),

@@ -517,6 +517,70 @@ names_of_the_mapping_reach_into_nested_columns(void **state)
 	assert_string_equal(lake_rows(w, &lake.spec), "p q null");
 }
 
+/* Hive's migration numbers fields depth first, its tables do not: such a mapping is nobody's. */
+static void
+a_mapping_with_other_ids_than_the_schema_is_not_used(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField members[2], top[1], wanted[2];
+	LhVec children[2], vec;
+	const LhVec *vecs[] = {&vec};
+	const char *s[] = {"s"}, *x[] = {"x"}, *y[] = {"y"};
+	/* table: s 1, n 2, s.x 3, s.y 4 */
+	LhNameMapping below[] = {{.field_id = 2, .nnames = 1, .names = x}, {.field_id = 5, .nnames = 1, .names = y}};
+	LhNameMapping children_of[] = {{.field_id = 1, .nnames = 1, .names = s, .nchildren = 2, .children = below}};
+	LhNameMapping mapping = {.field_id = -1, .nchildren = 1, .children = children_of};
+	uint64_t valid;
+
+	file_struct(w, members, children, &vec, &valid);
+	members[0].field_id = members[1].field_id = -1;
+	top[0] = field("s", vec.type, -1);
+	wanted[0] = field("x", lake_int, 3);
+	wanted[1] = field("y", lake_text, 4);
+	lake_init(w, &lake);
+	lake_column(&lake, "s", struct_of(2, wanted), 1);
+	lake_task(&lake, lake_file_of(w, "f", 1, top, 3, vecs));
+	/* of a field that the schema has no more the mapping may say anything */
+	lake.schema.mapping = &mapping;
+	assert_string_equal(nested_rows(w, &lake.spec), "{x=null y=null};{x=null y=null};null");
+	lake_column(&lake, "n", lake_long, 2);
+	lake.spec.ncols = 1;
+	assert_string_equal(nested_rows(w, &lake.spec), "{x=1 y=p};{x=2 y=q};null");
+}
+
+/* Elements have other names in files of Hive, Avro and old writers. */
+static void
+elements_keys_and_values_go_by_what_they_are(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField members[2], element, top[1], wanted[2], want_element;
+	LhVec children[2], inner, list;
+	const LhVec *vecs[] = {&list};
+	uint32_t offsets[] = {0, 2, 2, 3};
+	const char *l[] = {"l"}, *e[] = {"element"}, *x[] = {"x"}, *y[] = {"y"};
+	LhNameMapping below[] = {{.field_id = 11, .nnames = 1, .names = x}, {.field_id = 12, .nnames = 1, .names = y}};
+	LhNameMapping elements[] = {{.field_id = 20, .nnames = 1, .names = e, .nchildren = 2, .children = below}};
+	LhNameMapping children_of[] = {{.field_id = 10, .nnames = 1, .names = l, .nchildren = 1, .children = elements}};
+	LhNameMapping mapping = {.field_id = -1, .nchildren = 1, .children = children_of};
+	uint64_t valid;
+
+	file_struct(w, members, children, &inner, &valid);
+	members[0].field_id = members[1].field_id = -1;
+	element = field("array_element", inner.type, -1);
+	list = (LhVec){.type = list_of(&element), .kind = LH_VEC_FLAT, .n = 3, .offsets = offsets, .nchildren = 1, .children = &inner};
+	top[0] = field("l", list.type, -1);
+	wanted[0] = field("y", lake_text, 12);
+	wanted[1] = field("x", lake_int, 11);
+	want_element = field("element", struct_of(2, wanted), 20);
+	lake_init(w, &lake);
+	lake_column(&lake, "l", list_of(&want_element), 10);
+	lake_task(&lake, lake_file_of(w, "f", 1, top, 3, vecs));
+	lake.schema.mapping = &mapping;
+	assert_string_equal(nested_rows(w, &lake.spec), "[{y=p x=1} {y=q x=2}];[];[null]");
+}
+
 /*
  * Metadata columns
  */
@@ -656,6 +720,8 @@ main(void)
 		TEST(a_member_is_a_column_by_its_id),
 		TEST(structs_in_lists_and_maps),
 		TEST(names_of_the_mapping_reach_into_nested_columns),
+		TEST(a_mapping_with_other_ids_than_the_schema_is_not_used),
+		TEST(elements_keys_and_values_go_by_what_they_are),
 		TEST(metadata_columns),
 		TEST(columns_of_changes),
 		TEST(satisfied_filters_are_not_evaluated),

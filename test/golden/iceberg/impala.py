@@ -13,7 +13,7 @@ What the translation knows:
 	   the snapshot as an option, under the name that the query uses;
 	3. identifiers mean columns whatever their case; a.b.c into a struct becomes (a->'b'->>'c');
 	4. functions, types and operators of the tables below;
-	5. virtual columns that we have under other names.
+	5. virtual columns that we have under other names; * is then all columns but those.
 """
 
 import decimal
@@ -125,6 +125,7 @@ class Translation:
         self.at, self.out = 0, []
         self.used = []                                  # [(name, point, relation)]
         self.columns, self.virtual, self.names = {}, set(), set()
+        self.of_name, self.stars = {}, []               # name in the query -> its columns; (place in out, qualifier)
 
     def word(self, offset=0):
         i = self.at + offset
@@ -139,7 +140,20 @@ class Translation:
         self.at = 0
         while self.at < len(self.t):
             self.step()
+        for place, name in self.stars if self.virtual else []:
+            if name is None and len(self.used) > 1:
+                raise Untranslatable("a virtual column beside * of more than one table")
+            columns = self.of_name[name] if name else list(self.of_name.values())[0]
+            self.out[place] = " , ".join((_quoted(name) + " . " if name and i else "") + _quoted(c)
+                                         for i, c in enumerate(columns))
         return " ".join(self.out)
+
+    def star(self):
+        """Remembers a * that stands for columns."""
+        before = self.t[self.at - 1] if self.at else ("", "")
+        name = self.word(-2) if before[1] == "." else None
+        if name in self.of_name or before[1] == "," or before[1].lower() in ("select", "distinct"):
+            self.stars.append((len(self.out), name))
 
     def find_tables(self):
         """Marks each table reference; columns must be known before the select list is seen."""
@@ -194,6 +208,7 @@ class Translation:
             alias = " AS " + _quoted(shown)
         nickname = low[i + 1][1] if i < len(low) and low[i] == ("word", "as") else low[i][1] if i < len(low) else shown
         self.names |= {shown, nickname}
+        self.of_name[nickname] = [c for c, _ in self.tables[name].columns(point).values()]
         self.references[start] = (i, relation + alias)
         return i
 
@@ -217,6 +232,9 @@ class Translation:
         kind, t = self.t[self.at]
         if kind == "string":
             self.put(_text(t))
+        elif kind == "sign" and t == "*":
+            self.star()
+            self.put(t)
         elif kind == "number" or kind == "sign" and t not in ("<=>", "==", "!=", "&&"):
             self.put(t)
         elif kind == "sign":
@@ -369,8 +387,13 @@ def normal(text, kind):
     return text
 
 
+def _expression(field):
+    """regex:'...' of one field, whose paths begin where the fixtures lie."""
+    return re.compile(field[len("regex:"):].strip("'").replace("$NAMENODE/test-warehouse", ".*"))
+
+
 def expected_rows(block):
-    """[normal row] or [compiled expression] of each line."""
+    """[normal row, or an expression in the place of a value] or [compiled expression] of each line."""
     types = [t for t in block["types"].strip().replace("\n", "").split(",")] if block.get("types", "").strip() else []
     out = []
     for line in block["results"].split("\n"):
@@ -384,8 +407,13 @@ def expected_rows(block):
             got = fields(line)
             if len(got) != len(types):
                 raise Untranslatable("a line of RESULTS that does not fit TYPES")
-            out.append([normal(f, t) for f, t in zip(got, types)])
+            out.append([_expression(f) if f.startswith("regex:") else normal(f, t) for f, t in zip(got, types)])
     return types, out
+
+
+def same_row(got, wanted):
+    return len(got) == len(wanted) and all(
+        g == w if not isinstance(w, re.Pattern) else g is not None and w.fullmatch(g) for g, w in zip(got, wanted))
 
 
 def same_results(block, rows):
@@ -399,7 +427,7 @@ def same_results(block, rows):
     for w in wanted:
         found = None
         for i, g in enumerate(left):
-            if g == w if isinstance(w, list) else w.fullmatch(",".join("NULL" if x is None else x for x in g)):
+            if same_row(g, w) if isinstance(w, list) else w.fullmatch(",".join("NULL" if x is None else x for x in g)):
                 found = i
                 break
         if found is None:
