@@ -9,8 +9,8 @@ this machine, and the role must be a superuser.  The catalog's tables (iceberg_t
 iceberg_namespace_properties) lie in its database, where the writer makes them.
 
 	1. pyiceberg	makes tables by its SQL catalog and commits to them in many ways; at each
-				snapshot, ref and moment our rows must be those of PyIceberg (and, without
-				--quick, of DuckDB, where it reads the table at all): by the metadata file, by the
+				snapshot, ref and moment our rows must be those of PyIceberg (and PyIceberg's those
+				of DuckDB, where it reads the table at all): by the metadata file, by the
 				catalog in this database, and by IMPORT FOREIGN SCHEMA of a namespace;
 	2. spark	(by name only) iceberg_spark.py: Spark runs the writers of test/fixtures/make/iceberg.py
 				(formats 1 to 3, all file formats, deletes, evolution, branches, rewrites) in the same
@@ -102,33 +102,45 @@ def uri():
 
 
 class PyIceberg:
-    def __init__(self, folder, counts, quick):
+    def __init__(self, folder, counts):
         from pyiceberg.catalog.sql import SqlCatalog
-        self.counts, self.quick = counts, quick
+        self.counts = counts
         self.catalog = SqlCatalog(CATALOG, uri=uri(), warehouse="file://" + folder)
         self.catalog.create_namespace("py")
-        self.duckdb = None if quick else expect.duckdb_connection()
-
-    def schema(self, table, point):
-        if "snapshot_id" in point:
-            found = table.snapshot_by_id(int(point["snapshot_id"])).schema_id
-            return json.loads(table.schemas()[found].model_dump_json())
-        return json.loads(table.schema().model_dump_json())
+        self.duckdb = expect.duckdb_connection()
 
     def wanted(self, table, point):
-        schema = self.schema(table, point)
-        scan = table.scan(snapshot_id=int(point["snapshot_id"])) if "snapshot_id" in point else table.scan()
-        if "ref" in point:
-            scan = scan.use_ref(point["ref"])
+        """(schema, sorted normal rows) of PyIceberg."""
+        if not point:
+            schema, scan = table.schema(), table.scan()
+        elif "ref" in point:
+            ref = table.refs()[point["ref"]]
+            schema = table.schema() if ref.snapshot_ref_type == "branch" else self.schema_of(table, ref.snapshot_id)
+            scan = table.scan().use_ref(point["ref"])
+        else:
+            snapshot = int(point["snapshot_id"]) if "snapshot_id" in point else self.as_of(table, point["snapshot_time"])
+            schema, scan = self.schema_of(table, snapshot), table.scan(snapshot_id=snapshot)
+        schema = json.loads(schema.model_dump_json())
         return schema, expect.arrow_lines(schema, scan.to_arrow())
+
+    @staticmethod
+    def schema_of(table, snapshot):
+        return table.schemas()[table.snapshot_by_id(snapshot).schema_id]
+
+    @staticmethod
+    def as_of(table, stamp):
+        """PyIceberg's own choice at a moment of the log."""
+        ms = next(e.timestamp_ms for e in table.history() if expect.stamp(e.timestamp_ms) == stamp)
+        return table.snapshot_as_of_timestamp(ms).snapshot_id
 
     def points(self, table):
         yield {}
         for s in table.snapshots():
             yield {"snapshot_id": str(s.snapshot_id)}
-        for name, ref in table.refs().items():
-            if ref.snapshot_ref_type == "branch":
-                yield {"ref": name}
+        for name in table.refs():
+            yield {"ref": name}
+        for entry in table.history():
+            yield {"snapshot_time": expect.stamp(entry.timestamp_ms)}
 
     def by_location(self, name, table):
         readable(table.location())
@@ -141,7 +153,7 @@ class PyIceberg:
                 make_table("t", "interop_files", location=path, format="iceberg", **point)
                 return differ(schema, wanted, ours("t"))
             self.counts.check(what, check)
-            if self.duckdb and "ref" not in point:
+            if not set(point) - {"snapshot_id"}:
                 said = expect.attempt(lambda: expect.by_duckdb(self.duckdb, path, {"point": point, "schema": schema},
                                                               moved=False))
                 if "rows" in said:
@@ -210,6 +222,7 @@ class PyIceberg:
             update.remove_field("k_part")
             update.add_field("id", BucketTransform(4), "id_bucket")
         t.append(pa.table({"id": pa.array([10**12 + i for i in range(6)], pa.int64()), "kind": ["a"] * 6, "late": ["l", None] * 3}))
+        t.manage_snapshots().create_tag(t.current_snapshot().snapshot_id, "kept").commit()
         t.manage_snapshots().create_branch(t.current_snapshot().snapshot_id, "side").commit()
         t.append(pa.table({"id": pa.array([1], pa.int64()), "kind": ["side"], "late": ["side"]}), branch="side")
         t.delete("kind = 'a'")
@@ -251,9 +264,9 @@ class Spark:
 
     MARK = "ANSWER "
 
-    def __init__(self, folder, counts, quick):
+    def __init__(self, folder, counts):
         from pyiceberg.catalog.sql import SqlCatalog
-        self.folder, self.counts, self.quick = folder, counts, quick
+        self.folder, self.counts = folder, counts
         self.agreed, self.notes, self.read = 0, [], 0
         self.side = subprocess.Popen([os.environ.get("LH_PYTHON_SPARK", "python3"), os.path.join(HERE, "iceberg_spark.py"), folder],
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -436,7 +449,7 @@ def versions():
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("--quick", action="store_true")
+    p.add_argument("--quick", action="store_true", help="is iceberg_run's, and changes nothing here")
     p.add_argument("--keep", action="store_true")
     p.add_argument("writers", nargs="*", metavar="WRITER", default=["pyiceberg"])
     a = p.parse_args()
@@ -450,9 +463,9 @@ def main():
         counts.check(statement, lambda: psql.run([statement]) and None)
     for writer in a.writers:
         if writer == "pyiceberg":
-            PyIceberg(folder, counts, a.quick).run()
+            PyIceberg(folder, counts).run()
         elif writer == "spark":
-            Spark(folder, counts, a.quick).run()
+            Spark(folder, counts).run()
         else:
             p.error("no writer %s; there are pyiceberg, spark" % writer)
     if not (a.keep and counts.failed):
