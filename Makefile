@@ -97,7 +97,7 @@ golden: all			## other people's files and tables, row for row (needs ../shared/f
 	@test/lib/with_server golden test/golden/all $(ARGS)
 
 interop: all		## foreign engines as writers and readers (makes a Python environment)
-	@$(call driver,test/interop/run)
+	@$(call driver,test/interop/all)
 
 fuzz:				## all fuzz targets at length; T=fuzz_x, RUNS=10000000, SECONDS_EACH=0
 	@$(call core_make,fuzz) fuzz

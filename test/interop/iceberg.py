@@ -9,10 +9,14 @@ this machine, and the role must be a superuser.  The catalog's tables (iceberg_t
 iceberg_namespace_properties) lie in its database, where the writer makes them.
 
 	1. pyiceberg	makes tables by its SQL catalog and commits to them in many ways; at each
-				snapshot, ref and moment our rows must be those of PyIceberg (and, without
-				--quick, of DuckDB, where it reads the table at all): by the metadata file, by the
+				snapshot, ref and moment our rows must be those of PyIceberg (and PyIceberg's those
+				of DuckDB, where it reads the table at all): by the metadata file, by the
 				catalog in this database, and by IMPORT FOREIGN SCHEMA of a namespace;
-	2. spark	(by name only) the same with Spark's JDBC catalog, merge-on-read and format 3.
+	2. spark	(by name only) iceberg_spark.py: Spark runs the writers of test/fixtures/make/iceberg.py
+				(formats 1 to 3, all file formats, deletes, evolution, branches, rewrites) in the same
+				catalog: each point as Spark reads it, or, where Spark lacks a type, the Java library;
+				then tables to which Spark and PyIceberg commit in turn, renamed and dropped tables,
+				and IMPORT FOREIGN SCHEMA of every namespace.
 
 A foreign table on the catalog is made before the first commit and must follow every commit; after
 a commit that PyIceberg makes, the next statement sees it, one that had begun before does not.
@@ -56,7 +60,7 @@ class Counts:
     def check(self, what, function):
         try:
             why = function()
-        except (Failed, psycopg2.Error, ValueError) as e:
+        except Exception as e:                          # whatever a foreign engine raises
             why = str(e).strip()
         if why:
             self.failed += 1
@@ -98,33 +102,45 @@ def uri():
 
 
 class PyIceberg:
-    def __init__(self, folder, counts, quick):
+    def __init__(self, folder, counts):
         from pyiceberg.catalog.sql import SqlCatalog
-        self.counts, self.quick = counts, quick
+        self.counts = counts
         self.catalog = SqlCatalog(CATALOG, uri=uri(), warehouse="file://" + folder)
         self.catalog.create_namespace("py")
-        self.duckdb = None if quick else expect.duckdb_connection()
-
-    def schema(self, table, point):
-        if "snapshot_id" in point:
-            found = table.snapshot_by_id(int(point["snapshot_id"])).schema_id
-            return json.loads(table.schemas()[found].model_dump_json())
-        return json.loads(table.schema().model_dump_json())
+        self.duckdb = expect.duckdb_connection()
 
     def wanted(self, table, point):
-        schema = self.schema(table, point)
-        scan = table.scan(snapshot_id=int(point["snapshot_id"])) if "snapshot_id" in point else table.scan()
-        if "ref" in point:
-            scan = scan.use_ref(point["ref"])
+        """(schema, sorted normal rows) of PyIceberg."""
+        if not point:
+            schema, scan = table.schema(), table.scan()
+        elif "ref" in point:
+            ref = table.refs()[point["ref"]]
+            schema = table.schema() if ref.snapshot_ref_type == "branch" else self.schema_of(table, ref.snapshot_id)
+            scan = table.scan().use_ref(point["ref"])
+        else:
+            snapshot = int(point["snapshot_id"]) if "snapshot_id" in point else self.as_of(table, point["snapshot_time"])
+            schema, scan = self.schema_of(table, snapshot), table.scan(snapshot_id=snapshot)
+        schema = json.loads(schema.model_dump_json())
         return schema, expect.arrow_lines(schema, scan.to_arrow())
+
+    @staticmethod
+    def schema_of(table, snapshot):
+        return table.schemas()[table.snapshot_by_id(snapshot).schema_id]
+
+    @staticmethod
+    def as_of(table, stamp):
+        """PyIceberg's own choice at a moment of the log."""
+        ms = next(e.timestamp_ms for e in table.history() if expect.stamp(e.timestamp_ms) == stamp)
+        return table.snapshot_as_of_timestamp(ms).snapshot_id
 
     def points(self, table):
         yield {}
         for s in table.snapshots():
             yield {"snapshot_id": str(s.snapshot_id)}
-        for name, ref in table.refs().items():
-            if ref.snapshot_ref_type == "branch":
-                yield {"ref": name}
+        for name in table.refs():
+            yield {"ref": name}
+        for entry in table.history():
+            yield {"snapshot_time": expect.stamp(entry.timestamp_ms)}
 
     def by_location(self, name, table):
         readable(table.location())
@@ -137,7 +153,7 @@ class PyIceberg:
                 make_table("t", "interop_files", location=path, format="iceberg", **point)
                 return differ(schema, wanted, ours("t"))
             self.counts.check(what, check)
-            if self.duckdb and "ref" not in point:
+            if not set(point) - {"snapshot_id"}:
                 said = expect.attempt(lambda: expect.by_duckdb(self.duckdb, path, {"point": point, "schema": schema},
                                                               moved=False))
                 if "rows" in said:
@@ -206,6 +222,7 @@ class PyIceberg:
             update.remove_field("k_part")
             update.add_field("id", BucketTransform(4), "id_bucket")
         t.append(pa.table({"id": pa.array([10**12 + i for i in range(6)], pa.int64()), "kind": ["a"] * 6, "late": ["l", None] * 3}))
+        t.manage_snapshots().create_tag(t.current_snapshot().snapshot_id, "kept").commit()
         t.manage_snapshots().create_branch(t.current_snapshot().snapshot_id, "side").commit()
         t.append(pa.table({"id": pa.array([1], pa.int64()), "kind": ["side"], "late": ["side"]}), branch="side")
         t.delete("kind = 'a'")
@@ -239,93 +256,216 @@ def readable(location):
 
 # ---------------------------------------------------------------- Spark, in a Python of its own
 
-def spark_side(folder):
-    """Run by LH_PYTHON_SPARK: commits, and prints what Spark reads after each as JSON lines."""
-    import iceberg_session
-    uri_of = "jdbc:postgresql://127.0.0.1:%s/%s" % (os.environ.get("PGPORT", "5432"), os.environ["PGDATABASE"])
-    spark = iceberg_session.session(folder, {
-        "spark.sql.catalog.pg": "org.apache.iceberg.spark.SparkCatalog",
-        "spark.sql.catalog.pg.catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
-        "spark.sql.catalog.pg.uri": uri_of, "spark.sql.catalog.pg.jdbc.user": os.environ.get("PGUSER", "postgres"),
-        "spark.sql.catalog.pg.warehouse": folder, "spark.sql.catalog.pg.cache-enabled": "false",
-        "spark.sql.catalog.pg.jdbc.schema-version": "V1", "spark.sql.defaultCatalog": "pg",
-    }, [iceberg_session.jar("org.postgresql:postgresql:42.7.14")])
-    mor = ", ".join("'write.%s.mode'='merge-on-read'" % m for m in ("delete", "update", "merge"))
-    name = "pg.sp.live"
-    statements = ["CREATE NAMESPACE IF NOT EXISTS pg.sp",
-                  "CREATE TABLE %s (id bigint, s string, d decimal(12,2)) USING iceberg PARTITIONED BY (bucket(3, id))"
-                  " TBLPROPERTIES ('format-version'='2', %s)" % (name, mor),
-                  "INSERT INTO %s SELECT id, concat('s', id), id / 4 FROM range(0, 100)" % name, "DELETE FROM %s WHERE id %% 7 = 3" % name,
-                  "UPDATE %s SET s = 'changed' WHERE id < 10" % name, "ALTER TABLE %s ADD COLUMN late int AFTER id" % name,
-                  "ALTER TABLE %s REPLACE PARTITION FIELD bucket(3, id) WITH truncate(20, id)" % name,
-                  "INSERT INTO %s SELECT id, cast(id AS int), 'late', 1 FROM range(100, 130)" % name,
-                  "ALTER TABLE %s SET TBLPROPERTIES ('format-version'='3')" % name, "DELETE FROM %s WHERE id BETWEEN 50 AND 105" % name,
-                  "CALL pg.system.rewrite_data_files(table => 'sp.live', options => map('rewrite-all', 'true'))",
-                  "MERGE INTO %s t USING (SELECT id FROM range(120, 140)) s ON t.id = s.id WHEN MATCHED THEN DELETE"
-                  " WHEN NOT MATCHED THEN INSERT (id, late, s, d) VALUES (s.id, null, 'merged', null)" % name]
-    for statement in statements:
-        spark.sql(statement)
-        if "TABLE" not in statement.upper()[:13] and "CREATE" not in statement:
-            table = iceberg_session.java_table(spark, name)
-            schema = json.loads(iceberg_session.jvm(spark).org.apache.iceberg.SchemaParser.toJson(table.schema()))
-            rows = expect.arrow_lines(schema, iceberg_session.arrow(spark.sql("SELECT * FROM " + name)))
-            print("LIVE " + json.dumps({"statement": statement[:60], "schema": schema, "rows": rows,
-                                        "snapshot": str(table.currentSnapshot().snapshotId()),
-                                        "metadata": table.operations().current().metadataFileLocation()}), flush=True)
+MERGE_ON_READ = ", ".join("'write.%s.mode'='merge-on-read'" % m for m in ("delete", "update", "merge"))
 
 
-def spark(folder, counts):
-    done = subprocess.Popen([os.environ.get("LH_PYTHON_SPARK", "python3"), os.path.abspath(__file__), "--spark-side", folder],
-                            stdout=subprocess.PIPE, text=True)
-    seen = 0
-    for line in done.stdout:
-        if not line.startswith("LIVE "):
-            continue
-        seen += 1
-        said = json.loads(line[5:])
-        path = said["metadata"].replace("file://", "").replace("file:", "")
-        readable(folder)
+class Spark:
+    """Spark as iceberg_spark.py, asked by lines; every point that it can read, read by us."""
 
-        def check():
-            # Spark goes on meanwhile: the snapshot by id, through the metadata file of that moment
-            make_table("t", "interop_files", location=path, format="iceberg", snapshot_id=said["snapshot"])
-            make_table("t_now", "interop_files", location=path, format="iceberg")
-            return differ(said["schema"], said["rows"], ours("t_now"))
-        counts.check("spark after " + said["statement"], check)
-    if done.wait() != 0 or not seen:
-        counts.failed += 1
-        print("FAILED spark: its side ended with status %s after %d commits" % (done.returncode, seen))
-        return
+    MARK = "ANSWER "
 
-    def check_catalog():
-        make_table("live", "interop_pg", namespace="sp", table_name="live")
-        return differ(said["schema"], said["rows"], ours("live"))
-    counts.check("spark's table by the catalog", check_catalog)
+    def __init__(self, folder, counts):
+        from pyiceberg.catalog.sql import SqlCatalog
+        self.folder, self.counts = folder, counts
+        self.agreed, self.notes, self.read = 0, [], 0
+        self.side = subprocess.Popen([os.environ.get("LH_PYTHON_SPARK", "python3"), os.path.join(HERE, "iceberg_spark.py"), folder],
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.answer()
+        self.catalog = SqlCatalog(CATALOG, uri=uri(), warehouse="file://" + folder)
+
+    def answer(self):
+        for line in self.side.stdout:
+            if line.startswith(self.MARK):
+                said = json.loads(line[len(self.MARK):])
+                if "error" in said:
+                    raise Failed("", "Spark: " + said["error"])
+                return said
+        raise Failed("", "Spark has ended with status %s" % self.side.wait())
+
+    def ask(self, do, **command):
+        print(json.dumps({"do": do, **command}), file=self.side.stdin, flush=True)
+        said = self.answer()
+        readable(self.folder)
+        return said
+
+    def sql(self, *statements):
+        self.ask("sql", statements=statements)
+
+    def run(self):
+        said = self.ask("versions")
+        print("spark: Spark %s, Iceberg %s, %s" % (said["spark"], said["iceberg"], said["driver"]), flush=True)
+        for name in said["scenarios"]:
+            self.counts.check("spark writes " + name, lambda: self.scenario(name))
+        for part in (self.live, self.shared, self.moved, self.imported):
+            self.counts.check("spark " + part.__name__, part)
+        self.side.stdin.close()
+        self.counts.check("spark's end", lambda: self.side.wait() and "status %d" % self.side.returncode)
+        print("spark: %d points read; PyIceberg reads %d tables as Spark does" % (self.read, self.agreed))
+        for note in self.notes:
+            print("note: " + note)
+
+    def scenario(self, name):
+        made = self.ask("scenario", name=name)["tables"]
+        for namespace, table in made:
+            before = self.counts.failed
+            points = self.points(namespace, table)
+            print("%-28s %-24s %3d points, %d failed" % (name, namespace + "." + table, len(points), self.counts.failed - before),
+                  flush=True)
+        return None if made else "no table is there"
+
+    def points(self, namespace, table, now=False):
+        """Checks each point of a table by the catalog; the points."""
+        points = self.ask("points", table=[namespace, table], now=now)["points"]
+        for p in points:
+            what = "%s.%s %s" % (namespace, table, p["point"] or "now")
+            if "error" in p:
+                self.counts.skipped += 1
+                print("skipped %s: neither Spark nor the Java library reads it: %s" % (what, p["error"][:200]))
+                continue
+            self.read += 1
+
+            def check():
+                make_table("t", "interop_catalog", namespace=namespace, table_name=table, **p["point"])
+                return differ(p["schema"], p["rows"], ours("t"))
+            self.counts.check(what, check)
+        self.by_pyiceberg(namespace, table, points[0])
+        return points
+
+    def by_pyiceberg(self, namespace, table, now):
+        """PyIceberg is no judge here: where it differs from Spark, that is a note."""
+        if "error" in now:
+            return
+        said = expect.attempt(lambda: expect.arrow_lines(now["schema"], self.catalog.load_table((namespace, table)).scan().to_arrow()))
+        if said.get("rows") == now["rows"]:
+            self.agreed += 1
+        else:
+            self.notes.append("PyIceberg, %s.%s: %s" % (namespace, table, said.get("error", "other rows than Spark's")[:160]))
+
+    def live(self):
+        """One table through all its lives, seen after each commit by a new foreign table and by one that was made first."""
+        name = "lake.sp.live"
+        self.sql("CREATE TABLE %s (id bigint, s string, d decimal(12,2)) USING iceberg PARTITIONED BY (bucket(3, id))"
+                 " TBLPROPERTIES ('format-version'='1')" % name)
+        make_table("live", "interop_catalog", namespace="sp", table_name="live")
+        mor = "ALTER TABLE %s SET TBLPROPERTIES ('format-version'='%s', %s)"
+        for statement in (
+                "INSERT INTO %s SELECT id, concat('s', id), id / 4 FROM range(0, 100)" % name, mor % (name, 2, MERGE_ON_READ),
+                "DELETE FROM %s WHERE id %% 7 = 3" % name,
+                "UPDATE %s SET s = 'changed' WHERE id < 10" % name, "ALTER TABLE %s ADD COLUMN late int AFTER id" % name,
+                "ALTER TABLE %s REPLACE PARTITION FIELD bucket(3, id) WITH truncate(20, id)" % name,
+                "INSERT INTO %s SELECT id, cast(id AS int), 'late', 1 FROM range(100, 130)" % name,
+                "ALTER TABLE %s SET TBLPROPERTIES ('write.format.default'='orc')" % name,
+                "INSERT INTO %s SELECT id, null, 'orc', 2 FROM range(130, 140)" % name,
+                "ALTER TABLE %s SET TBLPROPERTIES ('write.format.default'='avro', 'format-version'='3')" % name,
+                "INSERT INTO %s SELECT id, null, 'avro', 3 FROM range(140, 150)" % name,
+                "DELETE FROM %s WHERE id BETWEEN 50 AND 105 OR id IN (133, 144)" % name,
+                "ALTER TABLE %s CREATE TAG kept" % name, "ALTER TABLE %s CREATE BRANCH side" % name,
+                "INSERT INTO %s.branch_side SELECT id, 1, 'side', 4 FROM range(200, 205)" % name,
+                "CALL lake.system.rewrite_data_files(table => 'sp.live', options => map('rewrite-all', 'true'))",
+                "ALTER TABLE %s RENAME COLUMN s TO text" % name, "ALTER TABLE %s DROP COLUMN d" % name,
+                "MERGE INTO %s t USING (SELECT id FROM range(120, 160)) s ON t.id = s.id WHEN MATCHED THEN DELETE"
+                " WHEN NOT MATCHED THEN INSERT (id, late, text) VALUES (s.id, null, 'merged')" % name,
+                "CALL lake.system.rewrite_manifests('sp.live')", "INSERT OVERWRITE %s VALUES (7, 7, 'over')" % name):
+            self.sql(statement)
+            now = self.points("sp", "live", now=True)[0]
+            ids = sorted(json.dumps([json.loads(r)[0]]) for r in now["rows"])
+
+            def followed():
+                rows = psql.run([], ["SELECT id FROM interop.live"])[0]
+                return None if sorted(json.dumps(r) for r in rows) == ids else "%d rows, expected %d" % (len(rows), len(ids))
+            self.counts.check("the table made before the first commit, after " + statement[:50], followed)
+        self.points("sp", "live")
+
+    def shared(self):
+        """Tables to which Spark and PyIceberg commit in turn; Spark, PyIceberg and psql see the same."""
+        import pyarrow as pa
+        rows = pa.table({"id": pa.array(range(100, 110), pa.int64()), "s": ["py"] * 10})
+        self.catalog.create_namespace_if_not_exists("both")
+        self.catalog.create_table("both.of_python", rows.schema)
+        self.sql("CREATE TABLE lake.both.of_spark (id bigint, s string) USING iceberg PARTITIONED BY (bucket(2, id))"
+                 " TBLPROPERTIES ('format-version'='2', %s)" % MERGE_ON_READ)
+        for name in ("of_python", "of_spark"):
+            make_table("followed_" + name, "interop_catalog", namespace="both", table_name=name)
+            spark = "lake.both." + name
+            for commit in (lambda: self.sql("INSERT INTO %s SELECT id, 'spark' FROM range(0, 20)" % spark),
+                           lambda: self.catalog.load_table("both." + name).append(rows),
+                           lambda: self.sql("DELETE FROM %s WHERE id %% 4 = 1" % spark),
+                           lambda: self.catalog.load_table("both." + name).delete("id < 3"),
+                           lambda: self.sql("UPDATE %s SET s = 'both' WHERE id IN (4, 104)" % spark),
+                           lambda: self.catalog.load_table("both." + name).overwrite(rows.slice(0, 2), "id >= 105")):
+                commit()
+                readable(self.folder)
+                agreed = self.agreed
+                now = self.points("both", name, now=True)[0]
+                self.counts.check("a table followed", lambda: differ(now["schema"], now["rows"], ours("followed_" + name)))
+                self.counts.check("Spark and PyIceberg", lambda: None if self.agreed > agreed else "they differ")
+            self.points("both", name)
+
+    def moved(self):
+        """Renamed, dropped and put back."""
+        self.sql("CREATE TABLE lake.sp.first AS SELECT id FROM range(5)")
+        make_table("first", "interop_catalog", namespace="sp", table_name="first")
+        self.sql("ALTER TABLE lake.sp.first RENAME TO lake.sp.second")
+        self.points("sp", "second")
+        self.counts.check("a table that was renamed", lambda: self.refused("first", "sp.first"))
+        self.sql("DROP TABLE lake.sp.second")
+        self.counts.check("a table that was dropped", lambda: self.refused("t", "sp.second"))
+        self.sql("CREATE TABLE lake.sp.first AS SELECT id FROM range(7)")
+        self.counts.check("a table that came back", lambda: None if psql.run([], ["SELECT count(*) FROM interop.first"])[0] == [["7"]]
+                          else "other rows")
+
+    @staticmethod
+    def refused(relation, named):
+        try:
+            psql.run([], ["SELECT * FROM interop." + relation])
+        except Failed as e:
+            return None if named in e.message and e.code != "XX000" else str(e)
+        return "it is read all the same"
+
+    def imported(self):
+        """IMPORT FOREIGN SCHEMA of each namespace: the tables that Spark shows, without views, with its rows."""
+        self.sql("CREATE VIEW lake.sp.a_view AS SELECT id FROM lake.sp.first")
+        for namespace in sorted(n[0] for n in self.catalog.list_namespaces()):
+            tables = self.ask("tables", namespace=namespace)["tables"]
+            psql.run(["DROP SCHEMA IF EXISTS interop_imported CASCADE", "CREATE SCHEMA interop_imported",
+                      "IMPORT FOREIGN SCHEMA %s FROM SERVER interop_catalog INTO interop_imported" % psql.identifier(namespace)])
+            found = [r[0] for r in psql.run([], ["SELECT relname FROM pg_class WHERE relnamespace = 'interop_imported'::regnamespace"
+                                                 " AND relkind = 'f'"])[0]]
+            self.counts.check("tables imported of " + namespace, lambda: None if sorted(found) == sorted(tables)
+                              else "%s, expected %s" % (sorted(found), sorted(tables)))
+            for table in tables:
+                now = self.ask("points", table=[namespace, table], now=True)["points"][0]
+                if "rows" in now:
+                    self.counts.check("imported %s.%s" % (namespace, table), lambda: differ(
+                        now["schema"], now["rows"], ours("interop_imported." + psql.identifier(table))))
+
+
+def versions():
+    import importlib.metadata
+    names = ("pyiceberg", "pyarrow", "SQLAlchemy", "duckdb")
+    print("by " + ", ".join("%s %s" % (n, importlib.metadata.version(n)) for n in names))
+    print("reader: PostgreSQL " + psql.run([], ["SELECT current_setting('server_version')"])[0][0][0], flush=True)
 
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("--quick", action="store_true")
+    p.add_argument("--quick", action="store_true", help="is iceberg_run's, and changes nothing here")
     p.add_argument("--keep", action="store_true")
-    p.add_argument("--spark-side", help=argparse.SUPPRESS)
     p.add_argument("writers", nargs="*", metavar="WRITER", default=["pyiceberg"])
     a = p.parse_args()
-    if a.spark_side:
-        spark_side(a.spark_side)
-        return
     folder = tempfile.mkdtemp(prefix="lakehouse_iceberg_")
     os.chmod(folder, 0o755)
     psql.run(["CREATE EXTENSION IF NOT EXISTS lakehouse", "DROP SCHEMA IF EXISTS interop CASCADE", "CREATE SCHEMA interop",
               "DROP SERVER IF EXISTS interop_files CASCADE", "DROP SERVER IF EXISTS interop_catalog CASCADE"])
     counts = Counts()
-    psql.run(["DROP SERVER IF EXISTS interop_pg CASCADE"])
-    for statement in SERVER + [SERVER[1].replace("interop_catalog", "interop_pg").replace("'%s'" % CATALOG, "'pg'")]:
+    versions()
+    for statement in SERVER:
         counts.check(statement, lambda: psql.run([statement]) and None)
     for writer in a.writers:
         if writer == "pyiceberg":
-            PyIceberg(folder, counts, a.quick).run()
+            PyIceberg(folder, counts).run()
         elif writer == "spark":
-            spark(folder, counts)
+            Spark(folder, counts).run()
         else:
             p.error("no writer %s; there are pyiceberg, spark" % writer)
     if not (a.keep and counts.failed):

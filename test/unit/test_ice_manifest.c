@@ -418,6 +418,27 @@ a_cached_manifest_is_not_for_everybody(void **state)
 	remove_table(dir);
 }
 
+/* The manifest itself says that it is not encrypted.  Metadata of Iceberg's own promises that it is. */
+static void
+a_manifest_with_somebody_elses_key_metadata_is_read(void **state)
+{
+	LhIceManifest *m;
+	LhIceManifestFile line;
+	LhIceTable *table;
+	char *dir = table_on_disk(&table, &line);
+
+	(void) state;
+	line.key_metadata = lh_slice("binary_key_metadata", 19);
+	ASSERT_OK(ctx, lh_ice_manifest_open(ctx, table, &line, 0, NULL, &m));
+	assert_int_equal(m->n, 2);
+	lh_ice_manifest_close(ctx, m);
+	line.key_metadata = lh_slice("\x01\x20" "0123456789abcdef" "\0\0", 20);
+	assert_int_equal(lh_ice_manifest_open(ctx, table, &line, 0, NULL, &m), LH_CORRUPT);
+	assert_non_null(strstr(ctx->error->message, "m.avro"));
+	lh_error_clear(ctx);
+	remove_table(dir);
+}
+
 static void
 a_wrong_length_needs_right_counts(void **state)
 {
@@ -544,6 +565,7 @@ main(void)
 		TEST(schemas_without_what_is_needed_are_refused),
 		TEST(manifests_are_cached_and_grow_statistics),
 		TEST(a_cached_manifest_is_not_for_everybody),
+		TEST(a_manifest_with_somebody_elses_key_metadata_is_read),
 		TEST(a_wrong_length_needs_right_counts),
 		TEST(all_manifests_of_the_fixtures_are_read),
 	};

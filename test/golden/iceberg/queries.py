@@ -159,6 +159,8 @@ class Run:
             if free and e.code and e.code not in psql.BROKEN:
                 self.counts.skipped += 1
                 self.reasons["an error, as tables.json allows"] += 1
+                if self.skips:
+                    print("skipped %s: %s\n       %s" % (name, why, sql[:400]))
                 return
         except (ValueError, ArithmeticError) as e:
             why = "a value cannot be read: %s" % e
