@@ -150,8 +150,8 @@ class Differential:
         for i in range(self.options.per):
             if i:
                 where = asked.condition()
-            rows = ("SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text COLLATE \"C\")) FROM (SELECT %s FROM %%s WHERE %s OFFSET 0) t"
-                    % (asked.projection().replace("%", "%%"), where.replace("%", "%%")))
+            listed = "SELECT %s FROM %%s WHERE %s" % (asked.projection().replace("%", "%%"), where.replace("%", "%%"))
+            rows = ("SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text COLLATE \"C\")) FROM (%s OFFSET 0) t" % listed)
             aggregates = ("SELECT count(*), %s FROM %%s WHERE %s" % (", ".join(asked.aggregate() for _ in range(rng.randrange(1, 4))).replace("%", "%%"),
                                                                    where.replace("%", "%%")))
             self.asked += 1
@@ -165,13 +165,26 @@ class Differential:
                     self.selected += 1
                 for how, answer in answers:
                     if answer != heap:
-                        failures.append("seed %s table %d%s, %s, %s\n  query: %s\n  heap:  %s\n  lake:  %s"
-                                        % (self.options.seed, self.number, option, made.dir, how, query % "lake", heap, answer))
+                        failures.append("seed %s table %d%s, %s, %s\n  query: %s\n  heap:  %s\n  lake:  %s%s"
+                                        % (self.options.seed, self.number, option, made.dir, how, query % "lake", heap, answer,
+                                           self.difference(listed) if query is rows else ""))
             if i % 8 == 0:
                 self.count(rows % "lake")
             if len(failures) >= 4:
                 break
         return failures
+
+    def difference(self, listed):
+        """Rows that only one of the two has."""
+        both = [listed % name for name in ("heap", "lake")]
+        out = ""
+        for how, (one, other) in (("missing", both), ("too much", reversed(both))):
+            try:
+                self.cursor.execute("SELECT t::text FROM (%s) t EXCEPT ALL SELECT t::text FROM (%s) t LIMIT 3" % (one, other))
+                out += "".join("\n  %s: %s" % (how, r[0]) for r in self.cursor.fetchall())
+            except psycopg2.Error as e:
+                out += "\n  " + str(e).strip()
+        return out
 
     def count(self, query):
         """Adds what EXPLAIN counted."""

@@ -365,7 +365,6 @@ class Table:
         live = [d for s, d in entries if s != 2]
         count = {s: sum(1 for x, _ in entries if x == s) for s in (0, 1, 2)}
         rows = {s: sum(getattr(d, "cardinality", len(d.rows)) for x, d in entries if x == s) for s in (0, 1, 2)}
-        # entries of files that went do not count for what a reader needs, but do for the list's summaries in Java
         return {"manifest_path": path, "manifest_length": os.path.getsize(path), "partition_spec_id": spec, "content": content,
                 "sequence_number": self.last_seq, "min_sequence_number": min([d.seq for d in live] or [self.last_seq]),
                 "added_snapshot_id": snapshot, "added_files_count": count[1], "existing_files_count": count[0],
@@ -379,10 +378,10 @@ class Table:
         out = []
         for i, f in enumerate(self.partition_type(spec)):
             known = sorted((d.partition[i] for d in entries if d.partition[i] is not None), key=lambda x: v.order_key(f["type"], x))
-            bounds = known and self.rng.random() < 0.9
+            # no bounds say that all values are null
             out.append({"contains_null": len(known) < len(entries), "contains_nan": self.rng.choice((None, False)),
-                        "lower_bound": v.single_value(f["type"], known[0]) if bounds else None,
-                        "upper_bound": v.single_value(f["type"], known[-1]) if bounds else None})
+                        "lower_bound": v.single_value(f["type"], known[0]) if known else None,
+                        "upper_bound": v.single_value(f["type"], known[-1]) if known else None})
         return out
 
     def list_schema(self):
