@@ -85,10 +85,11 @@ class Predicates:
     def by_type(self, c, op):
         rng = self.rng
         if c.base == "string":
-            some = rng.choice(c.values).replace("'", "''")
-            return rng.choice(("%s LIKE '%s'" % (c.sql, some[:2] + "%"), "%s NOT LIKE '%s'" % (c.sql, some[:1] + "%"),
-                               "%s LIKE '%%%s'" % (c.sql, some[-2:]), "starts_with(%s, '%s')" % (c.sql, some[:3]),
-                               "length(%s) %s %d" % (c.sql, op, rng.randrange(8)), "%s LIKE '_%s'" % (c.sql, some[1:]))).replace("\\", "")
+            # without what a pattern may not end with
+            some = rng.choice(c.values).replace("\\", "")
+            return rng.choice(("%s LIKE %s" % (c.sql, text(some[:2] + "%")), "%s NOT LIKE %s" % (c.sql, text(some[:1] + "%")),
+                               "%s LIKE %s" % (c.sql, text("%" + some[-2:])), "starts_with(%s, %s)" % (c.sql, text(some[:3])),
+                               "length(%s) %s %d" % (c.sql, op, rng.randrange(8)), "%s LIKE %s" % (c.sql, text("_" + some[1:]))))
         if c.base in ("timestamp", "timestamp_ns"):
             return rng.choice(("%s::date %s %s::date" % (c.sql, op, self.value(c)),
                                "date_trunc('%s', %s) %s %s" % (rng.choice(("hour", "day", "month", "year")), c.sql, op, self.value(c)),
