@@ -77,4 +77,13 @@ SELECT * FROM odd ORDER BY 1;
 SELECT ice('defaults', 'v3/defaults_parquet');
 SELECT * FROM defaults ORDER BY 1;
 
+-- a member's default is the member's: of a struct that is null, it is null
+SELECT ice('default_parquet', 'v3/defaults_parquet', '', 'id int, y text OPTIONS (column_name ''st.y'')');
+SELECT ice('default_avro', 'v3/defaults_avro', '', 'id int, y text OPTIONS (column_name ''st.y'')');
+SELECT ice('default_orc', 'v3/defaults_orc', '', 'id int, y text OPTIONS (column_name ''st.y'')');
+SELECT p.id, p.y, a.y AS avro, o.y AS orc FROM default_parquet p JOIN default_avro a USING (id) JOIN default_orc o USING (id) ORDER BY 1;
+SELECT count(*), count(y), min(id), max(y) FROM default_parquet WHERE y = 'in struct';
+SELECT count(*), count(y), min(id) FROM default_parquet WHERE y IS NULL;
+SELECT count(*), count(y) FROM default_parquet;
+
 \! rm -rf $WORK
