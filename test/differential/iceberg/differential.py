@@ -143,6 +143,8 @@ class Differential:
         self.cursor.copy_expert("COPY heap FROM STDIN", copy)
         self.counts["rows"] += len(values)
         asked = predicates.Predicates([predicates.Column(n, k, [r[i] for r in values], rng) for i, (n, k) in enumerate(columns)], rng)
+        threads = rng.choice((1, 1, 1, 3))
+        self.run("SET lakehouse.threads = %d" % threads, "SET lakehouse.threads_min_size = 0")
         return self.ask(asked, made, option, rng)
 
     # ------------------------------------------------------------ predicates

@@ -28,6 +28,10 @@ KEYS = ("boolean", "int", "long", "decimal", "date", "timestamp", "timestamptz",
 POSITIONS = [{"id": 2147483546, "name": "file_path", "type": "string"}, {"id": 2147483545, "name": "pos", "type": "long"}]
 
 
+ROW_ID, ROW_SEQUENCE = 2147483540, 2147483539
+LINEAGE = [{"id": ROW_ID, "name": "_row_id", "type": "long"}, {"id": ROW_SEQUENCE, "name": "_last_updated_sequence_number", "type": "long"}]
+
+
 class Data:
     def __init__(self, **known):
         self.deleted = frozenset()			# by whatever
@@ -46,6 +50,7 @@ class Table:
     def __init__(self, directory, rng, counts):
         self.rng, self.dir, self.counts = rng, directory, counts
         self.defaults, self.plain_days = {}, False
+        self.mapping = None
         os.makedirs(directory + "/metadata")
         os.makedirs(directory + "/data")
         self.version = rng.choice((1, 2, 2, 2, 3, 3, 3))
@@ -247,13 +252,49 @@ class Table:
         kind = self.rng.choice(("parquet",) * 8 + ("avro", "orc"))
         return "parquet" if kind == "orc" and not files.orc_can(fields) else kind
 
-    def write_data(self, rows, spec, seq=None):
-        """Data files of rows, one or more a partition."""
+    def map_names(self, fields):
+        """Take the fields' names into the name mapping; False where they mean other fields there."""
+        def entries(fields):
+            out = []
+            for f in fields:
+                one = {"field-id": f["id"], "names": [f["name"]]}
+                if v.base(f["type"]) == "struct":
+                    one["fields"] = entries(f["type"]["fields"])
+                if v.base(f["type"]) == "list":
+                    one["fields"] = [{"field-id": f["type"]["element-id"], "names": ["element"]}]
+                out.append(one)
+            return out
+
+        def merged(old, new):
+            for n in new:
+                for o in old:
+                    if o["field-id"] != n["field-id"] and set(o["names"]) & set(n["names"]):
+                        return False
+                same = [o for o in old if o["field-id"] == n["field-id"]]
+                if not same:
+                    old.append(n)
+                    continue
+                same[0]["names"] = sorted(set(same[0]["names"]) | set(n["names"]))
+                if not merged(same[0].setdefault("fields", []), n.get("fields", [])):
+                    return False
+            return True
+
+        mapping = copy.deepcopy(self.mapping or [])
+        if not merged(mapping, entries(fields)):
+            return False
+        self.mapping = mapping
+        return True
+
+    def write_data(self, rows, spec, seq=None, lineage=None):
+        """Data files of rows, one or more a partition; lineage: what a row's id() has of it."""
         groups = {}
         for row in rows:
             key = self.partition_of(spec, row)
             if key is None:
-                row = {i: x for i, x in row.items() if i not in {p["source-id"] for p in self.specs[spec]}}
+                changed = {i: x for i, x in row.items() if i not in {p["source-id"] for p in self.specs[spec]}}
+                if lineage is not None:
+                    lineage[id(changed)] = lineage[id(row)]
+                row = changed
                 key = self.partition_of(spec, row)
             groups.setdefault(key, []).append(row)
         out = []
@@ -266,14 +307,26 @@ class Table:
             stored = [f for f in fields if f["id"] not in omitted]
             kind = self.format_of(stored)
             path = self.path("data", kind)
-            files.WRITERS[kind](path, stored, mine, self.rng)
+            # as files that were added: names only, and the table's name mapping
+            ids = self.rng.random() >= 0.15 or not self.map_names(stored)
+            if not ids:
+                self.counts["data files without ids"] += 1
+            # a rewrite keeps the ids of its rows
+            hidden, extra = [], mine
+            if ids and lineage is not None:
+                hidden = LINEAGE
+                extra = [dict(r) for r in mine]
+                for r, given in zip(extra, (lineage[id(r)] for r in mine)):
+                    r.update(given)
+            files.WRITERS[kind](path, stored + hidden, extra, self.rng, ids)
             written = set()
             for f in fields:
                 written.add(f["id"])
                 if v.base(f["type"]) == "struct":
                     written.update(m["id"] for m in f["type"]["fields"])
             out.append(Data(path=path, format=kind, spec=spec, partition=key, rows=mine, seq=seq, file_seq=None, written=written,
-                            stats=files.statistics(stored, mine, self.rng), content=0, sort=None))
+                            stats=files.statistics(stored, mine, self.rng), content=0,
+                            lineage=[lineage[id(r)] for r in mine] if hidden else None))
             self.counts["%s data files" % kind] += 1
             if omitted:
                 self.counts["identity columns left out"] += 1
@@ -454,7 +507,7 @@ class Table:
         self.clock += rng.randrange(1, 10**7)
         self.snapshots.append(Snapshot(
             id=snapshot, seq=self.last_seq, time=self.clock, operation=operation, list=self.write_list(snapshot), schema=self.schemas[-1],
-            rows=[(d, d.deleted, d.first_row_id) for d in self.data], first=first, added=self.next_row_id - first, version=self.version,
+            rows=[(d, d.deleted, d.first_row_id) for d in self.data], first=first, paths=[m["manifest_path"] for m in self.manifests], added=self.next_row_id - first, version=self.version,
             counts=(len(added), sum(len(d.rows) for d in added))))
 
     def give_row_ids(self):
@@ -498,9 +551,23 @@ class Table:
         gone = [d for d in self.data if self.rng.random() < 0.4]
         if not gone:
             return
-        rows = [{f["id"]: self.value_of(d, d.rows[i], f) for f in self.fields} for d in gone for i in range(len(d.rows)) if i not in d.deleted]
+        places = [(d, i) for d in gone for i in range(len(d.rows)) if i not in d.deleted]
+        rows = [{f["id"]: self.value_of(d, d.rows[i], f) for f in self.fields} for d, i in places]
         seq = self.last_seq if self.version > 1 else None
-        self.commit("replace", self.write_data(rows, self.spec, seq), gone, gone_deletes=self.vectors_of(gone))
+        lineage = None
+        if self.version == 3 and self.rng.random() < 0.7:
+            lineage = {id(r): dict(zip((ROW_ID, ROW_SEQUENCE), self.lineage_of(d, i))) for r, (d, i) in zip(rows, places)}
+            self.counts["rewrites with row ids"] += 1
+        self.commit("replace", self.write_data(rows, self.spec, seq, lineage), gone, gone_deletes=self.vectors_of(gone))
+
+    @staticmethod
+    def lineage_of(d, i):
+        """Row id and sequence number of a row, as stored or inherited."""
+        given = d.lineage[i] if d.lineage is not None else {}
+        row_id, seq = given.get(ROW_ID), given.get(ROW_SEQUENCE)
+        if row_id is None and d.first_row_id is not None:
+            row_id = d.first_row_id + i
+        return row_id, seq
 
     def copy_on_write(self):
         """A delete that writes files anew."""
@@ -638,7 +705,7 @@ class Table:
                "last-updated-ms": self.clock + 1, "last-column-id": self.last_column,
                "schemas": self.schemas, "current-schema-id": len(self.schemas) - 1,
                "partition-specs": [{"spec-id": i, "fields": s} for i, s in enumerate(self.specs)], "default-spec-id": self.spec,
-               "last-partition-id": self.last_field, "properties": {}, "sort-orders": [{"order-id": 0, "fields": []}], "default-sort-order-id": 0,
+               "last-partition-id": self.last_field, "properties": {} if self.mapping is None else {"schema.name-mapping.default": json.dumps(self.mapping)}, "sort-orders": [{"order-id": 0, "fields": []}], "default-sort-order-id": 0,
                "current-snapshot-id": self.snapshots[-1].id if self.snapshots else -1, "snapshots": [],
                "snapshot-log": [{"timestamp-ms": s.time, "snapshot-id": s.id} for s in self.snapshots], "metadata-log": []}
         if self.version == 1:
@@ -656,6 +723,11 @@ class Table:
                    "summary": {"operation": s.operation}}
             if parent is not None:
                 one["parent-snapshot-id"] = parent
+            if s.version == 1 and self.version == 1 and self.rng.random() < 0.2:
+                # as the first writers did
+                del one["manifest-list"]
+                one["manifests"] = s.paths
+                self.counts["snapshots without manifest list"] += 1
             if self.version > 1:
                 one["sequence-number"] = s.seq
             if s.version == 3:
@@ -668,10 +740,12 @@ class Table:
             f.write("1")
 
     def rows_of(self, snapshot, fields):
-        """[(values by fields, row id, sequence number)] that a reader has to see."""
+        """[(values by fields, row id)] that a reader has to see."""
         out = []
         for d, deleted, first in snapshot.rows:
             for i, row in enumerate(d.rows):
                 if i not in deleted:
-                    out.append(([self.value_of(d, row, f) for f in fields], None if first is None else first + i, d.seq))
+                    stored = d.lineage[i].get(ROW_ID) if d.lineage is not None else None
+                    inherited = None if first is None else first + i
+                    out.append(([self.value_of(d, row, f) for f in fields], inherited if stored is None else stored))
         return out
