@@ -99,6 +99,8 @@ class Differential:
         failures = self.state(made, None, rng)
         if len(made.snapshots) > 1 and not failures:
             failures = self.state(made, rng.choice(made.snapshots[:-1]), rng)
+        if len(made.schemas) > 1 and not failures:
+            failures = self.bound(made, rng)
         if not failures and not self.options.keep:
             shutil.rmtree(directory)
         return failures
@@ -108,7 +110,7 @@ class Differential:
         fields = (made.schemas[-1] if snapshot is None else snapshot.schema)["fields"]
         rows = made.rows_of(snapshot or made.snapshots[-1], fields)
         option = "" if snapshot is None else ", snapshot_id '%d'" % snapshot.id
-        self.run("DROP FOREIGN TABLE IF EXISTS lake", "DROP TABLE IF EXISTS heap",
+        self.run("DROP FOREIGN TABLE IF EXISTS lake",
                  "CREATE FOREIGN TABLE lake () SERVER lake OPTIONS (location '%s'%s)" % (made.dir, option))
         self.run("SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'lake'::regclass AND attnum > 0 ORDER BY attnum")
         columns = [(f["name"], f["type"]) for f in fields]
@@ -134,7 +136,24 @@ class Differential:
             columns.append(("_row_id", "long"))
             for r in rows:
                 r[0].append(r[1])
-        self.run("CREATE UNLOGGED TABLE heap (%s)" % ", ".join("%s %s" % (predicates.quoted(n), v.sql_type(k)) for n, k in columns))
+        return self.beside(made, columns, values, option, rng)
+
+    def bound(self, made, rng):
+        """The current state through columns that were made of an earlier schema, by field id."""
+        now = {f["id"]: f for f in made.schemas[-1]["fields"]}
+        then = [f for f in rng.choice(made.schemas[:-1])["fields"]
+                if not isinstance(f["type"], dict) and (f["id"] not in now or now[f["id"]]["type"] == f["type"])]
+        rows = made.rows_of(made.snapshots[-1], [now.get(f["id"], f) for f in then])
+        values = [[x if f["id"] in now else None for f, x in zip(then, r[0])] for r in rows]
+        self.run("DROP FOREIGN TABLE IF EXISTS lake", "CREATE FOREIGN TABLE lake (%s) SERVER lake OPTIONS (location '%s', dropped_columns 'null')"
+                 % (", ".join("%s %s OPTIONS (field_id '%d')" % (predicates.quoted(f["name"]), v.sql_type(f["type"]), f["id"]) for f in then), made.dir))
+        self.counts["tables by columns of an earlier schema"] += 1
+        return self.beside(made, [(f["name"], f["type"]) for f in then], values, " (by an earlier schema)", rng)
+
+    def beside(self, made, columns, values, option, rng):
+        """The foreign table beside a heap table of these values."""
+        self.run("DROP TABLE IF EXISTS heap", "CREATE UNLOGGED TABLE heap (%s)"
+                 % ", ".join("%s %s" % (predicates.quoted(n), v.sql_type(k)) for n, k in columns))
         copy = io.StringIO()
         for r in values:
             texts = [v.sql_text(k, x) for (_, k), x in zip(columns, r)]
