@@ -60,6 +60,9 @@ SELECT * FROM columns_of('evolved');
 SELECT id, f, d, renamed, again, added, st FROM evolved ORDER BY id;
 SELECT ice('inner_x', 'v2/evolved', '', 'id bigint, x int OPTIONS (column_name ''st.inner.x''), b text OPTIONS (column_name ''st.bb'')');
 SELECT * FROM inner_x WHERE x IS NOT NULL ORDER BY id;
+-- aggregates by a condition that only the host can ask, over files that were not open before and are closed one by one
+SELECT ice('avro_defaults', 'v3/defaults_avro');
+SELECT count(id) FROM avro_defaults WHERE st ->> 'x' < '5';
 -- members of composite types
 SELECT count(*) FROM lakehouse.create_types(fixture('iceberg/warehouse/v2/evolved'), 't_iceberg_columns', 'evolved', options => '{"rebase_location": "auto"}');
 SELECT ice('composite', 'v2/evolved', '', 'id bigint, st evolved_st');
@@ -74,5 +77,14 @@ SELECT * FROM odd ORDER BY 1;
 -- defaults of fields that older files lack
 SELECT ice('defaults', 'v3/defaults_parquet');
 SELECT * FROM defaults ORDER BY 1;
+
+-- a member's default is the member's: of a struct that is null, it is null
+SELECT ice('default_parquet', 'v3/defaults_parquet', '', 'id int, y text OPTIONS (column_name ''st.y'')');
+SELECT ice('default_avro', 'v3/defaults_avro', '', 'id int, y text OPTIONS (column_name ''st.y'')');
+SELECT ice('default_orc', 'v3/defaults_orc', '', 'id int, y text OPTIONS (column_name ''st.y'')');
+SELECT p.id, p.y, a.y AS avro, o.y AS orc FROM default_parquet p JOIN default_avro a USING (id) JOIN default_orc o USING (id) ORDER BY 1;
+SELECT count(*), count(y), min(id), max(y) FROM default_parquet WHERE y = 'in struct';
+SELECT count(*), count(y), min(id) FROM default_parquet WHERE y IS NULL;
+SELECT count(*), count(y) FROM default_parquet;
 
 \! rm -rf $WORK

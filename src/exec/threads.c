@@ -81,7 +81,10 @@ open_part(LhCtx *ctx, Part *part, LhAgg *agg)
 	return LH_OK;
 }
 
-/* Bring the state to the types that this batch's vectors have. */
+/*
+ * Bring the state to the types that this batch's vectors have.  The file of those
+ * before may be closed by now.
+ */
 static LhStatus
 bind_types(LhCtx *ctx, LhAgg *agg, LhType *types, bool *bound, const LhBatch *batch, int ncols)
 {
@@ -89,9 +92,14 @@ bind_types(LhCtx *ctx, LhAgg *agg, LhType *types, bool *bound, const LhBatch *ba
 
 	for (int c = 0; c < ncols; c++)
 	{
-		if (batch->vecs[c] == NULL || lh_type_equal(&types[c], &batch->vecs[c]->type))
+		LhType now;
+
+		if (batch->vecs[c] == NULL)
 			continue;
-		types[c] = batch->vecs[c]->type;
+		now = lh_type_bare(&batch->vecs[c]->type);
+		if (lh_type_equal(&types[c], &now))
+			continue;
+		types[c] = now;
 		changed = true;
 	}
 	if (!changed)

@@ -290,6 +290,28 @@ bind_checks(LhCtx *ctx, LhScan *scan, LhScanFile *file)
  * Columns by field id
  */
 
+/* A member that the file's struct has not: its default, null where the struct is. */
+static LhStatus
+bind_missing_member(LhCtx *ctx, const LhScan *scan, const LhScanFile *file, int col, int parent,
+					const LhValue *value, LhFileColumn *out)
+{
+	LhFoundField found;
+	LhFileNode node;
+
+	LH_TRY(lh_fields_find_one(ctx, scan->finder, scan->tasks.tasks[file->task].format, file->data,
+							  parent, &found));
+	if (found.node < 0)
+		return missing(ctx, file->data, &scan->cols[col], out);
+	file->data->format->node(file->data, found.node, &node);
+	if (node.type.id != LH_T_STRUCT)
+		return missing(ctx, file->data, &scan->cols[col], out);
+	LH_TRY(lh_project_default(ctx, value, &out->project));
+	bind_node(found.node, &node, out);
+	out->type = value->type;
+	out->absent = true;
+	return LH_OK;
+}
+
 /* A field that the file has not: its default, or null. */
 static LhStatus
 bind_missing_field(LhCtx *ctx, const LhScan *scan, const LhScanFile *file, int col, LhFileColumn *out)
@@ -297,8 +319,12 @@ bind_missing_field(LhCtx *ctx, const LhScan *scan, const LhScanFile *file, int c
 	const LhScanColumn *column = &scan->cols[col];
 	const LhValue *value = lh_schema_default(scan->spec.schema, column->field_id);
 
+	int parent = lh_schema_parent(scan->spec.schema, column->field_id);
+
 	if (value == NULL || value->null)
 		return missing(ctx, file->data, column, out);
+	if (parent >= 0)
+		return bind_missing_member(ctx, scan, file, col, parent, value, out);
 	bind_constant(out, value);
 	out->absent = true;
 	return LH_OK;

@@ -328,6 +328,16 @@ lh_fields_find(LhCtx *ctx, const LhFieldFinder *finder, LhFileFormat format, con
 	return LH_OK;
 }
 
+LhStatus
+lh_fields_find_one(LhCtx *ctx, const LhFieldFinder *finder, LhFileFormat format,
+				   const LhDataFile *file, int field_id, LhFoundField *found)
+{
+	LhWantedField wanted = {.id = field_id, .col = 0};
+	LhFieldFinder one = {1, &wanted, finder->mapping, finder->names};
+
+	return lh_fields_find(ctx, &one, format, file, found, 1);
+}
+
 /*
  * The schema
  */
@@ -364,6 +374,37 @@ lh_schema_field(const LhTableSchema *schema, int field_id)
 			return found;
 	}
 	return NULL;
+}
+
+static int
+parent_below(const LhType *type, int type_id, int id)
+{
+	for (int i = 0; i < type->nfields; i++)
+	{
+		const LhField *field = &type->fields[i];
+		int found;
+
+		if (field->field_id == id)
+			return type->id == LH_T_STRUCT ? type_id : -1;
+		found = parent_below(&field->type, field->field_id, id);
+		if (found >= 0)
+			return found;
+	}
+	return -1;
+}
+
+int
+lh_schema_parent(const LhTableSchema *schema, int field_id)
+{
+	for (int i = 0; schema != NULL && i < schema->ncols; i++)
+	{
+		const LhColumn *col = &schema->cols[i];
+		int found = col->source == LH_SRC_DATA ? parent_below(&col->type, col->field_id, field_id) : -1;
+
+		if (found >= 0)
+			return found;
+	}
+	return -1;
 }
 
 const LhValue *

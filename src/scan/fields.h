@@ -45,6 +45,11 @@ extern const LhNameMapping *lh_mapping_child(const LhNameMapping *mapping, const
 extern LhStatus lh_schema_names(LhCtx *ctx, const LhTableSchema *schema, const LhNameMapping **out);
 /* Type of a field anywhere in the schema; NULL: it has none. */
 extern const LhType *lh_schema_field(const LhTableSchema *schema, int field_id);
+/* Field id of the struct that the field is a member of; -1: none, it is a column or lies elsewhere. */
+extern int lh_schema_parent(const LhTableSchema *schema, int field_id);
+/* One field that was not looked for when the finder was made. */
+extern LhStatus lh_fields_find_one(LhCtx *ctx, const LhFieldFinder *finder, LhFileFormat format,
+								   const LhDataFile *file, int field_id, LhFoundField *found);
 /* What a field is worth where a file lacks it; NULL: null. */
 extern const LhValue *lh_schema_default(const LhTableSchema *schema, int field_id);
 

@@ -30,6 +30,7 @@ struct LhProjection
 	LhValue *constants;
 	LhVec *nulls; /* of members that are null in every row, with all that is below them */
 	LhVec *children;
+	const void *filled; /* a batch of one value, instead of all that; NULL: none */
 };
 
 const LhValue *
@@ -250,6 +251,23 @@ lh_project_plan(LhCtx *ctx, const LhType *file, const LhNameMapping *mapping, co
 	return LH_OK;
 }
 
+LhStatus
+lh_project_default(LhCtx *ctx, const LhValue *value, LhProjection **out)
+{
+	size_t size = lh_lane_size(value->type.lane, value->type.width);
+	LhVec one;
+	uint8_t *filled;
+
+	LH_NEW(ctx, *out);
+	LH_NEW_ARRAY(ctx, filled, LH_BATCH * size);
+	lh_vec_const(&one, value, 1);
+	for (size_t i = 0; i < LH_BATCH; i++)
+		memcpy(filled + i * size, one.data, size);
+	(*out)->type = value->type;
+	(*out)->filled = filled;
+	return LH_OK;
+}
+
 const LhType *
 lh_project_type(const LhProjection *projection)
 {
@@ -268,6 +286,12 @@ lh_project_apply(LhProjection *p, LhVec *vec)
 {
 	int n;
 
+	if (p->filled != NULL)
+	{
+		*vec = (LhVec){.type = p->type, .kind = vec->kind, .n = vec->n, .valid = vec->valid,
+					   .data = p->filled};
+		return;
+	}
 	vec->type = p->type;
 	/* a group that is null in every row need have no children */
 	if (p->n == 0 || vec->children == NULL)

@@ -29,6 +29,8 @@ extern const LhValue *lh_task_const(const LhFileTask *task, int field_id);
 extern LhStatus lh_project_plan(LhCtx *ctx, const LhType *file, const LhNameMapping *mapping,
 								const LhType *table, const LhFieldValues *values, LhProjection **out,
 								bool *fits);
+/* A group that lacks the member with this default (not null): the member, null where the group is. */
+extern LhStatus lh_project_default(LhCtx *ctx, const LhValue *value, LhProjection **out);
 extern const LhType *lh_project_type(const LhProjection *projection);
 
 /* Rewire a vector; what it points to is not touched.  The vector lives as long as the plan's next use. */

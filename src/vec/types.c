@@ -78,6 +78,16 @@ lh_type_equal(const LhType *a, const LhType *b)
 	}
 }
 
+LhType
+lh_type_bare(const LhType *t)
+{
+	LhType		bare = *t;
+
+	bare.nfields = 0;
+	bare.fields = NULL;
+	return bare;
+}
+
 static LhStatus
 format_fields(LhCtx *ctx, const LhType *t, LhBuf *out)
 {

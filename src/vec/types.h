@@ -130,6 +130,7 @@ lh_type_is_nested(const LhType *t)
 }
 
 extern bool lh_type_equal(const LhType *a, const LhType *b);	/* names of fields count */
+extern LhType lh_type_bare(const LhType *t);	/* without members: may be kept when t's owner goes */
 /* "decimal(15,2)", "timestamp(us, utc)", "list<int32>"...; for messages and describe functions. */
 extern LhStatus lh_type_format(LhCtx *ctx, const LhType *t, LhBuf *out);
 extern const char *lh_type_name(const LhType *t);	/* short, static */

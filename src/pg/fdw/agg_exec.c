@@ -363,13 +363,18 @@ filter_locally(ForeignScanState *node, AggScan *scan, LhSel *sel)
 		scan->filters[i].vec.n = sel->n;
 }
 
-/* Has column c another type than in the batch before? */
+/* Has column c another type than in the batch before, whose file may be closed by now? */
 static bool
 type_changed(AggScan *scan, int c)
 {
-	if (scan->vecs[c] == NULL || lh_type_equal(&scan->types[c], &scan->vecs[c]->type))
+	LhType		now;
+
+	if (scan->vecs[c] == NULL)
 		return false;
-	scan->types[c] = scan->vecs[c]->type;
+	now = lh_type_bare(&scan->vecs[c]->type);
+	if (lh_type_equal(&scan->types[c], &now))
+		return false;
+	scan->types[c] = now;
 	return true;
 }
 
