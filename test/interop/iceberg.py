@@ -95,6 +95,25 @@ def differ(schema, wanted, got):
     return None
 
 
+def conditions(relation):
+    """Do conditions find, with the writer's statistics and partitions, the rows that they find in all rows?"""
+    columns, rows = ours(relation)
+    rows = [json.loads(r) for r in rows]
+    asked = []
+    for i, (name, kind) in enumerate(columns):
+        if kind == "jsonb" or kind.endswith("[]"):
+            continue
+        column = psql.identifier(name)
+        values = sorted({r[i] for r in rows if r[i] is not None})
+        for v in {values[k * (len(values) - 1) // 2] for k in range(3)} if values else ():
+            asked += ["%s %s %s::%s" % (column, op, literal(v), kind) for op in ("=", "<", ">=", "<>")]
+        asked += [column + " IS NULL", column + " IS NOT NULL"]
+    counts = "SELECT (SELECT count(*) FROM %s WHERE %s), (SELECT count(*) FROM (SELECT * FROM %s OFFSET 0) s WHERE %s)"
+    found = psql.run(["SET search_path = interop, public"], [counts % (relation, c, relation, c) for c in asked])
+    wrong = ["%s finds %s rows of %s" % (c, *r[0]) for c, r in zip(asked, found) if r[0][0] != r[0][1]]
+    return "; ".join(wrong[:3]) or None
+
+
 # ---------------------------------------------------------------- PyIceberg
 
 def uri():
@@ -154,6 +173,8 @@ class PyIceberg:
                 make_table("t", "interop_files", location=path, format="iceberg", **point)
                 return differ(schema, wanted, ours("t"))
             self.counts.check(what, check)
+            if not point:
+                self.counts.check("conditions, " + what, lambda: conditions("t"))
             if not set(point) - {"snapshot_id"}:
                 said = expect.attempt(lambda: expect.by_duckdb(self.duckdb, path, {"point": point, "schema": schema},
                                                               moved=False))
@@ -372,6 +393,8 @@ class Spark:
                 make_table("t", "interop_catalog", namespace=namespace, table_name=table, **p["point"])
                 return differ(p["schema"], p["rows"], ours("t"))
             self.counts.check(what, check)
+            if not p["point"] and not now:
+                self.counts.check("conditions, " + what, lambda: conditions("t"))
         if unread:
             self.counts.skipped += len(unread)
             self.notes.append("no reader at hand for %d points of %s.%s: %s" % (len(unread), namespace, table, unread[0]))
@@ -389,8 +412,15 @@ class Spark:
         said = expect.attempt(lambda: expect.arrow_lines(now["schema"], self.catalog.load_table((namespace, table)).scan().to_arrow()))
         if said.get("rows") == now["rows"]:
             self.agreed += 1
-        else:
-            self.notes.append("PyIceberg, %s.%s: %s" % (namespace, table, said.get("error", "other rows than Spark's")[:160]))
+            return
+        why = said.get("error")
+        if not why:
+            only = [r for r in said["rows"] if r not in now["rows"]], [r for r in now["rows"] if r not in said["rows"]]
+            why = "%d rows, Spark %d; the first that only it has: %s; that only Spark has: %s" % (
+                len(said["rows"]), len(now["rows"]), only[0][:1], only[1][:1])
+        note = "PyIceberg, %s.%s: %s" % (namespace, table, why[:700])
+        if note not in self.notes:
+            self.notes.append(note)
 
     def live(self):
         """One table through all its lives, seen after each commit by a new foreign table and by one that was made first."""
