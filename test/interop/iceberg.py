@@ -50,6 +50,8 @@ CATALOG = "lake"
 SERVER = ["CREATE SERVER interop_files FOREIGN DATA WRAPPER lakehouse",
           "CREATE SERVER interop_catalog FOREIGN DATA WRAPPER lakehouse OPTIONS (catalog 'jdbc',"
           " catalog_schema 'public', catalog_name '%s')" % CATALOG]
+REMOTE = ("CREATE SERVER interop_remote FOREIGN DATA WRAPPER lakehouse OPTIONS (catalog 'jdbc', catalog_name '%s',"
+          " host '%s', port '%s', dbname '%s')", "CREATE USER MAPPING FOR CURRENT_USER SERVER interop_remote OPTIONS (user '%s')")
 COLUMNS = ("SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = '%s'::regclass"
            " AND attnum > 0 AND NOT attisdropped ORDER BY attnum")
 
@@ -122,6 +124,8 @@ def uri():
 
 
 class PyIceberg:
+    CATALOGS = ("interop_catalog", "interop_remote")    # the one in this database, and the same by a connection
+
     def __init__(self, folder, counts):
         from pyiceberg.catalog.sql import SqlCatalog
         self.counts = counts
@@ -185,9 +189,10 @@ class PyIceberg:
                     self.counts.skipped += 1
                     print("skipped %s, DuckDB: %s" % (what, said["error"][:120]))
 
-    def by_catalog(self, name, table, relation):
+    def by_catalog(self, name, table):
         schema, wanted = self.wanted(table, {})
-        self.counts.check("pyiceberg %s by the catalog" % name, lambda: differ(schema, wanted, ours(relation)))
+        for server in self.CATALOGS:
+            self.counts.check("pyiceberg %s by %s" % (name, server), lambda: differ(schema, wanted, ours("followed_" + server)))
 
     def run(self):
         import pyarrow as pa
@@ -195,14 +200,15 @@ class PyIceberg:
         rows = fixtures_of.py_values(0, 30)
         table = self.catalog.create_table("py.followed", rows.schema)
         readable(table.location())
-        self.counts.check("a foreign table on the catalog, before the first commit", lambda: make_table(
-            "followed", "interop_catalog", namespace="py", table_name="followed"))
+        for server in self.CATALOGS:
+            self.counts.check("a foreign table on %s, before the first commit" % server, lambda: make_table(
+                "followed_" + server, server, namespace="py", table_name="followed"))
         commits = [lambda: table.append(rows), lambda: table.delete("id < 5"), lambda: table.append(fixtures_of.py_values(40, 45)),
                    lambda: table.overwrite(fixtures_of.py_values(50, 52), "id >= 40")]
         for k, commit in enumerate(commits):
             commit()
             readable(table.location())
-            self.by_catalog("followed, commit %d" % (k + 1), table, "followed")
+            self.by_catalog("followed, commit %d" % (k + 1), table)
         self.counts.check("a cursor keeps its snapshot while PyIceberg commits", lambda: self.cursor(table, rows))
         self.by_location("followed", table)
         self.counts.check("reads while PyIceberg commits", lambda: self.storm(table, rows))
@@ -213,15 +219,15 @@ class PyIceberg:
     def cursor(self, table, rows):
         con = psycopg2.connect("")
         cur = con.cursor()
-        cur.execute("SELECT count(*) FROM interop.followed")
+        cur.execute("SELECT count(*) FROM interop.followed_interop_catalog")
         before = cur.fetchone()[0]
-        cur.execute("DECLARE c CURSOR FOR SELECT id FROM interop.followed")
+        cur.execute("DECLARE c CURSOR FOR SELECT id FROM interop.followed_interop_catalog")
         cur.execute("FETCH 1 FROM c")
         table.append(rows)
         readable(table.location())
         cur.execute("FETCH ALL FROM c")
         kept = 1 + len(cur.fetchall())
-        cur.execute("SELECT count(*) FROM interop.followed")
+        cur.execute("SELECT count(*) FROM interop.followed_interop_catalog")
         after = cur.fetchone()[0]
         con.rollback()
         con.close()
@@ -245,7 +251,7 @@ class PyIceberg:
         con.autocommit = True
         fixed.set_session(isolation_level="REPEATABLE READ")
         cur, still = con.cursor(), fixed.cursor()
-        query = "SELECT count(*), (SELECT count(*) FROM interop.followed) FROM interop.followed"
+        query = "SELECT count(*), (SELECT count(*) FROM interop.followed_interop_catalog) FROM interop.followed_interop_catalog"
         still.execute(query)
         first, seen = still.fetchone(), [base]
         writer.start()
@@ -291,11 +297,12 @@ class PyIceberg:
         return t
 
     def imported(self, table):
-        psql.run(["DROP SCHEMA IF EXISTS interop_imported CASCADE", "CREATE SCHEMA interop_imported"])
-        self.counts.check("IMPORT FOREIGN SCHEMA of a namespace", lambda: psql.run(
-            ["IMPORT FOREIGN SCHEMA py FROM SERVER interop_catalog INTO interop_imported"]) and None)
         schema, wanted = self.wanted(table, {})
-        self.counts.check("an imported table", lambda: differ(schema, wanted, ours("interop_imported.evolved")))
+        for server in self.CATALOGS:
+            psql.run(["DROP SCHEMA IF EXISTS interop_imported CASCADE", "CREATE SCHEMA interop_imported"])
+            self.counts.check("IMPORT FOREIGN SCHEMA from " + server, lambda: psql.run(
+                ["IMPORT FOREIGN SCHEMA py FROM SERVER %s INTO interop_imported" % server]) and None)
+            self.counts.check("an imported table of " + server, lambda: differ(schema, wanted, ours("interop_imported.evolved")))
 
 
 def fixtures_script():
@@ -418,7 +425,7 @@ class Spark:
             only = [r for r in said["rows"] if r not in now["rows"]], [r for r in now["rows"] if r not in said["rows"]]
             why = "%d rows, Spark %d; the first that only it has: %s; that only Spark has: %s" % (
                 len(said["rows"]), len(now["rows"]), only[0][:1], only[1][:1])
-        note = "PyIceberg, %s.%s: %s" % (namespace, table, why[:700])
+        note = "PyIceberg, %s.%s: %s" % (namespace, table, why.split("\n")[0][:700])
         if note not in self.notes:
             self.notes.append(note)
 
@@ -542,7 +549,9 @@ def main():
               "DROP SERVER IF EXISTS interop_files CASCADE", "DROP SERVER IF EXISTS interop_catalog CASCADE"])
     counts = Counts()
     versions()
-    for statement in SERVER:
+    psql.run(["DROP SERVER IF EXISTS interop_remote CASCADE"])
+    for statement in SERVER + [REMOTE[0] % (CATALOG, os.environ["PGHOST"], os.environ.get("PGPORT", "5432"), os.environ["PGDATABASE"]),
+                               REMOTE[1] % os.environ.get("PGUSER", "postgres")]:
         counts.check(statement, lambda: psql.run([statement]) and None)
     for writer in a.writers:
         if writer == "pyiceberg":
