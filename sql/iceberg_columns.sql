@@ -74,6 +74,15 @@ SELECT ice('odd', 'v2/odd names');
 SELECT * FROM columns_of('odd');
 SELECT * FROM odd ORDER BY 1;
 
+-- files without ids, read by the name mapping: "s" was renamed, and the name went to a new column; what manifests
+-- say of the renamed one (no nulls) is not what is read, so it does not prune, while other columns do
+SELECT ice('mapped', 'v2/added_files');
+SELECT id, s, renamed FROM mapped ORDER BY id;
+SELECT count(*) FROM mapped WHERE renamed IS NULL;
+SELECT count(*) FROM mapped WHERE renamed IS NOT NULL;
+SELECT counter('SELECT id FROM mapped WHERE renamed IS NULL', 'Files Pruned by Bounds') AS by_renamed,
+	counter('SELECT id FROM mapped WHERE id = 100', 'Files Pruned by Bounds') AS by_id;
+
 -- defaults of fields that older files lack
 SELECT ice('defaults', 'v3/defaults_parquet');
 SELECT * FROM defaults ORDER BY 1;

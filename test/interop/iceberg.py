@@ -2,7 +2,7 @@
 """iceberg.py
 		Iceberg tables of other programs, read through SQL while they are made.
 
-usage: iceberg.py [--quick] [--keep] [pyiceberg | spark]...
+usage: iceberg.py [--quick] [--only TEXT] [--keep] [pyiceberg | spark]...
 
 The server is the one of PGHOST, PGPORT, PGUSER and PGDATABASE; it must be able to read files of
 this machine, and the role must be a superuser.  The catalog's tables (iceberg_tables,
@@ -14,7 +14,7 @@ iceberg_namespace_properties) lie in its database, where the writer makes them.
 				catalog in this database, and by IMPORT FOREIGN SCHEMA of a namespace;
 	2. spark	(by name only) iceberg_spark.py: Spark runs the writers of test/fixtures/make/iceberg.py
 				(formats 1 to 3, all file formats, deletes, evolution, branches, rewrites) in the same
-				catalog: each point as Spark reads it, or, where Spark lacks a type, the Java library;
+				catalog: each point as Spark reads it, or, where it cannot, the Java library or PyIceberg;
 				then tables to which Spark and PyIceberg commit in turn, renamed and dropped tables,
 				and IMPORT FOREIGN SCHEMA of every namespace.
 
@@ -31,6 +31,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -49,6 +50,8 @@ CATALOG = "lake"
 SERVER = ["CREATE SERVER interop_files FOREIGN DATA WRAPPER lakehouse",
           "CREATE SERVER interop_catalog FOREIGN DATA WRAPPER lakehouse OPTIONS (catalog 'jdbc',"
           " catalog_schema 'public', catalog_name '%s')" % CATALOG]
+REMOTE = ("CREATE SERVER interop_remote FOREIGN DATA WRAPPER lakehouse OPTIONS (catalog 'jdbc', catalog_name '%s',"
+          " host '%s', port '%s', dbname '%s')", "CREATE USER MAPPING FOR CURRENT_USER SERVER interop_remote OPTIONS (user '%s')")
 COLUMNS = ("SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = '%s'::regclass"
            " AND attnum > 0 AND NOT attisdropped ORDER BY attnum")
 
@@ -94,6 +97,25 @@ def differ(schema, wanted, got):
     return None
 
 
+def conditions(relation):
+    """Do conditions find, with the writer's statistics and partitions, the rows that they find in all rows?"""
+    columns, rows = ours(relation)
+    rows = [json.loads(r) for r in rows]
+    asked = []
+    for i, (name, kind) in enumerate(columns):
+        if kind == "jsonb" or kind.endswith("[]"):
+            continue
+        column = psql.identifier(name)
+        values = sorted({r[i] for r in rows if r[i] is not None})
+        for v in {values[k * (len(values) - 1) // 2] for k in range(3)} if values else ():
+            asked += ["%s %s %s::%s" % (column, op, literal(v), kind) for op in ("=", "<", ">=", "<>")]
+        asked += [column + " IS NULL", column + " IS NOT NULL"]
+    counts = "SELECT (SELECT count(*) FROM %s WHERE %s), (SELECT count(*) FROM (SELECT * FROM %s OFFSET 0) s WHERE %s)"
+    found = psql.run(["SET search_path = interop, public"], [counts % (relation, c, relation, c) for c in asked])
+    wrong = ["%s finds %s rows of %s" % (c, *r[0]) for c, r in zip(asked, found) if r[0][0] != r[0][1]]
+    return "; ".join(wrong[:3]) or None
+
+
 # ---------------------------------------------------------------- PyIceberg
 
 def uri():
@@ -102,6 +124,8 @@ def uri():
 
 
 class PyIceberg:
+    CATALOGS = ("interop_catalog", "interop_remote")    # the one in this database, and the same by a connection
+
     def __init__(self, folder, counts):
         from pyiceberg.catalog.sql import SqlCatalog
         self.counts = counts
@@ -153,6 +177,8 @@ class PyIceberg:
                 make_table("t", "interop_files", location=path, format="iceberg", **point)
                 return differ(schema, wanted, ours("t"))
             self.counts.check(what, check)
+            if not point:
+                self.counts.check("conditions, " + what, lambda: conditions("t"))
             if not set(point) - {"snapshot_id"}:
                 said = expect.attempt(lambda: expect.by_duckdb(self.duckdb, path, {"point": point, "schema": schema},
                                                               moved=False))
@@ -163,9 +189,10 @@ class PyIceberg:
                     self.counts.skipped += 1
                     print("skipped %s, DuckDB: %s" % (what, said["error"][:120]))
 
-    def by_catalog(self, name, table, relation):
+    def by_catalog(self, name, table):
         schema, wanted = self.wanted(table, {})
-        self.counts.check("pyiceberg %s by the catalog" % name, lambda: differ(schema, wanted, ours(relation)))
+        for server in self.CATALOGS:
+            self.counts.check("pyiceberg %s by %s" % (name, server), lambda: differ(schema, wanted, ours("followed_" + server)))
 
     def run(self):
         import pyarrow as pa
@@ -173,16 +200,18 @@ class PyIceberg:
         rows = fixtures_of.py_values(0, 30)
         table = self.catalog.create_table("py.followed", rows.schema)
         readable(table.location())
-        self.counts.check("a foreign table on the catalog, before the first commit", lambda: make_table(
-            "followed", "interop_catalog", namespace="py", table_name="followed"))
+        for server in self.CATALOGS:
+            self.counts.check("a foreign table on %s, before the first commit" % server, lambda: make_table(
+                "followed_" + server, server, namespace="py", table_name="followed"))
         commits = [lambda: table.append(rows), lambda: table.delete("id < 5"), lambda: table.append(fixtures_of.py_values(40, 45)),
                    lambda: table.overwrite(fixtures_of.py_values(50, 52), "id >= 40")]
         for k, commit in enumerate(commits):
             commit()
             readable(table.location())
-            self.by_catalog("followed, commit %d" % (k + 1), table, "followed")
+            self.by_catalog("followed, commit %d" % (k + 1), table)
         self.counts.check("a cursor keeps its snapshot while PyIceberg commits", lambda: self.cursor(table, rows))
         self.by_location("followed", table)
+        self.counts.check("reads while PyIceberg commits", lambda: self.storm(table, rows))
         evolved = self.evolve(pa)
         self.by_location("evolved", evolved)
         self.imported(evolved)
@@ -190,21 +219,60 @@ class PyIceberg:
     def cursor(self, table, rows):
         con = psycopg2.connect("")
         cur = con.cursor()
-        cur.execute("SELECT count(*) FROM interop.followed")
+        cur.execute("SELECT count(*) FROM interop.followed_interop_catalog")
         before = cur.fetchone()[0]
-        cur.execute("DECLARE c CURSOR FOR SELECT id FROM interop.followed")
+        cur.execute("DECLARE c CURSOR FOR SELECT id FROM interop.followed_interop_catalog")
         cur.execute("FETCH 1 FROM c")
         table.append(rows)
         readable(table.location())
         cur.execute("FETCH ALL FROM c")
         kept = 1 + len(cur.fetchall())
-        cur.execute("SELECT count(*) FROM interop.followed")
+        cur.execute("SELECT count(*) FROM interop.followed_interop_catalog")
         after = cur.fetchone()[0]
         con.rollback()
         con.close()
         if kept != before or after != before + rows.num_rows:
             return "%d rows before, %d by the cursor, %d after a commit of %d" % (before, kept, after, rows.num_rows)
         return None
+
+    def storm(self, table, rows):
+        """Reads beside a writer: whole commits only, never fewer than before; one state in REPEATABLE READ."""
+        base = len(table.scan().to_arrow())
+        commits, broken = 12, []
+
+        def write():
+            try:
+                for _ in range(commits):
+                    table.append(rows)
+            except Exception as e:                      # the thread's failure is the test's
+                broken.append(str(e))
+        writer = threading.Thread(target=write)
+        con, fixed = psycopg2.connect(""), psycopg2.connect("")
+        con.autocommit = True
+        fixed.set_session(isolation_level="REPEATABLE READ")
+        cur, still = con.cursor(), fixed.cursor()
+        query = "SELECT count(*), (SELECT count(*) FROM interop.followed_interop_catalog) FROM interop.followed_interop_catalog"
+        still.execute(query)
+        first, seen = still.fetchone(), [base]
+        writer.start()
+        while True:
+            last = not writer.is_alive()
+            cur.execute(query)
+            one, two = cur.fetchone()
+            still.execute(query)
+            kept = still.fetchone()
+            if one != two or one < seen[-1] or (one - base) % rows.num_rows or kept != first:
+                writer.join()
+                return "%d and %d rows after %d, %s in REPEATABLE READ, which began with %s" % (one, two, seen[-1], kept, first)
+            seen.append(one)
+            if last:
+                break
+        con.close()
+        fixed.close()
+        states = len(set(seen))
+        print("storm: %d reads beside %d commits saw %d states" % (len(seen) - 1, commits, states))
+        return broken[0] if broken else None if seen[-1] == base + commits * rows.num_rows and states > 2 else \
+            "%d states, %d rows at the end, %d before" % (states, seen[-1], base)
 
     def evolve(self, pa):
         from pyiceberg.transforms import BucketTransform, IdentityTransform
@@ -229,11 +297,12 @@ class PyIceberg:
         return t
 
     def imported(self, table):
-        psql.run(["DROP SCHEMA IF EXISTS interop_imported CASCADE", "CREATE SCHEMA interop_imported"])
-        self.counts.check("IMPORT FOREIGN SCHEMA of a namespace", lambda: psql.run(
-            ["IMPORT FOREIGN SCHEMA py FROM SERVER interop_catalog INTO interop_imported"]) and None)
         schema, wanted = self.wanted(table, {})
-        self.counts.check("an imported table", lambda: differ(schema, wanted, ours("interop_imported.evolved")))
+        for server in self.CATALOGS:
+            psql.run(["DROP SCHEMA IF EXISTS interop_imported CASCADE", "CREATE SCHEMA interop_imported"])
+            self.counts.check("IMPORT FOREIGN SCHEMA from " + server, lambda: psql.run(
+                ["IMPORT FOREIGN SCHEMA py FROM SERVER %s INTO interop_imported" % server]) and None)
+            self.counts.check("an imported table of " + server, lambda: differ(schema, wanted, ours("interop_imported.evolved")))
 
 
 def fixtures_script():
@@ -267,7 +336,8 @@ class Spark:
     def __init__(self, folder, counts):
         from pyiceberg.catalog.sql import SqlCatalog
         self.folder, self.counts = folder, counts
-        self.agreed, self.notes, self.read = 0, [], 0
+        self.agreed, self.notes = 0, []
+        self.read = {"spark": 0, "java": 0, "pyiceberg": 0}
         self.side = subprocess.Popen([os.environ.get("LH_PYTHON_SPARK", "python3"), os.path.join(HERE, "iceberg_spark.py"), folder],
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.answer()
@@ -291,16 +361,17 @@ class Spark:
     def sql(self, *statements):
         self.ask("sql", statements=statements)
 
-    def run(self):
+    def run(self, only):
         said = self.ask("versions")
         print("spark: Spark %s, Iceberg %s, %s" % (said["spark"], said["iceberg"], said["driver"]), flush=True)
-        for name in said["scenarios"]:
+        for name in [n for n in said["scenarios"] if only in n]:
             self.counts.check("spark writes " + name, lambda: self.scenario(name))
         for part in (self.live, self.shared, self.moved, self.imported):
             self.counts.check("spark " + part.__name__, part)
         self.side.stdin.close()
         self.counts.check("spark's end", lambda: self.side.wait() and "status %d" % self.side.returncode)
-        print("spark: %d points read; PyIceberg reads %d tables as Spark does" % (self.read, self.agreed))
+        print("points compared with Spark: %(spark)d, the Java library: %(java)d, PyIceberg: %(pyiceberg)d" % self.read)
+        print("PyIceberg read the newest state as Spark did %d times" % self.agreed)
         for note in self.notes:
             print("note: " + note)
 
@@ -315,31 +386,48 @@ class Spark:
 
     def points(self, namespace, table, now=False):
         """Checks each point of a table by the catalog; the points."""
-        points = self.ask("points", table=[namespace, table], now=now)["points"]
+        points, unread = self.ask("points", table=[namespace, table], now=now)["points"], []
         for p in points:
             what = "%s.%s %s" % (namespace, table, p["point"] or "now")
-            if "error" in p:
-                self.counts.skipped += 1
-                print("skipped %s: neither Spark nor the Java library reads it: %s" % (what, p["error"][:200]))
+            if "error" in p and p["snapshot"]:
+                p.update(expect.attempt(lambda: self.python_rows(namespace, table, p)), by="pyiceberg")
+            if "rows" not in p:
+                unread.append(p["error"].split("\n")[0][:160])
                 continue
-            self.read += 1
+            self.read[p["by"]] += 1
 
             def check():
                 make_table("t", "interop_catalog", namespace=namespace, table_name=table, **p["point"])
                 return differ(p["schema"], p["rows"], ours("t"))
             self.counts.check(what, check)
+            if not p["point"] and not now:
+                self.counts.check("conditions, " + what, lambda: conditions("t"))
+        if unread:
+            self.counts.skipped += len(unread)
+            self.notes.append("no reader at hand for %d points of %s.%s: %s" % (len(unread), namespace, table, unread[0]))
         self.by_pyiceberg(namespace, table, points[0])
         return points
 
+    def python_rows(self, namespace, table, point):
+        scan = self.catalog.load_table((namespace, table)).scan(snapshot_id=int(point["snapshot"]))
+        return expect.arrow_lines(point["schema"], scan.to_arrow())
+
     def by_pyiceberg(self, namespace, table, now):
         """PyIceberg is no judge here: where it differs from Spark, that is a note."""
-        if "error" in now:
+        if now["by"] == "pyiceberg":
             return
         said = expect.attempt(lambda: expect.arrow_lines(now["schema"], self.catalog.load_table((namespace, table)).scan().to_arrow()))
         if said.get("rows") == now["rows"]:
             self.agreed += 1
-        else:
-            self.notes.append("PyIceberg, %s.%s: %s" % (namespace, table, said.get("error", "other rows than Spark's")[:160]))
+            return
+        why = said.get("error")
+        if not why:
+            only = [r for r in said["rows"] if r not in now["rows"]], [r for r in now["rows"] if r not in said["rows"]]
+            why = "%d rows, Spark %d; the first that only it has: %s; that only Spark has: %s" % (
+                len(said["rows"]), len(now["rows"]), only[0][:1], only[1][:1])
+        note = "PyIceberg, %s.%s: %s" % (namespace, table, why.split("\n")[0][:700])
+        if note not in self.notes:
+            self.notes.append(note)
 
     def live(self):
         """One table through all its lives, seen after each commit by a new foreign table and by one that was made first."""
@@ -405,7 +493,7 @@ class Spark:
         """Renamed, dropped and put back."""
         self.sql("CREATE TABLE lake.sp.first AS SELECT id FROM range(5)")
         make_table("first", "interop_catalog", namespace="sp", table_name="first")
-        self.sql("ALTER TABLE lake.sp.first RENAME TO lake.sp.second")
+        self.sql("ALTER TABLE lake.sp.first RENAME TO sp.second")
         self.points("sp", "second")
         self.counts.check("a table that was renamed", lambda: self.refused("first", "sp.first"))
         self.sql("DROP TABLE lake.sp.second")
@@ -450,22 +538,26 @@ def versions():
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--quick", action="store_true", help="is iceberg_run's, and changes nothing here")
+    p.add_argument("--only", default="", help="Spark's writers whose name contains this text")
     p.add_argument("--keep", action="store_true")
     p.add_argument("writers", nargs="*", metavar="WRITER", default=["pyiceberg"])
     a = p.parse_args()
+    os.umask(0o022)
     folder = tempfile.mkdtemp(prefix="lakehouse_iceberg_")
     os.chmod(folder, 0o755)
     psql.run(["CREATE EXTENSION IF NOT EXISTS lakehouse", "DROP SCHEMA IF EXISTS interop CASCADE", "CREATE SCHEMA interop",
               "DROP SERVER IF EXISTS interop_files CASCADE", "DROP SERVER IF EXISTS interop_catalog CASCADE"])
     counts = Counts()
     versions()
-    for statement in SERVER:
+    psql.run(["DROP SERVER IF EXISTS interop_remote CASCADE"])
+    for statement in SERVER + [REMOTE[0] % (CATALOG, os.environ["PGHOST"], os.environ.get("PGPORT", "5432"), os.environ["PGDATABASE"]),
+                               REMOTE[1] % os.environ.get("PGUSER", "postgres")]:
         counts.check(statement, lambda: psql.run([statement]) and None)
     for writer in a.writers:
         if writer == "pyiceberg":
             PyIceberg(folder, counts).run()
         elif writer == "spark":
-            Spark(folder, counts).run()
+            Spark(folder, counts).run(a.only)
         else:
             p.error("no writer %s; there are pyiceberg, spark" % writer)
     if not (a.keep and counts.failed):

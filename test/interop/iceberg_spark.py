@@ -50,6 +50,7 @@ class Lake(fixtures.Lake):
             "spark.sql.catalog.lake.jdbc.user": os.environ.get("PGUSER", "postgres"),
             "spark.sql.catalog.lake.jdbc.schema-version": "V1",
         }, [iceberg_session.jar(DRIVER)])
+        self.spark.sparkContext.setLogLevel("OFF")      # what Spark cannot read is in the answers
         self.rows = iceberg_session.rows_helper(self.spark)
         self.sql(*["CREATE NAMESPACE IF NOT EXISTS lake." + n for n in NAMESPACES])
 
@@ -82,7 +83,7 @@ class Oracle(expect.Spark):
             said, by = expect.attempt(lambda: self.by_spark(name, point, schema)), "spark"
             if "error" in said:                         # types that Spark lacks
                 said, by = expect.attempt(lambda: self.by_java(table, snapshot, java_schema, schema)), "java"
-            out.append({"point": point, "schema": schema, "by": by, **said})
+            out.append({"point": point, "schema": schema, "snapshot": snapshot, "by": by, **said})
         return out
 
 
