@@ -176,7 +176,7 @@ data_files_that_are_not_there(void **state)
 	h.data[1].path = house_path(&h, "data");
 	falls(&h, LH_INVALID, "/data", NULL, NULL);
 	h.data[1].path = lh_sprintf(h.w->ctx, "/%0*d", 70000, 7);
-	falls(&h, LH_IO, "data file", NULL, NULL);
+	falls(&h, LH_LIMIT, "data file", "data.avro", "70001 bytes");
 }
 
 static void
@@ -340,17 +340,19 @@ static void
 position_deletes_have_their_columns(void **state)
 {
 	House h = house_setup(*state);
-	LhField fields[] = {field("file_path", lake_text, LH_ID_DELETE_PATH), field("pos", lake_text, LH_ID_DELETE_POS)},
+	const HousePosition one[] = {{house_path(&h, "data/a.parquet"), 0}};
+	LhField fields[] = {field("file_path", lake_text, LH_ID_DELETE_PATH)},
 			ids[] = {field("file_path", lake_long, LH_ID_DELETE_PATH), field("pos", lake_long, LH_ID_DELETE_POS)};
 
 	/* a data file for a delete file */
 	h.deletes[0].path = h.data[0].path;
 	falls(&h, LH_CORRUPT, "a.parquet", "2147483546", NULL);
 	HEAL(h);
-	lake_file(h.w, "t/data/p.parquet", 1, fields, 1, 0, 0, house_value);
+	house_positions_of = one;
+	lake_file(h.w, "t/data/p.parquet", 1, fields, 1, 0, 0, house_position);
 	falls(&h, LH_CORRUPT, "p.parquet", "2147483545", NULL);
 	lake_file(h.w, "t/data/p.parquet", 2, ids, 1, 0, 0, house_key);
-	falls(&h, LH_CORRUPT, "p.parquet", "int64", NULL);
+	falls(&h, LH_MISMATCH, "p.parquet", "file_path", "int64");
 }
 
 static uint8_t *
@@ -479,6 +481,7 @@ equality_ids_are_fields_of_the_table(void **state)
 	falls(&h, LH_CORRUPT, "e.parquet", "field id 2", NULL);
 	e->nids = 2;
 	e->ids[0] = 1;
+	e->ids[1] = 2;
 	falls(&h, LH_CORRUPT, "e.parquet", "field id 2", NULL);
 	e->ids[1] = 1; /* twice the same */
 	stands(&h, HOUSE_ROWS);
@@ -492,9 +495,9 @@ equality_ids_are_fields_of_the_table(void **state)
 	stands(&h, HOUSE_ROWS " 19");
 }
 
-/* A list, the list's element, a struct, and a member of it, which may be a key. */
+/* A list, a list's element and a struct are no keys; a member of a struct is one. */
 static void
-keys_are_no_nested_fields(void **state)
+keys_are_single_values_of_a_row(void **state)
 {
 	House h = house_setup(*state);
 	static const int nested[] = {3, 4, 5};
@@ -504,8 +507,18 @@ keys_are_no_nested_fields(void **state)
 		HEAL(h);
 		house_keys(&h, nested[i]);
 		h.deletes[2].ids[0] = nested[i];
-		falls(&h, LH_CORRUPT, "e.parquet", lh_sprintf(h.w->ctx, "%d", nested[i]), NULL);
+		falls(&h, LH_CORRUPT, "deletes.avro", "e.parquet", lh_sprintf(h.w->ctx, "equality_ids: field %d", nested[i]));
+		/* beside others, and of a file that is gone: nobody needs it */
+		h.deletes[2].nids = 2;
+		h.deletes[2].ids[1] = 1;
+		falls(&h, LH_CORRUPT, "deletes.avro", "e.parquet", "equality_ids");
+		h.deletes[2].status = 2;
+		stands(&h, HOUSE_ROWS " 19");
 	}
+	HEAL(h);
+	house_keys(&h, 6);
+	h.deletes[2].ids[0] = 6;
+	stands(&h, HOUSE_ROWS " 19");
 }
 
 static void
@@ -540,7 +553,7 @@ main(void)
 		TEST(vectors_are_for_one_file_that_is_there),
 		TEST(positions_of_a_vector_beyond_the_file),
 		TEST(equality_ids_are_fields_of_the_table),
-		TEST(keys_are_no_nested_fields),
+		TEST(keys_are_single_values_of_a_row),
 		TEST(keys_fit_their_columns),
 	};
 
