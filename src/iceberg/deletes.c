@@ -18,6 +18,7 @@
  * its file, a delete that names a file of another partition), so do we.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "iceberg/deletes.h"
@@ -257,6 +258,14 @@ add_equality(LhCtx *ctx, LhIceDeletes *d, const LhIceDeleteSource *s, const LhIc
 
 	if (set == LH_ICE_NONE || s->m->idsets[set].n == 0)
 		return lh_ice_bad_delete(ctx, s, item->entry, "has equality deletes, but no equality_ids");
+	if (s->no_keys[set] >= 0)
+	{
+		char what[96];
+
+		snprintf(what, sizeof(what), "has wrong equality_ids: field %d is not one value of a row",
+				 s->no_keys[set]);
+		return lh_ice_bad_delete(ctx, s, item->entry, what);
+	}
 	if (!lh_ice_prune_keys(d->prune, s->m, item->entry, s->m->idsets[set].n, s->m->idsets[set].ids))
 		return LH_OK;
 	return add_to(ctx, s->view->spec->unpartitioned ? &d->global
@@ -289,11 +298,38 @@ add_item(LhCtx *ctx, LhIceDeletes *d, const LhIceDeleteSource *s, uint32_t entry
 	}
 }
 
+/* Is the field, somewhere in type, nested or one of a list's or map's? */
+static bool
+is_no_key(const LhType *type, int id, bool repeated)
+{
+	for (int i = 0; i < type->nfields; i++)
+	{
+		const LhField *f = &type->fields[i];
+
+		if (f->field_id == id)
+			return repeated || lh_type_is_nested(&f->type);
+		if (is_no_key(&f->type, id, repeated || f->type.id != LH_T_STRUCT))
+			return true;
+	}
+	return false;
+}
+
+/* As is_no_key, in any schema of the table. */
+static bool
+is_no_key_of(const LhIceMetadata *m, int id)
+{
+	for (int i = 0; i < m->nschemas; i++)
+		if (is_no_key(&m->schemas[i].root, id, false))
+			return true;
+	return false;
+}
+
 /* Types of the fields that equality ids name. */
 static LhStatus
 find_types(LhCtx *ctx, const LhIceDeletes *d, LhIceDeleteSource *s)
 {
 	uint32_t *from, n = 0;
+	int *no_keys;
 
 	LH_NEW_ARRAY(ctx, from, (size_t) s->m->nidsets + 1);
 	for (uint32_t i = 0; i < s->m->nidsets; i++)
@@ -303,14 +339,19 @@ find_types(LhCtx *ctx, const LhIceDeletes *d, LhIceDeleteSource *s)
 	}
 	s->type_from = from;
 	LH_NEW_ARRAY(ctx, s->types, (size_t) n + 1);
+	LH_NEW_ARRAY(ctx, no_keys, (size_t) s->m->nidsets + 1);
+	s->no_keys = no_keys;
 	for (uint32_t i = 0; i < s->m->nidsets; i++)
 	{
+		no_keys[i] = -1;
 		for (int k = 0; k < s->m->idsets[i].n; k++)
 		{
 			const LhField *f = lh_ice_field_any(d->table->metadata, s->m->idsets[i].ids[k]);
 
 			if (f != NULL && !lh_type_is_nested(&f->type))
 				s->types[from[i] + (uint32_t) k] = &f->type;
+			if (f != NULL && is_no_key_of(d->table->metadata, s->m->idsets[i].ids[k]))
+				no_keys[i] = s->m->idsets[i].ids[k];
 		}
 	}
 	return LH_OK;

@@ -54,6 +54,7 @@ typedef struct LhIceDeleteSource
 	int64_t *groups;           /* by tuple; -2: not looked up */
 	const LhType **types;      /* of keys: those of each set, one after the other; NULL: unknown */
 	const uint32_t *type_from; /* by set */
+	const int *no_keys;        /* by set: a field in it that is not one value of a row; -1: none */
 } LhIceDeleteSource;
 
 struct LhIceDeletes

@@ -240,6 +240,13 @@ first_from(const LhIceDeletes *d, const LhIceDeleteItems *items, int64_t from)
 	return lo;
 }
 
+/* The first that is younger than a data file. */
+static uint32_t
+first_above(const LhIceDeletes *d, const LhIceDeleteItems *items, int64_t sequence)
+{
+	return sequence == INT64_MAX ? items->n : first_from(d, items, sequence + 1);
+}
+
 /*
  * Can rows of a data file be equal to keys of a delete file in one column, by
  * what is known of both?
@@ -292,7 +299,7 @@ static LhStatus
 find_equality(LhCtx *ctx, LhIceDeletes *d, const LhIceDataFile *file, const LhIceDeleteItems *items)
 {
 	const uint32_t *numbers = (const uint32_t *) (const void *) items->items.data;
-	uint32_t from = first_from(d, items, file->sequence + 1);
+	uint32_t from = first_above(d, items, file->sequence);
 	bool look = d->comparisons + items->n - from <= MAX_COMPARISONS;
 
 	d->comparisons += look ? items->n - from : 0;
@@ -447,13 +454,8 @@ static LhStatus
 share_end(LhCtx *ctx, LhIceDeletes *d, const LhIceDataFile *file, LhIceDeleteGroup *g, int *n,
 		  const uint32_t **out)
 {
-	struct
-	{
-		LhIceDeleteItems *items;
-		int64_t from;
-	} lists[3] = {{&d->global, file->sequence + 1},
-				  {g != NULL ? &g->equality : NULL, file->sequence + 1},
-				  {g != NULL ? &g->positions : NULL, file->sequence}};
+	LhIceDeleteItems *lists[3] = {&d->global, g != NULL ? &g->equality : NULL,
+								  g != NULL ? &g->positions : NULL};
 	LhIceDeleteItems *only = NULL;
 	uint32_t from = 0;
 
@@ -462,13 +464,17 @@ share_end(LhCtx *ctx, LhIceDeletes *d, const LhIceDataFile *file, LhIceDeleteGro
 		return LH_OK;
 	for (int k = 0; k < 3; k++)
 	{
-		uint32_t at = lists[k].items == NULL ? 0 : first_from(d, lists[k].items, lists[k].from);
+		uint32_t at;
 
-		if (lists[k].items == NULL || at == lists[k].items->n)
+		if (lists[k] == NULL)
+			continue;
+		at = lists[k] == lists[2] ? first_from(d, lists[k], file->sequence)
+								  : first_above(d, lists[k], file->sequence);
+		if (at == lists[k]->n)
 			continue;
 		if (only != NULL)
 			return LH_OK;
-		only = lists[k].items;
+		only = lists[k];
 		from = at;
 	}
 	if (only == NULL)

@@ -355,6 +355,25 @@ without_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, size_
 	return LH_OK;
 }
 
+/*
+ * A list that was cut behind its header is a list without lines: nothing in it tells, and no
+ * metadata says its length.  A snapshot that counts files has some.
+ */
+static LhStatus
+check_empty(LhCtx *ctx, const LhIceSnapshot *snapshot, const LhAvroFile *file, size_t n)
+{
+	const char *files;
+
+	if (n > 0)
+		return LH_OK;
+	LH_TRY(lh_ice_summary_value(ctx, snapshot, "total-data-files", &files));
+	if (files == NULL || strtoll(files, NULL, 10) <= 0)
+		return LH_OK;
+	LH_FAIL(ctx, LH_CORRUPT,
+			"%s: the list names no manifest, but \"total-data-files\" of snapshot %lld is %.20s",
+			lh_avro_meta(file)->path, (long long) snapshot->snapshot_id, files);
+}
+
 LhStatus
 lh_ice_manifest_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, size_t *n,
 					 LhIceManifestFile **out)
@@ -376,7 +395,8 @@ lh_ice_manifest_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapsho
 		LH_TRY(lh_ice_decrypt_list(ctx, table->metadata, snapshot, obj, &bytes));
 		LH_TRY(lh_avro_open_bytes(ctx, bytes, lh_object_id(obj)->path, &file));
 	}
-	return lh_ice_list_decode(ctx, file, n, out);
+	LH_TRY(lh_ice_list_decode(ctx, file, n, out));
+	return check_empty(ctx, snapshot, file, *n);
 }
 
 LhStatus

@@ -14,6 +14,8 @@
  */
 #include "iceberg/meta.h"
 
+#include <stdlib.h>
+
 #include "codec/codec.h"
 
 /* Highest version of the format that is read. */
@@ -606,6 +608,41 @@ need(LhCtx *ctx, Reader *r, uint64_t fields)
 	return lh_ice_json_need(ctx, &r->j, field_names, r->seen, fields);
 }
 
+static int
+by_number(const void *a, const void *b)
+{
+	int x = *(const int *) a, y = *(const int *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* No id twice: which of the two is meant decides what rows say.  ids are sorted. */
+static LhStatus
+unique(LhCtx *ctx, Reader *r, int field, int n, int *ids)
+{
+	qsort(ids, (size_t) n, sizeof(*ids), by_number);
+	for (int i = 1; i < n; i++)
+		if (ids[i] == ids[i - 1])
+			return lh_ice_json_fail(ctx, &r->j, LH_CORRUPT, "field \"%s\" has id %d twice",
+									field_names[field], ids[i]);
+	return LH_OK;
+}
+
+static LhStatus
+unique_ids(LhCtx *ctx, Reader *r)
+{
+	const LhIceMetadata *m = r->m;
+	int *ids;
+
+	LH_NEW_ARRAY(ctx, ids, (size_t) m->nschemas + (size_t) m->nspecs + 1);
+	for (int i = 0; i < m->nschemas; i++)
+		ids[i] = m->schemas[i].schema_id;
+	LH_TRY(unique(ctx, r, SCHEMAS, m->nschemas, ids));
+	for (int i = 0; i < m->nspecs; i++)
+		ids[i] = m->specs[i].spec_id;
+	return unique(ctx, r, SPECS, m->nspecs, ids);
+}
+
 /* Version 1: one schema, and none of the lists that came later. */
 static LhStatus
 complete_schemas(LhCtx *ctx, Reader *r)
@@ -721,6 +758,7 @@ complete(LhCtx *ctx, Reader *r)
 	LH_TRY(need(ctx, r, BIT(VERSION) | BIT(LOCATION) | BIT(LAST_UPDATED) | BIT(LAST_COLUMN)));
 	if (m->version >= 2)
 		LH_TRY(need(ctx, r, BIT(UUID) | BIT(LAST_SEQUENCE) | BIT(ORDERS) | BIT(DEFAULT_ORDER)));
+	LH_TRY(unique_ids(ctx, r));
 	LH_TRY(complete_schemas(ctx, r));
 	LH_TRY(complete_specs(ctx, r));
 	LH_TRY(lh_ice_index_snapshots(ctx, m));

@@ -410,6 +410,9 @@ lh_ice_prune_manifest(LhCtx *ctx, LhIcePrune *p, const LhIceManifestFile *line, 
 	*may = false;
 	if (line->added_files == 0 && line->existing_files == 0)
 		return LH_OK;
+	if (lh_ice_spec_find(p->table->metadata, line->spec_id) == NULL)
+		LH_FAIL(ctx, LH_CORRUPT, "%s: there is no partition spec %d, which manifest \"%.300s\" has",
+				p->table->metadata->path, line->spec_id, line->path);
 	LH_TRY(lh_ice_prune_spec(ctx, p, line->spec_id, &s));
 	*may = true;
 	if (p->nfilters == 0 || line->nsummaries != s->nfields)

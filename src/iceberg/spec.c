@@ -60,10 +60,16 @@ single_source(LhCtx *ctx, LhIceJson *j, Source *out)
 static LhStatus
 transform_at(LhCtx *ctx, LhIceJson *j, LhIceTransform *out)
 {
-	const char *text;
+	const char *text, *wrong;
+	LhStatus status;
 
 	LH_TRY(lh_ice_json_text(ctx, j, &text));
-	return lh_ice_transform_parse(ctx, text, strlen(text), out);
+	status = lh_ice_transform_parse(ctx, text, strlen(text), out);
+	if (status != LH_CORRUPT)
+		return status;
+	/* the same with file and field before it */
+	wrong = lh_strdup(ctx, ctx->error->message);
+	return wrong == NULL ? ctx->error->code : lh_ice_json_fail(ctx, j, LH_CORRUPT, "%s", wrong);
 }
 
 /*

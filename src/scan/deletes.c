@@ -3,7 +3,8 @@
  *		Reading delete files, once for all data files of a task list.
  *
  * Delete files that are data files are read by a scan of their own, which finds
- * columns by field id in any format, as the table's files are read.
+ * columns by field id in any format, as the table's files are read.  Equality
+ * delete files are deletes_keys.c's.
  *
  *	1. A position delete file may name any data file of its partition.  Its first
  *	   reader takes the rows of all tasks that name this delete file, so nobody
@@ -12,65 +13,19 @@
  *	   entry.  A row without a path deletes nothing.
  *	2. When the rows for all tasks do not fit into memory, only those of the task
  *	   at hand are taken, which cannot be done without; others read it again.
- *	3. Equality delete files with the same columns share one set of keys, to which
- *	   a file is added when the first task that names it is read.
  */
-#include "scan/deletes.h"
+#include "scan/deletes_state.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "scan/fields.h"
 #include "scan/state.h"
 #include "scan/vector.h"
 #include "vec/value.h"
 
 /* Positions that are gathered before they are put into a set. */
 #define POSITIONS 1024
-/* Keys that memory is taken for before they are there: what a file claims is only a claim. */
-#define MOST_RESERVED (1 << 20)
-
-/* Rows that one position delete file deletes in one data file. */
-typedef struct Rows
-{
-	size_t task;
-	LhRowSet *set;
-} Rows;
-
-typedef struct DeleteFile
-{
-	bool loaded; /* for all of its tasks, or into its key set */
-	size_t nrows;
-	Rows *rows; /* ascending by task */
-	LhRowSet *vector; /* VECTOR */
-	int keys;         /* EQUALITY: which set */
-} DeleteFile;
-
-typedef struct KeySet
-{
-	int nids;
-	const int *ids; /* ascending */
-	LhEqSet *set; /* NULL: nothing was loaded */
-} KeySet;
-
-struct LhDeletes
-{
-	pthread_rwlock_t lock;
-	LhArena *arena;
-	LhTable *table;
-	const LhTableSchema *schema; /* NULL: none */
-	LhTableSchema key_schema;    /* of equality delete files: without ids they go by names */
-	const LhTaskList *tasks;
-	LhNameMap *paths; /* of tasks; value: the first with this path */
-	size_t *same_path; /* task -> next one with its path, or SIZE_MAX */
-	DeleteFile *files;
-	int nsets;
-	KeySet *sets;
-	int nkey_ids;
-	int *key_ids;
-};
 
 static int
 by_number(const void *a, const void *b)
@@ -95,7 +50,7 @@ find_set(LhCtx *ctx, LhDeletes *d, const LhDeleteFile *file, int *out)
 		if (d->sets[*out].nids == file->nids &&
 			memcmp(d->sets[*out].ids, ids, (size_t) file->nids * sizeof(*ids)) == 0)
 			return LH_OK;
-	d->sets[d->nsets++] = (KeySet){.nids = file->nids, .ids = ids};
+	d->sets[d->nsets++] = (LhDeletesKeySet){.nids = file->nids, .ids = ids};
 	return LH_OK;
 }
 
@@ -145,7 +100,7 @@ gather_tasks(LhCtx *ctx, LhDeletes *d)
 	for (size_t t = 0; t < list->n; t++)
 		for (int k = 0; k < list->tasks[t].ndeletes; k++)
 		{
-			DeleteFile *file = &d->files[list->tasks[t].deletes[k]];
+			LhDeletesFile *file = &d->files[list->tasks[t].deletes[k]];
 
 			file->rows[file->nrows++].task = t;
 		}
@@ -247,8 +202,6 @@ lh_deletes_key_ids(const LhDeletes *deletes, int *n, const int **ids)
  * Reading a delete file
  */
 
-typedef LhStatus (*BatchFn)(LhCtx *ctx, void *arg, const LhBatch *batch);
-
 /* A delete file as a table of one file. */
 typedef struct Reader
 {
@@ -286,7 +239,7 @@ check_columns(LhCtx *ctx, const Reader *r)
 }
 
 static LhStatus
-read_batches(LhCtx *ctx, Reader *r, BatchFn fn, void *arg)
+read_batches(LhCtx *ctx, Reader *r, LhDeletesBatchFn fn, void *arg)
 {
 	LhHostRequest *request;
 	const LhBatch *batch;
@@ -312,10 +265,10 @@ static const LhCounterId kept_counters[] = {
 	LH_CTR_FILES_PRUNED_STATS, LH_CTR_ROWS_SCANNED, LH_CTR_ROWS_SELECTED, LH_CTR_ROWS_PRUNED,
 };
 
-static LhStatus
-read_delete_file(LhCtx *ctx, const LhTable *table, const LhTableSchema *schema,
-				 const LhDeleteFile *file, int ncols, const LhScanColumn *cols, LhMetaFn meta,
-				 BatchFn fn, void *arg, int64_t *rows)
+LhStatus
+lh_deletes_read_file(LhCtx *ctx, const LhTable *table, const LhTableSchema *schema,
+					 const LhDeleteFile *file, int ncols, const LhScanColumn *cols, LhMetaFn meta,
+					 LhDeletesBatchFn fn, void *arg, int64_t *rows)
 {
 	LhCounters before = *ctx->counters;
 	LhStatus status;
@@ -344,7 +297,7 @@ typedef struct Positions
 {
 	LhDeletes *d;
 	const LhDeleteFile *def;
-	DeleteFile *file;
+	LhDeletesFile *file;
 	size_t only;   /* a task; SIZE_MAX: all */
 	LhRowSet *own; /* of that task */
 	LhArena *keep; /* where sets live */
@@ -582,7 +535,7 @@ read_positions(LhCtx *ctx, Positions *p)
 	LH_TRY(lh_buf_init(ctx, &p->path, true));
 	LH_TRY(lh_buf_init(ctx, &p->codes, true));
 	p->task = -1;
-	LH_TRY(read_delete_file(ctx, p->d->table, &schema, p->def, 2, position_columns,
+	LH_TRY(lh_deletes_read_file(ctx, p->d->table, &schema, p->def, 2, position_columns,
 							skip_other_files, take_positions, p, NULL));
 	LH_TRY(flush(ctx, p));
 	return finish_sets(ctx, p);
@@ -619,7 +572,7 @@ load_positions_into(LhCtx *ctx, LhDeletes *d, uint32_t at, size_t only, LhArena 
 }
 
 static void
-forget_rows(DeleteFile *file)
+forget_rows(LhDeletesFile *file)
 {
 	for (size_t i = 0; i < file->nrows; i++)
 		file->rows[i].set = NULL;
@@ -629,7 +582,7 @@ forget_rows(DeleteFile *file)
 static LhStatus
 rows_of_file(LhCtx *ctx, LhDeletes *d, uint32_t at, size_t task, LhRowSet **out)
 {
-	DeleteFile *file = &d->files[at];
+	LhDeletesFile *file = &d->files[at];
 	LhRowSet *none = NULL;
 
 	if (!file->loaded)
@@ -664,7 +617,7 @@ rows_of_file(LhCtx *ctx, LhDeletes *d, uint32_t at, size_t task, LhRowSet **out)
 static LhStatus
 rows_of_vector(LhCtx *ctx, LhDeletes *d, uint32_t at, LhRowSet **out)
 {
-	DeleteFile *file = &d->files[at];
+	LhDeletesFile *file = &d->files[at];
 	LhArena *keep, *old;
 	LhStatus status;
 
@@ -728,161 +681,6 @@ lh_deletes_positions(LhCtx *ctx, LhDeletes *d, size_t task, int from, int to, co
 
 	pthread_rwlock_wrlock(&d->lock);
 	status = positions(ctx, d, task, from, to, out);
-	pthread_rwlock_unlock(&d->lock);
-	return status;
-}
-
-/*
- * Keys
- */
-
-typedef struct Keys
-{
-	LhDeletes *d;
-	KeySet *keys;
-	const LhDeleteFile *def;
-	uint32_t owner;
-	int64_t rows; /* of the file */
-} Keys;
-
-/* What keys are compared as: the table's type, else that of the first delete file. */
-static LhStatus
-make_set(LhCtx *ctx, const Keys *k, const LhBatch *batch)
-{
-	LhArena *old = lh_use(ctx, k->d->arena);
-	LhType *types;
-	LhStatus status;
-
-	LH_NEW_ARRAY(ctx, types, (size_t) k->keys->nids);
-	for (int i = 0; i < k->keys->nids; i++)
-	{
-		const LhType *type =
-			k->d->schema != NULL ? lh_schema_field(k->d->schema, k->keys->ids[i]) : NULL;
-
-		types[i] = type != NULL && type->id != LH_T_NULL ? *type : batch->vecs[i]->type;
-		if (types[i].id == LH_T_NULL) /* nothing but nulls */
-			types[i] = (LhType){.id = LH_T_INT64, .lane = LH_LANE_I64};
-	}
-	status = lh_eqset_create(ctx, k->keys->nids, types, &k->keys->set);
-	lh_use(ctx, old);
-	return status;
-}
-
-static LhStatus
-take_keys(LhCtx *ctx, void *arg, const LhBatch *batch)
-{
-	const Keys *k = arg;
-	LhArena *old;
-	LhStatus status;
-
-	if (k->keys->set == NULL)
-		LH_TRY(make_set(ctx, k, batch));
-	if (batch->first_row == 0)
-		LH_TRY(lh_eqset_reserve(ctx, k->keys->set, k->rows < MOST_RESERVED ? k->rows : MOST_RESERVED));
-	for (int i = 0; i < k->keys->nids; i++)
-		if (!lh_eqset_fits(k->keys->set, i, &batch->vecs[i]->type))
-			LH_FAIL(ctx, LH_MISMATCH,
-					"equality delete file \"%s\": field %d has type %s, which does not fit the table's",
-					k->def->path, k->keys->ids[i], lh_type_name(&batch->vecs[i]->type));
-	old = lh_use(ctx, k->d->arena);
-	status = lh_eqset_add(ctx, k->keys->set, k->owner, batch->vecs, batch->n);
-	lh_use(ctx, old);
-	return status;
-}
-
-static LhStatus
-load_keys(LhCtx *ctx, LhDeletes *d, uint32_t at)
-{
-	LhArena *old = ctx->arena, *scratch = lh_arena_child(old);
-	KeySet *keys = &d->sets[d->files[at].keys];
-	Keys k = {d, keys, &d->tasks->deletes[at], at, 0};
-	uint64_t before = keys->set != NULL ? lh_eqset_keys(keys->set) : 0;
-	LhScanColumn *cols;
-	LhStatus status;
-
-	if (scratch == NULL)
-		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
-	lh_use(ctx, scratch);
-	cols = lh_alloc_array(ctx, (size_t) keys->nids, sizeof(*cols));
-	status = cols == NULL ? ctx->error->code : LH_OK;
-	for (int i = 0; cols != NULL && i < keys->nids; i++)
-	{
-		const LhType *type = d->schema != NULL ? lh_schema_field(d->schema, keys->ids[i]) : NULL;
-
-		cols[i] = (LhScanColumn){.name = "key", .source = LH_SRC_DATA, .field_id = keys->ids[i]};
-		if (type != NULL)
-			cols[i].type = *type;
-	}
-	if (status == LH_OK)
-		status = read_delete_file(ctx, d->table, &d->key_schema, k.def, keys->nids, cols, NULL, take_keys, &k,
-								  &k.rows);
-	lh_use(ctx, old);
-	lh_arena_destroy(scratch);
-	LH_TRY(status);
-	if (keys->set != NULL)
-		LH_COUNT(ctx, EQUALITY_KEYS, lh_eqset_keys(keys->set) - before);
-	d->files[at].loaded = true;
-	return LH_OK;
-}
-
-static LhStatus
-filter_of(LhCtx *ctx, LhDeletes *d, const KeySet *keys, const uint64_t *owners, LhKeyDeletes *out)
-{
-	*out = (LhKeyDeletes){.set = keys->set, .nids = keys->nids, .ids = keys->ids};
-	return lh_eqfilter_create(ctx, keys->set, owners, &out->filter);
-}
-
-static LhStatus
-keys_of(LhCtx *ctx, LhDeletes *d, size_t task, int from, int to, int *n, LhKeyDeletes **out)
-{
-	const LhFileTask *t = &d->tasks->tasks[task];
-	uint64_t *owners = NULL;
-	bool *used;
-
-	*n = 0;
-	*out = NULL;
-	LH_NEW_ARRAY(ctx, used, (size_t) d->nsets + 1);
-	for (int i = from; i < to; i++)
-	{
-		uint32_t at = t->deletes[i];
-
-		if (d->tasks->deletes[at].kind != LH_DELETE_EQUALITY)
-			continue;
-		if (owners == NULL)
-			LH_NEW_ARRAY(ctx, owners, LH_WORDS(d->tasks->ndeletes));
-		if (!d->files[at].loaded)
-			LH_TRY(load_keys(ctx, d, at));
-		lh_bit_set(owners, at);
-		used[d->files[at].keys] = true;
-	}
-	if (owners == NULL)
-		return LH_OK;
-	LH_NEW_ARRAY(ctx, *out, (size_t) d->nsets);
-	for (int i = 0; i < d->nsets; i++)
-		if (used[i] && d->sets[i].set != NULL)
-			LH_TRY(filter_of(ctx, d, &d->sets[i], owners, &(*out)[(*n)++]));
-	return LH_OK;
-}
-
-LhStatus
-lh_deletes_keys(LhCtx *ctx, LhDeletes *d, size_t task, int from, int to, int *n, LhKeyDeletes **out)
-{
-	LhStatus status;
-
-	pthread_rwlock_wrlock(&d->lock);
-	status = keys_of(ctx, d, task, from, to, n, out);
-	pthread_rwlock_unlock(&d->lock);
-	return status;
-}
-
-LhStatus
-lh_deletes_probe(LhCtx *ctx, LhDeletes *d, const LhKeyDeletes *keys, const LhVec *const *vecs,
-				 const LhSel *sel, uint64_t *hits)
-{
-	LhStatus status;
-
-	pthread_rwlock_rdlock(&d->lock);
-	status = lh_eqfilter_probe(ctx, keys->filter, vecs, sel, hits);
 	pthread_rwlock_unlock(&d->lock);
 	return status;
 }
