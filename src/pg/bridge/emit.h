@@ -203,6 +203,12 @@ extern void lh_emit_variant_push(LhEmitter *em, LhEmitVariant *ev, int slot, Jso
 								 JsonbIteratorToken as);
 extern Datum lh_emit_variant_datum(LhEmitter *em, LhEmitVariant *ev, int slot);
 
+/* Numbers of a vector may lie in a page as they came, at any address. */
+typedef int32_t LhAnyI32 __attribute__((aligned(1)));
+typedef int64_t LhAnyI64 __attribute__((aligned(1)));
+typedef float LhAnyF32 __attribute__((aligned(1)));
+typedef double LhAnyF64 __attribute__((aligned(1)));
+
 /* for (j) { i = index of the j-th value; BODY } with the dense case apart, so that it is vectorised */
 #define LH_EMIT_LOOP(src, n, BODY) \
 	do { \

@@ -29,7 +29,7 @@ date_out_of_range(LhEmitter *em, int j, int32_t days, bool *null)
 static void
 emit_date(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls)
 {
-	const int32_t *v = data;
+	const LhAnyI32 *v = data;
 	bool		bad = false;
 
 	LH_EMIT_LOOP(src, n,
@@ -60,7 +60,7 @@ time_out_of_range(LhEmitter *em, int j, int64_t v, bool *null)
 	static void \
 	name(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls) \
 	{ \
-		const int64_t *v = data; \
+		const LhAnyI64 *v = data; \
 		bool		bad = false; \
 \
 		LH_EMIT_LOOP(src, n, \
@@ -113,7 +113,7 @@ timestamp_out_of_range(LhEmitter *em, int j, int64_t v, LhUnit unit, bool *null)
 	static void \
 	name(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls) \
 	{ \
-		const int64_t *v = data; \
+		const LhAnyI64 *v = data; \
 		const int64_t epoch = LH_PG_EPOCH_US / 1000000 * (per_second); \
 		const int64_t low = MIN_TIMESTAMP / (scale) + epoch; \
 		const int64_t high = END_TIMESTAMP / (scale) > PG_INT64_MAX - epoch ? PG_INT64_MAX : \
@@ -138,7 +138,7 @@ TIMESTAMP(emit_timestamp_us, LH_UNIT_US, 1000000, 1)
 static void
 emit_timestamp_ns(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls)
 {
-	const int64_t *v = data;
+	const LhAnyI64 *v = data;
 
 	count_lost(em, v, src, n);
 	LH_EMIT_LOOP(src, n, out[j] = TimestampGetDatum(lh_floor_div(v[i], 1000) - LH_PG_EPOCH_US););

@@ -257,8 +257,8 @@ limit_of(const LhEmitter *em)
 		}); \
 	}
 
-NUMERIC_KERNEL(emit_numeric_32, int32_t)
-NUMERIC_KERNEL(emit_numeric_64, int64_t)
+NUMERIC_KERNEL(emit_numeric_32, LhAnyI32)
+NUMERIC_KERNEL(emit_numeric_64, LhAnyI64)
 
 static void
 emit_numeric_128(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls)

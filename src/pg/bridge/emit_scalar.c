@@ -23,7 +23,7 @@ emit_bool(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *ou
 static void
 emit_i32(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls)
 {
-	const int32_t *v = data;
+	const LhAnyI32 *v = data;
 
 	LH_EMIT_LOOP(src, n, out[j] = Int32GetDatum(v[i]););
 }
@@ -31,7 +31,7 @@ emit_i32(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out
 static void
 emit_i32_as_i64(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls)
 {
-	const int32_t *v = data;
+	const LhAnyI32 *v = data;
 
 	LH_EMIT_LOOP(src, n, out[j] = Int64GetDatum((int64) v[i]););
 }
@@ -39,7 +39,7 @@ emit_i32_as_i64(LhEmitter *em, const void *data, const uint32_t *src, int n, Dat
 static void
 emit_i64(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls)
 {
-	const int64_t *v = data;
+	const LhAnyI64 *v = data;
 
 	LH_EMIT_LOOP(src, n, out[j] = Int64GetDatum(v[i]););
 }
@@ -55,11 +55,11 @@ int_out_of_range(LhEmitter *em, int j, int64_t v, Datum low, Datum high, bool *n
 }
 
 /* One pass converts and collects whether anything was out of range; a second one looks for it. */
-#define NARROW(name, from, to, getdatum, low, high) \
+#define NARROW(name, from, any, to, getdatum, low, high) \
 	static void \
 	name(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls) \
 	{ \
-		const from *v = data; \
+		const any  *v = data; \
 		from		bad = 0; \
 \
 		LH_EMIT_LOOP(src, n, out[j] = getdatum((to) v[i]); bad |= v[i] ^ (from) (to) v[i];); \
@@ -70,14 +70,14 @@ int_out_of_range(LhEmitter *em, int j, int64_t v, Datum low, Datum high, bool *n
 						 out[j] = int_out_of_range(em, j, v[i], getdatum(low), getdatum(high), &nulls[j]);); \
 	}
 
-NARROW(emit_i32_as_i16, int32_t, int16, Int16GetDatum, PG_INT16_MIN, PG_INT16_MAX)
-NARROW(emit_i64_as_i16, int64_t, int16, Int16GetDatum, PG_INT16_MIN, PG_INT16_MAX)
-NARROW(emit_i64_as_i32, int64_t, int32, Int32GetDatum, PG_INT32_MIN, PG_INT32_MAX)
+NARROW(emit_i32_as_i16, int32_t, LhAnyI32, int16, Int16GetDatum, PG_INT16_MIN, PG_INT16_MAX)
+NARROW(emit_i64_as_i16, int64_t, LhAnyI64, int16, Int16GetDatum, PG_INT16_MIN, PG_INT16_MAX)
+NARROW(emit_i64_as_i32, int64_t, LhAnyI64, int32, Int32GetDatum, PG_INT32_MIN, PG_INT32_MAX)
 
 static void
 emit_f32(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls)
 {
-	const float *v = data;
+	const LhAnyF32 *v = data;
 
 	LH_EMIT_LOOP(src, n, out[j] = Float4GetDatum(v[i]););
 }
@@ -85,7 +85,7 @@ emit_f32(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out
 static void
 emit_f32_as_f64(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls)
 {
-	const float *v = data;
+	const LhAnyF32 *v = data;
 
 	LH_EMIT_LOOP(src, n, out[j] = Float8GetDatum((double) v[i]););
 }
@@ -93,7 +93,7 @@ emit_f32_as_f64(LhEmitter *em, const void *data, const uint32_t *src, int n, Dat
 static void
 emit_f64(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls)
 {
-	const double *v = data;
+	const LhAnyF64 *v = data;
 
 	LH_EMIT_LOOP(src, n, out[j] = Float8GetDatum(v[i]););
 }

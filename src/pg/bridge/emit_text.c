@@ -299,7 +299,7 @@ emit_timestamp_text(LhEmitter *em, const void *data, const uint32_t *src, int n,
 	}
 	else
 	{
-		const int64_t *v = data;
+		const LhAnyI64 *v = data;
 
 		LH_EMIT_LOOP(src, n, out[j] = PointerGetDatum(cstring_to_text_with_len(
 							text, lh_format_timestamp(v[i], (LhUnit) em->type.unit, em->type.utc, text))););
@@ -310,7 +310,7 @@ emit_timestamp_text(LhEmitter *em, const void *data, const uint32_t *src, int n,
 static void
 emit_time_text(LhEmitter *em, const void *data, const uint32_t *src, int n, Datum *out, bool *nulls)
 {
-	const int64_t *v = data;
+	const LhAnyI64 *v = data;
 	char		text[64];
 	MemoryContext old = MemoryContextSwitchTo(em->target);
 

@@ -236,6 +236,9 @@ class Differential:
                 break
             try:
                 failures = self.table(self.number)
+            except KeyboardInterrupt:
+                print("stopped by hand in table %d" % self.number)
+                break
             except Exception:
                 failures = ["seed %s table %d, %s: %s" % (self.options.seed, self.number, self.work, traceback.format_exc())]
                 if self.base.closed:
