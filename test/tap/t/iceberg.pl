@@ -180,6 +180,24 @@ $s->value('SET lakehouse.manifest_cache = 0');
 is($s->value('SELECT count(*), sum(price) FROM far'), '83|2530.75', 'without cache');
 $s->value('RESET lakehouse.manifest_cache');
 like(($s->query('SELECT count(*) FROM unmoved'))[1], qr/ERROR:  (42501|0A000).*lakehouse_fixtures/, 'a remote table never leads to a local file');
+# whoever asks, and may read all local files: a list that the metadata of a remote table puts elsewhere
+make_path("$dir/s3/bucket/lake/trap/metadata");
+write_file("$dir/hidden", 'hidden');
+my $metadata = slurp_file("$dir/s3/bucket/lake/orders/metadata/v9.metadata.json");
+$s->value("CREATE FOREIGN TABLE far_trap (id int) SERVER s3 OPTIONS (location 's3://bucket/lake/trap/metadata/v1.metadata.json', rebase_location 'auto')");
+foreach my $path ("$dir/hidden", "file:$dir/hidden", "file://$dir/hidden", 'http://169.254.169.254/latest/meta-data', 's3://another/list.avro')
+{
+	(my $json = $metadata) =~ s{"manifest-list"\s*:\s*"[^"]*"}{"manifest-list":"$path"}g;
+	write_file("$dir/s3/bucket/lake/trap/metadata/v1.metadata.json", $json);
+	my ($out, $err) = $s->query('SELECT count(*) FROM far_trap');
+	like($err, qr/ERROR:  (42501|0A000).*manifest list ".*", named by ".*v1\.metadata\.json"/, "a remote table that leads to $path");
+	is($out, '', "$path: no rows");
+}
+# in its own bucket, but not where the server option allows
+(my $json = $metadata) =~ s{"manifest-list"\s*:\s*"[^"]*"}{"manifest-list":"s3://bucket/elsewhere/list.avro"}g;
+write_file("$dir/s3/bucket/lake/trap/metadata/v1.metadata.json", $json);
+like(($s->query('SELECT count(*) FROM far_trap'))[1], qr{ERROR:  42501.*s3://bucket/elsewhere/list\.avro}, 'nor is its bucket its own');
+is(scalar($s3->requests(qr{another|elsewhere|meta-data})), 0, 'and nothing was asked for');
 $s->value('DROP SERVER s3 CASCADE');
 $s3->stop;
 
