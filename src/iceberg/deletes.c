@@ -289,7 +289,7 @@ add_item(LhCtx *ctx, LhIceDeletes *d, const LhIceDeleteSource *s, uint32_t entry
 	}
 }
 
-/* Types of the fields that equality ids name. */
+/* Types of the fields that equality ids name; NULL: manifests say nothing of what is read there. */
 static LhStatus
 find_types(LhCtx *ctx, const LhIceDeletes *d, LhIceDeleteSource *s)
 {
@@ -307,9 +307,11 @@ find_types(LhCtx *ctx, const LhIceDeletes *d, LhIceDeleteSource *s)
 	{
 		for (int k = 0; k < s->m->idsets[i].n; k++)
 		{
-			const LhField *f = lh_ice_field_any(d->table->metadata, s->m->idsets[i].ids[k]);
+			int id = s->m->idsets[i].ids[k];
+			const LhField *f = lh_ice_field_any(d->table->metadata, id);
 
-			if (f != NULL && !lh_type_is_nested(&f->type))
+			if (f != NULL && !lh_type_is_nested(&f->type) &&
+				lh_ice_field_described(d->table->metadata, id))
 				s->types[from[i] + (uint32_t) k] = &f->type;
 		}
 	}
