@@ -324,7 +324,7 @@ is_no_key_of(const LhIceMetadata *m, int id)
 	return false;
 }
 
-/* Types of the fields that equality ids name. */
+/* Types of the fields that equality ids name; NULL: manifests say nothing of what is read there. */
 static LhStatus
 find_types(LhCtx *ctx, const LhIceDeletes *d, LhIceDeleteSource *s)
 {
@@ -346,9 +346,11 @@ find_types(LhCtx *ctx, const LhIceDeletes *d, LhIceDeleteSource *s)
 		no_keys[i] = -1;
 		for (int k = 0; k < s->m->idsets[i].n; k++)
 		{
-			const LhField *f = lh_ice_field_any(d->table->metadata, s->m->idsets[i].ids[k]);
+			int id = s->m->idsets[i].ids[k];
+			const LhField *f = lh_ice_field_any(d->table->metadata, id);
 
-			if (f != NULL && !lh_type_is_nested(&f->type))
+			if (f != NULL && !lh_type_is_nested(&f->type) &&
+				lh_ice_field_described(d->table->metadata, id))
 				s->types[from[i] + (uint32_t) k] = &f->type;
 			if (f != NULL && is_no_key_of(d->table->metadata, s->m->idsets[i].ids[k]))
 				no_keys[i] = s->m->idsets[i].ids[k];

@@ -191,6 +191,13 @@ extern const char *lh_ice_property(const LhIceMetadata *m, const char *key);	/* 
 extern const LhField *lh_ice_field_find(const LhIceSchema *schema, int field_id);
 /* In any schema of the table, the current one first: for keys of deletes and partition sources that were dropped. */
 extern const LhField *lh_ice_field_any(const LhIceMetadata *m, int field_id);
+/*
+ * Do manifests speak of the data that is read as this field?  Files without ids are read by the name mapping
+ * of now; their counts, bounds and partition values were noted by the one of then.  A field whose name went to
+ * another since, because that was added or renamed to it, is read as null where the manifest has values.  It is
+ * told by a name that a schema gave it, or a field above it, and the mapping does not.
+ */
+extern bool lh_ice_field_described(const LhIceMetadata *m, int field_id);
 
 /*
  * The snapshot that options choose (snapshot_id, snapshot_time_us by the snapshot

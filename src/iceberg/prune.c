@@ -19,7 +19,6 @@
  */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "iceberg/plan.h"
 
@@ -129,49 +128,6 @@ lh_ice_prune_ids(const LhIcePrune *p, const int32_t **ids)
 	return p->nids;
 }
 
-/* Every name that the table's schemas ever gave a mapping's field is among its names. */
-static bool
-has_all_names(const LhIceMetadata *m, const LhNameMapping *field)
-{
-	for (int i = 0; i < m->nschemas; i++)
-	{
-		const LhField *f = lh_ice_field_find(&m->schemas[i], field->field_id);
-		bool has = f == NULL;
-
-		for (int k = 0; k < field->nnames && !has; k++)
-			has = strcmp(field->names[k], f->name) == 0;
-		if (!has)
-			return false;
-	}
-	return true;
-}
-
-/* A field and all above it.  The mapping is as deep as its parser allows. */
-static bool
-mapped_as_ever(const LhIceMetadata *m, const LhNameMapping *mapping, int id)
-{
-	for (int i = 0; i < mapping->nchildren; i++)
-	{
-		const LhNameMapping *c = &mapping->children[i];
-
-		if (c->field_id == id || mapped_as_ever(m, c, id))
-			return has_all_names(m, c);
-	}
-	return false;
-}
-
-/*
- * Do manifests speak of the data that is read as this field?  Files without ids are
- * read by the name mapping of now; their counts, bounds and partition values were
- * noted by the one of then.  A field whose name went to another since, because that
- * was added or renamed to it, is read as null where the manifest has values.
- */
-static bool
-is_described(const LhIceMetadata *m, int id)
-{
-	return m->mapping == NULL || mapped_as_ever(m, m->mapping, id);
-}
-
 /* Columns of the filters: their fields in the schema that rows are shown with. */
 static LhStatus
 find_columns(LhCtx *ctx, LhIcePrune *p, const LhTaskFilter *filter)
@@ -190,7 +146,7 @@ find_columns(LhCtx *ctx, LhIcePrune *p, const LhTaskFilter *filter)
 		if (used && col->source == LH_SRC_DATA && col->field_id >= 0 && p->table->schema != NULL)
 			f = find_flat(&p->table->schema->root, col->field_id);
 		if (f == NULL || lh_type_is_nested(&f->type) ||
-			!is_described(p->table->metadata, f->field_id))
+			!lh_ice_field_described(p->table->metadata, f->field_id))
 			continue;
 		p->cols[c] = (Column){.id = f->field_id, .type = f->type};
 		LH_TRY(want_ids(ctx, p, 1, &p->cols[c].id));

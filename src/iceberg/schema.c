@@ -20,6 +20,7 @@
 #include "iceberg/meta.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 /* What is collected on the way down. */
@@ -628,4 +629,41 @@ lh_ice_mapping_parse(LhCtx *ctx, const char *what, LhSlice text, const LhNameMap
 	LH_TRY(lh_ice_json_close(ctx, &j));
 	*out = root;
 	return LH_OK;
+}
+
+/* Every name that the table's schemas ever gave a mapping's field is among its names. */
+static bool
+has_all_names(const LhIceMetadata *m, const LhNameMapping *field)
+{
+	for (int i = 0; i < m->nschemas; i++)
+	{
+		const LhField *f = lh_ice_field_find(&m->schemas[i], field->field_id);
+		bool has = f == NULL;
+
+		for (int k = 0; k < field->nnames && !has; k++)
+			has = strcmp(field->names[k], f->name) == 0;
+		if (!has)
+			return false;
+	}
+	return true;
+}
+
+/* A field and all above it.  The mapping is as deep as its parser allows. */
+static bool
+mapped_as_ever(const LhIceMetadata *m, const LhNameMapping *mapping, int id)
+{
+	for (int i = 0; i < mapping->nchildren; i++)
+	{
+		const LhNameMapping *c = &mapping->children[i];
+
+		if (c->field_id == id || mapped_as_ever(m, c, id))
+			return has_all_names(m, c);
+	}
+	return false;
+}
+
+bool
+lh_ice_field_described(const LhIceMetadata *m, int field_id)
+{
+	return m->mapping == NULL || mapped_as_ever(m, m->mapping, field_id);
 }

@@ -342,6 +342,33 @@ bounds_of_keys_leave_other_files_out(void **state)
 	assert_string_equal(applied(&DATA(4, ), false), "low high null some unknown");
 }
 
+/* Files without ids may hold other data in such a field than the manifest was told of. */
+static void
+bounds_of_a_field_whose_name_was_given_away_say_nothing(void **state)
+{
+	const char *const names[] = {"other", "id"};
+	LhNameMapping field = {.field_id = 1, .nnames = 2, .names = names};
+	const LhNameMapping root = {.field_id = -1, .nchildren = 1, .children = &field};
+	const IceEntry e[] = {
+		EQ("high", 5, STATS(1, 0, ice_long_bytes(ctx, 90), ice_long_bytes(ctx, 99)))};
+	const IceEntry data =
+		DATA(4, STATS(1, 0, ice_long_bytes(ctx, 5), ice_long_bytes(ctx, 50)));
+	LhIceMetadata metadata = *table->metadata;
+
+	(void) state;
+	table->metadata = &metadata;
+	metadata.mapping = &root;
+	assert_true(lh_ice_field_described(&metadata, 1));
+	ASSERT_OK(ctx, add(e, 1, false));
+	assert_string_equal(applied(&data, false), "");
+
+	field.nnames = 1;
+	assert_false(lh_ice_field_described(&metadata, 1));
+	ASSERT_OK(ctx, lh_ice_deletes_create(ctx, table, prune, &files, &deletes));
+	ASSERT_OK(ctx, add(e, 1, false));
+	assert_string_equal(applied(&data, false), "high");
+}
+
 /* Keys that no row which passes can have are not looked for. */
 static void
 keys_beyond_the_filter_are_left_out(void **state)
@@ -487,6 +514,7 @@ main(void)
 		TEST(a_delete_that_names_a_file_of_another_partition_is_an_error),
 		TEST(entries_that_were_deleted_delete_nothing),
 		TEST(bounds_of_keys_leave_other_files_out),
+		TEST(bounds_of_a_field_whose_name_was_given_away_say_nothing),
 		TEST(keys_beyond_the_filter_are_left_out),
 		TEST(nan_is_equal_to_nan),
 		TEST(entries_that_lack_what_they_need_are_refused),
