@@ -135,7 +135,10 @@ keys_of(LhCtx *ctx, LhDeletes *d, size_t task, int from, int to, int *n, LhKeyDe
 	LH_NEW_ARRAY(ctx, *out, (size_t) d->nsets);
 	for (int i = 0; i < d->nsets; i++)
 		if (used[i] && d->sets[i].set != NULL)
+		{
+			LH_TRY(lh_eqset_seal(ctx, d->sets[i].set));
 			LH_TRY(filter_of(ctx, d, &d->sets[i], owners, &(*out)[(*n)++]));
+		}
 	return LH_OK;
 }
 

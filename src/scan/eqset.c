@@ -12,6 +12,9 @@
  *	   array, all others in a heap of bytes.
  *	4. A key of a single column is looked up once for each entry of the column's
  *	   dictionary and remembered.
+ *	5. Where numbers of one column lie close together, as ids do, a bitmap of the
+ *	   span says all: steps 2 and 3 are left out.  Not for rows of several delete
+ *	   files, of which some may not apply.
  */
 #include "scan/eqset.h"
 
@@ -23,6 +26,7 @@
 /* Slots for each key at least 2: most rows are not deleted, and these shall soon meet a free one. */
 #define FIRST_SLOTS 64
 #define SLOTS_OF_WORD 8
+#define DENSE_BITS  64 /* for each key at most: what a slot and an entry take is more */
 #define NULL_HASH   UINT64_C(0x9E3779B97F4A7C15)
 
 typedef enum KeyForm
@@ -73,6 +77,11 @@ struct LhEqSet
 	LhBuf slots;     /* half of the hash << 32 | entry; 0: free */
 	LhBuf bloom;     /* a word for SLOTS_OF_WORD slots: 16 bits for a key at least */
 	uint32_t null_entry; /* simple: the key null; 0: none */
+	bool one_owner;  /* all entries are of owner */
+	uint32_t owner;
+	uint64_t lowest, highest; /* simple: of the keys but null, as unsigned offsets from INT64_MIN */
+	LhBuf dense;     /* a bit for each number from lowest to highest, of dense_of entries */
+	uint32_t dense_of;
 };
 
 struct LhEqFilter
@@ -134,6 +143,9 @@ lh_eqset_create(LhCtx *ctx, int ncols, const LhType *types, LhEqSet **out)
 	LH_TRY(lh_buf_init(ctx, &set->heap, true));
 	LH_TRY(lh_buf_init(ctx, &set->slots, true));
 	LH_TRY(lh_buf_init(ctx, &set->bloom, true));
+	LH_TRY(lh_buf_init(ctx, &set->dense, true));
+	set->lowest = UINT64_MAX;
+	set->one_owner = true;
 	*out = set;
 	return LH_OK;
 }
@@ -509,6 +521,13 @@ grow(LhCtx *ctx, LhEqSet *set, size_t nslots)
 	return LH_OK;
 }
 
+/* Signed numbers in unsigned order. */
+static inline uint64_t
+from_lowest(uint64_t key)
+{
+	return key ^ UINT64_C(1) << 63;
+}
+
 /* Another entry; next: the one it is put before. */
 static LhStatus
 new_entry(LhCtx *ctx, LhEqSet *set, uint64_t key, uint32_t owner, uint32_t next, uint32_t *out)
@@ -521,6 +540,9 @@ new_entry(LhCtx *ctx, LhEqSet *set, uint64_t key, uint32_t owner, uint32_t next,
 
 		LH_TRY(lh_buf_append(ctx, &set->entries, &none, sizeof(none)));
 	}
+	else
+		set->one_owner &= owner == set->owner;
+	set->owner = owner;
 	if (set->nentries >= UINT32_MAX - 1)
 		LH_FAIL(ctx, LH_LIMIT, "equality deletes have too many keys");
 	if (set->entries.cap - set->entries.len < sizeof(entry))
@@ -566,6 +588,13 @@ add_row(LhCtx *ctx, LhEqSet *set, uint32_t owner, int i)
 	slots_of(set)[s] = (work->hash[i] >> 32) << 32 | number;
 	*bloom_word(set, work->hash[i]) |= bloom_bits(work->hash[i]);
 	set->nkeys += first == 0;
+	if (set->simple)
+	{
+		uint64_t v = from_lowest(key);
+
+		set->lowest = v < set->lowest ? v : set->lowest;
+		set->highest = v > set->highest ? v : set->highest;
+	}
 	return LH_OK;
 }
 
@@ -594,6 +623,29 @@ lh_eqset_add(LhCtx *ctx, LhEqSet *set, uint32_t owner, const LhVec *const *vecs,
 		__builtin_prefetch(&slots_of(set)[set->work->hash[i] & (set->nslots - 1)]);
 	for (int i = 0; i < n; i++)
 		LH_TRY(add_row(ctx, set, owner, i));
+	return LH_OK;
+}
+
+/* Step 5, when all keys are there. */
+LhStatus
+lh_eqset_seal(LhCtx *ctx, LhEqSet *set)
+{
+	uint64_t span = set->highest - set->lowest;
+	uint64_t *bits;
+
+	if (set->dense_of == set->nentries)
+		return LH_OK;
+	set->dense_of = 0;
+	if (!set->simple || !set->one_owner || set->lowest > set->highest ||
+		span / DENSE_BITS >= set->nentries)
+		return LH_OK;
+	LH_TRY(lh_buf_fit(ctx, &set->dense, LH_WORDS(span + 1) * sizeof(uint64_t)));
+	bits = (uint64_t *) set->dense.data;
+	memset(bits, 0, LH_WORDS(span + 1) * sizeof(uint64_t));
+	for (uint32_t e = 1; e <= set->nentries; e++)
+		if (e != set->null_entry)
+			lh_bit_set(bits, from_lowest(entry_at(set, e)->key) - set->lowest);
+	set->dense_of = set->nentries;
 	return LH_OK;
 }
 
@@ -637,6 +689,36 @@ is_candidate(const LhEqSet *set, uint64_t hash)
 	return false;
 }
 
+/* Step 5 */
+static LhStatus
+probe_dense(LhCtx *ctx, LhEqFilter *filter, const LhVec *vec, int n, const uint64_t *rows, uint64_t *hits)
+{
+	const LhEqSet *set = filter->set;
+	KeyColumn *col = filter->work->cols[0];
+	const uint64_t *bits = (const uint64_t *) set->dense.data;
+	uint64_t span = set->highest - set->lowest;
+	uint64_t null_hit = applies(filter, set->null_entry) ? ~UINT64_C(0) : 0;
+
+	if (!lh_bit_get(filter->owners, set->owner))
+		return LH_OK;
+	LH_TRY(load_column(ctx, col, vec));
+	for (int w = 0; w * 64 < n; w++)
+	{
+		int end = n - w * 64 < 64 ? n - w * 64 : 64;
+		uint64_t found = 0;
+
+		for (int i = 0; i < end; i++)
+		{
+			uint64_t at = from_lowest(col->low[w * 64 + i]) - set->lowest;
+
+			/* a bit within the span, else one that is there: no branch to guess */
+			found |= (uint64_t) (at <= span && lh_bit_get(bits, at <= span ? at : 0)) << i;
+		}
+		hits[w] = rows[w] & ((found & ~col->null[w] & ~col->other[w]) | (null_hit & col->null[w]));
+	}
+	return LH_OK;
+}
+
 /* Rows of the bitmap, of vectors of any kind: steps 1 to 3. */
 static LhStatus
 probe_rows(LhCtx *ctx, LhEqFilter *filter, const LhVec *const *vecs, int n, const uint64_t *rows,
@@ -648,6 +730,8 @@ probe_rows(LhCtx *ctx, LhEqFilter *filter, const LhVec *const *vecs, int n, cons
 	uint16_t candidates[LH_BATCH];
 	int some = 0, ncandidates = 0;
 
+	if (set->dense_of != 0 && set->dense_of == set->nentries)
+		return probe_dense(ctx, filter, vecs[0], n, rows, hits);
 	LH_TRY(load_batch(ctx, set, work, vecs, n, rows));
 	LH_FOR_ROWS(rows, n, row)
 	{

@@ -27,6 +27,8 @@ extern bool lh_eqset_fits(const LhEqSet *set, int i, const LhType *type);
 extern LhStatus lh_eqset_reserve(LhCtx *ctx, LhEqSet *set, int64_t n);
 /* Put in n rows of vectors that fit; owner: the delete file, files one after the other. */
 extern LhStatus lh_eqset_add(LhCtx *ctx, LhEqSet *set, uint32_t owner, const LhVec *const *vecs, int n);
+/* All keys of now are in: look-ups may become faster.  Not while others look up; filters are made afterwards. */
+extern LhStatus lh_eqset_seal(LhCtx *ctx, LhEqSet *set);
 extern uint64_t lh_eqset_keys(const LhEqSet *set);
 
 /* A set as one data file sees it. */

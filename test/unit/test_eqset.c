@@ -1,0 +1,247 @@
+/*
+ * test_eqset.c
+ *		Keys of equality deletes: what is found in a set is what brute force finds,
+ *		whichever way the set is looked up (hash, or bitmap of a dense span).
+ */
+#include "test_scan.h"
+
+#include "scan/eqset.h"
+
+#define MOST 4096
+
+static uint64_t seed = 1;
+
+static uint64_t
+rnd(void)
+{
+	return lh_hash_u64(seed++);
+}
+
+typedef struct Keys
+{
+	int n;
+	int64_t keys[MOST];
+	uint32_t owners[MOST];
+	bool nulls[MOST];
+} Keys;
+
+static const LhType int64_type = {.id = LH_T_INT64, .lane = LH_LANE_I64};
+
+static LhVec
+vec_of(const int64_t *values, const uint64_t *valid, int n)
+{
+	return (LhVec){.type = int64_type, .kind = LH_VEC_FLAT, .n = n, .data = values, .valid = valid};
+}
+
+/* A key of the set; keys of one owner come one after the other. */
+static void
+put(World *w, LhEqSet *set, Keys *keys, uint32_t owner, int64_t key, bool null)
+{
+	uint64_t valid = null ? 0 : 1;
+	LhVec vec = vec_of(&key, &valid, 1);
+	const LhVec *vecs[] = {&vec};
+
+	assert_true(keys->n < MOST);
+	keys->keys[keys->n] = key;
+	keys->owners[keys->n] = owner;
+	keys->nulls[keys->n++] = null;
+	ok(w, lh_eqset_add(w->ctx, set, owner, vecs, 1));
+}
+
+static bool
+is_deleted(const Keys *keys, uint64_t owners, int64_t value, bool null)
+{
+	for (int i = 0; i < keys->n; i++)
+		if (lh_bit_get(&owners, keys->owners[i]) && keys->nulls[i] == null &&
+			(null || keys->keys[i] == value))
+			return true;
+	return false;
+}
+
+/* Look up rows, as values and as codes of a dictionary: all must agree with brute force. */
+static void
+assert_finds(World *w, LhEqSet *set, const Keys *keys, uint64_t owners, const int64_t *values,
+			 const uint64_t *valid, int n)
+{
+	uint64_t hits[LH_BATCH_WORDS];
+	uint32_t codes[LH_BATCH];
+	LhDict dict = {.type = int64_type, .n = (uint32_t) n, .values = values, .id = lh_dict_new_id()};
+	LhVec forms[2] = {vec_of(values, valid, n), {.type = int64_type, .kind = LH_VEC_DICT, .n = n}};
+	LhEqFilter *filter;
+	LhSel sel;
+
+	forms[1].dict = &dict;
+	forms[1].codes = codes;
+	forms[1].valid = valid;
+	for (int i = 0; i < n; i++)
+		codes[i] = lh_bit_get(valid, (size_t) i) ? (uint32_t) i : 0;
+	lh_sel_all(&sel, n);
+	sel.w[0] &= ~UINT64_C(2); /* a row that is not asked for */
+	sel.count = (int) lh_bits_count(sel.w, LH_WORDS(n));
+	ok(w, lh_eqfilter_create(w->ctx, set, &owners, &filter));
+	for (int form = 0; form < 2; form++)
+	{
+		const LhVec *vecs[] = {&forms[form]};
+
+		memset(hits, 0xAA, sizeof(hits));
+		ok(w, lh_eqfilter_probe(w->ctx, filter, vecs, &sel, hits));
+		for (int i = 0; i < (int) LH_WORDS(n) * 64; i++)
+			assert_int_equal(lh_bit_get(hits, (size_t) i),
+							 i < n && i != 1 &&
+								 is_deleted(keys, owners, values[i], !lh_bit_get(valid, (size_t) i)));
+	}
+}
+
+/* Values near the keys, others, the ends of the range, and nulls. */
+static void
+assert_like_brute_force(World *w, LhEqSet *set, const Keys *keys, uint64_t owners)
+{
+	int64_t values[LH_BATCH];
+	uint64_t valid[LH_BATCH_WORDS];
+
+	memset(valid, 0xFF, sizeof(valid));
+	for (int i = 0; i < LH_BATCH; i++)
+	{
+		int64_t key = keys->n > 0 ? keys->keys[rnd() % (uint64_t) keys->n] : 0;
+
+		switch (i % 8)
+		{
+			case 0: values[i] = key; break;
+			case 1: values[i] = (int64_t) ((uint64_t) key + 1); break;
+			case 2: values[i] = (int64_t) ((uint64_t) key - 1); break;
+			case 3: values[i] = (int64_t) ((uint64_t) key + (rnd() % 200)); break;
+			case 4: values[i] = INT64_MIN + (int64_t) (rnd() % 3); break;
+			case 5: values[i] = INT64_MAX - (int64_t) (rnd() % 3); break;
+			case 6: values[i] = (int64_t) rnd(); break;
+			default: values[i] = key; valid[i / 64] &= ~(UINT64_C(1) << (i % 64)); break;
+		}
+	}
+	assert_finds(w, set, keys, owners, values, valid, 3);
+	assert_finds(w, set, keys, owners, values, valid, 64);
+	assert_finds(w, set, keys, owners, values, valid, LH_BATCH - 1);
+	assert_finds(w, set, keys, owners, values, valid, LH_BATCH);
+}
+
+static LhEqSet *
+empty(World *w, Keys *keys)
+{
+	LhEqSet *set;
+
+	keys->n = 0;
+	ok(w, lh_eqset_create(w->ctx, 1, &int64_type, &set));
+	return set;
+}
+
+static Keys keys;
+
+/* Before the seal and after it the same rows are found. */
+static void
+assert_sealed_and_not(World *w, LhEqSet *set, uint64_t owners)
+{
+	assert_like_brute_force(w, set, &keys, owners);
+	ok(w, lh_eqset_seal(w->ctx, set));
+	assert_like_brute_force(w, set, &keys, owners);
+}
+
+static void
+dense_keys_are_found(void **state)
+{
+	World *w = *state;
+	const int64_t bases[] = {0, -300, INT64_MIN, INT64_MAX - 3999, INT64_C(1) << 40};
+
+	for (size_t b = 0; b < sizeof(bases) / sizeof(bases[0]); b++)
+		for (int step = 1; step <= 63; step += 31)
+		{
+			LhEqSet *set = empty(w, &keys);
+
+			for (int64_t k = 0; k < 4000; k += step)
+				put(w, set, &keys, 0, bases[b] + k, false);
+			assert_sealed_and_not(w, set, 1);
+			assert_sealed_and_not(w, set, 0); /* the file does not apply */
+		}
+}
+
+/* Far apart: the span has more bits than are worth it, up to all that there are. */
+static void
+sparse_keys_are_found(void **state)
+{
+	World *w = *state;
+	LhEqSet *set = empty(w, &keys);
+
+	put(w, set, &keys, 0, INT64_MIN, false);
+	put(w, set, &keys, 0, INT64_MAX, false);
+	put(w, set, &keys, 0, 0, false);
+	assert_sealed_and_not(w, set, 1);
+	for (int i = 0; i < 300; i++)
+		put(w, set, &keys, 0, (int64_t) rnd(), false);
+	assert_sealed_and_not(w, set, 1);
+}
+
+static void
+null_keys_are_found(void **state)
+{
+	World *w = *state;
+	LhEqSet *set = empty(w, &keys);
+
+	put(w, set, &keys, 0, 0, true);
+	assert_sealed_and_not(w, set, 1);
+	assert_sealed_and_not(w, set, 0);
+	for (int i = 0; i < 100; i++)
+		put(w, set, &keys, 0, i * 2, false);
+	assert_sealed_and_not(w, set, 1);
+	assert_sealed_and_not(w, set, 0);
+	/* the null key is no number of the span */
+	set = empty(w, &keys);
+	put(w, set, &keys, 0, 0, true);
+	for (int i = -50; i <= 50; i++)
+		if (i != 0)
+			put(w, set, &keys, 0, i, false);
+	assert_sealed_and_not(w, set, 1);
+}
+
+/* Of several delete files only those that apply count, dense or not. */
+static void
+owners_are_told_apart(void **state)
+{
+	World *w = *state;
+	LhEqSet *set = empty(w, &keys);
+
+	for (int i = 0; i < 200; i++)
+		put(w, set, &keys, 0, i, false);
+	assert_sealed_and_not(w, set, 1);
+	/* another file comes after the seal */
+	for (int i = 150; i < 350; i++)
+		put(w, set, &keys, 1, i, false);
+	put(w, set, &keys, 1, 0, true);
+	for (uint64_t owners = 0; owners < 4; owners++)
+		assert_sealed_and_not(w, set, owners);
+}
+
+/* A set that grows after it was sealed forgets nothing and invents nothing. */
+static void
+a_sealed_set_may_grow(void **state)
+{
+	World *w = *state;
+	LhEqSet *set = empty(w, &keys);
+
+	for (int round = 0; round < 6; round++)
+	{
+		for (int i = 0; i < 50; i++)
+			put(w, set, &keys, 3, (int64_t) (rnd() % 2000) - 1000 * round, false);
+		assert_sealed_and_not(w, set, 1 << 3);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(dense_keys_are_found),
+		TEST(sparse_keys_are_found),
+		TEST(null_keys_are_found),
+		TEST(owners_are_told_apart),
+		TEST(a_sealed_set_may_grow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
