@@ -47,6 +47,14 @@ def location(group, metadata):
     return os.path.relpath(folder if by_version else metadata, root)
 
 
+def told(error):
+    """The first line of a message; of paths what lies below the fixtures or this tree."""
+    line = error.split("\n")[0]
+    for folder in (expect.FIXTURES, expect.TOP):
+        line = line.replace(folder + "/", "")
+    return line[:160]
+
+
 class Table:
     def __init__(self, group, name, metadata, entries):
         self.group, self.name, self.metadata, self.entries = group, name, metadata, entries
@@ -91,7 +99,7 @@ class Table:
                 continue
             if "error" in said:
                 if not said["error"].startswith("NotImplementedError"):
-                    out.setdefault("fails", {})[reader] = said["error"].split("\n")[0][:160]
+                    out.setdefault("fails", {})[reader] = told(said["error"])
             elif said["rows"] == rows:
                 out.setdefault("agrees", []).append(reader)
             else:
