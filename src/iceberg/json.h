@@ -80,6 +80,28 @@ extern LhStatus lh_ice_json_skip(LhCtx *ctx, LhIceJson *j, LhSlice *span);
 /* A map of text to text as pairs; numbers and booleans count as their text, null as absent, nested values as their JSON. */
 extern LhStatus lh_ice_json_pairs(LhCtx *ctx, LhIceJson *j, int *n, const char *const **out);
 
+/*
+ * All items of the array that stands here: array gets room for them in ctx->arena
+ * (and one more), n counts them, and item is a call that reads one, to array[n].
+ */
+#define LH_ICE_JSON_ITEMS(ctx, j, array, n, item) \
+	do { \
+		size_t		items_; \
+		bool		more_; \
+		LH_TRY(lh_ice_json_count((ctx), (j), &items_)); \
+		LH_NEW_ARRAY((ctx), (array), items_ + 1); \
+		LH_TRY(lh_ice_json_array((ctx), (j))); \
+		for ((n) = 0;; (n)++) \
+		{ \
+			if ((n) % 1024 == 0) \
+				LH_TRY(lh_poll(ctx)); \
+			LH_TRY(lh_ice_json_item((ctx), (j), &more_)); \
+			if (!more_) \
+				break; \
+			LH_TRY(item); \
+		} \
+	} while (0)
+
 /* Write an error about the field that is read. */
 extern LhStatus lh_ice_json_fail(LhCtx *ctx, LhIceJson *j, LhStatus code, const char *fmt,...)
 			__attribute__((format(printf, 4, 5), cold));

@@ -114,57 +114,30 @@ static LhStatus
 read_schemas(LhCtx *ctx, Reader *r)
 {
 	LhIceMetadata *m = r->m;
-	size_t n;
-	bool more;
 
-	LH_TRY(lh_ice_json_count(ctx, &r->j, &n));
-	LH_NEW_ARRAY(ctx, m->schemas, n + 1);
-	LH_TRY(lh_ice_json_array(ctx, &r->j));
-	for (;; m->nschemas++)
-	{
-		LH_TRY(lh_ice_json_item(ctx, &r->j, &more));
-		if (!more)
-			return LH_OK;
-		LH_TRY(lh_ice_schema_at(ctx, &r->j, &m->schemas[m->nschemas]));
-	}
+	LH_ICE_JSON_ITEMS(ctx, &r->j, m->schemas, m->nschemas,
+					  lh_ice_schema_at(ctx, &r->j, &m->schemas[m->nschemas]));
+	return LH_OK;
 }
 
 static LhStatus
 read_specs(LhCtx *ctx, Reader *r)
 {
 	LhIceMetadata *m = r->m;
-	size_t n;
-	bool more;
 
-	LH_TRY(lh_ice_json_count(ctx, &r->j, &n));
-	LH_NEW_ARRAY(ctx, m->specs, n + 1);
-	LH_TRY(lh_ice_json_array(ctx, &r->j));
-	for (;; m->nspecs++)
-	{
-		LH_TRY(lh_ice_json_item(ctx, &r->j, &more));
-		if (!more)
-			return LH_OK;
-		LH_TRY(lh_ice_spec_at(ctx, &r->j, &m->specs[m->nspecs]));
-	}
+	LH_ICE_JSON_ITEMS(ctx, &r->j, m->specs, m->nspecs,
+					  lh_ice_spec_at(ctx, &r->j, &m->specs[m->nspecs]));
+	return LH_OK;
 }
 
 static LhStatus
 read_orders(LhCtx *ctx, Reader *r)
 {
 	LhIceMetadata *m = r->m;
-	size_t n;
-	bool more;
 
-	LH_TRY(lh_ice_json_count(ctx, &r->j, &n));
-	LH_NEW_ARRAY(ctx, m->orders, n + 1);
-	LH_TRY(lh_ice_json_array(ctx, &r->j));
-	for (;; m->norders++)
-	{
-		LH_TRY(lh_ice_json_item(ctx, &r->j, &more));
-		if (!more)
-			return LH_OK;
-		LH_TRY(lh_ice_order_at(ctx, &r->j, &m->orders[m->norders]));
-	}
+	LH_ICE_JSON_ITEMS(ctx, &r->j, m->orders, m->norders,
+					  lh_ice_order_at(ctx, &r->j, &m->orders[m->norders]));
+	return LH_OK;
 }
 
 /*
@@ -335,23 +308,7 @@ read_log_entry(LhCtx *ctx, LhIceJson *j, bool files, LhIceLogEntry *out)
 static LhStatus
 read_log(LhCtx *ctx, Reader *r, bool files, size_t *n, LhIceLogEntry **out)
 {
-	LhBuf entries;
-	bool more;
-
-	LH_TRY(lh_buf_init(ctx, &entries, true));
-	LH_TRY(lh_ice_json_array(ctx, &r->j));
-	for (;;)
-	{
-		LhIceLogEntry entry = {0};
-
-		LH_TRY(lh_ice_json_item(ctx, &r->j, &more));
-		if (!more)
-			break;
-		LH_TRY(read_log_entry(ctx, &r->j, files, &entry));
-		LH_TRY(lh_buf_append(ctx, &entries, &entry, sizeof(entry)));
-	}
-	*out = (LhIceLogEntry *) entries.data;
-	*n = entries.len / sizeof(LhIceLogEntry);
+	LH_ICE_JSON_ITEMS(ctx, &r->j, *out, *n, read_log_entry(ctx, &r->j, files, &(*out)[*n]));
 	return LH_OK;
 }
 
@@ -406,23 +363,8 @@ read_statistics_file(LhCtx *ctx, LhIceJson *j, bool partition, LhIceStatistics *
 static LhStatus
 read_statistics(LhCtx *ctx, Reader *r, bool partition, int *n, LhIceStatistics **out)
 {
-	LhBuf files;
-	bool more;
-
-	LH_TRY(lh_buf_init(ctx, &files, true));
-	LH_TRY(lh_ice_json_array(ctx, &r->j));
-	for (;;)
-	{
-		LhIceStatistics file = {0};
-
-		LH_TRY(lh_ice_json_item(ctx, &r->j, &more));
-		if (!more)
-			break;
-		LH_TRY(read_statistics_file(ctx, &r->j, partition, &file));
-		LH_TRY(lh_buf_append(ctx, &files, &file, sizeof(file)));
-	}
-	*out = (LhIceStatistics *) files.data;
-	*n = (int) (files.len / sizeof(LhIceStatistics));
+	LH_ICE_JSON_ITEMS(ctx, &r->j, *out, *n,
+					  read_statistics_file(ctx, &r->j, partition, &(*out)[*n]));
 	return LH_OK;
 }
 
@@ -471,23 +413,9 @@ read_key(LhCtx *ctx, LhIceJson *j, LhIceEncryptionKey *out)
 static LhStatus
 read_keys(LhCtx *ctx, Reader *r)
 {
-	LhBuf keys;
-	bool more;
+	LhIceMetadata *m = r->m;
 
-	LH_TRY(lh_buf_init(ctx, &keys, true));
-	LH_TRY(lh_ice_json_array(ctx, &r->j));
-	for (;;)
-	{
-		LhIceEncryptionKey key = {0};
-
-		LH_TRY(lh_ice_json_item(ctx, &r->j, &more));
-		if (!more)
-			break;
-		LH_TRY(read_key(ctx, &r->j, &key));
-		LH_TRY(lh_buf_append(ctx, &keys, &key, sizeof(key)));
-	}
-	r->m->keys = (LhIceEncryptionKey *) keys.data;
-	r->m->nkeys = (int) (keys.len / sizeof(LhIceEncryptionKey));
+	LH_ICE_JSON_ITEMS(ctx, &r->j, m->keys, m->nkeys, read_key(ctx, &r->j, &m->keys[m->nkeys]));
 	return LH_OK;
 }
 

@@ -120,20 +120,11 @@ static LhStatus
 read_fields(LhCtx *ctx, LhIceJson *j, LhIceBlob *blob)
 {
 	int *fields;
-	size_t n;
-	bool more;
 
-	LH_TRY(lh_ice_json_count(ctx, j, &n));
-	LH_NEW_ARRAY(ctx, fields, n + 1);
+	LH_ICE_JSON_ITEMS(ctx, j, fields, blob->nfields,
+					  lh_ice_json_i32(ctx, j, &fields[blob->nfields]));
 	blob->fields = fields;
-	LH_TRY(lh_ice_json_array(ctx, j));
-	for (;;)
-	{
-		LH_TRY(lh_ice_json_item(ctx, j, &more));
-		if (!more)
-			return LH_OK;
-		LH_TRY(lh_ice_json_i32(ctx, j, &fields[blob->nfields++]));
-	}
+	return LH_OK;
 }
 
 static LhStatus
@@ -172,22 +163,10 @@ static LhStatus
 read_blobs(LhCtx *ctx, LhIceJson *j, LhIcePuffin *puffin)
 {
 	LhIceBlob *blobs;
-	size_t n;
-	bool more;
 
-	LH_TRY(lh_ice_json_count(ctx, j, &n));
-	LH_NEW_ARRAY(ctx, blobs, n + 1);
+	LH_ICE_JSON_ITEMS(ctx, j, blobs, puffin->nblobs, read_blob(ctx, j, &blobs[puffin->nblobs]));
 	puffin->blobs = blobs;
-	LH_TRY(lh_ice_json_array(ctx, j));
-	for (;; puffin->nblobs++)
-	{
-		if (puffin->nblobs % 1024 == 0)
-			LH_TRY(lh_poll(ctx));
-		LH_TRY(lh_ice_json_item(ctx, j, &more));
-		if (!more)
-			return LH_OK;
-		LH_TRY(read_blob(ctx, j, &blobs[puffin->nblobs]));
-	}
+	return LH_OK;
 }
 
 static LhStatus

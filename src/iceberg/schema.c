@@ -419,22 +419,10 @@ finish(LhCtx *ctx, LhIceJson *j, Collector *all, LhIceSchema *out)
 static LhStatus
 parse_identifiers(LhCtx *ctx, LhIceJson *j, LhIceSchema *out)
 {
-	size_t n, i = 0;
-	bool more;
 	int *ids;
 
-	LH_TRY(lh_ice_json_count(ctx, j, &n));
-	LH_NEW_ARRAY(ctx, ids, n + 1);
-	LH_TRY(lh_ice_json_array(ctx, j));
-	for (;; i++)
-	{
-		LH_TRY(lh_ice_json_item(ctx, j, &more));
-		if (!more)
-			break;
-		LH_TRY(lh_ice_json_i32(ctx, j, &ids[i]));
-	}
+	LH_ICE_JSON_ITEMS(ctx, j, ids, out->nidentifiers, lh_ice_json_i32(ctx, j, &ids[out->nidentifiers]));
 	out->identifiers = ids;
-	out->nidentifiers = (int) n;
 	return LH_OK;
 }
 
@@ -539,20 +527,8 @@ static LhStatus
 parse_names(LhCtx *ctx, LhIceJson *j, LhNameMapping *out)
 {
 	const char **names;
-	size_t n, i = 0;
-	bool more;
 
-	LH_TRY(lh_ice_json_count(ctx, j, &n));
-	LH_NEW_ARRAY(ctx, names, n + 1);
-	LH_TRY(lh_ice_json_array(ctx, j));
-	for (;; i++)
-	{
-		LH_TRY(lh_ice_json_item(ctx, j, &more));
-		if (!more)
-			break;
-		LH_TRY(lh_ice_json_text(ctx, j, &names[i]));
-	}
-	out->nnames = (int) n;
+	LH_ICE_JSON_ITEMS(ctx, j, names, out->nnames, lh_ice_json_text(ctx, j, &names[out->nnames]));
 	out->names = names;
 	return LH_OK;
 }
@@ -595,23 +571,11 @@ static LhStatus
 parse_mapping(LhCtx *ctx, LhIceJson *j, int depth, int *n, const LhNameMapping **out)
 {
 	LhNameMapping *fields;
-	size_t count, i = 0;
-	bool more;
 
 	if (depth > LH_ICE_MAX_DEPTH)
 		return lh_ice_json_fail(ctx, j, LH_LIMIT, "fields are nested more than %d deep",
 								LH_ICE_MAX_DEPTH);
-	LH_TRY(lh_ice_json_count(ctx, j, &count));
-	LH_NEW_ARRAY(ctx, fields, count + 1);
-	LH_TRY(lh_ice_json_array(ctx, j));
-	for (;; i++)
-	{
-		LH_TRY(lh_ice_json_item(ctx, j, &more));
-		if (!more)
-			break;
-		LH_TRY(parse_mapped(ctx, j, depth, &fields[i]));
-	}
-	*n = (int) count;
+	LH_ICE_JSON_ITEMS(ctx, j, fields, *n, parse_mapped(ctx, j, depth, &fields[*n]));
 	*out = fields;
 	return LH_OK;
 }

@@ -78,21 +78,9 @@ static LhStatus
 manifest_paths(LhCtx *ctx, LhIceJson *j, LhIceSnapshot *out)
 {
 	const char **paths;
-	size_t n, i = 0;
-	bool more;
 
-	LH_TRY(lh_ice_json_count(ctx, j, &n));
-	LH_NEW_ARRAY(ctx, paths, n + 1);
-	LH_TRY(lh_ice_json_array(ctx, j));
-	for (;; i++)
-	{
-		LH_TRY(lh_ice_json_item(ctx, j, &more));
-		if (!more)
-			break;
-		LH_TRY(lh_ice_json_text(ctx, j, &paths[i]));
-	}
+	LH_ICE_JSON_ITEMS(ctx, j, paths, out->nmanifests, lh_ice_json_text(ctx, j, &paths[out->nmanifests]));
 	out->manifests = paths;
-	out->nmanifests = (int) n;
 	return LH_OK;
 }
 

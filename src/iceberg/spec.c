@@ -150,23 +150,11 @@ check_ids(LhCtx *ctx, LhIceJson *j, LhIceSpec *spec)
 static LhStatus
 spec_fields(LhCtx *ctx, LhIceJson *j, LhIceSpec *out)
 {
-	size_t n, i = 0;
-	bool more;
-
-	LH_TRY(lh_ice_json_count(ctx, j, &n));
-	if (n > MAX_SPEC_FIELDS)
+	LH_ICE_JSON_ITEMS(ctx, j, out->fields, out->nfields,
+					  spec_field(ctx, j, &out->fields[out->nfields]));
+	if (out->nfields > MAX_SPEC_FIELDS)
 		return lh_ice_json_fail(ctx, j, LH_LIMIT, "a partition spec has more than %d fields",
 								MAX_SPEC_FIELDS);
-	LH_NEW_ARRAY(ctx, out->fields, n + 1);
-	out->nfields = (int) n;
-	LH_TRY(lh_ice_json_array(ctx, j));
-	for (;; i++)
-	{
-		LH_TRY(lh_ice_json_item(ctx, j, &more));
-		if (!more)
-			break;
-		LH_TRY(spec_field(ctx, j, &out->fields[i]));
-	}
 	return check_ids(ctx, j, out);
 }
 
@@ -269,20 +257,9 @@ sort_field(LhCtx *ctx, LhIceJson *j, LhIceSortField *out)
 static LhStatus
 sort_fields(LhCtx *ctx, LhIceJson *j, LhIceSortOrder *out)
 {
-	size_t n, i = 0;
-	bool more;
-
-	LH_TRY(lh_ice_json_count(ctx, j, &n));
-	LH_NEW_ARRAY(ctx, out->fields, n + 1);
-	out->nfields = (int) n;
-	LH_TRY(lh_ice_json_array(ctx, j));
-	for (;; i++)
-	{
-		LH_TRY(lh_ice_json_item(ctx, j, &more));
-		if (!more)
-			return LH_OK;
-		LH_TRY(sort_field(ctx, j, &out->fields[i]));
-	}
+	LH_ICE_JSON_ITEMS(ctx, j, out->fields, out->nfields,
+					  sort_field(ctx, j, &out->fields[out->nfields]));
+	return LH_OK;
 }
 
 LhStatus
