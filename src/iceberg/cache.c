@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "core/lru.h"
 #include "crypto/crypto.h"
 #include "iceberg/manifest.h"
 
@@ -23,9 +24,8 @@
 typedef struct Entry Entry;
 struct Entry
 {
+	LhLruLink use; /* first: it is the entry */
 	Entry *chain;
-	Entry *newer;
-	Entry *older;
 	LhIceManifest *m;
 	size_t bytes;
 	uint64_t hash;
@@ -40,8 +40,7 @@ struct LhIceCache
 	size_t max_bytes;
 	size_t bytes;
 	Entry *buckets[BUCKETS];
-	Entry *newest;
-	Entry *oldest;
+	LhLru lru;
 };
 
 /* The one of this process; NULL: none. */
@@ -65,35 +64,10 @@ find(LhIceCache *cache, const char *path, int64_t length, const char *scope, uin
 }
 
 static void
-unlink_use(LhIceCache *cache, Entry *e)
-{
-	if (e->newer != NULL)
-		e->newer->older = e->older;
-	else
-		cache->newest = e->older;
-	if (e->older != NULL)
-		e->older->newer = e->newer;
-	else
-		cache->oldest = e->newer;
-}
-
-static void
-link_newest(LhIceCache *cache, Entry *e)
-{
-	e->newer = NULL;
-	e->older = cache->newest;
-	if (cache->newest != NULL)
-		cache->newest->newer = e;
-	else
-		cache->oldest = e;
-	cache->newest = e;
-}
-
-static void
 drop(LhIceCache *cache, Entry *e)
 {
 	*find(cache, e->text, e->length, e->scope, e->hash) = e->chain;
-	unlink_use(cache, e);
+	lh_lru_remove(&cache->lru, &e->use);
 	cache->bytes -= e->bytes;
 	lh_ice_manifest_unref(e->m);
 	free(e);
@@ -117,7 +91,7 @@ lh_ice_cache_resize(LhIceCache *cache, size_t max_bytes)
 	pthread_mutex_lock(&cache->lock);
 	cache->max_bytes = max_bytes;
 	while (cache->bytes > max_bytes)
-		drop(cache, cache->oldest);
+		drop(cache, (Entry *) cache->lru.oldest);
 	pthread_mutex_unlock(&cache->lock);
 }
 
@@ -125,8 +99,8 @@ void
 lh_ice_cache_clear(LhIceCache *cache)
 {
 	pthread_mutex_lock(&cache->lock);
-	while (cache->oldest != NULL)
-		drop(cache, cache->oldest);
+	while (cache->lru.oldest != NULL)
+		drop(cache, (Entry *) cache->lru.oldest);
 	pthread_mutex_unlock(&cache->lock);
 }
 
@@ -175,8 +149,7 @@ get(LhIceCache *cache, const char *path, int64_t length, const char *scope, uint
 	e = *find(cache, path, length, scope, hash);
 	if (e != NULL)
 	{
-		unlink_use(cache, e);
-		link_newest(cache, e);
+		lh_lru_touch(&cache->lru, &e->use);
 		m = e->m;
 		lh_ice_manifest_ref(m);
 	}
@@ -219,12 +192,12 @@ put(LhIceCache *cache, const char *path, int64_t length, const char *scope, uint
 		return;
 	}
 	while (cache->bytes + e->bytes > cache->max_bytes)
-		drop(cache, cache->oldest);
+		drop(cache, (Entry *) cache->lru.oldest);
 	lh_ice_manifest_ref(m);
 	at = &cache->buckets[hash & (BUCKETS - 1)];
 	e->chain = *at;
 	*at = e;
-	link_newest(cache, e);
+	lh_lru_add(&cache->lru, &e->use);
 	cache->bytes += e->bytes;
 	pthread_mutex_unlock(&cache->lock);
 }

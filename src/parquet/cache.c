@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "core/hash.h"
+#include "core/lru.h"
 #include "parquet/meta.h"
 
 /* Chains, at least; a power of two. */
@@ -27,9 +28,8 @@
 typedef struct Entry Entry;
 struct Entry
 {
+	LhLruLink use; /* first: it is the entry */
 	Entry *chain;
-	Entry *newer;
-	Entry *older;
 	LhPqMeta *meta;
 	size_t bytes;
 	uint64_t hash;
@@ -45,8 +45,7 @@ struct LhPqCache
 	size_t n;
 	size_t nbuckets;
 	Entry **buckets;
-	Entry *newest;
-	Entry *oldest;
+	LhLru lru;
 };
 
 static uint64_t
@@ -82,35 +81,10 @@ find(LhPqCache *cache, const LhObjectId *id, uint64_t hash)
 }
 
 static void
-unlink_use(LhPqCache *cache, Entry *e)
-{
-	if (e->newer != NULL)
-		e->newer->older = e->older;
-	else
-		cache->newest = e->older;
-	if (e->older != NULL)
-		e->older->newer = e->newer;
-	else
-		cache->oldest = e->newer;
-}
-
-static void
-link_newest(LhPqCache *cache, Entry *e)
-{
-	e->newer = NULL;
-	e->older = cache->newest;
-	if (cache->newest != NULL)
-		cache->newest->newer = e;
-	else
-		cache->oldest = e;
-	cache->newest = e;
-}
-
-static void
 drop(LhPqCache *cache, Entry *e)
 {
 	*find(cache, &e->id, e->hash) = e->chain;
-	unlink_use(cache, e);
+	lh_lru_remove(&cache->lru, &e->use);
 	cache->bytes -= e->bytes;
 	cache->n--;
 	lh_pq_meta_unref(e->meta);
@@ -142,7 +116,7 @@ lh_pq_cache_resize(LhPqCache *cache, size_t max_bytes)
 	pthread_mutex_lock(&cache->lock);
 	cache->max_bytes = max_bytes;
 	while (cache->bytes > max_bytes)
-		drop(cache, cache->oldest);
+		drop(cache, (Entry *) cache->lru.oldest);
 	pthread_mutex_unlock(&cache->lock);
 }
 
@@ -150,8 +124,8 @@ void
 lh_pq_cache_clear(LhPqCache *cache)
 {
 	pthread_mutex_lock(&cache->lock);
-	while (cache->oldest != NULL)
-		drop(cache, cache->oldest);
+	while (cache->lru.oldest != NULL)
+		drop(cache, (Entry *) cache->lru.oldest);
 	pthread_mutex_unlock(&cache->lock);
 }
 
@@ -182,8 +156,7 @@ lh_pq_cache_get(LhPqCache *cache, const LhObjectId *id)
 	e = *find(cache, id, hash_id(id));
 	if (e != NULL)
 	{
-		unlink_use(cache, e);
-		link_newest(cache, e);
+		lh_lru_touch(&cache->lru, &e->use);
 		meta = e->meta;
 		lh_pq_meta_ref(meta);
 	}
@@ -220,7 +193,7 @@ grow(LhPqCache *cache)
 
 	if (cache->n < cache->nbuckets || (buckets = calloc(n, sizeof(Entry *))) == NULL)
 		return;
-	for (Entry *e = cache->newest; e != NULL; e = e->older)
+	for (Entry *e = (Entry *) cache->lru.newest; e != NULL; e = (Entry *) e->use.older)
 	{
 		e->chain = buckets[e->hash & (n - 1)];
 		buckets[e->hash & (n - 1)] = e;
@@ -251,13 +224,13 @@ put(LhPqCache *cache, const LhObjectId *id, LhPqMeta *meta)
 		return;
 	}
 	while (cache->bytes + e->bytes > cache->max_bytes)
-		drop(cache, cache->oldest);
+		drop(cache, (Entry *) cache->lru.oldest);
 	grow(cache);
 	lh_pq_meta_ref(meta);
 	at = &cache->buckets[hash & (cache->nbuckets - 1)];
 	e->chain = *at;
 	*at = e;
-	link_newest(cache, e);
+	lh_lru_add(&cache->lru, &e->use);
 	cache->bytes += e->bytes;
 	cache->n++;
 }
