@@ -73,7 +73,14 @@ gather_key_ids(LhCtx *ctx, LhDeletes *d)
 	return LH_OK;
 }
 
-/* Which tasks name which position delete file. */
+/* Are the rows of each task wanted from it? */
+static bool
+has_rows(const LhDeletes *d, uint32_t at)
+{
+	return d->tasks->deletes[at].kind == LH_DELETE_POSITIONS;
+}
+
+/* For each position delete file the tasks that name it; for each equality delete file its set. */
 static LhStatus
 gather_tasks(LhCtx *ctx, LhDeletes *d)
 {
@@ -87,11 +94,12 @@ gather_tasks(LhCtx *ctx, LhDeletes *d)
 			if (at >= list->ndeletes)
 				LH_FAIL(ctx, LH_BUG, "file \"%s\" has delete file %u of %zu", list->tasks[t].path, at,
 						list->ndeletes);
-			d->files[at].nrows++;
+			d->files[at].nrows += has_rows(d, at);
 		}
 	for (size_t i = 0; i < list->ndeletes; i++)
 	{
-		LH_NEW_ARRAY(ctx, d->files[i].rows, d->files[i].nrows + 1);
+		if (d->files[i].nrows > 0)
+			LH_NEW_ARRAY(ctx, d->files[i].rows, d->files[i].nrows);
 		d->files[i].nrows = 0;
 		d->files[i].keys = -1;
 		if (list->deletes[i].kind == LH_DELETE_EQUALITY)
@@ -100,19 +108,31 @@ gather_tasks(LhCtx *ctx, LhDeletes *d)
 	for (size_t t = 0; t < list->n; t++)
 		for (int k = 0; k < list->tasks[t].ndeletes; k++)
 		{
-			LhDeletesFile *file = &d->files[list->tasks[t].deletes[k]];
+			uint32_t at = list->tasks[t].deletes[k];
 
-			file->rows[file->nrows++].task = t;
+			if (has_rows(d, at))
+				d->files[at].rows[d->files[at].nrows++].task = t;
 		}
 	return LH_OK;
 }
 
-/* Tasks by their paths: one file may be the file of several tasks. */
+static bool
+any_rows(const LhDeletes *d)
+{
+	for (size_t i = 0; i < d->tasks->ndeletes; i++)
+		if (d->files[i].nrows > 0)
+			return true;
+	return false;
+}
+
+/* Tasks by their paths, for position delete files: one file may be the file of several tasks. */
 static LhStatus
 gather_paths(LhCtx *ctx, LhDeletes *d)
 {
 	const LhTaskList *list = d->tasks;
 
+	if (!any_rows(d))
+		return LH_OK;
 	LH_TRY(lh_namemap_create(ctx, list->n, &d->paths));
 	LH_NEW_ARRAY(ctx, d->same_path, list->n + 1);
 	for (size_t t = list->n; t-- > 0;)

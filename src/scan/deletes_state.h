@@ -21,7 +21,7 @@ typedef struct LhDeletesFile
 {
 	bool loaded; /* for all of its tasks, or into its key set */
 	size_t nrows;
-	LhDeletesRows *rows; /* ascending by task */
+	LhDeletesRows *rows; /* POSITIONS, ascending by task; else none */
 	LhRowSet *vector; /* VECTOR */
 	int keys;         /* EQUALITY: which set */
 } LhDeletesFile;
@@ -41,6 +41,7 @@ struct LhDeletes
 	const LhTableSchema *schema; /* NULL: none */
 	LhTableSchema key_schema;    /* of equality delete files: without ids they go by names */
 	const LhTaskList *tasks;
+	/* where there are position delete files */
 	LhNameMap *paths; /* of tasks; value: the first with this path */
 	size_t *same_path; /* task -> next one with its path, or SIZE_MAX */
 	LhDeletesFile *files;
