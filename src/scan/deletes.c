@@ -332,11 +332,28 @@ typedef struct Positions
 	int nrows; /* of "task" */
 } Positions;
 
+/* The task's rows of a delete file; NULL: it does not concern the task. */
+static LhDeletesRows *
+find_row(const LhDeletesFile *file, size_t task)
+{
+	size_t low = 0, high = file->nrows;
+
+	while (low < high)
+	{
+		size_t mid = (low + high) / 2;
+
+		if (file->rows[mid].task < task)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < file->nrows && file->rows[low].task == task ? &file->rows[low] : NULL;
+}
+
 /* The set of a task in this delete file; NULL: it does not concern the task. */
 static LhStatus
 set_of(LhCtx *ctx, Positions *p, size_t task, LhRowSet **out)
 {
-	size_t low = 0, high = p->file->nrows;
 	LhRowSet **set = NULL;
 	LhArena *old;
 	LhStatus status = LH_OK;
@@ -346,17 +363,9 @@ set_of(LhCtx *ctx, Positions *p, size_t task, LhRowSet **out)
 		set = task == p->only ? &p->own : NULL;
 	else
 	{
-		while (low < high)
-		{
-			size_t mid = (low + high) / 2;
+		LhDeletesRows *row = find_row(p->file, task);
 
-			if (p->file->rows[mid].task < task)
-				low = mid + 1;
-			else
-				high = mid;
-		}
-		if (low < p->file->nrows && p->file->rows[low].task == task)
-			set = &p->file->rows[low].set;
+		set = row != NULL ? &row->set : NULL;
 	}
 	if (set == NULL)
 		return LH_OK;
@@ -603,6 +612,7 @@ static LhStatus
 rows_of_file(LhCtx *ctx, LhDeletes *d, uint32_t at, size_t task, LhRowSet **out)
 {
 	LhDeletesFile *file = &d->files[at];
+	const LhDeletesRows *row;
 	LhRowSet *none = NULL;
 
 	if (!file->loaded)
@@ -626,10 +636,8 @@ rows_of_file(LhCtx *ctx, LhDeletes *d, uint32_t at, size_t task, LhRowSet **out)
 		}
 		LH_TRY(status);
 	}
-	*out = NULL;
-	for (size_t i = 0; i < file->nrows; i++)
-		if (file->rows[i].task == task)
-			*out = file->rows[i].set;
+	row = find_row(file, task);
+	*out = row != NULL ? row->set : NULL;
 	return LH_OK;
 }
 
