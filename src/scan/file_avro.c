@@ -63,6 +63,7 @@ typedef struct AvroColumn
 {
 	AvroFile *file;
 	Rows *rows;
+	LhArena *arena; /* its own, which goes with the group */
 	int slot;
 	Slice slice;
 } AvroColumn;
@@ -328,6 +329,7 @@ column_open(LhCtx *ctx, LhDataFile *base, int group, int node, LhDataColumn **ou
 
 	LH_NEW(ctx, col);
 	col->file = file;
+	col->arena = ctx->arena;
 	LH_TRY(need_rows(ctx, file, group, &col->rows));
 	while (col->slot < file->nwants && file->wants[col->slot].node != node)
 		col->slot++;
@@ -395,11 +397,16 @@ column_read(LhCtx *ctx, LhDataColumn *column, int64_t row, int n, const LhSel *s
 {
 	AvroColumn *col = (AvroColumn *) column;
 	const Rows *rows = col->rows;
+	LhArena *old;
+	LhStatus status;
 
 	if (row < rows->first || row + n > rows->first + rows->batch.n)
 		LH_FAIL(ctx, LH_BUG, "rows of file \"%s\" are read in another order", col->file->base.path);
 	*out = rows->batch.vecs[col->slot];
-	return slice(ctx, &col->slice, out, (int) (row - rows->first), n);
+	old = lh_use(ctx, col->arena);
+	status = slice(ctx, &col->slice, out, (int) (row - rows->first), n);
+	lh_use(ctx, old);
+	return status;
 }
 
 static int
