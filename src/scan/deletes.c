@@ -322,7 +322,8 @@ typedef struct Positions
 	LhRowSet *own; /* of that task */
 	LhArena *keep; /* where sets live */
 	bool floor;
-	/* the path looked up last */
+	/* the path looked up last, unless it was a dictionary's */
+	bool path_known;
 	LhBuf path;
 	int task; /* first with that path; -1: none */
 	/* and those of a dictionary */
@@ -428,12 +429,15 @@ enter_path(LhCtx *ctx, Positions *p, LhStr raw)
 {
 	int task;
 
-	if (p->path.data != NULL && p->path.len == raw.len && memcmp(p->path.data, raw.ptr, raw.len) == 0)
+	if (p->path_known && p->path.len == raw.len &&
+		(raw.len == 0 || memcmp(p->path.data, raw.ptr, raw.len) == 0))
 		return LH_OK;
+	p->path_known = false;
 	LH_TRY(look_up(ctx, p, raw, &task));
 	LH_TRY(change_task(ctx, p, task));
 	p->path.len = 0;
 	LH_TRY(lh_buf_append(ctx, &p->path, raw.ptr, raw.len));
+	p->path_known = true;
 	return LH_OK;
 }
 
@@ -453,7 +457,7 @@ enter_code(LhCtx *ctx, Positions *p, const LhDict *dict, uint32_t code)
 	tasks = (int32_t *) p->codes.data;
 	if (tasks[code] == -2)
 		LH_TRY(look_up(ctx, p, ((const LhStr *) dict->values)[code], &tasks[code]));
-	p->path.len = 0;
+	p->path_known = false;
 	return change_task(ctx, p, tasks[code]);
 }
 
