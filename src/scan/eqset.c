@@ -489,21 +489,35 @@ hash_of_entry(const LhEqSet *set, const Entry *entry)
 	return hash;
 }
 
+/* A buffer of n zeros where another one lies. */
+static LhStatus
+new_words(LhCtx *ctx, const LhBuf *beside, size_t n, LhBuf *out)
+{
+	*out = (LhBuf){.arena = beside->arena, .floor = beside->floor};
+	LH_TRY(lh_buf_fit(ctx, out, n * sizeof(uint64_t)));
+	memset(out->data, 0, n * sizeof(uint64_t));
+	return LH_OK;
+}
+
+/* When memory is refused the set stays as it was: others may still use it. */
 static LhStatus
 grow(LhCtx *ctx, LhEqSet *set, size_t nslots)
 {
-	LhBuf old = set->slots;
+	LhBuf old = set->slots, new_slots, new_bloom;
 	size_t nold = set->nslots;
 	uint64_t *slots;
+	LhStatus status;
 
-	LH_TRY(lh_buf_init(ctx, &set->slots, true));
-	set->slots.arena = old.arena;
-	LH_TRY(lh_buf_reserve(ctx, &set->slots, nslots * sizeof(uint64_t)));
-	slots = slots_of(set);
-	memset(slots, 0, nslots * sizeof(uint64_t));
+	LH_TRY(new_words(ctx, &set->slots, nslots, &new_slots));
+	status = new_words(ctx, &set->bloom, nslots / SLOTS_OF_WORD, &new_bloom);
+	if (status != LH_OK)
+		lh_buf_free(&new_slots);
+	LH_TRY(status);
+	lh_buf_free(&set->bloom);
+	set->slots = new_slots;
+	set->bloom = new_bloom;
 	set->nslots = nslots;
-	LH_TRY(lh_buf_fit(ctx, &set->bloom, nslots / SLOTS_OF_WORD * sizeof(uint64_t)));
-	memset(set->bloom.data, 0, nslots / SLOTS_OF_WORD * sizeof(uint64_t));
+	slots = slots_of(set);
 	for (size_t s = 0; s < nold; s++)
 	{
 		uint64_t slot = ((const uint64_t *) old.data)[s], hash;
