@@ -78,7 +78,7 @@ lh_file_key_is(LhSlice metadata)
 LhStatus
 lh_file_key_parse(LhCtx *ctx, const char *where, LhSlice metadata, const LhFileKey **out)
 {
-	Reader r = {metadata.data + 1, metadata.data + metadata.len, false};
+	Reader r = {0};
 	LhSlice key, prefix = {0};
 	int64_t length = -1;
 	LhFileKey *k;
@@ -88,6 +88,8 @@ lh_file_key_parse(LhCtx *ctx, const char *where, LhSlice metadata, const LhFileK
 	if (!lh_file_key_is(metadata))
 		LH_FAIL(ctx, LH_UNSUPPORTED,
 				"the key metadata of \"%s\" is not Iceberg's standard key metadata", where);
+	r.p = metadata.data + 1;
+	r.end = metadata.data + metadata.len;
 	key = take_bytes(&r);
 	if (!r.bad && take_optional(&r))
 		prefix = take_bytes(&r);

@@ -47,13 +47,15 @@ LhStatus
 lh_vector_parse(LhCtx *ctx, LhSlice blob, int64_t records, bool floor, const char *what,
 				LhRowSet **out)
 {
-	const uint8_t *body = blob.data + LENGTH_BYTES;
-	size_t size = blob.len - LENGTH_BYTES - CRC_BYTES;
+	const uint8_t *body;
+	size_t size;
 	uint32_t claimed, crc, expected;
 	uint64_t count;
 
 	if (blob.len < LEAST_BYTES)
 		LH_FAIL(ctx, LH_CORRUPT, "%s: %zu bytes are too few for a deletion vector", what, blob.len);
+	body = blob.data + LENGTH_BYTES;
+	size = blob.len - LENGTH_BYTES - CRC_BYTES;
 	if (compression(blob) != NULL)
 		LH_FAIL(ctx, LH_UNSUPPORTED, "%s: it is compressed with %s, which deletion vectors must not be",
 				what, compression(blob));
