@@ -238,7 +238,7 @@ lh_scan_begin_deletes(LhScan *scan)
 	lh_sel_and(&batch->sel, words);
 }
 
-/* Bits of the selected rows that keys delete, with those of "also". */
+/* Bits of the selected rows that keys delete. */
 static LhStatus
 probe(LhCtx *ctx, LhScan *scan, LhFileDeletes *deletes, const LhSel *sel, uint64_t *hits)
 {

@@ -40,7 +40,7 @@ typedef struct LhKeyDeletes
 /* In ctx->arena. */
 extern LhStatus lh_deletes_keys(LhCtx *ctx, LhDeletes *deletes, size_t task, int from, int to, int *n,
 								LhKeyDeletes **out);
-/* As lh_eqfilter_probe: the sets' working memory is shared, too. */
+/* As lh_eqfilter_probe, under the lock: another scan may be adding to the set. */
 extern LhStatus lh_deletes_probe(LhCtx *ctx, LhDeletes *deletes, const LhKeyDeletes *keys,
 								 const LhVec *const *vecs, const LhSel *sel, uint64_t *hits);
 

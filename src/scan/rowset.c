@@ -342,24 +342,6 @@ lh_rowset_count_range(const LhRowSet *set, int64_t from, int64_t to)
 	return count;
 }
 
-/* Set bits [from, to). */
-static void
-set_bits(uint64_t *words, int from, int to)
-{
-	int first = from / 64, last = (to - 1) / 64;
-	uint64_t head = ~UINT64_C(0) << (from % 64), tail = ~UINT64_C(0) >> (63 - (to - 1) % 64);
-
-	if (first == last)
-	{
-		words[first] |= head & tail;
-		return;
-	}
-	words[first] |= head;
-	for (int w = first + 1; w < last; w++)
-		words[w] = ~UINT64_C(0);
-	words[last] |= tail;
-}
-
 /* Bits [from, to) of a bitset become bits at and after "at". */
 static void
 copy_bitset(const uint64_t *bits, int from, int to, uint64_t *words, int at)
@@ -422,7 +404,7 @@ copy_runs(const run_container_t *c, int from, int to, uint64_t *words, int at)
 
 		first = first > from ? first : from;
 		end = end < to ? end : to;
-		set_bits(words, at + first - from, at + end - from);
+		lh_bits_set_range(words, (size_t) (at + first - from), (size_t) (at + end - from));
 	}
 }
 
