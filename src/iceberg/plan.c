@@ -366,7 +366,6 @@ lh_ice_plan_task(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, const LhIce
 	(*out)->size = lh_ice_int(&pm->m->size, file->entry);
 	(*out)->format = (LhFileFormat) format;
 	(*out)->satisfied = satisfied;
-	(*out)->records = lh_ice_int(&pm->m->records, file->entry);
 	(*out)->has_row_ids = inherit->first_row_id != LH_ICE_NONE;
 	(*out)->first_row_id = (*out)->has_row_ids ? inherit->first_row_id : 0;
 	(*out)->sequence = inherit->sequence;

@@ -21,9 +21,6 @@
 
 #include <stdlib.h>
 
-/* Types and mappings nested deeper are refused by who makes schemas. */
-#define MAX_DEPTH 300
-
 static LhStatus
 mapping_of_type(LhCtx *ctx, const LhType *type, int depth, LhNameMapping *out)
 {
@@ -32,7 +29,7 @@ mapping_of_type(LhCtx *ctx, const LhType *type, int depth, LhNameMapping *out)
 	out->nchildren = 0;
 	if (type->nfields == 0 || type->id == LH_T_VARIANT)
 		return LH_OK;
-	if (depth > MAX_DEPTH)
+	if (depth > LH_MAX_TYPE_DEPTH)
 		LH_FAIL(ctx, LH_LIMIT, "type is nested too deeply");
 	LH_NEW_ARRAY(ctx, children, (size_t) type->nfields);
 	for (int i = 0; i < type->nfields; i++)

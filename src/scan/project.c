@@ -18,9 +18,6 @@
 
 #include "scan/fit.h"
 
-/* The readers of schemas allow less. */
-#define MAX_DEPTH 300
-
 struct LhProjection
 {
 	LhType type; /* as given */
@@ -191,7 +188,7 @@ plan_group(LhCtx *ctx, Planner *p, const LhType *file, const LhNameMapping *mapp
 	LhProjection *group;
 	LhField *fields;
 
-	if (depth > MAX_DEPTH)
+	if (depth > LH_MAX_TYPE_DEPTH)
 		LH_FAIL(ctx, LH_LIMIT, "type is nested too deeply");
 	LH_NEW(ctx, group);
 	LH_NEW_ARRAY(ctx, fields, (size_t) table->nfields + 1);

@@ -105,7 +105,6 @@ lh_scan_filters_set(LhCtx *ctx, LhScan *scan, int nfilters, LhPred **filters)
 /* What is constant in one task's file. */
 typedef struct Constants
 {
-	const LhFileTask *task;
 	bool *known;
 	LhValue *values;
 } Constants;
@@ -232,7 +231,7 @@ is_satisfied(const LhScan *scan, const LhFileTask *task, int i)
 LhStatus
 lh_scan_prune_task(LhCtx *ctx, LhScan *scan, const LhFileTask *task, bool *pruned)
 {
-	Constants c = {.task = task};
+	Constants c = {0};
 	LhBounds *bounds;
 	LhArena *arena, *old;
 

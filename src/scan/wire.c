@@ -15,9 +15,6 @@
  */
 #include "scan/wire.h"
 
-/* Types nested deeper are refused; no reader of schemas makes them. */
-#define MAX_DEPTH 300
-
 /* What tasks share with the one before. */
 enum
 {
@@ -316,7 +313,7 @@ get_type(LhCtx *ctx, Wire *w, int depth, LhType *out)
 {
 	LhField *fields;
 
-	if (depth > MAX_DEPTH)
+	if (depth > LH_MAX_TYPE_DEPTH)
 		LH_FAIL(ctx, LH_LIMIT, "type is nested too deeply");
 	LH_TRY(get(ctx, w, out, sizeof(*out)));
 	out->fields = NULL;
@@ -357,7 +354,7 @@ get_mapping(LhCtx *ctx, Wire *w, int depth, LhNameMapping *out)
 	LhNameMapping *children;
 	const char **names;
 
-	if (depth > MAX_DEPTH)
+	if (depth > LH_MAX_TYPE_DEPTH)
 		LH_FAIL(ctx, LH_LIMIT, "name mapping is nested too deeply");
 	LH_TRY(get_int(ctx, w, &out->field_id));
 	LH_TRY(get_int(ctx, w, &out->nnames));

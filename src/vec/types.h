@@ -32,6 +32,9 @@
 
 #include "core/core.h"
 
+/* Who walks down types by recursion goes no deeper; the readers of schemas allow less. */
+#define LH_MAX_TYPE_DEPTH 300
+
 typedef enum LhTypeId
 {
 	LH_T_NULL, LH_T_BOOL,
