@@ -18,7 +18,6 @@
 #include <string.h>
 
 #include "exec/float_queue.h"
-#include "scan/deletes.h"
 
 typedef struct Run Run;
 

@@ -15,10 +15,6 @@
 #include "scan/rowset.h"
 #include "scan/scan.h"
 
-/* In ctx->arena; *out NULL when no task has deletes.  table, schema and tasks must outlive it. */
-extern LhStatus lh_deletes_open(LhCtx *ctx, LhTable *table, const LhTableSchema *schema,
-								const LhTaskList *tasks, LhDeletes **out);
-
 /* Field ids that are keys of equality deletes anywhere in the list, ascending. */
 extern void lh_deletes_key_ids(const LhDeletes *deletes, int *n, const int **ids);
 

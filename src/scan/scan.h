@@ -49,7 +49,6 @@ typedef enum LhColumnSource
 #define LH_ID_PARTITION		2147483642
 #define LH_ID_DELETE_PATH	2147483546	/* in position delete files */
 #define LH_ID_DELETE_POS	2147483545
-#define LH_ID_DELETE_ROW	2147483544
 #define LH_ID_CHANGE_TYPE	2147483543
 #define LH_ID_CHANGE_ORDINAL 2147483542
 #define LH_ID_CHANGE_SNAPSHOT 2147483541
@@ -168,7 +167,6 @@ typedef struct LhFileTask
 	int			nearlier;		/* of DELETED */
 	const uint32_t *deletes;	/* indexes into LhTaskList.deletes */
 	uint64_t	satisfied;		/* bit i: every row of the file passes filter i of the LhTaskFilter */
-	int64_t		records;		/* rows of the file by the table's metadata, 0: unknown */
 	bool		has_row_ids;
 	int64_t		first_row_id;	/* of its first row, when has_row_ids */
 	int64_t		sequence;		/* data sequence number */
@@ -299,11 +297,15 @@ typedef struct LhScanSpec
 	 * LhFileTask.satisfied count.  They no longer do after a rewind.
 	 */
 	int			tasks_filters;
-	/* What the list's delete files say (deletes.h), for several scans in threads of one process; NULL: the scan's own. */
+	/* What the list's delete files say (lh_deletes_open), for several scans in threads of one process; NULL: the scan's own. */
 	LhDeletes  *deletes;
 	/* Read only what lh_scan_take takes (share.h); NULL: everything. */
 	LhScanShare *share;
 } LhScanSpec;
+
+/* In ctx->arena; *out NULL when no task has deletes.  table, schema and tasks must outlive it. */
+extern LhStatus lh_deletes_open(LhCtx *ctx, LhTable *table, const LhTableSchema *schema,
+								const LhTaskList *tasks, LhDeletes **out);
 
 typedef struct LhBatch
 {
