@@ -27,6 +27,20 @@ gives_deleted(const LhScan *scan, const LhScanFile *file)
 	return scan->tasks.tasks[file->task].rows == LH_ROWS_DELETED;
 }
 
+/* The scan's columns of these keys. */
+static LhStatus
+find_columns(LhCtx *ctx, const LhScan *scan, const LhKeyDeletes *keys, int **out)
+{
+	LH_NEW_ARRAY(ctx, *out, (size_t) keys->nids);
+	for (int k = 0; k < keys->nids; k++)
+	{
+		(*out)[k] = lh_scan_key_column(scan, keys->ids[k]);
+		if ((*out)[k] < 0)
+			LH_FAIL(ctx, LH_BUG, "the scan has no column for key field %d of its deletes", keys->ids[k]);
+	}
+	return LH_OK;
+}
+
 static LhStatus
 load_part(LhCtx *ctx, LhScan *scan, LhScanFile *file, int from, int to, LhFileDeletes *out)
 {
@@ -34,8 +48,12 @@ load_part(LhCtx *ctx, LhScan *scan, LhScanFile *file, int from, int to, LhFileDe
 
 	LH_TRY(lh_deletes_positions(ctx, scan->deletes, file->task, from, to, &out->rows));
 	LH_TRY(lh_deletes_keys(ctx, scan->deletes, file->task, from, to, &out->nkeys, &out->keys));
+	LH_NEW_ARRAY(ctx, out->cols, (size_t) out->nkeys + 1);
 	for (int i = 0; i < out->nkeys; i++)
+	{
 		most = out->keys[i].nids > most ? out->keys[i].nids : most;
+		LH_TRY(find_columns(ctx, scan, &out->keys[i], &out->cols[i]));
+	}
 	LH_NEW_ARRAY(ctx, out->vecs, (size_t) most + 1);
 	return LH_OK;
 }
@@ -251,7 +269,7 @@ probe(LhCtx *ctx, LhScan *scan, LhFileDeletes *deletes, const LhSel *sel, uint64
 
 		for (int k = 0; k < keys->nids; k++)
 		{
-			int col = lh_scan_key_column(scan, keys->ids[k]);
+			int col = deletes->cols[i][k];
 
 			LH_TRY(lh_scan_read_column(ctx, scan, col));
 			deletes->vecs[k] = scan->vec_ptrs[col];

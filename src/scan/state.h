@@ -71,6 +71,7 @@ typedef struct LhFileDeletes
 	const LhRowSet *rows; /* NULL: none by position */
 	int nkeys;
 	LhKeyDeletes *keys;
+	int **cols;         /* of each: the scan's columns of its ids */
 	const LhVec **vecs; /* key columns of one of them, for the batch */
 } LhFileDeletes;
 
