@@ -329,6 +329,7 @@ typedef struct Positions
 	/* and those of a dictionary */
 	uint64_t dict_id;
 	LhBuf codes; /* int32: as task, -2: not looked up */
+	LhVecScratch *scratch; /* of the positions of a batch */
 	int64_t rows[POSITIONS];
 	int nrows; /* of "task" */
 } Positions;
@@ -461,20 +462,23 @@ enter_code(LhCtx *ctx, Positions *p, const LhDict *dict, uint32_t code)
 	return change_task(ctx, p, tasks[code]);
 }
 
+/* pos: flat */
 static LhStatus
 take_position(LhCtx *ctx, Positions *p, const LhBatch *batch, const LhVec *pos, int i)
 {
-	LhValue value;
+	bool null;
+	int64_t row;
 
 	if (p->task < 0)
 		return LH_OK;
-	value = lh_vec_value(pos, i);
-	if (value.null || value.i64 < 0)
+	null = lh_vec_is_null(pos, i);
+	row = null ? -1 : lh_scan_integer(pos, i);
+	if (row < 0)
 		LH_FAIL(ctx, LH_CORRUPT, "position delete file \"%s\": position in row %" PRId64 " is %s",
-				p->def->path, batch->first_row + i + 1, value.null ? "null" : "negative");
+				p->def->path, batch->first_row + i + 1, null ? "null" : "negative");
 	if (p->nrows == POSITIONS)
 		LH_TRY(flush(ctx, p));
-	p->rows[p->nrows++] = value.i64;
+	p->rows[p->nrows++] = row;
 	return LH_OK;
 }
 
@@ -486,11 +490,13 @@ take_positions(LhCtx *ctx, void *arg, const LhBatch *batch)
 	uint16_t rows[LH_BATCH];
 	int n = lh_sel_rows(&batch->sel, rows);
 	int run = 0;
+	LhVec flat;
 
 	if (path->type.lane != LH_LANE_STR ||
 		(pos->type.lane != LH_LANE_I64 && pos->type.lane != LH_LANE_I32))
 		LH_FAIL(ctx, LH_CORRUPT, "position delete file \"%s\" has columns of types %s and %s",
 				p->def->path, lh_type_name(&path->type), lh_type_name(&pos->type));
+	LH_TRY(lh_vec_flatten(ctx, pos, p->scratch, &flat));
 	for (int k = 0; k < n; k++)
 	{
 		int i = rows[k];
@@ -507,7 +513,7 @@ take_positions(LhCtx *ctx, void *arg, const LhBatch *batch)
 			case LH_VEC_DICT: LH_TRY(enter_code(ctx, p, path->dict, path->codes[i])); break;
 			default: LH_TRY(enter_path(ctx, p, lh_vec_value(path, i).str)); break;
 		}
-		LH_TRY(take_position(ctx, p, batch, pos, i));
+		LH_TRY(take_position(ctx, p, batch, &flat, i));
 	}
 	return LH_OK;
 }
@@ -567,6 +573,7 @@ read_positions(LhCtx *ctx, Positions *p)
 
 	LH_TRY(lh_buf_init(ctx, &p->path, true));
 	LH_TRY(lh_buf_init(ctx, &p->codes, true));
+	LH_TRY(lh_vec_scratch_create(ctx, &p->scratch));
 	p->task = -1;
 	LH_TRY(lh_deletes_read_file(ctx, p->d->table, &schema, p->def, 2, position_columns,
 							skip_other_files, take_positions, p, NULL));

@@ -12,6 +12,7 @@ typedef struct Made
 {
 	int64_t values[LH_BATCH];
 	uint64_t valid[LH_BATCH_WORDS];
+	LhVecScratch *scratch; /* for what is stored; NULL: not needed yet */
 } Made;
 
 static LhStatus
@@ -21,13 +22,27 @@ need_made(LhCtx *ctx, LhScan *scan, int col, Made **out)
 	{
 		LhArena *old = lh_use(ctx, scan->arena);
 
-		scan->made[col] = lh_alloc(ctx, sizeof(Made));
+		scan->made[col] = lh_alloc0(ctx, sizeof(Made));
 		lh_use(ctx, old);
 		if (scan->made[col] == NULL)
 			return ctx->error->code;
 	}
 	*out = scan->made[col];
 	return LH_OK;
+}
+
+static LhStatus
+need_scratch(LhCtx *ctx, const LhScan *scan, Made *made)
+{
+	LhArena *old;
+	LhStatus status;
+
+	if (made->scratch != NULL)
+		return LH_OK;
+	old = lh_use(ctx, scan->arena);
+	status = lh_vec_scratch_create(ctx, &made->scratch);
+	lh_use(ctx, old);
+	return status;
 }
 
 static void
@@ -51,18 +66,19 @@ make_deleted(const LhScan *scan, Made *made)
 static LhStatus
 fill_stored(LhCtx *ctx, LhScan *scan, int stored, Made *made, const uint64_t **valid)
 {
-	const LhVec *vec;
+	LhVec vec;
 	bool make = scan->batch.task->has_row_ids;
 
 	LH_TRY(lh_scan_read_column(ctx, scan, stored));
-	vec = scan->vec_ptrs[stored];
+	LH_TRY(need_scratch(ctx, scan, made));
+	LH_TRY(lh_vec_flatten(ctx, scan->vec_ptrs[stored], made->scratch, &vec));
 	memset(made->valid, 0xFF, sizeof(made->valid));
 	for (int i = 0; i < scan->batch.n; i++)
 	{
 		if (!lh_bit_get(scan->batch.sel.w, (size_t) i))
 			continue;
-		if (!lh_vec_is_null(vec, i))
-			made->values[i] = lh_vec_value(vec, i).i64;
+		if (!lh_vec_is_null(&vec, i))
+			made->values[i] = lh_scan_integer(&vec, i);
 		else if (!make)
 			lh_bit_clear(made->valid, (size_t) i);
 	}

@@ -271,6 +271,20 @@ extern void lh_scan_begin_deletes(LhScan *scan);
 /* Take out what equality deletes delete; once a batch. */
 extern LhStatus lh_scan_probe_keys(LhCtx *ctx, LhScan *scan);
 
+/* Row i, which is not null, of a flat vector of integers. */
+static inline int64_t
+lh_scan_integer(const LhVec *flat, int i)
+{
+	const uint8_t *data = flat->data;
+
+	switch (flat->type.lane)
+	{
+		case LH_LANE_I64: return lh_load_i64(data + (size_t) i * 8);
+		case LH_LANE_I32: return lh_load_i32(data + (size_t) i * 4);
+		default: return lh_lane_value(&flat->type, data, (size_t) i).i64;
+	}
+}
+
 /* lineage.c: columns that are computed */
 extern LhStatus lh_scan_make_column(LhCtx *ctx, LhScan *scan, int col);
 
