@@ -238,6 +238,25 @@ a_row_without_a_path_deletes_nothing(void **state)
 	assert_int_equal(rows, ROWS - 2);
 }
 
+/* Row groups of many paths, of one, which a dictionary holds, and of many again, the first one empty. */
+static void
+an_empty_path_is_not_the_one_before(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhFileTask *task = one_file(w, &lake);
+	Position p[300];
+	int64_t rows;
+
+	for (int i = 0; i < 300; i++)
+		p[i] = (Position){i / 100 == 1 ? task->path : lh_sprintf(w->ctx, "/other%d", i), i};
+	p[200].path = "";
+	lake_delete(&lake, LH_DELETE_POSITIONS, position_file(w, "p", p, 300, 100));
+	lake_applies(&lake, 0, 0);
+	sum_of(w, &lake.spec, &rows);
+	assert_int_equal(rows, ROWS - 100);
+}
+
 static void
 positions_must_be_positions(void **state)
 {
@@ -907,6 +926,7 @@ main(void)
 		TEST(paths_are_brought_to_one_form),
 		TEST(row_groups_about_other_files_are_not_read),
 		TEST(a_row_without_a_path_deletes_nothing),
+		TEST(an_empty_path_is_not_the_one_before),
 		TEST(positions_must_be_positions),
 		TEST(without_memory_for_all_files_each_reads_for_itself),
 		TEST(deleted_stretches_are_not_decompressed),

@@ -5,6 +5,8 @@
  */
 #include "test_scan.h"
 
+#include <sys/resource.h>
+
 #include "scan/eqset.h"
 
 #define MOST 4096
@@ -232,6 +234,37 @@ a_sealed_set_may_grow(void **state)
 	}
 }
 
+/* Memory for more slots is refused: what the set has is still found. */
+static void
+a_set_stays_whole_without_memory(void **state)
+{
+	World *w = *state;
+	int64_t values[] = {1, INT64_C(1) << 40, 3, 4};
+	uint64_t valid = 15;
+	Keys keys = {0};
+	LhEqSet *set;
+	struct rlimit before, small;
+
+#ifdef __SANITIZE_ADDRESS__
+	print_message("skipped: the sanitizer's malloc does not bear a limit of the address space\n");
+	skip();
+#endif
+	ok(w, lh_eqset_create(w->ctx, 1, &int64_type, &set));
+	put(w, set, &keys, 1, 1, false);
+	put(w, set, &keys, 1, INT64_C(1) << 40, false);
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	small = before;
+	small.rlim_cur = (rlim_t) 2 << 30;
+	assert_int_equal(setrlimit(RLIMIT_AS, &small), 0);
+	/* slots of 4 GB */
+	assert_int_equal(lh_eqset_reserve(w->ctx, set, 1 << 28), LH_NO_MEMORY);
+	lh_error_clear(w->ctx);
+	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+	assert_finds(w, set, &keys, 2, values, &valid, 4);
+	put(w, set, &keys, 1, 4, false);
+	assert_finds(w, set, &keys, 2, values, &valid, 4);
+}
+
 int
 main(void)
 {
@@ -241,6 +274,7 @@ main(void)
 		TEST(null_keys_are_found),
 		TEST(owners_are_told_apart),
 		TEST(a_sealed_set_may_grow),
+		TEST(a_set_stays_whole_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  */
 #include "test_lake.h"
 
+#include "scan/datafile.h"
 #include "scan/share.h"
 
 #define ROWS 10000
@@ -372,6 +373,48 @@ avro_groups_are_shared(void **state)
 	assert_true(counter(w, LH_CTR_ROW_GROUPS) >= 3);
 }
 
+/* Slices of a group's vectors go with its columns; who reads them keeps nothing. */
+static void
+avro_slices_go_with_their_group(void **state)
+{
+	World *w = *state;
+	LakeFile file = avro_file(w, "f.avro", 200000, 1009, true);
+	LhArena *reader = lh_arena_child(w->ctx->arena), *old;
+	LhDataOptions options = {0};
+	LhDataFile *data;
+	LhObject *obj;
+	int node;
+
+	assert_non_null(reader);
+	ok(w, lh_object_open(w->ctx, w->store, file.path, &obj));
+	ok(w, lh_data_open(w->ctx, LH_FILE_AVRO, obj, &options, &data));
+	node = data->format->find(data, "point");
+	ok(w, data->format->wants(w->ctx, data, 1, &node));
+	assert_true(data->ngroups >= 3);
+	for (int g = 0; g < data->ngroups; g++)
+	{
+		LhArena *columns = lh_arena_child(w->ctx->arena);
+		int64_t first = lh_data_group(data, g).first_row;
+		LhDataColumn *col;
+		LhVec vec;
+		LhSel all;
+		int n = 100;
+
+		assert_non_null(columns);
+		lh_sel_all(&all, 10);
+		old = lh_use(w->ctx, columns);
+		ok(w, data->format->together(w->ctx, data, g, 0, &n));
+		ok(w, data->format->column_open(w->ctx, data, g, node, &col));
+		assert_int_equal(n, 100);
+		lh_use(w->ctx, reader);
+		ok(w, data->format->column_read(w->ctx, col, 7, 10, &all, &vec));
+		lh_use(w->ctx, old);
+		assert_int_equal(lh_vec_value(&vec.children[0], 0).i64, -(first + 7));
+		lh_arena_destroy(columns);
+		assert_int_equal(lh_arena_used(reader), 0);
+	}
+}
+
 static void
 a_cut_avro_file_is_an_error(void **state)
 {
@@ -551,6 +594,7 @@ main(void)
 		TEST(avro_structs_are_projected),
 		TEST(equality_deletes_across_formats),
 		TEST(avro_groups_are_shared),
+		TEST(avro_slices_go_with_their_group),
 		TEST(a_cut_avro_file_is_an_error),
 		TEST(bare_files_of_each_format),
 		TEST(orc_prunes_without_losing_rows),
