@@ -1,0 +1,93 @@
+/*
+ * frame.h
+ *		The binary frame between plugin and client (DESIGN D9), little-endian.
+ *
+ * The plugin sends batches; a batch is a header and whole frames:
+ *
+ *	batch   "LHF1", u8 flags (1: zstd over the rest), u8[3] zero,
+ *	        u32 bytes of the rest before compression, frames...
+ *	frame   u32 bytes that follow, u8 kind (LhChangeOp), u8 flags, u16 nmessages,
+ *	        u64 commit_end, u64 ordinal, u64 lsn, u32 xid, u32 relid, u32 generation,
+ *	        u32 part (from 0), u32 nparts (1 unless the body is cut),
+ *	        i64 commit_time (us since 2000), body
+ *	body    messages: u8 format (index in the stream's list), u8 flags
+ *	        (1: has a key; 2: tombstone), u16 zero, u32 key bytes, u32 value bytes, key, value.
+ *	        SCHEMA frames have one message a format; its value is the format's description.
+ *	        BEGIN and COMMIT frames may have no message.
+ *
+ * A body that would exceed LH_FRAME_MAX_BODY goes out in parts: the same head
+ * with part 0 .. nparts - 1, the bodies to be joined before they are read.  The
+ * reader trusts nothing: every length is checked against what is there.
+ */
+#ifndef LH_CHANGE_FRAME_H
+#define LH_CHANGE_FRAME_H
+
+#include "change/change.h"
+
+#define LH_FRAME_MAGIC "LHF1"
+#define LH_FRAME_BATCH_HEAD 12
+#define LH_FRAME_HEAD 60		/* with its length word; checked by test_frame */
+#define LH_FRAME_MESSAGE_HEAD 12
+#define LH_FRAME_MAX_BODY ((size_t) 256 << 20)
+
+#define LH_FRAME_ZSTD 1
+#define LH_FRAME_TRANSACTIONAL 1	/* frame flags: message inside a transaction */
+#define LH_FRAME_KEY_CHANGED 2
+#define LH_FRAME_SNAPSHOT 4
+#define LH_MESSAGE_KEY 1
+#define LH_MESSAGE_TOMBSTONE 2
+
+typedef struct LhFrame
+{
+	uint8_t		kind;
+	uint8_t		flags;
+	uint16_t	nmessages;
+	LhChangePos pos;
+	uint64_t	lsn;
+	uint32_t	relid;
+	uint32_t	generation;
+	uint32_t	part;
+	uint32_t	nparts;
+	int64_t		commit_time;
+	LhSlice		body;
+} LhFrame;
+
+typedef struct LhFrameMessage
+{
+	uint8_t		format;
+	bool		has_key;
+	bool		tombstone;
+	LhSlice		key;
+	LhSlice		value;
+} LhFrameMessage;
+
+/* ---- writing: a batch grows in out->buf, which begins with the batch's head ---- */
+extern LhStatus lh_batch_begin(LhCtx *ctx, LhChangeOut *out);	/* empties buf, writes the head */
+extern LhStatus lh_frame_begin(LhCtx *ctx, LhChangeOut *out, const LhChangeEvent *ev);
+/* Ends the frame; one without messages is taken back unless keep. */
+extern LhStatus lh_frame_end(LhCtx *ctx, LhChangeOut *out, bool keep);
+/* Frames since lh_batch_begin. */
+extern int	lh_batch_frames(const LhChangeOut *out);
+/*
+ * Complete the batch; *bytes are buf's own or of "packed" (when zstd).  A batch
+ * whose only frame is larger than LH_FRAME_MAX_BODY is not for this: lh_batch_parts.
+ */
+extern LhStatus lh_batch_end(LhCtx *ctx, LhChangeOut *out, bool zstd, LhBuf *packed, LhSlice *bytes);
+/* How many parts the single frame in buf needs, and the i-th as a batch of its own in "packed". */
+extern uint32_t lh_batch_parts(const LhChangeOut *out);
+extern LhStatus lh_batch_part(LhCtx *ctx, LhChangeOut *out, uint32_t i, LhBuf *packed, LhSlice *bytes);
+
+/* ---- reading ---- */
+typedef struct LhFrameReader
+{
+	LhSlice		rest;
+	LhBuf		plain;			/* decompressed */
+} LhFrameReader;
+
+/* Takes a batch apart; errors (LH_CORRUPT) name the offset. max: bytes that may be allocated for the plain batch. */
+extern LhStatus lh_batch_open(LhCtx *ctx, LhSlice bytes, size_t max, LhFrameReader *reader);
+extern LhStatus lh_batch_next(LhCtx *ctx, LhFrameReader *reader, LhFrame *frame, bool *end);
+/* at: offset in the frame's (joined) body, 0 first; moves on. */
+extern LhStatus lh_frame_message(LhCtx *ctx, LhSlice body, size_t *at, LhFrameMessage *message);
+
+#endif
