@@ -107,7 +107,7 @@ fail_connection(const Connection *c, int code, const char *why)
 	ereport(ERROR,
 			(errcode(code),
 			 errmsg("could not connect to the catalog of server \"%s\"", c->catalog->server),
-			 errdetail_internal("%s", text)));
+			 errdetail_internal("%s", lh_pg_text(text))));
 }
 
 /* Until the socket is ready, or there is something else to be looked at; false: the time is over. */
