@@ -60,8 +60,7 @@ INSERT INTO iceberg_tables VALUES
 	('prod', 'dots.in', 'name', format(current_setting('test.b'), 21), NULL, 'TABLE');
 CREATE FOREIGN TABLE in_name (id bigint) SERVER ice_jdbc OPTIONS (namespace 'dots', table_name 'in.name', rebase_location 'auto');
 CREATE FOREIGN TABLE in_space (id bigint) SERVER ice_jdbc OPTIONS (namespace 'dots.in', table_name 'name', rebase_location 'auto');
-SELECT (SELECT count(*) FROM in_name) AS in_name, (SELECT count(*) FROM in_space) AS in_space;
-SELECT (SELECT count(*) FROM in_space) AS in_space, (SELECT count(*) FROM in_name) AS in_name;
+SELECT (SELECT count(*) FROM in_name) AS in_name, (SELECT count(*) FROM in_space) AS in_space, (SELECT count(*) FROM in_name) AS again;
 DELETE FROM iceberg_tables WHERE table_namespace LIKE 'dots%';
 IMPORT FOREIGN SCHEMA empty FROM SERVER ice_jdbc INTO ice_imported;
 IMPORT FOREIGN SCHEMA nowhere FROM SERVER ice_jdbc INTO ice_imported;
