@@ -301,7 +301,7 @@ open_table(LhSource *s)
 		t->pin = pstrdup(path);
 		s->options.format = lh_iceberg_name;
 	}
-	s->as_of = lh_iceberg_as_of(&s->options);
+	s->as_of = may_be && lh_iceberg_as_of(&s->options);
 	LH_TRY(lh_lake_try_open(s->ctx, s->roleid, s->serverid, &s->options, &s->table));
 	if (t->pin != NULL || s->estate == NULL || !lh_is_iceberg(s->table))
 		return LH_OK;
@@ -316,7 +316,7 @@ open_table(LhSource *s)
 static LhStatus
 name_setting(LhSource *s, LhStatus status)
 {
-	if (status != LH_OK && status != LH_CANCELLED && s->as_of)
+	if (status != LH_OK && status != LH_CANCELLED && s->as_of && (s->table == NULL || lh_is_iceberg(s->table)))
 		lh_error_prefix(s->ctx, "lakehouse.as_of for \"%s\"", lh_pg_utf8(s->relname));
 	return status;
 }

@@ -55,6 +55,7 @@ typedef struct LhFdwRel
 	double		read;			/* their bytes */
 	int			workers;		/* of a parallel scan; 0: none */
 	bool		states;			/* the table has snapshots */
+	bool		leader_only;	/* it has, or may have: nobody could look */
 	bool		changes;		/* its changes are read, whose rows need more than a scan */
 	struct LhFdwDistinct *distinct; /* NULL: none are known */
 } LhFdwRel;

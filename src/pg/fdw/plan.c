@@ -135,6 +135,7 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	}
 	info->states = source->table != NULL ? lh_is_iceberg(source->table)
 		: source->options.format != NULL && strcmp(source->options.format, lh_iceberg_name) == 0;
+	info->leader_only = info->states || (source->table == NULL && source->options.format == NULL);
 	info->changes = source->options.table.changes;
 	/* files of such tables come in an order that is nobody's to declare */
 	info->sorted = source->options.sorted_by != NIL && !info->states;
@@ -228,7 +229,7 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	path = (Path *) LH_CREATE_FOREIGNSCAN_PATH(root, rel, NULL, rel->rows, startup, total, pathkeys,
 											   rel->lateral_relids, NULL, sorted);
 	/* a worker that reads the whole table by itself is told of no state */
-	path->parallel_safe &= !info->states;
+	path->parallel_safe &= !info->leader_only;
 	add_path(rel, path);
 	if (rel->consider_parallel && bms_is_empty(rel->lateral_relids) && !info->changes)
 		add_parallel_path(root, rel);
