@@ -146,5 +146,9 @@ SELECT ice('mor_files', 'v2/mor', 'format ''parquet''', 'id bigint');
 ALTER FOREIGN TABLE mor_files OPTIONS (DROP rebase_location);
 SELECT count(*) FROM mor_table;
 SELECT regexp_replace(r, ', found.*', '') FROM result('SELECT (SELECT count(*) FROM mor_table), (SELECT count(*) FROM mor_files)') r WHERE r !~ '^ ';
+SET lakehouse.as_of = 'no_such_branch';
+SELECT regexp_replace(r, ', found.*', '') FROM result('SELECT count(*) FROM mor_files') r WHERE r !~ '^ ';
+SELECT * FROM result('SELECT count(*) FROM mor_table');
+RESET lakehouse.as_of;
 
 \! rm -rf $WORK
