@@ -147,7 +147,8 @@ ALTER FOREIGN TABLE mor_files OPTIONS (DROP rebase_location);
 SELECT count(*) FROM mor_table;
 SELECT regexp_replace(r, ', found.*', '') FROM result('SELECT (SELECT count(*) FROM mor_table), (SELECT count(*) FROM mor_files)') r WHERE r !~ '^ ';
 SET lakehouse.as_of = 'no_such_branch';
-SELECT regexp_replace(r, ', found.*', '') FROM result('SELECT count(*) FROM mor_files') r WHERE r !~ '^ ';
+CREATE FOREIGN TABLE gone (id int) SERVER lake OPTIONS (location '/nowhere/at/all', format 'parquet');
+SELECT * FROM result('SELECT count(*) FROM gone');
 SELECT * FROM result('SELECT count(*) FROM mor_table');
 RESET lakehouse.as_of;
 
