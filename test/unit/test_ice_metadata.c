@@ -97,6 +97,7 @@ static void
 valid_files_of_others_are_read(void **state)
 {
 	World *w = *state;
+	int absent = 0;
 	static const struct
 	{
 		const char *name;
@@ -131,7 +132,10 @@ valid_files_of_others_are_read(void **state)
 		const char *path = others(w, files[i].name, &bytes);
 
 		if (path == NULL)
+		{
+			absent++;
 			continue;
+		}
 		ok(w, lh_ice_metadata_parse(w->ctx, path, bytes, &m));
 		assert_int_equal(m->version, files[i].version);
 		assert_int_equal(m->nsnapshots, files[i].snapshots);
@@ -143,12 +147,15 @@ valid_files_of_others_are_read(void **state)
 			assert_true(snapshot->snapshot_id == files[i].current &&
 						snapshot->manifest_list != NULL);
 	}
+	if (absent > 0)
+		skip();
 }
 
 static void
 broken_files_of_others_are_refused_by_file_and_field(void **state)
 {
 	World *w = *state;
+	int absent = 0;
 	static const struct
 	{
 		const char *name;
@@ -186,7 +193,10 @@ broken_files_of_others_are_refused_by_file_and_field(void **state)
 			else if (name != NULL)
 				refused(w, lh_ice_metadata_parse(w->ctx, name, bytes, &m), files[i].code, name,
 						files[i].word, NULL);
+			absent += name == NULL;
 		}
+	if (absent > 0)
+		skip();
 }
 
 /* Values of the file that all projects share, one by one. */
@@ -199,7 +209,7 @@ every_part_of_a_full_file_is_kept(void **state)
 	LhSlice bytes;
 
 	if (others(w, "java-core/TableMetadataV2Valid.json", &bytes) == NULL)
-		return;
+		skip();
 	ok(w, lh_ice_metadata_parse(w->ctx, "f", bytes, &m));
 	assert_string_equal(m->uuid, "9c12d441-03fe-4693-9a96-a0705ddf69c1");
 	assert_string_equal(m->location, "s3://bucket/test/location");
@@ -235,18 +245,17 @@ statistics_and_keys_are_kept(void **state)
 	LhIceSnapshot *s;
 	LhSlice bytes;
 
-	if (others(w, "java-core/TableMetadataStatisticsFiles.json", &bytes) != NULL)
-	{
-		ok(w, lh_ice_metadata_parse(w->ctx, "f", bytes, &m));
-		assert_true(m->nstatistics == 1 && m->statistics[0].size == 413 &&
-					m->statistics[0].footer_size == 42);
-		assert_string_equal(m->statistics[0].path, "s3://a/b/stats.puffin");
-		assert_non_null(strstr(lh_strndup(w->ctx, (const char *) m->statistics[0].blobs.data,
-										  m->statistics[0].blobs.len),
-							   "ndv"));
-	}
+	if (others(w, "java-core/TableMetadataStatisticsFiles.json", &bytes) == NULL)
+		skip();
+	ok(w, lh_ice_metadata_parse(w->ctx, "f", bytes, &m));
+	assert_true(m->nstatistics == 1 && m->statistics[0].size == 413 &&
+				m->statistics[0].footer_size == 42);
+	assert_string_equal(m->statistics[0].path, "s3://a/b/stats.puffin");
+	assert_non_null(strstr(lh_strndup(w->ctx, (const char *) m->statistics[0].blobs.data,
+									  m->statistics[0].blobs.len),
+						   "ndv"));
 	if (others(w, "rust/table_metadata/TableMetadataV3ValidEncryption.json", &bytes) == NULL)
-		return;
+		skip();
 	ok(w, lh_ice_metadata_parse(w->ctx, "f", bytes, &m));
 	assert_int_equal(m->nkeys, 2);
 	assert_string_equal(m->keys[0].encrypted_by, "master-1");
