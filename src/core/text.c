@@ -206,18 +206,6 @@ lh_utf8_clip(const void *p, size_t n, size_t max)
 	return is_continuation(s[cut]) ? max : cut;
 }
 
-static inline int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 bool
 lh_url_decode(const char *p, size_t n, char *out, size_t *out_len)
 {
@@ -234,8 +222,8 @@ lh_url_decode(const char *p, size_t n, char *out, size_t *out_len)
 		}
 		if (n - i < 3)
 			return false;
-		high = hex_value(p[i + 1]);
-		low = hex_value(p[i + 2]);
+		high = lh_hex_digit((uint8_t) p[i + 1]);
+		low = lh_hex_digit((uint8_t) p[i + 2]);
 		if (high < 0 || low < 0)
 			return false;
 		*o++ = (char) (high << 4 | low);
