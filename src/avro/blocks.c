@@ -91,6 +91,7 @@ scan(LhCtx *ctx, LhAvroFile *file, LhAvroSource *s)
 					(long long) rows);
 		rows += block.rows;
 		offset = data + block.size + LH_AVRO_SYNC_SIZE;
+		file->blocks.floor = file->blocks.len < LH_AVRO_FLOOR / 2;
 		LH_TRY(lh_buf_append(ctx, &file->blocks, &block, sizeof(block)));
 	}
 	file->rows = rows;

@@ -19,7 +19,6 @@
 #include <jansson.h>
 
 #include "avro/avro.h"
-#include "codec/codec.h"
 
 /* "Obj" and the version. */
 #define LH_AVRO_MAGIC      "Obj\x01"
@@ -35,6 +34,9 @@
 #define LH_AVRO_MAX_EMPTY  ((int64_t) 1 << 24)
 /* A fixed that is wanted and longer is refused: vectors have room for all of it in every row. */
 #define LH_AVRO_MAX_FIXED  (1 << 20)
+
+/* Buffers larger than this are the budget's decision, not part of the floor. */
+#define LH_AVRO_FLOOR      ((size_t) 16 << 20)
 
 typedef enum LhAvroCodec
 {

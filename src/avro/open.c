@@ -29,7 +29,7 @@ lh_avro_long(const uint8_t *p, const uint8_t *end, int64_t *out)
 		x |= (uint64_t) (byte & 0x7f) << (7 * i);
 		if (byte < 0x80)
 		{
-			*out = (int64_t) (x >> 1) ^ -(int64_t) (x & 1);
+			*out = lh_unzigzag(x);
 			return p;
 		}
 	}
@@ -180,6 +180,8 @@ read_header(LhCtx *ctx, LhAvroFile *file)
 			(int64_t) file->source.head.len >= LH_AVRO_MAX_HEADER)
 			break;
 		lh_error_clear(ctx);
+		if (more > (size_t) LH_AVRO_MAX_HEADER)
+			more = (size_t) LH_AVRO_MAX_HEADER;
 		LH_TRY(lh_avro_source_extend(ctx, &file->source, &file->head, more));
 	}
 	LH_TRY(status);
