@@ -207,7 +207,5 @@ extern void lh_avro_reader_close(LhAvroReader *reader);
 
 /* All blocks, found by their headers alone and kept with the file; sync markers are checked. */
 extern LhStatus lh_avro_blocks(LhCtx *ctx, LhAvroFile *file, int *n, const LhAvroBlock **out);
-/* Rows of the file, by the headers of its blocks. */
-extern LhStatus lh_avro_count(LhCtx *ctx, LhAvroFile *file, int64_t *rows);
 
 #endif

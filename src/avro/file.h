@@ -68,7 +68,6 @@ struct LhAvroFile
 	int64_t min_row; /* bytes that a row takes at least */
 	bool scanned;    /* blocks are known */
 	LhBuf blocks;    /* LhAvroBlock */
-	int64_t rows;
 };
 
 /* Reads the first bytes; buf holds them where they come from an object. */

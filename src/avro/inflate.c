@@ -13,6 +13,8 @@
  *
  * Format: https://avro.apache.org/docs/1.12.0/specification/#required-codecs
  */
+#include <string.h>
+
 #include "avro/file.h"
 #include "codec/block.h"
 #include "codec/codec.h"

@@ -11,8 +11,6 @@
 extern bool lh_utf8_valid(const void *p, size_t n);
 /* As above; on false *bad is the offset of the NUL or where the invalid sequence begins. */
 extern bool lh_utf8_check(const void *p, size_t n, size_t *bad);
-/* Characters in valid UTF-8. */
-extern size_t lh_utf8_length(const void *p, size_t n);
 /* Longest prefix of at most max bytes that does not cut a character. */
 extern size_t lh_utf8_clip(const void *p, size_t n, size_t max);
 /* %XX decoding (Hive partition values, file: URLs); false when malformed. out may be p; no NUL is added. */
