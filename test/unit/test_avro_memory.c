@@ -207,6 +207,39 @@ very_many_blocks_are_the_budgets(void **state)
 	lh_use(ctx, old);
 }
 
+/* What the JSON library takes for a schema is accounted, and given back. */
+static void
+schemas_are_counted(void **state)
+{
+	AvroMake m = avro_new(ctx);
+	LhBuf schema;
+	LhAvroFile *file;
+	LhArena *old;
+
+	avro_must(lh_buf_init(ctx, &schema, false));
+	avro_must(lh_buf_append_str(ctx, &schema, "{\"type\":\"int\",\"x\":[0"));
+	for (int i = 0; i < 1000000; i++)
+		avro_must(lh_buf_append_str(ctx, &schema, ",[]"));
+	avro_must(lh_buf_append_str(ctx, &schema, "]}"));
+	avro_must(lh_buf_putc(ctx, &schema, '\0'));
+	avro_header(&m, (const char *) schema.data, NULL, NULL);
+	old = lh_use(ctx, arena);
+	budget.limit = 20 * MB;
+	assert_int_equal(lh_avro_open_bytes(ctx, lh_slice(m.b.data, m.b.len), "made", &file),
+					 LH_NO_MEMORY);
+	lh_error_clear(ctx);
+	lh_use(ctx, old);
+	lh_arena_reset(arena);
+	assert_true(budget.used < MB);
+	old = lh_use(ctx, arena);
+	budget.limit = 100 * MB;
+	assert_int_equal(lh_avro_open_bytes(ctx, lh_slice(m.b.data, m.b.len), "made", &file), LH_OK);
+	lh_use(ctx, old);
+	assert_true(budget.used >= 48 * MB);
+	lh_arena_reset(arena);
+	assert_true(budget.used < MB && budget.floor == 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -218,6 +251,7 @@ main(void)
 		TEST(decompressed_bytes_are_counted_once),
 		TEST(references_do_not_copy_long_names),
 		TEST(very_many_blocks_are_the_budgets),
+		TEST(schemas_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
