@@ -299,8 +299,9 @@ read_header(const uint8_t *p, size_t len, Header *h)
 {
 	if (len < HEADER_SIZE || memcmp(p, "TZif", 4) != 0)
 		return false;
-	*h = (Header){lh_load_be32(p + 20), lh_load_be32(p + 24), lh_load_be32(p + 28), lh_load_be32(p + 32),
-				  lh_load_be32(p + 36), lh_load_be32(p + 40), p[4]};
+	*h = (Header){lh_load_be32(p + 20), lh_load_be32(p + 24), lh_load_be32(p + 28),
+				  lh_load_be32(p + 32), lh_load_be32(p + 36), lh_load_be32(p + 40),
+				  p[4]};
 	return true;
 }
 
