@@ -485,7 +485,7 @@ look(const char *path, Seen *seen)
 	ASSERT_OK(ctx, lh_object_open(ctx, ice_store(ctx), path, &obj));
 	if (lh_avro_open(ctx, obj, &file) != LH_OK)
 		fail_msg("%s: %s", path, ctx->error->message);
-	ASSERT_OK(ctx, lh_avro_count(ctx, file, &rows));
+	ASSERT_OK(ctx, avro_count(ctx, file, &rows));
 	if (lh_avro_find(file, "manifest_path") >= 0)
 	{
 		if (lh_ice_list_decode(ctx, file, &n, &lines) != LH_OK)
