@@ -711,7 +711,6 @@ static LhStatus
 decode(LhCtx *ctx, LhAvroFile *file, LhArena *arena, int nids, const int32_t *ids,
 	   LhIceManifest **out)
 {
-	const LhSlice *spec = lh_avro_meta_value(file, "partition-spec-id");
 	Builder b = {.file = file, .path = lh_avro_meta(file)->path, .nids = nids};
 	LhAvroReader *reader;
 	LhArena *own;
@@ -720,8 +719,6 @@ decode(LhCtx *ctx, LhAvroFile *file, LhArena *arena, int nids, const int32_t *id
 	LH_NEW(ctx, b.m);
 	b.m->arena = ctx->arena;
 	b.m->refs = 1;
-	b.m->spec_id = spec != NULL && spec->len > 0 ? (int) strtol((const char *) spec->data, NULL, 10)
-												 : -1;
 	b.ids = lh_memdup(ctx, ids, (size_t) nids * sizeof(*ids));
 	if (nids > 0 && b.ids == NULL)
 		return ctx->error->code;

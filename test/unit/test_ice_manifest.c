@@ -54,7 +54,6 @@ entries_come_as_they_were_written(void **state)
 
 	(void) state;
 	assert_int_equal(m->n, 4);
-	assert_int_equal(m->spec_id, 1);
 	for (int i = 0; i < 4; i++)
 	{
 		assert_string_equal(path_of(m, (size_t) i), e[i].path);
@@ -463,6 +462,98 @@ a_wrong_length_needs_right_counts(void **state)
 }
 
 /*
+ * Lists on disk
+ */
+
+static int
+open_files(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* Whoever asks for the lists of all snapshots would run out of file descriptors else. */
+static void
+lists_do_not_stay_open(void **state)
+{
+	AvroMake list = avro_new(ctx), row = avro_new(ctx);
+	LhIceManifestFile line, *lines;
+	LhIceTable *table;
+	char *dir = table_on_disk(&table, &line);
+	char *path = lh_sprintf(ctx, "%s/list.avro", dir);
+	const char *manifests[] = {line.path, line.path, line.path};
+	LhIceSnapshot by_list = {.snapshot_id = 1, .manifest_list = path};
+	LhIceSnapshot by_name = {.snapshot_id = 1, .nmanifests = 3, .manifests = manifests};
+	int before = open_files();
+	size_t n;
+
+	(void) state;
+	avro_header(&list, ICE_LIST_SCHEMA, "null", (const char *const[]){NULL});
+	avro_text(&row, line.path);
+	for (int i = 0; i < 6; i++)
+		avro_long(&row, i == 0 ? line.length : 0);
+	avro_long(&row, 0);
+	avro_long(&row, 0);
+	avro_block(&list, 1, &row.b, "null");
+	put_file(path, lh_slice(list.b.data, list.b.len));
+	ASSERT_OK(ctx, lh_ice_manifest_list(ctx, table, &by_list, &n, &lines));
+	assert_int_equal(n, 1);
+	assert_string_equal(lines[0].path, line.path);
+	assert_int_equal(lines[0].length, line.length);
+	assert_int_equal(open_files(), before);
+	/* version 1 */
+	ASSERT_OK(ctx, lh_ice_manifest_list(ctx, table, &by_name, &n, &lines));
+	assert_int_equal(n, 3);
+	assert_int_equal(lines[2].length, line.length);
+	assert_int_equal(lines[2].spec_id, 0);
+	assert_int_equal(open_files(), before);
+	unlink(path);
+	remove_table(dir);
+}
+
+/* Spec 0 is that of most tables: what is no number must not become it. */
+static void
+a_spec_in_a_header_is_a_number(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		int spec; /* -1: refused */
+	} cases[] = {{"0", 0}, {"1", 1}, {"2147483647", INT32_MAX}, {"2147483648", -1}, {"-1", -1},
+				 {"", -1}, {"1x", -1}, {" 1", -1}, {"99999999999999999999", -1}};
+	LhIceManifestFile line, *lines;
+	LhIceTable *table;
+	char *dir = table_on_disk(&table, &line);
+	LhIceSnapshot snapshot = {.snapshot_id = 1, .nmanifests = 1, .manifests = &line.path};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		AvroMake m = avro_new(ctx);
+		LhStatus status;
+		size_t n;
+
+		avro_header(&m, ICE_ENTRY_SCHEMA(""), "null",
+					(const char *const[]){"partition-spec-id", cases[i].text, NULL});
+		put_file(line.path, lh_slice(m.b.data, m.b.len));
+		status = lh_ice_manifest_list(ctx, table, &snapshot, &n, &lines);
+		assert_int_equal(status, cases[i].spec < 0 ? LH_CORRUPT : LH_OK);
+		if (status == LH_OK)
+			assert_int_equal(lines[0].spec_id, cases[i].spec);
+		else
+			assert_non_null(strstr(ctx->error->message, "m.avro"));
+		lh_error_clear(ctx);
+	}
+	remove_table(dir);
+}
+
+/*
  * All fixtures
  */
 
@@ -567,6 +658,8 @@ main(void)
 		TEST(a_cached_manifest_is_not_for_everybody),
 		TEST(a_manifest_with_somebody_elses_key_metadata_is_read),
 		TEST(a_wrong_length_needs_right_counts),
+		TEST(lists_do_not_stay_open),
+		TEST(a_spec_in_a_header_is_a_number),
 		TEST(all_manifests_of_the_fixtures_are_read),
 	};
 
