@@ -81,7 +81,8 @@ index_paths(LhCtx *ctx, const LhIceDeletes *d, LhIceDeleteGroup *g)
 			if (g->nranges == 0)
 				g->root = (LhStr){r.lower.ptr, root_length(r.lower), 0};
 			known = begins_with(r.lower, g->root) && begins_with(r.upper, g->root) &&
-					root_length(r.lower) == g->root.len && g->root.len > 0;
+					root_length(r.lower) == g->root.len && g->root.len > 0 &&
+					lh_bytes_compare(r.lower, r.upper) <= 0;
 		}
 		if (known)
 			g->ranges[g->nranges++] = r;

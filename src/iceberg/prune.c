@@ -14,8 +14,8 @@
  *	5. A filter that all rows of a file pass is said to be satisfied.
  *
  * What is missing is unknown: a count that is not there is not zero, a bound that
- * was cut is no value that occurs, and bounds say nothing of NaN, which PostgreSQL
- * has above all numbers.
+ * was cut is no value that occurs, bounds that cannot be true are none, and bounds say
+ * nothing of NaN, which PostgreSQL has above all numbers.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -52,6 +52,25 @@ static bool
 is_float(const LhType *t)
 {
 	return t->id == LH_T_FLOAT || t->id == LH_T_DOUBLE;
+}
+
+/*
+ * Bounds as written (data NULL: none) -> those of b.  What cannot be true says
+ * nothing: NaN, which writers of old took for a number, and a lower bound above the
+ * upper one.  Bounds of UUIDs are not believed at all: Java compared the halves as
+ * signed numbers.
+ */
+static void
+read_bounds(const LhType *type, LhSlice lower, LhSlice upper, LhBounds *b)
+{
+	if (type->id == LH_T_UUID)
+		return;
+	b->has_min = lower.data != NULL && lh_ice_value_binary(type, lower, &b->min) &&
+				 !(is_float(type) && isnan(b->min.f64));
+	b->has_max = upper.data != NULL && lh_ice_value_binary(type, upper, &b->max) &&
+				 !(is_float(type) && isnan(b->max.f64));
+	if (b->has_min && b->has_max && lh_value_compare(&b->min, &b->max) > 0)
+		b->has_min = b->has_max = false;
 }
 
 /*
@@ -349,8 +368,8 @@ summary_bounds(const LhIceFieldInfo *f, const struct LhIceSummary *s)
 		b.nulls = 0;
 	b.known = true;
 	b.may_nan = is_float(&f->type) && s->contains_nan != 0;
-	b.has_min = s->has_lower && lh_ice_value_binary(&f->type, s->lower, &b.min);
-	b.has_max = s->has_upper && lh_ice_value_binary(&f->type, s->upper, &b.max);
+	read_bounds(&f->type, s->has_lower ? s->lower : (LhSlice){0},
+				s->has_upper ? s->upper : (LhSlice){0}, &b);
 	/* no bound and no NaN: all are null */
 	if (s->contains_null && !s->has_lower && !s->has_upper && !b.may_nan)
 		b.rows = b.nulls = 1;
@@ -560,7 +579,7 @@ lh_ice_stats_bounds(const LhIceStats *stats, const LhType *type, size_t i, int64
 					LhBounds *b)
 {
 	int64_t values, nans;
-	LhSlice bytes;
+	LhSlice lower = {0}, upper = {0};
 
 	*b = nothing;
 	b->rows = records;
@@ -576,10 +595,9 @@ lh_ice_stats_bounds(const LhIceStats *stats, const LhType *type, size_t i, int64
 	nans = lh_ice_int(&stats->nans, i);
 	b->may_nan = is_float(type) && nans != 0;
 	b->known = true;
-	if (lh_ice_bytes(&stats->lower, i, &bytes))
-		b->has_min = lh_ice_value_binary(type, bytes, &b->min);
-	if (lh_ice_bytes(&stats->upper, i, &bytes))
-		b->has_max = lh_ice_value_binary(type, bytes, &b->max);
+	lh_ice_bytes(&stats->lower, i, &lower);
+	lh_ice_bytes(&stats->upper, i, &upper);
+	read_bounds(type, lower, upper, b);
 	if (is_float(type) && !b->has_min && !b->has_max && nans > 0 && b->nulls >= 0 &&
 		nans == records - b->nulls)
 	{
