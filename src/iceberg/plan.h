@@ -124,7 +124,6 @@ typedef struct LhIceDataFile
 	size_t entry;
 	int64_t sequence;
 	const char *path; /* to open */
-	LhStr raw;        /* as the manifest has it */
 } LhIceDataFile;
 
 /*
@@ -145,9 +144,10 @@ typedef struct LhIcePlan
 	LhArena *work;   /* until the plan is made; floor */
 	LhIceDeleteFiles files;
 	bool want_partition; /* LH_SRC_PARTITION_TUPLE is asked for */
+	size_t expected; /* tasks, by the manifest list; 0: nobody knows */
 	size_t n;
-	size_t nchunks;
-	LhBuf chunks; /* LhBuf of LhFileTask */
+	size_t npieces;
+	LhBuf pieces; /* LhBuf of LhFileTask, in result */
 	LhBuf text;
 	int ndelete_ids; /* ids of delete files whose statistics are wanted */
 	int32_t *delete_ids;
@@ -156,10 +156,12 @@ typedef struct LhIcePlan
 /* A manifest of data files, as its tasks are made. */
 typedef struct LhIcePlanManifest
 {
+	LhArena *arena; /* of this manifest's planning */
 	const LhIceManifestFile *line;
 	LhIceManifest *m;
 	LhIceView *view;
 	LhStr *dirs; /* to open, by directory; ptr NULL: file by file */
+	LhBuf path;  /* of the file that was asked for last */
 	int nconsts;
 	int *const_fields; /* of the spec */
 	int *const_ids;
@@ -174,7 +176,7 @@ typedef LhStatus (*LhIceEntryFn) (LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest
 /* Entries of a data manifest; statuses: bits (1 << LhIceStatus) of those that count. */
 extern LhStatus lh_ice_plan_entries(LhCtx *ctx, LhIcePlan *plan, const LhIceManifestFile *line,
 									unsigned statuses, LhIceEntryFn fn, void *arg);
-/* Path and data sequence of an entry. */
+/* Path and data sequence of an entry; the path is valid until the next one, a task keeps its own. */
 extern LhStatus lh_ice_plan_file(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, size_t i,
 								 const LhIceInherit *inherit, LhIceDataFile *out);
 /* A new task with all that an entry says. */

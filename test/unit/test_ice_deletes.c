@@ -76,7 +76,6 @@ applied(const IceEntry *e, bool parts)
 	LhBuf out;
 	int n;
 
-	file.raw = (LhStr){(const uint8_t *) e->path, (uint32_t) strlen(e->path), 0};
 	ASSERT_OK(ctx, lh_ice_deletes_finish(ctx, deletes));
 	ASSERT_OK(ctx, lh_ice_view_create(ctx, prune, parts, m, &file.view));
 	status = lh_ice_deletes_find(ctx, deletes, &file, &n, &list);
@@ -499,7 +498,6 @@ many_files_under_many_deletes_share_their_lists(void **state)
 		file.entry = (size_t) i;
 		file.sequence = i % 10;
 		file.path = data[i].path;
-		file.raw = (LhStr){(const uint8_t *) file.path, (uint32_t) strlen(file.path), 0};
 		ASSERT_OK(ctx, lh_ice_deletes_find(ctx, deletes, &file, &n, &list));
 		/* delete k has sequence k + 1, which must be above the file's */
 		assert_int_equal(n, DELETES - i % 10);

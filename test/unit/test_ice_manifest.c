@@ -553,6 +553,66 @@ a_spec_in_a_header_is_a_number(void **state)
 	remove_table(dir);
 }
 
+/* A table of very many files is planned in little more than its tasks and their paths. */
+static void
+tasks_stand_in_memory_once(void **state)
+{
+	enum
+	{
+		MANIFESTS = 10,
+		EACH = 4000,
+		N = MANIFESTS * EACH
+	};
+	LhBudget budget = {0};
+	LhArena *arena = lh_arena_create(&budget), *old;
+	LhIceManifestFile lines[MANIFESTS];
+	LhIceSnapshot snapshot = {.snapshot_id = 1};
+	IceEntry *e = lh_alloc_array(ctx, EACH, sizeof(*e));
+	LhIceManifestFile line;
+	LhIceTable *table;
+	char *dir = table_on_disk(&table, &line);
+	LhSlice bytes;
+	LhTaskList list;
+	size_t length = 0;
+
+	(void) state;
+	for (int i = 0; i < EACH; i++)
+	{
+		char *path = lh_sprintf(ctx, "%s/data/day=2026-11-29/part-%05d-0123456789abcdef.parquet", dir, i);
+
+		length = strlen(path) + 1;
+		e[i] = (IceEntry){ICE_ENTRY, .path = path};
+	}
+	bytes = ice_make_manifest(ctx, e, EACH, false);
+	put_file(line.path, bytes);
+	for (int i = 0; i < MANIFESTS; i++)
+		lines[i] = (LhIceManifestFile){.path = line.path, .length = (int64_t) bytes.len,
+									   .added_files = EACH, .added_snapshot = 1};
+	table->snapshot = &snapshot;
+	table->manifests = lines;
+	table->nmanifests = MANIFESTS;
+	old = lh_use(ctx, arena);
+	ASSERT_OK(ctx, lh_ice_plan(ctx, table, NULL, &list));
+	lh_use(ctx, old);
+	assert_int_equal(list.n, N);
+	for (int i = 0; i < N; i++)
+		assert_string_equal(list.tasks[i].path, e[i % EACH].path);
+	print_message("%zu kB, %zu bytes a file\n", budget.peak / 1024, budget.peak / N);
+	/* half a task more: the manifest that is read, and room in chunks */
+	assert_true(budget.peak < N * (sizeof(LhFileTask) * 3 / 2 + length + 16));
+	/* a list that says what is not so costs memory, no more */
+	for (int i = 0; i < 2; i++)
+	{
+		lines[0].added_files = (const int64_t[]){3, INT64_MAX}[i];
+		table->nmanifests = 1;
+		ASSERT_OK(ctx, lh_ice_plan(ctx, table, NULL, &list));
+		assert_int_equal(list.n, EACH);
+		assert_string_equal(list.tasks[EACH - 1].path, e[EACH - 1].path);
+	}
+	lh_arena_destroy(arena);
+	remove_table(dir);
+}
+
 /*
  * All fixtures
  */
@@ -659,6 +719,7 @@ main(void)
 		TEST(a_manifest_with_somebody_elses_key_metadata_is_read),
 		TEST(a_wrong_length_needs_right_counts),
 		TEST(lists_do_not_stay_open),
+		TEST(tasks_stand_in_memory_once),
 		TEST(a_spec_in_a_header_is_a_number),
 		TEST(all_manifests_of_the_fixtures_are_read),
 	};
