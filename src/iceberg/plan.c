@@ -494,52 +494,56 @@ lh_ice_plan_entries(LhCtx *ctx, LhIcePlan *plan, const LhIceManifestFile *line, 
  * Deletes
  */
 
-/* Are there equality ids whose statistics were not read? They are then wanted. */
+/*
+ * Are there equality ids whose statistics were not read? They are then wanted, all
+ * at once, and only of fields that the table has: a manifest can name any number.
+ */
 static LhStatus
 want_keys(LhCtx *ctx, LhIcePlan *plan, const LhIceManifest *m, bool *more)
 {
-	*more = false;
+	LhIceIds all = {0};
+	int n = 0, before = plan->delete_ids.n;
+	int32_t *ids;
+
 	for (uint32_t s = 0; s < m->nidsets; s++)
 	{
-		LH_TRY(lh_ice_prune_want(ctx, plan->prune, m->idsets[s].n, m->idsets[s].ids));
-		for (int k = 0; k < m->idsets[s].n; k++)
-		{
-			int32_t id = m->idsets[s].ids[k], *ids;
-			int at = 0;
-
-			while (at < plan->ndelete_ids && plan->delete_ids[at] < id)
-				at++;
-			if (at < plan->ndelete_ids && plan->delete_ids[at] == id)
-				continue;
-			*more = true;
-			LH_NEW_ARRAY(ctx, ids, (size_t) plan->ndelete_ids + 2);
-			memcpy(ids, plan->delete_ids, (size_t) at * sizeof(*ids));
-			ids[at] = id;
-			memcpy(ids + at + 1, plan->delete_ids + at,
-				   (size_t) (plan->ndelete_ids - at) * sizeof(*ids));
-			plan->delete_ids = ids;
-			plan->ndelete_ids++;
-		}
+		if (m->idsets[s].n > INT32_MAX - n)
+			LH_FAIL(ctx, LH_LIMIT, "a manifest of deletes has too many equality_ids");
+		n += m->idsets[s].n;
 	}
+	LH_NEW_ARRAY(ctx, ids, (size_t) n + 1);
+	n = 0;
+	for (uint32_t s = 0; s < m->nidsets; s++)
+	{
+		memcpy(ids + n, m->idsets[s].ids, (size_t) m->idsets[s].n * sizeof(*ids));
+		n += m->idsets[s].n;
+	}
+	LH_TRY(lh_ice_ids_add(ctx, &all, n, ids));
+	n = 0;
+	for (int i = 0; i < all.n; i++)
+	{
+		if (lh_ice_field_any(plan->table->metadata, all.ids[i]) != NULL)
+			all.ids[n++] = all.ids[i];
+	}
+	LH_TRY(lh_ice_prune_want(ctx, plan->prune, n, all.ids));
+	LH_TRY(lh_ice_ids_add(ctx, &plan->delete_ids, n, all.ids));
+	*more = plan->delete_ids.n > before;
 	return LH_OK;
 }
 
 static LhStatus
 open_deletes(LhCtx *ctx, LhIcePlan *plan, const LhIceManifestFile *line, LhIceManifest **m)
 {
-	bool more;
+	LhIceIds *ids = &plan->delete_ids;
+	bool more = false;
 
-	if (plan->ndelete_ids == 0)
-	{
-		LH_NEW_ARRAY(ctx, plan->delete_ids, 1);
-		plan->delete_ids[plan->ndelete_ids++] = LH_ID_DELETE_PATH;
-	}
-	LH_TRY(lh_ice_manifest_open(ctx, plan->table, line, plan->ndelete_ids, plan->delete_ids, m));
+	LH_TRY(lh_ice_ids_add(ctx, ids, 1, (const int32_t[]){LH_ID_DELETE_PATH}));
+	LH_TRY(lh_ice_manifest_open(ctx, plan->table, line, ids->n, ids->ids, m));
 	LH_TRY(want_keys(ctx, plan, *m, &more));
 	if (!more)
 		return LH_OK;
 	lh_ice_manifest_close(ctx, *m);
-	return lh_ice_manifest_open(ctx, plan->table, line, plan->ndelete_ids, plan->delete_ids, m);
+	return lh_ice_manifest_open(ctx, plan->table, line, ids->n, ids->ids, m);
 }
 
 static LhStatus

@@ -5,6 +5,7 @@
 #ifndef LH_ICEBERG_PLAN_H
 #define LH_ICEBERG_PLAN_H
 
+#include "iceberg/ids.h"
 #include "iceberg/manifest.h"
 
 /* ---- partition specs as planning needs them (prune.c) ---- */
@@ -30,10 +31,7 @@ typedef struct LhIceSpecInfo
 
 typedef struct LhIcePrune LhIcePrune;
 
-/*
- * Compile a filter (NULL: none) for a table.  With extra ids (NULL, 0: none):
- * fields whose statistics the caller wants besides.
- */
+/* Compile a filter (NULL: none) for a table. */
 extern LhStatus lh_ice_prune_create(LhCtx *ctx, LhIceTable *table, const LhTaskFilter *filter,
 									LhIcePrune **out);
 /* Ask for the statistics of more fields (top-level ones, of equality deletes). */
@@ -149,8 +147,7 @@ typedef struct LhIcePlan
 	size_t npieces;
 	LhBuf pieces; /* LhBuf of LhFileTask, in result */
 	LhBuf text;
-	int ndelete_ids; /* ids of delete files whose statistics are wanted */
-	int32_t *delete_ids;
+	LhIceIds delete_ids; /* fields whose statistics are wanted of delete files */
 } LhIcePlan;
 
 /* A manifest of data files, as its tasks are made. */

@@ -18,7 +18,6 @@
  * nothing of NaN, which PostgreSQL has above all numbers.
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "iceberg/plan.h"
 
@@ -38,8 +37,7 @@ struct LhIcePrune
 	int nfilters;
 	LhPred *const *filters;
 	LhPred **bound; /* NULL: says nothing */
-	int nids;       /* ascending */
-	int32_t *ids;
+	LhIceIds ids; /* whose statistics are needed */
 	int nspecs;
 	LhIceSpecInfo **specs;
 	uint64_t views; /* made */
@@ -93,58 +91,21 @@ find_flat(const LhType *record, int id)
 	return NULL;
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int32_t x = *(const int32_t *) a, y = *(const int32_t *) b;
-
-	return x < y ? -1 : x > y;
-}
-
-static LhStatus
-want_ids(LhCtx *ctx, LhIcePrune *p, int n, const int32_t *ids)
-{
-	LhArena *old = lh_use(ctx, p->arena);
-	int32_t *all = lh_alloc_array(ctx, (size_t) (p->nids + n) + 1, sizeof(*all));
-	int used = 0, total = 0;
-
-	lh_use(ctx, old);
-	if (all == NULL)
-		return ctx->error->code;
-	for (int i = 0; i < p->nids; i++)
-		all[total++] = p->ids[i];
-	for (int i = 0; i < n; i++)
-		all[total++] = ids[i];
-	qsort(all, (size_t) total, sizeof(*all), compare_ids);
-	for (int i = 0; i < total; i++)
-	{
-		if (i == 0 || all[i] != all[i - 1])
-			all[used++] = all[i];
-	}
-	p->nids = used;
-	p->ids = all;
-	return LH_OK;
-}
-
 LhStatus
 lh_ice_prune_want(LhCtx *ctx, LhIcePrune *p, int nids, const int *ids)
 {
-	for (int i = 0; i < nids; i++)
-	{
-		int32_t id = ids[i];
+	LhArena *old = lh_use(ctx, p->arena);
+	LhStatus status = lh_ice_ids_add(ctx, &p->ids, nids, ids);
 
-		if (p->nids == 0 ||
-			bsearch(&id, p->ids, (size_t) p->nids, sizeof(id), compare_ids) == NULL)
-			LH_TRY(want_ids(ctx, p, 1, &id));
-	}
-	return LH_OK;
+	lh_use(ctx, old);
+	return status;
 }
 
 int
 lh_ice_prune_ids(const LhIcePrune *p, const int32_t **ids)
 {
-	*ids = p->ids;
-	return p->nids;
+	*ids = p->ids.ids;
+	return p->ids.n;
 }
 
 /* Columns of the filters: their fields in the schema that rows are shown with. */
@@ -168,7 +129,7 @@ find_columns(LhCtx *ctx, LhIcePrune *p, const LhTaskFilter *filter)
 			!lh_ice_field_described(p->table->metadata, f->field_id))
 			continue;
 		p->cols[c] = (Column){.id = f->field_id, .type = f->type};
-		LH_TRY(want_ids(ctx, p, 1, &p->cols[c].id));
+		LH_TRY(lh_ice_prune_want(ctx, p, 1, &p->cols[c].id));
 	}
 	return LH_OK;
 }

@@ -461,6 +461,72 @@ a_wrong_length_needs_right_counts(void **state)
 	remove_table(dir);
 }
 
+static LhStatus
+count_row(LhCtx *c, void *arg, const LhValue *values)
+{
+	(void) c, (void) values;
+	++*(int *) arg;
+	return LH_OK;
+}
+
+/* The entries that are cached and those of the file are gone through side by side. */
+static void
+a_manifest_that_changed_under_its_cache_is_an_error(void **state)
+{
+	LhIceCache *cache = lh_ice_cache_create(1 << 20);
+	const IceEntry e[] = {{ICE_ENTRY, .path = "a"}, {ICE_ENTRY, .path = "b"}, {ICE_ENTRY, .path = "c"}};
+	LhIceSnapshot snapshot = {.snapshot_id = 1};
+	LhIceManifestFile line;
+	LhIceManifest *m;
+	LhIceTable *table;
+	char *dir = table_on_disk(&table, &line);
+
+	(void) state;
+	lh_ice_use_cache(cache);
+	table->snapshot = &snapshot;
+	table->manifests = &line;
+	table->nmanifests = 1;
+	ASSERT_OK(ctx, lh_ice_manifest_open(ctx, table, &line, 0, NULL, &m));
+	for (int n = 1; n <= 3; n++)
+	{
+		int rows = 0;
+
+		put_file(line.path, ice_make_manifest(ctx, e, n, false));
+		assert_int_equal(lh_ice_file_rows(ctx, table, LH_ICE_FILES, count_row, &rows),
+						 n == 2 ? LH_OK : LH_CHANGED);
+		lh_error_clear(ctx);
+		/* of two entries one is deleted */
+		if (n == 2)
+			assert_int_equal(rows, 1);
+	}
+	lh_ice_manifest_close(ctx, m);
+	lh_ice_cache_destroy(cache);
+	remove_table(dir);
+}
+
+static void
+ids_are_kept_ascending_and_once(void **state)
+{
+	LhIceIds set = {0};
+	const int32_t *before;
+
+	(void) state;
+	ASSERT_OK(ctx, lh_ice_ids_add(ctx, &set, 0, NULL));
+	assert_int_equal(set.n, 0);
+	assert_false(lh_ice_ids_has(&set, 0));
+	ASSERT_OK(ctx, lh_ice_ids_add(ctx, &set, 5, (const int32_t[]){7, INT32_MAX, 1, 7, -3}));
+	assert_int_equal(set.n, 4);
+	assert_memory_equal(set.ids, ((const int32_t[]){-3, 1, 7, INT32_MAX}), 16);
+	before = set.ids;
+	ASSERT_OK(ctx, lh_ice_ids_add(ctx, &set, 2, (const int32_t[]){7, 1}));
+	assert_ptr_equal(set.ids, before);
+	ASSERT_OK(ctx, lh_ice_ids_add(ctx, &set, 3, (const int32_t[]){7, 2, 1}));
+	assert_int_equal(set.n, 5);
+	assert_memory_equal(set.ids, ((const int32_t[]){-3, 1, 2, 7, INT32_MAX}), 20);
+	assert_true(lh_ice_ids_has(&set, 2));
+	assert_false(lh_ice_ids_has(&set, 3));
+}
+
 /*
  * Lists on disk
  */
@@ -718,6 +784,8 @@ main(void)
 		TEST(a_cached_manifest_is_not_for_everybody),
 		TEST(a_manifest_with_somebody_elses_key_metadata_is_read),
 		TEST(a_wrong_length_needs_right_counts),
+		TEST(a_manifest_that_changed_under_its_cache_is_an_error),
+		TEST(ids_are_kept_ascending_and_once),
 		TEST(lists_do_not_stay_open),
 		TEST(tasks_stand_in_memory_once),
 		TEST(a_spec_in_a_header_is_a_number),
