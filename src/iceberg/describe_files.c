@@ -57,6 +57,7 @@ typedef struct Describe
 	LhBuf entry;
 	LhBuf leaves;
 	int nleaves;
+	LhIceTupleFields tuple_fields;
 	LhIceIntern partitions; /* JSON of tuples, for PARTITIONS */
 	LhBuf sums;
 } Describe;
@@ -301,7 +302,7 @@ set_file(LhCtx *ctx, Describe *d, const Source *s, const LhAvroBatch *batch, int
 	set_text(d, C_PATH);
 	set_slice(d, C_FORMAT, format, strlen(format));
 	set_int(d, C_SPEC, s->line->spec_id);
-	LH_TRY(lh_ice_partition_json(ctx, d->table->metadata, s->view,
+	LH_TRY(lh_ice_partition_json(ctx, &d->tuple_fields, s->view,
 								 (uint32_t) lh_ice_int(&m->tuple, i), fresh(d, C_PARTITION)));
 	set_text(d, C_PARTITION);
 	set_int(d, C_RECORDS, lh_ice_int(&m->records, i));
@@ -390,7 +391,7 @@ add_up(LhCtx *ctx, Describe *d, const Source *s, size_t i, const LhIceInherit *i
 	bool added;
 	Sums *sums;
 
-	LH_TRY(lh_ice_partition_json(ctx, d->table->metadata, s->view,
+	LH_TRY(lh_ice_partition_json(ctx, &d->tuple_fields, s->view,
 								 (uint32_t) lh_ice_int(&s->m->tuple, i), json));
 	LH_TRY(lh_ice_intern_put(ctx, &d->partitions, json->data, json->len, &number, &added));
 	if (added)
@@ -714,6 +715,7 @@ begin(LhCtx *ctx, Describe *d)
 	LH_TRY(lh_buf_init(ctx, &d->sums, true));
 	LH_TRY(lh_ice_intern_init(ctx, &d->partitions));
 	LH_TRY(lh_ice_prune_create(ctx, d->table, NULL, &d->prune));
+	LH_TRY(lh_ice_tuple_fields(ctx, d->table->metadata, &d->tuple_fields));
 	return d->table->schema == NULL ? LH_OK : find_leaves(ctx, d, &d->table->schema->root, "");
 }
 

@@ -252,61 +252,67 @@ field_in_view(const LhIceView *view, int field_id)
 	return -1;
 }
 
+/* A field of some spec; rank: of later specs first. */
+typedef struct Ranked
+{
+	const LhIceSpecField *field;
+	size_t rank;
+} Ranked;
+
+/* By id; of one id the latest spec's that is not void first. */
 static int
 compare_fields(const void *a, const void *b)
 {
-	const LhIceSpecField *x = *(const LhIceSpecField *const *) a,
-						 *y = *(const LhIceSpecField *const *) b;
+	const Ranked *x = a, *y = b;
+	bool xvoid = x->field->transform.kind == LH_ICE_VOID;
+	bool yvoid = y->field->transform.kind == LH_ICE_VOID;
 
-	return x->field_id < y->field_id ? -1 : x->field_id > y->field_id;
+	if (x->field->field_id != y->field->field_id)
+		return x->field->field_id < y->field->field_id ? -1 : 1;
+	if (xvoid != yvoid)
+		return xvoid ? 1 : -1;
+	return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
-/* Partition fields of all specs, ascending by id; of one id the latest spec's that is not void. */
-static LhStatus
-all_fields(LhCtx *ctx, const LhIceMetadata *m, int *n, const LhIceSpecField ***out)
+LhStatus
+lh_ice_tuple_fields(LhCtx *ctx, const LhIceMetadata *m, LhIceTupleFields *out)
 {
-	size_t room = 1;
+	size_t total = 0, n = 0;
+	Ranked *all;
 
 	for (int s = 0; s < m->nspecs; s++)
-		room += (size_t) m->specs[s].nfields;
-	LH_NEW_ARRAY(ctx, *out, room);
-	*n = 0;
+		total += (size_t) m->specs[s].nfields;
+	LH_NEW_ARRAY(ctx, all, total + 1);
+	LH_NEW_ARRAY(ctx, out->fields, total + 1);
 	for (int s = m->nspecs - 1; s >= 0; s--)
 	{
-		for (int j = 0; j < m->specs[s].nfields; j++)
-		{
-			const LhIceSpecField *f = &m->specs[s].fields[j];
-			int k = 0;
-
-			while (k < *n && (*out)[k]->field_id != f->field_id)
-				k++;
-			if (k == *n)
-				(*out)[(*n)++] = f;
-			else if ((*out)[k]->transform.kind == LH_ICE_VOID)
-				(*out)[k] = f;
-		}
+		for (int j = 0; j < m->specs[s].nfields; j++, n++)
+			all[n] = (Ranked){&m->specs[s].fields[j], n};
 	}
-	qsort(*out, (size_t) *n, sizeof(**out), compare_fields);
+	qsort(all, total, sizeof(*all), compare_fields);
+	out->n = 0;
+	for (size_t i = 0; i < total; i++)
+	{
+		if (i == 0 || all[i].field->field_id != all[i - 1].field->field_id)
+			out->fields[out->n++] = all[i].field;
+	}
 	return LH_OK;
 }
 
 LhStatus
-lh_ice_partition_json(LhCtx *ctx, const LhIceMetadata *m, const LhIceView *view, uint32_t tuple,
-					  LhBuf *out)
+lh_ice_partition_json(LhCtx *ctx, const LhIceTupleFields *fields, const LhIceView *view,
+					  uint32_t tuple, LhBuf *out)
 {
-	const LhIceSpecField **all;
-	int n = 0;
-
-	LH_TRY(all_fields(ctx, m, &n, &all));
 	LH_TRY(lh_buf_putc(ctx, out, '{'));
-	for (int k = 0; k < n; k++)
+	for (size_t k = 0; k < fields->n; k++)
 	{
-		int j = field_in_view(view, all[k]->field_id);
+		const LhIceSpecField *f = fields->fields[k];
+		int j = field_in_view(view, f->field_id);
 		LhValue v = {.null = true};
 
 		if (k > 0)
 			LH_TRY(lh_buf_append_str(ctx, out, ", "));
-		LH_TRY(lh_json_string(ctx, out, all[k]->name, strlen(all[k]->name)));
+		LH_TRY(lh_json_string(ctx, out, f->name, strlen(f->name)));
 		LH_TRY(lh_buf_append_str(ctx, out, ": "));
 		if (j >= 0 && !lh_ice_view_value(view, j, tuple, &v))
 			v = view->parts[j] < 0 ? (LhValue){.null = true}
@@ -319,13 +325,8 @@ lh_ice_partition_json(LhCtx *ctx, const LhIceMetadata *m, const LhIceView *view,
 static LhStatus
 make_json(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, uint32_t tuple)
 {
-	LhArena *old = lh_use(ctx, plan->work);
-	LhStatus status;
-
 	plan->text.len = 0;
-	status = lh_ice_partition_json(ctx, plan->table->metadata, pm->view, tuple, &plan->text);
-	lh_use(ctx, old);
-	LH_TRY(status);
+	LH_TRY(lh_ice_partition_json(ctx, &plan->tuple_fields, pm->view, tuple, &plan->text));
 	pm->json[tuple] = lh_strndup(ctx, (const char *) plan->text.data, plan->text.len);
 	return pm->json[tuple] == NULL ? ctx->error->code : LH_OK;
 }
@@ -675,6 +676,10 @@ make_plan(LhCtx *ctx, LhIcePlan *plan, const LhTaskFilter *filter, LhTaskList *o
 	if (status == LH_OK)
 	{
 		plan->want_partition = wants_partition(plan->table, filter);
+		status = lh_ice_tuple_fields(ctx, plan->table->metadata, &plan->tuple_fields);
+	}
+	if (status == LH_OK)
+	{
 		status = plan->table->options.changes ? lh_ice_plan_changes(ctx, plan)
 											  : plan_snapshot(ctx, plan, filter == NULL || filter->nfilters == 0);
 	}

@@ -134,6 +134,17 @@ extern LhStatus lh_ice_deletes_find(LhCtx *ctx, LhIceDeletes *d, const LhIceData
 
 /* ---- plan.c ---- */
 
+/* Partition fields of all specs, ascending by id; of one id the latest spec's that is not void. */
+typedef struct LhIceTupleFields
+{
+	size_t n;
+	const LhIceSpecField **fields;
+} LhIceTupleFields;
+extern LhStatus lh_ice_tuple_fields(LhCtx *ctx, const LhIceMetadata *m, LhIceTupleFields *out);
+/* A tuple as JSON object over these, those that its spec lacks null; appended. */
+extern LhStatus lh_ice_partition_json(LhCtx *ctx, const LhIceTupleFields *fields,
+									  const LhIceView *view, uint32_t tuple, LhBuf *out);
+
 typedef struct LhIcePlan
 {
 	LhIceTable *table;
@@ -142,6 +153,7 @@ typedef struct LhIcePlan
 	LhArena *work;   /* until the plan is made; floor */
 	LhIceDeleteFiles files;
 	bool want_partition; /* LH_SRC_PARTITION_TUPLE is asked for */
+	LhIceTupleFields tuple_fields;
 	size_t expected; /* tasks, by the manifest list; 0: nobody knows */
 	size_t n;
 	size_t npieces;
@@ -184,10 +196,6 @@ extern LhStatus lh_ice_plan_task(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest 
 extern LhStatus lh_ice_plan_deletes(LhCtx *ctx, LhIcePlan *plan, size_t n,
 									const LhIceManifestFile *lines, int64_t added_by,
 									LhIceDeletes **out);
-
-/* A tuple as JSON object over the partition fields of all specs, absent ones null; appended. */
-extern LhStatus lh_ice_partition_json(LhCtx *ctx, const LhIceMetadata *m, const LhIceView *view,
-									  uint32_t tuple, LhBuf *out);
 
 /* ---- changes.c ---- */
 
