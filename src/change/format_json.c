@@ -13,9 +13,9 @@
  *	   values without bound (text, numeric, arrays) look for room again.
  *	3. One switch a value, which writes straight into the buffer.
  */
-#include "change/digits.h"
 #include "change/formats.h"
 #include "change/text.h"
+#include "core/digits.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
  */
 #include "change/text.h"
 
-#include "change/digits.h"
+#include "core/digits.h"
 
 #define US_PER_SECOND INT64_C(1000000)
 #define US_PER_MINUTE (60 * US_PER_SECOND)
