@@ -198,7 +198,8 @@ binary(uint64_t mantissa, int exponent, int bits, int bias)
 {
 	if (exponent == 0)
 		return (Binary){mantissa, 1 - bias - bits, false};
-	return (Binary){mantissa | UINT64_C(1) << bits, exponent - bias - bits, mantissa == 0 && exponent > 1};
+	return (Binary){mantissa | UINT64_C(1) << bits, exponent - bias - bits,
+					mantissa == 0 && exponent > 1};
 }
 
 int
@@ -214,7 +215,9 @@ lh_format_double(double v, char out[32])
 		memcpy(&u, &v, sizeof(u));
 		*out = '-';
 		end = put_decimal(out + (u >> 63),
-						  binary(u & ((UINT64_C(1) << bits) - 1), (int) (u >> bits & 0x7ff), bits, DBL_MAX_EXP - 1), 15);
+						  binary(u & ((UINT64_C(1) << bits) - 1), (int) (u >> bits & 0x7ff), bits,
+								 DBL_MAX_EXP - 1),
+						  15);
 		*end = '\0';
 	}
 	return (int) (end - out);
@@ -232,7 +235,9 @@ lh_format_float(float v, char out[32])
 
 		memcpy(&u, &v, sizeof(u));
 		*out = '-';
-		end = put_decimal(out + (u >> 31), binary(u & ((UINT32_C(1) << bits) - 1), (int) (u >> bits & 0xff), bits, FLT_MAX_EXP - 1),
+		end = put_decimal(out + (u >> 31),
+						  binary(u & ((UINT32_C(1) << bits) - 1), (int) (u >> bits & 0xff), bits,
+								 FLT_MAX_EXP - 1),
 						  6);
 		*end = '\0';
 	}

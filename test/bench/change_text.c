@@ -85,7 +85,8 @@ typedef struct Run
 static LhCell
 text_cell(LhCellKind kind, const char *s)
 {
-	return (LhCell){.kind = kind, .len = (uint32_t) strlen(s), .ptr = lh_memdup(ctx, s, strlen(s) + 1)};
+	return (LhCell){
+		.kind = kind, .len = (uint32_t) strlen(s), .ptr = lh_memdup(ctx, s, strlen(s) + 1)};
 }
 
 static LhCell
@@ -93,13 +94,16 @@ numeric_cell(void)
 {
 	/* 0 .. 9,999,999,999.99 in three or four digits */
 	uint64_t v = next_random() % UINT64_C(1000000000000) >> next_random() % 30;
-	int16_t d[4] = {(int16_t) (v / UINT64_C(10000000000)), (int16_t) (v / 1000000 % 10000), (int16_t) (v / 100 % 10000),
-					(int16_t) (v % 100 * 100)};
+	int16_t d[4] = {(int16_t) (v / UINT64_C(10000000000)), (int16_t) (v / 1000000 % 10000),
+					(int16_t) (v / 100 % 10000), (int16_t) (v % 100 * 100)};
 	int first = 0;
 
 	while (first < 3 && d[first] == 0)
 		first++;
-	return (LhCell){.kind = LH_CELL_NUMERIC, .weight = (int16_t) (2 - first), .dscale = 2, .ndigits = (uint16_t) (4 - first),
+	return (LhCell){.kind = LH_CELL_NUMERIC,
+					.weight = (int16_t) (2 - first),
+					.dscale = 2,
+					.ndigits = (uint16_t) (4 - first),
 					.ptr = lh_memdup(ctx, d + first, sizeof(d))};
 }
 
@@ -118,28 +122,37 @@ cell(const char *what)
 	if (strcmp(what, "float8 17 digits") == 0)
 		return (LhCell){.kind = LH_CELL_FLOAT8, .f64 = (double) (r >> 11) / 9007199254740992.0};
 	if (strcmp(what, "float4") == 0)
-		return (LhCell){.kind = LH_CELL_FLOAT4, .f64 = (float) ((double) (r >> 11) / 9007199254740992.0)};
+		return (LhCell){.kind = LH_CELL_FLOAT4,
+						.f64 = (float) ((double) (r >> 11) / 9007199254740992.0)};
 	if (strcmp(what, "numeric(12,2)") == 0)
 		return numeric_cell();
 	if (strcmp(what, "bool") == 0)
 		return (LhCell){.kind = LH_CELL_BOOL, .i64 = (int64_t) (r & 1)};
 	if (strcmp(what, "uuid") == 0)
-		return (LhCell){.kind = LH_CELL_UUID, .len = 16, .ptr = lh_memdup(ctx, &(uint64_t[]){r, next_random()}, 16)};
+		return (LhCell){.kind = LH_CELL_UUID,
+						.len = 16,
+						.ptr = lh_memdup(ctx, &(uint64_t[]){r, next_random()}, 16)};
 	if (strcmp(what, "date") == 0)
 		return (LhCell){.kind = LH_CELL_DATE, .i64 = (int64_t) (r % 12000)};
 	if (strcmp(what, "timestamptz") == 0)
-		return (LhCell){.kind = LH_CELL_TIMESTAMPTZ, .i64 = (int64_t) (r % UINT64_C(900000000000000))};
+		return (LhCell){.kind = LH_CELL_TIMESTAMPTZ,
+						.i64 = (int64_t) (r % UINT64_C(900000000000000))};
 	if (strcmp(what, "interval") == 0)
-		return (LhCell){.kind = LH_CELL_INTERVAL, .i64 = (int64_t) (r % UINT64_C(90000000000)), .len = r % 30, .aux = (int32_t) (r % 50)};
+		return (LhCell){.kind = LH_CELL_INTERVAL,
+						.i64 = (int64_t) (r % UINT64_C(90000000000)),
+						.len = r % 30,
+						.aux = (int32_t) (r % 50)};
 	if (strcmp(what, "text 10") == 0)
 		snprintf(s, sizeof(s), "%010u", (uint32_t) r);
 	else if (strcmp(what, "text 32") == 0)
-		snprintf(s, sizeof(s), "%016llx%016llx", (unsigned long long) r, (unsigned long long) next_random());
+		snprintf(s, sizeof(s), "%016llx%016llx", (unsigned long long) r,
+				 (unsigned long long) next_random());
 	else if (strcmp(what, "text 100 escaped") == 0)
 		snprintf(s, sizeof(s), "%060u\"%015u\n%030u", (uint32_t) r, (uint32_t) r, (uint32_t) r);
 	else
 	{
-		snprintf(s, sizeof(s), "{\"a\": %u, \"tag\": \"x%u\", \"list\": [1, 2, 3]}", (uint32_t) r, (uint32_t) r % 100);
+		snprintf(s, sizeof(s), "{\"a\": %u, \"tag\": \"x%u\", \"list\": [1, 2, 3]}", (uint32_t) r,
+				 (uint32_t) r % 100);
 		return text_cell(LH_CELL_JSON, s);
 	}
 	return text_cell(strncmp(what, "text", 4) == 0 ? LH_CELL_TEXT : LH_CELL_BYTES, s);
@@ -187,15 +200,21 @@ mask_cells(void *arg)
 	lh_arena_destroy(arena);
 }
 
-static LhChangeTxn txn = {.xid = 735, .commit_end = 0x16b3748, .commit_time = INT64_C(849301200123456)};
+static LhChangeTxn txn = {
+	.xid = 735, .commit_end = 0x16b3748, .commit_time = INT64_C(849301200123456)};
 
 static void
 start(Run *r, const char *format, const LhChangeOptions *options, const LhChangeRel *rel)
 {
-	*r = (Run){.ev = {.op = LH_CHANGE_INSERT, .pos = {0x16b3748, 1, 735}, .txn = &txn, .rel = rel, .lsn = 0x16b3000}};
+	*r = (Run){.ev = {.op = LH_CHANGE_INSERT,
+					  .pos = {0x16b3748, 1, 735},
+					  .txn = &txn,
+					  .rel = rel,
+					  .lsn = 0x16b3000}};
 	r->out.newline = true;
 	if (lh_change_format_find(format, strlen(format))->create(ctx, options, &r->enc) != LH_OK ||
-		lh_buf_init(ctx, &r->out.buf, false) != LH_OK || lh_buf_init(ctx, &r->scratch, false) != LH_OK ||
+		lh_buf_init(ctx, &r->out.buf, false) != LH_OK ||
+		lh_buf_init(ctx, &r->scratch, false) != LH_OK ||
 		r->enc->format->relation(ctx, r->enc, rel, &r->ev.plan) != LH_OK)
 		abort();
 }
@@ -203,17 +222,27 @@ start(Run *r, const char *format, const LhChangeOptions *options, const LhChange
 static void
 bench_kinds(const LhChangeOptions *options)
 {
-	static const char *const kinds[] = {"bigint",	   "int",	  "float8 short", "float8 17 digits", "float4",			  "numeric(12,2)",
-										"bool",		   "uuid",	  "date",		  "timestamptz",	  "interval",		  "text 10",
-										"text 32",	   "text 100 escaped", "jsonb", "bytes 32"};
+	static const char *const kinds[] = {"bigint",       "int",
+										"float8 short", "float8 17 digits",
+										"float4",       "numeric(12,2)",
+										"bool",         "uuid",
+										"date",         "timestamptz",
+										"interval",     "text 10",
+										"text 32",      "text 100 escaped",
+										"jsonb",        "bytes 32"};
 
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
 	{
 		LhCell *items = lh_alloc(ctx, sizeof(LhCell) * N);
-		LhCellArray array = {.ndim = 1, .dims = {N}, .lbound = {1}, .nitems = N, .delim = ',', .items = items};
+		LhCellArray array = {
+			.ndim = 1, .dims = {N}, .lbound = {1}, .nitems = N, .delim = ',', .items = items};
 		LhCell c = {.kind = LH_CELL_ARRAY, .array = &array};
 		LhChangeColumn col = {.name = "v", .kind = LH_CELL_ARRAY, .type_text = "x"};
-		LhChangeRel rel = {.schema = "public", .name = "t", .identity = LH_IDENTITY_NOTHING, .ncolumns = 1, .columns = &col};
+		LhChangeRel rel = {.schema = "public",
+						   .name = "t",
+						   .identity = LH_IDENTITY_NOTHING,
+						   .ncolumns = 1,
+						   .columns = &col};
 		Run r;
 
 		if (only != NULL && strstr(kinds[k], only) == NULL)
@@ -229,11 +258,21 @@ bench_kinds(const LhChangeOptions *options)
 static void
 bench_rows(const char *format, const LhChangeOptions *options, const char *f8, const char *name)
 {
-	const char *const types[10] = {"bigint", "int", f8, "numeric(12,2)", "text 32", "timestamptz", "bool", "uuid", "jsonb", "date"};
+	const char *const types[10] = {"bigint",      "int",  f8,     "numeric(12,2)", "text 32",
+								   "timestamptz", "bool", "uuid", "jsonb",         "date"};
 	static const char *const names[10] = {"id", "i4", "f8", "n", "s", "ts", "b", "u", "j", "d"};
 	LhChangeColumn cols[10] = {0};
-	LhChangeRel rel = {.relid = 1, .generation = 1, .schema = "public", .name = "t", .identity = LH_IDENTITY_DEFAULT, .ncolumns = 10,
-					   .columns = cols, .nkeys = 1, .keys = (int[]){0}, .npk = 1, .pk = (int[]){0}};
+	LhChangeRel rel = {.relid = 1,
+					   .generation = 1,
+					   .schema = "public",
+					   .name = "t",
+					   .identity = LH_IDENTITY_DEFAULT,
+					   .ncolumns = 10,
+					   .columns = cols,
+					   .nkeys = 1,
+					   .keys = (int[]){0},
+					   .npk = 1,
+					   .pk = (int[]){0}};
 	double ns;
 	Run r;
 
@@ -250,7 +289,8 @@ bench_rows(const char *format, const LhChangeOptions *options, const char *f8, c
 			r.rows[i][k] = cell(types[k]);
 	}
 	ns = best_ns(write_rows, &r, N);
-	printf("%-24s %8.1f ns a row %10.0f rows/s %6.0f bytes a row\n", name, ns, 1e9 / ns, (double) r.out.buf.len / N);
+	printf("%-24s %8.1f ns a row %10.0f rows/s %6.0f bytes a row\n", name, ns, 1e9 / ns,
+		   (double) r.out.buf.len / N);
 	if (strcmp(name, "row json") == 0)
 	{
 		LhSlice key = lh_slice("0123456789abcdef", 16);

@@ -42,19 +42,24 @@ write_again(LhCtx *ctx, const LhFrame *frame, const LhFrameMessage *m)
 
 	CHECK(lh_buf_init(ctx, &out.buf, false) == LH_OK && lh_buf_init(ctx, &packed, false) == LH_OK);
 	CHECK(lh_batch_begin(ctx, &out) == LH_OK && lh_frame_begin(ctx, &out, &ev) == LH_OK);
-	CHECK(lh_out_message(ctx, &out) == LH_OK && lh_put(ctx, &out.buf, m->key.data, m->key.len) == LH_OK);
+	CHECK(lh_out_message(ctx, &out) == LH_OK &&
+		  lh_put(ctx, &out.buf, m->key.data, m->key.len) == LH_OK);
 	if (m->tombstone)
 		CHECK(lh_out_tombstone(ctx, &out) == LH_OK);
 	else
-		CHECK(lh_out_value(ctx, &out) == LH_OK && lh_put(ctx, &out.buf, m->value.data, m->value.len) == LH_OK &&
+		CHECK(lh_out_value(ctx, &out) == LH_OK &&
+			  lh_put(ctx, &out.buf, m->value.data, m->value.len) == LH_OK &&
 			  lh_out_end(ctx, &out) == LH_OK);
 	CHECK(lh_frame_end(ctx, &out, false) == LH_OK);
 	CHECK(lh_batch_end(ctx, &out, m->value.len % 2 == 0, &packed, &bytes) == LH_OK);
 	CHECK(lh_batch_open(ctx, bytes, 2 * MAX_PLAIN, &reader) == LH_OK);
-	CHECK(lh_batch_next(ctx, &reader, &f, &end) == LH_OK && !end && f.nmessages == 1 && f.kind == frame->kind);
-	CHECK(f.pos.commit_end == frame->pos.commit_end && f.pos.ordinal == frame->pos.ordinal && f.lsn == frame->lsn);
+	CHECK(lh_batch_next(ctx, &reader, &f, &end) == LH_OK && !end && f.nmessages == 1 &&
+		  f.kind == frame->kind);
+	CHECK(f.pos.commit_end == frame->pos.commit_end && f.pos.ordinal == frame->pos.ordinal &&
+		  f.lsn == frame->lsn);
 	CHECK(lh_frame_message(ctx, f.body, &at, &again) == LH_OK && at == f.body.len);
-	CHECK(same(again.key, m->key) && same(again.value, m->value) && again.tombstone == m->tombstone);
+	CHECK(same(again.key, m->key) && same(again.value, m->value) &&
+		  again.tombstone == m->tombstone);
 	CHECK(lh_batch_next(ctx, &reader, &f, &end) == LH_OK && end);
 }
 
@@ -74,7 +79,8 @@ read_messages(LhCtx *ctx, const LhFrame *frame)
 			lh_error_clear(ctx);
 			return;
 		}
-		CHECK(at == before + LH_FRAME_MESSAGE_HEAD + m.key.len + m.value.len && at <= frame->body.len);
+		CHECK(at == before + LH_FRAME_MESSAGE_HEAD + m.key.len + m.value.len &&
+			  at <= frame->body.len);
 		CHECK(m.has_key || m.key.len == 0);
 		CHECK(m.value.data + m.value.len == frame->body.data + at);
 		if (i < 4)
@@ -106,12 +112,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		status = lh_batch_next(ctx, &reader, &frame, &end);
 		if (status != LH_OK || end)
 			break;
-		CHECK(frame.body.data == next + LH_FRAME_HEAD && frame.part < frame.nparts && frame.kind < LH_N_CHANGE_OPS);
+		CHECK(frame.body.data == next + LH_FRAME_HEAD && frame.part < frame.nparts &&
+			  frame.kind < LH_N_CHANGE_OPS);
 		next = frame.body.data + frame.body.len;
 		CHECK(next == reader.rest.data);
 		read_messages(ctx, &frame);
 	}
-	CHECK(status == LH_OK || ((status == LH_CORRUPT || status == LH_LIMIT) && ctx->error->message[0] != '\0'));
+	CHECK(status == LH_OK ||
+		  ((status == LH_CORRUPT || status == LH_LIMIT) && ctx->error->message[0] != '\0'));
 	lh_ctx_destroy(ctx);
 	return 0;
 }

@@ -195,7 +195,8 @@ random_doubles_are_shortest(void **state)
 	{
 		check(&of_double, double_of(next_random()));
 		check(&of_double, (double) (int64_t) (next_random() >> next_random() % 64));
-		check(&of_double, (double) (next_random() % 1000000) / pow(10, (double) (next_random() % 6)));
+		check(&of_double,
+			  (double) (next_random() % 1000000) / pow(10, (double) (next_random() % 6)));
 		/* of the size of what people measure */
 		check(&of_double, double_of((next_random() >> 12) | (1000 + next_random() % 60) << 52));
 	}
