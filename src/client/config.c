@@ -643,7 +643,6 @@ take_options(LhCtx *ctx, LhClientConfig *c)
 			return ctx->error->code;
 		LH_TRY(put_option(ctx, c, &o, "filter-msg-prefixes", all));
 	}
-	c->schema_events = o.schema_events;
 	return lh_change_options_check(ctx, &o);
 }
 

@@ -70,7 +70,6 @@ typedef struct LhClientConfig
 	int			nformats;
 	const char *formats[LH_MAX_FORMATS];
 	bool		text[LH_MAX_FORMATS];	/* that format's values are text */
-	bool		schema_events;
 	int			noptions;		/* what the plugin is told */
 	LhClientPair options[LH_CLIENT_MAX_OPTIONS];
 } LhClientConfig;

@@ -5,6 +5,8 @@
 #include "client/deliver.h"
 
 #define START_RELATIONS 64
+/* Numbers of a schema event's messages: behind all that an event of rows has. */
+#define SCHEMA_SUB (1 << 16)
 
 /* What a schema frame said of a relation. */
 typedef struct Relation
@@ -33,9 +35,9 @@ struct LhDelivery
 	Relation *relations; /* open addressing */
 	uint32_t nrelations, capacity;
 	const Relation *last; /* looked up */
-	uint64_t start;
 	LhChangePos pos; /* of the last frame of this connection */
-	int sub[LH_MAX_FORMATS];
+	LhChangePos finished; /* of the commit at state.finished */
+	int sub[LH_MAX_FORMATS]; /* of the frame at hand */
 };
 
 LhStatus
@@ -59,6 +61,16 @@ lh_delivery_create(LhCtx *ctx, const LhDeliveryConfig *config, int nsinks, LhDel
 	return LH_OK;
 }
 
+void
+lh_delivery_recovered(LhDeliverySink *s, const LhChangePos *durable, bool known)
+{
+	static const LhChangePos none;
+
+	s->known = known;
+	s->put = s->committed = known ? *durable : none;
+	s->put_sub = known ? INT32_MAX : -1;
+}
+
 LhStatus
 lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 {
@@ -69,8 +81,9 @@ lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 	d->nrelations = 0;
 	d->last = NULL;
 	d->next_part = 0;
-	d->start = lsn;
-	d->pos = (LhChangePos){0};
+	d->pos = d->finished = (LhChangePos){0};
+	for (int i = 0; i < d->nsinks; i++)
+		d->sinks[i].safe = lsn;
 	d->state.finished = lsn;
 	d->state.open = d->state.ended = false;
 	old = lh_use(ctx, d->connection);
@@ -194,7 +207,18 @@ put_messages(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 						 .generation = f->generation,
 						 .topic = d->message_topic};
 	size_t at = 0;
+	int first_sub = 0;
 
+	/*
+	 * The row behind a schema event has the same position, and a sink may make durable what
+	 * it was given: the schema belongs to what came before, lest the row be taken for stored.
+	 */
+	if (f->kind == LH_CHANGE_SCHEMA && f->pos.ordinal > 0)
+	{
+		out.pos.ordinal--;
+		first_sub = SCHEMA_SUB;
+	}
+	memset(d->sub, 0, sizeof(d->sub));
 	for (int i = 0; i < f->nmessages; i++)
 	{
 		LhFrameMessage m;
@@ -221,10 +245,7 @@ put_messages(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 			out.table = r->table;
 			out.topic = r->topic;
 		}
-		/* the same in each connection, whether the schema's event came or not */
-		if (f->kind != LH_CHANGE_SCHEMA && d->config.schema_events && d->sub[m.format] == 0)
-			d->sub[m.format] = 1;
-		out.sub = d->sub[m.format]++;
+		out.sub = first_sub + d->sub[m.format]++;
 		out.has_key = m.has_key;
 		out.tombstone = m.tombstone;
 		out.key = m.key;
@@ -260,6 +281,7 @@ commit(LhCtx *ctx, LhDelivery *d, const LhChangePos *pos)
 			s->put_sub = INT32_MAX;
 		}
 	}
+	d->finished = *pos;
 	d->state.finished = pos->commit_end;
 	d->state.open = false;
 	d->state.unflushed_commits++;
@@ -280,8 +302,6 @@ check_position(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 				(unsigned) (f->pos.commit_end >> 32), (unsigned) f->pos.commit_end,
 				(unsigned long long) f->pos.ordinal, (unsigned) (d->pos.commit_end >> 32),
 				(unsigned) d->pos.commit_end, (unsigned long long) d->pos.ordinal);
-	if (order > 0)
-		memset(d->sub, 0, sizeof(d->sub));
 	d->pos = f->pos;
 	return LH_OK;
 }
@@ -395,6 +415,23 @@ lh_delivery_idle(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 	return status;
 }
 
+/*
+ * "durable" may stand in the middle of a transaction, so that its commit_end alone
+ * says nothing: a sink's safe position moves when all that is finished is durable.
+ */
+static void
+note_durable(LhDelivery *d)
+{
+	for (int i = 0; i < d->nsinks; i++)
+	{
+		LhDeliverySink *s = &d->sinks[i];
+
+		if (lh_change_pos_compare(&s->sink->durable, &d->finished) >= 0 &&
+			d->state.finished > s->safe)
+			s->safe = d->state.finished;
+	}
+}
+
 LhStatus
 lh_delivery_flush(LhCtx *ctx, LhDelivery *d)
 {
@@ -411,6 +448,7 @@ lh_delivery_flush(LhCtx *ctx, LhDelivery *d)
 	lh_arena_reset(d->scratch);
 	if (status != LH_OK)
 		return status;
+	note_durable(d);
 	d->state.flushes++;
 	d->state.unflushed_bytes = d->state.unflushed_commits = 0;
 	return LH_OK;
@@ -423,8 +461,8 @@ lh_delivery_confirmed(const LhDelivery *d)
 
 	for (int i = 0; i < d->nsinks; i++)
 	{
-		if (d->sinks[i].sink->durable.commit_end < lsn)
-			lsn = d->sinks[i].sink->durable.commit_end;
+		if (d->sinks[i].safe < lsn)
+			lsn = d->sinks[i].safe;
 	}
-	return lsn > d->start ? lsn : d->start;
+	return lsn;
 }

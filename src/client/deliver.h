@@ -33,6 +33,7 @@ typedef struct LhDeliverySink
 	LhChangePos put;			/* last message put, or recovered */
 	int			put_sub;
 	LhChangePos committed;
+	uint64_t	safe;			/* what it allows to be confirmed */
 } LhDeliverySink;
 
 typedef struct LhDeliveryConfig
@@ -41,7 +42,6 @@ typedef struct LhDeliveryConfig
 	LhRoute		topic;
 	LhRoute		message_topic;
 	int			nformats;
-	bool		schema_events;	/* rows are numbered behind the schema event that may precede them */
 	size_t		max_message;	/* bytes of a batch, or of a body whose parts are joined */
 	uint64_t	until;			/* transactions that end beyond are not wanted; 0: all are */
 } LhDeliveryConfig;
@@ -62,16 +62,18 @@ typedef struct LhDeliveryState
 	int64_t		commit_time;	/* of the last transaction, us since 2000 */
 } LhDeliveryState;
 
-/* sinks: opened and recovered, put and committed as recover said.  All in ctx->arena. */
+/* sinks: opened and recovered, lh_delivery_recovered called.  All in ctx->arena. */
 extern LhStatus lh_delivery_create(LhCtx *ctx, const LhDeliveryConfig *config, int nsinks, LhDeliverySink *sinks,
 								   LhDelivery **out);
+/* What recover said of a sink. */
+extern void lh_delivery_recovered(LhDeliverySink *s, const LhChangePos *durable, bool known);
 /* A connection begins at a position: what the last one told of relations and left open is void. */
 extern LhStatus lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn);
 extern LhStatus lh_delivery_batch(LhCtx *ctx, LhDelivery *d, LhSlice bytes);
 /* Nothing is in flight up to lsn; does nothing in the middle of a transaction. */
 extern LhStatus lh_delivery_idle(LhCtx *ctx, LhDelivery *d, uint64_t lsn);
 extern LhStatus lh_delivery_flush(LhCtx *ctx, LhDelivery *d);
-/* What the server may forget; never less than where the stream began. */
+/* What the server may forget: moves when sinks were flushed. */
 extern uint64_t lh_delivery_confirmed(const LhDelivery *d);
 extern const LhDeliveryState *lh_delivery_state(const LhDelivery *d);
 
