@@ -35,6 +35,11 @@ PG_FOLDERS := \
 folder_sources = $(foreach d,$(1),$(sort $(wildcard $(ROOT)/src/$(d)/*.c)))
 relative = $(patsubst $(ROOT)/%,%,$(1))
 
+# Where change streams go: linked into the client and into test_sink_*, never into
+# lakehouse.so.
+SINK_SRCS := $(call relative,$(call folder_sources,sink))
+SINK_LIBS := -lrdkafka
+
 CORE_SRCS := $(call relative,$(call folder_sources,$(or $(ROOMS),$(CORE_FOLDERS))))
 PG_SRCS := $(call relative,$(call folder_sources,pg $(addprefix pg/,$(PG_FOLDERS))))
 
