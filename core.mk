@@ -114,6 +114,10 @@ link = $(if $(V),,@echo "  LD $@";) mkdir -p $(@D); \
 # only these are linked with the sinks
 $(filter $(B)/test_sink_% $(B)/fuzz_sink_%,$(UNIT:%=$(B)/%) $(FUZZ:%=$(B)/%)): $(SINK_LIB)
 
+# and these with what the client does without libpq
+CLIENT_CORE_OBJS := $(CLIENT_CORE_SRCS:%.c=$(B)/%.o)
+$(filter $(B)/test_client_%,$(UNIT:%=$(B)/%)): $(CLIENT_CORE_OBJS) $(SINK_LIB)
+
 $(UNIT:%=$(B)/%): $(B)/%: $(B)/test/unit/%.o $(UNIT_SHARED) $(CORE_LIB)
 	$(call link,-lcmocka)
 $(STUB): $(STUB_OBJS) $(CORE_LIB)
@@ -123,7 +127,7 @@ $(FUZZ:%=$(B)/%): $(B)/%: $(B)/test/fuzz/%.o $(FUZZ_SHARED) $(CORE_LIB)
 $(BENCH:%=build/bench/%): build/bench/%: $(B)/test/bench/%.o $(BENCH_SHARED) $(CORE_LIB)
 	$(call link,)
 
--include $(CORE_OBJS:.o=.d) $(SINK_OBJS:.o=.d) $(STUB_OBJS:.o=.d) $(patsubst %.c,$(B)/%.d,$(wildcard test/unit/*.c test/fuzz/*.c test/bench/*.c))
+-include $(CORE_OBJS:.o=.d) $(SINK_OBJS:.o=.d) $(CLIENT_CORE_OBJS:.o=.d) $(STUB_OBJS:.o=.d) $(patsubst %.c,$(B)/%.d,$(wildcard test/unit/*.c test/fuzz/*.c test/bench/*.c))
 
 .SECONDARY:
 .PHONY: unit stub fuzz bench lib force

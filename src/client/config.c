@@ -288,7 +288,7 @@ read_line(LhCtx *ctx, Parser *p, const char *path, int number, char *line)
 static LhStatus
 take_file(LhCtx *ctx, Parser *p, const char *path)
 {
-	char *text, *next;
+	char *text = NULL, *next;
 	int number = 0;
 
 	LH_TRY(read_file(ctx, path, &text));

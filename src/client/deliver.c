@@ -238,7 +238,7 @@ put_messages(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 					d->config.nformats);
 		if (f->relid != 0)
 		{
-			const Relation *r;
+			const Relation *r = NULL;
 
 			LH_TRY(find_relation(ctx, d, f, &r));
 			out.schema = r->schema;

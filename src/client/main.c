@@ -14,7 +14,8 @@
 
 extern char **environ;
 
-#define MAX_WAIT_FDS 64
+#define MAX_WAIT_FDS  64
+#define WAIT_SLICE_MS 500
 
 /* ---- signals ---- */
 
@@ -88,30 +89,32 @@ interrupted(void *arg)
 	return !client->finishing || stops > 1 || lh_client_now_ms() > client->finish_until;
 }
 
+/* In slices, as the server wants a sign of life meanwhile. */
 static int
 wait_fds(void *arg, LhWaitFd *fds, int nfds, int timeout_ms)
 {
 	LhClient *client = arg;
 	struct pollfd polled[MAX_WAIT_FDS + 1];
-	int64_t longest = client->config.status_s * 500;
-	int n;
+	int64_t until = timeout_ms < 0 ? INT64_MAX : lh_client_now_ms() + timeout_ms;
+	int n = 0;
 
 	if (nfds < 0 || nfds > MAX_WAIT_FDS)
 	{
 		errno = EINVAL;
 		return -1;
 	}
-	if (client->tick != NULL)
-		client->tick(client->tick_arg);
-	if (interrupted(client))
-		return 0;
 	for (int i = 0; i < nfds; i++)
 		polled[i] = (struct pollfd){.fd = fds[i].fd, .events = fds[i].events};
 	polled[nfds] = (struct pollfd){.fd = stop_pipe[0], .events = POLLIN};
-	/* in slices, as the server wants a sign of life meanwhile; core waits again */
-	if (longest > 0 && (timeout_ms < 0 || timeout_ms > longest))
-		timeout_ms = (int) longest;
-	n = poll(polled, (nfds_t) (nfds + (client->finishing ? 0 : 1)), timeout_ms);
+	do
+	{
+		int64_t left = until - lh_client_now_ms();
+
+		if (client->tick != NULL)
+			client->tick(client->tick_arg);
+		n = poll(polled, (nfds_t) (nfds + (client->finishing ? 0 : 1)),
+				 left < 0 ? 0 : left < WAIT_SLICE_MS ? (int) left : WAIT_SLICE_MS);
+	} while (n == 0 && !interrupted(client) && lh_client_now_ms() < until);
 	for (int i = 0; i < nfds; i++)
 		fds[i].revents = n > 0 ? polled[i].revents : 0;
 	if (n > 0 && !client->finishing && polled[nfds].revents != 0)

@@ -5,6 +5,7 @@
 #include "client/route.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
 static LhStatus
 add(LhCtx *ctx, LhRoute *route, const char *template, LhRouteField field, const char *text)

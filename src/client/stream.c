@@ -555,6 +555,13 @@ attempt(Stream *s)
 		if (s->until != 0)
 			LH_TRY(make_delivery(s));
 	}
+	if (slot.created)
+	{
+		/* a sink that is still empty after a crash could be one that was lost: it is told where it begins */
+		LH_TRY(lh_delivery_start(c->ctx, s->delivery, slot.confirmed - 1));
+		LH_TRY(delivery_failed(s, lh_delivery_idle(c->ctx, s->delivery, slot.confirmed)));
+		LH_TRY(flush(s));
+	}
 	LH_TRY(lh_delivery_start(c->ctx, s->delivery, slot.confirmed));
 	/* from the slot's position, as a sink's may be in the middle of a transaction */
 	LH_TRY(lh_slot_start(c, slot.confirmed));
