@@ -235,9 +235,10 @@ unquote(char *value)
 		for (char *c = in; *c != '\0'; c++)
 		{
 			if (*c == '#' && (c == in || isspace((unsigned char) c[-1])))
-				*c-- = '\0';
-			if (*c == '\0')
+			{
+				*c = '\0';
 				break;
+			}
 		}
 		n = strlen(in);
 		while (n > 0 && isspace((unsigned char) in[n - 1]))

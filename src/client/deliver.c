@@ -176,7 +176,7 @@ sink_failed(LhCtx *ctx, LhDelivery *d, const LhDeliverySink *s, LhStatus status)
 	if (status == LH_OK)
 		return LH_OK;
 	d->state.sink_failed = true;
-	lh_error_prefix(ctx, "sink %s: ", s->name);
+	lh_error_prefix(ctx, "sink %s", s->name);
 	return status;
 }
 

@@ -123,7 +123,7 @@ delivery_failed(Stream *s, LhStatus status)
 		return lh_client_failed(c, LH_EXIT_SIGNAL, false, status);
 	if (!lh_delivery_state(s->delivery)->sink_failed)
 	{
-		lh_error_prefix(c->ctx, "slot \"%s\", behind " LH_LSN_FORMAT ": ", c->config.slot,
+		lh_error_prefix(c->ctx, "slot \"%s\", behind " LH_LSN_FORMAT, c->config.slot,
 						LH_LSN_ARGS(lh_delivery_state(s->delivery)->finished));
 		return lh_client_failed(c, LH_EXIT_CONNECTION, false, status);
 	}
