@@ -31,7 +31,8 @@ sub start
 	return IPC::Run::start([ $client, 'stream', '--source', $source, '--log', 'json', @args ], '<', \undef, '>', "$dir/out.$log", '2>', "$dir/log.$log");
 }
 sub slurp { my ($file) = @_; open(my $f, '<:raw', $file) or return ''; local $/; return scalar(<$f>) // '' }
-sub pid_of { my ($run) = @_; return $run->{KIDS}[0]{PID} }
+# never 0, which would be us
+sub pid_of { my ($run) = @_; return $run->{KIDS}[0]{PID} || die 'it is not there' }
 sub ends { my ($run) = @_; $run->finish; my $status = $?; return $status & 127 ? 'signal ' . ($status & 127) : $status >> 8 }
 sub confirmed { my ($slot) = @_; return sql("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '$slot'") }
 
@@ -267,7 +268,8 @@ for my $kill (1 .. 24)
 	}
 	# the death of a walsender takes the whole server with it, which then recovers
 	my $walsender = 0;
-	wait_until(60, sub { $walsender = sql(q{SELECT coalesce(max(active_pid), 0) FROM pg_replication_slots WHERE slot_name = 'torture'}) });
+	wait_until(60, sub { $walsender = sql(q{SELECT coalesce(max(active_pid), 0) FROM pg_replication_slots WHERE slot_name = 'torture'}) })
+		or die 'the client does not come back: ' . slurp("$dir/log.torture");
 	sleep(rand(0.2));
 	$server_kills += kill 'KILL', $walsender;
 	eval { $writer->finish };
