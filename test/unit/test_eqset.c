@@ -399,6 +399,76 @@ a_set_stays_whole_without_memory(void **state)
 	assert_finds(w, set, &keys, 2, values, &valid, 4);
 }
 
+static size_t
+address_space(void)
+{
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu", &pages), 1);
+	fclose(f);
+	return pages * 4096;
+}
+
+/* A second file comes, and there is no memory to turn the bitmap into a hash table. */
+static void
+a_bitmap_stays_whole_without_memory(void **state)
+{
+	World *w = *state;
+	static int64_t values[LH_BATCH];
+	const int batches = 2000; /* slots of 64 MB */
+	LhVec vec = vec_of(values, NULL, LH_BATCH);
+	const LhVec *vecs[] = {&vec};
+	uint64_t hits[LH_BATCH_WORDS], owners = 1;
+	struct rlimit before, small;
+	LhEqFilter *filter;
+	LhEqSet *set = empty(w, &keys);
+	LhSel all;
+
+#ifdef __SANITIZE_ADDRESS__
+	print_message("skipped: the sanitizer's malloc does not bear a limit of the address space\n");
+	skip();
+#endif
+	for (int b = 0; b < batches; b++)
+	{
+		for (int i = 0; i < LH_BATCH; i++)
+			values[i] = (int64_t) b * LH_BATCH + i;
+		ok(w, lh_eqset_add(w->ctx, set, 0, vecs, LH_BATCH));
+	}
+	ok(w, lh_eqset_seal(w->ctx, set));
+	ok(w, lh_eqfilter_create(w->ctx, set, &owners, &filter));
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	small = before;
+	small.rlim_cur = address_space() + (8 << 20);
+	assert_int_equal(setrlimit(RLIMIT_AS, &small), 0);
+	for (int i = 0; i < LH_BATCH; i++)
+		values[i] = -1 - i;
+	assert_int_equal(lh_eqset_add(w->ctx, set, 1, vecs, LH_BATCH), LH_NO_MEMORY);
+	lh_error_clear(w->ctx);
+	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+	lh_sel_all(&all, LH_BATCH);
+	for (int again = 0; again < 2; again++)
+	{
+		for (int b = -1; b <= batches; b++)
+		{
+			bool within = b >= 0 && b < batches;
+
+			for (int i = 0; i < LH_BATCH; i++)
+				values[i] = (int64_t) b * LH_BATCH + i;
+			ok(w, lh_eqfilter_probe(w->ctx, filter, vecs, &all, hits));
+			for (size_t word = 0; word < LH_BATCH_WORDS; word++)
+				assert_int_equal(hits[word], within ? ~UINT64_C(0) : 0);
+		}
+		/* now there is memory */
+		for (int i = 0; i < LH_BATCH; i++)
+			values[i] = -1 - i;
+		ok(w, lh_eqset_add(w->ctx, set, 1, vecs, LH_BATCH));
+		ok(w, lh_eqset_seal(w->ctx, set));
+		assert_int_equal(lh_eqset_keys(set), (batches + 1) * LH_BATCH);
+	}
+}
+
 int
 main(void)
 {
@@ -412,6 +482,7 @@ main(void)
 		TEST(very_many_keys_are_found),
 		TEST(dictionaries_of_every_size_are_looked_up),
 		TEST(a_set_stays_whole_without_memory),
+		TEST(a_bitmap_stays_whole_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
