@@ -103,9 +103,19 @@ sub against_wal2json
 	my @o = wal2json_options();
 	my $theirs = peek('theirs', $stop, 'format-version', $version, @o);
 	my $ours = peek('ours', $stop, 'format', "wal2json-v$version", @o);
+	# pieces of a transaction are no JSON each: they are put together, from one that opens it to the next
+	my $pieces = $version == 1 && grep { $_ eq 'write-in-chunks' } @o;
+	my $whole = sub {
+		my $query = shift;
+		return "SELECT row_number() OVER () AS n, data FROM ($query) x" unless $pieces;
+		return "SELECT row_number() OVER (ORDER BY k) AS n, data FROM (SELECT k, string_agg(data, E'\\n' ORDER BY i) AS data"
+		  . " FROM (SELECT i, data, count(*) FILTER (WHERE data ~ '^\\{' AND data ~ '(\\[|\\]\\s*\\})\$') OVER (ORDER BY i) AS k"
+		  . " FROM (SELECT row_number() OVER () AS i, data FROM ($query) x) y) z GROUP BY k) w";
+	};
+	my ($a, $b) = map { $whole->($_) } $theirs, $ours;
 	my $out = sql('lake', <<"SQL");
-CREATE TEMP TABLE t AS SELECT row_number() OVER () AS n, data FROM ($theirs) x;
-CREATE TEMP TABLE o AS SELECT row_number() OVER () AS n, data FROM ($ours) x;
+CREATE TEMP TABLE t AS $a;
+CREATE TEMP TABLE o AS $b;
 SELECT count(*), count(*) FILTER (WHERE t.data IS NOT DISTINCT FROM o.data),
 	count(*) FILTER (WHERE t.data IS DISTINCT FROM o.data AND t.data IS NOT NULL AND NOT is_json(t.data) AND is_json(o.data))
 	FROM t FULL JOIN o USING (n);
