@@ -42,7 +42,7 @@ lh_put(LhCtx *ctx, LhBuf *buf, const void *bytes, size_t n)
 	return LH_OK;
 }
 
-/* Most bytes that the raw writers below write. */
+/* Most bytes that the raw writers below touch; they may store beyond where they end. */
 #define LH_TEXT_INT 24
 #define LH_TEXT_FLOAT 32
 #define LH_TEXT_TIME 64
@@ -60,6 +60,12 @@ extern char *lh_text_time(char *p, int64_t us);	/* "24:00:00", fraction without 
 extern char *lh_text_timetz(char *p, int64_t us, int32_t west);
 /* sep is ' ' (timestamp_out) or 'T'; zone NULL, "+00" (timestamptz_out under UTC) or "Z"; BC stands last. */
 extern char *lh_text_timestamp(char *p, int64_t us, char sep, const char *zone);
+/*
+ * The two in ISO 8601 proper: four digits for the years 0000 (1 BC) to 9999, all
+ * others with their sign: "+12026-01-01", "-0043-03-15" (44 BC).
+ */
+extern char *lh_text_iso_date(char *p, int64_t days);
+extern char *lh_text_iso_timestamp(char *p, int64_t us, const char *zone);
 /* "P1Y2M3DT4H5M6.789S", "PT0S", "infinity", as EncodeInterval's ISO 8601 style. */
 extern char *lh_text_interval(char *p, int64_t us, int32_t days, int32_t months);
 
@@ -76,12 +82,15 @@ extern LhStatus lh_put_base64(LhCtx *ctx, LhBuf *buf, const void *p, size_t n, b
 /*
  * The text that the type's output function gives, unquoted, canonical: "t",
  * "\\x0aff", "{1,NULL,\"a b\"}" with bounds where they are not 1.  RAW bytes
- * come as "\\x..." hex.
+ * come as "\\x..." hex, intervals in ISO 8601; what is no value is nothing.
  */
 extern LhStatus lh_put_cell_text(LhCtx *ctx, LhBuf *buf, const LhCell *c);
-/* The same inside a JSON string, with its quotes. */
+/* The same inside a JSON string, with its quotes; what is no value is null. */
 extern LhStatus lh_put_cell_text_json(LhCtx *ctx, LhBuf *buf, const LhCell *c);
-/* Equal as values of the same column: for changed keys. */
+/*
+ * Equal as values of the same column: for changed keys.  1.0 and 1.00 are not,
+ * nor are 0 and -0: consumers see different keys.  NaN equals NaN.
+ */
 extern bool lh_cell_equal(const LhCell *a, const LhCell *b);
 
 #endif
