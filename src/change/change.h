@@ -147,6 +147,9 @@ typedef struct LhChangeEvent
  * out->buf if it has one and out->want_key is set, calls lh_out_value, appends
  * the value, and calls lh_out_end; or lh_out_tombstone in place of the last
  * two.  buf may move whenever something is appended: no pointer into it is kept.
+ *
+ * The host zeroes the struct and makes buf by lh_buf_init.  An event that failed
+ * half-way leaves its bytes behind: the host sets buf.len back.
  */
 typedef struct LhChangeOut LhChangeOut;
 struct LhChangeOut
@@ -158,8 +161,12 @@ struct LhChangeOut
 	int			format;			/* index of the encoder at work, for frames */
 	size_t		message_at;		/* state of frame.c and out.c */
 	size_t		value_at;
+	size_t		frame_at;
+	int			nframes;
+	int			frame_messages;	/* nmessages when the frame began */
+	struct LhCodecs *codecs;	/* for zstd; made when first needed, with buf */
 	int			nmessages;		/* since the host reset it */
-	/* a bare message is complete: the host may write it (NULL: messages gather in buf) */
+	/* a bare message is complete: the host may write buf and empty it (NULL: messages gather in buf) */
 	LhStatus	(*done) (LhChangeOut *out, LhCtx *ctx, void *arg);
 	void	   *arg;
 };

@@ -69,22 +69,35 @@ extern LhStatus lh_frame_end(LhCtx *ctx, LhChangeOut *out, bool keep);
 /* Frames since lh_batch_begin. */
 extern int	lh_batch_frames(const LhChangeOut *out);
 /*
- * Complete the batch; *bytes are buf's own or of "packed" (when zstd).  A batch
- * whose only frame is larger than LH_FRAME_MAX_BODY is not for this: lh_batch_parts.
+ * Complete the batch; *bytes are buf's own or of "packed" (when zstd makes them fewer).
+ * When the last frame needs parts, the batch is what stands before it: then the
+ * parts follow as batches of their own, each with a part of that frame.
  */
 extern LhStatus lh_batch_end(LhCtx *ctx, LhChangeOut *out, bool zstd, LhBuf *packed, LhSlice *bytes);
-/* How many parts the single frame in buf needs, and the i-th as a batch of its own in "packed". */
+/*
+ * How many parts the last frame in buf needs (1: it goes out with the batch), and
+ * the i-th, from 0.  The host asks after each frame, lest a too large one be no longer the last.
+ */
 extern uint32_t lh_batch_parts(const LhChangeOut *out);
-extern LhStatus lh_batch_part(LhCtx *ctx, LhChangeOut *out, uint32_t i, LhBuf *packed, LhSlice *bytes);
+extern LhStatus lh_batch_part(LhCtx *ctx, LhChangeOut *out, uint32_t i, bool zstd, LhBuf *packed, LhSlice *bytes);
+/* Bodies are cut at so many bytes: LH_FRAME_MAX_BODY, or fewer in tests. */
+extern size_t lh_frame_max_body;
 
 /* ---- reading ---- */
+/* Zeroed before its first use; its memory is of the ctx->arena of that. */
 typedef struct LhFrameReader
 {
 	LhSlice		rest;
+	size_t		at;				/* offset of rest in the plain batch, for messages */
 	LhBuf		plain;			/* decompressed */
+	struct LhCodecs *codecs;
 } LhFrameReader;
 
-/* Takes a batch apart; errors (LH_CORRUPT) name the offset. max: bytes that may be allocated for the plain batch. */
+/*
+ * Takes a batch apart; errors (LH_CORRUPT) name the offset, in the plain batch
+ * behind its head.  max: bytes that the plain batch may have, else LH_LIMIT.
+ * Frames point into bytes or into the reader, until it opens the next batch.
+ */
 extern LhStatus lh_batch_open(LhCtx *ctx, LhSlice bytes, size_t max, LhFrameReader *reader);
 extern LhStatus lh_batch_next(LhCtx *ctx, LhFrameReader *reader, LhFrame *frame, bool *end);
 /* at: offset in the frame's (joined) body, 0 first; moves on. */
