@@ -83,16 +83,18 @@ typedef struct LhChangeOptions
 	int			w_format_version;	/* 0: by the format's name */
 } LhChangeOptions;
 
+#define LH_OPTION_IGNORED SIZE_MAX
+
 typedef struct LhOptionInfo
 {
 	const char *name;			/* "decimal.handling.mode" */
 	LhOptionType type;
 	const char *preset;			/* default, as text */
-	const char *const *choices;	/* ENUM: NULL-terminated, in the enum's order */
+	const char *const *choices;	/* ENUM: NULL-terminated, in the enum's order; TEXT, LIST: words that they may hold; NULL: any */
 	const char *formats;		/* "all", "json", "wal2json", "debezium" ... as text for docs */
 	const char *summary;		/* what it does */
 	const char *avoids;			/* the failure that it avoids */
-	size_t		offset;			/* in LhChangeOptions */
+	size_t		offset;			/* in LhChangeOptions; LH_OPTION_IGNORED: nowhere */
 	int64_t		min,
 				max;
 } LhOptionInfo;
@@ -101,7 +103,10 @@ extern const LhOptionInfo lh_change_option_table[];
 extern const int lh_change_noptions;
 
 extern LhStatus lh_change_options_init(LhCtx *ctx, LhChangeOptions *options);	/* presets; texts in ctx->arena */
-/* LH_INVALID with the name, what is allowed, and a hint with near names for an unknown one. value NULL: as "on". */
+/*
+ * LH_INVALID with the name, what is allowed, and a hint with a near name for an
+ * unknown one.  value NULL: "on" for a bool, the preset of all others.
+ */
 extern LhStatus lh_change_option_set(LhCtx *ctx, LhChangeOptions *options, const char *name, const char *value);
 /* After the last: formats exist, combinations make sense. */
 extern LhStatus lh_change_options_check(LhCtx *ctx, LhChangeOptions *options);

@@ -1,0 +1,20 @@
+/*
+ * formats.c
+ *		The formats that there are.  A new one has its line here.
+ */
+#include "change/formats.h"
+
+#include <strings.h>
+
+const LhChangeFormat *const lh_change_formats[] = {&lh_format_json, NULL};
+
+const LhChangeFormat *
+lh_change_format_find(const char *name, size_t len)
+{
+	for (int i = 0; lh_change_formats[i] != NULL; i++)
+	{
+		if (strlen(lh_change_formats[i]->name) == len && strncasecmp(lh_change_formats[i]->name, name, len) == 0)
+			return lh_change_formats[i];
+	}
+	return NULL;
+}
