@@ -6,6 +6,7 @@
 #define LH_CHANGE_FORMAT_WAL2JSON_H
 
 #include "change/change.h"
+#include "change/formats.h"
 #include "change/text.h"
 
 /* How values of a type are written; everything else is a string of its text. */
@@ -75,10 +76,6 @@ typedef struct LhW2jEncoder
 	char		facts[256];
 	size_t		nfacts;
 } LhW2jEncoder;
-
-extern const LhChangeFormat lh_format_wal2json;
-extern const LhChangeFormat lh_format_wal2json_v1;
-extern const LhChangeFormat lh_format_wal2json_v2;
 
 /* Columns, names and types of a plan. */
 extern LhStatus lh_w2j_plan(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeRel *rel, LhW2jPlan **out);
