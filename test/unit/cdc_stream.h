@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "change/change.h"
+#include "change/frame.h"
 #include "change/text.h"
 #include "unit/cdc_make.h"
 
@@ -196,6 +197,9 @@ typedef struct CdcStream
 	const char *end;
 	LhChangeTxn txn;
 	uint64_t	order;
+	uint64_t	lsn;			/* of every change */
+	int64_t		now;
+	bool		key_changed;	/* updates of whole rows change the key */
 } CdcStream;
 
 static inline LhStatus
@@ -216,6 +220,28 @@ cdc_die(LhCtx *ctx)
 	abort();
 }
 #define CDC_DO(ctx, call) do { if ((call) != LH_OK) cdc_die(ctx); } while (0)
+
+/* Framed messages as lines: key, tab, value; null for what is not there. */
+static inline void
+cdc_unframe(CdcStream *s)
+{
+	LhSlice		body = lh_slice(s->out.buf.data, s->out.buf.len);
+	size_t		at = 0;
+
+	while (at < body.len)
+	{
+		LhFrameMessage m;
+
+		CDC_DO(s->ctx, lh_frame_message(s->ctx, body, &at, &m));
+		CDC_DO(s->ctx, m.has_key ? lh_buf_append(s->ctx, &s->text, m.key.data, m.key.len) :
+			   lh_buf_append_str(s->ctx, &s->text, "null"));
+		CDC_DO(s->ctx, lh_buf_putc(s->ctx, &s->text, '\t'));
+		CDC_DO(s->ctx, m.tombstone ? lh_buf_append_str(s->ctx, &s->text, "null") :
+			   lh_buf_append(s->ctx, &s->text, m.value.data, m.value.len));
+		CDC_DO(s->ctx, lh_buf_append_str(s->ctx, &s->text, s->end));
+	}
+	s->out.buf.len = 0;
+}
 
 /* settings: "name=value name=value"; blanks part them */
 static inline void
@@ -242,6 +268,7 @@ cdc_open(LhCtx *ctx, CdcStream *s, const LhChangeFormat *format, const char *set
 	s->out.done = cdc_done;
 	s->out.arg = s;
 	s->out.want_key = s->options.keys;
+	s->lsn = 0x16B3748;
 	s->txn = (LhChangeTxn) {.xid = 700, .first_lsn = 0x16B3700, .commit_lsn = 0x16B3748, .commit_end = 0x16B3778,
 		.commit_time = 768294489120000 /* 2024-05-06 07:08:09.12 */};
 }
@@ -261,9 +288,12 @@ cdc_event(CdcStream *s, LhChangeEvent ev)
 	ev.txn = ev.txn != NULL ? ev.txn : ev.op == LH_CHANGE_READ || (ev.op == LH_CHANGE_MESSAGE && !ev.transactional) ?
 		NULL : &s->txn;
 	ev.pos = (LhChangePos) {.commit_end = s->txn.commit_end, .xid = s->txn.xid, .ordinal = s->order};
-	ev.lsn = ev.lsn != 0 ? ev.lsn : 0x16B3748;
+	ev.lsn = s->lsn;
+	ev.now = s->now;
 	ev.order = s->order;
 	CDC_DO(s->ctx, s->enc->format->event(s->ctx, s->enc, &ev, &s->out));
+	if (s->out.framed)
+		cdc_unframe(s);
 }
 
 static inline void
@@ -291,7 +321,8 @@ cdc_row(CdcStream *s, LhChangeOp op, const LhChangeRel *rel, void *plan, const L
 	s->order++;
 	cdc_event(s, (LhChangeEvent) {.op = op, .rel = rel, .plan = plan, .old_cells = old, .new_cells = new,
 			  .old_is_key = key || (old != NULL && rel->identity != LH_IDENTITY_FULL),
-			  .key_changed = op == LH_CHANGE_UPDATE && old != NULL && rel->identity != LH_IDENTITY_FULL});
+			  .key_changed = op == LH_CHANGE_UPDATE && old != NULL &&
+			  (rel->identity != LH_IDENTITY_FULL || s->key_changed)});
 }
 
 #endif
