@@ -13,9 +13,9 @@
  *	   values without bound (text, numeric, arrays) look for room again.
  *	3. One switch a value, which writes straight into the buffer.
  */
-#include "change/digits.h"
 #include "change/formats.h"
 #include "change/text.h"
+#include "core/digits.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -48,9 +48,8 @@ typedef struct Column
 typedef struct Plan
 {
 	const LhChangeRel *rel;
-	Piece table; /* ,"schema":"public","table":"t" */
-	Piece no_key; /* ,"key":null,"identity":"nothing" */
-	size_t key_room;
+	Piece table;      /* ,"schema":"public","table":"t" */
+	Piece no_key;     /* ,"key":null,"identity":"nothing" */
 	Column columns[]; /* one more than there are: room 0 */
 } Plan;
 
@@ -72,8 +71,8 @@ typedef struct Json
 
 /* ---- values ---- */
 
-static LhStatus put_value(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, bool int_string,
-						  int depth);
+static LhStatus put_value(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c,
+						  bool int_string, int depth);
 
 static inline char *
 put_piece(char *p, Piece piece)
@@ -103,9 +102,7 @@ bounded(char *p, const LhCell *c, bool int_string)
 {
 	switch ((LhCellKind) c->kind)
 	{
-		case LH_CELL_BOOL:
-			memcpy(p, c->i64 ? "true\0" : "false", 5);
-			return p + 5 - (c->i64 != 0);
+		case LH_CELL_BOOL: memcpy(p, c->i64 ? "true\0" : "false", 5); return p + 5 - (c->i64 != 0);
 		case LH_CELL_INT:
 			if (!int_string)
 				return lh_digits_i64(p, c->i64);
@@ -201,8 +198,8 @@ put_bytes(LhCtx *ctx, LhBuf *buf, LhBinaryMode mode, const LhCell *c)
 }
 
 static LhStatus
-put_dimension(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCellArray *a, int dim, int *next,
-			  bool int_string, int depth)
+put_dimension(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCellArray *a, int dim,
+			  int *next, bool int_string, int depth)
 {
 	LH_TRY(lh_put(ctx, buf, "[", 1));
 	for (int i = 0; i < a->dims[dim] && *next < a->nitems; i++)
@@ -219,7 +216,8 @@ put_dimension(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCellArra
 
 /* Nested JSON arrays; bounds other than 1 can be said by PostgreSQL's literal only. */
 static LhStatus
-put_array(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, bool int_string, int depth)
+put_array(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, bool int_string,
+		  int depth)
 {
 	const LhCellArray *a = c->array;
 	int next = 0;
@@ -237,7 +235,8 @@ put_array(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, boo
 }
 
 static __attribute__((noinline)) LhStatus
-put_unbounded(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, bool int_string, int depth)
+put_unbounded(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, bool int_string,
+			  int depth)
 {
 	switch ((LhCellKind) c->kind)
 	{
@@ -245,7 +244,8 @@ put_unbounded(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c,
 		case LH_CELL_JSON:
 			if (!o->json_native)
 				return lh_put_json_string(ctx, buf, c->ptr, c->len);
-			return c->len > 0 ? lh_put_json_line(ctx, buf, c->ptr, c->len) : lh_put(ctx, buf, "null", 4);
+			return c->len > 0 ? lh_put_json_line(ctx, buf, c->ptr, c->len)
+							  : lh_put(ctx, buf, "null", 4);
 		case LH_CELL_BYTES: return put_bytes(ctx, buf, o->binary, c);
 		case LH_CELL_RAW:
 			LH_TRY(lh_put(ctx, buf, "{\"base64\":", 10));
@@ -257,7 +257,8 @@ put_unbounded(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c,
 }
 
 static LhStatus
-put_value(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, bool int_string, int depth)
+put_value(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, bool int_string,
+		  int depth)
 {
 	char *p, *end;
 
@@ -273,7 +274,8 @@ put_value(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, boo
 
 /* {"id":1,"name":"x"} of the columns that are there; *unchanged counts those that are not in the log. */
 static LhStatus
-put_row(LhCtx *ctx, LhBuf *buf, const Json *j, const Plan *plan, const LhCell *cells, int *unchanged)
+put_row(LhCtx *ctx, LhBuf *buf, const Json *j, const Plan *plan, const LhCell *cells,
+		int *unchanged)
 {
 	const LhChangeOptions *o = j->base.options;
 	const int n = plan->rel->ncolumns;
@@ -337,7 +339,8 @@ key_cells(const LhChangeEvent *ev)
 
 /* {"id":1}, in the index's order. */
 static LhStatus
-put_key(LhCtx *ctx, LhBuf *buf, const Json *j, const Plan *plan, const LhChangeEvent *ev, const LhCell *cells)
+put_key(LhCtx *ctx, LhBuf *buf, const Json *j, const Plan *plan, const LhChangeEvent *ev,
+		const LhCell *cells)
 {
 	size_t at = buf->len;
 	char *p;
@@ -429,11 +432,17 @@ render_txn(LhCtx *ctx, Json *j, const LhChangePos *pos, const LhChangeTxn *txn)
 }
 
 static const Piece op_texts[LH_N_CHANGE_OPS] = {
-#define OP(name) {"{\"op\":\"" name "\"" "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", sizeof(name) + 7}
-	[LH_CHANGE_BEGIN] = OP("begin"),	   [LH_CHANGE_COMMIT] = OP("commit"),	  [LH_CHANGE_INSERT] = OP("insert"),
-	[LH_CHANGE_UPDATE] = OP("update"),	   [LH_CHANGE_DELETE] = OP("delete"),	  [LH_CHANGE_READ] = OP("read"),
-	[LH_CHANGE_TRUNCATE] = OP("truncate"), [LH_CHANGE_MESSAGE] = OP("message"),	  [LH_CHANGE_SCHEMA] = OP("schema"),
-	[LH_CHANGE_QUARANTINE] = OP("quarantine")};
+#define OP(name)                                                            \
+	{                                                                       \
+		"{\"op\":\"" name "\""                                              \
+		"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", \
+			sizeof(name) + 7                                                \
+	}
+	[LH_CHANGE_BEGIN] = OP("begin"),       [LH_CHANGE_COMMIT] = OP("commit"),
+	[LH_CHANGE_INSERT] = OP("insert"),     [LH_CHANGE_UPDATE] = OP("update"),
+	[LH_CHANGE_DELETE] = OP("delete"),     [LH_CHANGE_READ] = OP("read"),
+	[LH_CHANGE_TRUNCATE] = OP("truncate"), [LH_CHANGE_MESSAGE] = OP("message"),
+	[LH_CHANGE_SCHEMA] = OP("schema"),     [LH_CHANGE_QUARANTINE] = OP("quarantine")};
 
 /* {"op":"insert","lsn":"0/16B3748","n":3,"xid":735,"ts":"...","schema":"public","table":"t" */
 static LhStatus
@@ -442,10 +451,13 @@ put_head(LhCtx *ctx, LhBuf *buf, Json *j, const LhChangeEvent *ev)
 	const Plan *plan = ev->rel != NULL ? ev->plan : NULL;
 	char *p;
 
-	if (j->commit_end != ev->pos.commit_end || j->xid != ev->pos.xid || j->has_txn != (ev->txn != NULL) ||
+	if (j->commit_end != ev->pos.commit_end || j->xid != ev->pos.xid ||
+		j->has_txn != (ev->txn != NULL) ||
 		(ev->txn != NULL && j->commit_time != ev->txn->commit_time))
 		LH_TRY(render_txn(ctx, j, &ev->pos, ev->txn));
-	LH_TRY(lh_put_room(ctx, buf, 4 * SLACK + 64 + LH_TEXT_INT + j->txn.len + (plan != NULL ? plan->table.len : 0), &p));
+	LH_TRY(lh_put_room(
+		ctx, buf, 4 * SLACK + 64 + LH_TEXT_INT + j->txn.len + (plan != NULL ? plan->table.len : 0),
+		&p));
 	p = put_piece(p, op_texts[ev->op]);
 	p = put_piece(p, j->lsn);
 	if (ev->op != LH_CHANGE_BEGIN && ev->op != LH_CHANGE_COMMIT)
@@ -599,7 +611,8 @@ put_rest(LhCtx *ctx, LhBuf *buf, const LhChangeEvent *ev)
 	switch (ev->op)
 	{
 		case LH_CHANGE_COMMIT:
-			return put_number(ctx, buf, ",\"changes\":", ev->txn != NULL ? (int64_t) ev->txn->nchanges : 0);
+			return put_number(ctx, buf,
+							  ",\"changes\":", ev->txn != NULL ? (int64_t) ev->txn->nchanges : 0);
 		case LH_CHANGE_TRUNCATE:
 			LH_TRY(put_bool(ctx, buf, ",\"cascade\":", ev->cascade));
 			return put_bool(ctx, buf, ",\"restart_identity\":", ev->restart_identity);

@@ -15,7 +15,8 @@
 #include "change/text.h"
 #include "codec/codec.h"
 
-#define ZSTD_LEVEL 1 /* keys of JSON vanish at any level; the walsender's CPU is dearer than bytes */
+#define ZSTD_LEVEL \
+	1 /* keys of JSON vanish at any level; the walsender's CPU is dearer than bytes */
 
 /* Offsets in a frame's head. */
 #define AT_KIND        4
@@ -133,7 +134,8 @@ lh_frame_end(LhCtx *ctx, LhChangeOut *out, bool keep)
 		return LH_OK;
 	}
 	if (n > UINT16_MAX)
-		LH_FAIL(ctx, LH_LIMIT, "%d messages of one event cannot be framed: the limit is %d", n, UINT16_MAX);
+		LH_FAIL(ctx, LH_LIMIT, "%d messages of one event cannot be framed: the limit is %d", n,
+				UINT16_MAX);
 	store_u16(head + AT_NMESSAGES, (uint16_t) n);
 	/* the length of a frame that goes out in parts is written in each */
 	if (body_length(out) <= lh_frame_max_body)
@@ -156,7 +158,8 @@ lh_batch_parts(const LhChangeOut *out)
 	if (out->nframes == 0 || out->buf.len < out->frame_at + LH_FRAME_HEAD)
 		return 1;
 	n = body_length(out);
-	return n <= lh_frame_max_body ? 1 : (uint32_t) ((n + lh_frame_max_body - 1) / lh_frame_max_body);
+	return n <= lh_frame_max_body ? 1
+								  : (uint32_t) ((n + lh_frame_max_body - 1) / lh_frame_max_body);
 }
 
 /* The batch whose head and frames are "plain", with zstd if that makes it smaller. */
@@ -252,7 +255,8 @@ decompress(LhCtx *ctx, LhSlice packed, size_t n, LhFrameReader *reader)
 		LH_TRY(status);
 	}
 	LH_TRY(lh_buf_fit(ctx, &reader->plain, n));
-	LH_TRY(lh_decompress(ctx, reader->codecs, LH_CODEC_ZSTD, packed.data, packed.len, reader->plain.data, n));
+	LH_TRY(lh_decompress(ctx, reader->codecs, LH_CODEC_ZSTD, packed.data, packed.len,
+						 reader->plain.data, n));
 	reader->plain.len = n;
 	reader->rest = lh_slice(reader->plain.data, n);
 	return LH_OK;
@@ -269,19 +273,24 @@ lh_batch_open(LhCtx *ctx, LhSlice bytes, size_t max, LhFrameReader *reader)
 	reader->at = 0;
 	if (bytes.len < LH_FRAME_BATCH_HEAD || memcmp(bytes.data, LH_FRAME_MAGIC, 4) != 0)
 	{
-		lh_fail(ctx, LH_CORRUPT, "what was received is no batch of change frames (%zu bytes)", bytes.len);
-		lh_hint(ctx, "A batch begins with \"%s\": was the stream started with the option \"frames\"?", LH_FRAME_MAGIC);
+		lh_fail(ctx, LH_CORRUPT, "what was received is no batch of change frames (%zu bytes)",
+				bytes.len);
+		lh_hint(ctx,
+				"A batch begins with \"%s\": was the stream started with the option \"frames\"?",
+				LH_FRAME_MAGIC);
 		return LH_CORRUPT;
 	}
 	flags = bytes.data[AT_BATCH_FLAGS];
 	plain = lh_load_u32(bytes.data + AT_BATCH_PLAIN);
-	if ((flags & ~LH_FRAME_ZSTD) != 0 || bytes.data[5] != 0 || bytes.data[6] != 0 || bytes.data[7] != 0)
-		LH_FAIL(ctx, LH_CORRUPT, "head of a batch of change frames: unknown flags %02x%02x%02x%02x", flags,
-				bytes.data[5], bytes.data[6], bytes.data[7]);
+	if ((flags & ~LH_FRAME_ZSTD) != 0 || bytes.data[5] != 0 || bytes.data[6] != 0 ||
+		bytes.data[7] != 0)
+		LH_FAIL(ctx, LH_CORRUPT, "head of a batch of change frames: unknown flags %02x%02x%02x%02x",
+				flags, bytes.data[5], bytes.data[6], bytes.data[7]);
 	rest = lh_slice(bytes.data + LH_FRAME_BATCH_HEAD, bytes.len - LH_FRAME_BATCH_HEAD);
 	if (plain > max)
 	{
-		lh_fail(ctx, LH_LIMIT, "a batch of change frames has %u bytes, at most %zu are allowed", plain, max);
+		lh_fail(ctx, LH_LIMIT, "a batch of change frames has %u bytes, at most %zu are allowed",
+				plain, max);
 		return LH_LIMIT;
 	}
 	if ((flags & LH_FRAME_ZSTD) != 0)
@@ -290,7 +299,8 @@ lh_batch_open(LhCtx *ctx, LhSlice bytes, size_t max, LhFrameReader *reader)
 		return LH_OK;
 	}
 	if (rest.len != plain)
-		LH_FAIL(ctx, LH_CORRUPT, "a batch of change frames says that it has %u bytes, but %zu are there", plain,
+		LH_FAIL(ctx, LH_CORRUPT,
+				"a batch of change frames says that it has %u bytes, but %zu are there", plain,
 				rest.len);
 	reader->rest = rest;
 	return LH_OK;
@@ -321,11 +331,12 @@ check_head(LhCtx *ctx, const LhFrame *frame, size_t at)
 	if ((frame->flags & ~FRAME_FLAGS) != 0)
 		LH_FAIL(ctx, LH_CORRUPT, "change frame at byte %zu: unknown flags %02x", at, frame->flags);
 	if (frame->part >= frame->nparts)
-		LH_FAIL(ctx, LH_CORRUPT, "change frame at byte %zu: part %u of %u", at, frame->part, frame->nparts);
+		LH_FAIL(ctx, LH_CORRUPT, "change frame at byte %zu: part %u of %u", at, frame->part,
+				frame->nparts);
 	/* the parts of a frame are joined before its messages are counted */
 	if (frame->nparts == 1 && (size_t) frame->nmessages * LH_FRAME_MESSAGE_HEAD > frame->body.len)
-		LH_FAIL(ctx, LH_CORRUPT, "change frame at byte %zu: %d messages in %zu bytes", at, frame->nmessages,
-				frame->body.len);
+		LH_FAIL(ctx, LH_CORRUPT, "change frame at byte %zu: %d messages in %zu bytes", at,
+				frame->nmessages, frame->body.len);
 	return LH_OK;
 }
 
@@ -339,12 +350,13 @@ lh_batch_next(LhCtx *ctx, LhFrameReader *reader, LhFrame *frame, bool *end)
 	if (*end)
 		return LH_OK;
 	if (rest.len < LH_FRAME_HEAD)
-		LH_FAIL(ctx, LH_CORRUPT, "change frame at byte %zu: its head has %d bytes, but %zu are left", reader->at,
+		LH_FAIL(ctx, LH_CORRUPT,
+				"change frame at byte %zu: its head has %d bytes, but %zu are left", reader->at,
 				LH_FRAME_HEAD, rest.len);
 	n = lh_load_u32(rest.data);
 	if (n < LH_FRAME_HEAD - 4 || n > rest.len - 4)
-		LH_FAIL(ctx, LH_CORRUPT, "change frame at byte %zu: a length of %u bytes, but %zu are left", reader->at, n,
-				rest.len - 4);
+		LH_FAIL(ctx, LH_CORRUPT, "change frame at byte %zu: a length of %u bytes, but %zu are left",
+				reader->at, n, rest.len - 4);
 	load_head(rest.data, frame);
 	frame->body = lh_slice(rest.data + LH_FRAME_HEAD, n - (LH_FRAME_HEAD - 4));
 	LH_TRY(check_head(ctx, frame, reader->at));
@@ -361,23 +373,28 @@ lh_frame_message(LhCtx *ctx, LhSlice body, size_t *at, LhFrameMessage *message)
 	uint32_t key, value;
 
 	if (left < LH_FRAME_MESSAGE_HEAD)
-		LH_FAIL(ctx, LH_CORRUPT, "message at byte %zu of a change frame: its head has %d bytes, but the frame ends", *at,
-				LH_FRAME_MESSAGE_HEAD);
+		LH_FAIL(ctx, LH_CORRUPT,
+				"message at byte %zu of a change frame: its head has %d bytes, but the frame ends",
+				*at, LH_FRAME_MESSAGE_HEAD);
 	p = body.data + *at;
 	key = lh_load_u32(p + 4);
 	value = lh_load_u32(p + 8);
 	if ((p[1] & ~MESSAGE_FLAGS) != 0 || p[2] != 0 || p[3] != 0)
-		LH_FAIL(ctx, LH_CORRUPT, "message at byte %zu of a change frame: unknown flags %02x%02x%02x", *at, p[1], p[2],
-				p[3]);
+		LH_FAIL(ctx, LH_CORRUPT,
+				"message at byte %zu of a change frame: unknown flags %02x%02x%02x", *at, p[1],
+				p[2], p[3]);
 	left -= LH_FRAME_MESSAGE_HEAD;
 	if (key > left || value > left - key)
-		LH_FAIL(ctx, LH_CORRUPT, "message at byte %zu of a change frame: %u and %u bytes, but %zu are left", *at, key,
-				value, left);
+		LH_FAIL(ctx, LH_CORRUPT,
+				"message at byte %zu of a change frame: %u and %u bytes, but %zu are left", *at,
+				key, value, left);
 	message->format = p[0];
 	message->has_key = (p[1] & LH_MESSAGE_KEY) != 0;
 	message->tombstone = (p[1] & LH_MESSAGE_TOMBSTONE) != 0;
 	if ((key > 0 && !message->has_key) || (value > 0 && message->tombstone))
-		LH_FAIL(ctx, LH_CORRUPT, "message at byte %zu of a change frame: its flags %02x contradict its lengths", *at, p[1]);
+		LH_FAIL(ctx, LH_CORRUPT,
+				"message at byte %zu of a change frame: its flags %02x contradict its lengths", *at,
+				p[1]);
 	message->key = lh_slice(p + LH_FRAME_MESSAGE_HEAD, key);
 	message->value = lh_slice(p + LH_FRAME_MESSAGE_HEAD + key, value);
 	*at += LH_FRAME_MESSAGE_HEAD + (size_t) key + value;

@@ -20,6 +20,7 @@ static const struct
 	const char *alias, *name;
 } aliases[] = {{"formats", "format"},
 			   {"publication.name", "publication_names"},
+			   {"batch", "batch.bytes"},
 			   {"transactions", "provide.transaction.metadata"},
 			   {"tombstones", "tombstones.on.delete"}};
 
@@ -135,12 +136,13 @@ parse_bool(const char *value, bool *out)
 		size_t least;
 		bool value;
 	} words[] = {{"true", 1, true}, {"false", 1, false}, {"yes", 1, true}, {"no", 1, false},
-				 {"on", 2, true},	{"off", 2, false},	 {"1", 1, true},   {"0", 1, false}};
+				 {"on", 2, true},   {"off", 2, false},   {"1", 1, true},   {"0", 1, false}};
 	size_t n = strlen(value);
 
 	for (size_t i = 0; i < COUNT(words); i++)
 	{
-		if (n >= words[i].least && n <= strlen(words[i].word) && strncasecmp(value, words[i].word, n) == 0)
+		if (n >= words[i].least && n <= strlen(words[i].word) &&
+			strncasecmp(value, words[i].word, n) == 0)
 		{
 			*out = words[i].value;
 			return true;
@@ -188,8 +190,8 @@ refuse_choice(LhCtx *ctx, const LhOptionInfo *o, const char *value, size_t n)
 
 	for (int i = 0; o->choices[i] != NULL && len + strlen(o->choices[i]) + 3 < sizeof(all); i++)
 		len += (size_t) sprintf(all + len, "%s%s", i > 0 ? ", " : "", o->choices[i]);
-	lh_fail(ctx, LH_INVALID, "option \"%s\": \"%.*s\" is no value of it", o->name, (int) (n < MAX_NAME ? n : MAX_NAME),
-			value);
+	lh_fail(ctx, LH_INVALID, "option \"%s\": \"%.*s\" is no value of it", o->name,
+			(int) (n < MAX_NAME ? n : MAX_NAME), value);
 	lh_hint(ctx, "Its values are %s.", all);
 	return LH_INVALID;
 }
@@ -242,7 +244,8 @@ set_formats(LhCtx *ctx, LhChangeOptions *options, const char *value)
 		if (options->nformats == LH_MAX_FORMATS)
 			LH_FAIL(ctx, LH_INVALID, "option \"format\": more than %d formats", LH_MAX_FORMATS);
 		if (n == 0)
-			LH_FAIL(ctx, LH_INVALID, "option \"format\": an empty name of a format in \"%.*s\"", MAX_NAME, value);
+			LH_FAIL(ctx, LH_INVALID, "option \"format\": an empty name of a format in \"%.*s\"",
+					MAX_NAME, value);
 		options->formats[options->nformats] = lh_strndup(ctx, item, n);
 		if (options->formats[options->nformats++] == NULL)
 			return ctx->error->code;
@@ -292,8 +295,8 @@ set_number(LhCtx *ctx, LhChangeOptions *options, const LhOptionInfo *o, const ch
 		return LH_INVALID;
 	}
 	if (v < o->min || v > o->max)
-		LH_FAIL(ctx, LH_INVALID, "option \"%s\": %lld is not between %lld and %lld", o->name, (long long) v,
-				(long long) o->min, (long long) o->max);
+		LH_FAIL(ctx, LH_INVALID, "option \"%s\": %lld is not between %lld and %lld", o->name,
+				(long long) v, (long long) o->min, (long long) o->max);
 	narrow = (int) v;
 	if (o->type == LH_OPT_SIZE)
 		memcpy((char *) options + o->offset, &v, sizeof(v));
@@ -312,7 +315,8 @@ set(LhCtx *ctx, LhChangeOptions *options, const LhOptionInfo *o, const char *val
 	{
 		case LH_OPT_BOOL:
 			if (!parse_bool(value, &b))
-				LH_FAIL(ctx, LH_INVALID, "option \"%s\": \"%.*s\" is neither on nor off", o->name, MAX_NAME, value);
+				LH_FAIL(ctx, LH_INVALID, "option \"%s\": \"%.*s\" is neither on nor off", o->name,
+						MAX_NAME, value);
 			if (o->offset != LH_OPTION_IGNORED)
 				memcpy((char *) options + o->offset, &b, sizeof(b));
 			return LH_OK;
@@ -362,7 +366,9 @@ unknown_format(LhCtx *ctx, const char *name)
 	size_t len = 0;
 
 	lh_fail(ctx, LH_INVALID, "unknown format \"%.*s\" of a change stream", MAX_NAME, name);
-	for (int i = 0; lh_change_formats[i] != NULL && len + strlen(lh_change_formats[i]->name) + 3 < sizeof(all); i++)
+	for (int i = 0;
+		 lh_change_formats[i] != NULL && len + strlen(lh_change_formats[i]->name) + 3 < sizeof(all);
+		 i++)
 		len += (size_t) sprintf(all + len, "%s%s", i > 0 ? ", " : "", lh_change_formats[i]->name);
 	lh_hint(ctx, "Formats are %s.", all);
 	return LH_INVALID;
@@ -381,7 +387,8 @@ resolve_version(LhCtx *ctx, LhChangeOptions *options, int i)
 		return LH_OK;
 	}
 	if (version != 0 && strncasecmp(name, "wal2json-v", 10) == 0 && name[10] != '0' + version)
-		LH_FAIL(ctx, LH_INVALID, "format \"%s\" contradicts option \"format-version\" %d", name, version);
+		LH_FAIL(ctx, LH_INVALID, "format \"%s\" contradicts option \"format-version\" %d", name,
+				version);
 	return LH_OK;
 }
 
@@ -402,14 +409,16 @@ check_formats(LhCtx *ctx, LhChangeOptions *options)
 			if (found[k] == found[i])
 				LH_FAIL(ctx, LH_INVALID, "format \"%s\" is named twice", found[i]->name);
 			if (found[k]->session != found[i]->session)
-				LH_FAIL(ctx, LH_INVALID,
-						"formats \"%s\" and \"%s\" cannot share a stream: only one of them writes values as the settings of "
-						"the session say",
-						found[k]->name, found[i]->name);
+				LH_FAIL(
+					ctx, LH_INVALID,
+					"formats \"%s\" and \"%s\" cannot share a stream: only one of them writes values as the settings of "
+					"the session say",
+					found[k]->name, found[i]->name);
 		}
 		if (!options->frames && !found[i]->text && (options->keys || options->batch_bytes > 0))
-			LH_FAIL(ctx, LH_INVALID, "option \"%s\": format \"%s\" is binary, its messages need frames",
-					options->keys ? "keys" : "batch", found[i]->name);
+			LH_FAIL(ctx, LH_INVALID,
+					"option \"%s\": format \"%s\" is binary, its messages need frames",
+					options->keys ? "keys" : "batch.bytes", found[i]->name);
 	}
 	return LH_OK;
 }
@@ -425,7 +434,8 @@ check_keys(LhCtx *ctx, const char *keys)
 
 		if (n > 0 && (colon == NULL || colon == p || colon == p + n - 1))
 		{
-			lh_fail(ctx, LH_INVALID, "option \"message.key.columns\": \"%.*s\" is no table with columns",
+			lh_fail(ctx, LH_INVALID,
+					"option \"message.key.columns\": \"%.*s\" is no table with columns",
 					(int) (n < MAX_NAME ? n : MAX_NAME), p);
 			lh_hint(ctx, "Write schema.table:column,column;schema.table:column");
 			return LH_INVALID;
@@ -442,14 +452,17 @@ lh_change_options_check(LhCtx *ctx, LhChangeOptions *options)
 	LH_TRY(check_keys(ctx, options->message_key_columns));
 	if (!options->frames && options->nformats > 1)
 	{
-		lh_fail(ctx, LH_INVALID, "%d formats without frames: nobody could tell their messages apart", options->nformats);
+		lh_fail(ctx, LH_INVALID,
+				"%d formats without frames: nobody could tell their messages apart",
+				options->nformats);
 		lh_hint(ctx, "Set the option \"frames\", or name one format.");
 		return LH_INVALID;
 	}
 	if (!options->frames && options->zstd)
-		LH_FAIL(ctx, LH_INVALID, "option \"zstd\" compresses frames: set the option \"frames\", too");
+		LH_FAIL(ctx, LH_INVALID,
+				"option \"zstd\" compresses frames: set the option \"frames\", too");
 	if (!options->frames && options->w_pretty && (options->batch_bytes > 0 || options->keys))
 		LH_FAIL(ctx, LH_INVALID, "option \"pretty-print\" writes newlines: it contradicts \"%s\"",
-				options->keys ? "keys" : "batch");
+				options->keys ? "keys" : "batch.bytes");
 	return LH_OK;
 }

@@ -13,8 +13,10 @@
 
 static const char *const binary_modes[] = {"base64", "base64-url-safe", "hex", "bytes", NULL};
 static const char *const decimal_modes[] = {"precise", "string", "double", NULL};
-static const char *const time_modes[] = {"adaptive",	 "adaptive_time_microseconds", "connect",	 "isostring",
-										 "microseconds", "nanoseconds",				  "structured", NULL};
+static const char *const time_modes[] = {"adaptive",     "adaptive_time_microseconds",
+										 "connect",      "isostring",
+										 "microseconds", "nanoseconds",
+										 "structured",   NULL};
 static const char *const interval_modes[] = {"numeric", "string", NULL};
 static const char *const hstore_modes[] = {"json", "map", NULL};
 static const char *const adjust_modes[] = {"none", "avro", "avro_unicode", NULL};
@@ -25,18 +27,30 @@ static const char *const operations[] = {"c", "u", "d", "t", "m", "none", NULL};
 
 #define FIELD(field) offsetof(LhChangeOptions, field)
 
-#define BOOL(name, field, preset, formats, summary, avoids) \
-	{name, LH_OPT_BOOL, preset, NULL, formats, summary, avoids, FIELD(field), 0, 1}
-#define INT(name, field, preset, least, most, formats, summary, avoids) \
-	{name, LH_OPT_INT, preset, NULL, formats, summary, avoids, FIELD(field), least, most}
-#define SIZE(name, field, preset, least, most, formats, summary, avoids) \
-	{name, LH_OPT_SIZE, preset, NULL, formats, summary, avoids, FIELD(field), least, most}
-#define ENUM(name, field, preset, choices, formats, summary, avoids) \
-	{name, LH_OPT_ENUM, preset, choices, formats, summary, avoids, FIELD(field), 0, 0}
-#define TEXT(name, field, preset, choices, formats, summary, avoids) \
-	{name, LH_OPT_TEXT, preset, choices, formats, summary, avoids, FIELD(field), 0, 0}
-#define LIST(name, field, preset, choices, formats, summary, avoids) \
-	{name, LH_OPT_LIST, preset, choices, formats, summary, avoids, FIELD(field), 0, 0}
+#define BOOL(name, field, preset, formats, summary, avoids)                           \
+	{                                                                                 \
+		name, LH_OPT_BOOL, preset, NULL, formats, summary, avoids, FIELD(field), 0, 1 \
+	}
+#define INT(name, field, preset, least, most, formats, summary, avoids)                     \
+	{                                                                                       \
+		name, LH_OPT_INT, preset, NULL, formats, summary, avoids, FIELD(field), least, most \
+	}
+#define SIZE(name, field, preset, least, most, formats, summary, avoids)                     \
+	{                                                                                        \
+		name, LH_OPT_SIZE, preset, NULL, formats, summary, avoids, FIELD(field), least, most \
+	}
+#define ENUM(name, field, preset, choices, formats, summary, avoids)                     \
+	{                                                                                    \
+		name, LH_OPT_ENUM, preset, choices, formats, summary, avoids, FIELD(field), 0, 0 \
+	}
+#define TEXT(name, field, preset, choices, formats, summary, avoids)                     \
+	{                                                                                    \
+		name, LH_OPT_TEXT, preset, choices, formats, summary, avoids, FIELD(field), 0, 0 \
+	}
+#define LIST(name, field, preset, choices, formats, summary, avoids)                     \
+	{                                                                                    \
+		name, LH_OPT_LIST, preset, choices, formats, summary, avoids, FIELD(field), 0, 0 \
+	}
 
 #define ALL      "all"
 #define JSON     "json"
@@ -46,7 +60,8 @@ static const char *const operations[] = {"c", "u", "d", "t", "m", "none", NULL};
 
 const LhOptionInfo lh_change_option_table[] = {
 	/* what is streamed */
-	LIST("format", formats, "json", NULL, ALL, "formats of the values, comma-separated; more than one needs frames",
+	LIST("format", formats, "json", NULL, ALL,
+		 "formats of the values, comma-separated; more than one needs frames",
 		 "a slot, and a decoding of all WAL, for each consumer that wants another format"),
 	LIST("publication_names", publication_names, "", NULL, ALL,
 		 "publications whose tables, row filters and column lists hold; empty: all tables",
@@ -54,104 +69,144 @@ const LhOptionInfo lh_change_option_table[] = {
 	LIST("table.include.list", include_tables, "", NULL, ALL,
 		 "patterns of schema.table, anchored, comma-separated; only these are streamed",
 		 "a new table that is in the stream before anybody decided so"),
-	LIST("table.exclude.list", exclude_tables, "", NULL, ALL, "patterns of schema.table that are left out",
-		 "logs and queues that fill the stream"),
-	LIST("add-tables", add_tables, "", NULL, ALL, "schema.table, *.table or schema.*, as wal2json has them: only these",
+	LIST("table.exclude.list", exclude_tables, "", NULL, ALL,
+		 "patterns of schema.table that are left out", "logs and queues that fill the stream"),
+	LIST("add-tables", add_tables, "", NULL, ALL,
+		 "schema.table, *.table or schema.*, as wal2json has them: only these",
 		 "a second configuration when wal2json is replaced"),
-	LIST("filter-tables", filter_tables, "", NULL, ALL, "the same, left out", "a second configuration when wal2json is replaced"),
-	TEXT("origin", origin, "any", origins, ALL, "\"none\": only changes that were made here, not replicated ones",
+	LIST("filter-tables", filter_tables, "", NULL, ALL, "the same, left out",
+		 "a second configuration when wal2json is replaced"),
+	TEXT("origin", origin, "any", origins, ALL,
+		 "\"none\": only changes that were made here, not replicated ones",
 		 "changes that go in circles between two servers"),
-	LIST("filter-origins", filter_origins, "", NULL, ALL, "replication origins, by name or number, that are left out",
+	LIST("filter-origins", filter_origins, "", NULL, ALL,
+		 "replication origins, by name or number, that are left out",
 		 "changes that come back to where they were made"),
-	LIST("skipped.operations", skipped_operations, "none", operations, ALL,
-		 "operations that are left out: c(reate), u(pdate), d(elete), t(runcate), m(essage); or none",
-		 "work for changes that the consumer throws away"),
-	LIST("actions", actions, "", actions, ALL, "operations that are streamed: insert, update, delete, truncate; empty: all",
+	LIST(
+		"skipped.operations", skipped_operations, "none", operations, ALL,
+		"operations that are left out: c(reate), u(pdate), d(elete), t(runcate), m(essage); or none",
+		"work for changes that the consumer throws away"),
+	LIST("actions", actions, "", actions, ALL,
+		 "operations that are streamed: insert, update, delete, truncate; empty: all",
 		 "a second configuration when wal2json is replaced"),
-	LIST("add-msg-prefixes", message_prefixes_add, "", NULL, ALL, "prefixes of logical messages: only these",
+	LIST("add-msg-prefixes", message_prefixes_add, "", NULL, ALL,
+		 "prefixes of logical messages: only these",
 		 "messages of extensions in the stream of an application"),
-	LIST("filter-msg-prefixes", message_prefixes_filter, "", NULL, ALL, "prefixes of logical messages that are left out",
+	LIST("filter-msg-prefixes", message_prefixes_filter, "", NULL, ALL,
+		 "prefixes of logical messages that are left out",
 		 "messages of extensions in the stream of an application"),
-	LIST("message.key.columns", message_key_columns, "", NULL, ALL,
-		 "keys of messages: schema.table:column,column;...; other tables have their replica identity's",
-		 "rows that belong together, but land in different partitions"),
-	LIST("masks", masks, "", NULL, ALL,
-		 "masks on top of those that policies set: schema.table.column:mask;... (null, constant:TEXT, truncate:N, hash)",
-		 "personal data in a topic that many may read"),
-	ENUM("generated", generated, "stored", generated_modes, ALL, "stored generated columns: streamed (stored) or not (none)",
+	LIST(
+		"message.key.columns", message_key_columns, "", NULL, ALL,
+		"keys of messages: schema.table:column,column;...; other tables have their replica identity's",
+		"rows that belong together, but land in different partitions"),
+	LIST(
+		"masks", masks, "", NULL, ALL,
+		"masks on top of those that policies set: schema.table.column:mask;... (null, constant:TEXT, truncate:N, hash)",
+		"personal data in a topic that many may read"),
+	ENUM("generated", generated, "stored", generated_modes, ALL,
+		 "stored generated columns: streamed (stored) or not (none)",
 		 "columns that are there in the snapshot and null ever after"),
 	BOOL("messages", messages, "off", ALL, "logical messages (pg_logical_emit_message) are events",
 		 "an outbox table that is written only to be deleted"),
 	BOOL("provide.transaction.metadata", transactions, "off", "json, debezium",
-		 "begin and commit are events; changes say their order", "a consumer that applies half a transaction"),
+		 "begin and commit are events; changes say their order",
+		 "a consumer that applies half a transaction"),
 	BOOL("schema.events", schema_events, "on", "json, frames",
 		 "a relation's columns are an event before its first row, and whenever they change",
 		 "a consumer that asks the catalogs and gets the columns of another time"),
 	/* how it travels */
-	BOOL("frames", frames, "off", ALL, "binary frames with position, key and value of each format; the client's protocol",
+	BOOL("frames", frames, "off", ALL,
+		 "binary frames with position, key and value of each format; the client's protocol",
 		 "restarts that lose or repeat rows, as many rows share one LSN"),
-	SIZE("batch", batch_bytes, "0", 0, 1 << 28, ALL,
-		 "bytes of changes that are sent together, lines of text or frames; 0: one message a change",
-		 "half of the sender's CPU in system calls"),
-	BOOL("zstd", zstd, "off", "frames", "batches of frames are compressed", "a network that is slower than the sender"),
+	SIZE(
+		"batch.bytes", batch_bytes, "0", 0, 1 << 28, ALL,
+		"bytes of changes that are sent together, lines of text or frames; 0: one message a change",
+		"half of the sender's CPU in system calls"),
+	BOOL("zstd", zstd, "off", "frames", "batches of frames are compressed",
+		 "a network that is slower than the sender"),
 	BOOL("keys", keys, "off", ALL, "without frames: key, tab and value on a line",
 		 "rows without a key to partition by"),
 	/* how values look */
 	ENUM("binary.handling.mode", binary, "bytes", binary_modes, "json, debezium",
-		 "bytea: as bytes (in JSON: base64), base64, base64-url-safe or hex", "consumers that take base64 for text"),
+		 "bytea: as bytes (in JSON: base64), base64, base64-url-safe or hex",
+		 "consumers that take base64 for text"),
 	ENUM("decimal.handling.mode", decimal, "precise", decimal_modes, "json, debezium",
-		 "numeric: with all its digits, as a string, or as a double", "amounts that lose digits in readers of doubles"),
-	ENUM("time.precision.mode", time, "adaptive", time_modes, DEBEZIUM, "what temporal columns are counted in, or isostring",
+		 "numeric: with all its digits, as a string, or as a double",
+		 "amounts that lose digits in readers of doubles"),
+	ENUM("time.precision.mode", time, "adaptive", time_modes, DEBEZIUM,
+		 "what temporal columns are counted in, or isostring",
 		 "microseconds that are read as milliseconds"),
 	ENUM("interval.handling.mode", interval, "numeric", interval_modes, DEBEZIUM,
-		 "interval: microseconds (a month has 30.4375 days), or an ISO 8601 string", "months that become days"),
-	ENUM("hstore.handling.mode", hstore, "json", hstore_modes, DEBEZIUM, "hstore: JSON text, or a map",
-		 "a schema that the sink does not take"),
-	INT("money.fraction.digits", money_fraction_digits, "2", 0, 18, DEBEZIUM, "decimal digits of money",
+		 "interval: microseconds (a month has 30.4375 days), or an ISO 8601 string",
+		 "months that become days"),
+	ENUM("hstore.handling.mode", hstore, "json", hstore_modes, DEBEZIUM,
+		 "hstore: JSON text, or a map", "a schema that the sink does not take"),
+	INT("money.fraction.digits", money_fraction_digits, "2", 0, 18, DEBEZIUM,
+		"decimal digits of money",
 		"amounts that are off by powers of ten, as lc_monetary says how many digits money has"),
-	TEXT("unavailable.value.placeholder", placeholder, "__debezium_unavailable_value", NULL, DEBEZIUM,
+	TEXT("unavailable.value.placeholder", placeholder, "__debezium_unavailable_value", NULL,
+		 DEBEZIUM,
 		 "stands for a large value that an update did not touch and the log does not have",
 		 "null where a value is, only not in the log"),
 	ENUM("field.name.adjustment.mode", adjust, "none", adjust_modes, DEBEZIUM,
-		 "names of fields: as they are, or as Avro takes them", "a registry that refuses the schema"),
+		 "names of fields: as they are, or as Avro takes them",
+		 "a registry that refuses the schema"),
 	BOOL("json.native", json_native, "on", JSON, "json and jsonb as JSON, not as a string of it",
 		 "JSON that every consumer has to parse twice"),
 	BOOL("bigint.as.string", int64_string, "off", JSON, "bigint as a string",
 		 "ids beyond 2^53 that change in JavaScript"),
 	/* debezium-json */
-	TEXT("topic.prefix", topic_prefix, "lakehouse", NULL, DEBEZIUM, "name of the server in source, schemas and topics",
+	TEXT("topic.prefix", topic_prefix, "lakehouse", NULL, DEBEZIUM,
+		 "name of the server in source, schemas and topics",
 		 "topics of two servers that get mixed up"),
-	BOOL("value.converter.schemas.enable", schemas_enable, "off", DEBEZIUM, "each message with the schema of its key and value",
+	BOOL("value.converter.schemas.enable", schemas_enable, "off", DEBEZIUM,
+		 "each message with the schema of its key and value",
 		 "sinks that need a schema and have no registry; costs several times the bytes"),
-	BOOL("tombstones.on.delete", tombstones, "on", "debezium in frames", "a delete is followed by a message of its key without a value",
+	BOOL("tombstones.on.delete", tombstones, "on", "debezium in frames",
+		 "a delete is followed by a message of its key without a value",
 		 "compacted topics that never forget a deleted key"),
-	BOOL("snapshot", snapshot, "off", ALL, "set for the rows of a snapshot", "reads that look like inserts"),
+	BOOL("snapshot", snapshot, "off", ALL, "set for the rows of a snapshot",
+		 "reads that look like inserts"),
 	/* wal2json */
 	BOOL("include-xids", w_xids, "off", WAL2JSON, "xid", "another shape than wal2json's"),
-	BOOL("include-timestamp", w_timestamp, "off", WAL2JSON, "timestamp of the commit", "another shape than wal2json's"),
-	BOOL("include-schemas", w_schemas, "on", WAL2JSON, "schema of the table", "another shape than wal2json's"),
-	BOOL("include-types", w_types, "on", WAL2JSON, "types of columns", "another shape than wal2json's"),
-	BOOL("include-type-oids", w_type_oids, "off", WAL2JSON, "OIDs of types", "another shape than wal2json's"),
-	BOOL("include-typmod", w_typmod, "on", WAL2JSON, "modifiers of types: varchar(20)", "another shape than wal2json's"),
-	BOOL("include-domain-data-type", w_domain_data_type, "off", WAL2JSON, "the type beneath a domain, not the domain",
+	BOOL("include-timestamp", w_timestamp, "off", WAL2JSON, "timestamp of the commit",
 		 "another shape than wal2json's"),
-	BOOL("include-column-positions", w_positions, "off", WAL2JSON, "numbers of columns", "another shape than wal2json's"),
-	BOOL("include-origin", w_origin, "off", WAL2JSON, "number of the replication origin", "another shape than wal2json's"),
-	BOOL("include-not-null", w_not_null, "off", WAL2JSON, "which columns may be null", "another shape than wal2json's"),
-	BOOL("include-default", w_default, "off", WAL2JSON, "expressions of defaults", "another shape than wal2json's"),
-	BOOL("include-pk", w_pk, "off", WAL2JSON, "columns of the primary key", "another shape than wal2json's"),
-	BOOL("pretty-print", w_pretty, "off", V1, "blanks and newlines", "another shape than wal2json's"),
+	BOOL("include-schemas", w_schemas, "on", WAL2JSON, "schema of the table",
+		 "another shape than wal2json's"),
+	BOOL("include-types", w_types, "on", WAL2JSON, "types of columns",
+		 "another shape than wal2json's"),
+	BOOL("include-type-oids", w_type_oids, "off", WAL2JSON, "OIDs of types",
+		 "another shape than wal2json's"),
+	BOOL("include-typmod", w_typmod, "on", WAL2JSON, "modifiers of types: varchar(20)",
+		 "another shape than wal2json's"),
+	BOOL("include-domain-data-type", w_domain_data_type, "off", WAL2JSON,
+		 "the type beneath a domain, not the domain", "another shape than wal2json's"),
+	BOOL("include-column-positions", w_positions, "off", WAL2JSON, "numbers of columns",
+		 "another shape than wal2json's"),
+	BOOL("include-origin", w_origin, "off", WAL2JSON, "number of the replication origin",
+		 "another shape than wal2json's"),
+	BOOL("include-not-null", w_not_null, "off", WAL2JSON, "which columns may be null",
+		 "another shape than wal2json's"),
+	BOOL("include-default", w_default, "off", WAL2JSON, "expressions of defaults",
+		 "another shape than wal2json's"),
+	BOOL("include-pk", w_pk, "off", WAL2JSON, "columns of the primary key",
+		 "another shape than wal2json's"),
+	BOOL("pretty-print", w_pretty, "off", V1, "blanks and newlines",
+		 "another shape than wal2json's"),
 	BOOL("write-in-chunks", w_chunks, "off", V1, "a message a change in place of one a transaction",
 		 "a transaction that does not fit into one message of 1 GB"),
 	BOOL("include-lsn", w_lsn, "off", WAL2JSON, "LSN of the change, nextlsn of the transaction",
 		 "another shape than wal2json's"),
-	BOOL("include-transaction", w_transaction, "on", WAL2JSON, "records of begin and commit", "another shape than wal2json's"),
+	BOOL("include-transaction", w_transaction, "on", WAL2JSON, "records of begin and commit",
+		 "another shape than wal2json's"),
 	BOOL("numeric-data-types-as-string", w_numeric_string, "off", WAL2JSON, "numbers as strings",
 		 "NaN and infinities that become null"),
 	INT("format-version", w_format_version, "0", 0, 2, WAL2JSON,
-		"1 or 2, of the format \"wal2json\" (0: as the format's name says, or 1)", "a second configuration when wal2json is replaced"),
-	{"include-unchanged-toast", LH_OPT_BOOL, "off", NULL, WAL2JSON, "taken and ignored, as wal2json does",
-	 "a second configuration when wal2json is replaced", LH_OPTION_IGNORED, 0, 1},
+		"1 or 2, of the format \"wal2json\" (0: as the format's name says, or 1)",
+		"a second configuration when wal2json is replaced"),
+	{"include-unchanged-toast", LH_OPT_BOOL, "off", NULL, WAL2JSON,
+	 "taken and ignored, as wal2json does", "a second configuration when wal2json is replaced",
+	 LH_OPTION_IGNORED, 0, 1},
 };
 
 const int lh_change_noptions = sizeof(lh_change_option_table) / sizeof(lh_change_option_table[0]);

@@ -39,7 +39,8 @@ complete_head(LhCtx *ctx, LhChangeOut *out, uint8_t flags)
 	uint32_t n;
 
 	if (key > UINT32_MAX || value > UINT32_MAX)
-		LH_FAIL(ctx, LH_LIMIT, "a message of %zu bytes cannot be framed: the limit is 4 GB", key + value);
+		LH_FAIL(ctx, LH_LIMIT, "a message of %zu bytes cannot be framed: the limit is 4 GB",
+				key + value);
 	head[0] = (uint8_t) out->format;
 	head[1] = (uint8_t) (flags | (key > 0 ? LH_MESSAGE_KEY : 0));
 	n = (uint32_t) key;

@@ -11,7 +11,7 @@
  */
 #include "change/text.h"
 
-#include "change/digits.h"
+#include "core/digits.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -19,11 +19,6 @@
 
 /* Domains over arrays nest as deep as their makers like; we do not. */
 #define MAX_DEPTH 32
-
-#define TEN(d) d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9"
-
-const char lh_digit_pairs[200] __attribute__((nonstring)) =
-	TEN("0") TEN("1") TEN("2") TEN("3") TEN("4") TEN("5") TEN("6") TEN("7") TEN("8") TEN("9");
 
 static const char hex_digits[] = "0123456789abcdef";
 

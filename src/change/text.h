@@ -37,7 +37,8 @@ lh_put(LhCtx *ctx, LhBuf *buf, const void *bytes, size_t n)
 	char	   *p;
 
 	LH_TRY(lh_put_room(ctx, buf, n, &p));
-	memcpy(p, bytes, n);
+	if (n > 0)
+		memcpy(p, bytes, n);
 	buf->len += n;
 	return LH_OK;
 }

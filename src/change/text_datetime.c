@@ -9,7 +9,7 @@
  */
 #include "change/text.h"
 
-#include "change/digits.h"
+#include "core/digits.h"
 
 #define US_PER_SECOND INT64_C(1000000)
 #define US_PER_MINUTE (60 * US_PER_SECOND)
@@ -18,10 +18,10 @@
 
 #define DAYS_PER_ERA INT64_C(146097) /* 400 years */
 /* Eras before 2000 that any day number stays above, and days from 0000-03-01 to 2000-01-01. */
-#define ERAS      (INT64_C(1) << 20)
-#define MARCH_0   730425
-#define ANY_DATE  (INT64_C(1) << 36)
-#define PAST_YEAR 9999
+#define ERAS         (INT64_C(1) << 20)
+#define MARCH_0      730425
+#define ANY_DATE     (INT64_C(1) << 36)
+#define PAST_YEAR    9999
 
 typedef struct Civil
 {

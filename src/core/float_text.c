@@ -7,22 +7,32 @@
  * closest.  A decimal on a midpoint would read back to an even mantissa, but
  * PostgreSQL does not use it: 1e23 is printed as 9.999999999999999e+22.
  *
- *	1. Most values of real columns are short decimals or integers: find d and k
- *	   with v = d / 10^k by trying k = 0, 1, 2, ...  A decimal of at most 15
- *	   digits (float: 6) that reads back is the only one, hence the shortest.
- *	2. Otherwise let libc round to 15, 16, 17 digits (float: 6 to 9) and read
- *	   back; subnormals have less precision and start at one digit.  Above a
- *	   power of two the interval is wider than below it, so that there the
- *	   next decimal upward is tried too.
+ * The method is R. Giulietti's ("The Schubfach way to render doubles", 2021).
+ * For v = c * 2^q with its interval from one midpoint to the other:
  *
- * Neither step depends on the locale: no text with a decimal point is read.
+ *	1. k is the power of ten for which 10^k is at most the interval's width: so
+ *	   at least one multiple of 10^k lies inside, and at most one of 10^(k + 1).
+ *	2. Midpoints and v are divided by 10^k, as four times the integer part, by a
+ *	   product with 128 bits of the power; the lowest bit is set when anything was
+ *	   cut off.  So many bits suffice to compare them with integers.
+ *	3. If a multiple of 10^(k + 1) is inside, it is the shortest; else the
+ *	   multiple of 10^k that is closest to v, of two that are equally close the even one.
+ *
+ * Nothing depends on the locale.
  */
 #include "core/text.h"
 
 #include <float.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "core/digits.h"
+#include "core/float_powers.h"
+
+#define TEN(d) d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9"
+
+const char lh_digit_pairs[200] __attribute__((nonstring)) =
+	TEN("0") TEN("1") TEN("2") TEN("3") TEN("4") TEN("5") TEN("6") TEN("7") TEN("8") TEN("9");
 
 /* v = digits * 10^exp */
 typedef struct Decimal
@@ -31,137 +41,91 @@ typedef struct Decimal
 	int exp;
 } Decimal;
 
-/* What differs between float and double. */
-typedef struct Kind
+/* v = c * 2^q; uneven: the interval below v is half as wide, as v is a power of two */
+typedef struct Binary
 {
-	int mantissa_bits; /* with the hidden one */
-	int min_digits;    /* every decimal of so many digits survives */
-	int max_digits;    /* so many always suffice */
-	int fixed_digits;  /* from this power of ten on: scientific */
-	int max_tries;     /* of k in step 1 */
-	double min_normal;
-} Kind;
+	uint64_t c;
+	int q;
+	bool uneven;
+} Binary;
 
-static const Kind of_double = {DBL_MANT_DIG, DBL_DIG, DBL_DECIMAL_DIG, 15, 12, DBL_MIN};
-/* with k <= 7 the double quotient of step 1 cannot round to another float */
-static const Kind of_float = {FLT_MANT_DIG, FLT_DIG, FLT_DECIMAL_DIG, 6, 7, FLT_MIN};
-
-static const double pow10_double[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-									  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-
-static bool
-same(const Kind *kind, double a, double v)
+/* Logarithms by multiplication, rounded down; exact for all exponents of a double. */
+static inline int
+log10_of_power_of_two(int e)
 {
-	return kind == &of_float ? (float) a == (float) v : a == v;
+	return (e * 1262611) >> 22;
 }
 
-/* Step 1 for v > 0; false when v is not so short. */
-static bool
-short_decimal(const Kind *kind, double v, Decimal *out)
+static inline int
+log10_of_three_quarters(int e) /* of 3/4 * 2^e */
 {
-	double limit = pow10_double[kind->min_digits];
-
-	for (int k = 0; k <= kind->max_tries; k++)
-	{
-		double scaled = v * pow10_double[k] + 0.5;
-		uint64_t d;
-
-		if (scaled >= limit)
-			return false;
-		d = (uint64_t) scaled;
-		if (d > 0 && same(kind, (double) d / pow10_double[k], v))
-		{
-			*out = (Decimal){d, -k};
-			return true;
-		}
-	}
-	return false;
+	return (e * 1262611 - 524031) >> 22;
 }
 
-/* v > 0 correctly rounded to n digits. */
-static Decimal
-rounded(double v, int n)
+static inline int
+log2_of_power_of_ten(int e)
 {
-	char text[64];
-	const char *p = text;
-	Decimal r = {0, 0};
-
-	snprintf(text, sizeof(text), "%.*e", n - 1, v);
-	for (; *p != 'e'; p++)
-	{
-		if (*p >= '0' && *p <= '9')
-			r.digits = r.digits * 10 + (uint64_t) (*p - '0');
-	}
-	r.exp = (int) strtol(p + 1, NULL, 10) - (n - 1);
-	return r;
+	return (e * 1741647) >> 19;
 }
 
-/* Is a.digits * 10^a.exp = m * 2^e, exactly? */
-static bool
-equals_binary(Decimal a, uint64_t m, int e)
+/* The product of a power's 128 bits and n, without its lower 128 bits; they count as one bit. */
+static inline uint64_t
+product_to_odd(const uint64_t power[2], uint64_t n)
 {
-	unsigned __int128 left = a.digits;
-	unsigned __int128 right = m;
-	int left_twos = a.exp;
+	unsigned __int128 low = (unsigned __int128) power[1] * n;
+	unsigned __int128 all = (unsigned __int128) power[0] * n + (uint64_t) (low >> 64);
 
-	/* 5^28 has more bits than either side could supply */
-	if (a.exp > 27 || a.exp < -27)
-		return false;
-	for (int i = 0; i < a.exp; i++)
-		left *= 5;
-	for (int i = 0; i > a.exp; i--)
-		right *= 5;
-	for (; (left & 1) == 0; left >>= 1)
-		left_twos++;
-	for (; (right & 1) == 0; right >>= 1)
-		e++;
-	return left == right && left_twos == e;
+	/* powers are rounded up: a rest of 1 is that rounding's */
+	return (uint64_t) (all >> 64) | ((uint64_t) all > 1);
 }
 
-/* Does the decimal read back to v, and lie on no midpoint to v's neighbours? */
-static bool
-reads_back(const Kind *kind, Decimal a, double v, bool power_of_two)
+/* Steps 1 to 3 */
+static inline Decimal
+shortest(Binary v)
 {
-	char text[32];
-	int e;
-	uint64_t m;
+	int k = v.uneven ? log10_of_three_quarters(v.q) : log10_of_power_of_two(v.q);
+	int h = v.q + log2_of_power_of_ten(-k) + 1;
+	const uint64_t *power = lh_float_powers[-k - LH_FLOAT_POWER_LEAST];
+	uint64_t value = product_to_odd(power, (4 * v.c) << h);
+	/* the midpoints are outside: the least and the most that is inside */
+	uint64_t least = product_to_odd(power, (4 * v.c - 2 + v.uneven) << h) + 1;
+	uint64_t most = product_to_odd(power, (4 * v.c + 2) << h) - 1;
+	uint64_t s = value / 4, tens = s / 10;
+	bool below, above;
 
-	snprintf(text, sizeof(text), "%llue%d", (unsigned long long) a.digits, a.exp);
-	if (kind == &of_float ? strtof(text, NULL) != (float) v : strtod(text, NULL) != v)
-		return false;
-	m = (uint64_t) ldexp(frexp(v, &e), kind->mantissa_bits);
-	e -= kind->mantissa_bits;
-	if (m & 1)
-		return true; /* ties go to the even neighbour */
-	if (equals_binary(a, 2 * m + 1, e - 1))
-		return false;
-	return power_of_two ? !equals_binary(a, 4 * m - 1, e - 2) : !equals_binary(a, 2 * m - 1, e - 1);
+	below = least <= 40 * tens;
+	above = 40 * tens + 40 <= most;
+	if (below != above)
+		return (Decimal){tens + above, k + 1};
+	below = least <= 4 * s;
+	above = 4 * s + 4 <= most;
+	if (below != above)
+		return (Decimal){s + above, k};
+	/* value has bits behind the point: 2 is a half, and with the lowest one more than that */
+	above = value > 4 * s + 2 || (value == 4 * s + 2 && (s & 1) != 0);
+	return (Decimal){s + above, k};
 }
 
-static Decimal
-shortest(const Kind *kind, double v)
+static inline Decimal
+without_trailing_zeros(Decimal d)
 {
-	int e;
-	bool power_of_two = frexp(v, &e) == 0.5;
-	Decimal r;
-
-	if (short_decimal(kind, v, &r))
-		return r;
-	for (int n = v < kind->min_normal ? 1 : kind->min_digits;; n++)
-	{
-		r = rounded(v, n);
-		if (n >= kind->max_digits || reads_back(kind, r, v, power_of_two))
-			return r;
-		r.digits++;
-		if (power_of_two && reads_back(kind, r, v, power_of_two))
-			return r;
-	}
+	if (d.digits % 100000000 == 0)
+		d = (Decimal){d.digits / 100000000, d.exp + 8};
+	if (d.digits % 10000 == 0)
+		d = (Decimal){d.digits / 10000, d.exp + 4};
+	if (d.digits % 100 == 0)
+		d = (Decimal){d.digits / 100, d.exp + 2};
+	if (d.digits % 10 == 0)
+		d = (Decimal){d.digits / 10, d.exp + 1};
+	return d;
 }
 
 /* d.ddde+XX; n digits, the first counts 10^exp. */
 static char *
 put_scientific(char *out, const char *digits, int n, int exp)
 {
+	unsigned e = (unsigned) abs(exp);
+
 	*out++ = digits[0];
 	if (n > 1)
 	{
@@ -169,7 +133,11 @@ put_scientific(char *out, const char *digits, int n, int exp)
 		memcpy(out, digits + 1, (size_t) n - 1);
 		out += n - 1;
 	}
-	return out + snprintf(out, 8, "e%c%02d", exp < 0 ? '-' : '+', abs(exp));
+	*out++ = 'e';
+	*out++ = exp < 0 ? '-' : '+';
+	if (e >= 100)
+		*out++ = (char) ('0' + e / 100);
+	return lh_digits_2(out, e % 100);
 }
 
 static char *
@@ -197,44 +165,81 @@ put_fixed(char *out, const char *digits, int n, int exp)
 	return out + n + 1;
 }
 
-static int
-format(const Kind *kind, double v, char *out)
+/* The text of a finite value that is not 0; from 10^fixed_digits on it is scientific. */
+static char *
+put_decimal(char *out, Binary v, int fixed_digits)
 {
-	char digits[24];
-	char *end = out;
-	Decimal r;
-	int n, exp;
+	Decimal d = without_trailing_zeros(shortest(v));
+	char digits[32];
+	int n = (int) (lh_digits_u64(digits, d.digits) - digits);
+	int exp = d.exp + n - 1;
 
+	if (exp < -4 || exp >= fixed_digits)
+		return put_scientific(out, digits, n, exp);
+	return put_fixed(out, digits, n, exp);
+}
+
+/* NaN, infinities and zeros; NULL: v is none of them. */
+static char *
+put_special(double v, char *out)
+{
 	if (isnan(v))
-		return (int) (stpcpy(out, "NaN") - out);
-	if (signbit(v))
-		*end++ = '-';
+		return stpcpy(out, "NaN");
 	if (isinf(v))
-		return (int) (stpcpy(end, "Infinity") - out);
+		return stpcpy(out, v < 0 ? "-Infinity" : "Infinity");
 	if (v == 0)
-		return (int) (stpcpy(end, "0") - out);
+		return stpcpy(out, signbit(v) ? "-0" : "0");
+	return NULL;
+}
 
-	r = shortest(kind, fabs(v));
-	for (; r.digits % 10 == 0; r.digits /= 10)
-		r.exp++;
-	n = snprintf(digits, sizeof(digits), "%llu", (unsigned long long) r.digits);
-	exp = r.exp + n - 1;
-	if (exp < -4 || exp >= kind->fixed_digits)
-		end = put_scientific(end, digits, n, exp);
-	else
-		end = put_fixed(end, digits, n, exp);
-	*end = '\0';
-	return (int) (end - out);
+/* Mantissa and exponent field of an IEEE format whose mantissa has so many stored bits. */
+static inline Binary
+binary(uint64_t mantissa, int exponent, int bits, int bias)
+{
+	if (exponent == 0)
+		return (Binary){mantissa, 1 - bias - bits, false};
+	return (Binary){mantissa | UINT64_C(1) << bits, exponent - bias - bits,
+					mantissa == 0 && exponent > 1};
 }
 
 int
 lh_format_double(double v, char out[32])
 {
-	return format(&of_double, v, out);
+	char *end = put_special(v, out);
+
+	if (end == NULL)
+	{
+		const int bits = DBL_MANT_DIG - 1;
+		uint64_t u;
+
+		memcpy(&u, &v, sizeof(u));
+		*out = '-';
+		end = put_decimal(out + (u >> 63),
+						  binary(u & ((UINT64_C(1) << bits) - 1), (int) (u >> bits & 0x7ff), bits,
+								 DBL_MAX_EXP - 1),
+						  15);
+		*end = '\0';
+	}
+	return (int) (end - out);
 }
 
 int
 lh_format_float(float v, char out[32])
 {
-	return format(&of_float, v, out);
+	char *end = put_special(v, out);
+
+	if (end == NULL)
+	{
+		const int bits = FLT_MANT_DIG - 1;
+		uint32_t u;
+
+		memcpy(&u, &v, sizeof(u));
+		*out = '-';
+		end = put_decimal(out + (u >> 31),
+						  binary(u & ((UINT32_C(1) << bits) - 1), (int) (u >> bits & 0xff), bits,
+								 FLT_MAX_EXP - 1),
+						  6);
+		*end = '\0';
+	}
+	return (int) (end - out);
 }

@@ -16,9 +16,9 @@
 
 #include "crypto/crypto.h"
 
-#define LEAST_KEY 16
-#define MOST_KEY  4096
-#define DIGEST    32
+#define LEAST_KEY       16
+#define MOST_KEY        4096
+#define DIGEST          32
 /* Characters of the longest value that PostgreSQL holds; "truncate" takes no more. */
 #define MOST_CHARACTERS INT64_C(1073741824)
 
@@ -48,16 +48,20 @@ static LhStatus
 init_hash(LhCtx *ctx, LhMask *mask, const LhSlice *key)
 {
 	char digest[] = "SHA256";
-	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+						   OSSL_PARAM_construct_end()};
 
 	if (key == NULL)
 	{
 		lh_fail(ctx, LH_INVALID, "mask \"hash\": there is no key to hash with");
-		lh_hint(ctx, "Name a key file for the stream: without a secret key, hashes of names or numbers are undone by trying all.");
+		lh_hint(
+			ctx,
+			"Name a key file for the stream: without a secret key, hashes of names or numbers are undone by trying all.");
 		return LH_INVALID;
 	}
 	if (key->len < LEAST_KEY || key->len > MOST_KEY)
-		LH_FAIL(ctx, LH_INVALID, "mask \"hash\": its key has %zu bytes; %d to %d are taken", key->len, LEAST_KEY, MOST_KEY);
+		LH_FAIL(ctx, LH_INVALID, "mask \"hash\": its key has %zu bytes; %d to %d are taken",
+				key->len, LEAST_KEY, MOST_KEY);
 	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release_hash, mask));
 	mask->mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	mask->hmac = mask->mac != NULL ? EVP_MAC_CTX_new(mask->mac) : NULL;
@@ -74,11 +78,13 @@ parse_characters(LhCtx *ctx, const char *text, size_t *out)
 	for (const char *p = text; *p != '\0'; p++)
 	{
 		if (*p < '0' || *p > '9' || n > MOST_CHARACTERS)
-			LH_FAIL(ctx, LH_INVALID, "mask \"truncate:%.64s\": a number of characters is expected", text);
+			LH_FAIL(ctx, LH_INVALID, "mask \"truncate:%.64s\": a number of characters is expected",
+					text);
 		n = n * 10 + (*p - '0');
 	}
 	if (*text == '\0' || n > MOST_CHARACTERS)
-		LH_FAIL(ctx, LH_INVALID, "mask \"truncate:%.64s\": a number of characters is expected", text);
+		LH_FAIL(ctx, LH_INVALID, "mask \"truncate:%.64s\": a number of characters is expected",
+				text);
 	*out = (size_t) n;
 	return LH_OK;
 }
@@ -253,7 +259,8 @@ lh_mask_apply(LhCtx *ctx, const LhMask *mask, LhCellTextFn text, LhBuf *scratch,
 		LH_TRY(text(ctx, scratch, &clear));
 		value = lh_slice(scratch->data, scratch->len);
 	}
-	return mask->kind == LH_MASK_HASH ? hash_text(ctx, mask, value, cell) : truncate_text(ctx, mask, value, cell);
+	return mask->kind == LH_MASK_HASH ? hash_text(ctx, mask, value, cell)
+									  : truncate_text(ctx, mask, value, cell);
 }
 
 /* ---- order ---- */

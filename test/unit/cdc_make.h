@@ -10,10 +10,10 @@
 
 #include "vec/cell.h"
 
-#define LH_OK_(ctx, call)                                  \
-	do                                                     \
-	{                                                      \
-		if ((call) != LH_OK)                               \
+#define LH_OK_(ctx, call)                                     \
+	do                                                        \
+	{                                                         \
+		if ((call) != LH_OK)                                  \
 			fail_msg("%s: %s", #call, (ctx)->error->message); \
 	} while (0)
 
@@ -105,8 +105,22 @@ cdc_array(const LhCellArray *a)
 static inline LhCell
 cdc_any_text(LhCtx *ctx, LhCellKind kind)
 {
-	static const char *const pieces[] = {"a", "Z", " ", "\"", "\\", "\n", "\x01", "\x7f", "\xc3\xa9", "\xe2\x82\xac",
-										 "\xf0\x9f\x98\x80", "word", "{", "}", ",", "null"};
+	static const char *const pieces[] = {"a",
+										 "Z",
+										 " ",
+										 "\"",
+										 "\\",
+										 "\n",
+										 "\x01",
+										 "\x7f",
+										 "\xc3\xa9",
+										 "\xe2\x82\xac",
+										 "\xf0\x9f\x98\x80",
+										 "word",
+										 "{",
+										 "}",
+										 ",",
+										 "null"};
 	int n = (int) (cdc_random() % 12);
 	char *s = lh_alloc0(ctx, 64);
 
@@ -125,8 +139,8 @@ cdc_any_numeric(LhCtx *ctx)
 		return cdc_numeric((LhCellSign) (LH_SIGN_NAN + cdc_random() % 3), 0, 0, 0, d);
 	for (int i = 0; i < n; i++)
 		d[i] = (int16_t) (i == 0 || i == n - 1 ? 1 + cdc_random() % 9999 : cdc_random() % 10000);
-	return cdc_numeric(n > 0 && cdc_random() % 2 ? LH_SIGN_MINUS : LH_SIGN_PLUS, n > 0 ? (int) (cdc_random() % 8) - 3 : 0,
-					   n == 0 ? 2 : 4 * 8, n, d);
+	return cdc_numeric(n > 0 && cdc_random() % 2 ? LH_SIGN_MINUS : LH_SIGN_PLUS,
+					   n > 0 ? (int) (cdc_random() % 8) - 3 : 0, n == 0 ? 2 : 4 * 8, n, d);
 }
 
 static inline LhCell cdc_any_cell(LhCtx *ctx, int depth);
@@ -166,7 +180,8 @@ static inline LhCell
 cdc_any_of(LhCtx *ctx, LhCellKind kind, int depth)
 {
 	static const double doubles[] = {0, -0.0, 1, 0.1, 1e300, -2.5e-10, 123456.789};
-	static const char *const jsons[] = {"{}", "[1, 2,\n 3]", "{\"a\": {\"b\": null}}", "\"x\\ny\"", "12.50", "true"};
+	static const char *const jsons[] = {"{}",        "[1, 2,\n 3]", "{\"a\": {\"b\": null}}",
+										"\"x\\ny\"", "12.50",       "true"};
 	uint64_t r = cdc_random();
 	bool edge = cdc_random() % 8 == 0;
 
@@ -175,24 +190,40 @@ cdc_any_of(LhCtx *ctx, LhCellKind kind, int depth)
 		case LH_CELL_BOOL: return cdc_bool(r & 1);
 		case LH_CELL_INT: return cdc_int((int64_t) r >> cdc_random() % 64);
 		case LH_CELL_FLOAT4:
-			return cdc_float4(edge ? (float[]){__builtin_nanf(""), __builtin_inff(), -__builtin_inff(), -0.0f}[r % 4]
+			return cdc_float4(edge ? (float[]){__builtin_nanf(""), __builtin_inff(),
+											   -__builtin_inff(), -0.0f}[r % 4]
 								   : (float) (int32_t) r / 1024);
 		case LH_CELL_FLOAT8:
-			return cdc_float8(edge ? (double[]){__builtin_nan(""), __builtin_inf(), -__builtin_inf()}[r % 3]
-							  : r % 2 ? doubles[r / 2 % 7] : (double) (int64_t) r / 3);
+			return cdc_float8(
+				edge    ? (double[]){__builtin_nan(""), __builtin_inf(), -__builtin_inf()}[r % 3]
+				: r % 2 ? doubles[r / 2 % 7]
+						: (double) (int64_t) r / 3);
 		case LH_CELL_NUMERIC: return cdc_any_numeric(ctx);
 		case LH_CELL_JSON: return cdc_string(kind, jsons[r % 6]);
 		case LH_CELL_TEXT:
 		case LH_CELL_OTHER: return cdc_any_text(ctx, kind);
 		case LH_CELL_RAW:
-		case LH_CELL_BYTES: return cdc_bytes(kind, lh_memdup(ctx, (uint8_t *) &(uint64_t[]){r, cdc_random()}, 16), r % 16);
-		case LH_CELL_UUID: return cdc_bytes(kind, lh_memdup(ctx, (uint8_t *) &(uint64_t[]){r, cdc_random()}, 16), 16);
-		case LH_CELL_DATE: return cdc_time(kind, edge ? (r & 1 ? INT32_MAX : INT32_MIN) : (int32_t) r >> r % 20);
-		case LH_CELL_TIME: return cdc_time(kind, (int64_t) (edge ? UINT64_C(86400000000) : r % UINT64_C(86400000000)));
-		case LH_CELL_TIMETZ: return cdc_timetz((int64_t) (r % UINT64_C(86400000000)), (int32_t) (cdc_random() % 115199) - 57599);
+		case LH_CELL_BYTES:
+			return cdc_bytes(kind, lh_memdup(ctx, (uint8_t *) &(uint64_t[]){r, cdc_random()}, 16),
+							 r % 16);
+		case LH_CELL_UUID:
+			return cdc_bytes(kind, lh_memdup(ctx, (uint8_t *) &(uint64_t[]){r, cdc_random()}, 16),
+							 16);
+		case LH_CELL_DATE:
+			return cdc_time(kind, edge ? (r & 1 ? INT32_MAX : INT32_MIN) : (int32_t) r >> r % 20);
+		case LH_CELL_TIME:
+			return cdc_time(kind,
+							(int64_t) (edge ? UINT64_C(86400000000) : r % UINT64_C(86400000000)));
+		case LH_CELL_TIMETZ:
+			return cdc_timetz((int64_t) (r % UINT64_C(86400000000)),
+							  (int32_t) (cdc_random() % 115199) - 57599);
 		case LH_CELL_TIMESTAMP:
-		case LH_CELL_TIMESTAMPTZ: return cdc_time(kind, edge ? (r & 1 ? INT64_MAX : INT64_MIN) : (int64_t) r >> (5 + r % 20));
-		case LH_CELL_INTERVAL: return cdc_interval((int64_t) r >> r % 60, (int32_t) cdc_random() >> 20, (int32_t) r >> 20);
+		case LH_CELL_TIMESTAMPTZ:
+			return cdc_time(kind,
+							edge ? (r & 1 ? INT64_MAX : INT64_MIN) : (int64_t) r >> (5 + r % 20));
+		case LH_CELL_INTERVAL:
+			return cdc_interval((int64_t) r >> r % 60, (int32_t) cdc_random() >> 20,
+								(int32_t) r >> 20);
 		case LH_CELL_ARRAY: return cdc_any_array(ctx, depth);
 		default: return (LhCell){.kind = kind};
 	}

@@ -52,7 +52,8 @@ teardown(void **state)
 }
 
 static const LhChangeRel rel = {.relid = 16384, .generation = 3, .schema = "public", .name = "t"};
-static const LhChangeTxn txn = {.xid = 735, .commit_end = 0x16b3748, .commit_time = 849301261123456};
+static const LhChangeTxn txn = {
+	.xid = 735, .commit_end = 0x16b3748, .commit_time = 849301261123456};
 
 static LhChangeEvent
 event(LhChangeOp op, uint64_t ordinal)
@@ -95,7 +96,8 @@ frame(Made *m, LhChangeOp op, uint64_t ordinal, const char *key, const char *val
 }
 
 static void
-check_frame(Made *m, LhFrameReader *reader, LhChangeOp op, uint64_t ordinal, int nmessages, LhFrame *f)
+check_frame(Made *m, LhFrameReader *reader, LhChangeOp op, uint64_t ordinal, int nmessages,
+			LhFrame *f)
 {
 	bool end;
 
@@ -136,7 +138,8 @@ some_batch(Made *m, bool zstd)
 
 	LH_OK_(m->ctx, lh_batch_begin(m->ctx, &m->out));
 	frame(m, LH_CHANGE_BEGIN, 0, NULL, NULL);
-	frame(m, LH_CHANGE_INSERT, 1, "{\"id\":1}", "{\"op\":\"insert\",\"new\":{\"id\":1,\"name\":\"x\"}}");
+	frame(m, LH_CHANGE_INSERT, 1, "{\"id\":1}",
+		  "{\"op\":\"insert\",\"new\":{\"id\":1,\"name\":\"x\"}}");
 	LH_OK_(m->ctx, lh_frame_begin(m->ctx, &m->out, &ev));
 	message(m, 0, "k", "value of the first format", 25);
 	message(m, 1, "k", NULL, 0);
@@ -162,7 +165,8 @@ check_some_batch(Made *m, LhSlice bytes, LhFrameReader *reader)
 	check_frame(m, reader, LH_CHANGE_BEGIN, 0, 0, &f);
 	check_frame(m, reader, LH_CHANGE_INSERT, 1, 1, &f);
 	assert_int_equal(f.flags, 0);
-	check_message(m, f.body, &at, 0, "{\"id\":1}", "{\"op\":\"insert\",\"new\":{\"id\":1,\"name\":\"x\"}}");
+	check_message(m, f.body, &at, 0, "{\"id\":1}",
+				  "{\"op\":\"insert\",\"new\":{\"id\":1,\"name\":\"x\"}}");
 	assert_int_equal(at, f.body.len);
 	check_frame(m, reader, LH_CHANGE_UPDATE, 2, 3, &f);
 	assert_int_equal(f.flags, LH_FRAME_KEY_CHANGED);
@@ -379,10 +383,8 @@ lengths_that_lie_are_refused_one_by_one(void **state)
 		uint32_t value;
 		const char *what;
 	} lies[] = {
-		{12, 55, "a length of 55 bytes"},
-		{12, UINT32_MAX, "a length of 4294967295 bytes"},
-		{12 + 4, 0xff, "unknown kind 255"},
-		{12 + 44, 1, "part 1 of 1"},
+		{12, 55, "a length of 55 bytes"},   {12, UINT32_MAX, "a length of 4294967295 bytes"},
+		{12 + 4, 0xff, "unknown kind 255"}, {12 + 44, 1, "part 1 of 1"},
 		{12 + 48, 0, "part 0 of 0"},
 	};
 	Made *m = *state;
@@ -426,7 +428,8 @@ a_batch_that_claims_too_much_is_refused(void **state)
 
 	assert_int_equal(lh_batch_open(m->ctx, bytes, 100, &reader), LH_LIMIT);
 	assert_int_equal(reader.plain.cap, 0);
-	assert_int_equal(lh_batch_open(m->ctx, lh_slice("{\"op\":\"insert\"}", 15), MAX_PLAIN, &reader), LH_CORRUPT);
+	assert_int_equal(lh_batch_open(m->ctx, lh_slice("{\"op\":\"insert\"}", 15), MAX_PLAIN, &reader),
+					 LH_CORRUPT);
 	assert_non_null(strstr(m->ctx->error->hint, "frames"));
 }
 

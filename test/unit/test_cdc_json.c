@@ -50,23 +50,51 @@ teardown(void **state)
 	return 0;
 }
 
-static const LhChangeTxn txn = {.xid = 735, .commit_end = 0x16b3748, .commit_time = INT64_C(849301200123456), .nchanges = 4};
+static const LhChangeTxn txn = {
+	.xid = 735, .commit_end = 0x16b3748, .commit_time = INT64_C(849301200123456), .nchanges = 4};
 
-#define HEAD(op) "{\"op\":\"" op "\",\"lsn\":\"0/16B3748\",\"n\":3,\"xid\":735,\"ts\":\"2026-11-29T21:00:00.123456Z\""
-#define TABLE    ",\"schema\":\"public\",\"table\":\"t\""
+#define HEAD(op)    \
+	"{\"op\":\"" op \
+	"\",\"lsn\":\"0/16B3748\",\"n\":3,\"xid\":735,\"ts\":\"2026-11-29T21:00:00.123456Z\""
+#define TABLE ",\"schema\":\"public\",\"table\":\"t\""
 
 static LhChangeColumn columns[] = {
-	{.name = "id", .attnum = 1, .base_typid = 20, .kind = LH_CELL_INT, .type_text = "bigint", .not_null = true, .key = 1, .pk = 1},
-	{.name = "na\"me", .attnum = 2, .base_typid = 1043, .kind = LH_CELL_TEXT, .type_text = "character varying(10)"},
-	{.name = "big", .attnum = 4, .base_typid = 25, .kind = LH_CELL_TEXT, .type_text = "text", .generated = true},
+	{.name = "id",
+	 .attnum = 1,
+	 .base_typid = 20,
+	 .kind = LH_CELL_INT,
+	 .type_text = "bigint",
+	 .not_null = true,
+	 .key = 1,
+	 .pk = 1},
+	{.name = "na\"me",
+	 .attnum = 2,
+	 .base_typid = 1043,
+	 .kind = LH_CELL_TEXT,
+	 .type_text = "character varying(10)"},
+	{.name = "big",
+	 .attnum = 4,
+	 .base_typid = 25,
+	 .kind = LH_CELL_TEXT,
+	 .type_text = "text",
+	 .generated = true},
 };
 static const int keys[] = {0};
 
 static LhChangeRel
 table(LhIdentity identity)
 {
-	return (LhChangeRel){.relid = 16384, .generation = 1, .schema = "public", .name = "t", .identity = identity, .ncolumns = 3,
-						 .columns = columns, .nkeys = identity == LH_IDENTITY_NOTHING ? 0 : 1, .keys = keys, .npk = 1, .pk = keys};
+	return (LhChangeRel){.relid = 16384,
+						 .generation = 1,
+						 .schema = "public",
+						 .name = "t",
+						 .identity = identity,
+						 .ncolumns = 3,
+						 .columns = columns,
+						 .nkeys = identity == LH_IDENTITY_NOTHING ? 0 : 1,
+						 .keys = keys,
+						 .npk = 1,
+						 .pk = keys};
 }
 
 static LhChangeEvent
@@ -109,25 +137,30 @@ rows_are_as_documented(void **state)
 	LhChangeEvent ev = event(LH_CHANGE_INSERT, &rel);
 
 	ev.new_cells = row;
-	assert_string_equal(written(m, ev), HEAD("insert") TABLE ",\"key\":{\"id\":1},\"new\":{\"id\":1,\"na\\\"me\":\"x\",\"big\":\"y\"}}");
+	assert_string_equal(written(m, ev), HEAD("insert") TABLE
+						",\"key\":{\"id\":1},\"new\":{\"id\":1,\"na\\\"me\":\"x\",\"big\":\"y\"}}");
 	ev.op = LH_CHANGE_UPDATE;
 	row[2].kind = LH_CELL_UNCHANGED;
-	assert_string_equal(written(m, ev),
-						HEAD("update") TABLE ",\"key\":{\"id\":1},\"new\":{\"id\":1,\"na\\\"me\":\"x\"},\"unchanged\":[\"big\"]}");
+	assert_string_equal(
+		written(m, ev), HEAD("update") TABLE
+		",\"key\":{\"id\":1},\"new\":{\"id\":1,\"na\\\"me\":\"x\"},\"unchanged\":[\"big\"]}");
 	row[1].kind = LH_CELL_UNCHANGED;
 	ev.old_cells = old;
 	ev.old_is_key = ev.key_changed = true;
-	assert_string_equal(written(m, ev), HEAD("update") TABLE
-						",\"key\":{\"id\":7},\"new\":{\"id\":1},\"old\":{\"id\":7},\"unchanged\":[\"na\\\"me\",\"big\"]}");
+	assert_string_equal(
+		written(m, ev), HEAD("update") TABLE
+		",\"key\":{\"id\":7},\"new\":{\"id\":1},\"old\":{\"id\":7},\"unchanged\":[\"na\\\"me\",\"big\"]}");
 	ev.key_changed = ev.old_is_key = false;
 	ev.old_cells = whole;
 	row[1] = row[2] = text("z");
-	assert_string_equal(written(m, ev), HEAD("update") TABLE ",\"key\":{\"id\":1},\"new\":{\"id\":1,\"na\\\"me\":\"z\",\"big\":\"z\"},"
+	assert_string_equal(written(m, ev), HEAD("update") TABLE
+						",\"key\":{\"id\":1},\"new\":{\"id\":1,\"na\\\"me\":\"z\",\"big\":\"z\"},"
 						"\"old\":{\"id\":1,\"na\\\"me\":\"o\",\"big\":null}}");
 	ev = event(LH_CHANGE_DELETE, &rel);
 	ev.old_cells = old;
 	ev.old_is_key = true;
-	assert_string_equal(written(m, ev), HEAD("delete") TABLE ",\"key\":{\"id\":7},\"old\":{\"id\":7}}");
+	assert_string_equal(written(m, ev),
+						HEAD("delete") TABLE ",\"key\":{\"id\":7},\"old\":{\"id\":7}}");
 }
 
 static void
@@ -139,14 +172,17 @@ relations_without_identity_say_so(void **state)
 	LhChangeEvent ev = event(LH_CHANGE_UPDATE, &rel);
 
 	ev.new_cells = row;
-	assert_string_equal(written(m, ev), HEAD("update") TABLE ",\"key\":null,\"identity\":\"nothing\","
-						"\"new\":{\"id\":1,\"na\\\"me\":null,\"big\":null}}");
+	assert_string_equal(written(m, ev),
+						HEAD("update") TABLE ",\"key\":null,\"identity\":\"nothing\","
+											 "\"new\":{\"id\":1,\"na\\\"me\":null,\"big\":null}}");
 	ev = event(LH_CHANGE_DELETE, &rel);
-	assert_string_equal(written(m, ev), HEAD("delete") TABLE ",\"key\":null,\"identity\":\"nothing\"}");
+	assert_string_equal(written(m, ev),
+						HEAD("delete") TABLE ",\"key\":null,\"identity\":\"nothing\"}");
 	rel.identity = LH_IDENTITY_FULL;
 	ev.old_cells = row;
-	assert_string_equal(written(m, ev), HEAD("delete") TABLE ",\"key\":null,\"identity\":\"full\","
-						"\"old\":{\"id\":1,\"na\\\"me\":null,\"big\":null}}");
+	assert_string_equal(written(m, ev),
+						HEAD("delete") TABLE ",\"key\":null,\"identity\":\"full\","
+											 "\"old\":{\"id\":1,\"na\\\"me\":null,\"big\":null}}");
 }
 
 static void
@@ -171,15 +207,19 @@ events_without_rows_are_as_documented(void **state)
 	LhChangeEvent ev = event(LH_CHANGE_TRUNCATE, &rel);
 
 	ev.cascade = true;
-	assert_string_equal(written(m, ev), HEAD("truncate") TABLE ",\"cascade\":true,\"restart_identity\":false}");
+	assert_string_equal(written(m, ev),
+						HEAD("truncate") TABLE ",\"cascade\":true,\"restart_identity\":false}");
 	ev = event(LH_CHANGE_SCHEMA, &rel);
-	assert_string_equal(written(m, ev), HEAD("schema") TABLE ",\"generation\":1,\"identity\":\"default\",\"columns\":["
-						"{\"name\":\"id\",\"type\":\"bigint\",\"not_null\":true,\"key\":1},"
-						"{\"name\":\"na\\\"me\",\"type\":\"character varying(10)\",\"not_null\":false},"
-						"{\"name\":\"big\",\"type\":\"text\",\"not_null\":false,\"generated\":true}]}");
+	assert_string_equal(
+		written(m, ev), HEAD("schema") TABLE
+		",\"generation\":1,\"identity\":\"default\",\"columns\":["
+		"{\"name\":\"id\",\"type\":\"bigint\",\"not_null\":true,\"key\":1},"
+		"{\"name\":\"na\\\"me\",\"type\":\"character varying(10)\",\"not_null\":false},"
+		"{\"name\":\"big\",\"type\":\"text\",\"not_null\":false,\"generated\":true}]}");
 	ev = event(LH_CHANGE_QUARANTINE, &rel);
 	ev.reason = "a \"reason\"";
-	assert_string_equal(written(m, ev), HEAD("quarantine") TABLE ",\"reason\":\"a \\\"reason\\\"\"}");
+	assert_string_equal(written(m, ev),
+						HEAD("quarantine") TABLE ",\"reason\":\"a \\\"reason\\\"\"}");
 }
 
 static void
@@ -191,15 +231,23 @@ messages_are_text_or_base64(void **state)
 	ev.prefix = "pre\tfix";
 	ev.transactional = true;
 	ev.content = lh_slice("h\xc3\xa9\n", 4);
-	assert_string_equal(written(m, ev), HEAD("message") ",\"prefix\":\"pre\\tfix\",\"transactional\":true,\"content\":\"h\xc3\xa9\\n\"}");
+	assert_string_equal(
+		written(m, ev),
+		HEAD(
+			"message") ",\"prefix\":\"pre\\tfix\",\"transactional\":true,\"content\":\"h\xc3\xa9\\n\"}");
 	ev.content = lh_slice("a\0b", 3);
-	assert_string_equal(written(m, ev), HEAD("message") ",\"prefix\":\"pre\\tfix\",\"transactional\":true,\"content_base64\":\"YQBi\"}");
+	assert_string_equal(
+		written(m, ev),
+		HEAD(
+			"message") ",\"prefix\":\"pre\\tfix\",\"transactional\":true,\"content_base64\":\"YQBi\"}");
 	ev.content = lh_slice("\xff", 1);
 	ev.transactional = false;
 	ev.txn = NULL;
 	ev.pos = (LhChangePos){.commit_end = UINT64_C(0x16B374D848)};
-	assert_string_equal(written(m, ev), "{\"op\":\"message\",\"lsn\":\"16/B374D848\",\"n\":0,\"prefix\":\"pre\\tfix\","
-						"\"transactional\":false,\"content_base64\":\"/w==\"}");
+	assert_string_equal(
+		written(m, ev),
+		"{\"op\":\"message\",\"lsn\":\"16/B374D848\",\"n\":0,\"prefix\":\"pre\\tfix\","
+		"\"transactional\":false,\"content_base64\":\"/w==\"}");
 	ev.content = lh_slice(NULL, 0);
 	assert_non_null(strstr(written(m, ev), "\"content\":\"\"}"));
 }
@@ -212,10 +260,12 @@ transactions_are_events_when_asked_for(void **state)
 	assert_string_equal(written(m, event(LH_CHANGE_BEGIN, NULL)), "");
 	assert_string_equal(written(m, event(LH_CHANGE_COMMIT, NULL)), "");
 	m->options.transactions = true;
-	assert_string_equal(written(m, event(LH_CHANGE_BEGIN, NULL)),
-						"{\"op\":\"begin\",\"lsn\":\"0/16B3748\",\"xid\":735,\"ts\":\"2026-11-29T21:00:00.123456Z\"}");
-	assert_string_equal(written(m, event(LH_CHANGE_COMMIT, NULL)),
-						"{\"op\":\"commit\",\"lsn\":\"0/16B3748\",\"xid\":735,\"ts\":\"2026-11-29T21:00:00.123456Z\",\"changes\":4}");
+	assert_string_equal(
+		written(m, event(LH_CHANGE_BEGIN, NULL)),
+		"{\"op\":\"begin\",\"lsn\":\"0/16B3748\",\"xid\":735,\"ts\":\"2026-11-29T21:00:00.123456Z\"}");
+	assert_string_equal(
+		written(m, event(LH_CHANGE_COMMIT, NULL)),
+		"{\"op\":\"commit\",\"lsn\":\"0/16B3748\",\"xid\":735,\"ts\":\"2026-11-29T21:00:00.123456Z\",\"changes\":4}");
 }
 
 static void
@@ -224,25 +274,33 @@ heads_follow_the_transaction(void **state)
 	Made *m = *state;
 	LhChangeRel rel = table(LH_IDENTITY_DEFAULT);
 	LhCell row[] = {cdc_int(1), lh_cell_null(), lh_cell_null()};
-	LhChangeTxn other = {.xid = 736, .commit_end = 0x16b3800, .commit_time = 0, .origin = 1, .origin_name = "no\"de"};
+	LhChangeTxn other = {.xid = 736,
+						 .commit_end = 0x16b3800,
+						 .commit_time = 0,
+						 .origin = 1,
+						 .origin_name = "no\"de"};
 	LhChangeEvent ev = event(LH_CHANGE_INSERT, &rel);
 
 	ev.new_cells = row;
-	assert_non_null(strstr(written(m, ev), "\"lsn\":\"0/16B3748\",\"n\":3,\"xid\":735,\"ts\":\"2026"));
+	assert_non_null(
+		strstr(written(m, ev), "\"lsn\":\"0/16B3748\",\"n\":3,\"xid\":735,\"ts\":\"2026"));
 	ev.txn = &other;
 	ev.pos = (LhChangePos){.commit_end = 0x16b3800, .ordinal = UINT64_MAX, .xid = 736};
-	assert_non_null(strstr(written(m, ev), "\"lsn\":\"0/16B3800\",\"n\":18446744073709551615,\"xid\":736,"
-								   "\"ts\":\"2000-01-01T00:00:00Z\",\"origin\":\"no\\\"de\",\"schema\""));
+	assert_non_null(strstr(written(m, ev),
+						   "\"lsn\":\"0/16B3800\",\"n\":18446744073709551615,\"xid\":736,"
+						   "\"ts\":\"2000-01-01T00:00:00Z\",\"origin\":\"no\\\"de\",\"schema\""));
 	/* rows of a snapshot have neither transaction nor time */
 	ev.op = LH_CHANGE_READ;
 	ev.txn = NULL;
 	ev.pos.xid = 0;
 	ev.pos.ordinal = 1;
-	assert_string_equal(written(m, ev), "{\"op\":\"read\",\"lsn\":\"0/16B3800\",\"n\":1" TABLE
+	assert_string_equal(written(m, ev),
+						"{\"op\":\"read\",\"lsn\":\"0/16B3800\",\"n\":1" TABLE
 						",\"key\":{\"id\":1},\"new\":{\"id\":1,\"na\\\"me\":null,\"big\":null}}");
 	ev = event(LH_CHANGE_INSERT, &rel);
 	ev.new_cells = row;
-	assert_non_null(strstr(written(m, ev), "\"lsn\":\"0/16B3748\",\"n\":3,\"xid\":735,\"ts\":\"2026"));
+	assert_non_null(
+		strstr(written(m, ev), "\"lsn\":\"0/16B3748\",\"n\":3,\"xid\":735,\"ts\":\"2026"));
 }
 
 static void
@@ -288,8 +346,13 @@ static const char *
 value_of(Made *m, LhCell c, uint32_t typid, uint32_t elem)
 {
 	static char got[65536];
-	LhChangeColumn col = {.name = "v", .kind = c.kind, .base_typid = typid, .elem_typid = elem, .type_text = "x"};
-	LhChangeRel rel = {.schema = "s", .name = "t", .identity = LH_IDENTITY_NOTHING, .ncolumns = 1, .columns = &col};
+	LhChangeColumn col = {
+		.name = "v", .kind = c.kind, .base_typid = typid, .elem_typid = elem, .type_text = "x"};
+	LhChangeRel rel = {.schema = "s",
+					   .name = "t",
+					   .identity = LH_IDENTITY_NOTHING,
+					   .ncolumns = 1,
+					   .columns = &col};
 	LhChangeEvent ev = event(LH_CHANGE_INSERT, &rel);
 	const char *line, *start;
 
@@ -306,7 +369,8 @@ static void
 values_are_as_documented(void **state)
 {
 	static const int16_t digits[] = {12, 3000}, big[] = {1234, 5678, 9012, 3456, 7890, 1234, 5678};
-	static const uint8_t uuid[16] = {0x55, 0x0e, 0x84, 0x00, 0xe2, 0x9b, 0x41, 0xd4, 0xa7, 0x16, 0x44, 0x66, 0x55, 0x44, 0, 0};
+	static const uint8_t uuid[16] = {0x55, 0x0e, 0x84, 0x00, 0xe2, 0x9b, 0x41, 0xd4,
+									 0xa7, 0x16, 0x44, 0x66, 0x55, 0x44, 0,    0};
 	static const uint8_t bytes[] = {0xfb, 0xff, 0, 1};
 	Made *m = *state;
 	const struct
@@ -353,7 +417,8 @@ values_are_as_documented(void **state)
 	m->options.binary = LH_BINARY_BASE64_URL;
 	assert_string_equal(value_of(m, cdc_bytes(LH_CELL_BYTES, bytes, 4), 0, 0), "\"-_8AAQ==\"");
 	m->options.json_native = false;
-	assert_string_equal(value_of(m, cdc_string(LH_CELL_JSON, "{\n\"a\": 1\n}"), 0, 0), "\"{\\n\\\"a\\\": 1\\n}\"");
+	assert_string_equal(value_of(m, cdc_string(LH_CELL_JSON, "{\n\"a\": 1\n}"), 0, 0),
+						"\"{\\n\\\"a\\\": 1\\n}\"");
 	m->options.int64_string = true;
 	assert_string_equal(value_of(m, cdc_int(-5), 20, 0), "\"-5\"");
 	assert_string_equal(value_of(m, cdc_int(-5), 23, 0), "-5");
@@ -362,17 +427,21 @@ values_are_as_documented(void **state)
 static void
 numerics_can_be_strings_or_doubles(void **state)
 {
-	static const int16_t digits[] = {12, 3000}, big[] = {1234, 5678, 9012, 3456, 7890, 1234, 5678}, small[] = {1};
+	static const int16_t digits[] = {12, 3000}, big[] = {1234, 5678, 9012, 3456, 7890, 1234, 5678},
+						 small[] = {1};
 	Made *m = *state;
 
 	m->options.decimal = LH_DECIMAL_STRING;
-	assert_string_equal(value_of(m, cdc_numeric(LH_SIGN_MINUS, 0, 2, 2, digits), 0, 0), "\"-12.30\"");
+	assert_string_equal(value_of(m, cdc_numeric(LH_SIGN_MINUS, 0, 2, 2, digits), 0, 0),
+						"\"-12.30\"");
 	m->options.decimal = LH_DECIMAL_DOUBLE;
 	assert_string_equal(value_of(m, cdc_numeric(LH_SIGN_MINUS, 0, 2, 2, digits), 0, 0), "-12.3");
-	assert_string_equal(value_of(m, cdc_numeric(LH_SIGN_PLUS, 6, 0, 7, big), 0, 0), "1.2345678901234569e+27");
+	assert_string_equal(value_of(m, cdc_numeric(LH_SIGN_PLUS, 6, 0, 7, big), 0, 0),
+						"1.2345678901234569e+27");
 	assert_string_equal(value_of(m, cdc_numeric(LH_SIGN_PLUS, -2, 8, 1, small), 0, 0), "1e-08");
 	assert_string_equal(value_of(m, cdc_numeric(LH_SIGN_PLUS, 0, 4, 0, small), 0, 0), "0");
-	assert_string_equal(value_of(m, cdc_numeric(LH_SIGN_PLUS, 200, 0, 1, small), 0, 0), "\"Infinity\"");
+	assert_string_equal(value_of(m, cdc_numeric(LH_SIGN_PLUS, 200, 0, 1, small), 0, 0),
+						"\"Infinity\"");
 	assert_string_equal(value_of(m, cdc_numeric(LH_SIGN_NAN, 0, 0, 0, small), 0, 0), "\"NaN\"");
 }
 
@@ -381,13 +450,20 @@ arrays_are_json_arrays_unless_their_bounds_are_not_one(void **state)
 {
 	LhCell items[] = {cdc_int(1), lh_cell_null(), cdc_int(3), cdc_int(4)};
 	LhCell texts[] = {cdc_string(LH_CELL_TEXT, "a\"b"), lh_cell_null()};
-	LhCellArray two = {.ndim = 2, .dims = {2, 2}, .lbound = {1, 1}, .nitems = 4, .delim = ',', .items = items};
-	LhCellArray one = {.ndim = 1, .dims = {2}, .lbound = {1}, .nitems = 2, .delim = ',', .items = texts};
+	LhCellArray two = {
+		.ndim = 2, .dims = {2, 2}, .lbound = {1, 1}, .nitems = 4, .delim = ',', .items = items};
+	LhCellArray one = {
+		.ndim = 1, .dims = {2}, .lbound = {1}, .nitems = 2, .delim = ',', .items = texts};
 	LhCellArray none = {.delim = ','};
 	LhCell self;
-	LhCellArray loop = {.ndim = 1, .dims = {1}, .lbound = {1}, .nitems = 1, .delim = ',', .items = &self};
+	LhCellArray loop = {
+		.ndim = 1, .dims = {1}, .lbound = {1}, .nitems = 1, .delim = ',', .items = &self};
 	LhChangeColumn col = {.name = "v", .kind = LH_CELL_ARRAY, .type_text = "x"};
-	LhChangeRel rel = {.schema = "s", .name = "t", .identity = LH_IDENTITY_NOTHING, .ncolumns = 1, .columns = &col};
+	LhChangeRel rel = {.schema = "s",
+					   .name = "t",
+					   .identity = LH_IDENTITY_NOTHING,
+					   .ncolumns = 1,
+					   .columns = &col};
 	LhChangeEvent ev = event(LH_CHANGE_INSERT, &rel);
 	Made *m = *state;
 
@@ -397,7 +473,8 @@ arrays_are_json_arrays_unless_their_bounds_are_not_one(void **state)
 	m->options.int64_string = true;
 	assert_string_equal(value_of(m, cdc_array(&two), 1016, 20), "[[\"1\",null],[\"3\",\"4\"]]");
 	one.lbound[0] = 0;
-	assert_string_equal(value_of(m, cdc_array(&one), 1009, 25), "\"[0:1]={\\\"a\\\\\\\"b\\\",NULL}\"");
+	assert_string_equal(value_of(m, cdc_array(&one), 1009, 25),
+						"\"[0:1]={\\\"a\\\\\\\"b\\\",NULL}\"");
 
 	self = cdc_array(&loop);
 	ev.new_cells = &self;
@@ -472,8 +549,13 @@ any_row_is_one_line_of_json(void **state)
 		int n = 1 + (int) (cdc_random() % 20);
 		LhChangeColumn *cols = lh_alloc0(m->ctx, sizeof(*cols) * (size_t) n);
 		LhCell *row = lh_alloc0(m->ctx, sizeof(*row) * (size_t) n);
-		LhChangeRel rel = {.schema = "a\"\\\n", .name = "t", .identity = LH_IDENTITY_DEFAULT, .ncolumns = n, .columns = cols,
-						   .nkeys = (int) (cdc_random() % 2), .keys = (int[]){(int) (cdc_random() % (uint64_t) n)}};
+		LhChangeRel rel = {.schema = "a\"\\\n",
+						   .name = "t",
+						   .identity = LH_IDENTITY_DEFAULT,
+						   .ncolumns = n,
+						   .columns = cols,
+						   .nkeys = (int) (cdc_random() % 2),
+						   .keys = (int[]){(int) (cdc_random() % (uint64_t) n)}};
 		LhChangeEvent ev = event(LH_CHANGE_UPDATE, &rel);
 		json_t *parsed, *new;
 		json_error_t error;
@@ -496,8 +578,10 @@ any_row_is_one_line_of_json(void **state)
 		m->out.buf.data = NULL;
 		m->out.buf.cap = 0;
 		written(m, ev);
-		assert_ptr_equal(strchr((char *) m->out.buf.data, '\n'), m->out.buf.data + m->out.buf.len - 1);
-		parsed = json_loadb((char *) m->out.buf.data, m->out.buf.len, JSON_DECODE_INT_AS_REAL | JSON_REJECT_DUPLICATES, &error);
+		assert_ptr_equal(strchr((char *) m->out.buf.data, '\n'),
+						 m->out.buf.data + m->out.buf.len - 1);
+		parsed = json_loadb((char *) m->out.buf.data, m->out.buf.len,
+							JSON_DECODE_INT_AS_REAL | JSON_REJECT_DUPLICATES, &error);
 		if (parsed == NULL)
 			fail_msg("%s at %d: %s", error.text, error.position, (char *) m->out.buf.data);
 		new = json_object_get(parsed, "new");

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -71,11 +72,38 @@ each_option_is_documented_and_takes_its_preset(void **state)
 		{
 			assert_string_not_equal(o->name, lh_change_option_table[k].name);
 			/* no two options write the same place */
-			assert_true(o->offset == LH_OPTION_IGNORED || o->offset != lh_change_option_table[k].offset);
+			assert_true(o->offset == LH_OPTION_IGNORED ||
+						o->offset != lh_change_option_table[k].offset);
 		}
-		assert_int_equal(o->type == LH_OPT_ENUM, o->choices != NULL && o->type != LH_OPT_TEXT && o->type != LH_OPT_LIST);
+		assert_int_equal(o->type == LH_OPT_ENUM,
+						 o->choices != NULL && o->type != LH_OPT_TEXT && o->type != LH_OPT_LIST);
 	}
 	LH_OK_(ctx, lh_change_options_check(ctx, &options));
+}
+
+/* Each option's row of the table is what the program says. */
+static void
+the_docs_list_each_option_as_it_is(void **state)
+{
+	FILE *f = fopen("docs/cdc-formats.md", "r");
+	size_t n;
+	char *docs = calloc(1, 1 << 20), row[2048];
+
+	assert_non_null(f);
+	n = fread(docs, 1, (1 << 20) - 1, f);
+	fclose(f);
+	assert_true(n > 1000);
+	for (int i = 0; i < lh_change_noptions; i++)
+	{
+		const LhOptionInfo *o = &lh_change_option_table[i];
+		const char *tick = *o->preset != '\0' ? "`" : "";
+
+		snprintf(row, sizeof(row), "\n| `%s` | %s%s%s | %s | %s | %s |\n", o->name, tick, o->preset,
+				 tick, o->formats, o->summary, o->avoids);
+		if (strstr(docs, row) == NULL)
+			fail_msg("docs/cdc-formats.md lacks:%s", row);
+	}
+	free(docs);
 }
 
 static void
@@ -87,9 +115,10 @@ presets_are_those_of_the_docs(void **state)
 	assert_string_equal(options.placeholder, "__debezium_unavailable_value");
 	assert_null(options.include_tables);
 	assert_null(options.publication_names);
-	assert_true(options.json_native && options.tombstones && options.w_schemas && options.w_types && options.w_typmod &&
-				options.w_transaction && options.schema_events);
-	assert_false(options.frames || options.transactions || options.w_xids || options.w_lsn || options.int64_string);
+	assert_true(options.json_native && options.tombstones && options.w_schemas && options.w_types &&
+				options.w_typmod && options.w_transaction && options.schema_events);
+	assert_false(options.frames || options.transactions || options.w_xids || options.w_lsn ||
+				 options.int64_string);
 	assert_int_equal(options.decimal, LH_DECIMAL_PRECISE);
 	assert_int_equal(options.money_fraction_digits, 2);
 	assert_int_equal(options.batch_bytes, 0);
@@ -98,8 +127,8 @@ presets_are_those_of_the_docs(void **state)
 static void
 names_are_alike_with_any_separator_and_case(void **state)
 {
-	static const char *const names[] = {"decimal.handling.mode", "decimal_handling_mode", "DECIMAL-HANDLING-MODE",
-										"Decimal.handling_Mode"};
+	static const char *const names[] = {"decimal.handling.mode", "decimal_handling_mode",
+										"DECIMAL-HANDLING-MODE", "Decimal.handling_Mode"};
 	LhCtx *ctx = *state;
 
 	for (int i = 0; i < 4; i++)
@@ -174,7 +203,7 @@ numbers_have_ranges_and_units(void **state)
 {
 	LhCtx *ctx = *state;
 
-	set(ctx, "batch", "64kB");
+	set(ctx, "batch.bytes", "64kB");
 	assert_int_equal(options.batch_bytes, 65536);
 	set(ctx, "batch", "1 MB");
 	assert_int_equal(options.batch_bytes, 1 << 20);
@@ -224,18 +253,31 @@ names_that_are_nearly_right_get_a_hint(void **state)
 	bad(ctx, "", "", "unknown option");
 	/* longer than any name: no hint, no overrun */
 	bad(ctx,
-		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "",
-		"unknown option");
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+		"", "unknown option");
 }
 
 static void
 wal2json_s_options_are_all_taken(void **state)
 {
-	static const char *const names[] = {
-		"include-xids",		 "include-timestamp",		 "include-schemas", "include-types",  "include-type-oids",
-		"include-typmod",	 "include-domain-data-type", "include-pk",		"pretty-print",	  "include-column-positions",
-		"include-origin",	 "include-not-null",		 "include-default", "write-in-chunks", "include-lsn",
-		"include-transaction", "include-unchanged-toast", "numeric-data-types-as-string"};
+	static const char *const names[] = {"include-xids",
+										"include-timestamp",
+										"include-schemas",
+										"include-types",
+										"include-type-oids",
+										"include-typmod",
+										"include-domain-data-type",
+										"include-pk",
+										"pretty-print",
+										"include-column-positions",
+										"include-origin",
+										"include-not-null",
+										"include-default",
+										"write-in-chunks",
+										"include-lsn",
+										"include-transaction",
+										"include-unchanged-toast",
+										"numeric-data-types-as-string"};
 	LhCtx *ctx = *state;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -249,7 +291,8 @@ wal2json_s_options_are_all_taken(void **state)
 	set(ctx, "filter-origins", "one,2");
 	set(ctx, "filter-msg-prefixes", "a");
 	set(ctx, "add-msg-prefixes", "b");
-	assert_true(options.w_numeric_string && options.w_pretty && options.w_chunks && options.w_positions);
+	assert_true(options.w_numeric_string && options.w_pretty && options.w_chunks &&
+				options.w_positions);
 	assert_string_equal(options.message_prefixes_add, "b");
 	assert_string_equal(options.message_prefixes_filter, "a");
 }
@@ -304,6 +347,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(each_option_is_documented_and_takes_its_preset),
+		T(the_docs_list_each_option_as_it_is),
 		T(presets_are_those_of_the_docs),
 		T(names_are_alike_with_any_separator_and_case),
 		T(each_enum_takes_its_choices_in_order),

@@ -34,17 +34,17 @@ teardown(void **state)
 }
 
 /* What a raw writer wrote, in a buffer of exactly the bytes that it may touch. */
-#define WRITTEN(room, call)                        \
-	({                                             \
-		static char written_[128];                 \
-		char *exact_ = malloc(room), *p = exact_;  \
-		char *end_ = (call);                       \
-                                                   \
-		assert_true(end_ - exact_ <= (room));      \
-		memcpy(written_, exact_, end_ - exact_);   \
-		written_[end_ - exact_] = '\0';            \
-		free(exact_);                              \
-		written_;                                  \
+#define WRITTEN(room, call)                       \
+	({                                            \
+		static char written_[128];                \
+		char *exact_ = malloc(room), *p = exact_; \
+		char *end_ = (call);                      \
+                                                  \
+		assert_true(end_ - exact_ <= (room));     \
+		memcpy(written_, exact_, end_ - exact_);  \
+		written_[end_ - exact_] = '\0';           \
+		free(exact_);                             \
+		written_;                                 \
 	})
 
 static const char *
@@ -254,7 +254,10 @@ slow_date(int64_t days, bool iso, char *out)
 	}
 	lh_civil_from_days(days + LH_PG_EPOCH_DAYS, &y, &m, &d);
 	if (iso)
-		sprintf(out, y < 0 ? "-%04" PRId64 "-%02d-%02d" : y > 9999 ? "+%" PRId64 "-%02d-%02d" : "%04" PRId64 "-%02d-%02d",
+		sprintf(out,
+				y < 0      ? "-%04" PRId64 "-%02d-%02d"
+				: y > 9999 ? "+%" PRId64 "-%02d-%02d"
+						   : "%04" PRId64 "-%02d-%02d",
 				y < 0 ? -y : y, m, d);
 	else
 		sprintf(out, "%04" PRId64 "-%02d-%02d%s", y > 0 ? y : 1 - y, m, d, y > 0 ? "" : " BC");
@@ -297,7 +300,8 @@ dates_are_as_date_out_writes_them(void **state)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 	{
 		assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_date(p, known[i].days)), known[i].text);
-		assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_iso_date(p, known[i].days)), known[i].iso);
+		assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_iso_date(p, known[i].days)),
+							known[i].iso);
 		check_date(known[i].days);
 	}
 	for (int64_t days = -740000; days < 160000; days += 1 + (days > -700000 && days < -30000) * 12)
@@ -330,7 +334,8 @@ times_are_as_time_out_writes_them(void **state)
 	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_time(p, INT64_C(86400000000))), "24:00:00");
 	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_time(p, 1)), "00:00:00.000001");
 	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_time(p, 500000)), "00:00:00.5");
-	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_time(p, INT64_C(86399999999))), "23:59:59.999999");
+	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_time(p, INT64_C(86399999999))),
+						"23:59:59.999999");
 	for (int64_t us = 0; us < 1000000; us++)
 	{
 		slow_time(us, slow);
@@ -355,15 +360,16 @@ zones_are_as_timetz_out_writes_them(void **state)
 	{
 		const char *text;
 		int32_t west;
-	} known[] = {{"+00", 0},		  {"+01", -3600},	  {"-05", 18000},	{"+05:30", -19800},
-				 {"-03:30", 12600},	  {"+15:59:59", -57599}, {"-15:59:59", 57599}, {"+00:00:01", -1},
-				 {"-00:19:32", 1172}};
+	} known[] = {{"+00", 0},           {"+01", -3600},    {"-05", 18000},
+				 {"+05:30", -19800},   {"-03:30", 12600}, {"+15:59:59", -57599},
+				 {"-15:59:59", 57599}, {"+00:00:01", -1}, {"-00:19:32", 1172}};
 	char text[64];
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 	{
 		sprintf(text, "04:05:06.789%s", known[i].text);
-		assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_timetz(p, INT64_C(14706789000), known[i].west)), text);
+		assert_string_equal(
+			WRITTEN(LH_TEXT_TIME, lh_text_timetz(p, INT64_C(14706789000), known[i].west)), text);
 	}
 	WRITTEN(LH_TEXT_TIME, lh_text_timetz(p, 0, INT32_MIN));
 	WRITTEN(LH_TEXT_TIME, lh_text_timetz(p, 0, INT32_MAX));
@@ -374,21 +380,29 @@ timestamps_are_as_timestamp_out_writes_them(void **state)
 {
 	char slow[128], part[64];
 
-	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_timestamp(p, 0, ' ', NULL)), "2000-01-01 00:00:00");
+	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_timestamp(p, 0, ' ', NULL)),
+						"2000-01-01 00:00:00");
 	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_timestamp(p, -1, ' ', "+00")),
 						"1999-12-31 23:59:59.999999+00");
-	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_timestamp(p, INT64_C(849301261123456), 'T', "Z")),
-						"2026-11-29T21:01:01.123456Z");
-	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_timestamp(p, INT64_C(-211813488000000000), ' ', "+00")),
-						"4714-11-24 00:00:00+00 BC");
-	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_iso_timestamp(p, INT64_C(-211813488000000000), "Z")),
-						"-4713-11-24T00:00:00Z");
-	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_timestamp(p, INT64_C(9223371331199999999), ' ', NULL)),
-						"294276-12-31 23:59:59.999999");
-	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_iso_timestamp(p, INT64_C(9223371331199999999), NULL)),
-						"+294276-12-31T23:59:59.999999");
-	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_timestamp(p, INT64_MAX, ' ', "+00")), "infinity");
-	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_iso_timestamp(p, INT64_MIN, "Z")), "-infinity");
+	assert_string_equal(
+		WRITTEN(LH_TEXT_TIME, lh_text_timestamp(p, INT64_C(849301261123456), 'T', "Z")),
+		"2026-11-29T21:01:01.123456Z");
+	assert_string_equal(
+		WRITTEN(LH_TEXT_TIME, lh_text_timestamp(p, INT64_C(-211813488000000000), ' ', "+00")),
+		"4714-11-24 00:00:00+00 BC");
+	assert_string_equal(
+		WRITTEN(LH_TEXT_TIME, lh_text_iso_timestamp(p, INT64_C(-211813488000000000), "Z")),
+		"-4713-11-24T00:00:00Z");
+	assert_string_equal(
+		WRITTEN(LH_TEXT_TIME, lh_text_timestamp(p, INT64_C(9223371331199999999), ' ', NULL)),
+		"294276-12-31 23:59:59.999999");
+	assert_string_equal(
+		WRITTEN(LH_TEXT_TIME, lh_text_iso_timestamp(p, INT64_C(9223371331199999999), NULL)),
+		"+294276-12-31T23:59:59.999999");
+	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_timestamp(p, INT64_MAX, ' ', "+00")),
+						"infinity");
+	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_iso_timestamp(p, INT64_MIN, "Z")),
+						"-infinity");
 	for (int i = 0; i < ROUNDS * 3; i++)
 	{
 		int64_t us = (int64_t) cdc_random() >> cdc_random() % 12;
@@ -429,7 +443,8 @@ intervals_are_as_iso_8601_style_writes_them(void **state)
 		{"PT1M", 60000000, 0, 0},
 		{"P1D", 0, 1, 0},
 		{"PT100H", INT64_C(360000000000), 0, 0},
-		{"P-178956970Y-8M-2147483648DT-2562047788H-54.775808S", INT64_MIN, INT32_MIN, INT32_MIN + 0},
+		{"P-178956970Y-8M-2147483648DT-2562047788H-54.775808S", INT64_MIN, INT32_MIN,
+		 INT32_MIN + 0},
 		{"P178956970Y7M2147483646DT2562047788H54.775807S", INT64_MAX, INT32_MAX - 1, INT32_MAX},
 		{"infinity", INT64_MAX, INT32_MAX, INT32_MAX},
 	};
@@ -440,11 +455,13 @@ intervals_are_as_iso_8601_style_writes_them(void **state)
 
 		if (known[i].us == INT64_MIN)
 			wanted = "-infinity";
-		assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_interval(p, known[i].us, known[i].days,
-																   known[i].months)), wanted);
+		assert_string_equal(
+			WRITTEN(LH_TEXT_TIME, lh_text_interval(p, known[i].us, known[i].days, known[i].months)),
+			wanted);
 	}
-	assert_string_equal(WRITTEN(LH_TEXT_TIME, lh_text_interval(p, INT64_MIN, INT32_MIN, INT32_MIN + 1)),
-						"P-178956970Y-7M-2147483648DT-2562047788H-54.775808S");
+	assert_string_equal(
+		WRITTEN(LH_TEXT_TIME, lh_text_interval(p, INT64_MIN, INT32_MIN, INT32_MIN + 1)),
+		"P-178956970Y-7M-2147483648DT-2562047788H-54.775808S");
 }
 
 /* ---- bytes ---- */
@@ -491,7 +508,8 @@ uuids_hex_and_base64_are_as_the_slow_writers_write_them(void **state)
 		{
 			char uuid[64];
 
-			snprintf(uuid, sizeof(uuid), "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+			snprintf(uuid, sizeof(uuid), "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+					 hex + 16, hex + 20);
 			assert_string_equal(WRITTEN(36, lh_text_uuid(p, in)), uuid);
 		}
 		free(in);
@@ -550,7 +568,8 @@ json_strings_escape_what_must_be_at_every_place(void **state)
 		check_string(ctx, &buf, s, n);
 		for (size_t at = 0; at < n; at++)
 		{
-			for (int c = 1; c < 256; c += c < 0x24 || c == 0x5a || c == 0x5b || c == 0x5c || c > 0x7c ? 1 : 8)
+			for (int c = 1; c < 256;
+				 c += c < 0x24 || c == 0x5a || c == 0x5b || c == 0x5c || c > 0x7c ? 1 : 8)
 			{
 				s[at] = (uint8_t) c;
 				check_string(ctx, &buf, s, n);
@@ -573,7 +592,8 @@ json_strings_of_many_escapes_grow_as_they_must(void **state)
 		LhBuf buf;
 
 		for (size_t k = 0; k < n; k++)
-			s[k] = (uint8_t) (cdc_random() % often == 0 ? "\"\\\n\x01\x1f"[cdc_random() % 5] : 'a' + k % 26);
+			s[k] = (uint8_t) (cdc_random() % often == 0 ? "\"\\\n\x01\x1f"[cdc_random() % 5]
+														: 'a' + k % 26);
 		lh_buf_init(ctx, &buf, false);
 		check_string(ctx, &buf, s, n);
 		lh_buf_free(&buf);
@@ -610,7 +630,8 @@ cells_are_as_output_functions_write_them(void **state)
 	assert_string_equal(cell_text(ctx, &buf, lh_cell_text("a\"b", 3)), "a\"b");
 	assert_string_equal(cell_text(ctx, &buf, cdc_bytes(LH_CELL_BYTES, bytes, 3)), "\\x000aff");
 	assert_string_equal(cell_text(ctx, &buf, cdc_bytes(LH_CELL_RAW, bytes, 3)), "\\x000aff");
-	assert_string_equal(cell_text(ctx, &buf, cdc_time(LH_CELL_TIMESTAMPTZ, 0)), "2000-01-01 00:00:00+00");
+	assert_string_equal(cell_text(ctx, &buf, cdc_time(LH_CELL_TIMESTAMPTZ, 0)),
+						"2000-01-01 00:00:00+00");
 	assert_string_equal(cell_text(ctx, &buf, cdc_interval(1000000, -1, 1)), "P1M-1DT1S");
 	assert_string_equal(cell_text(ctx, &buf, lh_cell_null()), "");
 }
@@ -620,7 +641,8 @@ cells_in_json_strings_are_escaped(void **state)
 {
 	static const uint8_t bytes[] = {0, 10, 255};
 	LhCell items[] = {lh_cell_text("a\"b", 3), lh_cell_null()};
-	LhCellArray array = {.ndim = 1, .dims = {2}, .lbound = {1}, .nitems = 2, .delim = ',', .items = items};
+	LhCellArray array = {
+		.ndim = 1, .dims = {2}, .lbound = {1}, .nitems = 2, .delim = ',', .items = items};
 	const int16_t one[] = {1};
 	LhCtx *ctx = *state;
 	LhCell c;
@@ -643,31 +665,41 @@ cells_in_json_strings_are_escaped(void **state)
 static void
 arrays_are_as_array_out_writes_them(void **state)
 {
-	LhCell texts[] = {lh_cell_text("a", 1),		lh_cell_text("", 0),	   lh_cell_text("NULL", 4), lh_cell_text("nUll", 4),
-					  lh_cell_text("a b", 3),	lh_cell_text("a,b", 3),  lh_cell_text("a\"\\", 3), lh_cell_text("{x}", 3),
-					  lh_cell_text("nulls", 5), lh_cell_text("\v", 1),   lh_cell_null()};
+	LhCell texts[] = {lh_cell_text("a", 1),     lh_cell_text("", 0),    lh_cell_text("NULL", 4),
+					  lh_cell_text("nUll", 4),  lh_cell_text("a b", 3), lh_cell_text("a,b", 3),
+					  lh_cell_text("a\"\\", 3), lh_cell_text("{x}", 3), lh_cell_text("nulls", 5),
+					  lh_cell_text("\v", 1),    lh_cell_null()};
 	LhCell numbers[] = {cdc_int(1), cdc_int(2), cdc_int(3), lh_cell_null(), cdc_int(5), cdc_int(6)};
-	LhCell times[] = {cdc_time(LH_CELL_TIMESTAMP, 0), cdc_time(LH_CELL_DATE, -746117), cdc_time(LH_CELL_DATE, 0)};
+	LhCell times[] = {cdc_time(LH_CELL_TIMESTAMP, 0), cdc_time(LH_CELL_DATE, -746117),
+					  cdc_time(LH_CELL_DATE, 0)};
 	LhCell boxes[] = {lh_cell_text("(1,1),(0,0)", 11), lh_cell_text("(2,2),(1,1)", 11)};
 	LhCell bytes[] = {cdc_bytes(LH_CELL_BYTES, (const uint8_t *) "\n", 1)};
-	LhCellArray of_texts = {.ndim = 1, .dims = {11}, .lbound = {1}, .nitems = 11, .delim = ',', .items = texts};
-	LhCellArray of_numbers = {.ndim = 2, .dims = {2, 3}, .lbound = {1, 1}, .nitems = 6, .delim = ',', .items = numbers};
-	LhCellArray of_times = {.ndim = 1, .dims = {3}, .lbound = {1}, .nitems = 3, .delim = ',', .items = times};
-	LhCellArray of_boxes = {.ndim = 1, .dims = {2}, .lbound = {1}, .nitems = 2, .delim = ';', .items = boxes};
-	LhCellArray of_bytes = {.ndim = 1, .dims = {1}, .lbound = {1}, .nitems = 1, .delim = ',', .items = bytes};
+	LhCellArray of_texts = {
+		.ndim = 1, .dims = {11}, .lbound = {1}, .nitems = 11, .delim = ',', .items = texts};
+	LhCellArray of_numbers = {
+		.ndim = 2, .dims = {2, 3}, .lbound = {1, 1}, .nitems = 6, .delim = ',', .items = numbers};
+	LhCellArray of_times = {
+		.ndim = 1, .dims = {3}, .lbound = {1}, .nitems = 3, .delim = ',', .items = times};
+	LhCellArray of_boxes = {
+		.ndim = 1, .dims = {2}, .lbound = {1}, .nitems = 2, .delim = ';', .items = boxes};
+	LhCellArray of_bytes = {
+		.ndim = 1, .dims = {1}, .lbound = {1}, .nitems = 1, .delim = ',', .items = bytes};
 	LhCellArray empty = {.ndim = 0, .delim = ','};
 	LhCell nested[] = {cdc_array(&of_numbers)};
-	LhCellArray of_arrays = {.ndim = 1, .dims = {1}, .lbound = {1}, .nitems = 1, .delim = ',', .items = nested};
+	LhCellArray of_arrays = {
+		.ndim = 1, .dims = {1}, .lbound = {1}, .nitems = 1, .delim = ',', .items = nested};
 	LhCtx *ctx = *state;
 	LhBuf buf;
 
 	lh_buf_init(ctx, &buf, false);
-	assert_string_equal(cell_text(ctx, &buf, cdc_array(&of_texts)),
-						"{a,\"\",\"NULL\",\"nUll\",\"a b\",\"a,b\",\"a\\\"\\\\\",\"{x}\",nulls,\"\v\",NULL}");
+	assert_string_equal(
+		cell_text(ctx, &buf, cdc_array(&of_texts)),
+		"{a,\"\",\"NULL\",\"nUll\",\"a b\",\"a,b\",\"a\\\"\\\\\",\"{x}\",nulls,\"\v\",NULL}");
 	assert_string_equal(cell_text(ctx, &buf, cdc_array(&of_numbers)), "{{1,2,3},{NULL,5,6}}");
 	of_numbers.lbound[0] = 0;
 	of_numbers.lbound[1] = -2;
-	assert_string_equal(cell_text(ctx, &buf, cdc_array(&of_numbers)), "[0:1][-2:0]={{1,2,3},{NULL,5,6}}");
+	assert_string_equal(cell_text(ctx, &buf, cdc_array(&of_numbers)),
+						"[0:1][-2:0]={{1,2,3},{NULL,5,6}}");
 	assert_string_equal(cell_text(ctx, &buf, cdc_array(&of_times)),
 						"{\"2000-01-01 00:00:00\",\"0044-03-15 BC\",2000-01-01}");
 	assert_string_equal(cell_text(ctx, &buf, cdc_array(&of_boxes)), "{(1,1),(0,0);(2,2),(1,1)}");
@@ -706,7 +738,8 @@ cells_are_equal_when_their_text_is(void **state)
 		a.len = b.len = 0;
 		LH_OK_(ctx, lh_put_cell_text(ctx, &a, &x));
 		LH_OK_(ctx, lh_put_cell_text(ctx, &b, &y));
-		same = x.kind == y.kind && a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+		same = x.kind == y.kind && a.len == b.len &&
+			   (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 		assert_int_equal(lh_cell_equal(&x, &y), same);
 		assert_true(lh_cell_equal(&x, &x));
 		if (i % 1000 == 999)

@@ -130,7 +130,8 @@ what_cannot_be_masked_becomes_null(void **state)
 	LhCtx *ctx = *state;
 	LhCell c = cdc_int(12345);
 
-	assert_int_equal(lh_mask_apply(ctx, mask(ctx, "truncate:9"), no_text, &scratch, &c), LH_NO_MEMORY);
+	assert_int_equal(lh_mask_apply(ctx, mask(ctx, "truncate:9"), no_text, &scratch, &c),
+					 LH_NO_MEMORY);
 	assert_int_equal(c.kind, LH_CELL_NULL);
 	lh_error_clear(ctx);
 	/* bytes that are no UTF-8, in a cell that says they are */
@@ -178,9 +179,19 @@ any_cell_becomes_text_or_null(void **state)
 static void
 bad_descriptions_are_refused(void **state)
 {
-	static const char *const bad[] = {"",			 "nul",			 "null:",		"constant",	  "truncate",	"truncate:",
-									  "truncate:-1", "truncate:1x", "truncate: 1", "hash:sha1", "truncate:99999999999999999999",
-									  "truncate:1073741825", "constant:\xff"};
+	static const char *const bad[] = {"",
+									  "nul",
+									  "null:",
+									  "constant",
+									  "truncate",
+									  "truncate:",
+									  "truncate:-1",
+									  "truncate:1x",
+									  "truncate: 1",
+									  "hash:sha1",
+									  "truncate:99999999999999999999",
+									  "truncate:1073741825",
+									  "constant:\xff"};
 	LhCtx *ctx = *state;
 	LhSlice key = lh_slice(rfc_key, 20), little = lh_slice(rfc_key, 15);
 	LhMask *m;
@@ -199,7 +210,8 @@ bad_descriptions_are_refused(void **state)
 static void
 the_stricter_mask_wins(void **state)
 {
-	static const char *const order[] = {"null", "constant:a", "hash", "truncate:0", "truncate:3", "truncate:4"};
+	static const char *const order[] = {"null",       "constant:a", "hash",
+										"truncate:0", "truncate:3", "truncate:4"};
 	LhCtx *ctx = *state;
 
 	for (int i = 0; i < 6; i++)
@@ -210,7 +222,8 @@ the_stricter_mask_wins(void **state)
 
 			assert_ptr_equal(lh_mask_stricter(a, b), i <= k ? a : b);
 		}
-		assert_int_equal(lh_mask_cell_kind(mask(ctx, order[i]), LH_CELL_INT), i == 0 ? LH_CELL_INT : LH_CELL_TEXT);
+		assert_int_equal(lh_mask_cell_kind(mask(ctx, order[i]), LH_CELL_INT),
+						 i == 0 ? LH_CELL_INT : LH_CELL_TEXT);
 	}
 	assert_int_equal(lh_mask_kind(lh_mask_stricter(NULL, mask(ctx, "hash"))), LH_MASK_HASH);
 	assert_int_equal(lh_mask_kind(lh_mask_stricter(mask(ctx, "hash"), NULL)), LH_MASK_HASH);
@@ -221,14 +234,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(masks_put_something_else_in_place),
-		T(hashes_are_hmac_sha_256),
-		T(unchanged_and_absent_pass),
-		T(what_cannot_be_masked_becomes_null),
-		T(masked_cells_own_their_bytes),
-		T(any_cell_becomes_text_or_null),
-		T(bad_descriptions_are_refused),
-		T(the_stricter_mask_wins),
+		T(masks_put_something_else_in_place), T(hashes_are_hmac_sha_256),
+		T(unchanged_and_absent_pass),         T(what_cannot_be_masked_becomes_null),
+		T(masked_cells_own_their_bytes),      T(any_cell_becomes_text_or_null),
+		T(bad_descriptions_are_refused),      T(the_stricter_mask_wins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

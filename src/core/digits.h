@@ -8,14 +8,15 @@
  *
  * Writers may store up to 8 bytes beyond what they write.
  */
-#ifndef LH_CHANGE_DIGITS_H
-#define LH_CHANGE_DIGITS_H
+#ifndef LH_CORE_DIGITS_H
+#define LH_CORE_DIGITS_H
 
-#include "core/core.h"
+#include <stdint.h>
+#include <string.h>
 
 #define LH_DIGITS_ZERO UINT64_C(0x3030303030303030)
 
-extern const char lh_digit_pairs[200]; /* "00" to "99" */
+extern const char lh_digit_pairs[200]; /* "00" to "99"; in float_text.c */
 
 /* Eight digits of v < 10^8 as bytes 0..9, the first in the lowest byte. */
 static inline uint64_t
