@@ -327,6 +327,17 @@ lh_w2j_content(LhCtx *ctx, LhBuf *buf, LhSlice content)
 	return lh_put(ctx, buf, "\"", 1);
 }
 
+/* "public.t: the reason", as a JSON string */
+LhStatus
+lh_w2j_reason(LhCtx *ctx, LhBuf *buf, const LhChangeEvent *ev)
+{
+	const char *text = lh_sprintf(ctx, "%s.%s: %s", ev->rel->schema, ev->rel->name, ev->reason != NULL ? ev->reason : "");
+
+	if (text == NULL)
+		return LH_NO_MEMORY;
+	return lh_w2j_content(ctx, buf, lh_slice(text, strlen(text)));
+}
+
 char *
 lh_w2j_time(char *p, const LhChangeTxn *txn)
 {
@@ -356,6 +367,11 @@ create_version(LhCtx *ctx, const LhChangeOptions *options, int version, LhEncode
 	enc->sp = options->w_pretty ? " " : "";
 	LH_TRY(lh_buf_init(ctx, &enc->text, false));
 	LH_TRY(lh_buf_init(ctx, &enc->txn, false));
+	for (int i = 0; i < 2; i++)
+		LH_TRY(lh_w2j_print(ctx, &enc->item[i], "%s%s%s%s", options->w_chunks ? "" : enc->nl, enc->ht, enc->ht,
+							i > 0 ? "," : ""));
+	LH_TRY(lh_w2j_print(ctx, &enc->item_end, "%s%s}", enc->ht, enc->ht));
+	LH_TRY(lh_w2j_print(ctx, &enc->old_end, "%s%s%s%s}%s", enc->nl, enc->ht, enc->ht, enc->ht, enc->nl));
 	*out = &enc->base;
 	return LH_OK;
 }

@@ -72,6 +72,9 @@ typedef struct LhW2jEncoder
 	const char *ht;				/* tab, newline and blank of pretty-print, or nothing */
 	const char *nl;
 	const char *sp;
+	LhSlice		item[2];		/* what comes before the first item of "change" and before the others */
+	LhSlice		item_end;
+	LhSlice		old_end;		/* what closes "oldkeys" */
 	/* version 2: xid, timestamp and origin of the running transaction */
 	char		facts[256];
 	size_t		nfacts;
@@ -87,6 +90,9 @@ extern bool lh_w2j_told(const LhW2jEncoder *enc, const LhW2jPlan *plan, const Lh
 extern LhStatus lh_w2j_value(LhCtx *ctx, LhBuf *buf, const LhW2jColumn *column, const LhCell *cell);
 /* Content of a logical message as a JSON string. */
 extern LhStatus lh_w2j_content(LhCtx *ctx, LhBuf *buf, LhSlice content);
+/* A row that could not be encoded is told of as a message with this prefix; its content says why. */
+#define LH_W2J_QUARANTINE "lakehouse.quarantine"
+extern LhStatus lh_w2j_reason(LhCtx *ctx, LhBuf *buf, const LhChangeEvent *ev);
 /* The commit's time as timestamptz_to_str writes it; LH_TEXT_TIME bytes at least. */
 extern char *lh_w2j_time(char *p, const LhChangeTxn *txn);
 

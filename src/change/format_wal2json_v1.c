@@ -190,7 +190,7 @@ static LhStatus
 put_old(LhCtx *ctx, const LhW2jEncoder *enc, const LhW2jPlan *plan, ListKind kind, const LhCell *cells, LhBuf *buf)
 {
 	LH_TRY(put_row(ctx, enc, plan, kind, cells, buf));
-	return lh_buf_printf(ctx, buf, "%s%s%s%s}%s", enc->nl, enc->ht, enc->ht, enc->ht, enc->nl);
+	return lh_w2j_put(ctx, buf, enc->old_end);
 }
 
 static LhStatus
@@ -223,7 +223,7 @@ put_change(LhCtx *ctx, const LhW2jEncoder *enc, const LhChangeEvent *ev, LhBuf *
 	}
 	else if (ev->op == LH_CHANGE_DELETE)
 		LH_TRY(put_old(ctx, enc, plan, LIST_OLD_KEY, ev->old_cells, buf));
-	return lh_buf_printf(ctx, buf, "%s%s}", enc->ht, enc->ht);
+	return lh_w2j_put(ctx, buf, enc->item_end);
 }
 
 static LhStatus
@@ -231,14 +231,19 @@ put_message(LhCtx *ctx, const LhW2jEncoder *enc, const LhChangeEvent *ev, LhBuf 
 {
 	const char *ht = enc->ht;
 	const char *nl = enc->nl;
+	bool		reason = ev->op == LH_CHANGE_QUARANTINE;
+	const char *prefix = reason ? LH_W2J_QUARANTINE : ev->prefix;
 
 	LH_TRY(lh_buf_printf(ctx, buf, "{%s%s%s%s\"kind\":%s\"message\",%s", nl, ht, ht, ht, enc->sp, nl));
 	LH_TRY(lh_buf_printf(ctx, buf, "%s%s%s\"transactional\":%s%s,%s", ht, ht, ht, enc->sp,
-						 ev->transactional ? "true" : "false", nl));
+						 ev->transactional || reason ? "true" : "false", nl));
 	LH_TRY(lh_buf_printf(ctx, buf, "%s%s%s\"prefix\":%s", ht, ht, ht, enc->sp));
-	LH_TRY(lh_put_json_string(ctx, buf, ev->prefix, strlen(ev->prefix)));
+	LH_TRY(lh_put_json_string(ctx, buf, prefix, strlen(prefix)));
 	LH_TRY(lh_buf_printf(ctx, buf, ",%s%s%s%s\"content\":%s", nl, ht, ht, ht, enc->sp));
-	LH_TRY(lh_w2j_content(ctx, buf, ev->content));
+	if (reason)
+		LH_TRY(lh_w2j_reason(ctx, buf, ev));
+	else
+		LH_TRY(lh_w2j_content(ctx, buf, ev->content));
 	return lh_buf_printf(ctx, buf, "%s%s%s}", nl, ht, ht);
 }
 
@@ -285,9 +290,8 @@ flush(LhCtx *ctx, LhW2jEncoder *enc, LhChangeOut *out)
 static LhStatus
 add_item(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev)
 {
-	LH_TRY(lh_buf_printf(ctx, &enc->txn, "%s%s%s%s", enc->base.options->w_chunks ? "" : enc->nl, enc->ht, enc->ht,
-						 enc->nchanges++ > 0 ? "," : ""));
-	if (ev->op == LH_CHANGE_MESSAGE)
+	LH_TRY(lh_w2j_put(ctx, &enc->txn, enc->item[enc->nchanges++ > 0]));
+	if (ev->op == LH_CHANGE_MESSAGE || ev->op == LH_CHANGE_QUARANTINE)
 		return put_message(ctx, enc, ev, &enc->txn);
 	return put_change(ctx, enc, ev, &enc->txn);
 }
@@ -334,6 +338,8 @@ lh_w2j_v1_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChange
 			break;
 		case LH_CHANGE_READ:
 			return lh_w2j_told(enc, ev->plan, ev) ? lone_item(ctx, enc, ev, out) : LH_OK;
+		case LH_CHANGE_QUARANTINE:
+			break;
 		case LH_CHANGE_INSERT:
 		case LH_CHANGE_UPDATE:
 		case LH_CHANGE_DELETE:

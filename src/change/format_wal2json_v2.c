@@ -219,6 +219,13 @@ put_row(LhCtx *ctx, LhW2jEncoder *enc, char action, const LhChangeEvent *ev, LhB
 static LhStatus
 put_message(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhBuf *buf)
 {
+	if (ev->op == LH_CHANGE_QUARANTINE)
+	{
+		LH_TRY(put_head(ctx, enc, 'M', ev, lh_slice("", 0), buf));
+		LH_TRY(lh_buf_append_str(ctx, buf, ",\"transactional\":true,\"prefix\":\"" LH_W2J_QUARANTINE "\",\"content\":"));
+		LH_TRY(lh_w2j_reason(ctx, buf, ev));
+		return lh_put(ctx, buf, "}", 1);
+	}
 	if (!ev->transactional)
 		render_facts(enc, NULL);
 	LH_TRY(put_head(ctx, enc, 'M', ev, lh_slice("", 0), buf));
@@ -263,6 +270,7 @@ lh_w2j_v2_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChange
 			action = 'T';
 			break;
 		case LH_CHANGE_MESSAGE:
+		case LH_CHANGE_QUARANTINE:
 			action = 'M';
 			break;
 		default:

@@ -71,6 +71,8 @@ static Known known[] = {
 	{"adaptive_us", "arrays.value.after.nn", NULL, "[\"NaN\",\"1\"]", false},
 	{"connect", "arrays.value.after.nn", NULL, "[\"NaN\",1.0]", false},
 	{NULL, "arrays.value.after.nn", "null", "[null,{\"scale\":0,\"value\":\"AQ==\"}]", false},
+	/* its driver rewrites a box's numbers */
+	{NULL, "types.value.after.bx", NULL, NULL, false},
 	/* arrays */
 	{NULL, "arrays.value.after.i4", "[null,null]", "[[1,2],[3,4]]", false},
 	{NULL, "arrays.value.after.t6", NULL, NULL, false},
