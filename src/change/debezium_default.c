@@ -287,6 +287,9 @@ lh_dbz_default(LhCtx *ctx, const LhChangeColumn *column, const LhDbzType *type, 
 		text = constant(ctx, s, &typed);
 	if (text == NULL || (label && !typed) || !cell_of(ctx, column->base_typid, text, &cell))
 		return LH_OK;
+	/* 1.5 of numeric(8,2) is 1.50 */
+	if (cell.kind == LH_CELL_NUMERIC && cell.dscale < type->scale)
+		cell.dscale = (uint16_t) type->scale;
 	LH_TRY(lh_buf_init(ctx, &buf, false));
 	LH_TRY(lh_dbz_value(ctx, &buf, type, &cell));
 	if ((copy = lh_memdup(ctx, buf.data, buf.len)) == NULL)

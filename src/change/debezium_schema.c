@@ -13,7 +13,7 @@
 #include <openssl/evp.h>
 
 #include "change/debezium_default.h"
-#include "core/text.h"
+#include "core/decimal.h"
 
 /* pg_type.oid */
 enum
@@ -58,7 +58,10 @@ numeric(LhCtx *ctx, const LhChangeOptions *o, int32_t typmod, LhDbzType *t)
 	int			scale = typmod >= 4 ? (((typmod - 4) & 0x7ff) ^ 1024) - 1024 : 0;
 
 	if (o->decimal == LH_DECIMAL_STRING)
+	{
 		*t = plain(LH_DBZ_DECIMAL_STRING, "\"string\"", NULL);
+		t->scale = scale > 0 ? scale : 0;
+	}
 	else if (o->decimal == LH_DECIMAL_DOUBLE)
 		*t = plain(LH_DBZ_DECIMAL_DOUBLE, "\"double\"", NULL);
 	else if (typmod < 4)
@@ -519,11 +522,9 @@ zero_of(const LhDbzType *t)
 		case LH_DBZ_DECIMAL:
 			return "\"AA==\"";
 		case LH_DBZ_MONEY:
-			return t->decimal == LH_DECIMAL_PRECISE ? "\"AA==\"" : t->decimal == LH_DECIMAL_DOUBLE ? "0.0" : "\"0\"";
+			return t->decimal == LH_DECIMAL_PRECISE ? "\"AA==\"" : "0.0";
 		case LH_DBZ_DECIMAL_ANY:
 			return "{\"scale\":0,\"value\":\"AA==\"}";
-		case LH_DBZ_DECIMAL_STRING:
-			return "\"0\"";
 		case LH_DBZ_DATE_ISO:
 			return "\"1970-01-01Z\"";
 		case LH_DBZ_TIME_ISO:
@@ -552,6 +553,18 @@ zero_of(const LhDbzType *t)
 		default:
 			return "null";
 	}
+}
+
+static LhStatus
+put_zero(LhCtx *ctx, LhBuf *buf, const LhDbzType *t)
+{
+	char		text[64];
+
+	if (t->kind != LH_DBZ_DECIMAL_STRING && (t->kind != LH_DBZ_MONEY || t->decimal != LH_DECIMAL_STRING))
+		return lh_buf_append_str(ctx, buf, zero_of(t));
+	/* with the column's digits */
+	lh_decimal_format(0, t->scale <= LH_DECIMAL_MAX_PRECISION ? t->scale : 0, text);
+	return lh_buf_printf(ctx, buf, "\"%s\"", text);
 }
 
 /* ---- names ---- */
@@ -691,13 +704,13 @@ lh_dbz_column(LhCtx *ctx, const LhChangeOptions *o, const LhChangeColumn *c, LhD
 	KEEP(out->field);
 	LH_TRY(put_placeholder(ctx, &text, o, &out->type));
 	KEEP(out->unchanged);
+	LH_TRY(put_zero(ctx, &text, &out->type));
+	KEEP(out->absent);
 #undef KEEP
 	if (out->optional)
 		out->absent = lh_slice("null", 4);
 	else if (preset.len > 0)
 		out->absent = preset;
-	else
-		out->absent = lh_slice(zero_of(&out->type), strlen(zero_of(&out->type)));
 	lh_buf_free(&text);
 	return LH_OK;
 }

@@ -40,11 +40,14 @@
 static const char envelope_tail[] = "," SOURCE_SCHEMA "," BLOCK_SCHEMA "," FIELD("string", "false", "op") ","
 	FIELD("int64", "true", "ts_ms") "," FIELD("int64", "true", "ts_us") "," FIELD("int64", "true", "ts_ns")
 	"],\"optional\":false,\"name\":\"";
-static const char message_schema[] = "{\"type\":\"struct\",\"fields\":[" FIELD("string", "false", "op") ","
-	FIELD("int64", "true", "ts_ms") "," SOURCE_SCHEMA "," BLOCK_SCHEMA ",{\"type\":\"struct\",\"fields\":["
-	FIELD("string", "true", "prefix") "," FIELD("bytes", "true", "content") "],\"optional\":false,"
-	"\"name\":\"io.debezium.connector.postgresql.Message\",\"version\":1,\"field\":\"message\"}],\"optional\":false,"
-	"\"name\":\"io.debezium.connector.postgresql.MessageValue\",\"version\":1}";
+#define MESSAGE_SCHEMA(content) "{\"type\":\"struct\",\"fields\":[" FIELD("string", "false", "op") "," \
+	FIELD("int64", "true", "ts_ms") "," SOURCE_SCHEMA "," BLOCK_SCHEMA ",{\"type\":\"struct\",\"fields\":[" \
+	FIELD("string", "true", "prefix") "," FIELD(content, "true", "content") "],\"optional\":false," \
+	"\"name\":\"io.debezium.connector.postgresql.Message\",\"version\":1,\"field\":\"message\"}],\"optional\":false," \
+	"\"name\":\"io.debezium.connector.postgresql.MessageValue\",\"version\":1}"
+
+static const char message_schema_bytes[] = MESSAGE_SCHEMA("bytes");
+static const char message_schema_string[] = MESSAGE_SCHEMA("string");
 static const char message_key_schema[] = "{\"type\":\"struct\",\"fields\":[" FIELD("string", "true", "prefix")
 	"],\"optional\":false,\"name\":\"io.debezium.connector.postgresql.MessageKey\",\"version\":1}";
 static const char transaction_key_schema[] = "{\"type\":\"struct\",\"fields\":[" FIELD("string", "false", "id")
@@ -399,6 +402,9 @@ static LhStatus
 write_message(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, const char *prefix, LhSlice content, LhChangeOut *out)
 {
 	static const char table[] = ",\"schema\":\"\",\"table\":\"\",\"txId\":";
+	LhBinaryMode mode = enc->base.options->binary;
+	const LhDbzType bytes = {.kind = LH_DBZ_BYTES, .binary = mode};
+	const LhCell cell = {.kind = LH_CELL_BYTES, .len = (uint32_t) content.len, .ptr = content.data};
 	LhBuf	   *buf = &out->buf;
 
 	if (ev->txn != NULL)
@@ -415,15 +421,15 @@ write_message(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, const char *
 		LH_TRY(lh_put(ctx, buf, enc->tail, enc->ntail));
 	}
 	LH_TRY(lh_out_value(ctx, out));
-	LH_TRY(put_wrapped_schema(ctx, enc, message_schema, buf));
+	LH_TRY(put_wrapped_schema(ctx, enc, mode == LH_BINARY_BYTES ? message_schema_bytes : message_schema_string, buf));
 	LH_TRY(lh_buf_printf(ctx, buf, "\"op\":\"m\",\"ts_ms\":%lld", (long long) lh_floor_div(UNIX_US(ev->now), 1000)));
 	LH_TRY(put_source(ctx, enc, ev, lh_slice(table, sizeof(table) - 1), buf));
 	LH_TRY(put_block(ctx, enc, ev, 1, buf));
 	LH_TRY(put_text(ctx, buf, ",\"message\":{\"prefix\":"));
 	LH_TRY(lh_put_json_string(ctx, buf, prefix, strlen(prefix)));
-	LH_TRY(put_text(ctx, buf, ",\"content\":\""));
-	LH_TRY(lh_put_base64(ctx, buf, content.data, content.len, false));
-	LH_TRY(put_text(ctx, buf, "\"}}"));
+	LH_TRY(put_text(ctx, buf, ",\"content\":"));
+	LH_TRY(lh_dbz_value(ctx, buf, &bytes, &cell));
+	LH_TRY(put_text(ctx, buf, "}}"));
 	LH_TRY(lh_put(ctx, buf, enc->tail, enc->ntail));
 	return lh_out_end(ctx, out);
 }

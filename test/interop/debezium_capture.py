@@ -140,12 +140,14 @@ def capture(name, outdir):
             v["schema"] = schemas.index(v["schema"])
         return v
 
+    records = [json.loads(line) for line in open(raw)]
+    topics = [r[0] for r in records]
+    if "srv.public.done" in topics:
+        # with the BEGIN of its transaction
+        records = records[:topics.index("srv.public.done") - 1]
     with open(os.path.join(outdir, name + ".jsonl"), "w") as f:
         f.write(json.dumps({"options": SETS[name]}) + "\n")
-        for line in open(raw):
-            topic, key, value = json.loads(line)
-            if topic == "srv.public.done":
-                break
+        for topic, key, value in records:
             key, value = parse(key, f), parse(value, f)
             f.write(json.dumps({"topic": topic, "key": key, "value": value}, ensure_ascii=False) + "\n")
             n += 1
