@@ -19,17 +19,35 @@
 
 enum
 {
-	OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_TEXT = 25, OID_JSON = 114, OID_XML = 142, OID_FLOAT4 = 700,
-	OID_FLOAT8 = 701, OID_BPCHAR = 1042, OID_VARCHAR = 1043, OID_DATE = 1082, OID_TIME = 1083, OID_TIMESTAMP = 1114,
-	OID_TIMESTAMPTZ = 1184, OID_BIT = 1560, OID_VARBIT = 1562, OID_NUMERIC = 1700, OID_UUID = 2950, OID_JSONB = 3802
+	OID_BOOL = 16,
+	OID_INT8 = 20,
+	OID_INT2 = 21,
+	OID_INT4 = 23,
+	OID_TEXT = 25,
+	OID_JSON = 114,
+	OID_XML = 142,
+	OID_FLOAT4 = 700,
+	OID_FLOAT8 = 701,
+	OID_BPCHAR = 1042,
+	OID_VARCHAR = 1043,
+	OID_DATE = 1082,
+	OID_TIME = 1083,
+	OID_TIMESTAMP = 1114,
+	OID_TIMESTAMPTZ = 1184,
+	OID_BIT = 1560,
+	OID_VARBIT = 1562,
+	OID_NUMERIC = 1700,
+	OID_UUID = 2950,
+	OID_JSONB = 3802
 };
 
 /* name(...), perhaps in parentheses or qualified, or a keyword for the time */
 static bool
 is_call(const char *s)
 {
-	static const char *const keywords[] = {"current_timestamp", "current_time", "current_date", "localtime", "localtimestamp"};
-	size_t		n;
+	static const char *const keywords[] = {"current_timestamp", "current_time", "current_date",
+										   "localtime", "localtimestamp"};
+	size_t n;
 
 	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
 		if (strcasecmp(s, keywords[i]) == 0)
@@ -43,9 +61,9 @@ is_call(const char *s)
 static char *
 constant(LhCtx *ctx, const char *s, bool *typed)
 {
-	char	   *text = lh_alloc(ctx, strlen(s) + 1);
-	char	   *p = text;
-	bool		escapes;
+	char *text = lh_alloc(ctx, strlen(s) + 1);
+	char *p = text;
+	bool escapes;
 
 	if (text == NULL)
 		return NULL;
@@ -73,19 +91,18 @@ constant(LhCtx *ctx, const char *s, bool *typed)
 static bool
 numeric_cell(LhCtx *ctx, const char *s, LhCell *c)
 {
-	bool		minus = *s == '-';
+	bool minus = *s == '-';
 	const char *point;
-	size_t		before,
-				after;
-	int16_t    *digits;
-	int			first,
-				n;
+	size_t before, after;
+	int16_t *digits;
+	int first, n;
 
 	s += minus;
 	before = strspn(s, "0123456789");
 	point = s[before] == '.' ? s + before + 1 : "";
 	after = strspn(point, "0123456789");
-	if (before == 0 || s[before + (s[before] == '.') + after] != '\0' || before > 1000 || after > 1000)
+	if (before == 0 || s[before + (s[before] == '.') + after] != '\0' || before > 1000 ||
+		after > 1000)
 		return false;
 	first = (int) (before + 3) / 4;
 	n = first + (int) (after + 3) / 4;
@@ -93,14 +110,18 @@ numeric_cell(LhCtx *ctx, const char *s, LhCell *c)
 		return false;
 	for (int i = 0; i < 4 * n; i++)
 	{
-		int			at = i - (4 * first - (int) before);
-		int			digit = at >= 0 && at < (int) before ? s[at] - '0' :
-			at >= (int) before && at < (int) (before + after) ? point[at - (int) before] - '0' : 0;
+		int at = i - (4 * first - (int) before);
+		int digit = at >= 0 && at < (int) before ? s[at] - '0'
+					: at >= (int) before && at < (int) (before + after)
+						? point[at - (int) before] - '0'
+						: 0;
 
 		digits[i / 4] = (int16_t) (digits[i / 4] * 10 + digit);
 	}
-	*c = (LhCell) {.kind = LH_CELL_NUMERIC, .sign = minus ? LH_SIGN_MINUS : LH_SIGN_PLUS, .weight = (int16_t) (first - 1),
-		.dscale = (uint16_t) after};
+	*c = (LhCell){.kind = LH_CELL_NUMERIC,
+				  .sign = minus ? LH_SIGN_MINUS : LH_SIGN_PLUS,
+				  .weight = (int16_t) (first - 1),
+				  .dscale = (uint16_t) after};
 	for (; n > 0 && digits[n - 1] == 0; n--)
 		;
 	for (; n > 0 && *digits == 0; n--, digits++)
@@ -113,10 +134,10 @@ numeric_cell(LhCtx *ctx, const char *s, LhCell *c)
 static bool
 int_cell(const char *s, int64_t least, int64_t most, LhCell *c)
 {
-	char	   *end;
-	long long	v = strtoll(s, &end, 10);
+	char *end;
+	long long v = strtoll(s, &end, 10);
 
-	*c = (LhCell) {.kind = LH_CELL_INT, .i64 = v};
+	*c = (LhCell){.kind = LH_CELL_INT, .i64 = v};
 	return end != s && *end == '\0' && v >= least && v <= most;
 }
 
@@ -124,13 +145,11 @@ int_cell(const char *s, int64_t least, int64_t most, LhCell *c)
 static bool
 clock_of(const char *s, int64_t *us, const char **rest)
 {
-	int			hour,
-				minute,
-				second = 0,
-				n = 0;
-	int64_t		unit = 100000;
+	int hour, minute, second = 0, n = 0;
+	int64_t unit = 100000;
 
-	if (sscanf(s, "%2d:%2d%n", &hour, &minute, &n) != 2 || hour < 0 || hour > 24 || minute < 0 || minute > 59)
+	if (sscanf(s, "%2d:%2d%n", &hour, &minute, &n) != 2 || hour < 0 || hour > 24 || minute < 0 ||
+		minute > 59)
 		return false;
 	s += n;
 	if (*s == ':')
@@ -152,15 +171,12 @@ clock_of(const char *s, int64_t *us, const char **rest)
 static bool
 stamp_of(const char *s, int64_t *us)
 {
-	int			year,
-				month,
-				day,
-				n = 0;
-	int			hours = 0,
-				minutes = 0;
-	int64_t		clock = 0;
+	int year, month, day, n = 0;
+	int hours = 0, minutes = 0;
+	int64_t clock = 0;
 
-	if (sscanf(s, "%6d-%2d-%2d%n", &year, &month, &day, &n) != 3 || year < 1 || month < 1 || month > 12 || day < 1 || day > 31)
+	if (sscanf(s, "%6d-%2d-%2d%n", &year, &month, &day, &n) != 3 || year < 1 || month < 1 ||
+		month > 12 || day < 1 || day > 31)
 		return false;
 	s += n;
 	if (*s == ' ' && !clock_of(s + 1, &clock, &s))
@@ -181,43 +197,38 @@ static bool
 cell_of(LhCtx *ctx, uint32_t typid, const char *s, LhCell *c)
 {
 	const char *rest;
-	int64_t		us;
-	char	   *end;
+	int64_t us;
+	char *end;
 
 	switch (typid)
 	{
-		case OID_INT2:
-			return int_cell(s, INT16_MIN, INT16_MAX, c);
-		case OID_INT4:
-			return int_cell(s, INT32_MIN, INT32_MAX, c);
-		case OID_INT8:
-			return int_cell(s, INT64_MIN, INT64_MAX, c);
+		case OID_INT2: return int_cell(s, INT16_MIN, INT16_MAX, c);
+		case OID_INT4: return int_cell(s, INT32_MIN, INT32_MAX, c);
+		case OID_INT8: return int_cell(s, INT64_MIN, INT64_MAX, c);
 		case OID_BOOL:
-			*c = (LhCell) {.kind = LH_CELL_BOOL, .i64 = strcasecmp(s, "true") == 0};
+			*c = (LhCell){.kind = LH_CELL_BOOL, .i64 = strcasecmp(s, "true") == 0};
 			return true;
 		case OID_FLOAT4:
 		case OID_FLOAT8:
-			*c = (LhCell) {.kind = typid == OID_FLOAT4 ? LH_CELL_FLOAT4 : LH_CELL_FLOAT8, .f64 = strtod(s, &end)};
+			*c = (LhCell){.kind = typid == OID_FLOAT4 ? LH_CELL_FLOAT4 : LH_CELL_FLOAT8,
+						  .f64 = strtod(s, &end)};
 			return end != s && *end == '\0' && isfinite(c->f64);
-		case OID_NUMERIC:
-			return numeric_cell(ctx, s, c);
+		case OID_NUMERIC: return numeric_cell(ctx, s, c);
 		case OID_DATE:
 			if (!stamp_of(s, &us))
 				return false;
-			*c = (LhCell) {.kind = LH_CELL_DATE, .i64 = lh_floor_div(us, INT64_C(86400000000))};
+			*c = (LhCell){.kind = LH_CELL_DATE, .i64 = lh_floor_div(us, INT64_C(86400000000))};
 			return true;
 		case OID_TIME:
 			if (!clock_of(s, &us, &rest) || *rest != '\0')
 				return false;
-			*c = (LhCell) {.kind = LH_CELL_TIME, .i64 = us};
+			*c = (LhCell){.kind = LH_CELL_TIME, .i64 = us};
 			return true;
 		case OID_TIMESTAMP:
 		case OID_TIMESTAMPTZ:
-			*c = (LhCell) {.kind = typid == OID_TIMESTAMP ? LH_CELL_TIMESTAMP : LH_CELL_TIMESTAMPTZ};
+			*c = (LhCell){.kind = typid == OID_TIMESTAMP ? LH_CELL_TIMESTAMP : LH_CELL_TIMESTAMPTZ};
 			return stamp_of(s, &c->i64);
-		default:
-			*c = lh_cell_text(s, strlen(s));
-			return true;
+		default: *c = lh_cell_text(s, strlen(s)); return true;
 	}
 }
 
@@ -230,34 +241,24 @@ generated_text(const LhChangeColumn *c)
 		case OID_TEXT:
 		case OID_VARCHAR:
 		case OID_BPCHAR:
-		case OID_XML:
-			return "";
-		case OID_BOOL:
-			return "false";
+		case OID_XML: return "";
+		case OID_BOOL: return "false";
 		case OID_INT2:
 		case OID_INT4:
 		case OID_INT8:
-		case OID_VARBIT:
-			return "0";
-		case OID_BIT:
-			return c->typmod == 1 ? "0" : "00";
+		case OID_VARBIT: return "0";
+		case OID_BIT: return c->typmod == 1 ? "0" : "00";
 		case OID_NUMERIC:
 		case OID_FLOAT4:
-		case OID_FLOAT8:
-			return "0.0";
+		case OID_FLOAT8: return "0.0";
 		case OID_JSON:
-		case OID_JSONB:
-			return "{}";
-		case OID_UUID:
-			return "00000000-0000-0000-0000-000000000000";
+		case OID_JSONB: return "{}";
+		case OID_UUID: return "00000000-0000-0000-0000-000000000000";
 		case OID_DATE:
 		case OID_TIMESTAMP:
-		case OID_TIMESTAMPTZ:
-			return "1970-01-01";
-		case OID_TIME:
-			return "00:00";
-		default:
-			return NULL;
+		case OID_TIMESTAMPTZ: return "1970-01-01";
+		case OID_TIME: return "00:00";
+		default: return NULL;
 	}
 }
 
@@ -265,16 +266,17 @@ LhStatus
 lh_dbz_default(LhCtx *ctx, const LhChangeColumn *column, const LhDbzType *type, LhSlice *out)
 {
 	const char *s = column->default_text;
-	bool		label = column->enum_labels != NULL && column->kind != LH_CELL_ARRAY;
-	bool		typed = false;
+	bool label = column->enum_labels != NULL && column->kind != LH_CELL_ARRAY;
+	bool typed = false;
 	const char *text;
-	LhCell		cell;
-	LhBuf		buf;
-	void	   *copy;
+	LhCell cell;
+	LhBuf buf;
+	void *copy;
 
-	*out = (LhSlice) {NULL, 0};
+	*out = (LhSlice){NULL, 0};
 	if (s == NULL || column->generated || column->masked || column->typid != column->base_typid ||
-		column->kind == LH_CELL_ARRAY || (generated_text(column) == NULL && !label) || type->kind == LH_DBZ_DECIMAL_ANY)
+		column->kind == LH_CELL_ARRAY || (generated_text(column) == NULL && !label) ||
+		type->kind == LH_DBZ_DECIMAL_ANY)
 		return LH_OK;
 	/* structs have no defaults there */
 	if (type->type[1] == 's' && strncmp(type->type, "\"struct\"", 8) == 0)

@@ -12,6 +12,7 @@
  * is an expression, or where Debezium shows none for the type.  A call of a
  * function is shown as the type's zero, as there.
  */
-extern LhStatus lh_dbz_default(LhCtx *ctx, const LhChangeColumn *column, const LhDbzType *type, LhSlice *out);
+extern LhStatus
+lh_dbz_default(LhCtx *ctx, const LhChangeColumn *column, const LhDbzType *type, LhSlice *out);
 
 #endif

@@ -20,44 +20,8 @@
 #include <stdio.h>
 
 #include "change/debezium.h"
+#include "change/debezium_envelope.h"
 #include "core/datetime.h"
-
-#define FIELD(type, optional, name) "{\"type\":\"" type "\",\"optional\":" optional ",\"field\":\"" name "\"}"
-#define SOURCE_FIELDS \
-	FIELD("string", "false", "version") "," FIELD("string", "false", "connector") "," FIELD("string", "false", "name") "," \
-	FIELD("int64", "false", "ts_ms") ",{\"type\":\"string\",\"optional\":true,\"name\":\"io.debezium.data.Enum\",\"version\":1," \
-	"\"parameters\":{\"allowed\":\"true,first,first_in_data_collection,last_in_data_collection,last,false,incremental\"}," \
-	"\"default\":\"false\",\"field\":\"snapshot\"}," FIELD("string", "false", "db") "," FIELD("string", "true", "sequence") "," \
-	FIELD("int64", "true", "ts_us") "," FIELD("int64", "true", "ts_ns") "," FIELD("string", "false", "schema") "," \
-	FIELD("string", "false", "table") "," FIELD("int64", "true", "txId") "," FIELD("int64", "true", "lsn") "," \
-	FIELD("int64", "true", "xmin") "," FIELD("string", "true", "origin") "," FIELD("int64", "true", "origin_lsn")
-#define SOURCE_SCHEMA "{\"type\":\"struct\",\"fields\":[" SOURCE_FIELDS "],\"optional\":false," \
-	"\"name\":\"io.debezium.connector.postgresql.Source\",\"version\":1,\"field\":\"source\"}"
-#define BLOCK_SCHEMA "{\"type\":\"struct\",\"fields\":[" FIELD("string", "false", "id") "," \
-	FIELD("int64", "false", "total_order") "," FIELD("int64", "false", "data_collection_order") "],\"optional\":true," \
-	"\"name\":\"event.block\",\"version\":1,\"field\":\"transaction\"}"
-
-static const char envelope_tail[] = "," SOURCE_SCHEMA "," BLOCK_SCHEMA "," FIELD("string", "false", "op") ","
-	FIELD("int64", "true", "ts_ms") "," FIELD("int64", "true", "ts_us") "," FIELD("int64", "true", "ts_ns")
-	"],\"optional\":false,\"name\":\"";
-#define MESSAGE_SCHEMA(content) "{\"type\":\"struct\",\"fields\":[" FIELD("string", "false", "op") "," \
-	FIELD("int64", "true", "ts_ms") "," SOURCE_SCHEMA "," BLOCK_SCHEMA ",{\"type\":\"struct\",\"fields\":[" \
-	FIELD("string", "true", "prefix") "," FIELD(content, "true", "content") "],\"optional\":false," \
-	"\"name\":\"io.debezium.connector.postgresql.Message\",\"version\":1,\"field\":\"message\"}],\"optional\":false," \
-	"\"name\":\"io.debezium.connector.postgresql.MessageValue\",\"version\":1}"
-
-static const char message_schema_bytes[] = MESSAGE_SCHEMA("bytes");
-static const char message_schema_string[] = MESSAGE_SCHEMA("string");
-static const char message_key_schema[] = "{\"type\":\"struct\",\"fields\":[" FIELD("string", "true", "prefix")
-	"],\"optional\":false,\"name\":\"io.debezium.connector.postgresql.MessageKey\",\"version\":1}";
-static const char transaction_key_schema[] = "{\"type\":\"struct\",\"fields\":[" FIELD("string", "false", "id")
-	"],\"optional\":false,\"name\":\"io.debezium.connector.common.TransactionMetadataKey\",\"version\":1}";
-static const char transaction_schema[] = "{\"type\":\"struct\",\"fields\":[" FIELD("string", "false", "status") ","
-	FIELD("string", "false", "id") "," FIELD("int64", "true", "event_count") ",{\"type\":\"array\",\"items\":"
-	"{\"type\":\"struct\",\"fields\":[" FIELD("string", "false", "data_collection") "," FIELD("int64", "false", "event_count")
-	"],\"optional\":true,\"name\":\"event.collection\",\"version\":1},\"optional\":true,\"field\":\"data_collections\"},"
-	FIELD("int64", "false", "ts_ms") "],\"optional\":false,"
-	"\"name\":\"io.debezium.connector.common.TransactionMetadataValue\",\"version\":1}";
 
 #define UNIX_US(us) ((us) + LH_PG_EPOCH_US)
 
@@ -65,42 +29,42 @@ typedef struct DbzPlan
 {
 	const LhChangeRel *rel;
 	LhDbzColumn *columns;
-	LhSlice		value_head;		/* {"schema":{..},"payload":{ up to "before": */
-	LhSlice		key_head;		/* {"schema":{..},"payload":{ or { */
-	LhSlice		table;			/* ,"schema":"public","table":"t","txId": */
-	LhSlice		collection;		/* "public.t" as a JSON string */
+	LhSlice value_head; /* {"schema":{..},"payload":{ up to "before": */
+	LhSlice key_head;   /* {"schema":{..},"payload":{ or { */
+	LhSlice table;      /* ,"schema":"public","table":"t","txId": */
+	LhSlice collection; /* "public.t" as a JSON string */
 	/* place among the transaction's collections; of the transaction that "serial" names */
-	uint64_t	serial;
-	uint32_t	place;
+	uint64_t serial;
+	uint32_t place;
 } DbzPlan;
 
 /* A table of the running transaction, for its END. */
 typedef struct DbzCollection
 {
-	size_t		name_at;		/* in names */
-	size_t		name_len;
-	uint64_t	count;
+	size_t name_at; /* in names */
+	size_t name_len;
+	uint64_t count;
 } DbzCollection;
 
 typedef struct DbzEncoder
 {
-	LhEncoder	base;
-	const char *tail;			/* "}" of the schema's wrap, or nothing */
-	size_t		ntail;
-	LhSlice		source_head;	/* "source":{"version":..,"connector":..,"name":..,"ts_ms": */
-	LhSlice		database;		/* ,"db":"..","sequence":" */
-	uint64_t	last_commit;	/* end of the transaction before; 0: none yet */
+	LhEncoder base;
+	const char *tail; /* "}" of the schema's wrap, or nothing */
+	size_t ntail;
+	LhSlice source_head;  /* "source":{"version":..,"connector":..,"name":..,"ts_ms": */
+	LhSlice database;     /* ,"db":"..","sequence":" */
+	uint64_t last_commit; /* end of the transaction before; 0: none yet */
 	/* the running transaction */
-	bool		alone;			/* its texts were made over for an event outside of it */
-	uint64_t	serial;
-	uint64_t	total;
-	LhBuf		source;			/* from "source" to the quote before the LSN of "sequence" */
-	LhBuf		times;			/* what follows it: "]","ts_us":..,"ts_ns":.. */
-	LhBuf		origin;			/* ,"xmin":null,"origin":..,"origin_lsn":..} */
-	LhBuf		block;			/* ,"transaction":{"id":"..","total_order": */
-	LhBuf		collections;	/* DbzCollection */
-	LhBuf		names;
-	LhBuf		scratch;		/* of relation */
+	bool alone; /* its texts were made over for an event outside of it */
+	uint64_t serial;
+	uint64_t total;
+	LhBuf source;      /* from "source" to the quote before the LSN of "sequence" */
+	LhBuf times;       /* what follows it: "]","ts_us":..,"ts_ns":.. */
+	LhBuf origin;      /* ,"xmin":null,"origin":..,"origin_lsn":..} */
+	LhBuf block;       /* ,"transaction":{"id":"..","total_order": */
+	LhBuf collections; /* DbzCollection */
+	LhBuf names;
+	LhBuf scratch; /* of relation */
 } DbzEncoder;
 
 /* ---- the transaction's texts ---- */
@@ -119,7 +83,7 @@ put_slice(LhCtx *ctx, LhBuf *buf, LhSlice s)
 static LhStatus
 keep(LhCtx *ctx, const LhBuf *buf, LhSlice *out)
 {
-	void	   *p = lh_memdup(ctx, buf->data, buf->len);
+	void *p = lh_memdup(ctx, buf->data, buf->len);
 
 	if (p == NULL)
 		return LH_NO_MEMORY;
@@ -131,8 +95,8 @@ keep(LhCtx *ctx, const LhBuf *buf, LhSlice *out)
 static LhStatus
 render_transaction(LhCtx *ctx, DbzEncoder *enc, const LhChangeTxn *txn, int64_t time, bool snapshot)
 {
-	int64_t		us = UNIX_US(time);
-	char	   *p;
+	int64_t us = UNIX_US(time);
+	char *p;
 
 	enc->alone = txn == NULL;
 	enc->source.len = enc->times.len = enc->origin.len = enc->block.len = 0;
@@ -158,13 +122,15 @@ render_transaction(LhCtx *ctx, DbzEncoder *enc, const LhChangeTxn *txn, int64_t 
 	if (txn != NULL && txn->origin_name != NULL)
 	{
 		LH_TRY(lh_put_json_string(ctx, &enc->origin, txn->origin_name, strlen(txn->origin_name)));
-		LH_TRY(lh_buf_printf(ctx, &enc->origin, ",\"origin_lsn\":%lld}", (long long) txn->origin_lsn));
+		LH_TRY(
+			lh_buf_printf(ctx, &enc->origin, ",\"origin_lsn\":%lld}", (long long) txn->origin_lsn));
 	}
 	else
 		LH_TRY(put_text(ctx, &enc->origin, "null,\"origin_lsn\":null}"));
 	if (txn == NULL || !enc->base.options->transactions)
 		return put_text(ctx, &enc->block, ",\"transaction\":null");
-	return lh_buf_printf(ctx, &enc->block, ",\"transaction\":{\"id\":\"%u:%llu\",\"total_order\":", txn->xid,
+	return lh_buf_printf(ctx, &enc->block,
+						 ",\"transaction\":{\"id\":\"%u:%llu\",\"total_order\":", txn->xid,
 						 (unsigned long long) txn->first_lsn);
 }
 
@@ -178,13 +144,14 @@ count_event(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, uint64_t *order)
 	if (plan->serial != enc->serial)
 	{
 		DbzCollection c = {enc->names.len, plan->collection.len, 0};
-		size_t		n = enc->collections.len / sizeof(c);
+		size_t n = enc->collections.len / sizeof(c);
 
 		plan->serial = enc->serial;
 		/* the same table under another schema */
 		for (plan->place = 0; plan->place < n; plan->place++)
 			if (all[plan->place].name_len == c.name_len &&
-				memcmp(enc->names.data + all[plan->place].name_at, plan->collection.data, c.name_len) == 0)
+				memcmp(enc->names.data + all[plan->place].name_at, plan->collection.data,
+					   c.name_len) == 0)
 				break;
 		if (plan->place == n)
 		{
@@ -202,9 +169,10 @@ count_event(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, uint64_t *order)
 static LhStatus
 put_source(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhSlice table, LhBuf *buf)
 {
-	char	   *p;
+	char *p;
 
-	LH_TRY(lh_put_room(ctx, buf, enc->source.len + enc->times.len + table.len + enc->origin.len + 128, &p));
+	LH_TRY(lh_put_room(ctx, buf,
+					   enc->source.len + enc->times.len + table.len + enc->origin.len + 128, &p));
 	memcpy(p, enc->source.data, enc->source.len);
 	p = lh_text_u64(p + enc->source.len, ev->lsn);
 	memcpy(p, enc->times.data, enc->times.len);
@@ -222,7 +190,7 @@ put_source(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhSlice table, 
 static LhStatus
 put_block(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, uint64_t order, LhBuf *buf)
 {
-	char	   *p;
+	char *p;
 
 	LH_TRY(lh_put_room(ctx, buf, enc->block.len + 96, &p));
 	memcpy(p, enc->block.data, enc->block.len);
@@ -240,8 +208,8 @@ put_block(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, uint64_t order, 
 static LhStatus
 put_tail(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, LhBuf *buf)
 {
-	int64_t		us = UNIX_US(ev->now);
-	char	   *p;
+	int64_t us = UNIX_US(ev->now);
+	char *p;
 
 	LH_TRY(lh_put_room(ctx, buf, 160, &p));
 	p = stpcpy(p, ",\"op\":\"c\",\"ts_ms\":");
@@ -262,7 +230,7 @@ put_tail(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, LhBuf *b
 static LhStatus
 put_row(LhCtx *ctx, const DbzPlan *plan, const LhCell *cells, const LhCell *whole, LhBuf *buf)
 {
-	size_t		comma = 1;
+	size_t comma = 1;
 
 	LH_TRY(lh_put(ctx, buf, "{", 1));
 	for (int i = 0; i < plan->rel->ncolumns; i++)
@@ -286,9 +254,10 @@ put_row(LhCtx *ctx, const DbzPlan *plan, const LhCell *cells, const LhCell *whol
 
 /* The key of a row; "other" has what was too large to be in it twice. */
 static LhStatus
-put_key(LhCtx *ctx, const DbzEncoder *enc, const DbzPlan *plan, const LhCell *cells, const LhCell *other, LhBuf *buf)
+put_key(LhCtx *ctx, const DbzEncoder *enc, const DbzPlan *plan, const LhCell *cells,
+		const LhCell *other, LhBuf *buf)
 {
-	size_t		comma = 1;
+	size_t comma = 1;
 
 	LH_TRY(put_slice(ctx, buf, plan->key_head));
 	for (int i = 0; i < plan->rel->nkeys; i++)
@@ -313,8 +282,8 @@ put_key(LhCtx *ctx, const DbzEncoder *enc, const DbzPlan *plan, const LhCell *ce
 
 /* A message up to its value; cells NULL: it has no key. */
 static LhStatus
-begin_message(LhCtx *ctx, const DbzEncoder *enc, const DbzPlan *plan, const LhCell *cells, const LhCell *other,
-			  LhChangeOut *out)
+begin_message(LhCtx *ctx, const DbzEncoder *enc, const DbzPlan *plan, const LhCell *cells,
+			  const LhCell *other, LhChangeOut *out)
 {
 	LH_TRY(lh_out_message(ctx, out));
 	if (out->want_key && cells != NULL && plan->rel->nkeys > 0)
@@ -324,13 +293,13 @@ begin_message(LhCtx *ctx, const DbzEncoder *enc, const DbzPlan *plan, const LhCe
 
 /* One envelope. key: the row whose key it has; NULL: none. */
 static LhStatus
-write_envelope(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, const LhCell *key, const LhCell *before,
-			   const LhCell *after, LhChangeOut *out)
+write_envelope(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, const LhCell *key,
+			   const LhCell *before, const LhCell *after, LhChangeOut *out)
 {
-	DbzPlan    *plan = ev->plan;
+	DbzPlan *plan = ev->plan;
 	const LhCell *whole = ev->old_is_key ? NULL : ev->old_cells;
-	LhBuf	   *buf = &out->buf;
-	uint64_t	order = 0;
+	LhBuf *buf = &out->buf;
+	uint64_t order = 0;
 
 	if (ev->txn != NULL)
 		LH_TRY(count_event(ctx, enc, plan, &order));
@@ -357,7 +326,8 @@ write_tombstone(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOu
 {
 	const DbzPlan *plan = ev->plan;
 
-	if (!enc->base.options->tombstones || !out->want_key || plan->rel->nkeys == 0 || ev->old_cells == NULL)
+	if (!enc->base.options->tombstones || !out->want_key || plan->rel->nkeys == 0 ||
+		ev->old_cells == NULL)
 		return LH_OK;
 	LH_TRY(begin_message(ctx, enc, plan, ev->old_cells, NULL, out));
 	return lh_out_tombstone(ctx, out);
@@ -375,15 +345,15 @@ write_change(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *
 			return write_envelope(ctx, enc, ev, 'r', ev->new_cells, NULL, ev->new_cells, out);
 		case LH_CHANGE_UPDATE:
 			if (!ev->key_changed || ev->old_cells == NULL)
-				return write_envelope(ctx, enc, ev, 'u', ev->new_cells, ev->old_cells, ev->new_cells, out);
+				return write_envelope(ctx, enc, ev, 'u', ev->new_cells, ev->old_cells,
+									  ev->new_cells, out);
 			LH_TRY(write_envelope(ctx, enc, ev, 'd', ev->old_cells, ev->old_cells, NULL, out));
 			LH_TRY(write_tombstone(ctx, enc, ev, out));
 			return write_envelope(ctx, enc, ev, 'c', ev->new_cells, NULL, ev->new_cells, out);
 		case LH_CHANGE_DELETE:
 			LH_TRY(write_envelope(ctx, enc, ev, 'd', ev->old_cells, ev->old_cells, NULL, out));
 			return write_tombstone(ctx, enc, ev, out);
-		default:
-			return write_envelope(ctx, enc, ev, 't', NULL, NULL, NULL, out);
+		default: return write_envelope(ctx, enc, ev, 't', NULL, NULL, NULL, out);
 	}
 }
 
@@ -399,13 +369,14 @@ put_wrapped_schema(LhCtx *ctx, const DbzEncoder *enc, const char *schema, LhBuf 
 }
 
 static LhStatus
-write_message(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, const char *prefix, LhSlice content, LhChangeOut *out)
+write_message(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, const char *prefix,
+			  LhSlice content, LhChangeOut *out)
 {
 	static const char table[] = ",\"schema\":\"\",\"table\":\"\",\"txId\":";
 	LhBinaryMode mode = enc->base.options->binary;
 	const LhDbzType bytes = {.kind = LH_DBZ_BYTES, .binary = mode};
 	const LhCell cell = {.kind = LH_CELL_BYTES, .len = (uint32_t) content.len, .ptr = content.data};
-	LhBuf	   *buf = &out->buf;
+	LhBuf *buf = &out->buf;
 
 	if (ev->txn != NULL)
 		enc->total++;
@@ -421,8 +392,10 @@ write_message(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, const char *
 		LH_TRY(lh_put(ctx, buf, enc->tail, enc->ntail));
 	}
 	LH_TRY(lh_out_value(ctx, out));
-	LH_TRY(put_wrapped_schema(ctx, enc, mode == LH_BINARY_BYTES ? message_schema_bytes : message_schema_string, buf));
-	LH_TRY(lh_buf_printf(ctx, buf, "\"op\":\"m\",\"ts_ms\":%lld", (long long) lh_floor_div(UNIX_US(ev->now), 1000)));
+	LH_TRY(put_wrapped_schema(
+		ctx, enc, mode == LH_BINARY_BYTES ? message_schema_bytes : message_schema_string, buf));
+	LH_TRY(lh_buf_printf(ctx, buf, "\"op\":\"m\",\"ts_ms\":%lld",
+						 (long long) lh_floor_div(UNIX_US(ev->now), 1000)));
 	LH_TRY(put_source(ctx, enc, ev, lh_slice(table, sizeof(table) - 1), buf));
 	LH_TRY(put_block(ctx, enc, ev, 1, buf));
 	LH_TRY(put_text(ctx, buf, ",\"message\":{\"prefix\":"));
@@ -438,7 +411,8 @@ write_message(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, const char *
 static LhStatus
 write_quarantine(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
 {
-	const char *text = lh_sprintf(ctx, "%s.%s: %s", ev->rel->schema, ev->rel->name, ev->reason != NULL ? ev->reason : "");
+	const char *text = lh_sprintf(ctx, "%s.%s: %s", ev->rel->schema, ev->rel->name,
+								  ev->reason != NULL ? ev->reason : "");
 
 	if (text == NULL)
 		return LH_NO_MEMORY;
@@ -449,12 +423,13 @@ static LhStatus
 write_boundary(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
 {
 	const DbzCollection *all = (const DbzCollection *) enc->collections.data;
-	size_t		n = enc->collections.len / sizeof(*all);
-	bool		end = ev->op == LH_CHANGE_COMMIT;
-	LhBuf	   *buf = &out->buf;
-	char		id[64];
+	size_t n = enc->collections.len / sizeof(*all);
+	bool end = ev->op == LH_CHANGE_COMMIT;
+	LhBuf *buf = &out->buf;
+	char id[64];
 
-	snprintf(id, sizeof(id), "\"id\":\"%u:%llu\"", ev->txn->xid, (unsigned long long) ev->txn->first_lsn);
+	snprintf(id, sizeof(id), "\"id\":\"%u:%llu\"", ev->txn->xid,
+			 (unsigned long long) ev->txn->first_lsn);
 	LH_TRY(lh_out_message(ctx, out));
 	if (out->want_key)
 	{
@@ -464,21 +439,25 @@ write_boundary(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut
 	}
 	LH_TRY(lh_out_value(ctx, out));
 	LH_TRY(put_wrapped_schema(ctx, enc, transaction_schema, buf));
-	LH_TRY(lh_buf_printf(ctx, buf, "\"status\":\"%s\",%s,\"event_count\":", end ? "END" : "BEGIN", id));
+	LH_TRY(lh_buf_printf(ctx, buf, "\"status\":\"%s\",%s,\"event_count\":", end ? "END" : "BEGIN",
+						 id));
 	if (!end)
 		LH_TRY(put_text(ctx, buf, "null,\"data_collections\":null"));
 	else
 	{
-		LH_TRY(lh_buf_printf(ctx, buf, "%llu,\"data_collections\":[", (unsigned long long) enc->total));
+		LH_TRY(lh_buf_printf(ctx, buf, "%llu,\"data_collections\":[",
+							 (unsigned long long) enc->total));
 		for (size_t i = 0; i < n; i++)
 		{
 			LH_TRY(put_text(ctx, buf, i > 0 ? ",{\"data_collection\":" : "{\"data_collection\":"));
 			LH_TRY(lh_put(ctx, buf, enc->names.data + all[i].name_at, all[i].name_len));
-			LH_TRY(lh_buf_printf(ctx, buf, ",\"event_count\":%llu}", (unsigned long long) all[i].count));
+			LH_TRY(lh_buf_printf(ctx, buf, ",\"event_count\":%llu}",
+								 (unsigned long long) all[i].count));
 		}
 		LH_TRY(put_text(ctx, buf, "]"));
 	}
-	LH_TRY(lh_buf_printf(ctx, buf, ",\"ts_ms\":%lld}", (long long) lh_floor_div(UNIX_US(ev->txn->commit_time), 1000)));
+	LH_TRY(lh_buf_printf(ctx, buf, ",\"ts_ms\":%lld}",
+						 (long long) lh_floor_div(UNIX_US(ev->txn->commit_time), 1000)));
 	LH_TRY(lh_put(ctx, buf, enc->tail, enc->ntail));
 	return lh_out_end(ctx, out);
 }
@@ -501,18 +480,14 @@ event(LhCtx *ctx, LhEncoder *base, const LhChangeEvent *ev, LhChangeOut *out)
 		case LH_CHANGE_COMMIT:
 			enc->last_commit = ev->txn->commit_end;
 			return base->options->transactions ? write_boundary(ctx, enc, ev, out) : LH_OK;
-		case LH_CHANGE_MESSAGE:
-			return write_message(ctx, enc, ev, ev->prefix, ev->content, out);
-		case LH_CHANGE_QUARANTINE:
-			return write_quarantine(ctx, enc, ev, out);
+		case LH_CHANGE_MESSAGE: return write_message(ctx, enc, ev, ev->prefix, ev->content, out);
+		case LH_CHANGE_QUARANTINE: return write_quarantine(ctx, enc, ev, out);
 		case LH_CHANGE_INSERT:
 		case LH_CHANGE_UPDATE:
 		case LH_CHANGE_DELETE:
 		case LH_CHANGE_READ:
-		case LH_CHANGE_TRUNCATE:
-			return write_change(ctx, enc, ev, out);
-		default:
-			return LH_OK;
+		case LH_CHANGE_TRUNCATE: return write_change(ctx, enc, ev, out);
+		default: return LH_OK;
 	}
 }
 
@@ -528,14 +503,15 @@ put_value_schema(LhCtx *ctx, const DbzPlan *plan, const char *topic, const char 
 			LH_TRY(lh_put(ctx, buf, ",", 1));
 		LH_TRY(put_slice(ctx, buf, plan->columns[i].field));
 	}
-	return lh_buf_printf(ctx, buf, "],\"optional\":true,\"name\":\"%s.Value\",\"field\":\"%s\"}", topic, field);
+	return lh_buf_printf(ctx, buf, "],\"optional\":true,\"name\":\"%s.Value\",\"field\":\"%s\"}",
+						 topic, field);
 }
 
 static LhStatus
 render_heads(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, const char *topic)
 {
-	LhBuf	   *buf = &enc->scratch;
-	bool		schemas = enc->base.options->schemas_enable;
+	LhBuf *buf = &enc->scratch;
+	bool schemas = enc->base.options->schemas_enable;
 
 	buf->len = 0;
 	if (schemas)
@@ -560,7 +536,8 @@ render_heads(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, const char *topic)
 				LH_TRY(lh_put(ctx, buf, ",", 1));
 			LH_TRY(put_slice(ctx, buf, plan->columns[plan->rel->keys[i]].field));
 		}
-		LH_TRY(lh_buf_printf(ctx, buf, "],\"optional\":false,\"name\":\"%s.Key\"},\"payload\":", topic));
+		LH_TRY(lh_buf_printf(ctx, buf,
+							 "],\"optional\":false,\"name\":\"%s.Key\"},\"payload\":", topic));
 	}
 	LH_TRY(lh_put(ctx, buf, "{", 1));
 	return keep(ctx, buf, &plan->key_head);
@@ -570,7 +547,7 @@ static LhStatus
 relation(LhCtx *ctx, LhEncoder *base, const LhChangeRel *rel, void **out)
 {
 	DbzEncoder *enc = (DbzEncoder *) base;
-	DbzPlan    *plan = lh_alloc0(ctx, sizeof(*plan));
+	DbzPlan *plan = lh_alloc0(ctx, sizeof(*plan));
 	const char *topic;
 	const char *full;
 
@@ -605,7 +582,8 @@ create(LhCtx *ctx, const LhChangeOptions *options, LhEncoder **out)
 {
 	DbzEncoder *enc = lh_alloc0(ctx, sizeof(*enc));
 	const char *database = options->database != NULL ? options->database : "";
-	LhBuf	   *bufs[] = {&enc->source, &enc->times, &enc->origin, &enc->block, &enc->collections, &enc->names, &enc->scratch};
+	LhBuf *bufs[] = {&enc->source,      &enc->times, &enc->origin, &enc->block,
+					 &enc->collections, &enc->names, &enc->scratch};
 
 	if (enc == NULL)
 		return LH_NO_MEMORY;
@@ -615,8 +593,11 @@ create(LhCtx *ctx, const LhChangeOptions *options, LhEncoder **out)
 	enc->ntail = strlen(enc->tail);
 	for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
 		LH_TRY(lh_buf_init(ctx, bufs[i], false));
-	LH_TRY(put_text(ctx, &enc->scratch, ",\"source\":{\"version\":\"" LAKEHOUSE_VERSION "\",\"connector\":\"postgresql\",\"name\":"));
-	LH_TRY(lh_put_json_string(ctx, &enc->scratch, options->topic_prefix, strlen(options->topic_prefix)));
+	LH_TRY(put_text(ctx, &enc->scratch,
+					",\"source\":{\"version\":\"" LAKEHOUSE_VERSION
+					"\",\"connector\":\"postgresql\",\"name\":"));
+	LH_TRY(lh_put_json_string(ctx, &enc->scratch, options->topic_prefix,
+							  strlen(options->topic_prefix)));
 	LH_TRY(put_text(ctx, &enc->scratch, ",\"ts_ms\":"));
 	LH_TRY(keep(ctx, &enc->scratch, &enc->source_head));
 	enc->scratch.len = 0;
@@ -635,5 +616,7 @@ const LhChangeFormat lh_format_debezium_json = {
 	.name = "debezium-json",
 	.summary = "Debezium's envelope as JSON, with or without its schema",
 	.text = true,
-	.create = create, .relation = relation, .event = event,
+	.create = create,
+	.relation = relation,
+	.event = event,
 };

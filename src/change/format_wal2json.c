@@ -17,14 +17,21 @@
 /* pg_type.oid of what wal2json does not write as a string */
 enum
 {
-	OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_OID = 26,
-	OID_FLOAT4 = 700, OID_FLOAT8 = 701, OID_NUMERIC = 1700
+	OID_BOOL = 16,
+	OID_BYTEA = 17,
+	OID_INT8 = 20,
+	OID_INT2 = 21,
+	OID_INT4 = 23,
+	OID_OID = 26,
+	OID_FLOAT4 = 700,
+	OID_FLOAT8 = 701,
+	OID_NUMERIC = 1700
 };
 
 LhStatus
 lh_w2j_keep(LhCtx *ctx, const LhBuf *buf, LhSlice *out)
 {
-	void	   *p = lh_memdup(ctx, buf->data, buf->len);
+	void *p = lh_memdup(ctx, buf->data, buf->len);
 
 	if (p == NULL)
 		return LH_NO_MEMORY;
@@ -33,11 +40,11 @@ lh_w2j_keep(LhCtx *ctx, const LhBuf *buf, LhSlice *out)
 }
 
 LhStatus
-lh_w2j_print(LhCtx *ctx, LhSlice *out, const char *fmt,...)
+lh_w2j_print(LhCtx *ctx, LhSlice *out, const char *fmt, ...)
 {
-	va_list		args;
-	int			n;
-	char	   *p;
+	va_list args;
+	int n;
+	char *p;
 
 	va_start(args, fmt);
 	n = vsnprintf(NULL, 0, fmt, args);
@@ -67,11 +74,11 @@ json_of(LhCtx *ctx, LhW2jEncoder *enc, const char *text, LhSlice *out)
 static LhStatus
 json_of_type(LhCtx *ctx, LhW2jEncoder *enc, const char *name, LhSlice *out)
 {
-	size_t		n = strlen(name);
+	size_t n = strlen(name);
 
 	if (n >= 2 && name[0] == '"' && name[n - 1] == '"')
 	{
-		size_t		i = 1;
+		size_t i = 1;
 
 		while (i < n - 1 && name[i] != '"' && name[i] != '\\' && (unsigned char) name[i] >= 0x20)
 			i++;
@@ -95,14 +102,10 @@ mode_of(uint32_t typid)
 		case OID_OID:
 		case OID_FLOAT4:
 		case OID_FLOAT8:
-		case OID_NUMERIC:
-			return LH_W2J_NUMBER;
-		case OID_BOOL:
-			return LH_W2J_BOOL;
-		case OID_BYTEA:
-			return LH_W2J_BYTES;
-		default:
-			return LH_W2J_TEXT;
+		case OID_NUMERIC: return LH_W2J_NUMBER;
+		case OID_BOOL: return LH_W2J_BOOL;
+		case OID_BYTEA: return LH_W2J_BYTES;
+		default: return LH_W2J_TEXT;
 	}
 }
 
@@ -114,8 +117,8 @@ static const char *
 type_of(const LhW2jEncoder *enc, const LhChangeColumn *c, uint32_t *typid)
 {
 	const LhChangeOptions *o = enc->base.options;
-	bool		domain = c->typid != c->base_typid;
-	bool		typmod = enc->version == 2 || o->w_typmod;
+	bool domain = c->typid != c->base_typid;
+	bool typmod = enc->version == 2 || o->w_typmod;
 
 	*typid = c->typid;
 	if (domain && o->w_domain_data_type)
@@ -135,9 +138,10 @@ type_of(const LhW2jEncoder *enc, const LhChangeColumn *c, uint32_t *typid)
 }
 
 static LhStatus
-plan_column(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeRel *rel, const LhChangeColumn *c, LhW2jColumn *out)
+plan_column(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeRel *rel, const LhChangeColumn *c,
+			LhW2jColumn *out)
 {
-	uint32_t	typid;
+	uint32_t typid;
 	const char *type = type_of(enc, c, &typid);
 
 	out->mode = mode_of(typid);
@@ -145,18 +149,10 @@ plan_column(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeRel *rel, const LhChang
 	out->pk = c->pk > 0;
 	switch (rel->identity)
 	{
-		case LH_IDENTITY_DEFAULT:
-			out->identity = c->pk > 0;
-			break;
-		case LH_IDENTITY_INDEX:
-			out->identity = c->key > 0;
-			break;
-		case LH_IDENTITY_FULL:
-			out->identity = true;
-			break;
-		case LH_IDENTITY_NOTHING:
-			out->identity = false;
-			break;
+		case LH_IDENTITY_DEFAULT: out->identity = c->pk > 0; break;
+		case LH_IDENTITY_INDEX: out->identity = c->key > 0; break;
+		case LH_IDENTITY_FULL: out->identity = true; break;
+		case LH_IDENTITY_NOTHING: out->identity = false; break;
 	}
 	LH_TRY(json_of(ctx, enc, c->name, &out->name));
 	LH_TRY(json_of_type(ctx, enc, type, &out->type));
@@ -172,7 +168,7 @@ plan_column(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeRel *rel, const LhChang
 LhStatus
 lh_w2j_plan(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeRel *rel, LhW2jPlan **out)
 {
-	LhW2jPlan  *plan = lh_alloc0(ctx, sizeof(*plan));
+	LhW2jPlan *plan = lh_alloc0(ctx, sizeof(*plan));
 
 	if (plan == NULL)
 		return LH_NO_MEMORY;
@@ -198,16 +194,15 @@ lh_w2j_told(const LhW2jEncoder *enc, const LhW2jPlan *plan, const LhChangeEvent 
 	switch (ev->op)
 	{
 		case LH_CHANGE_INSERT:
-		case LH_CHANGE_READ:
-			return ev->new_cells != NULL;
+		case LH_CHANGE_READ: return ev->new_cells != NULL;
 		case LH_CHANGE_UPDATE:
-			return ev->new_cells != NULL && (plan->has_identity || (enc->version == 2 && ev->old_cells != NULL));
+			return ev->new_cells != NULL &&
+				   (plan->has_identity || (enc->version == 2 && ev->old_cells != NULL));
 		case LH_CHANGE_DELETE:
 			if (enc->version == 1)
 				return plan->has_identity && ev->old_cells != NULL;
 			return plan->has_identity || ev->old_cells != NULL;
-		default:
-			return false;
+		default: return false;
 	}
 }
 
@@ -216,7 +211,7 @@ static LhStatus
 put_number_text(LhCtx *ctx, LhBuf *buf, const LhW2jColumn *column, const LhCell *cell)
 {
 	const char *p = (const char *) cell->ptr;
-	size_t		digits = 0;
+	size_t digits = 0;
 
 	while (digits < cell->len && strchr("0123456789+-eE.", p[digits]) != NULL && p[digits] != '\0')
 		digits++;
@@ -224,7 +219,8 @@ put_number_text(LhCtx *ctx, LhBuf *buf, const LhW2jColumn *column, const LhCell 
 		return lh_put_json_string(ctx, buf, p, cell->len);
 	if (digits == cell->len)
 		return lh_put(ctx, buf, p, cell->len);
-	if ((cell->len == 3 && memcmp(p, "NaN", 3) == 0) || (cell->len >= 8 && memcmp(p + cell->len - 8, "Infinity", 8) == 0))
+	if ((cell->len == 3 && memcmp(p, "NaN", 3) == 0) ||
+		(cell->len >= 8 && memcmp(p + cell->len - 8, "Infinity", 8) == 0))
 		return lh_put(ctx, buf, "null", 4);
 	return lh_put_json_string(ctx, buf, p, cell->len);
 }
@@ -232,12 +228,11 @@ put_number_text(LhCtx *ctx, LhBuf *buf, const LhW2jColumn *column, const LhCell 
 static LhStatus
 put_number(LhCtx *ctx, LhBuf *buf, const LhW2jColumn *column, const LhCell *cell)
 {
-	char	   *p;
+	char *p;
 
 	switch (cell->kind)
 	{
-		case LH_CELL_INT:
-			break;
+		case LH_CELL_INT: break;
 		case LH_CELL_FLOAT4:
 		case LH_CELL_FLOAT8:
 			if (!isfinite(cell->f64) && !column->number_string)
@@ -249,10 +244,8 @@ put_number(LhCtx *ctx, LhBuf *buf, const LhW2jColumn *column, const LhCell *cell
 			if (cell->sign >= LH_SIGN_NAN)
 				return lh_put(ctx, buf, "null", 4);
 			return lh_put_numeric(ctx, buf, cell);
-		case LH_CELL_OTHER:
-			return put_number_text(ctx, buf, column, cell);
-		default:				/* a mask's */
-			return lh_put_cell_text_json(ctx, buf, cell);
+		case LH_CELL_OTHER: return put_number_text(ctx, buf, column, cell);
+		default: /* a mask's */ return lh_put_cell_text_json(ctx, buf, cell);
 	}
 	if (column->number_string)
 		return lh_put_cell_text_json(ctx, buf, cell);
@@ -274,8 +267,7 @@ lh_w2j_value(LhCtx *ctx, LhBuf *buf, const LhW2jColumn *column, const LhCell *ce
 		return lh_put(ctx, buf, "null", 4);
 	switch (column->mode)
 	{
-		case LH_W2J_NUMBER:
-			return put_number(ctx, buf, column, cell);
+		case LH_W2J_NUMBER: return put_number(ctx, buf, column, cell);
 		case LH_W2J_BOOL:
 			if (cell->kind == LH_CELL_BOOL)
 				return cell->i64 != 0 ? lh_put(ctx, buf, "true", 4) : lh_put(ctx, buf, "false", 5);
@@ -303,14 +295,14 @@ lh_w2j_value(LhCtx *ctx, LhBuf *buf, const LhW2jColumn *column, const LhCell *ce
 LhStatus
 lh_w2j_content(LhCtx *ctx, LhBuf *buf, LhSlice content)
 {
-	size_t		from = 0;
-	size_t		start = buf->len;
+	size_t from = 0;
+	size_t start = buf->len;
 
 	LH_TRY(lh_put(ctx, buf, "\"", 1));
 	while (from < content.len)
 	{
 		const uint8_t *nul = memchr(content.data + from, 0, content.len - from);
-		size_t		n = nul != NULL ? (size_t) (nul - content.data) - from : content.len - from;
+		size_t n = nul != NULL ? (size_t) (nul - content.data) - from : content.len - from;
 
 		if (!lh_utf8_valid(content.data + from, n))
 		{
@@ -331,7 +323,8 @@ lh_w2j_content(LhCtx *ctx, LhBuf *buf, LhSlice content)
 LhStatus
 lh_w2j_reason(LhCtx *ctx, LhBuf *buf, const LhChangeEvent *ev)
 {
-	const char *text = lh_sprintf(ctx, "%s.%s: %s", ev->rel->schema, ev->rel->name, ev->reason != NULL ? ev->reason : "");
+	const char *text = lh_sprintf(ctx, "%s.%s: %s", ev->rel->schema, ev->rel->name,
+								  ev->reason != NULL ? ev->reason : "");
 
 	if (text == NULL)
 		return LH_NO_MEMORY;
@@ -343,7 +336,7 @@ lh_w2j_time(char *p, const LhChangeTxn *txn)
 {
 	if (txn->commit_text != NULL)
 	{
-		size_t		n = strnlen(txn->commit_text, LH_TEXT_TIME - 1);
+		size_t n = strnlen(txn->commit_text, LH_TEXT_TIME - 1);
 
 		memcpy(p, txn->commit_text, n);
 		return p + n;
@@ -368,10 +361,11 @@ create_version(LhCtx *ctx, const LhChangeOptions *options, int version, LhEncode
 	LH_TRY(lh_buf_init(ctx, &enc->text, false));
 	LH_TRY(lh_buf_init(ctx, &enc->txn, false));
 	for (int i = 0; i < 2; i++)
-		LH_TRY(lh_w2j_print(ctx, &enc->item[i], "%s%s%s%s", options->w_chunks ? "" : enc->nl, enc->ht, enc->ht,
-							i > 0 ? "," : ""));
+		LH_TRY(lh_w2j_print(ctx, &enc->item[i], "%s%s%s%s", options->w_chunks ? "" : enc->nl,
+							enc->ht, enc->ht, i > 0 ? "," : ""));
 	LH_TRY(lh_w2j_print(ctx, &enc->item_end, "%s%s}", enc->ht, enc->ht));
-	LH_TRY(lh_w2j_print(ctx, &enc->old_end, "%s%s%s%s}%s", enc->nl, enc->ht, enc->ht, enc->ht, enc->nl));
+	LH_TRY(lh_w2j_print(ctx, &enc->old_end, "%s%s%s%s}%s", enc->nl, enc->ht, enc->ht, enc->ht,
+						enc->nl));
 	*out = &enc->base;
 	return LH_OK;
 }
@@ -399,7 +393,7 @@ static LhStatus
 relation(LhCtx *ctx, LhEncoder *base, const LhChangeRel *rel, void **out)
 {
 	LhW2jEncoder *enc = (LhW2jEncoder *) base;
-	LhW2jPlan  *plan;
+	LhW2jPlan *plan;
 
 	LH_TRY(lh_w2j_plan(ctx, enc, rel, &plan));
 	if (enc->version == 2)
@@ -415,26 +409,38 @@ event(LhCtx *ctx, LhEncoder *base, const LhChangeEvent *ev, LhChangeOut *out)
 {
 	LhW2jEncoder *enc = (LhW2jEncoder *) base;
 
-	return enc->version == 2 ? lh_w2j_v2_event(ctx, enc, ev, out) : lh_w2j_v1_event(ctx, enc, ev, out);
+	return enc->version == 2 ? lh_w2j_v2_event(ctx, enc, ev, out)
+							 : lh_w2j_v1_event(ctx, enc, ev, out);
 }
 
 const LhChangeFormat lh_format_wal2json = {
 	.name = "wal2json",
 	.summary = "wal2json's format, version 1 unless format-version is 2",
-	.text = true, .session = true, .buffers_txn = true,
-	.create = create_either, .relation = relation, .event = event,
+	.text = true,
+	.session = true,
+	.buffers_txn = true,
+	.create = create_either,
+	.relation = relation,
+	.event = event,
 };
 
 const LhChangeFormat lh_format_wal2json_v1 = {
 	.name = "wal2json-v1",
 	.summary = "wal2json's format version 1: one object a transaction",
-	.text = true, .session = true, .buffers_txn = true,
-	.create = create_v1, .relation = relation, .event = event,
+	.text = true,
+	.session = true,
+	.buffers_txn = true,
+	.create = create_v1,
+	.relation = relation,
+	.event = event,
 };
 
 const LhChangeFormat lh_format_wal2json_v2 = {
 	.name = "wal2json-v2",
 	.summary = "wal2json's format version 2: one object a change",
-	.text = true, .session = true,
-	.create = create_v2, .relation = relation, .event = event,
+	.text = true,
+	.session = true,
+	.create = create_v2,
+	.relation = relation,
+	.event = event,
 };

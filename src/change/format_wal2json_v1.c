@@ -18,12 +18,14 @@
 #include <stdio.h>
 
 #define W2J_MOST ((size_t) 256 << 20)
-#define W2J_KEPT ((size_t) 1 << 20)	/* room that stays with the encoder between transactions */
+#define W2J_KEPT ((size_t) 1 << 20) /* room that stays with the encoder between transactions */
 
 /* Which columns a list is of. */
 typedef enum ListKind
 {
-	LIST_NEW, LIST_OLD_ALL, LIST_OLD_KEY
+	LIST_NEW,
+	LIST_OLD_ALL,
+	LIST_OLD_KEY
 } ListKind;
 
 /* A row that says which columns are in the list; NULL: all. */
@@ -41,8 +43,8 @@ listed(const LhW2jPlan *plan, ListKind kind, int i, const LhCell *cells)
 
 /* "columnnames": ["a", "b"],\n with one of a column's texts as item; a NULL offset is an empty list */
 static LhStatus
-put_list(LhCtx *ctx, const LhW2jEncoder *enc, const LhW2jPlan *plan, ListKind kind, const LhCell *cells,
-		 const char *label, const size_t *member, LhBuf *buf)
+put_list(LhCtx *ctx, const LhW2jEncoder *enc, const LhW2jPlan *plan, ListKind kind,
+		 const LhCell *cells, const char *label, const size_t *member, LhBuf *buf)
 {
 	const char *comma = "";
 
@@ -50,7 +52,7 @@ put_list(LhCtx *ctx, const LhW2jEncoder *enc, const LhW2jPlan *plan, ListKind ki
 						 kind == LIST_NEW ? "" : enc->ht, label, enc->sp));
 	for (int i = 0; member != NULL && i < plan->ncolumns; i++)
 	{
-		LhSlice		item;
+		LhSlice item;
 
 		if (!listed(plan, kind, i, cells))
 			continue;
@@ -72,27 +74,33 @@ static const size_t member_preset = offsetof(LhW2jColumn, preset);
 
 /* All lists of a row up to the bracket of the values. */
 static LhStatus
-put_lists(LhCtx *ctx, const LhW2jEncoder *enc, const LhW2jPlan *plan, ListKind kind, const LhCell *cells, LhBuf *buf)
+put_lists(LhCtx *ctx, const LhW2jEncoder *enc, const LhW2jPlan *plan, ListKind kind,
+		  const LhCell *cells, LhBuf *buf)
 {
 	const LhChangeOptions *o = enc->base.options;
-	bool		new = kind == LIST_NEW;
+	bool new = kind == LIST_NEW;
 
 	if (!new)
-		LH_TRY(lh_buf_printf(ctx, buf, "%s%s%s\"oldkeys\":%s{%s", enc->ht, enc->ht, enc->ht, enc->sp, enc->nl));
-	LH_TRY(put_list(ctx, enc, plan, kind, cells, new ? "columnnames" : "keynames", &member_name, buf));
+		LH_TRY(lh_buf_printf(ctx, buf, "%s%s%s\"oldkeys\":%s{%s", enc->ht, enc->ht, enc->ht,
+							 enc->sp, enc->nl));
+	LH_TRY(
+		put_list(ctx, enc, plan, kind, cells, new ? "columnnames" : "keynames", &member_name, buf));
 	if (o->w_types)
-		LH_TRY(put_list(ctx, enc, plan, kind, cells, new ? "columntypes" : "keytypes", &member_type, buf));
+		LH_TRY(put_list(ctx, enc, plan, kind, cells, new ? "columntypes" : "keytypes", &member_type,
+						buf));
 	if (o->w_type_oids)
-		LH_TRY(put_list(ctx, enc, plan, kind, cells, new ? "columntypeoids" : "keytypeoids", &member_oid, buf));
+		LH_TRY(put_list(ctx, enc, plan, kind, cells, new ? "columntypeoids" : "keytypeoids",
+						&member_oid, buf));
 	if (new && o->w_positions)
 		LH_TRY(put_list(ctx, enc, plan, kind, cells, "columnpositions", &member_position, buf));
 	/* without types the list is there and empty, as in wal2json */
 	if (new && o->w_not_null)
-		LH_TRY(put_list(ctx, enc, plan, kind, cells, "columnoptionals", o->w_types ? &member_optional : NULL, buf));
+		LH_TRY(put_list(ctx, enc, plan, kind, cells, "columnoptionals",
+						o->w_types ? &member_optional : NULL, buf));
 	if (new && o->w_default)
 		LH_TRY(put_list(ctx, enc, plan, kind, cells, "columndefaults", &member_preset, buf));
-	return lh_buf_printf(ctx, buf, "%s%s%s%s\"%s\":%s[", enc->ht, enc->ht, enc->ht, new ? "" : enc->ht,
-						 new ? "columnvalues" : "keyvalues", enc->sp);
+	return lh_buf_printf(ctx, buf, "%s%s%s%s\"%s\":%s[", enc->ht, enc->ht, enc->ht,
+						 new ? "" : enc->ht, new ? "columnvalues" : "keyvalues", enc->sp);
 }
 
 /* "pk": {...} without what follows it */
@@ -106,7 +114,8 @@ put_pk(LhCtx *ctx, const LhW2jEncoder *enc, const LhW2jPlan *plan, LhBuf *buf)
 	{
 		const char *comma = "";
 
-		LH_TRY(lh_buf_printf(ctx, buf, "%s%s%s%s\"%s\":%s[", ht, ht, ht, ht, types ? "pktypes" : "pknames", enc->sp));
+		LH_TRY(lh_buf_printf(ctx, buf, "%s%s%s%s\"%s\":%s[", ht, ht, ht, ht,
+							 types ? "pktypes" : "pknames", enc->sp));
 		for (int i = 0; i < plan->ncolumns; i++)
 		{
 			if (!plan->columns[i].pk || (types && !enc->base.options->w_types))
@@ -126,7 +135,8 @@ put_kind(LhCtx *ctx, const LhW2jEncoder *enc, const LhChangeRel *rel, const char
 {
 	const char *ht = enc->ht;
 
-	LH_TRY(lh_buf_printf(ctx, buf, "{%s%s%s%s\"kind\":%s\"%s\",%s", enc->nl, ht, ht, ht, enc->sp, kind, enc->nl));
+	LH_TRY(lh_buf_printf(ctx, buf, "{%s%s%s%s\"kind\":%s\"%s\",%s", enc->nl, ht, ht, ht, enc->sp,
+						 kind, enc->nl));
 	if (enc->base.options->w_schemas)
 	{
 		LH_TRY(lh_buf_printf(ctx, buf, "%s%s%s\"schema\":%s", ht, ht, ht, enc->sp));
@@ -142,8 +152,8 @@ LhStatus
 lh_w2j_v1_plan(LhCtx *ctx, LhW2jEncoder *enc, LhW2jPlan *plan)
 {
 	static const char *const kinds[] = {"insert", "update", "delete"};
-	LhSlice    *lists[] = {&plan->lists.columns, &plan->lists.old_all, &plan->lists.old_key};
-	LhBuf	   *text = &enc->text;
+	LhSlice *lists[] = {&plan->lists.columns, &plan->lists.old_all, &plan->lists.old_key};
+	LhBuf *text = &enc->text;
 
 	for (int i = 0; i < 3; i++)
 	{
@@ -161,12 +171,14 @@ lh_w2j_v1_plan(LhCtx *ctx, LhW2jEncoder *enc, LhW2jPlan *plan)
 
 /* Lists and values of a row; what closes the values is the caller's. */
 static LhStatus
-put_row(LhCtx *ctx, const LhW2jEncoder *enc, const LhW2jPlan *plan, ListKind kind, const LhCell *cells, LhBuf *buf)
+put_row(LhCtx *ctx, const LhW2jEncoder *enc, const LhW2jPlan *plan, ListKind kind,
+		const LhCell *cells, LhBuf *buf)
 {
-	const LhSlice *const lists[] = {&plan->lists.columns, &plan->lists.old_all, &plan->lists.old_key};
-	size_t		comma = 0;
-	size_t		ncomma = enc->sp[0] != '\0' ? 2 : 1;
-	bool		whole = true;
+	const LhSlice *const lists[] = {&plan->lists.columns, &plan->lists.old_all,
+									&plan->lists.old_key};
+	size_t comma = 0;
+	size_t ncomma = enc->sp[0] != '\0' ? 2 : 1;
+	bool whole = true;
 
 	for (int i = 0; i < plan->ncolumns; i++)
 		whole = whole && (listed(plan, kind, i, cells) || !listed(plan, kind, i, NULL));
@@ -187,7 +199,8 @@ put_row(LhCtx *ctx, const LhW2jEncoder *enc, const LhW2jPlan *plan, ListKind kin
 
 /* From "oldkeys" on; nothing follows it. */
 static LhStatus
-put_old(LhCtx *ctx, const LhW2jEncoder *enc, const LhW2jPlan *plan, ListKind kind, const LhCell *cells, LhBuf *buf)
+put_old(LhCtx *ctx, const LhW2jEncoder *enc, const LhW2jPlan *plan, ListKind kind,
+		const LhCell *cells, LhBuf *buf)
 {
 	LH_TRY(put_row(ctx, enc, plan, kind, cells, buf));
 	return lh_w2j_put(ctx, buf, enc->old_end);
@@ -197,8 +210,9 @@ static LhStatus
 put_change(LhCtx *ctx, const LhW2jEncoder *enc, const LhChangeEvent *ev, LhBuf *buf)
 {
 	const LhW2jPlan *plan = ev->plan;
-	bool		pk = enc->base.options->w_pk && plan->has_index && plan->rel->identity == LH_IDENTITY_DEFAULT;
-	bool		insert = ev->op == LH_CHANGE_INSERT || ev->op == LH_CHANGE_READ;
+	bool pk =
+		enc->base.options->w_pk && plan->has_index && plan->rel->identity == LH_IDENTITY_DEFAULT;
+	bool insert = ev->op == LH_CHANGE_INSERT || ev->op == LH_CHANGE_READ;
 
 	LH_TRY(lh_w2j_put(ctx, buf, plan->kinds[insert ? 0 : ev->op == LH_CHANGE_UPDATE ? 1 : 2]));
 	if (ev->op != LH_CHANGE_DELETE)
@@ -219,7 +233,8 @@ put_change(LhCtx *ctx, const LhW2jEncoder *enc, const LhChangeEvent *ev, LhBuf *
 		if (ev->old_cells == NULL)
 			LH_TRY(put_old(ctx, enc, plan, LIST_OLD_KEY, ev->new_cells, buf));
 		else
-			LH_TRY(put_old(ctx, enc, plan, ev->old_is_key ? LIST_OLD_KEY : LIST_OLD_ALL, ev->old_cells, buf));
+			LH_TRY(put_old(ctx, enc, plan, ev->old_is_key ? LIST_OLD_KEY : LIST_OLD_ALL,
+						   ev->old_cells, buf));
 	}
 	else if (ev->op == LH_CHANGE_DELETE)
 		LH_TRY(put_old(ctx, enc, plan, LIST_OLD_KEY, ev->old_cells, buf));
@@ -231,10 +246,11 @@ put_message(LhCtx *ctx, const LhW2jEncoder *enc, const LhChangeEvent *ev, LhBuf 
 {
 	const char *ht = enc->ht;
 	const char *nl = enc->nl;
-	bool		reason = ev->op == LH_CHANGE_QUARANTINE;
+	bool reason = ev->op == LH_CHANGE_QUARANTINE;
 	const char *prefix = reason ? LH_W2J_QUARANTINE : ev->prefix;
 
-	LH_TRY(lh_buf_printf(ctx, buf, "{%s%s%s%s\"kind\":%s\"message\",%s", nl, ht, ht, ht, enc->sp, nl));
+	LH_TRY(
+		lh_buf_printf(ctx, buf, "{%s%s%s%s\"kind\":%s\"message\",%s", nl, ht, ht, ht, enc->sp, nl));
 	LH_TRY(lh_buf_printf(ctx, buf, "%s%s%s\"transactional\":%s%s,%s", ht, ht, ht, enc->sp,
 						 ev->transactional || reason ? "true" : "false", nl));
 	LH_TRY(lh_buf_printf(ctx, buf, "%s%s%s\"prefix\":%s", ht, ht, ht, enc->sp));
@@ -254,7 +270,7 @@ put_begin(LhCtx *ctx, const LhW2jEncoder *enc, const LhChangeTxn *txn, LhBuf *bu
 	const char *ht = enc->ht;
 	const char *nl = enc->nl;
 	const char *sp = enc->sp;
-	char		text[LH_TEXT_TIME];
+	char text[LH_TEXT_TIME];
 
 	LH_TRY(lh_buf_printf(ctx, buf, "{%s", nl));
 	if (o->w_xids)
@@ -317,7 +333,7 @@ lone_item(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChangeOut *o
 LhStatus
 lh_w2j_v1_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
 {
-	bool		chunks = enc->base.options->w_chunks;
+	bool chunks = enc->base.options->w_chunks;
 
 	switch (ev->op)
 	{
@@ -327,7 +343,8 @@ lh_w2j_v1_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChange
 			LH_TRY(put_begin(ctx, enc, ev->txn, &enc->txn));
 			return chunks ? flush(ctx, enc, out) : LH_OK;
 		case LH_CHANGE_COMMIT:
-			LH_TRY(lh_buf_printf(ctx, &enc->txn, "%s%s]%s}", chunks ? "" : enc->nl, enc->ht, enc->nl));
+			LH_TRY(
+				lh_buf_printf(ctx, &enc->txn, "%s%s]%s}", chunks ? "" : enc->nl, enc->ht, enc->nl));
 			LH_TRY(flush(ctx, enc, out));
 			if (enc->txn.cap > W2J_KEPT)
 				lh_buf_free(&enc->txn);
@@ -338,16 +355,14 @@ lh_w2j_v1_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChange
 			break;
 		case LH_CHANGE_READ:
 			return lh_w2j_told(enc, ev->plan, ev) ? lone_item(ctx, enc, ev, out) : LH_OK;
-		case LH_CHANGE_QUARANTINE:
-			break;
+		case LH_CHANGE_QUARANTINE: break;
 		case LH_CHANGE_INSERT:
 		case LH_CHANGE_UPDATE:
 		case LH_CHANGE_DELETE:
 			if (!lh_w2j_told(enc, ev->plan, ev))
 				return LH_OK;
 			break;
-		default:				/* it tells nothing of TRUNCATE */
-			return LH_OK;
+		default: /* it tells nothing of TRUNCATE */ return LH_OK;
 	}
 	LH_TRY(add_item(ctx, enc, ev));
 	return chunks || enc->txn.len >= W2J_MOST ? flush(ctx, enc, out) : LH_OK;

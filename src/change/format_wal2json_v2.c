@@ -16,7 +16,7 @@ lh_w2j_v2_plan(LhCtx *ctx, LhW2jEncoder *enc, LhW2jPlan *plan)
 {
 	const LhChangeOptions *o = enc->base.options;
 	const LhChangeRel *rel = plan->rel;
-	LhBuf	   *text = &enc->text;
+	LhBuf *text = &enc->text;
 
 	for (int i = 0; i < plan->ncolumns; i++)
 	{
@@ -34,11 +34,14 @@ lh_w2j_v2_plan(LhCtx *ctx, LhW2jEncoder *enc, LhW2jPlan *plan)
 		if (o->w_type_oids)
 			LH_TRY(lh_buf_printf(ctx, text, ",\"typeoid\":%d", (int) rel->columns[i].typid));
 		LH_TRY(lh_w2j_print(ctx, &c->pk_item, "%.*s}", (int) text->len, (const char *) text->data));
-		LH_TRY(lh_w2j_print(ctx, &c->change_head, "%.*s,\"value\":", (int) text->len, (const char *) text->data));
+		LH_TRY(lh_w2j_print(ctx, &c->change_head, "%.*s,\"value\":", (int) text->len,
+							(const char *) text->data));
 
 		text->len = 0;
 		if (o->w_not_null)
-			LH_TRY(lh_buf_append_str(ctx, text, rel->columns[i].not_null ? ",\"optional\":false" : ",\"optional\":true"));
+			LH_TRY(lh_buf_append_str(ctx, text,
+									 rel->columns[i].not_null ? ",\"optional\":false"
+															  : ",\"optional\":true"));
 		if (o->w_positions)
 			LH_TRY(lh_buf_printf(ctx, text, ",\"position\":%d", rel->columns[i].attnum));
 		if (o->w_default)
@@ -64,8 +67,8 @@ lh_w2j_v2_plan(LhCtx *ctx, LhW2jEncoder *enc, LhW2jPlan *plan)
 	LH_TRY(lh_buf_append_str(ctx, text, ",\"pk\":["));
 	for (int i = 0, n = 0; i < plan->ncolumns; i++)
 	{
-		LhSlice		item = plan->columns[i].pk_item;
-		size_t		comma = n == 0;
+		LhSlice item = plan->columns[i].pk_item;
+		size_t comma = n == 0;
 
 		if (!plan->columns[i].pk)
 			continue;
@@ -80,7 +83,7 @@ lh_w2j_v2_plan(LhCtx *ctx, LhW2jEncoder *enc, LhW2jPlan *plan)
 static LhStatus
 put_boundary(LhCtx *ctx, LhW2jEncoder *enc, char action, const LhChangeTxn *txn, LhBuf *buf)
 {
-	char	   *p;
+	char *p;
 
 	LH_TRY(lh_put_room(ctx, buf, 128 + sizeof(enc->facts), &p));
 	p += sprintf(p, "{\"action\":\"%c\"", action);
@@ -104,7 +107,7 @@ static void
 render_facts(LhW2jEncoder *enc, const LhChangeTxn *txn)
 {
 	const LhChangeOptions *o = enc->base.options;
-	char	   *p = enc->facts;
+	char *p = enc->facts;
 
 	if (o->w_xids)
 		p += txn != NULL ? sprintf(p, ",\"xid\":%u", txn->xid) : sprintf(p, ",\"xid\":null");
@@ -118,15 +121,17 @@ render_facts(LhW2jEncoder *enc, const LhChangeTxn *txn)
 		}
 	}
 	if (o->w_origin)
-		p += txn != NULL ? sprintf(p, ",\"origin\":%u", txn->origin) : sprintf(p, ",\"origin\":null");
+		p += txn != NULL ? sprintf(p, ",\"origin\":%u", txn->origin)
+						 : sprintf(p, ",\"origin\":null");
 	enc->nfacts = (size_t) (p - enc->facts);
 }
 
 /* {"action":"I" and all members up to the table's name */
 static LhStatus
-put_head(LhCtx *ctx, LhW2jEncoder *enc, char action, const LhChangeEvent *ev, LhSlice table, LhBuf *buf)
+put_head(LhCtx *ctx, LhW2jEncoder *enc, char action, const LhChangeEvent *ev, LhSlice table,
+		 LhBuf *buf)
 {
-	char	   *p;
+	char *p;
 
 	LH_TRY(lh_put_room(ctx, buf, 64 + sizeof(enc->facts) + table.len, &p));
 	memcpy(p, "{\"action\":\"I\"", 13);
@@ -148,16 +153,17 @@ put_head(LhCtx *ctx, LhW2jEncoder *enc, char action, const LhChangeEvent *ev, Lh
 static LhStatus
 put_cells(LhCtx *ctx, const LhW2jPlan *plan, const LhCell *cells, bool identity, LhBuf *buf)
 {
-	size_t		comma = 1;
+	size_t comma = 1;
 
 	for (int i = 0; i < plan->ncolumns; i++)
 	{
 		const LhW2jColumn *c = &plan->columns[i];
-		LhSlice		tail = identity ? lh_slice("}", 1) : c->change_tail;
+		LhSlice tail = identity ? lh_slice("}", 1) : c->change_tail;
 
 		if (identity && !c->identity && plan->has_index)
 			continue;
-		if (cells[i].kind == LH_CELL_UNCHANGED || (cells[i].kind == LH_CELL_ABSENT && !plan->has_index))
+		if (cells[i].kind == LH_CELL_UNCHANGED ||
+			(cells[i].kind == LH_CELL_ABSENT && !plan->has_index))
 			continue;
 		LH_TRY(lh_put(ctx, buf, c->change_head.data + comma, c->change_head.len - comma));
 		LH_TRY(lh_w2j_value(ctx, buf, c, &cells[i]));
@@ -171,8 +177,8 @@ put_cells(LhCtx *ctx, const LhW2jPlan *plan, const LhCell *cells, bool identity,
 static LhStatus
 put_pk(LhCtx *ctx, const LhW2jPlan *plan, const LhCell *cells, LhBuf *buf)
 {
-	size_t		comma = 1;
-	bool		whole = true;
+	size_t comma = 1;
+	bool whole = true;
 
 	for (int i = 0; cells != NULL && i < plan->ncolumns; i++)
 		whole = whole && !(plan->columns[i].pk && cells[i].kind == LH_CELL_UNCHANGED);
@@ -181,7 +187,7 @@ put_pk(LhCtx *ctx, const LhW2jPlan *plan, const LhCell *cells, LhBuf *buf)
 	LH_TRY(lh_put(ctx, buf, ",\"pk\":[", 7));
 	for (int i = 0; i < plan->ncolumns; i++)
 	{
-		LhSlice		item = plan->columns[i].pk_item;
+		LhSlice item = plan->columns[i].pk_item;
 
 		if (!plan->columns[i].pk || cells[i].kind == LH_CELL_UNCHANGED)
 			continue;
@@ -222,15 +228,17 @@ put_message(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhBuf *buf)
 	if (ev->op == LH_CHANGE_QUARANTINE)
 	{
 		LH_TRY(put_head(ctx, enc, 'M', ev, lh_slice("", 0), buf));
-		LH_TRY(lh_buf_append_str(ctx, buf, ",\"transactional\":true,\"prefix\":\"" LH_W2J_QUARANTINE "\",\"content\":"));
+		LH_TRY(lh_buf_append_str(
+			ctx, buf, ",\"transactional\":true,\"prefix\":\"" LH_W2J_QUARANTINE "\",\"content\":"));
 		LH_TRY(lh_w2j_reason(ctx, buf, ev));
 		return lh_put(ctx, buf, "}", 1);
 	}
 	if (!ev->transactional)
 		render_facts(enc, NULL);
 	LH_TRY(put_head(ctx, enc, 'M', ev, lh_slice("", 0), buf));
-	LH_TRY(lh_buf_append_str(ctx, buf, ev->transactional ? ",\"transactional\":true,\"prefix\":" :
-							 ",\"transactional\":false,\"prefix\":"));
+	LH_TRY(lh_buf_append_str(ctx, buf,
+							 ev->transactional ? ",\"transactional\":true,\"prefix\":"
+											   : ",\"transactional\":false,\"prefix\":"));
 	LH_TRY(lh_put_json_string(ctx, buf, ev->prefix, strlen(ev->prefix)));
 	LH_TRY(lh_buf_append_str(ctx, buf, ",\"content\":"));
 	LH_TRY(lh_w2j_content(ctx, buf, ev->content));
@@ -242,7 +250,7 @@ put_message(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhBuf *buf)
 LhStatus
 lh_w2j_v2_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
 {
-	char		action = '\0';
+	char action = '\0';
 
 	switch (ev->op)
 	{
@@ -253,28 +261,17 @@ lh_w2j_v2_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChange
 			if (enc->base.options->w_transaction)
 				action = ev->op == LH_CHANGE_BEGIN ? 'B' : 'C';
 			break;
-		case LH_CHANGE_INSERT:
-			action = 'I';
-			break;
+		case LH_CHANGE_INSERT: action = 'I'; break;
 		case LH_CHANGE_READ:
 			action = 'I';
 			render_facts(enc, ev->txn);
 			break;
-		case LH_CHANGE_UPDATE:
-			action = 'U';
-			break;
-		case LH_CHANGE_DELETE:
-			action = 'D';
-			break;
-		case LH_CHANGE_TRUNCATE:
-			action = 'T';
-			break;
+		case LH_CHANGE_UPDATE: action = 'U'; break;
+		case LH_CHANGE_DELETE: action = 'D'; break;
+		case LH_CHANGE_TRUNCATE: action = 'T'; break;
 		case LH_CHANGE_MESSAGE:
-		case LH_CHANGE_QUARANTINE:
-			action = 'M';
-			break;
-		default:
-			break;
+		case LH_CHANGE_QUARANTINE: action = 'M'; break;
+		default: break;
 	}
 	if (action == '\0' || (strchr("IUD", action) != NULL && !lh_w2j_told(enc, ev->plan, ev)))
 		return LH_OK;

@@ -7,142 +7,7 @@
 
 #include <math.h>
 
-#include "core/datetime.h"
-#include "unit/cdc_stream.h"
-
-#define DBZ_MOOD_OID 90001
-static const char *const dbz_moods[] = {"sad", "ok", "so, so", NULL};
-
-/* Tables grow column by column, rows are set by name. */
-typedef struct DbzTable
-{
-	LhCtx	   *ctx;
-	const char *name;
-	int			n;
-	LhChangeColumn columns[80];
-	const LhChangeRel *rel;
-	void	   *plan;
-	LhCell		row[80];
-} DbzTable;
-
-/* elem: OID of an array's elements, else 0 */
-static inline LhChangeColumn *
-dbz_add(DbzTable *t, const char *name, uint32_t oid, uint32_t elem, LhCellKind kind, const char *bare, int typmod)
-{
-	LhChangeColumn *c = &t->columns[t->n++];
-
-	*c = cdc_col(t->ctx, name, oid, kind, bare, bare);
-	c->elem_typid = elem;
-	c->typmod = typmod;
-	return c;
-}
-
-static inline LhChangeColumn *
-dbz_enum(DbzTable *t, const char *name, bool array)
-{
-	LhChangeColumn *c = dbz_add(t, name, array ? DBZ_MOOD_OID + 1 : DBZ_MOOD_OID, array ? DBZ_MOOD_OID : 0,
-								array ? LH_CELL_ARRAY : LH_CELL_TEXT, array ? "_mood" : "mood", -1);
-
-	c->enum_labels = dbz_moods;
-	return c;
-}
-
-static inline void
-dbz_domain(LhChangeColumn *c)
-{
-	c->typid = 95000;
-}
-
-static inline int32_t
-dbz_numeric_mod(int precision, int scale)
-{
-	return (precision << 16 | (scale & 0x7ff)) + 4;
-}
-
-static inline void
-dbz_start(DbzTable *t, LhCtx *ctx, const char *name)
-{
-	memset(t, 0, sizeof(*t));
-	t->ctx = ctx;
-	t->name = name;
-}
-
-static inline void
-dbz_id(DbzTable *t)
-{
-	LhChangeColumn *c = dbz_add(t, "id", 23, 0, LH_CELL_INT, "int4", -1);
-
-	c->pk = 1;
-	c->not_null = true;
-}
-
-static inline void
-dbz_done(DbzTable *t, CdcStream *s, LhIdentity identity)
-{
-	t->rel = cdc_rel(t->ctx, "public", t->name, identity, t->n, t->columns);
-	t->plan = cdc_plan(s, t->rel);
-	for (int i = 0; i < 80; i++)
-		t->row[i] = CDC_NULL;
-}
-
-static inline void
-dbz_set(DbzTable *t, const char *name, LhCell cell)
-{
-	for (int i = 0; i < t->n; i++)
-		if (strcmp(t->columns[i].name, name) == 0)
-		{
-			t->row[i] = cell;
-			return;
-		}
-	fprintf(stderr, "no column %s\n", name);
-	abort();
-}
-
-static inline void
-dbz_clear(DbzTable *t, LhCell cell)
-{
-	for (int i = 0; i < t->n; i++)
-		t->row[i] = cell;
-}
-
-/* In a transaction of its own. */
-static inline void
-dbz_insert(DbzTable *t, CdcStream *s)
-{
-	cdc_begin(s);
-	cdc_row(s, LH_CHANGE_INSERT, t->rel, t->plan, NULL, t->row);
-	cdc_commit(s);
-}
-
-static inline int64_t
-dbz_day(int y, int m, int d)
-{
-	return lh_days_from_civil(y, m, d) - LH_PG_EPOCH_DAYS;
-}
-
-static inline int64_t
-dbz_clock(int h, int m, int s, int us)
-{
-	return ((h * 60 + m) * INT64_C(60) + s) * 1000000 + us;
-}
-
-static inline LhCell
-dbz_stamp(LhCellKind kind, int64_t day, int64_t clock)
-{
-	return cdc_time(kind, day * INT64_C(86400000000) + clock);
-}
-
-static inline LhCell
-dbz_uuid(void)
-{
-	return cdc_data(LH_CELL_UUID, "\xa0\xee\xbc\x99\x9c\x0b\x4e\xf8\xbb\x6d\x6b\xb9\xbd\x38\x0a\x11", 16);
-}
-
-static inline LhCell
-dbz_json(const char *s)
-{
-	return cdc_string(LH_CELL_JSON, s);
-}
+#include "unit/cdc_table.h"
 
 /* ---- types ---- */
 static inline void
@@ -217,19 +82,38 @@ dbz_types_table(DbzTable *t, LhCtx *ctx, CdcStream *s)
 static inline void
 dbz_types_first(DbzTable *t, LhCtx *ctx)
 {
-	int64_t		day = dbz_day(2024, 2, 29);
+	int64_t day = dbz_day(2024, 2, 29);
 	static const struct
 	{
 		const char *name;
 		const char *text;
-	}			others[] = {
-		{"ch", "k"}, {"x", "<a/>"}, {"mo", "$1,234.56"}, {"b1", "1"}, {"b3", "101"}, {"b20", "10000000000000000001"},
-		{"vb", "1011"}, {"vb0", "1"}, {"pt", "(1.5,-2)"}, {"bx", "(2,2),(1,1)"}, {"ip", "10.0.0.1/24"}, {"ci", "10.0.0.0/8"},
-		{"ma", "08:00:2b:01:02:03"}, {"ma8", "08:00:2b:01:02:03:04:05"}, {"r4", "[1,5)"}, {"rn", "[1.5,2.5]"}, {"r8", "[1,)"},
-		{"rt", "[\"2024-01-01 00:00:00\",\"2024-01-02 00:00:00\")"},
-		{"rz", "[\"2024-01-01 00:00:00+00\",\"2024-01-02 00:00:00+00\")"}, {"rd", "[2024-01-01,2024-01-02)"},
-		{"mr", "{[1,3),[5,7)}"}, {"tv", "'a':1 'b':2"}, {"tq", "'a' & 'b'"}, {"co", "(1,\"x y\")"},
-		{"h", "\"a\"=>\"1\", \"b c\"=>NULL"}, {"lt", "Top.Sub"}, {"ls", "16/B374D848"}};
+	} others[] = {{"ch", "k"},
+				  {"x", "<a/>"},
+				  {"mo", "$1,234.56"},
+				  {"b1", "1"},
+				  {"b3", "101"},
+				  {"b20", "10000000000000000001"},
+				  {"vb", "1011"},
+				  {"vb0", "1"},
+				  {"pt", "(1.5,-2)"},
+				  {"bx", "(2,2),(1,1)"},
+				  {"ip", "10.0.0.1/24"},
+				  {"ci", "10.0.0.0/8"},
+				  {"ma", "08:00:2b:01:02:03"},
+				  {"ma8", "08:00:2b:01:02:03:04:05"},
+				  {"r4", "[1,5)"},
+				  {"rn", "[1.5,2.5]"},
+				  {"r8", "[1,)"},
+				  {"rt", "[\"2024-01-01 00:00:00\",\"2024-01-02 00:00:00\")"},
+				  {"rz", "[\"2024-01-01 00:00:00+00\",\"2024-01-02 00:00:00+00\")"},
+				  {"rd", "[2024-01-01,2024-01-02)"},
+				  {"mr", "{[1,3),[5,7)}"},
+				  {"tv", "'a':1 'b':2"},
+				  {"tq", "'a' & 'b'"},
+				  {"co", "(1,\"x y\")"},
+				  {"h", "\"a\"=>\"1\", \"b c\"=>NULL"},
+				  {"lt", "Top.Sub"},
+				  {"ls", "16/B374D848"}};
 
 	dbz_set(t, "id", cdc_int(1));
 	dbz_set(t, "i2", cdc_int(-2));
@@ -302,11 +186,14 @@ dbz_tell_types(DbzTable *t, LhCtx *ctx, CdcStream *s)
 	dbz_set(t, "nn", cdc_decimal(ctx, "100000000000000000000"));
 	dbz_set(t, "n2", cdc_decimal(ctx, "-0.05"));
 	dbz_set(t, "d", cdc_time(LH_CELL_DATE, dbz_day(-43, 3, 15)));
-	dbz_set(t, "ts0", dbz_stamp(LH_CELL_TIMESTAMP, dbz_day(1969, 12, 31), dbz_clock(23, 59, 59, 0)));
-	dbz_set(t, "ts3", dbz_stamp(LH_CELL_TIMESTAMP, dbz_day(1969, 12, 31), dbz_clock(23, 59, 59, 999000)));
+	dbz_set(t, "ts0",
+			dbz_stamp(LH_CELL_TIMESTAMP, dbz_day(1969, 12, 31), dbz_clock(23, 59, 59, 0)));
+	dbz_set(t, "ts3",
+			dbz_stamp(LH_CELL_TIMESTAMP, dbz_day(1969, 12, 31), dbz_clock(23, 59, 59, 999000)));
 	dbz_set(t, "ts6", dbz_stamp(LH_CELL_TIMESTAMP, dbz_day(-43, 3, 15), dbz_clock(12, 0, 0, 0)));
 	dbz_set(t, "tz", dbz_stamp(LH_CELL_TIMESTAMPTZ, dbz_day(-43, 3, 15), dbz_clock(12, 0, 0, 0)));
-	dbz_set(t, "tz3", dbz_stamp(LH_CELL_TIMESTAMPTZ, dbz_day(1969, 12, 31), dbz_clock(23, 59, 59, 0)));
+	dbz_set(t, "tz3",
+			dbz_stamp(LH_CELL_TIMESTAMPTZ, dbz_day(1969, 12, 31), dbz_clock(23, 59, 59, 0)));
 	dbz_set(t, "t6", cdc_time(LH_CELL_TIME, dbz_clock(24, 0, 0, 0)));
 	dbz_set(t, "t3", cdc_time(LH_CELL_TIME, 0));
 	dbz_set(t, "ttz", cdc_timetz(dbz_clock(24, 0, 0, 0), 15 * 3600 + 59 * 60));
@@ -344,7 +231,8 @@ dbz_tell_types(DbzTable *t, LhCtx *ctx, CdcStream *s)
 	dbz_set(t, "nn", cdc_decimal(ctx, "1200"));
 	dbz_set(t, "f4", cdc_float4(1e7f));
 	dbz_set(t, "f8", cdc_float8(1e7));
-	dbz_set(t, "tz", dbz_stamp(LH_CELL_TIMESTAMPTZ, dbz_day(2024, 2, 29), dbz_clock(12, 34, 56, 789012)));
+	dbz_set(t, "tz",
+			dbz_stamp(LH_CELL_TIMESTAMPTZ, dbz_day(2024, 2, 29), dbz_clock(12, 34, 56, 789012)));
 	dbz_insert(t, s);
 }
 
@@ -368,12 +256,13 @@ dbz_tell_infinite(DbzTable *t, LhCtx *ctx, CdcStream *s)
 static inline void
 dbz_tell_arrays(DbzTable *t, LhCtx *ctx, CdcStream *s)
 {
-	int64_t		day = dbz_day(2024, 2, 29);
+	int64_t day = dbz_day(2024, 2, 29);
 	LhCellArray *square = lh_alloc0(ctx, sizeof(*square));
 
 	dbz_start(t, ctx, "arrays");
 	dbz_id(t);
-#define ARRAY(name, oid, elem, bare, typmod) dbz_add(t, name, oid, elem, LH_CELL_ARRAY, bare, typmod)
+#define ARRAY(name, oid, elem, bare, typmod) \
+	dbz_add(t, name, oid, elem, LH_CELL_ARRAY, bare, typmod)
 	ARRAY("i2", 1005, 21, "_int2", -1);
 	ARRAY("i4", 1007, 23, "_int4", -1);
 	ARRAY("i8", 1016, 20, "_int8", -1);
@@ -407,20 +296,20 @@ dbz_tell_arrays(DbzTable *t, LhCtx *ctx, CdcStream *s)
 #undef ARRAY
 	dbz_done(t, s, LH_IDENTITY_DEFAULT);
 
-#define ONE(name, cell) dbz_set(t, name, cdc_list(ctx, 1, (LhCell[]) {cell}))
+#define ONE(name, cell) dbz_set(t, name, cdc_list(ctx, 1, (LhCell[]){cell}))
 	dbz_set(t, "id", cdc_int(1));
-	dbz_set(t, "i2", cdc_list(ctx, 2, (LhCell[]) {cdc_int(1), CDC_NULL}));
-	dbz_set(t, "i4", cdc_list(ctx, 2, (LhCell[]) {cdc_int(1), cdc_int(-2)}));
+	dbz_set(t, "i2", cdc_list(ctx, 2, (LhCell[]){cdc_int(1), CDC_NULL}));
+	dbz_set(t, "i4", cdc_list(ctx, 2, (LhCell[]){cdc_int(1), cdc_int(-2)}));
 	ONE("i8", cdc_int(9007199254740993));
 	ONE("o", cdc_int(4000000000));
 	ONE("f4", cdc_float4(1.5f));
 	ONE("f8", cdc_float8(0.1));
 	ONE("n2", cdc_decimal(ctx, "12.30"));
 	ONE("nn", cdc_decimal(ctx, "123.4500"));
-	dbz_set(t, "t", cdc_list(ctx, 3, (LhCell[]) {cdc_text("a"), cdc_text("b \"c"), CDC_NULL}));
+	dbz_set(t, "t", cdc_list(ctx, 3, (LhCell[]){cdc_text("a"), cdc_text("b \"c"), CDC_NULL}));
 	ONE("v", cdc_text("v"));
 	ONE("c", cdc_text("c  "));
-	dbz_set(t, "b", cdc_list(ctx, 2, (LhCell[]) {cdc_bool(true), cdc_bool(false)}));
+	dbz_set(t, "b", cdc_list(ctx, 2, (LhCell[]){cdc_bool(true), cdc_bool(false)}));
 	ONE("y", cdc_data(LH_CELL_BYTES, "\0\377", 2));
 	ONE("ts3", dbz_stamp(LH_CELL_TIMESTAMP, day, dbz_clock(12, 34, 56, 789000)));
 	ONE("ts6", dbz_stamp(LH_CELL_TIMESTAMP, day, dbz_clock(12, 34, 56, 789012)));
@@ -434,7 +323,7 @@ dbz_tell_arrays(DbzTable *t, LhCtx *ctx, CdcStream *s)
 	ONE("mo", cdc_other("$1.50"));
 	ONE("ip", cdc_other("10.0.0.1"));
 	ONE("r4", cdc_other("[1,5)"));
-	dbz_set(t, "en", cdc_list(ctx, 2, (LhCell[]) {cdc_text("sad"), cdc_text("so, so")}));
+	dbz_set(t, "en", cdc_list(ctx, 2, (LhCell[]){cdc_text("sad"), cdc_text("so, so")}));
 	ONE("dow", cdc_text("w"));
 	ONE("h", cdc_other("\"a\"=>\"1\""));
 	ONE("lt", cdc_other("Top.Sub"));
@@ -451,11 +340,17 @@ dbz_tell_arrays(DbzTable *t, LhCtx *ctx, CdcStream *s)
 	dbz_insert(t, s);
 
 	dbz_clear(t, CDC_NULL);
-	*square = (LhCellArray) {.ndim = 2, .dims = {2, 2}, .lbound = {1, 1}, .nitems = 4, .delim = ',',
-		.items = lh_memdup(ctx, (LhCell[]) {cdc_int(1), cdc_int(2), cdc_int(3), cdc_int(4)}, 4 * sizeof(LhCell))};
+	*square = (LhCellArray){
+		.ndim = 2,
+		.dims = {2, 2},
+		.lbound = {1, 1},
+		.nitems = 4,
+		.delim = ',',
+		.items = lh_memdup(ctx, (LhCell[]){cdc_int(1), cdc_int(2), cdc_int(3), cdc_int(4)},
+						   4 * sizeof(LhCell))};
 	dbz_set(t, "id", cdc_int(4));
 	dbz_set(t, "i4", cdc_array(square));
-	dbz_set(t, "nn", cdc_list(ctx, 2, (LhCell[]) {cdc_decimal(ctx, "NaN"), cdc_decimal(ctx, "1")}));
+	dbz_set(t, "nn", cdc_list(ctx, 2, (LhCell[]){cdc_decimal(ctx, "NaN"), cdc_decimal(ctx, "1")}));
 	ONE("ts6", cdc_time(LH_CELL_TIMESTAMP, INT64_MAX));
 	ONE("d", cdc_time(LH_CELL_DATE, INT32_MIN));
 	dbz_insert(t, s);
@@ -477,7 +372,8 @@ dbz_tell_defaults(DbzTable *t, LhCtx *ctx, CdcStream *s)
 	dbz_id(t);
 	dbz_preset(&t->columns[0], "5", true);
 	dbz_preset(dbz_add(t, "i8", 20, 0, LH_CELL_INT, "int8", -1), "'-7'::integer", true);
-	dbz_preset(dbz_add(t, "n", 1700, 0, LH_CELL_NUMERIC, "numeric", dbz_numeric_mod(8, 2)), "1.5", true);
+	dbz_preset(dbz_add(t, "n", 1700, 0, LH_CELL_NUMERIC, "numeric", dbz_numeric_mod(8, 2)), "1.5",
+			   true);
 	dbz_preset(dbz_add(t, "nn", 1700, 0, LH_CELL_NUMERIC, "numeric", -1), "2.50", false);
 	dbz_preset(dbz_add(t, "t", 25, 0, LH_CELL_TEXT, "text", -1), "'it''s'::text", true);
 	dbz_add(t, "v", 1043, 0, LH_CELL_TEXT, "varchar", 9);
@@ -486,14 +382,16 @@ dbz_tell_defaults(DbzTable *t, LhCtx *ctx, CdcStream *s)
 	dbz_preset(dbz_add(t, "d", 1082, 0, LH_CELL_DATE, "date", -1), "'2024-02-29'::date", true);
 	dbz_preset(dbz_add(t, "f8", 701, 0, LH_CELL_FLOAT8, "float8", -1), "0.5", false);
 	dbz_preset(dbz_enum(t, "en", false), "'ok'::mood", false);
-	dbz_preset(dbz_add(t, "s", 23, 0, LH_CELL_INT, "int4", -1), "nextval('defaults_s_seq'::regclass)", true);
+	dbz_preset(dbz_add(t, "s", 23, 0, LH_CELL_INT, "int4", -1),
+			   "nextval('defaults_s_seq'::regclass)", true);
 	dbz_preset(dbz_add(t, "j", 3802, 0, LH_CELL_JSON, "jsonb", -1), "'{}'::jsonb", true);
 	dbz_preset(dbz_add(t, "nul", 25, 0, LH_CELL_TEXT, "text", -1), "NULL::text", false);
 	dbz_preset(dbz_add(t, "ts3", 1114, 0, LH_CELL_TIMESTAMP, "timestamp", 3),
 			   "'2024-02-29 12:34:56.789'::timestamp without time zone", true);
 	dbz_preset(dbz_add(t, "tz", 1184, 0, LH_CELL_TIMESTAMPTZ, "timestamptz", -1),
 			   "'2024-02-29 12:34:56.789+02'::timestamp with time zone", true);
-	dbz_preset(dbz_add(t, "u", 2950, 0, LH_CELL_UUID, "uuid", -1), "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid", false);
+	dbz_preset(dbz_add(t, "u", 2950, 0, LH_CELL_UUID, "uuid", -1),
+			   "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid", false);
 	dbz_preset(dbz_add(t, "y", 17, 0, LH_CELL_BYTES, "bytea", -1), "'\\x0102'::bytea", true);
 	dbz_preset(dbz_add(t, "ex", 23, 0, LH_CELL_INT, "int4", -1), "(1 + 2)", false);
 	dbz_preset(dbz_add(t, "ia", 1007, 23, LH_CELL_ARRAY, "_int4", -1), "'{1}'::integer[]", false);
@@ -513,12 +411,14 @@ dbz_tell_defaults(DbzTable *t, LhCtx *ctx, CdcStream *s)
 	dbz_set(t, "en", cdc_text("ok"));
 	dbz_set(t, "s", cdc_int(1));
 	dbz_set(t, "j", dbz_json("{}"));
-	dbz_set(t, "ts3", dbz_stamp(LH_CELL_TIMESTAMP, dbz_day(2024, 2, 29), dbz_clock(12, 34, 56, 789000)));
-	dbz_set(t, "tz", dbz_stamp(LH_CELL_TIMESTAMPTZ, dbz_day(2024, 2, 29), dbz_clock(10, 34, 56, 789000)));
+	dbz_set(t, "ts3",
+			dbz_stamp(LH_CELL_TIMESTAMP, dbz_day(2024, 2, 29), dbz_clock(12, 34, 56, 789000)));
+	dbz_set(t, "tz",
+			dbz_stamp(LH_CELL_TIMESTAMPTZ, dbz_day(2024, 2, 29), dbz_clock(10, 34, 56, 789000)));
 	dbz_set(t, "u", dbz_uuid());
 	dbz_set(t, "y", cdc_data(LH_CELL_BYTES, "\1\2", 2));
 	dbz_set(t, "ex", cdc_int(3));
-	dbz_set(t, "ia", cdc_list(ctx, 1, (LhCell[]) {cdc_int(1)}));
+	dbz_set(t, "ia", cdc_list(ctx, 1, (LhCell[]){cdc_int(1)}));
 	dbz_set(t, "c", cdc_text("ab "));
 	dbz_insert(t, s);
 
@@ -556,19 +456,24 @@ dbz_tell_keys(DbzTable *two, DbzTable *no_key, LhCtx *ctx, CdcStream *s)
 	dbz_done(no_key, s, LH_IDENTITY_DEFAULT);
 
 	cdc_begin(s);
-	cdc_row(s, LH_CHANGE_INSERT, two->rel, two->plan, NULL, (LhCell[]) {cdc_int(1), cdc_text("k"), cdc_text("x")});
-	cdc_row(s, LH_CHANGE_UPDATE, two->rel, two->plan, NULL, (LhCell[]) {cdc_int(1), cdc_text("k"), cdc_text("y")});
-	cdc_row(s, LH_CHANGE_UPDATE, two->rel, two->plan, (LhCell[]) {cdc_int(1), cdc_text("k"), CDC_ABSENT},
-			(LhCell[]) {cdc_int(2), cdc_text("k"), cdc_text("z")});
-	cdc_row(s, LH_CHANGE_DELETE, two->rel, two->plan, (LhCell[]) {cdc_int(2), cdc_text("k"), CDC_ABSENT}, NULL);
-	cdc_row(s, LH_CHANGE_INSERT, no_key->rel, no_key->plan, NULL, (LhCell[]) {cdc_int(1), cdc_text("y")});
+	cdc_row(s, LH_CHANGE_INSERT, two->rel, two->plan, NULL,
+			(LhCell[]){cdc_int(1), cdc_text("k"), cdc_text("x")});
+	cdc_row(s, LH_CHANGE_UPDATE, two->rel, two->plan, NULL,
+			(LhCell[]){cdc_int(1), cdc_text("k"), cdc_text("y")});
+	cdc_row(s, LH_CHANGE_UPDATE, two->rel, two->plan,
+			(LhCell[]){cdc_int(1), cdc_text("k"), CDC_ABSENT},
+			(LhCell[]){cdc_int(2), cdc_text("k"), cdc_text("z")});
+	cdc_row(s, LH_CHANGE_DELETE, two->rel, two->plan,
+			(LhCell[]){cdc_int(2), cdc_text("k"), CDC_ABSENT}, NULL);
+	cdc_row(s, LH_CHANGE_INSERT, no_key->rel, no_key->plan, NULL,
+			(LhCell[]){cdc_int(1), cdc_text("y")});
 	cdc_commit(s);
 }
 
 static inline const char *
 dbz_repeat(LhCtx *ctx, char c)
 {
-	char	   *text = lh_alloc(ctx, 2101);
+	char *text = lh_alloc(ctx, 2101);
 
 	memset(text, c, 2100);
 	text[2100] = '\0';
@@ -578,10 +483,10 @@ dbz_repeat(LhCtx *ctx, char c)
 static inline void
 dbz_tell_identities(LhCtx *ctx, CdcStream *s)
 {
-	DbzTable	whole;
-	DbzTable	index;
+	DbzTable whole;
+	DbzTable index;
 	LhChangeColumn *c;
-	LhCell		big = cdc_text(dbz_repeat(ctx, 'b'));
+	LhCell big = cdc_text(dbz_repeat(ctx, 'b'));
 
 	dbz_start(&whole, ctx, "whole_row");
 	dbz_id(&whole);
@@ -597,27 +502,33 @@ dbz_tell_identities(LhCtx *ctx, CdcStream *s)
 	dbz_done(&index, s, LH_IDENTITY_INDEX);
 
 	cdc_begin(s);
-	cdc_row(s, LH_CHANGE_INSERT, whole.rel, whole.plan, NULL, (LhCell[]) {cdc_int(1), cdc_text("x"), big});
+	cdc_row(s, LH_CHANGE_INSERT, whole.rel, whole.plan, NULL,
+			(LhCell[]){cdc_int(1), cdc_text("x"), big});
 	/* as if it lay out of line: the old row has it */
-	cdc_row(s, LH_CHANGE_UPDATE, whole.rel, whole.plan, (LhCell[]) {cdc_int(1), cdc_text("x"), big},
-			(LhCell[]) {cdc_int(1), cdc_text("y"), CDC_UNCHANGED});
+	cdc_row(s, LH_CHANGE_UPDATE, whole.rel, whole.plan, (LhCell[]){cdc_int(1), cdc_text("x"), big},
+			(LhCell[]){cdc_int(1), cdc_text("y"), CDC_UNCHANGED});
 	s->key_changed = true;
-	cdc_row(s, LH_CHANGE_UPDATE, whole.rel, whole.plan, (LhCell[]) {cdc_int(1), cdc_text("y"), big},
-			(LhCell[]) {cdc_int(2), cdc_text("y"), CDC_UNCHANGED});
+	cdc_row(s, LH_CHANGE_UPDATE, whole.rel, whole.plan, (LhCell[]){cdc_int(1), cdc_text("y"), big},
+			(LhCell[]){cdc_int(2), cdc_text("y"), CDC_UNCHANGED});
 	s->key_changed = false;
-	cdc_row(s, LH_CHANGE_DELETE, whole.rel, whole.plan, (LhCell[]) {cdc_int(2), cdc_text("y"), big}, NULL);
-	cdc_row(s, LH_CHANGE_INSERT, index.rel, index.plan, NULL, (LhCell[]) {cdc_int(1), cdc_text("c"), cdc_int(2)});
-	cdc_row(s, LH_CHANGE_UPDATE, index.rel, index.plan, NULL, (LhCell[]) {cdc_int(1), cdc_text("c"), cdc_int(3)});
-	cdc_row(s, LH_CHANGE_UPDATE, index.rel, index.plan, (LhCell[]) {CDC_ABSENT, cdc_text("c"), CDC_ABSENT},
-			(LhCell[]) {cdc_int(1), cdc_text("d"), cdc_int(3)});
-	cdc_row(s, LH_CHANGE_DELETE, index.rel, index.plan, (LhCell[]) {CDC_ABSENT, cdc_text("d"), CDC_ABSENT}, NULL);
+	cdc_row(s, LH_CHANGE_DELETE, whole.rel, whole.plan, (LhCell[]){cdc_int(2), cdc_text("y"), big},
+			NULL);
+	cdc_row(s, LH_CHANGE_INSERT, index.rel, index.plan, NULL,
+			(LhCell[]){cdc_int(1), cdc_text("c"), cdc_int(2)});
+	cdc_row(s, LH_CHANGE_UPDATE, index.rel, index.plan, NULL,
+			(LhCell[]){cdc_int(1), cdc_text("c"), cdc_int(3)});
+	cdc_row(s, LH_CHANGE_UPDATE, index.rel, index.plan,
+			(LhCell[]){CDC_ABSENT, cdc_text("c"), CDC_ABSENT},
+			(LhCell[]){cdc_int(1), cdc_text("d"), cdc_int(3)});
+	cdc_row(s, LH_CHANGE_DELETE, index.rel, index.plan,
+			(LhCell[]){CDC_ABSENT, cdc_text("d"), CDC_ABSENT}, NULL);
 	cdc_commit(s);
 }
 
 static inline LhCell
 dbz_series(LhCtx *ctx, int n, LhCell each)
 {
-	LhCell	   *items = lh_alloc_array(ctx, (size_t) n, sizeof(LhCell));
+	LhCell *items = lh_alloc_array(ctx, (size_t) n, sizeof(LhCell));
 
 	for (int i = 0; i < n; i++)
 		items[i] = each.kind == LH_CELL_INT ? cdc_int(i + 1) : each;
@@ -627,8 +538,8 @@ dbz_series(LhCtx *ctx, int n, LhCell each)
 static inline void
 dbz_tell_toasty(LhCtx *ctx, CdcStream *s)
 {
-	DbzTable	t;
-	LhCell		bytes = cdc_data(LH_CELL_BYTES, dbz_repeat(ctx, '\n'), 2100);
+	DbzTable t;
+	LhCell bytes = cdc_data(LH_CELL_BYTES, dbz_repeat(ctx, '\n'), 2100);
 
 	dbz_start(&t, ctx, "toasty");
 	dbz_id(&t);
@@ -668,7 +579,7 @@ dbz_tell_toasty(LhCtx *ctx, CdcStream *s)
 static inline void
 dbz_tell_rest(DbzTable *two, DbzTable *no_key, LhCtx *ctx, CdcStream *s)
 {
-	DbzTable	odd;
+	DbzTable odd;
 
 	dbz_start(&odd, ctx, "Odd-S\"t");
 	dbz_id(&odd);
@@ -684,28 +595,39 @@ dbz_tell_rest(DbzTable *two, DbzTable *no_key, LhCtx *ctx, CdcStream *s)
 	dbz_insert(&odd, s);
 
 	cdc_begin(s);
-	cdc_event(s, (LhChangeEvent) {.op = LH_CHANGE_MESSAGE, .transactional = true, .prefix = "p\"",
-			  .content = lh_slice("\303\251\"x", 4)});
-	cdc_event(s, (LhChangeEvent) {.op = LH_CHANGE_MESSAGE, .transactional = true, .prefix = "q",
-			  .content = lh_slice("\0\377", 2)});
+	cdc_event(s, (LhChangeEvent){.op = LH_CHANGE_MESSAGE,
+								 .transactional = true,
+								 .prefix = "p\"",
+								 .content = lh_slice("\303\251\"x", 4)});
+	cdc_event(s, (LhChangeEvent){.op = LH_CHANGE_MESSAGE,
+								 .transactional = true,
+								 .prefix = "q",
+								 .content = lh_slice("\0\377", 2)});
 	cdc_commit(s);
-	cdc_event(s, (LhChangeEvent) {.op = LH_CHANGE_MESSAGE, .prefix = "now", .content = lh_slice("y", 1)});
+	cdc_event(
+		s, (LhChangeEvent){.op = LH_CHANGE_MESSAGE, .prefix = "now", .content = lh_slice("y", 1)});
 	cdc_begin(s);
-	cdc_event(s, (LhChangeEvent) {.op = LH_CHANGE_TRUNCATE, .rel = two->rel, .plan = two->plan, .ntruncated = 2});
-	cdc_event(s, (LhChangeEvent) {.op = LH_CHANGE_TRUNCATE, .rel = no_key->rel, .plan = no_key->plan, .ntruncated = 2});
+	cdc_event(s,
+			  (LhChangeEvent){
+				  .op = LH_CHANGE_TRUNCATE, .rel = two->rel, .plan = two->plan, .ntruncated = 2});
+	cdc_event(s, (LhChangeEvent){.op = LH_CHANGE_TRUNCATE,
+								 .rel = no_key->rel,
+								 .plan = no_key->plan,
+								 .ntruncated = 2});
 	cdc_commit(s);
 }
 
 static inline void
 dbz_tell_required(LhCtx *ctx, CdcStream *s)
 {
-	DbzTable	t;
-	int64_t		day = dbz_day(2024, 2, 29);
-	LhCell		row[80];
+	DbzTable t;
+	int64_t day = dbz_day(2024, 2, 29);
+	LhCell row[80];
 
 	dbz_start(&t, ctx, "required");
 	dbz_id(&t);
-#define ADD(name, oid, kind, bare, typmod, cell) (row[t.n] = (cell), dbz_add(&t, name, oid, 0, LH_CELL_##kind, bare, typmod))
+#define ADD(name, oid, kind, bare, typmod, cell) \
+	(row[t.n] = (cell), dbz_add(&t, name, oid, 0, LH_CELL_##kind, bare, typmod))
 	row[0] = cdc_int(1);
 	ADD("i", 23, INT, "int4", -1, cdc_int(2));
 	ADD("t", 25, TEXT, "text", -1, cdc_text("t"));
@@ -714,8 +636,10 @@ dbz_tell_required(LhCtx *ctx, CdcStream *s)
 	ADD("b", 16, BOOL, "bool", -1, cdc_bool(true));
 	ADD("y", 17, BYTES, "bytea", -1, cdc_data(LH_CELL_BYTES, "\1", 1));
 	ADD("d", 1082, DATE, "date", -1, cdc_time(LH_CELL_DATE, day));
-	ADD("ts", 1114, TIMESTAMP, "timestamp", -1, dbz_stamp(LH_CELL_TIMESTAMP, day, dbz_clock(12, 0, 0, 0)));
-	ADD("tz", 1184, TIMESTAMPTZ, "timestamptz", -1, dbz_stamp(LH_CELL_TIMESTAMPTZ, day, dbz_clock(12, 0, 0, 0)));
+	ADD("ts", 1114, TIMESTAMP, "timestamp", -1,
+		dbz_stamp(LH_CELL_TIMESTAMP, day, dbz_clock(12, 0, 0, 0)));
+	ADD("tz", 1184, TIMESTAMPTZ, "timestamptz", -1,
+		dbz_stamp(LH_CELL_TIMESTAMPTZ, day, dbz_clock(12, 0, 0, 0)));
 	ADD("t6", 1083, TIME, "time", -1, cdc_time(LH_CELL_TIME, dbz_clock(12, 0, 0, 0)));
 	ADD("ttz", 1266, TIMETZ, "timetz", -1, cdc_timetz(dbz_clock(12, 0, 0, 0), 0));
 	ADD("f8", 701, FLOAT8, "float8", -1, cdc_float8(0.5));
@@ -724,7 +648,7 @@ dbz_tell_required(LhCtx *ctx, CdcStream *s)
 	ADD("iv", 1186, INTERVAL, "interval", -1, cdc_interval(0, 1, 0));
 	row[t.n] = cdc_text("ok");
 	dbz_enum(&t, "en", false);
-	ADD("ia", 1007, ARRAY, "_int4", -1, cdc_list(ctx, 1, (LhCell[]) {cdc_int(1)}))->elem_typid = 23;
+	ADD("ia", 1007, ARRAY, "_int4", -1, cdc_list(ctx, 1, (LhCell[]){cdc_int(1)}))->elem_typid = 23;
 	ADD("dd", 23, INT, "int4", -1, cdc_int(8))->default_text = "7";
 	ADD("h", 90020, OTHER, "hstore", -1, cdc_other("\"a\"=>\"1\""));
 	ADD("mo", 790, OTHER, "money", -1, cdc_other("$1.00"));
@@ -737,7 +661,8 @@ dbz_tell_required(LhCtx *ctx, CdcStream *s)
 	ADD("i8", 20, INT, "int8", -1, cdc_int(3));
 	ADD("lt", 90030, OTHER, "ltree", -1, cdc_other("T"));
 	ADD("ct", 90040, TEXT, "citext", -1, cdc_text("c"));
-	ADD("ts3", 1114, TIMESTAMP, "timestamp", 3, dbz_stamp(LH_CELL_TIMESTAMP, day, dbz_clock(12, 0, 0, 0)));
+	ADD("ts3", 1114, TIMESTAMP, "timestamp", 3,
+		dbz_stamp(LH_CELL_TIMESTAMP, day, dbz_clock(12, 0, 0, 0)));
 	ADD("ip", 869, OTHER, "inet", -1, cdc_other("10.0.0.1"));
 	ADD("t3", 1083, TIME, "time", 3, cdc_time(LH_CELL_TIME, dbz_clock(12, 0, 0, 0)));
 	ADD("c", 1042, TEXT, "bpchar", 7, cdc_text("c  "));
@@ -759,10 +684,10 @@ dbz_tell_required(LhCtx *ctx, CdcStream *s)
 static inline void
 dbz_tell_all(LhCtx *ctx, CdcStream *s)
 {
-	DbzTable   *types = lh_alloc(ctx, sizeof(DbzTable));
-	DbzTable   *two = lh_alloc(ctx, sizeof(DbzTable));
-	DbzTable   *no_key = lh_alloc(ctx, sizeof(DbzTable));
-	DbzTable   *other = lh_alloc(ctx, sizeof(DbzTable));
+	DbzTable *types = lh_alloc(ctx, sizeof(DbzTable));
+	DbzTable *two = lh_alloc(ctx, sizeof(DbzTable));
+	DbzTable *no_key = lh_alloc(ctx, sizeof(DbzTable));
+	DbzTable *other = lh_alloc(ctx, sizeof(DbzTable));
 
 	dbz_tell_types(types, ctx, s);
 	dbz_tell_arrays(other, ctx, s);

@@ -38,7 +38,8 @@ teardown(void **state)
 static bool
 is_json(const char *p, size_t n)
 {
-	json_t	   *v = json_loadb(p, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
+	json_t *v =
+		json_loadb(p, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
 
 	json_decref(v);
 	return v != NULL;
@@ -49,13 +50,14 @@ static void
 tell_types(CdcStream *s)
 {
 	LhChangeColumn c[26];
-	LhCell		v[26];
-	LhCell		old[26];
+	LhCell v[26];
+	LhCell old[26];
 	LhChangeRel *rel;
-	void	   *plan;
-	int			n = 0;
+	void *plan;
+	int n = 0;
 
-#define COL(name, oid, kind, bare, text) c[n++] = cdc_col(ctx, name, oid, LH_CELL_##kind, bare, text)
+#define COL(name, oid, kind, bare, text) \
+	c[n++] = cdc_col(ctx, name, oid, LH_CELL_##kind, bare, text)
 	c[n++] = cdc_int4(ctx, "id", 1);
 	COL("i2", 21, INT, "int2", "smallint");
 	COL("i8", 20, INT, "int8", "bigint");
@@ -106,11 +108,12 @@ tell_types(CdcStream *s)
 	v[15] = cdc_time(LH_CELL_DATE, -746117);
 	v[16] = cdc_time(LH_CELL_TIME, 86400000000);
 	v[17] = cdc_other("1 year 2 days 03:04:05.6");
-	v[18] = cdc_data(LH_CELL_UUID, "\xa0\xee\xbc\x99\x9c\x0b\x4e\xf8\xbb\x6d\x6b\xb9\xbd\x38\x0a\x11", 16);
+	v[18] = cdc_data(LH_CELL_UUID,
+					 "\xa0\xee\xbc\x99\x9c\x0b\x4e\xf8\xbb\x6d\x6b\xb9\xbd\x38\x0a\x11", 16);
 	v[19] = cdc_data(LH_CELL_JSON, "{\"a\" : 1}", 9);
 	v[20] = cdc_data(LH_CELL_JSON, "{\"a\": \"x\"}", 10);
-	v[21] = cdc_list(ctx, 3, (LhCell[]) {cdc_int(1), CDC_NULL, cdc_int(-3)});
-	v[22] = cdc_list(ctx, 2, (LhCell[]) {cdc_text("a"), cdc_text("b \"c")});
+	v[21] = cdc_list(ctx, 3, (LhCell[]){cdc_int(1), CDC_NULL, cdc_int(-3)});
+	v[22] = cdc_list(ctx, 2, (LhCell[]){cdc_text("a"), cdc_text("b \"c")});
 	v[23] = cdc_other("[1,5)");
 	v[24] = cdc_other("101");
 	v[25] = cdc_int(77);
@@ -145,11 +148,13 @@ tell_types(CdcStream *s)
 }
 
 static LhChangeColumn
-domain(const char *name, uint32_t typid, const char *text, uint32_t under, const char *under_text, const char *under_bare)
+domain(const char *name, uint32_t typid, const char *text, uint32_t under, const char *under_text,
+	   const char *under_bare)
 {
-	bool		word = under == 1043;
-	LhChangeColumn c = word ? cdc_col(ctx, name, under, LH_CELL_TEXT, "varchar", "character varying(7)") :
-		cdc_col(ctx, name, 23, LH_CELL_INT, "int4", "integer");
+	bool word = under == 1043;
+	LhChangeColumn c =
+		word ? cdc_col(ctx, name, under, LH_CELL_TEXT, "varchar", "character varying(7)")
+			 : cdc_col(ctx, name, 23, LH_CELL_INT, "int4", "integer");
 
 	c.typid = typid;
 	c.type_text = c.type_name = c.domain_bare = text;
@@ -178,8 +183,10 @@ tell_names(CdcStream *s)
 	LhChangeRel *domains;
 
 	cdc_begin(s);
-	cdc_row(s, LH_CHANGE_INSERT, rel, cdc_plan(s, rel), NULL, (LhCell[]) {cdc_int(1), cdc_text("so \"so\""),
-			cdc_list(ctx, 2, (LhCell[]) {cdc_text("sad"), cdc_text("so \"so\"")}), cdc_other("(1,\"x y\")"), CDC_NULL});
+	cdc_row(s, LH_CHANGE_INSERT, rel, cdc_plan(s, rel), NULL,
+			(LhCell[]){cdc_int(1), cdc_text("so \"so\""),
+					   cdc_list(ctx, 2, (LhCell[]){cdc_text("sad"), cdc_text("so \"so\"")}),
+					   cdc_other("(1,\"x y\")"), CDC_NULL});
 	cdc_commit(s);
 
 	d[0].pk = 1;
@@ -187,7 +194,7 @@ tell_names(CdcStream *s)
 	domains = cdc_rel(ctx, "public", "domains", LH_IDENTITY_DEFAULT, 3, d);
 	cdc_begin(s);
 	cdc_row(s, LH_CHANGE_INSERT, domains, cdc_plan(s, domains), NULL,
-			(LhCell[]) {cdc_int(1), cdc_int(2), cdc_text("w")});
+			(LhCell[]){cdc_int(1), cdc_int(2), cdc_text("w")});
 	cdc_commit(s);
 }
 
@@ -196,14 +203,16 @@ tell_identities(CdcStream *s)
 {
 	LhChangeColumn c[4] = {cdc_int4(ctx, "id", 1), cdc_textcol(ctx, "big"), cdc_int4(ctx, "x", 0)};
 	LhChangeRel *rel = cdc_rel(ctx, "public", "toasty", LH_IDENTITY_DEFAULT, 3, c);
-	void	   *plan = cdc_plan(s, rel);
-	char	   *big = lh_alloc(ctx, 2101);
+	void *plan = cdc_plan(s, rel);
+	char *big = lh_alloc(ctx, 2101);
 
 	memset(big, 'b', 2100);
 	big[2100] = '\0';
 	cdc_begin(s);
-	cdc_row(s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]) {cdc_int(1), cdc_text(big), cdc_int(1)});
-	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, NULL, (LhCell[]) {cdc_int(1), CDC_UNCHANGED, cdc_int(2)});
+	cdc_row(s, LH_CHANGE_INSERT, rel, plan, NULL,
+			(LhCell[]){cdc_int(1), cdc_text(big), cdc_int(1)});
+	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, NULL,
+			(LhCell[]){cdc_int(1), CDC_UNCHANGED, cdc_int(2)});
 	cdc_commit(s);
 
 	c[0] = cdc_int4(ctx, "a", 1);
@@ -212,10 +221,10 @@ tell_identities(CdcStream *s)
 	rel = cdc_rel(ctx, "public", "whole_row", LH_IDENTITY_FULL, 3, c);
 	plan = cdc_plan(s, rel);
 	cdc_begin(s);
-	cdc_row(s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]) {cdc_int(1), CDC_NULL, CDC_NULL});
-	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, (LhCell[]) {cdc_int(1), CDC_NULL, CDC_NULL},
-			(LhCell[]) {cdc_int(1), cdc_text("x"), CDC_NULL});
-	cdc_row(s, LH_CHANGE_DELETE, rel, plan, (LhCell[]) {cdc_int(1), cdc_text("x"), CDC_NULL}, NULL);
+	cdc_row(s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]){cdc_int(1), CDC_NULL, CDC_NULL});
+	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, (LhCell[]){cdc_int(1), CDC_NULL, CDC_NULL},
+			(LhCell[]){cdc_int(1), cdc_text("x"), CDC_NULL});
+	cdc_row(s, LH_CHANGE_DELETE, rel, plan, (LhCell[]){cdc_int(1), cdc_text("x"), CDC_NULL}, NULL);
 	cdc_commit(s);
 
 	c[0] = cdc_int4(ctx, "id", 1);
@@ -228,11 +237,15 @@ tell_identities(CdcStream *s)
 	rel = cdc_rel(ctx, "public", "by_index", LH_IDENTITY_INDEX, 4, c);
 	plan = cdc_plan(s, rel);
 	cdc_begin(s);
-	cdc_row(s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]) {cdc_int(1), cdc_text("c"), cdc_int(2), cdc_int(3)});
-	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, NULL, (LhCell[]) {cdc_int(1), cdc_text("c"), cdc_int(3), cdc_int(3)});
-	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, (LhCell[]) {CDC_ABSENT, cdc_text("c"), CDC_ABSENT, cdc_int(3)},
-			(LhCell[]) {cdc_int(1), cdc_text("d"), cdc_int(3), cdc_int(3)});
-	cdc_row(s, LH_CHANGE_DELETE, rel, plan, (LhCell[]) {CDC_ABSENT, cdc_text("d"), CDC_ABSENT, cdc_int(3)}, NULL);
+	cdc_row(s, LH_CHANGE_INSERT, rel, plan, NULL,
+			(LhCell[]){cdc_int(1), cdc_text("c"), cdc_int(2), cdc_int(3)});
+	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, NULL,
+			(LhCell[]){cdc_int(1), cdc_text("c"), cdc_int(3), cdc_int(3)});
+	cdc_row(s, LH_CHANGE_UPDATE, rel, plan,
+			(LhCell[]){CDC_ABSENT, cdc_text("c"), CDC_ABSENT, cdc_int(3)},
+			(LhCell[]){cdc_int(1), cdc_text("d"), cdc_int(3), cdc_int(3)});
+	cdc_row(s, LH_CHANGE_DELETE, rel, plan,
+			(LhCell[]){CDC_ABSENT, cdc_text("d"), CDC_ABSENT, cdc_int(3)}, NULL);
 	cdc_commit(s);
 
 	c[0] = cdc_int4(ctx, "id", 1);
@@ -240,13 +253,13 @@ tell_identities(CdcStream *s)
 	cdc_begin(s);
 	rel = cdc_rel(ctx, "public", "nothing", LH_IDENTITY_NOTHING, 2, c);
 	plan = cdc_plan(s, rel);
-	cdc_row(s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]) {cdc_int(1), cdc_int(1)});
-	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, NULL, (LhCell[]) {cdc_int(1), cdc_int(2)});
+	cdc_row(s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]){cdc_int(1), cdc_int(1)});
+	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, NULL, (LhCell[]){cdc_int(1), cdc_int(2)});
 	cdc_row(s, LH_CHANGE_DELETE, rel, plan, NULL, NULL);
 	rel = cdc_rel(ctx, "public", "no_key", LH_IDENTITY_DEFAULT, 1, c + 1);
 	plan = cdc_plan(s, rel);
-	cdc_row(s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]) {cdc_int(1)});
-	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, NULL, (LhCell[]) {cdc_int(2)});
+	cdc_row(s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]){cdc_int(1)});
+	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, NULL, (LhCell[]){cdc_int(2)});
 	cdc_row(s, LH_CHANGE_DELETE, rel, plan, NULL, NULL);
 	cdc_commit(s);
 }
@@ -254,12 +267,12 @@ tell_identities(CdcStream *s)
 static void
 tell_rest(CdcStream *s)
 {
-	LhChangeColumn c[4] = {cdc_textcol(ctx, "a"), cdc_int4(ctx, "id", 1), cdc_int4(ctx, "g", 0), cdc_int4(ctx, "n", 0)};
+	LhChangeColumn c[4] = {cdc_textcol(ctx, "a"), cdc_int4(ctx, "id", 1), cdc_int4(ctx, "g", 0),
+						   cdc_int4(ctx, "n", 0)};
 	LhChangeColumn d[3] = {cdc_int4(ctx, "x", 0), cdc_int4(ctx, "b", 2), cdc_int4(ctx, "a", 1)};
 	LhChangeColumn w = domain("id", 99999, "whole", 23, "integer", "int4");
-	LhChangeRel *rel,
-			   *domains;
-	void	   *plan;
+	LhChangeRel *rel, *domains;
+	void *plan;
 
 	c[0].default_text = "'it''s'::text";
 	c[1].default_text = "5";
@@ -270,44 +283,52 @@ tell_rest(CdcStream *s)
 	rel = cdc_rel(ctx, "public", "defaults", LH_IDENTITY_DEFAULT, 4, c);
 	cdc_begin(s);
 	cdc_row(s, LH_CHANGE_INSERT, rel, cdc_plan(s, rel), NULL,
-			(LhCell[]) {cdc_text("v"), cdc_int(5), cdc_int(10), cdc_int(1)});
+			(LhCell[]){cdc_text("v"), cdc_int(5), cdc_int(10), cdc_int(1)});
 	cdc_commit(s);
 
 	rel = cdc_rel(ctx, "public", "two", LH_IDENTITY_DEFAULT, 3, d);
 	plan = cdc_plan(s, rel);
 	cdc_begin(s);
-	cdc_row(s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]) {cdc_int(1), cdc_int(2), cdc_int(3)});
-	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, NULL, (LhCell[]) {cdc_int(4), cdc_int(2), cdc_int(3)});
-	cdc_row(s, LH_CHANGE_DELETE, rel, plan, (LhCell[]) {CDC_ABSENT, cdc_int(2), cdc_int(3)}, NULL);
+	cdc_row(s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]){cdc_int(1), cdc_int(2), cdc_int(3)});
+	cdc_row(s, LH_CHANGE_UPDATE, rel, plan, NULL, (LhCell[]){cdc_int(4), cdc_int(2), cdc_int(3)});
+	cdc_row(s, LH_CHANGE_DELETE, rel, plan, (LhCell[]){CDC_ABSENT, cdc_int(2), cdc_int(3)}, NULL);
 	cdc_commit(s);
 
 	w.pk = 1;
 	domains = cdc_rel(ctx, "public", "domains", LH_IDENTITY_DEFAULT, 1, &w);
 	cdc_begin(s);
-	cdc_event(s, (LhChangeEvent) {.op = LH_CHANGE_TRUNCATE, .rel = rel, .plan = plan, .ntruncated = 2});
-	cdc_event(s, (LhChangeEvent) {.op = LH_CHANGE_TRUNCATE, .rel = domains, .plan = cdc_plan(s, domains),
-			  .ntruncated = 2});
+	cdc_event(s,
+			  (LhChangeEvent){.op = LH_CHANGE_TRUNCATE, .rel = rel, .plan = plan, .ntruncated = 2});
+	cdc_event(s, (LhChangeEvent){.op = LH_CHANGE_TRUNCATE,
+								 .rel = domains,
+								 .plan = cdc_plan(s, domains),
+								 .ntruncated = 2});
 	cdc_commit(s);
 
 	cdc_begin(s);
-	cdc_event(s, (LhChangeEvent) {.op = LH_CHANGE_MESSAGE, .transactional = true, .prefix = "p\"",
-			  .content = lh_slice("\303\251\"x", 4)});
-	cdc_event(s, (LhChangeEvent) {.op = LH_CHANGE_MESSAGE, .transactional = true, .prefix = "q"});
+	cdc_event(s, (LhChangeEvent){.op = LH_CHANGE_MESSAGE,
+								 .transactional = true,
+								 .prefix = "p\"",
+								 .content = lh_slice("\303\251\"x", 4)});
+	cdc_event(s, (LhChangeEvent){.op = LH_CHANGE_MESSAGE, .transactional = true, .prefix = "q"});
 	cdc_commit(s);
 	cdc_begin(s);
-	cdc_event(s, (LhChangeEvent) {.op = LH_CHANGE_MESSAGE, .transactional = true, .prefix = "one",
-			  .content = lh_slice("x", 1)});
+	cdc_event(s, (LhChangeEvent){.op = LH_CHANGE_MESSAGE,
+								 .transactional = true,
+								 .prefix = "one",
+								 .content = lh_slice("x", 1)});
 	cdc_commit(s);
-	cdc_event(s, (LhChangeEvent) {.op = LH_CHANGE_MESSAGE, .prefix = "now", .content = lh_slice("y", 1)});
+	cdc_event(
+		s, (LhChangeEvent){.op = LH_CHANGE_MESSAGE, .prefix = "now", .content = lh_slice("y", 1)});
 }
 
 /* ---- against the fixture ---- */
 static char *
 read_fixture(void)
 {
-	FILE	   *f = fopen("test/fixtures/cdc/wal2json.txt", "rb");
-	char	   *text = lh_alloc(ctx, 1 << 20);
-	size_t		n;
+	FILE *f = fopen("test/fixtures/cdc/wal2json.txt", "rb");
+	char *text = lh_alloc(ctx, 1 << 20);
+	size_t n;
 
 	assert_non_null(f);
 	n = fread(text, 1, (1 << 20) - 1, f);
@@ -326,32 +347,34 @@ repair(const char *line)
 
 	if (at == NULL || at[-1] == '\\')
 		return line;
-	return lh_sprintf(ctx, "%.*s\"\\\"My S\\\".t\"%s", (int) (at - line), line, at + sizeof(bad) - 1);
+	return lh_sprintf(ctx, "%.*s\"\\\"My S\\\".t\"%s", (int) (at - line), line,
+					  at + sizeof(bad) - 1);
 }
 
 static void
 show_difference(const char *settings, int n, const char *want, const char *ours)
 {
-	size_t		at = 0;
-	size_t		from;
+	size_t at = 0;
+	size_t from;
 
 	while (want[at] != '\0' && want[at] == ours[at])
 		at++;
 	from = at > 100 ? at - 100 : 0;
-	fail_msg("%s, value %d, byte %zu:\nwal2json: %.300s\nours:     %.300s", settings, n, at, want + from, ours + from);
+	fail_msg("%s, value %d, byte %zu:\nwal2json: %.300s\nours:     %.300s", settings, n, at,
+			 want + from, ours + from);
 }
 
 static void
 compare(const char *settings, char *theirs, const char *ours)
 {
-	char	   *next;
-	int			n = 0;
-	bool		chunks = strstr(settings, "write-in-chunks") != NULL;
+	char *next;
+	int n = 0;
+	bool chunks = strstr(settings, "write-in-chunks") != NULL;
 
 	for (char *line = theirs; *line != '\0'; line = next, n++)
 	{
-		char	   *end = strstr(line, "\n--\n");
-		size_t		length;
+		char *end = strstr(line, "\n--\n");
+		size_t length;
 		const char *want;
 
 		assert_non_null(end);
@@ -372,15 +395,15 @@ compare(const char *settings, char *theirs, const char *ours)
 static void
 says_what_wal2json_says(void **state)
 {
-	char	   *text = read_fixture();
-	int			n = 0;
+	char *text = read_fixture();
+	int n = 0;
 
 	(void) state;
 	while (text != NULL && *text != '\0')
 	{
-		char	   *settings = text + 3;
-		char	   *lines = strchr(settings, '\n') + 1;
-		CdcStream	s;
+		char *settings = text + 3;
+		char *lines = strchr(settings, '\n') + 1;
+		CdcStream s;
 
 		assert_memory_equal(text, "== ", 3);
 		lines[-1] = '\0';
@@ -395,7 +418,8 @@ says_what_wal2json_says(void **state)
 		tell_rest(&s);
 		CDC_DO(ctx, lh_buf_putc(ctx, &s.text, '\0'));
 		/* the cut took the last newline */
-		compare(settings, lh_sprintf(ctx, "%s%s", lines, text != NULL ? "\n" : ""), (const char *) s.text.data);
+		compare(settings, lh_sprintf(ctx, "%s%s", lines, text != NULL ? "\n" : ""),
+				(const char *) s.text.data);
 		n++;
 	}
 	assert_int_equal(n, 16);
@@ -415,23 +439,26 @@ defaults_are_escaped(void **state)
 {
 	LhChangeColumn c = cdc_textcol(ctx, "a");
 	LhChangeRel *rel;
-	CdcStream	s;
+	CdcStream s;
 
 	(void) state;
 	c.default_text = "'\"'::text";
 	rel = cdc_rel(ctx, "public", "t", LH_IDENTITY_DEFAULT, 1, &c);
 	cdc_open(ctx, &s, &lh_format_wal2json_v2, "include-default=1 include-transaction=0");
-	cdc_row(&s, LH_CHANGE_INSERT, rel, cdc_plan(&s, rel), NULL, (LhCell[]) {cdc_text("x")});
-	assert_string_equal(told(&s), "{\"action\":\"I\",\"schema\":\"public\",\"table\":\"t\",\"columns\":[{\"name\":\"a\","
-						"\"type\":\"text\",\"value\":\"x\",\"default\":\"'\\\"'::text\"}]}\n");
+	cdc_row(&s, LH_CHANGE_INSERT, rel, cdc_plan(&s, rel), NULL, (LhCell[]){cdc_text("x")});
+	assert_string_equal(
+		told(&s),
+		"{\"action\":\"I\",\"schema\":\"public\",\"table\":\"t\",\"columns\":[{\"name\":\"a\","
+		"\"type\":\"text\",\"value\":\"x\",\"default\":\"'\\\"'::text\"}]}\n");
 }
 
 static void
 type_names_are_json(void **state)
 {
-	static const char *const names[] = {"\"My S\".\"t\"", "\"W\"(10)", "\"a\\b\"", "\"S\".t[]", "\"Plain\""};
-	static const char *const want[] = {"\"\\\"My S\\\".\\\"t\\\"\"", "\"\\\"W\\\"(10)\"", "\"\\\"a\\\\b\\\"\"",
-		"\"\\\"S\\\".t[]\"", "\"Plain\""};
+	static const char *const names[] = {"\"My S\".\"t\"", "\"W\"(10)", "\"a\\b\"", "\"S\".t[]",
+										"\"Plain\""};
+	static const char *const want[] = {"\"\\\"My S\\\".\\\"t\\\"\"", "\"\\\"W\\\"(10)\"",
+									   "\"\\\"a\\\\b\\\"\"", "\"\\\"S\\\".t[]\"", "\"Plain\""};
 
 	(void) state;
 	for (int version = 1; version <= 2; version++)
@@ -439,7 +466,7 @@ type_names_are_json(void **state)
 		{
 			LhChangeColumn c = cdc_col(ctx, "a", 99999, LH_CELL_OTHER, "t", names[i]);
 			LhChangeRel *rel;
-			CdcStream	s;
+			CdcStream s;
 
 			c.pk = 1;
 			c.type_text = names[i];
@@ -447,7 +474,7 @@ type_names_are_json(void **state)
 			cdc_open(ctx, &s, version == 2 ? &lh_format_wal2json_v2 : &lh_format_wal2json_v1,
 					 "include-pk=1 include-transaction=0");
 			cdc_begin(&s);
-			cdc_row(&s, LH_CHANGE_INSERT, rel, cdc_plan(&s, rel), NULL, (LhCell[]) {cdc_other("x")});
+			cdc_row(&s, LH_CHANGE_INSERT, rel, cdc_plan(&s, rel), NULL, (LhCell[]){cdc_other("x")});
 			cdc_commit(&s);
 			assert_non_null(strstr(told(&s), want[i]));
 			assert_true(is_json(told(&s), s.text.len));
@@ -460,20 +487,22 @@ a_message_after_a_transaction_stands_alone(void **state)
 {
 	LhChangeColumn c = cdc_int4(ctx, "a", 1);
 	LhChangeRel *rel = cdc_rel(ctx, "public", "t", LH_IDENTITY_DEFAULT, 1, &c);
-	CdcStream	s;
-	void	   *plan;
+	CdcStream s;
+	void *plan;
 
 	(void) state;
 	cdc_open(ctx, &s, &lh_format_wal2json_v1, "");
 	plan = cdc_plan(&s, rel);
 	cdc_begin(&s);
-	cdc_row(&s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]) {cdc_int(1)});
-	cdc_row(&s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]) {cdc_int(2)});
+	cdc_row(&s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]){cdc_int(1)});
+	cdc_row(&s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]){cdc_int(2)});
 	cdc_commit(&s);
 	s.text.len = 0;
-	cdc_event(&s, (LhChangeEvent) {.op = LH_CHANGE_MESSAGE, .prefix = "p", .content = lh_slice("c", 1)});
-	assert_string_equal(told(&s), "{\"change\":[{\"kind\":\"message\",\"transactional\":false,\"prefix\":\"p\","
-						"\"content\":\"c\"}]}\n");
+	cdc_event(&s,
+			  (LhChangeEvent){.op = LH_CHANGE_MESSAGE, .prefix = "p", .content = lh_slice("c", 1)});
+	assert_string_equal(
+		told(&s), "{\"change\":[{\"kind\":\"message\",\"transactional\":false,\"prefix\":\"p\","
+				  "\"content\":\"c\"}]}\n");
 }
 
 static void
@@ -482,21 +511,26 @@ contents_are_whole(void **state)
 	static const struct
 	{
 		const char *bytes;
-		size_t		n;
+		size_t n;
 		const char *want;
-	}			t[] = {
-		{"a\0b", 3, "\"a\\u0000b\""}, {"\0", 1, "\"\\u0000\""}, {"a\377", 2, "\"\\\\x61ff\""},
-		{"\0\377", 2, "\"\\\\x00ff\""}, {"", 0, "\"\""}, {"\303", 1, "\"\\\\xc3\""}};
+	} t[] = {
+		{"a\0b", 3, "\"a\\u0000b\""},   {"\0", 1, "\"\\u0000\""}, {"a\377", 2, "\"\\\\x61ff\""},
+		{"\0\377", 2, "\"\\\\x00ff\""}, {"", 0, "\"\""},          {"\303", 1, "\"\\\\xc3\""}};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
 	{
-		CdcStream	s;
+		CdcStream s;
 
 		cdc_open(ctx, &s, &lh_format_wal2json_v2, "");
-		cdc_event(&s, (LhChangeEvent) {.op = LH_CHANGE_MESSAGE, .prefix = "p", .content = lh_slice(t[i].bytes, t[i].n)});
-		assert_string_equal(told(&s), lh_sprintf(ctx, "{\"action\":\"M\",\"transactional\":false,\"prefix\":\"p\","
-												 "\"content\":%s}\n", t[i].want));
+		cdc_event(&s, (LhChangeEvent){.op = LH_CHANGE_MESSAGE,
+									  .prefix = "p",
+									  .content = lh_slice(t[i].bytes, t[i].n)});
+		assert_string_equal(told(&s),
+							lh_sprintf(ctx,
+									   "{\"action\":\"M\",\"transactional\":false,\"prefix\":\"p\","
+									   "\"content\":%s}\n",
+									   t[i].want));
 		assert_true(is_json(told(&s), s.text.len));
 	}
 }
@@ -505,16 +539,18 @@ contents_are_whole(void **state)
 static void
 numbers_as_strings_keep_nan(void **state)
 {
-	LhChangeColumn c[3] = {cdc_int4(ctx, "i", 0), cdc_col(ctx, "f", 701, LH_CELL_FLOAT8, "float8", "double precision"),
-		cdc_col(ctx, "n", 1700, LH_CELL_NUMERIC, "numeric", "numeric")};
+	LhChangeColumn c[3] = {cdc_int4(ctx, "i", 0),
+						   cdc_col(ctx, "f", 701, LH_CELL_FLOAT8, "float8", "double precision"),
+						   cdc_col(ctx, "n", 1700, LH_CELL_NUMERIC, "numeric", "numeric")};
 	LhChangeRel *rel = cdc_rel(ctx, "public", "t", LH_IDENTITY_DEFAULT, 3, c);
-	CdcStream	s;
+	CdcStream s;
 
 	(void) state;
 	cdc_open(ctx, &s, &lh_format_wal2json_v2, "numeric-data-types-as-string=1 include-types=0");
 	cdc_row(&s, LH_CHANGE_INSERT, rel, cdc_plan(&s, rel), NULL,
-			(LhCell[]) {cdc_int(1), cdc_float8(NAN), cdc_decimal(ctx, "-Infinity")});
-	assert_string_equal(told(&s), "{\"action\":\"I\",\"schema\":\"public\",\"table\":\"t\",\"columns\":["
+			(LhCell[]){cdc_int(1), cdc_float8(NAN), cdc_decimal(ctx, "-Infinity")});
+	assert_string_equal(told(&s),
+						"{\"action\":\"I\",\"schema\":\"public\",\"table\":\"t\",\"columns\":["
 						"{\"name\":\"i\",\"value\":\"1\"},{\"name\":\"f\",\"value\":\"NaN\"},"
 						"{\"name\":\"n\",\"value\":\"-Infinity\"}]}\n");
 }
@@ -525,23 +561,23 @@ texts_in_place_of_numbers(void **state)
 {
 	static const struct
 	{
-		LhCellKind	kind;
+		LhCellKind kind;
 		const char *text;
 		const char *want;
-	}			t[] = {
-		{LH_CELL_OTHER, "1.5e+20", "1.5e+20"}, {LH_CELL_OTHER, "NaN", "null"}, {LH_CELL_OTHER, "-Infinity", "null"},
-		{LH_CELL_OTHER, "", "\"\""}, {LH_CELL_OTHER, "1x", "\"1x\""}, {LH_CELL_TEXT, "12", "\"12\""}};
+	} t[] = {{LH_CELL_OTHER, "1.5e+20", "1.5e+20"}, {LH_CELL_OTHER, "NaN", "null"},
+			 {LH_CELL_OTHER, "-Infinity", "null"},  {LH_CELL_OTHER, "", "\"\""},
+			 {LH_CELL_OTHER, "1x", "\"1x\""},       {LH_CELL_TEXT, "12", "\"12\""}};
 	LhChangeColumn c = cdc_col(ctx, "f", 701, LH_CELL_FLOAT8, "float8", "double precision");
 	LhChangeRel *rel = cdc_rel(ctx, "public", "t", LH_IDENTITY_DEFAULT, 1, &c);
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
 	{
-		CdcStream	s;
+		CdcStream s;
 
 		cdc_open(ctx, &s, &lh_format_wal2json_v2, "include-types=0");
 		cdc_row(&s, LH_CHANGE_INSERT, rel, cdc_plan(&s, rel), NULL,
-				(LhCell[]) {cdc_data(t[i].kind, t[i].text, strlen(t[i].text))});
+				(LhCell[]){cdc_data(t[i].kind, t[i].text, strlen(t[i].text))});
 		assert_non_null(strstr(told(&s), lh_sprintf(ctx, "\"value\":%s}", t[i].want)));
 	}
 }
@@ -553,7 +589,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(says_what_wal2json_says, setup, teardown),
 		cmocka_unit_test_setup_teardown(defaults_are_escaped, setup, teardown),
 		cmocka_unit_test_setup_teardown(type_names_are_json, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_message_after_a_transaction_stands_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_message_after_a_transaction_stands_alone, setup,
+										teardown),
 		cmocka_unit_test_setup_teardown(contents_are_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(numbers_as_strings_keep_nan, setup, teardown),
 		cmocka_unit_test_setup_teardown(texts_in_place_of_numbers, setup, teardown),
