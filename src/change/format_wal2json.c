@@ -355,6 +355,7 @@ create_version(LhCtx *ctx, const LhChangeOptions *options, int version, LhEncode
 	enc->base.format = version == 2 ? &lh_format_wal2json_v2 : &lh_format_wal2json_v1;
 	enc->base.options = options;
 	enc->version = version;
+	enc->most = LH_W2J_MOST;
 	enc->ht = options->w_pretty ? "\t" : "";
 	enc->nl = options->w_pretty ? "\n" : "";
 	enc->sp = options->w_pretty ? " " : "";

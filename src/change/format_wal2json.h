@@ -9,6 +9,8 @@
 #include "change/formats.h"
 #include "change/text.h"
 
+#define LH_W2J_MOST ((size_t) 256 << 20)
+
 /* How values of a type are written; everything else is a string of its text. */
 typedef enum LhW2jMode
 {
@@ -69,6 +71,7 @@ typedef struct LhW2jEncoder
 	/* version 1 */
 	LhBuf txn; /* the transaction's value so far */
 	uint64_t nchanges;
+	size_t most;    /* bytes after which the value goes out in pieces */
 	const char *ht; /* tab, newline and blank of pretty-print, or nothing */
 	const char *nl;
 	const char *sp;

@@ -7,7 +7,7 @@
  *	  "pk":{"pknames":[..],"pktypes":[..]},"oldkeys":{"keynames":[..],"keytypes":[..],"keyvalues":[..]}}]}
  *
  *	1. The value gathers in the encoder and goes out at commit, or piece by
- *	   piece under write-in-chunks.  Past W2J_MOST bytes it goes out in pieces
+ *	   piece under write-in-chunks.  Past LH_W2J_MOST bytes it goes out in pieces
  *	   too, which joined are the same value, so that no transaction is too large.
  *	2. Names come before values: the lists up to the values are made once for
  *	   all columns, and again for a row that lacks one (unchanged and not in the
@@ -17,7 +17,6 @@
 
 #include <stdio.h>
 
-#define W2J_MOST ((size_t) 256 << 20)
 #define W2J_KEPT ((size_t) 1 << 20) /* room that stays with the encoder between transactions */
 
 /* Which columns a list is of. */
@@ -365,5 +364,5 @@ lh_w2j_v1_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChange
 		default: /* it tells nothing of TRUNCATE */ return LH_OK;
 	}
 	LH_TRY(add_item(ctx, enc, ev));
-	return chunks || enc->txn.len >= W2J_MOST ? flush(ctx, enc, out) : LH_OK;
+	return chunks || enc->txn.len >= enc->most ? flush(ctx, enc, out) : LH_OK;
 }

@@ -582,6 +582,53 @@ texts_in_place_of_numbers(void **state)
 	}
 }
 
+/* Past a size the value of version 1 goes out in pieces: joined, they are the value. */
+static void
+a_large_transaction_comes_in_pieces(void **state)
+{
+	LhChangeColumn c = cdc_int4(ctx, "a", 1);
+	LhChangeRel *rel = cdc_rel(ctx, "public", "t", LH_IDENTITY_DEFAULT, 1, &c);
+
+	(void) state;
+	for (int pretty = 0; pretty < 2; pretty++)
+	{
+		const char *whole = NULL;
+
+		for (int pieces = 0; pieces < 2; pieces++)
+		{
+			CdcStream s;
+			void *plan;
+			int ends = 0;
+
+			cdc_open(ctx, &s, &lh_format_wal2json_v1, pretty ? "pretty-print=1" : "");
+			if (pieces)
+				((LhW2jEncoder *) s.enc)->most = 150;
+			s.end = "\003";
+			plan = cdc_plan(&s, rel);
+			cdc_begin(&s);
+			for (int i = 0; i < 10; i++)
+				cdc_row(&s, LH_CHANGE_INSERT, rel, plan, NULL, (LhCell[]){cdc_int(i)});
+			cdc_commit(&s);
+			/* the marks between messages go */
+			for (size_t i = 0; i < s.text.len;)
+			{
+				if (s.text.data[i] != 3)
+				{
+					i++;
+					continue;
+				}
+				memmove(s.text.data + i, s.text.data + i + 1, --s.text.len - i);
+				ends++;
+			}
+			assert_true(pieces ? ends > 4 : ends == 1);
+			if (pieces)
+				assert_string_equal(told(&s), whole);
+			whole = lh_strdup(ctx, told(&s));
+			assert_true(is_json(whole, strlen(whole)));
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -591,6 +638,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(type_names_are_json, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_message_after_a_transaction_stands_alone, setup,
 										teardown),
+		cmocka_unit_test_setup_teardown(a_large_transaction_comes_in_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(contents_are_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(numbers_as_strings_keep_nan, setup, teardown),
 		cmocka_unit_test_setup_teardown(texts_in_place_of_numbers, setup, teardown),
