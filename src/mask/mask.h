@@ -26,9 +26,9 @@ typedef enum LhMaskKind
 typedef struct LhMask LhMask;
 
 /*
- * Parse a description.  key: of hash masks, at least 16 bytes, copied into
- * memory that is wiped with the arena; NULL: a hash mask is refused with a
- * hint.  LH_INVALID names what is wrong.
+ * Parse a description.  key: of hash masks, at least 16 bytes; what is made of
+ * it is wiped with the arena; NULL: a hash mask is refused with a hint.
+ * LH_INVALID names what is wrong.  A mask is used by one thread at a time.
  */
 extern LhStatus lh_mask_create(LhCtx *ctx, const char *text, const LhSlice *key, LhMask **out);
 extern LhMaskKind lh_mask_kind(const LhMask *mask);

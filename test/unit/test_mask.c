@@ -86,10 +86,29 @@ hashes_are_hmac_sha_256(void **state)
 {
 	LhCtx *ctx = *state;
 	const int16_t five[] = {5};
+	uint8_t key[131], fifty[50];
+	LhMask *m;
+	LhCell c;
+
+	memset(fifty, 0xcd, sizeof(fifty));
 
 	/* RFC 4231, test case 1 */
 	assert_string_equal(masked(ctx, "hash", cdc_string(LH_CELL_TEXT, "Hi There")),
 						"b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+	/* test cases 4 (a key of 25 bytes) and 6 (of 131, longer than a block) */
+	for (int i = 0; i < 25; i++)
+		key[i] = (uint8_t) (i + 1);
+	c = lh_cell_text(fifty, 50);
+	LH_OK_(ctx, lh_mask_create(ctx, "hash", &(LhSlice){key, 25}, &m));
+	LH_OK_(ctx, lh_mask_apply(ctx, m, lh_put_cell_text, &scratch, &c));
+	assert_memory_equal(c.ptr, "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
+						64);
+	memset(key, 0xaa, sizeof(key));
+	c = cdc_string(LH_CELL_TEXT, "Test Using Larger Than Block-Size Key - Hash Key First");
+	LH_OK_(ctx, lh_mask_create(ctx, "hash", &(LhSlice){key, 131}, &m));
+	LH_OK_(ctx, lh_mask_apply(ctx, m, lh_put_cell_text, &scratch, &c));
+	assert_memory_equal(c.ptr, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+						64);
 	for (int i = 0; i < 3; i++)
 	{
 		char first[65];
