@@ -79,6 +79,7 @@ typedef struct LhW2jEncoder
 	LhSlice item_end;
 	LhSlice old_end; /* what closes "oldkeys" */
 	/* version 2: xid, timestamp and origin of the running transaction */
+	bool alone; /* the facts are those of an event outside of it */
 	char facts[256];
 	size_t nfacts;
 } LhW2jEncoder;

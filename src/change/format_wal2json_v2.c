@@ -109,6 +109,7 @@ render_facts(LhW2jEncoder *enc, const LhChangeTxn *txn)
 	const LhChangeOptions *o = enc->base.options;
 	char *p = enc->facts;
 
+	enc->alone = txn == NULL;
 	if (o->w_xids)
 		p += txn != NULL ? sprintf(p, ",\"xid\":%u", txn->xid) : sprintf(p, ",\"xid\":null");
 	if (o->w_timestamp)
@@ -242,8 +243,6 @@ put_message(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhBuf *buf)
 	LH_TRY(lh_put_json_string(ctx, buf, ev->prefix, strlen(ev->prefix)));
 	LH_TRY(lh_buf_append_str(ctx, buf, ",\"content\":"));
 	LH_TRY(lh_w2j_content(ctx, buf, ev->content));
-	if (!ev->transactional && ev->txn != NULL)
-		render_facts(enc, ev->txn);
 	return lh_put(ctx, buf, "}", 1);
 }
 
@@ -252,6 +251,8 @@ lh_w2j_v2_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChange
 {
 	char action = '\0';
 
+	if (enc->alone && ev->txn != NULL)
+		render_facts(enc, ev->txn);
 	switch (ev->op)
 	{
 		case LH_CHANGE_BEGIN:

@@ -582,6 +582,35 @@ texts_in_place_of_numbers(void **state)
 	}
 }
 
+/* A snapshot's rows and lone messages leave a transaction's facts as they were. */
+static void
+a_transaction_goes_on_after_a_lone_event(void **state)
+{
+	LhChangeColumn c = cdc_int4(ctx, "a", 1);
+	LhChangeRel *rel = cdc_rel(ctx, "public", "t", LH_IDENTITY_DEFAULT, 1, &c);
+	LhCell v = cdc_int(1);
+
+	(void) state;
+	for (int message = 0; message < 2; message++)
+	{
+		CdcStream s;
+		void *plan;
+
+		cdc_open(ctx, &s, &lh_format_wal2json_v2, "include-xids=1");
+		plan = cdc_plan(&s, rel);
+		cdc_begin(&s);
+		s.text.len = 0;
+		if (message)
+			cdc_event(&s, (LhChangeEvent){.op = LH_CHANGE_MESSAGE, .prefix = "p"});
+		else
+			cdc_row(&s, LH_CHANGE_READ, rel, plan, NULL, &v);
+		assert_non_null(strstr(told(&s), "\"xid\":null"));
+		s.text.len = 0;
+		cdc_row(&s, LH_CHANGE_INSERT, rel, plan, NULL, &v);
+		assert_non_null(strstr(told(&s), "\"xid\":700"));
+	}
+}
+
 /* Past a size the value of version 1 goes out in pieces: joined, they are the value. */
 static void
 a_large_transaction_comes_in_pieces(void **state)
@@ -638,6 +667,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(type_names_are_json, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_message_after_a_transaction_stands_alone, setup,
 										teardown),
+		cmocka_unit_test_setup_teardown(a_transaction_goes_on_after_a_lone_event, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_large_transaction_comes_in_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(contents_are_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(numbers_as_strings_keep_nan, setup, teardown),
