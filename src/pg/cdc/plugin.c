@@ -207,7 +207,6 @@ begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 		.origin_lsn = txn->origin_lsn,
 	};
 	MemoryContextSwitchTo(old);
-	cdc->in_txn = true;
 	cdc->begun = false;
 	cdc->ordinal = cdc->order = 0;
 	cdc->settings = 0;
@@ -240,7 +239,6 @@ commit_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr commit_
 	if (cdc->settings != 0)
 		AtEOXact_GUC(true, cdc->settings);
 	cdc->settings = 0;
-	cdc->in_txn = false;
 }
 
 /* ---- changes ---- */
