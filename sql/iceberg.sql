@@ -140,4 +140,16 @@ SELECT count(DISTINCT kind) FROM statistics;
 ANALYZE statistics;
 SELECT count(*) > 0 AS analyzed FROM pg_stats WHERE schemaname = 't_iceberg' AND tablename = 'statistics';
 
+-- who says that there are Parquet files means these, whoever reads the place as a table
+SELECT ice('mor_table', 'v2/mor');
+SELECT ice('mor_files', 'v2/mor', 'format ''parquet''', 'id bigint');
+ALTER FOREIGN TABLE mor_files OPTIONS (DROP rebase_location);
+SELECT count(*) FROM mor_table;
+SELECT regexp_replace(r, ', found.*', '') FROM result('SELECT (SELECT count(*) FROM mor_table), (SELECT count(*) FROM mor_files)') r WHERE r !~ '^ ';
+SET lakehouse.as_of = 'no_such_branch';
+CREATE FOREIGN TABLE gone (id int) SERVER lake OPTIONS (location '/nowhere/at/all', format 'parquet');
+SELECT * FROM result('SELECT count(*) FROM gone');
+SELECT * FROM result('SELECT count(*) FROM mor_table');
+RESET lakehouse.as_of;
+
 \! rm -rf $WORK

@@ -54,6 +54,14 @@ SELECT (SELECT count(*) FROM sales.orders) AS orders, (SELECT count(*) FROM sale
 CREATE SCHEMA eu;
 IMPORT FOREIGN SCHEMA "sales.eu" FROM SERVER ice_jdbc INTO eu OPTIONS (rebase_location 'auto');
 SELECT count(*) FROM eu.b;
+-- where the namespace ends
+INSERT INTO iceberg_tables VALUES
+	('prod', 'dots', 'in.name', format(current_setting('test.b'), 3), NULL, 'TABLE'),
+	('prod', 'dots.in', 'name', format(current_setting('test.b'), 21), NULL, 'TABLE');
+CREATE FOREIGN TABLE in_name (id bigint) SERVER ice_jdbc OPTIONS (namespace 'dots', table_name 'in.name', rebase_location 'auto');
+CREATE FOREIGN TABLE in_space (id bigint) SERVER ice_jdbc OPTIONS (namespace 'dots.in', table_name 'name', rebase_location 'auto');
+SELECT (SELECT count(*) FROM in_name) AS in_name, (SELECT count(*) FROM in_space) AS in_space, (SELECT count(*) FROM in_name) AS again;
+DELETE FROM iceberg_tables WHERE table_namespace LIKE 'dots%';
 IMPORT FOREIGN SCHEMA empty FROM SERVER ice_jdbc INTO ice_imported;
 IMPORT FOREIGN SCHEMA nowhere FROM SERVER ice_jdbc INTO ice_imported;
 SELECT without_path(l) FROM plan('SELECT count(*) FROM sales.b', 'ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF') l WHERE l ~ 'Catalog|Location|Metadata File';
@@ -109,6 +117,24 @@ SELECT count(id) FROM sales.b;
 RESET search_path;
 SET search_path = t_iceberg_catalog;
 DROP OPERATOR t_iceberg_catalog.= (text, text);
+-- what a view there calls neither finds the caller's search_path nor leaves settings behind, also when it fails
+ALTER TABLE iceberg_tables RENAME TO all_tables;
+CREATE FUNCTION sneak() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('test.path', current_setting('search_path') || ' as ' || current_user, false), set_config('search_path', 'sneaked', false);
+	IF current_setting('test.fail', true) = current_setting('test.path') THEN
+		RAISE EXCEPTION 'failed with %', current_setting('test.path');
+	END IF;
+	RETURN true;
+END $$;
+CREATE VIEW iceberg_tables AS SELECT * FROM all_tables WHERE sneak();
+GRANT SELECT ON iceberg_tables TO ice_owner;
+SELECT count(*) FROM sales.b;
+SELECT current_setting('test.path', true) AS path, current_setting('search_path');
+SET test.fail = 'pg_catalog, pg_temp as ice_owner';
+SELECT * FROM result('SELECT count(*) FROM sales.b');
+SELECT current_setting('test.path', true) AS path, current_setting('search_path');
+RESET test.fail;
 
 \! rm -rf $WORK
 DROP FOREIGN TABLE sales.b;

@@ -53,10 +53,37 @@ SELECT _change_type, count(*) FROM lakehouse.iceberg_changes(NULL::mor, net => t
 SELECT count(*) FROM mor;
 SELECT count(*) FROM ((SELECT (data).* FROM lakehouse.iceberg_changes(NULL::mor, net => true) EXCEPT ALL SELECT * FROM mor)
 	UNION ALL (SELECT * FROM mor EXCEPT ALL SELECT (data).* FROM lakehouse.iceberg_changes(NULL::mor, net => true))) d;
--- a sort that spills
+CREATE FUNCTION spills(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE l text;
+BEGIN
+	FOR l IN EXECUTE 'EXPLAIN (ANALYZE, BUFFERS) ' || query LOOP
+		IF l ~ 'temp read=\d+ written=\d+' THEN RETURN true; END IF;
+	END LOOP;
+	RETURN false;
+END $$;
+-- a sort that spills leaves no file: read as a whole, in part, again, and when something fails
+SELECT ice('wide', 'v2/mor', '', 'id bigint, s char(3000)');
+SELECT ice('wide_changes', 'v2/mor', 'changes_from ''0'', net_changes ''true''', 'id bigint, s char(3000), _change_type text');
 SET work_mem = 64;
-SELECT _change_type, count(*) FROM lakehouse.iceberg_changes(NULL::mor) GROUP BY 1 ORDER BY 1;
+SELECT spills('SELECT * FROM wide_changes');
+SELECT _change_type, count(*) FROM wide_changes GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM (SELECT s FROM wide_changes LIMIT 1) x;
+SELECT v, count(s) FROM generate_series(1, 2) v LEFT JOIN LATERAL (SELECT * FROM wide_changes WHERE id >= v OFFSET 0) w ON true GROUP BY v ORDER BY v;
+SELECT * FROM result('SELECT 1 / (id - id) FROM wide_changes');
+BEGIN;
+DECLARE w CURSOR FOR SELECT _change_type IN ('INSERT', 'DELETE') AS is_one FROM wide_changes;
+FETCH w;
+SAVEPOINT s;
+FETCH w;
+ROLLBACK TO s;
+CLOSE w;
+COMMIT;
+SELECT _change_type, count(*) FROM lakehouse.iceberg_changes(NULL::wide, net => true) GROUP BY 1 ORDER BY 1;
 RESET work_mem;
+-- a row that comes and goes again and again is one
+SELECT ice('mor_net', 'v2/mor', 'changes_from ''0'', net_changes ''true''', 'f double precision, _change_type text');
+SELECT _change_type, sum(n) FROM (SELECT _change_type, f, count(*) AS n FROM mor_net GROUP BY 1, 2) s GROUP BY 1;
+SELECT count(*) FROM mor;
 
 -- rights are those to the table
 CREATE ROLE change_reader;

@@ -68,4 +68,8 @@ SET work_mem = 64;
 SELECT count(*) FROM lakehouse.iceberg_all_files('orders') a, lakehouse.iceberg_all_files('b') b;
 RESET work_mem;
 
+-- a time that no timestamp can hold
+\! mkdir -p $WORK/far/metadata && echo '{"format-version":2,"table-uuid":"u","location":"/old","last-sequence-number":1,"last-updated-ms":5,"last-column-id":1,"current-schema-id":0,"schemas":[{"type":"struct","schema-id":0,"fields":[{"id":1,"name":"a","required":false,"type":"int"}]}],"default-spec-id":0,"partition-specs":[{"spec-id":0,"fields":[]}],"last-partition-id":999,"default-sort-order-id":0,"sort-orders":[{"order-id":0,"fields":[]}],"current-snapshot-id":1,"snapshots":[{"snapshot-id":1,"sequence-number":1,"timestamp-ms":9000000000000000000,"manifest-list":"/none","summary":{"operation":"append"}}]}' > $WORK/far/metadata/v1.metadata.json
+SELECT * FROM result(format('SELECT committed_at FROM lakehouse.iceberg_snapshots(%L)', current_setting('test.work') || '/far'));
+
 \! rm -rf $WORK

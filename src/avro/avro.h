@@ -125,10 +125,12 @@ extern const LhAvroMeta *lh_avro_meta(const LhAvroFile *file);
 /* A value of the metadata by its key ("schema", "partition-spec", "format-version"...); NULL: none. */
 extern const LhSlice *lh_avro_meta_value(const LhAvroFile *file, const char *key);
 
-/* Child of a node by field id, by name or by Avro's name; -1: none. */
+/* Child of a node by field id; -1: none. */
 extern int	lh_avro_child_by_id(const LhAvroFile *file, int node, int field_id);
-extern int	lh_avro_child(const LhAvroFile *file, int node, const char *name);
-/* From the root down by field ids ({2, 100}: data_file.file_path) or dotted names; -1: none. */
+/*
+ * From the root down by field ids ({2, 100}: data_file.file_path), or by names or Avro's names with
+ * dots between; a name that is the whole path comes first; -1: none.
+ */
 extern int	lh_avro_find_ids(const LhAvroFile *file, const int *ids, int n);
 extern int	lh_avro_find(const LhAvroFile *file, const char *path);
 /* Dotted path for messages. */
@@ -205,7 +207,5 @@ extern void lh_avro_reader_close(LhAvroReader *reader);
 
 /* All blocks, found by their headers alone and kept with the file; sync markers are checked. */
 extern LhStatus lh_avro_blocks(LhCtx *ctx, LhAvroFile *file, int *n, const LhAvroBlock **out);
-/* Rows of the file, by the headers of its blocks. */
-extern LhStatus lh_avro_count(LhCtx *ctx, LhAvroFile *file, int64_t *rows);
 
 #endif

@@ -91,9 +91,9 @@ scan(LhCtx *ctx, LhAvroFile *file, LhAvroSource *s)
 					(long long) rows);
 		rows += block.rows;
 		offset = data + block.size + LH_AVRO_SYNC_SIZE;
+		file->blocks.floor = file->blocks.len < LH_AVRO_FLOOR / 2;
 		LH_TRY(lh_buf_append(ctx, &file->blocks, &block, sizeof(block)));
 	}
-	file->rows = rows;
 	return LH_OK;
 }
 
@@ -121,13 +121,5 @@ lh_avro_blocks(LhCtx *ctx, LhAvroFile *file, int *n, const LhAvroBlock **out)
 	LH_TRY(need_blocks(ctx, file));
 	*n = (int) (file->blocks.len / sizeof(LhAvroBlock));
 	*out = (const LhAvroBlock *) (const void *) file->blocks.data;
-	return LH_OK;
-}
-
-LhStatus
-lh_avro_count(LhCtx *ctx, LhAvroFile *file, int64_t *rows)
-{
-	LH_TRY(need_blocks(ctx, file));
-	*rows = file->rows;
 	return LH_OK;
 }

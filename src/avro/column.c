@@ -201,20 +201,3 @@ lh_avro_column_vec(LhAvroColumn *column, size_t n, LhVec *out)
 		lh_avro_column_vec(column->children[i], column->items != NULL ? column->items->n : n,
 						   &column->vecs[i]);
 }
-
-void
-lh_avro_columns_free(LhAvroProgram *program)
-{
-	for (LhAvroLevel *level = program->levels; level != NULL; level = level->next)
-	{
-		for (size_t i = 0; i < count_columns(level); i++)
-		{
-			LhAvroColumn *column = column_at(level, i);
-
-			lh_buf_free(&column->data_buf);
-			lh_buf_free(&column->valid_buf);
-			lh_buf_free(&column->offsets_buf);
-		}
-		level->cap = level->n = 0;
-	}
-}

@@ -6,6 +6,7 @@
  * below become columns), holds something wanted (a record is entered, of a map
  * some keys are picked), or is skipped.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "avro/program.h"

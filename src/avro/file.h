@@ -19,7 +19,6 @@
 #include <jansson.h>
 
 #include "avro/avro.h"
-#include "codec/codec.h"
 
 /* "Obj" and the version. */
 #define LH_AVRO_MAGIC      "Obj\x01"
@@ -35,6 +34,9 @@
 #define LH_AVRO_MAX_EMPTY  ((int64_t) 1 << 24)
 /* A fixed that is wanted and longer is refused: vectors have room for all of it in every row. */
 #define LH_AVRO_MAX_FIXED  (1 << 20)
+
+/* Buffers larger than this are the budget's decision, not part of the floor. */
+#define LH_AVRO_FLOOR      ((size_t) 16 << 20)
 
 typedef enum LhAvroCodec
 {
@@ -66,7 +68,6 @@ struct LhAvroFile
 	int64_t min_row; /* bytes that a row takes at least */
 	bool scanned;    /* blocks are known */
 	LhBuf blocks;    /* LhAvroBlock */
-	int64_t rows;
 };
 
 /* Reads the first bytes; buf holds them where they come from an object. */

@@ -35,12 +35,6 @@ child(const LhAvroFile *file, int node, const char *name, size_t len)
 }
 
 int
-lh_avro_child(const LhAvroFile *file, int node, const char *name)
-{
-	return node < 0 || node >= file->meta.nnodes ? -1 : child(file, node, name, strlen(name));
-}
-
-int
 lh_avro_find_ids(const LhAvroFile *file, const int *ids, int n)
 {
 	int node = 0;
@@ -50,23 +44,21 @@ lh_avro_find_ids(const LhAvroFile *file, const int *ids, int n)
 	return node;
 }
 
-/* The path below node; names that hold dots are found by trying, shortest first. */
+/* The path below node: one name with its dots, else split at one of them, the first first. */
 static int
 find(const LhAvroFile *file, int node, const char *path)
 {
-	const char *dot = path;
+	int found = child(file, node, path, strlen(path));
 
-	do
+	if (found >= 0 || file->meta.nodes[node].nchildren == 0)
+		return found;
+	for (const char *dot = strchr(path, '.'); dot != NULL; dot = strchr(dot + 1, '.'))
 	{
-		int c;
+		int c = child(file, node, path, (size_t) (dot - path));
 
-		dot += strcspn(dot, ".");
-		c = child(file, node, path, (size_t) (dot - path));
-		if (c >= 0 && *dot == '.')
-			c = find(file, c, dot + 1);
-		if (c >= 0)
-			return c;
-	} while (*dot++ == '.');
+		if (c >= 0 && (found = find(file, c, dot + 1)) >= 0)
+			return found;
+	}
 	return -1;
 }
 

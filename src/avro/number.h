@@ -24,7 +24,7 @@ get_long(const uint8_t *p, int64_t *out)
 
 	if (LIKELY((w & 0x80) == 0))
 	{
-		*out = (int64_t) ((w & 0x7f) >> 1) ^ -(int64_t) (w & 1);
+		*out = lh_unzigzag(w & 0x7f);
 		return p + 1;
 	}
 	ends = ~w & UINT64_C(0x8080808080808080);
@@ -35,7 +35,7 @@ get_long(const uint8_t *p, int64_t *out)
 	w = (w & UINT64_C(0x007f007f007f007f)) | ((w & UINT64_C(0x7f007f007f007f00)) >> 1);
 	w = (w & UINT64_C(0x00003fff00003fff)) | ((w & UINT64_C(0x3fff00003fff0000)) >> 2);
 	w = (w & UINT64_C(0x000000000fffffff)) | ((w & UINT64_C(0x0fffffff00000000)) >> 4);
-	*out = (int64_t) (w >> 1) ^ -(int64_t) (w & 1);
+	*out = lh_unzigzag(w);
 	return p + len;
 }
 

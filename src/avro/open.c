@@ -17,6 +17,9 @@
 
 #include "avro/file.h"
 
+/* Bytes of memory that JSON takes for each of its text, roughly. */
+#define JSON_FACTOR 16
+
 const uint8_t *
 lh_avro_long(const uint8_t *p, const uint8_t *end, int64_t *out)
 {
@@ -29,7 +32,7 @@ lh_avro_long(const uint8_t *p, const uint8_t *end, int64_t *out)
 		x |= (uint64_t) (byte & 0x7f) << (7 * i);
 		if (byte < 0x80)
 		{
-			*out = (int64_t) (x >> 1) ^ -(int64_t) (x & 1);
+			*out = lh_unzigzag(x);
 			return p;
 		}
 	}
@@ -180,6 +183,8 @@ read_header(LhCtx *ctx, LhAvroFile *file)
 			(int64_t) file->source.head.len >= LH_AVRO_MAX_HEADER)
 			break;
 		lh_error_clear(ctx);
+		if (more > (size_t) LH_AVRO_MAX_HEADER)
+			more = (size_t) LH_AVRO_MAX_HEADER;
 		LH_TRY(lh_avro_source_extend(ctx, &file->source, &file->head, more));
 	}
 	LH_TRY(status);
@@ -207,28 +212,58 @@ choose_codec(LhCtx *ctx, LhAvroFile *file)
 			file->meta.path, file->meta.codec);
 }
 
-static void
-release_json(void *json)
+/* A schema in JSON, which is the library's memory: counted by an estimate. */
+typedef struct Schema
 {
-	json_decref(json);
+	json_t *json;
+	LhArena *arena;
+	size_t counted;
+	bool floor;
+} Schema;
+
+static void
+release_schema(void *arg)
+{
+	Schema *schema = arg;
+
+	json_decref(schema->json);
+	if (schema->counted > 0)
+		lh_arena_uncount(schema->arena, schema->counted, schema->floor);
+}
+
+/* The text as JSON, which lives as long as ctx->arena. */
+static LhStatus
+parse_schema(LhCtx *ctx, LhAvroFile *file, const LhSlice *text, json_t **out)
+{
+	size_t size = text->len * JSON_FACTOR;
+	json_error_t error;
+	Schema *schema;
+
+	LH_NEW(ctx, schema);
+	schema->arena = ctx->arena;
+	schema->floor = size <= LH_AVRO_FLOOR;
+	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release_schema, schema));
+	LH_TRY(lh_arena_count(ctx, ctx->arena, size, schema->floor));
+	schema->counted = size;
+	schema->json = json_loadb((const char *) text->data, text->len, JSON_DECODE_ANY, &error);
+	if (schema->json == NULL)
+		LH_FAIL(ctx, LH_CORRUPT, "\"%s\": the schema is no JSON that can be read: %s, at byte %d",
+				file->meta.path, error.text, error.position);
+	*out = schema->json;
+	return LH_OK;
 }
 
 static LhStatus
 read_schema(LhCtx *ctx, LhAvroFile *file)
 {
 	const LhSlice *text = lh_avro_meta_value(file, "avro.schema");
-	json_error_t error;
-	json_t *json;
+	json_t *json = NULL;
 	int64_t *sizes;
 
 	if (text == NULL)
 		LH_FAIL(ctx, LH_CORRUPT, "\"%s\": the header has no avro.schema", file->meta.path);
 	file->meta.schema = (const char *) text->data;
-	json = json_loadb((const char *) text->data, text->len, JSON_DECODE_ANY, &error);
-	if (json == NULL)
-		LH_FAIL(ctx, LH_CORRUPT, "\"%s\": the schema is no JSON that can be read: %s, at byte %d",
-				file->meta.path, error.text, error.position);
-	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release_json, json));
+	LH_TRY(parse_schema(ctx, file, text, &json));
 	LH_TRY(lh_avro_schema_build(ctx, file->meta.path, json, &file->meta));
 	LH_TRY(lh_avro_min_sizes(ctx, &file->meta, &sizes));
 	file->min_row = sizes[0];

@@ -190,7 +190,6 @@ extern LhStatus lh_avro_columns_begin(LhCtx *ctx, LhAvroProgram *program);
 extern void lh_avro_column_null(LhAvroColumn *column, size_t slot);
 /* The first n slots as a vector. */
 extern void lh_avro_column_vec(LhAvroColumn *column, size_t n, LhVec *out);
-extern void lh_avro_columns_free(LhAvroProgram *program);
 
 typedef enum LhAvroFail
 {

@@ -22,6 +22,10 @@
 /* A batch has fewer rows when a column of them would take more than this. */
 #define COLUMN_BYTES ((size_t) 8 << 20)
 
+/* Buffers larger than this are not kept for later batches, but for two: such blocks come one by one. */
+#define KEEP_BYTES HOLD_BYTES
+#define KEEP_LARGE 2
+
 /* Rows that are passed between two looks at the host. */
 #define SKIP_ROWS 65536
 
@@ -179,7 +183,7 @@ inflate(LhCtx *ctx, LhAvroReader *r, const uint8_t *bytes, bool stays)
 {
 	LhBuf *buf;
 
-	if (r->file->codec == LH_AVRO_CODEC_NULL && stays && (size_t) r->block.size <= r->max_block)
+	if (r->file->codec == LH_AVRO_CODEC_NULL && stays)
 	{
 		r->held_in = -1;
 		r->begin = bytes;
@@ -194,6 +198,20 @@ inflate(LhCtx *ctx, LhAvroReader *r, const uint8_t *bytes, bool stays)
 	return LH_OK;
 }
 
+/* No codec makes bytes that do not shrink longer by more than a sixth. */
+static LhStatus
+check_size(LhCtx *ctx, const LhAvroReader *r)
+{
+	size_t most = r->max_block;
+
+	if (r->file->codec != LH_AVRO_CODEC_NULL)
+		most += most / 4 + 64;
+	if ((uint64_t) r->block.size > most)
+		LH_FAIL(ctx, LH_LIMIT, "it has %lld bytes, the limit is %zu", (long long) r->block.size,
+				r->max_block);
+	return LH_OK;
+}
+
 /* The bytes of the current block. */
 static LhStatus
 load(LhCtx *ctx, LhAvroReader *r)
@@ -202,6 +220,7 @@ load(LhCtx *ctx, LhAvroReader *r)
 	int64_t min = r->file->min_row;
 	bool stays;
 
+	LH_TRY(in_block(ctx, r, check_size(ctx, r)));
 	LH_TRY(lh_avro_source_get(ctx, &r->source, r->data, (size_t) r->block.size + LH_AVRO_SYNC_SIZE,
 							  &bytes, &stays));
 	LH_TRY(lh_avro_check_sync(ctx, r->file, r->number - 1, r->block.offset, bytes + r->block.size));
@@ -250,6 +269,9 @@ release_held(LhAvroReader *r)
 		r->held_in = 0;
 	}
 	r->nheld = goes_on ? 1 : 0;
+	for (int i = KEEP_LARGE; i < MAX_HELD; i++)
+		if (r->held[i].cap > KEEP_BYTES)
+			lh_buf_free(&r->held[i]);
 }
 
 /* May a batch that has rows go on into another block? */

@@ -218,7 +218,7 @@ get_pair(LhAvroRun *r, int node, const uint8_t *p, int64_t *key, int64_t *len)
 
 /* count pairs of an int and a long into their columns. */
 static const uint8_t *
-get_int_longs(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p, size_t slot,
+get_int_longs(LhAvroRun *r, const LhAvroItems *items, const uint8_t *p, size_t slot,
 			  int64_t count)
 {
 	const LhAvroOp *ops = items->body->ops;
@@ -246,7 +246,7 @@ get_int_longs(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p
 
 /* The same of an int and bytes. */
 static const uint8_t *
-get_int_bytes(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p, size_t slot,
+get_int_bytes(LhAvroRun *r, const LhAvroItems *items, const uint8_t *p, size_t slot,
 			  int64_t count)
 {
 	const LhAvroOp *ops = items->body->ops;
@@ -314,9 +314,9 @@ get_items(LhAvroRun *r, int node, const LhAvroItems *items, const uint8_t *p)
 			if (UNLIKELY(!may_go_on(r, node, p, n * (int64_t) weight)))
 				return NULL;
 			if (items->shape == LH_AVRO_ITEMS_VARINTS)
-				p = get_int_longs(r, node, items, p, level->n, n);
+				p = get_int_longs(r, items, p, level->n, n);
 			else if (items->shape == LH_AVRO_ITEMS_VARINT_BYTES)
-				p = get_int_bytes(r, node, items, p, level->n, n);
+				p = get_int_bytes(r, items, p, level->n, n);
 			else
 				p = get_by_program(r, items, p, level->n, n);
 			if (UNLIKELY(p == NULL))

@@ -27,15 +27,6 @@ get_big_endian(const uint8_t *p, size_t n, size_t size, LhI128 *out)
 	return true;
 }
 
-static inline int
-hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool
 lh_avro_get_uuid(const uint8_t *p, size_t len, uint8_t *out)
 {
@@ -49,8 +40,8 @@ lh_avro_get_uuid(const uint8_t *p, size_t len, uint8_t *out)
 
 		if ((i == 4 || i == 6 || i == 8 || i == 10) && *p++ != '-')
 			return false;
-		high = hex_digit(p[0]);
-		low = hex_digit(p[1]);
+		high = lh_hex_digit(p[0]);
+		low = lh_hex_digit(p[1]);
 		if (high < 0 || low < 0)
 			return false;
 		out[i] = (uint8_t) (high << 4 | low);

@@ -27,6 +27,8 @@
 typedef struct Def
 {
 	const json_t *json;
+	const char *full;  /* its name */
+	const char *inner; /* the name space that it gives to what it holds */
 	const char *space; /* the name space around it */
 	bool open;         /* being walked */
 	int nsymbols;      /* ENUM, made once */
@@ -41,6 +43,8 @@ typedef struct Builder
 	LhBuf nodes;
 	LhBuf defs;
 	LhNameMap *names; /* full name -> number in defs */
+	LhNameMap *seen;  /* address of a definition's JSON -> the same */
+	LhBuf text;       /* a name that is looked up */
 } Builder;
 
 /* Where in the schema: recursion, and the name space. */
@@ -150,7 +154,7 @@ add_child(Builder *b, int parent, const char *name, int *last)
 
 /* ---- names ---- */
 
-/* Name space and full name of a definition, or of a reference within space. */
+/* Full name of a definition, or of a reference within space. */
 static LhStatus
 full_name(Builder *b, const char *name, const char *space, const char **full)
 {
@@ -158,6 +162,18 @@ full_name(Builder *b, const char *name, const char *space, const char **full)
 		*full = name;
 	else if ((*full = lh_sprintf(b->ctx, "%s.%s", space, name)) == NULL)
 		return b->ctx->error->code;
+	return LH_OK;
+}
+
+/* Number of the definition that a reference within space means, -1: none.  There may be very many. */
+static LhStatus
+find_def(Builder *b, const char *name, const char *space, int *out)
+{
+	b->text.len = 0;
+	if (strchr(name, '.') == NULL && space[0] != '\0')
+		LH_TRY(lh_buf_printf(b->ctx, &b->text, "%s.", space));
+	LH_TRY(lh_buf_append_str(b->ctx, &b->text, name));
+	*out = lh_namemap_get(b->names, (const char *) b->text.data, b->text.len);
 	return LH_OK;
 }
 
@@ -195,33 +211,69 @@ enter(Builder *b, const char *full, int def)
 	return lh_namemap_put(b->ctx, b->names, full, strlen(full), def);
 }
 
+/* A definition that is new. */
 static LhStatus
-define(Builder *b, const json_t *json, Place at, const char *full, const char *space, int *out)
+add_def(Builder *b, Def def, int *out)
 {
-	int known = lh_namemap_get(b->names, full, strlen(full));
-	Def def = {.json = json, .space = at.space};
-	const json_t *aliases = json_object_get(json, "aliases");
+	const json_t *aliases = json_object_get(def.json, "aliases");
 
-	if (known >= 0)
-	{
-		/* the same place again, or the same text elsewhere: some writers repeat definitions */
-		if (def_at(b, known)->json != json && !json_equal(def_at(b, known)->json, json))
-			return corrupt(b, at, "two types have the same name");
-		*out = known;
-		return LH_OK;
-	}
 	*out = (int) (b->defs.len / sizeof(Def));
 	LH_TRY(lh_buf_append(b->ctx, &b->defs, &def, sizeof(def)));
-	LH_TRY(enter(b, full, *out));
+	LH_TRY(enter(b, def.full, *out));
 	for (size_t i = 0; i < json_array_size(aliases); i++)
 	{
 		const char *alias = json_string_value(json_array_get(aliases, i));
 
 		if (alias == NULL)
 			continue;
-		LH_TRY(full_name(b, alias, space, &alias));
+		LH_TRY(full_name(b, alias, def.inner, &alias));
 		LH_TRY(enter(b, alias, *out));
 	}
+	return LH_OK;
+}
+
+/* Do not look at this JSON again: through references it may be met very often. */
+static LhStatus
+mark_seen(Builder *b, const json_t *json, int def)
+{
+	const char *key = lh_memdup(b->ctx, &json, sizeof(json));
+
+	if (key == NULL)
+		return b->ctx->error->code;
+	return lh_namemap_put(b->ctx, b->seen, key, sizeof(json), def);
+}
+
+/* Number of the definition whose JSON this is. */
+static LhStatus
+define(Builder *b, const json_t *json, Place at, int *out)
+{
+	Def def = {.json = json, .space = at.space};
+
+	*out = lh_namemap_get(b->seen, (const char *) &json, sizeof(json));
+	if (*out >= 0)
+		return LH_OK;
+	LH_TRY(define_name(b, json, at.space, at, &def.full, &def.inner));
+	*out = lh_namemap_get(b->names, def.full, strlen(def.full));
+	if (*out < 0)
+		LH_TRY(add_def(b, def, out));
+	/* the same text elsewhere: some writers repeat definitions */
+	else if (!json_equal(def_at(b, *out)->json, json))
+		return corrupt(b, at, "two types have the same name");
+	return mark_seen(b, json, *out);
+}
+
+/* The same, where it is walked into: it must not be open, and is then. */
+static LhStatus
+open_def(Builder *b, const json_t *json, Place *at, int *out)
+{
+	LH_TRY(define(b, json, *at, out));
+	if (def_at(b, *out)->open)
+		LH_FAIL(b->ctx, LH_UNSUPPORTED,
+				"\"%s\": type \"%.200s\" contains itself: such types are "
+				"not supported",
+				b->path, def_at(b, *out)->full);
+	def_at(b, *out)->open = true;
+	at->space = def_at(b, *out)->inner;
 	return LH_OK;
 }
 
@@ -332,21 +384,12 @@ walk_fixed(Builder *b, const json_t *json, Place at)
 static LhStatus
 walk_named(Builder *b, const json_t *json, const char *type, Place at)
 {
-	const char *full, *space;
 	int def;
 	LhStatus status;
 
-	LH_TRY(define_name(b, json, at.space, at, &full, &space));
-	LH_TRY(define(b, json, at, full, space, &def));
-	if (def_at(b, def)->open)
-		LH_FAIL(b->ctx, LH_UNSUPPORTED,
-				"\"%s\": type \"%.200s\" contains itself: such types are "
-				"not supported",
-				b->path, full);
+	LH_TRY(open_def(b, json, &at, &def));
 	if (node_at(b, at.node)->parent < 0)
 		node_at(b, at.node)->name = node_at(b, at.node)->avro_name = text(json, "name");
-	def_at(b, def)->open = true;
-	at.space = space;
 	if (strcmp(type, "enum") == 0)
 		status = walk_enum(b, json, at, def);
 	else if (strcmp(type, "fixed") == 0)
@@ -371,24 +414,15 @@ walk_array(Builder *b, const json_t *json, Place at)
 
 /* An array of records of two fields is a map, where the file says so: then they are its children. */
 static LhStatus
-walk_pairs(Builder *b, const json_t *json, const json_t *items, Place at)
+walk_pairs(Builder *b, const json_t *items, Place at)
 {
 	const json_t *fields = json_object_get(items, "fields");
-	const char *full, *space;
 	int def, last = -1;
 	LhStatus status = LH_OK;
 
-	LH_TRY(define_name(b, items, at.space, at, &full, &space));
-	LH_TRY(define(b, items, at, full, space, &def));
-	if (def_at(b, def)->open)
-		LH_FAIL(b->ctx, LH_UNSUPPORTED,
-				"\"%s\": type \"%.200s\" contains itself: such types are "
-				"not supported",
-				b->path, full);
-	def_at(b, def)->open = true;
+	LH_TRY(open_def(b, items, &at, &def));
 	node_at(b, at.node)->kind = LH_AVRO_ARRAY;
 	node_at(b, at.node)->pairs = true;
-	at.space = space;
 	for (size_t i = 0; i < 2 && status == LH_OK; i++)
 	{
 		status = walk_field(b, json_array_get(fields, i), at, &last);
@@ -404,14 +438,12 @@ static LhStatus
 record_of(Builder *b, const json_t *items, const char *space, const json_t **out)
 {
 	const char *name = json_string_value(items);
-	const char *full;
 	int def;
 
 	*out = NULL;
 	if (name != NULL)
 	{
-		LH_TRY(full_name(b, name, space, &full));
-		def = lh_namemap_get(b->names, full, strlen(full));
+		LH_TRY(find_def(b, name, space, &def));
 		/* its name is relative to where it was defined: only full references are looked through */
 		items = def >= 0 && strcmp(def_at(b, def)->space, space) == 0 ? def_at(b, def)->json : NULL;
 	}
@@ -429,7 +461,7 @@ walk_array_or_pairs(Builder *b, const json_t *json, Place at)
 	if (logical != NULL && strcmp(logical, "map") == 0)
 		LH_TRY(record_of(b, json_object_get(json, "items"), at.space, &record));
 	if (record != NULL && json_array_size(json_object_get(record, "fields")) == 2)
-		return walk_pairs(b, json, record, at);
+		return walk_pairs(b, record, at);
 	return walk_array(b, json, at);
 }
 
@@ -534,13 +566,11 @@ walk_union(Builder *b, const json_t *branches, Place at)
 static LhStatus
 walk_name(Builder *b, const char *name, const json_t *attributes, Place at)
 {
-	const char *full;
 	int def;
 
 	if (primitive_kind(name, &node_at(b, at.node)->kind))
 		return lh_avro_node_type(b->ctx, node_at(b, 0), at.node, attributes);
-	LH_TRY(full_name(b, name, at.space, &full));
-	def = lh_namemap_get(b->names, full, strlen(full));
+	LH_TRY(find_def(b, name, at.space, &def));
 	if (def < 0)
 		def = lh_namemap_get(b->names, name, strlen(name));
 	if (def < 0)
@@ -599,12 +629,15 @@ lh_avro_schema_build(LhCtx *ctx, const char *path, const json_t *schema, LhAvroM
 
 	LH_TRY(lh_buf_init(ctx, &b.nodes, false));
 	LH_TRY(lh_buf_init(ctx, &b.defs, false));
+	LH_TRY(lh_buf_init(ctx, &b.text, false));
 	LH_TRY(lh_namemap_create(ctx, 16, &b.names));
+	LH_TRY(lh_namemap_create(ctx, 16, &b.seen));
 	LH_TRY(add_node(&b, -1, "", &root));
 	LH_TRY(walk(&b, schema, (Place){root, 0, ""}));
 	meta->nodes = node_at(&b, 0);
 	meta->nnodes = count_nodes(&b);
 	lh_buf_free(&b.defs);
+	lh_buf_free(&b.text);
 	return LH_OK;
 }
 

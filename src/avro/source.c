@@ -95,6 +95,7 @@ refill(LhCtx *ctx, LhAvroSource *s, int64_t offset, size_t len)
 		memmove(s->window.data, s->window.data + s->window.len - keep, keep);
 	s->window.len = keep;
 	s->window_at = offset;
+	s->window.floor = keep + n <= LH_AVRO_FLOOR;
 	LH_TRY(lh_buf_reserve(ctx, &s->window, keep + n));
 	LH_TRY(lh_object_read(ctx, s->obj, offset + (int64_t) keep, n, s->window.data + keep));
 	s->window.len = keep + n;

@@ -98,7 +98,7 @@ put_float(char *p, const LhCell *c)
 
 /* Values of at most VALUE bytes; NULL: the cell has none of these kinds. */
 static inline char *
-bounded(char *p, const LhCell *c, bool int_string)
+bounded(char *p, const LhCell *c, LhDecimalMode decimal, bool int_string)
 {
 	switch ((LhCellKind) c->kind)
 	{
@@ -139,6 +139,11 @@ bounded(char *p, const LhCell *c, bool int_string)
 			*p = '"';
 			p = lh_text_interval(p + 1, c->i64, (int32_t) c->len, c->aux);
 			break;
+		case LH_CELL_NUMERIC:
+			if (decimal != LH_DECIMAL_PRECISE || c->sign > LH_SIGN_MINUS ||
+				lh_text_numeric_room(c) > VALUE)
+				return NULL;
+			return lh_text_numeric(p, c);
 		case LH_CELL_NULL:
 		case LH_CELL_UNCHANGED:
 		case LH_CELL_ABSENT: memcpy(p, "null", 4); return p + 4;
@@ -263,7 +268,7 @@ put_value(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, boo
 	char *p, *end;
 
 	LH_TRY(lh_put_room(ctx, buf, VALUE, &p));
-	end = bounded(p, c, int_string);
+	end = bounded(p, c, o->decimal, int_string);
 	if (end == NULL)
 		return put_unbounded(ctx, buf, o, c, int_string, depth);
 	lh_put_end(buf, end);
@@ -303,7 +308,7 @@ put_row(LhCtx *ctx, LhBuf *buf, const Json *j, const Plan *plan, const LhCell *c
 		}
 		else
 		{
-			end = bounded(p, c, col->int_string);
+			end = bounded(p, c, o->decimal, col->int_string);
 			if (end != NULL)
 			{
 				p = end;
@@ -343,7 +348,7 @@ put_key(LhCtx *ctx, LhBuf *buf, const Json *j, const Plan *plan, const LhChangeE
 		const LhCell *cells)
 {
 	size_t at = buf->len;
-	char *p;
+	char *p, *end;
 
 	for (int i = 0; i < plan->rel->nkeys; i++)
 	{
@@ -353,9 +358,12 @@ put_key(LhCtx *ctx, LhBuf *buf, const Json *j, const Plan *plan, const LhChangeE
 		/* a large key that was not touched is in the old key */
 		if (c->kind == LH_CELL_UNCHANGED && ev->old_cells != NULL)
 			c = &ev->old_cells[k];
-		LH_TRY(lh_put_room(ctx, buf, plan->columns[k].name.len + SLACK, &p));
-		lh_put_end(buf, put_piece(p, plan->columns[k].name));
-		LH_TRY(put_value(ctx, buf, j->base.options, c, plan->columns[k].int_string, 0));
+		LH_TRY(lh_put_room(ctx, buf, plan->columns[k].name.len + SLACK + VALUE, &p));
+		p = put_piece(p, plan->columns[k].name);
+		end = bounded(p, c, j->base.options->decimal, plan->columns[k].int_string);
+		lh_put_end(buf, end != NULL ? end : p);
+		if (end == NULL)
+			LH_TRY(put_unbounded(ctx, buf, j->base.options, c, plan->columns[k].int_string, 0));
 	}
 	buf->data[at] = '{';
 	return lh_put(ctx, buf, "}", 1);

@@ -202,17 +202,12 @@ put_numeric_special(LhCtx *ctx, LhBuf *buf, const LhCell *c)
 	}
 }
 
-LhStatus
-lh_put_numeric(LhCtx *ctx, LhBuf *buf, const LhCell *c)
+char *
+lh_text_numeric(char *p, const LhCell *c)
 {
 	int whole = c->weight >= 0 ? c->weight + 1 : 0; /* digits before the point */
 	int left = c->dscale;
-	int i;
-	char *p;
 
-	if (c->sign > LH_SIGN_MINUS)
-		return put_numeric_special(ctx, buf, c);
-	LH_TRY(lh_put_room(ctx, buf, (size_t) whole * 4 + c->dscale + 24, &p));
 	*p = '-';
 	p += c->sign == LH_SIGN_MINUS;
 	if (whole == 0)
@@ -220,18 +215,29 @@ lh_put_numeric(LhCtx *ctx, LhBuf *buf, const LhCell *c)
 	else
 	{
 		p = lh_digits_some8(p, numeric_digit(c, 0));
-		for (i = 1; i < whole; i++)
+		for (int i = 1; i < whole; i++)
 			p = lh_digits_4(p, numeric_digit(c, i));
 	}
 	if (left > 0)
 	{
 		*p++ = '.';
 		/* the first place after the point is the digit of weight -1, perhaps before the first */
-		for (i = c->weight + 1; left > 0; i++, left -= 4)
+		for (int i = c->weight + 1; left > 0; i++, left -= 4)
 			p = lh_digits_4(p, numeric_digit(c, i));
 		p += left; /* at most three places too many */
 	}
-	lh_put_end(buf, p);
+	return p;
+}
+
+LhStatus
+lh_put_numeric(LhCtx *ctx, LhBuf *buf, const LhCell *c)
+{
+	char *p;
+
+	if (c->sign > LH_SIGN_MINUS)
+		return put_numeric_special(ctx, buf, c);
+	LH_TRY(lh_put_room(ctx, buf, lh_text_numeric_room(c), &p));
+	lh_put_end(buf, lh_text_numeric(p, c));
 	return LH_OK;
 }
 

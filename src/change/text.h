@@ -70,6 +70,14 @@ extern char *lh_text_iso_timestamp(char *p, int64_t us, const char *zone);
 /* "P1Y2M3DT4H5M6.789S", "PT0S", "infinity", as EncodeInterval's ISO 8601 style. */
 extern char *lh_text_interval(char *p, int64_t us, int32_t days, int32_t months);
 
+/* A finite numeric, and the most bytes that this touches: few for what people store, up to 200 kB for any. */
+extern char *lh_text_numeric(char *p, const LhCell *c);
+static inline size_t
+lh_text_numeric_room(const LhCell *c)
+{
+	return (c->weight >= 0 ? ((size_t) c->weight + 1) * 4 : 0) + c->dscale + 16;
+}
+
 /* numeric_out: "12.30", "NaN", "-Infinity". */
 extern LhStatus lh_put_numeric(LhCtx *ctx, LhBuf *buf, const LhCell *c);
 /* Text as a JSON string with its quotes; any valid UTF-8. */

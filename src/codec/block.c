@@ -87,6 +87,37 @@ lh_block_size(LhBlockCodec codec, const uint8_t *in, size_t len)
 	return size < INT64_MAX ? (int64_t) size : -1;
 }
 
+size_t
+lh_block_most(LhBlockCodec codec, size_t len)
+{
+	/* bytes made of one at most, and what an instruction makes without extensions of its length */
+	static const struct
+	{
+		size_t ratio, more;
+	} formats[] = {
+		[LH_BLOCK_DEFLATE] = {1032, 0}, /* 258 of two bits */
+		[LH_BLOCK_SNAPPY] = {22, 0},    /* 64 of three */
+		[LH_BLOCK_LZO] = {256, 512},    /* 255 of each byte of a length */
+		[LH_BLOCK_LZ4] = {255, 64},
+		[LH_BLOCK_ZSTD] = {32768, 0}, /* 128 kB of a block of four */
+	};
+
+	if (codec == LH_BLOCK_BROTLI || len > SIZE_MAX / 65536)
+		return SIZE_MAX;
+	return len * formats[codec].ratio + formats[codec].more;
+}
+
+size_t
+lh_block_room(LhBlockCodec codec, const uint8_t *in, size_t len, size_t most)
+{
+	int64_t named = lh_block_size(codec, in, len);
+	size_t bound = lh_block_most(codec, len);
+
+	if (named >= 0 && (uint64_t) named < bound)
+		bound = (size_t) named;
+	return bound < most ? bound : most;
+}
+
 static LhStatus
 inflate(LhCtx *ctx, LhBlocks *blocks, const uint8_t *in, size_t len, uint8_t *out, size_t cap,
 		int64_t *made)

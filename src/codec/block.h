@@ -37,6 +37,11 @@ lh_block_decompress(LhCtx *ctx, LhBlocks *blocks, LhBlockCodec codec, const uint
 /* The size that a block itself names; -1 when it names none. */
 extern int64_t lh_block_size(LhBlockCodec codec, const uint8_t *in, size_t len);
 
+/* More bytes than this no block of len bytes becomes, whatever it says; SIZE_MAX: the format has no bound. */
+extern size_t lh_block_most(LhBlockCodec codec, size_t len);
+/* Room that a block of at most "most" bytes needs: less where its name or its own length say so. */
+extern size_t lh_block_room(LhBlockCodec codec, const uint8_t *in, size_t len, size_t most);
+
 /* LZO1X of ours: bytes made, -1 when in is damaged or would need more than cap. */
 extern int64_t lh_lzo_decode(const uint8_t *in, size_t len, uint8_t *out, size_t cap);
 

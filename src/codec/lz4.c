@@ -25,12 +25,6 @@
 
 #define FRAME_MAGIC 0x184D2204u
 
-static uint32_t
-load_be32(const uint8_t *p)
-{
-	return __builtin_bswap32(lh_load_u32(p));
-}
-
 /* *made: bytes that a raw block becomes in at most room bytes; -1 when it is none. */
 static LhStatus
 decode_block(LhCtx *ctx, const uint8_t *in, size_t len, uint8_t *out, size_t room, int64_t *made)
@@ -68,7 +62,7 @@ try_hadoop(LhCtx *ctx, const uint8_t *in, size_t len, uint8_t *out, size_t out_l
 	*fits = false;
 	while (len - from >= 8)
 	{
-		size_t frame = load_be32(in + from);
+		size_t frame = lh_load_be32(in + from);
 		size_t end = to + frame;
 
 		if (frame > out_len - to)
@@ -81,7 +75,7 @@ try_hadoop(LhCtx *ctx, const uint8_t *in, size_t len, uint8_t *out, size_t out_l
 
 			if (len - from < 4)
 				return LH_OK;
-			block = load_be32(in + from);
+			block = lh_load_be32(in + from);
 			from += 4;
 			if (block > len - from)
 				return LH_OK;

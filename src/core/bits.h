@@ -28,6 +28,13 @@ lh_bit_clear(uint64_t *w, size_t i)
 	w[i >> 6] &= ~(UINT64_C(1) << (i & 63));
 }
 
+/* Signed numbers as unsigned ones: 0, -1, 1, -2... */
+static inline int64_t
+lh_unzigzag(uint64_t v)
+{
+	return (int64_t) (v >> 1) ^ -(int64_t) (v & 1);
+}
+
 /* n low bits set; n in 0..64 */
 static inline uint64_t
 lh_low_bits(int n)

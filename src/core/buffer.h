@@ -64,6 +64,20 @@ LH_LOAD(lh_load_i64, int64_t)
 LH_LOAD(lh_load_f32, float)
 LH_LOAD(lh_load_f64, double)
 #undef LH_LOAD
+
+/* The same of big-endian numbers. */
+static inline uint32_t
+lh_load_be32(const void *p)
+{
+	return __builtin_bswap32(lh_load_u32(p));
+}
+
+static inline uint64_t
+lh_load_be64(const void *p)
+{
+	return __builtin_bswap64(lh_load_u64(p));
+}
+
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "lakehouse needs a little-endian machine"
 #endif

@@ -16,7 +16,7 @@
 
 #define LH_DIGITS_ZERO UINT64_C(0x3030303030303030)
 
-extern const char lh_digit_pairs[200]; /* "00" to "99"; in float_text.c */
+extern const char lh_digit_pairs[201]; /* "00" to "99"; in float_text.c */
 
 /* Eight digits of v < 10^8 as bytes 0..9, the first in the lowest byte. */
 static inline uint64_t

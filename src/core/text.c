@@ -166,33 +166,6 @@ lh_utf8_check(const void *p, size_t n, size_t *bad)
 }
 
 size_t
-lh_utf8_length(const void *p, size_t n)
-{
-	const uint8_t *s = p;
-	size_t continuations = 0;
-	size_t i = 0;
-
-	while (n - i >= 8)
-	{
-		uint64_t sum = 0; /* eight counters of 8 bits */
-		size_t until = n - i >= 8 * 255 ? i + 8 * 255 : n - (n - i) % 8;
-
-		for (; i < until; i += 8)
-		{
-			uint64_t x = lh_load_u64(s + i);
-
-			sum += (x >> 7) & (~x >> 6) & ONES;
-		}
-		/* pairs to 16 bits, then all four added into the top 16 */
-		sum = (sum & UINT64_C(0x00ff00ff00ff00ff)) + ((sum >> 8) & UINT64_C(0x00ff00ff00ff00ff));
-		continuations += (sum * UINT64_C(0x0001000100010001)) >> 48;
-	}
-	for (; i < n; i++)
-		continuations += is_continuation(s[i]);
-	return n - continuations;
-}
-
-size_t
 lh_utf8_clip(const void *p, size_t n, size_t max)
 {
 	const uint8_t *s = p;
@@ -204,18 +177,6 @@ lh_utf8_clip(const void *p, size_t n, size_t max)
 	while (cut > 0 && max - cut < 4 && is_continuation(s[cut]))
 		cut--;
 	return is_continuation(s[cut]) ? max : cut;
-}
-
-static inline int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 bool
@@ -234,8 +195,8 @@ lh_url_decode(const char *p, size_t n, char *out, size_t *out_len)
 		}
 		if (n - i < 3)
 			return false;
-		high = hex_value(p[i + 1]);
-		low = hex_value(p[i + 2]);
+		high = lh_hex_digit((uint8_t) p[i + 1]);
+		low = lh_hex_digit((uint8_t) p[i + 2]);
 		if (high < 0 || low < 0)
 			return false;
 		*o++ = (char) (high << 4 | low);

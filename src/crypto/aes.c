@@ -22,7 +22,6 @@
 
 struct LhAes
 {
-	LhAesMode mode;
 	EVP_CIPHER *cipher;
 	EVP_CIPHER_CTX *evp;
 };
@@ -65,7 +64,6 @@ lh_aes_create(LhCtx *ctx, LhAesMode mode, const LhKey *key, LhAes **out)
 	if (name == NULL)
 		LH_FAIL(ctx, LH_INVALID, "a key of AES has 16, 24 or 32 bytes, not %zu", key->len);
 	LH_NEW(ctx, aes);
-	aes->mode = mode;
 	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release, aes));
 	aes->cipher = EVP_CIPHER_fetch(NULL, name, NULL);
 	aes->evp = EVP_CIPHER_CTX_new();

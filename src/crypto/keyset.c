@@ -114,18 +114,6 @@ boolean(Parser *r, bool *out)
 	return LH_OK;
 }
 
-static int
-hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Four digits behind \u; below 0: there are none. */
 static int32_t
 code_unit(Parser *r)
@@ -136,7 +124,7 @@ code_unit(Parser *r)
 		return -1;
 	for (int i = 0; i < 4; i++)
 	{
-		int digit = hex_digit(r->p[i]);
+		int digit = lh_hex_digit(r->p[i]);
 
 		if (digit < 0)
 			return -1;
@@ -332,7 +320,7 @@ key(Parser *r, LhSlice name, const uint8_t *at, Pairs *pairs)
 	k->len = digits.len / 2;
 	for (size_t i = 0; i < k->len; i++)
 	{
-		int high = hex_digit(digits.data[2 * i]), low = hex_digit(digits.data[2 * i + 1]);
+		int high = lh_hex_digit(digits.data[2 * i]), low = lh_hex_digit(digits.data[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return fail_at(r, digits_at, "a key of 32, 48 or 64 hexadecimal digits");

@@ -16,6 +16,7 @@
 
 #include "core/lru.h"
 #include "crypto/crypto.h"
+#include "iceberg/ids.h"
 #include "iceberg/manifest.h"
 
 /* Chains; a power of two. */
@@ -215,36 +216,19 @@ lh_ice_manifest_close(LhCtx *ctx, LhIceManifest *m)
 	lh_ice_manifest_unref(m);
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int32_t x = *(const int32_t *) a, y = *(const int32_t *) b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* The ids wanted and those of an older form of the manifest, ascending and once each. */
+/* The ids wanted and those of an older form of the manifest. */
 static LhStatus
-union_ids(LhCtx *ctx, const LhIceManifest *old, int nids, const int32_t *ids, int *n,
-		  const int32_t **out)
+union_ids(LhCtx *ctx, const LhIceManifest *old, int nids, const int32_t *ids, LhIceIds *out)
 {
-	int nold = old != NULL ? old->nstats : 0, used = 0;
-	int32_t *all;
+	int n = old != NULL ? old->nstats : 0;
+	int32_t *before;
 
-	LH_NEW_ARRAY(ctx, all, (size_t) (nids + nold) + 1);
-	for (int i = 0; i < nids; i++)
-		all[(*n)++] = ids[i];
-	for (int i = 0; i < nold; i++)
-		all[(*n)++] = old->stats[i].id;
-	qsort(all, (size_t) *n, sizeof(*all), compare_ids);
-	for (int i = 0; i < *n; i++)
-	{
-		if (i == 0 || all[i] != all[i - 1])
-			all[used++] = all[i];
-	}
-	*n = used;
-	*out = all;
-	return LH_OK;
+	*out = (LhIceIds){0};
+	LH_NEW_ARRAY(ctx, before, (size_t) n + 1);
+	for (int i = 0; i < n; i++)
+		before[i] = old->stats[i].id;
+	LH_TRY(lh_ice_ids_add(ctx, out, nids, ids));
+	return lh_ice_ids_add(ctx, out, n, before);
 }
 
 /*
@@ -331,9 +315,8 @@ lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *lin
 	LhIceCache *cache = lh_file_key_is(line->key_metadata) ? NULL : in_use;
 	const char *path, *scope;
 	LhIceManifest *old = NULL;
-	const int32_t *all = NULL;
+	LhIceIds all;
 	uint64_t hash;
-	int n = 0;
 	LhStatus status;
 
 	LH_TRY(lh_ice_path(ctx, &table->paths, "manifest", "the manifest list", line->path,
@@ -349,11 +332,11 @@ lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *lin
 		return lh_arena_on_reset(ctx, ctx->arena, release, old);
 	}
 	LH_COUNT(ctx, MANIFESTS, 1);
-	status = union_ids(ctx, old, nids, ids, &n, &all);
+	status = union_ids(ctx, old, nids, ids, &all);
 	if (old != NULL)
 		lh_ice_manifest_unref(old);
 	LH_TRY(status);
-	LH_TRY(read_manifest(ctx, table, line, n, all, out));
+	LH_TRY(read_manifest(ctx, table, line, all.n, all.ids, out));
 	if (cache != NULL)
 		put(cache, path, line->length, scope, hash, *out);
 	return lh_arena_on_reset(ctx, ctx->arena, release, *out);

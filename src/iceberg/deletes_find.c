@@ -81,7 +81,8 @@ index_paths(LhCtx *ctx, const LhIceDeletes *d, LhIceDeleteGroup *g)
 			if (g->nranges == 0)
 				g->root = (LhStr){r.lower.ptr, root_length(r.lower), 0};
 			known = begins_with(r.lower, g->root) && begins_with(r.upper, g->root) &&
-					root_length(r.lower) == g->root.len && g->root.len > 0;
+					root_length(r.lower) == g->root.len && g->root.len > 0 &&
+					lh_bytes_compare(r.lower, r.upper) <= 0;
 		}
 		if (known)
 			g->ranges[g->nranges++] = r;
@@ -317,13 +318,16 @@ find_positions(LhCtx *ctx, LhIceDeletes *d, const LhIceDataFile *file, LhIceDele
 {
 	const uint32_t *numbers = (const uint32_t *) (const void *) g->positions.items.data;
 	uint32_t lo = 0, hi;
+	LhStr raw;
 
 	if (g->positions.n == 0)
 		return LH_OK;
 	if (!g->indexed)
 		LH_TRY(index_paths(ctx, d, g));
-	if (d->comparisons > MAX_COMPARISONS || g->nranges == 0 || root_length(file->raw) != g->root.len ||
-		!begins_with(file->raw, g->root))
+	LH_TRY(lh_ice_manifest_path(ctx, file->view->m, file->entry, &d->text));
+	raw = (LhStr){d->text.data, (uint32_t) d->text.len, 0};
+	if (d->comparisons > MAX_COMPARISONS || g->nranges == 0 || root_length(raw) != g->root.len ||
+		!begins_with(raw, g->root))
 	{
 		uint32_t from = first_from(d, &g->positions, file->sequence);
 
@@ -340,16 +344,16 @@ find_positions(LhCtx *ctx, LhIceDeletes *d, const LhIceDataFile *file, LhIceDele
 	{
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (lh_bytes_compare(g->ranges[mid].lower, file->raw) <= 0)
+		if (lh_bytes_compare(g->ranges[mid].lower, raw) <= 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
 	d->comparisons += g->nothers;
-	for (uint32_t i = lo; i-- > 0 && lh_bytes_compare(g->ranges[i].most, file->raw) >= 0;)
+	for (uint32_t i = lo; i-- > 0 && lh_bytes_compare(g->ranges[i].most, raw) >= 0;)
 	{
 		d->comparisons++;
-		if (lh_bytes_compare(g->ranges[i].upper, file->raw) >= 0 &&
+		if (lh_bytes_compare(g->ranges[i].upper, raw) >= 0 &&
 			lh_ice_delete_item(d, g->ranges[i].item)->sequence >= file->sequence)
 			LH_TRY(lh_buf_append(ctx, &d->found, &g->ranges[i].item, sizeof(uint32_t)));
 	}

@@ -57,6 +57,7 @@ typedef struct Describe
 	LhBuf entry;
 	LhBuf leaves;
 	int nleaves;
+	LhIceTupleFields tuple_fields;
 	LhIceIntern partitions; /* JSON of tuples, for PARTITIONS */
 	LhBuf sums;
 } Describe;
@@ -301,7 +302,7 @@ set_file(LhCtx *ctx, Describe *d, const Source *s, const LhAvroBatch *batch, int
 	set_text(d, C_PATH);
 	set_slice(d, C_FORMAT, format, strlen(format));
 	set_int(d, C_SPEC, s->line->spec_id);
-	LH_TRY(lh_ice_partition_json(ctx, d->table->metadata, s->view,
+	LH_TRY(lh_ice_partition_json(ctx, &d->tuple_fields, s->view,
 								 (uint32_t) lh_ice_int(&m->tuple, i), fresh(d, C_PARTITION)));
 	set_text(d, C_PARTITION);
 	set_int(d, C_RECORDS, lh_ice_int(&m->records, i));
@@ -390,7 +391,7 @@ add_up(LhCtx *ctx, Describe *d, const Source *s, size_t i, const LhIceInherit *i
 	bool added;
 	Sums *sums;
 
-	LH_TRY(lh_ice_partition_json(ctx, d->table->metadata, s->view,
+	LH_TRY(lh_ice_partition_json(ctx, &d->tuple_fields, s->view,
 								 (uint32_t) lh_ice_int(&s->m->tuple, i), json));
 	LH_TRY(lh_ice_intern_put(ctx, &d->partitions, json->data, json->len, &number, &added));
 	if (added)
@@ -494,11 +495,26 @@ entry(LhCtx *ctx, Describe *d, const Source *s, const LhAvroBatch *batch, int ro
 		return LH_OK;
 	if (d->which == LH_ICE_DELETE_FILES && data)
 		return LH_OK;
-	if (d->which == LH_ICE_PARTITIONS)
-		return add_up(ctx, d, s, i, inherit);
 	LH_TRY(set_file(ctx, d, s, batch, row, i, inherit));
 	return d->which == LH_ICE_ENTRIES ? entry_row(ctx, d, s, i, inherit)
 									  : d->fn(ctx, d->arg, d->values);
+}
+
+/* For PARTITIONS, which needs no maps. */
+static LhStatus
+add_up_all(LhCtx *ctx, Describe *d, const Source *s)
+{
+	LhIceInherit inherit = {0};
+
+	for (size_t i = 0; i < s->m->n; i++)
+	{
+		if (i % 1024 == 0)
+			LH_TRY(lh_poll(ctx));
+		LH_TRY(lh_ice_inherit(ctx, s->line, s->m, i, &inherit));
+		if (lh_ice_int(&s->m->status, i) != LH_ICE_DELETED)
+			LH_TRY(add_up(ctx, d, s, i, &inherit));
+	}
+	return LH_OK;
 }
 
 static LhStatus
@@ -510,6 +526,8 @@ manifest(LhCtx *ctx, Describe *d, const LhIceManifestFile *line)
 
 	LH_TRY(lh_ice_manifest_open(ctx, d->table, line, 0, NULL, &s.m));
 	LH_TRY(lh_ice_view_create(ctx, d->prune, line->spec_id, s.m, &s.view));
+	if (d->which == LH_ICE_PARTITIONS)
+		return add_up_all(ctx, d, &s);
 	LH_TRY(open_maps(ctx, d, &s));
 	for (;;)
 	{
@@ -517,12 +535,12 @@ manifest(LhCtx *ctx, Describe *d, const LhIceManifestFile *line)
 
 		LH_TRY(lh_avro_next(ctx, s.reader, &batch));
 		LH_TRY(lh_poll(ctx));
+		if (batch.n == 0 ? i < s.m->n : (size_t) batch.n > s.m->n - i)
+			LH_FAIL(ctx, LH_CHANGED, "%s: the manifest changed while it was read", line->path);
 		if (batch.n == 0)
 			return LH_OK;
 		for (int row = 0; row < batch.n; row++, i++)
 		{
-			if (i >= s.m->n)
-				LH_FAIL(ctx, LH_CHANGED, "%s: the manifest changed while it was read", line->path);
 			LH_TRY(entry(ctx, d, &s, &batch, row, i, &inherit));
 		}
 	}
@@ -697,6 +715,7 @@ begin(LhCtx *ctx, Describe *d)
 	LH_TRY(lh_buf_init(ctx, &d->sums, true));
 	LH_TRY(lh_ice_intern_init(ctx, &d->partitions));
 	LH_TRY(lh_ice_prune_create(ctx, d->table, NULL, &d->prune));
+	LH_TRY(lh_ice_tuple_fields(ctx, d->table->metadata, &d->tuple_fields));
 	return d->table->schema == NULL ? LH_OK : find_leaves(ctx, d, &d->table->schema->root, "");
 }
 

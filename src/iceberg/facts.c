@@ -108,9 +108,16 @@ lh_ice_snapshot_info(LhCtx *ctx, LhTable *base, LhIceSnapshotInfo *out)
  * Distinct values
  */
 
-/* "ndv" of the blob that is of this field alone; -1: none. */
+/* Numbers of distinct values by field, once they were looked for. */
+struct LhIceDistinct
+{
+	LhIceIntern fields; /* ids */
+	LhBuf numbers;      /* double */
+};
+
+/* "ndv" of a blob that is of one field alone; those of younger statistics stay. */
 static LhStatus
-blob_distinct(LhCtx *ctx, LhIceJson *j, int field_id, double *out)
+add_blob(LhCtx *ctx, LhIceJson *j, struct LhIceDistinct *out)
 {
 	enum
 	{
@@ -147,18 +154,27 @@ blob_distinct(LhCtx *ctx, LhIceJson *j, int field_id, double *out)
 			}
 		}
 	}
-	if (nfields != 1 || field != field_id || !lh_ice_slice_is(type, "apache-datasketches-theta-v1"))
+	if (nfields != 1 || !lh_ice_slice_is(type, "apache-datasketches-theta-v1"))
 		return LH_OK;
 	for (int i = 0; i < npairs; i++)
-		if (strcmp(pairs[2 * i], "ndv") == 0 && pairs[2 * i + 1][0] >= '0' &&
-			pairs[2 * i + 1][0] <= '9')
-			*out = strtod(pairs[2 * i + 1], NULL);
+	{
+		const char *text = pairs[2 * i + 1];
+		double n;
+		uint32_t number;
+		bool added;
+
+		if (strcmp(pairs[2 * i], "ndv") != 0 || text[0] < '0' || text[0] > '9')
+			continue;
+		n = strtod(text, NULL);
+		LH_TRY(lh_ice_intern_put(ctx, &out->fields, &field, sizeof(field), &number, &added));
+		return added ? lh_buf_append(ctx, &out->numbers, &n, sizeof(n)) : LH_OK;
+	}
 	return LH_OK;
 }
 
 static LhStatus
-file_distinct(LhCtx *ctx, const LhIceMetadata *m, const LhIceStatistics *file, int field_id,
-			  double *out)
+add_file(LhCtx *ctx, const LhIceMetadata *m, const LhIceStatistics *file,
+		 struct LhIceDistinct *out)
 {
 	const char *what = lh_sprintf(ctx, "metadata file \"%s\": statistics", m->path);
 	LhIceJson j;
@@ -173,40 +189,89 @@ file_distinct(LhCtx *ctx, const LhIceMetadata *m, const LhIceStatistics *file, i
 		LH_TRY(lh_ice_json_item(ctx, &j, &more));
 		if (!more)
 			return LH_OK;
-		LH_TRY(blob_distinct(ctx, &j, field_id, out));
+		LH_TRY(add_blob(ctx, &j, out));
 	}
 }
 
-/* The metadata file repeats what the blobs of a statistics file say: the sketch itself is not read. */
-LhStatus
-lh_ice_distinct(LhCtx *ctx, LhTable *base, int field_id, double *out)
+/* Of the snapshot and its ancestors, for statistics are often older; in ctx->arena is what is passing. */
+static LhStatus
+collect_distinct(LhCtx *ctx, const LhIceTable *table, struct LhIceDistinct *out)
 {
-	LhIceTable *table = (LhIceTable *) base;
-	const LhIceMetadata *m;
-	LhIceSnapshot *s;
-	int64_t id;
+	const LhIceMetadata *m = table->metadata;
+	int64_t id = table->snapshot->snapshot_id;
+	int files = 0;
 
-	*out = -1;
-	LH_TRY(lh_ice_load(ctx, table));
-	m = table->metadata;
-	if (table->snapshot == NULL || m->nstatistics == 0)
-		return LH_OK;
-	/* statistics are often older than the snapshot */
-	id = table->snapshot->snapshot_id;
-	for (int step = 0; step < MAX_ANCESTORS; step++)
+	for (int step = 0; step < MAX_ANCESTORS && files < m->nstatistics; step++)
 	{
-		const LhIceSnapshotEntry *entry = lh_ice_snapshot_find(m, id);
+		LhIceSnapshot *s;
 
-		for (int i = 0; i < m->nstatistics && *out < 0; i++)
-			if (m->statistics[i].snapshot_id == id)
-				LH_TRY(file_distinct(ctx, m, &m->statistics[i], field_id, out));
-		if (*out >= 0 || entry == NULL)
+		LH_TRY(lh_poll(ctx));
+		for (int i = 0; i < m->nstatistics; i++)
+		{
+			if (m->statistics[i].snapshot_id != id)
+				continue;
+			files++;
+			LH_TRY(add_file(ctx, m, &m->statistics[i], out));
+		}
+		if (lh_ice_snapshot_find(m, id) == NULL)
 			return LH_OK;
 		LH_TRY(lh_ice_snapshot_get(ctx, m, id, &s));
 		if (!s->has_parent)
 			return LH_OK;
 		id = s->parent_id;
 	}
+	return LH_OK;
+}
+
+static LhStatus
+make_distinct(LhCtx *ctx, LhIceTable *table, struct LhIceDistinct **out)
+{
+	struct LhIceDistinct *d;
+	LhArena *scratch, *old;
+	LhStatus status;
+
+	LH_NEW(ctx, d);
+	LH_TRY(lh_ice_intern_init(ctx, &d->fields));
+	LH_TRY(lh_buf_init(ctx, &d->numbers, true));
+	*out = d;
+	if (table->snapshot == NULL || table->metadata->nstatistics == 0)
+		return LH_OK;
+	scratch = lh_arena_child(ctx->arena);
+	if (scratch == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_arena_as_floor(scratch);
+	old = lh_use(ctx, scratch);
+	status = collect_distinct(ctx, table, d);
+	lh_use(ctx, old);
+	lh_arena_destroy(scratch);
+	return status;
+}
+
+/*
+ * The metadata file repeats what the blobs of a statistics file say: the sketch itself is not read.
+ * It is gone through once for all fields.
+ */
+LhStatus
+lh_ice_distinct(LhCtx *ctx, LhTable *base, int field_id, double *out)
+{
+	LhIceTable *table = (LhIceTable *) base;
+	int64_t number;
+
+	*out = -1;
+	LH_TRY(lh_ice_load(ctx, table));
+	if (table->distinct == NULL)
+	{
+		struct LhIceDistinct *made = NULL;
+		LhArena *old = lh_use(ctx, table->arena);
+		LhStatus status = make_distinct(ctx, table, &made);
+
+		lh_use(ctx, old);
+		LH_TRY(status);
+		table->distinct = made;
+	}
+	number = lh_ice_intern_find(&table->distinct->fields, &field_id, sizeof(field_id));
+	if (number >= 0)
+		*out = ((const double *) (const void *) table->distinct->numbers.data)[number];
 	return LH_OK;
 }
 

@@ -358,6 +358,7 @@ struct LhIceTable
 	bool		has_list;
 	size_t		nmanifests;
 	LhIceManifestFile *manifests;
+	struct LhIceDistinct *distinct;	/* facts.c; NULL: nobody has asked yet */
 };
 
 /* Read the metadata, choose snapshot and schema, once. */

@@ -17,7 +17,7 @@
  *	encryption.c	keys of encrypted tables, their manifest lists and manifests
  *	value.c		single values: binary (bounds) and JSON (defaults)
  *	transform.c	partition transforms and projections of predicates on them
- *	manifest.c	manifests, decoded column-wise (columns.c, intern.c); list.c: lists of them
+ *	manifest.c	manifests, decoded column-wise (columns.c, intern.c, ids.c); list.c: lists of them
  *	cache.c		decoded manifests, kept by path and length
  *	prune.c		which manifests and files can hold a row that passes
  *	deletes*.c	which deletes apply to which data file

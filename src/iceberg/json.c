@@ -398,15 +398,6 @@ lh_ice_json_need(LhCtx *ctx, LhIceJson *j, const char *const *names, uint64_t se
  * Strings
  */
 
-static int
-hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Four hexadecimal digits, or -1. */
 static int32_t
 hex4(LhSlice body, size_t at)
@@ -417,7 +408,7 @@ hex4(LhSlice body, size_t at)
 		return -1;
 	for (size_t i = 0; i < 4; i++)
 	{
-		int d = hex_digit(body.data[at + i]);
+		int d = lh_hex_digit(body.data[at + i]);
 
 		if (d < 0)
 			return -1;

@@ -312,47 +312,76 @@ open_object(LhCtx *ctx, LhIceTable *table, const char *what, const char *from, c
 	return lh_object_open(ctx, table->base.store, path, out);
 }
 
-LhStatus
-lh_ice_open_avro(LhCtx *ctx, LhIceTable *table, const char *what, const char *from, const char *raw,
-				 LhAvroFile **out)
+/* The spec of a manifest by its header; 0 when it says none.  What is no number is no spec. */
+static LhStatus
+header_spec(LhCtx *ctx, const LhAvroFile *file, int *out)
 {
-	LhObject *obj;
+	const LhSlice *text = lh_avro_meta_value(file, "partition-spec-id");
+	int64_t v = 0;
+	size_t i = 0;
 
-	LH_TRY(open_object(ctx, table, what, from, raw, &obj));
-	return lh_avro_open(ctx, obj, out);
+	*out = 0;
+	if (text == NULL)
+		return LH_OK;
+	for (; i < text->len && text->data[i] >= '0' && text->data[i] <= '9' && v <= INT32_MAX; i++)
+		v = v * 10 + (text->data[i] - '0');
+	if (i == 0 || i < text->len || v > INT32_MAX)
+		LH_FAIL(ctx, LH_CORRUPT, "%s: partition-spec-id of the header is no spec id: \"%.*s\"",
+				lh_avro_meta(file)->path, text->len > 100 ? 100 : (int) text->len,
+				(const char *) text->data);
+	*out = (int) v;
+	return LH_OK;
 }
 
-/* Lines for manifests that no list describes. */
+/* The line of a manifest that no list describes, by its header; path is as the snapshot has it. */
+static LhStatus
+line_of(LhCtx *ctx, LhIceTable *table, int64_t snapshot_id, const char *path,
+		LhIceManifestFile *line)
+{
+	LhAvroFile *file;
+	LhObject *obj;
+
+	*line = (LhIceManifestFile){
+		.path = path,
+		.added_snapshot = snapshot_id,
+		.added_files = -1,
+		.existing_files = -1,
+		.deleted_files = -1,
+		.added_rows = -1,
+		.existing_rows = -1,
+		.deleted_rows = -1,
+	};
+	LH_TRY(open_object(ctx, table, "manifest", table->metadata->path, path, &obj));
+	LH_TRY(lh_avro_open(ctx, obj, &file));
+	line->length = lh_avro_meta(file)->size;
+	return header_spec(ctx, file, &line->spec_id);
+}
+
+/* Lines for manifests that no list describes.  Each is closed before the next: there may be thousands. */
 static LhStatus
 without_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, size_t *n,
 			 LhIceManifestFile **out)
 {
-	LH_NEW_ARRAY(ctx, *out, (size_t) snapshot->nmanifests + 1);
-	*n = (size_t) snapshot->nmanifests;
-	for (int i = 0; i < snapshot->nmanifests; i++)
-	{
-		LhIceManifestFile *line = &(*out)[i];
-		const LhSlice *spec;
-		LhAvroFile *file;
+	LhArena *arena, *old;
+	LhStatus status = LH_OK;
 
-		LH_TRY(lh_poll(ctx));
-		LH_TRY(lh_ice_open_avro(ctx, table, "manifest", table->metadata->path,
-								snapshot->manifests[i], &file));
-		spec = lh_avro_meta_value(file, "partition-spec-id");
-		*line = (LhIceManifestFile){
-			.path = snapshot->manifests[i],
-			.length = lh_avro_meta(file)->size,
-			.spec_id = spec != NULL ? (int) strtol((const char *) spec->data, NULL, 10) : 0,
-			.added_snapshot = snapshot->snapshot_id,
-			.added_files = -1,
-			.existing_files = -1,
-			.deleted_files = -1,
-			.added_rows = -1,
-			.existing_rows = -1,
-			.deleted_rows = -1,
-		};
+	LH_NEW_ARRAY(ctx, *out, (size_t) snapshot->nmanifests + 1);
+	arena = lh_arena_child(ctx->arena);
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_arena_as_floor(arena);
+	old = lh_use(ctx, arena);
+	for (int i = 0; i < snapshot->nmanifests && status == LH_OK; i++)
+	{
+		status = lh_poll(ctx);
+		if (status == LH_OK)
+			status = line_of(ctx, table, snapshot->snapshot_id, snapshot->manifests[i], &(*out)[i]);
+		lh_arena_reset(arena);
 	}
-	return LH_OK;
+	lh_use(ctx, old);
+	lh_arena_destroy(arena);
+	*n = (size_t) snapshot->nmanifests;
+	return status;
 }
 
 /*
@@ -374,29 +403,46 @@ check_empty(LhCtx *ctx, const LhIceSnapshot *snapshot, const LhAvroFile *file, s
 			lh_avro_meta(file)->path, (long long) snapshot->snapshot_id, files);
 }
 
+static LhStatus
+open_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, LhAvroFile **out)
+{
+	LhSlice bytes;
+	LhObject *obj;
+
+	LH_TRY(open_object(ctx, table, "manifest list", table->metadata->path, snapshot->manifest_list,
+					   &obj));
+	if (snapshot->key_id == NULL)
+		return lh_avro_open(ctx, obj, out);
+	LH_TRY(lh_ice_decrypt_list(ctx, table->metadata, snapshot, obj, &bytes));
+	return lh_avro_open_bytes(ctx, bytes, lh_object_id(obj)->path, out);
+}
+
+/* The file lives in an arena of its own, and is closed here: one who asks for all snapshots asks often. */
 LhStatus
 lh_ice_manifest_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, size_t *n,
 					 LhIceManifestFile **out)
 {
+	LhArena *arena, *old;
 	LhAvroFile *file;
-	LhSlice bytes;
-	LhObject *obj;
+	LhStatus status;
 
 	*n = 0;
 	*out = NULL;
 	if (snapshot->manifest_list == NULL)
 		return without_list(ctx, table, snapshot, n, out);
-	LH_TRY(open_object(ctx, table, "manifest list", table->metadata->path, snapshot->manifest_list,
-					   &obj));
-	if (snapshot->key_id == NULL)
-		LH_TRY(lh_avro_open(ctx, obj, &file));
-	else
-	{
-		LH_TRY(lh_ice_decrypt_list(ctx, table->metadata, snapshot, obj, &bytes));
-		LH_TRY(lh_avro_open_bytes(ctx, bytes, lh_object_id(obj)->path, &file));
-	}
-	LH_TRY(lh_ice_list_decode(ctx, file, n, out));
-	return check_empty(ctx, snapshot, file, *n);
+	arena = lh_arena_child(ctx->arena);
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_arena_as_floor(arena);
+	old = lh_use(ctx, arena);
+	status = open_list(ctx, table, snapshot, &file);
+	lh_use(ctx, old);
+	if (status == LH_OK)
+		status = lh_ice_list_decode(ctx, file, n, out);
+	if (status == LH_OK)
+		status = check_empty(ctx, snapshot, file, *n);
+	lh_arena_destroy(arena);
+	return status;
 }
 
 LhStatus

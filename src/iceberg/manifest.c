@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "iceberg/columns.h"
+#include "iceberg/ids.h"
 
 /* Partition fields of one spec, at most; more are no table of anybody. */
 #define MAX_PARTS 1000
@@ -426,14 +427,6 @@ add_tuple(LhCtx *ctx, Builder *b, const LhVec *vecs, int i)
 	return lh_ice_ints_add(ctx, &b->tuple, b->last_tuple);
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int x = *(const int *) a, y = *(const int *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 static LhStatus
 add_ids(LhCtx *ctx, Builder *b, const LhVec *vecs, int i)
 {
@@ -455,7 +448,7 @@ add_ids(LhCtx *ctx, Builder *b, const LhVec *vecs, int i)
 			return bad_entry(ctx, b, vecs, i, "equality_ids", "are no field ids");
 		ids[k] = (int) id;
 	}
-	qsort(ids, (size_t) n, sizeof(int), compare_ids);
+	qsort(ids, (size_t) n, sizeof(int), lh_ice_ids_compare);
 	LH_TRY(lh_ice_intern_put(ctx, &b->idsets, ids, (size_t) n * sizeof(int), &set, NULL));
 	return lh_ice_ints_add(ctx, &b->idset, set);
 }
@@ -711,7 +704,6 @@ static LhStatus
 decode(LhCtx *ctx, LhAvroFile *file, LhArena *arena, int nids, const int32_t *ids,
 	   LhIceManifest **out)
 {
-	const LhSlice *spec = lh_avro_meta_value(file, "partition-spec-id");
 	Builder b = {.file = file, .path = lh_avro_meta(file)->path, .nids = nids};
 	LhAvroReader *reader;
 	LhArena *own;
@@ -720,8 +712,6 @@ decode(LhCtx *ctx, LhAvroFile *file, LhArena *arena, int nids, const int32_t *id
 	LH_NEW(ctx, b.m);
 	b.m->arena = ctx->arena;
 	b.m->refs = 1;
-	b.m->spec_id = spec != NULL && spec->len > 0 ? (int) strtol((const char *) spec->data, NULL, 10)
-												 : -1;
 	b.ids = lh_memdup(ctx, ids, (size_t) nids * sizeof(*ids));
 	if (nids > 0 && b.ids == NULL)
 		return ctx->error->code;

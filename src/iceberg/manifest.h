@@ -88,7 +88,6 @@ typedef struct LhIceManifest
 	LhArena *arena; /* its own */
 	int refs;       /* atomic */
 	size_t n;       /* entries */
-	int spec_id;    /* of the header; -1: not said */
 	LhIceInts status, content, format;
 	LhIceInts records, size;
 	LhIceInts snapshot, sequence, file_sequence, first_row_id; /* as written */
@@ -160,9 +159,6 @@ extern LhStatus lh_ice_inherit(LhCtx *ctx, const LhIceManifestFile *line, const 
 extern LhStatus lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *line,
 									 int nids, const int32_t *ids, LhIceManifest **out);
 extern void lh_ice_manifest_close(LhCtx *ctx, LhIceManifest *m);
-/* An Avro file of the metadata. */
-extern LhStatus lh_ice_open_avro(LhCtx *ctx, LhIceTable *table, const char *what, const char *from,
-								 const char *raw, LhAvroFile **out);
 /* The file of a line. */
 extern LhStatus lh_ice_manifest_open_file(LhCtx *ctx, LhIceTable *table,
 										  const LhIceManifestFile *line, LhAvroFile **out);

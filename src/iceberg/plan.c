@@ -13,63 +13,96 @@
  * manifests and entries, whatever came from the cache.  A file that a snapshot holds
  * twice is read twice, as in Java.
  *
- * Tasks are made in pieces which become one array at the end, piece by piece, so
- * that they never stand in memory twice.
+ * Tasks become one array.  When the list says how many there will be, they are made in
+ * place; else in pieces, which are put together at the end, so that there is no array
+ * that grows and stands in memory twice.
  */
 #include <stdlib.h>
 
 #include "core/text.h"
 #include "iceberg/plan.h"
 
-/* Tasks of a piece. */
-#define CHUNK 1024
+/* Tasks of a piece, and of the first one at most: lists may say any number. */
+#define PIECE       1024
+#define FIRST_PIECE ((size_t) 1 << 18)
 
 /*
  * Tasks
  */
 
 static LhStatus
+new_piece(LhCtx *ctx, LhIcePlan *plan)
+{
+	size_t n = PIECE;
+	LhArena *old;
+	LhBuf fresh;
+	LhStatus status;
+
+	if (plan->npieces == 0 && plan->expected > 0)
+		n = plan->expected < FIRST_PIECE ? plan->expected : FIRST_PIECE;
+	old = lh_use(ctx, plan->result);
+	status = lh_buf_init(ctx, &fresh, true);
+	if (status == LH_OK)
+		status = lh_buf_reserve(ctx, &fresh, n * sizeof(LhFileTask));
+	lh_use(ctx, old);
+	LH_TRY(status);
+	LH_TRY(lh_buf_append(ctx, &plan->pieces, &fresh, sizeof(fresh)));
+	plan->npieces++;
+	return LH_OK;
+}
+
+static LhBuf *
+piece_of(const LhIcePlan *plan, size_t i)
+{
+	return (LhBuf *) (void *) plan->pieces.data + i;
+}
+
+static LhStatus
 new_task(LhCtx *ctx, LhIcePlan *plan, LhFileTask **out)
 {
-	LhBuf *chunk;
+	LhBuf *piece = plan->npieces > 0 ? piece_of(plan, plan->npieces - 1) : NULL;
 
-	if (plan->n % CHUNK == 0)
+	if (piece == NULL || piece->cap - piece->len < sizeof(LhFileTask))
 	{
-		LhBuf fresh;
-
-		LH_TRY(lh_buf_init(ctx, &fresh, true));
-		LH_TRY(lh_buf_reserve(ctx, &fresh, CHUNK * sizeof(LhFileTask)));
-		LH_TRY(lh_buf_append(ctx, &plan->chunks, &fresh, sizeof(fresh)));
-		plan->nchunks++;
+		LH_TRY(new_piece(ctx, plan));
+		piece = piece_of(plan, plan->npieces - 1);
 	}
-	chunk = (LhBuf *) (void *) plan->chunks.data + plan->nchunks - 1;
-	*out = (LhFileTask *) (void *) chunk->data + plan->n % CHUNK;
+	*out = (LhFileTask *) (void *) (piece->data + piece->len);
 	**out = (LhFileTask){0};
+	piece->len += sizeof(LhFileTask);
 	plan->n++;
 	return LH_OK;
 }
 
-/* All pieces in one array. */
+/* All pieces in one array; a single one that is mostly full is it. */
 static LhStatus
 collect(LhCtx *ctx, LhIcePlan *plan, LhTaskList *out)
 {
-	LhArena *old = lh_use(ctx, plan->result);
+	LhArena *old;
+	uint8_t *to;
 
 	out->n = plan->n;
+	out->ndeletes = plan->files.n;
+	out->deletes = (const LhDeleteFile *) (const void *) plan->files.files.data;
+	if (plan->npieces == 1 && piece_of(plan, 0)->len >= piece_of(plan, 0)->cap / 2)
+	{
+		out->tasks = (LhFileTask *) (void *) piece_of(plan, 0)->data;
+		return LH_OK;
+	}
+	old = lh_use(ctx, plan->result);
 	out->tasks = lh_alloc_array(ctx, plan->n, sizeof(*out->tasks));
 	lh_use(ctx, old);
 	if (out->tasks == NULL)
 		return ctx->error->code;
-	for (size_t c = 0; c < plan->nchunks; c++)
+	to = (uint8_t *) out->tasks;
+	for (size_t i = 0; i < plan->npieces; i++)
 	{
-		LhBuf *chunk = (LhBuf *) (void *) plan->chunks.data + c;
-		size_t n = plan->n - c * CHUNK < CHUNK ? plan->n - c * CHUNK : CHUNK;
+		LhBuf *piece = piece_of(plan, i);
 
-		memcpy(out->tasks + c * CHUNK, chunk->data, n * sizeof(*out->tasks));
-		lh_buf_free(chunk);
+		memcpy(to, piece->data, piece->len);
+		to += piece->len;
+		lh_buf_free(piece);
 	}
-	out->ndeletes = plan->files.n;
-	out->deletes = (const LhDeleteFile *) (const void *) plan->files.files.data;
 	return LH_OK;
 }
 
@@ -102,39 +135,47 @@ lies_below(const char *path, const char *directory)
 	return n > 0 && strncmp(path, directory, n) == 0 && (path[n] == '/' || directory[n - 1] == '/');
 }
 
+/* Directory and name in pm->path, with a NUL behind. */
+static LhStatus
+join(LhCtx *ctx, LhIcePlanManifest *pm, LhStr dir, LhSlice name)
+{
+	pm->path.len = 0;
+	LH_TRY(lh_buf_append(ctx, &pm->path, dir.ptr, dir.len));
+	LH_TRY(lh_buf_append(ctx, &pm->path, name.data, name.len));
+	return lh_buf_putc(ctx, &pm->path, '\0');
+}
+
 /*
  * The first file of a directory goes through lh_ice_path; when it lies in the
- * table's own location, the others' paths are made from its.
+ * table's own location, the others' paths are made from its.  In ctx->arena are
+ * those of the first files only; *out is valid until the next one.
  */
 static LhStatus
 open_path(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, size_t i, const char **out)
 {
 	size_t dir = (size_t) lh_ice_int(&pm->m->dir, i), length;
+	const char *path;
 	LhSlice name = {0};
 	bool plain;
 
 	lh_ice_bytes(&pm->m->names, i, &name);
 	plain = is_plain(name);
-	if (plain && pm->dirs[dir].ptr != NULL)
+	if (!plain || pm->dirs[dir].ptr == NULL)
 	{
-		char *path = lh_alloc(ctx, pm->dirs[dir].len + name.len + 1);
-
-		if (path == NULL)
-			return ctx->error->code;
-		memcpy(path, pm->dirs[dir].ptr, pm->dirs[dir].len);
-		memcpy(path + pm->dirs[dir].len, name.data, name.len);
-		path[pm->dirs[dir].len + name.len] = '\0';
+		LH_TRY(lh_ice_manifest_path(ctx, pm->m, i, &plan->text));
+		LH_TRY(lh_ice_path(ctx, &plan->table->paths, "data file", pm->line->path,
+						   (const char *) plan->text.data, plan->text.len, &path));
+		length = strlen(path);
 		*out = path;
+		if (!plain || length <= name.len ||
+			memcmp(path + length - name.len, name.data, name.len) != 0 ||
+			path[length - name.len - 1] != '/' || !lies_below(path, plan->table->paths.found))
+			return LH_OK;
+		pm->dirs[dir] = (LhStr){(const uint8_t *) path, (uint32_t) (length - name.len), 0};
 		return LH_OK;
 	}
-	LH_TRY(lh_ice_manifest_path(ctx, pm->m, i, &plan->text));
-	LH_TRY(lh_ice_path(ctx, &plan->table->paths, "data file", pm->line->path,
-					   (const char *) plan->text.data, plan->text.len, out));
-	length = strlen(*out);
-	if (plain && length > name.len &&
-		memcmp(*out + length - name.len, name.data, name.len) == 0 &&
-		(*out)[length - name.len - 1] == '/' && lies_below(*out, plan->table->paths.found))
-		pm->dirs[dir] = (LhStr){(const uint8_t *) *out, (uint32_t) (length - name.len), 0};
+	LH_TRY(join(ctx, pm, pm->dirs[dir], name));
+	*out = (const char *) pm->path.data;
 	return LH_OK;
 }
 
@@ -211,61 +252,67 @@ field_in_view(const LhIceView *view, int field_id)
 	return -1;
 }
 
+/* A field of some spec; rank: of later specs first. */
+typedef struct Ranked
+{
+	const LhIceSpecField *field;
+	size_t rank;
+} Ranked;
+
+/* By id; of one id the latest spec's that is not void first. */
 static int
 compare_fields(const void *a, const void *b)
 {
-	const LhIceSpecField *x = *(const LhIceSpecField *const *) a,
-						 *y = *(const LhIceSpecField *const *) b;
+	const Ranked *x = a, *y = b;
+	bool xvoid = x->field->transform.kind == LH_ICE_VOID;
+	bool yvoid = y->field->transform.kind == LH_ICE_VOID;
 
-	return x->field_id < y->field_id ? -1 : x->field_id > y->field_id;
+	if (x->field->field_id != y->field->field_id)
+		return x->field->field_id < y->field->field_id ? -1 : 1;
+	if (xvoid != yvoid)
+		return xvoid ? 1 : -1;
+	return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
-/* Partition fields of all specs, ascending by id; of one id the latest spec's that is not void. */
-static LhStatus
-all_fields(LhCtx *ctx, const LhIceMetadata *m, int *n, const LhIceSpecField ***out)
+LhStatus
+lh_ice_tuple_fields(LhCtx *ctx, const LhIceMetadata *m, LhIceTupleFields *out)
 {
-	size_t room = 1;
+	size_t total = 0, n = 0;
+	Ranked *all;
 
 	for (int s = 0; s < m->nspecs; s++)
-		room += (size_t) m->specs[s].nfields;
-	LH_NEW_ARRAY(ctx, *out, room);
-	*n = 0;
+		total += (size_t) m->specs[s].nfields;
+	LH_NEW_ARRAY(ctx, all, total + 1);
+	LH_NEW_ARRAY(ctx, out->fields, total + 1);
 	for (int s = m->nspecs - 1; s >= 0; s--)
 	{
-		for (int j = 0; j < m->specs[s].nfields; j++)
-		{
-			const LhIceSpecField *f = &m->specs[s].fields[j];
-			int k = 0;
-
-			while (k < *n && (*out)[k]->field_id != f->field_id)
-				k++;
-			if (k == *n)
-				(*out)[(*n)++] = f;
-			else if ((*out)[k]->transform.kind == LH_ICE_VOID)
-				(*out)[k] = f;
-		}
+		for (int j = 0; j < m->specs[s].nfields; j++, n++)
+			all[n] = (Ranked){&m->specs[s].fields[j], n};
 	}
-	qsort(*out, (size_t) *n, sizeof(**out), compare_fields);
+	qsort(all, total, sizeof(*all), compare_fields);
+	out->n = 0;
+	for (size_t i = 0; i < total; i++)
+	{
+		if (i == 0 || all[i].field->field_id != all[i - 1].field->field_id)
+			out->fields[out->n++] = all[i].field;
+	}
 	return LH_OK;
 }
 
 LhStatus
-lh_ice_partition_json(LhCtx *ctx, const LhIceMetadata *m, const LhIceView *view, uint32_t tuple,
-					  LhBuf *out)
+lh_ice_partition_json(LhCtx *ctx, const LhIceTupleFields *fields, const LhIceView *view,
+					  uint32_t tuple, LhBuf *out)
 {
-	const LhIceSpecField **all;
-	int n = 0;
-
-	LH_TRY(all_fields(ctx, m, &n, &all));
 	LH_TRY(lh_buf_putc(ctx, out, '{'));
-	for (int k = 0; k < n; k++)
+	for (size_t k = 0; k < fields->n; k++)
 	{
-		int j = field_in_view(view, all[k]->field_id);
+		const LhIceSpecField *f = fields->fields[k];
+		int j = field_in_view(view, f->field_id);
 		LhValue v = {.null = true};
 
 		if (k > 0)
 			LH_TRY(lh_buf_append_str(ctx, out, ", "));
-		LH_TRY(lh_json_string(ctx, out, all[k]->name, strlen(all[k]->name)));
+		LH_TRY(lh_json_string(ctx, out, f->name, strlen(f->name)));
 		LH_TRY(lh_buf_append_str(ctx, out, ": "));
 		if (j >= 0 && !lh_ice_view_value(view, j, tuple, &v))
 			v = view->parts[j] < 0 ? (LhValue){.null = true}
@@ -278,13 +325,8 @@ lh_ice_partition_json(LhCtx *ctx, const LhIceMetadata *m, const LhIceView *view,
 static LhStatus
 make_json(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, uint32_t tuple)
 {
-	LhArena *old = lh_use(ctx, plan->work);
-	LhStatus status;
-
 	plan->text.len = 0;
-	status = lh_ice_partition_json(ctx, plan->table->metadata, pm->view, tuple, &plan->text);
-	lh_use(ctx, old);
-	LH_TRY(status);
+	LH_TRY(lh_ice_partition_json(ctx, &plan->tuple_fields, pm->view, tuple, &plan->text));
 	pm->json[tuple] = lh_strndup(ctx, (const char *) plan->text.data, plan->text.len);
 	return pm->json[tuple] == NULL ? ctx->error->code : LH_OK;
 }
@@ -308,16 +350,13 @@ LhStatus
 lh_ice_plan_file(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, size_t i,
 				 const LhIceInherit *inherit, LhIceDataFile *out)
 {
-	LhArena *old = lh_use(ctx, plan->result);
+	LhArena *old = lh_use(ctx, pm->arena);
 	LhStatus status;
 
 	*out = (LhIceDataFile){.view = pm->view, .entry = i, .sequence = inherit->sequence};
 	status = open_path(ctx, plan, pm, i, &out->path);
 	lh_use(ctx, old);
-	LH_TRY(status);
-	LH_TRY(lh_ice_manifest_path(ctx, pm->m, i, &plan->text));
-	out->raw = (LhStr){plan->text.data, (uint32_t) plan->text.len, 0};
-	return LH_OK;
+	return status;
 }
 
 static LhStatus
@@ -327,6 +366,9 @@ fill_task(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, const LhIceDataFil
 	uint32_t tuple = (uint32_t) lh_ice_int(&pm->m->tuple, file->entry);
 	LhSlice key;
 
+	task->path = lh_strdup(ctx, file->path);
+	if (task->path == NULL)
+		return ctx->error->code;
 	if (pm->nconsts > 0)
 	{
 		if (pm->consts[tuple] == NULL)
@@ -362,7 +404,6 @@ lh_ice_plan_task(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, const LhIce
 		LH_FAIL(ctx, LH_UNSUPPORTED, "%s: file_format of \"%.300s\" is none of avro, orc and parquet",
 				pm->line->path, file->path);
 	LH_TRY(new_task(ctx, plan, out));
-	(*out)->path = file->path;
 	(*out)->size = lh_ice_int(&pm->m->size, file->entry);
 	(*out)->format = (LhFileFormat) format;
 	(*out)->satisfied = satisfied;
@@ -416,7 +457,8 @@ open_manifest(LhCtx *ctx, LhIcePlan *plan, const LhIceManifestFile *line, LhIceP
 	LhArena *old;
 	LhStatus status;
 
-	*pm = (LhIcePlanManifest){.line = line};
+	*pm = (LhIcePlanManifest){.line = line, .arena = ctx->arena};
+	LH_TRY(lh_buf_init(ctx, &pm->path, true));
 	LH_TRY(lh_ice_manifest_open(ctx, plan->table, line, nids, ids, &pm->m));
 	LH_TRY(lh_ice_view_create(ctx, plan->prune, line->spec_id, pm->m, &pm->view));
 	LH_NEW_ARRAY(ctx, pm->dirs, (size_t) pm->m->ndirs + 1);
@@ -453,52 +495,56 @@ lh_ice_plan_entries(LhCtx *ctx, LhIcePlan *plan, const LhIceManifestFile *line, 
  * Deletes
  */
 
-/* Are there equality ids whose statistics were not read? They are then wanted. */
+/*
+ * Are there equality ids whose statistics were not read? They are then wanted, all
+ * at once, and only of fields that the table has: a manifest can name any number.
+ */
 static LhStatus
 want_keys(LhCtx *ctx, LhIcePlan *plan, const LhIceManifest *m, bool *more)
 {
-	*more = false;
+	LhIceIds all = {0};
+	int n = 0, before = plan->delete_ids.n;
+	int32_t *ids;
+
 	for (uint32_t s = 0; s < m->nidsets; s++)
 	{
-		LH_TRY(lh_ice_prune_want(ctx, plan->prune, m->idsets[s].n, m->idsets[s].ids));
-		for (int k = 0; k < m->idsets[s].n; k++)
-		{
-			int32_t id = m->idsets[s].ids[k], *ids;
-			int at = 0;
-
-			while (at < plan->ndelete_ids && plan->delete_ids[at] < id)
-				at++;
-			if (at < plan->ndelete_ids && plan->delete_ids[at] == id)
-				continue;
-			*more = true;
-			LH_NEW_ARRAY(ctx, ids, (size_t) plan->ndelete_ids + 2);
-			memcpy(ids, plan->delete_ids, (size_t) at * sizeof(*ids));
-			ids[at] = id;
-			memcpy(ids + at + 1, plan->delete_ids + at,
-				   (size_t) (plan->ndelete_ids - at) * sizeof(*ids));
-			plan->delete_ids = ids;
-			plan->ndelete_ids++;
-		}
+		if (m->idsets[s].n > INT32_MAX - n)
+			LH_FAIL(ctx, LH_LIMIT, "a manifest of deletes has too many equality_ids");
+		n += m->idsets[s].n;
 	}
+	LH_NEW_ARRAY(ctx, ids, (size_t) n + 1);
+	n = 0;
+	for (uint32_t s = 0; s < m->nidsets; s++)
+	{
+		memcpy(ids + n, m->idsets[s].ids, (size_t) m->idsets[s].n * sizeof(*ids));
+		n += m->idsets[s].n;
+	}
+	LH_TRY(lh_ice_ids_add(ctx, &all, n, ids));
+	n = 0;
+	for (int i = 0; i < all.n; i++)
+	{
+		if (lh_ice_field_any(plan->table->metadata, all.ids[i]) != NULL)
+			all.ids[n++] = all.ids[i];
+	}
+	LH_TRY(lh_ice_prune_want(ctx, plan->prune, n, all.ids));
+	LH_TRY(lh_ice_ids_add(ctx, &plan->delete_ids, n, all.ids));
+	*more = plan->delete_ids.n > before;
 	return LH_OK;
 }
 
 static LhStatus
 open_deletes(LhCtx *ctx, LhIcePlan *plan, const LhIceManifestFile *line, LhIceManifest **m)
 {
-	bool more;
+	LhIceIds *ids = &plan->delete_ids;
+	bool more = false;
 
-	if (plan->ndelete_ids == 0)
-	{
-		LH_NEW_ARRAY(ctx, plan->delete_ids, 1);
-		plan->delete_ids[plan->ndelete_ids++] = LH_ID_DELETE_PATH;
-	}
-	LH_TRY(lh_ice_manifest_open(ctx, plan->table, line, plan->ndelete_ids, plan->delete_ids, m));
+	LH_TRY(lh_ice_ids_add(ctx, ids, 1, (const int32_t[]){LH_ID_DELETE_PATH}));
+	LH_TRY(lh_ice_manifest_open(ctx, plan->table, line, ids->n, ids->ids, m));
 	LH_TRY(want_keys(ctx, plan, *m, &more));
 	if (!more)
 		return LH_OK;
 	lh_ice_manifest_close(ctx, *m);
-	return lh_ice_manifest_open(ctx, plan->table, line, plan->ndelete_ids, plan->delete_ids, m);
+	return lh_ice_manifest_open(ctx, plan->table, line, ids->n, ids->ids, m);
 }
 
 static LhStatus
@@ -553,13 +599,35 @@ live_file(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, size_t i, const Lh
 	return lh_ice_deletes_find(ctx, deletes, &file, &task->ndeletes, &task->deletes);
 }
 
+/* Live files by the list; 0: it does not say. */
+static size_t
+count_files(const LhIceTable *table)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < table->nmanifests; i++)
+	{
+		const LhIceManifestFile *line = &table->manifests[i];
+
+		if (line->deletes)
+			continue;
+		if (line->added_files < 0 || line->existing_files < 0 ||
+			__builtin_add_overflow(n, line->added_files, &n) ||
+			__builtin_add_overflow(n, line->existing_files, &n))
+			return 0;
+	}
+	return (size_t) n;
+}
+
 static LhStatus
-plan_snapshot(LhCtx *ctx, LhIcePlan *plan)
+plan_snapshot(LhCtx *ctx, LhIcePlan *plan, bool all)
 {
 	const LhIceTable *table = plan->table;
 	LhIceDeletes *deletes;
 
 	LH_TRY(lh_ice_load_list(ctx, plan->table));
+	if (all)
+		plan->expected = count_files(table);
 	LH_TRY(lh_ice_plan_deletes(ctx, plan, table->nmanifests, table->manifests, 0, &deletes));
 	for (size_t i = 0; i < table->nmanifests; i++)
 	{
@@ -600,7 +668,7 @@ make_plan(LhCtx *ctx, LhIcePlan *plan, const LhTaskFilter *filter, LhTaskList *o
 
 	lh_use(ctx, plan->work);
 	if (status == LH_OK)
-		status = lh_buf_init(ctx, &plan->chunks, true);
+		status = lh_buf_init(ctx, &plan->pieces, true);
 	if (status == LH_OK)
 		status = lh_buf_init(ctx, &plan->text, true);
 	if (status == LH_OK)
@@ -608,8 +676,12 @@ make_plan(LhCtx *ctx, LhIcePlan *plan, const LhTaskFilter *filter, LhTaskList *o
 	if (status == LH_OK)
 	{
 		plan->want_partition = wants_partition(plan->table, filter);
+		status = lh_ice_tuple_fields(ctx, plan->table->metadata, &plan->tuple_fields);
+	}
+	if (status == LH_OK)
+	{
 		status = plan->table->options.changes ? lh_ice_plan_changes(ctx, plan)
-											  : plan_snapshot(ctx, plan);
+											  : plan_snapshot(ctx, plan, filter == NULL || filter->nfilters == 0);
 	}
 	if (status == LH_OK)
 		status = collect(ctx, plan, out);

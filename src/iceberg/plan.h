@@ -5,6 +5,7 @@
 #ifndef LH_ICEBERG_PLAN_H
 #define LH_ICEBERG_PLAN_H
 
+#include "iceberg/ids.h"
 #include "iceberg/manifest.h"
 
 /* ---- partition specs as planning needs them (prune.c) ---- */
@@ -30,10 +31,7 @@ typedef struct LhIceSpecInfo
 
 typedef struct LhIcePrune LhIcePrune;
 
-/*
- * Compile a filter (NULL: none) for a table.  With extra ids (NULL, 0: none):
- * fields whose statistics the caller wants besides.
- */
+/* Compile a filter (NULL: none) for a table. */
 extern LhStatus lh_ice_prune_create(LhCtx *ctx, LhIceTable *table, const LhTaskFilter *filter,
 									LhIcePrune **out);
 /* Ask for the statistics of more fields (top-level ones, of equality deletes). */
@@ -124,7 +122,6 @@ typedef struct LhIceDataFile
 	size_t entry;
 	int64_t sequence;
 	const char *path; /* to open */
-	LhStr raw;        /* as the manifest has it */
 } LhIceDataFile;
 
 /*
@@ -137,6 +134,17 @@ extern LhStatus lh_ice_deletes_find(LhCtx *ctx, LhIceDeletes *d, const LhIceData
 
 /* ---- plan.c ---- */
 
+/* Partition fields of all specs, ascending by id; of one id the latest spec's that is not void. */
+typedef struct LhIceTupleFields
+{
+	size_t n;
+	const LhIceSpecField **fields;
+} LhIceTupleFields;
+extern LhStatus lh_ice_tuple_fields(LhCtx *ctx, const LhIceMetadata *m, LhIceTupleFields *out);
+/* A tuple as JSON object over these, those that its spec lacks null; appended. */
+extern LhStatus lh_ice_partition_json(LhCtx *ctx, const LhIceTupleFields *fields,
+									  const LhIceView *view, uint32_t tuple, LhBuf *out);
+
 typedef struct LhIcePlan
 {
 	LhIceTable *table;
@@ -145,21 +153,24 @@ typedef struct LhIcePlan
 	LhArena *work;   /* until the plan is made; floor */
 	LhIceDeleteFiles files;
 	bool want_partition; /* LH_SRC_PARTITION_TUPLE is asked for */
+	LhIceTupleFields tuple_fields;
+	size_t expected; /* tasks, by the manifest list; 0: nobody knows */
 	size_t n;
-	size_t nchunks;
-	LhBuf chunks; /* LhBuf of LhFileTask */
+	size_t npieces;
+	LhBuf pieces; /* LhBuf of LhFileTask, in result */
 	LhBuf text;
-	int ndelete_ids; /* ids of delete files whose statistics are wanted */
-	int32_t *delete_ids;
+	LhIceIds delete_ids; /* fields whose statistics are wanted of delete files */
 } LhIcePlan;
 
 /* A manifest of data files, as its tasks are made. */
 typedef struct LhIcePlanManifest
 {
+	LhArena *arena; /* of this manifest's planning */
 	const LhIceManifestFile *line;
 	LhIceManifest *m;
 	LhIceView *view;
 	LhStr *dirs; /* to open, by directory; ptr NULL: file by file */
+	LhBuf path;  /* of the file that was asked for last */
 	int nconsts;
 	int *const_fields; /* of the spec */
 	int *const_ids;
@@ -174,7 +185,7 @@ typedef LhStatus (*LhIceEntryFn) (LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest
 /* Entries of a data manifest; statuses: bits (1 << LhIceStatus) of those that count. */
 extern LhStatus lh_ice_plan_entries(LhCtx *ctx, LhIcePlan *plan, const LhIceManifestFile *line,
 									unsigned statuses, LhIceEntryFn fn, void *arg);
-/* Path and data sequence of an entry. */
+/* Path and data sequence of an entry; the path is valid until the next one, a task keeps its own. */
 extern LhStatus lh_ice_plan_file(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, size_t i,
 								 const LhIceInherit *inherit, LhIceDataFile *out);
 /* A new task with all that an entry says. */
@@ -185,10 +196,6 @@ extern LhStatus lh_ice_plan_task(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest 
 extern LhStatus lh_ice_plan_deletes(LhCtx *ctx, LhIcePlan *plan, size_t n,
 									const LhIceManifestFile *lines, int64_t added_by,
 									LhIceDeletes **out);
-
-/* A tuple as JSON object over the partition fields of all specs, absent ones null; appended. */
-extern LhStatus lh_ice_partition_json(LhCtx *ctx, const LhIceMetadata *m, const LhIceView *view,
-									  uint32_t tuple, LhBuf *out);
 
 /* ---- changes.c ---- */
 

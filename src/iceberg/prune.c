@@ -14,11 +14,10 @@
  *	5. A filter that all rows of a file pass is said to be satisfied.
  *
  * What is missing is unknown: a count that is not there is not zero, a bound that
- * was cut is no value that occurs, and bounds say nothing of NaN, which PostgreSQL
- * has above all numbers.
+ * was cut is no value that occurs, bounds that cannot be true are none, and bounds say
+ * nothing of NaN, which PostgreSQL has above all numbers.
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "iceberg/plan.h"
 
@@ -38,8 +37,7 @@ struct LhIcePrune
 	int nfilters;
 	LhPred *const *filters;
 	LhPred **bound; /* NULL: says nothing */
-	int nids;       /* ascending */
-	int32_t *ids;
+	LhIceIds ids; /* whose statistics are needed */
 	int nspecs;
 	LhIceSpecInfo **specs;
 	uint64_t views; /* made */
@@ -52,6 +50,25 @@ static bool
 is_float(const LhType *t)
 {
 	return t->id == LH_T_FLOAT || t->id == LH_T_DOUBLE;
+}
+
+/*
+ * Bounds as written (data NULL: none) -> those of b.  What cannot be true says
+ * nothing: NaN, which writers of old took for a number, and a lower bound above the
+ * upper one.  Bounds of UUIDs are not believed at all: Java compared the halves as
+ * signed numbers.
+ */
+static void
+read_bounds(const LhType *type, LhSlice lower, LhSlice upper, LhBounds *b)
+{
+	if (type->id == LH_T_UUID)
+		return;
+	b->has_min = lower.data != NULL && lh_ice_value_binary(type, lower, &b->min) &&
+				 !(is_float(type) && isnan(b->min.f64));
+	b->has_max = upper.data != NULL && lh_ice_value_binary(type, upper, &b->max) &&
+				 !(is_float(type) && isnan(b->max.f64));
+	if (b->has_min && b->has_max && lh_value_compare(&b->min, &b->max) > 0)
+		b->has_min = b->has_max = false;
 }
 
 /*
@@ -74,58 +91,21 @@ find_flat(const LhType *record, int id)
 	return NULL;
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int32_t x = *(const int32_t *) a, y = *(const int32_t *) b;
-
-	return x < y ? -1 : x > y;
-}
-
-static LhStatus
-want_ids(LhCtx *ctx, LhIcePrune *p, int n, const int32_t *ids)
-{
-	LhArena *old = lh_use(ctx, p->arena);
-	int32_t *all = lh_alloc_array(ctx, (size_t) (p->nids + n) + 1, sizeof(*all));
-	int used = 0, total = 0;
-
-	lh_use(ctx, old);
-	if (all == NULL)
-		return ctx->error->code;
-	for (int i = 0; i < p->nids; i++)
-		all[total++] = p->ids[i];
-	for (int i = 0; i < n; i++)
-		all[total++] = ids[i];
-	qsort(all, (size_t) total, sizeof(*all), compare_ids);
-	for (int i = 0; i < total; i++)
-	{
-		if (i == 0 || all[i] != all[i - 1])
-			all[used++] = all[i];
-	}
-	p->nids = used;
-	p->ids = all;
-	return LH_OK;
-}
-
 LhStatus
 lh_ice_prune_want(LhCtx *ctx, LhIcePrune *p, int nids, const int *ids)
 {
-	for (int i = 0; i < nids; i++)
-	{
-		int32_t id = ids[i];
+	LhArena *old = lh_use(ctx, p->arena);
+	LhStatus status = lh_ice_ids_add(ctx, &p->ids, nids, ids);
 
-		if (p->nids == 0 ||
-			bsearch(&id, p->ids, (size_t) p->nids, sizeof(id), compare_ids) == NULL)
-			LH_TRY(want_ids(ctx, p, 1, &id));
-	}
-	return LH_OK;
+	lh_use(ctx, old);
+	return status;
 }
 
 int
 lh_ice_prune_ids(const LhIcePrune *p, const int32_t **ids)
 {
-	*ids = p->ids;
-	return p->nids;
+	*ids = p->ids.ids;
+	return p->ids.n;
 }
 
 /* Columns of the filters: their fields in the schema that rows are shown with. */
@@ -149,7 +129,7 @@ find_columns(LhCtx *ctx, LhIcePrune *p, const LhTaskFilter *filter)
 			!lh_ice_field_described(p->table->metadata, f->field_id))
 			continue;
 		p->cols[c] = (Column){.id = f->field_id, .type = f->type};
-		LH_TRY(want_ids(ctx, p, 1, &p->cols[c].id));
+		LH_TRY(lh_ice_prune_want(ctx, p, 1, &p->cols[c].id));
 	}
 	return LH_OK;
 }
@@ -349,8 +329,8 @@ summary_bounds(const LhIceFieldInfo *f, const struct LhIceSummary *s)
 		b.nulls = 0;
 	b.known = true;
 	b.may_nan = is_float(&f->type) && s->contains_nan != 0;
-	b.has_min = s->has_lower && lh_ice_value_binary(&f->type, s->lower, &b.min);
-	b.has_max = s->has_upper && lh_ice_value_binary(&f->type, s->upper, &b.max);
+	read_bounds(&f->type, s->has_lower ? s->lower : (LhSlice){0},
+				s->has_upper ? s->upper : (LhSlice){0}, &b);
 	/* no bound and no NaN: all are null */
 	if (s->contains_null && !s->has_lower && !s->has_upper && !b.may_nan)
 		b.rows = b.nulls = 1;
@@ -560,7 +540,7 @@ lh_ice_stats_bounds(const LhIceStats *stats, const LhType *type, size_t i, int64
 					LhBounds *b)
 {
 	int64_t values, nans;
-	LhSlice bytes;
+	LhSlice lower = {0}, upper = {0};
 
 	*b = nothing;
 	b->rows = records;
@@ -576,10 +556,9 @@ lh_ice_stats_bounds(const LhIceStats *stats, const LhType *type, size_t i, int64
 	nans = lh_ice_int(&stats->nans, i);
 	b->may_nan = is_float(type) && nans != 0;
 	b->known = true;
-	if (lh_ice_bytes(&stats->lower, i, &bytes))
-		b->has_min = lh_ice_value_binary(type, bytes, &b->min);
-	if (lh_ice_bytes(&stats->upper, i, &bytes))
-		b->has_max = lh_ice_value_binary(type, bytes, &b->max);
+	lh_ice_bytes(&stats->lower, i, &lower);
+	lh_ice_bytes(&stats->upper, i, &upper);
+	read_bounds(type, lower, upper, b);
 	if (is_float(type) && !b->has_min && !b->has_max && nans > 0 && b->nulls >= 0 &&
 		nans == records - b->nulls)
 	{

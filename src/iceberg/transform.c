@@ -15,6 +15,11 @@
  * What is negated (<>, NOT IN) says nothing of values that stand for several, and
  * goes through identity only.
  *
+ * Years, months, days and hours before 1970 are rounded down, but writers of old rounded
+ * them towards zero: such a value lies in its own partition or, if that is negative,
+ * perhaps in the one above.  Both are looked at, and a partition of a number below
+ * one stands for the one below, too.  Days of dates were never rounded.
+ *
  * Format: "Partition Transforms" and appendix B of https://iceberg.apache.org/spec/
  */
 #include <strings.h>
@@ -136,6 +141,14 @@ lh_ice_transform_type(const LhIceTransform *t, const LhType *source, LhType *out
 		case LH_ICE_HOUR: *out = type_of(LH_T_INT32); return source->id == LH_T_TIMESTAMP;
 		default: return false;
 	}
+}
+
+/* Does the transform round moments, so that those before 1970 may have been rounded upwards? */
+static bool
+is_rounded(const LhIceTransform *t, const LhType *source)
+{
+	return t->kind == LH_ICE_YEAR || t->kind == LH_ICE_MONTH || t->kind == LH_ICE_HOUR ||
+		   (t->kind == LH_ICE_DAY && source->id != LH_T_DATE);
 }
 
 /*
@@ -346,13 +359,14 @@ set_key(LhI128 key, const LhType *type, LhValue *out)
 static void
 range_time(const LhIceTransform *t, const LhType *source, int64_t v, LhBounds *out)
 {
-	LhI128 unit = per_day(source), lo = v, hi = (LhI128) v + 1;
+	int64_t from = is_rounded(t, source) && v <= 0 ? v - 1 : v;
+	LhI128 unit = per_day(source), lo = from, hi = (LhI128) v + 1;
 
 	if (t->kind == LH_ICE_HOUR)
 		unit /= 24;
 	else if (t->kind != LH_ICE_DAY)
 	{
-		lo = first_day(t->kind, v);
+		lo = first_day(t->kind, from);
 		hi = first_day(t->kind, v + 1);
 	}
 	out->has_min = set_key(lo * unit, source, &out->min);
@@ -496,10 +510,18 @@ between(LhCtx *ctx, int col, const LhValue *lo, const LhValue *hi, LhPred **out)
 	return lh_pred_list(ctx, LH_P_AND, args, n, out);
 }
 
+/* May writers have put source values of this partition into the one above? */
+static bool
+may_be_above(const Projection *p, const LhValue *part)
+{
+	return is_rounded(p->t, p->source) && part->i64 < 0;
+}
+
 static LhStatus
 project_keys(LhCtx *ctx, const Projection *p, const LhKeySet *set, LhPred **out)
 {
 	LhValue *values;
+	int n = 0;
 	int per_key = p->source->id == LH_T_TIMESTAMP && p->source->unit == LH_UNIT_NS ? 1000 : 1;
 
 	/* a set of microseconds over nanoseconds: all of one are alike to every transform */
@@ -507,16 +529,21 @@ project_keys(LhCtx *ctx, const Projection *p, const LhKeySet *set, LhPred **out)
 		return LH_OK;
 	if (set->n > MAX_SET_KEYS)
 		return LH_OK;
-	LH_NEW_ARRAY(ctx, values, (size_t) set->n);
+	LH_NEW_ARRAY(ctx, values, (size_t) set->n * 2);
 	for (int i = 0; i < set->n; i++)
 	{
 		bool known;
 
-		LH_TRY(apply_key(ctx, p, set->keys[i] * set->divisor, &values[i], &known));
+		LH_TRY(apply_key(ctx, p, set->keys[i] * set->divisor, &values[n], &known));
 		if (!known)
 			return LH_OK;
+		if (may_be_above(p, &values[n++]))
+		{
+			values[n] = values[n - 1];
+			values[n++].i64++;
+		}
 	}
-	return lh_pred_in(ctx, p->col, false, values, set->n, false, out);
+	return lh_pred_in(ctx, p->col, false, values, n, false, out);
 }
 
 /* Buckets of a short range. */
@@ -574,6 +601,8 @@ project_range(LhCtx *ctx, const Projection *p, const LhLeaf *leaf, LhPred **out)
 		LH_TRY(apply_key(ctx, p, leaf->lo, &lo, &has_lo));
 	if (has_hi)
 		LH_TRY(apply_key(ctx, p, leaf->hi, &hi, &has_hi));
+	if (has_hi && may_be_above(p, &hi))
+		hi.i64++;
 	LH_TRY(between(ctx, p->col, has_lo ? &lo : NULL, has_hi ? &hi : NULL, out));
 	return add_wrapped(ctx, p, leaf, out);
 }

@@ -390,15 +390,6 @@ parse_decimal(const LhType *type, const char *s, LhValue *out)
 	return type->lane != LH_LANE_STR;
 }
 
-static int
-hex_digit(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-		   : c >= 'a' && c <= 'f' ? c - 'a' + 10
-		   : c >= 'A' && c <= 'F' ? c - 'A' + 10
-								  : -1;
-}
-
 /* Pairs of hex digits; with dashes (uuid) these are passed. */
 static LhStatus
 parse_hex(LhCtx *ctx, const LhType *type, const char *s, size_t len, LhValue *out)
@@ -414,8 +405,8 @@ parse_hex(LhCtx *ctx, const LhType *type, const char *s, size_t len, LhValue *ou
 
 		if (type->id == LH_T_UUID && s[i] == '-' && (i == 8 || i == 13 || i == 18 || i == 23))
 			continue;
-		hi = hex_digit(s[i]);
-		lo = ++i < len ? hex_digit(s[i]) : -1;
+		hi = lh_hex_digit((uint8_t) s[i]);
+		lo = ++i < len ? lh_hex_digit((uint8_t) s[i]) : -1;
 		if (hi < 0 || lo < 0)
 			return bad(ctx, type, s);
 		bytes[n++] = (uint8_t) (hi << 4 | lo);

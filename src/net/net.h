@@ -97,8 +97,6 @@ extern bool lh_address_allowed(const LhNetRule *rules, int nrules, const char *h
 
 /* ---- signatures of AWS (sigv4.c) ---- */
 
-/* Hex of an empty body's SHA-256. */
-extern const char lh_sha256_empty[];
 extern void lh_sha256_hex(const void *p, size_t n, char out[65]);
 
 typedef struct LhSigV4

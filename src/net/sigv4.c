@@ -27,8 +27,6 @@
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
-const char lh_sha256_empty[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
 static void
 hex(const uint8_t digest[32], char out[65])
 {

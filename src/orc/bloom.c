@@ -250,7 +250,7 @@ lh_orc_bloom(LhCtx *ctx, LhOrcFile *file, int stripe, int node, const LhOrcBloom
 		if (stream == NULL || stream->length == 0)
 			return LH_OK;
 		parsing.s = s;
-		parsing.entries = (rows + stride - 1) / stride;
+		parsing.entries = lh_orc_entries(rows, stride);
 		status = lh_orc_read_metadata(ctx, file, s, stream, parse, &parsing);
 		if (status != LH_OK)
 		{
@@ -261,12 +261,6 @@ lh_orc_bloom(LhCtx *ctx, LhOrcFile *file, int stripe, int node, const LhOrcBloom
 	if (s->blooms[n->column]->n > 0)
 		*out = s->blooms[n->column];
 	return LH_OK;
-}
-
-int
-lh_orc_bloom_entries(const LhOrcBloom *bloom)
-{
-	return bloom->n;
 }
 
 static bool

@@ -62,7 +62,7 @@ at_most(LhOrcColumn *col, int64_t n)
 		col->natural = n < 1 ? 1 : (int) n;
 }
 
-/* Long strings and long lists make batches small. */
+/* Long strings, wide values and long lists make batches small. */
 static LhStatus
 find_natural(LhCtx *ctx, LhOrcColumn *col, const LhOrcReader *r)
 {
@@ -73,6 +73,8 @@ find_natural(LhCtx *ctx, LhOrcColumn *col, const LhOrcReader *r)
 	if (r->ops != NULL && r->type.lane == LH_LANE_STR && !r->by_code)
 		at_most(col, NATURAL_BYTES /
 						 (r->data.length * (r->data.compressed ? EXPANSION : 1) / col->rows + 1));
+	if (r->ops != NULL && r->type.lane == LH_LANE_FIX && !r->by_code)
+		at_most(col, NATURAL_BYTES / r->type.width);
 	if (r->node->repeated)
 	{
 		LH_TRY(lh_orc_stats_count(ctx, col->file, col->stripe->number, r->node->column, &entries));
@@ -113,7 +115,7 @@ leave_stripe(void *arg)
 {
 	LhOrcColumn *col = arg;
 
-	lh_orc_stripe_leave(col->file, col->stripe);
+	lh_orc_stripe_leave(col->stripe);
 }
 
 LhStatus

@@ -9,6 +9,9 @@
 #include "orc/kernels.h"
 #include "orc/reader.h"
 
+/* Entries between two questions whether to go on: a few bytes of lengths stand for 512. */
+#define POLL_ENTRIES 65536
+
 static LhStatus
 open_codes(LhCtx *ctx, LhOrcReader *r)
 {
@@ -34,9 +37,10 @@ read_lengths(LhCtx *ctx, LhOrcReader *r, size_t n, size_t *total)
 	for (size_t at = 0; at < n; at += LH_ORC_MAX_RUN)
 	{
 		size_t k = n - at < LH_ORC_MAX_RUN ? n - at : LH_ORC_MAX_RUN;
-
 		LhStr *values;
 
+		if (at % POLL_ENTRIES == 0)
+			LH_TRY(lh_poll(ctx));
 		LH_TRY(lh_orc_rle_read(ctx, rle, k, lengths));
 		LH_TRY(lh_orc_buf_grow(ctx, &r->dict_values, (at + k + 1) * sizeof(*values),
 							   at * sizeof(*values)));
@@ -59,10 +63,13 @@ static LhStatus
 fixed_values(LhCtx *ctx, LhOrcReader *r, size_t n, const LhStr *values)
 {
 	for (size_t i = 0; i < n; i++)
+	{
+		if (i % POLL_ENTRIES == 0)
+			LH_TRY(lh_poll(ctx));
 		if ((int64_t) values[i].len != r->type.width)
 			LH_FAIL(ctx, LH_CORRUPT, "dictionary: expected %d bytes a value, found %u",
 					r->type.width, values[i].len);
-	r->dict_space.values = r->dict_bytes.data;
+	}
 	return LH_OK;
 }
 
@@ -102,6 +109,8 @@ load(LhCtx *ctx, LhOrcReader *r)
 	}
 	for (size_t i = 0; i < n; i++)
 	{
+		if (i % POLL_ENTRIES == 0)
+			LH_TRY(lh_poll(ctx));
 		values[i] = (LhStr){p, values[i].len, 0};
 		p += values[i].len;
 	}

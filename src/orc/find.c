@@ -36,30 +36,22 @@ lh_orc_child(const LhOrcMeta *meta, int node, const char *name, size_t len)
 	return -1;
 }
 
-/* The shortest first name that leads to the end; depth is bounded by the schema's. */
+/* The path below node: one name with its dots, else split at one of them, the first first. */
 static int
 find_below(const LhOrcMeta *meta, int node, const char *path)
 {
-	const char *dot = path;
+	int found = lh_orc_child(meta, node, path, strlen(path));
 
-	for (;;)
+	if (found >= 0 || meta->nodes[node].nchildren == 0)
+		return found;
+	for (const char *dot = strchr(path, '.'); dot != NULL; dot = strchr(dot + 1, '.'))
 	{
-		int child;
+		int child = lh_orc_child(meta, node, path, (size_t) (dot - path));
 
-		while (*dot != '.' && *dot != '\0')
-			dot++;
-		child = lh_orc_child(meta, node, path, (size_t) (dot - path));
-		if (*dot == '\0')
-			return child;
-		if (child >= 0)
-		{
-			int found = find_below(meta, child, dot + 1);
-
-			if (found >= 0)
-				return found;
-		}
-		dot++;
+		if (child >= 0 && (found = find_below(meta, child, dot + 1)) >= 0)
+			return found;
 	}
+	return -1;
 }
 
 int

@@ -99,7 +99,7 @@ parse(LhCtx *ctx, const LhOrcFile *file, const LhOrcStripeState *s, const LhOrcN
 	LhProtoField f;
 
 	LH_TRY(count(ctx, section, &counts));
-	if (stride <= 0 || counts.entries != (rows + stride - 1) / stride ||
+	if (stride <= 0 || counts.entries != lh_orc_entries(rows, stride) ||
 		counts.positions > (size_t) counts.entries * MAX_POSITIONS)
 		return LH_OK;
 	LH_NEW_ARRAY(ctx, positions, counts.positions + 1);

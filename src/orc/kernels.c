@@ -10,12 +10,6 @@ static const LhOrcKernels base = LH_ORC_KERNELS_TABLE(loop_unpack);
 
 const LhOrcKernels *lh_orc_kernels = &base;
 
-const LhOrcKernels *
-lh_orc_kernels_base(void)
-{
-	return &base;
-}
-
 static void
 choose(LhIsa isa)
 {

@@ -38,7 +38,6 @@ typedef struct LhOrcKernels
 
 extern const LhOrcKernels *lh_orc_kernels;
 
-extern const LhOrcKernels *lh_orc_kernels_base(void);
 extern const LhOrcKernels *lh_orc_kernels_avx2(void); /* NULL where this build has none */
 
 #endif

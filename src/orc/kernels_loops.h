@@ -10,18 +10,12 @@
 
 #include "orc/proto.h"
 
-static inline uint64_t
-be64(const uint8_t *p)
-{
-	return __builtin_bswap64(lh_load_u64(p));
-}
-
 /* Values that begin and end with bytes: width a constant at every call. */
 static inline __attribute__((always_inline)) void
 unpack_bytes(const uint8_t *in, int width, size_t n, uint64_t *out)
 {
 	for (size_t i = 0; i < n; i++)
-		out[i] = be64(in + i * (size_t) (width / 8)) >> (64 - width);
+		out[i] = lh_load_be64(in + i * (size_t) (width / 8)) >> (64 - width);
 }
 
 static void
@@ -46,7 +40,7 @@ loop_unpack(const uint8_t *in, int shift, int width, size_t n, uint64_t *out)
 			default: break;
 		}
 	for (size_t i = 0; i < n; i++, bit += (size_t) width)
-		out[i] = be64(in + (bit >> 3)) << (bit & 7) >> (64 - width);
+		out[i] = lh_load_be64(in + (bit >> 3)) << (bit & 7) >> (64 - width);
 }
 
 static void

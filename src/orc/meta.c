@@ -10,6 +10,9 @@
  */
 #include "orc/meta.h"
 
+/* Fields, which may be as small as two bytes, between two questions whether to go on. */
+#define POLL_FIELDS 65536
+
 /* A stripe, a type and a node take more memory than bytes in the file. */
 #define ALLOWANCE(bytes) ((LhOrcAllowance){32 * (size_t) (bytes) + ((size_t) 64 << 20)})
 
@@ -161,27 +164,34 @@ typedef struct Lists
 	bool encrypted;
 } Lists;
 
-static void
-count(LhProto *r, Lists *lists)
+static LhStatus
+count(LhCtx *ctx, LhProto *r, Lists *lists)
 {
 	LhProtoField f;
 
-	while (lh_proto_next(r, &f))
-		if (f.wire == LH_PROTO_BYTES)
-		{
-			lists->nstripes += f.id == 3;
-			lists->ntypes += f.id == 4;
-			lists->nkv += f.id == 5;
-		}
+	for (size_t n = 0; lh_proto_next(r, &f); n++)
+	{
+		if (n % POLL_FIELDS == 0)
+			LH_TRY(lh_poll(ctx));
+		if (f.wire != LH_PROTO_BYTES)
+			continue;
+		lists->nstripes += f.id == 3;
+		lists->ntypes += f.id == 4;
+		lists->nkv += f.id == 5;
+	}
+	return lh_proto_status(ctx, r, "footer");
 }
 
-static void
-keep(LhProto *r, Lists *lists, LhOrcMeta *meta)
+static LhStatus
+keep(LhCtx *ctx, LhProto *r, Lists *lists, LhOrcMeta *meta)
 {
 	int types = 0, stripes = 0, kv = 0;
 	LhProtoField f;
 
-	while (lh_proto_next(r, &f))
+	for (size_t n = 0; lh_proto_next(r, &f); n++)
+	{
+		if (n % POLL_FIELDS == 0)
+			LH_TRY(lh_poll(ctx));
 		switch (f.id)
 		{
 			case 3:
@@ -204,6 +214,8 @@ keep(LhProto *r, Lists *lists, LhOrcMeta *meta)
 			case 12: lh_proto_bytes(&f, &lists->software); break;
 			default: break;
 		}
+	}
+	return lh_proto_status(ctx, r, "footer");
 }
 
 static LhStatus
@@ -376,8 +388,7 @@ read_footer(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, LhSlice foot
 	void *mem;
 
 	lh_proto_init(&r, footer);
-	count(&r, &lists);
-	LH_TRY(lh_proto_status(ctx, &r, "footer"));
+	LH_TRY(count(ctx, &r, &lists));
 	LH_TRY(lh_orc_take(ctx, allowance, (size_t) (lists.ntypes + lists.nstripes + lists.nkv),
 					   sizeof(LhSlice), &mem));
 	lists.types = mem;
@@ -385,8 +396,7 @@ read_footer(LhCtx *ctx, LhOrcAllowance *allowance, LhOrcMeta *meta, LhSlice foot
 	lists.kv = lists.stripes + lists.nstripes;
 	meta->num_rows = -1; /* not said */
 	lh_proto_init(&r, footer);
-	keep(&r, &lists, meta);
-	LH_TRY(lh_proto_status(ctx, &r, "footer"));
+	LH_TRY(keep(ctx, &r, &lists, meta));
 	LH_TRY(lh_orc_schema_make(ctx, allowance, meta, lists.ntypes, lists.types));
 	LH_TRY(lh_orc_names_make(ctx, meta));
 	meta->hybrid = is_hybrid(meta, lists.calendar);
@@ -493,7 +503,6 @@ lh_orc_meta_make(LhCtx *ctx, LhArena *arena, const uint8_t *tail, const LhOrcPos
 		meta->writer_version = ps->writer_version;
 		meta->compression = (LhOrcCompression) ps->compression;
 		meta->block_size = ps->block_size;
-		meta->tail_size = ps->tail;
 		status = make(ctx, tail, ps, options, meta);
 	}
 	lh_use(ctx, old);
@@ -514,12 +523,6 @@ lh_orc_meta_unref(void *arg)
 
 	if (__atomic_sub_fetch(&meta->priv->refs, 1, __ATOMIC_ACQ_REL) == 0)
 		lh_arena_destroy(meta->priv->arena);
-}
-
-size_t
-lh_orc_meta_bytes(const LhOrcMeta *meta)
-{
-	return lh_arena_used(meta->priv->arena);
 }
 
 LhStatus

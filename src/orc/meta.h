@@ -27,11 +27,12 @@
 #define LH_ORC_BLOCK_SIZE     (256 * 1024)
 #define LH_ORC_MAX_BLOCK_SIZE (INT64_C(64) << 20)
 
+/* A value of fixed length that is read and longer is refused: vectors have room for all of it in every row. */
+#define LH_ORC_MAX_FIXED (1 << 20)
+
 /* Versions of the Java writer that fixed something. */
-#define LH_ORC_HIVE_8732  1
-#define LH_ORC_HIVE_12055 3
-#define LH_ORC_135        6
-#define LH_ORC_517        7
+#define LH_ORC_HIVE_8732 1
+#define LH_ORC_135       6
 
 #define LH_ORC_JAVA 0
 #define LH_ORC_CPP  1
@@ -122,7 +123,6 @@ typedef struct LhOrcStripeState
 	LhOrcStripeInfo info;
 	const struct LhOrcIndex **indexes; /* [column id]; NULL: not read yet */
 	const LhOrcBloom **blooms;         /* [column id] */
-	const uint8_t *bloom_encodings;
 	const int *first_stream; /* [column id] into by_column, and one more */
 	const int *by_column;    /* streams, by column */
 } LhOrcStripeState;
@@ -137,6 +137,8 @@ struct LhOrcFile
 	LhBlocks *blocks;
 	LhArena *arena;
 	LhOrcStripeState *stripe; /* the current one; NULL: none yet */
+	int stats_stripe;         /* that "stats" is of; -1: none */
+	LhBuf stats;              /* LhSlice [column id]: where its statistics lie (stats.c) */
 };
 
 /* "file.orc, stripe 3, column a.b": for messages; in ctx->arena. */
@@ -146,7 +148,7 @@ extern LhStatus
 lh_orc_with_place(LhCtx *ctx, const LhOrcFile *file, int stripe, int node, LhStatus status);
 
 /* One user less (refs). */
-extern void lh_orc_stripe_leave(LhOrcFile *file, LhOrcStripeState *state);
+extern void lh_orc_stripe_leave(LhOrcStripeState *state);
 /* Make it the current one. */
 extern LhStatus lh_orc_stripe_get(LhCtx *ctx, LhOrcFile *file, int stripe, LhOrcStripeState **out);
 /* A column's stream; NULL: it has none of that kind. */
@@ -175,7 +177,14 @@ extern LhStatus lh_orc_stats_bounds(LhCtx *ctx, const LhOrcMeta *meta, const LhO
 
 /* Values of a column that are not null in a stripe, as statistics count them; -1: they do not say. */
 extern LhStatus
-lh_orc_stats_count(LhCtx *ctx, const LhOrcFile *file, int stripe, int column, int64_t *out);
+lh_orc_stats_count(LhCtx *ctx, LhOrcFile *file, int stripe, int column, int64_t *out);
+
+/* Entries that a row index of so many rows has. */
+static inline int64_t
+lh_orc_entries(int64_t rows, int64_t stride)
+{
+	return rows / stride + (rows % stride != 0);
+}
 
 static inline bool
 lh_orc_is_dictionary(int encoding)

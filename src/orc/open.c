@@ -177,6 +177,8 @@ lh_orc_open(LhCtx *ctx, LhObject *obj, LhOrcMeta *meta, const LhOrcOptions *opti
 	file->size = id->size;
 	file->path = id->path;
 	file->arena = ctx->arena;
+	file->stats_stripe = -1;
+	LH_TRY(lh_buf_init(ctx, &file->stats, true));
 	if (options != NULL)
 		file->options = *options;
 	if (file->size < MIN_FILE_SIZE)

@@ -140,7 +140,6 @@ struct LhOrcMeta
 	LhOrcStripe *stripes;
 	int			nkv;
 	const char *const *kv;		/* user metadata, as pairs; values that are no text are repaired */
-	int64_t		tail_size;		/* stripe statistics, footer and postscript, as stored */
 	struct LhOrcMetaPrivate *priv;
 };
 
@@ -163,10 +162,9 @@ extern LhStatus lh_orc_open(LhCtx *ctx, LhObject *obj, LhOrcMeta *meta, const Lh
 							LhOrcFile **out);
 extern LhOrcMeta *lh_orc_meta(const LhOrcFile *file);
 
-/* For caches: a reference more, one less, and bytes of memory. Thread-safe. */
+/* For caches: a reference more, one less. Thread-safe. */
 extern void lh_orc_meta_ref(LhOrcMeta *meta);
 extern void lh_orc_meta_unref(void *meta);	/* an LhReleaseFn */
-extern size_t lh_orc_meta_bytes(const LhOrcMeta *meta);
 
 /* Parse the tail of a file alone (tests, fuzzing): its last len bytes. Released with ctx->arena. */
 extern LhStatus lh_orc_meta_parse(LhCtx *ctx, const uint8_t *tail, size_t len, int64_t file_size,
@@ -174,7 +172,7 @@ extern LhStatus lh_orc_meta_parse(LhCtx *ctx, const uint8_t *tail, size_t len, i
 
 /* Child of a node by exact name; -1: none. */
 extern int	lh_orc_child(const LhOrcMeta *meta, int node, const char *name, size_t len);
-/* Dotted path from the root, "a.b.c"; names that hold dots are found by trying; -1: none. */
+/* Dotted path from the root, "a.b.c"; a name that is the whole path comes first; -1: none. */
 extern int	lh_orc_find(const LhOrcMeta *meta, const char *path);
 extern LhStatus lh_orc_path(LhCtx *ctx, const LhOrcMeta *meta, int node, char **out);	/* dotted */
 /* Value of an attribute of a node; NULL: none. */
@@ -236,7 +234,6 @@ extern LhStatus lh_orc_row_index(LhCtx *ctx, LhOrcFile *file, int stripe, int no
  */
 typedef struct LhOrcBloom LhOrcBloom;
 extern LhStatus lh_orc_bloom(LhCtx *ctx, LhOrcFile *file, int stripe, int node, const LhOrcBloom **out);
-extern int	lh_orc_bloom_entries(const LhOrcBloom *bloom);
 /* May the value occur in that entry (-1: in any)?  value in the node's type; true when in doubt. */
 extern bool lh_orc_bloom_may_hold(const LhOrcBloom *bloom, int entry, const LhOrcNode *node,
 								  const LhValue *value);

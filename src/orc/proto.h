@@ -84,10 +84,4 @@ extern bool lh_proto_packed_next(LhProtoPacked *p, uint64_t *out);
 /* Bytes of a varint at p, at most 10; 0: there is none before end. */
 extern int lh_proto_varint(const uint8_t *p, const uint8_t *end, uint64_t *out);
 
-static inline int64_t
-lh_unzigzag(uint64_t v)
-{
-	return (int64_t) (v >> 1) ^ -(int64_t) (v & 1);
-}
-
 #endif

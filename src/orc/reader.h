@@ -72,7 +72,6 @@ struct LhOrcReader
 	int64_t epoch;             /* seconds since 1970 that 2015 began at, for the writer */
 	int64_t zone_from, zone_until;
 	int32_t zone_offset;
-	bool lost; /* digits of a value were cut */
 
 	bool top;         /* no node around it is read: its codes may come as runs */
 	int run_pause;    /* batches not to be tried as runs */

@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 /* Branches of a union: its tag is a byte. */
 #define MAX_BRANCHES 256

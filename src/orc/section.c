@@ -57,8 +57,7 @@ add_chunk(LhCtx *ctx, LhBlocks *blocks, LhBlockCodec codec, int64_t block_size, 
 	}
 	else
 	{
-		int64_t size = lh_block_size(codec, in.data + *at, len);
-		size_t cap = size >= 0 && size < block_size ? (size_t) size : (size_t) block_size;
+		size_t cap = lh_block_room(codec, in.data + *at, len, (size_t) block_size);
 
 		LH_TRY(lh_buf_reserve(ctx, out, out->len + cap + 1));
 		LH_TRY(lh_block_decompress(ctx, blocks, codec, in.data + *at, len, out->data + out->len,

@@ -350,7 +350,10 @@ timestamp_bounds(const LhOrcMeta *meta, const LhOrcNode *node, const Raw *raw, L
 	if (ms[0] < FAR_ZONE_MS && ms[1] > -FAR_ZONE_MS)
 	{
 		b->min_exact = b->max_exact = false;
-		b->max.i64 += node->type.unit == LH_UNIT_NS ? 1000000000 : 1000000;
+		if (__builtin_add_overflow(b->max.i64,
+								   node->type.unit == LH_UNIT_NS ? 1000000000 : 1000000,
+								   &b->max.i64))
+			b->max.i64 = INT64_MAX;
 	}
 }
 
@@ -402,23 +405,45 @@ lh_orc_stats_bounds(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcNode *node, Lh
 	return LH_OK;
 }
 
-/* The column's ColumnStatistics within a StripeStatistics message; empty: none. */
+/*
+ * Where each column's ColumnStatistics lie in the StripeStatistics message: found once for a
+ * stripe, of which all columns are asked for one after the other.
+ */
 static LhStatus
-find_column(LhCtx *ctx, LhSlice stripe, int column, LhSlice *out)
+index_stripe(LhCtx *ctx, LhOrcFile *file, int stripe)
 {
-	int n = 0;
+	size_t most = (size_t) file->meta->priv->ncolumns, n = 0;
+	LhSlice *columns;
 	LhProto r;
 	LhProtoField f;
 
-	*out = (LhSlice){0};
-	lh_proto_init(&r, stripe);
-	while (lh_proto_next(&r, &f))
-		if (f.id == 1 && f.wire == LH_PROTO_BYTES && n++ == column)
+	file->stats_stripe = -1;
+	LH_TRY(lh_buf_fit(ctx, &file->stats, most * sizeof(*columns)));
+	columns = (LhSlice *) (void *) file->stats.data;
+	lh_proto_init(&r, file->meta->priv->stripe_stats[stripe]);
+	while (n < most && lh_proto_next(&r, &f))
+		if (f.id == 1 && f.wire == LH_PROTO_BYTES)
 		{
-			*out = f.bytes;
-			return LH_OK;
+			columns[n++] = f.bytes;
+			if (n % LH_ORC_POLL == 0)
+				LH_TRY(lh_poll(ctx));
 		}
-	return lh_proto_status(ctx, &r, "stripe statistics");
+	LH_TRY(lh_proto_status(ctx, &r, "stripe statistics"));
+	file->stats.len = n * sizeof(*columns);
+	file->stats_stripe = stripe;
+	return LH_OK;
+}
+
+/* The column's ColumnStatistics of a stripe; empty: none. */
+static LhStatus
+find_column(LhCtx *ctx, LhOrcFile *file, int stripe, int column, LhSlice *out)
+{
+	*out = (LhSlice){0};
+	if (file->stats_stripe != stripe)
+		LH_TRY(index_stripe(ctx, file, stripe));
+	if ((size_t) column < file->stats.len / sizeof(*out))
+		*out = ((const LhSlice *) (const void *) file->stats.data)[column];
+	return LH_OK;
 }
 
 LhStatus
@@ -433,23 +458,22 @@ lh_orc_bounds(LhCtx *ctx, LhOrcFile *file, int stripe, int node, LhBounds *out)
 	*out = (LhBounds){.rows = rows, .nulls = -1, .may_nan = true};
 	if (meta->priv->nstats == 0 || n->repeated || n->encrypted)
 		return LH_OK;
-	status = find_column(ctx, meta->priv->stripe_stats[stripe], n->column, &stats);
+	status = find_column(ctx, file, stripe, n->column, &stats);
 	if (status == LH_OK && stats.data != NULL)
 		status = lh_orc_stats_bounds(ctx, meta, n, stats, rows, out);
 	return lh_orc_with_place(ctx, file, stripe, node, status);
 }
 
 LhStatus
-lh_orc_stats_count(LhCtx *ctx, const LhOrcFile *file, int stripe, int column, int64_t *out)
+lh_orc_stats_count(LhCtx *ctx, LhOrcFile *file, int stripe, int column, int64_t *out)
 {
-	const LhOrcMeta *meta = file->meta;
 	LhSlice stats;
 	Raw raw;
 
 	*out = -1;
-	if (meta->priv->nstats == 0)
+	if (file->meta->priv->nstats == 0)
 		return LH_OK;
-	LH_TRY(find_column(ctx, meta->priv->stripe_stats[stripe], column, &stats));
+	LH_TRY(find_column(ctx, file, stripe, column, &stats));
 	if (stats.data == NULL)
 		return LH_OK;
 	LH_TRY(read_raw(ctx, stats, &raw));

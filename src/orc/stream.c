@@ -173,12 +173,9 @@ chunk_header(LhCtx *ctx, LhOrcStream *s, size_t *len, bool *original)
 static LhStatus
 decompress(LhCtx *ctx, LhOrcStream *s, const uint8_t *in, size_t len, size_t keep, size_t *made)
 {
-	int64_t named = lh_block_size(s->codec, in, len);
-	size_t cap = (size_t) s->file->meta->block_size;
+	size_t cap = lh_block_room(s->codec, in, len, (size_t) s->file->meta->block_size);
 	LhStatus status;
 
-	if (named >= 0 && (size_t) named < cap)
-		cap = (size_t) named;
 	LH_TRY(lh_orc_buf_grow(ctx, &s->out, keep + cap + 1, keep));
 	status =
 		lh_block_decompress(ctx, s->file->blocks, s->codec, in, len, s->out.data + keep, cap, made);

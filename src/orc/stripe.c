@@ -53,12 +53,11 @@ read_stream(LhCtx *ctx, const LhOrcMeta *meta, LhSlice bytes, LhOrcStreamInfo *s
 }
 
 static LhStatus
-read_encoding(LhCtx *ctx, LhSlice bytes, uint8_t *encoding, uint32_t *dictionary_size,
-			  uint8_t *bloom)
+read_encoding(LhCtx *ctx, LhSlice bytes, uint8_t *encoding, uint32_t *dictionary_size)
 {
 	LhProto r;
 	LhProtoField f;
-	int kind = 0, size = 0, bloom_encoding = 0;
+	int kind = 0, size = 0;
 
 	lh_proto_init(&r, bytes);
 	while (lh_proto_next(&r, &f))
@@ -66,12 +65,10 @@ read_encoding(LhCtx *ctx, LhSlice bytes, uint8_t *encoding, uint32_t *dictionary
 		{
 			case 1: lh_proto_int(&r, &f, UINT8_MAX, &kind); break;
 			case 2: lh_proto_int(&r, &f, INT32_MAX, &size); break;
-			case 3: lh_proto_int(&r, &f, UINT8_MAX, &bloom_encoding); break;
 			default: break;
 		}
 	*encoding = (uint8_t) kind;
 	*dictionary_size = (uint32_t) size;
-	*bloom = (uint8_t) bloom_encoding;
 	return lh_proto_status(ctx, &r, "stripe footer, an encoding");
 }
 
@@ -124,7 +121,7 @@ parse(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcStripe *stripe, LhSlice foot
 	int ncolumns = meta->priv->ncolumns;
 	Counts counts = {0};
 	LhOrcStreamInfo *streams;
-	uint8_t *encodings, *blooms;
+	uint8_t *encodings;
 	uint32_t *sizes;
 	LhSlice zone = {0};
 	LhProto r;
@@ -140,7 +137,6 @@ parse(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcStripe *stripe, LhSlice foot
 				counts.ncolumns);
 	LH_NEW_ARRAY(ctx, streams, (size_t) counts.nstreams + 1);
 	LH_NEW_ARRAY(ctx, encodings, (size_t) counts.ncolumns);
-	LH_NEW_ARRAY(ctx, blooms, (size_t) counts.ncolumns);
 	LH_NEW_ARRAY(ctx, sizes, (size_t) counts.ncolumns);
 	lh_proto_init(&r, footer);
 	while (lh_proto_next(&r, &f))
@@ -153,8 +149,7 @@ parse(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcStripe *stripe, LhSlice foot
 			LH_TRY(read_stream(ctx, meta, f.bytes, &streams[nstreams++]));
 		else if (f.id == 2)
 		{
-			LH_TRY(read_encoding(ctx, f.bytes, &encodings[nencodings], &sizes[nencodings],
-								 &blooms[nencodings]));
+			LH_TRY(read_encoding(ctx, f.bytes, &encodings[nencodings], &sizes[nencodings]));
 			nencodings++;
 		}
 		else if (f.id == 3)
@@ -166,7 +161,6 @@ parse(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcStripe *stripe, LhSlice foot
 								.ncolumns = ncolumns,
 								.encodings = encodings,
 								.dictionary_sizes = sizes};
-	s->bloom_encodings = blooms;
 	if (zone.len > 0)
 	{
 		LhOrcAllowance allowance = {4 * zone.len + 16};
@@ -269,9 +263,8 @@ lh_orc_stripe_get(LhCtx *ctx, LhOrcFile *file, int stripe, LhOrcStripeState **ou
 }
 
 void
-lh_orc_stripe_leave(LhOrcFile *file, LhOrcStripeState *s)
+lh_orc_stripe_leave(LhOrcStripeState *s)
 {
-	(void) file;
 	s->refs--;
 	maybe_free(s);
 }
@@ -299,18 +292,58 @@ lh_orc_find_stream(const LhOrcStripeState *s, int column, int kind)
  * Fetching ahead
  */
 
-/* Is the stream's column at or below one of the nodes?  A node's columns are those behind it, up to its sibling's. */
+/* Nodes at or below those that are named: children come behind their parents. */
+static LhStatus
+mark_wanted(LhCtx *ctx, const LhOrcMeta *meta, int n, const int *nodes, bool **out)
+{
+	bool *wanted;
+
+	LH_NEW_ARRAY(ctx, wanted, (size_t) meta->nnodes);
+	for (int i = 0; i < n; i++)
+		wanted[nodes[i]] = true;
+	for (int i = 1; i < meta->nnodes; i++)
+		wanted[i] |= wanted[meta->nodes[i].parent];
+	*out = wanted;
+	return LH_OK;
+}
+
+/* Does the stream hold values of a node that is wanted? */
 static bool
-is_wanted(const LhOrcMeta *meta, const LhOrcStreamInfo *s, int n, const int *nodes)
+is_wanted(const LhOrcMeta *meta, const LhOrcStreamInfo *s, const bool *wanted)
 {
 	if (s->column < 0 || s->kind == LH_ORC_ROW_INDEX || s->kind == LH_ORC_BLOOM_FILTER ||
 		s->kind == LH_ORC_BLOOM_FILTER_UTF8 || s->kind > LH_ORC_SECONDARY)
 		return false;
-	for (int node = meta->column_nodes[s->column]; node >= 0; node = meta->nodes[node].parent)
-		for (int i = 0; i < n; i++)
-			if (nodes[i] == node)
-				return true;
-	return false;
+	return meta->column_nodes[s->column] >= 0 && wanted[meta->column_nodes[s->column]];
+}
+
+/* The ranges of the streams that are wanted, neighbours together, in ctx->arena; *n of them. */
+static LhStatus
+find_ranges(LhCtx *ctx, const LhOrcMeta *meta, const LhOrcStripeInfo *info, int nnodes,
+			const int *nodes, LhRange **out, int *n)
+{
+	LhRange *ranges;
+	bool *wanted = NULL;
+	int k = 0;
+
+	LH_TRY(mark_wanted(ctx, meta, nnodes, nodes, &wanted));
+	LH_NEW_ARRAY(ctx, ranges, (size_t) info->nstreams + 1);
+	for (int i = 0; i < info->nstreams; i++)
+	{
+		const LhOrcStreamInfo *stream = &info->streams[i];
+
+		if (i % LH_ORC_POLL == 0)
+			LH_TRY(lh_poll(ctx));
+		if (stream->length == 0 || !is_wanted(meta, stream, wanted))
+			continue;
+		if (k > 0 && ranges[k - 1].offset + (int64_t) ranges[k - 1].len == stream->offset)
+			ranges[k - 1].len += (size_t) stream->length;
+		else
+			ranges[k++] = (LhRange){.offset = stream->offset, .len = (size_t) stream->length};
+	}
+	*out = ranges;
+	*n = k;
+	return LH_OK;
 }
 
 LhStatus
@@ -318,8 +351,8 @@ lh_orc_will_need(LhCtx *ctx, LhOrcFile *file, int stripe, int n, const int *node
 {
 	LhOrcStripeState *s = NULL;
 	LhArena *scratch, *old;
-	LhRange *ranges;
-	LhStatus status = LH_OK;
+	LhRange *ranges = NULL;
+	LhStatus status;
 	int k = 0;
 
 	if (!lh_object_is_remote(file->obj))
@@ -329,20 +362,10 @@ lh_orc_will_need(LhCtx *ctx, LhOrcFile *file, int stripe, int n, const int *node
 	if (scratch == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
 	old = lh_use(ctx, scratch);
-	ranges = lh_alloc_array(ctx, (size_t) s->info.nstreams + 1, sizeof(*ranges));
+	status = find_ranges(ctx, file->meta, &s->info, n, nodes, &ranges, &k);
 	lh_use(ctx, old);
-	for (int i = 0; ranges != NULL && i < s->info.nstreams; i++)
-	{
-		const LhOrcStreamInfo *stream = &s->info.streams[i];
-
-		if (stream->length == 0 || !is_wanted(file->meta, stream, n, nodes))
-			continue;
-		if (k > 0 && ranges[k - 1].offset + (int64_t) ranges[k - 1].len == stream->offset)
-			ranges[k - 1].len += (size_t) stream->length;
-		else
-			ranges[k++] = (LhRange){.offset = stream->offset, .len = (size_t) stream->length};
-	}
-	status = ranges == NULL ? ctx->error->code : lh_object_will_need(ctx, file->obj, k, ranges);
+	if (status == LH_OK)
+		status = lh_object_will_need(ctx, file->obj, k, ranges);
 	lh_arena_destroy(scratch);
 	return status;
 }

@@ -78,11 +78,24 @@ open_children(LhCtx *ctx, LhOrcReader *r)
 	return LH_OK;
 }
 
+/* The attribute iceberg.length says what it likes. */
+static LhStatus
+check_width(LhCtx *ctx, const LhOrcReader *r)
+{
+	if (r->type.lane != LH_LANE_FIX || r->type.width <= LH_ORC_MAX_FIXED)
+		return LH_OK;
+	lh_fail(ctx, LH_LIMIT, "values of a fixed length of %d bytes, the limit is %d", r->type.width,
+			LH_ORC_MAX_FIXED);
+	lh_hint(ctx, "Leave the column out, or write it without the attribute iceberg.length.");
+	return LH_LIMIT;
+}
+
 LhStatus
 lh_orc_reader_open(LhCtx *ctx, LhOrcReader *r, LhOrcFile *file, LhOrcStripeState *s, int node)
 {
 	LH_TRY(lh_orc_reader_open_present(ctx, r, file, s, node));
 	LH_TRY(check_encoding(ctx, r));
+	LH_TRY(check_width(ctx, r));
 	if (r->node->leaf >= 0)
 	{
 		r->ops = lh_orc_leaf_ops(r);

@@ -288,12 +288,6 @@ lh_zone_is_utc(const LhZone *z)
  * Files
  */
 
-static uint32_t
-be32(const uint8_t *p)
-{
-	return __builtin_bswap32(lh_load_u32(p));
-}
-
 typedef struct Header
 {
 	uint64_t isut, isstd, leap, time, type, chars;
@@ -305,8 +299,9 @@ read_header(const uint8_t *p, size_t len, Header *h)
 {
 	if (len < HEADER_SIZE || memcmp(p, "TZif", 4) != 0)
 		return false;
-	*h = (Header){be32(p + 20), be32(p + 24), be32(p + 28), be32(p + 32),
-				  be32(p + 36), be32(p + 40), p[4]};
+	*h = (Header){lh_load_be32(p + 20), lh_load_be32(p + 24), lh_load_be32(p + 28),
+				  lh_load_be32(p + 32), lh_load_be32(p + 36), lh_load_be32(p + 40),
+				  p[4]};
 	return true;
 }
 
@@ -338,7 +333,7 @@ read_body(LhCtx *ctx, LhZone *z, const uint8_t *p, const Header *h, unsigned wid
 		return corrupt(ctx, z->name, "1 to 256 local time types");
 	for (uint64_t i = 0; i < h->type; i++)
 	{
-		z->offsets[i] = (int32_t) be32(infos + 6 * i);
+		z->offsets[i] = (int32_t) lh_load_be32(infos + 6 * i);
 		if (z->offsets[i] < -2 * DAY || z->offsets[i] > 2 * DAY)
 			return corrupt(ctx, z->name, "offsets of less than two days");
 	}
@@ -347,8 +342,8 @@ read_body(LhCtx *ctx, LhZone *z, const uint8_t *p, const Header *h, unsigned wid
 	LH_NEW_ARRAY(ctx, kept, h->time + 1);
 	for (uint64_t i = 0; i < h->time; i++)
 	{
-		times[i] = width == 8 ? (int64_t) __builtin_bswap64(lh_load_u64(p + 8 * i))
-							  : (int32_t) be32(p + 4 * i);
+		times[i] = width == 8 ? (int64_t) lh_load_be64(p + 8 * i)
+							  : (int32_t) lh_load_be32(p + 4 * i);
 		if (i > 0 && times[i] <= times[i - 1])
 			return corrupt(ctx, z->name, "ascending moments");
 		if (types[i] >= h->type)
@@ -507,29 +502,40 @@ find_kept(const char *dir, const char *name)
 	return found;
 }
 
-/* A copy that is never freed, in one piece; NULL when there is no room for more. */
+/* Bytes of a zone with all that it points to. */
+static size_t
+size_of(const LhZone *z, const char *dir)
+{
+	return sizeof(*z) + (size_t) z->ntimes * (sizeof(int64_t) + 1) + strlen(dir) + 1;
+}
+
+/* A zone in one piece, to size_of() bytes at out. */
+static const LhZone *
+copy(const LhZone *z, const char *dir, LhZone *out)
+{
+	size_t times = (size_t) z->ntimes * sizeof(int64_t);
+	uint8_t *p = (uint8_t *) (out + 1);
+
+	*out = *z;
+	if (times > 0)
+	{
+		out->times = memcpy(p, z->times, times);
+		out->types = memcpy(p + times, z->types, (size_t) z->ntimes);
+	}
+	out->dir = strcpy((char *) p + times + z->ntimes, dir);
+	return out;
+}
+
+/* A copy that is never freed; NULL when there is no room for more. */
 static const LhZone *
 keep(const LhZone *z, const char *dir)
 {
-	size_t times = (size_t) z->ntimes * sizeof(int64_t);
-	size_t size = sizeof(*z) + times + (size_t) z->ntimes + strlen(dir) + 1;
 	const LhZone *kept = NULL;
-	LhZone *copy;
+	LhZone *mem;
 
 	pthread_mutex_lock(&lock);
-	if (nzones < MAX_ZONES && (copy = malloc(size)) != NULL)
-	{
-		uint8_t *p = (uint8_t *) (copy + 1);
-
-		*copy = *z;
-		if (times > 0)
-		{
-			copy->times = memcpy(p, z->times, times);
-			copy->types = memcpy(p + times, z->types, (size_t) z->ntimes);
-		}
-		copy->dir = strcpy((char *) p + times + z->ntimes, dir);
-		zones[nzones++] = kept = copy;
-	}
+	if (nzones < MAX_ZONES && (mem = malloc(size_of(z, dir))) != NULL)
+		zones[nzones++] = kept = copy(z, dir, mem);
 	pthread_mutex_unlock(&lock);
 	return kept;
 }
@@ -555,10 +561,28 @@ load(LhCtx *ctx, const char *dir, const char *name, LhZone **out)
 	return lh_zone_parse(ctx, name, bytes, len, out);
 }
 
+/* To where it is kept, else to memory of "arena". */
+static LhStatus
+load_and_keep(LhCtx *ctx, LhArena *arena, const char *dir, const char *name, const LhZone **out)
+{
+	LhZone *zone = NULL, *mem;
+
+	LH_TRY(load(ctx, dir, name, &zone));
+	/* a longer one ("GMT+0000...") would not be found again */
+	*out = strlen(name) <= MAX_NAME ? keep(zone, dir) : NULL;
+	if (*out != NULL)
+		return LH_OK;
+	lh_use(ctx, arena);
+	LH_ALLOC(ctx, mem, size_of(zone, dir));
+	*out = copy(zone, dir, mem);
+	return LH_OK;
+}
+
 LhStatus
 lh_zone_get(LhCtx *ctx, const char *dir, const char *name, const LhZone **out)
 {
-	LhZone *zone = NULL;
+	LhArena *scratch, *old;
+	LhStatus status;
 
 	if (dir == NULL)
 		dir = LH_ZONEINFO;
@@ -567,9 +591,13 @@ lh_zone_get(LhCtx *ctx, const char *dir, const char *name, const LhZone **out)
 	*out = find_kept(dir, name);
 	if (*out != NULL)
 		return LH_OK;
-	LH_TRY(load(ctx, dir, name, &zone));
-	*out = keep(zone, dir);
-	if (*out == NULL)
-		*out = zone;
-	return LH_OK;
+	/* a file and what is parsed of it are many times the zone, which a column keeps as long as it is read */
+	scratch = lh_arena_child(ctx->arena);
+	if (scratch == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for a time zone");
+	old = lh_use(ctx, scratch);
+	status = load_and_keep(ctx, old, dir, name, out);
+	lh_use(ctx, old);
+	lh_arena_destroy(scratch);
+	return status;
 }

@@ -15,7 +15,8 @@ typedef struct LhZone LhZone;
  * The zone of a name as a file has it ("America/Los_Angeles", "GMT+02:00"; NULL
  * and "": UTC), from a file below dir (NULL: LH_ZONEINFO).  UTC, GMT and
  * offsets from them need no file.  Zones are kept for the life of the process, for
- * all threads; LH_UNSUPPORTED with a remedy for one that is not known.
+ * all threads, while there is room for more, else in ctx->arena; LH_UNSUPPORTED
+ * with a remedy for one that is not known.
  */
 extern LhStatus lh_zone_get(LhCtx *ctx, const char *dir, const char *name, const LhZone **out);
 

@@ -290,7 +290,7 @@ be_to_i64_loop(const uint8_t *in, int width, size_t n, int64_t *out)
 	int drop = 64 - 8 * width;
 
 	for (size_t i = 0; i < n; i++, in += width)
-		out[i] = (int64_t) __builtin_bswap64(lh_load_u64(in)) >> drop;
+		out[i] = (int64_t) lh_load_be64(in) >> drop;
 }
 
 LH_LOOP void
@@ -300,8 +300,8 @@ be_to_i128_loop(const uint8_t *in, int width, size_t n, LhI128 *out)
 
 	for (size_t i = 0; i < n; i++, in += width)
 	{
-		LhU128 v = (LhU128) __builtin_bswap64(lh_load_u64(in)) << 64 |
-				   __builtin_bswap64(lh_load_u64(in + 8));
+		LhU128 v = (LhU128) lh_load_be64(in) << 64 |
+				   lh_load_be64(in + 8);
 
 		out[i] = (LhI128) v >> drop;
 	}

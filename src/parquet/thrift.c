@@ -80,9 +80,7 @@ varint(LhThrift *r)
 static int64_t
 zigzag(LhThrift *r)
 {
-	uint64_t v = varint(r);
-
-	return (int64_t) (v >> 1) ^ -(int64_t) (v & 1);
+	return lh_unzigzag(varint(r));
 }
 
 static int32_t

@@ -51,7 +51,7 @@ rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
 	if (next_rel_pathlist != NULL)
 		next_rel_pathlist(root, rel, rti, rte);
-	lh_lake_read_paths(root, rel, rti, rte);
+	lh_lake_read_paths(root, rel, rte);
 }
 
 static bool

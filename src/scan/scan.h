@@ -348,6 +348,9 @@ extern void lh_scan_set_meta(LhScan *scan, LhMetaFn fn, void *arg);
 /* Bounds of a column in all rows of the group, deleted ones included; known = false and nulls = -1 when there are none. */
 extern LhStatus lh_meta_bounds(LhCtx *ctx, const LhMetaGroup *group, int col, LhBounds *out);
 
+/* Files that stay open over rewinds, so that a probe costs no footer and no page index. */
+#define LH_SCAN_KEEP_FILES 32
+
 /*
  * Begin again from the first file (rescan); the filters may be others.  What stays,
  * as long as memory allows: the task list; of up to LH_SCAN_KEEP_FILES files

@@ -27,8 +27,6 @@
 #include "scan/project.h"
 #include "scan/share.h"
 
-/* Files that stay open over rewinds, so that a probe costs no footer and no page index. */
-#define LH_SCAN_KEEP_FILES  32
 /* A batch is cut at a page boundary only when at least so many rows are left in it. */
 #define LH_SCAN_MIN_NATURAL 512
 

@@ -26,12 +26,6 @@
 
 static const uint8_t magic[MAGIC_BYTES] = {0xD1, 0xD3, 0x39, 0x64};
 
-static uint32_t
-big_endian(const uint8_t *p)
-{
-	return (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16 | (uint32_t) p[2] << 8 | p[3];
-}
-
 /* Does it begin as a frame of zstd or LZ4 does? */
 static const char *
 compression(LhSlice blob)
@@ -59,7 +53,7 @@ lh_vector_parse(LhCtx *ctx, LhSlice blob, int64_t records, bool floor, const cha
 	if (compression(blob) != NULL)
 		LH_FAIL(ctx, LH_UNSUPPORTED, "%s: it is compressed with %s, which deletion vectors must not be",
 				what, compression(blob));
-	claimed = big_endian(blob.data);
+	claimed = lh_load_be32(blob.data);
 	if (claimed != size)
 		LH_FAIL(ctx, LH_CORRUPT, "%s: its length field says %" PRIu32 " bytes, expected %zu", what,
 				claimed, size);
@@ -67,7 +61,7 @@ lh_vector_parse(LhCtx *ctx, LhSlice blob, int64_t records, bool floor, const cha
 		LH_FAIL(ctx, LH_CORRUPT, "%s: it begins with magic %02X%02X%02X%02X, expected D1D33964", what,
 				body[0], body[1], body[2], body[3]);
 	crc = lh_crc32(body, size);
-	expected = big_endian(body + size);
+	expected = lh_load_be32(body + size);
 	if (crc != expected)
 		LH_FAIL(ctx, LH_CORRUPT, "%s: its CRC-32 is %08" PRIX32 ", stored is %08" PRIX32, what, crc,
 				expected);

@@ -157,8 +157,6 @@ typedef struct LhHostRequest
 
 extern LhStatus lh_pred_eval(LhCtx *ctx, LhPred *bound, const LhVec *const *vecs,
 							 LhSel *sel, LhHostRequest **request);
-/* Forget a request that will not be answered (an error in the host, a rescan). */
-extern void lh_pred_abandon(LhPred *bound);
 
 /* Slow, obvious evaluation of one row for tests: is the unbound predicate true? values[col]. */
 extern bool lh_pred_reference(const LhPred *pred, const LhValue *values);

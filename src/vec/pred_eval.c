@@ -513,12 +513,3 @@ lh_pred_eval(LhCtx *ctx, LhPred *bound, const LhVec *const *vecs, LhSel *sel,
 	*sel = out;
 	return LH_OK;
 }
-
-void
-lh_pred_abandon(LhPred *bound)
-{
-	LhPredState *state = bound->state;
-
-	if (state != NULL && state->progress != NULL)
-		state->progress->asking = NULL;
-}

@@ -86,7 +86,6 @@ find_deletes(LhCtx *ctx, LhIcePrune *prune, LhIceDeletes *deletes, LhIceView *vi
 	(void) prune;
 	LH_TRY(lh_buf_init(ctx, &path, false));
 	LH_TRY(lh_ice_manifest_path(ctx, view->m, i, &path));
-	file.raw = (LhStr){path.data, (uint32_t) path.len, 0};
 	file.path = (const char *) path.data;
 	CHECK(strlen(file.path) == path.len);
 	LH_TRY(lh_ice_deletes_find(ctx, deletes, &file, &n, &list));

@@ -172,4 +172,16 @@ avro_block(AvroMake *m, int64_t rows, const LhBuf *bytes, const char *codec)
 	lh_buf_free(&packed.b);
 }
 
+/* Rows of a file, by the headers of its blocks. */
+static inline LhStatus
+avro_count(LhCtx *ctx, LhAvroFile *file, int64_t *rows)
+{
+	const LhAvroBlock *blocks;
+	int n;
+
+	LH_TRY(lh_avro_blocks(ctx, file, &n, &blocks));
+	*rows = n > 0 ? blocks[n - 1].first_row + blocks[n - 1].rows : 0;
+	return LH_OK;
+}
+
 #endif

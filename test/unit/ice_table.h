@@ -24,7 +24,7 @@ ice_store(LhCtx *ctx)
 	return store;
 }
 
-/* A fixture's absolute path; NULL, with a word on stderr, when there is none. */
+/* A fixture's absolute path; without it the test ends here, as skipped. */
 static inline char *
 ice_fixture(LhCtx *ctx, const char *name)
 {
@@ -35,7 +35,7 @@ ice_fixture(LhCtx *ctx, const char *name)
 	if (absolute == NULL)
 	{
 		print_message("SKIPPED: no fixture %s\n", relative);
-		return NULL;
+		skip();
 	}
 	out = lh_strdup(ctx, absolute);
 	free(absolute);

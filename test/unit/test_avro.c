@@ -457,6 +457,26 @@ nodes_are_found_by_id_and_by_either_name(void **state)
 	assert_string_equal(path, "k.value");
 }
 
+/* Names may hold dots: the whole path as one name comes before any way to split it. */
+static void
+a_whole_name_comes_before_its_parts(void **state)
+{
+	const char *schema = "{\"type\":\"record\",\"name\":\"row\",\"fields\":["
+		"{\"name\":\"a\",\"type\":{\"type\":\"record\",\"name\":\"t\",\"fields\":["
+		"{\"name\":\"b\",\"type\":\"int\"},{\"name\":\"c\",\"type\":\"int\"},"
+		"{\"name\":\"bc\",\"iceberg-field-name\":\"b.c\",\"type\":\"int\"}]}},"
+		"{\"name\":\"ab\",\"iceberg-field-name\":\"a.b\",\"type\":\"int\"}]}";
+	AvroMake r = avro_new(ctx);
+	LhAvroFile *file = one_block(schema, 0, &r);
+
+	assert_int_equal(lh_avro_find(file, "a.b"), 5);
+	assert_int_equal(lh_avro_find(file, "a.c"), 3);
+	assert_int_equal(lh_avro_find(file, "a.b.c"), 4);
+	assert_int_equal(lh_avro_find(file, "a.bc"), 4);
+	assert_int_equal(lh_avro_find(file, "a."), -1);
+	assert_int_equal(lh_avro_find(file, ""), -1);
+}
+
 static void
 metadata_keeps_every_key(void **state)
 {
@@ -667,6 +687,7 @@ main(void)
 		TEST(senseless_annotations_are_ignored),
 		TEST(named_types_are_found_in_their_name_spaces),
 		TEST(nodes_are_found_by_id_and_by_either_name),
+		TEST(a_whole_name_comes_before_its_parts),
 		TEST(metadata_keeps_every_key),
 		TEST(metadata_may_come_in_sized_blocks),
 		TEST(wanted_fields_come_in_the_order_of_wants),

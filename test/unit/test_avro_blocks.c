@@ -181,7 +181,7 @@ blocks_are_found_without_their_rows(void **state)
 	int64_t rows;
 	int n;
 
-	assert_int_equal(lh_avro_count(ctx, file, &rows), LH_OK);
+	assert_int_equal(avro_count(ctx, file, &rows), LH_OK);
 	assert_int_equal(rows, 1000);
 	assert_int_equal(lh_avro_blocks(ctx, file, &n, &blocks), LH_OK);
 	assert_int_equal(n, 10);

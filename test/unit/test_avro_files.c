@@ -117,7 +117,7 @@ read_all(const char *path, LhBuf *rows)
 
 	LH_TRY(lh_buf_init(ctx, rows, false));
 	LH_TRY(open_path(path, &file));
-	LH_TRY(lh_avro_count(ctx, file, &count));
+	LH_TRY(avro_count(ctx, file, &count));
 	LH_TRY(avro_show_file(ctx, file, rows));
 	for (size_t i = 0; i < rows->len; i++)
 		lines += rows->data[i] == '\n';
@@ -240,7 +240,7 @@ large_files_come_by_windows(void **state)
 	close(fd);
 	assert_int_equal(open_path(path, &file), LH_OK);
 	unlink(path);
-	assert_int_equal(lh_avro_count(ctx, file, &count), LH_OK);
+	assert_int_equal(avro_count(ctx, file, &count), LH_OK);
 	assert_int_equal(count, 10000);
 	assert_int_equal(lh_avro_reader_open(ctx, file, 1, &all, NULL, &reader), LH_OK);
 	do

@@ -142,7 +142,7 @@ a_small_file_is_one_request(void **state)
 	LhAvroFile *file = open_web("small");
 	int64_t rows;
 
-	assert_int_equal(lh_avro_count(ctx, file, &rows), LH_OK);
+	assert_int_equal(avro_count(ctx, file, &rows), LH_OK);
 	assert_int_equal(rows, 3);
 	assert_int_equal(read_rows(open_reader(file), 0), 3);
 	assert_int_equal(stub_count(&web, "GET"), 1);
@@ -179,7 +179,7 @@ small_blocks_are_counted_by_large_reads(void **state)
 	LhAvroFile *file = open_web("fine");
 	int64_t rows;
 
-	assert_int_equal(lh_avro_count(ctx, file, &rows), LH_OK);
+	assert_int_equal(avro_count(ctx, file, &rows), LH_OK);
 	assert_int_equal(rows, 640);
 	assert_true(stub_count(&web, "GET") <= 8);
 }

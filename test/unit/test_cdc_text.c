@@ -36,7 +36,7 @@ teardown(void **state)
 /* What a raw writer wrote, in a buffer of exactly the bytes that it may touch. */
 #define WRITTEN(room, call)                       \
 	({                                            \
-		static char written_[128];                \
+		static char written_[512];                \
 		char *exact_ = malloc(room), *p = exact_; \
 		char *end_ = (call);                      \
                                                   \
@@ -220,6 +220,9 @@ random_numerics_are_as_the_slow_writer_writes_them(void **state)
 		}
 		slow_numeric(&c, slow);
 		assert_string_equal(PUT(ctx, &buf, lh_put_numeric(ctx, &buf, &c)), slow);
+		/* the raw writer, in room of exactly what it says */
+		assert_string_equal(WRITTEN((ptrdiff_t) lh_text_numeric_room(&c), lh_text_numeric(p, &c)),
+							slow);
 		free(odd);
 	}
 }

@@ -76,7 +76,6 @@ applied(const IceEntry *e, bool parts)
 	LhBuf out;
 	int n;
 
-	file.raw = (LhStr){(const uint8_t *) e->path, (uint32_t) strlen(e->path), 0};
 	ASSERT_OK(ctx, lh_ice_deletes_finish(ctx, deletes));
 	ASSERT_OK(ctx, lh_ice_view_create(ctx, prune, parts, m, &file.view));
 	status = lh_ice_deletes_find(ctx, deletes, &file, &n, &list);
@@ -187,6 +186,23 @@ a_file_that_is_named_has_its_deletes_alone(void **state)
 	assert_string_equal(applied(&DATA(4, ), false), "named bounds");
 	assert_string_equal(applied(&DATA(3, ), false), "named bounds old");
 	assert_string_equal(applied(&DATA(4, .path = "/t/data/h.parquet"), false), "");
+}
+
+/* They would be for no file at all. */
+static void
+inverted_bounds_of_paths_are_none(void **state)
+{
+	const IceEntry e[] = {
+		POS("p", 5, .nstats = 1,
+			.stats = {{LH_ID_DELETE_PATH, ICE_NULL, ICE_NULL, ICE_NULL,
+					   ice_text_bytes("/t/data/z.parquet"), ice_text_bytes("/t/data/a.parquet")}}),
+		POS("q", 5, .nstats = 1,
+			.stats = {{LH_ID_DELETE_PATH, ICE_NULL, ICE_NULL, ICE_NULL,
+					   ice_text_bytes("/t/data/x.parquet"), ice_text_bytes("/t/data/z.parquet")}})};
+
+	(void) state;
+	ASSERT_OK(ctx, add(e, 2, false));
+	assert_string_equal(applied(&DATA(4, ), false), "p");
 }
 
 /* 6.4 no. 8: the same file in two spellings */
@@ -482,7 +498,6 @@ many_files_under_many_deletes_share_their_lists(void **state)
 		file.entry = (size_t) i;
 		file.sequence = i % 10;
 		file.path = data[i].path;
-		file.raw = (LhStr){(const uint8_t *) file.path, (uint32_t) strlen(file.path), 0};
 		ASSERT_OK(ctx, lh_ice_deletes_find(ctx, deletes, &file, &n, &list));
 		/* delete k has sequence k + 1, which must be above the file's */
 		assert_int_equal(n, DELETES - i % 10);
@@ -505,6 +520,7 @@ main(void)
 		TEST(equality_deletes_without_partition_are_for_all),
 		TEST(position_deletes_are_for_their_own_spec_and_tuple),
 		TEST(a_file_that_is_named_has_its_deletes_alone),
+		TEST(inverted_bounds_of_paths_are_none),
 		TEST(paths_are_compared_without_scheme_and_authority),
 		TEST(bounds_of_paths_leave_other_files_out),
 		TEST(a_deletion_vector_replaces_position_deletes),

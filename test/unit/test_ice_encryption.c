@@ -313,7 +313,7 @@ the_table_of_rust_opens_with_its_master_key(void **state)
 	LhTaskList tasks;
 
 	if (table == NULL)
-		return;
+		skip();
 	w->ctx->host = &host;
 	w->ctx->host_arg = &keys;
 	ok(w, lh_ice_snapshot_info(w->ctx, table, &info));
@@ -334,7 +334,7 @@ without_the_right_key_the_table_is_refused(void **state)
 	LhIceSnapshotInfo info;
 
 	if (table == NULL)
-		return;
+		skip();
 	refused(w, lh_ice_snapshot_info(w->ctx, table, &info), LH_UNSUPPORTED, "key", NULL, NULL);
 	w->ctx->host = &host;
 	w->ctx->host_arg = &keys;
@@ -356,7 +356,7 @@ a_changed_time_of_a_key_is_noticed(void **state)
 	LhIceSnapshotInfo info;
 
 	if (table == NULL)
-		return;
+		skip();
 	assert_int_equal(
 		system(lh_sprintf(
 			w->ctx, "sed -i s/1781172301703/1781172301704/ %s/metadata/v1.metadata.json", w->dir)),
@@ -484,7 +484,7 @@ an_encrypted_deletion_vector_is_read(void **state)
 		NULL)
 	{
 		print_message("SKIPPED: iceberg/go/puffin/deletion-vector-v1-payload.bin is not there\n");
-		return;
+		skip();
 	}
 	f = fopen(root, "rb");
 	assert_int_equal(fread(puffin + 4, 1, 50, f), 50);

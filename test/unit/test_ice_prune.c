@@ -442,6 +442,59 @@ nan_is_above_all_numbers_and_bounds_do_not_know_it(void **state)
 	assert_int_equal(under(&e, cmp(2, LH_EQ, ten)), LH_ICE_KEEP);
 }
 
+/* What writers of old got wrong says nothing; a lower bound that is NaN would be above all numbers. */
+static void
+bounds_that_cannot_be_true_are_none(void **state)
+{
+	IceEntry e = {ICE_ENTRY, .path = "f", .nstats = 1,
+				  .stats = {{3, 10, 0, 0, ice_double_bytes(ctx, NAN), ice_double_bytes(ctx, 20)}}};
+	LhIceManifestFile line = {.path = "m", .spec_id = 1, .added_files = 1, .nsummaries = 2};
+	struct LhIceSummary summaries[2] = {{.contains_nan = -1, .has_lower = true, .has_upper = true},
+										{.contains_nan = -1}};
+	LhValue ten = ice_float(ICE_DOUBLE, 10), five = ice_int(ICE_LONG, 5);
+	uint8_t low[16] = {0x10}, high[16] = {0xf0};
+	const int32_t id = 3;
+	LhPred *p = cmp(1, LH_EQ, ice_int(ICE_INT, 5));
+	LhTaskFilter filter = {.ncols = NCOLS, .cols = cols, .nfilters = 1, .filters = &p};
+	LhIcePrune *prune;
+	LhIceManifest *m;
+	LhBounds b;
+	bool may;
+
+	(void) state;
+	/* the other bound is as good as ever */
+	assert_int_equal(under(&e, cmp(2, LH_EQ, ten)), LH_ICE_KEEP);
+	assert_int_equal(under(&e, cmp(2, LH_LT, ten)), LH_ICE_KEEP);
+	assert_int_equal(under(&e, cmp(2, LH_GT, ice_float(ICE_DOUBLE, 21))), LH_ICE_BY_BOUNDS);
+	e.stats[0].lower = ice_double_bytes(ctx, 1);
+	e.stats[0].upper = ice_double_bytes(ctx, NAN);
+	assert_int_equal(under(&e, cmp(2, LH_EQ, ten)), LH_ICE_KEEP);
+	assert_int_equal(under(&e, cmp(2, LH_LT, ice_float(ICE_DOUBLE, 1))), LH_ICE_BY_BOUNDS);
+	e.stats[0] = (IceStat){1, 10, 0, ICE_NULL, ice_long_bytes(ctx, 9), ice_long_bytes(ctx, 3)};
+	for (int op = LH_EQ; op <= LH_GE; op++)
+	{
+		assert_int_equal(under(&e, cmp(0, (LhCmp) op, five)), LH_ICE_KEEP);
+		assert_false(all_pass(&e, cmp(0, (LhCmp) op, five)));
+	}
+	/* so it is with summaries */
+	summaries[0].lower = ice_int_bytes(ctx, 9);
+	summaries[0].upper = ice_int_bytes(ctx, 3);
+	line.summaries = summaries;
+	ASSERT_OK(ctx, lh_ice_prune_create(ctx, table, &filter, &prune));
+	ASSERT_OK(ctx, lh_ice_prune_manifest(ctx, prune, &line, &may));
+	assert_true(may);
+	summaries[0].upper = ice_int_bytes(ctx, 10);
+	ASSERT_OK(ctx, lh_ice_prune_manifest(ctx, prune, &line, &may));
+	assert_false(may);
+	/* by unsigned bytes in order, which is no proof of anything */
+	e.stats[0] = (IceStat){3, 10, 0, ICE_NULL, lh_slice(low, 16), lh_slice(high, 16)};
+	m = ice_decode(ctx, &e, 1, false, 1, &id);
+	lh_ice_stats_bounds(lh_ice_manifest_stats(m, id), &ICE_UUID, 0, 10, &b);
+	assert_false(b.has_min || b.has_max);
+	assert_int_equal(b.nulls, 0);
+	lh_ice_manifest_unref(m);
+}
+
 /* 6.4 no. 3 */
 static void
 a_cut_bound_is_no_value_that_occurs(void **state)
@@ -595,6 +648,7 @@ main(void)
 		TEST(pruning_never_loses_a_row),
 		TEST(summaries_never_lose_a_manifest),
 		TEST(nan_is_above_all_numbers_and_bounds_do_not_know_it),
+		TEST(bounds_that_cannot_be_true_are_none),
 		TEST(a_cut_bound_is_no_value_that_occurs),
 		TEST(bounds_of_promoted_columns_keep_their_old_width),
 		TEST(missing_counts_are_unknown_not_zero),

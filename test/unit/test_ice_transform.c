@@ -477,6 +477,144 @@ projections_are_as_narrow_as_they_can_be(void **state)
 	assert_string_equal(projected("day", ICE_TSTZ, cmp(LH_EQ, ice_int(ICE_DATE, 3))), "nothing");
 }
 
+/*
+ * Before 1970, as writers of old had it
+ */
+
+/* Whole years, months, days or hours between 1970 and v, rounded towards zero. */
+static LhValue
+towards_zero(const LhIceTransform *t, LhValue v)
+{
+	LhValue part = written_value(t, v), back, before;
+
+	if (part.null || part.i64 >= 0 || t->kind == LH_ICE_IDENTITY ||
+		(t->kind == LH_ICE_DAY && v.type.id == LH_T_DATE))
+		return part;
+	/* what begins a unit is not rounded: the tick before it has another value */
+	back = v;
+	back.i64--;
+	before = written_value(t, back);
+	if (before.i64 == part.i64)
+		part.i64++;
+	return part;
+}
+
+static LhValue
+old_moment(IceRandom *r, const LhIceTransform *t, const LhType *type)
+{
+	int64_t day = type->id == LH_T_DATE ? 1 : type->unit == LH_UNIT_NS ? INT64_C(86400000000000)
+																		: INT64_C(86400000000);
+	/* first days of years and months around 1970, and of any */
+	static const int days[] = {-365, -334, -31, -1, 0, 31, 365, -730, -30, 1};
+	int64_t d = ice_below(r, 3) > 0 ? days[ice_below(r, 10)] : ice_below(r, 1200) - 900;
+	int64_t v = d * day;
+
+	if (t->kind == LH_ICE_HOUR)
+		v = (ice_below(r, 9) - 6) * (day / 24);
+	if (type->id != LH_T_DATE)
+		v += ice_below(r, 3) == 0 ? ice_below(r, 1000) * (day / 24000) : ice_below(r, 3) - 1;
+	return ice_int(*type, v);
+}
+
+static void
+moments_before_1970_may_have_been_rounded_towards_zero(void **state)
+{
+	static const Case old[] = {
+		{"year", &ICE_DATE},  {"year", &ICE_TS},     {"year", &ICE_TS_NS}, {"month", &ICE_DATE},
+		{"month", &ICE_TSTZ}, {"month", &ICE_TS_NS}, {"day", &ICE_TS},     {"day", &ICE_TS_NS},
+		{"day", &ICE_DATE},   {"hour", &ICE_TS},     {"hour", &ICE_TS_NS},
+	};
+	IceRandom r = {3};
+	LhArena *outer = ctx->arena;
+
+	(void) state;
+	for (size_t c = 0; c < sizeof(old) / sizeof(old[0]); c++)
+	{
+		LhArena *arena = lh_arena_child(outer);
+		int differs = 0, refused = 0;
+		int passed[9] = {0};
+
+		for (int i = 0; i < 9000; i++)
+		{
+			LhIceTransform t;
+			LhPred *leaf, *projected = NULL;
+			LhValue v, w[3];
+			int form = i % 9;
+
+			lh_use(ctx, arena);
+			t = transform(old[c].transform);
+			for (int k = 0; k < 3; k++)
+				w[k] = old_moment(&r, &t, old[c].type);
+			if (form < 6)
+				ASSERT_OK(ctx, lh_pred_cmp(ctx, 0, (LhCmp) form, &w[0], &leaf));
+			else if (form < 8)
+				ASSERT_OK(ctx, lh_pred_in(ctx, 0, form == 7, w, 3, false, &leaf));
+			else
+				ASSERT_OK(ctx, lh_pred_leaf(ctx, LH_P_NOT_DISTINCT, 0, &w[0], &leaf));
+			ASSERT_OK(ctx, lh_ice_project(ctx, &t, old[c].type, leaf, 0, &projected));
+			for (int k = 0; k < 20; k++)
+			{
+				LhValue written[2];
+				LhBounds b;
+
+				v = k < 3 ? w[k] : old_moment(&r, &t, old[c].type);
+				written[0] = written_value(&t, v);
+				written[1] = towards_zero(&t, v);
+				differs += written[0].i64 != written[1].i64;
+				for (int how = 0; how < 2; how++)
+				{
+					bool may = projected == NULL || lh_pred_reference(projected, &written[how]);
+
+					refused += !may;
+					passed[form] += lh_pred_reference(leaf, &v);
+					if (lh_pred_reference(leaf, &v) && !may)
+						fail_msg("%s: %s became %s, which is false of %s for %s", t.text, told(leaf),
+								 told(projected), ice_written(ctx, &written[how]),
+								 ice_written(ctx, &v));
+					ASSERT_OK(ctx, lh_ice_transform_range(ctx, &t, old[c].type, &written[how], &b));
+					assert_true(b.known && b.has_min && b.has_max);
+					if (lh_value_compare(&b.min, &v) > 0 || lh_value_compare(&b.max, &v) < 0)
+						fail_msg("%s: %s lies outside of partition %s", t.text,
+								 ice_written(ctx, &v), ice_written(ctx, &written[how]));
+				}
+			}
+			lh_arena_reset(arena);
+		}
+		lh_use(ctx, outer);
+		lh_arena_destroy(arena);
+		for (int form = 0; form < 9; form++)
+			assert_true(passed[form] > 0);
+		assert_true(refused > 10000);
+		if (old[c].type == &ICE_DATE && strcmp(old[c].transform, "day") == 0)
+			assert_int_equal(differs, 0);
+		else
+			assert_true(differs > 1000);
+	}
+}
+
+/* Not wider than they must be. */
+static void
+projections_before_1970_look_one_further(void **state)
+{
+	LhValue day = ice_int(ICE_TS, INT64_C(-86400000000)), later = ice_int(ICE_TS, 1);
+	LhValue both[2] = {day, later};
+	LhPred *p;
+
+	(void) state;
+	assert_string_equal(projected("day", ICE_TS, cmp(LH_LT, day)), "x <= '1969-12-31'");
+	assert_string_equal(projected("day", ICE_TS, cmp(LH_LE, day)), "x <= '1970-01-01'");
+	assert_string_equal(projected("day", ICE_TS, cmp(LH_GT, day)), "x >= '1969-12-31'");
+	assert_string_equal(projected("day", ICE_TS, cmp(LH_GE, day)), "x >= '1969-12-31'");
+	assert_string_equal(projected("day", ICE_TS, cmp(LH_NE, day)), "nothing");
+	assert_string_equal(projected("day", ICE_TS, cmp(LH_EQ, later)), "x = '1970-01-01'");
+	assert_string_equal(projected("year", ICE_DATE, cmp(LH_LT, ice_int(ICE_DATE, 0))), "x <= 0");
+	assert_string_equal(projected("year", ICE_DATE, cmp(LH_LT, ice_int(ICE_DATE, 1))), "x <= 0");
+	assert_string_equal(projected("day", ICE_DATE, cmp(LH_EQ, ice_int(ICE_DATE, -3))),
+						"x = '1969-12-29'");
+	ASSERT_OK(ctx, lh_pred_in(ctx, 0, false, both, 2, false, &p));
+	assert_string_equal(projected("hour", ICE_TS, p), "x IN (-24, -23, 0)");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -493,6 +631,8 @@ main(void)
 		TEST(projections_are_inclusive),
 		TEST(ranges_hold_their_values),
 		TEST(projections_are_as_narrow_as_they_can_be),
+		TEST(moments_before_1970_may_have_been_rounded_towards_zero),
+		TEST(projections_before_1970_look_one_further),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -679,28 +679,6 @@ several_host_conditions_are_asked_in_turn(void **state)
 }
 
 static void
-an_abandoned_request_is_forgotten(void **state)
-{
-	int32_t values[2] = {1, 2};
-	LhDict d = {.type = int32, .n = 2, .values = values, .id = lh_dict_new_id()};
-	uint32_t codes[2] = {0, 1};
-	LhVec v = {.type = int32, .kind = LH_VEC_DICT, .n = 2, .dict = &d, .codes = codes};
-	const LhVec *vecs[1] = {&v};
-	LhPred *p = bind(host(0, 1), int32);
-	LhHostRequest *r;
-	Host h = {0};
-	LhSel sel;
-
-	lh_sel_all(&sel, 2);
-	assert_int_equal(lh_pred_eval(ctx, p, vecs, &sel, &r), LH_NEED_HOST);
-	memset(r->result, 1, (size_t) r->n);
-	lh_pred_abandon(p);
-	ask(&h, p, vecs, &sel);
-	assert_int_equal(h.nitems, 2);
-	assert_int_equal(sel.w[0], 2);
-}
-
-static void
 a_constant_is_asked_about_once_a_batch(void **state)
 {
 	LhValue four = {.type = int32, .i64 = 4};
@@ -786,7 +764,6 @@ main(void)
 		TEST(the_host_is_asked_once_a_run),
 		TEST(the_host_is_asked_about_surviving_rows_of_flat_vectors),
 		TEST(several_host_conditions_are_asked_in_turn),
-		TEST(an_abandoned_request_is_forgotten),
 		TEST(a_constant_is_asked_about_once_a_batch),
 		TEST(runs_are_folded),
 		TEST(mistakes_are_errors_not_crashes),

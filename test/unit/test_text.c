@@ -208,21 +208,6 @@ random_texts_are_judged_as_by_the_slow_reference(void **state)
 }
 
 static void
-length_counts_characters(void **state)
-{
-	static uint8_t text[20000];
-
-	(void) state;
-	assert_int_equal(lh_utf8_length("", 0), 0);
-	assert_int_equal(lh_utf8_length("abc", 3), 3);
-	assert_int_equal(lh_utf8_length("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80!", 10), 4);
-	for (size_t i = 0; i < sizeof(text); i += 2)
-		memcpy(text + i, "\xc3\xa4", 2);
-	for (size_t n = 0; n <= sizeof(text); n += n < 200 ? 2 : 618)
-		assert_int_equal(lh_utf8_length(text, n), n / 2);
-}
-
-static void
 clipping_never_cuts_a_character(void **state)
 {
 	static const char text[] = "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80";
@@ -517,7 +502,6 @@ main(void)
 		TEST(every_lead_with_every_boundary_byte_is_judged_right),
 		TEST(the_offset_of_a_bad_byte_is_right_at_every_place),
 		TEST(random_texts_are_judged_as_by_the_slow_reference),
-		TEST(length_counts_characters),
 		TEST(clipping_never_cuts_a_character),
 		TEST(url_decoding_reverses_escapes),
 		TEST(malformed_escapes_are_refused),

@@ -118,6 +118,8 @@ typedef struct LhLakeOptions
 } LhLakeOptions;
 
 extern void lh_lake_options(Oid foreigntableid, LhLakeOptions *out);
+/* With whose rights a foreign table is read; raises when it is gone. */
+extern Oid	lh_lake_owner(Oid foreigntableid);
 /* The defaults, and one option at a time, for functions that take options of their own. */
 extern void lh_lake_options_init(LhLakeOptions *out);
 extern void lh_lake_option(LhLakeOptions *out, const char *name, const char *value);
@@ -139,8 +141,6 @@ extern LhStatus lh_lake_try_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhL
 extern void lh_lake_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out);
 /* Raise when roleid may not name this location (used when an option is set). */
 extern void lh_location_check(Oid roleid, Oid serverid, const char *location);
-/* Is the path below a directory, by its spelling? */
-extern bool lh_path_is_below(const char *path, const char *dir);
 
 /* ---- writing (location_write.c) ---- */
 

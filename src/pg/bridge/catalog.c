@@ -26,7 +26,7 @@ append_segment(StringInfo out, const char *name, size_t len)
 	if (len == 0 || memchr(name, '/', len) != NULL || strspn(name, ".") >= len)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("\"%s\" cannot be the name of a directory", pnstrdup(name, len))));
+				 errmsg("\"%s\" cannot be the name of a directory", lh_pg_text(pnstrdup(name, len)))));
 	appendStringInfoChar(out, '/');
 	for (size_t i = 0; i < len; i++)
 	{

@@ -11,8 +11,9 @@
  *
  * In this database the query runs as the role (the owner of the foreign table),
  * with the snapshot of the statement: the catalog is seen as the statement sees
- * all other tables.  Everything in the text is qualified, because the search_path
- * is the caller's.
+ * all other tables.  Everything in the text is qualified.  What a view or a policy on
+ * these tables calls is between two parties who need not trust each other: it finds
+ * neither what the caller has put into a search_path nor leaves settings behind.
  *
  * Source: JdbcUtil.java of Apache Iceberg; pyiceberg/catalog/sql.py.
  */
@@ -24,6 +25,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -83,17 +85,22 @@ query_here(LhCatalog *catalog, const char *sql, int nparams, const char *const *
 	Snapshot	snapshot = catalog->snapshot;
 	List	   *rows;
 	Oid			user;
-	int			context;
+	int			context,
+				level;
 
 	if (snapshot == NULL)
 		snapshot = GetTransactionSnapshot();
 	snapshot = RegisterSnapshot(snapshot);
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(catalog->roleid, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	rows = rows_here(sql, nparams, params, ncols, snapshot, mcxt);
 	SPI_finish();
+	AtEOXact_GUC(false, level);
 	SetUserIdAndSecContext(user, context);
 	UnregisterSnapshot(snapshot);
 	return rows;

@@ -30,8 +30,9 @@
 
 #include "pg/bridge/remote.h"
 
-/* Rows of a catalog that are taken at most. */
+/* Rows of a catalog, and bytes in them, that are taken at most. */
 #define MAX_ROWS 1000000
+#define MAX_BYTES (64 * 1024 * 1024)
 #define MAX_KEYWORDS 16
 
 extern char **environ;
@@ -40,6 +41,7 @@ typedef struct Connection
 {
 	const LhCatalog *catalog;
 	PGconn	   *conn;			/* NULL: not open */
+	PGresult   *result;			/* what was received last */
 	bool		counted;		/* its descriptor is */
 	TimestampTz deadline;		/* to be connected by */
 	MemoryContextCallback close;
@@ -89,10 +91,12 @@ close_connection(void *arg)
 {
 	Connection *c = arg;
 
+	PQclear(c->result);
 	if (c->conn != NULL)
 		PQfinish(c->conn);
 	if (c->counted)
 		ReleaseExternalFD();
+	c->result = NULL;
 	c->conn = NULL;
 	c->counted = false;
 }
@@ -107,7 +111,7 @@ fail_connection(const Connection *c, int code, const char *why)
 	ereport(ERROR,
 			(errcode(code),
 			 errmsg("could not connect to the catalog of server \"%s\"", c->catalog->server),
-			 errdetail_internal("%s", text)));
+			 errdetail_internal("%s", lh_pg_text(text))));
 }
 
 /* Until the socket is ready, or there is something else to be looked at; false: the time is over. */
@@ -246,67 +250,57 @@ fail_query(const Connection *c, const PGresult *result)
 					lh_pg_text(text != NULL ? text : pchomp(PQerrorMessage(c->conn))))));
 }
 
-static void
-release_result(void *arg)
+/* The rows of one result, behind those that are there. */
+static List *
+add_rows(const Connection *c, List *rows, int ncols, size_t *bytes, MemoryContext mcxt)
 {
-	PQclear(arg);
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+
+	for (int k = 0; k < PQntuples(c->result); k++)
+	{
+		char	  **row = palloc(sizeof(char *) * ncols);
+
+		for (int i = 0; i < ncols; i++)
+		{
+			*bytes += (size_t) PQgetlength(c->result, k, i);
+			row[i] = PQgetisnull(c->result, k, i) ? NULL : pstrdup(PQgetvalue(c->result, k, i));
+		}
+		rows = lappend(rows, row);
+		if (list_length(rows) > MAX_ROWS || *bytes > MAX_BYTES)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("the catalog of server \"%s\" gives more than %d rows or %d MB", c->catalog->server,
+							MAX_ROWS, MAX_BYTES / (1024 * 1024))));
+	}
+	MemoryContextSwitchTo(old);
+	return rows;
 }
 
-/* The answer; it is freed with the current memory context. */
-static PGresult *
-get_result(const Connection *c)
+/* The answer, row by row: who answers without end is not listened to. */
+static List *
+get_rows(Connection *c, int ncols, MemoryContext mcxt)
 {
-	PGresult   *last = NULL;
+	List	   *rows = NIL;
+	size_t		bytes = 0;
 
 	for (;;)
 	{
-		PGresult   *result;
-
 		while (PQisBusy(c->conn))
 		{
 			(void) wait_for(c, WL_SOCKET_READABLE, false);
 			if (!PQconsumeInput(c->conn))
 				fail_query(c, NULL);
 		}
-		result = PQgetResult(c->conn);
-		if (result == NULL)
-			return last;
-		if (last == NULL)
-		{
-			MemoryContextCallback *release = MemoryContextAllocExtended(CurrentMemoryContext, sizeof(*release),
-																		MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM);
-
-			if (release == NULL)
-			{
-				PQclear(result);
-				ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-			}
-			release->func = release_result;
-			release->arg = result;
-			MemoryContextRegisterResetCallback(CurrentMemoryContext, release);
-			last = result;
-		}
-		else
-			PQclear(result);
+		PQclear(c->result);
+		c->result = PQgetResult(c->conn);
+		if (c->result == NULL)
+			return rows;
+		if ((PQresultStatus(c->result) != PGRES_SINGLE_TUPLE && PQresultStatus(c->result) != PGRES_TUPLES_OK) ||
+			PQnfields(c->result) != ncols)
+			fail_query(c, c->result);
+		rows = add_rows(c, rows, ncols, &bytes, mcxt);
+		CHECK_FOR_INTERRUPTS();
 	}
-}
-
-static List *
-rows_of(const PGresult *result, int ncols, MemoryContext mcxt)
-{
-	MemoryContext old = MemoryContextSwitchTo(mcxt);
-	List	   *rows = NIL;
-
-	for (int k = 0; k < PQntuples(result); k++)
-	{
-		char	  **row = palloc(sizeof(char *) * ncols);
-
-		for (int i = 0; i < ncols; i++)
-			row[i] = PQgetisnull(result, k, i) ? NULL : pstrdup(PQgetvalue(result, k, i));
-		rows = lappend(rows, row);
-	}
-	MemoryContextSwitchTo(old);
-	return rows;
 }
 
 List *
@@ -316,7 +310,6 @@ lh_catalog_query_remote(LhCatalog *catalog, const char *sql, int nparams, const 
 	MemoryContext mcxt = AllocSetContextCreate(caller, "lakehouse catalog connection", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	Connection *c = palloc0(sizeof(Connection));
-	PGresult   *result;
 	List	   *rows;
 
 	c->catalog = catalog;
@@ -324,16 +317,9 @@ lh_catalog_query_remote(LhCatalog *catalog, const char *sql, int nparams, const 
 	c->close.arg = c;
 	MemoryContextRegisterResetCallback(mcxt, &c->close);
 	open_connection(c);
-	if (!PQsendQueryParams(c->conn, sql, nparams, NULL, params, NULL, NULL, 0))
+	if (!PQsendQueryParams(c->conn, sql, nparams, NULL, params, NULL, NULL, 0) || !PQsetSingleRowMode(c->conn))
 		fail_query(c, NULL);
-	result = get_result(c);
-	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQnfields(result) != ncols)
-		fail_query(c, result);
-	if (PQntuples(result) > MAX_ROWS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("the catalog of server \"%s\" gives more than %d rows", catalog->server, MAX_ROWS)));
-	rows = rows_of(result, ncols, caller);
+	rows = get_rows(c, ncols, caller);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(mcxt);
 	return rows;

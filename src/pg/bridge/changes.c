@@ -66,6 +66,7 @@ struct LhChanges
 static bool
 is_mixed(const LhTaskList *tasks, bool any)
 {
+	bool		mixed = false;
 	int			n = 0;
 	uint8	   *seen;
 
@@ -74,17 +75,16 @@ is_mixed(const LhTaskList *tasks, bool any)
 	if (any || n <= 0)
 		n = 1;
 	seen = palloc0(n);
-	for (size_t i = 0; i < tasks->n; i++)
+	for (size_t i = 0; i < tasks->n && !mixed; i++)
 	{
 		const LhFileTask *t = &tasks->tasks[i];
 		uint8	   *of = &seen[any ? 0 : Max(t->change_ordinal, 0)];
 
 		*of |= t->change_delete ? 1 : 2;
-		if (*of == 3)
-			return true;
+		mixed = *of == 3;
 	}
 	pfree(seen);
-	return false;
+	return mixed;
 }
 
 static TupleDesc
@@ -256,6 +256,23 @@ keep_row(const LhChanges *c, Kind *k, bool deleted)
 	}
 }
 
+/* All of its rows met their like: a row that comes and goes in many commits takes no room. */
+static void
+drop_kind(const LhChanges *c, Kind **k)
+{
+	Kind	   *gone = *k;
+
+	for (int i = 0; i < c->desc->natts; i++)
+	{
+		if (!gone->nulls[i] && !TupleDescAttr(c->desc, i)->attbyval)
+			pfree(DatumGetPointer(gone->values[i]));
+	}
+	*k = gone->next;
+	pfree(gone->values);
+	pfree(gone->nulls);
+	pfree(gone);
+}
+
 /* The row that is ahead joins its kind, or meets one of the other. */
 static void
 add_row(LhChanges *c)
@@ -265,7 +282,7 @@ add_row(LhChanges *c)
 
 	slot_getallattrs(c->out);
 	deleted = DatumGetInt32(c->out->tts_values[KEY_DELETED]) == 0;
-	while (*k != NULL && ((*k)->count == 0 || !same_row(c, *k)))
+	while (*k != NULL && !same_row(c, *k))
 		k = &(*k)->next;
 	if (*k == NULL)
 	{
@@ -274,8 +291,8 @@ add_row(LhChanges *c)
 	}
 	else if ((*k)->deleted == deleted)
 		(*k)->count++;
-	else
-		(*k)->count--;
+	else if (--(*k)->count == 0)
+		drop_kind(c, k);
 }
 
 static bool
@@ -341,8 +358,12 @@ lh_changes_next(LhChanges *c, Datum *values, bool *nulls)
 	return true;
 }
 
+/*
+ * There is no callback for errors: their resource owner closes the files of the sort,
+ * perhaps before its memory goes, and to end it then would close them once more.
+ */
 void
-lh_changes_rewind(LhChanges *c)
+lh_changes_end(LhChanges *c)
 {
 	if (c->sort != NULL)
 	{
@@ -352,6 +373,12 @@ lh_changes_rewind(LhChanges *c)
 	c->sort = NULL;
 	c->kinds = NULL;
 	c->ahead = false;
+}
+
+void
+lh_changes_rewind(LhChanges *c)
+{
+	lh_changes_end(c);
 	/* other filters may have another list */
 	if (!c->sorted)
 		c->decided = false;

@@ -35,5 +35,10 @@ extern LhChanges *lh_changes_create(LhReader *reader);
 extern bool lh_changes_next(LhChanges *changes, Datum *values, bool *nulls);
 /* After the reader was rewound. */
 extern void lh_changes_rewind(LhChanges *changes);
+/*
+ * Close the sort and its temporary files, before the source goes: these belong to the
+ * resource owner, not to memory.  Not after errors.
+ */
+extern void lh_changes_end(LhChanges *changes);
 
 #endif

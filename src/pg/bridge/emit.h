@@ -162,9 +162,6 @@ extern bool lh_kernel_numeric(const LhType *type, Oid base, int32 typmod, LhEmit
 extern bool lh_kernel_text(const LhType *type, Oid base, int32 typmod, const LhEmitOptions *options,
 						   LhEmitRoute *route);	/* emit_text.c */
 
-/* A text of bytes of valid or invalid UTF-8 in CurrentMemoryContext; invalid ones are an error. */
-extern Datum lh_text_datum(LhEmitter *em, int j, const uint8_t *p, size_t len);
-
 /* Nested values (emit_nested.c). */
 typedef struct LhEmitNested LhEmitNested;
 extern LhEmitNested *lh_emit_nested_create(LhEmitter *em, const LhType *type);

@@ -95,8 +95,9 @@ fail_length(LhEmitter *em, int j, size_t len)
 			 errdetail("File \"%s\", %s.", lh_pg_text(em->path), lh_emit_where(em, j))));
 }
 
-Datum
-lh_text_datum(LhEmitter *em, int j, const uint8_t *p, size_t len)
+/* A text of bytes of valid or invalid UTF-8 in CurrentMemoryContext; invalid ones are an error. */
+static Datum
+text_datum(LhEmitter *em, int j, const uint8_t *p, size_t len)
 {
 	char	   *converted;
 
@@ -161,7 +162,7 @@ emit_text_converted(LhEmitter *em, const LhStr *v, const uint32_t *src, int n, D
 {
 	MemoryContext old = MemoryContextSwitchTo(em->target);
 
-	LH_EMIT_LOOP(src, n, place->j = j; out[j] = lh_text_datum(em, j, v[i].ptr, v[i].len););
+	LH_EMIT_LOOP(src, n, place->j = j; out[j] = text_datum(em, j, v[i].ptr, v[i].len););
 	MemoryContextSwitchTo(old);
 }
 

@@ -21,7 +21,9 @@
  */
 #include "pg/bridge/options.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
@@ -29,6 +31,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "parquet/parquet.h"
 #include "pg/bridge/catalog.h"
@@ -64,8 +67,22 @@ lh_location_list(const char *location)
 			 errmsg("option \"location\" must not be empty")));
 }
 
-const char *
-lh_server_option(Oid roleid, Oid serverid, const char *name)
+Oid
+lh_lake_owner(Oid foreigntableid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(foreigntableid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", foreigntableid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* An option of a server that a role may use; NULL: not set, or no right to it. */
+static const char *
+server_option(Oid roleid, Oid serverid, const char *name)
 {
 	ForeignServer *server;
 	ListCell   *lc;
@@ -87,7 +104,7 @@ lh_server_option(Oid roleid, Oid serverid, const char *name)
 static List *
 server_list(Oid roleid, Oid serverid, const char *name)
 {
-	const char *value = lh_server_option(roleid, serverid, name);
+	const char *value = server_option(roleid, serverid, name);
 
 	return value != NULL ? lh_option_list(name, value) : NIL;
 }
@@ -116,6 +133,22 @@ lh_server_directories(LhCtx *ctx, Oid roleid, Oid serverid, const char *name, co
 	return lh_core_strings(ctx, server_list(roleid, serverid, name), out, n);
 }
 
+/*
+ * Is path below dir, by its spelling?  Good enough to refuse an option early;
+ * what a scan may really reach is decided at open.
+ */
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t		len = strlen(dir);
+
+	while (len > 1 && dir[len - 1] == '/')
+		len--;
+	if (strncmp(path, dir, len) != 0 || (path[len] != '/' && path[len] != '\0' && len > 1))
+		return false;
+	return strstr(path, "..") == NULL;
+}
+
 bool
 lh_server_covers(Oid roleid, Oid serverid, const char *name, const char *path)
 {
@@ -123,7 +156,7 @@ lh_server_covers(Oid roleid, Oid serverid, const char *name, const char *path)
 
 	foreach(lc, server_list(roleid, serverid, name))
 	{
-		if (lh_path_is_below(path, lh_pg_utf8(lfirst(lc))))
+		if (is_below(path, lh_pg_utf8(lfirst(lc))))
 			return true;
 	}
 	return false;
@@ -134,7 +167,7 @@ static void
 use_keys(LhCtx *ctx, Oid roleid, Oid serverid, const char *keys_file)
 {
 	lh_pg_use_keys(ctx, keys_file != NULL ? keys_file
-				   : lh_server_option(roleid, serverid, "parquet_keys_file"));
+				   : server_option(roleid, serverid, "parquet_keys_file"));
 }
 
 static bool
@@ -176,7 +209,8 @@ lh_lake_try_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *opti
 	if (table.location == NULL && options->catalog_table != NULL)
 	{
 		table.location = lh_catalog_locate(ctx, roleid, serverid, NULL, options);
-		format = lh_iceberg_name;
+		if (format == NULL)
+			format = lh_iceberg_name;
 	}
 	if (table.location == NULL)
 	{
@@ -194,22 +228,6 @@ void
 lh_lake_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *options, LhTable **out)
 {
 	lh_pg_check(ctx, lh_lake_try_open(ctx, roleid, serverid, options, out));
-}
-
-/*
- * Is path below dir, by its spelling?  Good enough to refuse an option early;
- * what a scan may really reach is decided at open.
- */
-bool
-lh_path_is_below(const char *path, const char *dir)
-{
-	size_t		len = strlen(dir);
-
-	while (len > 1 && dir[len - 1] == '/')
-		len--;
-	if (strncmp(path, dir, len) != 0 || (path[len] != '/' && path[len] != '\0' && len > 1))
-		return false;
-	return strstr(path, "..") == NULL;
 }
 
 static void

@@ -61,9 +61,10 @@ extern int64 lh_option_moment(const char *value);
 /* Raise when only a superuser may set it and the current user is none; where is "a foreign table" or the like. */
 extern void lh_option_check_right(const LhOption *option, const char *where);
 
-/* An option of a server that a role may use; NULL: not set, or no right to it (location.c). */
-extern const char *lh_server_option(Oid roleid, Oid serverid, const char *name);
-/* ... that is a list of directories: in the arena of ctx, or the question whether a path is, by its spelling, below one. */
+/*
+ * An option of a server that a role may use, a list of directories (location.c): in the arena of ctx, or the question whether
+ * a path is, by its spelling, below one.  Empty: it is not set, or the role has no right to it.
+ */
 extern LhStatus lh_server_directories(LhCtx *ctx, Oid roleid, Oid serverid, const char *name,
 									  const char *const **out, int *n);
 extern bool lh_server_covers(Oid roleid, Oid serverid, const char *name, const char *path);

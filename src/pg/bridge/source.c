@@ -21,9 +21,6 @@
 
 #include "scan/share.h"
 
-/* A list without filters that is no longer than this serves all rescans (LH_SCAN_KEEP_FILES). */
-#define SHORT_LIST 32
-
 /* ---- filters ---- */
 
 static LhArena *
@@ -185,7 +182,7 @@ list_again(LhSource *s)
 	{
 		list_files(s, NULL);
 		s->relisted = true;
-		if (s->tasks.n <= SHORT_LIST)
+		if (s->tasks.n <= LH_SCAN_KEEP_FILES)
 		{
 			lh_source_list(s, false);
 			return;

@@ -31,7 +31,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 
 /* Footers that execution reads for the schema of a table without union_by_name. */
 #define FIRST_FILE_ONLY 1
@@ -177,10 +176,11 @@ lh_source_create_desc(TupleDesc desc, const char *relname, Oid roleid, Oid serve
 
 /* ---- tables of catalogs ---- */
 
+/* The length tells table "b.c" of namespace "a" from table "c" of "a.b". */
 static char *
 catalog_key(Oid roleid, Oid serverid, const char *space, const char *name)
 {
-	return psprintf("catalog %u %u %s.%s", roleid, serverid, space, name);
+	return psprintf("catalog %u %u %zu %s.%s", roleid, serverid, strlen(space), space, name);
 }
 
 static LhCatalogTable *
@@ -198,18 +198,9 @@ static LhCatalogTable *
 sibling(const LhSource *s, const RangeTblEntry *rte)
 {
 	LhLakeOptions options;
-	HeapTuple	tuple;
-	Oid			owner;
 
 	if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_FOREIGN_TABLE || rte->relid == s->relid ||
-		GetForeignServerIdByRelId(rte->relid) != s->serverid)
-		return NULL;
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(rte->relid));
-	if (!HeapTupleIsValid(tuple))
-		return NULL;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	if (owner != s->roleid)
+		GetForeignServerIdByRelId(rte->relid) != s->serverid || lh_lake_owner(rte->relid) != s->roleid)
 		return NULL;
 	lh_lake_options(rte->relid, &options);
 	return options.catalog_table != NULL ? catalog_table(options.catalog_namespace, options.catalog_table) : NULL;
@@ -293,20 +284,24 @@ location_key(const LhSource *s)
 					t->allow_version_guess, (int) len, path);
 }
 
-/* The table, in the state that is pinned; without statement, what is there now. */
+/*
+ * The table, in the state that is pinned; without statement, what is there now.  Who says
+ * that there are files of another format wants these, whoever reads the same place as a table.
+ */
 static LhStatus
 open_table(LhSource *s)
 {
 	LhTableOptions *t = &s->options.table;
 	const char *key = location_key(s);
+	bool		may_be = s->options.format == NULL || strcmp(s->options.format, lh_iceberg_name) == 0;
 	const char *path;
 
-	if (t->pin == NULL && (path = lh_pin_find(s->estate, key)) != NULL)
+	if (t->pin == NULL && may_be && (path = lh_pin_find(s->estate, key)) != NULL)
 	{
 		t->pin = pstrdup(path);
 		s->options.format = lh_iceberg_name;
 	}
-	s->as_of = lh_iceberg_as_of(&s->options);
+	s->as_of = may_be && lh_iceberg_as_of(&s->options);
 	LH_TRY(lh_lake_try_open(s->ctx, s->roleid, s->serverid, &s->options, &s->table));
 	if (t->pin != NULL || s->estate == NULL || !lh_is_iceberg(s->table))
 		return LH_OK;
@@ -321,7 +316,7 @@ open_table(LhSource *s)
 static LhStatus
 name_setting(LhSource *s, LhStatus status)
 {
-	if (status != LH_OK && status != LH_CANCELLED && s->as_of)
+	if (status != LH_OK && status != LH_CANCELLED && s->as_of && (s->table == NULL || lh_is_iceberg(s->table)))
 		lh_error_prefix(s->ctx, "lakehouse.as_of for \"%s\"", lh_pg_utf8(s->relname));
 	return status;
 }

@@ -25,12 +25,11 @@
 /* planning: GetForeignUpperPaths and the upper part of GetForeignPlan */
 extern void lh_fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input_rel,
 							   RelOptInfo *output_rel, void *extra);
-extern ForeignScan *lh_fdw_upper_plan(PlannerInfo *root, RelOptInfo *rel, ForeignPath *best_path,
-									  List *tlist);
+extern ForeignScan *lh_fdw_upper_plan(ForeignPath *best_path, List *tlist);
 extern bool lh_fdw_is_agg_plan(const ForeignScan *plan);
 
 /* execution: the callbacks of a plan that lh_fdw_is_agg_plan */
-extern void lh_fdw_agg_begin(ForeignScanState *node, int eflags);
+extern void lh_fdw_agg_begin(ForeignScanState *node);
 extern TupleTableSlot *lh_fdw_agg_iterate(ForeignScanState *node);
 extern void lh_fdw_agg_rescan(ForeignScanState *node);
 extern void lh_fdw_agg_end(ForeignScanState *node);

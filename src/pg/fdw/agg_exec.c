@@ -83,7 +83,7 @@ typedef struct AggScan
 } AggScan;
 
 void
-lh_fdw_agg_begin(ForeignScanState *node, int eflags)
+lh_fdw_agg_begin(ForeignScanState *node)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	EState	   *estate = node->ss.ps.state;

@@ -256,7 +256,7 @@ collect_params(Node *node, List **params)
 }
 
 ForeignScan *
-lh_fdw_upper_plan(PlannerInfo *root, RelOptInfo *rel, ForeignPath *best_path, List *tlist)
+lh_fdw_upper_plan(ForeignPath *best_path, List *tlist)
 {
 	List	   *private = best_path->fdw_private;
 	List	   *conds = lthird(private);

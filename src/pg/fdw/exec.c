@@ -66,7 +66,7 @@ find_places(LhFdwScan *scan, ForeignScan *plan)
 }
 
 void
-lh_fdw_begin(ForeignScanState *node, int eflags)
+lh_fdw_begin(ForeignScanState *node)
 {
 	LhFdwScan  *scan = palloc0(sizeof(LhFdwScan));
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
@@ -258,6 +258,8 @@ lh_fdw_end(ForeignScanState *node)
 	if (scan == NULL)
 		return;
 	ExecClearTuple(node->ss.ss_ScanTupleSlot);
+	if (scan->changes != NULL)
+		lh_changes_end(scan->changes);
 	MemoryContextDelete(scan->source->mcxt);
 	node->fdw_state = NULL;
 }

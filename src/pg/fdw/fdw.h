@@ -55,9 +55,9 @@ typedef struct LhFdwRel
 	double		read;			/* their bytes */
 	int			workers;		/* of a parallel scan; 0: none */
 	bool		states;			/* the table has snapshots */
+	bool		leader_only;	/* it has, or may have: nobody could look */
 	bool		changes;		/* its changes are read, whose rows need more than a scan */
-	int			natts;
-	double	   *distinct;		/* values of each attribute, by attno - 1; -1: unknown.  NULL: of all */
+	struct LhFdwDistinct *distinct; /* NULL: none are known */
 } LhFdwRel;
 
 /* Footers that planning reads at most. */
@@ -73,8 +73,12 @@ extern void lh_fdw_probe_paths(PlannerInfo *root, RelOptInfo *rel);
 
 /* stats.c */
 
-/* Numbers of distinct values, from the table's metadata, of a source that is open for planning. */
-extern void lh_fdw_distinct(LhSource *source, LhFdwRel *info);
+/*
+ * Numbers of distinct values, from the table's metadata, of a source that stays open for
+ * the whole of planning.  Each is looked up when the planner asks for it, once.
+ */
+typedef struct LhFdwDistinct LhFdwDistinct;
+extern LhFdwDistinct *lh_fdw_distinct(LhSource *source);
 /* For the hook of init.c: statistics of a column; true when vardata was filled. */
 extern bool lh_fdw_relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attno, VariableStatData *vardata);
 
@@ -109,7 +113,7 @@ typedef struct LhFdwScan
 	bool	   *change_nulls;
 } LhFdwScan;
 
-extern void lh_fdw_begin(ForeignScanState *node, int eflags);
+extern void lh_fdw_begin(ForeignScanState *node);
 extern TupleTableSlot *lh_fdw_iterate(ForeignScanState *node);
 extern void lh_fdw_rescan(ForeignScanState *node);
 extern void lh_fdw_end(ForeignScanState *node);

@@ -26,7 +26,7 @@ get_foreign_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *pat
 				 List *clauses, Plan *outer)
 {
 	if (IS_UPPER_REL(rel))
-		return lh_fdw_upper_plan(root, rel, path, tlist);
+		return lh_fdw_upper_plan(path, tlist);
 	return lh_fdw_plan(root, rel, relid, path, tlist, clauses, outer);
 }
 
@@ -34,9 +34,9 @@ static void
 begin_foreign_scan(ForeignScanState *node, int eflags)
 {
 	if (is_aggregate(node))
-		lh_fdw_agg_begin(node, eflags);
+		lh_fdw_agg_begin(node);
 	else
-		lh_fdw_begin(node, eflags);
+		lh_fdw_begin(node);
 }
 
 /* Scans of rows, by far the more calls, are told apart by their state alone. */

@@ -49,6 +49,7 @@ typedef struct Planned
 	PlannerGlobal *glob;		/* of the planning */
 	Oid			relid;
 	LhSource   *source;
+	LhFdwDistinct *distinct;
 	struct Planned *next;
 	MemoryContextCallback forget;
 } Planned;
@@ -68,7 +69,7 @@ forget_planned(void *arg)
 	}
 }
 
-static void
+static Planned *
 remember(PlannerInfo *root, Oid relid, LhSource *source)
 {
 	Planned    *p = MemoryContextAllocZero(source->mcxt, sizeof(Planned));
@@ -76,16 +77,18 @@ remember(PlannerInfo *root, Oid relid, LhSource *source)
 	p->glob = root->glob;
 	p->relid = relid;
 	p->source = source;
+	p->distinct = lh_fdw_distinct(source);
 	p->next = planned;
 	p->forget.func = forget_planned;
 	p->forget.arg = p;
 	MemoryContextRegisterResetCallback(source->mcxt, &p->forget);
 	planned = p;
+	return p;
 }
 
-/* The table as far as it can be opened now; *shared: it is not the caller's to delete. */
+/* The table as far as it can be opened now; *shared: it is not the caller's to delete; NULL: it is. */
 static LhSource *
-open_source(PlannerInfo *root, Oid relid, bool *opened, bool *shared)
+open_source(PlannerInfo *root, Oid relid, bool *opened, Planned **shared)
 {
 	LhSource   *source;
 
@@ -93,14 +96,13 @@ open_source(PlannerInfo *root, Oid relid, bool *opened, bool *shared)
 	{
 		if (p->glob != root->glob || p->relid != relid)
 			continue;
-		*opened = *shared = true;
+		*opened = true;
+		*shared = p;
 		return p->source;
 	}
 	source = lh_source_create(relid, root->planner_cxt);
 	*opened = lh_source_try_open(source, LH_PLAN_FOOTERS);
-	*shared = *opened && lh_is_iceberg(source->table);
-	if (*shared)
-		remember(root, relid, source);
+	*shared = *opened && lh_is_iceberg(source->table) ? remember(root, relid, source) : NULL;
 	return source;
 }
 
@@ -111,8 +113,8 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	LhFdwRel   *info = palloc0(sizeof(LhFdwRel));
 	double		known = rel->tuples;	/* from ANALYZE; below 0: never */
-	bool		opened,
-				shared;
+	bool		opened;
+	Planned    *shared;
 	LhSource   *source = open_source(root, relid, &opened, &shared);
 
 	rel->fdw_private = info;
@@ -133,15 +135,15 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	}
 	info->states = source->table != NULL ? lh_is_iceberg(source->table)
 		: source->options.format != NULL && strcmp(source->options.format, lh_iceberg_name) == 0;
+	info->leader_only = info->states || (source->table == NULL && source->options.format == NULL);
 	info->changes = source->options.table.changes;
 	/* files of such tables come in an order that is nobody's to declare */
 	info->sorted = source->options.sorted_by != NIL && !info->states;
-	if (opened)
-		lh_fdw_distinct(source, info);
+	info->distinct = shared != NULL ? shared->distinct : NULL;
 	/* which row groups look-ups read would have to be asked of all manifests */
 	if (opened && !info->states && source->schema.groups > 1 && (rel->joininfo != NIL || rel->has_eclass_joins))
 		info->source = source;
-	else if (!shared)
+	else if (shared == NULL)
 		MemoryContextDelete(source->mcxt);
 	set_baserel_size_estimates(root, rel);
 }
@@ -227,7 +229,7 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	path = (Path *) LH_CREATE_FOREIGNSCAN_PATH(root, rel, NULL, rel->rows, startup, total, pathkeys,
 											   rel->lateral_relids, NULL, sorted);
 	/* a worker that reads the whole table by itself is told of no state */
-	path->parallel_safe &= !info->states;
+	path->parallel_safe &= !info->leader_only;
 	add_path(rel, path);
 	if (rel->consider_parallel && bms_is_empty(rel->lateral_relids) && !info->changes)
 		add_parallel_path(root, rel);

@@ -20,37 +20,62 @@
 
 #include "iceberg/iceberg.h"
 
-void
-lh_fdw_distinct(LhSource *source, LhFdwRel *info)
-{
-	info->natts = source->desc->natts;
-	if (!info->states || !source->schema.by_id)
-		return;
-	for (int i = 0; i < info->natts; i++)
-	{
-		LhScanColumn c = {.field_id = source->field_ids[i]};
-		double		n = -1;
+/* Of what nobody has asked for yet; below 0 otherwise: it is not known. */
+#define NOT_ASKED (-2)
+#define NOT_KNOWN (-1)
 
-		if (source->names[i] == NULL)
-			continue;
-		if (c.field_id < 0)
-			(void) lh_source_find(&source->schema, source->names[i], &c);
-		/* what cannot be read now is not known */
-		if (c.field_id < 0 || lh_ice_distinct(source->ctx, source->table, c.field_id, &n) != LH_OK || n < 0)
-		{
-			if (source->ctx->error->code == LH_CANCELLED)
-				lh_pg_cancelled(source->ctx);
-			lh_error_clear(source->ctx);
-			continue;
-		}
-		if (info->distinct == NULL)
-		{
-			info->distinct = palloc(sizeof(double) * info->natts);
-			for (int k = 0; k < info->natts; k++)
-				info->distinct[k] = -1;
-		}
-		info->distinct[i] = n;
-	}
+struct LhFdwDistinct
+{
+	LhSource   *source;
+	double		values[FLEXIBLE_ARRAY_MEMBER];	/* by attno - 1 */
+};
+
+LhFdwDistinct *
+lh_fdw_distinct(LhSource *source)
+{
+	LhFdwDistinct *d;
+
+	if (!source->schema.by_id)
+		return NULL;
+	d = MemoryContextAlloc(source->mcxt, offsetof(LhFdwDistinct, values) + sizeof(double) * source->desc->natts);
+	d->source = source;
+	for (int i = 0; i < source->desc->natts; i++)
+		d->values[i] = NOT_ASKED;
+	return d;
+}
+
+/* What the metadata says now; what cannot be read now is not known. */
+static double
+look_up(LhSource *s, AttrNumber attno)
+{
+	const char *name = s->names[attno - 1];
+	LhScanColumn c = {.field_id = s->field_ids[attno - 1]};
+	double		n = NOT_KNOWN;
+	MemoryContext old;
+	LhStatus	status;
+
+	if (name == NULL)
+		return n;
+	old = MemoryContextSwitchTo(s->mcxt);
+	if (c.field_id < 0)
+		(void) lh_source_find(&s->schema, name, &c);
+	status = c.field_id >= 0 ? lh_ice_distinct(s->ctx, s->table, c.field_id, &n) : LH_OK;
+	MemoryContextSwitchTo(old);
+	if (status == LH_CANCELLED)
+		lh_pg_cancelled(s->ctx);
+	if (status != LH_OK)
+		lh_error_clear(s->ctx);
+	return status == LH_OK && n >= 0 ? n : NOT_KNOWN;
+}
+
+static double
+distinct_of(LhFdwDistinct *d, AttrNumber attno)
+{
+	if (d == NULL || attno < 1 || attno > d->source->desc->natts)
+		return NOT_KNOWN;
+	if (d->values[attno - 1] == NOT_ASKED)
+		d->values[attno - 1] = look_up(d->source, attno);
+	return d->values[attno - 1];
 }
 
 /* A row of pg_statistic with a number of distinct values. */
@@ -87,17 +112,19 @@ bool
 lh_fdw_relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attno, VariableStatData *vardata)
 {
 	RelOptInfo *rel = vardata->rel;
-	LhFdwRel   *info;
+	double		distinct;
 
 	if (rte->relkind != RELKIND_FOREIGN_TABLE || rel == NULL || rel->fdwroutine == NULL ||
 		rel->fdwroutine->GetForeignRelSize != lh_fdw_rel_size || rel->fdw_private == NULL ||
 		!IS_SIMPLE_REL(rel))
 		return false;
-	info = rel->fdw_private;
-	if (info->distinct == NULL || attno < 1 || attno > info->natts || info->distinct[attno - 1] < 0 ||
-		SearchSysCacheExists3(STATRELATTINH, ObjectIdGetDatum(rte->relid), Int16GetDatum(attno), BoolGetDatum(false)))
+	/* what ANALYZE found comes first */
+	if (SearchSysCacheExists3(STATRELATTINH, ObjectIdGetDatum(rte->relid), Int16GetDatum(attno), BoolGetDatum(false)))
 		return false;
-	vardata->statsTuple = make_row(rte->relid, attno, info->distinct[attno - 1], rel->tuples);
+	distinct = distinct_of(((LhFdwRel *) rel->fdw_private)->distinct, attno);
+	if (distinct < 0)
+		return false;
+	vardata->statsTuple = make_row(rte->relid, attno, distinct, rel->tuples);
 	vardata->freefunc = heap_freetuple;
 	return true;
 }

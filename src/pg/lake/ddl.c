@@ -45,8 +45,9 @@ lh_lake_create_statement(const char *table, const char *server, const LhLakeColu
 	return out.data;
 }
 
-const char *
-lh_lake_default_table(LhCtx *ctx, const char *location)
+/* Name of a table for a location: that of its (first) file or directory. */
+static const char *
+default_table(LhCtx *ctx, const char *location)
 {
 	const char *first = linitial(lh_location_list(location));
 	const char *path;
@@ -74,7 +75,7 @@ lh_lake_infer_table(LhCtx *ctx, Oid serverid, char *location, char **table, List
 	lh_lake_apply_options(parsed, *options);
 	lh_location_check(GetUserId(), serverid, location);
 	if (*table == NULL)
-		*table = pstrdup(lh_lake_default_table(ctx, location));
+		*table = pstrdup(default_table(ctx, location));
 	return lh_lake_infer(ctx, GetUserId(), serverid, parsed);
 }
 

@@ -47,8 +47,8 @@ typedef struct Change
 
 /* ---- is it ours? ---- */
 
-bool
-lh_lake_is_server(const ForeignServer *server)
+static bool
+is_server(const ForeignServer *server)
 {
 	ForeignDataWrapper *wrapper = GetForeignDataWrapper(server->fdwid);
 	char	   *name = OidIsValid(wrapper->fdwhandler) ? get_func_name(wrapper->fdwhandler) : NULL;
@@ -62,7 +62,7 @@ lh_lake_server_named(const char *name)
 {
 	ForeignServer *server = GetForeignServerByName(name, false);
 
-	if (!lh_lake_is_server(server))
+	if (!is_server(server))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("server \"%s\" is not a lakehouse server", server->servername)));
@@ -73,7 +73,7 @@ bool
 lh_lake_is_table(Oid relid)
 {
 	return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE &&
-		lh_lake_is_server(GetForeignServer(GetForeignServerIdByRelId(relid)));
+		is_server(GetForeignServer(GetForeignServerIdByRelId(relid)));
 }
 
 /* ---- statements ---- */

@@ -146,8 +146,8 @@ lh_describe_known(LhDescribe *d, int64 value)
 		lh_rows_bigint(&d->rows, value);
 }
 
-void
-lh_describe_known_int(LhDescribe *d, int32 value)
+static void
+known_int(LhDescribe *d, int32 value)
 {
 	if (value < 0)
 		lh_rows_null(&d->rows);
@@ -254,14 +254,14 @@ schema_of(LhDescribe *d)
 		lh_describe_path(d, i);
 		lh_rows_text(&d->rows, node->name);
 		lh_rows_int(&d->rows, depth_of(d->meta, i));
-		lh_describe_known_int(d, node->leaf);
+		known_int(d, node->leaf);
 		lh_rows_text(&d->rows, lh_pq_repetition_name(node->repetition));
 		lh_rows_text(&d->rows, leaf ? lh_pq_physical_name(node->physical) : NULL);
-		lh_describe_known_int(d, leaf && node->physical == LH_PQ_FLBA ? node->type_length : -1);
+		known_int(d, leaf && node->physical == LH_PQ_FLBA ? node->type_length : -1);
 		lh_rows_text(&d->rows, lh_pq_converted_name(node->converted));
 		lh_rows_text(&d->rows, node->logical);
 		put_decimal_digits(d, node);
-		lh_describe_known_int(d, node->field_id);
+		known_int(d, node->field_id);
 		lh_rows_int(&d->rows, node->nchildren);
 		lh_rows_int(&d->rows, node->max_def);
 		lh_rows_int(&d->rows, node->max_rep);

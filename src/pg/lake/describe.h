@@ -33,7 +33,6 @@ extern Datum lh_describe(FunctionCallInfo fcinfo, bool open, LhDescribeFn fn);
 extern void lh_describe_path(LhDescribe *d, int node);
 /* A number that is unknown below zero. */
 extern void lh_describe_known(LhDescribe *d, int64 value);
-extern void lh_describe_known_int(LhDescribe *d, int32 value);
 extern void lh_describe_type(LhDescribe *d, const LhType *type);
 extern void lh_describe_value(LhDescribe *d, const LhValue *value);
 

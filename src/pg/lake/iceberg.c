@@ -14,12 +14,11 @@
  */
 #include "pg/lake/lake.h"
 
-#include "access/htup_details.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "foreign/fdwapi.h"
 #include "commands/defrem.h"
+#include "common/int.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -30,7 +29,6 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
@@ -69,13 +67,19 @@ text_datum(const LhValue *v, Oid typid)
 	return CStringGetTextDatum(text);
 }
 
-/* A moment since 1970 in its unit. */
+/* A moment since 1970 in its unit: any number of a file, perhaps none that a timestamp can hold. */
 static Datum
 moment_datum(const LhValue *v)
 {
-	int64		us = v->type.unit == LH_UNIT_MS ? v->i64 * 1000 : v->type.unit == LH_UNIT_NS ? v->i64 / 1000 : v->i64;
+	int64		us = v->type.unit == LH_UNIT_NS ? v->i64 / 1000 : v->i64;
 
-	return TimestampTzGetDatum(us - (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY);
+	if ((v->type.unit == LH_UNIT_MS && pg_mul_s64_overflow(us, 1000, &us)) ||
+		pg_sub_s64_overflow(us, (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY, &us) ||
+		!IS_VALID_TIMESTAMP(us))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("a time in the metadata is out of range: " INT64_FORMAT, v->i64)));
+	return TimestampTzGetDatum(us);
 }
 
 static Datum
@@ -210,19 +214,6 @@ relation_of(const char *name)
 	return relid;
 }
 
-static Oid
-owner_of(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 static void
 open_table(LhCtx *ctx, const char *what, Oid serverid, LhTable **out)
 {
@@ -241,7 +232,7 @@ open_table(LhCtx *ctx, const char *what, Oid serverid, LhTable **out)
 		Oid			relid = relation_of(what);
 
 		lh_lake_options(relid, &options);
-		roleid = owner_of(relid);
+		roleid = lh_lake_owner(relid);
 		serverid = GetForeignServerIdByRelId(relid);
 	}
 	(void) lh_iceberg_as_of(&options);

@@ -122,6 +122,7 @@ lakehouse_iceberg_changes(PG_FUNCTION_ARGS)
 	memset(nulls, true, sizeof(bool) * s->desc->natts);
 	while (lh_changes_next(changes, values, nulls))
 		put_row(&rows, row_desc, values, nulls, row_desc->natts);
+	lh_changes_end(changes);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(mcxt);
 	return (Datum) 0;

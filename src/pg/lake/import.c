@@ -265,7 +265,7 @@ walk(const Import *imp, ImportForeignSchemaStmt *stmt, const char *directory, co
 
 /* The tables of a namespace of the server's catalog. */
 static List *
-list_catalog(const Import *imp, ImportForeignSchemaStmt *stmt, LhCatalog *catalog)
+list_catalog(ImportForeignSchemaStmt *stmt, LhCatalog *catalog)
 {
 	char	   *space = lh_pg_utf8(stmt->remote_schema);
 	List	   *entries = NIL;
@@ -376,7 +376,7 @@ lh_lake_import_schema(ImportForeignSchemaStmt *stmt, Oid serverid)
 		entries = list_entries(&imp, stmt);
 	}
 	else
-		entries = list_catalog(&imp, stmt, catalog);
+		entries = list_catalog(stmt, catalog);
 	foreach(lc, entries)
 		statements = lappend(statements, statement_of(&imp, stmt->server_name, lfirst(lc)));
 	MemoryContextDelete(mcxt);

@@ -35,8 +35,7 @@ extern List *lh_lake_import_schema(ImportForeignSchemaStmt *stmt, Oid serverid);
 extern void lh_lake_read_init(void);
 struct PlannerInfo;
 struct RelOptInfo;
-extern void lh_lake_read_paths(struct PlannerInfo *root, struct RelOptInfo *rel, Index rti,
-							   RangeTblEntry *rte);
+extern void lh_lake_read_paths(struct PlannerInfo *root, struct RelOptInfo *rel, RangeTblEntry *rte);
 /* COPY in our format: true when it was one, and is done. */
 extern bool lh_lake_copy(PlannedStmt *pstmt, const char *source, QueryCompletion *completion);
 
@@ -121,8 +120,6 @@ extern bool lh_lake_has_column_name(Oid relid, AttrNumber attno);
 extern bool lh_lake_following;
 /* Is this a foreign table of our wrapper? */
 extern bool lh_lake_is_table(Oid relid);
-/* Is this a server of our wrapper? */
-extern bool lh_lake_is_server(const ForeignServer *server);
 /* Raises unless there is such a server, and it is ours. */
 extern Oid	lh_lake_server_named(const char *name);
 /* Run one statement of ours; the caller's search_path is ours already. */
@@ -138,8 +135,6 @@ extern char *lh_lake_qualified(Oid relid);
  */
 extern char *lh_lake_create_statement(const char *table, const char *server,
 									  const LhLakeColumns *columns, List *options);
-/* Name of a table for a location: that of its (first) file or directory. */
-extern const char *lh_lake_default_table(LhCtx *ctx, const char *location);
 /*
  * The columns of a location that the caller names, whose right to it is checked.
  * The option location goes before *options; *table NULL becomes the default name.

@@ -74,7 +74,6 @@ enum LhReadPrivate
 	LH_READ_COPY				/* Integer: 1 when COPY FROM made the call */
 };
 
-extern const CustomScanMethods lh_read_scan_methods;
 extern Node *lh_read_create_state(CustomScan *plan);
 
 #endif

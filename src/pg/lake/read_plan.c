@@ -44,7 +44,7 @@ static const CustomPathMethods path_methods = {
 	.PlanCustomPath = plan_read,
 };
 
-const CustomScanMethods lh_read_scan_methods = {
+static const CustomScanMethods scan_methods = {
 	.CustomName = "LakehouseRead",
 	.CreateCustomScanState = lh_read_create_state,
 };
@@ -53,7 +53,7 @@ const CustomScanMethods lh_read_scan_methods = {
 void
 lh_lake_read_init(void)
 {
-	RegisterCustomScanMethods(&lh_read_scan_methods);
+	RegisterCustomScanMethods(&scan_methods);
 }
 
 /* ---- is it our function? ---- */
@@ -163,7 +163,7 @@ holds_exec_param(Node *node, void *context)
 }
 
 void
-lh_lake_read_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+lh_lake_read_paths(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 {
 	FuncExpr   *call = rte->rtekind == RTE_FUNCTION ? read_call(rte) : NULL;
 	TupleDesc	desc;
@@ -296,7 +296,7 @@ plan_read(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 	scan->scan.plan.qual = extract_actual_clauses(local, false);
 	scan->scan.scanrelid = 0;
 	scan->flags = path->flags;
-	scan->methods = &lh_read_scan_methods;
+	scan->methods = &scan_methods;
 	scan->custom_exprs = list_concat(lh_read_arguments(call), extract_actual_clauses(pushed, false));
 	scan->custom_scan_tlist = scan_tlist(rel->relid, rte, &shape, whole_row);
 	/* in the order of LhReadPrivate */

@@ -11,8 +11,8 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
-int
-lh_pg_sqlstate(LhStatus code)
+static int
+sqlstate(LhStatus code)
 {
 	switch (code)
 	{
@@ -87,7 +87,7 @@ lh_pg_raise(LhCtx *ctx)
 	char	   *hint = e->hint[0] ? lh_pg_text(e->hint) : NULL;
 
 	ereport(ERROR,
-			(errcode(lh_pg_sqlstate(e->code)),
+			(errcode(sqlstate(e->code)),
 			 errmsg_internal("%s", message),
 			 detail ? errdetail_internal("%s", detail) : 0,
 			 hint ? errhint("%s", hint) : 0));

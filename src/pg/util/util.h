@@ -41,7 +41,6 @@ extern void lh_pg_raise(LhCtx *ctx) __attribute__((noreturn));
 extern void lh_pg_cancelled(LhCtx *ctx) __attribute__((noreturn));
 /* UTF-8 of the core (names, paths, perhaps not even valid) as text in the server's encoding, for messages; palloc'd. */
 extern char *lh_pg_text(const char *utf8);
-extern int	lh_pg_sqlstate(LhStatus code);
 
 /* Settings (guc.c). */
 extern bool lakehouse_pushdown;			/* evaluate and prune in the reader */

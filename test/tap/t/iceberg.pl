@@ -36,7 +36,8 @@ foreach my $v (keys %states)
 	my $packed = slurp_file("$table/metadata/v$v.gz.metadata.json");
 	gunzip(\$packed => \my $json) or die;
 	my ($current) = $json =~ /"current-snapshot-id":(\d+)/;
-	my ($path) = $json =~ /"snapshot-id":$current,.*?"manifest-list":"([^"]*)"/;
+	# as a member of "snapshots", not of what names it elsewhere
+	my ($path) = $json =~ /\{"sequence-number":\d+,"snapshot-id":$current,.*?"manifest-list":"([^"]*)"/;
 	($list{$v}) = $path =~ m{/([^/]+)$};
 	$text{$v} = $json;
 	# the list of each commit has a name of its own
@@ -221,35 +222,48 @@ is($s->value('SELECT count(*), sum(id) FROM t'), $order[$n], 'the same rows');
 # ---- metadata that names files that are not the table's: for those who may not read any file
 
 my $secret = "$dir/secret";
-write_file($secret, 'secret');
+write_file($secret, 'hidden words');
 $s->value("CREATE ROLE reader; CREATE SERVER base FOREIGN DATA WRAPPER lakehouse OPTIONS (base_directories '$dir/traps');
 	GRANT USAGE ON FOREIGN SERVER base TO reader; GRANT ALL ON SCHEMA public TO reader; SET ROLE reader");
 mkdir "$dir/traps";
 my $good = $text{9};
-my %traps = (
-	'an absolute path' => $secret,
-	'a file URL' => "file://$secret",
-	'a path that climbs out' => "/tmp/lakehouse_fixtures/warehouse/v2/branches/metadata/../../../secret",
-	'a path that climbs out, encoded' => "file:///tmp/lakehouse_fixtures/warehouse/v2/branches/%2e%2e/%2e%2e/secret",
-	'a link' => '/tmp/lakehouse_fixtures/warehouse/v2/branches/metadata/link.avro',
-	'another scheme' => 's3://bucket/list.avro',
-	'a host' => 'hdfs://elsewhere/tmp/lakehouse_fixtures/warehouse/v2/branches/metadata/x.avro',
-	'a network location' => 'http://169.254.169.254/latest/meta-data');
+my $was = '/tmp/lakehouse_fixtures/warehouse/v2/branches';
+my $named = qr{manifest list ".*", named by ".*/v1\.metadata\.json",};
+# a copy of the table whose list is called so: its rows, and what went wrong
 my $k = 0;
+sub trapped
+{
+	my ($path) = @_;
+	my $trap = "$dir/traps/" . ++$k;
+	PostgreSQL::Test::Utils::system_or_bail('cp', '-r', $table, $trap);
+	unlink glob("$trap/metadata/v*.metadata.json");
+	unlink "$trap/metadata/version-hint.text";
+	# a link that nobody should follow is refused wherever files are listed: only where it is the trap
+	symlink($secret, "$trap/metadata/link.avro") if $path =~ /link\.avro$/;
+	(my $json = $good) =~ s{"manifest-list":"[^"]*LIST"}{"manifest-list":"$path"}g or die;
+	write_file("$trap/metadata/v1.metadata.json", $json);
+	$s->value("CREATE FOREIGN TABLE trap$k (id int) SERVER base OPTIONS (location '$trap', rebase_location 'auto')");
+	return $s->query("SELECT count(*), sum(id) FROM trap$k");
+}
+# what is refused below is refused for its path alone
+is((trapped("$was/metadata/$list{9}"))[0], $states{9}, 'the right path');
+# each path: the one error that it may have
+my %traps = (
+	'an absolute path' => [ $secret, qr{ERROR:  42501: .*no right to read "\Q$secret\E"} ],
+	'a file URL' => [ "file://$secret", qr{ERROR:  42501: .*no right to read "\Q$secret\E"} ],
+	'a path that climbs out' => [ "$was/metadata/../../../secret", qr{ERROR:  42501: .*$named would leave the table by "\.\."} ],
+	'a path that climbs out, encoded' => [ "file://$was/%2e%2e/%2e%2e/secret", qr{ERROR:  42501: .*$named would leave the table by "\.\."} ],
+	'a link' => [ "$was/metadata/link.avro", qr{ERROR:  42501: .*link\.avro" leads out of base directory} ],
+	'another scheme' => [ 's3://bucket/list.avro', qr{ERROR:  42501: .*$named is elsewhere, and not covered by the option allowed_locations} ],
+	# of HDFS the table may have been copied: then its list lies with it, and nowhere else
+	'a host' => [ "hdfs://elsewhere$was/metadata/x.avro", qr{ERROR:  58P01: .*/traps/\d+/metadata/x\.avro} ],
+	'a network location' => [ 'http://169.254.169.254/latest/meta-data', qr{ERROR:  42501: .*$named is elsewhere, and not covered by the option allowed_locations} ]);
 foreach my $what (sort keys %traps)
 {
-	my $trap = "$dir/traps/" . ++$k;
-	mkdir $trap;
-	PostgreSQL::Test::Utils::system_or_bail('cp', '-r', "$table/metadata", $trap);
-	unlink glob("$trap/metadata/v*.metadata.json");
-	symlink($secret, "$trap/metadata/link.avro");
-	(my $json = $good) =~ s{"manifest-list":"[^"]*LIST"}{"manifest-list":"$traps{$what}"}g;
-	write_file("$trap/metadata/v1.metadata.json", $json);
-	unlink "$trap/metadata/version-hint.text";
-	$s->value("CREATE FOREIGN TABLE trap$k (id int) SERVER base OPTIONS (location '$trap', rebase_location 'auto')");
-	my ($out, $err) = $s->query("SELECT count(*) FROM trap$k");
-	like($err, qr/ERROR:  (42501|58P01|0A000|22023|XX001)/, "$what is refused");
-	unlike($err, qr/secret\b.*(content|magic)/, "$what: nothing of the file is told");
+	my ($path, $error) = @{ $traps{$what} };
+	my ($out, $err) = trapped($path);
+	like($err, $error, "$what is refused for what it is");
+	unlike($err, qr/hidden words/, "$what: nothing of the file is told");
 	is($out, '', "$what: no rows");
 }
 

@@ -157,6 +157,17 @@ cmp_ok(scalar($stub->requests(qr{/m/v1})), '>', 0, 'an http location was asked f
 is(scalar($stub->requests(qr/ auth /)), 0, 'without a password');
 $stub->stop;
 
+# ---- an answer that does not end is not listened to
+
+$catalog->safe_psql('meta', q{
+	ALTER TABLE iceberg_tables RENAME TO few;
+	CREATE VIEW iceberg_tables AS SELECT * FROM few
+		UNION ALL SELECT 'c', 'big', 't' || i, repeat('x', 1000000), NULL, NULL FROM generate_series(1, 1000) i;
+	GRANT SELECT ON iceberg_tables TO trusted;});
+like(($s->query('IMPORT FOREIGN SCHEMA big FROM SERVER cat INTO sales'))[1], qr/54000.*more than 1000000 rows or 64 MB/, 'a catalog is taken up to a limit');
+cmp_ok(rss_kb($s->pid), '<', 400 * 1024, 'and no more of it');
+is($s->value('SELECT count(*) FROM sales.b'), 3, 'other namespaces are there');
+
 $_->quit foreach $s, $o, $lock;
 $node->stop;
 $catalog->stop;

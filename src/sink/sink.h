@@ -1,0 +1,106 @@
+/*
+ * sink.h
+ *		Where a change stream goes: the vtable that every sink fills.
+ *
+ * The client (src/client) takes frames apart and hands each message to its
+ * sinks.  A sink is one file and one line in lh_sinks; docs/add-a-sink.md tells how.
+ *
+ *	1. recover: the sink says which position it holds, from what it has stored
+ *	   itself, never from a file beside the client.  What is not beyond it is
+ *	   never put again: positions are in order of (commit_end, ordinal).
+ *	2. put: messages in order.  They may wait in the sink's memory, up to its
+ *	   limit; then put blocks (host->wait, so that it can be cancelled).
+ *	3. commit: all messages of a source transaction were put.
+ *	4. flush: what was committed becomes durable; only now "durable" moves, and
+ *	   only durable positions are confirmed to the server.
+ *
+ * A sink that stores the position in one step with the data is exactly once
+ * across kill -9 of anything; that is the norm here, and each sink's comment
+ * says how it does it.
+ */
+#ifndef LH_SINK_SINK_H
+#define LH_SINK_SINK_H
+
+#include "change/change.h"
+
+typedef struct LhSink LhSink;
+
+/* One message; bytes are borrowed for the call. */
+typedef struct LhSinkMessage
+{
+	LhChangeOp	op;
+	LhChangePos pos;
+	int			sub;			/* of the event's messages of this format, from 0: (pos, sub) is unique */
+	uint64_t	lsn;
+	int64_t		commit_time;	/* us since 2000-01-01 UTC */
+	uint32_t	relid;
+	uint32_t	generation;
+	const char *schema;			/* NULL: the message is of no table */
+	const char *table;
+	const char *topic;			/* where the client's routing sends it */
+	bool		has_key;
+	bool		tombstone;		/* no value */
+	LhSlice		key;
+	LhSlice		value;
+} LhSinkMessage;
+
+/* "kafka://host:9092/prefix?acks=all": parsed and unescaped; later options win. */
+typedef struct LhSinkOption
+{
+	const char *name;
+	const char *value;
+} LhSinkOption;
+
+typedef struct LhSinkConfig
+{
+	const char *uri;			/* as given, secrets removed: for messages */
+	const char *host;			/* "" when there is none */
+	const char *path;			/* with its leading '/' */
+	int			noptions;
+	const LhSinkOption *options;
+	const char *stream;			/* identity of the stream: the slot's name */
+	const char *format;			/* of the values: "json", ... */
+	bool		text;			/* values are lines of text */
+} LhSinkConfig;
+
+typedef struct LhSinkKind
+{
+	const char *scheme;			/* "file" */
+	const char *summary;
+	/* Connect; memory from ctx->arena, handles released with it. */
+	LhStatus	(*open) (LhCtx *ctx, const LhSinkConfig *config, LhSink **out);
+	/* *known false: the sink is new. */
+	LhStatus	(*recover) (LhCtx *ctx, LhSink *sink, LhChangePos *durable, bool *known);
+	LhStatus	(*put) (LhCtx *ctx, LhSink *sink, const LhSinkMessage *message);
+	LhStatus	(*commit) (LhCtx *ctx, LhSink *sink, const LhChangePos *pos);
+	LhStatus	(*flush) (LhCtx *ctx, LhSink *sink);
+	/* Flush is not implied. */
+	LhStatus	(*close) (LhCtx *ctx, LhSink *sink);
+} LhSinkKind;
+
+/* Every sink's first member. */
+struct LhSink
+{
+	const LhSinkKind *kind;
+	LhChangePos durable;
+	uint64_t	messages;		/* put since open */
+	uint64_t	bytes;
+};
+
+extern const LhSinkKind *const lh_sinks[];	/* NULL-terminated (sinks.c) */
+/* Take a URI apart and open its sink; LH_INVALID names the schemes that there are. */
+extern LhStatus lh_sink_open(LhCtx *ctx, const char *uri, const char *stream, const char *format, bool text, LhSink **out);
+/* Value of an option, or preset. */
+extern const char *lh_sink_option(const LhSinkConfig *config, const char *name, const char *preset);
+/* Every option must be one of these (NULL-terminated): LH_INVALID names the first other one. */
+extern LhStatus lh_sink_check_options(LhCtx *ctx, const LhSinkConfig *config, const char *const *known);
+
+static inline int
+lh_change_pos_compare(const LhChangePos *a, const LhChangePos *b)
+{
+	if (a->commit_end != b->commit_end)
+		return a->commit_end < b->commit_end ? -1 : 1;
+	return (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
+}
+
+#endif

@@ -1,0 +1,236 @@
+#!/usr/bin/perl
+#
+# cdc.pl: random schemas and transactions; what our plugin says of them against
+# wal2json, test_decoding and PostgreSQL itself.
+#
+# For each schema some batches of transactions are run, decoded from the same WAL
+# and compared; between batches the schema changes.  Four promises a batch:
+#
+#	1. wal2json-v1 and -v2 are wal2json's bytes, under the same random options,
+#	   but for lines of wal2json's that are no JSON: ours then is.
+#	2. every line of json, debezium-json and our wal2json parses as jsonb.
+#	3. json has the events that test_decoding has, in its order, with its
+#	   values in the columns whose text is the same in both.
+#	4. json applied to an empty copy of the schema gives the same tables.
+#
+# Runs inside with_server: PGHOST and the rest lead to a server with
+# wal_level = logical.
+use strict;
+use warnings;
+
+use File::Temp ();
+use Getopt::Long;
+
+use Decoded qw(oracle_event json_event unescape);
+use Schema;
+use Values qw(pick chance between quote_literal);
+
+binmode STDOUT, ':encoding(UTF-8)';
+binmode STDERR, ':encoding(UTF-8)';
+my ($transactions, $schemas, $seed, $only, $keep) = (20_000, 200, int(rand(1e6)), undef, 0);
+GetOptions('transactions=i' => \$transactions, 'schemas=i' => \$schemas, 'seed=i' => \$seed, 'only=i' => \$only, 'keep' => \$keep)
+  or die "usage: run [--transactions N] [--schemas N] [--seed S] [--only K] [--keep]\n";
+my $dir = File::Temp->newdir('cdcXXXXXX', TMPDIR => 1, CLEANUP => !$keep);
+chmod 0755, $dir;
+my $batches = 2;
+my $each = int(($transactions + $schemas * $batches - 1) / ($schemas * $batches));
+my ($passed, $failed, %seen) = (0, 0);
+print "seed $seed: $schemas schemas, $batches batches of $each transactions each\n";
+
+# Run SQL; the output of -At.  die on errors unless $lax.
+sub sql
+{
+	my ($db, $text, $lax) = @_;
+	my $file = "$dir/in.sql";
+	open my $f, '>:encoding(UTF-8)', $file or die "$file: $!\n";
+	print $f ($lax ? "\\set ON_ERROR_ROLLBACK on\n" : "\\set ON_ERROR_STOP on\n"), "SET client_min_messages = error;\n$text\n";
+	close $f;
+	open my $p, '-|:encoding(UTF-8)', "psql -XAtq -d $db -f $file 2> $dir/err" or die "psql: $!\n";
+	local $/;
+	my $out = <$p> // '';
+	close $p;
+	if ($? && !$lax)
+	{
+		open my $e, '<:encoding(UTF-8)', "$dir/err";
+		die "psql: " . <$e>;
+	}
+	return $out;
+}
+
+# The lines that a query gives, as they are (COPY escapes what is not a line).
+sub lines
+{
+	my ($db, $query) = @_;
+	return map { unescape($_) } split /\n/, sql($db, "COPY ($query) TO STDOUT;");
+}
+
+sub check
+{
+	my ($k, $what, $ok, $why) = @_;
+	if ($ok) { $passed++; return }
+	$failed++;
+	print "FAILED schema $k, $what: $why\n  (again: --seed $seed --only $k)\n" if $failed <= 30;
+}
+
+sub peek
+{
+	my ($slot, $stop, @options) = @_;
+	return "SELECT data FROM pg_logical_slot_peek_changes('$slot', '$stop', NULL"
+	  . join('', map { ', ' . quote_literal($_) } @options) . ')';
+}
+
+sub wal2json_options
+{
+	my @o;
+	for my $name (qw(include-xids include-timestamp include-schemas include-types include-type-oids include-typmod include-not-null
+		include-pk include-lsn include-column-positions include-transaction include-domain-data-type include-origin))
+	{
+		push @o, $name, pick(0, 1) if chance(0.25);
+	}
+	push @o, 'include-default', 1 if chance(0.1);
+	push @o, 'pretty-print', 1 if chance(0.1);
+	push @o, 'write-in-chunks', 1 if chance(0.2);
+	push @o, 'actions', pick('insert', 'insert,update', 'delete,truncate', 'update,delete') if chance(0.1);
+	push @o, 'add-msg-prefixes', pick('p', 'other,p') if chance(0.05);
+	push @o, 'filter-msg-prefixes', 'p' if chance(0.05);
+	return @o;
+}
+
+# 1
+sub against_wal2json
+{
+	my ($k, $stop, $version) = @_;
+	my @o = wal2json_options();
+	my $theirs = peek('theirs', $stop, 'format-version', $version, @o);
+	my $ours = peek('ours', $stop, 'format', "wal2json-v$version", @o);
+	my $out = sql('lake', <<"SQL");
+CREATE TEMP TABLE t AS SELECT row_number() OVER () AS n, data FROM ($theirs) x;
+CREATE TEMP TABLE o AS SELECT row_number() OVER () AS n, data FROM ($ours) x;
+SELECT count(*), count(*) FILTER (WHERE t.data IS NOT DISTINCT FROM o.data),
+	count(*) FILTER (WHERE t.data IS DISTINCT FROM o.data AND t.data IS NOT NULL AND NOT is_json(t.data) AND is_json(o.data))
+	FROM t FULL JOIN o USING (n);
+SELECT n, left(t.data, 1500), left(o.data, 1500) FROM t FULL JOIN o USING (n)
+	WHERE t.data IS DISTINCT FROM o.data AND NOT coalesce(t.data IS NOT NULL AND NOT is_json(t.data) AND is_json(o.data), false) LIMIT 1;
+SQL
+	my ($counts, $first) = split /\n/, $out, 2;
+	my ($all, $same, $better) = split /\|/, $counts;
+	$seen{"wal2json-v$version lines"} += $all;
+	$seen{"wal2json-v$version lines where wal2json's is no JSON"} += $better;
+	check($k, "wal2json-v$version (@o)", $all == $same + $better, ($all - $same - $better) . " of $all lines differ: " . ($first // ''));
+}
+
+# 2
+sub parses
+{
+	my ($k, $stop) = @_;
+	my @kinds = (['json'], ['json', 'json-native', 'off'], ['wal2json-v1'], ['wal2json-v2'],
+		['debezium-json'], ['debezium-json', 'value.converter.schemas.enable', 'true', 'time.precision.mode', pick('adaptive', 'connect', 'isostring'),
+			'decimal.handling.mode', pick('precise', 'string', 'double')]);
+	for my $kind (@kinds)
+	{
+		my ($format, @o) = @$kind;
+		my $out = sql('lake', "SELECT count(*), count(*) FILTER (WHERE NOT is_json(data)), left(min(data) FILTER (WHERE NOT is_json(data)), 1500) FROM ("
+			. peek('ours', $stop, 'format', $format, @o) . ") x;");
+		chomp $out;
+		my ($all, $bad, $first) = split /\|/, $out, 3;
+		$seen{"$format lines parsed"} += $all;
+		check($k, "$format (@o) as jsonb", $bad == 0, "$bad of $all lines are no JSON: $first");
+	}
+}
+
+# 3
+sub same_value
+{
+	my ($theirs, $ours) = @_;
+	return !defined $theirs && !defined $ours unless defined $theirs && defined $ours;
+	return 1 if ref $ours || $theirs eq $ours;
+	# spelled otherwise in JSON: compared by the copy (4)
+	return $ours =~ /^(?:true|false|-?\d[\d.]*(?:[eE][-+]?\d+)?|[-+]?\d+-\d\d-.*|-?P.*|[A-Za-z0-9+\/=]*|[-\d]*T?[\d:.]+(?:Z|[-+][\d:]+)?)$/
+	  && $theirs !~ /^-?\d+$/;
+}
+
+sub against_oracle
+{
+	my ($k, $stop) = @_;
+	my @theirs = map { oracle_event($_) } lines('lake', peek('oracle', $stop, 'include-xids', '0', 'skip-empty-xacts', '1'));
+	my @ours = map { json_event($_) } lines('lake', peek('ours', $stop, 'format', 'json', 'json-native', 'off'));
+	$seen{'events against test_decoding'} += @theirs;
+	my $n = @theirs < @ours ? @ours : @theirs;
+	for my $i (0 .. $n - 1)
+	{
+		my ($t, $o) = ($theirs[$i], $ours[$i]);
+		my $where = "event $i of $n";
+		return check($k, 'events', 0, "$where: " . ($t ? "test_decoding has $t->{op} of $t->{table}" : 'test_decoding has no more') . ', json '
+			. ($o ? "$o->{op} of $o->{table}" : 'has no more'))
+		  unless $t && $o && $t->{op} eq $o->{op} && $t->{table} eq $o->{table};
+		return check($k, 'events', 0, "$where: unchanged columns are " . join(', ', sort keys %{ $t->{unchanged} }) . ' and ' . join(', ', sort keys %{ $o->{unchanged} }))
+		  unless join("\0", sort keys %{ $t->{unchanged} }) eq join("\0", sort keys %{ $o->{unchanged} });
+		next unless $t->{new};
+		for my $c (sort keys %{ $t->{new} })
+		{
+			return check($k, 'events', 0, "$where, $t->{op} of $t->{table}, column $c: test_decoding has " . ($t->{new}{$c} // 'NULL') . ', json '
+				. (exists $o->{new}{$c} ? $o->{new}{$c} // 'null' : 'nothing'))
+			  unless exists $o->{new}{$c} && same_value($t->{new}{$c}, $o->{new}{$c});
+		}
+	}
+	check($k, 'events', 1);
+}
+
+# 4
+sub against_copy
+{
+	my ($k, $stop, $schema) = @_;
+	my $digest = $schema->digest_sql or return;
+	sql('lake', "\\copy (" . peek('ours', $stop, 'format', 'json', 'json-native', 'off', 'binary.handling.mode', 'hex') . ") TO '$dir/lines'");
+	my $error = eval {
+		sql('copy', "BEGIN;\nTRUNCATE lines;\n\\copy lines (data) FROM '$dir/lines'\n" . $schema->apply_sql
+			. "\nSELECT count(apply(data::json)) FROM (SELECT data FROM lines ORDER BY n) x;\nCOMMIT;");
+		1;
+	} ? undef : $@;
+	return check($k, 'copy', 0, $error) if $error;
+	my ($here, $there) = (sql('lake', "$digest;"), sql('copy', "$digest;"));
+	my @a = split /\n/, $here;
+	my @b = split /\n/, $there;
+	my ($differ) = grep { $a[$_] ne ($b[$_] // '') } 0 .. $#a;
+	check($k, 'copy', !defined $differ, defined $differ ? "table, rows, digest: $a[$differ]; of the copy: " . ($b[$differ] // 'none') : '');
+}
+
+sql('lake', <<'SQL');
+CREATE EXTENSION lakehouse;
+CREATE FUNCTION is_json(text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	PERFORM $1::jsonb;
+	RETURN true;
+EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
+	RETURN false;
+END $$;
+CREATE DATABASE copy;
+SQL
+sql('copy', 'CREATE TABLE lines (n bigint GENERATED ALWAYS AS IDENTITY, data text);');
+
+for my $k (1 .. $schemas)
+{
+	srand($seed * 1000 + $k);
+	my $schema = Schema->new($k);
+	next if defined $only && $k != $only;
+	sql($_, $schema->ddl) for 'lake', 'copy';
+	sql('lake', "SELECT pg_create_logical_replication_slot(s, p) FROM (VALUES ('ours', 'lakehouse'), ('theirs', 'wal2json'), ('oracle', 'test_decoding')) x (s, p);");
+	for my $batch (1 .. $batches)
+	{
+		sql('lake', join("\n", map { $schema->transaction } 1 .. $each), 1);
+		chomp(my $stop = sql('lake', 'SELECT pg_current_wal_lsn();'));
+		against_wal2json($k, $stop, $_) for 1, 2;
+		parses($k, $stop);
+		against_oracle($k, $stop);
+		against_copy($k, $stop, $schema);
+		sql('lake', "SELECT pg_replication_slot_advance(s, '$stop') FROM unnest(ARRAY['ours', 'theirs', 'oracle']) s;");
+		my $change = $schema->evolve;
+		sql($_, $change) for 'lake', 'copy';
+		$seen{transactions} += $each;
+	}
+	sql('lake', "SELECT pg_drop_replication_slot(s) FROM unnest(ARRAY['ours', 'theirs', 'oracle']) s;\nDROP SCHEMA $schema->{name} CASCADE;");
+	sql('copy', "DROP SCHEMA $schema->{name} CASCADE;");
+}
+print "$_: $seen{$_}\n" for sort keys %seen;
+print "$passed passed, $failed failed, 0 skipped\n";
+exit($failed || !$passed ? 1 : 0);
