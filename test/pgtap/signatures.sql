@@ -11,6 +11,12 @@ CREATE TEMP VIEW functions AS
 -- Names and arguments keep their meaning within a major version.  Who adds a function adds it here.
 CREATE TEMP TABLE promised (name text, arguments text, result text);
 INSERT INTO promised VALUES
+	('cdc_formats', 'OUT name text, OUT kind text, OUT summary text', 'SETOF record'),
+	('cdc_mask_drop', 'relation regclass, "column" name', 'void'),
+	('cdc_mask_set', 'relation regclass, "column" name, mask text', 'void'),
+	('cdc_options', 'OUT name text, OUT type text, OUT "default" text, OUT choices text[], OUT formats text, OUT summary text,
+		OUT avoids text', 'SETOF record'),
+	('cdc_setup', 'fix boolean, OUT "check" text, OUT state text, OUT detail text, OUT remedy text', 'SETOF record'),
 	('create_types', 'location text, schema name, table_name text, server name, options jsonb, pairs boolean, OUT column_path text,
 		OUT type_name text, OUT ddl text', 'SETOF record'),
 	('ddl', 'location text, table_name text, server name, options jsonb, types name, pairs boolean', 'text'),
@@ -144,7 +150,8 @@ SELECT set_eq(
 	$$ SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
 	   WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid <> 'pg_proc'::regclass
 		AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'lakehouse') $$,
-	ARRAY['foreign-data wrapper lakehouse', 'event trigger lakehouse_define', 'view lakehouse.scan_progress'],
+	ARRAY['foreign-data wrapper lakehouse', 'event trigger lakehouse_define', 'table lakehouse.cdc_masks',
+		'view lakehouse.scan_progress'],
 	'the other members of the extension');
 SELECT ok(extversion ~ '^\d+\.\d+\.\d+$' AND NOT extrelocatable AND extnamespace = 'lakehouse'::regnamespace,
 	'version and schema of the extension') FROM pg_extension WHERE extname = 'lakehouse';
@@ -154,7 +161,7 @@ SELECT set_eq(
 	'the commands that the event trigger sees');
 SELECT set_eq(
 	$$ SELECT name || ' ' || context || ' ' || vartype FROM pg_settings WHERE name LIKE 'lakehouse.%' $$,
-	ARRAY['lakehouse.as_of user string', 'lakehouse.check_crc user bool', 'lakehouse.float_order user enum',
+	ARRAY['lakehouse.as_of user string', 'lakehouse.cdc_mask_key_file superuser string', 'lakehouse.check_crc user bool', 'lakehouse.float_order user enum',
 		'lakehouse.footer_cache user integer', 'lakehouse.instance_metadata_endpoint superuser string',
 		'lakehouse.manifest_cache user integer', 'lakehouse.max_threads sighup integer',
 		'lakehouse.pushdown user bool', 'lakehouse.require_vector user bool', 'lakehouse.simd user enum',

@@ -166,4 +166,37 @@ lh_executor_run(QueryDesc *query)
 #include "commands/explain_state.h"
 #endif
 
+/* Tuples of logical decoding lost the buffer around them with 17. */
+#if PG_VERSION_NUM >= 170000
+#define LH_CHANGE_TUPLE(t) (t)
+#else
+#define LH_CHANGE_TUPLE(t) ((t) != NULL ? &(t)->tuple : NULL)
+#endif
+
+/* Does PostgreSQL itself tell the receiver of changes that a plugin skips?  Since 16. */
+#define LH_SKIPPED_CHANGES_ARE_REPORTED (PG_VERSION_NUM >= 160000)
+
+/* The primary key's index, also a deferrable one's (18 asks; before, these are not told). */
+#include "utils/relcache.h"
+static inline Oid
+lh_primary_key_index(Relation relation)
+{
+#if PG_VERSION_NUM >= 180000
+	return RelationGetPrimaryKeyIndex(relation, true);
+#else
+	return RelationGetPrimaryKeyIndex(relation);
+#endif
+}
+
+/* Generated columns that the heap has no values of: 18. */
+static inline bool
+lh_attribute_is_virtual(Form_pg_attribute attribute)
+{
+#if PG_VERSION_NUM >= 180000
+	return attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+	return false;
+#endif
+}
+
 #endif

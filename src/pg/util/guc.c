@@ -24,6 +24,7 @@ int			lakehouse_threads = 1;
 int			lakehouse_threads_min_kb = 4 * 1024;
 int			lakehouse_max_threads = 1;
 char	   *lakehouse_instance_endpoint = NULL;
+char	   *lakehouse_cdc_mask_key_file = NULL;
 static int	simd = LH_ISA_AVX512;
 
 /* As many threads as there are cores, but so many at most unless somebody asks for more. */
@@ -139,5 +140,10 @@ lh_pg_define_settings(void)
 							   "Empty: http://169.254.169.254.",
 							   &lakehouse_instance_endpoint, "",
 							   PGC_SUSET, GUC_NOT_IN_SAMPLE | GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomStringVariable("lakehouse.cdc_mask_key_file",
+							   "File whose bytes are the key of hash masks of change streams.",
+							   "16 to 4096 bytes without a last newline; of the server's user, with mode 0600.",
+							   &lakehouse_cdc_mask_key_file, "",
+							   PGC_SUSET, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("lakehouse");
 }

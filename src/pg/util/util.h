@@ -54,6 +54,7 @@ extern int	lakehouse_threads;			/* with the leader; 1: none but it */
 extern int	lakehouse_max_threads;	/* helpers of all sessions, when preloaded */
 extern int	lakehouse_threads_min_kb;	/* of columns, for each helper thread */
 extern char *lakehouse_instance_endpoint;	/* of the metadata service; "": the real one */
+extern char *lakehouse_cdc_mask_key_file;	/* key of the hash masks of change streams; "": none */
 extern void lh_pg_define_settings(void);
 /* Told when lakehouse.manifest_cache is set (init.c). */
 extern void (*lh_pg_manifest_cache_changed) (void);

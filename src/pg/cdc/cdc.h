@@ -1,0 +1,224 @@
+/*
+ * cdc.h
+ *		What the files of the output plugin "lakehouse" share.
+ *
+ * A stream is one call of logical decoding: a walsender's START_REPLICATION or
+ * one SQL function.  Its journey through the files:
+ *
+ *	plugin.c		PostgreSQL's callbacks; which event comes when
+ *	options.c		what the consumer asked for
+ *	masks.c			which columns may not be seen, read before anything is decoded
+ *	relation.c		the plan of each table and schema generation
+ *	publication.c, filter.c		what of it is wanted
+ *	row.c			tuples as cells; quarantine.c: when that fails
+ *	writer.c		encoders, batches, writes
+ */
+#ifndef LH_PG_CDC_H
+#define LH_PG_CDC_H
+
+#include "pg/bridge/cell.h"
+
+#include "nodes/bitmapset.h"
+#include "nodes/execnodes.h"
+#include "replication/logical.h"
+#include "replication/output_plugin.h"
+#include "utils/hsearch.h"
+#include "utils/relcache.h"
+
+#include "change/change.h"
+#include "change/frame.h"
+#include "change/text.h"
+#include "mask/mask.h"
+
+typedef struct LhCdc LhCdc;
+typedef struct LhCdcRel LhCdcRel;
+
+/* What is done to rows, as publications and options tell it apart. */
+typedef enum LhCdcAction
+{
+	LH_CDC_INSERT, LH_CDC_UPDATE, LH_CDC_DELETE, LH_CDC_TRUNCATE, LH_CDC_N_ACTIONS
+} LhCdcAction;
+
+#define LH_CDC_N_ROW_ACTIONS 3
+
+/* ---- options.c ---- */
+
+extern void lh_cdc_read_options(LhCdc *cdc, List *defelems);
+
+/* ---- filter.c: options that choose ---- */
+
+typedef struct LhCdcFilter LhCdcFilter;
+
+/* Compile; looks up origins' names, so a transaction is needed. */
+extern LhCdcFilter *lh_cdc_filter(LhCdc *cdc);
+/* Names in UTF-8. */
+extern bool lh_cdc_wants_table(LhCdc *cdc, const char *schema, const char *name);
+extern bool lh_cdc_wants_action(LhCdc *cdc, LhCdcAction action);
+extern bool lh_cdc_wants_message(LhCdc *cdc, const char *prefix);
+extern bool lh_cdc_wants_origin(LhCdc *cdc, RepOriginId origin);
+/* The columns that message.key.columns names for a table, comma-separated; NULL: none. */
+extern const char *lh_cdc_key_columns(LhCdc *cdc, const char *schema, const char *name);
+/*
+ * The next item of a list in text, the separator unescaped by a backslash before
+ * it, blanks around it removed; NULL at its end.  In CurrentMemoryContext.
+ */
+extern char *lh_cdc_next_item(const char **list, char separator);
+
+/* ---- publication.c ---- */
+
+typedef struct LhCdcPublish
+{
+	bool		actions[LH_CDC_N_ACTIONS];
+	Oid			as;				/* the relation whose name the rows go out under */
+	Bitmapset  *columns;		/* attribute numbers of "as"; NULL: all */
+	List	   *filters[LH_CDC_N_ROW_ACTIONS];	/* conditions, any of which lets a row pass; NIL: all rows */
+} LhCdcPublish;
+
+/* The publications' names exist now; else an error. */
+extern void lh_cdc_check_publications(LhCdc *cdc);
+/* What the publications say of a relation; false: nothing of it is published.  In CurrentMemoryContext. */
+extern bool lh_cdc_published(LhCdc *cdc, Relation relation, LhCdcPublish *publish);
+
+/* ---- masks.c ---- */
+
+typedef struct LhCdcMasks LhCdcMasks;
+
+/* Read them; a transaction is open, and its snapshot is the present. */
+extern LhCdcMasks *lh_cdc_read_masks(LhCdc *cdc);
+/* An error when this (in the server's encoding) describes no mask that could be used now. */
+extern void lh_cdc_check_mask(const char *text);
+/* The table of masks itself is never streamed. */
+extern bool lh_cdc_is_mask_table(LhCdc *cdc, Oid relid);
+/*
+ * The mask of a column: its own, those of partitioned tables above it, and the
+ * consumer's; NULL: none.  relation is the one whose rows are in the log.
+ */
+extern const LhMask *lh_cdc_mask_of(LhCdc *cdc, Relation relation, AttrNumber attnum, const char *schema,
+									const char *table, const char *column);
+
+/* ---- relation.c ---- */
+
+struct LhCdcRel
+{
+	Oid			relid;			/* of the rows in the log; key of the hash */
+	bool		valid;			/* else it is to be made again */
+	bool		user_types;		/* invalid when some type or enumeration changes */
+	List	   *ancestors;		/* Oids of partitioned tables above a partition */
+	MemoryContext mcxt;			/* all below lives here and in arena */
+	LhArena    *arena;
+	bool		actions[LH_CDC_N_ACTIONS];
+	LhChangeRel change;
+	void	   *plans[LH_MAX_FORMATS];
+	int			natts;			/* of the tuple descriptor when this was made */
+	int		   *attributes;		/* of each column: its attribute in the log's rows, from 0 */
+	LhCellType **types;
+	const LhMask **masks;
+	bool	   *identity;		/* of each column: old keys hold it */
+	bool		has_other;		/* output functions are called, so settings count */
+	bool		guarded;		/* and they may raise errors */
+	bool		announced;		/* its schema event went out */
+	/* row filters: conditions over the published relation's row */
+	bool		filtered;
+	EState	   *estate;
+	ExprState  *filters[LH_CDC_N_ROW_ACTIONS];
+	TupleTableSlot *old_slot,
+			   *new_slot;
+	int		   *root_attributes;	/* of each attribute of the published relation: that of the log's rows, -1: dropped */
+	/* a row */
+	Datum	   *old_values,
+			   *new_values;
+	bool	   *old_nulls,
+			   *new_nulls;
+	LhCell	   *old_cells,
+			   *new_cells;
+};
+
+extern void lh_cdc_relations_init(LhCdc *cdc);
+extern void lh_cdc_relations_end(LhCdc *cdc);
+/* The plan of a relation, made anew when its schema may have changed. */
+extern LhCdcRel *lh_cdc_relation(LhCdc *cdc, Relation relation);
+/* Conditions become executable, in rel->mcxt (publication.c). */
+extern void lh_cdc_compile_filters(LhCdc *cdc, LhCdcRel *rel, Relation published, const LhCdcPublish *publish);
+
+/* ---- row.c ---- */
+
+typedef struct LhCdcRow
+{
+	LhChangeOp	op;				/* may differ from the change's: row filters */
+	const LhCell *new_cells,
+			   *old_cells;
+	bool		old_is_key;
+	bool		key_changed;
+	const char *quarantine;		/* why the row has no cells; NULL: it has */
+} LhCdcRow;
+
+/* Make cells of a change; false: it is not to go out. */
+extern bool lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, Relation relation, ReorderBufferChange *change, LhCdcRow *row);
+
+/* ---- quarantine.c ---- */
+
+/* Call fn(arg) so that an error in it comes back as text without any value; NULL: there was none. */
+extern const char *lh_cdc_guard(LhCdc *cdc, LhCdcRel *rel, void (*fn) (void *arg), void *arg);
+
+/* ---- writer.c ---- */
+
+/* Where a bare message ends in the buffer. */
+typedef struct LhCdcWriter
+{
+	LhChangeOut out;
+	LhBuf		packed;
+	size_t	   *ends;
+	int			nends,
+				max_ends;
+	bool		batched;
+	bool		convert;		/* to the server's encoding */
+	bool		too_large;		/* a bare message was dropped */
+} LhCdcWriter;
+
+extern void lh_cdc_writer_init(LhCdc *cdc);
+/* Hand an event to all encoders; bytes: about how many its values have. */
+extern void lh_cdc_emit(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel, size_t bytes);
+/* Write what has gathered. */
+extern void lh_cdc_flush(LhCdc *cdc);
+
+/* ---- the stream ---- */
+
+struct LhCdc
+{
+	LogicalDecodingContext *pg;
+	MemoryContext mcxt;			/* of the stream */
+	MemoryContext scratch;		/* of an event */
+	LhCtx	   *ctx;
+	LhArena    *root;			/* of the stream */
+	LhArena    *row;			/* of an event */
+	LhChangeOptions options;
+	int			nformats;
+	LhEncoder  *encoders[LH_MAX_FORMATS];
+	bool		session;		/* values look as the session shows them */
+	LhCdcFilter *filter;
+	List	   *publications;	/* names; NIL: all tables */
+	LhCdcMasks *masks;
+	LhCellMaker cells;
+	LhCdcWriter writer;
+	HTAB	   *relations;
+	HTAB	   *generations;
+	/* the running transaction */
+	LhChangeTxn txn;
+	bool		begun;			/* its BEGIN went out */
+	uint64_t	ordinal;
+	uint64_t	order;
+	int			settings;		/* level of lh_cell_settings; 0: not yet */
+	int			skipped;		/* changes since the last sign of life */
+	int			column;			/* whose value is being made, for quarantine */
+	LhBuf		mask_text;
+	bool		streaming;		/* to a walsender's client; else for an SQL function */
+	TimestampTz now;
+	RepOriginId origin;			/* whose name is in origin_name */
+	const char *origin_name;
+	MemoryContextCallback callback;
+};
+
+/* Output functions and names of types come now: the settings that they need, once a transaction. */
+extern void lh_cdc_need_settings(LhCdc *cdc);
+
+#endif

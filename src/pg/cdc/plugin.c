@@ -1,0 +1,402 @@
+/*
+ * plugin.c
+ *		The output plugin "lakehouse": PostgreSQL's callbacks of logical decoding.
+ *
+ * Which event follows which:
+ *
+ *	1. BEGIN comes before the first event of a transaction that goes out; one of
+ *	   which nothing does is not mentioned.  (wal2json mentions all, so its formats
+ *	   get all.)
+ *	2. The schema of a table comes before its first row, and again whenever it is
+ *	   another.
+ *	3. Each change counts for the position, wanted or not, so that another choice
+ *	   of tables does not move the positions of the rest.
+ *	4. COMMIT is followed by a write of all that has gathered.
+ *
+ * Memory: what an event needs is reset after it, plans live until they are
+ * invalid, all else with the stream.
+ */
+#include "pg/cdc/cdc.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "replication/origin.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+extern PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *cb);
+
+/* Skipped changes between two signs of life to the receiver. */
+#define SKIPPED_REPORT 100
+
+/* ---- start and end ---- */
+
+/* What needs the present catalog: masks first, as nothing may be decoded without them. */
+static void
+read_catalog(LhCdc *cdc, List *options)
+{
+	lh_cdc_read_options(cdc, options);
+	cdc->masks = lh_cdc_read_masks(cdc);
+	lh_cdc_check_publications(cdc);
+	cdc->filter = lh_cdc_filter(cdc);
+	lh_cell_maker_init(&cdc->cells, cdc->ctx, cdc->scratch, cdc->session);
+}
+
+static void
+start_stream(LogicalDecodingContext *pg, OutputPluginOptions *options, bool is_init)
+{
+	MemoryContext old;
+	LhCdc	   *cdc;
+
+	options->output_type = OUTPUT_PLUGIN_TEXTUAL_OUTPUT;
+	options->receive_rewrites = false;
+	/* a slot is only being made: it has no consumer yet */
+	if (is_init)
+		return;
+	old = CurrentMemoryContext;
+	cdc = MemoryContextAllocZero(pg->context, sizeof(LhCdc));
+	cdc->pg = pg;
+	cdc->mcxt = AllocSetContextCreate(pg->context, "lakehouse change stream", ALLOCSET_DEFAULT_SIZES);
+	cdc->scratch = AllocSetContextCreate(cdc->mcxt, "lakehouse change", ALLOCSET_DEFAULT_SIZES);
+	cdc->ctx = lh_pg_ctx(cdc->mcxt, 0, NULL);
+	cdc->root = cdc->ctx->arena;
+	cdc->row = lh_arena_child(cdc->root);
+	if (cdc->row == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	cdc->streaming = !IsTransactionState();
+	pg->output_plugin_private = cdc;
+
+	if (cdc->streaming)
+		StartTransactionCommand();
+	MemoryContextSwitchTo(cdc->mcxt);
+	read_catalog(cdc, pg->output_plugin_options);
+	if (cdc->streaming)
+		CommitTransactionCommand();
+	MemoryContextSwitchTo(cdc->mcxt);
+	lh_pg_check(cdc->ctx, lh_buf_init(cdc->ctx, &cdc->mask_text, false));
+	lh_cdc_relations_init(cdc);
+	lh_cdc_writer_init(cdc);
+	MemoryContextSwitchTo(old);
+	/* two-phase and streaming callbacks do not exist yet */
+	pg->streaming = false;
+	pg->twophase = false;
+}
+
+static void
+end_stream(LogicalDecodingContext *pg)
+{
+	LhCdc	   *cdc = pg->output_plugin_private;
+
+	if (cdc == NULL)
+		return;
+	lh_cdc_relations_end(cdc);
+	pg->output_plugin_private = NULL;
+	MemoryContextDelete(cdc->mcxt);
+}
+
+void
+lh_cdc_need_settings(LhCdc *cdc)
+{
+	if (cdc->settings == 0 && !cdc->session)
+		cdc->settings = lh_cell_settings();
+}
+
+/* ---- around events ---- */
+
+static MemoryContext
+begin_event(LhCdc *cdc)
+{
+	lh_use(cdc->ctx, cdc->row);
+	cdc->cells.bytes = 0;
+	cdc->column = -1;
+	return MemoryContextSwitchTo(cdc->scratch);
+}
+
+static void
+end_event(LhCdc *cdc, MemoryContext old)
+{
+	lh_use(cdc->ctx, cdc->root);
+	lh_arena_reset(cdc->row);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(cdc->scratch);
+}
+
+static LhChangeEvent
+new_event(LhCdc *cdc, LhChangeOp op, XLogRecPtr lsn)
+{
+	return (LhChangeEvent) {
+		.op = op,
+		.pos = {cdc->txn.commit_end, cdc->ordinal, cdc->txn.xid},
+		.lsn = lsn,
+		.txn = &cdc->txn,
+	};
+}
+
+/* BEGIN, if it has not been yet. */
+static void
+need_begin(LhCdc *cdc)
+{
+	LhChangeEvent ev;
+
+	if (cdc->begun)
+		return;
+	cdc->begun = true;
+	cdc->now = GetCurrentTimestamp();
+	ev = new_event(cdc, LH_CHANGE_BEGIN, cdc->txn.first_lsn);
+	ev.pos.ordinal = 0;
+	lh_cdc_emit(cdc, &ev, NULL, 0);
+}
+
+static void
+need_schema(LhCdc *cdc, LhCdcRel *rel, XLogRecPtr lsn)
+{
+	LhChangeEvent ev;
+
+	if (likely(rel->announced))
+		return;
+	rel->announced = true;
+	if (!cdc->options.frames && !cdc->options.schema_events)
+		return;
+	ev = new_event(cdc, LH_CHANGE_SCHEMA, lsn);
+	lh_cdc_emit(cdc, &ev, rel, 0);
+}
+
+/* A long time of nothing but unwanted changes looks like death to the receiver. */
+static void
+skip(LhCdc *cdc)
+{
+	if (LH_SKIPPED_CHANGES_ARE_REPORTED || ++cdc->skipped < SKIPPED_REPORT)
+		return;
+	cdc->skipped = 0;
+	OutputPluginUpdateProgress(cdc->pg, false);
+}
+
+/* ---- transactions ---- */
+
+static const char *
+name_of_origin(LhCdc *cdc, RepOriginId origin)
+{
+	char	   *name;
+
+	if (origin == InvalidRepOriginId)
+		return NULL;
+	if (cdc->origin != origin || cdc->origin_name == NULL)
+	{
+		cdc->origin = origin;
+		cdc->origin_name = lh_cell_utf8(cdc->ctx, replorigin_by_oid(origin, true, &name) ? name : "");
+	}
+	return cdc->origin_name;
+}
+
+static void
+begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
+{
+	LhCdc	   *cdc = pg->output_plugin_private;
+	MemoryContext old = MemoryContextSwitchTo(cdc->mcxt);
+
+	cdc->txn = (LhChangeTxn) {
+		.xid = txn->xid,
+		.first_lsn = txn->first_lsn,
+		.commit_lsn = txn->final_lsn,
+		.commit_end = txn->end_lsn,
+		.commit_time = txn->xact_time.commit_time,
+		.origin = txn->origin_id,
+		.origin_name = name_of_origin(cdc, txn->origin_id),
+		.origin_lsn = txn->origin_lsn,
+	};
+	MemoryContextSwitchTo(old);
+	cdc->begun = false;
+	cdc->ordinal = cdc->order = 0;
+	cdc->settings = 0;
+	if (cdc->session)
+	{
+		old = begin_event(cdc);
+		need_begin(cdc);
+		end_event(cdc, old);
+	}
+}
+
+static void
+commit_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr commit_lsn)
+{
+	LhCdc	   *cdc = pg->output_plugin_private;
+	MemoryContext old = begin_event(cdc);
+
+	if (cdc->begun)
+	{
+		LhChangeEvent ev;
+
+		cdc->txn.nchanges = cdc->order;
+		cdc->ordinal++;
+		ev = new_event(cdc, LH_CHANGE_COMMIT, commit_lsn);
+		lh_cdc_emit(cdc, &ev, NULL, 0);
+		lh_cdc_flush(cdc);
+	}
+	OutputPluginUpdateProgress(pg, !cdc->begun);
+	end_event(cdc, old);
+	if (cdc->settings != 0)
+		AtEOXact_GUC(true, cdc->settings);
+	cdc->settings = 0;
+}
+
+/* ---- changes ---- */
+
+static LhCdcAction
+action_of(const ReorderBufferChange *change)
+{
+	return change->action == REORDER_BUFFER_CHANGE_INSERT ? LH_CDC_INSERT :
+		change->action == REORDER_BUFFER_CHANGE_UPDATE ? LH_CDC_UPDATE : LH_CDC_DELETE;
+}
+
+/* The clock is looked at now and then only. */
+#define CLOCK_EVENTS 64
+
+static void
+emit_row(LhCdc *cdc, LhCdcRel *rel, const LhCdcRow *row, XLogRecPtr lsn)
+{
+	LhChangeEvent ev;
+
+	need_begin(cdc);
+	need_schema(cdc, rel, lsn);
+	if (++cdc->order % CLOCK_EVENTS == 0)
+		cdc->now = GetCurrentTimestamp();
+	ev = new_event(cdc, row->quarantine != NULL ? LH_CHANGE_QUARANTINE : row->op, lsn);
+	ev.order = cdc->order;
+	ev.new_cells = row->new_cells;
+	ev.old_cells = row->old_cells;
+	ev.old_is_key = row->old_is_key;
+	ev.key_changed = row->key_changed;
+	ev.reason = row->quarantine;
+	lh_cdc_emit(cdc, &ev, rel, cdc->cells.bytes);
+}
+
+static void
+take_change(LogicalDecodingContext *pg, ReorderBufferTXN *txn, Relation relation, ReorderBufferChange *c)
+{
+	LhCdc	   *cdc = pg->output_plugin_private;
+	LhCdcRel   *rel = lh_cdc_relation(cdc, relation);
+	MemoryContext old;
+	LhCdcRow	row;
+
+	cdc->ordinal++;
+	if (!rel->actions[action_of(c)])
+	{
+		skip(cdc);
+		return;
+	}
+	old = begin_event(cdc);
+	if (lh_cdc_row(cdc, rel, relation, c, &row))
+		emit_row(cdc, rel, &row, c->lsn);
+	else
+		skip(cdc);
+	end_event(cdc, old);
+}
+
+/* A partition whose rows go out under another name is not told of: that table's own entry is. */
+static bool
+tells_truncate(const LhCdcRel *rel)
+{
+	return rel->actions[LH_CDC_TRUNCATE] && rel->change.relid == rel->relid;
+}
+
+static void
+take_truncate(LogicalDecodingContext *pg, ReorderBufferTXN *txn, int n, Relation relations[], ReorderBufferChange *c)
+{
+	LhCdc	   *cdc = pg->output_plugin_private;
+	MemoryContext old;
+	int			wanted = 0;
+
+	for (int i = 0; i < n; i++)
+		wanted += tells_truncate(lh_cdc_relation(cdc, relations[i]));
+	for (int i = 0; i < n; i++)
+	{
+		LhCdcRel   *rel = lh_cdc_relation(cdc, relations[i]);
+		LhChangeEvent ev;
+
+		cdc->ordinal++;
+		if (!tells_truncate(rel))
+		{
+			skip(cdc);
+			continue;
+		}
+		old = begin_event(cdc);
+		need_begin(cdc);
+		need_schema(cdc, rel, c->lsn);
+		ev = new_event(cdc, LH_CHANGE_TRUNCATE, c->lsn);
+		ev.order = ++cdc->order;
+		ev.ntruncated = wanted;
+		ev.cascade = c->data.truncate.cascade;
+		ev.restart_identity = c->data.truncate.restart_seqs;
+		lh_cdc_emit(cdc, &ev, rel, 0);
+		end_event(cdc, old);
+	}
+}
+
+/* ---- messages ---- */
+
+/* One outside of transactions has its own end as position, and is not kept waiting. */
+static void
+emit_lone_message(LhCdc *cdc, LhChangeEvent *ev)
+{
+	cdc->now = GetCurrentTimestamp();
+	ev->pos = (LhChangePos) {cdc->pg->reader->EndRecPtr, 0, 0};
+	ev->txn = NULL;
+	lh_cdc_emit(cdc, ev, NULL, ev->content.len);
+	lh_cdc_flush(cdc);
+}
+
+static void
+take_message(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn, bool transactional, const char *prefix,
+		Size size, const char *content)
+{
+	LhCdc	   *cdc = pg->output_plugin_private;
+	MemoryContext old = begin_event(cdc);
+	const char *name = lh_cell_utf8(cdc->ctx, prefix);
+	LhChangeEvent ev;
+
+	if (transactional)
+		cdc->ordinal++;
+	if (!lh_cdc_wants_message(cdc, name))
+		skip(cdc);
+	else
+	{
+		if (transactional)
+			need_begin(cdc);
+		ev = new_event(cdc, LH_CHANGE_MESSAGE, lsn);
+		ev.transactional = transactional;
+		ev.prefix = name;
+		ev.content = lh_slice(content, size);
+		if (!transactional)
+			emit_lone_message(cdc, &ev);
+		else
+		{
+			ev.order = ++cdc->order;
+			lh_cdc_emit(cdc, &ev, NULL, size);
+		}
+	}
+	end_event(cdc, old);
+}
+
+/* Called while the log is read, also where the slot is only moved on and nobody reads. */
+static bool
+filter_by_origin(LogicalDecodingContext *pg, RepOriginId origin)
+{
+	LhCdc	   *cdc = pg->output_plugin_private;
+
+	return cdc != NULL && !lh_cdc_wants_origin(cdc, origin);
+}
+
+void
+_PG_output_plugin_init(OutputPluginCallbacks *cb)
+{
+	cb->startup_cb = start_stream;
+	cb->begin_cb = begin_txn;
+	cb->change_cb = take_change;
+	cb->truncate_cb = take_truncate;
+	cb->commit_cb = commit_txn;
+	cb->message_cb = take_message;
+	cb->filter_by_origin_cb = filter_by_origin;
+	cb->shutdown_cb = end_stream;
+}

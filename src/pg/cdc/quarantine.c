@@ -1,0 +1,84 @@
+/*
+ * quarantine.c
+ *		A row that cannot be encoded does not stop the stream.
+ *
+ * Output functions of types that came with an extension or a user may raise
+ * errors on values that were stored long ago; without care such a row would be
+ * met again at each restart, and the slot would never get past it.  They run in a
+ * subtransaction, one for a row.  What comes out instead of the row says which
+ * column and which SQLSTATE, never the message, as that may quote the value.
+ */
+#include "pg/cdc/cdc.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+/* Errors that are not about the row, or that PostgreSQL's decoding has to see. */
+static bool
+is_not_ours(int sqlstate)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlstate))
+	{
+		case MAKE_SQLSTATE('4', '0', '0', '0', '0'):	/* transaction rollback: a concurrent abort */
+		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* resources, memory among them */
+		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* cancel, shutdown */
+		case MAKE_SQLSTATE('5', '8', '0', '0', '0'):	/* input and output */
+			return true;
+		default:
+			return false;
+	}
+}
+
+static const char *
+reason_of(LhCdc *cdc, LhCdcRel *rel, int sqlstate)
+{
+	const LhChangeColumn *c = cdc->column >= 0 && cdc->column < rel->change.ncolumns ?
+		&rel->change.columns[cdc->column] : NULL;
+	const char *text = c == NULL ?
+		lh_sprintf(cdc->ctx, "a value raised an error with SQLSTATE %s", unpack_sql_state(sqlstate)) :
+		lh_sprintf(cdc->ctx, "the output function of type %s raised an error with SQLSTATE %s for column \"%s\"",
+				   c->type_name, unpack_sql_state(sqlstate), c->name);
+
+	if (text == NULL)
+		lh_pg_raise(cdc->ctx);
+	return text;
+}
+
+const char *
+lh_cdc_guard(LhCdc *cdc, LhCdcRel *rel, void (*fn) (void *arg), void *arg)
+{
+	MemoryContext old = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	LhArena    *arena = cdc->ctx->arena;
+	const char *volatile reason = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(old);
+	PG_TRY();
+	{
+		fn(arg);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(old);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		int			sqlstate = geterrcode();
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(old);
+		if (is_not_ours(sqlstate))
+			PG_RE_THROW();
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(old);
+		CurrentResourceOwner = owner;
+		lh_use(cdc->ctx, arena);
+		reason = reason_of(cdc, rel, error->sqlerrcode);
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	return reason;
+}

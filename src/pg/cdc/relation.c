@@ -1,0 +1,614 @@
+/*
+ * relation.c
+ *		The plan of each table: what every row needs and no row looks up.
+ *
+ * A plan is made when the first row of a table comes, with the catalog as it was
+ * when that row was written, and again when PostgreSQL says that something about
+ * the table may have changed.  Most such news is about something else (ANALYZE, a
+ * new index); only when what a consumer sees of the schema differs, which its
+ * fingerprint tells, does the table enter a new generation and a schema event
+ * goes out.
+ *
+ * A partition has a plan of its own, also when its rows go out under the name of
+ * a table above it: then the columns are that table's, and "attributes" says
+ * where they are in the partition's rows.  Generations count by that name.
+ */
+#include "pg/cdc/cdc.h"
+
+#include "access/htup_details.h"
+#include "catalog/partition.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+
+/* The schemas that a stream has met of a relation. */
+typedef struct Generation
+{
+	Oid			relid;			/* key: as published */
+	uint32		n;
+	uint64		fingerprint;
+} Generation;
+
+/* Key to its plan. */
+typedef struct Entry
+{
+	Oid			relid;			/* key: as in the log */
+	LhCdcRel   *rel;
+} Entry;
+
+/* The stream of this backend; callbacks of invalidation cannot be taken back. */
+static LhCdc *current;
+
+/* ---- invalidation ---- */
+
+static void
+invalidate_all(bool user_types_only)
+{
+	HASH_SEQ_STATUS seq;
+	Entry	   *entry;
+
+	if (current == NULL || current->relations == NULL)
+		return;
+	hash_seq_init(&seq, current->relations);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+	{
+		if (entry->rel != NULL && (!user_types_only || entry->rel->user_types))
+			entry->rel->valid = false;
+	}
+}
+
+/* A plan also took something from the tables above a partition. */
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS seq;
+	Entry	   *entry;
+
+	if (!OidIsValid(relid) || current == NULL || current->relations == NULL)
+	{
+		invalidate_all(false);
+		return;
+	}
+	hash_seq_init(&seq, current->relations);
+	while ((entry = hash_seq_search(&seq)) != NULL)
+	{
+		if (entry->rel != NULL &&
+			(entry->relid == relid || entry->rel->change.relid == relid || list_member_oid(entry->rel->ancestors, relid)))
+			entry->rel->valid = false;
+	}
+}
+
+static void
+publication_changed(Datum arg, int cacheid, uint32 hash)
+{
+	invalidate_all(false);
+}
+
+static void
+type_changed(Datum arg, int cacheid, uint32 hash)
+{
+	invalidate_all(true);
+}
+
+static void
+register_callbacks(void)
+{
+	static bool done = false;
+
+	if (done)
+		return;
+	done = true;
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(PUBLICATIONOID, publication_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(PUBLICATIONRELMAP, publication_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(PUBLICATIONNAMESPACEMAP, publication_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, publication_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, type_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(ENUMOID, type_changed, (Datum) 0);
+}
+
+static HTAB *
+make_hash(LhCdc *cdc, const char *name, Size entry)
+{
+	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = entry, .hcxt = cdc->mcxt};
+
+	return hash_create(name, 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static void
+forget(void *arg)
+{
+	lh_cdc_relations_end(arg);
+}
+
+void
+lh_cdc_relations_init(LhCdc *cdc)
+{
+	cdc->relations = make_hash(cdc, "lakehouse change plans", sizeof(Entry));
+	cdc->generations = make_hash(cdc, "lakehouse change generations", sizeof(Generation));
+	register_callbacks();
+	current = cdc;
+	/* an error of an SQL function ends the stream without a word to the plugin */
+	cdc->callback.func = forget;
+	cdc->callback.arg = cdc;
+	MemoryContextRegisterResetCallback(cdc->mcxt, &cdc->callback);
+}
+
+
+void
+lh_cdc_relations_end(LhCdc *cdc)
+{
+	if (current == cdc)
+		current = NULL;
+}
+
+/* ---- columns ---- */
+
+/* What pg_type says of a type. */
+static void
+describe_type(LhCdc *cdc, const LhCellType *type, LhChangeColumn *c)
+{
+	LhCtx	   *ctx = cdc->ctx;
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type->base));
+	Form_pg_type form;
+	char	   *schema;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", type->base);
+	form = (Form_pg_type) GETSTRUCT(tuple);
+	schema = get_namespace_name(form->typnamespace);
+	c->typcategory = form->typcategory;
+	c->type_bare = lh_cell_utf8(ctx, NameStr(form->typname));
+	c->type_schema = lh_cell_utf8(ctx, schema != NULL ? schema : "");
+	ReleaseSysCache(tuple);
+	c->base_type_name = lh_cell_utf8(ctx, format_type_with_typemod(type->base, -1));
+	c->base_type_text = lh_cell_utf8(ctx, format_type_with_typemod(type->base, type->typmod));
+}
+
+/* The expression of a column's default, as \d shows it; NULL: it has none. */
+static const char *
+default_of(LhCdc *cdc, Relation relation, Form_pg_attribute a)
+{
+	TupleConstr *constr = RelationGetDescr(relation)->constr;
+
+	if (!a->atthasdef || constr == NULL)
+		return NULL;
+	for (int i = 0; i < constr->num_defval; i++)
+	{
+		List	   *context;
+		Node	   *node;
+
+		if (constr->defval[i].adnum != a->attnum)
+			continue;
+		node = stringToNode(constr->defval[i].adbin);
+		context = deparse_context_for(RelationGetRelationName(relation), RelationGetRelid(relation));
+		return lh_cell_utf8(cdc->ctx, deparse_expression(node, context, false, false));
+	}
+	return NULL;
+}
+
+static bool
+needs_user_types(const LhCellType *type)
+{
+	return type->typid >= FirstNormalObjectId || type->base >= FirstNormalObjectId ||
+		(type->elem != NULL && needs_user_types(type->elem));
+}
+
+/* Column i of the plan; a is the published relation's attribute. */
+static void
+describe_column(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation published, Form_pg_attribute a, int i,
+				LhChangeColumn *c)
+{
+	LhCtx	   *ctx = cdc->ctx;
+	Form_pg_attribute own = TupleDescAttr(RelationGetDescr(relation), rel->attributes[i]);
+	/* a partition's column has the type of the table above it */
+	LhCellType *type = lh_cell_type(&cdc->cells, rel->mcxt, own->atttypid, own->atttypmod);
+
+	rel->types[i] = type;
+	c->name = lh_cell_utf8(ctx, NameStr(a->attname));
+	c->attnum = a->attnum;
+	c->typid = a->atttypid;
+	c->base_typid = type->base;
+	c->typmod = type->typmod;
+	c->elem_typid = type->elem != NULL ? type->elem->base : InvalidOid;
+	c->kind = type->kind;
+	c->elem_kind = type->elem != NULL ? type->elem->kind : LH_CELL_NULL;
+	c->type_name = lh_cell_utf8(ctx, format_type_with_typemod(a->atttypid, -1));
+	c->type_text = lh_cell_utf8(ctx, format_type_with_typemod(a->atttypid, a->atttypmod));
+	describe_type(cdc, type, c);
+	c->enum_labels = lh_cell_enum_labels(ctx, type->elem != NULL && type->elem->labels != NULL ? type->elem : type);
+	c->not_null = a->attnotnull;
+	c->generated = a->attgenerated != '\0';
+
+	rel->masks[i] = lh_cdc_mask_of(cdc, relation, own->attnum, rel->change.schema, rel->change.name, c->name);
+	c->masked = rel->masks[i] != NULL;
+	if (c->masked)
+	{
+		c->kind = lh_mask_cell_kind(rel->masks[i], c->kind);
+		c->elem_kind = LH_CELL_NULL;
+		/* labels say what the values may be, which is no secret, but a masked column has others */
+		c->enum_labels = NULL;
+	}
+	else if (!c->generated)
+		c->default_text = default_of(cdc, published, a);
+
+	rel->user_types |= needs_user_types(type);
+	rel->has_other |= type->kind == LH_CELL_OTHER || (type->elem != NULL && type->elem->kind == LH_CELL_OTHER);
+	rel->guarded |= type->guarded;
+}
+
+/* Is an attribute of the published relation a column of the stream? */
+static bool
+is_streamed(LhCdc *cdc, Form_pg_attribute a, const LhCdcPublish *publish)
+{
+	if (a->attisdropped || lh_attribute_is_virtual(a))
+		return false;
+	if (a->attgenerated != '\0' && cdc->options.generated == LH_GENERATED_NONE)
+		return false;
+	return publish->columns == NULL || bms_is_member(a->attnum, publish->columns);
+}
+
+/* Where the published relation's attributes are in the rows of the log, -1: nowhere. */
+static void
+map_attributes(LhCdcRel *rel, Relation relation, Relation published)
+{
+	TupleDesc	from = RelationGetDescr(published);
+	TupleDesc	to = RelationGetDescr(relation);
+
+	rel->root_attributes = palloc(sizeof(int) * Max(from->natts, 1));
+	for (int i = 0; i < from->natts; i++)
+	{
+		Form_pg_attribute a = TupleDescAttr(from, i);
+
+		rel->root_attributes[i] = -1;
+		if (a->attisdropped)
+			continue;
+		if (relation == published)
+			rel->root_attributes[i] = i;
+		for (int k = 0; relation != published && k < to->natts; k++)
+		{
+			Form_pg_attribute b = TupleDescAttr(to, k);
+
+			if (!b->attisdropped && strcmp(NameStr(a->attname), NameStr(b->attname)) == 0)
+				rel->root_attributes[i] = k;
+		}
+	}
+}
+
+static void
+describe_columns(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation published, const LhCdcPublish *publish)
+{
+	TupleDesc	desc = RelationGetDescr(published);
+	LhChangeColumn *columns = lh_alloc_array(cdc->ctx, Max(desc->natts, 1), sizeof(LhChangeColumn));
+	int			n = 0;
+
+	if (columns == NULL)
+		lh_pg_raise(cdc->ctx);
+	rel->attributes = palloc0(sizeof(int) * Max(desc->natts, 1));
+	rel->types = palloc0(sizeof(*rel->types) * Max(desc->natts, 1));
+	rel->masks = palloc0(sizeof(*rel->masks) * Max(desc->natts, 1));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute a = TupleDescAttr(desc, i);
+
+		if (rel->root_attributes[i] < 0 || !is_streamed(cdc, a, publish))
+			continue;
+		rel->attributes[n] = rel->root_attributes[i];
+		describe_column(cdc, rel, relation, published, a, n, &columns[n]);
+		n++;
+	}
+	rel->change.columns = columns;
+	rel->change.ncolumns = n;
+}
+
+/* ---- keys ---- */
+
+static int
+column_of_attribute(const LhCdcRel *rel, int attribute)
+{
+	for (int i = 0; i < rel->change.ncolumns; i++)
+	{
+		if (rel->attributes[i] == attribute)
+			return i;
+	}
+	return -1;
+}
+
+/*
+ * Columns of an index of the log's relation, in its order; 0 when one is not
+ * streamed or is an expression: half a key is none.
+ */
+static int
+index_columns(LhCdcRel *rel, Oid index, int **columns)
+{
+	HeapTuple	tuple;
+	Form_pg_index form;
+	int			n = 0;
+
+	*columns = NULL;
+	if (!OidIsValid(index))
+		return 0;
+	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	if (!HeapTupleIsValid(tuple))
+		return 0;
+	form = (Form_pg_index) GETSTRUCT(tuple);
+	*columns = palloc(sizeof(int) * Max(form->indnkeyatts, 1));
+	for (int i = 0; i < form->indnkeyatts; i++)
+	{
+		int			column = form->indkey.values[i] > 0 ? column_of_attribute(rel, form->indkey.values[i] - 1) : -1;
+
+		if (column < 0)
+		{
+			n = 0;
+			break;
+		}
+		(*columns)[n++] = column;
+	}
+	ReleaseSysCache(tuple);
+	return n;
+}
+
+/* Which columns old tuples hold when they hold the key alone. */
+static void
+mark_identity(LhCdcRel *rel, Relation relation)
+{
+	Bitmapset  *key = RelationGetIdentityKeyBitmap(relation);
+
+	rel->identity = palloc0(sizeof(bool) * Max(rel->change.ncolumns, 1));
+	for (int i = 0; i < rel->change.ncolumns; i++)
+		rel->identity[i] = bms_is_member(rel->attributes[i] + 1 - FirstLowInvalidHeapAttributeNumber, key);
+	bms_free(key);
+}
+
+/* message.key.columns: names of columns instead of an index. */
+static int
+chosen_key(LhCdc *cdc, LhCdcRel *rel, const char *list, int *columns)
+{
+	char	   *item;
+	int			n = 0;
+
+	while ((item = lh_cdc_next_item(&list, ',')) != NULL)
+	{
+		int			i = 0;
+
+		while (i < rel->change.ncolumns && strcmp(rel->change.columns[i].name, item) != 0)
+			i++;
+		if (i == rel->change.ncolumns)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("option \"message.key.columns\" names column \"%s\" that table \"%s.%s\" does not stream",
+							lh_pg_text(item), lh_pg_text(rel->change.schema), lh_pg_text(rel->change.name))));
+		if (n < rel->change.ncolumns)
+			columns[n++] = i;
+	}
+	return n;
+}
+
+static void
+describe_keys(LhCdc *cdc, LhCdcRel *rel, Relation relation)
+{
+	LhChangeColumn *c = (LhChangeColumn *) rel->change.columns;
+	const char *chosen = lh_cdc_key_columns(cdc, rel->change.schema, rel->change.name);
+	Oid			primary;
+	int		   *pk,
+			   *keys;
+	int			npk,
+				nkeys;
+
+	/* reads the list of indexes, which tells both */
+	Oid			replica = RelationGetReplicaIndex(relation);
+
+	primary = lh_primary_key_index(relation);
+	npk = index_columns(rel, primary, &pk);
+	/* with FULL or NOTHING no index is the identity; the primary key still names the row */
+	nkeys = index_columns(rel, OidIsValid(replica) ? replica : primary, &keys);
+	if (chosen != NULL)
+	{
+		keys = palloc(sizeof(int) * Max(rel->change.ncolumns, 1));
+		nkeys = chosen_key(cdc, rel, chosen, keys);
+	}
+	for (int i = 0; i < npk; i++)
+		c[pk[i]].pk = i + 1;
+	for (int i = 0; i < nkeys; i++)
+		c[keys[i]].key = i + 1;
+	rel->change.identity = (LhIdentity) relation->rd_rel->relreplident;
+	rel->change.pk = pk;
+	rel->change.npk = npk;
+	rel->change.keys = keys;
+	rel->change.nkeys = nkeys;
+	mark_identity(rel, relation);
+}
+
+/* ---- fingerprint ---- */
+
+static uint64
+mix(uint64 h, uint64 v)
+{
+	return lh_hash_u64(h ^ lh_hash_u64(v + UINT64CONST(0x9E3779B97F4A7C15)));
+}
+
+static uint64
+mix_text(uint64 h, const char *text)
+{
+	return text == NULL ? mix(h, 0) : mix(h, lh_hash_bytes(text, strlen(text), 1));
+}
+
+static uint64
+mix_column(uint64 h, const LhChangeColumn *c)
+{
+	h = mix_text(h, c->name);
+	h = mix(h, (uint64) c->attnum);
+	h = mix(h, ((uint64) c->typid << 32) | c->base_typid);
+	h = mix(h, ((uint64) c->elem_typid << 32) | (uint32) c->typmod);
+	h = mix(h, ((uint64) c->kind << 8) | (uint64) c->elem_kind);
+	h = mix_text(h, c->type_text);
+	h = mix_text(h, c->base_type_text);
+	h = mix_text(h, c->type_schema);
+	h = mix_text(h, c->type_bare);
+	h = mix_text(h, c->default_text);
+	for (int i = 0; c->enum_labels != NULL && c->enum_labels[i] != NULL; i++)
+		h = mix_text(h, c->enum_labels[i]);
+	h = mix(h, (c->not_null ? 1 : 0) | (c->generated ? 2 : 0) | (c->masked ? 4 : 0));
+	return mix(h, ((uint64) c->key << 32) | (uint64) c->pk);
+}
+
+/* Not 0: that is the fingerprint of what was not seen yet. */
+static uint64
+fingerprint(const LhChangeRel *rel)
+{
+	uint64		h = mix_text(mix_text(1, rel->schema), rel->name);
+
+	h = mix(h, (uint64) rel->identity);
+	for (int i = 0; i < rel->ncolumns; i++)
+		h = mix_column(h, &rel->columns[i]);
+	return h == 0 ? 1 : h;
+}
+
+/* ---- the plan ---- */
+
+static void
+free_plan(LhCdcRel *rel)
+{
+	lh_arena_destroy(rel->arena);
+	if (rel->estate != NULL)
+		FreeExecutorState(rel->estate);
+	MemoryContextDelete(rel->mcxt);
+}
+
+static LhCdcRel *
+new_plan(LhCdc *cdc, Relation relation)
+{
+	MemoryContext mcxt = AllocSetContextCreate(cdc->mcxt, "lakehouse change plan", ALLOCSET_SMALL_SIZES);
+	LhCdcRel   *rel = MemoryContextAllocZero(mcxt, sizeof(LhCdcRel));
+
+	rel->relid = RelationGetRelid(relation);
+	rel->mcxt = mcxt;
+	rel->arena = lh_arena_child(cdc->root);
+	if (rel->arena == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	return rel;
+}
+
+static void
+room_for_rows(LhCdcRel *rel, Relation relation)
+{
+	int			natts = Max(RelationGetDescr(relation)->natts, 1);
+	int			n = Max(rel->change.ncolumns, 1);
+
+	rel->natts = RelationGetDescr(relation)->natts;
+	rel->old_values = palloc(sizeof(Datum) * natts);
+	rel->new_values = palloc(sizeof(Datum) * natts);
+	rel->old_nulls = palloc(sizeof(bool) * natts);
+	rel->new_nulls = palloc(sizeof(bool) * natts);
+	rel->old_cells = palloc0(sizeof(LhCell) * n);
+	rel->new_cells = palloc0(sizeof(LhCell) * n);
+}
+
+/* The schema of the published relation is the one met last, or begins a new generation. */
+static void
+enter_generation(LhCdc *cdc, LhCdcRel *rel)
+{
+	bool		found;
+	Generation *g = hash_search(cdc->generations, &rel->change.relid, HASH_ENTER, &found);
+
+	if (!found)
+		g->n = 0, g->fingerprint = 0;
+	if (g->fingerprint == rel->change.fingerprint)
+		rel->announced = true;
+	else
+	{
+		g->n++;
+		g->fingerprint = rel->change.fingerprint;
+	}
+	rel->change.generation = g->n;
+}
+
+/* All that depends on the published relation. */
+static void
+describe(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation published, const LhCdcPublish *publish)
+{
+	char	   *schema = get_namespace_name(RelationGetNamespace(published));
+
+	rel->change.relid = RelationGetRelid(published);
+	rel->change.schema = lh_cell_utf8(cdc->ctx, schema != NULL ? schema : "");
+	rel->change.name = lh_cell_utf8(cdc->ctx, RelationGetRelationName(published));
+	for (int i = 0; i < LH_CDC_N_ACTIONS; i++)
+		rel->actions[i] = publish->actions[i] && lh_cdc_wants_action(cdc, (LhCdcAction) i);
+	if (!lh_cdc_wants_table(cdc, rel->change.schema, rel->change.name))
+	{
+		memset(rel->actions, 0, sizeof(rel->actions));
+		return;
+	}
+	lh_cdc_need_settings(cdc);
+	map_attributes(rel, relation, published);
+	describe_columns(cdc, rel, relation, published, publish);
+	describe_keys(cdc, rel, relation);
+	room_for_rows(rel, relation);
+	lh_cdc_compile_filters(cdc, rel, published, publish);
+	rel->change.fingerprint = fingerprint(&rel->change);
+	enter_generation(cdc, rel);
+	for (int i = 0; i < cdc->nformats; i++)
+		lh_pg_check(cdc->ctx, cdc->encoders[i]->format->relation(cdc->ctx, cdc->encoders[i], &rel->change, &rel->plans[i]));
+}
+
+static LhCdcRel *
+make_plan(LhCdc *cdc, Relation relation)
+{
+	LhCdcRel   *rel = new_plan(cdc, relation);
+	MemoryContext old = MemoryContextSwitchTo(rel->mcxt);
+	LhArena    *old_arena = lh_use(cdc->ctx, rel->arena);
+	LhCdcPublish publish = {{true, true, true, true}, RelationGetRelid(relation)};
+	Relation	published = relation;
+
+	if (relation->rd_rel->relispartition)
+		rel->ancestors = get_partition_ancestors(rel->relid);
+	if (lh_cdc_is_mask_table(cdc, rel->relid) ||
+		(cdc->publications != NIL && !lh_cdc_published(cdc, relation, &publish)))
+		memset(publish.actions, 0, sizeof(publish.actions));
+	else
+	{
+		if (publish.as != rel->relid)
+			published = RelationIdGetRelation(publish.as);
+		if (!RelationIsValid(published))
+			elog(ERROR, "could not open relation with OID %u", publish.as);
+		describe(cdc, rel, relation, published, &publish);
+		if (published != relation)
+			RelationClose(published);
+	}
+	lh_use(cdc->ctx, old_arena);
+	MemoryContextSwitchTo(old);
+	return rel;
+}
+
+LhCdcRel *
+lh_cdc_relation(LhCdc *cdc, Relation relation)
+{
+	Oid			relid = RelationGetRelid(relation);
+	bool		found;
+	Entry	   *entry = hash_search(cdc->relations, &relid, HASH_ENTER, &found);
+	LhCdcRel   *rel;
+
+	if (!found)
+		entry->rel = NULL;
+	if (likely(entry->rel != NULL && entry->rel->valid))
+		return entry->rel;
+	if (entry->rel != NULL)
+	{
+		rel = entry->rel;
+		entry->rel = NULL;
+		free_plan(rel);
+	}
+	rel = make_plan(cdc, relation);
+	/* what made it may have told of changes, but this historic catalog cannot have any more */
+	rel->valid = true;
+	entry->rel = rel;
+	return rel;
+}

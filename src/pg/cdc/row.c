@@ -1,0 +1,215 @@
+/*
+ * row.c
+ *		A change's tuples as cells: taken apart once, filtered, masked.
+ *
+ *	1. Conditions of publications decide, and may turn an update into an insert or
+ *	   a delete: where only the new or only the old row passes.
+ *	2. Values become cells; a masked one never stays as it was.
+ *	3. The old row is whole under REPLICA IDENTITY FULL, else it holds the key, and
+ *	   is there at all only where the key changed.
+ *	4. A value that is stored out of line and was not touched is not in the log: it
+ *	   is taken from the old row where that is whole, else it is UNCHANGED.
+ */
+#include "pg/cdc/cdc.h"
+
+#include "access/htup_details.h"
+#include "executor/executor.h"
+#include "utils/memutils.h"
+
+/* ---- row filters ---- */
+
+/* The log's row in the shape of the published relation; what the new row has not, the old one may have. */
+static void
+fill_slot(LhCdcRel *rel, TupleTableSlot *slot, const Datum *values, const bool *nulls, const Datum *old_values,
+		  const bool *old_nulls, TupleDesc desc)
+{
+	TupleDesc	shape = slot->tts_tupleDescriptor;
+
+	ExecClearTuple(slot);
+	for (int i = 0; i < shape->natts; i++)
+	{
+		int			from = rel->root_attributes[i];
+
+		slot->tts_isnull[i] = from < 0 || nulls[from];
+		slot->tts_values[i] = from < 0 ? (Datum) 0 : values[from];
+		if (slot->tts_isnull[i] || old_values == NULL || TupleDescAttr(desc, from)->attlen != -1)
+			continue;
+		if (VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(values[from])) && !old_nulls[from])
+			slot->tts_values[i] = old_values[from];
+	}
+	ExecStoreVirtualTuple(slot);
+}
+
+static bool
+passes(LhCdcRel *rel, LhCdcAction action, TupleTableSlot *slot)
+{
+	ExprContext *context;
+	Datum		result;
+	bool		isnull;
+
+	if (rel->filters[action] == NULL)
+		return true;
+	context = GetPerTupleExprContext(rel->estate);
+	context->ecxt_scantuple = slot;
+	result = ExecEvalExprSwitchContext(rel->filters[action], context, &isnull);
+	ResetExprContext(context);
+	return !isnull && DatumGetBool(result);
+}
+
+/*
+ * The operation as the conditions leave it; false: nothing is left.  An update
+ * without an old row left the columns of the identity as they are, and conditions
+ * read no others.
+ */
+static bool
+filter_row(LhCdcRel *rel, TupleDesc desc, bool has_old, bool has_new, LhChangeOp *op)
+{
+	bool		old_passes,
+				new_passes;
+
+	if (*op == LH_CHANGE_INSERT)
+	{
+		fill_slot(rel, rel->new_slot, rel->new_values, rel->new_nulls, NULL, NULL, desc);
+		return passes(rel, LH_CDC_INSERT, rel->new_slot);
+	}
+	if (*op == LH_CHANGE_DELETE)
+	{
+		if (rel->filters[LH_CDC_DELETE] == NULL)
+			return true;
+		if (!has_old)
+			return false;
+		fill_slot(rel, rel->old_slot, rel->old_values, rel->old_nulls, NULL, NULL, desc);
+		return passes(rel, LH_CDC_DELETE, rel->old_slot);
+	}
+	if (rel->filters[LH_CDC_UPDATE] == NULL)
+		return true;
+	fill_slot(rel, rel->new_slot, rel->new_values, rel->new_nulls, has_old ? rel->old_values : NULL,
+			  has_old ? rel->old_nulls : NULL, desc);
+	new_passes = passes(rel, LH_CDC_UPDATE, rel->new_slot);
+	if (!has_old)
+		return new_passes;
+	fill_slot(rel, rel->old_slot, rel->old_values, rel->old_nulls, NULL, NULL, desc);
+	old_passes = passes(rel, LH_CDC_UPDATE, rel->old_slot);
+	if (!old_passes && !new_passes)
+		return false;
+	if (!old_passes)
+		*op = LH_CHANGE_INSERT;
+	else if (!new_passes)
+		*op = LH_CHANGE_DELETE;
+	return true;
+}
+
+/* ---- cells ---- */
+
+typedef struct Build
+{
+	LhCdc	   *cdc;
+	LhCdcRel   *rel;
+	TupleDesc	desc;
+	bool		has_old;
+	bool		has_new;
+	bool		old_is_key;
+} Build;
+
+static inline void
+make_cell(Build *b, int i, Datum value, bool isnull, LhCell *cell)
+{
+	LhCdc	   *cdc = b->cdc;
+	LhCdcRel   *rel = b->rel;
+	Form_pg_attribute a = TupleDescAttr(b->desc, rel->attributes[i]);
+
+	*cell = lh_cell_null();
+	cdc->column = i;
+	if (isnull)
+		;
+	else if (a->attlen == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value)))
+		cell->kind = LH_CELL_UNCHANGED;
+	else if (rel->masks[i] == NULL || lh_mask_kind(rel->masks[i]) != LH_MASK_NULL)
+		lh_cell_make(&cdc->cells, rel->types[i], value, cell);
+	if (unlikely(rel->masks[i] != NULL))
+		lh_pg_check(cdc->ctx, lh_mask_apply(cdc->ctx, rel->masks[i], lh_put_cell_text, &cdc->mask_text, cell));
+}
+
+static void
+build(void *arg)
+{
+	Build	   *b = arg;
+	LhCdcRel   *rel = b->rel;
+
+	for (int i = 0; b->has_old && i < rel->change.ncolumns; i++)
+	{
+		int			from = rel->attributes[i];
+
+		if (b->old_is_key && !rel->identity[i])
+			rel->old_cells[i] = (LhCell) {.kind = LH_CELL_ABSENT};
+		else
+			make_cell(b, i, rel->old_values[from], rel->old_nulls[from], &rel->old_cells[i]);
+	}
+	for (int i = 0; b->has_new && i < rel->change.ncolumns; i++)
+	{
+		int			from = rel->attributes[i];
+
+		make_cell(b, i, rel->new_values[from], rel->new_nulls[from], &rel->new_cells[i]);
+		if (rel->new_cells[i].kind == LH_CELL_UNCHANGED && b->has_old && rel->old_cells[i].kind != LH_CELL_ABSENT)
+			rel->new_cells[i] = rel->old_cells[i];
+	}
+}
+
+/* Does the key differ?  Columns that the old row has not cannot tell. */
+static bool
+key_differs(const LhCdcRel *rel)
+{
+	for (int i = 0; i < rel->change.nkeys; i++)
+	{
+		const LhCell *old = &rel->old_cells[rel->change.keys[i]];
+		const LhCell *new = &rel->new_cells[rel->change.keys[i]];
+
+		if (old->kind != LH_CELL_ABSENT && old->kind != LH_CELL_UNCHANGED && !lh_cell_equal(old, new))
+			return true;
+	}
+	return false;
+}
+
+static LhChangeOp
+op_of(const ReorderBufferChange *change)
+{
+	return change->action == REORDER_BUFFER_CHANGE_INSERT ? LH_CHANGE_INSERT :
+		change->action == REORDER_BUFFER_CHANGE_UPDATE ? LH_CHANGE_UPDATE : LH_CHANGE_DELETE;
+}
+
+bool
+lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, Relation relation, ReorderBufferChange *change, LhCdcRow *row)
+{
+	TupleDesc	desc = RelationGetDescr(relation);
+	HeapTuple	old = LH_CHANGE_TUPLE(change->data.tp.oldtuple);
+	HeapTuple	new = LH_CHANGE_TUPLE(change->data.tp.newtuple);
+	Build		b = {cdc, rel, desc, old != NULL, new != NULL, rel->change.identity != LH_IDENTITY_FULL};
+
+	if (desc->natts != rel->natts)
+		elog(ERROR, "table \"%s\" has %d attributes where its plan has %d", RelationGetRelationName(relation),
+			 desc->natts, rel->natts);
+	memset(row, 0, sizeof(*row));
+	row->op = op_of(change);
+	if (old != NULL)
+		heap_deform_tuple(old, desc, rel->old_values, rel->old_nulls);
+	if (new != NULL)
+		heap_deform_tuple(new, desc, rel->new_values, rel->new_nulls);
+	if (unlikely(rel->filtered) && !filter_row(rel, desc, b.has_old, b.has_new, &row->op))
+		return false;
+	if (row->op == LH_CHANGE_DELETE)
+		b.has_new = false;
+
+	if (rel->has_other)
+		lh_cdc_need_settings(cdc);
+	if (unlikely(rel->guarded))
+		row->quarantine = lh_cdc_guard(cdc, rel, build, &b);
+	else
+		build(&b);
+	if (row->quarantine != NULL)
+		return true;
+	row->new_cells = b.has_new ? rel->new_cells : NULL;
+	row->old_cells = b.has_old && row->op != LH_CHANGE_INSERT ? rel->old_cells : NULL;
+	row->old_is_key = row->old_cells != NULL && b.old_is_key;
+	row->key_changed = row->op == LH_CHANGE_UPDATE && b.has_old && key_differs(rel);
+	return true;
+}

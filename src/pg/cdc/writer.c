@@ -1,0 +1,255 @@
+/*
+ * writer.c
+ *		Events through the encoders and out: bare messages, batches of lines, frames.
+ *
+ * A write of PostgreSQL's costs several system calls in a walsender, so where the
+ * consumer allows (frames, batch.bytes) messages gather and go out together; at
+ * the end of each transaction at the latest.
+ *
+ * The core's code is never on the stack when PostgreSQL writes: an encoder's
+ * messages are complete in the buffer first, and "done" only notes their ends.
+ */
+#include "pg/cdc/cdc.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/memutils.h"
+
+/* What a message may have: a StringInfo and, for SQL functions, a datum. */
+#define MESSAGE_MAX (MaxAllocSize - 1024)
+/* A buffer that a large row made grow is given back. */
+#define BUFFER_KEEP ((size_t) 16 << 20)
+/* Frames that may become larger than this begin a batch of their own. */
+#define FRAME_ALONE ((size_t) 32 << 20)
+/* Escapes can make six bytes of one. */
+#define GROWTH 6
+
+static LhStatus
+message_done(LhChangeOut *out, LhCtx *ctx, void *arg)
+{
+	LhCdcWriter *w = arg;
+
+	if (out->buf.len - out->message_at > MESSAGE_MAX)
+	{
+		out->buf.len = out->message_at;
+		w->too_large = true;
+		return LH_OK;
+	}
+	if (w->nends == w->max_ends)
+	{
+		int			max = w->max_ends == 0 ? 16 : w->max_ends * 2;
+		size_t	   *ends = realloc(w->ends, sizeof(size_t) * max);
+
+		if (ends == NULL)
+			LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for %d messages", max);
+		w->ends = ends;
+		w->max_ends = max;
+	}
+	w->ends[w->nends++] = out->buf.len;
+	return LH_OK;
+}
+
+static void
+free_ends(void *arg)
+{
+	free(((LhCdcWriter *) arg)->ends);
+}
+
+static bool
+all_text(LhCdc *cdc)
+{
+	for (int i = 0; i < cdc->nformats; i++)
+	{
+		if (!cdc->encoders[i]->format->text)
+			return false;
+	}
+	return true;
+}
+
+void
+lh_cdc_writer_init(LhCdc *cdc)
+{
+	LhCdcWriter *w = &cdc->writer;
+	bool		framed = cdc->options.frames;
+	bool		text = !framed && all_text(cdc);
+
+	lh_pg_check(cdc->ctx, lh_buf_init(cdc->ctx, &w->out.buf, false));
+	lh_pg_check(cdc->ctx, lh_buf_init(cdc->ctx, &w->packed, false));
+	lh_pg_check(cdc->ctx, lh_arena_on_reset(cdc->ctx, cdc->root, free_ends, w));
+	w->batched = framed || (text && cdc->options.batch_bytes > 0);
+	w->out.framed = framed;
+	w->out.want_key = framed || cdc->options.keys;
+	w->out.newline = w->batched && !framed;
+	w->out.done = framed ? NULL : message_done;
+	w->out.arg = w;
+	/* SQL functions return text of the database, walsenders send bytes */
+	w->convert = text && !cdc->streaming && GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII;
+	cdc->pg->options.output_type = text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
+	if (framed)
+		lh_pg_check(cdc->ctx, lh_batch_begin(cdc->ctx, &w->out));
+}
+
+static void
+write_bytes(LhCdc *cdc, const void *p, size_t n)
+{
+	LogicalDecodingContext *pg = cdc->pg;
+	const char *bytes = p;
+
+	if (unlikely(cdc->writer.convert))
+	{
+		bytes = pg_any_to_server(p, (int) n, PG_UTF8);
+		if (bytes != p)
+			n = strlen(bytes);
+	}
+	OutputPluginPrepareWrite(pg, true);
+	appendBinaryStringInfo(pg->out, bytes, (int) n);
+	OutputPluginWrite(pg, true);
+}
+
+/* The buffer is empty again, and not larger than usual. */
+static void
+empty(LhCdc *cdc)
+{
+	LhCdcWriter *w = &cdc->writer;
+
+	w->nends = 0;
+	w->out.nmessages = 0;
+	w->out.buf.len = 0;
+	if (w->out.buf.cap > BUFFER_KEEP)
+		lh_buf_free(&w->out.buf);
+	if (w->packed.cap > BUFFER_KEEP)
+		lh_buf_free(&w->packed);
+}
+
+static void
+write_each(LhCdc *cdc)
+{
+	LhCdcWriter *w = &cdc->writer;
+	size_t		from = 0;
+
+	for (int i = 0; i < w->nends; i++)
+	{
+		write_bytes(cdc, w->out.buf.data + from, w->ends[i] - from);
+		from = w->ends[i];
+	}
+	empty(cdc);
+}
+
+/* Lines in as few writes as their sizes allow; the receiver ends each write with a newline itself. */
+static void
+write_lines(LhCdc *cdc)
+{
+	LhCdcWriter *w = &cdc->writer;
+	size_t		from = 0;
+
+	for (int i = 0; i < w->nends; i++)
+	{
+		if (i + 1 < w->nends && w->ends[i + 1] - from <= MESSAGE_MAX)
+			continue;
+		write_bytes(cdc, w->out.buf.data + from, w->ends[i] - from - 1);
+		from = w->ends[i];
+	}
+	empty(cdc);
+}
+
+static void
+write_frames(LhCdc *cdc)
+{
+	LhCdcWriter *w = &cdc->writer;
+	int			frames = lh_batch_frames(&w->out);
+	uint32_t	parts = frames > 0 ? lh_batch_parts(&w->out) : 1;
+	LhSlice		bytes;
+
+	if (frames == 0)
+		return;
+	/* a frame in parts is the last, and goes out behind the others */
+	if (frames > 1 || parts <= 1)
+	{
+		lh_pg_check(cdc->ctx, lh_batch_end(cdc->ctx, &w->out, cdc->options.zstd, &w->packed, &bytes));
+		write_bytes(cdc, bytes.data, bytes.len);
+	}
+	for (uint32_t i = 0; parts > 1 && i < parts; i++)
+	{
+		lh_pg_check(cdc->ctx, lh_batch_part(cdc->ctx, &w->out, i, cdc->options.zstd, &w->packed, &bytes));
+		write_bytes(cdc, bytes.data, bytes.len);
+	}
+	empty(cdc);
+	lh_pg_check(cdc->ctx, lh_batch_begin(cdc->ctx, &w->out));
+}
+
+void
+lh_cdc_flush(LhCdc *cdc)
+{
+	LhCdcWriter *w = &cdc->writer;
+
+	if (w->out.framed)
+		write_frames(cdc);
+	else if (w->batched)
+		write_lines(cdc);
+	else
+		write_each(cdc);
+}
+
+/* ---- events ---- */
+
+static void
+encode(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel)
+{
+	for (int i = 0; i < cdc->nformats; i++)
+	{
+		LhEncoder  *encoder = cdc->encoders[i];
+
+		ev->plan = rel != NULL ? rel->plans[i] : NULL;
+		cdc->writer.out.format = i;
+		lh_pg_check(cdc->ctx, encoder->format->event(cdc->ctx, encoder, ev, &cdc->writer.out));
+	}
+}
+
+static bool
+is_kept_without_messages(const LhChangeEvent *ev)
+{
+	return ev->op == LH_CHANGE_BEGIN || ev->op == LH_CHANGE_COMMIT || ev->op == LH_CHANGE_SCHEMA ||
+		ev->op == LH_CHANGE_QUARANTINE;
+}
+
+/* A bare message was larger than PostgreSQL can pass on: say so in its place. */
+static void
+tell_too_large(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel)
+{
+	cdc->writer.too_large = false;
+	if (rel == NULL || ev->op == LH_CHANGE_QUARANTINE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a message of this stream has more than 1 GB"),
+				 errhint("Use option \"frames\", or a format that does not gather a whole transaction in one message.")));
+	ev->op = LH_CHANGE_QUARANTINE;
+	ev->new_cells = ev->old_cells = NULL;
+	ev->reason = "the message has more than 1 GB, which only frames can carry";
+	encode(cdc, ev, rel);
+}
+
+void
+lh_cdc_emit(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel, size_t bytes)
+{
+	LhCdcWriter *w = &cdc->writer;
+
+	ev->rel = rel != NULL ? &rel->change : NULL;
+	ev->now = cdc->now;
+	if (w->out.framed)
+	{
+		if (lh_batch_frames(&w->out) > 0 && bytes * GROWTH * cdc->nformats > FRAME_ALONE)
+			lh_cdc_flush(cdc);
+		lh_pg_check(cdc->ctx, lh_frame_begin(cdc->ctx, &w->out, ev));
+		encode(cdc, ev, rel);
+		lh_pg_check(cdc->ctx, lh_frame_end(cdc->ctx, &w->out, is_kept_without_messages(ev)));
+		if (unlikely(lh_batch_frames(&w->out) > 0 && lh_batch_parts(&w->out) > 1))
+			lh_cdc_flush(cdc);
+	}
+	else
+	{
+		encode(cdc, ev, rel);
+		if (unlikely(w->too_large))
+			tell_too_large(cdc, ev, rel);
+	}
+	if (!w->batched || w->out.buf.len >= (size_t) cdc->options.batch_bytes)
+		lh_cdc_flush(cdc);
+}
