@@ -212,6 +212,10 @@ begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 	cdc->settings = 0;
 	if (cdc->session)
 	{
+		static char text[MAXDATELEN + 1];
+
+		strlcpy(text, timestamptz_to_str(txn->xact_time.commit_time), sizeof(text));
+		cdc->txn.commit_text = text;
 		old = begin_event(cdc);
 		need_begin(cdc);
 		end_event(cdc, old);
