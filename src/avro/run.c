@@ -533,6 +533,13 @@ set_null(const LhAvroNullable *nullable, size_t slot)
 
 /* ---- the loop ---- */
 
+/* A big-endian number of 1 to 8 bytes; 8 are read. */
+static inline int64_t
+get_big_endian(const uint8_t *p, size_t n)
+{
+	return (int64_t) __builtin_bswap64(lh_load_u64(p)) >> (64 - 8 * n);
+}
+
 /* A number that must fit 32 bits. */
 static inline const uint8_t *
 get_int(LhAvroRun *r, int node, const uint8_t *p, int64_t *out)
@@ -669,6 +676,15 @@ run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t *p, size_t slot)
 					return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_CUT_OFF, 0);
 				memcpy(op->column->data + slot * op->n, p, op->n);
 				p += op->n;
+				break;
+			case LH_AVRO_OP_FDEC64:
+				if (UNLIKELY(op->n - 1 >= sizeof(int64_t)))
+					p = run_rare(r, op, p, slot);
+				else
+				{
+					DATA(int64_t)[slot] = get_big_endian(p, op->n);
+					p += op->n;
+				}
 				break;
 			case LH_AVRO_OP_LIST: p = get_list(r, op->node, op->items, p, slot); break;
 			case LH_AVRO_OP_PICK: p = get_picks(r, op->node, op->pick, p, slot); break;

@@ -71,6 +71,11 @@ typedef struct LhChangeColumn
 	const char *base_type_text;
 	const char *type_schema;	/* of base_typid; "pg_catalog" */
 	const char *type_bare;		/* pg_type.typname of base_typid: "varchar" */
+	/* A domain and what lies one level beneath it, perhaps a domain again (wal2json); NULL, 0: no domain. */
+	const char *domain_bare;	/* pg_type.typname of typid */
+	uint32_t	under_typid;
+	const char *under_text;		/* format_type(under_typid, the domain's typmod) */
+	const char *under_bare;		/* pg_type.typname of under_typid */
 	const char *const *enum_labels;	/* NULL-terminated; NULL: no enum (Debezium's allowed) */
 	const char *default_text;	/* expression of its default; NULL: none, or the column is masked */
 	bool		not_null;
@@ -104,6 +109,7 @@ typedef struct LhChangeTxn
 	uint64_t	commit_lsn;		/* where the commit record begins */
 	uint64_t	commit_end;		/* and ends: the position */
 	int64_t		commit_time;	/* us since 2000-01-01 UTC */
+	const char *commit_text;	/* the same by timestamptz_to_str, in the session's zone; NULL: that is UTC */
 	uint32_t	origin;			/* replication origin's id; 0: local */
 	const char *origin_name;	/* NULL: local */
 	uint64_t	origin_lsn;

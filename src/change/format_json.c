@@ -117,7 +117,7 @@ bounded(char *p, const LhCell *c, LhDecimalMode decimal, bool int_string)
 			break;
 		case LH_CELL_DATE:
 			*p = '"';
-			p = lh_text_iso_date(p + 1, c->i64);
+			p = lh_text_date(p + 1, c->i64);
 			break;
 		case LH_CELL_TIME:
 			*p = '"';
@@ -129,11 +129,11 @@ bounded(char *p, const LhCell *c, LhDecimalMode decimal, bool int_string)
 			break;
 		case LH_CELL_TIMESTAMP:
 			*p = '"';
-			p = lh_text_iso_timestamp(p + 1, c->i64, NULL);
+			p = lh_text_timestamp(p + 1, c->i64, 'T', NULL);
 			break;
 		case LH_CELL_TIMESTAMPTZ:
 			*p = '"';
-			p = lh_text_iso_timestamp(p + 1, c->i64, "Z");
+			p = lh_text_timestamp(p + 1, c->i64, 'T', "Z");
 			break;
 		case LH_CELL_INTERVAL:
 			*p = '"';
@@ -424,7 +424,7 @@ render_txn(LhCtx *ctx, Json *j, const LhChangePos *pos, const LhChangeTxn *txn)
 	if (txn != NULL)
 	{
 		memcpy(p, ",\"ts\":\"", 7);
-		p = lh_text_iso_timestamp(p + 7, txn->commit_time, "Z");
+		p = lh_text_timestamp(p + 7, txn->commit_time, 'T', "Z");
 		*p++ = '"';
 	}
 	lh_put_end(&j->txn_text, p);

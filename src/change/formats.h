@@ -7,6 +7,10 @@
 
 #include "change/change.h"
 
+extern const LhChangeFormat lh_format_debezium_json;
 extern const LhChangeFormat lh_format_json;
+extern const LhChangeFormat lh_format_wal2json;
+extern const LhChangeFormat lh_format_wal2json_v1;
+extern const LhChangeFormat lh_format_wal2json_v2;
 
 #endif

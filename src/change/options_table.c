@@ -106,7 +106,7 @@ const LhOptionInfo lh_change_option_table[] = {
 	ENUM("generated", generated, "stored", generated_modes, ALL,
 		 "stored generated columns: streamed (stored) or not (none)",
 		 "columns that are there in the snapshot and null ever after"),
-	BOOL("messages", messages, "off", ALL, "logical messages (pg_logical_emit_message) are events",
+	BOOL("messages", messages, "on", ALL, "logical messages (pg_logical_emit_message) are events",
 		 "an outbox table that is written only to be deleted"),
 	BOOL("provide.transaction.metadata", transactions, "off", "json, debezium",
 		 "begin and commit are events; changes say their order",

@@ -61,12 +61,6 @@ extern char *lh_text_time(char *p, int64_t us);	/* "24:00:00", fraction without 
 extern char *lh_text_timetz(char *p, int64_t us, int32_t west);
 /* sep is ' ' (timestamp_out) or 'T'; zone NULL, "+00" (timestamptz_out under UTC) or "Z"; BC stands last. */
 extern char *lh_text_timestamp(char *p, int64_t us, char sep, const char *zone);
-/*
- * The two in ISO 8601 proper: four digits for the years 0000 (1 BC) to 9999, all
- * others with their sign: "+12026-01-01", "-0043-03-15" (44 BC).
- */
-extern char *lh_text_iso_date(char *p, int64_t days);
-extern char *lh_text_iso_timestamp(char *p, int64_t us, const char *zone);
 /* "P1Y2M3DT4H5M6.789S", "PT0S", "infinity", as EncodeInterval's ISO 8601 style. */
 extern char *lh_text_interval(char *p, int64_t us, int32_t days, int32_t months);
 

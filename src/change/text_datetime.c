@@ -79,18 +79,6 @@ put_civil(char *p, const Civil *c)
 	return put_month_day(p, c);
 }
 
-/* As ISO 8601 has it: with a sign when there are not just four digits. */
-static inline char *
-put_civil_iso(char *p, const Civil *c)
-{
-	if (c->year < 0)
-		*p++ = '-';
-	else if (c->year > PAST_YEAR)
-		*p++ = '+';
-	p = put_year(p, c->year < 0 ? (uint64_t) -c->year : (uint64_t) c->year);
-	return put_month_day(p, c);
-}
-
 /* A point and us < 10^6 without trailing zeros; nothing for 0. */
 static inline char *
 put_fraction(char *p, uint32_t us)
@@ -154,17 +142,6 @@ lh_text_date(char *p, int64_t days)
 }
 
 char *
-lh_text_iso_date(char *p, int64_t days)
-{
-	Civil c;
-
-	if (date_word(days) != NULL)
-		return put_word(p, date_word(days));
-	c = civil(clamp(days, -ANY_DATE, ANY_DATE));
-	return put_civil_iso(p, &c);
-}
-
-char *
 lh_text_time(char *p, int64_t us)
 {
 	return put_time(p, (uint64_t) clamp(us, 0, US_PER_DAY));
@@ -202,20 +179,6 @@ lh_text_timestamp(char *p, int64_t us, char sep, const char *zone)
 	if (zone != NULL)
 		p = put_word(p, zone);
 	return c.year > 0 ? p : put_word(p, " BC");
-}
-
-char *
-lh_text_iso_timestamp(char *p, int64_t us, const char *zone)
-{
-	Civil c;
-
-	if (timestamp_word(us) != NULL)
-		return put_word(p, timestamp_word(us));
-	c = civil(lh_floor_div(us, US_PER_DAY));
-	p = put_civil_iso(p, &c);
-	*p++ = 'T';
-	p = put_time(p, (uint64_t) lh_floor_mod(us, US_PER_DAY));
-	return zone != NULL ? put_word(p, zone) : p;
 }
 
 /* Nothing for 0. */

@@ -14,6 +14,11 @@
  *	   reverse order, frees blocks and all chunks but the first, and gives
  *	   everything back to the budget.
  *
+ *	5. A scan frees the blocks of a row group and takes such as large again for the
+ *	   next one, while malloc gives memory of that size back to the system, whose pages
+ *	   have to be made anew.  So each thread keeps a few large blocks that were freed
+ *	   (arena_spare.c), until the next arena without a parent ends.
+ *
  * The budget is charged for what malloc was asked for, chunk by chunk, with
  * atomic operations: arenas of several threads may share one budget.
  *
@@ -295,6 +300,8 @@ lh_arena_destroy(LhArena *arena)
 	if (arena == NULL)
 		return;
 	release_all(arena, NULL);
+	if (arena->parent == NULL)
+		lh_spare_drop();
 	unlink_from_parent(arena);
 	free(arena);
 }
@@ -538,6 +545,17 @@ lh_sprintf(LhCtx *ctx, const char *fmt, ...)
 
 /* ---- blocks: memory of an arena that is freed singly (arena_account.h) ---- */
 
+static LhBlock *
+new_block(size_t size)
+{
+	LhBlock *block;
+
+	if (posix_memalign((void **) &block, LH_BLOCK_ALIGN, size) != 0)
+		return NULL;
+	block->size = size;
+	return block;
+}
+
 uint8_t *
 lh_block_alloc(LhCtx *ctx, LhArena *arena, size_t size, size_t zero_from, bool floor)
 {
@@ -551,13 +569,18 @@ lh_block_alloc(LhCtx *ctx, LhArena *arena, size_t size, size_t zero_from, bool f
 	}
 	if (charge(ctx, arena, total, floor) != LH_OK)
 		return NULL;
-	if (posix_memalign((void **) &block, LH_BLOCK_ALIGN, total) != 0)
+	block = lh_spare_take(total);
+	if (block == NULL && (block = new_block(total)) == NULL)
 	{
 		uncharge(arena, total, floor);
 		malloc_failed(ctx, total);
 		return NULL;
 	}
-	*block = (LhBlock){.next = arena->blocks, .arena = arena, .charged = total, .floor = floor};
+	*block = (LhBlock){.next = arena->blocks,
+					   .arena = arena,
+					   .size = block->size,
+					   .charged = total,
+					   .floor = floor};
 	if (block->next != NULL)
 		block->next->prev = block;
 	arena->blocks = block;
@@ -578,5 +601,5 @@ lh_block_free(uint8_t *data)
 	if (block->next != NULL)
 		block->next->prev = block->prev;
 	uncharge(arena, block->charged, block->floor);
-	free(block);
+	lh_spare_give(block);
 }

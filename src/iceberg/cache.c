@@ -1,38 +1,67 @@
 /*
  * cache.c
- *		Decoded manifests, least recently used dropped first.
+ *		Decoded manifests and metadata files, least recently used dropped first.
  *
- * Manifests never change, so path and length are their identity; what one user
- * mapping's credentials fetched is found by these alone (scope).  A manifest whose
- * statistics of some field are missing is decoded anew, with those it had before
- * and these, and takes the other's place.  One that falls out of the cache lives on
- * while somebody works with it.
+ *	1. Manifests never change, so path and length are their identity; what one user
+ *	   mapping's credentials fetched is found by these alone (scope).  A manifest whose
+ *	   statistics of some field are missing is decoded anew, with those it had before
+ *	   and these, and takes the other's place.
+ *	2. Metadata files are not written again either, in a table that is in order.  They are
+ *	   opened each time all the same, and one that was replaced (mtime, inode, ETag) is
+ *	   another one.
+ *
+ * What falls out of the cache lives on while somebody works with it.
  *
  * Memory is malloc's and outlives any arena; running out of it means that
  * something is not cached, never an error.  Threads share the cache under a lock.
  */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/lru.h"
 #include "crypto/crypto.h"
 #include "iceberg/ids.h"
 #include "iceberg/manifest.h"
+#include "iceberg/meta.h"
 
 /* Chains; a power of two. */
 #define BUCKETS 1024
+
+/* Bytes of a version of metadata files; those with a longer ETag are not kept. */
+#define MAX_VERSION 200
+/* A local file that is younger may be written again within a tick of its clock. */
+#define YOUNG_NS INT64_C(2000000000)
+
+/* What a thing is found by. */
+typedef struct Key
+{
+	const char *path;
+	int64_t length;
+	const char *scope;   /* NULL: local */
+	const char *version; /* of a metadata file; NULL: a manifest */
+	uint64_t hash;
+} Key;
+
+/* What the cache does with a thing, which is counted and has an arena of its own. */
+typedef struct Kind
+{
+	void (*ref)(void *thing);
+	void (*unref)(void *thing);
+	const LhArena *(*arena)(const void *thing);
+} Kind;
 
 typedef struct Entry Entry;
 struct Entry
 {
 	LhLruLink use; /* first: it is the entry */
 	Entry *chain;
-	LhIceManifest *m;
+	const Kind *kind;
+	void *thing;
 	size_t bytes;
-	uint64_t hash;
-	int64_t length;
-	const char *scope; /* in text; NULL: local */
-	char text[];       /* path */
+	Key key; /* in text */
+	char text[];
 };
 
 struct LhIceCache
@@ -54,12 +83,14 @@ same_text(const char *a, const char *b)
 }
 
 static Entry **
-find(LhIceCache *cache, const char *path, int64_t length, const char *scope, uint64_t hash)
+find(LhIceCache *cache, const Key *key)
 {
-	Entry **at = &cache->buckets[hash & (BUCKETS - 1)];
+	Entry **at = &cache->buckets[key->hash & (BUCKETS - 1)];
 
-	while (*at != NULL && ((*at)->hash != hash || (*at)->length != length ||
-						   strcmp((*at)->text, path) != 0 || !same_text((*at)->scope, scope)))
+	while (*at != NULL &&
+		   ((*at)->key.hash != key->hash || (*at)->key.length != key->length ||
+			strcmp((*at)->key.path, key->path) != 0 || !same_text((*at)->key.scope, key->scope) ||
+			!same_text((*at)->key.version, key->version)))
 		at = &(*at)->chain;
 	return at;
 }
@@ -67,10 +98,10 @@ find(LhIceCache *cache, const char *path, int64_t length, const char *scope, uin
 static void
 drop(LhIceCache *cache, Entry *e)
 {
-	*find(cache, e->text, e->length, e->scope, e->hash) = e->chain;
+	*find(cache, &e->key) = e->chain;
 	lh_lru_remove(&cache->lru, &e->use);
 	cache->bytes -= e->bytes;
-	lh_ice_manifest_unref(e->m);
+	e->kind->unref(e->thing);
 	free(e);
 }
 
@@ -129,6 +160,89 @@ lh_ice_use_cache(LhIceCache *cache)
 	in_use = cache;
 }
 
+static void *
+get(LhIceCache *cache, const Key *key)
+{
+	void *thing = NULL;
+	Entry *e;
+
+	pthread_mutex_lock(&cache->lock);
+	e = *find(cache, key);
+	if (e != NULL)
+	{
+		lh_lru_touch(&cache->lru, &e->use);
+		thing = e->thing;
+		e->kind->ref(thing);
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return thing;
+}
+
+/* The text behind *to, which moves; NULL stays NULL. */
+static const char *
+put_text(char **to, const char *s)
+{
+	size_t n = s != NULL ? strlen(s) + 1 : 0;
+	char *at = *to;
+
+	if (s == NULL)
+		return NULL;
+	*to += n;
+	return memcpy(at, s, n);
+}
+
+static Entry *
+make_entry(const Key *key, const Kind *kind, void *thing)
+{
+	size_t size = sizeof(Entry) + strlen(key->path) + 1 +
+				  (key->scope != NULL ? strlen(key->scope) + 1 : 0) +
+				  (key->version != NULL ? strlen(key->version) + 1 : 0);
+	Entry *e = malloc(size);
+	char *to;
+
+	if (e == NULL)
+		return NULL;
+	*e = (Entry){.kind = kind, .thing = thing, .key = *key};
+	to = e->text;
+	e->key.path = put_text(&to, key->path);
+	e->key.scope = put_text(&to, key->scope);
+	e->key.version = put_text(&to, key->version);
+	e->bytes = size + lh_arena_used(kind->arena(thing));
+	return e;
+}
+
+static void
+put(LhIceCache *cache, const Key *key, const Kind *kind, void *thing)
+{
+	Entry *e = make_entry(key, kind, thing), *old, **at;
+
+	if (e == NULL)
+		return;
+	pthread_mutex_lock(&cache->lock);
+	old = *find(cache, key);
+	if (old != NULL)
+		drop(cache, old);
+	if (e->bytes > cache->max_bytes)
+	{
+		pthread_mutex_unlock(&cache->lock);
+		free(e);
+		return;
+	}
+	while (cache->bytes + e->bytes > cache->max_bytes)
+		drop(cache, (Entry *) cache->lru.oldest);
+	kind->ref(thing);
+	at = &cache->buckets[key->hash & (BUCKETS - 1)];
+	e->chain = *at;
+	*at = e;
+	lh_lru_add(&cache->lru, &e->use);
+	cache->bytes += e->bytes;
+	pthread_mutex_unlock(&cache->lock);
+}
+
+/*
+ * Manifests
+ */
+
 static bool
 has_all(const LhIceManifest *m, int nids, const int32_t *ids)
 {
@@ -140,67 +254,16 @@ has_all(const LhIceManifest *m, int nids, const int32_t *ids)
 	return true;
 }
 
-static LhIceManifest *
-get(LhIceCache *cache, const char *path, int64_t length, const char *scope, uint64_t hash)
-{
-	LhIceManifest *m = NULL;
-	Entry *e;
-
-	pthread_mutex_lock(&cache->lock);
-	e = *find(cache, path, length, scope, hash);
-	if (e != NULL)
-	{
-		lh_lru_touch(&cache->lru, &e->use);
-		m = e->m;
-		lh_ice_manifest_ref(m);
-	}
-	pthread_mutex_unlock(&cache->lock);
-	return m;
-}
-
-static Entry *
-make_entry(const char *path, int64_t length, const char *scope, uint64_t hash, LhIceManifest *m)
-{
-	size_t path_size = strlen(path) + 1, scope_size = scope != NULL ? strlen(scope) + 1 : 0;
-	Entry *e = malloc(sizeof(Entry) + path_size + scope_size);
-
-	if (e == NULL)
-		return NULL;
-	*e = (Entry){.m = m, .hash = hash, .length = length};
-	memcpy(e->text, path, path_size);
-	if (scope != NULL)
-		e->scope = memcpy(e->text + path_size, scope, scope_size);
-	e->bytes = sizeof(Entry) + path_size + scope_size + lh_arena_used(m->arena);
-	return e;
-}
-
 static void
-put(LhIceCache *cache, const char *path, int64_t length, const char *scope, uint64_t hash,
-	LhIceManifest *m)
+ref_manifest(void *m)
 {
-	Entry *e = make_entry(path, length, scope, hash, m), *old, **at;
-
-	if (e == NULL)
-		return;
-	pthread_mutex_lock(&cache->lock);
-	old = *find(cache, path, length, scope, hash);
-	if (old != NULL)
-		drop(cache, old);
-	if (e->bytes > cache->max_bytes)
-	{
-		pthread_mutex_unlock(&cache->lock);
-		free(e);
-		return;
-	}
-	while (cache->bytes + e->bytes > cache->max_bytes)
-		drop(cache, (Entry *) cache->lru.oldest);
 	lh_ice_manifest_ref(m);
-	at = &cache->buckets[hash & (BUCKETS - 1)];
-	e->chain = *at;
-	*at = e;
-	lh_lru_add(&cache->lru, &e->use);
-	cache->bytes += e->bytes;
-	pthread_mutex_unlock(&cache->lock);
+}
+
+static const LhArena *
+arena_of_manifest(const void *m)
+{
+	return ((const LhIceManifest *) m)->arena;
 }
 
 static void
@@ -208,6 +271,8 @@ release(void *m)
 {
 	lh_ice_manifest_unref(m);
 }
+
+static const Kind manifest_kind = {ref_manifest, release, arena_of_manifest};
 
 void
 lh_ice_manifest_close(LhCtx *ctx, LhIceManifest *m)
@@ -313,18 +378,17 @@ lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *lin
 {
 	/* what is encrypted is for those who have its key, who are asked for it each time */
 	LhIceCache *cache = lh_file_key_is(line->key_metadata) ? NULL : in_use;
-	const char *path, *scope;
+	Key key = {.length = line->length};
 	LhIceManifest *old = NULL;
 	LhIceIds all;
-	uint64_t hash;
 	LhStatus status;
 
 	LH_TRY(lh_ice_path(ctx, &table->paths, "manifest", "the manifest list", line->path,
-					   strlen(line->path), &path));
-	LH_TRY(find_scope(ctx, table, path, &scope));
-	hash = lh_hash_bytes(path, strlen(path), (uint64_t) line->length);
+					   strlen(line->path), &key.path));
+	LH_TRY(find_scope(ctx, table, key.path, &key.scope));
+	key.hash = lh_hash_bytes(key.path, strlen(key.path), (uint64_t) line->length);
 	if (cache != NULL)
-		old = get(cache, path, line->length, scope, hash);
+		old = get(cache, &key);
 	if (old != NULL && has_all(old, nids, ids))
 	{
 		LH_COUNT(ctx, MANIFEST_CACHE_HITS, 1);
@@ -338,6 +402,117 @@ lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *lin
 	LH_TRY(status);
 	LH_TRY(read_manifest(ctx, table, line, all.n, all.ids, out));
 	if (cache != NULL)
-		put(cache, path, line->length, scope, hash, *out);
+		put(cache, &key, &manifest_kind, *out);
 	return lh_arena_on_reset(ctx, ctx->arena, release, *out);
+}
+
+/*
+ * Metadata files
+ */
+
+typedef struct Metadata
+{
+	LhArena *arena; /* its own */
+	int refs;       /* atomic */
+	LhIceMetadata *m;
+} Metadata;
+
+static void
+ref_metadata(void *thing)
+{
+	__atomic_add_fetch(&((Metadata *) thing)->refs, 1, __ATOMIC_RELAXED);
+}
+
+static void
+unref_metadata(void *thing)
+{
+	Metadata *kept = thing;
+
+	if (__atomic_sub_fetch(&kept->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		lh_arena_destroy(kept->arena);
+}
+
+static const LhArena *
+arena_of_metadata(const void *thing)
+{
+	return ((const Metadata *) thing)->arena;
+}
+
+static const Kind metadata_kind = {ref_metadata, unref_metadata, arena_of_metadata};
+
+/* What tells this content of a file from others of the same path and length; false: nothing does. */
+static bool
+find_version(const LhObjectId *id, char *out, size_t size)
+{
+	struct timespec now;
+
+	if (id->etag != NULL)
+		return id->etag[0] != '\0' && (size_t) snprintf(out, size, "%s", id->etag) < size;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if ((int64_t) now.tv_sec * 1000000000 + now.tv_nsec - id->mtime_ns < YOUNG_NS)
+		return false;
+	snprintf(out, size, "%lld %llu %llu", (long long) id->mtime_ns, (unsigned long long) id->dev,
+			 (unsigned long long) id->ino);
+	return true;
+}
+
+/* In an arena of its own, with one reference. */
+static LhStatus
+parse_metadata(LhCtx *ctx, LhObject *object, const char *path, Metadata **out)
+{
+	LhArena *arena = lh_arena_create(NULL), *old;
+	Metadata *kept;
+	LhStatus status;
+
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	old = lh_use(ctx, arena);
+	kept = lh_alloc0(ctx, sizeof(*kept));
+	path = lh_strdup(ctx, path);
+	status = kept == NULL || path == NULL ? ctx->error->code : LH_OK;
+	if (status == LH_OK)
+		status = lh_ice_metadata_read(ctx, object, path, &kept->m);
+	lh_use(ctx, old);
+	if (status != LH_OK)
+	{
+		lh_arena_destroy(arena);
+		return status;
+	}
+	kept->arena = arena;
+	kept->refs = 1;
+	*out = kept;
+	return LH_OK;
+}
+
+static LhStatus
+open_metadata(LhCtx *ctx, LhObject *object, const char *path, Metadata **out)
+{
+	const LhObjectId *id = lh_object_id(object);
+	char version[MAX_VERSION];
+	Key key = {path, id->size, id->scope, version,
+			   lh_hash_bytes(path, strlen(path), (uint64_t) id->size)};
+	bool may_keep = in_use != NULL && find_version(id, version, sizeof(version));
+
+	*out = may_keep ? get(in_use, &key) : NULL;
+	if (*out != NULL)
+		return LH_OK;
+	LH_TRY(parse_metadata(ctx, object, path, out));
+	if (may_keep)
+		put(in_use, &key, &metadata_kind, *out);
+	return LH_OK;
+}
+
+LhStatus
+lh_ice_metadata_open(LhCtx *ctx, LhStore *store, const char *path, LhIceMetadata **out)
+{
+	LhObject *object;
+	Metadata *kept;
+	LhStatus status;
+
+	LH_TRY(lh_object_open(ctx, store, path, &object));
+	status = open_metadata(ctx, object, path, &kept);
+	lh_object_close(object);
+	LH_TRY(status);
+	*out = kept->m;
+	return lh_arena_on_reset(ctx, ctx->arena, unref_metadata, kept);
 }

@@ -18,7 +18,7 @@
  *	value.c		single values: binary (bounds) and JSON (defaults)
  *	transform.c	partition transforms and projections of predicates on them
  *	manifest.c	manifests, decoded column-wise (columns.c, intern.c, ids.c); list.c: lists of them
- *	cache.c		decoded manifests, kept by path and length
+ *	cache.c		decoded manifests and metadata files, kept by what tells them apart
  *	prune.c		which manifests and files can hold a row that passes
  *	deletes*.c	which deletes apply to which data file
  *	plan.c		a snapshot -> file tasks; changes.c: what snapshots changed
@@ -36,7 +36,7 @@
 
 extern const LhFormat lh_iceberg_format;
 
-/* Decoded manifests, for all tables of a process; as LhPqCache.  Set once, before the first table is opened; NULL: none. */
+/* Decoded manifests and metadata files, for all tables of a process; as LhPqCache.  Set once, before the first table is opened; NULL: none. */
 typedef struct LhIceCache LhIceCache;
 extern LhIceCache *lh_ice_cache_create(size_t max_bytes);
 extern void lh_ice_cache_destroy(LhIceCache *cache);

@@ -753,21 +753,17 @@ lh_ice_metadata_parse(LhCtx *ctx, const char *path, LhSlice bytes, LhIceMetadata
 }
 
 LhStatus
-lh_ice_metadata_read(LhCtx *ctx, LhStore *store, const char *path, LhIceMetadata **out)
+lh_ice_metadata_read(LhCtx *ctx, LhObject *object, const char *path, LhIceMetadata **out)
 {
-	LhObject *object;
-	int64_t size;
+	int64_t size = lh_object_id(object)->size;
 	LhBuf bytes;
 
-	LH_TRY(lh_object_open(ctx, store, path, &object));
-	size = lh_object_id(object)->size;
 	if (size > LH_ICE_METADATA_MAX)
 		LH_FAIL(ctx, LH_LIMIT, "metadata file \"%s\" has %lld bytes, more than %lld", path,
 				(long long) size, (long long) LH_ICE_METADATA_MAX);
 	LH_TRY(lh_buf_init(ctx, &bytes, true));
 	LH_TRY(lh_buf_fit(ctx, &bytes, (size_t) size));
 	LH_TRY(lh_object_read(ctx, object, 0, (size_t) size, bytes.data));
-	lh_object_close(object);
 	return lh_ice_metadata_parse(ctx, path, lh_slice(bytes.data, (size_t) size), out);
 }
 

@@ -157,7 +157,7 @@ load(LhCtx *ctx, LhIceTable *table)
 	const char *path;
 
 	LH_TRY(lh_ice_locate(ctx, table->base.store, options, &path));
-	LH_TRY(lh_ice_metadata_read(ctx, table->base.store, path, &m));
+	LH_TRY(lh_ice_metadata_open(ctx, table->base.store, path, &m));
 	LH_TRY(lh_ice_choose(ctx, m, options, &table->snapshot, &table->schema));
 	LH_TRY(lh_ice_paths_init(ctx, table->base.store, path, m->location, options->rebase,
 							 &table->paths));

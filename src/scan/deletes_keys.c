@@ -71,7 +71,6 @@ load_keys(LhCtx *ctx, LhDeletes *d, uint32_t at)
 	LhArena *old = ctx->arena, *scratch = lh_arena_child(old);
 	LhDeletesKeySet *keys = &d->sets[d->files[at].keys];
 	Keys k = {d, keys, &d->tasks->deletes[at], at, 0};
-	uint64_t before = keys->set != NULL ? lh_eqset_keys(keys->set) : 0;
 	LhScanColumn *cols;
 	LhStatus status;
 
@@ -94,8 +93,6 @@ load_keys(LhCtx *ctx, LhDeletes *d, uint32_t at)
 	lh_use(ctx, old);
 	lh_arena_destroy(scratch);
 	LH_TRY(status);
-	if (keys->set != NULL)
-		LH_COUNT(ctx, EQUALITY_KEYS, lh_eqset_keys(keys->set) - before);
 	d->files[at].loaded = true;
 	return LH_OK;
 }
@@ -105,6 +102,16 @@ filter_of(LhCtx *ctx, LhDeletes *d, const LhDeletesKeySet *keys, const uint64_t 
 {
 	*out = (LhKeyDeletes){.set = keys->set, .nids = keys->nids, .ids = keys->ids};
 	return lh_eqfilter_create(ctx, keys->set, owners, &out->filter);
+}
+
+/* All files that a task names are in the set. */
+static LhStatus
+seal(LhCtx *ctx, LhDeletesKeySet *keys)
+{
+	LH_TRY(lh_eqset_seal(ctx, keys->set));
+	LH_COUNT(ctx, EQUALITY_KEYS, lh_eqset_keys(keys->set) - keys->counted);
+	keys->counted = lh_eqset_keys(keys->set);
+	return LH_OK;
 }
 
 static LhStatus
@@ -136,7 +143,7 @@ keys_of(LhCtx *ctx, LhDeletes *d, size_t task, int from, int to, int *n, LhKeyDe
 	for (int i = 0; i < d->nsets; i++)
 		if (used[i] && d->sets[i].set != NULL)
 		{
-			LH_TRY(lh_eqset_seal(ctx, d->sets[i].set));
+			LH_TRY(seal(ctx, &d->sets[i]));
 			LH_TRY(filter_of(ctx, d, &d->sets[i], owners, &(*out)[(*n)++]));
 		}
 	return LH_OK;

@@ -30,7 +30,8 @@ typedef struct LhDeletesKeySet
 {
 	int nids;
 	const int *ids; /* ascending */
-	LhEqSet *set; /* NULL: nothing was loaded */
+	LhEqSet *set;     /* NULL: nothing was loaded */
+	uint64_t counted; /* keys */
 } LhDeletesKeySet;
 
 struct LhDeletes

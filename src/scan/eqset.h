@@ -1,6 +1,6 @@
 /*
  * eqset.h
- *		Internal: keys of equality delete files, hashed, and rows looked up in them.
+ *		Internal: keys of equality delete files, and rows looked up in them.
  *
  * One set holds the keys of all delete files that delete by the same columns,
  * each key with the files that it came from.  So a row is looked up once,
@@ -27,8 +27,12 @@ extern bool lh_eqset_fits(const LhEqSet *set, int i, const LhType *type);
 extern LhStatus lh_eqset_reserve(LhCtx *ctx, LhEqSet *set, int64_t n);
 /* Put in n rows of vectors that fit; owner: the delete file, files one after the other. */
 extern LhStatus lh_eqset_add(LhCtx *ctx, LhEqSet *set, uint32_t owner, const LhVec *const *vecs, int n);
-/* All keys of now are in: look-ups may become faster.  Not while others look up; filters are made afterwards. */
+/*
+ * All keys of now are in; before it they may not be found, nor counted.  Not while others look up; filters are
+ * made afterwards.
+ */
 extern LhStatus lh_eqset_seal(LhCtx *ctx, LhEqSet *set);
+/* Keys that differ. */
 extern uint64_t lh_eqset_keys(const LhEqSet *set);
 
 /* A set as one data file sees it. */

@@ -267,6 +267,14 @@ name_wanted(Walk *walk, const uint64_t *set, const char *name, uint64_t *below)
 	return lh_glob_alive(walk->glob, below);
 }
 
+/* The same for the name of a file. */
+static bool
+file_wanted(const Walk *walk, const uint64_t *below, const char *name)
+{
+	return walk->glob != NULL ? lh_glob_accepts(walk->glob, below)
+							  : walk->suffix == NULL || has_suffix(name, walk->suffix);
+}
+
 /* An entry that exists and is wanted by name. */
 static LhStatus
 take_entry(LhCtx *ctx, Walk *walk, const uint64_t *below, const Ancestor *self, const Entry *entry,
@@ -274,8 +282,7 @@ take_entry(LhCtx *ctx, Walk *walk, const uint64_t *below, const Ancestor *self, 
 {
 	if (!entry->is_dir)
 	{
-		if (walk->glob != NULL ? !lh_glob_accepts(walk->glob, below)
-							   : walk->suffix != NULL && !has_suffix(entry->name, walk->suffix))
+		if (!file_wanted(walk, below, entry->name))
 			return LH_OK;
 		return add_file(ctx, walk, path, entry->size, entry->mtime_ns);
 	}
@@ -315,6 +322,9 @@ walk_entries(LhCtx *ctx, Walk *walk, const uint64_t *set, const Ancestor *self, 
 		if (de == NULL)
 			return LH_OK;
 		if (!name_wanted(walk, set, de->d_name, below))
+			continue;
+		/* a directory of metadata has thousands of others: they are not even looked at */
+		if (de->d_type == DT_REG && !file_wanted(walk, below, de->d_name))
 			continue;
 		LH_TRY(push_name(ctx, walk, de->d_name, &mark));
 		LH_TRY(path_string(ctx, walk, &path));

@@ -48,6 +48,10 @@ typedef struct LhVecKernels
 	void (*codes)(const uint32_t *codes, size_t n, const uint64_t *table, size_t nbits,
 				  uint64_t *out);
 
+	/* bit x - first of table, which has nbits > 0 of them, in whole words; outside: no */
+	void (*member_i64)(const void *data, size_t n, int64_t first, uint64_t nbits,
+					   const uint64_t *table, uint64_t *out);
+
 	int64_t (*sum_i32)(const void *data, size_t n, const uint64_t *sel);
 	LhI128 (*sum_i64)(const void *data, size_t n, const uint64_t *sel);
 	/* sum of values[codes[i]] */

@@ -15,6 +15,7 @@
 #define K_TABLE       lh_vec_kernels_avx512
 #define K_SMALL_TABLE 1024
 #define K_SUM_SMALL   64
+#define K_MEMBER
 
 static inline __m512i
 load(const void *p)
@@ -154,6 +155,26 @@ static inline uint64_t
 k_codes_large(const uint8_t *p, const uint64_t *table)
 {
 	MASK16(code_large(load(p + 64 * i), table));
+}
+
+/* Eight words, of 32 bits, at a time; lanes outside are not loaded. */
+static inline __mmask8
+members(__m512i x, __m512i first, __m512i nbits, const uint64_t *table)
+{
+	__m512i at = _mm512_sub_epi64(x, first);
+	__mmask8 within = _mm512_cmplt_epu64_mask(at, nbits);
+	__m256i words = _mm512_mask_i64gather_epi32(_mm256_setzero_si256(), within,
+												_mm512_srli_epi64(at, 5), table, 4);
+
+	return _mm256_test_epi32_mask(words, _mm256_rolv_epi32(_mm256_set1_epi32(1), _mm512_cvtepi64_epi32(at)));
+}
+
+static inline uint64_t
+k_member_i64(const uint8_t *p, int64_t first, uint64_t nbits, const uint64_t *table)
+{
+	__m512i f = _mm512_set1_epi64(first), n = _mm512_set1_epi64((int64_t) nbits);
+
+	MASK8(members(load(p + 64 * i), f, n, table));
 }
 
 typedef struct KSum32

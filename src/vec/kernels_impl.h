@@ -10,6 +10,7 @@
  *	k_eq_i32(p, x), k_eq_i64(p, x)
  *	k_nonzero_u8(p)
  *	k_codes(codes, table, nbits)
+ *	k_member_i64(p, first, nbits, table), where K_MEMBER is defined
  *	k_sum_i32(acc, p, w), k_sum_i64, k_sum_done...: masked sums, w: which of the 64
  *	k_minmax_*(acc, p, w)
  *	k_small(values), k_sum_small(acc, p, small, w), where K_SUM_SMALL > 0
@@ -115,6 +116,31 @@ codes(const uint32_t *data, size_t n, const uint64_t *table, size_t nbits, uint6
 		K_FILTER(4, k_codes_small(p, t));
 	else
 		K_FILTER(4, k_codes_large(p, table));
+}
+
+#ifndef K_MEMBER
+static inline uint64_t
+k_member_i64(const uint8_t *p, int64_t first, uint64_t nbits, const uint64_t *table)
+{
+	uint64_t m = 0;
+
+	for (int i = 0; i < K_BLOCK; i++)
+	{
+		uint64_t at = lh_load_u64(p + 8 * i) - (uint64_t) first;
+		bool within = at < nbits;
+
+		/* outside, a bit that is there: no branch to guess */
+		m |= (uint64_t) (within & lh_bit_get(table, within ? at : 0)) << i;
+	}
+	return m;
+}
+#endif
+
+static void
+member_i64(const void *data, size_t n, int64_t first, uint64_t nbits, const uint64_t *table,
+		   uint64_t *out)
+{
+	K_FILTER(8, k_member_i64(p, first, nbits, table));
 }
 
 /* A fold over blocks: BODY takes the block at p with the bits of w. */
@@ -278,6 +304,7 @@ const LhVecKernels K_TABLE = {
 	.in_i64 = in_i64,
 	.nonzero_u8 = nonzero_u8,
 	.codes = codes,
+	.member_i64 = member_i64,
 	.sum_i32 = sum_i32,
 	.sum_i64 = sum_i64,
 	.sum_codes_i32 = sum_codes_i32,

@@ -1,6 +1,6 @@
 /*
  * change_text.c
- *		Speed of cells as text, and of the format json.
+ *		Speed of cells as text, and of the text formats.
  *
  *	change_text [NAME]		only lines whose name contains NAME
  *
@@ -169,11 +169,22 @@ write_event(void *arg)
 }
 
 static void
+write_boundary(Run *r, LhChangeOp op)
+{
+	LhChangeEvent ev = r->ev;
+
+	ev.op = op;
+	if (r->enc->format->event(ctx, r->enc, &ev, &r->out) != LH_OK)
+		abort();
+}
+
+static void
 write_rows(void *arg)
 {
 	Run *r = arg;
 
 	r->out.buf.len = 0;
+	write_boundary(r, LH_CHANGE_BEGIN);
 	for (int i = 0; i < N; i++)
 	{
 		r->ev.new_cells = r->rows[i];
@@ -181,6 +192,7 @@ write_rows(void *arg)
 		if (r->enc->format->event(ctx, r->enc, &r->ev, &r->out) != LH_OK)
 			abort();
 	}
+	write_boundary(r, LH_CHANGE_COMMIT);
 }
 
 static void
@@ -261,6 +273,20 @@ bench_rows(const char *format, const LhChangeOptions *options, const char *f8, c
 	const char *const types[10] = {"bigint",      "int",  f8,     "numeric(12,2)", "text 32",
 								   "timestamptz", "bool", "uuid", "jsonb",         "date"};
 	static const char *const names[10] = {"id", "i4", "f8", "n", "s", "ts", "b", "u", "j", "d"};
+	static const struct
+	{
+		uint32_t oid;
+		const char *bare, *text;
+	} pg[10] = {{20, "int8", "bigint"},
+				{23, "int4", "integer"},
+				{701, "float8", "double precision"},
+				{1700, "numeric", "numeric(12,2)"},
+				{25, "text", "text"},
+				{1184, "timestamptz", "timestamp with time zone"},
+				{16, "bool", "boolean"},
+				{2950, "uuid", "uuid"},
+				{3802, "jsonb", "jsonb"},
+				{1082, "date", "date"}};
 	LhChangeColumn cols[10] = {0};
 	LhChangeRel rel = {.relid = 1,
 					   .generation = 1,
@@ -279,7 +305,13 @@ bench_rows(const char *format, const LhChangeOptions *options, const char *f8, c
 	if (only != NULL && strstr(name, only) == NULL)
 		return;
 	for (int i = 0; i < 10; i++)
-		cols[i] = (LhChangeColumn){.name = names[i], .attnum = i + 1, .type_text = "x"};
+		cols[i] = (LhChangeColumn){.name = names[i],
+								   .attnum = i + 1,
+								   .typid = pg[i].oid,
+								   .base_typid = pg[i].oid,
+								   .typmod = pg[i].oid == 1700 ? (12 << 16 | 2) + 4 : -1,
+								   .type_bare = pg[i].bare,
+								   .type_text = pg[i].text};
 	cols[0].key = cols[0].pk = 1;
 	start(&r, format, options, &rel);
 	r.rows = lh_alloc(ctx, sizeof(LhCell[10]) * N);
@@ -315,6 +347,11 @@ main(int argc, char **argv)
 	bench_kinds(&options);
 	bench_rows("json", &options, "float8 short", "row json");
 	bench_rows("json", &options, "float8 17 digits", "row json, 17 digits");
+	bench_rows("wal2json-v1", &options, "float8 short", "row wal2json-v1");
+	bench_rows("wal2json-v2", &options, "float8 short", "row wal2json-v2");
+	bench_rows("debezium-json", &options, "float8 short", "row debezium-json");
+	options.schemas_enable = true;
+	bench_rows("debezium-json", &options, "float8 short", "row debezium, schema");
 	lh_ctx_destroy(ctx);
 	return 0;
 }

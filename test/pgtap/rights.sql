@@ -1,4 +1,4 @@
--- Who may call what, and that no function lends its owner's rights.
+-- Who may call what, and that no function lends its owner's rights, but to change masks.
 BEGIN;
 SELECT no_plan();
 
@@ -10,7 +10,7 @@ CREATE TEMP VIEW functions AS
 -- everybody: what asks for ownership or SELECT itself, what shows no location to others, and what no one can call from SQL
 SELECT set_eq(
 	$$ SELECT proname::text FROM functions WHERE has_function_privilege('public', oid, 'EXECUTE') $$,
-	ARRAY['iceberg_changes', 'refresh_columns', 'running_scans'],
+	ARRAY['cdc_formats', 'cdc_options', 'cdc_setup', 'iceberg_changes', 'refresh_columns', 'running_scans'],
 	'PUBLIC executes only what is harmless');
 
 -- what takes a location is for those who may read any file of the server
@@ -24,7 +24,11 @@ SELECT ok(has_function_privilege('pg_write_server_files', oid, 'EXECUTE') AND NO
 FROM functions WHERE proname = 'write_parquet';
 SELECT is(proconfig, NULL, 'queries to be written see the search_path of their caller') FROM functions WHERE proname = 'write_parquet';
 
-SELECT is_empty($$ SELECT signature FROM functions WHERE prosecdef $$, 'no function is SECURITY DEFINER');
+-- who was granted these may change the table of masks, and nothing else
+SELECT set_eq($$ SELECT proname::text FROM functions WHERE prosecdef $$, ARRAY['cdc_mask_set', 'cdc_mask_drop'],
+	'no other function is SECURITY DEFINER');
+SELECT is_empty($$ SELECT signature FROM functions WHERE prosecdef AND NOT coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}' $$,
+	'and those pin their search_path');
 SELECT is_empty(
 	$$ SELECT signature FROM functions
 	   WHERE proname IN ('define', 'refresh_columns', 'ddl', 'create_types') AND NOT coalesce(proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}' $$,

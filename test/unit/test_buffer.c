@@ -90,6 +90,41 @@ data_is_aligned_and_padding_is_zero(void **state)
 	}
 }
 
+/* Buffers of about the same size, taken and freed again and again, come to lie where another lay. */
+static void
+a_large_block_is_used_again(void **state)
+{
+	World *w = *state;
+	size_t before = w->budget.used;
+	uint8_t *first;
+
+#ifdef __SANITIZE_ADDRESS__
+	print_message("skipped: under the sanitizer nothing is kept\n");
+	skip();
+#endif
+	ok(lh_buf_reserve(&w->ctx, &w->buf, 1 << 20));
+	first = w->buf.data;
+	memset(first, 0xAA, (1 << 20) + LH_PADDING);
+	lh_buf_free(&w->buf);
+	assert_int_equal(w->budget.used, before);
+	/* far smaller, or larger: another block */
+	ok(lh_buf_reserve(&w->ctx, &w->buf, 1 << 19));
+	assert_ptr_not_equal(w->buf.data, first);
+	lh_buf_free(&w->buf);
+	/* a little smaller: the same, charged as what was asked for, and zeros behind it */
+	ok(lh_buf_reserve(&w->ctx, &w->buf, (1 << 20) - 5000));
+	assert_ptr_equal(w->buf.data, first);
+	assert_in_range(w->budget.used - before, (1 << 20) - 5000, (1 << 20) - 4500);
+	for (size_t i = 0; i < LH_PADDING; i++)
+		assert_int_equal(w->buf.data[w->buf.cap + i], 0);
+	/* very large ones go back to the system */
+	for (int i = 0; i < 3; i++)
+	{
+		lh_buf_free(&w->buf);
+		ok(lh_buf_reserve(&w->ctx, &w->buf, 64 << 20));
+	}
+}
+
 static void
 fitting_reuses_a_block_for_pages_of_similar_size(void **state)
 {
@@ -234,6 +269,7 @@ main(void)
 		TEST(a_new_buffer_takes_no_memory),
 		TEST(growing_keeps_the_content),
 		TEST(data_is_aligned_and_padding_is_zero),
+		TEST(a_large_block_is_used_again),
 		TEST(fitting_reuses_a_block_for_pages_of_similar_size),
 		TEST(fitting_gives_memory_back),
 		TEST(fitting_frees_before_it_allocates),

@@ -120,15 +120,15 @@ presets_and_flags(void **state)
 	assert_string_equal(option(m, "batch.bytes"), "131072");
 	assert_string_equal(option(m, "schema.events"), "off");
 	assert_null(option(m, "zstd"));
-	assert_null(option(m, "filter-msg-prefixes"));
+	assert_string_equal(option(m, "filter-msg-prefixes"), "lakehouse.heartbeat");
 
-	accepted(m, STREAM "--create --flush-bytes 64kB --flush-ms=5 --until 16/B374D848 --log json --zstd -o messages=on");
+	accepted(m, STREAM "--create --flush-bytes 64kB --flush-ms=5 --until 16/B374D848 --log json --zstd -o messages=off");
 	assert_true(m->c.create && m->c.zstd && m->c.log_json);
 	assert_int_equal(m->c.flush_bytes, 65536);
 	assert_int_equal(m->c.flush_ms, 5);
 	assert_true(m->c.until == UINT64_C(0x16b374d848));
-	assert_string_equal(option(m, "filter-msg-prefixes"), "lakehouse.heartbeat");
-	accepted(m, STREAM "-o messages=on -o filter-msg-prefixes=mine");
+	assert_null(option(m, "filter-msg-prefixes"));
+	accepted(m, STREAM "-o filter-msg-prefixes=mine");
 	assert_string_equal(option(m, "filter-msg-prefixes"), "mine,lakehouse.heartbeat");
 	accepted(m, STREAM "--publication a --publication b --table public.t --table x.*");
 	assert_string_equal(option(m, "publication_names"), "a,b");
@@ -140,9 +140,12 @@ sinks_have_formats(void **state)
 {
 	Made *m = *state;
 
-	accepted(m, "stream --source d --slot s --sink null: --sink json=file:/tmp/x?a=b --sink stdout:");
+	accepted(m, "stream --source d --slot s --sink null: --sink debezium-json=file:/tmp/x?a=b --sink stdout:");
 	assert_int_equal(m->c.nsinks, 3);
-	assert_int_equal(m->c.nformats, 1);
+	assert_int_equal(m->c.nformats, 2);
+	assert_string_equal(option(m, "format"), "json,debezium-json");
+	assert_int_equal(m->c.sinks[1].format, 1);
+	assert_int_equal(m->c.sinks[2].format, 0);
 	assert_string_equal(m->c.sinks[1].uri, "file:/tmp/x?a=b");
 	refused(m, "stream --source d --slot s --sink nosuch=null:", "there is no format \"nosuch\"");
 	refused(m, STREAM "--format nosuch", "there is no format \"nosuch\"");

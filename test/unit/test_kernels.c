@@ -219,6 +219,45 @@ codes_agree_for_every_size_of_dictionary(void **state)
 	}
 }
 
+static void
+members_agree_for_every_size_of_table(void **state)
+{
+	static const uint64_t firsts[] = {0, 1, UINT64_MAX - 70, UINT64_C(1) << 63, (UINT64_C(1) << 63) - 64, 12345};
+
+	for (int round = 0; round < 3000; round++)
+	{
+		size_t n = (size_t) gen_int(MAX), nwords = (size_t) gen_int(round % 2 ? 4 : 2000) + 1;
+		uint64_t first = firsts[gen_int(6)], nbits = nwords * 64;
+		uint64_t x[MAX];
+		uint64_t want[LH_WORDS(MAX)] = {0}, got[LH_WORDS(MAX)], fill[2000];
+		void *base, *bits;
+
+		for (size_t i = 0; i < nwords; i++)
+			fill[i] = gen_u64();
+		for (size_t i = 0; i < n; i++)
+		{
+			switch (gen_int(5))
+			{
+				case 0: x[i] = gen_u64(); break;
+				case 1: x[i] = first - 1; break;
+				case 2: x[i] = first + nbits - (uint64_t) gen_int(2); break;
+				default: x[i] = first + (uint64_t) gen_int((int) nbits); break;
+			}
+			if (x[i] - first < nbits && lh_bit_get(fill, x[i] - first))
+				lh_bit_set(want, i);
+		}
+		at_end(&base, x, n * 8);
+		at_end(&bits, fill, nwords * 8);
+		FOR_TABLES
+		{
+			table[t]->member_i64(base, n, (int64_t) first, nbits, bits, got);
+			expect_words(got, want, n, "members", isa[t]);
+		}
+		free(base);
+		free(bits);
+	}
+}
+
 /* Random selection: NULL, all, some, few. */
 static const uint64_t *
 some_rows(uint64_t *w, size_t n)
@@ -543,6 +582,7 @@ main(void)
 		cmocka_unit_test(in_i64_agrees),
 		cmocka_unit_test(nonzero_u8_agrees),
 		cmocka_unit_test(codes_agree_for_every_size_of_dictionary),
+		cmocka_unit_test(members_agree_for_every_size_of_table),
 		cmocka_unit_test(sums_agree),
 		cmocka_unit_test(minmax_i32_agrees),
 		cmocka_unit_test(minmax_i64_agrees),

@@ -204,7 +204,6 @@ struct LhCdc
 	HTAB	   *generations;
 	/* the running transaction */
 	LhChangeTxn txn;
-	bool		in_txn;
 	bool		begun;			/* its BEGIN went out */
 	uint64_t	ordinal;
 	uint64_t	order;

@@ -207,12 +207,15 @@ begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 		.origin_lsn = txn->origin_lsn,
 	};
 	MemoryContextSwitchTo(old);
-	cdc->in_txn = true;
 	cdc->begun = false;
 	cdc->ordinal = cdc->order = 0;
 	cdc->settings = 0;
 	if (cdc->session)
 	{
+		static char text[MAXDATELEN + 1];
+
+		strlcpy(text, timestamptz_to_str(txn->xact_time.commit_time), sizeof(text));
+		cdc->txn.commit_text = text;
 		old = begin_event(cdc);
 		need_begin(cdc);
 		end_event(cdc, old);
@@ -240,7 +243,6 @@ commit_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr commit_
 	if (cdc->settings != 0)
 		AtEOXact_GUC(true, cdc->settings);
 	cdc->settings = 0;
-	cdc->in_txn = false;
 }
 
 /* ---- changes ---- */

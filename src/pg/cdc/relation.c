@@ -173,6 +173,27 @@ describe_type(LhCdc *cdc, const LhCellType *type, LhChangeColumn *c)
 	c->base_type_text = lh_cell_utf8(ctx, format_type_with_typemod(type->base, type->typmod));
 }
 
+/* A domain and what lies one level beneath it, for formats that name it. */
+static void
+describe_domain(LhCtx *ctx, LhChangeColumn *c)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(c->typid));
+	Form_pg_type form;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", c->typid);
+	form = (Form_pg_type) GETSTRUCT(tuple);
+	c->domain_bare = lh_cell_utf8(ctx, NameStr(form->typname));
+	c->under_typid = form->typbasetype;
+	c->under_text = lh_cell_utf8(ctx, format_type_with_typemod(form->typbasetype, form->typtypmod));
+	ReleaseSysCache(tuple);
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(c->under_typid));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", c->under_typid);
+	c->under_bare = lh_cell_utf8(ctx, NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname));
+	ReleaseSysCache(tuple);
+}
+
 /* The expression of a column's default, as \d shows it; NULL: it has none. */
 static const char *
 default_of(LhCdc *cdc, Relation relation, Form_pg_attribute a)
@@ -224,6 +245,8 @@ describe_column(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation published
 	c->type_name = lh_cell_utf8(ctx, format_type_with_typemod(a->atttypid, -1));
 	c->type_text = lh_cell_utf8(ctx, format_type_with_typemod(a->atttypid, a->atttypmod));
 	describe_type(cdc, type, c);
+	if (c->typid != c->base_typid)
+		describe_domain(ctx, c);
 	c->enum_labels = lh_cell_enum_labels(ctx, type->elem != NULL && type->elem->labels != NULL ? type->elem : type);
 	c->not_null = a->attnotnull;
 	c->generated = a->attgenerated != '\0';

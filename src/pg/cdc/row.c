@@ -8,7 +8,8 @@
  *	3. The old row is whole under REPLICA IDENTITY FULL, else it holds the key, and
  *	   is there at all only where the key changed.
  *	4. A value that is stored out of line and was not touched is not in the log: it
- *	   is taken from the old row where that is whole, else it is UNCHANGED.
+ *	   is taken from the old row where that is whole, else it is UNCHANGED; wal2json
+ *	   never looked into the old row, and its formats do not either.
  */
 #include "pg/cdc/cdc.h"
 
@@ -150,7 +151,8 @@ build(void *arg)
 		int			from = rel->attributes[i];
 
 		make_cell(b, i, rel->new_values[from], rel->new_nulls[from], &rel->new_cells[i]);
-		if (rel->new_cells[i].kind == LH_CELL_UNCHANGED && b->has_old && rel->old_cells[i].kind != LH_CELL_ABSENT)
+		if (rel->new_cells[i].kind == LH_CELL_UNCHANGED && b->has_old && !b->cdc->session &&
+			rel->old_cells[i].kind != LH_CELL_ABSENT)
 			rel->new_cells[i] = rel->old_cells[i];
 	}
 }

@@ -99,7 +99,7 @@ lh_pg_define_settings(void)
 							&lakehouse_footer_cache_kb, 64 * 1024, 0, INT_MAX / 2,
 							PGC_USERSET, GUC_UNIT_KB, NULL, assign_footer_cache, NULL);
 	DefineCustomIntVariable("lakehouse.manifest_cache",
-							"Memory of a session for decoded manifests of Iceberg tables.",
+							"Memory of a session for decoded manifests and metadata files of Iceberg tables.",
 							"0 keeps nothing.",
 							&lakehouse_manifest_cache_kb, 64 * 1024, 0, INT_MAX / 2,
 							PGC_USERSET, GUC_UNIT_KB, NULL, assign_manifest_cache, NULL);

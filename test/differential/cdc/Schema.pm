@@ -174,8 +174,14 @@ sub evolve
 sub from_json
 {
 	my ($t, $c, $j) = @_;
-	return "(json_populate_record(NULL::$t->{name}, $j))." . quote_ident($c->{name}) if $c->{type}{dims};
-	return "($j ->> " . quote_literal($c->{name}) . ")::$c->{type}{sql}";
+	my ($name, $literal) = (quote_ident($c->{name}), quote_literal($c->{name}));
+	# hexadecimal digits are written without PostgreSQL's \x
+	return "decode($j ->> $literal, 'hex')" if $c->{type}{sql} eq 'bytea';
+	return "(json_populate_record(NULL::$t->{name}, CASE json_typeof($j -> $literal) WHEN 'array' THEN json_build_object($literal,"
+	  . " regexp_replace(($j -> $literal)::text, '\"([0-9a-f]*)\"', '\"\\\\\\\\x\\1\"', 'g')::json) ELSE $j END)).$name"
+	  if $c->{type}{sql} eq 'bytea[]';
+	return "(json_populate_record(NULL::$t->{name}, $j)).$name" if $c->{type}{dims};
+	return "($j ->> $literal)::$c->{type}{sql}";
 }
 
 # A function apply(line json) for the copy; tables that cannot be followed are left out.
@@ -192,18 +198,20 @@ sub apply_sql
 		  ? "x.ctid = (SELECT y.ctid FROM $t->{name} y WHERE ROW(" . join(', ', map { 'y.' . quote_ident($_->{name}) } @c) . ')::text = ROW('
 		  . join(', ', map { from_json($t, $_, "(line -> 'old')") } @c) . ')::text LIMIT 1)'
 		  : join(' AND ', map { 'x.' . quote_ident($_->{name}) . ' = ' . from_json($t, $_, "(line -> 'key')") } @keys);
+		if (!$t->{keyed})
+		{
+			$body .= "\tIF $match THEN\n\t\tRETURN;\n\tEND IF;\n";
+			next;
+		}
 		$body .= "\tIF $match THEN\n\t\tCASE op\n\t\tWHEN 'insert' THEN\n\t\t\tINSERT INTO $t->{name} (" . join(', ', map { quote_ident($_->{name}) } @c)
 		  . ") VALUES (" . join(', ', map { from_json($t, $_, "(line -> 'new')") } @c) . ");\n\t\tWHEN 'truncate' THEN DELETE FROM $t->{name};\n";
-		if ($t->{keyed})
-		{
-			# a column that the stream calls unchanged keeps what it has
-			$body .= "\t\tWHEN 'update' THEN UPDATE $t->{name} x SET "
-			  . join(', ', map { quote_ident($_->{name}) . " = CASE WHEN (line -> 'new' -> " . quote_literal($_->{name}) . ') IS NULL THEN x.'
-				  . quote_ident($_->{name}) . ' ELSE ' . from_json($t, $_, "(line -> 'new')") . ' END' } @c) . " WHERE $where;\n"
-			  . "\t\t\tGET DIAGNOSTICS n = ROW_COUNT;\n\t\t\tIF n <> 1 THEN RAISE 'an update met % rows: %', n, left(line::text, 500); END IF;\n"
-			  . "\t\tWHEN 'delete' THEN DELETE FROM $t->{name} x WHERE $where;\n"
-			  . "\t\t\tGET DIAGNOSTICS n = ROW_COUNT;\n\t\t\tIF n <> 1 THEN RAISE 'a delete met % rows: %', n, left(line::text, 500); END IF;\n";
-		}
+		# a column that the stream calls unchanged keeps what it has
+		$body .= "\t\tWHEN 'update' THEN UPDATE $t->{name} x SET "
+		  . join(', ', map { quote_ident($_->{name}) . " = CASE WHEN (line -> 'new' -> " . quote_literal($_->{name}) . ') IS NULL THEN x.'
+			  . quote_ident($_->{name}) . ' ELSE ' . from_json($t, $_, "(line -> 'new')") . ' END' } @c) . " WHERE $where;\n"
+		  . "\t\t\tGET DIAGNOSTICS n = ROW_COUNT;\n\t\t\tIF n <> 1 THEN RAISE 'an update met % rows: %', n, left(line::text, 500); END IF;\n"
+		  . "\t\tWHEN 'delete' THEN DELETE FROM $t->{name} x WHERE $where;\n"
+		  . "\t\t\tGET DIAGNOSTICS n = ROW_COUNT;\n\t\t\tIF n <> 1 THEN RAISE 'a delete met % rows: %', n, left(line::text, 500); END IF;\n";
 		$body .= "\t\tELSE NULL;\n\t\tEND CASE;\n\t\tRETURN;\n\tEND IF;\n";
 	}
 	return "CREATE OR REPLACE FUNCTION apply(line json) RETURNS void LANGUAGE plpgsql AS \$apply\$\nDECLARE\n\tn bigint;\n"
@@ -218,7 +226,9 @@ sub digest_sql
 	{
 		my $t = $_;
 		"SELECT " . quote_literal($t->{bare}) . ", count(*), md5(string_agg(x::text, E'\\n' ORDER BY x::text COLLATE \"C\")) FROM $t->{name} x"
-	} grep { $_->{keyed} } @{ $self->{tables} };
+	} $self->digested;
 }
+
+sub digested { return grep { $_->{keyed} } @{ $_[0]{tables} } }
 
 1;

@@ -1,0 +1,622 @@
+/*
+ * format_debezium.c
+ *		The format "debezium-json": Debezium's envelope, as the JSON converter writes it.
+ *
+ *	{"before":..,"after":..,"source":{..},"transaction":..,"op":"c","ts_ms":..,"ts_us":..,"ts_ns":..}
+ *
+ * with the schema around it under value.converter.schemas.enable.
+ *
+ *	1. "relation" makes every text that does not change from row to row: the two
+ *	   schemas, the names of fields, the table's part of "source".
+ *	2. "begin" makes the transaction's part of "source" and "transaction".
+ *	3. A row is copies of these with values between them.
+ *	4. A changed key is a delete of the old key, its tombstone, and a create.
+ *
+ * Order in the transaction counts what this format writes: a changed key counts
+ * twice.  Where Debezium is not followed: docs/cdc-formats.md.
+ */
+#include "change/formats.h"
+
+#include <stdio.h>
+
+#include "change/debezium.h"
+#include "change/debezium_envelope.h"
+#include "core/datetime.h"
+
+#define UNIX_US(us) ((us) + LH_PG_EPOCH_US)
+
+typedef struct DbzPlan
+{
+	const LhChangeRel *rel;
+	LhDbzColumn *columns;
+	LhSlice value_head; /* {"schema":{..},"payload":{ up to "before": */
+	LhSlice key_head;   /* {"schema":{..},"payload":{ or { */
+	LhSlice table;      /* ,"schema":"public","table":"t","txId": */
+	LhSlice collection; /* "public.t" as a JSON string */
+	/* place among the transaction's collections; of the transaction that "serial" names */
+	uint64_t serial;
+	uint32_t place;
+} DbzPlan;
+
+/* A table of the running transaction, for its END. */
+typedef struct DbzCollection
+{
+	size_t name_at; /* in names */
+	size_t name_len;
+	uint64_t count;
+} DbzCollection;
+
+typedef struct DbzEncoder
+{
+	LhEncoder base;
+	const char *tail; /* "}" of the schema's wrap, or nothing */
+	size_t ntail;
+	LhSlice source_head;  /* "source":{"version":..,"connector":..,"name":..,"ts_ms": */
+	LhSlice database;     /* ,"db":"..","sequence":" */
+	uint64_t last_commit; /* end of the transaction before; 0: none yet */
+	/* the running transaction */
+	bool alone; /* its texts were made over for an event outside of it */
+	uint64_t serial;
+	uint64_t total;
+	LhBuf source;      /* from "source" to the quote before the LSN of "sequence" */
+	LhBuf times;       /* what follows it: "]","ts_us":..,"ts_ns":.. */
+	LhBuf origin;      /* ,"xmin":null,"origin":..,"origin_lsn":..} */
+	LhBuf block;       /* ,"transaction":{"id":"..","total_order": */
+	LhBuf collections; /* DbzCollection */
+	LhBuf names;
+	LhBuf scratch; /* of relation */
+} DbzEncoder;
+
+/* ---- the transaction's texts ---- */
+static LhStatus
+put_text(LhCtx *ctx, LhBuf *buf, const char *s)
+{
+	return lh_put(ctx, buf, s, strlen(s));
+}
+
+static LhStatus
+put_slice(LhCtx *ctx, LhBuf *buf, LhSlice s)
+{
+	return lh_put(ctx, buf, s.data, s.len);
+}
+
+static LhStatus
+keep(LhCtx *ctx, const LhBuf *buf, LhSlice *out)
+{
+	void *p = lh_memdup(ctx, buf->data, buf->len);
+
+	if (p == NULL)
+		return LH_NO_MEMORY;
+	*out = lh_slice(p, buf->len);
+	return LH_OK;
+}
+
+/* The parts of "source" and "transaction" that all events of txn share; NULL: of an event that stands alone. */
+static LhStatus
+render_transaction(LhCtx *ctx, DbzEncoder *enc, const LhChangeTxn *txn, int64_t time, bool snapshot)
+{
+	int64_t us = UNIX_US(time);
+	char *p;
+
+	enc->alone = txn == NULL;
+	enc->source.len = enc->times.len = enc->origin.len = enc->block.len = 0;
+	LH_TRY(put_slice(ctx, &enc->source, enc->source_head));
+	LH_TRY(lh_put_room(ctx, &enc->source, 64, &p));
+	p = lh_text_i64(p, lh_floor_div(us, 1000));
+	p = stpcpy(p, snapshot ? ",\"snapshot\":\"true\"" : ",\"snapshot\":\"false\"");
+	lh_put_end(&enc->source, p);
+	LH_TRY(put_slice(ctx, &enc->source, enc->database));
+	LH_TRY(lh_put_room(ctx, &enc->source, 64, &p));
+	if (enc->last_commit == 0)
+		p = stpcpy(p, "[null,\\\"");
+	else
+		p = stpcpy(lh_text_u64(stpcpy(p, "[\\\""), enc->last_commit), "\\\",\\\"");
+	lh_put_end(&enc->source, p);
+
+	LH_TRY(lh_put_room(ctx, &enc->times, 96, &p));
+	p = lh_text_i64(stpcpy(p, "\\\"]\",\"ts_us\":"), us);
+	p = lh_text_i64(stpcpy(p, ",\"ts_ns\":"), us * 1000);
+	lh_put_end(&enc->times, p);
+
+	LH_TRY(put_text(ctx, &enc->origin, ",\"xmin\":null,\"origin\":"));
+	if (txn != NULL && txn->origin_name != NULL)
+	{
+		LH_TRY(lh_put_json_string(ctx, &enc->origin, txn->origin_name, strlen(txn->origin_name)));
+		LH_TRY(
+			lh_buf_printf(ctx, &enc->origin, ",\"origin_lsn\":%lld}", (long long) txn->origin_lsn));
+	}
+	else
+		LH_TRY(put_text(ctx, &enc->origin, "null,\"origin_lsn\":null}"));
+	if (txn == NULL || !enc->base.options->transactions)
+		return put_text(ctx, &enc->block, ",\"transaction\":null");
+	return lh_buf_printf(ctx, &enc->block,
+						 ",\"transaction\":{\"id\":\"%u:%llu\",\"total_order\":", txn->xid,
+						 (unsigned long long) txn->first_lsn);
+}
+
+/* Counts an event of a table; returns its place among the table's. */
+static LhStatus
+count_event(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, uint64_t *order)
+{
+	DbzCollection *all = (DbzCollection *) enc->collections.data;
+
+	enc->total++;
+	if (plan->serial != enc->serial)
+	{
+		DbzCollection c = {enc->names.len, plan->collection.len, 0};
+		size_t n = enc->collections.len / sizeof(c);
+
+		plan->serial = enc->serial;
+		/* the same table under another schema */
+		for (plan->place = 0; plan->place < n; plan->place++)
+			if (all[plan->place].name_len == c.name_len &&
+				memcmp(enc->names.data + all[plan->place].name_at, plan->collection.data,
+					   c.name_len) == 0)
+				break;
+		if (plan->place == n)
+		{
+			LH_TRY(put_slice(ctx, &enc->names, plan->collection));
+			LH_TRY(lh_put(ctx, &enc->collections, &c, sizeof(c)));
+			all = (DbzCollection *) enc->collections.data;
+		}
+	}
+	*order = ++all[plan->place].count;
+	return LH_OK;
+}
+
+/* ---- the pieces of a value ---- */
+/* From ,"source" to the end; table NULL: a message's, which ends before "op". */
+static LhStatus
+put_source(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhSlice table, LhBuf *buf)
+{
+	char *p;
+
+	LH_TRY(lh_put_room(ctx, buf,
+					   enc->source.len + enc->times.len + table.len + enc->origin.len + 128, &p));
+	memcpy(p, enc->source.data, enc->source.len);
+	p = lh_text_u64(p + enc->source.len, ev->lsn);
+	memcpy(p, enc->times.data, enc->times.len);
+	p += enc->times.len;
+	memcpy(p, table.data, table.len);
+	p += table.len;
+	p = ev->txn != NULL ? lh_text_u64(p, ev->txn->xid) : stpcpy(p, "null");
+	p = lh_text_u64(stpcpy(p, ",\"lsn\":"), ev->lsn);
+	memcpy(p, enc->origin.data, enc->origin.len);
+	lh_put_end(buf, p + enc->origin.len);
+	return LH_OK;
+}
+
+/* "transaction" with the event's places in it */
+static LhStatus
+put_block(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, uint64_t order, LhBuf *buf)
+{
+	char *p;
+
+	LH_TRY(lh_put_room(ctx, buf, enc->block.len + 96, &p));
+	memcpy(p, enc->block.data, enc->block.len);
+	p += enc->block.len;
+	if (ev->txn != NULL && enc->base.options->transactions)
+	{
+		p = lh_text_u64(p, enc->total);
+		p = lh_text_u64(stpcpy(p, ",\"data_collection_order\":"), order);
+		*p++ = '}';
+	}
+	lh_put_end(buf, p);
+	return LH_OK;
+}
+
+static LhStatus
+put_tail(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, LhBuf *buf)
+{
+	int64_t us = UNIX_US(ev->now);
+	char *p;
+
+	LH_TRY(lh_put_room(ctx, buf, 160, &p));
+	p = stpcpy(p, ",\"op\":\"c\",\"ts_ms\":");
+	p[-11] = op;
+	p = lh_text_i64(p, lh_floor_div(us, 1000));
+	p = lh_text_i64(stpcpy(p, ",\"ts_us\":"), us);
+	p = lh_text_i64(stpcpy(p, ",\"ts_ns\":"), us * 1000);
+	*p++ = '}';
+	memcpy(p, enc->tail, enc->ntail);
+	lh_put_end(buf, p + enc->ntail);
+	return LH_OK;
+}
+
+/*
+ * A row as an object.  Columns that a key's row lacks are null, or their type's
+ * zero; unchanged ones come from the whole old row where there is one.
+ */
+static LhStatus
+put_row(LhCtx *ctx, const DbzPlan *plan, const LhCell *cells, const LhCell *whole, LhBuf *buf)
+{
+	size_t comma = 1;
+
+	LH_TRY(lh_put(ctx, buf, "{", 1));
+	for (int i = 0; i < plan->rel->ncolumns; i++)
+	{
+		const LhDbzColumn *c = &plan->columns[i];
+		const LhCell *cell = &cells[i];
+
+		LH_TRY(lh_put(ctx, buf, c->head.data + comma, c->head.len - comma));
+		comma = 0;
+		if (cell->kind == LH_CELL_UNCHANGED && whole != NULL)
+			cell = &whole[i];
+		if (cell->kind == LH_CELL_UNCHANGED)
+			LH_TRY(put_slice(ctx, buf, c->unchanged));
+		else if (cell->kind == LH_CELL_ABSENT)
+			LH_TRY(put_slice(ctx, buf, c->absent));
+		else
+			LH_TRY(lh_dbz_value(ctx, buf, &c->type, cell));
+	}
+	return lh_put(ctx, buf, "}", 1);
+}
+
+/* The key of a row; "other" has what was too large to be in it twice. */
+static LhStatus
+put_key(LhCtx *ctx, const DbzEncoder *enc, const DbzPlan *plan, const LhCell *cells,
+		const LhCell *other, LhBuf *buf)
+{
+	size_t comma = 1;
+
+	LH_TRY(put_slice(ctx, buf, plan->key_head));
+	for (int i = 0; i < plan->rel->nkeys; i++)
+	{
+		const LhDbzColumn *c = &plan->columns[plan->rel->keys[i]];
+		const LhCell *cell = &cells[plan->rel->keys[i]];
+
+		if (!LH_CELL_IS_VALUE(cell) && cell->kind != LH_CELL_NULL && other != NULL)
+			cell = &other[plan->rel->keys[i]];
+		LH_TRY(lh_put(ctx, buf, c->head.data + comma, c->head.len - comma));
+		comma = 0;
+		if (cell->kind == LH_CELL_UNCHANGED)
+			LH_TRY(put_slice(ctx, buf, c->unchanged));
+		else if (cell->kind == LH_CELL_ABSENT)
+			LH_TRY(put_slice(ctx, buf, c->absent));
+		else
+			LH_TRY(lh_dbz_value(ctx, buf, &c->type, cell));
+	}
+	LH_TRY(lh_put(ctx, buf, "}", 1));
+	return lh_put(ctx, buf, enc->tail, enc->ntail);
+}
+
+/* A message up to its value; cells NULL: it has no key. */
+static LhStatus
+begin_message(LhCtx *ctx, const DbzEncoder *enc, const DbzPlan *plan, const LhCell *cells,
+			  const LhCell *other, LhChangeOut *out)
+{
+	LH_TRY(lh_out_message(ctx, out));
+	if (out->want_key && cells != NULL && plan->rel->nkeys > 0)
+		LH_TRY(put_key(ctx, enc, plan, cells, other, &out->buf));
+	return LH_OK;
+}
+
+/* One envelope. key: the row whose key it has; NULL: none. */
+static LhStatus
+write_envelope(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, const LhCell *key,
+			   const LhCell *before, const LhCell *after, LhChangeOut *out)
+{
+	DbzPlan *plan = ev->plan;
+	const LhCell *whole = ev->old_is_key ? NULL : ev->old_cells;
+	LhBuf *buf = &out->buf;
+	uint64_t order = 0;
+
+	if (ev->txn != NULL)
+		LH_TRY(count_event(ctx, enc, plan, &order));
+	LH_TRY(begin_message(ctx, enc, plan, key, ev->old_cells, out));
+	LH_TRY(lh_out_value(ctx, out));
+	LH_TRY(put_slice(ctx, buf, plan->value_head));
+	if (before != NULL)
+		LH_TRY(put_row(ctx, plan, before, NULL, buf));
+	else
+		LH_TRY(lh_put(ctx, buf, "null", 4));
+	LH_TRY(lh_put(ctx, buf, ",\"after\":", 9));
+	if (after != NULL)
+		LH_TRY(put_row(ctx, plan, after, whole, buf));
+	else
+		LH_TRY(lh_put(ctx, buf, "null", 4));
+	LH_TRY(put_source(ctx, enc, ev, plan->table, buf));
+	LH_TRY(put_block(ctx, enc, ev, order, buf));
+	LH_TRY(put_tail(ctx, enc, ev, op, buf));
+	return lh_out_end(ctx, out);
+}
+
+static LhStatus
+write_tombstone(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
+{
+	const DbzPlan *plan = ev->plan;
+
+	if (!enc->base.options->tombstones || !out->want_key || plan->rel->nkeys == 0 ||
+		ev->old_cells == NULL)
+		return LH_OK;
+	LH_TRY(begin_message(ctx, enc, plan, ev->old_cells, NULL, out));
+	return lh_out_tombstone(ctx, out);
+}
+
+static LhStatus
+write_change(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
+{
+	switch (ev->op)
+	{
+		case LH_CHANGE_INSERT:
+			return write_envelope(ctx, enc, ev, 'c', ev->new_cells, NULL, ev->new_cells, out);
+		case LH_CHANGE_READ:
+			LH_TRY(render_transaction(ctx, enc, NULL, ev->now, true));
+			return write_envelope(ctx, enc, ev, 'r', ev->new_cells, NULL, ev->new_cells, out);
+		case LH_CHANGE_UPDATE:
+			if (!ev->key_changed || ev->old_cells == NULL)
+				return write_envelope(ctx, enc, ev, 'u', ev->new_cells, ev->old_cells,
+									  ev->new_cells, out);
+			LH_TRY(write_envelope(ctx, enc, ev, 'd', ev->old_cells, ev->old_cells, NULL, out));
+			LH_TRY(write_tombstone(ctx, enc, ev, out));
+			return write_envelope(ctx, enc, ev, 'c', ev->new_cells, NULL, ev->new_cells, out);
+		case LH_CHANGE_DELETE:
+			LH_TRY(write_envelope(ctx, enc, ev, 'd', ev->old_cells, ev->old_cells, NULL, out));
+			return write_tombstone(ctx, enc, ev, out);
+		default: return write_envelope(ctx, enc, ev, 't', NULL, NULL, NULL, out);
+	}
+}
+
+/* ---- messages and transactions ---- */
+static LhStatus
+put_wrapped_schema(LhCtx *ctx, const DbzEncoder *enc, const char *schema, LhBuf *buf)
+{
+	if (!enc->base.options->schemas_enable)
+		return lh_put(ctx, buf, "{", 1);
+	LH_TRY(put_text(ctx, buf, "{\"schema\":"));
+	LH_TRY(put_text(ctx, buf, schema));
+	return put_text(ctx, buf, ",\"payload\":{");
+}
+
+static LhStatus
+write_message(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, const char *prefix,
+			  LhSlice content, LhChangeOut *out)
+{
+	static const char table[] = ",\"schema\":\"\",\"table\":\"\",\"txId\":";
+	LhBinaryMode mode = enc->base.options->binary;
+	const LhDbzType bytes = {.kind = LH_DBZ_BYTES, .binary = mode};
+	const LhCell cell = {.kind = LH_CELL_BYTES, .len = (uint32_t) content.len, .ptr = content.data};
+	LhBuf *buf = &out->buf;
+
+	if (ev->txn != NULL)
+		enc->total++;
+	else
+		LH_TRY(render_transaction(ctx, enc, NULL, ev->now, false));
+	LH_TRY(lh_out_message(ctx, out));
+	if (out->want_key)
+	{
+		LH_TRY(put_wrapped_schema(ctx, enc, message_key_schema, buf));
+		LH_TRY(put_text(ctx, buf, "\"prefix\":"));
+		LH_TRY(lh_put_json_string(ctx, buf, prefix, strlen(prefix)));
+		LH_TRY(lh_put(ctx, buf, "}", 1));
+		LH_TRY(lh_put(ctx, buf, enc->tail, enc->ntail));
+	}
+	LH_TRY(lh_out_value(ctx, out));
+	LH_TRY(put_wrapped_schema(
+		ctx, enc, mode == LH_BINARY_BYTES ? message_schema_bytes : message_schema_string, buf));
+	LH_TRY(lh_buf_printf(ctx, buf, "\"op\":\"m\",\"ts_ms\":%lld",
+						 (long long) lh_floor_div(UNIX_US(ev->now), 1000)));
+	LH_TRY(put_source(ctx, enc, ev, lh_slice(table, sizeof(table) - 1), buf));
+	LH_TRY(put_block(ctx, enc, ev, 1, buf));
+	LH_TRY(put_text(ctx, buf, ",\"message\":{\"prefix\":"));
+	LH_TRY(lh_put_json_string(ctx, buf, prefix, strlen(prefix)));
+	LH_TRY(put_text(ctx, buf, ",\"content\":"));
+	LH_TRY(lh_dbz_value(ctx, buf, &bytes, &cell));
+	LH_TRY(put_text(ctx, buf, "}}"));
+	LH_TRY(lh_put(ctx, buf, enc->tail, enc->ntail));
+	return lh_out_end(ctx, out);
+}
+
+/* A row that could not be encoded is told of as a message. */
+static LhStatus
+write_quarantine(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
+{
+	const char *text = lh_sprintf(ctx, "%s.%s: %s", ev->rel->schema, ev->rel->name,
+								  ev->reason != NULL ? ev->reason : "");
+
+	if (text == NULL)
+		return LH_NO_MEMORY;
+	return write_message(ctx, enc, ev, "lakehouse.quarantine", lh_slice(text, strlen(text)), out);
+}
+
+static LhStatus
+write_boundary(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
+{
+	const DbzCollection *all = (const DbzCollection *) enc->collections.data;
+	size_t n = enc->collections.len / sizeof(*all);
+	bool end = ev->op == LH_CHANGE_COMMIT;
+	LhBuf *buf = &out->buf;
+	char id[64];
+
+	snprintf(id, sizeof(id), "\"id\":\"%u:%llu\"", ev->txn->xid,
+			 (unsigned long long) ev->txn->first_lsn);
+	LH_TRY(lh_out_message(ctx, out));
+	if (out->want_key)
+	{
+		LH_TRY(put_wrapped_schema(ctx, enc, transaction_key_schema, buf));
+		LH_TRY(lh_buf_printf(ctx, buf, "%s}", id));
+		LH_TRY(lh_put(ctx, buf, enc->tail, enc->ntail));
+	}
+	LH_TRY(lh_out_value(ctx, out));
+	LH_TRY(put_wrapped_schema(ctx, enc, transaction_schema, buf));
+	LH_TRY(lh_buf_printf(ctx, buf, "\"status\":\"%s\",%s,\"event_count\":", end ? "END" : "BEGIN",
+						 id));
+	if (!end)
+		LH_TRY(put_text(ctx, buf, "null,\"data_collections\":null"));
+	else
+	{
+		LH_TRY(lh_buf_printf(ctx, buf, "%llu,\"data_collections\":[",
+							 (unsigned long long) enc->total));
+		for (size_t i = 0; i < n; i++)
+		{
+			LH_TRY(put_text(ctx, buf, i > 0 ? ",{\"data_collection\":" : "{\"data_collection\":"));
+			LH_TRY(lh_put(ctx, buf, enc->names.data + all[i].name_at, all[i].name_len));
+			LH_TRY(lh_buf_printf(ctx, buf, ",\"event_count\":%llu}",
+								 (unsigned long long) all[i].count));
+		}
+		LH_TRY(put_text(ctx, buf, "]"));
+	}
+	LH_TRY(lh_buf_printf(ctx, buf, ",\"ts_ms\":%lld}",
+						 (long long) lh_floor_div(UNIX_US(ev->txn->commit_time), 1000)));
+	LH_TRY(lh_put(ctx, buf, enc->tail, enc->ntail));
+	return lh_out_end(ctx, out);
+}
+
+static LhStatus
+event(LhCtx *ctx, LhEncoder *base, const LhChangeEvent *ev, LhChangeOut *out)
+{
+	DbzEncoder *enc = (DbzEncoder *) base;
+
+	if (enc->alone && ev->txn != NULL)
+		LH_TRY(render_transaction(ctx, enc, ev->txn, ev->txn->commit_time, false));
+	switch (ev->op)
+	{
+		case LH_CHANGE_BEGIN:
+			enc->serial++;
+			enc->total = 0;
+			enc->collections.len = enc->names.len = 0;
+			LH_TRY(render_transaction(ctx, enc, ev->txn, ev->txn->commit_time, false));
+			return base->options->transactions ? write_boundary(ctx, enc, ev, out) : LH_OK;
+		case LH_CHANGE_COMMIT:
+			enc->last_commit = ev->txn->commit_end;
+			return base->options->transactions ? write_boundary(ctx, enc, ev, out) : LH_OK;
+		case LH_CHANGE_MESSAGE: return write_message(ctx, enc, ev, ev->prefix, ev->content, out);
+		case LH_CHANGE_QUARANTINE: return write_quarantine(ctx, enc, ev, out);
+		case LH_CHANGE_INSERT:
+		case LH_CHANGE_UPDATE:
+		case LH_CHANGE_DELETE:
+		case LH_CHANGE_READ:
+		case LH_CHANGE_TRUNCATE: return write_change(ctx, enc, ev, out);
+		default: return LH_OK;
+	}
+}
+
+/* ---- relations ---- */
+/* {"type":"struct","fields":[..],"optional":true,"name":"srv.public.t.Value","field":"before"} */
+static LhStatus
+put_value_schema(LhCtx *ctx, const DbzPlan *plan, const char *topic, const char *field, LhBuf *buf)
+{
+	LH_TRY(put_text(ctx, buf, "{\"type\":\"struct\",\"fields\":["));
+	for (int i = 0; i < plan->rel->ncolumns; i++)
+	{
+		if (i > 0)
+			LH_TRY(lh_put(ctx, buf, ",", 1));
+		LH_TRY(put_slice(ctx, buf, plan->columns[i].field));
+	}
+	return lh_buf_printf(ctx, buf, "],\"optional\":true,\"name\":\"%s.Value\",\"field\":\"%s\"}",
+						 topic, field);
+}
+
+static LhStatus
+render_heads(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, const char *topic)
+{
+	LhBuf *buf = &enc->scratch;
+	bool schemas = enc->base.options->schemas_enable;
+
+	buf->len = 0;
+	if (schemas)
+	{
+		LH_TRY(put_text(ctx, buf, "{\"schema\":{\"type\":\"struct\",\"fields\":["));
+		LH_TRY(put_value_schema(ctx, plan, topic, "before", buf));
+		LH_TRY(lh_put(ctx, buf, ",", 1));
+		LH_TRY(put_value_schema(ctx, plan, topic, "after", buf));
+		LH_TRY(put_text(ctx, buf, envelope_tail));
+		LH_TRY(lh_buf_printf(ctx, buf, "%s.Envelope\",\"version\":2},\"payload\":", topic));
+	}
+	LH_TRY(put_text(ctx, buf, "{\"before\":"));
+	LH_TRY(keep(ctx, buf, &plan->value_head));
+
+	buf->len = 0;
+	if (schemas)
+	{
+		LH_TRY(put_text(ctx, buf, "{\"schema\":{\"type\":\"struct\",\"fields\":["));
+		for (int i = 0; i < plan->rel->nkeys; i++)
+		{
+			if (i > 0)
+				LH_TRY(lh_put(ctx, buf, ",", 1));
+			LH_TRY(put_slice(ctx, buf, plan->columns[plan->rel->keys[i]].field));
+		}
+		LH_TRY(lh_buf_printf(ctx, buf,
+							 "],\"optional\":false,\"name\":\"%s.Key\"},\"payload\":", topic));
+	}
+	LH_TRY(lh_put(ctx, buf, "{", 1));
+	return keep(ctx, buf, &plan->key_head);
+}
+
+static LhStatus
+relation(LhCtx *ctx, LhEncoder *base, const LhChangeRel *rel, void **out)
+{
+	DbzEncoder *enc = (DbzEncoder *) base;
+	DbzPlan *plan = lh_alloc0(ctx, sizeof(*plan));
+	const char *topic;
+	const char *full;
+
+	if (plan == NULL)
+		return LH_NO_MEMORY;
+	plan->rel = rel;
+	plan->columns = lh_alloc_array(ctx, (size_t) rel->ncolumns + 1, sizeof(LhDbzColumn));
+	full = lh_sprintf(ctx, "%s.%s", rel->schema, rel->name);
+	if (plan->columns == NULL || full == NULL)
+		return LH_NO_MEMORY;
+	for (int i = 0; i < rel->ncolumns; i++)
+		LH_TRY(lh_dbz_column(ctx, base->options, &rel->columns[i], &plan->columns[i]));
+	LH_TRY(lh_dbz_topic(ctx, base->options->topic_prefix, rel->schema, rel->name, &topic));
+	LH_TRY(render_heads(ctx, enc, plan, topic));
+
+	enc->scratch.len = 0;
+	LH_TRY(put_text(ctx, &enc->scratch, ",\"schema\":"));
+	LH_TRY(lh_put_json_string(ctx, &enc->scratch, rel->schema, strlen(rel->schema)));
+	LH_TRY(put_text(ctx, &enc->scratch, ",\"table\":"));
+	LH_TRY(lh_put_json_string(ctx, &enc->scratch, rel->name, strlen(rel->name)));
+	LH_TRY(put_text(ctx, &enc->scratch, ",\"txId\":"));
+	LH_TRY(keep(ctx, &enc->scratch, &plan->table));
+	enc->scratch.len = 0;
+	LH_TRY(lh_put_json_string(ctx, &enc->scratch, full, strlen(full)));
+	LH_TRY(keep(ctx, &enc->scratch, &plan->collection));
+	*out = plan;
+	return LH_OK;
+}
+
+static LhStatus
+create(LhCtx *ctx, const LhChangeOptions *options, LhEncoder **out)
+{
+	DbzEncoder *enc = lh_alloc0(ctx, sizeof(*enc));
+	const char *database = options->database != NULL ? options->database : "";
+	LhBuf *bufs[] = {&enc->source,      &enc->times, &enc->origin, &enc->block,
+					 &enc->collections, &enc->names, &enc->scratch};
+
+	if (enc == NULL)
+		return LH_NO_MEMORY;
+	enc->base.format = &lh_format_debezium_json;
+	enc->base.options = options;
+	enc->tail = options->schemas_enable ? "}" : "";
+	enc->ntail = strlen(enc->tail);
+	for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
+		LH_TRY(lh_buf_init(ctx, bufs[i], false));
+	LH_TRY(put_text(ctx, &enc->scratch,
+					",\"source\":{\"version\":\"" LAKEHOUSE_VERSION
+					"\",\"connector\":\"postgresql\",\"name\":"));
+	LH_TRY(lh_put_json_string(ctx, &enc->scratch, options->topic_prefix,
+							  strlen(options->topic_prefix)));
+	LH_TRY(put_text(ctx, &enc->scratch, ",\"ts_ms\":"));
+	LH_TRY(keep(ctx, &enc->scratch, &enc->source_head));
+	enc->scratch.len = 0;
+	LH_TRY(put_text(ctx, &enc->scratch, ",\"db\":"));
+	LH_TRY(lh_put_json_string(ctx, &enc->scratch, database, strlen(database)));
+	LH_TRY(put_text(ctx, &enc->scratch, ",\"sequence\":\""));
+	LH_TRY(keep(ctx, &enc->scratch, &enc->database));
+	enc->serial = 1;
+	/* a message may come before any transaction */
+	LH_TRY(render_transaction(ctx, enc, NULL, 0, false));
+	*out = &enc->base;
+	return LH_OK;
+}
+
+const LhChangeFormat lh_format_debezium_json = {
+	.name = "debezium-json",
+	.summary = "Debezium's envelope as JSON, with or without its schema",
+	.text = true,
+	.create = create,
+	.relation = relation,
+	.event = event,
+};
