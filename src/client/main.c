@@ -71,8 +71,14 @@ bool
 lh_client_sleep(LhClient *client, int64_t ms)
 {
 	struct pollfd fd = {.fd = stop_pipe[0], .events = POLLIN};
+	int64_t until = lh_client_now_ms() + ms;
 
-	poll(&fd, 1, (int) ms);
+	for (int64_t left; stops == 0 && (left = until - lh_client_now_ms()) > 0;)
+	{
+		if (client->tick != NULL)
+			client->tick(client->tick_arg);
+		poll(&fd, 1, left < WAIT_SLICE_MS ? (int) left : WAIT_SLICE_MS);
+	}
 	return stops == 0;
 }
 

@@ -12,6 +12,7 @@
 
 #define CONNECT_SECONDS 30
 #define MAX_KEYWORDS    64
+#define WAIT_SLICE_MS   500
 
 /* ---- connect ---- */
 
@@ -51,7 +52,7 @@ build(LhClient *client, PQconninfoOption *options, bool replication, const char 
 	return LH_OK;
 }
 
-/* Ready for events, or the time is over: as poll(2); a signal to stop is LH_CANCELLED. */
+/* Ready for events, or not, after a while: callers look at the clock.  A signal to stop is LH_CANCELLED. */
 static LhStatus
 wait_socket(LhClient *client, PGconn *conn, short events, int64_t timeout_ms, bool *ready)
 {
@@ -61,7 +62,7 @@ wait_socket(LhClient *client, PGconn *conn, short events, int64_t timeout_ms, bo
 
 	if (client->tick != NULL)
 		client->tick(client->tick_arg);
-	n = poll(fds, client->finishing ? 1 : 2, timeout_ms > INT32_MAX ? INT32_MAX : (int) timeout_ms);
+	n = poll(fds, client->finishing ? 1 : 2, timeout_ms < 0 || timeout_ms > WAIT_SLICE_MS ? WAIT_SLICE_MS : (int) timeout_ms);
 	if (n < 0 && errno != EINTR)
 		return lh_client_failed(
 			client, LH_EXIT_CONNECTION, true,
@@ -206,6 +207,9 @@ lh_source_query(LhClient *client, PGconn *conn, const char *sql, int64_t timeout
 			lh_fail(client->ctx, LH_IO, "the server did not answer a question for %lld seconds",
 					(long long) (timeout_ms / 1000)));
 	*result = PQgetResult(conn);
+	/* the statement is over when there is no further result; it is at hand by then */
+	for (PGresult *more; (more = PQgetResult(conn)) != NULL;)
+		PQclear(more);
 	if (PQresultStatus(*result) != PGRES_TUPLES_OK && PQresultStatus(*result) != PGRES_COMMAND_OK)
 	{
 		LhStatus status = lh_source_error(client, conn, *result, "the server");
@@ -214,9 +218,6 @@ lh_source_query(LhClient *client, PGconn *conn, const char *sql, int64_t timeout
 		*result = NULL;
 		return status;
 	}
-	/* the statement is over when there is no further result; it is at hand by then */
-	for (PGresult *more; (more = PQgetResult(conn)) != NULL;)
-		PQclear(more);
 	return LH_OK;
 }
 

@@ -98,14 +98,17 @@ send_status(Stream *s, bool reply)
 	return LH_OK;
 }
 
-/* While a sink is waited for. */
+/* While a sink, the server or the clock is waited for. */
 static void
 tick(void *arg)
 {
 	Stream *s = arg;
+	int64_t now = lh_client_now_ms();
 
-	if (s->copying && lh_client_now_ms() - s->last_status >= s->client->config.status_s * 1000)
+	if (s->copying && now - s->last_status >= s->client->config.status_s * 1000)
 		(void) send_status(s, false); /* the loop finds out what is wrong */
+	if (s->metrics != NULL)
+		lh_metrics_serve(s->client->ctx, s->metrics, now);
 }
 
 /* ---- sinks ---- */
@@ -456,8 +459,12 @@ static LhStatus
 metrics_text(LhCtx *ctx, LhBuf *out, void *arg)
 {
 	Stream *s = arg;
-	LhDeliveryState d = *lh_delivery_state(s->delivery);
+	LhDeliveryState d = {0};
 
+	if (s->delivery != NULL)
+		d = *lh_delivery_state(s->delivery);
+	else
+		d.commit_time = s->before.commit_time;
 	LH_TRY(metric(ctx, out, "up", "gauge", "1 while the server is connected", s->copying));
 	LH_TRY(metric(ctx, out, "transactions_total", "counter", "Transactions received", (double) (s->before.transactions + d.transactions)));
 	LH_TRY(metric(ctx, out, "messages_total", "counter", "Messages received", (double) (s->before.messages + d.messages)));
@@ -598,7 +605,8 @@ clean_up(Stream *s)
 		s->before.skipped += d->skipped;
 		s->before.bytes += d->bytes;
 		s->before.flushes += d->flushes;
-		s->before.commit_time = d->commit_time;
+		if (d->commit_time != 0)
+			s->before.commit_time = d->commit_time;
 	}
 	lh_source_close(&c->stream);
 	lh_source_close(&c->side);

@@ -28,7 +28,8 @@ sub start
 {
 	my ($log, @args) = @_;
 	# its log goes to a file: a pipe that nobody reads would stop it
-	return IPC::Run::start([ $client, 'stream', '--source', $source, '--log', 'json', @args ], '<', \undef, '>', "$dir/out.$log", '2>', "$dir/log.$log");
+	return IPC::Run::start([ $client, 'stream', '--source', $source, '--log', 'json', @args ], '<', \undef, '>', "$dir/out.$log", '2>', "$dir/log.$log",
+		IPC::Run::timeout(300));
 }
 sub slurp { my ($file) = @_; open(my $f, '<:raw', $file) or return ''; local $/; return scalar(<$f>) // '' }
 # never 0, which would be us
@@ -136,6 +137,13 @@ is(join("\n", lines("$dir/one")), join("\n", lines("$dir/two")), 'two sinks hold
 is(scalar(lines("$dir/two")), 1, 'once');
 ($code) = client('stream', '--slot', 'two', '--sink', "file:$dir/one", '--sink', "file:$dir/older", '--once');
 is($code, 3, 'one that is behind the slot is a gap');
+
+($code) = client('stream', '--slot', 'formats', '--sink', "file:$dir/json", '--sink', "debezium-json=file:$dir/debezium", '--create', '--once');
+sql(q{INSERT INTO t VALUES (60002, 'twice encoded'); DELETE FROM t WHERE id = 60002});
+($code, undef, $err) = client('stream', '--slot', 'formats', '--sink', "file:$dir/json", '--sink', "debezium-json=file:$dir/debezium", '--once');
+is($code, 0, 'two formats') or diag $err;
+like(join("\n", lines("$dir/json")), qr/^\{"op":"insert".*\n\{"op":"delete"/, 'each sink has its own');
+like(join("\n", lines("$dir/debezium")), qr/^\{"before":null,"after":\{"id":60002,.*"op":"c".*\n.*"op":"d"/, 'in order');
 
 # ---- signals; a slot in use; status, drop; metrics
 
