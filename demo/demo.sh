@@ -48,6 +48,8 @@ rm "$STAGE/password"
 	stage_conf demo
 	# COPY in our formats and masks in plans are there from the first statement on
 	echo "session_preload_libraries = 'lakehouse'"
+	# for change streams
+	echo "wal_level = logical"
 	echo "listen_addresses = '127.0.0.1'"
 	echo "unix_socket_directories = '$STAGE/socket'"
 	echo "unix_socket_permissions = 0700"

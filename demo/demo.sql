@@ -144,3 +144,20 @@ CREATE TABLE customers (name text PRIMARY KEY, city text);
 INSERT INTO customers SELECT 'customer ' || n, (ARRAY['Porto', 'Lyon', 'Graz'])[1 + n % 3] FROM generate_series(0, 8) n;
 SELECT c.city, sum(o.price) FROM orders o JOIN customers c ON c.name = o.customer GROUP BY c.city ORDER BY c.city;
 \set ECHO none
+
+\echo
+\echo === 17. A change stream: every change of a table, in the envelope its consumer reads, with what nobody may see masked
+\set ECHO queries
+SELECT "check", state FROM lakehouse.cdc_setup();
+SELECT slot_name FROM pg_create_logical_replication_slot('changes', 'lakehouse');
+ALTER TABLE customers ADD COLUMN mail text;
+SELECT lakehouse.cdc_mask_set('customers', 'mail', 'truncate:1');
+UPDATE customers SET city = 'Wien', mail = 'anna@example.org' WHERE name = 'customer 2';
+DELETE FROM customers WHERE name = 'customer 1';
+\pset format unaligned
+SELECT data FROM pg_logical_slot_peek_changes('changes', NULL, NULL, 'format', 'json', 'table.include.list', 'public.customers');
+SELECT data FROM pg_logical_slot_peek_changes('changes', NULL, NULL, 'format', 'wal2json-v2', 'add-tables', 'public.customers');
+SELECT data FROM pg_logical_slot_get_changes('changes', NULL, NULL, 'format', 'debezium-json', 'table.include.list', 'public.customers', 'topic.prefix', 'demo');
+\pset format aligned
+SELECT pg_drop_replication_slot('changes');
+\set ECHO none

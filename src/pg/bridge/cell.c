@@ -531,6 +531,7 @@ lh_cell_maker_init(LhCellMaker *maker, LhCtx *ctx, MemoryContext scratch, bool s
 	int			encoding = GetDatabaseEncoding();
 
 	*maker = (LhCellMaker) {.ctx = ctx, .scratch = scratch, .session = session};
+	lh_pg_check(ctx, lh_buf_init(ctx, &maker->json, false));
 	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
 		return;
 	maker->conversion = FindDefaultConversionProc(encoding, PG_UTF8);

@@ -49,11 +49,13 @@ struct LhCellMaker
 	bool		session;		/* values look as this session shows them */
 	Oid			conversion;		/* from another encoding */
 	size_t		bytes;			/* of all values without fixed size, for the caller to reset */
+	LhBuf		json;			/* where texts of jsonb grow; lives as long as the maker */
 };
 
 /*
  * Begin: which encoding, which settings.  Reads the catalog when the server's
- * encoding is to be converted.
+ * encoding is to be converted.  ctx->arena as it is now is where the maker lives;
+ * when cells are made it is the scratch memory.
  */
 extern void lh_cell_maker_init(LhCellMaker *maker, LhCtx *ctx, MemoryContext scratch, bool session);
 

@@ -193,17 +193,33 @@ walk_container(Walk *w, const JsonbContainer *c)
 		walk_array(w, c, n);
 }
 
+/* Texts up to this size are made in the maker's own buffer and copied from it: no block is taken and freed a row. */
+#define KEPT (64 * 1024)
+
 void
 lh_cell_make_jsonb(LhCellMaker *maker, const LhCellType *type, Datum d, LhCell *cell)
 {
 	Jsonb	   *json = DatumGetJsonbP(d);
-	LhBuf		buf;
-	Walk		w = {maker->ctx, &buf};
+	bool		kept = VARSIZE(json) <= KEPT / 8;
+	LhBuf		own;
+	LhBuf	   *buf = kept ? &maker->json : &own;
+	Walk		w = {maker->ctx, buf};
+	const char *text;
 
-	lh_pg_check(maker->ctx, lh_buf_init(maker->ctx, &buf, false));
-	lh_pg_check(maker->ctx, lh_buf_reserve(maker->ctx, &buf, VARSIZE(json) * 2));
+	if (kept)
+		buf->len = 0;
+	else
+		lh_pg_check(maker->ctx, lh_buf_init(maker->ctx, buf, false));
+	lh_pg_check(maker->ctx, lh_buf_reserve(maker->ctx, buf, VARSIZE(json) * 2));
 	walk_container(&w, &json->root);
-	if (buf.len > UINT32_MAX)
+	if (buf->len > UINT32_MAX)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a jsonb value has more than 4 GB of text")));
-	lh_cell_text_of(maker, LH_CELL_JSON, (const char *) buf.data, buf.len, cell);
+	text = (const char *) buf->data;
+	if (kept)
+	{
+		text = lh_memdup(maker->ctx, buf->data, buf->len);
+		if (text == NULL)
+			lh_pg_raise(maker->ctx);
+	}
+	lh_cell_text_of(maker, LH_CELL_JSON, text, buf->len, cell);
 }
