@@ -25,6 +25,7 @@ typedef struct LhKafka
 	uint64_t split_bytes; /* or within a source transaction */
 	uint64_t split_ms;
 	uint64_t timeout_ms;
+	uint64_t admin_ms; /* 0: the topic of positions is neither made nor checked */
 	bool headers;
 	rd_kafka_t *rk; /* NULL: closed */
 	bool initialised;

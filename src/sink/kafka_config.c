@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const char *const own[] = {"topic.prefix",  "position.topic", "commit.bytes", "commit.ms",
-								  "split.bytes",   "timeout.ms",	 "headers",		 NULL};
+								  "split.bytes",   "timeout.ms",	 "headers",		 "admin.timeout.ms", NULL};
 
 /* Set by the sink, each with the reason that is told. */
 static const struct
@@ -69,6 +69,7 @@ lh_kafka_read_options(LhCtx *ctx, LhKafka *k)
 	LH_TRY(lh_sink_option_number(ctx, c, "split.bytes", 256 << 20, 1, UINT64_C(1) << 40,
 								 &k->split_bytes));
 	LH_TRY(lh_sink_option_number(ctx, c, "timeout.ms", 60000, 100, 3600000, &k->timeout_ms));
+	LH_TRY(lh_sink_option_number(ctx, c, "admin.timeout.ms", 10000, 0, 300000, &k->admin_ms));
 	LH_TRY(lh_sink_option_choice(ctx, c, "headers", yes_no, &choice));
 	k->headers = choice == 0;
 	/* the broker aborts what is open for longer: we end it in half of that */

@@ -9,7 +9,8 @@
  *	1. init_transactions came first: it ends what an earlier client of our
  *	   transactional.id left open, so that no older position can still appear.
  *	2. Where there is no such topic it is made, if it can be, compacted, with one partition.  One that is not
- *	   compacted is refused: it would forget a quiet stream's position.
+ *	   compacted is refused: it would forget a quiet stream's position.  A broker that
+ *	   does not answer within admin.timeout.ms is not asked further.
  *	3. All records up to the end that the topic had at the start are read,
  *	   committed ones only.  Another stream's undecided transaction may hold the
  *	   reader back: it waits, for timeout.ms at most, rather than miss ours.
@@ -51,7 +52,7 @@ create_topic(LhCtx *ctx, LhKafka *k, rd_kafka_queue_t *queue, TopicState *state)
 	size_t n;
 
 	*state = TOPIC_UNKNOWN;
-	rd_kafka_AdminOptions_set_request_timeout(options, (int) (k->timeout_ms / 4), text, sizeof(text));
+	rd_kafka_AdminOptions_set_request_timeout(options, (int) k->admin_ms, text, sizeof(text));
 	/* -1: the broker's own number of replicas */
 	topic = rd_kafka_NewTopic_new(k->position_topic, 1, -1, text, sizeof(text));
 	if (topic == NULL)
@@ -64,7 +65,7 @@ create_topic(LhCtx *ctx, LhKafka *k, rd_kafka_queue_t *queue, TopicState *state)
 	rd_kafka_CreateTopics(k->rk, &topic, 1, options, queue);
 	rd_kafka_NewTopic_destroy(topic);
 	rd_kafka_AdminOptions_destroy(options);
-	status = wait_event(ctx, queue, lh_sink_now_ms() + (int64_t) k->timeout_ms, &event);
+	status = wait_event(ctx, queue, lh_sink_now_ms() + 2 * (int64_t) k->admin_ms, &event);
 	if (status != LH_OK || event == NULL)
 		return status;
 	if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -112,11 +113,11 @@ check_compacted(LhCtx *ctx, LhKafka *k, rd_kafka_queue_t *queue)
 	char text[128];
 	bool good;
 
-	rd_kafka_AdminOptions_set_request_timeout(options, (int) (k->timeout_ms / 4), text, sizeof(text));
+	rd_kafka_AdminOptions_set_request_timeout(options, (int) k->admin_ms, text, sizeof(text));
 	rd_kafka_DescribeConfigs(k->rk, &resource, 1, options, queue);
 	rd_kafka_ConfigResource_destroy(resource);
 	rd_kafka_AdminOptions_destroy(options);
-	LH_TRY(wait_event(ctx, queue, lh_sink_now_ms() + (int64_t) k->timeout_ms, &event));
+	LH_TRY(wait_event(ctx, queue, lh_sink_now_ms() + 2 * (int64_t) k->admin_ms, &event));
 	if (event == NULL)
 		return LH_OK;
 	policy = cleanup_policy(event);
@@ -223,18 +224,16 @@ static LhStatus
 prepare_topic(LhCtx *ctx, LhKafka *k, rd_kafka_t *rk, rd_kafka_queue_t *queue, int64_t until,
 			  int64_t *lo, int64_t *hi, bool *there)
 {
-	/* old brokers and imitations have none: then nobody answers administrators */
-	bool controller = rd_kafka_controllerid(k->rk, 2000) >= 0;
 	TopicState state = TOPIC_UNKNOWN;
 
 	LH_TRY(find_ends(ctx, k, rk, TOPIC_PROBED, until, lo, hi, there));
 	if (!*there)
 	{
-		if (controller)
+		if (k->admin_ms > 0)
 			LH_TRY(create_topic(ctx, k, queue, &state));
 		LH_TRY(find_ends(ctx, k, rk, state, until, lo, hi, there));
 	}
-	return *there && controller ? check_compacted(ctx, k, queue) : LH_OK;
+	return *there && k->admin_ms > 0 ? check_compacted(ctx, k, queue) : LH_OK;
 }
 
 static LhStatus

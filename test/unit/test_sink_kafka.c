@@ -63,7 +63,7 @@ tear_down(void **state)
 static const char *
 uri(const char *options)
 {
-	return lh_sprintf(ctx, "kafka://%s/?linger.ms=0&timeout.ms=20000%s",
+	return lh_sprintf(ctx, "kafka://%s/?linger.ms=0&timeout.ms=20000&admin.timeout.ms=0%s",
 					  rd_kafka_mock_cluster_bootstraps(mock), options);
 }
 
