@@ -90,10 +90,6 @@ kafka_open(LhCtx *ctx, const LhSinkConfig *config, LhSink **out)
 	LH_TRY(lh_namemap_create(ctx, 64, &k->topic_of));
 	LH_TRY(lh_kafka_client(ctx, k, RD_KAFKA_PRODUCER, &k->rk));
 	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release, k));
-	k->positions = rd_kafka_topic_new(k->rk, k->position_topic, NULL);
-	if (k->positions == NULL)
-		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": \"%s\" cannot be the topic of positions", k->config.uri,
-				k->position_topic);
 	*out = &k->sink;
 	return LH_OK;
 }
@@ -216,6 +212,12 @@ kafka_recover(LhCtx *ctx, LhSink *sink, LhChangePos *durable, bool *known)
 		LH_TRY(abort_transaction(ctx, k, lh_sink_now_ms() + (int64_t) k->timeout_ms));
 	LH_TRY(initialise(ctx, k));
 	LH_TRY(lh_kafka_position(ctx, k, durable, known));
+	/* not before: naming a topic makes brokers create it, but not a compacted one */
+	if (k->positions == NULL)
+		k->positions = rd_kafka_topic_new(k->rk, k->position_topic, NULL);
+	if (k->positions == NULL)
+		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": \"%s\" cannot be the topic of positions", k->config.uri,
+				k->position_topic);
 	k->at = sink->durable = *durable;
 	k->inside = k->flush_wanted = false;
 	k->refused = LH_OK;
