@@ -55,7 +55,8 @@ typedef struct Stream
 	int64_t last_change;  /* when something came, or a heartbeat was sent */
 	uint64_t heartbeat_at;
 	uint64_t reconnects;
-	int sink_failures;
+	bool opened;         /* sinks were, once */
+	int sink_failures;   /* since the last flush */
 	/* of earlier attempts */
 	LhDeliveryState before;
 	int64_t progress_since;
@@ -545,6 +546,19 @@ prepare_slot(Stream *s, LhSlot *slot)
 	return LH_OK;
 }
 
+/* Once they were open, what fails by itself is tried again. */
+static LhStatus
+open_sinks(Stream *s)
+{
+	LhStatus status = lh_client_open_sinks(s->client, s->sinks);
+
+	if (status == LH_OK)
+		s->opened = true;
+	else if (s->opened && (status == LH_IO || status == LH_SINK_RESTART))
+		s->client->transient = ++s->sink_failures < SINK_ATTEMPTS;
+	return status;
+}
+
 static LhStatus
 attempt(Stream *s)
 {
@@ -552,7 +566,7 @@ attempt(Stream *s)
 	LhSlot slot;
 
 	LH_TRY(lh_client_failed(c, LH_EXIT_USAGE, false, make_delivery(s)));
-	LH_TRY(lh_client_open_sinks(c, s->sinks));
+	LH_TRY(open_sinks(s));
 	LH_TRY(lh_source_side(c));
 	LH_TRY(lh_source_connect(c, true, &c->stream));
 	LH_TRY(prepare_slot(s, &slot));
