@@ -17,14 +17,20 @@
 
 #include "change/change.h"
 
-#define ENV_PREFIX "LAKEHOUSE_CDC_"
-#define MAX_FILE ((size_t) 1 << 20)
+#define ENV_PREFIX       "LAKEHOUSE_CDC_"
+#define MAX_FILE         ((size_t) 1 << 20)
 /* What one write of the plugin gathers; far less costs system calls, far more memory. */
-#define BATCH_BYTES 131072
+#define BATCH_BYTES      131072
 #define HEARTBEAT_PREFIX "lakehouse.heartbeat"
 
 /* Where a value comes from, the strongest last. */
-typedef enum Level { LEVEL_NONE, LEVEL_FILE, LEVEL_ENV, LEVEL_FLAG } Level;
+typedef enum Level
+{
+	LEVEL_NONE,
+	LEVEL_FILE,
+	LEVEL_ENV,
+	LEVEL_FLAG
+} Level;
 
 typedef struct Parser
 {
@@ -151,9 +157,8 @@ set(LhCtx *ctx, Parser *p, const LhClientSetting *s, const char *value, Level le
 		case LH_CLIENT_INT:
 		case LH_CLIENT_SIZE:
 			if (!parse_number(value, s->type == LH_CLIENT_SIZE, &n) || n < s->min || n > s->max)
-				LH_FAIL(ctx, LH_INVALID,
-						"%s is \"%s\", but has to be a number from %lld to %lld%s", where, value,
-						(long long) s->min, (long long) s->max,
+				LH_FAIL(ctx, LH_INVALID, "%s is \"%s\", but has to be a number from %lld to %lld%s",
+						where, value, (long long) s->min, (long long) s->max,
 						s->type == LH_CLIENT_SIZE ? ", with B, kB, MB or GB" : "");
 			*(int64_t *) at = n;
 			break;
@@ -410,13 +415,14 @@ look_ahead(LhCtx *ctx, LhClientConfig *c, int argc, char *const *argv, char *con
 	{
 		const char *word;
 		LhClientCommand command;
-	} commands[] = {{"stream", LH_CLIENT_STREAM}, {"status", LH_CLIENT_STATUS},
-					{"drop", LH_CLIENT_DROP},     {"--help", LH_CLIENT_HELP},
-					{"-?", LH_CLIENT_HELP},       {"help", LH_CLIENT_HELP},
+	} commands[] = {{"stream", LH_CLIENT_STREAM},     {"status", LH_CLIENT_STATUS},
+					{"drop", LH_CLIENT_DROP},         {"--help", LH_CLIENT_HELP},
+					{"-?", LH_CLIENT_HELP},           {"help", LH_CLIENT_HELP},
 					{"--version", LH_CLIENT_VERSION}, {"-V", LH_CLIENT_VERSION}};
 
 	if (argc < 2)
-		LH_FAIL(ctx, LH_INVALID, "no command: stream, status or drop; try \"lakehouse_cdc --help\"");
+		LH_FAIL(ctx, LH_INVALID,
+				"no command: stream, status or drop; try \"lakehouse_cdc --help\"");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 	{
 		if (strcmp(argv[1], commands[i].word) == 0)
@@ -629,8 +635,7 @@ take_options(LhCtx *ctx, LhClientConfig *c)
 		LH_TRY(put_option(ctx, c, &o, "publication_names",
 						  joined(ctx, c->publications.n, c->publications.v)));
 	if (c->tables.n > 0)
-		LH_TRY(put_option(ctx, c, &o, "table.include.list",
-						  joined(ctx, c->tables.n, c->tables.v)));
+		LH_TRY(put_option(ctx, c, &o, "table.include.list", joined(ctx, c->tables.n, c->tables.v)));
 	for (int i = 0; i < c->option_items.n; i++)
 		LH_TRY(take_option(ctx, c, &o, c->option_items.v[i]));
 	if (o.messages)

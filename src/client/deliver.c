@@ -6,7 +6,7 @@
 
 #define START_RELATIONS 64
 /* Numbers of a schema event's messages: behind all that an event of rows has. */
-#define SCHEMA_SUB (1 << 16)
+#define SCHEMA_SUB      (1 << 16)
 
 /* What a schema frame said of a relation. */
 typedef struct Relation
@@ -28,15 +28,15 @@ struct LhDelivery
 	LhArena *connection; /* of what one connection told */
 	LhArena *scratch;    /* of one batch */
 	LhFrameReader reader;
-	LhBuf joined; /* bodies of a frame's parts */
-	LhFrame first; /* head of the frame that is being joined */
+	LhBuf joined;       /* bodies of a frame's parts */
+	LhFrame first;      /* head of the frame that is being joined */
 	uint32_t next_part; /* that is to come; 0: none */
 	const char *message_topic;
 	Relation *relations; /* open addressing */
 	uint32_t nrelations, capacity;
-	const Relation *last; /* looked up */
-	LhChangePos pos; /* of the last frame of this connection */
-	LhChangePos finished; /* of the commit at state.finished */
+	const Relation *last;    /* looked up */
+	LhChangePos pos;         /* of the last frame of this connection */
+	LhChangePos finished;    /* of the commit at state.finished */
 	int sub[LH_MAX_FORMATS]; /* of the frame at hand */
 };
 
@@ -297,8 +297,7 @@ check_position(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 	int order = lh_change_pos_compare(&f->pos, &d->pos);
 
 	if (order < 0 || (d->state.open && f->pos.commit_end != d->pos.commit_end))
-		LH_FAIL(ctx, LH_CORRUPT,
-				"change frame at position %X/%X, %llu behind one at %X/%X, %llu",
+		LH_FAIL(ctx, LH_CORRUPT, "change frame at position %X/%X, %llu behind one at %X/%X, %llu",
 				(unsigned) (f->pos.commit_end >> 32), (unsigned) f->pos.commit_end,
 				(unsigned long long) f->pos.ordinal, (unsigned) (d->pos.commit_end >> 32),
 				(unsigned) d->pos.commit_end, (unsigned long long) d->pos.ordinal);

@@ -7,8 +7,8 @@
 #include "change/change.h"
 #include "sink/sink.h"
 
-#define ALL (LH_CLIENT_STREAM | LH_CLIENT_STATUS | LH_CLIENT_DROP)
-#define STREAM LH_CLIENT_STREAM
+#define ALL          (LH_CLIENT_STREAM | LH_CLIENT_STATUS | LH_CLIENT_DROP)
+#define STREAM       LH_CLIENT_STREAM
 #define FIELD(field) offsetof(LhClientConfig, field)
 
 const LhClientSetting lh_client_settings[] = {
@@ -90,12 +90,13 @@ print_setting(FILE *out, const LhClientSetting *s)
 void
 lh_client_help(FILE *out, LhClientCommand command)
 {
-	fputs("lakehouse_cdc streams the changes of a PostgreSQL database to files, brokers and pipes.\n\n"
-		  "Usage:\n"
-		  "  lakehouse_cdc stream --source CONNINFO --slot NAME --sink URI [--create] [OPTION]...\n"
-		  "  lakehouse_cdc status --source CONNINFO [--slot NAME [--sink URI]...]\n"
-		  "  lakehouse_cdc drop --source CONNINFO --slot NAME [--yes]\n",
-		  out);
+	fputs(
+		"lakehouse_cdc streams the changes of a PostgreSQL database to files, brokers and pipes.\n\n"
+		"Usage:\n"
+		"  lakehouse_cdc stream --source CONNINFO --slot NAME --sink URI [--create] [OPTION]...\n"
+		"  lakehouse_cdc status --source CONNINFO [--slot NAME [--sink URI]...]\n"
+		"  lakehouse_cdc drop --source CONNINFO --slot NAME [--yes]\n",
+		out);
 	for (int i = 0; i < lh_client_nsettings; i++)
 	{
 		const LhClientSetting *s = &lh_client_settings[i];
@@ -104,23 +105,25 @@ lh_client_help(FILE *out, LhClientCommand command)
 			fprintf(out, "\n%s:\n", s->group);
 		print_setting(out, s);
 	}
-	fputs("  -V, --version              show the version, then exit\n"
-		  "  -?, --help                 show this help, then exit\n"
-		  "\nShort forms: -d source, -S slot, -s sink, -F format, -o option.\n"
-		  "Each setting can also be an environment variable (--flush-ms: LAKEHOUSE_CDC_FLUSH_MS) or\n"
-		  "a line of the file; flags win over the environment, that over the file.\n"
-		  "\nSinks:\n",
-		  out);
+	fputs(
+		"  -V, --version              show the version, then exit\n"
+		"  -?, --help                 show this help, then exit\n"
+		"\nShort forms: -d source, -S slot, -s sink, -F format, -o option.\n"
+		"Each setting can also be an environment variable (--flush-ms: LAKEHOUSE_CDC_FLUSH_MS) or\n"
+		"a line of the file; flags win over the environment, that over the file.\n"
+		"\nSinks:\n",
+		out);
 	for (int i = 0; lh_sinks[i] != NULL; i++)
 		fprintf(out, "  %-26s %s\n", lh_sinks[i]->scheme, lh_sinks[i]->summary);
 	fputs("\nFormats:\n", out);
 	for (int i = 0; lh_change_formats[i] != NULL; i++)
 		fprintf(out, "  %-26s %s\n", lh_change_formats[i]->name, lh_change_formats[i]->summary);
-	fputs("\nExit codes:\n"
-		  "  0  done, or stopped by a signal with all delivered and confirmed\n"
-		  "  1  usage        2  connection or server        3  slot, or a gap before a sink\n"
-		  "  4  sink         5  the server refuses the plugin        130  stopped by a signal before that\n"
-		  "\nExample:\n"
-		  "  lakehouse_cdc stream --source dbname=shop --slot shop --create --sink stdout:\n",
-		  out);
+	fputs(
+		"\nExit codes:\n"
+		"  0  done, or stopped by a signal with all delivered and confirmed\n"
+		"  1  usage        2  connection or server        3  slot, or a gap before a sink\n"
+		"  4  sink         5  the server refuses the plugin        130  stopped by a signal before that\n"
+		"\nExample:\n"
+		"  lakehouse_cdc stream --source dbname=shop --slot shop --create --sink stdout:\n",
+		out);
 }

@@ -119,7 +119,9 @@ wait_fds(void *arg, LhWaitFd *fds, int nfds, int timeout_ms)
 		if (client->tick != NULL)
 			client->tick(client->tick_arg);
 		n = poll(polled, (nfds_t) (nfds + (client->finishing ? 0 : 1)),
-				 left < 0 ? 0 : left < WAIT_SLICE_MS ? (int) left : WAIT_SLICE_MS);
+				 left < 0               ? 0
+				 : left < WAIT_SLICE_MS ? (int) left
+										: WAIT_SLICE_MS);
 	} while (n == 0 && !interrupted(client) && lh_client_now_ms() < until);
 	for (int i = 0; i < nfds; i++)
 		fds[i].revents = n > 0 ? polled[i].revents : 0;

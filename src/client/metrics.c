@@ -50,8 +50,9 @@ close_all(void *arg)
 LhStatus
 lh_metrics_open(LhCtx *ctx, int port, LhMetricsText text, void *arg, LhMetrics **out)
 {
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_port = htons((uint16_t) port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in address = {.sin_family = AF_INET,
+								  .sin_port = htons((uint16_t) port),
+								  .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	socklen_t n = sizeof(address);
 	LhMetrics *m;
 	int on = 1;

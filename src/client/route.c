@@ -57,8 +57,8 @@ lh_route_compile(LhCtx *ctx, const char *template, bool tables, LhRoute *route)
 			n = 2;
 		}
 		else if (n == 0 && p[0] == '}')
-			LH_FAIL(ctx, LH_INVALID, "topic \"%s\": a \"}\" without \"{\"; write \"}}\" for a brace",
-					template);
+			LH_FAIL(ctx, LH_INVALID,
+					"topic \"%s\": a \"}\" without \"{\"; write \"}}\" for a brace", template);
 		else if (n == 0)
 			LH_TRY(read_field(ctx, template, p, tables, &field, &n));
 		else

@@ -14,13 +14,15 @@ name_of(LhCtx *ctx, const char *uri)
 
 	if (host == NULL || host >= uri + n || at == NULL)
 		return lh_strndup(ctx, uri, n);
-	return lh_sprintf(ctx, "%.*s%.*s", (int) (host + 2 - uri), uri, (int) (uri + n - at - 1), at + 1);
+	return lh_sprintf(ctx, "%.*s%.*s", (int) (host + 2 - uri), uri, (int) (uri + n - at - 1),
+					  at + 1);
 }
 
 bool
 lh_client_forgets(const LhDeliverySink *s)
 {
-	return strcmp(s->sink->kind->scheme, "stdout") == 0 || strcmp(s->sink->kind->scheme, "null") == 0;
+	return strcmp(s->sink->kind->scheme, "stdout") == 0 ||
+		   strcmp(s->sink->kind->scheme, "null") == 0;
 }
 
 static LhStatus
@@ -35,7 +37,8 @@ open_sink(LhClient *client, const LhClientSinkSpec *spec, LhDeliverySink *s)
 	s->name = name_of(ctx, spec->uri);
 	if (s->name == NULL)
 		return ctx->error->code;
-	LH_TRY(lh_sink_open(ctx, spec->uri, c->slot, c->formats[spec->format], c->text[spec->format], &s->sink));
+	LH_TRY(lh_sink_open(ctx, spec->uri, c->slot, c->formats[spec->format], c->text[spec->format],
+						&s->sink));
 	LH_TRY(s->sink->kind->recover(ctx, s->sink, &durable, &known));
 	lh_delivery_recovered(s, &durable, known);
 	if (known)
@@ -67,7 +70,8 @@ lh_client_close_sinks(LhClient *client, LhDeliverySink *sinks)
 {
 	for (int i = 0; i < client->config.nsinks; i++)
 	{
-		if (sinks[i].sink != NULL && sinks[i].sink->kind->close(client->ctx, sinks[i].sink) != LH_OK)
+		if (sinks[i].sink != NULL &&
+			sinks[i].sink->kind->close(client->ctx, sinks[i].sink) != LH_OK)
 			lh_log(&client->log, LH_LOG_WARNING, "close", "sink %s: %s", sinks[i].name,
 				   client->ctx->error->message);
 		sinks[i].sink = NULL;

@@ -10,9 +10,9 @@
 
 #include <stdlib.h>
 
-#define PLUGIN           "lakehouse"
-#define QUESTION_MS      30000
-#define BLOCKERS_EVERY   3000
+#define PLUGIN         "lakehouse"
+#define QUESTION_MS    30000
+#define BLOCKERS_EVERY 3000
 
 LhStatus
 lh_slot_literal(LhCtx *ctx, LhBuf *out, const char *text)
@@ -67,10 +67,13 @@ lh_slot_look(LhClient *client, LhSlot *slot)
 		return LH_OK;
 	if (!slot->logical || strcmp(slot->plugin, PLUGIN) != 0)
 	{
-		lh_fail(client->ctx, LH_MISMATCH, "slot \"%s\" was made for %s%s%s, not for the output plugin \"" PLUGIN "\"",
-				client->config.slot, slot->logical ? "the output plugin \"" : "physical replication",
+		lh_fail(client->ctx, LH_MISMATCH,
+				"slot \"%s\" was made for %s%s%s, not for the output plugin \"" PLUGIN "\"",
+				client->config.slot,
+				slot->logical ? "the output plugin \"" : "physical replication",
 				slot->logical ? slot->plugin : "", slot->logical ? "\"" : "");
-		lh_hint(client->ctx, "A slot's plugin cannot be changed: choose another name, with --create.");
+		lh_hint(client->ctx,
+				"A slot's plugin cannot be changed: choose another name, with --create.");
 		return lh_client_failed(client, LH_EXIT_SLOT, false, LH_MISMATCH);
 	}
 	if (strcmp(slot->database, PQdb(client->side)) != 0)
@@ -78,9 +81,12 @@ lh_slot_look(LhClient *client, LhSlot *slot)
 					   client->config.slot, slot->database, PQdb(client->side));
 	if (strcmp(slot->wal_status, "lost") == 0)
 	{
-		lh_fail(client->ctx, LH_IO, "slot \"%s\" is lost: the server has removed the log that it needed",
+		lh_fail(client->ctx, LH_IO,
+				"slot \"%s\" is lost: the server has removed the log that it needed",
 				client->config.slot);
-		lh_hint(client->ctx, "Drop it, load the sinks anew and begin with a new slot; max_slot_wal_keep_size says how much log is kept.");
+		lh_hint(
+			client->ctx,
+			"Drop it, load the sinks anew and begin with a new slot; max_slot_wal_keep_size says how much log is kept.");
 		return lh_client_failed(client, LH_EXIT_SLOT, false, LH_IO);
 	}
 	return LH_OK;
@@ -105,8 +111,8 @@ lh_slot_blockers(LhClient *client, const char **text)
 		QUESTION_MS, &r));
 	for (int i = 0; i < PQntuples(r); i++)
 	{
-		LhStatus status = lh_buf_printf(client->ctx, &out, "%s%s", i > 0 ? ", " : "",
-										PQgetvalue(r, i, 0));
+		LhStatus status =
+			lh_buf_printf(client->ctx, &out, "%s%s", i > 0 ? ", " : "", PQgetvalue(r, i, 0));
 
 		if (status != LH_OK)
 		{
@@ -137,7 +143,8 @@ explain_refusal(LhClient *client, LhStatus status)
 	size_t n = strlen(PLUGIN);
 	bool refused;
 
-	if (transient || lh_source_query(client, client->side,
+	if (transient ||
+		lh_source_query(client, client->side,
 						"SELECT pg_catalog.current_setting('output_plugin_libraries', true)",
 						QUESTION_MS, &r) != LH_OK)
 	{
@@ -151,11 +158,13 @@ explain_refusal(LhClient *client, LhStatus status)
 	if (refused)
 	{
 		lh_error_clear(client->ctx);
-		lh_fail(client->ctx, LH_DENIED, "the server does not permit the output plugin \"" PLUGIN "\": %s", was.message);
+		lh_fail(client->ctx, LH_DENIED,
+				"the server does not permit the output plugin \"" PLUGIN "\": %s", was.message);
 		lh_detail(client->ctx, "output_plugin_libraries is \"%s\".", list);
 		lh_hint(client->ctx,
 				"A superuser adds it: ALTER SYSTEM SET output_plugin_libraries = %s%s" PLUGIN
-				"; SELECT pg_reload_conf();", list, *list != '\0' ? ", " : "");
+				"; SELECT pg_reload_conf();",
+				list, *list != '\0' ? ", " : "");
 		PQclear(r);
 		return lh_client_failed(client, LH_EXIT_PLUGIN, false, LH_DENIED);
 	}
@@ -178,7 +187,8 @@ check_result(LhClient *client, PGresult *r, ExecStatusType wanted)
 	if (PQresultStatus(r) == wanted)
 		return LH_OK;
 	what = lh_sprintf(client->ctx, "slot \"%s\"", client->config.slot);
-	return explain_refusal(client, lh_source_error(client, client->stream, r, what != NULL ? what : "slot"));
+	return explain_refusal(
+		client, lh_source_error(client, client->stream, r, what != NULL ? what : "slot"));
 }
 
 /* ---- make ---- */
@@ -200,7 +210,8 @@ wait_created(LhClient *client)
 		if (strcmp(blockers, shown) != 0)
 			lh_log(&client->log, LH_LOG_INFO, "create_wait",
 				   "slot \"%s\" is there once transactions that run now have ended: %s",
-				   client->config.slot, *blockers != '\0' ? blockers : "(none is visible to this role)");
+				   client->config.slot,
+				   *blockers != '\0' ? blockers : "(none is visible to this role)");
 		shown = blockers;
 	}
 }
@@ -208,8 +219,9 @@ wait_created(LhClient *client)
 LhStatus
 lh_slot_create(LhClient *client, LhSlot *slot)
 {
-	const char *sql = lh_sprintf(client->ctx, "CREATE_REPLICATION_SLOT \"%s\" LOGICAL \"" PLUGIN "\" (SNAPSHOT 'nothing'%s)",
-						client->config.slot, client->config.failover ? ", FAILOVER" : "");
+	const char *sql = lh_sprintf(
+		client->ctx, "CREATE_REPLICATION_SLOT \"%s\" LOGICAL \"" PLUGIN "\" (SNAPSHOT 'nothing'%s)",
+		client->config.slot, client->config.failover ? ", FAILOVER" : "");
 	PGresult *r;
 	LhStatus status;
 
@@ -238,8 +250,9 @@ lh_slot_create(LhClient *client, LhSlot *slot)
 	{
 		slot->exists = slot->created = true;
 		lh_client_parse_lsn(PQgetvalue(r, 0, 1), &slot->confirmed);
-		lh_log(&client->log, LH_LOG_INFO, "created", "slot \"%s\" was made, it begins at " LH_LSN_FORMAT,
-			   client->config.slot, LH_LSN_ARGS(slot->confirmed));
+		lh_log(&client->log, LH_LOG_INFO, "created",
+			   "slot \"%s\" was made, it begins at " LH_LSN_FORMAT, client->config.slot,
+			   LH_LSN_ARGS(slot->confirmed));
 	}
 	PQclear(r);
 	while (status == LH_OK && (r = PQgetResult(client->stream)) != NULL)
@@ -257,7 +270,8 @@ gap(LhClient *client, const LhDeliverySink *s, const LhSlot *slot)
 	if (client->config.allow_gap)
 	{
 		lh_log(&client->log, LH_LOG_WARNING, "gap",
-			   "sink %s goes on at " LH_LSN_FORMAT ", what lies between is lost for it: --allow-gap",
+			   "sink %s goes on at " LH_LSN_FORMAT
+			   ", what lies between is lost for it: --allow-gap",
 			   s->name, LH_LSN_ARGS(slot->confirmed));
 		return LH_OK;
 	}
@@ -268,20 +282,24 @@ gap(LhClient *client, const LhDeliverySink *s, const LhSlot *slot)
 				", but slot \"%s\" begins at " LH_LSN_FORMAT,
 				(unsigned long long) (slot->confirmed - at), s->name, LH_LSN_ARGS(at),
 				client->config.slot, LH_LSN_ARGS(slot->confirmed));
-		lh_hint(client->ctx, "Load the sink anew, or go on without what lies between: --allow-gap.");
+		lh_hint(client->ctx,
+				"Load the sink anew, or go on without what lies between: --allow-gap.");
 	}
 	else
 	{
 		lh_fail(client->ctx, LH_CHANGED,
-				"sink %s is empty, but slot \"%s\" may have been read up to " LH_LSN_FORMAT " before",
+				"sink %s is empty, but slot \"%s\" may have been read up to " LH_LSN_FORMAT
+				" before",
 				s->name, client->config.slot, LH_LSN_ARGS(slot->confirmed));
-		lh_hint(client->ctx, "Begin with a new slot (--create), or with what the slot still has: --allow-gap.");
+		lh_hint(client->ctx,
+				"Begin with a new slot (--create), or with what the slot still has: --allow-gap.");
 	}
 	return lh_client_failed(client, LH_EXIT_SLOT, false, LH_CHANGED);
 }
 
 LhStatus
-lh_slot_compare(LhClient *client, const LhSlot *slot, uint64_t fresh, int nsinks, LhDeliverySink *sinks)
+lh_slot_compare(LhClient *client, const LhSlot *slot, uint64_t fresh, int nsinks,
+				LhDeliverySink *sinks)
 {
 	for (int i = 0; i < nsinks; i++)
 	{
@@ -290,7 +308,8 @@ lh_slot_compare(LhClient *client, const LhSlot *slot, uint64_t fresh, int nsinks
 		if (s->known && s->put.commit_end > slot->server_end)
 		{
 			lh_fail(client->ctx, LH_CHANGED,
-					"sink %s holds changes up to " LH_LSN_FORMAT ", but the server's log ends at " LH_LSN_FORMAT,
+					"sink %s holds changes up to " LH_LSN_FORMAT
+					", but the server's log ends at " LH_LSN_FORMAT,
 					s->name, LH_LSN_ARGS(s->put.commit_end), LH_LSN_ARGS(slot->server_end));
 			lh_hint(client->ctx, "Is this another server, or one that was restored from a backup?");
 			return lh_client_failed(client, LH_EXIT_SLOT, false, LH_CHANGED);

@@ -62,7 +62,8 @@ wait_socket(LhClient *client, PGconn *conn, short events, int64_t timeout_ms, bo
 
 	if (client->tick != NULL)
 		client->tick(client->tick_arg);
-	n = poll(fds, client->finishing ? 1 : 2, timeout_ms < 0 || timeout_ms > WAIT_SLICE_MS ? WAIT_SLICE_MS : (int) timeout_ms);
+	n = poll(fds, client->finishing ? 1 : 2,
+			 timeout_ms < 0 || timeout_ms > WAIT_SLICE_MS ? WAIT_SLICE_MS : (int) timeout_ms);
 	if (n < 0 && errno != EINTR)
 		return lh_client_failed(
 			client, LH_EXIT_CONNECTION, true,
@@ -87,10 +88,11 @@ finish_connect(LhClient *client, PGconn *conn, int64_t seconds)
 		LH_TRY(wait_socket(client, conn, want == PGRES_POLLING_READING ? POLLIN : POLLOUT,
 						   left > 0 ? left : 0, &ready));
 		if (!ready && left <= 0)
-			return lh_client_failed(client, LH_EXIT_CONNECTION, client->connected_once,
-									lh_fail(client->ctx, LH_IO,
-											"no connection: the server did not answer for %lld seconds",
-											(long long) seconds));
+			return lh_client_failed(
+				client, LH_EXIT_CONNECTION, client->connected_once,
+				lh_fail(client->ctx, LH_IO,
+						"no connection: the server did not answer for %lld seconds",
+						(long long) seconds));
 		if (!ready)
 			continue;
 		want = PQconnectPoll(conn);
@@ -155,7 +157,8 @@ lh_source_side(LhClient *client)
 	LH_TRY(lh_source_connect(client, false, &client->side));
 	/* a role's own search_path may not stand between us and pg_catalog */
 	LH_TRY(lh_source_query(client, client->side,
-						   "SELECT pg_catalog.set_config('search_path', '', false)", 30000, &result));
+						   "SELECT pg_catalog.set_config('search_path', '', false)", 30000,
+						   &result));
 	PQclear(result);
 	return LH_OK;
 }
@@ -202,10 +205,10 @@ lh_source_query(LhClient *client, PGconn *conn, const char *sql, int64_t timeout
 		return lh_source_error(client, conn, NULL, "connection lost");
 	LH_TRY(lh_source_wait(client, conn, timeout_ms, &ready));
 	if (!ready)
-		return lh_client_failed(
-			client, LH_EXIT_CONNECTION, true,
-			lh_fail(client->ctx, LH_IO, "the server did not answer a question for %lld seconds",
-					(long long) (timeout_ms / 1000)));
+		return lh_client_failed(client, LH_EXIT_CONNECTION, true,
+								lh_fail(client->ctx, LH_IO,
+										"the server did not answer a question for %lld seconds",
+										(long long) (timeout_ms / 1000)));
 	*result = PQgetResult(conn);
 	/* the statement is over when there is no further result; it is at hand by then */
 	for (PGresult *more; (more = PQgetResult(conn)) != NULL;)
@@ -245,8 +248,8 @@ static void
 judge(LhClient *client, const char *state)
 {
 	client->busy = strcmp(state, "55006") == 0;
-	client->transient = begins(state, "08") || begins(state, "57P0") || begins(state, "53") ||
-						client->busy;
+	client->transient =
+		begins(state, "08") || begins(state, "57P0") || begins(state, "53") || client->busy;
 	client->exit = LH_EXIT_CONNECTION;
 	if (client->busy || strcmp(state, "42704") == 0 || strcmp(state, "55000") == 0)
 		client->exit = LH_EXIT_SLOT;

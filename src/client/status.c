@@ -11,8 +11,9 @@
 
 /* ---- status ---- */
 
-static const char *const columns[] = {"slot", "database", "active_pid", "restart_lsn", "confirmed_flush_lsn",
-									  "retained_bytes", "unconfirmed_bytes", "wal_status", "catalog_xmin_age"};
+static const char *const columns[] = {
+	"slot",           "database",          "active_pid", "restart_lsn",     "confirmed_flush_lsn",
+	"retained_bytes", "unconfirmed_bytes", "wal_status", "catalog_xmin_age"};
 #define NCOLUMNS ((int) (sizeof(columns) / sizeof(columns[0])))
 
 static void
@@ -25,7 +26,8 @@ print_field(LhClient *client, LhBuf *out, const char *name, const char *value)
 		(void) lh_buf_printf(ctx, out, "%-20s %s\n", name, value != NULL ? value : "-");
 		return;
 	}
-	(void) lh_buf_printf(ctx, out, "%s\"%s\":", out->len > 0 && out->data[out->len - 1] != '{' ? "," : "", name);
+	(void) lh_buf_printf(
+		ctx, out, "%s\"%s\":", out->len > 0 && out->data[out->len - 1] != '{' ? "," : "", name);
 	if (value == NULL)
 		(void) lh_buf_append_str(ctx, out, "null");
 	else if (*value != '\0' && value[strspn(value, "0123456789")] == '\0')
@@ -48,10 +50,11 @@ print_sinks(LhClient *client, LhBuf *out)
 
 		snprintf(name, sizeof(name), "sink_%d", i + 1);
 		if (s->known)
-			snprintf(value, sizeof(value), "%s holds " LH_LSN_FORMAT ", %llu", s->name, LH_LSN_ARGS(s->put.commit_end),
-					 (unsigned long long) s->put.ordinal);
+			snprintf(value, sizeof(value), "%s holds " LH_LSN_FORMAT ", %llu", s->name,
+					 LH_LSN_ARGS(s->put.commit_end), (unsigned long long) s->put.ordinal);
 		else
-			snprintf(value, sizeof(value), "%s %s", s->name, lh_client_forgets(s) ? "keeps no position" : "is empty");
+			snprintf(value, sizeof(value), "%s %s", s->name,
+					 lh_client_forgets(s) ? "keeps no position" : "is empty");
 		print_field(client, out, name, value);
 	}
 	lh_client_close_sinks(client, sinks);
@@ -67,7 +70,8 @@ print_slot(LhClient *client, const PGresult *r, int row, const char *blockers)
 	if (client->log.json)
 		LH_TRY(lh_buf_putc(client->ctx, &out, '{'));
 	for (int i = 0; i < NCOLUMNS; i++)
-		print_field(client, &out, columns[i], PQgetisnull(r, row, i) ? NULL : PQgetvalue(r, row, i));
+		print_field(client, &out, columns[i],
+					PQgetisnull(r, row, i) ? NULL : PQgetvalue(r, row, i));
 	print_field(client, &out, "old_transactions", *blockers != '\0' ? blockers : NULL);
 	if (client->config.nsinks > 0)
 		LH_TRY(print_sinks(client, &out));
@@ -87,15 +91,17 @@ lh_client_status(LhClient *client)
 	PGresult *r;
 	LhStatus status = LH_OK;
 
-	sql = lh_sprintf(client->ctx,
-					 "SELECT s.slot_name, s.database, s.active_pid, s.restart_lsn, s.confirmed_flush_lsn, "
-					 "pg_catalog.pg_wal_lsn_diff(e.lsn, s.restart_lsn), "
-					 "pg_catalog.pg_wal_lsn_diff(e.lsn, s.confirmed_flush_lsn), s.wal_status, "
-					 "pg_catalog.age(s.catalog_xmin) "
-					 "FROM pg_catalog.pg_replication_slots s, (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
-					 "THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END AS lsn) e "
-					 "WHERE s.plugin = 'lakehouse'%s%s%s ORDER BY s.slot_name",
-					 slot != NULL ? " AND s.slot_name = '" : "", slot != NULL ? slot : "", slot != NULL ? "'" : "");
+	sql = lh_sprintf(
+		client->ctx,
+		"SELECT s.slot_name, s.database, s.active_pid, s.restart_lsn, s.confirmed_flush_lsn, "
+		"pg_catalog.pg_wal_lsn_diff(e.lsn, s.restart_lsn), "
+		"pg_catalog.pg_wal_lsn_diff(e.lsn, s.confirmed_flush_lsn), s.wal_status, "
+		"pg_catalog.age(s.catalog_xmin) "
+		"FROM pg_catalog.pg_replication_slots s, (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
+		"THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END AS lsn) e "
+		"WHERE s.plugin = 'lakehouse'%s%s%s ORDER BY s.slot_name",
+		slot != NULL ? " AND s.slot_name = '" : "", slot != NULL ? slot : "",
+		slot != NULL ? "'" : "");
 	if (sql == NULL)
 		return client->ctx->error->code;
 	LH_TRY(lh_source_side(client));
@@ -109,8 +115,10 @@ lh_client_status(LhClient *client)
 		status = slot != NULL ? lh_slot_look(client, &other) : LH_OK;
 		if (status == LH_OK)
 			status = lh_client_failed(client, LH_EXIT_SLOT, false,
-									  lh_fail(client->ctx, LH_NOT_FOUND, "there is no slot %s%s%s", slot != NULL ? "\"" : "of the plugin ",
-											  slot != NULL ? slot : "\"lakehouse\"", slot != NULL ? "\"" : ""));
+									  lh_fail(client->ctx, LH_NOT_FOUND, "there is no slot %s%s%s",
+											  slot != NULL ? "\"" : "of the plugin ",
+											  slot != NULL ? slot : "\"lakehouse\"",
+											  slot != NULL ? "\"" : ""));
 	}
 	for (int i = 0; i < PQntuples(r) && status == LH_OK; i++)
 		status = print_slot(client, r, i, blockers);
@@ -137,7 +145,8 @@ LhStatus
 lh_client_drop(LhClient *client)
 {
 	int64_t until = lh_client_now_ms() + DROP_MS;
-	const char *sql = lh_sprintf(client->ctx, "SELECT pg_catalog.pg_drop_replication_slot('%s')", client->config.slot);
+	const char *sql = lh_sprintf(client->ctx, "SELECT pg_catalog.pg_drop_replication_slot('%s')",
+								 client->config.slot);
 	LhSlot slot;
 	PGresult *r;
 	LhStatus status;
@@ -151,8 +160,10 @@ lh_client_drop(LhClient *client)
 		if (!slot.exists)
 			LH_CLIENT_FAIL(client, LH_EXIT_SLOT, "slot \"%s\" is not there", client->config.slot);
 		if (slot.active_pid != 0 && !client->config.yes)
-			LH_CLIENT_FAIL(client, LH_EXIT_SLOT, "slot \"%s\" is in use by pid %d; --yes disconnects it and drops the slot",
-						   client->config.slot, slot.active_pid);
+			LH_CLIENT_FAIL(
+				client, LH_EXIT_SLOT,
+				"slot \"%s\" is in use by pid %d; --yes disconnects it and drops the slot",
+				client->config.slot, slot.active_pid);
 		if (slot.active_pid != 0)
 			LH_TRY(disconnect(client, slot.active_pid));
 		client->busy = false;

@@ -21,16 +21,16 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define PG_EPOCH_S        INT64_C(946684800)
-#define PROGRESS_MS       500
-#define ASK_MS            200 /* how often the server's end is asked for, when the stream has an end */
-#define FIRST_PAUSE_MS    250
-#define LONGEST_PAUSE_MS  30000
-#define SINK_ATTEMPTS     10
-#define STOP_MS           30000 /* for sinks to finish, after a signal */
-#define GOODBYE_MS        3000
-#define HEARTBEAT_BYTES   16384 /* the heartbeat itself and what surrounds it are fewer */
-#define QUESTION_MS       10000
+#define PG_EPOCH_S       INT64_C(946684800)
+#define PROGRESS_MS      500
+#define ASK_MS           200 /* how often the server's end is asked for, when the stream has an end */
+#define FIRST_PAUSE_MS   250
+#define LONGEST_PAUSE_MS 30000
+#define SINK_ATTEMPTS    10
+#define STOP_MS          30000 /* for sinks to finish, after a signal */
+#define GOODBYE_MS       3000
+#define HEARTBEAT_BYTES  16384 /* the heartbeat itself and what surrounds it are fewer */
+#define QUESTION_MS      10000
 
 /* Of replication messages: letter, then big-endian numbers. */
 #define DATA_HEAD      25
@@ -55,8 +55,8 @@ typedef struct Stream
 	int64_t last_change;  /* when something came, or a heartbeat was sent */
 	uint64_t heartbeat_at;
 	uint64_t reconnects;
-	bool opened;         /* sinks were, once */
-	int sink_failures;   /* since the last flush */
+	bool opened;       /* sinks were, once */
+	int sink_failures; /* since the last flush */
 	/* of earlier attempts */
 	LhDeliveryState before;
 	int64_t progress_since;
@@ -197,7 +197,8 @@ take_message(Stream *s, const char *message, int n)
 		return LH_OK;
 	}
 	LH_CLIENT_FAIL(c, LH_EXIT_CONNECTION,
-				   "slot \"%s\", behind " LH_LSN_FORMAT ": the server sent %d bytes of unknown kind %d",
+				   "slot \"%s\", behind " LH_LSN_FORMAT
+				   ": the server sent %d bytes of unknown kind %d",
 				   c->config.slot, LH_LSN_ARGS(lh_delivery_state(s->delivery)->finished), n,
 				   n > 0 ? message[0] : 0);
 }
@@ -290,9 +291,10 @@ heartbeat(Stream *s, int64_t now)
 	s->last_change = now;
 	s->heartbeat_at = s->server_end;
 	if (lh_source_side(c) == LH_OK &&
-		lh_source_query(c, c->side,
-						"SELECT pg_catalog.pg_logical_emit_message(true, 'lakehouse.heartbeat', '')",
-						QUESTION_MS, &r) == LH_OK)
+		lh_source_query(
+			c, c->side,
+			"SELECT pg_catalog.pg_logical_emit_message(true, 'lakehouse.heartbeat', '')",
+			QUESTION_MS, &r) == LH_OK)
 	{
 		PQclear(r);
 		return LH_OK;
@@ -313,10 +315,11 @@ show_progress(Stream *s, int64_t now)
 	double rate = (double) (messages - s->progress_messages) * 1000 /
 				  (double) (now > s->progress_since ? now - s->progress_since : 1);
 
-	lh_log_progress(&s->client->log, "%s  %llu messages  %.0f/s  %llu MB  at " LH_LSN_FORMAT "  %llu kB behind",
-					s->client->config.slot, (unsigned long long) messages, rate,
-					(unsigned long long) ((s->before.bytes + d->bytes) >> 20), LH_LSN_ARGS(s->confirmed),
-					(unsigned long long) ((s->received > s->confirmed ? s->received - s->confirmed : 0) >> 10));
+	lh_log_progress(
+		&s->client->log, "%s  %llu messages  %.0f/s  %llu MB  at " LH_LSN_FORMAT "  %llu kB behind",
+		s->client->config.slot, (unsigned long long) messages, rate,
+		(unsigned long long) ((s->before.bytes + d->bytes) >> 20), LH_LSN_ARGS(s->confirmed),
+		(unsigned long long) ((s->received > s->confirmed ? s->received - s->confirmed : 0) >> 10));
 	s->last_progress = s->progress_since = now;
 	s->progress_messages = messages;
 }
@@ -340,12 +343,14 @@ wait_events(Stream *s, int64_t now)
 		timeout = ASK_MS;
 	if (c->log.terminal && timeout > PROGRESS_MS)
 		timeout = PROGRESS_MS;
-	fds[0] = (struct pollfd){.fd = PQsocket(c->stream), .events = unsent > 0 ? POLLIN | POLLOUT : POLLIN};
+	fds[0] = (struct pollfd){.fd = PQsocket(c->stream),
+							 .events = unsent > 0 ? POLLIN | POLLOUT : POLLIN};
 	fds[1] = (struct pollfd){.fd = lh_client_stop_fd(), .events = POLLIN};
 	for (int i = 0; i < nmetrics; i++)
 		fds[2 + i] = (struct pollfd){.fd = metrics[i].fd, .events = metrics[i].events};
 	if (poll(fds, (nfds_t) (2 + nmetrics), timeout > 0 ? (int) timeout : 0) < 0 && errno != EINTR)
-		LH_CLIENT_FAIL(c, LH_EXIT_CONNECTION, "could not wait for the server: %s", lh_errno_text(errno));
+		LH_CLIENT_FAIL(c, LH_EXIT_CONNECTION, "could not wait for the server: %s",
+					   lh_errno_text(errno));
 	if (fds[0].revents != 0 && !PQconsumeInput(c->stream))
 	{
 		/* what came before the end is still to be read, an error message above all */
@@ -427,8 +432,10 @@ loop(Stream *s)
 static LhStatus
 metric(LhCtx *ctx, LhBuf *out, const char *name, const char *kind, const char *help, double value)
 {
-	return lh_buf_printf(ctx, out, "# HELP lakehouse_cdc_%s %s\n# TYPE lakehouse_cdc_%s %s\nlakehouse_cdc_%s %.17g\n",
-						 name, help, name, kind, name, value);
+	return lh_buf_printf(
+		ctx, out,
+		"# HELP lakehouse_cdc_%s %s\n# TYPE lakehouse_cdc_%s %s\nlakehouse_cdc_%s %.17g\n", name,
+		help, name, kind, name, value);
 }
 
 static LhStatus
@@ -448,9 +455,12 @@ sink_metrics(Stream *s, LhCtx *ctx, LhBuf *out)
 			const LhSink *sink = s->sinks[i].sink;
 
 			if (sink != NULL)
-				LH_TRY(lh_buf_printf(ctx, out, "lakehouse_cdc_sink_%s{sink=\"%d\",kind=\"%s\"} %llu\n", names[k], i + 1,
-									 sink->kind->scheme,
-									 (unsigned long long) (k == 0 ? sink->messages : k == 1 ? sink->bytes : sink->durable.commit_end)));
+				LH_TRY(lh_buf_printf(ctx, out,
+									 "lakehouse_cdc_sink_%s{sink=\"%d\",kind=\"%s\"} %llu\n",
+									 names[k], i + 1, sink->kind->scheme,
+									 (unsigned long long) (k == 0   ? sink->messages
+														   : k == 1 ? sink->bytes
+																	: sink->durable.commit_end)));
 		}
 	}
 	return LH_OK;
@@ -467,16 +477,27 @@ metrics_text(LhCtx *ctx, LhBuf *out, void *arg)
 	else
 		d.commit_time = s->before.commit_time;
 	LH_TRY(metric(ctx, out, "up", "gauge", "1 while the server is connected", s->copying));
-	LH_TRY(metric(ctx, out, "transactions_total", "counter", "Transactions received", (double) (s->before.transactions + d.transactions)));
-	LH_TRY(metric(ctx, out, "messages_total", "counter", "Messages received", (double) (s->before.messages + d.messages)));
-	LH_TRY(metric(ctx, out, "skipped_total", "counter", "Messages that a sink had already", (double) (s->before.skipped + d.skipped)));
-	LH_TRY(metric(ctx, out, "received_bytes_total", "counter", "Bytes of change frames received", (double) (s->before.bytes + d.bytes)));
-	LH_TRY(metric(ctx, out, "flushes_total", "counter", "Times that sinks were flushed", (double) (s->before.flushes + d.flushes)));
-	LH_TRY(metric(ctx, out, "reconnects_total", "counter", "Connections and sinks begun anew", (double) s->reconnects));
-	LH_TRY(metric(ctx, out, "received_lsn", "gauge", "Highest position received", (double) s->received));
-	LH_TRY(metric(ctx, out, "confirmed_lsn", "gauge", "Position confirmed to the server", (double) s->confirmed));
-	LH_TRY(metric(ctx, out, "behind_bytes", "gauge", "Log between the two", s->received > s->confirmed ? (double) (s->received - s->confirmed) : 0));
-	LH_TRY(metric(ctx, out, "last_commit_seconds", "gauge", "When the last transaction received was committed", d.commit_time == 0 ? 0 : (double) d.commit_time / 1e6 + PG_EPOCH_S));
+	LH_TRY(metric(ctx, out, "transactions_total", "counter", "Transactions received",
+				  (double) (s->before.transactions + d.transactions)));
+	LH_TRY(metric(ctx, out, "messages_total", "counter", "Messages received",
+				  (double) (s->before.messages + d.messages)));
+	LH_TRY(metric(ctx, out, "skipped_total", "counter", "Messages that a sink had already",
+				  (double) (s->before.skipped + d.skipped)));
+	LH_TRY(metric(ctx, out, "received_bytes_total", "counter", "Bytes of change frames received",
+				  (double) (s->before.bytes + d.bytes)));
+	LH_TRY(metric(ctx, out, "flushes_total", "counter", "Times that sinks were flushed",
+				  (double) (s->before.flushes + d.flushes)));
+	LH_TRY(metric(ctx, out, "reconnects_total", "counter", "Connections and sinks begun anew",
+				  (double) s->reconnects));
+	LH_TRY(metric(ctx, out, "received_lsn", "gauge", "Highest position received",
+				  (double) s->received));
+	LH_TRY(metric(ctx, out, "confirmed_lsn", "gauge", "Position confirmed to the server",
+				  (double) s->confirmed));
+	LH_TRY(metric(ctx, out, "behind_bytes", "gauge", "Log between the two",
+				  s->received > s->confirmed ? (double) (s->received - s->confirmed) : 0));
+	LH_TRY(metric(ctx, out, "last_commit_seconds", "gauge",
+				  "When the last transaction received was committed",
+				  d.commit_time == 0 ? 0 : (double) d.commit_time / 1e6 + PG_EPOCH_S));
 	return sink_metrics(s, ctx, out);
 }
 
@@ -530,12 +551,15 @@ prepare_slot(Stream *s, LhSlot *slot)
 		for (int i = 0; i < c->config.nsinks && !c->config.allow_gap; i++)
 		{
 			if (s->sinks[i].known && c->config.create)
-				LH_CLIENT_FAIL(c, LH_EXIT_SLOT,
-							   "sink %s holds all up to " LH_LSN_FORMAT ", but slot \"%s\" is not there: a new one would leave a gap (--allow-gap)",
-							   s->sinks[i].name, LH_LSN_ARGS(s->sinks[i].put.commit_end), c->config.slot);
+				LH_CLIENT_FAIL(
+					c, LH_EXIT_SLOT,
+					"sink %s holds all up to " LH_LSN_FORMAT
+					", but slot \"%s\" is not there: a new one would leave a gap (--allow-gap)",
+					s->sinks[i].name, LH_LSN_ARGS(s->sinks[i].put.commit_end), c->config.slot);
 		}
 		if (!c->config.create)
-			LH_CLIENT_FAIL(c, LH_EXIT_SLOT, "slot \"%s\" is not there; --create makes it", c->config.slot);
+			LH_CLIENT_FAIL(c, LH_EXIT_SLOT, "slot \"%s\" is not there; --create makes it",
+						   c->config.slot);
 		LH_TRY(lh_slot_create(c, slot));
 		s->fresh = slot->confirmed;
 		slot->server_end = UINT64_MAX;
@@ -588,9 +612,11 @@ attempt(Stream *s)
 	LH_TRY(lh_slot_start(c, slot.confirmed));
 	lh_source_close(&c->side);
 	if (c->started_wait != 0 || s->reconnects > 0)
-		lh_log(&c->log, LH_LOG_INFO, "streaming", "streaming again from " LH_LSN_FORMAT, LH_LSN_ARGS(slot.confirmed));
+		lh_log(&c->log, LH_LOG_INFO, "streaming", "streaming again from " LH_LSN_FORMAT,
+			   LH_LSN_ARGS(slot.confirmed));
 	else
-		lh_log(&c->log, LH_LOG_INFO, "streaming", "streaming from " LH_LSN_FORMAT, LH_LSN_ARGS(slot.confirmed));
+		lh_log(&c->log, LH_LOG_INFO, "streaming", "streaming from " LH_LSN_FORMAT,
+			   LH_LSN_ARGS(slot.confirmed));
 	c->started_wait = 0;
 	s->received = s->confirmed = slot.confirmed;
 	s->server_end = 0;
@@ -642,8 +668,8 @@ waits_for_slot(LhClient *c)
 	{
 		c->started_wait = now;
 		if (c->config.wait_s > 0)
-			lh_log(&c->log, LH_LOG_INFO, "busy", "%s; waiting for %lld seconds at most", c->ctx->error->message,
-				   (long long) c->config.wait_s);
+			lh_log(&c->log, LH_LOG_INFO, "busy", "%s; waiting for %lld seconds at most",
+				   c->ctx->error->message, (long long) c->config.wait_s);
 	}
 	return now - c->started_wait < c->config.wait_s * 1000;
 }
@@ -661,8 +687,9 @@ lh_client_stream(LhClient *c)
 		LH_FAIL(c->ctx, LH_NO_MEMORY, "out of memory");
 	if (c->config.metrics_port > 0)
 	{
-		LH_TRY(lh_client_failed(c, LH_EXIT_USAGE, false,
-								lh_metrics_open(c->ctx, (int) c->config.metrics_port, metrics_text, &s, &s.metrics)));
+		LH_TRY(lh_client_failed(
+			c, LH_EXIT_USAGE, false,
+			lh_metrics_open(c->ctx, (int) c->config.metrics_port, metrics_text, &s, &s.metrics)));
 	}
 	c->tick = tick;
 	c->tick_arg = &s;
@@ -676,7 +703,8 @@ lh_client_stream(LhClient *c)
 		status = attempt(&s);
 		lh_use(c->ctx, old);
 		busy = c->busy;
-		if (s.confirmed != 0 && lh_client_now_ms() - s.last_status < 2 * LONGEST_PAUSE_MS && s.received > s.fresh)
+		if (s.confirmed != 0 && lh_client_now_ms() - s.last_status < 2 * LONGEST_PAUSE_MS &&
+			s.received > s.fresh)
 			pause = busy ? pause : FIRST_PAUSE_MS;
 		clean_up(&s);
 		if (status == LH_OK || !c->transient || lh_client_stops() > 0 || !waits_for_slot(c))
@@ -684,7 +712,8 @@ lh_client_stream(LhClient *c)
 		if (!busy)
 		{
 			s.reconnects++;
-			lh_log(&c->log, LH_LOG_WARNING, "reconnect", "%s; again in %lld ms", c->ctx->error->message, (long long) pause);
+			lh_log(&c->log, LH_LOG_WARNING, "reconnect", "%s; again in %lld ms",
+				   c->ctx->error->message, (long long) pause);
 		}
 		if (!lh_client_sleep(c, busy ? FIRST_PAUSE_MS : pause))
 			break;
@@ -694,11 +723,13 @@ lh_client_stream(LhClient *c)
 	if (status != LH_OK && lh_client_stops() > 0 && c->transient)
 	{
 		/* nothing is lost: what was not confirmed comes again */
-		lh_log(&c->log, LH_LOG_WARNING, "stopped", "stopped while not connected: %s", c->ctx->error->message);
+		lh_log(&c->log, LH_LOG_WARNING, "stopped", "stopped while not connected: %s",
+			   c->ctx->error->message);
 		return lh_client_failed(c, LH_EXIT_SIGNAL, false, status);
 	}
 	if (status == LH_OK)
-		lh_log(&c->log, LH_LOG_INFO, "done", "%s at " LH_LSN_FORMAT ": %llu transactions, %llu messages",
+		lh_log(&c->log, LH_LOG_INFO, "done",
+			   "%s at " LH_LSN_FORMAT ": %llu transactions, %llu messages",
 			   lh_client_stops() > 0 ? "stopped" : "done", LH_LSN_ARGS(s.confirmed),
 			   (unsigned long long) s.before.transactions, (unsigned long long) s.before.messages);
 	return status;

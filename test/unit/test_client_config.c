@@ -122,7 +122,9 @@ presets_and_flags(void **state)
 	assert_null(option(m, "zstd"));
 	assert_string_equal(option(m, "filter-msg-prefixes"), "lakehouse.heartbeat");
 
-	accepted(m, STREAM "--create --flush-bytes 64kB --flush-ms=5 --until 16/B374D848 --log json --zstd -o messages=off");
+	accepted(
+		m, STREAM
+		"--create --flush-bytes 64kB --flush-ms=5 --until 16/B374D848 --log json --zstd -o messages=off");
 	assert_true(m->c.create && m->c.zstd && m->c.log_json);
 	assert_int_equal(m->c.flush_bytes, 65536);
 	assert_int_equal(m->c.flush_ms, 5);
@@ -140,7 +142,9 @@ sinks_have_formats(void **state)
 {
 	Made *m = *state;
 
-	accepted(m, "stream --source d --slot s --sink null: --sink debezium-json=file:/tmp/x?a=b --sink stdout:");
+	accepted(
+		m,
+		"stream --source d --slot s --sink null: --sink debezium-json=file:/tmp/x?a=b --sink stdout:");
 	assert_int_equal(m->c.nsinks, 3);
 	assert_int_equal(m->c.nformats, 2);
 	assert_string_equal(option(m, "format"), "json,debezium-json");
@@ -162,8 +166,10 @@ mistakes_are_told(void **state)
 	refused(m, "stream --source d --sink null:", "no slot");
 	refused(m, "stream --source d --slot s", "no sink");
 	refused(m, "stream --source d --slot S-1 --sink null:", "cannot be a slot's name");
-	refused(m, "stream --source d --slot aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg --sink null:",
-			"cannot be a slot's name");
+	refused(
+		m,
+		"stream --source d --slot aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg --sink null:",
+		"cannot be a slot's name");
 	refused(m, STREAM "--flush", "\"--flush\" is no flag");
 	refused(m, STREAM "extra", "\"extra\" is no flag");
 	refused(m, STREAM "--flush-ms", "--flush-ms needs a value");
@@ -268,8 +274,10 @@ topics(void **state)
 	static const struct
 	{
 		const char *template, *message;
-	} bad[] = {{"", "empty"},         {"{tabel}", "\"{tabel}\" is not known"},
-			   {"a}b", "without \"{\""}, {"{table", "is not known"},
+	} bad[] = {{"", "empty"},
+			   {"{tabel}", "\"{tabel}\" is not known"},
+			   {"a}b", "without \"{\""},
+			   {"{table", "is not known"},
 			   {"{", "is not known"}};
 	Made *m = *state;
 	LhRoute route;
@@ -278,7 +286,8 @@ topics(void **state)
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 	{
 		assert_int_equal(lh_route_compile(m->ctx, good[i].template, true, &route), LH_OK);
-		assert_int_equal(lh_route_topic(m->ctx, &route, "s", "My Schema", "t\xc3\xa4-1", &topic), LH_OK);
+		assert_int_equal(lh_route_topic(m->ctx, &route, "s", "My Schema", "t\xc3\xa4-1", &topic),
+						 LH_OK);
 		assert_string_equal(topic, good[i].topic);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -289,8 +298,12 @@ topics(void **state)
 	}
 	lh_error_clear(m->ctx);
 	assert_int_equal(lh_route_compile(m->ctx, "{slot}.{table}", false, &route), LH_INVALID);
-	assert_int_equal(lh_route_compile(m->ctx, "a.b.c{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}", true, &route),
-					 LH_LIMIT);
+	assert_int_equal(
+		lh_route_compile(
+			m->ctx,
+			"a.b.c{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}{slot}",
+			true, &route),
+		LH_LIMIT);
 }
 
 /* Every setting is in the help, by its name, and has a name that the environment can carry. */
@@ -321,8 +334,9 @@ main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(presets_and_flags), T(sinks_have_formats),          T(mistakes_are_told), T(environment_and_file),
-		T(lines_of_the_file_are_named), T(topics), T(help_names_all),
+		T(presets_and_flags),    T(sinks_have_formats),          T(mistakes_are_told),
+		T(environment_and_file), T(lines_of_the_file_are_named), T(topics),
+		T(help_names_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

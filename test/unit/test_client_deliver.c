@@ -46,8 +46,9 @@ rec_put(LhCtx *ctx, LhSink *sink, const LhSinkMessage *m)
 
 	if (r->fails != LH_OK)
 		LH_FAIL(ctx, r->fails, "the sink is full");
-	snprintf(r->log + n, MAX_LOG - n, "%s%llx/%llu.%d=%.*s ", m->topic, (unsigned long long) m->pos.commit_end,
-			 (unsigned long long) m->pos.ordinal, m->sub, (int) m->value.len, (const char *) m->value.data);
+	snprintf(r->log + n, MAX_LOG - n, "%s%llx/%llu.%d=%.*s ", m->topic,
+			 (unsigned long long) m->pos.commit_end, (unsigned long long) m->pos.ordinal, m->sub,
+			 (int) m->value.len, (const char *) m->value.data);
 	return LH_OK;
 }
 
@@ -259,7 +260,8 @@ a_lost_connection_repeats_nothing(void **state)
 	transaction(m, 0x20, true);
 	transaction(m, 0x30, false);
 	sent(m);
-	assert_string_equal(m->recorders[0].log, "t:20/1.0=a t:20/2.0=b C20 t:30/1.0=a t:30/2.0=b C30 ");
+	assert_string_equal(m->recorders[0].log,
+						"t:20/1.0=a t:20/2.0=b C20 t:30/1.0=a t:30/2.0=b C30 ");
 	/* names of relations are of one connection */
 	assert_int_equal(lh_delivery_start(m->ctx, m->d, 0x30), LH_OK);
 	frame(m, LH_CHANGE_BEGIN, 0x40, 0, NULL);
