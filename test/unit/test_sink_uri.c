@@ -111,7 +111,7 @@ secrets_are_in_no_message(void **state)
 		"kafka://h/?sasl.password=hunter2&bad option=1", "kafka://u:hunter2@h/",
 		"kafka://h/?sasl.password=hunter2%zz", "nosuch://h/?x=1&token=hunter2",
 		"file:///tmp?sasl.password=hunter2", "null:?client.secret=hunter2",
-		"kafka://h/?sasl.jaas.config=hunter2&hunter", "kafka://h/?ssl.key.pem=hunter2",
+		"kafka://h/?sasl.jaas.config=hunter2&hunter", "kafka://h/?ssl.key.pem=hunter2&nosuch=1",
 		"kafka://h/?sasl.mechanism=PLAIN&sasl.password=hunter2&nosuch.property=1", NULL};
 	LhSink *sink;
 
