@@ -31,9 +31,9 @@ typedef struct LhClient
 	LhClientExit exit;
 	bool		transient;		/* may pass by itself: try again */
 	bool		busy;			/* another client has the slot */
-	/* once stopped, sinks may finish what was committed, for a while */
+	/* sinks are making durable what was committed: a first signal lets them, for a while */
 	bool		finishing;
-	int64_t		finish_until;
+	int64_t		finish_until;	/* ms; 0: no signal yet */
 	int64_t		started_wait;	/* ms; since when the slot is busy; 0: it is not */
 	bool		connected_once;
 	/* called while anything waits, to keep the server content; NULL: nothing to do */

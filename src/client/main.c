@@ -16,6 +16,7 @@ extern char **environ;
 
 #define MAX_WAIT_FDS  64
 #define WAIT_SLICE_MS 500
+#define STOP_MS       30000 /* for sinks to finish, after a signal */
 
 /* ---- signals ---- */
 
@@ -84,14 +85,16 @@ lh_client_sleep(LhClient *client, int64_t ms)
 
 /* ---- the core's host ---- */
 
-/* The first signal stops what waits; while it is finished, the second does, or the clock. */
+/* The first signal stops what waits; what makes durable may go on until the second, for a while. */
 static bool
 interrupted(void *arg)
 {
 	LhClient *client = arg;
 
-	if (stops == 0 && !client->finishing)
+	if (stops == 0)
 		return false;
+	if (client->finish_until == 0)
+		client->finish_until = lh_client_now_ms() + STOP_MS;
 	return !client->finishing || stops > 1 || lh_client_now_ms() > client->finish_until;
 }
 

@@ -27,7 +27,6 @@
 #define FIRST_PAUSE_MS   250
 #define LONGEST_PAUSE_MS 30000
 #define SINK_ATTEMPTS    10
-#define STOP_MS          30000 /* for sinks to finish, after a signal */
 #define GOODBYE_MS       3000
 #define HEARTBEAT_BYTES  16384 /* the heartbeat itself and what surrounds it are fewer */
 #define QUESTION_MS      10000
@@ -138,10 +137,18 @@ delivery_failed(Stream *s, LhStatus status)
 	return lh_client_failed(c, LH_EXIT_SINK, retry && ++s->sink_failures < SINK_ATTEMPTS, status);
 }
 
+/* A signal does not cut it short: the sinks would not know what they hold. */
 static LhStatus
 flush(Stream *s)
 {
-	LH_TRY(delivery_failed(s, lh_delivery_flush(s->client->ctx, s->delivery)));
+	LhClient *c = s->client;
+	bool was = c->finishing;
+	LhStatus status;
+
+	c->finishing = true;
+	status = lh_delivery_flush(c->ctx, s->delivery);
+	c->finishing = was;
+	LH_TRY(delivery_failed(s, status));
 	s->commit_since = 0;
 	s->sink_failures = 0;
 	return LH_OK;
@@ -371,7 +378,6 @@ finish(Stream *s)
 	int64_t until = lh_client_now_ms() + GOODBYE_MS;
 
 	c->finishing = true;
-	c->finish_until = lh_client_now_ms() + STOP_MS;
 	LH_TRY(flush(s));
 	LH_TRY(idle(s, lh_client_now_ms(), true));
 	LH_TRY(send_status(s, false));
