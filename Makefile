@@ -2,7 +2,7 @@
 # lists the rest.  Needs GNU make only; "make deps" brings what else there is to need.
 #
 #	sources.mk	what is compiled
-#	pgxs.mk		the extension, by PostgreSQL's PGXS		-> build/pgN
+#	pgxs.mk		the extension and the client, by PostgreSQL's PGXS	-> build/pgN
 #	core.mk		the core alone: unit tests, fuzz targets, benches	-> build/unit, ...
 
 PG_CONFIG ?= pg_config
@@ -42,10 +42,10 @@ help:				## this list
 deps:				## install the Debian packages that build and tests need
 	@PG_MAJOR=$(PG_MAJOR) tools/deps
 
-all: need-pgxs		## build the extension (build/pgN/lakehouse.so)
+all: need-pgxs		## build the extension and its client (build/pgN/lakehouse.so, lakehouse_cdc)
 	@$(PGXS_MAKE) all
 
-install: need-pgxs	## install it for the server of pg_config (as root)
+install: need-pgxs	## install both for the server of pg_config (as root)
 	@$(PGXS_MAKE) install DESTDIR='$(DESTDIR)'
 
 uninstall: need-pgxs

@@ -54,6 +54,9 @@ COMPILE = $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP
 CORE_OBJS := $(CORE_SRCS:%.c=$(B)/%.o)
 CORE_LIB := $(B)/libcore$(if $(ROOMS),-$(subst $(eval) ,-,$(strip $(ROOMS)))).a
 
+SINK_OBJS := $(SINK_SRCS:%.c=$(B)/%.o)
+SINK_LIB := $(B)/libsink.a
+
 # In each test folder: the programs, and the files they share.  A test is
 # test_*.c, a fuzz target fuzz_*.c, a bench any file with a main().
 programs = $(patsubst $(1)/%.c,%,$(2))
@@ -90,6 +93,10 @@ $(CORE_LIB): $(CORE_OBJS) $(B)/objects$(if $(ROOMS),-limited)
 	@rm -f $@
 	@$(AR) rcs $@ $(CORE_OBJS)
 
+$(SINK_LIB): $(SINK_OBJS)
+	@rm -f $@
+	@$(AR) rcs $@ $(SINK_OBJS)
+
 $(B)/objects $(B)/objects-limited: force
 	$(call remember,$@,$(CORE_OBJS))
 $(B)/flags: force
@@ -101,7 +108,15 @@ $(B)/%.o: %.c $(B)/flags
 	$(if $(V),,@)$(COMPILE) $(call isa_flags,$<) $(if $(filter test/%,$<),$(LOOSE)) -c -o $@ $<
 
 link = $(if $(V),,@echo "  LD $@";) mkdir -p $(@D); \
-	$(CC) $(INSTRUMENT) $(2) -o $@ $(filter %.o %.a,$^) $(1) $(CORE_LIBS) $(EXTRA_LDFLAGS)
+	$(CC) $(INSTRUMENT) $(2) -o $@ $(filter %.o,$^) $(filter %libsink.a,$^) $(filter-out %libsink.a,$(filter %.a,$^)) \
+	$(1) $(if $(filter %libsink.a,$^),$(SINK_LIBS)) $(CORE_LIBS) $(EXTRA_LDFLAGS)
+
+# only these are linked with the sinks
+$(filter $(B)/test_sink_% $(B)/fuzz_sink_%,$(UNIT:%=$(B)/%) $(FUZZ:%=$(B)/%)): $(SINK_LIB)
+
+# and these with what the client does without libpq
+CLIENT_CORE_OBJS := $(CLIENT_CORE_SRCS:%.c=$(B)/%.o)
+$(filter $(B)/test_client_%,$(UNIT:%=$(B)/%)): $(CLIENT_CORE_OBJS) $(SINK_LIB)
 
 $(UNIT:%=$(B)/%): $(B)/%: $(B)/test/unit/%.o $(UNIT_SHARED) $(CORE_LIB)
 	$(call link,-lcmocka)
@@ -112,7 +127,7 @@ $(FUZZ:%=$(B)/%): $(B)/%: $(B)/test/fuzz/%.o $(FUZZ_SHARED) $(CORE_LIB)
 $(BENCH:%=build/bench/%): build/bench/%: $(B)/test/bench/%.o $(BENCH_SHARED) $(CORE_LIB)
 	$(call link,)
 
--include $(CORE_OBJS:.o=.d) $(STUB_OBJS:.o=.d) $(patsubst %.c,$(B)/%.d,$(wildcard test/unit/*.c test/fuzz/*.c test/bench/*.c))
+-include $(CORE_OBJS:.o=.d) $(SINK_OBJS:.o=.d) $(CLIENT_CORE_OBJS:.o=.d) $(STUB_OBJS:.o=.d) $(patsubst %.c,$(B)/%.d,$(wildcard test/unit/*.c test/fuzz/*.c test/bench/*.c))
 
 .SECONDARY:
 .PHONY: unit stub fuzz bench lib force

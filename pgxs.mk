@@ -1,4 +1,4 @@
-# pgxs.mk: build and install the extension with PostgreSQL's own rules (PGXS).
+# pgxs.mk: build and install the extension and lakehouse_cdc with PostgreSQL's own rules (PGXS).
 #
 # The Makefile calls this one in build/pgN, so that builds for several servers
 # and with several sets of flags live side by side and the source tree stays
@@ -18,6 +18,9 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 
 CORE_OBJS := $(CORE_SRCS:.c=.o)
 PG_OBJS := $(PG_SRCS:.c=.o)
+# The client is linked with the core's objects of the extension: they know no server.
+CLIENT_OBJS := $(SINK_SRCS:.c=.o) $(CLIENT_SRCS:.c=.o)
+CLIENT := lakehouse_cdc
 INSTALL_SQL := lakehouse--$(VERSION_STRING).sql
 
 EXTENSION = lakehouse
@@ -25,7 +28,7 @@ MODULE_big = lakehouse
 OBJS = $(CORE_OBJS) $(PG_OBJS)
 DATA = $(call relative,$(wildcard $(ROOT)/lakehouse--*--*.sql))
 DATA_built = $(INSTALL_SQL)
-EXTRA_CLEAN = flags
+EXTRA_CLEAN = flags $(CLIENT)
 
 PG_CPPFLAGS = -I$(ROOT)/src -I$(shell $(PG_CONFIG) --includedir) -DLAKEHOUSE_VERSION='"$(VERSION_STRING)"'
 # -O2 of the server's own flags does not vectorise; ours come later and win.
@@ -50,16 +53,21 @@ unknown_flags := $(foreach f,$(filter -Wmissing-variable-declarations \
 	$(CC) -Werror $(f) -E -x c /dev/null >/dev/null 2>&1 || echo $(f)))
 override CFLAGS := $(filter-out $(unknown_flags),$(CFLAGS)) -MMD -MP
 
+# The client by the same rules.
+all: $(CLIENT)
+install: install-client
+uninstall: uninstall-client
+
 # On PostgreSQL 15 -fvisibility=hidden would hide the SQL functions of src/pg.
-$(CORE_OBJS): CFLAGS += -std=gnu11 -fvisibility=hidden
+$(CORE_OBJS) $(CLIENT_OBJS): CFLAGS += -std=gnu11 -fvisibility=hidden
 
 $(foreach s,$(CORE_SRCS),$(if $(call isa_flags,$(s)),$(eval \
 	$(s:.c=.o): CFLAGS += $(call isa_flags,$(s)))))
 
 # Not a rule: make would find the folders of the source tree and be content.
-$(shell mkdir -p $(sort $(dir $(OBJS))))
+$(shell mkdir -p $(sort $(dir $(OBJS) $(CLIENT_OBJS))))
 
-$(OBJS): %.o: %.c flags
+$(OBJS) $(CLIENT_OBJS): %.o: %.c flags
 	@echo "  CC $(notdir $(CURDIR)) $(<:$(ROOT)/%=%)"
 	$(if $(V),,@)$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
@@ -71,6 +79,19 @@ flags: force
 lakehouse.so: $(ROOT)/src/exports.map objects
 objects: force
 	$(call remember,$@,$(OBJS) $(SHLIB_LINK))
+
+$(CLIENT): $(CLIENT_OBJS) $(CORE_OBJS) client-objects
+	@echo "  LD $(notdir $(CURDIR)) $@"
+	$(if $(V),,@)$(CC) $(CFLAGS) -o $@ $(CLIENT_OBJS) $(CORE_OBJS) -Wl,--as-needed \
+		-L$(shell $(PG_CONFIG) --libdir) -lpq $(SINK_LIBS) $(CORE_LIBS) $(EXTRA_LDFLAGS)
+client-objects: force
+	$(call remember,$@,$(CLIENT_OBJS) $(CORE_OBJS) $(SINK_LIBS) $(CORE_LIBS))
+
+install-client: $(CLIENT)
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(INSTALL_PROGRAM) $(CLIENT) '$(DESTDIR)$(bindir)/$(CLIENT)'
+uninstall-client:
+	rm -f '$(DESTDIR)$(bindir)/$(CLIENT)'
 
 # The install script: the features' SQL in the order of src/pg/order.
 SQL_ORDER := $(wildcard $(ROOT)/src/pg/order)
@@ -86,6 +107,6 @@ $(INSTALL_SQL): $(SQL_ORDER) $(SQL_FILES) $(ROOT)/lakehouse.control $(ROOT)/pgxs
 		done; \
 	} > $@.new && mv $@.new $@
 
--include $(OBJS:.o=.d)
+-include $(OBJS:.o=.d) $(CLIENT_OBJS:.o=.d)
 
-.PHONY: force
+.PHONY: force install-client uninstall-client

@@ -35,6 +35,11 @@ PG_FOLDERS := \
 folder_sources = $(foreach d,$(1),$(sort $(wildcard $(ROOT)/src/$(d)/*.c)))
 relative = $(patsubst $(ROOT)/%,%,$(1))
 
+# Where change streams go: linked into the client and into test_sink_*, never into
+# lakehouse.so.
+SINK_SRCS := $(call relative,$(call folder_sources,sink))
+SINK_LIBS := -lrdkafka
+
 CORE_SRCS := $(call relative,$(call folder_sources,$(or $(ROOMS),$(CORE_FOLDERS))))
 PG_SRCS := $(call relative,$(call folder_sources,pg $(addprefix pg/,$(PG_FOLDERS))))
 
@@ -44,6 +49,11 @@ CORE_LIBS := \
 	-lcurl -lssl -lcrypto \
 	-lxxhash -ljansson -lroaring \
 	-lm -lpthread
+
+# lakehouse_cdc: libpq, the sinks and the core.  What knows no libpq has unit tests.
+CLIENT_SRCS := $(call relative,$(call folder_sources,client))
+CLIENT_PG_SRCS := $(addprefix src/client/,main.c source.c slot.c sinks.c stream.c status.c)
+CLIENT_CORE_SRCS := $(filter-out $(CLIENT_PG_SRCS),$(CLIENT_SRCS))
 
 VERSION_STRING := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(ROOT)/lakehouse.control)
 

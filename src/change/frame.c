@@ -123,6 +123,17 @@ body_length(const LhChangeOut *out)
 }
 
 LhStatus
+lh_frame_relation(LhCtx *ctx, LhChangeOut *out, const LhChangeRel *rel)
+{
+	out->format = LH_MESSAGE_RELATION;
+	LH_TRY(lh_out_message(ctx, out));
+	LH_TRY(lh_put(ctx, &out->buf, rel->schema, strlen(rel->schema)));
+	LH_TRY(lh_out_value(ctx, out));
+	LH_TRY(lh_put(ctx, &out->buf, rel->name, strlen(rel->name)));
+	return lh_out_end(ctx, out);
+}
+
+LhStatus
 lh_frame_end(LhCtx *ctx, LhChangeOut *out, bool keep)
 {
 	int n = out->nmessages - out->frame_messages;

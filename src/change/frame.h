@@ -12,7 +12,10 @@
  *	        i64 commit_time (us since 2000), body
  *	body    messages: u8 format (index in the stream's list), u8 flags
  *	        (1: has a key; 2: tombstone), u16 zero, u32 key bytes, u32 value bytes, key, value.
- *	        SCHEMA frames have one message a format; its value is the format's description.
+ *	        SCHEMA frames come before a relation's first row in a stream.  Their first message
+ *	        says which relation it is, whatever the formats are: format 255, key the name of
+ *	        the schema, value that of the table.  Behind it, if schema events are wanted,
+ *	        is one message a format; its value is the format's description.
  *	        BEGIN and COMMIT frames may have no message.
  *
  * A body that would exceed LH_FRAME_MAX_BODY goes out in parts: the same head
@@ -36,6 +39,7 @@
 #define LH_FRAME_SNAPSHOT 4
 #define LH_MESSAGE_KEY 1
 #define LH_MESSAGE_TOMBSTONE 2
+#define LH_MESSAGE_RELATION 255	/* in place of a format: the message has the relation's names */
 
 typedef struct LhFrame
 {
@@ -64,6 +68,8 @@ typedef struct LhFrameMessage
 /* ---- writing: a batch grows in out->buf, which begins with the batch's head ---- */
 extern LhStatus lh_batch_begin(LhCtx *ctx, LhChangeOut *out);	/* empties buf, writes the head */
 extern LhStatus lh_frame_begin(LhCtx *ctx, LhChangeOut *out, const LhChangeEvent *ev);
+/* The message that names a relation; the first of a SCHEMA frame. */
+extern LhStatus lh_frame_relation(LhCtx *ctx, LhChangeOut *out, const LhChangeRel *rel);
 /* Ends the frame; one without messages is taken back unless keep. */
 extern LhStatus lh_frame_end(LhCtx *ctx, LhChangeOut *out, bool keep);
 /* Frames since lh_batch_begin. */

@@ -11,8 +11,17 @@
  *	2. put: messages in order.  They may wait in the sink's memory, up to its
  *	   limit; then put blocks (host->wait, so that it can be cancelled).
  *	3. commit: all messages of a source transaction were put.
- *	4. flush: what was committed becomes durable; only now "durable" moves, and
- *	   only durable positions are confirmed to the server.
+ *	4. flush: what was committed becomes durable; only durable positions are
+ *	   confirmed to the server.  "durable" may move in put and commit, too, when
+ *	   the sink reached a limit of its own; never before it is true.
+ *
+ * All messages of an event are put before commit or flush is called and before the
+ * next event's: so an event is never durable in part.  A sink that shows source
+ * transactions whole lets a flush inside of one wait for its commit.
+ *
+ * What the client does about a failure: LH_SINK_RESTART: recover the same sink, put
+ * what is beyond the position again.  LH_IO: the same with a new sink, after a pause.
+ * Anything else: stop, a person is needed.
  *
  * A sink that stores the position in one step with the data is exactly once
  * across kill -9 of anything; that is the norm here, and each sink's comment
@@ -24,6 +33,9 @@
 #include "change/change.h"
 
 typedef struct LhSink LhSink;
+
+/* What was put since the durable position is lost, the sink itself is well. */
+#define LH_SINK_RESTART LH_CHANGED
 
 /* One message; bytes are borrowed for the call. */
 typedef struct LhSinkMessage
@@ -44,7 +56,7 @@ typedef struct LhSinkMessage
 	LhSlice		value;
 } LhSinkMessage;
 
-/* "kafka://host:9092/prefix?acks=all": parsed and unescaped; later options win. */
+/* Of "kafka://host:9092/?acks=all": parsed and unescaped; later options win. */
 typedef struct LhSinkOption
 {
 	const char *name;
@@ -59,7 +71,7 @@ typedef struct LhSinkConfig
 	int			noptions;
 	const LhSinkOption *options;
 	const char *stream;			/* identity of the stream: the slot's name */
-	const char *format;			/* of the values: "json", ... */
+	const char *format;			/* of the values: "json", ...; NULL: not known */
 	bool		text;			/* values are lines of text */
 } LhSinkConfig;
 

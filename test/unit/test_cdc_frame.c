@@ -475,11 +475,40 @@ bare_messages_are_values_or_keys_and_values(void **state)
 	assert_string_equal(got, "k\tone|\ttwo|");
 }
 
+/* A schema frame tells the relation's names before anything that a format says. */
+static void
+relation_names(void **state)
+{
+	Made *m = *state;
+	LhChangeEvent ev = event(LH_CHANGE_SCHEMA, 1);
+	LhChangeRel named = {
+		.relid = 16384, .generation = 3, .schema = "My \"Schema\"", .name = "\xc3\xa4.b"};
+	LhFrameReader reader = {0};
+	LhSlice bytes;
+	LhFrame f;
+	size_t at = 0;
+
+	ev.rel = &named;
+	LH_OK_(m->ctx, lh_batch_begin(m->ctx, &m->out));
+	LH_OK_(m->ctx, lh_frame_begin(m->ctx, &m->out, &ev));
+	LH_OK_(m->ctx, lh_frame_relation(m->ctx, &m->out, &named));
+	message(m, 0, NULL, "{}", 2);
+	LH_OK_(m->ctx, lh_frame_end(m->ctx, &m->out, true));
+	LH_OK_(m->ctx, lh_batch_end(m->ctx, &m->out, false, &m->packed, &bytes));
+
+	LH_OK_(m->ctx, lh_batch_open(m->ctx, bytes, MAX_PLAIN, &reader));
+	check_frame(m, &reader, LH_CHANGE_SCHEMA, 1, 2, &f);
+	check_message(m, f.body, &at, LH_MESSAGE_RELATION, "My \"Schema\"", "\xc3\xa4.b");
+	check_message(m, f.body, &at, 0, NULL, "{}");
+	assert_int_equal(at, f.body.len);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(relation_names),
 		T(the_head_is_as_documented),
 		T(batches_are_read_back),
 		T(flags_say_what_the_event_was),

@@ -239,7 +239,11 @@ lh_cdc_emit(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel, size_t bytes)
 		if (lh_batch_frames(&w->out) > 0 && bytes * GROWTH * cdc->nformats > FRAME_ALONE)
 			lh_cdc_flush(cdc);
 		lh_pg_check(cdc->ctx, lh_frame_begin(cdc->ctx, &w->out, ev));
-		encode(cdc, ev, rel);
+		/* the client routes by names, also where nobody wants schemas */
+		if (ev->op == LH_CHANGE_SCHEMA)
+			lh_pg_check(cdc->ctx, lh_frame_relation(cdc->ctx, &w->out, ev->rel));
+		if (ev->op != LH_CHANGE_SCHEMA || cdc->options.schema_events)
+			encode(cdc, ev, rel);
 		lh_pg_check(cdc->ctx, lh_frame_end(cdc->ctx, &w->out, is_kept_without_messages(ev)));
 		if (unlikely(lh_batch_frames(&w->out) > 0 && lh_batch_parts(&w->out) > 1))
 			lh_cdc_flush(cdc);

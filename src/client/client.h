@@ -1,0 +1,113 @@
+/*
+ * client.h
+ *		What the files of lakehouse_cdc that talk to PostgreSQL share.
+ *
+ *	main.c		commands, signals, the host of the core
+ *	source.c	connections and their errors
+ *	slot.c		the slot: look, make, drop, compare with the sinks
+ *	stream.c	the loop: the server's messages to delivery, positions back
+ *	status.c	status and drop
+ *
+ * config.c, help.c, route.c, log.c, metrics.c and deliver.c know no PostgreSQL.
+ */
+#ifndef LH_CLIENT_CLIENT_H
+#define LH_CLIENT_CLIENT_H
+
+#include <libpq-fe.h>
+
+#include "client/config.h"
+#include "client/deliver.h"
+#include "client/log.h"
+#include "client/metrics.h"
+
+typedef struct LhClient
+{
+	LhCtx	   *ctx;
+	LhClientConfig config;
+	LhLog		log;
+	PGconn	   *side;			/* ordinary connection, for questions; NULL: none */
+	PGconn	   *stream;			/* replication connection; NULL: none */
+	/* of the failure that is on its way up */
+	LhClientExit exit;
+	bool		transient;		/* may pass by itself: try again */
+	bool		busy;			/* another client has the slot */
+	/* sinks are making durable what was committed: a first signal lets them, for a while */
+	bool		finishing;
+	int64_t		finish_until;	/* ms; 0: no signal yet */
+	int64_t		started_wait;	/* ms; since when the slot is busy; 0: it is not */
+	bool		connected_once;
+	/* called while anything waits, to keep the server content; NULL: nothing to do */
+	void		(*tick) (void *arg);
+	void	   *tick_arg;
+} LhClient;
+
+/* ---- main.c ---- */
+
+/* Signals that asked to stop, so far. */
+extern int	lh_client_stops(void);
+/* Readable when one came. */
+extern int	lh_client_stop_fd(void);
+extern int64_t lh_client_now_ms(void);
+/* Note what a failure means; returns status. */
+extern LhStatus lh_client_failed(LhClient *client, LhClientExit exit, bool transient, LhStatus status);
+/* Write the failure with LH_FAIL's rules, and what it means. */
+#define LH_CLIENT_FAIL(client, code, ...) \
+	return lh_client_failed((client), (code), false, lh_fail((client)->ctx, LH_IO, __VA_ARGS__))
+/* Sleep, wake up for a signal: false when one came. */
+extern bool lh_client_sleep(LhClient *client, int64_t ms);
+
+/* ---- source.c ---- */
+
+extern LhStatus lh_source_connect(LhClient *client, bool replication, PGconn **conn);
+/* client->side, connected if it is not. */
+extern LhStatus lh_source_side(LhClient *client);
+extern void lh_source_close(PGconn **conn);
+/* Run one statement; waits with poll and stops for signals.  *result is NULL or to be PQclear'ed. */
+extern LhStatus lh_source_query(LhClient *client, PGconn *conn, const char *sql, int64_t timeout_ms, PGresult **result);
+/* Wait until a statement that was sent has a result, or timeout_ms have passed: *ready. */
+extern LhStatus lh_source_wait(LhClient *client, PGconn *conn, int64_t timeout_ms, bool *ready);
+/* An error of the server's as ours.  result NULL: the connection's own.  what: "slot \"x\"" */
+extern LhStatus lh_source_error(LhClient *client, PGconn *conn, const PGresult *result, const char *what);
+
+/* ---- slot.c ---- */
+
+typedef struct LhSlot
+{
+	bool		exists;
+	bool		logical;
+	char		plugin[64];
+	char		database[64];
+	char		wal_status[16];
+	int			active_pid;		/* 0: not in use */
+	uint64_t	restart_lsn;
+	uint64_t	confirmed;		/* 0: none */
+	uint64_t	server_end;		/* end of the server's log now */
+	bool		created;		/* by us, just now */
+} LhSlot;
+
+extern LhStatus lh_slot_look(LhClient *client, LhSlot *slot);
+/* Make it; shows whom it waits for. */
+extern LhStatus lh_slot_create(LhClient *client, LhSlot *slot);
+/* LH_OK, or the gap: a sink must hold all that the slot has forgotten.  fresh: a new sink may begin here. */
+extern LhStatus lh_slot_compare(LhClient *client, const LhSlot *slot, uint64_t fresh, int nsinks, LhDeliverySink *sinks);
+/* Names of who holds up the log, for messages; in ctx->arena. */
+extern LhStatus lh_slot_blockers(LhClient *client, const char **text);
+/* 'text' with quotes, for replication commands and SQL under standard_conforming_strings. */
+extern LhStatus lh_slot_literal(LhCtx *ctx, LhBuf *out, const char *text);
+extern LhStatus lh_slot_start(LhClient *client, uint64_t lsn);
+
+/* ---- sinks of this run: sinks.c ---- */
+
+/* Open and recover all; in ctx->arena. */
+extern LhStatus lh_client_open_sinks(LhClient *client, LhDeliverySink *sinks);
+extern void lh_client_close_sinks(LhClient *client, LhDeliverySink *sinks);
+/* The sink keeps no position, so that it has none to compare. */
+extern bool lh_client_forgets(const LhDeliverySink *s);
+
+/* ---- stream.c, status.c ---- */
+
+extern LhStatus lh_client_stream(LhClient *client);
+extern LhStatus lh_client_status(LhClient *client);
+extern LhStatus lh_client_drop(LhClient *client);
+
+#endif

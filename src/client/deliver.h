@@ -1,0 +1,80 @@
+/*
+ * deliver.h
+ *		Batches of frames to sinks: taken apart, routed, told apart from what the
+ *		sinks have already, and what may be confirmed to the server.
+ *
+ *	1. Each sink has its own position.  What is not beyond it is not put again,
+ *	   neither after a restart (the position that the sink recovered) nor after
+ *	   a lost connection (what was put, committed or not).
+ *	2. A position is confirmed when every sink holds all up to it, durably, and a
+ *	   transaction ended there.
+ *	3. When nothing is in flight, the end of the server's log is such a position,
+ *	   too.  It is committed to the sinks first: else the slot would be ahead of
+ *	   them, which looks like a gap at the next start.
+ *
+ * Knows neither libpq nor clocks, so that it is tested without a server.
+ */
+#ifndef LH_CLIENT_DELIVER_H
+#define LH_CLIENT_DELIVER_H
+
+#include "change/frame.h"
+#include "client/route.h"
+#include "sink/sink.h"
+
+typedef struct LhDelivery LhDelivery;
+
+typedef struct LhDeliverySink
+{
+	const char *name;			/* its URI without secrets, for messages */
+	LhSink	   *sink;
+	int			format;			/* of the stream's formats */
+	bool		known;			/* it had a position when it was opened */
+	/* kept by deliver.c */
+	LhChangePos put;			/* last message put, or recovered */
+	int			put_sub;
+	LhChangePos committed;
+	uint64_t	safe;			/* what it allows to be confirmed */
+} LhDeliverySink;
+
+typedef struct LhDeliveryConfig
+{
+	const char *slot;
+	LhRoute		topic;
+	LhRoute		message_topic;
+	int			nformats;
+	size_t		max_message;	/* bytes of a batch, or of a body whose parts are joined */
+	uint64_t	until;			/* transactions that end beyond are not wanted; 0: all are */
+} LhDeliveryConfig;
+
+typedef struct LhDeliveryState
+{
+	uint64_t	finished;		/* end of the last transaction that all sinks were given */
+	bool		open;			/* in the middle of one */
+	bool		ended;			/* "until" is reached */
+	bool		sink_failed;	/* the error is a sink's */
+	uint64_t	unflushed_bytes;	/* put since the last flush */
+	uint64_t	unflushed_commits;
+	uint64_t	transactions,
+				messages,		/* of the stream, not counted once a sink */
+				skipped,		/* that a sink had already */
+				bytes,			/* of batches */
+				flushes;
+	int64_t		commit_time;	/* of the last transaction, us since 2000 */
+} LhDeliveryState;
+
+/* sinks: opened and recovered, lh_delivery_recovered called.  All in ctx->arena. */
+extern LhStatus lh_delivery_create(LhCtx *ctx, const LhDeliveryConfig *config, int nsinks, LhDeliverySink *sinks,
+								   LhDelivery **out);
+/* What recover said of a sink. */
+extern void lh_delivery_recovered(LhDeliverySink *s, const LhChangePos *durable, bool known);
+/* A connection begins at a position: what the last one told of relations and left open is void. */
+extern LhStatus lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn);
+extern LhStatus lh_delivery_batch(LhCtx *ctx, LhDelivery *d, LhSlice bytes);
+/* Nothing is in flight up to lsn; does nothing in the middle of a transaction. */
+extern LhStatus lh_delivery_idle(LhCtx *ctx, LhDelivery *d, uint64_t lsn);
+extern LhStatus lh_delivery_flush(LhCtx *ctx, LhDelivery *d);
+/* What the server may forget: moves when sinks were flushed. */
+extern uint64_t lh_delivery_confirmed(const LhDelivery *d);
+extern const LhDeliveryState *lh_delivery_state(const LhDelivery *d);
+
+#endif

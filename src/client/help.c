@@ -1,0 +1,129 @@
+/*
+ * help.c
+ *		The table of settings, and the help that is made of it.
+ */
+#include "client/config.h"
+
+#include "change/change.h"
+#include "sink/sink.h"
+
+#define ALL          (LH_CLIENT_STREAM | LH_CLIENT_STATUS | LH_CLIENT_DROP)
+#define STREAM       LH_CLIENT_STREAM
+#define FIELD(field) offsetof(LhClientConfig, field)
+
+const LhClientSetting lh_client_settings[] = {
+	{"source", LH_CLIENT_TEXT, ALL, FIELD(source), 0, 0, "Source", "CONNINFO",
+	 "database: \"host=... dbname=... user=...\" or postgresql://...\n"
+	 "(passwords belong into ~/.pgpass, not on a command line)"},
+	{"slot", LH_CLIENT_TEXT, ALL, FIELD(slot), 0, 0, NULL, "NAME", "replication slot"},
+	{"create", LH_CLIENT_FLAG, STREAM, FIELD(create), 0, 0, NULL, NULL,
+	 "make the slot if it is not there"},
+	{"failover", LH_CLIENT_FLAG, STREAM, FIELD(failover), 0, 0, NULL, NULL,
+	 "the slot that --create makes is synchronised to standbys\n(PostgreSQL 17 and later)"},
+	{"allow-gap", LH_CLIENT_FLAG, STREAM, FIELD(allow_gap), 0, 0, NULL, NULL,
+	 "go on although the slot is ahead of a sink:\nwhat lies between is lost for that sink"},
+	{"wait", LH_CLIENT_INT, STREAM, FIELD(wait_s), 0, 86400, NULL, "SECONDS",
+	 "how long to wait for a slot that another client uses (60)"},
+	{"publication", LH_CLIENT_ITEMS, STREAM, FIELD(publications), 0, 0, "What is streamed", "NAME",
+	 "only what this publication publishes; may be repeated"},
+	{"table", LH_CLIENT_ITEMS, STREAM, FIELD(tables), 0, 0, NULL, "PATTERN",
+	 "only tables whose schema.table matches; may be repeated"},
+	{"format", LH_CLIENT_TEXT, STREAM, FIELD(format), 0, 0, NULL, "NAME",
+	 "format of the messages (json)"},
+	{"option", LH_CLIENT_ITEMS, STREAM, FIELD(option_items), 0, 0, NULL, "NAME=VALUE",
+	 "option of the stream; may be repeated;\nSELECT * FROM lakehouse.cdc_options() lists them"},
+	{"once", LH_CLIENT_FLAG, STREAM, FIELD(once), 0, 0, NULL, NULL,
+	 "stop when all that is committed now has been delivered"},
+	{"until", LH_CLIENT_LSN, STREAM, FIELD(until), 0, 0, NULL, "LSN",
+	 "stop behind the last transaction that ends there or before"},
+	{"sink", LH_CLIENT_ITEMS, LH_CLIENT_STREAM | LH_CLIENT_STATUS, FIELD(sink_items), 0, 0, "Sinks",
+	 "[FORMAT=]URI", "where the messages go; may be repeated,\neach sink has its own position"},
+	{"topic", LH_CLIENT_TEXT, STREAM, FIELD(topic), 0, 0, NULL, "TEMPLATE",
+	 "topic of a table's messages, of {slot}, {schema} and {table}\n({slot}.{schema}.{table})"},
+	{"message-topic", LH_CLIENT_TEXT, STREAM, FIELD(message_topic), 0, 0, NULL, "TEMPLATE",
+	 "topic of messages of no table ({slot}.messages)"},
+	{"flush-bytes", LH_CLIENT_SIZE, STREAM, FIELD(flush_bytes), 1, (int64_t) 1 << 34, NULL, "SIZE",
+	 "sinks make durable what they have after so many bytes (8MB),"},
+	{"flush-ms", LH_CLIENT_INT, STREAM, FIELD(flush_ms), 0, 3600000, NULL, "N",
+	 "or so many milliseconds after a commit (100)"},
+	{"batch-bytes", LH_CLIENT_SIZE, STREAM, FIELD(batch_bytes), 0, 1 << 28, "Transport", "SIZE",
+	 "bytes that the server gathers before it sends (128kB)"},
+	{"zstd", LH_CLIENT_FLAG, STREAM, FIELD(zstd), 0, 0, NULL, NULL, "the server compresses"},
+	{"max-message", LH_CLIENT_SIZE, STREAM, FIELD(max_message), 1 << 20, (int64_t) 1 << 40, NULL,
+	 "SIZE", "memory that one change may take (1GB)"},
+	{"status-interval", LH_CLIENT_INT, STREAM, FIELD(status_s), 1, 3600, NULL, "SECONDS",
+	 "how often the server is told the position (10)"},
+	{"heartbeat", LH_CLIENT_INT, STREAM, FIELD(heartbeat_s), 0, 86400, NULL, "SECONDS",
+	 "write a logical message when nothing came for so long\nalthough the log grows; 0: never (0)"},
+	{"config", LH_CLIENT_TEXT, ALL, FIELD(config_file), 0, 0, "General", "FILE",
+	 "read settings from lines \"name = value\""},
+	{"log", LH_CLIENT_LOG, ALL, FIELD(log_json), 0, 0, NULL, "text|json",
+	 "how messages on stderr, and the status, look (text)"},
+	{"metrics", LH_CLIENT_INT, STREAM, FIELD(metrics_port), 0, 65535, NULL, "PORT",
+	 "serve Prometheus http://127.0.0.1:PORT/metrics"},
+	{"yes", LH_CLIENT_FLAG, LH_CLIENT_DROP, FIELD(yes), 0, 0, NULL, NULL,
+	 "drop a slot that is in use: its client is disconnected"},
+};
+
+const int lh_client_nsettings = sizeof(lh_client_settings) / sizeof(lh_client_settings[0]);
+
+static void
+print_setting(FILE *out, const LhClientSetting *s)
+{
+	char left[64];
+	const char *line = s->summary;
+
+	snprintf(left, sizeof(left), "  --%s%s%s", s->name, s->argument != NULL ? " " : "",
+			 s->argument != NULL ? s->argument : "");
+	for (;;)
+	{
+		size_t n = strcspn(line, "\n");
+
+		fprintf(out, "%-28s %.*s\n", left, (int) n, line);
+		if (line[n] == '\0')
+			return;
+		line += n + 1;
+		left[0] = '\0';
+	}
+}
+
+void
+lh_client_help(FILE *out, LhClientCommand command)
+{
+	fputs(
+		"lakehouse_cdc streams the changes of a PostgreSQL database to files, brokers and pipes.\n\n"
+		"Usage:\n"
+		"  lakehouse_cdc stream --source CONNINFO --slot NAME --sink URI [--create] [OPTION]...\n"
+		"  lakehouse_cdc status --source CONNINFO [--slot NAME [--sink URI]...]\n"
+		"  lakehouse_cdc drop --source CONNINFO --slot NAME [--yes]\n",
+		out);
+	for (int i = 0; i < lh_client_nsettings; i++)
+	{
+		const LhClientSetting *s = &lh_client_settings[i];
+
+		if (s->group != NULL)
+			fprintf(out, "\n%s:\n", s->group);
+		print_setting(out, s);
+	}
+	fputs(
+		"  -V, --version              show the version, then exit\n"
+		"  -?, --help                 show this help, then exit\n"
+		"\nShort forms: -d source, -S slot, -s sink, -F format, -o option.\n"
+		"Each setting can also be an environment variable (--flush-ms: LAKEHOUSE_CDC_FLUSH_MS) or\n"
+		"a line of the file; flags win over the environment, that over the file.\n"
+		"\nSinks:\n",
+		out);
+	for (int i = 0; lh_sinks[i] != NULL; i++)
+		fprintf(out, "  %-26s %s\n", lh_sinks[i]->scheme, lh_sinks[i]->summary);
+	fputs("\nFormats:\n", out);
+	for (int i = 0; lh_change_formats[i] != NULL; i++)
+		fprintf(out, "  %-26s %s\n", lh_change_formats[i]->name, lh_change_formats[i]->summary);
+	fputs(
+		"\nExit codes:\n"
+		"  0  done, or stopped by a signal with all delivered and confirmed\n"
+		"  1  usage        2  connection or server        3  slot, or a gap before a sink\n"
+		"  4  sink         5  the server refuses the plugin        130  stopped by a signal before that\n"
+		"\nExample:\n"
+		"  lakehouse_cdc stream --source dbname=shop --slot shop --create --sink stdout:\n",
+		out);
+}

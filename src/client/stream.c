@@ -1,0 +1,742 @@
+/*
+ * stream.c
+ *		The loop of "lakehouse_cdc stream".
+ *
+ * One thread: the server's messages are taken as they come and driven through the
+ * sinks in turn; a sink that is slow makes the loop wait, the socket fill and the
+ * server pause.  The only queue is what sinks and the socket hold.
+ *
+ *	1. A batch goes through lh_delivery_batch.
+ *	2. Sinks are flushed when enough gathered, or some time after a commit.
+ *	3. What all sinks have durably is confirmed to the server.
+ *	4. When nothing is in flight, the end of the server's log is such a position.
+ *	5. A lost connection, or a sink that lost what it was given, is begun anew
+ *	   after a pause: sinks are opened again and say themselves what they hold.
+ */
+#include "client/client.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define PG_EPOCH_S       INT64_C(946684800)
+#define PROGRESS_MS      500
+#define ASK_MS           200 /* how often the server's end is asked for, when the stream has an end */
+#define FIRST_PAUSE_MS   250
+#define LONGEST_PAUSE_MS 30000
+#define SINK_ATTEMPTS    10
+#define GOODBYE_MS       3000
+#define HEARTBEAT_BYTES  16384 /* the heartbeat itself and what surrounds it are fewer */
+#define QUESTION_MS      10000
+
+/* Of replication messages: letter, then big-endian numbers. */
+#define DATA_HEAD      25
+#define KEEPALIVE_SIZE 18
+
+typedef struct Stream
+{
+	LhClient *client;
+	LhDelivery *delivery;
+	LhDeliverySink sinks[LH_CLIENT_MAX_SINKS];
+	LhArena *arena; /* of an attempt: sinks, delivery */
+	LhMetrics *metrics;
+	uint64_t until;
+	uint64_t fresh;      /* where empty sinks may begin */
+	uint64_t received;   /* highest position that the server named */
+	uint64_t server_end; /* all before it has been sent */
+	uint64_t confirmed;  /* as told the server */
+	bool copying;
+	bool reply_wanted;
+	int64_t last_status, last_ask, last_idle, last_progress;
+	int64_t commit_since; /* of the first commit that is not flushed */
+	int64_t last_change;  /* when something came, or a heartbeat was sent */
+	uint64_t heartbeat_at;
+	uint64_t reconnects;
+	bool opened;       /* sinks were, once */
+	int sink_failures; /* since the last flush */
+	/* of earlier attempts */
+	LhDeliveryState before;
+	int64_t progress_since;
+	uint64_t progress_messages;
+} Stream;
+
+/* ---- to the server ---- */
+
+static void
+put_be64(char *p, uint64_t v)
+{
+	v = htobe64(v);
+	memcpy(p, &v, 8);
+}
+
+static LhStatus
+send_status(Stream *s, bool reply)
+{
+	LhClient *c = s->client;
+	uint64_t confirmed = lh_delivery_confirmed(s->delivery);
+	char message[34];
+	struct timespec now;
+
+	if (confirmed > s->confirmed)
+		s->confirmed = confirmed;
+	clock_gettime(CLOCK_REALTIME, &now);
+	message[0] = 'r';
+	put_be64(message + 1, s->received > s->confirmed ? s->received : s->confirmed);
+	put_be64(message + 9, s->confirmed);
+	put_be64(message + 17, s->confirmed);
+	put_be64(message + 25, (uint64_t) ((now.tv_sec - PG_EPOCH_S) * 1000000 + now.tv_nsec / 1000));
+	message[33] = reply ? 1 : 0;
+	s->last_status = lh_client_now_ms();
+	s->reply_wanted = false;
+	if (reply)
+		s->last_ask = s->last_status;
+	/* 0: the buffer is full, as the server does not read; the next one will do */
+	if (PQputCopyData(c->stream, message, sizeof(message)) < 0 || PQflush(c->stream) < 0)
+		return lh_source_error(c, c->stream, NULL, "connection lost");
+	return LH_OK;
+}
+
+/* While a sink, the server or the clock is waited for. */
+static void
+tick(void *arg)
+{
+	Stream *s = arg;
+	int64_t now = lh_client_now_ms();
+
+	if (s->copying && now - s->last_status >= s->client->config.status_s * 1000)
+		(void) send_status(s, false); /* the loop finds out what is wrong */
+	if (s->metrics != NULL)
+		lh_metrics_serve(s->client->ctx, s->metrics, now);
+}
+
+/* ---- sinks ---- */
+
+/* A failure of a sink or of the bytes: which, and whether another attempt makes sense. */
+static LhStatus
+delivery_failed(Stream *s, LhStatus status)
+{
+	LhClient *c = s->client;
+	bool retry = status == LH_SINK_RESTART || status == LH_IO;
+
+	if (status == LH_OK)
+		return LH_OK;
+	if (status == LH_CANCELLED)
+		return lh_client_failed(c, LH_EXIT_SIGNAL, false, status);
+	if (!lh_delivery_state(s->delivery)->sink_failed)
+	{
+		lh_error_prefix(c->ctx, "slot \"%s\", behind " LH_LSN_FORMAT, c->config.slot,
+						LH_LSN_ARGS(lh_delivery_state(s->delivery)->finished));
+		return lh_client_failed(c, LH_EXIT_CONNECTION, false, status);
+	}
+	lh_detail(c->ctx, "Slot \"%s\", all up to " LH_LSN_FORMAT " is durable.", c->config.slot,
+			  LH_LSN_ARGS(lh_delivery_confirmed(s->delivery)));
+	for (int i = 0; i < c->config.nsinks; i++)
+		retry = retry && !lh_client_forgets(&s->sinks[i]);
+	return lh_client_failed(c, LH_EXIT_SINK, retry && ++s->sink_failures < SINK_ATTEMPTS, status);
+}
+
+/* A signal does not cut it short: the sinks would not know what they hold. */
+static LhStatus
+flush(Stream *s)
+{
+	LhClient *c = s->client;
+	bool was = c->finishing;
+	LhStatus status;
+
+	c->finishing = true;
+	status = lh_delivery_flush(c->ctx, s->delivery);
+	c->finishing = was;
+	LH_TRY(delivery_failed(s, status));
+	s->commit_since = 0;
+	s->sink_failures = 0;
+	return LH_OK;
+}
+
+static LhStatus
+maybe_flush(Stream *s, int64_t now)
+{
+	const LhDeliveryState *d = lh_delivery_state(s->delivery);
+	const LhClientConfig *c = &s->client->config;
+
+	if (d->unflushed_commits > 0 && s->commit_since == 0)
+		s->commit_since = now;
+	if (d->unflushed_bytes >= (uint64_t) c->flush_bytes ||
+		(s->commit_since != 0 && now - s->commit_since >= c->flush_ms))
+		LH_TRY(flush(s));
+	return LH_OK;
+}
+
+/* ---- from the server ---- */
+
+static uint64_t
+get_be64(const char *p)
+{
+	return lh_load_be64(p);
+}
+
+static LhStatus
+take_message(Stream *s, const char *message, int n)
+{
+	LhClient *c = s->client;
+
+	if (n >= DATA_HEAD && message[0] == 'w')
+	{
+		uint64_t lsn = get_be64(message + 1);
+
+		if (lsn > s->received)
+			s->received = lsn;
+		s->last_change = lh_client_now_ms();
+		return delivery_failed(
+			s, lh_delivery_batch(c->ctx, s->delivery,
+								 lh_slice(message + DATA_HEAD, (size_t) n - DATA_HEAD)));
+	}
+	if (n >= KEEPALIVE_SIZE && message[0] == 'k')
+	{
+		uint64_t lsn = get_be64(message + 1);
+
+		if (lsn > s->server_end)
+			s->server_end = lsn;
+		if (lsn > s->received)
+			s->received = lsn;
+		s->reply_wanted = s->reply_wanted || message[17] != 0;
+		return LH_OK;
+	}
+	LH_CLIENT_FAIL(c, LH_EXIT_CONNECTION,
+				   "slot \"%s\", behind " LH_LSN_FORMAT
+				   ": the server sent %d bytes of unknown kind %d",
+				   c->config.slot, LH_LSN_ARGS(lh_delivery_state(s->delivery)->finished), n,
+				   n > 0 ? message[0] : 0);
+}
+
+/* The server ended the stream: in error, or because it shuts down. */
+static LhStatus
+stream_ended(Stream *s)
+{
+	LhClient *c = s->client;
+	PGresult *r = PQgetResult(c->stream);
+	const char *what = lh_sprintf(c->ctx, "slot \"%s\", behind " LH_LSN_FORMAT, c->config.slot,
+								  LH_LSN_ARGS(lh_delivery_state(s->delivery)->finished));
+	LhStatus status;
+
+	s->copying = false;
+	if (what == NULL)
+		what = "stream";
+	if (r != NULL && PQresultStatus(r) == PGRES_FATAL_ERROR)
+		status = lh_source_error(c, c->stream, r, what);
+	else if (PQstatus(c->stream) == CONNECTION_BAD)
+		status = lh_source_error(c, c->stream, NULL, what);
+	else
+		status = lh_client_failed(c, LH_EXIT_CONNECTION, true,
+								  lh_fail(c->ctx, LH_IO, "%s: the server ended the stream", what));
+	PQclear(r);
+	return status;
+}
+
+/* All that is at hand, but not for ever: *more. */
+static LhStatus
+take_messages(Stream *s, bool *more)
+{
+	LhClient *c = s->client;
+
+	for (int i = 0; i < 64; i++)
+	{
+		char *message;
+		int n = PQgetCopyData(c->stream, &message, 1);
+		LhStatus status;
+
+		*more = n > 0;
+		if (n == 0)
+			return LH_OK;
+		if (n < 0)
+			return stream_ended(s);
+		status = take_message(s, message, n);
+		PQfreemem(message);
+		LH_TRY(status);
+		if (lh_delivery_state(s->delivery)->ended || lh_client_stops() > 0)
+			return LH_OK;
+		LH_TRY(maybe_flush(s, lh_client_now_ms()));
+	}
+	return LH_OK;
+}
+
+/* ---- when nothing comes ---- */
+
+static bool
+reached(const Stream *s)
+{
+	const LhDeliveryState *d = lh_delivery_state(s->delivery);
+
+	return d->ended || (s->until != 0 && !d->open && s->server_end >= s->until);
+}
+
+static LhStatus
+idle(Stream *s, int64_t now, bool at_once)
+{
+	const LhDeliveryState *d = lh_delivery_state(s->delivery);
+
+	if (d->open || s->server_end <= d->finished ||
+		(!at_once && now - s->last_idle < s->client->config.status_s * 1000))
+		return LH_OK;
+	s->last_idle = now;
+	LH_TRY(delivery_failed(s, lh_delivery_idle(s->client->ctx, s->delivery, s->server_end)));
+	LH_TRY(flush(s));
+	return send_status(s, false);
+}
+
+/* Something in the log that is ours, so that the slot can let go of what is before it. */
+static LhStatus
+heartbeat(Stream *s, int64_t now)
+{
+	LhClient *c = s->client;
+	PGresult *r;
+
+	if (c->config.heartbeat_s == 0 || now - s->last_change < c->config.heartbeat_s * 1000 ||
+		s->server_end < s->heartbeat_at + HEARTBEAT_BYTES)
+		return LH_OK;
+	s->last_change = now;
+	s->heartbeat_at = s->server_end;
+	if (lh_source_side(c) == LH_OK &&
+		lh_source_query(
+			c, c->side,
+			"SELECT pg_catalog.pg_logical_emit_message(true, 'lakehouse.heartbeat', '')",
+			QUESTION_MS, &r) == LH_OK)
+	{
+		PQclear(r);
+		return LH_OK;
+	}
+	if (lh_client_stops() > 0)
+		return LH_OK;
+	lh_log(&c->log, LH_LOG_WARNING, "heartbeat", "no heartbeat: %s", c->ctx->error->message);
+	lh_error_clear(c->ctx);
+	lh_source_close(&c->side);
+	return LH_OK;
+}
+
+static void
+show_progress(Stream *s, int64_t now)
+{
+	const LhDeliveryState *d = lh_delivery_state(s->delivery);
+	uint64_t messages = s->before.messages + d->messages;
+	double rate = (double) (messages - s->progress_messages) * 1000 /
+				  (double) (now > s->progress_since ? now - s->progress_since : 1);
+
+	lh_log_progress(
+		&s->client->log, "%s  %llu messages  %.0f/s  %llu MB  at " LH_LSN_FORMAT "  %llu kB behind",
+		s->client->config.slot, (unsigned long long) messages, rate,
+		(unsigned long long) ((s->before.bytes + d->bytes) >> 20), LH_LSN_ARGS(s->confirmed),
+		(unsigned long long) ((s->received > s->confirmed ? s->received - s->confirmed : 0) >> 10));
+	s->last_progress = s->progress_since = now;
+	s->progress_messages = messages;
+}
+
+/* Until the socket, a signal, a metrics' reader or the clock. */
+static LhStatus
+wait_events(Stream *s, int64_t now)
+{
+	LhClient *c = s->client;
+	LhWaitFd metrics[LH_METRICS_FDS];
+	struct pollfd fds[2 + LH_METRICS_FDS];
+	int nmetrics = s->metrics != NULL ? lh_metrics_fds(s->metrics, metrics) : 0;
+	int64_t timeout = c->config.status_s * 1000 - (now - s->last_status);
+	int unsent = PQflush(c->stream);
+
+	if (unsent < 0)
+		return lh_source_error(c, c->stream, NULL, "connection lost");
+	if (s->commit_since != 0 && s->commit_since + c->config.flush_ms - now < timeout)
+		timeout = s->commit_since + c->config.flush_ms - now;
+	if (s->until != 0 && timeout > ASK_MS)
+		timeout = ASK_MS;
+	if (c->log.terminal && timeout > PROGRESS_MS)
+		timeout = PROGRESS_MS;
+	fds[0] = (struct pollfd){.fd = PQsocket(c->stream),
+							 .events = unsent > 0 ? POLLIN | POLLOUT : POLLIN};
+	fds[1] = (struct pollfd){.fd = lh_client_stop_fd(), .events = POLLIN};
+	for (int i = 0; i < nmetrics; i++)
+		fds[2 + i] = (struct pollfd){.fd = metrics[i].fd, .events = metrics[i].events};
+	if (poll(fds, (nfds_t) (2 + nmetrics), timeout > 0 ? (int) timeout : 0) < 0 && errno != EINTR)
+		LH_CLIENT_FAIL(c, LH_EXIT_CONNECTION, "could not wait for the server: %s",
+					   lh_errno_text(errno));
+	if (fds[0].revents != 0 && !PQconsumeInput(c->stream))
+	{
+		/* what came before the end is still to be read, an error message above all */
+		if (PQstatus(c->stream) != CONNECTION_BAD)
+			return LH_OK;
+		return stream_ended(s);
+	}
+	return LH_OK;
+}
+
+/* ---- end ---- */
+
+/* What was committed becomes durable and is confirmed, the server takes note. */
+static LhStatus
+finish(Stream *s)
+{
+	LhClient *c = s->client;
+	int64_t until = lh_client_now_ms() + GOODBYE_MS;
+
+	c->finishing = true;
+	LH_TRY(flush(s));
+	LH_TRY(idle(s, lh_client_now_ms(), true));
+	LH_TRY(send_status(s, false));
+	s->copying = false;
+	if (PQputCopyEnd(c->stream, NULL) < 0)
+		return lh_source_error(c, c->stream, NULL, "connection lost");
+	while (lh_client_now_ms() < until)
+	{
+		struct pollfd fd = {.fd = PQsocket(c->stream), .events = POLLIN};
+		char *message;
+		int n = PQgetCopyData(c->stream, &message, 1);
+
+		if (n > 0)
+			PQfreemem(message);
+		else if (n < 0)
+			break;
+		if (PQflush(c->stream) > 0)
+			fd.events |= POLLOUT;
+		if (n == 0 && poll(&fd, 1, 100) > 0 && !PQconsumeInput(c->stream))
+			break;
+	}
+	return LH_OK;
+}
+
+static LhStatus
+loop(Stream *s)
+{
+	LhClient *c = s->client;
+
+	for (;;)
+	{
+		int64_t now;
+		bool more;
+
+		LH_TRY(take_messages(s, &more));
+		now = lh_client_now_ms();
+		if (lh_client_stops() > 0 || reached(s))
+			return finish(s);
+		LH_TRY(maybe_flush(s, now));
+		LH_TRY(idle(s, now, false));
+		LH_TRY(heartbeat(s, now));
+		if (lh_delivery_confirmed(s->delivery) > s->confirmed || s->reply_wanted)
+			LH_TRY(send_status(s, false));
+		if (now - s->last_status >= c->config.status_s * 1000 ||
+			(s->until != 0 && now - s->last_ask >= ASK_MS))
+			LH_TRY(send_status(s, true));
+		if (s->metrics != NULL)
+			lh_metrics_serve(c->ctx, s->metrics, now);
+		if (c->log.terminal && now - s->last_progress >= PROGRESS_MS)
+			show_progress(s, now);
+		if (!more)
+			LH_TRY(wait_events(s, now));
+	}
+}
+
+/* ---- metrics ---- */
+
+static LhStatus
+metric(LhCtx *ctx, LhBuf *out, const char *name, const char *kind, const char *help, double value)
+{
+	return lh_buf_printf(
+		ctx, out,
+		"# HELP lakehouse_cdc_%s %s\n# TYPE lakehouse_cdc_%s %s\nlakehouse_cdc_%s %.17g\n", name,
+		help, name, kind, name, value);
+}
+
+static LhStatus
+sink_metrics(Stream *s, LhCtx *ctx, LhBuf *out)
+{
+	static const char *const heads[] = {
+		"# HELP lakehouse_cdc_sink_messages_total Messages put since the sink was opened\n# TYPE lakehouse_cdc_sink_messages_total counter\n",
+		"# HELP lakehouse_cdc_sink_bytes_total Bytes of them\n# TYPE lakehouse_cdc_sink_bytes_total counter\n",
+		"# HELP lakehouse_cdc_sink_durable_lsn Position that the sink holds\n# TYPE lakehouse_cdc_sink_durable_lsn gauge\n"};
+	static const char *const names[] = {"messages_total", "bytes_total", "durable_lsn"};
+
+	for (int k = 0; k < 3; k++)
+	{
+		LH_TRY(lh_buf_append_str(ctx, out, heads[k]));
+		for (int i = 0; i < s->client->config.nsinks; i++)
+		{
+			const LhSink *sink = s->sinks[i].sink;
+
+			if (sink != NULL)
+				LH_TRY(lh_buf_printf(ctx, out,
+									 "lakehouse_cdc_sink_%s{sink=\"%d\",kind=\"%s\"} %llu\n",
+									 names[k], i + 1, sink->kind->scheme,
+									 (unsigned long long) (k == 0   ? sink->messages
+														   : k == 1 ? sink->bytes
+																	: sink->durable.commit_end)));
+		}
+	}
+	return LH_OK;
+}
+
+static LhStatus
+metrics_text(LhCtx *ctx, LhBuf *out, void *arg)
+{
+	Stream *s = arg;
+	LhDeliveryState d = {0};
+
+	if (s->delivery != NULL)
+		d = *lh_delivery_state(s->delivery);
+	else
+		d.commit_time = s->before.commit_time;
+	LH_TRY(metric(ctx, out, "up", "gauge", "1 while the server is connected", s->copying));
+	LH_TRY(metric(ctx, out, "transactions_total", "counter", "Transactions received",
+				  (double) (s->before.transactions + d.transactions)));
+	LH_TRY(metric(ctx, out, "messages_total", "counter", "Messages received",
+				  (double) (s->before.messages + d.messages)));
+	LH_TRY(metric(ctx, out, "skipped_total", "counter", "Messages that a sink had already",
+				  (double) (s->before.skipped + d.skipped)));
+	LH_TRY(metric(ctx, out, "received_bytes_total", "counter", "Bytes of change frames received",
+				  (double) (s->before.bytes + d.bytes)));
+	LH_TRY(metric(ctx, out, "flushes_total", "counter", "Times that sinks were flushed",
+				  (double) (s->before.flushes + d.flushes)));
+	LH_TRY(metric(ctx, out, "reconnects_total", "counter", "Connections and sinks begun anew",
+				  (double) s->reconnects));
+	LH_TRY(metric(ctx, out, "received_lsn", "gauge", "Highest position received",
+				  (double) s->received));
+	LH_TRY(metric(ctx, out, "confirmed_lsn", "gauge", "Position confirmed to the server",
+				  (double) s->confirmed));
+	LH_TRY(metric(ctx, out, "behind_bytes", "gauge", "Log between the two",
+				  s->received > s->confirmed ? (double) (s->received - s->confirmed) : 0));
+	LH_TRY(metric(ctx, out, "last_commit_seconds", "gauge",
+				  "When the last transaction received was committed",
+				  d.commit_time == 0 ? 0 : (double) d.commit_time / 1e6 + PG_EPOCH_S));
+	return sink_metrics(s, ctx, out);
+}
+
+/* ---- an attempt ---- */
+
+/* Where --once ends: behind all that is committed now. */
+static LhStatus
+find_end(Stream *s)
+{
+	LhClient *c = s->client;
+	PGresult *r;
+
+	s->until = c->config.until;
+	if (!c->config.once)
+		return LH_OK;
+	/* its commit makes the log end behind the position, so that the server gets there */
+	LH_TRY(lh_source_query(
+		c, c->side,
+		"SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "
+		"ELSE pg_catalog.pg_logical_emit_message(true, 'lakehouse.heartbeat', '') END",
+		QUESTION_MS, &r));
+	lh_client_parse_lsn(PQgetvalue(r, 0, 0), &s->until);
+	PQclear(r);
+	return LH_OK;
+}
+
+static LhStatus
+make_delivery(Stream *s)
+{
+	LhClient *c = s->client;
+	LhDeliveryConfig config = {.slot = c->config.slot,
+							   .nformats = c->config.nformats,
+							   .max_message = (size_t) c->config.max_message,
+							   .until = s->until};
+
+	LH_TRY(lh_route_compile(c->ctx, c->config.topic, true, &config.topic));
+	LH_TRY(lh_route_compile(c->ctx, c->config.message_topic, false, &config.message_topic));
+	return lh_delivery_create(c->ctx, &config, c->config.nsinks, s->sinks, &s->delivery);
+}
+
+/* The slot: found or made, and the sinks hold all that it has forgotten. */
+static LhStatus
+prepare_slot(Stream *s, LhSlot *slot)
+{
+	LhClient *c = s->client;
+
+	LH_TRY(lh_slot_look(c, slot));
+	if (!slot->exists)
+	{
+		/* a sink with a position and no slot: what lies between is nowhere */
+		for (int i = 0; i < c->config.nsinks && !c->config.allow_gap; i++)
+		{
+			if (s->sinks[i].known && c->config.create)
+				LH_CLIENT_FAIL(
+					c, LH_EXIT_SLOT,
+					"sink %s holds all up to " LH_LSN_FORMAT
+					", but slot \"%s\" is not there: a new one would leave a gap (--allow-gap)",
+					s->sinks[i].name, LH_LSN_ARGS(s->sinks[i].put.commit_end), c->config.slot);
+		}
+		if (!c->config.create)
+			LH_CLIENT_FAIL(c, LH_EXIT_SLOT, "slot \"%s\" is not there; --create makes it",
+						   c->config.slot);
+		LH_TRY(lh_slot_create(c, slot));
+		s->fresh = slot->confirmed;
+		slot->server_end = UINT64_MAX;
+	}
+	LH_TRY(lh_slot_compare(c, slot, s->fresh, c->config.nsinks, s->sinks));
+	if (s->fresh < slot->confirmed)
+		s->fresh = slot->confirmed;
+	return LH_OK;
+}
+
+/* Once they were open, what fails by itself is tried again. */
+static LhStatus
+open_sinks(Stream *s)
+{
+	LhStatus status = lh_client_open_sinks(s->client, s->sinks);
+
+	if (status == LH_OK)
+		s->opened = true;
+	else if (s->opened && (status == LH_IO || status == LH_SINK_RESTART))
+		s->client->transient = ++s->sink_failures < SINK_ATTEMPTS;
+	return status;
+}
+
+static LhStatus
+attempt(Stream *s)
+{
+	LhClient *c = s->client;
+	LhSlot slot;
+
+	LH_TRY(lh_client_failed(c, LH_EXIT_USAGE, false, make_delivery(s)));
+	LH_TRY(open_sinks(s));
+	LH_TRY(lh_source_side(c));
+	LH_TRY(lh_source_connect(c, true, &c->stream));
+	LH_TRY(prepare_slot(s, &slot));
+	if (s->until == 0)
+	{
+		LH_TRY(find_end(s));
+		if (s->until != 0)
+			LH_TRY(make_delivery(s));
+	}
+	if (slot.created)
+	{
+		/* a sink that is still empty after a crash could be one that was lost: it is told where it begins */
+		LH_TRY(lh_delivery_start(c->ctx, s->delivery, slot.confirmed - 1));
+		LH_TRY(delivery_failed(s, lh_delivery_idle(c->ctx, s->delivery, slot.confirmed)));
+		LH_TRY(flush(s));
+	}
+	LH_TRY(lh_delivery_start(c->ctx, s->delivery, slot.confirmed));
+	/* from the slot's position, as a sink's may be in the middle of a transaction */
+	LH_TRY(lh_slot_start(c, slot.confirmed));
+	lh_source_close(&c->side);
+	if (c->started_wait != 0 || s->reconnects > 0)
+		lh_log(&c->log, LH_LOG_INFO, "streaming", "streaming again from " LH_LSN_FORMAT,
+			   LH_LSN_ARGS(slot.confirmed));
+	else
+		lh_log(&c->log, LH_LOG_INFO, "streaming", "streaming from " LH_LSN_FORMAT,
+			   LH_LSN_ARGS(slot.confirmed));
+	c->started_wait = 0;
+	s->received = s->confirmed = slot.confirmed;
+	s->server_end = 0;
+	s->commit_since = 0;
+	s->last_idle = s->last_status = s->last_change = lh_client_now_ms();
+	s->copying = true;
+	if (s->heartbeat_at == 0)
+		s->heartbeat_at = slot.server_end != UINT64_MAX ? slot.server_end : slot.confirmed;
+	return loop(s);
+}
+
+/* What an attempt leaves behind goes, whatever became of it. */
+static void
+clean_up(Stream *s)
+{
+	LhClient *c = s->client;
+	LhError was = *c->ctx->error;
+
+	s->copying = false;
+	if (s->delivery != NULL)
+	{
+		const LhDeliveryState *d = lh_delivery_state(s->delivery);
+
+		s->before.transactions += d->transactions;
+		s->before.messages += d->messages;
+		s->before.skipped += d->skipped;
+		s->before.bytes += d->bytes;
+		s->before.flushes += d->flushes;
+		if (d->commit_time != 0)
+			s->before.commit_time = d->commit_time;
+	}
+	lh_source_close(&c->stream);
+	lh_source_close(&c->side);
+	lh_client_close_sinks(c, s->sinks);
+	s->delivery = NULL;
+	lh_arena_reset(s->arena);
+	*c->ctx->error = was;
+}
+
+/* Another client has the slot: perhaps one that is gone, which the server has yet to notice. */
+static bool
+waits_for_slot(LhClient *c)
+{
+	int64_t now = lh_client_now_ms();
+
+	if (!c->busy)
+		return true;
+	if (c->started_wait == 0)
+	{
+		c->started_wait = now;
+		if (c->config.wait_s > 0)
+			lh_log(&c->log, LH_LOG_INFO, "busy", "%s; waiting for %lld seconds at most",
+				   c->ctx->error->message, (long long) c->config.wait_s);
+	}
+	return now - c->started_wait < c->config.wait_s * 1000;
+}
+
+LhStatus
+lh_client_stream(LhClient *c)
+{
+	Stream s = {.client = c};
+	LhArena *old = c->ctx->arena;
+	int64_t pause = FIRST_PAUSE_MS;
+	LhStatus status;
+
+	s.arena = lh_arena_child(old);
+	if (s.arena == NULL)
+		LH_FAIL(c->ctx, LH_NO_MEMORY, "out of memory");
+	if (c->config.metrics_port > 0)
+	{
+		LH_TRY(lh_client_failed(
+			c, LH_EXIT_USAGE, false,
+			lh_metrics_open(c->ctx, (int) c->config.metrics_port, metrics_text, &s, &s.metrics)));
+	}
+	c->tick = tick;
+	c->tick_arg = &s;
+	for (;;)
+	{
+		bool busy;
+
+		c->exit = LH_EXIT_CONNECTION;
+		c->transient = c->busy = false;
+		lh_use(c->ctx, s.arena);
+		status = attempt(&s);
+		lh_use(c->ctx, old);
+		busy = c->busy;
+		if (s.confirmed != 0 && lh_client_now_ms() - s.last_status < 2 * LONGEST_PAUSE_MS &&
+			s.received > s.fresh)
+			pause = busy ? pause : FIRST_PAUSE_MS;
+		clean_up(&s);
+		if (status == LH_OK || !c->transient || lh_client_stops() > 0 || !waits_for_slot(c))
+			break;
+		if (!busy)
+		{
+			s.reconnects++;
+			lh_log(&c->log, LH_LOG_WARNING, "reconnect", "%s; again in %lld ms",
+				   c->ctx->error->message, (long long) pause);
+		}
+		if (!lh_client_sleep(c, busy ? FIRST_PAUSE_MS : pause))
+			break;
+		pause = pause * 2 < LONGEST_PAUSE_MS ? pause * 2 : LONGEST_PAUSE_MS;
+	}
+	c->tick = NULL;
+	if (status != LH_OK && lh_client_stops() > 0 && c->transient)
+	{
+		/* nothing is lost: what was not confirmed comes again */
+		lh_log(&c->log, LH_LOG_WARNING, "stopped", "stopped while not connected: %s",
+			   c->ctx->error->message);
+		return lh_client_failed(c, LH_EXIT_SIGNAL, false, status);
+	}
+	if (status == LH_OK)
+		lh_log(&c->log, LH_LOG_INFO, "done",
+			   "%s at " LH_LSN_FORMAT ": %llu transactions, %llu messages",
+			   lh_client_stops() > 0 ? "stopped" : "done", LH_LSN_ARGS(s.confirmed),
+			   (unsigned long long) s.before.transactions, (unsigned long long) s.before.messages);
+	return status;
+}

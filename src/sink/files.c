@@ -1,0 +1,611 @@
+/*
+ * files.c
+ *		"file:///directory": messages to files that appear whole, exactly once.
+ *
+ * Text formats: a value a line (NDJSON); others: u32 little-endian length and
+ * value.  Messages without a value (tombstones) are left out.  A file's name begins
+ * with its first position, so that a listing stands in the stream's order:
+ *
+ *		000000000A2B3C40-0000000000000001[-topic].ndjson[.gz|.zst]
+ *
+ * How it is exactly once across kill -9 and power loss:
+ *
+ *	1. Messages go to a temporary file.  A flush writes what there is, syncs the
+ *	   files (and the directory, for new ones), and only then appends one record to
+ *	   the journal: the position, and of each open file its bytes and CRC-32.
+ *	   That record, synced, is the durable position.
+ *	2. A file that is large or old enough gets its name after a flush, in this
+ *	   order: rename, sync of the directory, line in the manifest, record in the
+ *	   journal.  A crash between any two leaves what recovery completes.
+ *	3. Recovery (files_recover.c) believes the journal's last record: a temporary
+ *	   file is cut back to the bytes recorded and finished, others are removed.
+ *	   Compressed files consist of whole gzip members or zstd frames, one or more
+ *	   for each flush, so that the cut never stands inside one.
+ *	4. A lock on "_lock" keeps a second writer out.
+ *
+ * Files change between events only, and between transactions unless one is
+ * larger than rotate.bytes.
+ */
+#include "sink/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Messages of a file wait in memory until there is so much. */
+#define WRITE_SIZE ((size_t) 256 << 10)
+/* Of a topic's name so many bytes go into a file's; the whole stands in the manifest. */
+#define TOPIC_MAX 140
+
+LhStatus
+lh_files_fail(LhCtx *ctx, const LhFiles *s, const char *what, const char *name)
+{
+	int error = errno;
+
+	lh_fail(ctx, LH_IO, "could not %s \"%s/%s\": %s", what, s->path, name, lh_errno_text(error));
+	if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+		lh_hint(ctx, "Make room; what was put since the last flush is put again then.");
+	return LH_IO;
+}
+
+LhStatus
+lh_files_write(LhCtx *ctx, const LhFiles *s, int fd, const char *name, const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+
+	while (len > 0)
+	{
+		ssize_t n = write(fd, p, len < ((size_t) 4 << 20) ? len : (size_t) 4 << 20);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+		{
+			if (n == 0)
+				errno = ENOSPC;
+			return lh_files_fail(ctx, s, "write", name);
+		}
+		p += n;
+		len -= (size_t) n;
+	}
+	return LH_OK;
+}
+
+LhStatus
+lh_files_sync(LhCtx *ctx, const LhFiles *s, int fd, const char *name)
+{
+	/* a file system that cannot sync a directory says EINVAL: then nothing can be done */
+	if ((fd == s->dir ? fsync(fd) : fdatasync(fd)) != 0 && !(fd == s->dir && errno == EINVAL))
+		return lh_files_fail(ctx, s, "sync", name);
+	return LH_OK;
+}
+
+void
+lh_files_temp_name(const char *name, char out[256])
+{
+	snprintf(out, 256, LH_FILES_TEMP "%.245s", name);
+}
+
+/* Give a temporary file its name; nobody else's is ever replaced. */
+LhStatus
+lh_files_rename(LhCtx *ctx, const LhFiles *s, const char *name)
+{
+	char temp[256];
+
+	lh_files_temp_name(name, temp);
+	if (renameat2(s->dir, temp, s->dir, name, RENAME_NOREPLACE) == 0)
+		return LH_OK;
+	/* not every file system knows the flag: the lock says that we are alone */
+	if (errno == EINVAL && faccessat(s->dir, name, F_OK, 0) != 0 && errno == ENOENT &&
+		renameat(s->dir, temp, s->dir, name) == 0)
+		return LH_OK;
+	if (errno == EEXIST)
+		LH_FAIL(ctx, LH_EXISTS, "\"%s/%s\" is there already", s->path, name);
+	return lh_files_fail(ctx, s, "rename", temp);
+}
+
+void
+lh_files_set_newest(LhFiles *s, const LhFilesEntry *entry)
+{
+	snprintf(s->newest_name, sizeof(s->newest_name), "%s", entry->name);
+	s->newest = *entry;
+	s->newest.name = s->newest_name;
+	s->newest.topic = NULL; /* of another arena; the manifest has it */
+}
+
+/*
+ * Open and close
+ */
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Forget the open files; what is on the disk stays. */
+void
+lh_files_drop_all(LhFiles *s)
+{
+	for (int i = 0; i < s->nfiles; i++)
+	{
+		close_fd(&s->files[i]->fd);
+		lh_arena_destroy(s->files[i]->arena);
+	}
+	s->nfiles = 0;
+	close_fd(&s->journal);
+	close_fd(&s->manifest);
+}
+
+/* Children of the arena are gone by then: only descriptors are left to close. */
+static void
+release(void *arg)
+{
+	LhFiles *s = arg;
+
+	close_fd(&s->journal);
+	close_fd(&s->manifest);
+	close_fd(&s->lock);
+	close_fd(&s->dir);
+}
+
+static void
+release_file(void *arg)
+{
+	close_fd(&((LhFilesFile *) arg)->fd);
+}
+
+static LhStatus
+read_options(LhCtx *ctx, const LhSinkConfig *config, LhFiles *s)
+{
+	static const char *const known[] = {"rotate.bytes", "rotate.seconds", "compress", "per", "verify",
+										NULL};
+	static const char *const compress[] = {"none", "gzip", "zstd", NULL};
+	static const LhCodec codecs[] = {LH_CODEC_NONE, LH_CODEC_GZIP, LH_CODEC_ZSTD};
+	static const char *const per[] = {"stream", "topic", NULL};
+	static const char *const verify[] = {"yes", "no", NULL};
+	int choice;
+
+	LH_TRY(lh_sink_check_options(ctx, config, known));
+	if (config->host[0] != '\0' || config->path[0] != '/' || config->path[1] == '\0')
+		LH_FAIL(ctx, LH_INVALID,
+				"sink \"%s\": write \"file:///directory\", without a host and with an absolute path",
+				config->uri);
+	LH_TRY(lh_sink_option_number(ctx, config, "rotate.bytes", UINT64_C(128) << 20, 1,
+								 UINT64_C(1) << 40, &s->rotate_bytes));
+	LH_TRY(lh_sink_option_number(ctx, config, "rotate.seconds", 60, 0, 86400 * 366,
+								 &s->rotate_seconds));
+	LH_TRY(lh_sink_option_choice(ctx, config, "compress", compress, &choice));
+	s->codec = codecs[choice];
+	LH_TRY(lh_sink_option_choice(ctx, config, "per", per, &choice));
+	s->per_topic = choice == 1;
+	LH_TRY(lh_sink_option_choice(ctx, config, "verify", verify, &choice));
+	s->verify = choice == 0;
+	return LH_OK;
+}
+
+static LhStatus
+open_directory(LhCtx *ctx, LhFiles *s)
+{
+	if (mkdir(s->path, 0750) != 0 && errno != EEXIST)
+		return lh_files_fail(ctx, s, "create", "");
+	s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0)
+		return lh_files_fail(ctx, s, "open", "");
+	s->lock = openat(s->dir, LH_FILES_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (s->lock < 0)
+		return lh_files_fail(ctx, s, "open", LH_FILES_LOCK);
+	if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
+		return LH_OK;
+	if (errno != EWOULDBLOCK)
+		return lh_files_fail(ctx, s, "lock", LH_FILES_LOCK);
+	lh_fail(ctx, LH_DENIED, "\"%s\" is being written by another program", s->path);
+	lh_hint(ctx, "Each stream needs a directory of its own, and one client at a time.");
+	return LH_DENIED;
+}
+
+static LhStatus
+files_open(LhCtx *ctx, const LhSinkConfig *config, LhSink **out)
+{
+	LhFiles *s;
+
+	LH_NEW(ctx, s);
+	s->arena = ctx->arena;
+	s->dir = s->lock = s->journal = s->manifest = -1;
+	s->text = config->text;
+	LH_TRY(read_options(ctx, config, s));
+	if ((s->path = lh_strdup(ctx, config->path)) == NULL ||
+		(s->stream = lh_strdup(ctx, config->stream)) == NULL)
+		return ctx->error->code;
+	if (!lh_utf8_valid(s->stream, strlen(s->stream)))
+		LH_FAIL(ctx, LH_BAD_TEXT, "the name of the stream is not UTF-8");
+	LH_TRY(lh_buf_init(ctx, &s->line, false));
+	LH_TRY(lh_buf_init(ctx, &s->packed, false));
+	LH_TRY(lh_codecs_create(ctx, &s->codecs));
+	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release, s));
+	LH_TRY(open_directory(ctx, s));
+	*out = &s->sink;
+	return LH_OK;
+}
+
+static LhStatus
+files_recover(LhCtx *ctx, LhSink *sink, LhChangePos *durable, bool *known)
+{
+	LhFiles *s = (LhFiles *) sink;
+
+	if (s->dir < 0)
+		LH_FAIL(ctx, LH_BUG, "a sink was used after its end");
+	s->ready = false;
+	LH_TRY(lh_files_recover(ctx, s, durable, known));
+	sink->durable = *durable;
+	s->ready = true;
+	return LH_OK;
+}
+
+static LhStatus
+check_ready(LhCtx *ctx, const LhFiles *s)
+{
+	if (!s->ready)
+		LH_FAIL(ctx, LH_BUG, "sink \"file://%s\" was used before its recovery or after a failure",
+				s->path);
+	return LH_OK;
+}
+
+/*
+ * Files
+ */
+
+/* The part of a file's name that says its topic: plain characters, others as %XX. */
+static void
+add_topic(char *name, size_t cap, const char *topic)
+{
+	size_t n = strlen(name), begin = n;
+
+	name[n++] = '-';
+	for (const char *p = topic; *p != '\0' && n - begin < TOPIC_MAX; p++)
+	{
+		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+					 (*p >= '0' && *p <= '9') || *p == '.' || *p == '_' || *p == '-';
+
+		n += (size_t) snprintf(name + n, cap - n, plain ? "%c" : "%%%02X", (uint8_t) *p);
+	}
+	if (n - begin >= TOPIC_MAX)
+		snprintf(name + n, cap - n, "~%016llx",
+				 (unsigned long long) lh_hash_bytes(topic, strlen(topic), 0));
+	else
+		name[n] = '\0';
+}
+
+static LhStatus
+fill_file(LhCtx *ctx, LhFiles *s, LhFilesFile *f, const LhChangePos *pos, const char *topic)
+{
+	char name[256], temp[256];
+	size_t n;
+
+	n = (size_t) snprintf(name, sizeof(name), "%016llX-%016llX", (unsigned long long) pos->commit_end,
+						  (unsigned long long) pos->ordinal);
+	if (topic != NULL)
+		add_topic(name, sizeof(name), topic);
+	n = strlen(name);
+	snprintf(name + n, sizeof(name) - n, "%s%s", s->text ? ".ndjson" : ".bin",
+			 s->codec == LH_CODEC_GZIP ? ".gz" : s->codec == LH_CODEC_ZSTD ? ".zst" : "");
+	if ((f->now.name = lh_strdup(ctx, name)) == NULL)
+		return ctx->error->code;
+	if (topic != NULL && (f->now.topic = lh_strdup(ctx, topic)) == NULL)
+		return ctx->error->code;
+	LH_TRY(lh_buf_init(ctx, &f->buf, false));
+	f->now.first = *pos;
+	f->opened_ms = lh_sink_now_ms();
+	LH_TRY(lh_arena_on_reset(ctx, f->arena, release_file, f));
+	lh_files_temp_name(name, temp);
+	f->fd = openat(s->dir, temp, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (f->fd < 0)
+		return lh_files_fail(ctx, s, "create", temp);
+	return LH_OK;
+}
+
+static LhStatus
+new_file(LhCtx *ctx, LhFiles *s, const LhChangePos *pos, const char *topic, LhFilesFile **out)
+{
+	LhArena *arena = lh_arena_child(s->arena), *old;
+	LhStatus status;
+	LhFilesFile *f;
+
+	if (topic != NULL && !lh_utf8_valid(topic, strlen(topic)))
+		LH_FAIL(ctx, LH_BAD_TEXT, "the name of a topic is not UTF-8");
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	old = lh_use(ctx, arena);
+	f = lh_alloc0(ctx, sizeof(*f));
+	if (f != NULL)
+	{
+		f->arena = arena;
+		f->fd = -1;
+	}
+	status = f == NULL ? ctx->error->code : fill_file(ctx, s, f, pos, topic);
+	lh_use(ctx, old);
+	if (status != LH_OK)
+	{
+		lh_arena_destroy(arena);
+		return status;
+	}
+	s->files[s->nfiles++] = f;
+	*out = f;
+	return LH_OK;
+}
+
+static LhFilesFile *
+find_file(const LhFiles *s, const char *topic)
+{
+	for (int i = 0; i < s->nfiles; i++)
+		if (topic == NULL || strcmp(s->files[i]->now.topic, topic) == 0)
+			return s->files[i];
+	return NULL;
+}
+
+/* Messages that wait in memory go to the file, as one gzip member or zstd frame. */
+static LhStatus
+write_out(LhCtx *ctx, LhFiles *s, LhFilesFile *f)
+{
+	LhSlice bytes = {f->buf.data, f->buf.len};
+
+	if (bytes.len == 0)
+		return LH_OK;
+	LH_TRY(lh_poll(ctx));
+	if (s->codec != LH_CODEC_NONE)
+	{
+		s->packed.len = 0;
+		LH_TRY(lh_compress(ctx, s->codecs, s->codec, 0, bytes.data, bytes.len, &s->packed));
+		bytes = lh_slice(s->packed.data, s->packed.len);
+	}
+	LH_TRY(lh_files_write(ctx, s, f->fd, f->now.name, bytes.data, bytes.len));
+	f->now.crc = lh_crc32_more(f->now.crc, bytes.data, bytes.len);
+	f->now.bytes += bytes.len;
+	f->buf.len = 0;
+	return LH_OK;
+}
+
+/*
+ * Durable positions
+ */
+
+/* All that was put becomes durable. */
+static LhStatus
+record(LhCtx *ctx, LhFiles *s)
+{
+	bool new_names = false;
+
+	if (lh_change_pos_compare(&s->at, &s->sink.durable) == 0)
+		return LH_OK;
+	for (int i = 0; i < s->nfiles; i++)
+	{
+		LhFilesFile *f = s->files[i];
+
+		LH_TRY(write_out(ctx, s, f));
+		if (f->now.bytes == f->recorded.bytes)
+			continue;
+		LH_TRY(lh_files_sync(ctx, s, f->fd, f->now.name));
+		new_names |= f->recorded.bytes == 0;
+	}
+	if (new_names)
+		LH_TRY(lh_files_sync(ctx, s, s->dir, "."));
+	LH_TRY(lh_files_journal_write(ctx, s));
+	for (int i = 0; i < s->nfiles; i++)
+		s->files[i]->recorded = s->files[i]->now;
+	s->sink.durable = s->at;
+	return LH_OK;
+}
+
+static bool
+due(const LhFiles *s, const LhFilesFile *f, uint64_t bytes, bool all)
+{
+	return all || f->now.bytes + f->buf.len >= bytes ||
+		   (s->rotate_seconds > 0 &&
+			lh_sink_now_ms() - f->opened_ms >= (int64_t) s->rotate_seconds * 1000);
+}
+
+/* Give files their names; all they hold is recorded. */
+static LhStatus
+finish(LhCtx *ctx, LhFiles *s, LhFilesFile **files, int n)
+{
+	LhFilesEntry entries[LH_FILES_OPEN_MAX];
+
+	for (int i = 0; i < n; i++)
+	{
+		LH_TRY(lh_files_rename(ctx, s, files[i]->now.name));
+		entries[i] = files[i]->now;
+	}
+	LH_TRY(lh_files_sync(ctx, s, s->dir, "."));
+	LH_TRY(lh_files_manifest_add(ctx, s, entries, n));
+	lh_files_set_newest(s, &entries[n - 1]);
+	for (int i = 0; i < n; i++)
+	{
+		for (int k = 0; k < s->nfiles; k++)
+			if (s->files[k] == files[i])
+				s->files[k] = s->files[--s->nfiles];
+		lh_arena_destroy(files[i]->arena); /* closes it */
+	}
+	return lh_files_journal_write(ctx, s);
+}
+
+/* Finish the files that have so many bytes or are old enough, or all. */
+static LhStatus
+rotate(LhCtx *ctx, LhFiles *s, uint64_t bytes, bool all)
+{
+	LhFilesFile *files[LH_FILES_OPEN_MAX];
+	int n = 0;
+
+	for (int i = 0; i < s->nfiles; i++)
+		if (due(s, s->files[i], bytes, all))
+			files[n++] = s->files[i];
+	if (n == 0)
+		return LH_OK;
+	LH_TRY(record(ctx, s));
+	return finish(ctx, s, files, n);
+}
+
+/*
+ * The vtable
+ */
+
+/* A new event: may files change here? */
+static LhStatus
+before_event(LhCtx *ctx, LhFiles *s)
+{
+	if (s->nfiles == LH_FILES_OPEN_MAX)
+		return rotate(ctx, s, 0, true);
+	return rotate(ctx, s, 2 * s->rotate_bytes, false);
+}
+
+static LhStatus
+add_value(LhCtx *ctx, LhFiles *s, LhFilesFile *f, LhSlice value)
+{
+	if (s->text)
+	{
+		LH_TRY(lh_buf_append(ctx, &f->buf, value.data, value.len));
+		LH_TRY(lh_buf_putc(ctx, &f->buf, '\n'));
+	}
+	else
+	{
+		if (value.len > UINT32_MAX)
+			LH_FAIL(ctx, LH_LIMIT, "a value of %zu bytes is too long for a length of 32 bits",
+					value.len);
+		LH_TRY(lh_buf_append(ctx, &f->buf, &(uint32_t){(uint32_t) value.len}, 4));
+		LH_TRY(lh_buf_append(ctx, &f->buf, value.data, value.len));
+	}
+	return LH_OK;
+}
+
+static LhStatus
+put(LhCtx *ctx, LhFiles *s, const LhSinkMessage *m)
+{
+	const char *topic = s->per_topic ? m->topic != NULL ? m->topic : "" : NULL;
+	LhFilesFile *f;
+
+	if (lh_change_pos_compare(&m->pos, &s->at) != 0)
+		LH_TRY(before_event(ctx, s));
+	s->at = m->pos;
+	if (m->tombstone)
+		return LH_OK;
+	f = find_file(s, topic);
+	if (f == NULL && s->nfiles == LH_FILES_OPEN_MAX)
+		LH_FAIL(ctx, LH_LIMIT, "one event has messages for more than %d topics", LH_FILES_OPEN_MAX);
+	if (f == NULL)
+		LH_TRY(new_file(ctx, s, &m->pos, topic, &f));
+	LH_TRY(add_value(ctx, s, f, m->value));
+	f->now.last = m->pos;
+	f->now.messages++;
+	s->sink.messages++;
+	s->sink.bytes += m->key.len + m->value.len;
+	return f->buf.len >= WRITE_SIZE ? write_out(ctx, s, f) : LH_OK;
+}
+
+static LhStatus
+commit(LhCtx *ctx, LhFiles *s, const LhChangePos *pos)
+{
+	if (lh_change_pos_compare(pos, &s->at) > 0)
+		s->at = *pos;
+	return rotate(ctx, s, s->rotate_bytes, false);
+}
+
+/* A failure leaves files and journal in a state that only recovery knows. */
+static LhStatus
+remember(LhFiles *s, LhStatus status)
+{
+	s->ready = status == LH_OK;
+	return status;
+}
+
+static LhStatus
+files_put(LhCtx *ctx, LhSink *sink, const LhSinkMessage *message)
+{
+	LhFiles *s = (LhFiles *) sink;
+
+	LH_TRY(check_ready(ctx, s));
+	return remember(s, put(ctx, s, message));
+}
+
+static LhStatus
+files_commit(LhCtx *ctx, LhSink *sink, const LhChangePos *pos)
+{
+	LhFiles *s = (LhFiles *) sink;
+
+	LH_TRY(check_ready(ctx, s));
+	return remember(s, commit(ctx, s, pos));
+}
+
+static LhStatus
+flush(LhCtx *ctx, LhFiles *s)
+{
+	LH_TRY(record(ctx, s));
+	return rotate(ctx, s, 2 * s->rotate_bytes, false);
+}
+
+static LhStatus
+files_flush(LhCtx *ctx, LhSink *sink)
+{
+	LhFiles *s = (LhFiles *) sink;
+
+	LH_TRY(check_ready(ctx, s));
+	return remember(s, flush(ctx, s));
+}
+
+/* Files that hold something recorded get their names, cut back to that; others go. */
+static LhStatus
+finish_recorded(LhCtx *ctx, LhFiles *s)
+{
+	LhFilesFile *files[LH_FILES_OPEN_MAX];
+	char temp[256];
+	int n = 0;
+
+	s->at = s->sink.durable;
+	for (int i = s->nfiles - 1; i >= 0; i--)
+	{
+		LhFilesFile *f = s->files[i];
+
+		lh_files_temp_name(f->now.name, temp);
+		if (f->recorded.bytes == 0)
+		{
+			if (unlinkat(s->dir, temp, 0) != 0)
+				return lh_files_fail(ctx, s, "remove", temp);
+			s->files[i] = s->files[--s->nfiles];
+			lh_arena_destroy(f->arena);
+			continue;
+		}
+		if (ftruncate(f->fd, (off_t) f->recorded.bytes) != 0)
+			return lh_files_fail(ctx, s, "shorten", temp);
+		LH_TRY(lh_files_sync(ctx, s, f->fd, temp));
+		f->now = f->recorded;
+		files[n++] = f;
+	}
+	return n > 0 ? finish(ctx, s, files, n) : LH_OK;
+}
+
+static LhStatus
+files_close(LhCtx *ctx, LhSink *sink)
+{
+	LhFiles *s = (LhFiles *) sink;
+	LhStatus status = s->ready ? finish_recorded(ctx, s) : LH_OK;
+
+	s->ready = false;
+	lh_files_drop_all(s);
+	release(s);
+	return status;
+}
+
+const LhSinkKind lh_sink_file = {
+	.scheme = "file",
+	.summary = "files in a directory, each whole (exactly once)",
+	.open = files_open,
+	.recover = files_recover,
+	.put = files_put,
+	.commit = files_commit,
+	.flush = files_flush,
+	.close = files_close,
+};

@@ -1,0 +1,50 @@
+/*
+ * internal.h
+ *		What sinks share: the URI's parser, the options' readers, positions as text.
+ */
+#ifndef LH_SINK_INTERNAL_H
+#define LH_SINK_INTERNAL_H
+
+#include <jansson.h>
+
+#include "core/core.h"
+#include "sink/sink.h"
+
+#define LH_SINK_URI_MAX     16384
+#define LH_SINK_OPTIONS_MAX 256
+
+extern const LhSinkKind lh_sink_stdout, lh_sink_null, lh_sink_file, lh_sink_kafka;
+
+/* Takes a URI apart (uri.c); stream, format and text are left alone.  *scheme is in lower case. */
+extern LhStatus lh_sink_uri_parse(LhCtx *ctx, const char *uri, const char **scheme,
+								  LhSinkConfig *out);
+
+/* Is this option's value never to be shown? */
+extern bool lh_sink_option_secret(const char *name);
+
+/* An option that is a number from min to max; preset when it is not given. */
+extern LhStatus lh_sink_option_number(LhCtx *ctx, const LhSinkConfig *config, const char *name,
+									  uint64_t preset, uint64_t min, uint64_t max, uint64_t *out);
+
+/* An option that is one of choices (NULL-terminated): its index; the first is the preset. */
+extern LhStatus lh_sink_option_choice(LhCtx *ctx, const LhSinkConfig *config, const char *name,
+									  const char *const *choices, int *out);
+
+/* "begin", "insert", ... */
+extern const char *lh_sink_op_name(LhChangeOp op);
+
+/* An LSN as PostgreSQL writes it: "16/B374D848". */
+#define LH_LSN_TEXT 18
+extern const char *lh_sink_lsn_text(uint64_t lsn, char out[LH_LSN_TEXT]);
+/* The reverse; false when it is none. */
+extern bool lh_sink_lsn_parse(const char *text, uint64_t *lsn);
+
+/* position.c: {"lsn":"0/64","ordinal":1,"xid":7} */
+extern LhStatus lh_sink_position_write(LhCtx *ctx, LhBuf *out, const LhChangePos *pos);
+/* False when it is none. */
+extern bool lh_sink_position_read(const json_t *json, LhChangePos *pos);
+
+/* Milliseconds of a clock that never goes back. */
+extern int64_t lh_sink_now_ms(void);
+
+#endif

@@ -1,0 +1,577 @@
+/*
+ * kafka.c
+ *		"kafka://h1:9092,h2:9092": messages and their position in one transaction.
+ *
+ *	1. recover: init_transactions fences every older client with our
+ *	   transactional.id and ends its open transaction; then the position is read
+ *	   (kafka_position.c).  What is not beyond it is never put again.
+ *	2. put: a Kafka transaction begins with the first message.  A full queue makes
+ *	   put wait, cancellable.
+ *	3. A Kafka transaction holds whole source transactions; it ends at the commit at
+ *	   which a flush was wanted, or at which it is large (commit.bytes) or old
+ *	   (commit.ms).  Its last record is the position.  So either all of it is
+ *	   there for read_committed readers, position included, or nothing.
+ *	4. A source transaction that is too large (split.bytes) or too slow (half of
+ *	   transaction.timeout.ms) is split between two events; the position then
+ *	   has the last one's ordinal, and a restart goes on behind it.
+ *
+ * Errors, as the library tells them: retriable ones are retried until timeout.ms;
+ * abortable ones abort the transaction, and the client begins again at the position
+ * (LH_SINK_RESTART); fatal ones need a new sink (LH_IO), or a person when another
+ * client took over (LH_DENIED) or a message can never be written.
+ *
+ * The library's threads call nothing of ours but a log function that does nothing.
+ */
+#include "sink/kafka.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Kafka's limit */
+#define TOPIC_NAME_MAX 249
+/* 2000-01-01 in milliseconds of Unix */
+#define EPOCH_2000_MS INT64_C(946684800000)
+#define HEADERS 4
+
+static void
+destroy(LhKafka *k)
+{
+	if (k->rk == NULL)
+		return;
+	for (int i = 0; i < k->ntopics; i++)
+		rd_kafka_topic_destroy(k->topics[i]);
+	k->ntopics = 0;
+	if (k->positions != NULL)
+		rd_kafka_topic_destroy(k->positions);
+	rd_kafka_purge(k->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_destroy(k->rk);
+	k->rk = NULL;
+}
+
+static void
+release(void *arg)
+{
+	destroy(arg);
+}
+
+/* What the client hands over is borrowed for the call. */
+static LhStatus
+copy_config(LhCtx *ctx, const LhSinkConfig *from, LhSinkConfig *to)
+{
+	LhSinkOption *options;
+
+	*to = *from;
+	LH_NEW_ARRAY(ctx, options, from->noptions + 1);
+	for (int i = 0; i < from->noptions; i++)
+	{
+		options[i].name = lh_strdup(ctx, from->options[i].name);
+		options[i].value = lh_strdup(ctx, from->options[i].value);
+		if (options[i].name == NULL || options[i].value == NULL)
+			return ctx->error->code;
+	}
+	to->options = options;
+	if ((to->uri = lh_strdup(ctx, from->uri)) == NULL || (to->host = lh_strdup(ctx, from->host)) == NULL ||
+		(to->path = lh_strdup(ctx, from->path)) == NULL ||
+		(to->stream = lh_strdup(ctx, from->stream)) == NULL)
+		return ctx->error->code;
+	return LH_OK;
+}
+
+static LhStatus
+kafka_open(LhCtx *ctx, const LhSinkConfig *config, LhSink **out)
+{
+	LhKafka *k;
+
+	LH_NEW(ctx, k);
+	k->arena = ctx->arena;
+	LH_TRY(copy_config(ctx, config, &k->config));
+	LH_TRY(lh_kafka_read_options(ctx, k));
+	LH_TRY(lh_buf_init(ctx, &k->text, false));
+	LH_TRY(lh_namemap_create(ctx, 64, &k->topic_of));
+	LH_TRY(lh_kafka_client(ctx, k, RD_KAFKA_PRODUCER, &k->rk));
+	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release, k));
+	*out = &k->sink;
+	return LH_OK;
+}
+
+/*
+ * Errors
+ */
+
+/* Takes the error. */
+static LhStatus
+fatal(LhCtx *ctx, LhKafka *k, const char *what, rd_kafka_error_t *error)
+{
+	rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+	bool fenced = code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+				  code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+	bool denied = code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
+				  code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+				  code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+
+	lh_fail(ctx, fenced || denied ? LH_DENIED : LH_IO, "sink \"%s\": could not %s: %s", k->config.uri,
+			what, rd_kafka_error_string(error));
+	if (fenced)
+		lh_hint(ctx, "Another client with transactional.id \"%s\" took over; run one only.",
+				k->transactional_id);
+	rd_kafka_error_destroy(error);
+	return ctx->error->code;
+}
+
+/* A message that no second attempt will bring through: its error rather than a restart. */
+static LhStatus
+refused(LhCtx *ctx, LhKafka *k)
+{
+	lh_fail(ctx, k->refused, "sink \"%s\": a message was refused: %s", k->config.uri, k->refused_text);
+	if (k->refused == LH_LIMIT)
+		lh_hint(ctx, "Raise message.max.bytes of the sink and max.message.bytes of the topic.");
+	if (k->refused == LH_NOT_FOUND)
+		lh_hint(ctx, "Create the topic, or let the brokers do it (auto.create.topics.enable).");
+	return k->refused;
+}
+
+static LhStatus
+abort_transaction(LhCtx *ctx, LhKafka *k, int64_t until)
+{
+	k->in_txn = false;
+	for (;;)
+	{
+		rd_kafka_error_t *error = rd_kafka_abort_transaction(k->rk, LH_KAFKA_SLICE_MS);
+
+		if (error == NULL)
+			return LH_OK;
+		if (rd_kafka_error_is_fatal(error) || !rd_kafka_error_is_retriable(error))
+			return fatal(ctx, k, "abort a transaction", error);
+		rd_kafka_error_destroy(error);
+		LH_TRY(lh_poll(ctx));
+		if (lh_sink_now_ms() >= until)
+			return lh_kafka_timeout(ctx, k, "aborting a transaction");
+	}
+}
+
+/* The transaction cannot be committed: begin again at the durable position. */
+static LhStatus
+restart(LhCtx *ctx, LhKafka *k, const char *why)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s", why);
+	LH_TRY(abort_transaction(ctx, k, lh_sink_now_ms() + (int64_t) k->timeout_ms));
+	if (k->refused != LH_OK)
+		return refused(ctx, k);
+	LH_FAIL(ctx, LH_SINK_RESTART, "sink \"%s\": a transaction was aborted: %s", k->config.uri, text);
+}
+
+/* Of an error that is not retried.  Takes it. */
+static LhStatus
+judge(LhCtx *ctx, LhKafka *k, const char *what, rd_kafka_error_t *error)
+{
+	LhStatus status;
+
+	if (rd_kafka_error_is_fatal(error) || !rd_kafka_error_txn_requires_abort(error))
+		return fatal(ctx, k, what, error);
+	status = restart(ctx, k, rd_kafka_error_string(error));
+	rd_kafka_error_destroy(error);
+	return status;
+}
+
+/*
+ * Recovery
+ */
+
+static LhStatus
+initialise(LhCtx *ctx, LhKafka *k)
+{
+	int64_t until = lh_sink_now_ms() + (int64_t) k->timeout_ms;
+
+	while (!k->initialised)
+	{
+		rd_kafka_error_t *error = rd_kafka_init_transactions(k->rk, LH_KAFKA_SLICE_MS * 5);
+
+		rd_kafka_poll(k->rk, 0);
+		if (error != NULL && !rd_kafka_error_is_retriable(error))
+			return fatal(ctx, k, "begin with transactions", error);
+		k->initialised = error == NULL;
+		rd_kafka_error_destroy(error);
+		LH_TRY(lh_poll(ctx));
+		if (!k->initialised && lh_sink_now_ms() >= until)
+			return lh_kafka_timeout(ctx, k, "finding the transactions' coordinator");
+	}
+	return LH_OK;
+}
+
+static LhStatus
+kafka_recover(LhCtx *ctx, LhSink *sink, LhChangePos *durable, bool *known)
+{
+	LhKafka *k = (LhKafka *) sink;
+
+	if (k->rk == NULL)
+		LH_FAIL(ctx, LH_BUG, "a sink was used after its end");
+	k->ready = false;
+	if (k->in_txn)
+		LH_TRY(abort_transaction(ctx, k, lh_sink_now_ms() + (int64_t) k->timeout_ms));
+	LH_TRY(initialise(ctx, k));
+	LH_TRY(lh_kafka_position(ctx, k, durable, known));
+	/* not before: naming a topic makes brokers create it, but not a compacted one */
+	if (k->positions == NULL)
+		k->positions = rd_kafka_topic_new(k->rk, k->position_topic, NULL);
+	if (k->positions == NULL)
+		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": \"%s\" cannot be the topic of positions", k->config.uri,
+				k->position_topic);
+	k->at = sink->durable = *durable;
+	k->inside = k->flush_wanted = false;
+	k->refused = LH_OK;
+	k->ready = true;
+	return LH_OK;
+}
+
+/*
+ * Messages
+ */
+
+static LhStatus
+begin(LhCtx *ctx, LhKafka *k)
+{
+	rd_kafka_error_t *error;
+
+	if (k->in_txn)
+		return LH_OK;
+	error = rd_kafka_begin_transaction(k->rk);
+	if (error != NULL)
+		return judge(ctx, k, "begin a transaction", error);
+	k->in_txn = true;
+	k->txn_bytes = 0;
+	k->began_ms = lh_sink_now_ms();
+	return LH_OK;
+}
+
+/* Characters that no topic may have become '_', as Debezium does it. */
+static LhStatus
+topic_name(LhCtx *ctx, const LhKafka *k, const char *topic, char out[TOPIC_NAME_MAX + 1])
+{
+	size_t prefix = strlen(k->prefix), n = prefix + strlen(topic);
+
+	if (n > TOPIC_NAME_MAX || n == 0)
+	{
+		lh_fail(ctx, LH_INVALID, "sink \"%s\": topic \"%.64s%s\" has no name or one of more than %d bytes",
+				k->config.uri, topic, strlen(topic) > 64 ? "..." : "", TOPIC_NAME_MAX);
+		lh_hint(ctx, "Route its table to a topic with a shorter name.");
+		return LH_INVALID;
+	}
+	memcpy(out, k->prefix, prefix);
+	memcpy(out + prefix, topic, n - prefix + 1);
+	for (char *p = out; *p != '\0'; p++)
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+			  *p == '.' || *p == '_' || *p == '-'))
+			*p = '_';
+	return LH_OK;
+}
+
+static LhStatus
+add_topic(LhCtx *ctx, LhKafka *k, const char *topic)
+{
+	char name[TOPIC_NAME_MAX + 1];
+	rd_kafka_topic_t **more;
+
+	LH_TRY(topic_name(ctx, k, topic, name));
+	if (k->ntopics == k->topics_cap)
+	{
+		LH_NEW_ARRAY(ctx, more, 2 * k->topics_cap + 16);
+		if (k->ntopics > 0)
+			memcpy(more, k->topics, (size_t) k->ntopics * sizeof(*more));
+		k->topics = more;
+		k->topics_cap = 2 * k->topics_cap + 16;
+	}
+	/* names in the map are borrowed */
+	if ((topic = lh_strdup(ctx, topic)) == NULL)
+		return ctx->error->code;
+	LH_TRY(lh_namemap_put(ctx, k->topic_of, topic, strlen(topic), k->ntopics));
+	k->topics[k->ntopics] = rd_kafka_topic_new(k->rk, name, NULL);
+	if (k->topics[k->ntopics] == NULL)
+		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": topic \"%s\": %s", k->config.uri, name,
+				rd_kafka_err2str(rd_kafka_last_error()));
+	k->ntopics++;
+	return LH_OK;
+}
+
+static LhStatus
+find_topic(LhCtx *ctx, LhKafka *k, const char *topic, rd_kafka_topic_t **out)
+{
+	int i;
+
+	if (topic == NULL)
+		topic = k->config.stream;
+	i = lh_namemap_get(k->topic_of, topic, strlen(topic));
+	if (i < 0)
+	{
+		LhArena *old = lh_use(ctx, k->arena);
+		LhStatus status = add_topic(ctx, k, topic);
+
+		lh_use(ctx, old);
+		LH_TRY(status);
+		i = k->ntopics - 1;
+	}
+	*out = k->topics[i];
+	return LH_OK;
+}
+
+/* Hand a message to the library; waits while its queue is full. */
+static LhStatus
+produce(LhCtx *ctx, LhKafka *k, const rd_kafka_vu_t *vus, size_t n)
+{
+	for (;;)
+	{
+		rd_kafka_error_t *error = rd_kafka_produceva(k->rk, vus, n);
+		rd_kafka_resp_err_t code = error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
+
+		rd_kafka_poll(k->rk, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? LH_KAFKA_SLICE_MS / 4 : 0);
+		if (error == NULL)
+			return LH_OK;
+		if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+		{
+			k->refused = LH_LIMIT;
+			snprintf(k->refused_text, sizeof(k->refused_text), "it has more than message.max.bytes");
+			rd_kafka_error_destroy(error);
+			return restart(ctx, k, k->refused_text);
+		}
+		if (code == RD_KAFKA_RESP_ERR__STATE || code == RD_KAFKA_RESP_ERR__FATAL)
+		{
+			char text[256];
+			rd_kafka_resp_err_t cause = rd_kafka_fatal_error(k->rk, text, sizeof(text));
+
+			if (cause == RD_KAFKA_RESP_ERR_NO_ERROR)
+			{
+				/* the transaction failed meanwhile */
+				rd_kafka_error_destroy(error);
+				return restart(ctx, k, k->last_error[0] != '\0' ? k->last_error : "a delivery failed");
+			}
+			rd_kafka_error_destroy(error);
+			return fatal(ctx, k, "write a message", rd_kafka_error_new(cause, "%s", text));
+		}
+		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			return fatal(ctx, k, "write a message", error);
+		rd_kafka_error_destroy(error);
+		LH_TRY(lh_poll(ctx));
+	}
+}
+
+static rd_kafka_vu_t
+header(const char *name, const char *value)
+{
+	return (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADER,
+						   .u.header = {.name = name, .val = value, .size = (ssize_t) strlen(value)}};
+}
+
+static LhStatus
+produce_message(LhCtx *ctx, LhKafka *k, const LhSinkMessage *m)
+{
+	char lsn[LH_LSN_TEXT], end[LH_LSN_TEXT], ordinal[32];
+	rd_kafka_vu_t v[6 + HEADERS];
+	rd_kafka_topic_t *topic;
+	size_t n = 0;
+
+	LH_TRY(find_topic(ctx, k, m->topic, &topic));
+	v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic};
+	v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
+	if (m->has_key)
+		v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY,
+								 .u.mem = {.ptr = m->key.len > 0 ? (void *) m->key.data : "",
+										   .size = m->key.len}};
+	if (!m->tombstone)
+		v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE,
+								 .u.mem = {.ptr = m->value.len > 0 ? (void *) m->value.data : "",
+										   .size = m->value.len}};
+	if (m->commit_time > -EPOCH_2000_MS * 1000 && m->commit_time != 0)
+		v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
+								 .u.i64 = m->commit_time / 1000 + EPOCH_2000_MS};
+	if (k->headers)
+	{
+		snprintf(ordinal, sizeof(ordinal), "%llu", (unsigned long long) m->pos.ordinal);
+		v[n++] = header("lsn", lh_sink_lsn_text(m->lsn, lsn));
+		v[n++] = header("commit", lh_sink_lsn_text(m->pos.commit_end, end));
+		v[n++] = header("ordinal", ordinal);
+		v[n++] = header("op", lh_sink_op_name(m->op));
+	}
+	return produce(ctx, k, v, n);
+}
+
+/*
+ * The end of a Kafka transaction
+ */
+
+static LhStatus
+produce_position(LhCtx *ctx, LhKafka *k, const LhChangePos *pos)
+{
+	rd_kafka_vu_t v[5];
+
+	k->text.len = 0;
+	LH_TRY(lh_sink_position_write(ctx, &k->text, pos));
+	v[0] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = k->positions};
+	v[1] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0};
+	v[2] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
+	v[3] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY,
+						   .u.mem = {.ptr = (void *) k->config.stream, .size = strlen(k->config.stream)}};
+	v[4] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE,
+						   .u.mem = {.ptr = k->text.data, .size = k->text.len}};
+	return produce(ctx, k, v, 5);
+}
+
+/* Everything in the queue was delivered, or given up: the library's own time-outs see to it. */
+static LhStatus
+deliver(LhCtx *ctx, LhKafka *k)
+{
+	while (rd_kafka_flush(k->rk, LH_KAFKA_SLICE_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT &&
+		   rd_kafka_outq_len(k->rk) > 0)
+		LH_TRY(lh_poll(ctx));
+	return LH_OK;
+}
+
+static LhStatus
+commit_transaction(LhCtx *ctx, LhKafka *k)
+{
+	int64_t until = lh_sink_now_ms() + (int64_t) k->timeout_ms;
+
+	for (;;)
+	{
+		rd_kafka_error_t *error = rd_kafka_commit_transaction(k->rk, LH_KAFKA_SLICE_MS * 5);
+
+		if (error == NULL)
+			return LH_OK;
+		if (!rd_kafka_error_is_retriable(error))
+			return judge(ctx, k, "commit a transaction", error);
+		rd_kafka_error_destroy(error);
+		LH_TRY(lh_poll(ctx));
+		if (lh_sink_now_ms() >= until)
+			return lh_kafka_timeout(ctx, k, "committing a transaction");
+	}
+}
+
+/* Everything up to k->at becomes durable. */
+static LhStatus
+end_transaction(LhCtx *ctx, LhKafka *k)
+{
+	LH_TRY(begin(ctx, k));
+	LH_TRY(produce_position(ctx, k, &k->at));
+	LH_TRY(deliver(ctx, k));
+	LH_TRY(commit_transaction(ctx, k));
+	k->in_txn = false;
+	k->flush_wanted = false;
+	k->sink.durable = k->at;
+	return LH_OK;
+}
+
+static bool
+reached(const LhKafka *k, uint64_t bytes, uint64_t ms)
+{
+	return k->in_txn &&
+		   (k->txn_bytes >= bytes || lh_sink_now_ms() - k->began_ms >= (int64_t) ms);
+}
+
+/*
+ * The vtable
+ */
+
+static LhStatus
+put(LhCtx *ctx, LhKafka *k, const LhSinkMessage *m)
+{
+	LH_TRY(lh_poll(ctx));
+	if (lh_change_pos_compare(&m->pos, &k->at) != 0 && reached(k, k->split_bytes, k->split_ms))
+		LH_TRY(end_transaction(ctx, k));
+	LH_TRY(begin(ctx, k));
+	LH_TRY(produce_message(ctx, k, m));
+	k->at = m->pos;
+	k->inside = true;
+	k->txn_bytes += m->key.len + m->value.len;
+	k->sink.messages++;
+	k->sink.bytes += m->key.len + m->value.len;
+	return LH_OK;
+}
+
+static LhStatus
+commit(LhCtx *ctx, LhKafka *k, const LhChangePos *pos)
+{
+	if (lh_change_pos_compare(pos, &k->at) > 0)
+		k->at = *pos;
+	k->inside = false;
+	if (k->flush_wanted || reached(k, k->commit_bytes, k->commit_ms))
+		return end_transaction(ctx, k);
+	return LH_OK;
+}
+
+static LhStatus
+flush(LhCtx *ctx, LhKafka *k)
+{
+	rd_kafka_poll(k->rk, 0);
+	k->flush_wanted = k->inside;
+	if (k->inside || lh_change_pos_compare(&k->at, &k->sink.durable) <= 0)
+		return LH_OK;
+	return end_transaction(ctx, k);
+}
+
+static LhStatus
+check_ready(LhCtx *ctx, const LhKafka *k)
+{
+	if (!k->ready)
+		LH_FAIL(ctx, LH_BUG, "sink \"%s\" was used before its recovery or after a failure",
+				k->config.uri);
+	return LH_OK;
+}
+
+static LhStatus
+remember(LhKafka *k, LhStatus status)
+{
+	k->ready = status == LH_OK;
+	return status;
+}
+
+static LhStatus
+kafka_put(LhCtx *ctx, LhSink *sink, const LhSinkMessage *message)
+{
+	LhKafka *k = (LhKafka *) sink;
+
+	LH_TRY(check_ready(ctx, k));
+	return remember(k, put(ctx, k, message));
+}
+
+static LhStatus
+kafka_commit(LhCtx *ctx, LhSink *sink, const LhChangePos *pos)
+{
+	LhKafka *k = (LhKafka *) sink;
+
+	LH_TRY(check_ready(ctx, k));
+	return remember(k, commit(ctx, k, pos));
+}
+
+static LhStatus
+kafka_flush(LhCtx *ctx, LhSink *sink)
+{
+	LhKafka *k = (LhKafka *) sink;
+
+	LH_TRY(check_ready(ctx, k));
+	return remember(k, flush(ctx, k));
+}
+
+/* An open transaction is aborted, so that readers need not wait for its time-out. */
+static LhStatus
+kafka_close(LhCtx *ctx, LhSink *sink)
+{
+	LhKafka *k = (LhKafka *) sink;
+	LhStatus status = LH_OK;
+
+	if (k->rk != NULL && k->in_txn)
+		status = abort_transaction(ctx, k, lh_sink_now_ms() + 2000);
+	k->ready = false;
+	destroy(k);
+	return status;
+}
+
+const LhSinkKind lh_sink_kafka = {
+	.scheme = "kafka",
+	.summary = "topics of Apache Kafka (exactly once, by transactions)",
+	.open = kafka_open,
+	.recover = kafka_recover,
+	.put = kafka_put,
+	.commit = kafka_commit,
+	.flush = kafka_flush,
+	.close = kafka_close,
+};
