@@ -169,6 +169,17 @@ masked_cells_own_their_bytes(void **state)
 	assert_memory_equal(c.ptr, "sec", 3);
 }
 
+/* Of valid UTF-8 */
+static size_t
+characters(const uint8_t *p, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += (p[i] & 0xc0) != 0x80;
+	return count;
+}
+
 static void
 any_cell_becomes_text_or_null(void **state)
 {
@@ -190,7 +201,7 @@ any_cell_becomes_text_or_null(void **state)
 		else
 		{
 			assert_int_equal(c.kind, LH_CELL_TEXT);
-			assert_true(i % 4 == 3 ? c.len == 64 : lh_utf8_length(c.ptr, c.len) <= 1);
+			assert_true(i % 4 == 3 ? c.len == 64 : characters(c.ptr, c.len) <= 1);
 		}
 	}
 }
