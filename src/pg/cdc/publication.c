@@ -21,6 +21,7 @@
 #include "catalog/pg_publication_rel.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/clauses.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -156,6 +157,9 @@ lh_cdc_published(LhCdc *cdc, Relation relation, LhCdcPublish *publish)
 	ListCell   *lc;
 
 	memset(publish, 0, sizeof(*publish));
+	/* FOR ALL TABLES: neither materialized views nor what initdb made */
+	if (!is_publishable_relation(relation))
+		return false;
 	namings = find_namings(cdc, relation, publish);
 	if (namings == NIL)
 		return false;
@@ -211,6 +215,8 @@ lh_cdc_compile_filters(LhCdc *cdc, LhCdcRel *rel, Relation published, const LhCd
 		if (publish->filters[i] != NIL)
 			rel->filters[i] = ExecPrepareExpr(list_length(publish->filters[i]) == 1 ? linitial(publish->filters[i]) :
 											  (Expr *) makeBoolExpr(OR_EXPR, publish->filters[i], -1), rel->estate);
+		/* functions that are not leakproof may raise errors, and quote values in them */
+		rel->guarded |= contain_leaked_vars((Node *) publish->filters[i]);
 	}
 	rel->old_slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	rel->new_slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
