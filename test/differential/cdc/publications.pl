@@ -14,7 +14,7 @@
 # must be equal: every row filter's answer (of an update: both rows pass, the new
 # one, the old one, none), every column list, every name.  pgoutput's messages are
 # read as its protocol 1 has them.  Where pgoutput refuses (column lists that
-# differ), ours has to refuse, too.
+# differ), ours has to refuse, too, but for lists that have the same columns.
 #
 # Runs inside with_server.
 use strict;
@@ -213,18 +213,18 @@ sub read_pgoutput
 			{
 				$old_kind = $tag;
 				$old = tuple($rel);
-				# a key has NULLs for what it does not hold
-				$old = { map { $_ => $old->{$_} } grep { $rel->{key}{$_} } keys %$old } if $tag eq 'K';
 				$tag = $at < length $bytes ? chr(int8()) : '';
 			}
 			$new = tuple($rel) if $tag eq 'N';
-			push @events, [ $txn, $short{$kind}, $rel->{name}, show($new), $old_kind, show($old) ];
+			# ours fills the new row from an old one that is whole
+			foreach my $name (grep { ($new->{$_} // '') eq '\\u' && defined $old->{$_} } $old ? keys %{ $new // {} } : ()) { $new->{$name} = $old->{$name} }
+			push @events, [ $txn, $short{$kind}, $rel->{name}, show($new), $old_kind, $old ];
 		}
 		elsif ($kind eq 'T')
 		{
 			my $n = int32();
 			int8();
-			push @events, map { [ $txn, 'truncate', $rels{ int32() }{name}, '-', '', '-' ] } 1 .. $n;
+			push @events, map { [ $txn, 'truncate', $rels{ int32() }{name}, '-', '', undef ] } 1 .. $n;
 		}
 	}
 	return @events;
@@ -243,7 +243,7 @@ sub read_ours
 		my ($new, $old) = ($e->{new}, $e->{old});
 		foreach my $row (grep { $_ } $new, $old) { $row = { map { $_ => defined $row->{$_} ? "$row->{$_}" : undef } keys %$row } }
 		if ($new) { $new->{$_} = '\\u' foreach @{ $e->{unchanged} // [] } }
-		push @events, [ $e->{xid}, $e->{op}, "$e->{schema}.$e->{table}", show($new), undef, show($old) ];
+		push @events, [ $e->{xid}, $e->{op}, "$e->{schema}.$e->{table}", show($new), undef, $old ];
 	}
 	return @events;
 }
@@ -268,11 +268,25 @@ sub check
 	return;
 }
 
-# pgoutput sends old rows of FULL with "unchanged" values whole; ours fills the new row from them.
+# In pgoutput's old rows columns that are not of the key are NULL; ours leaves them out.
+sub old_rows
+{
+	my ($theirs, $ours) = @_;
+	return $theirs unless $theirs && $ours;
+	return { map { $_ => $theirs->{$_} } grep { exists $ours->{$_} || defined $theirs->{$_} } keys %$theirs };
+}
+
 sub compare
 {
 	my ($k, $what, $theirs, $ours) = @_;
 	return check($k, $what, 0, 'ours fails: ' . (ref $ours ? 'not' : $ours)) if ref $theirs && !ref $ours;
+	# before 16 pgoutput takes a list of all columns for another than none where a column was dropped
+	if (!ref $theirs && ref $ours && $theirs =~ /different column lists for table "(\S+)\.(\S+)"/)
+	{
+		my $lists = sql("SELECT count(DISTINCT attnames) FROM pg_publication_tables WHERE schemaname = '$1' AND tablename = '$2' AND pubname IN (" . quoted(split /,/, $what) . ');');
+		$seen{'sets of publications that pgoutput alone refuses, though their lists are the same'}++;
+		return check($k, $what, $lists == 1, "lists differ, and ours does not refuse: $theirs");
+	}
 	return check($k, $what, 0, "pgoutput fails and ours does not: $theirs") if !ref $theirs && ref $ours;
 	if (!ref $theirs)
 	{
@@ -283,7 +297,8 @@ sub compare
 	for my $i (0 .. $n - 1)
 	{
 		my ($t, $o) = ($theirs->[$i], $ours->[$i]);
-		my @show = map { $_ ? "[$_->[0]] $_->[1] $_->[2] new $_->[3] old $_->[5]" : 'nothing' } $t, $o;
+		$t->[5] = old_rows($t->[5], $o->[5]) if $t && $o;
+		my @show = map { $_ ? "[$_->[0]] $_->[1] $_->[2] new $_->[3] old " . show($_->[5]) : 'nothing' } $t, $o;
 		return check($k, $what, 0, "event $i of $n\n  pgoutput: $show[0]\n  ours:     $show[1]") unless $t && $o && $show[0] eq $show[1];
 		$seen{"$t->[1]s"}++;
 		$seen{"$t->[1]s with an old row of $t->[4]"}++ if $t->[4];
@@ -309,7 +324,7 @@ for my $k (1 .. $schemas)
 	sql("SET search_path = $s;\n" . join('', map { transaction($s) } 1 .. $each), 1);
 	chomp(my $stop = sql('SELECT pg_current_wal_lsn();'));
 	$seen{transactions} += $each;
-	my @sets = ((map { [$_] } @names), map { [ grep { chance(0.35) } @names ] } 1 .. 8);
+	my @sets = ((map { [$_] } @names), map { [ grep { chance(0.35) } @names ] } 1 .. 6);
 	foreach my $set (grep { @$_ } @sets)
 	{
 		my $list = join(',', @$set);
