@@ -113,6 +113,34 @@ INSERT INTO root VALUES (104, 1, 'x'), (4, 1, 'x');
 SELECT d->>'op', d->>'table', d->>'generation', jsonb_path_query_array(d, '$.columns[*].name'), d->'new' FROM pg_logical_slot_get_changes('regress_cdc',
 	NULL, NULL, 'format', 'json', 'publication_names', 'cdc_whole', 'actions', 'insert') c, CAST(c.data AS jsonb) d;
 
+SELECT pg_temp.skip();
+-- the schema event waits for the first row that passes, whatever makes plans anew before it
+CREATE TABLE w (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);
+CREATE TABLE w1 PARTITION OF w FOR VALUES FROM (0) TO (100);
+CREATE TABLE w2 PARTITION OF w FOR VALUES FROM (100) TO (200);
+CREATE PUBLICATION cdc_w FOR TABLE w WHERE (id > 100) WITH (publish_via_partition_root);
+INSERT INTO w VALUES (1, 1), (101, 2);
+SELECT d->>'op', d->>'table', d->'new' FROM pg_logical_slot_peek_changes('regress_cdc', NULL, NULL, 'format', 'json', 'publication_names', 'cdc_w') c,
+	CAST(c.data AS jsonb) d;
+SELECT pg_temp.skip();
+INSERT INTO w VALUES (2, 1);
+ANALYZE w1;
+INSERT INTO w VALUES (3, 1), (102, 2);
+SELECT d->>'op', d->>'table', d->'new' FROM pg_logical_slot_peek_changes('regress_cdc', NULL, NULL, 'format', 'json', 'publication_names', 'cdc_w') c,
+	CAST(c.data AS jsonb) d;
+SELECT pg_temp.skip();
+-- ALL TABLES has no materialized views
+CREATE MATERIALIZED VIEW m AS SELECT id FROM k;
+CREATE UNIQUE INDEX ON m (id);
+INSERT INTO k VALUES (77, 0);
+CREATE PUBLICATION cdc_every FOR ALL TABLES;
+SELECT pg_temp.skip();
+INSERT INTO k VALUES (78, 0);
+REFRESH MATERIALIZED VIEW CONCURRENTLY m;
+SELECT d->>'op', d->>'table' FROM pg_logical_slot_peek_changes('regress_cdc', NULL, NULL, 'format', 'json', 'publication_names', 'cdc_every',
+	'schema.events', 'off') c, CAST(c.data AS jsonb) d;
+
+DROP PUBLICATION cdc_w, cdc_every;
 DROP PUBLICATION cdc_a, cdc_schema, cdc_insert, cdc_all, cdc_late, cdc_f, cdc_g, cdc_f_all, cdc_k, cdc_cols, cdc_other, cdc_leaves, cdc_leaf, cdc_root, cdc_whole;
 SELECT pg_temp.skip();
 SELECT pg_drop_replication_slot('regress_cdc');

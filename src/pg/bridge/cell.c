@@ -160,6 +160,12 @@ lh_cell_numeric_of(const void *p, size_t len, LhCell *cell)
 	cell->ptr = at;
 }
 
+size_t
+lh_cell_numeric_room(const LhCell *cell)
+{
+	return (size_t) 4 * Max(cell->weight + 1, 1) + cell->dscale + 2;
+}
+
 static void
 of_numeric(LhCellMaker *maker, const LhCellType *type, Datum d, LhCell *cell)
 {
@@ -167,6 +173,7 @@ of_numeric(LhCellMaker *maker, const LhCellType *type, Datum d, LhCell *cell)
 
 	lh_cell_numeric_of(VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v), cell);
 	maker->bytes += VARSIZE_ANY_EXHDR(v);
+	maker->grown += lh_cell_numeric_room(cell);
 }
 
 #define SCALAR(name, cell_kind, member, value) \

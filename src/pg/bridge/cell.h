@@ -49,6 +49,7 @@ struct LhCellMaker
 	bool		session;		/* values look as this session shows them */
 	Oid			conversion;		/* from another encoding */
 	size_t		bytes;			/* of all values without fixed size, for the caller to reset */
+	size_t		grown;			/* how much longer their text may be where that is no matter of escapes; the same */
 	LhBuf		json;			/* where texts of jsonb grow; lives as long as the maker */
 };
 
@@ -81,11 +82,20 @@ extern int	lh_cell_settings(void);
 /* Text in the server's encoding (a name, a comment) as UTF-8 in ctx->arena; what cannot be converted becomes '?'. */
 extern const char *lh_cell_utf8(LhCtx *ctx, const char *text);
 
+/*
+ * More text than this cannot be made of values whose text is far longer than they
+ * are: 1e131071 has six bytes.  Once maker->grown is beyond it, cells are not whole
+ * and the row cannot be shown.
+ */
+#define LH_CELL_GROWN_MAX ((size_t) 1 << 30)
+
 /* ---- between the files of cells ---- */
 
 /* Text of the server as a cell of this kind, or RAW. */
 extern void lh_cell_text_of(LhCellMaker *maker, LhCellKind kind, const char *p, size_t len, LhCell *cell);
 extern void lh_cell_numeric_of(const void *p, size_t len, LhCell *cell);
+/* About how long its text is. */
+extern size_t lh_cell_numeric_room(const LhCell *cell);
 extern void lh_cell_make_array(LhCellMaker *maker, const LhCellType *type, Datum d, LhCell *cell);
 extern void lh_cell_make_jsonb(LhCellMaker *maker, const LhCellType *type, Datum d, LhCell *cell);
 

@@ -21,6 +21,7 @@ typedef struct Walk
 {
 	LhCtx	   *ctx;
 	LhBuf	   *buf;
+	bool		full;			/* LH_CELL_GROWN_MAX, as much as jsonb_out could write */
 } Walk;
 
 static void walk_container(Walk *w, const JsonbContainer *c);
@@ -28,7 +29,10 @@ static void walk_container(Walk *w, const JsonbContainer *c);
 static inline void
 put(Walk *w, const void *p, size_t n)
 {
-	lh_pg_check(w->ctx, lh_put(w->ctx, w->buf, p, n));
+	if (unlikely(w->buf->len + n > LH_CELL_GROWN_MAX))
+		w->full = true;
+	if (likely(!w->full))
+		lh_pg_check(w->ctx, lh_put(w->ctx, w->buf, p, n));
 }
 
 #define PUT(w, literal) put(w, literal, sizeof(literal) - 1)
@@ -95,7 +99,10 @@ walk_child(Walk *w, JEntry entry, const char *base, uint32 offset, uint32 len)
 		LhCell		cell = {0};
 
 		lh_cell_numeric_of(VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v), &cell);
-		lh_pg_check(w->ctx, lh_put_numeric(w->ctx, w->buf, &cell));
+		if (unlikely(w->buf->len + lh_cell_numeric_room(&cell) > LH_CELL_GROWN_MAX))
+			w->full = true;
+		if (likely(!w->full))
+			lh_pg_check(w->ctx, lh_put_numeric(w->ctx, w->buf, &cell));
 	}
 	else if (JBE_ISBOOL_TRUE(entry))
 		PUT(w, "true");
@@ -133,8 +140,8 @@ static void
 walk_object(Walk *w, const JsonbContainer *c, uint32 n)
 {
 	const char *base = (const char *) &c->children[n * 2];
-	Child		key,
-				value;
+	Child		key = {0},
+				value = {0};
 
 	if (n > 0)
 	{
@@ -162,7 +169,7 @@ walk_array(Walk *w, const JsonbContainer *c, uint32 n)
 {
 	const char *base = (const char *) &c->children[n];
 	bool		scalar = JsonContainerIsScalar(c);
-	Child		item;
+	Child		item = {0};
 
 	if (n > 0)
 		child_at(&item, c->children, 0);
@@ -203,8 +210,9 @@ lh_cell_make_jsonb(LhCellMaker *maker, const LhCellType *type, Datum d, LhCell *
 	bool		kept = VARSIZE(json) <= KEPT / 8;
 	LhBuf		own;
 	LhBuf	   *buf = kept ? &maker->json : &own;
-	Walk		w = {maker->ctx, buf};
+	Walk		w = {maker->ctx, buf, false};
 	const char *text;
+	size_t		len;
 
 	if (kept)
 		buf->len = 0;
@@ -212,14 +220,24 @@ lh_cell_make_jsonb(LhCellMaker *maker, const LhCellType *type, Datum d, LhCell *
 		lh_pg_check(maker->ctx, lh_buf_init(maker->ctx, buf, false));
 	lh_pg_check(maker->ctx, lh_buf_reserve(maker->ctx, buf, VARSIZE(json) * 2));
 	walk_container(&w, &json->root);
-	if (buf->len > UINT32_MAX)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a jsonb value has more than 4 GB of text")));
+	/* numbers, and nothing else, grow further than escapes make strings */
+	if (unlikely(buf->len > (size_t) VARSIZE(json) * 8))
+		maker->grown += buf->len;
+	if (unlikely(w.full))
+	{
+		maker->grown += LH_CELL_GROWN_MAX + 1;
+		*cell = lh_cell_null();
+		return;
+	}
 	text = (const char *) buf->data;
+	len = buf->len;
 	if (kept)
 	{
-		text = lh_memdup(maker->ctx, buf->data, buf->len);
+		text = lh_memdup(maker->ctx, buf->data, len);
 		if (text == NULL)
 			lh_pg_raise(maker->ctx);
+		if (unlikely(buf->cap > KEPT * 2))
+			lh_buf_free(buf);
 	}
-	lh_cell_text_of(maker, LH_CELL_JSON, text, buf->len, cell);
+	lh_cell_text_of(maker, LH_CELL_JSON, text, len, cell);
 }

@@ -18,6 +18,7 @@
 
 #include "pg/bridge/cell.h"
 
+#include "lib/ilist.h"
 #include "nodes/bitmapset.h"
 #include "nodes/execnodes.h"
 #include "replication/logical.h"
@@ -115,8 +116,10 @@ struct LhCdcRel
 	const LhMask **masks;
 	bool	   *identity;		/* of each column: old keys hold it */
 	bool		has_other;		/* output functions are called, so settings count */
-	bool		guarded;		/* and they may raise errors */
+	bool		guarded;		/* they, or conditions of publications, may raise errors */
 	bool		announced;		/* its schema event went out */
+	dlist_node	used;			/* among all plans, the last used first */
+	size_t		bytes;
 	/* row filters: conditions over the published relation's row */
 	bool		filtered;
 	EState	   *estate;
@@ -135,8 +138,10 @@ struct LhCdcRel
 
 extern void lh_cdc_relations_init(LhCdc *cdc);
 extern void lh_cdc_relations_end(LhCdc *cdc);
-/* The plan of a relation, made anew when its schema may have changed. */
+/* The plan of a relation, made anew when its schema may have changed; good until the next call. */
 extern LhCdcRel *lh_cdc_relation(LhCdc *cdc, Relation relation);
+/* Is a schema event due before the first row of a plan?  Says so once for each generation. */
+extern bool lh_cdc_announce(LhCdc *cdc, const LhCdcRel *rel);
 /* Conditions become executable, in rel->mcxt (publication.c). */
 extern void lh_cdc_compile_filters(LhCdc *cdc, LhCdcRel *rel, Relation published, const LhCdcPublish *publish);
 
@@ -201,6 +206,8 @@ struct LhCdc
 	LhCellMaker cells;
 	LhCdcWriter writer;
 	HTAB	   *relations;
+	dlist_head	plans;			/* by their last use */
+	size_t		plan_bytes;
 	HTAB	   *generations;
 	/* the running transaction */
 	LhChangeTxn txn;
@@ -213,8 +220,7 @@ struct LhCdc
 	LhBuf		mask_text;
 	bool		streaming;		/* to a walsender's client; else for an SQL function */
 	TimestampTz now;
-	RepOriginId origin;			/* whose name is in origin_name */
-	const char *origin_name;
+	char	   *origin_name;	/* of the running transaction; NULL: it is local */
 	MemoryContextCallback callback;
 };
 

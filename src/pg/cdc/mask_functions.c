@@ -122,7 +122,8 @@ find_column(Oid relid, const char *name)
 	char		kind = get_rel_relkind(relid);
 	AttrNumber	attnum;
 
-	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+	/* REFRESH ... CONCURRENTLY of a materialized view is in the log as inserts and deletes */
+	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_MATVIEW)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table", kind == '\0' ? psprintf("%u", relid) : get_rel_name(relid))));

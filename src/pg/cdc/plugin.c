@@ -31,6 +31,9 @@ extern PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *cb);
 /* Skipped changes between two signs of life to the receiver. */
 #define SKIPPED_REPORT 100
 
+/* The text that a large masked value was made of is given back. */
+#define MASK_TEXT_KEEP ((size_t) 1 << 20)
+
 /* ---- start and end ---- */
 
 /* What needs the present catalog: masks first, as nothing may be decoded without them. */
@@ -109,7 +112,7 @@ static MemoryContext
 begin_event(LhCdc *cdc)
 {
 	lh_use(cdc->ctx, cdc->row);
-	cdc->cells.bytes = 0;
+	cdc->cells.bytes = cdc->cells.grown = 0;
 	cdc->column = -1;
 	return MemoryContextSwitchTo(cdc->scratch);
 }
@@ -119,6 +122,8 @@ end_event(LhCdc *cdc, MemoryContext old)
 {
 	lh_use(cdc->ctx, cdc->root);
 	lh_arena_reset(cdc->row);
+	if (unlikely(cdc->mask_text.cap > MASK_TEXT_KEEP))
+		lh_buf_free(&cdc->mask_text);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(cdc->scratch);
 }
@@ -157,6 +162,8 @@ need_schema(LhCdc *cdc, LhCdcRel *rel, XLogRecPtr lsn)
 	if (likely(rel->announced))
 		return;
 	rel->announced = true;
+	if (!lh_cdc_announce(cdc, rel))
+		return;
 	if (!cdc->options.frames && !cdc->options.schema_events)
 		return;
 	ev = new_event(cdc, LH_CHANGE_SCHEMA, lsn);
@@ -175,18 +182,22 @@ skip(LhCdc *cdc)
 
 /* ---- transactions ---- */
 
+/* Looked up for each transaction, as an origin's number may be another's later; freed with the next. */
 static const char *
 name_of_origin(LhCdc *cdc, RepOriginId origin)
 {
+	MemoryContext old;
 	char	   *name;
 
+	if (cdc->origin_name != NULL)
+		pfree(cdc->origin_name);
+	cdc->origin_name = NULL;
 	if (origin == InvalidRepOriginId)
 		return NULL;
-	if (cdc->origin != origin || cdc->origin_name == NULL)
-	{
-		cdc->origin = origin;
-		cdc->origin_name = lh_cell_utf8(cdc->ctx, replorigin_by_oid(origin, true, &name) ? name : "");
-	}
+	old = begin_event(cdc);
+	name = (char *) lh_cell_utf8(cdc->ctx, replorigin_by_oid(origin, true, &name) ? name : "");
+	cdc->origin_name = MemoryContextStrdup(cdc->mcxt, name);
+	end_event(cdc, old);
 	return cdc->origin_name;
 }
 
@@ -194,7 +205,7 @@ static void
 begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 {
 	LhCdc	   *cdc = pg->output_plugin_private;
-	MemoryContext old = MemoryContextSwitchTo(cdc->mcxt);
+	MemoryContext old;
 
 	cdc->txn = (LhChangeTxn) {
 		.xid = txn->xid,
@@ -206,7 +217,6 @@ begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 		.origin_name = name_of_origin(cdc, txn->origin_id),
 		.origin_lsn = txn->origin_lsn,
 	};
-	MemoryContextSwitchTo(old);
 	cdc->begun = false;
 	cdc->ordinal = cdc->order = 0;
 	cdc->settings = 0;
@@ -351,13 +361,34 @@ emit_lone_message(LhCdc *cdc, LhChangeEvent *ev)
 	lh_cdc_flush(cdc);
 }
 
+/*
+ * One outside of transactions comes outside of a transaction of ours, too, and a
+ * conversion looks into the catalog.
+ */
+static const char *
+prefix_of(LhCdc *cdc, const char *prefix)
+{
+	bool		own = OidIsValid(cdc->cells.conversion) && !IsTransactionState();
+	MemoryContext old = CurrentMemoryContext;
+	const char *name;
+
+	if (own)
+		StartTransactionCommand();
+	MemoryContextSwitchTo(old);
+	name = lh_cell_utf8(cdc->ctx, prefix);
+	if (own)
+		CommitTransactionCommand();
+	MemoryContextSwitchTo(old);
+	return name;
+}
+
 static void
 take_message(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn, bool transactional, const char *prefix,
 		Size size, const char *content)
 {
 	LhCdc	   *cdc = pg->output_plugin_private;
 	MemoryContext old = begin_event(cdc);
-	const char *name = lh_cell_utf8(cdc->ctx, prefix);
+	const char *name = prefix_of(cdc, prefix);
 	LhChangeEvent ev;
 
 	if (transactional)

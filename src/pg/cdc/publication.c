@@ -12,7 +12,7 @@
  *	   the others' row filters and column lists do not count;
  *	3. conditions of several publications are joined by OR, and one publication
  *	   without a condition lets all rows of its operations pass;
- *	4. column lists of several publications must be the same.
+ *	4. column lists of several publications must be the same; one of all columns is none.
  */
 #include "pg/cdc/cdc.h"
 
@@ -21,6 +21,7 @@
 #include "catalog/pg_publication_rel.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/clauses.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -122,6 +123,24 @@ find_namings(LhCdc *cdc, Relation relation, LhCdcPublish *publish)
 	return namings;
 }
 
+/* A list that has all columns is the same as none; generated ones cannot be in it before 18. */
+static Bitmapset *
+without_full_list(Bitmapset *columns, Relation published)
+{
+	TupleDesc	desc = RelationGetDescr(published);
+
+	if (columns == NULL)
+		return NULL;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute a = TupleDescAttr(desc, i);
+
+		if (!a->attisdropped && a->attgenerated == '\0' && !bms_is_member(a->attnum, columns))
+			return columns;
+	}
+	return NULL;
+}
+
 /* Condition and columns of a table in a publication; false: it has neither. */
 static bool
 entry_of(Naming *naming, List *schema_pubs, Node **condition, Bitmapset **columns)
@@ -152,14 +171,21 @@ lh_cdc_published(LhCdc *cdc, Relation relation, LhCdcPublish *publish)
 {
 	List	   *namings;
 	List	   *schema_pubs;
+	Relation	published;
 	bool		unfiltered[LH_CDC_N_ROW_ACTIONS] = {false};
 	ListCell   *lc;
 
 	memset(publish, 0, sizeof(*publish));
+	/* FOR ALL TABLES: neither materialized views nor what initdb made */
+	if (!is_publishable_relation(relation))
+		return false;
 	namings = find_namings(cdc, relation, publish);
 	if (namings == NIL)
 		return false;
 	schema_pubs = GetSchemaPublications(get_rel_namespace(publish->as));
+	published = RelationIdGetRelation(publish->as);
+	if (!RelationIsValid(published))
+		elog(ERROR, "could not open relation with OID %u", publish->as);
 	foreach(lc, namings)
 	{
 		Naming	   *naming = lfirst(lc);
@@ -169,6 +195,7 @@ lh_cdc_published(LhCdc *cdc, Relation relation, LhCdcPublish *publish)
 		Bitmapset  *columns;
 
 		(void) entry_of(naming, schema_pubs, &condition, &columns);
+		columns = without_full_list(columns, published);
 		for (int i = 0; i < LH_CDC_N_ROW_ACTIONS; i++)
 		{
 			if (does[i] && condition == NULL)
@@ -185,6 +212,7 @@ lh_cdc_published(LhCdc *cdc, Relation relation, LhCdcPublish *publish)
 							get_namespace_name(get_rel_namespace(publish->as)), get_rel_name(publish->as)),
 					 errhint("Give the table the same list in all of them, or use a stream for each.")));
 	}
+	RelationClose(published);
 	for (int i = 0; i < LH_CDC_N_ROW_ACTIONS; i++)
 	{
 		if (unfiltered[i])
@@ -211,6 +239,8 @@ lh_cdc_compile_filters(LhCdc *cdc, LhCdcRel *rel, Relation published, const LhCd
 		if (publish->filters[i] != NIL)
 			rel->filters[i] = ExecPrepareExpr(list_length(publish->filters[i]) == 1 ? linitial(publish->filters[i]) :
 											  (Expr *) makeBoolExpr(OR_EXPR, publish->filters[i], -1), rel->estate);
+		/* functions that are not leakproof may raise errors, and quote values in them */
+		rel->guarded |= contain_leaked_vars((Node *) publish->filters[i]);
 	}
 	rel->old_slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	rel->new_slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);

@@ -3,7 +3,8 @@
  *		A row that cannot be encoded does not stop the stream.
  *
  * Output functions of types that came with an extension or a user may raise
- * errors on values that were stored long ago; without care such a row would be
+ * errors on values that were stored long ago, and so may conditions of
+ * publications; without care such a row would be
  * met again at each restart, and the slot would never get past it.  They run in a
  * subtransaction, one for a row.  What comes out instead of the row says which
  * column and which SQLSTATE, never the message, as that may quote the value.
@@ -36,7 +37,7 @@ reason_of(LhCdc *cdc, LhCdcRel *rel, int sqlstate)
 	const LhChangeColumn *c = cdc->column >= 0 && cdc->column < rel->change.ncolumns ?
 		&rel->change.columns[cdc->column] : NULL;
 	const char *text = c == NULL ?
-		lh_sprintf(cdc->ctx, "a value raised an error with SQLSTATE %s", unpack_sql_state(sqlstate)) :
+		lh_sprintf(cdc->ctx, "a publication's row filter raised an error with SQLSTATE %s", unpack_sql_state(sqlstate)) :
 		lh_sprintf(cdc->ctx, "the output function of type %s raised an error with SQLSTATE %s for column \"%s\"",
 				   c->type_name, unpack_sql_state(sqlstate), c->name);
 

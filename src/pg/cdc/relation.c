@@ -12,6 +12,10 @@
  * A partition has a plan of its own, also when its rows go out under the name of
  * a table above it: then the columns are that table's, and "attributes" says
  * where they are in the partition's rows.  Generations count by that name.
+ *
+ * Plans are kept up to a number of bytes, and then those that were not used for
+ * the longest time go.  What stays for each table that was ever met are its
+ * generation and fingerprint, so that one that comes again is not told of twice.
  */
 #include "pg/cdc/cdc.h"
 
@@ -34,6 +38,7 @@ typedef struct Generation
 {
 	Oid			relid;			/* key: as published */
 	uint32		n;
+	uint32		announced;		/* the generation whose schema event went out last */
 	uint64		fingerprint;
 } Generation;
 
@@ -43,6 +48,9 @@ typedef struct Entry
 	Oid			relid;			/* key: as in the log */
 	LhCdcRel   *rel;
 } Entry;
+
+/* Bytes of plans that a stream keeps. */
+#define PLANS_MAX ((size_t) 32 << 20)
 
 /* The stream of this backend; callbacks of invalidation cannot be taken back. */
 static LhCdc *current;
@@ -133,6 +141,7 @@ void
 lh_cdc_relations_init(LhCdc *cdc)
 {
 	cdc->relations = make_hash(cdc, "lakehouse change plans", sizeof(Entry));
+	dlist_init(&cdc->plans);
 	cdc->generations = make_hash(cdc, "lakehouse change generations", sizeof(Generation));
 	register_callbacks();
 	current = cdc;
@@ -141,7 +150,6 @@ lh_cdc_relations_init(LhCdc *cdc)
 	cdc->callback.arg = cdc;
 	MemoryContextRegisterResetCallback(cdc->mcxt, &cdc->callback);
 }
-
 
 void
 lh_cdc_relations_end(LhCdc *cdc)
@@ -498,8 +506,10 @@ fingerprint(const LhChangeRel *rel)
 /* ---- the plan ---- */
 
 static void
-free_plan(LhCdcRel *rel)
+free_plan(LhCdc *cdc, LhCdcRel *rel)
 {
+	dlist_delete(&rel->used);
+	cdc->plan_bytes -= rel->bytes;
 	lh_arena_destroy(rel->arena);
 	if (rel->estate != NULL)
 		FreeExecutorState(rel->estate);
@@ -543,15 +553,27 @@ enter_generation(LhCdc *cdc, LhCdcRel *rel)
 	Generation *g = hash_search(cdc->generations, &rel->change.relid, HASH_ENTER, &found);
 
 	if (!found)
-		g->n = 0, g->fingerprint = 0;
-	if (g->fingerprint == rel->change.fingerprint)
-		rel->announced = true;
-	else
+	{
+		g->n = g->announced = 0;
+		g->fingerprint = 0;
+	}
+	if (g->fingerprint != rel->change.fingerprint)
 	{
 		g->n++;
 		g->fingerprint = rel->change.fingerprint;
 	}
 	rel->change.generation = g->n;
+}
+
+bool
+lh_cdc_announce(LhCdc *cdc, const LhCdcRel *rel)
+{
+	Generation *g = hash_search(cdc->generations, &rel->change.relid, HASH_FIND, NULL);
+
+	if (g == NULL || g->announced == rel->change.generation)
+		return false;
+	g->announced = rel->change.generation;
+	return true;
 }
 
 /* All that depends on the published relation. */
@@ -611,6 +633,22 @@ make_plan(LhCdc *cdc, Relation relation)
 	return rel;
 }
 
+/* It is the last that was used; others make room for it. */
+static void
+keep_plan(LhCdc *cdc, LhCdcRel *rel)
+{
+	rel->bytes = MemoryContextMemAllocated(rel->mcxt, true) + lh_arena_used(rel->arena);
+	cdc->plan_bytes += rel->bytes;
+	while (cdc->plan_bytes > PLANS_MAX && !dlist_is_empty(&cdc->plans))
+	{
+		LhCdcRel   *last = dlist_tail_element(LhCdcRel, used, &cdc->plans);
+
+		(void) hash_search(cdc->relations, &last->relid, HASH_REMOVE, NULL);
+		free_plan(cdc, last);
+	}
+	dlist_push_head(&cdc->plans, &rel->used);
+}
+
 LhCdcRel *
 lh_cdc_relation(LhCdc *cdc, Relation relation)
 {
@@ -622,16 +660,20 @@ lh_cdc_relation(LhCdc *cdc, Relation relation)
 	if (!found)
 		entry->rel = NULL;
 	if (likely(entry->rel != NULL && entry->rel->valid))
+	{
+		dlist_move_head(&cdc->plans, &entry->rel->used);
 		return entry->rel;
+	}
 	if (entry->rel != NULL)
 	{
 		rel = entry->rel;
 		entry->rel = NULL;
-		free_plan(rel);
+		free_plan(cdc, rel);
 	}
 	rel = make_plan(cdc, relation);
 	/* what made it may have told of changes, but this historic catalog cannot have any more */
 	rel->valid = true;
+	keep_plan(cdc, rel);
 	entry->rel = rel;
 	return rel;
 }

@@ -7,12 +7,16 @@
  *	2. Values become cells; a masked one never stays as it was.
  *	3. The old row is whole under REPLICA IDENTITY FULL, else it holds the key, and
  *	   is there at all only where the key changed.
- *	4. A value that is stored out of line and was not touched is not in the log: it
+ *	4. What may raise an error is done under guard, and its row goes to quarantine:
+ *	   users' output functions, conditions that may fail, and values whose text has
+ *	   more than 1 GB, which PostgreSQL's own functions cannot make.
+ *	5. A value that is stored out of line and was not touched is not in the log: it
  *	   is taken from the old row where that is whole, else it is UNCHANGED; wal2json
  *	   never looked into the old row, and its formats do not either.
  */
 #include "pg/cdc/cdc.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "executor/executor.h"
 #include "utils/memutils.h"
@@ -110,7 +114,16 @@ typedef struct Build
 	bool		has_old;
 	bool		has_new;
 	bool		old_is_key;
+	LhChangeOp	op;
+	bool		passes;
 } Build;
+
+/* Does what a mask makes depend on the value? */
+static inline bool
+shows_value(const LhMask *mask)
+{
+	return lh_mask_kind(mask) != LH_MASK_NULL && lh_mask_kind(mask) != LH_MASK_CONSTANT;
+}
 
 static inline void
 make_cell(Build *b, int i, Datum value, bool isnull, LhCell *cell)
@@ -125,8 +138,13 @@ make_cell(Build *b, int i, Datum value, bool isnull, LhCell *cell)
 		;
 	else if (a->attlen == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value)))
 		cell->kind = LH_CELL_UNCHANGED;
-	else if (rel->masks[i] == NULL || lh_mask_kind(rel->masks[i]) != LH_MASK_NULL)
+	else if (rel->masks[i] == NULL || shows_value(rel->masks[i]))
 		lh_cell_make(&cdc->cells, rel->types[i], value, cell);
+	if (unlikely(cdc->cells.grown > LH_CELL_GROWN_MAX))
+	{
+		*cell = lh_cell_null();
+		return;
+	}
 	if (unlikely(rel->masks[i] != NULL))
 		lh_pg_check(cdc->ctx, lh_mask_apply(cdc->ctx, rel->masks[i], lh_put_cell_text, &cdc->mask_text, cell));
 }
@@ -136,6 +154,12 @@ build(void *arg)
 {
 	Build	   *b = arg;
 	LhCdcRel   *rel = b->rel;
+
+	b->passes = !unlikely(rel->filtered) || filter_row(rel, b->desc, b->has_old, b->has_new, &b->op);
+	if (!b->passes)
+		return;
+	if (b->op == LH_CHANGE_DELETE)
+		b->has_new = false;
 
 	for (int i = 0; b->has_old && i < rel->change.ncolumns; i++)
 	{
@@ -179,36 +203,63 @@ op_of(const ReorderBufferChange *change)
 		change->action == REORDER_BUFFER_CHANGE_UPDATE ? LH_CHANGE_UPDATE : LH_CHANGE_DELETE;
 }
 
+/* Text of a value is at most so many times as long as what is stored, escapes apart. */
+#define LONGEST_TEXT 32
+
+/* Are there values that PostgreSQL's own output functions may not be able to show? */
+static bool
+any_large(const LhCdcRel *rel, const Datum *values, const bool *nulls)
+{
+	for (int i = 0; i < rel->change.ncolumns; i++)
+	{
+		const LhCellType *type = rel->types[i];
+		int			from = rel->attributes[i];
+
+		if (type->typlen == -1 && !nulls[from] &&
+			(type->kind == LH_CELL_OTHER || (type->elem != NULL && type->elem->kind == LH_CELL_OTHER)) &&
+			toast_raw_datum_size(values[from]) > MaxAllocSize / LONGEST_TEXT)
+			return true;
+	}
+	return false;
+}
+
 bool
 lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, Relation relation, ReorderBufferChange *change, LhCdcRow *row)
 {
 	TupleDesc	desc = RelationGetDescr(relation);
 	HeapTuple	old = LH_CHANGE_TUPLE(change->data.tp.oldtuple);
 	HeapTuple	new = LH_CHANGE_TUPLE(change->data.tp.newtuple);
-	Build		b = {cdc, rel, desc, old != NULL, new != NULL, rel->change.identity != LH_IDENTITY_FULL};
+	Build		b = {cdc, rel, desc, old != NULL, new != NULL, rel->change.identity != LH_IDENTITY_FULL, op_of(change)};
+	bool		guarded = rel->guarded;
 
 	if (desc->natts != rel->natts)
 		elog(ERROR, "table \"%s\" has %d attributes where its plan has %d", RelationGetRelationName(relation),
 			 desc->natts, rel->natts);
 	memset(row, 0, sizeof(*row));
-	row->op = op_of(change);
 	if (old != NULL)
 		heap_deform_tuple(old, desc, rel->old_values, rel->old_nulls);
 	if (new != NULL)
 		heap_deform_tuple(new, desc, rel->new_values, rel->new_nulls);
-	if (unlikely(rel->filtered) && !filter_row(rel, desc, b.has_old, b.has_new, &row->op))
-		return false;
-	if (row->op == LH_CHANGE_DELETE)
-		b.has_new = false;
-
 	if (rel->has_other)
+	{
 		lh_cdc_need_settings(cdc);
-	if (unlikely(rel->guarded))
+		guarded = guarded || (old != NULL && any_large(rel, rel->old_values, rel->old_nulls)) ||
+			(new != NULL && any_large(rel, rel->new_values, rel->new_nulls));
+	}
+	if (unlikely(guarded))
 		row->quarantine = lh_cdc_guard(cdc, rel, build, &b);
 	else
 		build(&b);
 	if (row->quarantine != NULL)
 		return true;
+	if (!b.passes)
+		return false;
+	row->op = b.op;
+	if (unlikely(cdc->cells.grown > LH_CELL_GROWN_MAX))
+	{
+		row->quarantine = "the row's numbers have more than 1 GB of digits";
+		return true;
+	}
 	row->new_cells = b.has_new ? rel->new_cells : NULL;
 	row->old_cells = b.has_old && row->op != LH_CHANGE_INSERT ? rel->old_cells : NULL;
 	row->old_is_key = row->old_cells != NULL && b.old_is_key;
