@@ -107,7 +107,7 @@ walk_child(Walk *w, JEntry entry, const char *base, uint32 offset, uint32 len)
 		walk_container(w, (const JsonbContainer *) (base + INTALIGN(offset)));
 }
 
-/* Steps along the words of children: where each begins and how long it is. */
+/* Steps along the words of children: where each begins and how long it is.  Zero where there are none. */
 typedef struct Child
 {
 	const JEntry *entry;
@@ -133,8 +133,8 @@ static void
 walk_object(Walk *w, const JsonbContainer *c, uint32 n)
 {
 	const char *base = (const char *) &c->children[n * 2];
-	Child		key,
-				value;
+	Child		key = {0},
+				value = {0};
 
 	if (n > 0)
 	{
@@ -162,7 +162,7 @@ walk_array(Walk *w, const JsonbContainer *c, uint32 n)
 {
 	const char *base = (const char *) &c->children[n];
 	bool		scalar = JsonContainerIsScalar(c);
-	Child		item;
+	Child		item = {0};
 
 	if (n > 0)
 		child_at(&item, c->children, 0);
