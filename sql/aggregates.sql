@@ -122,9 +122,11 @@ SELECT count(DISTINCT i * 1000003 * (i - 70001)), count(DISTINCT i), sum(i) FROM
 SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM generate_series(0::bigint, 199999) i;
 SELECT counter('SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM series', 'Bytes Spilled')::bigint > 1000000 AS spilled,
 	counter('SELECT count(DISTINCT i) FROM series', 'Bytes Spilled') AS range;
--- ... which temp_file_limit bounds, and of which nothing is left
+-- ... which temp_file_limit bounds (in words of the server's version), and of which nothing is left
 SET temp_file_limit = '512kB';
+\set VERBOSITY sqlstate
 SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM series;
+\set VERBOSITY default
 SELECT count(*) FROM pg_ls_tmpdir() WHERE name LIKE 'pgsql_tmp' || pg_backend_pid() || '.%';
 SET temp_file_limit = '100MB';
 SELECT count(DISTINCT i * 1000003 * (i - 70001)) FROM series;

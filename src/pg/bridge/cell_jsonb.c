@@ -114,7 +114,7 @@ walk_child(Walk *w, JEntry entry, const char *base, uint32 offset, uint32 len)
 		walk_container(w, (const JsonbContainer *) (base + INTALIGN(offset)));
 }
 
-/* Steps along the words of children: where each begins and how long it is. */
+/* Steps along the words of children: where each begins and how long it is.  Zero where there are none. */
 typedef struct Child
 {
 	const JEntry *entry;
