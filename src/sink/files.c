@@ -39,7 +39,7 @@
 /* Messages of a file wait in memory until there is so much. */
 #define WRITE_SIZE ((size_t) 256 << 10)
 /* Of a topic's name so many bytes go into a file's; the whole stands in the manifest. */
-#define TOPIC_MAX 140
+#define TOPIC_MAX  140
 
 LhStatus
 lh_files_fail(LhCtx *ctx, const LhFiles *s, const char *what, const char *name)
@@ -53,7 +53,8 @@ lh_files_fail(LhCtx *ctx, const LhFiles *s, const char *what, const char *name)
 }
 
 LhStatus
-lh_files_write(LhCtx *ctx, const LhFiles *s, int fd, const char *name, const void *bytes, size_t len)
+lh_files_write(LhCtx *ctx, const LhFiles *s, int fd, const char *name, const void *bytes,
+			   size_t len)
 {
 	const uint8_t *p = bytes;
 
@@ -164,8 +165,8 @@ release_file(void *arg)
 static LhStatus
 read_options(LhCtx *ctx, const LhSinkConfig *config, LhFiles *s)
 {
-	static const char *const known[] = {"rotate.bytes", "rotate.seconds", "compress", "per", "verify",
-										NULL};
+	static const char *const known[] = {"rotate.bytes", "rotate.seconds", "compress",
+										"per",          "verify",         NULL};
 	static const char *const compress[] = {"none", "gzip", "zstd", NULL};
 	static const LhCodec codecs[] = {LH_CODEC_NONE, LH_CODEC_GZIP, LH_CODEC_ZSTD};
 	static const char *const per[] = {"stream", "topic", NULL};
@@ -174,9 +175,10 @@ read_options(LhCtx *ctx, const LhSinkConfig *config, LhFiles *s)
 
 	LH_TRY(lh_sink_check_options(ctx, config, known));
 	if (config->host[0] != '\0' || config->path[0] != '/' || config->path[1] == '\0')
-		LH_FAIL(ctx, LH_INVALID,
-				"sink \"%s\": write \"file:///directory\", without a host and with an absolute path",
-				config->uri);
+		LH_FAIL(
+			ctx, LH_INVALID,
+			"sink \"%s\": write \"file:///directory\", without a host and with an absolute path",
+			config->uri);
 	LH_TRY(lh_sink_option_number(ctx, config, "rotate.bytes", UINT64_C(128) << 20, 1,
 								 UINT64_C(1) << 40, &s->rotate_bytes));
 	LH_TRY(lh_sink_option_number(ctx, config, "rotate.seconds", 60, 0, 86400 * 366,
@@ -288,13 +290,15 @@ fill_file(LhCtx *ctx, LhFiles *s, LhFilesFile *f, const LhChangePos *pos, const 
 	char name[256], temp[256];
 	size_t n;
 
-	n = (size_t) snprintf(name, sizeof(name), "%016llX-%016llX", (unsigned long long) pos->commit_end,
-						  (unsigned long long) pos->ordinal);
+	n = (size_t) snprintf(name, sizeof(name), "%016llX-%016llX",
+						  (unsigned long long) pos->commit_end, (unsigned long long) pos->ordinal);
 	if (topic != NULL)
 		add_topic(name, sizeof(name), topic);
 	n = strlen(name);
 	snprintf(name + n, sizeof(name) - n, "%s%s", s->text ? ".ndjson" : ".bin",
-			 s->codec == LH_CODEC_GZIP ? ".gz" : s->codec == LH_CODEC_ZSTD ? ".zst" : "");
+			 s->codec == LH_CODEC_GZIP   ? ".gz"
+			 : s->codec == LH_CODEC_ZSTD ? ".zst"
+										 : "");
 	if ((f->now.name = lh_strdup(ctx, name)) == NULL)
 		return ctx->error->code;
 	if (topic != NULL && (f->now.topic = lh_strdup(ctx, topic)) == NULL)
@@ -304,7 +308,8 @@ fill_file(LhCtx *ctx, LhFiles *s, LhFilesFile *f, const LhChangePos *pos, const 
 	f->opened_ms = lh_sink_now_ms();
 	LH_TRY(lh_arena_on_reset(ctx, f->arena, release_file, f));
 	lh_files_temp_name(name, temp);
-	f->fd = openat(s->dir, temp, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	f->fd =
+		openat(s->dir, temp, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (f->fd < 0)
 		return lh_files_fail(ctx, s, "create", temp);
 	return LH_OK;

@@ -14,7 +14,7 @@
 #define LH_FILES_TEMP     ".tmp-"
 
 /* Files that may be open at once (per=topic); beyond, all are finished. */
-#define LH_FILES_OPEN_MAX 256
+#define LH_FILES_OPEN_MAX    256
 /* The journal is written anew when it is so long. */
 #define LH_FILES_JOURNAL_MAX ((uint64_t) 1 << 20)
 
@@ -56,8 +56,8 @@ typedef struct LhFiles
 	int lock;
 	int journal;
 	int manifest;
-	bool ready;        /* recovered, and nothing failed since */
-	LhChangePos at;    /* all up to here was put */
+	bool ready;     /* recovered, and nothing failed since */
+	LhChangePos at; /* all up to here was put */
 	uint64_t journal_bytes;
 	LhFilesFile *files[LH_FILES_OPEN_MAX];
 	int nfiles;

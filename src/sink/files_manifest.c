@@ -20,13 +20,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SEAL      ",\"check\":\""
-#define SEAL_SIZE (sizeof(SEAL) - 1 + 8 + 2) /* with digits, quote and brace */
-#define TMP_JOURNAL ".tmp-" LH_FILES_JOURNAL
+#define SEAL             ",\"check\":\""
+#define SEAL_SIZE        (sizeof(SEAL) - 1 + 8 + 2) /* with digits, quote and brace */
+#define TMP_JOURNAL      ".tmp-" LH_FILES_JOURNAL
 /* A journal that we wrote is never longer. */
 #define JOURNAL_READ_MAX (64 * LH_FILES_JOURNAL_MAX)
 /* Of the manifest only the end is looked at: longer than the lines of all files that can be open. */
-#define MANIFEST_TAIL ((off_t) 1 << 20)
+#define MANIFEST_TAIL    ((off_t) 1 << 20)
 
 /* End a line that begins at buf->data[begin]. */
 static LhStatus
@@ -70,8 +70,8 @@ last_good_line(LhCtx *ctx, const LhFiles *s, const char *file, const char *text,
 		{
 			if (bad != SIZE_MAX)
 			{
-				lh_fail(ctx, LH_CORRUPT, "\"%s/%s\": the line at byte %zu is damaged", s->path, file,
-						bad);
+				lh_fail(ctx, LH_CORRUPT, "\"%s/%s\": the line at byte %zu is damaged", s->path,
+						file, bad);
 				lh_hint(ctx, "Restore the directory as it was, or start the stream anew in an "
 							 "empty one.");
 				return LH_CORRUPT;

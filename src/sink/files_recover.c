@@ -160,11 +160,11 @@ look_at_name(LhCtx *ctx, const LhFiles *s, const char *name, const LhChangePos *
 	if (!name_position(name, &first))
 		return LH_OK;
 	if (durable == NULL)
-		lh_fail(ctx, LH_CORRUPT, "\"%s\" has the file \"%s\", but no position in \"%s\"", s->path, name,
-				LH_FILES_JOURNAL);
+		lh_fail(ctx, LH_CORRUPT, "\"%s\" has the file \"%s\", but no position in \"%s\"", s->path,
+				name, LH_FILES_JOURNAL);
 	else if (lh_change_pos_compare(&first, durable) > 0)
-		lh_fail(ctx, LH_CORRUPT, "\"%s/%s\" begins beyond the last position of \"%s\"", s->path, name,
-				LH_FILES_JOURNAL);
+		lh_fail(ctx, LH_CORRUPT, "\"%s/%s\" begins beyond the last position of \"%s\"", s->path,
+				name, LH_FILES_JOURNAL);
 	else
 		return LH_OK;
 	return damaged(ctx);

@@ -16,8 +16,8 @@
 extern const LhSinkKind lh_sink_stdout, lh_sink_null, lh_sink_file, lh_sink_kafka;
 
 /* Takes a URI apart (uri.c); stream, format and text are left alone.  *scheme is in lower case. */
-extern LhStatus lh_sink_uri_parse(LhCtx *ctx, const char *uri, const char **scheme,
-								  LhSinkConfig *out);
+extern LhStatus
+lh_sink_uri_parse(LhCtx *ctx, const char *uri, const char **scheme, LhSinkConfig *out);
 
 /* Is this option's value never to be shown? */
 extern bool lh_sink_option_secret(const char *name);

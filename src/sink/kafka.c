@@ -30,8 +30,8 @@
 /* Kafka's limit */
 #define TOPIC_NAME_MAX 249
 /* 2000-01-01 in milliseconds of Unix */
-#define EPOCH_2000_MS INT64_C(946684800000)
-#define HEADERS 4
+#define EPOCH_2000_MS  INT64_C(946684800000)
+#define HEADERS        4
 
 static void
 destroy(LhKafka *k)
@@ -70,7 +70,8 @@ copy_config(LhCtx *ctx, const LhSinkConfig *from, LhSinkConfig *to)
 			return ctx->error->code;
 	}
 	to->options = options;
-	if ((to->uri = lh_strdup(ctx, from->uri)) == NULL || (to->host = lh_strdup(ctx, from->host)) == NULL ||
+	if ((to->uri = lh_strdup(ctx, from->uri)) == NULL ||
+		(to->host = lh_strdup(ctx, from->host)) == NULL ||
 		(to->path = lh_strdup(ctx, from->path)) == NULL ||
 		(to->stream = lh_strdup(ctx, from->stream)) == NULL)
 		return ctx->error->code;
@@ -98,6 +99,14 @@ kafka_open(LhCtx *ctx, const LhSinkConfig *config, LhSink **out)
  * Errors
  */
 
+static bool
+is_denied(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
+		   code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+		   code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+}
+
 /* Takes the error. */
 static LhStatus
 fatal(LhCtx *ctx, LhKafka *k, const char *what, rd_kafka_error_t *error)
@@ -105,12 +114,10 @@ fatal(LhCtx *ctx, LhKafka *k, const char *what, rd_kafka_error_t *error)
 	rd_kafka_resp_err_t code = rd_kafka_error_code(error);
 	bool fenced = code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
 				  code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
-	bool denied = code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
-				  code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
-				  code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+	bool denied = is_denied(code);
 
-	lh_fail(ctx, fenced || denied ? LH_DENIED : LH_IO, "sink \"%s\": could not %s: %s", k->config.uri,
-			what, rd_kafka_error_string(error));
+	lh_fail(ctx, fenced || denied ? LH_DENIED : LH_IO, "sink \"%s\": could not %s: %s",
+			k->config.uri, what, rd_kafka_error_string(error));
 	if (fenced)
 		lh_hint(ctx, "Another client with transactional.id \"%s\" took over; run one only.",
 				k->transactional_id);
@@ -122,7 +129,8 @@ fatal(LhCtx *ctx, LhKafka *k, const char *what, rd_kafka_error_t *error)
 static LhStatus
 refused(LhCtx *ctx, LhKafka *k)
 {
-	lh_fail(ctx, k->refused, "sink \"%s\": a message was refused: %s", k->config.uri, k->refused_text);
+	lh_fail(ctx, k->refused, "sink \"%s\": a message was refused: %s", k->config.uri,
+			k->refused_text);
 	if (k->refused == LH_LIMIT)
 		lh_hint(ctx, "Raise message.max.bytes of the sink and max.message.bytes of the topic.");
 	if (k->refused == LH_NOT_FOUND)
@@ -159,7 +167,8 @@ restart(LhCtx *ctx, LhKafka *k, const char *why)
 	LH_TRY(abort_transaction(ctx, k, lh_sink_now_ms() + (int64_t) k->timeout_ms));
 	if (k->refused != LH_OK)
 		return refused(ctx, k);
-	LH_FAIL(ctx, LH_SINK_RESTART, "sink \"%s\": a transaction was aborted: %s", k->config.uri, text);
+	LH_FAIL(ctx, LH_SINK_RESTART, "sink \"%s\": a transaction was aborted: %s", k->config.uri,
+			text);
 }
 
 /* Of an error that is not retried.  Takes it. */
@@ -171,6 +180,9 @@ judge(LhCtx *ctx, LhKafka *k, const char *what, rd_kafka_error_t *error)
 	if (rd_kafka_error_is_fatal(error) || !rd_kafka_error_txn_requires_abort(error))
 		return fatal(ctx, k, what, error);
 	status = restart(ctx, k, rd_kafka_error_string(error));
+	/* a right that is missing will be missing again */
+	if (status == LH_SINK_RESTART && is_denied(rd_kafka_error_code(error)))
+		return fatal(ctx, k, what, error);
 	rd_kafka_error_destroy(error);
 	return status;
 }
@@ -216,8 +228,8 @@ kafka_recover(LhCtx *ctx, LhSink *sink, LhChangePos *durable, bool *known)
 	if (k->positions == NULL)
 		k->positions = rd_kafka_topic_new(k->rk, k->position_topic, NULL);
 	if (k->positions == NULL)
-		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": \"%s\" cannot be the topic of positions", k->config.uri,
-				k->position_topic);
+		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": \"%s\" cannot be the topic of positions",
+				k->config.uri, k->position_topic);
 	k->at = sink->durable = *durable;
 	k->inside = k->flush_wanted = false;
 	k->refused = LH_OK;
@@ -253,7 +265,8 @@ topic_name(LhCtx *ctx, const LhKafka *k, const char *topic, char out[TOPIC_NAME_
 
 	if (n > TOPIC_NAME_MAX || n == 0)
 	{
-		lh_fail(ctx, LH_INVALID, "sink \"%s\": topic \"%.64s%s\" has no name or one of more than %d bytes",
+		lh_fail(ctx, LH_INVALID,
+				"sink \"%s\": topic \"%.64s%s\" has no name or one of more than %d bytes",
 				k->config.uri, topic, strlen(topic) > 64 ? "..." : "", TOPIC_NAME_MAX);
 		lh_hint(ctx, "Route its table to a topic with a shorter name.");
 		return LH_INVALID;
@@ -322,7 +335,8 @@ produce(LhCtx *ctx, LhKafka *k, const rd_kafka_vu_t *vus, size_t n)
 	for (;;)
 	{
 		rd_kafka_error_t *error = rd_kafka_produceva(k->rk, vus, n);
-		rd_kafka_resp_err_t code = error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
+		rd_kafka_resp_err_t code =
+			error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
 
 		rd_kafka_poll(k->rk, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? LH_KAFKA_SLICE_MS / 4 : 0);
 		if (error == NULL)
@@ -330,7 +344,8 @@ produce(LhCtx *ctx, LhKafka *k, const rd_kafka_vu_t *vus, size_t n)
 		if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
 		{
 			k->refused = LH_LIMIT;
-			snprintf(k->refused_text, sizeof(k->refused_text), "it has more than message.max.bytes");
+			snprintf(k->refused_text, sizeof(k->refused_text),
+					 "it has more than message.max.bytes");
 			rd_kafka_error_destroy(error);
 			return restart(ctx, k, k->refused_text);
 		}
@@ -343,7 +358,8 @@ produce(LhCtx *ctx, LhKafka *k, const rd_kafka_vu_t *vus, size_t n)
 			{
 				/* the transaction failed meanwhile */
 				rd_kafka_error_destroy(error);
-				return restart(ctx, k, k->last_error[0] != '\0' ? k->last_error : "a delivery failed");
+				return restart(ctx, k,
+							   k->last_error[0] != '\0' ? k->last_error : "a delivery failed");
 			}
 			rd_kafka_error_destroy(error);
 			return fatal(ctx, k, "write a message", rd_kafka_error_new(cause, "%s", text));
@@ -358,8 +374,9 @@ produce(LhCtx *ctx, LhKafka *k, const rd_kafka_vu_t *vus, size_t n)
 static rd_kafka_vu_t
 header(const char *name, const char *value)
 {
-	return (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADER,
-						   .u.header = {.name = name, .val = value, .size = (ssize_t) strlen(value)}};
+	return (rd_kafka_vu_t){
+		.vtype = RD_KAFKA_VTYPE_HEADER,
+		.u.header = {.name = name, .val = value, .size = (ssize_t) strlen(value)}};
 }
 
 static LhStatus
@@ -374,13 +391,13 @@ produce_message(LhCtx *ctx, LhKafka *k, const LhSinkMessage *m)
 	v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic};
 	v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
 	if (m->has_key)
-		v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY,
-								 .u.mem = {.ptr = m->key.len > 0 ? (void *) m->key.data : "",
-										   .size = m->key.len}};
+		v[n++] = (rd_kafka_vu_t){
+			.vtype = RD_KAFKA_VTYPE_KEY,
+			.u.mem = {.ptr = m->key.len > 0 ? (void *) m->key.data : "", .size = m->key.len}};
 	if (!m->tombstone)
-		v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE,
-								 .u.mem = {.ptr = m->value.len > 0 ? (void *) m->value.data : "",
-										   .size = m->value.len}};
+		v[n++] = (rd_kafka_vu_t){
+			.vtype = RD_KAFKA_VTYPE_VALUE,
+			.u.mem = {.ptr = m->value.len > 0 ? (void *) m->value.data : "", .size = m->value.len}};
 	if (m->commit_time > -EPOCH_2000_MS * 1000 && m->commit_time != 0)
 		v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
 								 .u.i64 = m->commit_time / 1000 + EPOCH_2000_MS};
@@ -409,8 +426,9 @@ produce_position(LhCtx *ctx, LhKafka *k, const LhChangePos *pos)
 	v[0] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = k->positions};
 	v[1] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0};
 	v[2] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
-	v[3] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY,
-						   .u.mem = {.ptr = (void *) k->config.stream, .size = strlen(k->config.stream)}};
+	v[3] = (rd_kafka_vu_t){
+		.vtype = RD_KAFKA_VTYPE_KEY,
+		.u.mem = {.ptr = (void *) k->config.stream, .size = strlen(k->config.stream)}};
 	v[4] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE,
 						   .u.mem = {.ptr = k->text.data, .size = k->text.len}};
 	return produce(ctx, k, v, 5);
@@ -463,8 +481,7 @@ end_transaction(LhCtx *ctx, LhKafka *k)
 static bool
 reached(const LhKafka *k, uint64_t bytes, uint64_t ms)
 {
-	return k->in_txn &&
-		   (k->txn_bytes >= bytes || lh_sink_now_ms() - k->began_ms >= (int64_t) ms);
+	return k->in_txn && (k->txn_bytes >= bytes || lh_sink_now_ms() - k->began_ms >= (int64_t) ms);
 }
 
 /*

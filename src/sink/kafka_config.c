@@ -11,8 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const own[] = {"topic.prefix",  "position.topic", "commit.bytes", "commit.ms",
-								  "split.bytes",   "timeout.ms",	 "headers",		 "admin.timeout.ms", NULL};
+static const char *const own[] = {"topic.prefix", "position.topic",   "commit.bytes",
+								  "commit.ms",    "split.bytes",      "timeout.ms",
+								  "headers",      "admin.timeout.ms", NULL};
 
 /* Set by the sink, each with the reason that is told. */
 static const struct
@@ -48,7 +49,8 @@ lh_kafka_read_options(LhCtx *ctx, LhKafka *k)
 	int choice;
 
 	if (c->host[0] == '\0' || (c->path[0] != '\0' && strcmp(c->path, "/") != 0))
-		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": write \"kafka://host:port[,host:port...]?...\"", c->uri);
+		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": write \"kafka://host:port[,host:port...]?...\"",
+				c->uri);
 	for (int i = 0; i < c->noptions; i++)
 		for (int r = 0; refused[r].name != NULL; r++)
 			if (strcasecmp(c->options[i].name, refused[r].name) == 0)
@@ -86,7 +88,8 @@ set(LhCtx *ctx, const LhKafka *k, rd_kafka_conf_t *conf, const char *name, const
 
 	if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) == RD_KAFKA_CONF_OK)
 		return LH_OK;
-	lh_fail(ctx, LH_INVALID, "sink \"%s\": option \"%s\" has a wrong name or value", k->config.uri, name);
+	lh_fail(ctx, LH_INVALID, "sink \"%s\": option \"%s\" has a wrong name or value", k->config.uri,
+			name);
 	if (!lh_sink_option_secret(name))
 		lh_detail(ctx, "%s.", text);
 	lh_hint(ctx, "What is not an option of the sink itself must be a property of librdkafka.");

@@ -43,7 +43,8 @@ wait_event(LhCtx *ctx, rd_kafka_queue_t *queue, int64_t until, rd_kafka_event_t 
 static LhStatus
 create_topic(LhCtx *ctx, LhKafka *k, rd_kafka_queue_t *queue, TopicState *state)
 {
-	rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(k->rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+	rd_kafka_AdminOptions_t *options =
+		rd_kafka_AdminOptions_new(k->rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
 	rd_kafka_NewTopic_t *topic;
 	const rd_kafka_topic_result_t **results;
 	rd_kafka_event_t *event;
@@ -58,8 +59,8 @@ create_topic(LhCtx *ctx, LhKafka *k, rd_kafka_queue_t *queue, TopicState *state)
 	if (topic == NULL)
 	{
 		rd_kafka_AdminOptions_destroy(options);
-		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": \"%s\" cannot be the topic of positions", k->config.uri,
-				k->position_topic);
+		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": \"%s\" cannot be the topic of positions",
+				k->config.uri, k->position_topic);
 	}
 	rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
 	rd_kafka_CreateTopics(k->rk, &topic, 1, options, queue);
@@ -70,9 +71,11 @@ create_topic(LhCtx *ctx, LhKafka *k, rd_kafka_queue_t *queue, TopicState *state)
 		return status;
 	if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
-		results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
-		if (n == 1 && (rd_kafka_topic_result_error(results[0]) == RD_KAFKA_RESP_ERR_NO_ERROR ||
-					   rd_kafka_topic_result_error(results[0]) == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS))
+		results =
+			rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+		if (n == 1 &&
+			(rd_kafka_topic_result_error(results[0]) == RD_KAFKA_RESP_ERR_NO_ERROR ||
+			 rd_kafka_topic_result_error(results[0]) == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS))
 			*state = TOPIC_THERE;
 	}
 	rd_kafka_event_destroy(event);
@@ -142,8 +145,8 @@ find_ends(LhCtx *ctx, LhKafka *k, rd_kafka_t *rk, TopicState state, int64_t unti
 
 	for (;;)
 	{
-		rd_kafka_resp_err_t err =
-			rd_kafka_query_watermark_offsets(rk, k->position_topic, 0, lo, hi, LH_KAFKA_SLICE_MS * 5);
+		rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(rk, k->position_topic, 0, lo, hi,
+																   LH_KAFKA_SLICE_MS * 5);
 		bool unknown = err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
 					   err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
 					   err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
@@ -155,8 +158,8 @@ find_ends(LhCtx *ctx, LhKafka *k, rd_kafka_t *rk, TopicState state, int64_t unti
 		rd_kafka_poll(rk, unknown && state == TOPIC_PROBED ? 0 : LH_KAFKA_SLICE_MS);
 		LH_TRY(lh_poll(ctx));
 		if (err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-			LH_FAIL(ctx, LH_DENIED, "sink \"%s\": topic \"%s\": %s", k->config.uri, k->position_topic,
-					rd_kafka_err2str(err));
+			LH_FAIL(ctx, LH_DENIED, "sink \"%s\": topic \"%s\": %s", k->config.uri,
+					k->position_topic, rd_kafka_err2str(err));
 		if (unknown && state != TOPIC_THERE && now >= unknown_until)
 			return LH_OK;
 		if (now >= until)
@@ -166,7 +169,8 @@ find_ends(LhCtx *ctx, LhKafka *k, rd_kafka_t *rk, TopicState state, int64_t unti
 
 /* One record; of other streams' nothing is wanted. */
 static LhStatus
-take_record(LhCtx *ctx, const LhKafka *k, const rd_kafka_message_t *m, LhChangePos *pos, bool *known)
+take_record(LhCtx *ctx, const LhKafka *k, const rd_kafka_message_t *m, LhChangePos *pos,
+			bool *known)
 {
 	json_t *json;
 	bool good;
@@ -188,8 +192,8 @@ take_record(LhCtx *ctx, const LhKafka *k, const rd_kafka_message_t *m, LhChangeP
 }
 
 static LhStatus
-read_to(LhCtx *ctx, LhKafka *k, rd_kafka_topic_t *topic, int64_t hi, int64_t until, LhChangePos *pos,
-		bool *known)
+read_to(LhCtx *ctx, LhKafka *k, rd_kafka_topic_t *topic, int64_t hi, int64_t until,
+		LhChangePos *pos, bool *known)
 {
 	for (;;)
 	{
@@ -205,7 +209,8 @@ read_to(LhCtx *ctx, LhKafka *k, rd_kafka_topic_t *topic, int64_t hi, int64_t unt
 			if (status == LH_OK && m->offset < hi)
 				status = take_record(ctx, k, m, pos, known);
 		}
-		else if (m != NULL && status == LH_OK && m->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+		else if (m != NULL && status == LH_OK &&
+				 m->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
 			status = lh_fail(ctx, LH_DENIED, "sink \"%s\": topic \"%s\": %s", k->config.uri,
 							 k->position_topic, rd_kafka_err2str(m->err));
 		if (m != NULL)
@@ -214,8 +219,9 @@ read_to(LhCtx *ctx, LhKafka *k, rd_kafka_topic_t *topic, int64_t hi, int64_t unt
 		if (done)
 			return LH_OK;
 		if (lh_sink_now_ms() >= until)
-			return lh_kafka_timeout(ctx, k, "reading the topic of positions to its end (another "
-											"stream's transaction may be undecided)");
+			return lh_kafka_timeout(ctx, k,
+									"reading the topic of positions to its end (another "
+									"stream's transaction may be undecided)");
 	}
 }
 

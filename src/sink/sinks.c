@@ -15,11 +15,11 @@ const LhSinkKind *const lh_sinks[] = {
 };
 
 static const char *const op_names[LH_N_CHANGE_OPS] = {
-	[LH_CHANGE_BEGIN] = "begin",		 [LH_CHANGE_COMMIT] = "commit",
-	[LH_CHANGE_INSERT] = "insert",		 [LH_CHANGE_UPDATE] = "update",
-	[LH_CHANGE_DELETE] = "delete",		 [LH_CHANGE_READ] = "read",
-	[LH_CHANGE_TRUNCATE] = "truncate",	 [LH_CHANGE_MESSAGE] = "message",
-	[LH_CHANGE_SCHEMA] = "schema",		 [LH_CHANGE_QUARANTINE] = "quarantine",
+	[LH_CHANGE_BEGIN] = "begin",       [LH_CHANGE_COMMIT] = "commit",
+	[LH_CHANGE_INSERT] = "insert",     [LH_CHANGE_UPDATE] = "update",
+	[LH_CHANGE_DELETE] = "delete",     [LH_CHANGE_READ] = "read",
+	[LH_CHANGE_TRUNCATE] = "truncate", [LH_CHANGE_MESSAGE] = "message",
+	[LH_CHANGE_SCHEMA] = "schema",     [LH_CHANGE_QUARANTINE] = "quarantine",
 };
 
 const char *

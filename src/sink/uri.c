@@ -57,9 +57,9 @@ wrong(const Parser *s, const char *p, const char *what)
 bool
 lh_sink_option_secret(const char *name)
 {
-	static const char *const words[] = {"password", "passwd", "passphrase", "secret", "token",
-										"credential", "jaas", "private", "signature", "pem", "key",
-										NULL};
+	static const char *const words[] = {"password",  "passwd",     "passphrase", "secret",
+										"token",     "credential", "jaas",       "private",
+										"signature", "pem",        "key",        NULL};
 
 	/* the two that say which bytes are keys of messages, or where a file is */
 	if (strcmp(name, "key") == 0 || strcmp(name, "ssl.key.location") == 0)
@@ -248,7 +248,8 @@ strip(Parser *s, LhSinkConfig *out)
 	LhBuf text;
 
 	LH_TRY(lh_buf_init(s->ctx, &text, false));
-	LH_TRY(lh_buf_append(s->ctx, &text, s->uri, p == NULL ? strlen(s->uri) : (size_t) (p - s->uri)));
+	LH_TRY(
+		lh_buf_append(s->ctx, &text, s->uri, p == NULL ? strlen(s->uri) : (size_t) (p - s->uri)));
 	for (int i = 0; i < out->noptions; i++)
 	{
 		size_t name = strlen(out->options[i].name) + 2; /* with what stands before and behind */

@@ -90,7 +90,8 @@ messages_of(const Stream *st, int txn, int event)
 static void
 make_message(const Stream *st, int txn, int event, int sub, LhSinkMessage *m, char value[256])
 {
-	uint64_t r = mix(st->seed ^ 99, (uint64_t) txn * 100000 + (uint64_t) event * 10 + (uint64_t) sub);
+	uint64_t r =
+		mix(st->seed ^ 99, (uint64_t) txn * 100000 + (uint64_t) event * 10 + (uint64_t) sub);
 	static const char *const topics[] = {"a", "public.orders", "x/y z"};
 	int n;
 
@@ -290,7 +291,8 @@ assert_stream(const Stream *st, const char *topic)
 			for (int k = 0; k < messages_of(st, t, e); k++)
 			{
 				make_message(st, t, e, k, &m, value);
-				if (m.tombstone || (topic != NULL && strcmp(topic, "-a.") == 0 && strcmp(m.topic, "a") != 0))
+				if (m.tombstone ||
+					(topic != NULL && strcmp(topic, "-a.") == 0 && strcmp(m.topic, "a") != 0))
 					continue;
 				if (strncmp(p, value, m.value.len) != 0 || p[m.value.len] != '\n')
 					fail_msg("seed %llu: expected %s, found %.80s", (unsigned long long) st->seed,
@@ -341,7 +343,8 @@ lose_power(uint64_t r)
 	for (int i = 0; i < n; i++)
 	{
 		bool temp = strncmp(names[i], ".tmp-", 5) == 0;
-		static const char *const tails[] = {"garbage", "{\"stream\":\"slot\",\"position\":", "x\ny\n"};
+		static const char *const tails[] = {"garbage",
+											"{\"stream\":\"slot\",\"position\":", "x\ny\n"};
 		FILE *f;
 
 		if (!temp && names[i][0] != '_')
@@ -395,9 +398,9 @@ kill_and_go_on(const char *options, uint64_t seed, bool topics)
 static void
 is_exactly_once_across_kills(void **state)
 {
-	static const char *const options[] = {
-		"rotate.bytes=300", "rotate.bytes=1500&compress=gzip", "rotate.bytes=700&compress=zstd",
-		"rotate.bytes=1", "rotate.bytes=600&per=topic"};
+	static const char *const options[] = {"rotate.bytes=300", "rotate.bytes=1500&compress=gzip",
+										  "rotate.bytes=700&compress=zstd", "rotate.bytes=1",
+										  "rotate.bytes=600&per=topic"};
 	int seeds = getenv("LAKEHOUSE_SINK_SEEDS") != NULL ? atoi(getenv("LAKEHOUSE_SINK_SEEDS")) : 200;
 
 	for (int seed = 0; seed < seeds; seed++)
@@ -448,7 +451,8 @@ binary_values_have_lengths(void **state)
 	char *text;
 
 	(void) state;
-	assert_int_equal(lh_sink_open(ctx, lh_sprintf(ctx, "file://%s", dir), "slot", "avro", false, &sink), LH_OK);
+	assert_int_equal(
+		lh_sink_open(ctx, lh_sprintf(ctx, "file://%s", dir), "slot", "avro", false, &sink), LH_OK);
 	assert_int_equal(sink->kind->recover(ctx, sink, &pos, &known), LH_OK);
 	assert_false(known);
 	assert_int_equal(sink->kind->put(ctx, sink, &m), LH_OK);
@@ -473,9 +477,9 @@ rotation_splits_no_event(void **state)
 	int n;
 
 	(void) state;
-	assert_int_equal(open_recovered(lh_sprintf(ctx, "file://%s?rotate.bytes=10", dir), &sink, &pos,
-									&known),
-					 LH_OK);
+	assert_int_equal(
+		open_recovered(lh_sprintf(ctx, "file://%s?rotate.bytes=10", dir), &sink, &pos, &known),
+		LH_OK);
 	for (uint64_t e = 1; e <= 4; e++)
 		for (int sub = 0; sub < 8; sub++)
 		{

@@ -60,7 +60,8 @@ events_of(uint64_t seed, int txn)
 static LhStatus
 open_recovered(const char *options, LhSink **sink, LhChangePos *pos, bool *known)
 {
-	const char *uri = lh_sprintf(ctx, "kafka://%s?linger.ms=1&retry.backoff.ms=20%s", broker, options);
+	const char *uri =
+		lh_sprintf(ctx, "kafka://%s?linger.ms=1&retry.backoff.ms=20%s", broker, options);
 
 	LH_TRY(lh_sink_open(ctx, uri, stream, "json", true, sink));
 	return (*sink)->kind->recover(ctx, *sink, pos, known);
@@ -139,8 +140,9 @@ assert_stream(uint64_t seed)
 				t++;
 			snprintf(want, sizeof(want), "%d.%d", t, e++);
 			if (m->len != strlen(want) || memcmp(m->payload, want, m->len) != 0)
-				fail_msg("seed %llu, offset %lld: expected %s, found %.*s", (unsigned long long) seed,
-						 (long long) m->offset, want, (int) m->len, (char *) m->payload);
+				fail_msg("seed %llu, offset %lld: expected %s, found %.*s",
+						 (unsigned long long) seed, (long long) m->offset, want, (int) m->len,
+						 (char *) m->payload);
 			count++;
 		}
 		rd_kafka_message_destroy(m);
@@ -172,7 +174,8 @@ kill_and_go_on(uint64_t seed)
 				fprintf(stderr, "%s (%s)\n", ctx->error->message, ctx->error->detail);
 			_exit(result == LH_OK ? 0 : 1);
 		}
-		usleep((useconds_t) (mix(seed, (uint64_t) attempt) % (uint64_t) (2000000 + attempt * 500000)));
+		usleep(
+			(useconds_t) (mix(seed, (uint64_t) attempt) % (uint64_t) (2000000 + attempt * 500000)));
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		if (WIFEXITED(status))
@@ -240,22 +243,26 @@ the_topic_of_positions_is_compacted(void **state)
 	snprintf(stream, sizeof(stream), "plain_%d", (int) getpid());
 	assert_int_equal(open_recovered("", &sink, &pos, &known), LH_OK);
 	/* a topic that the broker made by itself, with its own policy: deletion */
-	assert_int_equal(sink->kind->put(ctx, sink,
-									 &(LhSinkMessage){.pos = {16, 1, 7}, .topic = stream,
-													  .value = lh_slice("v", 1)}),
-					 LH_OK);
+	assert_int_equal(
+		sink->kind->put(
+			ctx, sink,
+			&(LhSinkMessage){.pos = {16, 1, 7}, .topic = stream, .value = lh_slice("v", 1)}),
+		LH_OK);
 	assert_int_equal(sink->kind->commit(ctx, sink, &(LhChangePos){16, 1, 7}), LH_OK);
 	assert_int_equal(sink->kind->flush(ctx, sink), LH_OK);
 	assert_int_equal(sink->kind->close(ctx, sink), LH_OK);
-	assert_int_equal(open_recovered(lh_sprintf(ctx, "&position.topic=%s", stream), &sink, &pos, &known),
-					 LH_INVALID);
+	assert_int_equal(
+		open_recovered(lh_sprintf(ctx, "&position.topic=%s", stream), &sink, &pos, &known),
+		LH_INVALID);
 	assert_non_null(strstr(ctx->error->message, "not compacted"));
 	assert_int_equal(
-		open_recovered(lh_sprintf(ctx, "&position.topic=made_%s", stream), &sink, &pos, &known), LH_OK);
+		open_recovered(lh_sprintf(ctx, "&position.topic=made_%s", stream), &sink, &pos, &known),
+		LH_OK);
 	assert_int_equal(sink->kind->close(ctx, sink), LH_OK);
 	/* it is there now, and passes again */
 	assert_int_equal(
-		open_recovered(lh_sprintf(ctx, "&position.topic=made_%s", stream), &sink, &pos, &known), LH_OK);
+		open_recovered(lh_sprintf(ctx, "&position.topic=made_%s", stream), &sink, &pos, &known),
+		LH_OK);
 	assert_int_equal(sink->kind->close(ctx, sink), LH_OK);
 }
 

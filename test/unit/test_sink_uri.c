@@ -66,14 +66,44 @@ parts_are_found(void **state)
 static void
 what_is_ambiguous_is_refused(void **state)
 {
-	static const char *const bad[] = {
-		"", ":", "file", "1x:", "//h", "/path", "file:path", "kafka://user@h", "kafka://u:p@h:1/",
-		"kafka://h\\x", "kafka://h%41/", "file:///a b", "file:///a\nb", "file:///a#b", "file:///%",
-		"file:///%4", "file:///%zz", "file:///%00", "file:///a%2Fb", "file:///a%2fb",
-		"file:///../etc", "file:///a/..", "file:///a/./b", "file:///%2e%2E/b", "file:///.",
-		"file:///%ff", "file:///\xff", "null:?a", "null:?=b", "null:?a=b&", "null:?&a=b",
-		"null:?a=b&&c=d", "null:?a%41=b", "null:?a=%00", "null:?a=%c0%80", "null:?a b=c",
-		"null:?a=\x7f", NULL};
+	static const char *const bad[] = {"",
+									  ":",
+									  "file",
+									  "1x:",
+									  "//h",
+									  "/path",
+									  "file:path",
+									  "kafka://user@h",
+									  "kafka://u:p@h:1/",
+									  "kafka://h\\x",
+									  "kafka://h%41/",
+									  "file:///a b",
+									  "file:///a\nb",
+									  "file:///a#b",
+									  "file:///%",
+									  "file:///%4",
+									  "file:///%zz",
+									  "file:///%00",
+									  "file:///a%2Fb",
+									  "file:///a%2fb",
+									  "file:///../etc",
+									  "file:///a/..",
+									  "file:///a/./b",
+									  "file:///%2e%2E/b",
+									  "file:///.",
+									  "file:///%ff",
+									  "file:///\xff",
+									  "null:?a",
+									  "null:?=b",
+									  "null:?a=b&",
+									  "null:?&a=b",
+									  "null:?a=b&&c=d",
+									  "null:?a%41=b",
+									  "null:?a=%00",
+									  "null:?a=%c0%80",
+									  "null:?a b=c",
+									  "null:?a=\x7f",
+									  NULL};
 
 	(void) state;
 	for (int i = 0; bad[i] != NULL; i++)
@@ -108,11 +138,16 @@ static void
 secrets_are_in_no_message(void **state)
 {
 	static const char *const bad[] = {
-		"kafka://h/?sasl.password=hunter2&bad option=1", "kafka://u:hunter2@h/",
-		"kafka://h/?sasl.password=hunter2%zz", "nosuch://h/?x=1&token=hunter2",
-		"file:///tmp?sasl.password=hunter2", "null:?client.secret=hunter2",
-		"kafka://h/?sasl.jaas.config=hunter2&hunter", "kafka://h/?ssl.key.pem=hunter2&nosuch=1",
-		"kafka://h/?sasl.mechanism=PLAIN&sasl.password=hunter2&nosuch.property=1", NULL};
+		"kafka://h/?sasl.password=hunter2&bad option=1",
+		"kafka://u:hunter2@h/",
+		"kafka://h/?sasl.password=hunter2%zz",
+		"nosuch://h/?x=1&token=hunter2",
+		"file:///tmp?sasl.password=hunter2",
+		"null:?client.secret=hunter2",
+		"kafka://h/?sasl.jaas.config=hunter2&hunter",
+		"kafka://h/?ssl.key.pem=hunter2&nosuch=1",
+		"kafka://h/?sasl.mechanism=PLAIN&sasl.password=hunter2&nosuch.property=1",
+		NULL};
 	LhSink *sink;
 
 	(void) state;
@@ -149,8 +184,8 @@ schemes_and_options_are_named(void **state)
 static void
 lsns_are_read_back(void **state)
 {
-	static const char *const bad[] = {"", "/", "0", "0/", "/0", "0/0x", "g/0", "000000000/0",
-									  "0/000000000", "0/0/0", NULL};
+	static const char *const bad[] = {"",    "/",           "0",           "0/",    "/0", "0/0x",
+									  "g/0", "000000000/0", "0/000000000", "0/0/0", NULL};
 	static const uint64_t good[] = {0, 1, UINT64_C(0x16B374D848), UINT64_MAX};
 	char text[LH_LSN_TEXT];
 	uint64_t back;
@@ -169,12 +204,17 @@ lsns_are_read_back(void **state)
 static size_t
 through_stdout(const char *uri, bool text, char *out, size_t cap)
 {
-	LhSinkMessage m[3] = {
-		{.op = LH_CHANGE_INSERT, .pos = {100, 1, 7}, .has_key = true, .key = lh_slice("k", 1),
-		 .value = lh_slice("{\"a\":1}", 7)},
-		{.op = LH_CHANGE_MESSAGE, .pos = {100, 2, 7}, .value = lh_slice("v2", 2)},
-		{.op = LH_CHANGE_DELETE, .pos = {100, 3, 7}, .has_key = true, .tombstone = true,
-		 .key = lh_slice("k", 1)}};
+	LhSinkMessage m[3] = {{.op = LH_CHANGE_INSERT,
+						   .pos = {100, 1, 7},
+						   .has_key = true,
+						   .key = lh_slice("k", 1),
+						   .value = lh_slice("{\"a\":1}", 7)},
+						  {.op = LH_CHANGE_MESSAGE, .pos = {100, 2, 7}, .value = lh_slice("v2", 2)},
+						  {.op = LH_CHANGE_DELETE,
+						   .pos = {100, 3, 7},
+						   .has_key = true,
+						   .tombstone = true,
+						   .key = lh_slice("k", 1)}};
 	int fds[2], status;
 	size_t len = 0;
 	ssize_t n;
@@ -278,7 +318,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(parts_are_found, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_ambiguous_is_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(length_and_number_of_options_are_bounded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(length_and_number_of_options_are_bounded, set_up,
+										tear_down),
 		cmocka_unit_test_setup_teardown(secrets_are_in_no_message, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(schemes_and_options_are_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lsns_are_read_back, set_up, tear_down),
