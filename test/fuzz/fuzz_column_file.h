@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "parquet/column.h"
 
 #define CHECK(x)     \
@@ -61,8 +62,7 @@ fuzz_open(FuzzFile *f, const uint8_t *data, size_t size)
 	CHECK(fd >= 0);
 	CHECK(write(fd, data, size) == (ssize_t) size);
 	close(fd);
-	*f = (FuzzFile) {.ctx = lh_ctx_create(), .budget = {.limit = 64 << 20, .setting = "work_mem"}};
-	CHECK(f->ctx != NULL);
+	*f = (FuzzFile) {.ctx = fuzz_ctx(), .budget = {.limit = 64 << 20, .setting = "work_mem"}};
 	f->root = f->ctx->arena;
 	f->arena = lh_arena_create(&f->budget);
 	f->ctx->arena = f->arena;
@@ -88,7 +88,7 @@ fuzz_close(FuzzFile *f)
 	f->ctx->arena = f->root;
 	lh_arena_destroy(f->arena);
 	unlink(fuzz_path());
-	lh_ctx_destroy(f->ctx);
+	fuzz_ctx_done(f->ctx);
 }
 
 /* A node below parent (-1: the root itself); returns its number. */

@@ -288,16 +288,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	LhBudget budget = {.limit = 64 << 20, .setting = "work_mem"};
-	LhCtx *ctx = lh_ctx_create();
+	LhCtx *ctx = fuzz_ctx();
 	LhArena *root;
 	Tw w = {0};
 	bool without;
 
-	if (size < 4 || ctx == NULL)
-	{
-		lh_ctx_destroy(ctx);
+	if (size < 4)
 		return 0;
-	}
 	without = data[0] & 4;
 	root = ctx->arena;
 	ctx->arena = lh_arena_create(&budget);
@@ -315,6 +312,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	lh_arena_destroy(ctx->arena);
 	ctx->arena = root;
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

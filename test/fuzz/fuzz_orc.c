@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "orc/meta.h"
 
 #define CHECK(x)     \
@@ -192,8 +193,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	LhOrcFile *file;
 	LhCtx *ctx;
 
-	if (!put_file(data, size) || (ctx = lh_ctx_create()) == NULL)
+	if (!put_file(data, size))
 		return 0;
+	ctx = fuzz_ctx();
 	state = size > 16 ? lh_hash_bytes(data + size / 2, 8, 1) : size;
 	lh_isa_choose((LhIsa) below(3));
 	arena = lh_arena_create(&budget);
@@ -209,7 +211,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	lh_use(ctx, root);
 	lh_arena_destroy(arena);
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }
 
@@ -223,11 +225,10 @@ LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 
 	if (seed % 4 == 0 || size < 16)
 		return LLVMFuzzerMutate(data, size, max);
-	ctx = lh_ctx_create();
-	if (ctx != NULL &&
-		lh_orc_postscript(ctx, data + size - most, most, (int64_t) size, &ps) == LH_OK)
+	ctx = fuzz_ctx();
+	if (lh_orc_postscript(ctx, data + size - most, most, (int64_t) size, &ps) == LH_OK)
 		body = size - (size_t) ps.tail;
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	if (body < 16)
 		return LLVMFuzzerMutate(data, size, max);
 	for (unsigned i = 0; i <= seed / 4 % 4; i++)
