@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "codec/codec_internal.h"
+#include "fuzz/fuzz_codecs.h"
 #include "fuzz/fuzz_ctx.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -78,18 +79,6 @@ compare_huge(LhCtx *ctx, LhCodec codec, const uint8_t *in, size_t len, const uin
 	free(out);
 }
 
-/* One set for all inputs, as a scan has one for all pages: the libraries' states are large. */
-static LhCodecs *
-all_codecs(void)
-{
-	static LhCodecs *codecs;
-	static LhCtx *own;
-
-	if (codecs == NULL && ((own = lh_ctx_create()) == NULL || lh_codecs_create(own, &codecs) != LH_OK))
-		abort();
-	return codecs;
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -105,7 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	codec = (LhCodec) ((data[0] & 0x7f) % LH_N_CODECS);
 	out_len = (size_t) lh_load_u16(data + 1) * ((data[0] & 0x80) ? 37 : 1);
 	ctx = fuzz_ctx();
-	codecs = all_codecs();
+	codecs = fuzz_codecs();
 	good = unpack(ctx, codecs, codec, data + 3, size - 3, &out, out_len) == LH_OK;
 	if (good)
 		there_and_back(ctx, codecs, codec, out, out_len);

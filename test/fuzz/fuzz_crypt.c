@@ -267,19 +267,15 @@ static void
 open_file(LhCtx *ctx, const Tw *w, uint32_t seed)
 {
 	static const LhAccess access = {.local_any = true};
-	int fd = open(fuzz_path(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	LhStore *store;
 	LhObject *obj;
 	LhPqFile *file;
 
-	CHECK(fd >= 0);
-	CHECK(write(fd, w->p, w->len) == (ssize_t) w->len);
-	close(fd);
+	fuzz_put(w->p, w->len);
 	CHECK(lh_store_create(ctx, &access, &store) == LH_OK);
 	CHECK(lh_object_open(ctx, store, fuzz_path(), &obj) == LH_OK);
 	if (lh_pq_open(ctx, obj, NULL, NULL, &file) == LH_OK)
 		read_file(ctx, file, seed);
-	unlink(fuzz_path());
 }
 
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

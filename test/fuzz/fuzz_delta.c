@@ -33,6 +33,7 @@ typedef struct Run
 	size_t len;
 	int encoding;
 	size_t width;
+	uint8_t *out; /* of MOST values */
 } Run;
 
 /* Never 0. */
@@ -92,14 +93,10 @@ same_or_zero(const uint64_t *some, const uint64_t *hash, size_t n)
 static size_t
 take(Run *r, size_t piece, int skip, uint64_t *hash)
 {
-	uint8_t *out = malloc(MOST * r->width);
 	size_t at = 0;
 
 	if (lh_pq_decoder_start(r->ctx, &r->d, r->encoding, r->p, r->len) != LH_OK)
-	{
-		free(out);
 		return SIZE_MAX;
-	}
 	for (int k = 0; at < MOST; k++)
 	{
 		size_t n = piece < MOST - at ? piece : MOST - at;
@@ -107,18 +104,20 @@ take(Run *r, size_t piece, int skip, uint64_t *hash)
 		LhStatus status;
 
 		lh_pq_pool_unpin(r->d.pool);
-		status = skipped ? r->d.ops->skip(r->ctx, &r->d, n) : r->d.ops->read(r->ctx, &r->d, n, out);
+		/* what another run left there is no answer */
+		memset(r->out, 0xa5, skipped ? 0 : n * r->width);
+		status = skipped ? r->d.ops->skip(r->ctx, &r->d, n)
+						 : r->d.ops->read(r->ctx, &r->d, n, r->out);
 		if (status != LH_OK)
 			break;
 		if (skipped)
 			memset(hash + at, 0, n * sizeof(*hash));
 		else if (r->d.physical == LH_PQ_BYTE_ARRAY)
-			string_fingerprints((const LhStr *) (const void *) out, n, hash + at);
+			string_fingerprints((const LhStr *) (const void *) r->out, n, hash + at);
 		else
-			fixed_fingerprints(out, r->width, n, hash + at);
+			fixed_fingerprints(r->out, r->width, n, hash + at);
 		at += n;
 	}
-	free(out);
 	return at;
 }
 
@@ -145,6 +144,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(p, data + 4, r.len);
 	memset(p + r.len, 0xff, LH_PADDING);
 	r.p = p;
+	r.out = malloc(MOST * r.width);
 	lh_isa_choose(LH_ISA_BASE);
 	/* one by one: as many as there are */
 	n = take(&r, 1, 0, one);
@@ -163,6 +163,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			CHECK(same_or_zero(other, one, m < n ? m : n));
 		}
 	}
+	free(r.out);
 	free(p);
 	lh_pq_decoder_close(&r.d);
 	fuzz_ctx_done(r.ctx);

@@ -6,13 +6,11 @@
  * Input: a file.  The mutator mostly leaves the tail alone, so that what it breaks is what
  * lies in stripes: streams, stripe footers, indexes.
  */
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fuzz/fuzz_ctx.h"
+#include "fuzz/fuzz_file.h"
 #include "orc/meta.h"
 
 #define CHECK(x)     \
@@ -159,28 +157,6 @@ read_stripe(LhCtx *ctx, LhOrcFile *file, int stripe)
 	}
 }
 
-/* The object all inputs of this process are written to. */
-static const char *
-fuzz_path(void)
-{
-	static char path[64];
-
-	if (path[0] == 0)
-		snprintf(path, sizeof(path), "/dev/shm/lh_fuzz_orc_%d", (int) getpid());
-	return path;
-}
-
-static bool
-put_file(const uint8_t *data, size_t size)
-{
-	int fd = open(fuzz_path(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	bool done = fd >= 0 && write(fd, data, size) == (ssize_t) size;
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -193,8 +169,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	LhOrcFile *file;
 	LhCtx *ctx;
 
-	if (!put_file(data, size))
-		return 0;
+	fuzz_put(data, size);
 	ctx = fuzz_ctx();
 	state = size > 16 ? lh_hash_bytes(data + size / 2, 8, 1) : size;
 	lh_isa_choose((LhIsa) below(3));
