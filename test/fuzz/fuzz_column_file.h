@@ -11,7 +11,7 @@
 
 #include "fuzz/fuzz_codecs.h"
 #include "fuzz/fuzz_ctx.h"
-#include "fuzz/fuzz_file.h"
+#include "fuzz/fuzz_object.h"
 #include "parquet/column.h"
 
 #define CHECK(x)     \
@@ -40,20 +40,14 @@ typedef struct FuzzFile
 } FuzzFile;
 
 /* A file of these bytes; nodes, chunks and rows are filled in afterwards. */
-static inline bool
+static inline void
 fuzz_open(FuzzFile *f, const uint8_t *data, size_t size)
 {
-	static const LhAccess access = {.local_any = true};
-	LhStore *store;
-
-	fuzz_put(data, size);
 	*f = (FuzzFile) {.ctx = fuzz_ctx(), .budget = {.limit = 64 << 20, .setting = "work_mem"}};
 	f->root = f->ctx->arena;
 	f->arena = lh_arena_create(&f->budget);
 	f->ctx->arena = f->arena;
-	if (lh_store_create(f->ctx, &access, &store) != LH_OK ||
-		lh_object_open(f->ctx, store, fuzz_path(), &f->file.obj) != LH_OK)
-		return false;
+	f->file.obj = fuzz_object(f->ctx, data, size);
 	f->file.codecs = fuzz_codecs();
 	f->file.size = (int64_t) size;
 	f->file.path = "fuzz";
@@ -64,7 +58,6 @@ fuzz_open(FuzzFile *f, const uint8_t *data, size_t size)
 	f->meta.leaf_nodes = f->leaf_nodes;
 	f->meta.groups = &f->group;
 	f->meta.ngroups = 1;
-	return true;
 }
 
 static inline void

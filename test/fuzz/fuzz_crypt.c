@@ -266,15 +266,9 @@ parse_keys(LhCtx *ctx, const uint8_t *data, size_t size)
 static void
 open_file(LhCtx *ctx, const Tw *w, uint32_t seed)
 {
-	static const LhAccess access = {.local_any = true};
-	LhStore *store;
-	LhObject *obj;
 	LhPqFile *file;
 
-	fuzz_put(w->p, w->len);
-	CHECK(lh_store_create(ctx, &access, &store) == LH_OK);
-	CHECK(lh_object_open(ctx, store, fuzz_path(), &obj) == LH_OK);
-	if (lh_pq_open(ctx, obj, NULL, NULL, &file) == LH_OK)
+	if (lh_pq_open(ctx, fuzz_object(ctx, w->p, w->len), NULL, NULL, &file) == LH_OK)
 		read_file(ctx, file, seed);
 }
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "fuzz/fuzz_ctx.h"
-#include "fuzz/fuzz_file.h"
+#include "fuzz/fuzz_object.h"
 #include "orc/meta.h"
 
 #define CHECK(x)     \
@@ -160,24 +160,17 @@ read_stripe(LhCtx *ctx, LhOrcFile *file, int stripe)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const LhAccess access = {.local_any = true};
 	const LhOrcOptions options = {.any_acid = true, .nanoseconds = size % 7 == 0};
 	LhBudget budget = {.limit = BUDGET, .setting = "work_mem"};
+	LhCtx *ctx = fuzz_ctx();
 	LhArena *arena, *root;
-	LhStore *store;
-	LhObject *obj;
 	LhOrcFile *file;
-	LhCtx *ctx;
 
-	fuzz_put(data, size);
-	ctx = fuzz_ctx();
 	state = size > 16 ? lh_hash_bytes(data + size / 2, 8, 1) : size;
 	lh_isa_choose((LhIsa) below(3));
 	arena = lh_arena_create(&budget);
 	root = lh_use(ctx, arena);
-	if (lh_store_create(ctx, &access, &store) == LH_OK &&
-		lh_object_open(ctx, store, fuzz_path(), &obj) == LH_OK &&
-		lh_orc_open(ctx, obj, NULL, &options, &file) == LH_OK)
+	if (lh_orc_open(ctx, fuzz_object(ctx, data, size), NULL, &options, &file) == LH_OK)
 	{
 		int n = lh_orc_meta(file)->nstripes;
 
