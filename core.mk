@@ -35,8 +35,13 @@ else ifeq ($(FLAVOUR),fuzz)
 CLANG ?= $(or $(shell ls /usr/bin/clang-[0-9]* 2>/dev/null | grep -E 'clang-[0-9]+$$' | \
 	sort -t- -k2 -rn | head -1),clang)
 override CC := $(CLANG)
-OPT := -O1 -fno-omit-frame-pointer -U_FORTIFY_SOURCE
-INSTRUMENT := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+OPT := -O2 -ffunction-sections -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+# Executions count: comparisons of numbers are not traced (the seeds have the formats'
+# constants, what goes through memcmp is seen), and only what a target uses is linked,
+# for libFuzzer goes through all counters after each execution.
+INSTRUMENT := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+	-fno-sanitize-coverage=trace-cmp
+FUZZ_LDFLAGS := -fsanitize=fuzzer -Wl,--gc-sections -Wl,-z,start-stop-gc
 endif
 
 # gcc's analysis of uninitialised variables is unreliable under sanitizers, so
@@ -123,7 +128,7 @@ $(UNIT:%=$(B)/%): $(B)/%: $(B)/test/unit/%.o $(UNIT_SHARED) $(CORE_LIB)
 $(STUB): $(STUB_OBJS) $(CORE_LIB)
 	$(call link,)
 $(FUZZ:%=$(B)/%): $(B)/%: $(B)/test/fuzz/%.o $(FUZZ_SHARED) $(CORE_LIB)
-	$(call link,,-fsanitize=fuzzer)
+	$(call link,,$(FUZZ_LDFLAGS))
 $(BENCH:%=build/bench/%): build/bench/%: $(B)/test/bench/%.o $(BENCH_SHARED) $(CORE_LIB)
 	$(call link,)
 

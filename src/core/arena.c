@@ -24,7 +24,7 @@
  *
  * Under AddressSanitizer the unused part of a chunk is poisoned and
  * allocations are kept 16 bytes apart, so that an overrun inside a chunk is
- * found as it would be in malloc's memory.
+ * found as it would be in malloc's memory.  What a reset keeps is filled, too.
  */
 #include "core/arena.h"
 
@@ -47,10 +47,13 @@
 #define LH_RED_ZONE    16
 #define POISON(p, n)   __asan_poison_memory_region((p), (n))
 #define UNPOISON(p, n) __asan_unpoison_memory_region((p), (n))
+/* as malloc's memory is: not what lay there before, nor zeros */
+#define FILL(p, n)     (UNPOISON(p, n), memset((p), 0xbe, (n)))
 #else
 #define LH_RED_ZONE    0
 #define POISON(p, n)   ((void) 0)
 #define UNPOISON(p, n) ((void) 0)
+#define FILL(p, n)     ((void) 0)
 #endif
 
 #define ALIGNMENT      16
@@ -310,14 +313,18 @@ void
 lh_arena_reset(LhArena *arena)
 {
 	Chunk *first = arena->first;
+	bool full = arena->chunks != first;
 
 	release_all(arena, first);
 	arena->next_size = FIRST_CHUNK;
 	if (first == NULL)
 		return;
 	arena->next_size = 2 * FIRST_CHUNK;
-	arena->free = (uint8_t *) (first + 1);
 	arena->end = (uint8_t *) first + first->size;
+	if (full)
+		arena->free = arena->end;
+	FILL(first + 1, (size_t) (arena->free - (uint8_t *) (first + 1)));
+	arena->free = (uint8_t *) (first + 1);
 	POISON(arena->free, (size_t) (arena->end - arena->free));
 }
 

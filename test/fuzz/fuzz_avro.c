@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "unit/avro_show.h"
 
 #define MAX_BLOCK       ((size_t) 1 << 20)
@@ -349,8 +350,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 4)
 		return 0;
-	ctx = lh_ctx_create();
-	CHECK(ctx != NULL && lh_buf_init(ctx, &made, false) == LH_OK);
+	ctx = fuzz_ctx();
+	CHECK(lh_buf_init(ctx, &made, false) == LH_OK);
 	bytes = lh_slice(data + 1, size - 1);
 	if (data[0] < 0x80)
 	{
@@ -359,6 +360,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (!failed(ctx, lh_avro_open_bytes(ctx, bytes, "input", &file)))
 		read_file(ctx, file, (uint32_t) (data[0] * 2654435761u + data[size - 1]));
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "parquet/indexes.h"
 
 /* Filters that are filled up are no larger, for speed. */
 #define MAX_FULL 4096
+#define N_LEAVES 10
 
 #define CHECK(x)     \
 	do               \
@@ -37,23 +39,34 @@ make_leaf(LhPqPhysical physical, int length, int logical, int precision)
 	return node;
 }
 
+/* A leaf of every type, made once. */
+static const LhPqNode *
+all_leaves(void)
+{
+	static LhPqNode leaves[N_LEAVES];
+
+	if (leaves[0].name != NULL)
+		return leaves;
+	leaves[0] = make_leaf(LH_PQ_INT64, 0, 0, 0);
+	leaves[1] = make_leaf(LH_PQ_DOUBLE, 0, 0, 0);
+	leaves[2] = make_leaf(LH_PQ_BYTE_ARRAY, 0, LH_PQ_LOGICAL_STRING, 0);
+	leaves[3] = make_leaf(LH_PQ_FLBA, 8, 0, 0);
+	leaves[4] = make_leaf(LH_PQ_FLBA, 9, LH_PQ_LOGICAL_DECIMAL, 18);
+	leaves[5] = make_leaf(LH_PQ_FLBA, 16, LH_PQ_LOGICAL_DECIMAL, 38);
+	leaves[6] = make_leaf(LH_PQ_INT32, 0, 0, 0);
+	leaves[7] = make_leaf(LH_PQ_FLOAT, 0, 0, 0);
+	leaves[8] = make_leaf(LH_PQ_FLBA, 2, LH_PQ_LOGICAL_FLOAT16, 0);
+	leaves[9] = make_leaf(LH_PQ_FLBA, 3, LH_PQ_LOGICAL_DECIMAL, 7);
+	return leaves;
+}
+
 /* Ask for the value as every type; with all bits set the answer is yes, but for what no column can hold. */
 static void
 ask(const LhPqBloom *bloom, const uint8_t raw[8], bool full)
 {
-	const LhPqNode nodes[] = {make_leaf(LH_PQ_INT64, 0, 0, 0),
-							  make_leaf(LH_PQ_DOUBLE, 0, 0, 0),
-							  make_leaf(LH_PQ_BYTE_ARRAY, 0, LH_PQ_LOGICAL_STRING, 0),
-							  make_leaf(LH_PQ_FLBA, 8, 0, 0),
-							  make_leaf(LH_PQ_FLBA, 9, LH_PQ_LOGICAL_DECIMAL, 18),
-							  make_leaf(LH_PQ_FLBA, 16, LH_PQ_LOGICAL_DECIMAL, 38),
-							  make_leaf(LH_PQ_INT32, 0, 0, 0),
-							  make_leaf(LH_PQ_FLOAT, 0, 0, 0),
-							  make_leaf(LH_PQ_FLBA, 2, LH_PQ_LOGICAL_FLOAT16, 0),
-							  make_leaf(LH_PQ_FLBA, 3, LH_PQ_LOGICAL_DECIMAL, 7)};
-	size_t n = sizeof(nodes) / sizeof(nodes[0]);
+	const LhPqNode *nodes = all_leaves();
 
-	for (size_t i = 0; i < n; i++)
+	for (int i = 0; i < N_LEAVES; i++)
 	{
 		LhValue v = {.type = nodes[i].type};
 		bool may;
@@ -75,14 +88,23 @@ ask(const LhPqBloom *bloom, const uint8_t raw[8], bool full)
 static void
 ask_full(LhCtx *ctx, const uint8_t *p, size_t len, size_t whole, const uint8_t raw[8])
 {
-	size_t header = 0, need = 0;
+	size_t without = 0, header = len, need;
 	uint8_t *full = malloc(whole);
 	LhPqBloom *bloom;
 
-	/* where the header ends: from there on its size is known */
-	while (header < len && need == 0)
-		CHECK(lh_pq_bloom_parse(ctx, p, ++header, &need, &bloom) == LH_OK);
-	CHECK(need == whole && header < whole);
+	/* where the header ends: from there on its size is known, with fewer bytes it is not */
+	while (header - without > 1)
+	{
+		size_t half = without + (header - without) / 2;
+
+		CHECK(lh_pq_bloom_parse(ctx, p, half, &need, &bloom) == LH_OK);
+		CHECK(need == 0 || need == whole);
+		if (need == 0)
+			without = half;
+		else
+			header = half;
+	}
+	CHECK(header < whole);
 	memset(full, 0xff, whole);
 	memcpy(full, p, header);
 	CHECK(lh_pq_bloom_parse(ctx, full, whole, &need, &bloom) == LH_OK && bloom != NULL);
@@ -99,8 +121,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	LhPqBloom *bloom;
 	size_t need;
 
-	if (size < 8 || (ctx = lh_ctx_create()) == NULL)
+	if (size < 8)
 		return 0;
+	ctx = fuzz_ctx();
 	CHECK(lh_pq_bloom_parse(ctx, data + 8, size - 8, &need, &bloom) == LH_OK);
 	if (bloom != NULL)
 	{
@@ -109,6 +132,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (need > 0 && need < MAX_FULL)
 		ask_full(ctx, data + 8, size - 8, need, data);
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

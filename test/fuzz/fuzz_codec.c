@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "codec/codec_internal.h"
+#include "fuzz/fuzz_codecs.h"
+#include "fuzz/fuzz_ctx.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -91,15 +93,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	codec = (LhCodec) ((data[0] & 0x7f) % LH_N_CODECS);
 	out_len = (size_t) lh_load_u16(data + 1) * ((data[0] & 0x80) ? 37 : 1);
-	ctx = lh_ctx_create();
-	if (ctx == NULL || lh_codecs_create(ctx, &codecs) != LH_OK)
-		abort();
+	ctx = fuzz_ctx();
+	codecs = fuzz_codecs();
 	good = unpack(ctx, codecs, codec, data + 3, size - 3, &out, out_len) == LH_OK;
 	if (good)
 		there_and_back(ctx, codecs, codec, out, out_len);
 	if ((codec == LH_CODEC_GZIP || codec == LH_CODEC_LZ4_RAW) && size > 3)
 		compare_huge(ctx, codec, data + 3, size - 3, good ? out : NULL, out_len);
 	free(out);
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

@@ -63,30 +63,29 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int codecs[] = {0, 0, 1, 2, 5, 6, 7, 0};
+	LhPqPhysical physical;
+	int64_t rows;
 	FuzzFile f;
+	int length, node;
 
 	if (size < 8)
 		return 0;
 	lh_isa_choose((LhIsa) (data[7] % 3));
-	if (fuzz_open(&f, data + 8, size - 8))
-	{
-		LhPqPhysical physical = (LhPqPhysical) (data[0] % 8);
-		int length = data[3] == 0 ? 5000 : data[3];
-		int64_t rows = lh_load_u16(data + 4);
-		int node;
-
-		f.file.options.check_crc = data[7] & 0x80;
-		f.file.options.raw_int96 = data[7] & 0x40;
-		fuzz_node(&f, -1, LH_PQ_REQUIRED);
-		node = fuzz_node(&f, 0, (LhPqRepetition) (data[2] & 1));
-		/* levels of a leaf in structs */
-		f.nodes[node].max_def += (data[2] >> 1 & 3) * (data[2] & 1);
-		fuzz_leaf(&f, node, physical, length, choose_type(physical, length, data[1]),
-				  codecs[data[2] >> 5], rows, 0, (int64_t) size - 8);
-		f.group.num_rows = rows;
-		f.meta.num_rows = rows;
-		fuzz_read(&f, node, rows, data[6]);
-	}
+	fuzz_open(&f, data + 8, size - 8);
+	physical = (LhPqPhysical) (data[0] % 8);
+	length = data[3] == 0 ? 5000 : data[3];
+	rows = lh_load_u16(data + 4);
+	f.file.options.check_crc = data[7] & 0x80;
+	f.file.options.raw_int96 = data[7] & 0x40;
+	fuzz_node(&f, -1, LH_PQ_REQUIRED);
+	node = fuzz_node(&f, 0, (LhPqRepetition) (data[2] & 1));
+	/* levels of a leaf in structs */
+	f.nodes[node].max_def += (data[2] >> 1 & 3) * (data[2] & 1);
+	fuzz_leaf(&f, node, physical, length, choose_type(physical, length, data[1]), codecs[data[2] >> 5],
+			  rows, 0, (int64_t) size - 8);
+	f.group.num_rows = rows;
+	f.meta.num_rows = rows;
+	fuzz_read(&f, node, rows, data[6]);
 	fuzz_close(&f);
 	return 0;
 }

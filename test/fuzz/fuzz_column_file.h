@@ -8,10 +8,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
 
+#include "fuzz/fuzz_codecs.h"
+#include "fuzz/fuzz_ctx.h"
+#include "fuzz/fuzz_object.h"
 #include "parquet/column.h"
 
 #define CHECK(x)     \
@@ -39,37 +39,16 @@ typedef struct FuzzFile
 	const LhPqChunk *chunk_ptrs[MAX_LEAVES];
 } FuzzFile;
 
-/* The object all inputs of this process are written to. */
-static const char *
-fuzz_path(void)
-{
-	static char path[64];
-
-	if (path[0] == 0)
-		snprintf(path, sizeof(path), "/dev/shm/lh_fuzz_%d", (int) getpid());
-	return path;
-}
-
 /* A file of these bytes; nodes, chunks and rows are filled in afterwards. */
-static inline bool
+static inline void
 fuzz_open(FuzzFile *f, const uint8_t *data, size_t size)
 {
-	static const LhAccess access = {.local_any = true};
-	LhStore *store;
-	int fd = open(fuzz_path(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	CHECK(fd >= 0);
-	CHECK(write(fd, data, size) == (ssize_t) size);
-	close(fd);
-	*f = (FuzzFile) {.ctx = lh_ctx_create(), .budget = {.limit = 64 << 20, .setting = "work_mem"}};
-	CHECK(f->ctx != NULL);
+	*f = (FuzzFile) {.ctx = fuzz_ctx(), .budget = {.limit = 64 << 20, .setting = "work_mem"}};
 	f->root = f->ctx->arena;
 	f->arena = lh_arena_create(&f->budget);
 	f->ctx->arena = f->arena;
-	if (lh_store_create(f->ctx, &access, &store) != LH_OK ||
-		lh_object_open(f->ctx, store, fuzz_path(), &f->file.obj) != LH_OK ||
-		lh_codecs_create(f->ctx, &f->file.codecs) != LH_OK)
-		return false;
+	f->file.obj = fuzz_object(f->ctx, data, size);
+	f->file.codecs = fuzz_codecs();
 	f->file.size = (int64_t) size;
 	f->file.path = "fuzz";
 	f->file.meta = &f->meta;
@@ -79,7 +58,6 @@ fuzz_open(FuzzFile *f, const uint8_t *data, size_t size)
 	f->meta.leaf_nodes = f->leaf_nodes;
 	f->meta.groups = &f->group;
 	f->meta.ngroups = 1;
-	return true;
 }
 
 static inline void
@@ -87,8 +65,7 @@ fuzz_close(FuzzFile *f)
 {
 	f->ctx->arena = f->root;
 	lh_arena_destroy(f->arena);
-	unlink(fuzz_path());
-	lh_ctx_destroy(f->ctx);
+	fuzz_ctx_done(f->ctx);
 }
 
 /* A node below parent (-1: the root itself); returns its number. */

@@ -266,20 +266,10 @@ parse_keys(LhCtx *ctx, const uint8_t *data, size_t size)
 static void
 open_file(LhCtx *ctx, const Tw *w, uint32_t seed)
 {
-	static const LhAccess access = {.local_any = true};
-	int fd = open(fuzz_path(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	LhStore *store;
-	LhObject *obj;
 	LhPqFile *file;
 
-	CHECK(fd >= 0);
-	CHECK(write(fd, w->p, w->len) == (ssize_t) w->len);
-	close(fd);
-	CHECK(lh_store_create(ctx, &access, &store) == LH_OK);
-	CHECK(lh_object_open(ctx, store, fuzz_path(), &obj) == LH_OK);
-	if (lh_pq_open(ctx, obj, NULL, NULL, &file) == LH_OK)
+	if (lh_pq_open(ctx, fuzz_object(ctx, w->p, w->len), NULL, NULL, &file) == LH_OK)
 		read_file(ctx, file, seed);
-	unlink(fuzz_path());
 }
 
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -288,16 +278,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	LhBudget budget = {.limit = 64 << 20, .setting = "work_mem"};
-	LhCtx *ctx = lh_ctx_create();
+	LhCtx *ctx = fuzz_ctx();
 	LhArena *root;
 	Tw w = {0};
 	bool without;
 
-	if (size < 4 || ctx == NULL)
-	{
-		lh_ctx_destroy(ctx);
+	if (size < 4)
 		return 0;
-	}
 	without = data[0] & 4;
 	root = ctx->arena;
 	ctx->arena = lh_arena_create(&budget);
@@ -315,6 +302,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	lh_arena_destroy(ctx->arena);
 	ctx->arena = root;
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "parquet/meta.h"
 
 #define FILE_SIZE  (INT64_C(16) << 20)
@@ -121,11 +122,9 @@ extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	LhCtx *ctx = lh_ctx_create();
+	LhCtx *ctx = fuzz_ctx();
 	LhPqMeta *meta;
 
-	if (ctx == NULL)
-		return 0;
 	if (lh_pq_meta_parse(ctx, data, size, FILE_SIZE, &meta) != LH_OK)
 		CHECK(ctx->error->message[0] != '\0');
 	else
@@ -140,6 +139,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			for (int leaf = 0; leaf < meta->nleaves && left > 0; leaf++, left--)
 				check_chunk(ctx, &file, g, leaf);
 	}
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "store/local.h"
 
 #define CHECK(condition)  \
@@ -85,7 +86,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > 1024 || memchr(data, '\0', size) != NULL)
 		return 0;
-	ctx = lh_ctx_create();
+	ctx = fuzz_ctx();
 	pattern = lh_strndup(ctx, (const char *) data, size);
 	path = strchr(pattern, '\n');
 	if (path != NULL)
@@ -94,6 +95,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_match(ctx, pattern, path);
 		check_escaped(ctx, path);
 	}
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

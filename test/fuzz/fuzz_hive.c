@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "files/table.h"
+#include "fuzz/fuzz_ctx.h"
 
 #define CHECK(condition)  \
 	do                    \
@@ -68,7 +69,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > 4096 || memchr(data, '\0', size) != NULL)
 		return 0;
-	ctx = lh_ctx_create();
+	ctx = fuzz_ctx();
 	text = lh_strndup(ctx, (const char *) data, size);
 	for (char *line = text; line != NULL && list.n < MAX_PATHS;)
 	{
@@ -87,6 +88,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else
 			CHECK(ctx->error->message[0] != '\0');
 	}
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

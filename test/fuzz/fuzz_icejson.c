@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "iceberg/meta.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -73,7 +74,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const LhAccess access = {.local_any = true};
-	LhCtx *ctx = lh_ctx_create();
+	LhCtx *ctx = fuzz_ctx();
 	LhIceMetadata *m;
 	LhStore *store;
 
@@ -83,6 +84,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(ctx, store, m);
 	else if (ctx->error->message[0] == '\0')
 		abort();
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

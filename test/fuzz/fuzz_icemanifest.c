@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "iceberg/plan.h"
 #include "unit/avro_make.h"
 #include "unit/ice_manifest_schema.h"
@@ -177,11 +178,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (table == NULL)
 		make_table();
-	ctx = lh_ctx_create();
-	CHECK(ctx != NULL);
+	ctx = fuzz_ctx();
 	status = run(ctx, data, size);
 	CHECK(status == LH_OK || ctx->error->message[0] != '\0');
 	CHECK(status != LH_BUG);
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

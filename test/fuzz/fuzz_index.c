@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "parquet/indexes.h"
 
 #define CHECK(x)     \
@@ -91,8 +92,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	LhPqPageIndex *index;
 	size_t first;
 
-	if (size < 3 || (ctx = lh_ctx_create()) == NULL)
+	if (size < 3)
 		return 0;
+	ctx = fuzz_ctx();
 	nodes[1] = make_leaf(data[0]);
 	first = lh_load_u16(data + 1);
 	if (first > size - 3)
@@ -101,6 +103,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 							lh_slice(data + 3 + first, size - 3 - first), &index) == LH_OK);
 	if (index != NULL)
 		check_index(index);
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "unit/test_like_postgres.h"
 #include "vec/like.h"
 #include "vec/pred.h"
@@ -52,15 +53,13 @@ check_scan(const LhLike *like, const uint8_t *s, size_t slen)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static LhCtx *ctx;
+	LhCtx *ctx = fuzz_ctx();
 	LhLike *like;
 	const uint8_t *p, *s;
 	size_t plen, slen;
 	bool text, want;
 	Match match;
 
-	if (ctx == NULL)
-		ctx = lh_ctx_create();
 	if (size < 2)
 		return 0;
 	text = data[0] & FLAG_TEXT;
@@ -81,13 +80,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		differ("lh_like_match");
 	if (lh_like_compile(ctx, p, plen, '\\', text, &like) != LH_OK)
 		abort();
-	for (int isa = LH_ISA_BASE; isa <= LH_ISA_AVX512; isa++)
+	for (int isa = LH_ISA_BASE; isa <= (int) lh_isa_best(); isa++)
 	{
 		lh_isa_choose((LhIsa) isa);
 		if (lh_like_test(like, s, slen) != want)
 			differ(lh_isa_name((LhIsa) isa));
 		check_scan(like, s, slen);
 	}
-	lh_arena_reset(ctx->arena);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

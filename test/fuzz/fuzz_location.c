@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "net/net.h"
 #include "store/local.h"
 
@@ -80,7 +81,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > 8192 || memchr(data, '\0', size) != NULL)
 		return 0;
-	ctx = lh_ctx_create();
+	ctx = fuzz_ctx();
 	location = lh_strndup(ctx, (const char *) data, size);
 	(void) lh_remote_check_allowed(ctx, location);
 	if (lh_location_parse(ctx, location, &scheme, &path) == LH_OK && scheme != LH_SCHEME_LOCAL)
@@ -94,6 +95,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	else
 		CHECK(ctx->error->message[0] != '\0');
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

@@ -135,21 +135,20 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	FuzzFile f;
+	Input in = {&f, data, (int64_t) size - HEADER, 0};
+	LhField fields[8];
+	int64_t rows;
+	int node;
 
 	if (size <= HEADER)
 		return 0;
 	lh_isa_choose((LhIsa) (data[15] % 3));
-	if (fuzz_open(&f, data + HEADER, size - HEADER))
-	{
-		Input in = {&f, data, (int64_t) (size - HEADER), 0};
-		LhField fields[8];
-		int64_t rows = lh_load_u16(data + 2);
-		int node = make_shape(&in, fields);
-
-		f.group.num_rows = rows;
-		f.meta.num_rows = rows;
-		fuzz_read(&f, node, rows, data[14]);
-	}
+	fuzz_open(&f, data + HEADER, size - HEADER);
+	rows = lh_load_u16(data + 2);
+	node = make_shape(&in, fields);
+	f.group.num_rows = rows;
+	f.meta.num_rows = rows;
+	fuzz_read(&f, node, rows, data[14]);
 	fuzz_close(&f);
 	return 0;
 }

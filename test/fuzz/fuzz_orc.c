@@ -6,12 +6,11 @@
  * Input: a file.  The mutator mostly leaves the tail alone, so that what it breaks is what
  * lies in stripes: streams, stripe footers, indexes.
  */
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "fuzz/fuzz_ctx.h"
+#include "fuzz/fuzz_object.h"
 #include "orc/meta.h"
 
 #define CHECK(x)     \
@@ -158,49 +157,20 @@ read_stripe(LhCtx *ctx, LhOrcFile *file, int stripe)
 	}
 }
 
-/* The object all inputs of this process are written to. */
-static const char *
-fuzz_path(void)
-{
-	static char path[64];
-
-	if (path[0] == 0)
-		snprintf(path, sizeof(path), "/dev/shm/lh_fuzz_orc_%d", (int) getpid());
-	return path;
-}
-
-static bool
-put_file(const uint8_t *data, size_t size)
-{
-	int fd = open(fuzz_path(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	bool done = fd >= 0 && write(fd, data, size) == (ssize_t) size;
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const LhAccess access = {.local_any = true};
 	const LhOrcOptions options = {.any_acid = true, .nanoseconds = size % 7 == 0};
 	LhBudget budget = {.limit = BUDGET, .setting = "work_mem"};
+	LhCtx *ctx = fuzz_ctx();
 	LhArena *arena, *root;
-	LhStore *store;
-	LhObject *obj;
 	LhOrcFile *file;
-	LhCtx *ctx;
 
-	if (!put_file(data, size) || (ctx = lh_ctx_create()) == NULL)
-		return 0;
 	state = size > 16 ? lh_hash_bytes(data + size / 2, 8, 1) : size;
 	lh_isa_choose((LhIsa) below(3));
 	arena = lh_arena_create(&budget);
 	root = lh_use(ctx, arena);
-	if (lh_store_create(ctx, &access, &store) == LH_OK &&
-		lh_object_open(ctx, store, fuzz_path(), &obj) == LH_OK &&
-		lh_orc_open(ctx, obj, NULL, &options, &file) == LH_OK)
+	if (lh_orc_open(ctx, fuzz_object(ctx, data, size), NULL, &options, &file) == LH_OK)
 	{
 		int n = lh_orc_meta(file)->nstripes;
 
@@ -209,7 +179,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	lh_use(ctx, root);
 	lh_arena_destroy(arena);
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }
 
@@ -223,11 +193,10 @@ LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 
 	if (seed % 4 == 0 || size < 16)
 		return LLVMFuzzerMutate(data, size, max);
-	ctx = lh_ctx_create();
-	if (ctx != NULL &&
-		lh_orc_postscript(ctx, data + size - most, most, (int64_t) size, &ps) == LH_OK)
+	ctx = fuzz_ctx();
+	if (lh_orc_postscript(ctx, data + size - most, most, (int64_t) size, &ps) == LH_OK)
 		body = size - (size_t) ps.tail;
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	if (body < 16)
 		return LLVMFuzzerMutate(data, size, max);
 	for (unsigned i = 0; i <= seed / 4 % 4; i++)

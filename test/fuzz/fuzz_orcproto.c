@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "orc/meta.h"
 
 #define CHECK(x)     \
@@ -142,8 +143,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	LhOrcMeta *meta;
 	LhSlice bytes;
 
-	if (size < 1 || (ctx = lh_ctx_create()) == NULL)
+	if (size < 1)
 		return 0;
+	ctx = fuzz_ctx();
 	bytes = lh_slice(data + 1, size - 1);
 	switch (data[0] % 4)
 	{
@@ -155,6 +157,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 2: statistics(ctx, bytes); break;
 		default: zone(ctx, bytes); break;
 	}
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

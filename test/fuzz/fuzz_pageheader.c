@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "parquet/page.h"
 
 #define CHECK(x)     \
@@ -20,12 +21,10 @@ extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	LhCtx *ctx = lh_ctx_create();
+	LhCtx *ctx = fuzz_ctx();
 	LhPqPageHeader h, again;
 	bool more;
 
-	if (ctx == NULL)
-		return 0;
 	if (lh_pq_page_header_parse(ctx, data, size, &h, &more) != LH_OK)
 		CHECK(ctx->error->code == LH_CORRUPT && ctx->error->message[0] != '\0');
 	else if (!more)
@@ -47,6 +46,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				  LH_OK &&
 			  more);
 	}
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

@@ -4,6 +4,7 @@
  *
  * Input: numbers that choose types, options, batches and values (test_pqwrite.h).
  */
+#include "fuzz/fuzz_ctx.h"
 #include "unit/test_pqwrite.h"
 
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -129,10 +130,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	Input *in = calloc(1, sizeof(*in));
-	LhCtx *ctx = lh_ctx_create();
+	LhCtx *ctx = fuzz_ctx();
 	LhPqFile *file;
 
-	if (in == NULL || ctx == NULL)
+	if (in == NULL)
 		abort();
 	in->s = (PqwSource){.state = 1, .bytes = data, .len = size};
 	choose(ctx, in);
@@ -140,7 +141,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(ctx, pqw_open(ctx, &in->sink, &file));
 	for (int i = 0; i < in->ncols; i++)
 		read_column(ctx, in, file, i);
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	free(in->sink.p);
 	free(in);
 	return 0;

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "iceberg/puffin.h"
 
 #define CHECK(condition)  \
@@ -48,8 +49,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1 || size > 65536)
 		return 0;
-	ctx = lh_ctx_create();
-	CHECK(ctx != NULL);
+	ctx = fuzz_ctx();
 	file = file_of(ctx, data, size);
 	if (lh_ice_puffin_parse(ctx, "fuzz.puffin", file, &puffin) == LH_OK)
 	{
@@ -69,6 +69,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	else
 		CHECK(ctx->error->message[0] != '\0');
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "parquet/meta.h"
 
 #define CHECK(x)     \
@@ -151,8 +152,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	LhPqNode node;
 	size_t len;
 
-	if (size < 3 || (ctx = lh_ctx_create()) == NULL)
+	if (size < 3)
 		return 0;
+	ctx = fuzz_ctx();
 	node = make_leaf(data[0]);
 	node.leaf = 0;
 	len = data[2] % 40;
@@ -160,6 +162,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		len = size - 3;
 	check_value(ctx, &node, lh_slice(data + 3, len));
 	check_statistics(ctx, &node, data[1], data + 3, size - 3);
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/core.h"
+#include "fuzz/fuzz_ctx.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -132,15 +133,13 @@ check_decimal(LhCtx *ctx, const uint8_t *p, size_t n)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	LhCtx *ctx = lh_ctx_create();
+	LhCtx *ctx = fuzz_ctx();
 
-	if (ctx == NULL)
-		abort();
 	check_utf8(data, size);
 	check_json(ctx, data, size);
 	check_url(data, size);
 	check_floats(data, size);
 	check_decimal(ctx, data, size);
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "net/client.h"
 
 #define CHECK(condition)  \
@@ -63,7 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > 16384)
 		return 0;
-	ctx = lh_ctx_create();
+	ctx = fuzz_ctx();
 	lh_http_reply_init(&reply);
 	lh_http_reply_line(&reply, (const char *) data, size);
 	lh_http_reply_error_code(&reply, (const char *) data, size);
@@ -78,6 +79,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(lh_url_parse(ctx, "https://h/x", &base) == LH_OK);
 		(void) lh_url_resolve(ctx, &base, text, &base);
 	}
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "fuzz/fuzz_ctx.h"
 #include "parquet/variant.h"
 
 #define CHECK(x)     \
@@ -193,12 +194,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* memory of its exact size */
 	p = malloc(size - 1);
 	memcpy(p, data + 1, size - 1);
-	ctx = lh_ctx_create();
+	ctx = fuzz_ctx();
 	if (data[0] & 1)
 		shredded(ctx, p, size - 1);
 	else
 		plain(ctx, p, size - 1);
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	free(p);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "scan/vector.h"
 
 #define CHECK(x)     \
@@ -85,11 +86,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1 || size > 1 << 20)
 		return 0;
-	ctx = lh_ctx_create();
+	ctx = fuzz_ctx();
 	if (parse(ctx, data, size, &set) == LH_OK)
 		check(ctx, set);
 	else
 		CHECK(ctx->error->message[0] != '\0');
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "fuzz/fuzz_ctx.h"
 #include "store/xml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -13,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	LhCtx *ctx = lh_ctx_create();
+	LhCtx *ctx = fuzz_ctx();
 	LhXmlKind kind = LH_XML_OPEN;
 	int open = 0;
 	LhXml xml;
@@ -30,6 +31,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (kind == LH_XML_END && open != 0)
 			abort();
 	}
-	lh_ctx_destroy(ctx);
+	fuzz_ctx_done(ctx);
 	return 0;
 }

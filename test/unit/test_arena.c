@@ -13,6 +13,10 @@
 
 #include "core/core.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 #define KB ((size_t) 1024)
 #define MB (KB * KB)
 
@@ -168,6 +172,33 @@ a_reset_gives_back_all_but_the_first_chunk(void **state)
 	assert_int_equal(w->budget.used, kept);
 	lh_arena_reset(w->ctx.arena);
 	lh_arena_reset(w->ctx.arena);
+}
+
+/* Under AddressSanitizer: what lay in the chunk must not pass for what was not written yet. */
+static void
+what_a_reset_keeps_is_not_read_again(void **state)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	World *w = *state;
+	uint8_t *before, *after;
+
+	/* the chunk is the current one, or there is another behind it */
+	for (int others = 0; others <= 1; others++)
+	{
+		before = lh_alloc(&w->ctx, 100);
+		memset(before, 0, 100);
+		for (int i = 0; i < 10 * others; i++)
+			lh_alloc(&w->ctx, 3000);
+		lh_arena_reset(w->ctx.arena);
+		assert_true(__asan_address_is_poisoned(before + 50));
+		after = lh_alloc(&w->ctx, 100);
+		assert_ptr_equal(after, before);
+		assert_int_equal(after[50], 0xbe);
+		lh_arena_reset(w->ctx.arena);
+	}
+#else
+	skip();
+#endif
 }
 
 static void
@@ -504,6 +535,7 @@ main(void)
 		TEST(a_large_allocation_does_not_end_the_current_chunk),
 		TEST(many_middling_allocations_do_not_get_a_chunk_each),
 		TEST(a_reset_gives_back_all_but_the_first_chunk),
+		TEST(what_a_reset_keeps_is_not_read_again),
 		TEST(the_budget_refuses_and_names_its_setting),
 		TEST(without_a_limit_the_budget_only_counts),
 		TEST(the_floor_counts_but_is_never_refused),
