@@ -231,6 +231,37 @@ release_schema(void *arg)
 		lh_arena_uncount(schema->arena, schema->counted, schema->floor);
 }
 
+/* The library's own limit (JSON_PARSER_MAX_DEPTH of jansson), looked at before memory is counted for what it would refuse. */
+#define JSON_DEPTH 2048
+
+/* Is text that may be JSON nested deeper? */
+static bool
+too_deep(const LhSlice *text)
+{
+	bool quoted = false;
+	int depth = 0;
+
+	for (size_t i = 0; i < text->len; i++)
+	{
+		uint8_t c = text->data[i];
+
+		if (c == '\\' && quoted)
+			i++;
+		else if (c == '"')
+			quoted = !quoted;
+		else if (quoted)
+			continue;
+		else if (c == '[' || c == '{')
+		{
+			if (++depth > JSON_DEPTH)
+				return true;
+		}
+		else if (c == ']' || c == '}')
+			depth--;
+	}
+	return false;
+}
+
 /* The text as JSON, which lives as long as ctx->arena. */
 static LhStatus
 parse_schema(LhCtx *ctx, LhAvroFile *file, const LhSlice *text, json_t **out)
@@ -239,6 +270,9 @@ parse_schema(LhCtx *ctx, LhAvroFile *file, const LhSlice *text, json_t **out)
 	json_error_t error;
 	Schema *schema;
 
+	if (too_deep(text))
+		LH_FAIL(ctx, LH_CORRUPT, "\"%s\": the schema is no JSON that can be read: maximum parsing depth of %d exceeded",
+				file->meta.path, JSON_DEPTH);
 	LH_NEW(ctx, schema);
 	schema->arena = ctx->arena;
 	schema->floor = size <= LH_AVRO_FLOOR;
