@@ -72,6 +72,24 @@ like($text, qr/\A[^\n]*"id":1[^\n]*\n\{"op":"quarantine"[^\n]*row filter[^\n]*SQ
 	or diag($err);
 unlike("$text$err" . slurp($node->logfile), qr/ERROR[^\n]*TopSecret/, 'and its message, which has the value, is nowhere');
 
+# ---- cancellation within an output function is none of the row's errors
+
+$psql->value(q{
+	CREATE TYPE slow;
+	CREATE FUNCTION slow_in(cstring) RETURNS slow AS 'float8in' LANGUAGE internal IMMUTABLE STRICT;
+	CREATE FUNCTION slow_out(slow) RETURNS cstring AS 'pg_sleep' LANGUAGE internal IMMUTABLE STRICT;
+	CREATE TYPE slow (INPUT = slow_in, OUTPUT = slow_out, LIKE = float8);
+	CREATE TABLE sleeps (id int PRIMARY KEY, s slow);});
+slot('sleeps');
+$psql->value(q{INSERT INTO sleeps VALUES (1, '3600')});
+my $sleeper = session($node);
+$sleeper->begin(q{SELECT data FROM pg_logical_slot_get_changes('sleeps', NULL, NULL, 'format', 'json', 'schema.events', 'off')});
+ok(wait_until(60, sub { $psql->value("SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $sleeper->{pid}") eq 't' }), 'an output function that takes long');
+$psql->value("SELECT pg_cancel_backend($sleeper->{pid})");
+my ($slept, $why) = $sleeper->finish;
+is($slept, '', 'nothing comes of it when it is cancelled');
+like($why, qr/57014/, 'but the error itself');
+
 # ---- messages outside of transactions in another encoding
 
 $node->safe_psql('postgres', q{CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'});
@@ -136,7 +154,7 @@ ok($flagged > 0 && $size * 4 < length(join '', @plain), 'and compressed they are
 # ---- many tables: plans are kept within bounds, and what comes again is not told of twice
 
 slot('many');
-my $tables = 3000;
+my $tables = 1500;
 $psql->value("DO \$\$ BEGIN FOR i IN 1 .. $tables LOOP EXECUTE format('CREATE TABLE many_%s (id int PRIMARY KEY, a text, b numeric, c timestamptz, d jsonb, e text DEFAULT ''x'')', i);
 	IF i % 200 = 0 THEN COMMIT; END IF; END LOOP; END \$\$");
 my $insert = "DO \$\$ BEGIN FOR i IN 1 .. $tables LOOP EXECUTE format('INSERT INTO many_%s VALUES (%s, ''x'')', i, \$1); END LOOP; END \$\$";
