@@ -27,7 +27,7 @@ sub receive
 	my $file = "$dir/$slot.out";
 	unlink $file;
 	my @command = ($node->installed_command('pg_recvlogical'), '-d', $node->connstr($params{db} // 'postgres'), '-S', $slot, '--start',
-		'--endpos', now($params{db}), '-f', $file, '--no-loop', '-F', '0', map { ('-o', $_) } 'format=json', @{ $params{options} // [] });
+		'--endpos', now($params{db}), '-f', $file, '--no-loop', '-F', '0', map { ('-o', $_) } 'format=json', 'messages=off', @{ $params{options} // [] });
 	my ($out, $err) = ('', '');
 	IPC::Run::run(\@command, '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(180)) or return wantarray ? (undef, $err) : die "pg_recvlogical: $err";
 	return -e $file ? slurp($file) : '';
