@@ -216,6 +216,19 @@ static void
 tell_too_large(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel)
 {
 	cdc->writer.too_large = false;
+	/* who may emit messages is everybody: they stop no stream */
+	if (ev->op == LH_CHANGE_MESSAGE)
+	{
+		const char *text = lh_sprintf(cdc->ctx, "a message with prefix \"%.200s\" has more than 1 GB, which only frames can carry",
+									  ev->prefix);
+
+		if (text == NULL)
+			lh_pg_raise(cdc->ctx);
+		ev->prefix = "lakehouse.quarantine";
+		ev->content = lh_slice(text, strlen(text));
+		encode(cdc, ev, rel);
+		return;
+	}
 	if (rel == NULL || ev->op == LH_CHANGE_QUARANTINE)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

@@ -27,7 +27,7 @@ sub receive
 	my $file = "$dir/$slot.out";
 	unlink $file;
 	my @command = ($node->installed_command('pg_recvlogical'), '-d', $node->connstr($params{db} // 'postgres'), '-S', $slot, '--start',
-		'--endpos', now($params{db}), '-f', $file, '--no-loop', '-F', '0', map { ('-o', $_) } 'format=json', @{ $params{options} // [] });
+		'--endpos', now($params{db}), '-f', $file, '--no-loop', '-F', '0', map { ('-o', $_) } 'format=json', 'messages=off', @{ $params{options} // [] });
 	my ($out, $err) = ('', '');
 	IPC::Run::run(\@command, '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(180)) or return wantarray ? (undef, $err) : die "pg_recvlogical: $err";
 	return -e $file ? slurp($file) : '';
@@ -201,13 +201,18 @@ is($node->safe_psql('restored', 'SELECT relation, column_name, mask FROM lakehou
 
 SKIP:
 {
-	skip 'this server has no output_plugin_libraries', 3 unless $psql->value(q{SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'});
+	skip 'this server has no output_plugin_libraries', 4 unless $psql->value(q{SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'});
 	$node->safe_psql('postgres', q{ALTER DATABASE restored SET output_plugin_libraries = pgoutput, test_decoding});
 	is($node->safe_psql('restored', q{SELECT state FROM lakehouse.cdc_setup() WHERE "check" = 'output_plugin_libraries'}), 'error', 'a server that refuses us is told of');
 	is($node->safe_psql('restored', q{SELECT state FROM lakehouse.cdc_setup(fix => true) WHERE "check" = 'output_plugin_libraries'}), 'fixed', 'and can be set right');
 	is($node->safe_psql('restored', q{SELECT pg_create_logical_replication_slot('restored', 'lakehouse') IS NOT NULL; SHOW output_plugin_libraries}),
 		"t\npgoutput, test_decoding, lakehouse", 'beside the plugins that were there');
 	$node->safe_psql('restored', q{SELECT pg_drop_replication_slot('restored')});
+	# an owner of the database is no superuser
+	$node->safe_psql('postgres', 'CREATE ROLE landlord LOGIN; CREATE DATABASE let OWNER landlord');
+	$node->safe_psql('let', q{CREATE EXTENSION lakehouse; ALTER DATABASE let SET output_plugin_libraries = pgoutput; GRANT USAGE ON SCHEMA lakehouse TO landlord});
+	my $landlord = session($node, db => 'let', user => 'landlord');
+	like(($landlord->query(q{SELECT * FROM lakehouse.cdc_setup(fix => true)}))[1], qr/only a superuser may set output_plugin_libraries/, 'only a superuser sets it right');
 }
 
 # ---- cancellation: the slot stays where it was, and the session goes on
