@@ -20,14 +20,15 @@ sub slurp { my ($file) = @_; open(my $f, '<:raw', $file) or die "$file: $!"; loc
 sub slot { my ($name, $db) = @_; $node->safe_psql($db // 'postgres', "SELECT pg_create_logical_replication_slot('$name', 'lakehouse')"); return $name }
 sub now { my ($db) = @_; $node->safe_psql($db // 'postgres', q(SELECT pg_logical_emit_message(true, 'end', ''); SELECT pg_current_wal_flush_lsn())) =~ /(\S+)$/ or die; return $1 }
 
-# What a walsender sends of a slot up to now; options as name=value.
+# What a walsender sends of a slot up to now, without now's own message; options as name=value.
 sub receive
 {
 	my ($slot, %params) = @_;
 	my $file = "$dir/$slot.out";
 	unlink $file;
 	my @command = ($node->installed_command('pg_recvlogical'), '-d', $node->connstr($params{db} // 'postgres'), '-S', $slot, '--start',
-		'--endpos', now($params{db}), '-f', $file, '--no-loop', '-F', '0', map { ('-o', $_) } 'format=json', @{ $params{options} // [] });
+		'--endpos', now($params{db}), '-f', $file, '--no-loop', '-F', '0', map { ('-o', $_) } 'format=json', 'filter-msg-prefixes=end',
+		@{ $params{options} // [] });
 	my ($out, $err) = ('', '');
 	IPC::Run::run(\@command, '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(180)) or return wantarray ? (undef, $err) : die "pg_recvlogical: $err";
 	return -e $file ? slurp($file) : '';
