@@ -90,6 +90,7 @@ SELECT * FROM pg_temp.peek('add-tables', '*.by_key');
 SELECT * FROM pg_temp.peek('filter-tables', 'cdc.*');
 SELECT * FROM pg_temp.peek('skipped.operations', 'c,d');
 SELECT * FROM pg_temp.peek('actions', 'insert');
+SELECT * FROM pg_temp.peek('actions', 'insert', 'messages', 'off');
 SELECT * FROM pg_temp.peek('messages', 'on', 'skipped.operations', 'c,u,d');
 SELECT * FROM pg_temp.peek('messages', 'on', 'add-msg-prefixes', 'two', 'actions', 'truncate');
 SELECT * FROM pg_temp.peek('messages', 'on', 'filter-msg-prefixes', 'two', 'actions', 'truncate');

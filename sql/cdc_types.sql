@@ -55,7 +55,7 @@ SELECT pg_temp.put('small', '7'), pg_temp.put('smaller', '8'), pg_temp.put('mood
 SELECT * FROM pg_temp.values();
 SELECT pg_temp.put('pair', '(1,"a b")'), pg_temp.put('inet', '10.0.0.1/8'), pg_temp.put('bit(5)', '10101'), pg_temp.put('money', '1234.5'),
 	pg_temp.put('int4range', '[1,5)'), pg_temp.put('int4multirange', '{[1,2),[4,5)}'), pg_temp.put('point', '(1,2)'),
-	pg_temp.put('box[]', '{(1,1),(0,0);(2,2),(1,1)}'), pg_temp.put('tsvector', 'a:1 b'), pg_temp.put('xml', '<a/>'), pg_temp.put('int2vector', '1 2'),
+	pg_temp.put('box[]', '{(1,1),(0,0);(2,2),(1,1)}'), pg_temp.put('tsvector', 'a:1 b'), pg_temp.put('int2vector', '1 2'),
 	pg_temp.put('regclass', 'pg_class'), pg_temp.put('pg_lsn', '0/1'), pg_temp.put('macaddr', '08:00:2b:01:02:03');
 SELECT * FROM pg_temp.values();
 

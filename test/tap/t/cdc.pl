@@ -20,7 +20,7 @@ sub slurp { my ($file) = @_; open(my $f, '<:raw', $file) or die "$file: $!"; loc
 sub slot { my ($name, $db) = @_; $node->safe_psql($db // 'postgres', "SELECT pg_create_logical_replication_slot('$name', 'lakehouse')"); return $name }
 sub now { my ($db) = @_; $node->safe_psql($db // 'postgres', q(SELECT pg_logical_emit_message(true, 'end', ''); SELECT pg_current_wal_flush_lsn())) =~ /(\S+)$/ or die; return $1 }
 
-# What a walsender sends of a slot up to now; options as name=value.
+# What a walsender sends of a slot up to now, without now's own message; options as name=value.
 sub receive
 {
 	my ($slot, %params) = @_;
