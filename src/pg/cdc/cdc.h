@@ -92,7 +92,8 @@ extern void lh_cdc_check_mask(const char *text);
 extern bool lh_cdc_is_mask_table(LhCdc *cdc, Oid relid);
 /*
  * The mask of a column: its own, those of partitioned tables above it, and the
- * consumer's; NULL: none.  relation is the one whose rows are in the log.
+ * consumer's; a generated column without any that is made from a masked one is
+ * null.  NULL: none.  relation is the one whose rows are in the log.
  */
 extern const LhMask *lh_cdc_mask_of(LhCdc *cdc, Relation relation, AttrNumber attnum, const char *schema,
 									const char *table, const char *column);

@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xlog.h"
@@ -34,6 +35,8 @@
 #include "catalog/pg_attribute.h"
 #include "commands/extension.h"
 #include "executor/tuptable.h"
+#include "nodes/bitmapset.h"
+#include "optimizer/optimizer.h"
 #include "storage/fd.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -66,6 +69,7 @@ struct LhCdcMasks
 	Oid			table;			/* lakehouse.cdc_masks; invalid: the extension is not here */
 	List	   *masks;			/* of TableMask */
 	List	   *consumer;		/* of ConsumerMask */
+	LhMask	   *derived;		/* of generated columns made from masked ones: null; NULL: there are no masks */
 	LhSlice		key;
 	bool		key_read;
 };
@@ -278,6 +282,8 @@ lh_cdc_read_masks(LhCdc *cdc)
 	if (OidIsValid(masks->table))
 		read_table(cdc, masks);
 	read_consumer(cdc, masks);
+	if (masks->masks != NIL || masks->consumer != NIL)
+		lh_pg_check(cdc->ctx, lh_mask_create(cdc->ctx, "null", NULL, &masks->derived));
 	forget_key(masks);
 	MemoryContextSwitchTo(old);
 	return masks;
@@ -332,9 +338,10 @@ consumer_mask(LhCdcMasks *masks, const char *schema, const char *table, const ch
 	return mask;
 }
 
-const LhMask *
-lh_cdc_mask_of(LhCdc *cdc, Relation relation, AttrNumber attnum, const char *schema, const char *table,
-			   const char *column)
+/* The masks that were set for a column, whatever it is made from. */
+static const LhMask *
+set_mask(LhCdc *cdc, Relation relation, AttrNumber attnum, const char *schema, const char *table,
+		 const char *column)
 {
 	LhCdcMasks *masks = cdc->masks;
 	const LhMask *mask = stricter(table_mask(masks, RelationGetRelid(relation), attnum),
@@ -350,5 +357,44 @@ lh_cdc_mask_of(LhCdc *cdc, Relation relation, AttrNumber attnum, const char *sch
 		foreach(lc, ancestors)
 			mask = stricter(mask, table_mask(masks, lfirst_oid(lc), get_attnum(lfirst_oid(lc), name)));
 	}
+	return mask;
+}
+
+/* Is a generated column made from one that has a mask? */
+static bool
+shows_masked(LhCdc *cdc, Relation relation, AttrNumber attnum, const char *schema, const char *table)
+{
+	TupleDesc	desc = RelationGetDescr(relation);
+	Bitmapset  *used = NULL;
+	int			k = -1;
+
+	for (int i = 0; desc->constr != NULL && i < desc->constr->num_defval; i++)
+	{
+		if (desc->constr->defval[i].adnum == attnum)
+			pull_varattnos(stringToNode(desc->constr->defval[i].adbin), 1, &used);
+	}
+	while ((k = bms_next_member(used, k)) >= 0)
+	{
+		AttrNumber	from = k + FirstLowInvalidHeapAttributeNumber;
+
+		if (from > 0 && set_mask(cdc, relation, from, schema, table,
+								 lh_cell_utf8(cdc->ctx, NameStr(TupleDescAttr(desc, from - 1)->attname))) != NULL)
+			return true;
+	}
+	return false;
+}
+
+const LhMask *
+lh_cdc_mask_of(LhCdc *cdc, Relation relation, AttrNumber attnum, const char *schema, const char *table,
+			   const char *column)
+{
+	const LhMask *mask;
+
+	if (cdc->masks->derived == NULL)
+		return NULL;
+	mask = set_mask(cdc, relation, attnum, schema, table, column);
+	if (TupleDescAttr(RelationGetDescr(relation), attnum - 1)->attgenerated != '\0' && mask == NULL &&
+		shows_masked(cdc, relation, attnum, schema, table))
+		mask = cdc->masks->derived;
 	return mask;
 }
