@@ -180,6 +180,8 @@ sub from_json
 	return "(json_populate_record(NULL::$t->{name}, CASE json_typeof($j -> $literal) WHEN 'array' THEN json_build_object($literal,"
 	  . " regexp_replace(($j -> $literal)::text, '\"([0-9a-f]*)\"', '\"\\\\\\\\x\\1\"', 'g')::json) ELSE $j END)).$name"
 	  if $c->{type}{sql} eq 'bytea[]';
+	# an item is a text of JSON, and an array there is none of the items'
+	return "(SELECT r.c::jsonb[] FROM json_to_record(json_build_object('c', $j -> $literal)) AS r (c text[]))" if $c->{type}{sql} eq 'jsonb[]';
 	return "(json_populate_record(NULL::$t->{name}, $j)).$name" if $c->{type}{dims};
 	return "($j ->> $literal)::$c->{type}{sql}";
 }
