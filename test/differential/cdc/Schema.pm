@@ -197,7 +197,7 @@ sub apply_sql
 		my $match = join ' OR ', map { 'tab = ' . quote_literal($_) } $t->{bare}, map { "$t->{bare} p$_" } $t->{parts} ? (0, 1) : ();
 		my @keys = grep { $_->{key} } @{ $t->{columns} };
 		my $where = $t->{identity} eq 'FULL'
-		  ? "x.ctid = (SELECT y.ctid FROM $t->{name} y WHERE ROW(" . join(', ', map { 'y.' . quote_ident($_->{name}) } @c) . ')::text = ROW('
+		  ? "(x.tableoid, x.ctid) = (SELECT y.tableoid, y.ctid FROM $t->{name} y WHERE ROW(" . join(', ', map { 'y.' . quote_ident($_->{name}) } @c) . ')::text = ROW('
 		  . join(', ', map { from_json($t, $_, "(line -> 'old')") } @c) . ')::text LIMIT 1)'
 		  : join(' AND ', map { 'x.' . quote_ident($_->{name}) . ' = ' . from_json($t, $_, "(line -> 'key')") } @keys);
 		if (!$t->{keyed})

@@ -109,7 +109,7 @@ sub against_wal2json
 		my $query = shift;
 		return "SELECT row_number() OVER () AS n, data FROM ($query) x" unless $pieces;
 		return "SELECT row_number() OVER (ORDER BY k) AS n, data FROM (SELECT k, string_agg(data, E'\\n' ORDER BY i) AS data"
-		  . " FROM (SELECT i, data, count(*) FILTER (WHERE data ~ '^\\{' AND data ~ '(\\[|\\]\\s*\\})\$') OVER (ORDER BY i) AS k"
+		  . " FROM (SELECT i, data, count(*) FILTER (WHERE data ~ '^\\{' AND (data ~ '\\[\$' OR data ~ '^\\{\\s*\"change\": ?\\[')) OVER (ORDER BY i) AS k"
 		  . " FROM (SELECT row_number() OVER () AS i, data FROM ($query) x) y) z GROUP BY k) w";
 	};
 	my ($a, $b) = map { $whole->($_) } $theirs, $ours;
