@@ -103,6 +103,7 @@ plan(LhCtx *ctx, LhIceManifest *m, bool is_deletes)
 	LhPred *preds[4];
 	LhTaskFilter filter = {.ncols = 5, .cols = cols, .nfilters = 4, .filters = preds};
 	LhIceInherit inherit = {0};
+	LhIceTupleFields fields;
 	LhIceDeleteFiles files;
 	LhIceDeletes *deletes;
 	LhIcePrune *prune;
@@ -115,6 +116,7 @@ plan(LhCtx *ctx, LhIceManifest *m, bool is_deletes)
 	LH_TRY(lh_ice_delete_files_init(ctx, &files));
 	LH_TRY(lh_ice_deletes_create(ctx, table, prune, &files, &deletes));
 	LH_TRY(lh_buf_init(ctx, &json, false));
+	LH_TRY(lh_ice_tuple_fields(ctx, table->metadata, &fields));
 	if (is_deletes)
 		LH_TRY(lh_ice_deletes_add(ctx, deletes, &line, m, 0));
 	LH_TRY(lh_ice_deletes_finish(ctx, deletes));
@@ -127,7 +129,7 @@ plan(LhCtx *ctx, LhIceManifest *m, bool is_deletes)
 		LH_TRY(lh_ice_prune_file(ctx, view, i, &fate, &satisfied));
 		CHECK(lh_ice_int(&m->tuple, i) < m->ntuples);
 		json.len = 0;
-		LH_TRY(lh_ice_partition_json(ctx, table->metadata, view,
+		LH_TRY(lh_ice_partition_json(ctx, &fields, view,
 									 (uint32_t) lh_ice_int(&m->tuple, i), &json));
 		LH_TRY(find_deletes(ctx, prune, deletes, view, i, inherit.sequence));
 	}
