@@ -89,8 +89,6 @@ typedef struct LhDbzColumn
 /* Type and texts of a column, in ctx->arena. */
 extern LhStatus lh_dbz_column(LhCtx *ctx, const LhChangeOptions *options,
 							  const LhChangeColumn *column, LhDbzColumn *out);
-/* A name as the field of a record, under field.name.adjustment.mode. */
-extern LhStatus lh_dbz_adjust(LhCtx *ctx, LhAdjustMode mode, const char *name, const char **out);
 /* srv.public.table: the topic's name, and the stem of the names of schemas. */
 extern LhStatus lh_dbz_topic(LhCtx *ctx, const char *prefix, const char *schema, const char *table,
 							 const char **out);

@@ -598,8 +598,9 @@ is_digit(unsigned c)
 	return c >= '0' && c <= '9';
 }
 
-LhStatus
-lh_dbz_adjust(LhCtx *ctx, LhAdjustMode mode, const char *name, const char **out)
+/* A name as the field of a record, under field.name.adjustment.mode. */
+static LhStatus
+adjust_name(LhCtx *ctx, LhAdjustMode mode, const char *name, const char **out)
 {
 	char *text = lh_alloc(ctx, strlen(name) * 6 + 8);
 	char *p = text;
@@ -668,7 +669,7 @@ lh_dbz_column(LhCtx *ctx, const LhChangeOptions *o, const LhChangeColumn *c, LhD
 
 	LH_TRY(type_of(ctx, o, c, &out->type));
 	out->optional = !c->not_null || c->masked;
-	LH_TRY(lh_dbz_adjust(ctx, o->adjust, c->name, &name));
+	LH_TRY(adjust_name(ctx, o->adjust, c->name, &name));
 	LH_TRY(lh_dbz_default(ctx, c, &out->type, &preset));
 	LH_TRY(lh_buf_init(ctx, &text, false));
 

@@ -165,8 +165,9 @@ plan_column(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeRel *rel, const LhChang
 	return LH_OK;
 }
 
-LhStatus
-lh_w2j_plan(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeRel *rel, LhW2jPlan **out)
+/* Columns, names and types of a plan. */
+static LhStatus
+make_plan(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeRel *rel, LhW2jPlan **out)
 {
 	LhW2jPlan *plan = lh_alloc0(ctx, sizeof(*plan));
 
@@ -396,7 +397,7 @@ relation(LhCtx *ctx, LhEncoder *base, const LhChangeRel *rel, void **out)
 	LhW2jEncoder *enc = (LhW2jEncoder *) base;
 	LhW2jPlan *plan;
 
-	LH_TRY(lh_w2j_plan(ctx, enc, rel, &plan));
+	LH_TRY(make_plan(ctx, enc, rel, &plan));
 	if (enc->version == 2)
 		LH_TRY(lh_w2j_v2_plan(ctx, enc, plan));
 	else

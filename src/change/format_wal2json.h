@@ -84,8 +84,6 @@ typedef struct LhW2jEncoder
 	size_t nfacts;
 } LhW2jEncoder;
 
-/* Columns, names and types of a plan. */
-extern LhStatus lh_w2j_plan(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeRel *rel, LhW2jPlan **out);
 /* What printf makes, in ctx->arena. */
 extern LhStatus
 lh_w2j_print(LhCtx *ctx, LhSlice *out, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -92,8 +92,6 @@ extern LhStatus lh_slot_create(LhClient *client, LhSlot *slot);
 extern LhStatus lh_slot_compare(LhClient *client, const LhSlot *slot, uint64_t fresh, int nsinks, LhDeliverySink *sinks);
 /* Names of who holds up the log, for messages; in ctx->arena. */
 extern LhStatus lh_slot_blockers(LhClient *client, const char **text);
-/* 'text' with quotes, for replication commands and SQL under standard_conforming_strings. */
-extern LhStatus lh_slot_literal(LhCtx *ctx, LhBuf *out, const char *text);
 extern LhStatus lh_slot_start(LhClient *client, uint64_t lsn);
 
 /* ---- sinks of this run: sinks.c ---- */

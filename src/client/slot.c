@@ -14,8 +14,9 @@
 #define QUESTION_MS    30000
 #define BLOCKERS_EVERY 3000
 
-LhStatus
-lh_slot_literal(LhCtx *ctx, LhBuf *out, const char *text)
+/* 'text' with quotes, for replication commands and SQL under standard_conforming_strings. */
+static LhStatus
+put_literal(LhCtx *ctx, LhBuf *out, const char *text)
 {
 	LH_TRY(lh_buf_putc(ctx, out, '\''));
 	for (; *text != '\0'; text++)
@@ -340,7 +341,7 @@ put_options(LhClient *client, LhBuf *sql)
 			LH_TRY(lh_buf_putc(ctx, sql, *p));
 		}
 		LH_TRY(lh_buf_append_str(ctx, sql, "\" "));
-		LH_TRY(lh_slot_literal(ctx, sql, o->value));
+		LH_TRY(put_literal(ctx, sql, o->value));
 	}
 	return lh_buf_append(ctx, sql, ")", 2);
 }
