@@ -45,6 +45,7 @@ typedef enum LhChangeOp
 	LH_CHANGE_MESSAGE,
 	LH_CHANGE_SCHEMA,			/* the relation's encoded schema is new or differs */
 	LH_CHANGE_QUARANTINE,		/* a row that could not be encoded: text is the reason, never a value */
+	LH_CHANGE_SIGNAL,			/* a logical message for the client itself; no encoder sees it (frames only) */
 	LH_N_CHANGE_OPS
 } LhChangeOp;
 
@@ -129,6 +130,7 @@ typedef struct LhChangeEvent
 	const LhCell *old_cells;	/* whole old row (FULL), or key columns with the rest ABSENT; NULL: none */
 	bool		old_is_key;		/* old_cells hold the key alone */
 	bool		key_changed;	/* UPDATE whose old key differs from the new */
+	bool		incomplete;		/* UPDATE of which a new cell is UNCHANGED */
 	/* TRUNCATE: one event a relation; these are those that the command named together */
 	int			ntruncated;
 	bool		cascade;

@@ -32,7 +32,9 @@
 #define AT_NPARTS      48
 #define AT_COMMIT_TIME 52
 
-#define FRAME_FLAGS   (LH_FRAME_TRANSACTIONAL | LH_FRAME_KEY_CHANGED | LH_FRAME_SNAPSHOT)
+#define FRAME_FLAGS                                                             \
+	(LH_FRAME_TRANSACTIONAL | LH_FRAME_KEY_CHANGED | LH_FRAME_SNAPSHOT | \
+	 LH_FRAME_INCOMPLETE)
 #define MESSAGE_FLAGS (LH_MESSAGE_KEY | LH_MESSAGE_TOMBSTONE)
 
 /* Offsets in a batch's head. */
@@ -96,6 +98,8 @@ lh_frame_begin(LhCtx *ctx, LhChangeOut *out, const LhChangeEvent *ev)
 		flags |= LH_FRAME_TRANSACTIONAL;
 	if (ev->key_changed)
 		flags |= LH_FRAME_KEY_CHANGED;
+	if (ev->incomplete)
+		flags |= LH_FRAME_INCOMPLETE;
 
 	LH_TRY(lh_put_room(ctx, &out->buf, LH_FRAME_HEAD, &p));
 	head = (uint8_t *) p;
@@ -130,6 +134,17 @@ lh_frame_relation(LhCtx *ctx, LhChangeOut *out, const LhChangeRel *rel)
 	LH_TRY(lh_put(ctx, &out->buf, rel->schema, strlen(rel->schema)));
 	LH_TRY(lh_out_value(ctx, out));
 	LH_TRY(lh_put(ctx, &out->buf, rel->name, strlen(rel->name)));
+	return lh_out_end(ctx, out);
+}
+
+LhStatus
+lh_frame_signal(LhCtx *ctx, LhChangeOut *out, const char *prefix, LhSlice content)
+{
+	out->format = LH_MESSAGE_SIGNAL;
+	LH_TRY(lh_out_message(ctx, out));
+	LH_TRY(lh_put(ctx, &out->buf, prefix, strlen(prefix)));
+	LH_TRY(lh_out_value(ctx, out));
+	LH_TRY(lh_put(ctx, &out->buf, content.data, content.len));
 	return lh_out_end(ctx, out);
 }
 

@@ -17,6 +17,7 @@
  *	        the schema, value that of the table.  Behind it, if schema events are wanted,
  *	        is one message a format; its value is the format's description.
  *	        BEGIN and COMMIT frames may have no message.
+ *	        SIGNAL frames have one: format 254, key the prefix of a logical message, value its content.
  *
  * A body that would exceed LH_FRAME_MAX_BODY goes out in parts: the same head
  * with part 0 .. nparts - 1, the bodies to be joined before they are read.  The
@@ -37,9 +38,11 @@
 #define LH_FRAME_TRANSACTIONAL 1	/* frame flags: message inside a transaction */
 #define LH_FRAME_KEY_CHANGED 2
 #define LH_FRAME_SNAPSHOT 4
+#define LH_FRAME_INCOMPLETE 8	/* a value of the new row is UNCHANGED: the consumer has it, the event has not */
 #define LH_MESSAGE_KEY 1
 #define LH_MESSAGE_TOMBSTONE 2
 #define LH_MESSAGE_RELATION 255	/* in place of a format: the message has the relation's names */
+#define LH_MESSAGE_SIGNAL 254	/* the message is for the client */
 
 typedef struct LhFrame
 {
@@ -70,6 +73,8 @@ extern LhStatus lh_batch_begin(LhCtx *ctx, LhChangeOut *out);	/* empties buf, wr
 extern LhStatus lh_frame_begin(LhCtx *ctx, LhChangeOut *out, const LhChangeEvent *ev);
 /* The message that names a relation; the first of a SCHEMA frame. */
 extern LhStatus lh_frame_relation(LhCtx *ctx, LhChangeOut *out, const LhChangeRel *rel);
+/* The message of a SIGNAL frame. */
+extern LhStatus lh_frame_signal(LhCtx *ctx, LhChangeOut *out, const char *prefix, LhSlice content);
 /* Ends the frame; one without messages is taken back unless keep. */
 extern LhStatus lh_frame_end(LhCtx *ctx, LhChangeOut *out, bool keep);
 /* Frames since lh_batch_begin. */

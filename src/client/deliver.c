@@ -18,6 +18,26 @@ typedef struct Relation
 	const char *topic;
 } Relation;
 
+/* Those of the stream, or of a unit; open addressing. */
+typedef struct Relations
+{
+	LhArena *arena;
+	Relation *v;
+	uint32_t n, capacity;
+	const Relation *last; /* looked up */
+} Relations;
+
+/* A snapshot's unit that is being put. */
+typedef struct Unit
+{
+	bool open;
+	LhChangePos pos;
+	Relations relations;
+	LhFrameReader reader;
+	LhArena *scratch; /* of one batch */
+	int sub[LH_MAX_FORMATS];
+} Unit;
+
 struct LhDelivery
 {
 	LhDeliveryConfig config;
@@ -25,16 +45,14 @@ struct LhDelivery
 	int nsinks;
 	LhDeliverySink *sinks;
 	LhArena *arena;      /* of all of it */
-	LhArena *connection; /* of what one connection told */
 	LhArena *scratch;    /* of one batch */
 	LhFrameReader reader;
 	LhBuf joined;       /* bodies of a frame's parts */
 	LhFrame first;      /* head of the frame that is being joined */
 	uint32_t next_part; /* that is to come; 0: none */
 	const char *message_topic;
-	Relation *relations; /* open addressing */
-	uint32_t nrelations, capacity;
-	const Relation *last;    /* looked up */
+	Relations relations; /* that this connection told of */
+	Unit unit;
 	LhChangePos pos;         /* of the last frame of this connection */
 	LhChangePos finished;    /* of the commit at state.finished */
 	int sub[LH_MAX_FORMATS]; /* of the frame at hand */
@@ -51,9 +69,12 @@ lh_delivery_create(LhCtx *ctx, const LhDeliveryConfig *config, int nsinks, LhDel
 	d->nsinks = nsinks;
 	d->sinks = sinks;
 	d->arena = ctx->arena;
-	d->connection = lh_arena_child(ctx->arena);
+	d->relations.arena = lh_arena_child(ctx->arena);
+	d->unit.relations.arena = lh_arena_child(ctx->arena);
 	d->scratch = lh_arena_child(ctx->arena);
-	if (d->connection == NULL || d->scratch == NULL)
+	d->unit.scratch = lh_arena_child(ctx->arena);
+	if (d->relations.arena == NULL || d->unit.relations.arena == NULL || d->scratch == NULL ||
+		d->unit.scratch == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
 	LH_TRY(lh_buf_init(ctx, &d->joined, false));
 	LH_TRY(lh_route_topic(ctx, &config->message_topic, config->slot, "", "", &d->message_topic));
@@ -71,25 +92,32 @@ lh_delivery_recovered(LhDeliverySink *s, const LhChangePos *durable, bool known)
 	s->put_sub = known ? INT32_MAX : -1;
 }
 
-LhStatus
-lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
+static LhStatus
+forget_relations(LhCtx *ctx, Relations *r)
 {
 	LhArena *old;
 
-	lh_arena_reset(d->connection);
-	d->capacity = START_RELATIONS;
-	d->nrelations = 0;
-	d->last = NULL;
+	lh_arena_reset(r->arena);
+	r->capacity = START_RELATIONS;
+	r->n = 0;
+	r->last = NULL;
+	old = lh_use(ctx, r->arena);
+	r->v = lh_alloc_array(ctx, r->capacity, sizeof(Relation));
+	lh_use(ctx, old);
+	return r->v != NULL ? LH_OK : ctx->error->code;
+}
+
+LhStatus
+lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
+{
 	d->next_part = 0;
 	d->pos = d->finished = (LhChangePos){0};
 	for (int i = 0; i < d->nsinks; i++)
 		d->sinks[i].safe = lsn;
 	d->state.finished = lsn;
 	d->state.open = d->state.ended = false;
-	old = lh_use(ctx, d->connection);
-	d->relations = lh_alloc_array(ctx, d->capacity, sizeof(Relation));
-	lh_use(ctx, old);
-	return d->relations != NULL ? LH_OK : ctx->error->code;
+	d->unit.open = false;
+	return forget_relations(ctx, &d->relations);
 }
 
 const LhDeliveryState *
@@ -111,25 +139,25 @@ slot_of(Relation *relations, uint32_t capacity, uint32_t relid)
 }
 
 static LhStatus
-grow(LhCtx *ctx, LhDelivery *d)
+grow(LhCtx *ctx, Relations *r)
 {
-	uint32_t capacity = d->capacity * 2;
+	uint32_t capacity = r->capacity * 2;
 	Relation *more;
 
 	LH_NEW_ARRAY(ctx, more, capacity);
-	for (uint32_t i = 0; i < d->capacity; i++)
+	for (uint32_t i = 0; i < r->capacity; i++)
 	{
-		if (d->relations[i].relid != 0)
-			*slot_of(more, capacity, d->relations[i].relid) = d->relations[i];
+		if (r->v[i].relid != 0)
+			*slot_of(more, capacity, r->v[i].relid) = r->v[i];
 	}
-	d->relations = more;
-	d->capacity = capacity;
+	r->v = more;
+	r->capacity = capacity;
 	return LH_OK;
 }
 
-/* In d->connection. */
+/* In all's arena. */
 static LhStatus
-keep_relation(LhCtx *ctx, LhDelivery *d, const LhFrame *f, const LhFrameMessage *m)
+keep_relation(LhCtx *ctx, LhDelivery *d, Relations *all, const LhFrame *f, const LhFrameMessage *m)
 {
 	Relation *r;
 
@@ -138,12 +166,12 @@ keep_relation(LhCtx *ctx, LhDelivery *d, const LhFrame *f, const LhFrameMessage 
 		memchr(m->value.data, '\0', m->value.len) != NULL)
 		LH_FAIL(ctx, LH_CORRUPT, "names of a relation in a change frame of kind %d, relation %u",
 				f->kind, f->relid);
-	if (d->nrelations * 2 >= d->capacity)
-		LH_TRY(grow(ctx, d));
-	d->last = NULL;
-	r = slot_of(d->relations, d->capacity, f->relid);
+	if (all->n * 2 >= all->capacity)
+		LH_TRY(grow(ctx, all));
+	all->last = NULL;
+	r = slot_of(all->v, all->capacity, f->relid);
 	if (r->relid == 0)
-		d->nrelations++;
+		all->n++;
 	r->relid = f->relid;
 	r->generation = f->generation;
 	r->schema = lh_strndup(ctx, (const char *) m->key.data, m->key.len);
@@ -154,17 +182,17 @@ keep_relation(LhCtx *ctx, LhDelivery *d, const LhFrame *f, const LhFrameMessage 
 }
 
 static LhStatus
-find_relation(LhCtx *ctx, LhDelivery *d, const LhFrame *f, const Relation **relation)
+find_relation(LhCtx *ctx, Relations *all, const LhFrame *f, const Relation **relation)
 {
-	const Relation *r = d->last;
+	const Relation *r = all->last;
 
 	if (r == NULL || r->relid != f->relid)
-		r = slot_of(d->relations, d->capacity, f->relid);
+		r = slot_of(all->v, all->capacity, f->relid);
 	if (r->relid == 0 || r->generation != f->generation)
 		LH_FAIL(ctx, LH_CORRUPT,
 				"change frame of relation %u, generation %u, which no schema frame named", f->relid,
 				f->generation);
-	*relation = d->last = r;
+	*relation = all->last = r;
 	return LH_OK;
 }
 
@@ -196,11 +224,50 @@ put(LhCtx *ctx, LhDelivery *d, LhDeliverySink *s, const LhSinkMessage *m)
 	return LH_OK;
 }
 
+/* A message that says what a relation is called, or what a unit or the stream is told. */
 static LhStatus
-put_messages(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
+take_notice(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, const LhFrameMessage *m)
+{
+	LhArena *old;
+	LhStatus status;
+
+	if (m->format == LH_MESSAGE_SIGNAL)
+	{
+		if (f->kind != LH_CHANGE_SIGNAL || relations != &d->relations)
+			LH_FAIL(ctx, LH_CORRUPT, "a signal in a change frame of kind %d", f->kind);
+		return d->config.signal != NULL ? d->config.signal(ctx, f, m->key, m->value, d->config.arg)
+										: LH_OK;
+	}
+	old = lh_use(ctx, relations->arena);
+	status = keep_relation(ctx, d, relations, f, m);
+	lh_use(ctx, old);
+	return status;
+}
+
+static LhStatus
+put_message(LhCtx *ctx, LhDelivery *d, LhSinkMessage *out, const LhFrameMessage *m)
+{
+	out->has_key = m->has_key;
+	out->tombstone = m->tombstone;
+	out->key = m->key;
+	out->value = m->value;
+	d->state.messages++;
+	d->state.unflushed_bytes += m->key.len + m->value.len;
+	for (int k = 0; k < d->nsinks; k++)
+	{
+		if (d->sinks[k].format == m->format)
+			LH_TRY(put(ctx, d, &d->sinks[k], out));
+	}
+	return LH_OK;
+}
+
+/* pos and sub are those of the event that the messages are of: the frame's own, or the unit's. */
+static LhStatus
+put_messages(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, LhChangePos pos,
+			 int *sub)
 {
 	LhSinkMessage out = {.op = f->kind,
-						 .pos = f->pos,
+						 .pos = pos,
 						 .lsn = f->lsn,
 						 .commit_time = f->commit_time,
 						 .relid = f->relid,
@@ -213,24 +280,19 @@ put_messages(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 	 * The row behind a schema event has the same position, and a sink may make durable what
 	 * it was given: the schema belongs to what came before, lest the row be taken for stored.
 	 */
-	if (f->kind == LH_CHANGE_SCHEMA && f->pos.ordinal > 0)
+	if (f->kind == LH_CHANGE_SCHEMA && pos.ordinal > 0 && relations == &d->relations)
 	{
 		out.pos.ordinal--;
 		first_sub = SCHEMA_SUB;
 	}
-	memset(d->sub, 0, sizeof(d->sub));
 	for (int i = 0; i < f->nmessages; i++)
 	{
 		LhFrameMessage m;
 
 		LH_TRY(lh_frame_message(ctx, f->body, &at, &m));
-		if (m.format == LH_MESSAGE_RELATION)
+		if (m.format >= LH_MESSAGE_SIGNAL)
 		{
-			LhArena *old = lh_use(ctx, d->connection);
-			LhStatus status = keep_relation(ctx, d, f, &m);
-
-			lh_use(ctx, old);
-			LH_TRY(status);
+			LH_TRY(take_notice(ctx, d, relations, f, &m));
 			continue;
 		}
 		if (m.format >= d->config.nformats)
@@ -240,23 +302,13 @@ put_messages(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 		{
 			const Relation *r = NULL;
 
-			LH_TRY(find_relation(ctx, d, f, &r));
+			LH_TRY(find_relation(ctx, relations, f, &r));
 			out.schema = r->schema;
 			out.table = r->table;
 			out.topic = r->topic;
 		}
-		out.sub = first_sub + d->sub[m.format]++;
-		out.has_key = m.has_key;
-		out.tombstone = m.tombstone;
-		out.key = m.key;
-		out.value = m.value;
-		d->state.messages++;
-		d->state.unflushed_bytes += m.key.len + m.value.len;
-		for (int k = 0; k < d->nsinks; k++)
-		{
-			if (d->sinks[k].format == m.format)
-				LH_TRY(put(ctx, d, &d->sinks[k], &out));
-		}
+		out.sub = first_sub + sub[m.format]++;
+		LH_TRY(put_message(ctx, d, &out, &m));
 	}
 	if (at != f->body.len)
 		LH_FAIL(ctx, LH_CORRUPT, "change frame with %zu bytes behind its messages",
@@ -305,10 +357,20 @@ check_position(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 	return LH_OK;
 }
 
+static bool
+is_of_rows(const LhFrame *f)
+{
+	return f->kind == LH_CHANGE_INSERT || f->kind == LH_CHANGE_UPDATE ||
+		   f->kind == LH_CHANGE_DELETE || f->kind == LH_CHANGE_READ ||
+		   f->kind == LH_CHANGE_TRUNCATE || f->kind == LH_CHANGE_QUARANTINE;
+}
+
 static LhStatus
 take_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 {
 	bool lone = f->kind == LH_CHANGE_MESSAGE && (f->flags & LH_FRAME_TRANSACTIONAL) == 0;
+
+	bool drop = false;
 
 	if (d->state.ended)
 		return LH_OK;
@@ -318,8 +380,14 @@ take_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 		return LH_OK;
 	}
 	LH_TRY(check_position(ctx, d, f));
+	if (!d->state.open && d->config.between != NULL)
+		LH_TRY(d->config.between(ctx, f->pos.commit_end, d->config.arg));
 	d->state.open = true;
-	LH_TRY(put_messages(ctx, d, f));
+	if (is_of_rows(f) && d->config.row != NULL)
+		LH_TRY(d->config.row(ctx, f, false, &drop, d->config.arg));
+	memset(d->sub, 0, sizeof(d->sub));
+	if (!drop)
+		LH_TRY(put_messages(ctx, d, &d->relations, f, f->pos, d->sub));
 	if (f->kind != LH_CHANGE_COMMIT && !lone)
 		return LH_OK;
 	LH_TRY(commit(ctx, d, &f->pos));
@@ -394,6 +462,83 @@ lh_delivery_batch(LhCtx *ctx, LhDelivery *d, LhSlice bytes)
 	return status;
 }
 
+/* ---- units of snapshots ---- */
+
+bool
+lh_delivery_wants(const LhDelivery *d, const LhChangePos *pos)
+{
+	for (int i = 0; i < d->nsinks; i++)
+	{
+		if (lh_change_pos_compare(pos, &d->sinks[i].put) > 0)
+			return true;
+	}
+	return false;
+}
+
+LhStatus
+lh_delivery_unit_begin(LhCtx *ctx, LhDelivery *d, const LhChangePos *pos)
+{
+	d->unit.open = true;
+	d->unit.pos = *pos;
+	memset(d->unit.sub, 0, sizeof(d->unit.sub));
+	return forget_relations(ctx, &d->unit.relations);
+}
+
+static LhStatus
+take_unit_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
+{
+	bool drop = false;
+
+	if (f->nparts > 1 || (f->kind != LH_CHANGE_SCHEMA && f->kind != LH_CHANGE_READ &&
+						  f->kind != LH_CHANGE_QUARANTINE))
+		LH_FAIL(ctx, LH_CORRUPT, "change frame of kind %d, part %u of %u, in a snapshot", f->kind,
+				f->part, f->nparts);
+	if (is_of_rows(f) && d->config.row != NULL)
+		LH_TRY(d->config.row(ctx, f, true, &drop, d->config.arg));
+	return drop ? LH_OK
+				: put_messages(ctx, d, &d->unit.relations, f, d->unit.pos, d->unit.sub);
+}
+
+static LhStatus
+take_unit_batch(LhCtx *ctx, LhDelivery *d, LhSlice bytes)
+{
+	LhArena *old = lh_use(ctx, d->arena);
+	LhStatus status = lh_batch_open(ctx, bytes, d->config.max_message, &d->unit.reader);
+
+	lh_use(ctx, old);
+	LH_TRY(status);
+	for (;;)
+	{
+		LhFrame f;
+		bool end;
+
+		LH_TRY(lh_batch_next(ctx, &d->unit.reader, &f, &end));
+		if (end)
+			return LH_OK;
+		LH_TRY(take_unit_frame(ctx, d, &f));
+	}
+}
+
+/* May be called while a frame of the stream is taken, so that scratch is in use. */
+LhStatus
+lh_delivery_unit_rows(LhCtx *ctx, LhDelivery *d, LhSlice batch)
+{
+	LhArena *old = lh_use(ctx, d->unit.scratch);
+	LhStatus status = take_unit_batch(ctx, d, batch);
+
+	lh_use(ctx, old);
+	lh_arena_reset(d->unit.scratch);
+	d->state.bytes += batch.len;
+	return status;
+}
+
+LhStatus
+lh_delivery_unit_end(LhCtx *ctx, LhDelivery *d, bool commits)
+{
+	d->unit.open = false;
+	return commits ? commit(ctx, d, &d->unit.pos) : LH_OK;
+}
+
 LhStatus
 lh_delivery_idle(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 {
@@ -408,7 +553,9 @@ lh_delivery_idle(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 	if (pos.commit_end <= d->state.finished)
 		return LH_OK;
 	old = lh_use(ctx, d->scratch);
-	status = commit(ctx, d, &pos);
+	status = d->config.between != NULL ? d->config.between(ctx, pos.commit_end, d->config.arg) : LH_OK;
+	if (status == LH_OK)
+		status = commit(ctx, d, &pos);
 	lh_use(ctx, old);
 	lh_arena_reset(d->scratch);
 	return status;

@@ -44,6 +44,18 @@ typedef struct LhDeliveryConfig
 	int			nformats;
 	size_t		max_message;	/* bytes of a batch, or of a body whose parts are joined */
 	uint64_t	until;			/* transactions that end beyond are not wanted; 0: all are */
+	/*
+	 * Who takes snapshots beside the stream looks on; NULL: nobody does.
+	 * signal: a SIGNAL frame came; it may deliver a unit there, at the frame's position.
+	 * row: the frame of a row, a truncation or a quarantined row is about to be put, of
+	 * the stream or of a unit; its body has the messages; *drop true: it is not put.
+	 * between: all before commit_end was put, a transaction that ends there (or an idle
+	 * log) follows; it may deliver units at positions before.
+	 */
+	LhStatus	(*signal) (LhCtx *ctx, const LhFrame *frame, LhSlice prefix, LhSlice content, void *arg);
+	LhStatus	(*row) (LhCtx *ctx, const LhFrame *frame, bool unit, bool *drop, void *arg);
+	LhStatus	(*between) (LhCtx *ctx, uint64_t commit_end, void *arg);
+	void	   *arg;
 } LhDeliveryConfig;
 
 typedef struct LhDeliveryState
@@ -70,6 +82,17 @@ extern void lh_delivery_recovered(LhDeliverySink *s, const LhChangePos *durable,
 /* A connection begins at a position: what the last one told of relations and left open is void. */
 extern LhStatus lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn);
 extern LhStatus lh_delivery_batch(LhCtx *ctx, LhDelivery *d, LhSlice bytes);
+/*
+ * A unit of a snapshot: for sinks one event at pos, its rows numbered by sub, so
+ * that a sink holds it whole or not at all.  rows: batches of lakehouse.cdc_row,
+ * whose positions do not count; what they tell of relations holds for the unit alone.
+ * commit false: the transaction that pos is in goes on.
+ */
+extern LhStatus lh_delivery_unit_begin(LhCtx *ctx, LhDelivery *d, const LhChangePos *pos);
+extern LhStatus lh_delivery_unit_rows(LhCtx *ctx, LhDelivery *d, LhSlice batch);
+extern LhStatus lh_delivery_unit_end(LhCtx *ctx, LhDelivery *d, bool commit);
+/* Some sink lacks what is at pos. */
+extern bool lh_delivery_wants(const LhDelivery *d, const LhChangePos *pos);
 /* Nothing is in flight up to lsn; does nothing in the middle of a transaction. */
 extern LhStatus lh_delivery_idle(LhCtx *ctx, LhDelivery *d, uint64_t lsn);
 extern LhStatus lh_delivery_flush(LhCtx *ctx, LhDelivery *d);
