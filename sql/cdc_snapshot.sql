@@ -12,12 +12,12 @@ SELECT t.id, f.* FROM (SELECT id, lakehouse.cdc_row(t.*, '{}') AS batch FROM ONL
 -- the options are the plugin's, what they say of the journey does not count
 SELECT f.* FROM t, LATERAL pg_temp.frames(lakehouse.cdc_row(t.*, '{format,"json,debezium-json",frames,off,batch.bytes,64kB,zstd,on,schema.events,on,topic.prefix,srv}')) f
 	WHERE id = 1 AND f.format <> 1;
-SELECT f.key, f.value::jsonb #- '{source,ts_ms}' #- '{source,ts_us}' #- '{source,ts_ns}' - '{ts_ms,ts_us,ts_ns}'::text[] AS value
+SELECT f.key, (f.value::jsonb - '{ts_ms,ts_us,ts_ns}'::text[]) #- '{source,ts_ms}' #- '{source,ts_us}' #- '{source,ts_ns}' #- '{source,version}' AS value
 	FROM t, LATERAL pg_temp.frames(lakehouse.cdc_row(t.*, '{format,"json,debezium-json",topic.prefix,srv}')) f WHERE id = 1 AND f.format = 1;
 
 -- ---- the same bytes as the stream's, but for operation and position
 
-CREATE TABLE kinds (id int PRIMARY KEY, i8 bigint, f8 float8, n numeric, t text, c char(5), b bytea, d date, ts timestamp, tz timestamptz,
+CREATE TABLE kinds (id int PRIMARY KEY, i8 bigint, f8 float8, num numeric, t text, c char(5), b bytea, d date, stamp timestamp, tz timestamptz,
 	j json, jb jsonb, u uuid, ia int[], ta text[], iv interval, inet inet, r int4range, m money, x bit(3), gone int, big text, gen int GENERATED ALWAYS AS (id * 2) STORED);
 ALTER TABLE kinds DROP gone;
 ALTER TABLE kinds ALTER big SET STORAGE EXTERNAL;
@@ -38,7 +38,9 @@ CREATE FUNCTION pg_temp.differences(VARIADIC options text[]) RETURNS TABLE (stre
 		SELECT f.* FROM snap.kinds, LATERAL pg_temp.frames(lakehouse.cdc_row(kinds.*, options)) f WHERE f.format < 200
 	)
 	SELECT (SELECT count(*) FROM s), (SELECT count(*) FROM r), (SELECT count(*) FROM s FULL JOIN r
-			ON (s.format, pg_temp.bare(s.value), s.relation, s.generation) = (r.format, pg_temp.bare(r.value), r.relation, r.generation)
+			ON (s.format, pg_temp.bare(s.value)) = (r.format, pg_temp.bare(r.value))
+			-- wal2json-v1 says it at the commit
+			AND (s.kind = 'commit' OR (s.relation, s.generation) = (r.relation, r.generation))
 			AND s.key IS NOT DISTINCT FROM r.key WHERE s.format IS NULL OR r.format IS NULL),
 		(SELECT bool_and(key IS NOT NULL) FROM r)
 $$;
@@ -79,9 +81,14 @@ SELECT * FROM pg_temp.read('ONLY snap.parted_2', 'publication_names', 'snap_root
 SELECT * FROM pg_temp.read('snap.parted', 'publication_names', 'snap_root');
 
 -- rows of several tables in one statement: each is announced once
-SELECT f.kind, f.relation, f.key, f.value FROM (
-	SELECT lakehouse.cdc_row(r, '{table.include.list,"snap.*"}') AS b FROM (
-		SELECT 1, id, t.*::record AS r FROM t UNION ALL SELECT 2, id, parted_1.*::record FROM parted_1 UNION ALL SELECT 3, id, t.*::record FROM t ORDER BY 1, 2) q OFFSET 0) q, LATERAL pg_temp.frames(b) f;
+CREATE FUNCTION pg_temp.row_of(i int) RETURNS record LANGUAGE plpgsql AS $$
+BEGIN
+	IF i % 2 = 0 THEN
+		RETURN (SELECT x FROM snap.parted_1 x);
+	END IF;
+	RETURN (SELECT x FROM snap.t x WHERE id = i);
+END $$;
+SELECT f.kind, f.relation, f.key FROM generate_series(1, 3) i, LATERAL pg_temp.frames(lakehouse.cdc_row(pg_temp.row_of(i), '{}')) f;
 
 -- ---- what is no row of a stream
 
@@ -158,7 +165,7 @@ SELECT lakehouse.cdc_row(t.*, '{}') FROM t;
 RESET ROLE;
 GRANT SELECT ON t TO snap_replicator;
 ALTER TABLE t ENABLE ROW LEVEL SECURITY;
-CREATE POLICY some ON t USING (id = 1);
+CREATE POLICY one ON t USING (id = 1);
 SET ROLE snap_replicator;
 SELECT count(lakehouse.cdc_row(t.*, '{}')) FROM t;
 RESET ROLE;
