@@ -9,7 +9,8 @@
  *	options.c		what the consumer asked for
  *	masks.c			which columns may not be seen, read before anything is decoded
  *	relation.c		the plan of each table and schema generation
- *	publication.c, filter.c		what of it is wanted
+ *	publication.c, filter.c, row_filter.c	what of it is wanted
+ *	outbox.c		tables whose inserts are messages of their own
  *	row.c			tuples as cells; quarantine.c: when that fails
  *	writer.c		encoders, batches, writes
  */
@@ -33,6 +34,7 @@
 
 typedef struct LhCdc LhCdc;
 typedef struct LhCdcRel LhCdcRel;
+typedef struct LhCdcRow LhCdcRow;
 
 /* What is done to rows, as publications and options tell it apart. */
 typedef enum LhCdcAction
@@ -57,6 +59,8 @@ extern bool lh_cdc_wants_table(LhCdc *cdc, const char *schema, const char *name)
 extern bool lh_cdc_wants_action(LhCdc *cdc, LhCdcAction action);
 extern bool lh_cdc_wants_message(LhCdc *cdc, const char *prefix);
 extern bool lh_cdc_wants_origin(LhCdc *cdc, RepOriginId origin);
+/* Does outbox.table name it? */
+extern bool lh_cdc_is_outbox(LhCdc *cdc, const char *schema, const char *name);
 /* The columns that message.key.columns names for a table, comma-separated; NULL: none. */
 extern const char *lh_cdc_key_columns(LhCdc *cdc, const char *schema, const char *name);
 /*
@@ -79,6 +83,20 @@ typedef struct LhCdcPublish
 extern void lh_cdc_check_publications(LhCdc *cdc);
 /* What the publications say of a relation; false: nothing of it is published.  In CurrentMemoryContext. */
 extern bool lh_cdc_published(LhCdc *cdc, Relation relation, LhCdcPublish *publish);
+
+/* ---- row_filter.c ---- */
+
+/* Read option row.filter; a transaction is open. */
+extern void lh_cdc_read_row_filters(LhCdc *cdc);
+/* Conditions of it for a plan whose columns, masks and keys are known, all of which a row must pass; in CurrentMemoryContext. */
+extern List *lh_cdc_row_filters(LhCdc *cdc, LhCdcRel *rel, Relation published);
+
+/* ---- outbox.c ---- */
+
+/* What the plan of an outbox needs besides; does nothing to other tables. */
+extern void lh_cdc_outbox_plan(LhCdc *cdc, LhCdcRel *rel);
+/* A row of an outbox: its topic, or quarantine; false: it is not to go out. */
+extern bool lh_cdc_outbox(LhCdc *cdc, LhCdcRel *rel, LhCdcAction action, LhCdcRow *row);
 
 /* ---- masks.c ---- */
 
@@ -119,10 +137,13 @@ struct LhCdcRel
 	bool		has_other;		/* output functions are called, so settings count */
 	bool		guarded;		/* they, or conditions of publications, may raise errors */
 	bool		announced;		/* its schema event went out */
+	struct LhOutbox *outbox;	/* NULL: it is none */
+	TransactionId warned;		/* of the last warning that it was updated */
 	dlist_node	used;			/* among all plans, the last used first */
 	size_t		bytes;
 	/* row filters: conditions over the published relation's row */
 	bool		filtered;
+	bool		narrowed;		/* by option row.filter, too */
 	EState	   *estate;
 	ExprState  *filters[LH_CDC_N_ROW_ACTIONS];
 	TupleTableSlot *old_slot,
@@ -148,15 +169,16 @@ extern void lh_cdc_compile_filters(LhCdc *cdc, LhCdcRel *rel, Relation published
 
 /* ---- row.c ---- */
 
-typedef struct LhCdcRow
+struct LhCdcRow
 {
 	LhChangeOp	op;				/* may differ from the change's: row filters */
 	const LhCell *new_cells,
 			   *old_cells;
 	bool		old_is_key;
 	bool		key_changed;
+	const char *topic;			/* of an insert into an outbox */
 	const char *quarantine;		/* why the row has no cells; NULL: it has */
-} LhCdcRow;
+};
 
 /* Make cells of a change; false: it is not to go out. */
 extern bool lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, Relation relation, ReorderBufferChange *change, LhCdcRow *row);
@@ -203,6 +225,8 @@ struct LhCdc
 	bool		session;		/* values look as the session shows them */
 	LhCdcFilter *filter;
 	List	   *publications;	/* names; NIL: all tables */
+	int			nrow_filters;
+	const struct LhRowFilter *row_filters;
 	LhCdcMasks *masks;
 	LhCellMaker cells;
 	LhCdcWriter writer;

@@ -44,6 +44,7 @@ read_catalog(LhCdc *cdc, List *options)
 	cdc->masks = lh_cdc_read_masks(cdc);
 	lh_cdc_check_publications(cdc);
 	cdc->filter = lh_cdc_filter(cdc);
+	lh_cdc_read_row_filters(cdc);
 	lh_cell_maker_init(&cdc->cells, cdc->ctx, cdc->scratch, cdc->session);
 }
 
@@ -282,6 +283,7 @@ emit_row(LhCdc *cdc, LhCdcRel *rel, const LhCdcRow *row, XLogRecPtr lsn)
 	ev.old_cells = row->old_cells;
 	ev.old_is_key = row->old_is_key;
 	ev.key_changed = row->key_changed;
+	ev.topic = row->topic;
 	ev.reason = row->quarantine;
 	lh_cdc_emit(cdc, &ev, rel, cdc->cells.bytes);
 }
@@ -301,7 +303,8 @@ take_change(LogicalDecodingContext *pg, ReorderBufferTXN *txn, Relation relation
 		return;
 	}
 	old = begin_event(cdc);
-	if (lh_cdc_row(cdc, rel, relation, c, &row))
+	if (lh_cdc_row(cdc, rel, relation, c, &row) &&
+		(likely(rel->outbox == NULL) || lh_cdc_outbox(cdc, rel, action_of(c), &row)))
 		emit_row(cdc, rel, &row, c->lsn);
 	else
 		skip(cdc);
