@@ -22,6 +22,7 @@
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_node.h"
@@ -288,6 +289,8 @@ compile(Reading *r)
 	(void) check_node(node, r);
 	check_identity(r);
 	free_parsestate(r->pstate);
+	/* what fails among constants fails here */
+	node = (Node *) expression_planner((Expr *) node);
 	AtEOXact_GUC(true, settings);
 	error_context_stack = context.previous;
 	return node;
