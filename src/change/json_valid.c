@@ -128,13 +128,11 @@ take_value(Scan *s, int depth)
 {
 	bool ok;
 
-	if (depth < 0)
-		return false;
 	skip_blanks(s);
 	if (take(s, '{'))
-		ok = take_members(s, true, depth - 1);
+		ok = depth > 0 && take_members(s, true, depth - 1);
 	else if (take(s, '['))
-		ok = take_members(s, false, depth - 1);
+		ok = depth > 0 && take_members(s, false, depth - 1);
 	else if (s->p < s->end && *s->p == '"')
 		ok = take_string(s);
 	else
