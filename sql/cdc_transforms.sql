@@ -18,13 +18,13 @@ CREATE FUNCTION pg_temp.refused(VARIADIC options text[]) RETURNS text LANGUAGE p
 DECLARE
 	message text;
 	hint text;
-	context text;
+	detail text;
 BEGIN
 	PERFORM pg_temp.peek(VARIADIC options);
 	RETURN 'taken';
 EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
-	RETURN concat_ws(' | ', SQLSTATE, message, nullif(hint, ''), substring(context FROM 'option "row.filter"[^\n]*'));
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT, detail = PG_EXCEPTION_DETAIL;
+	RETURN concat_ws(' | ', SQLSTATE, message, nullif(hint, ''), substring(detail FROM 'Option .*'));
 END $$;
 
 -- ---- row.filter: of an update the old row, the new one, both or none may pass

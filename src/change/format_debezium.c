@@ -360,8 +360,9 @@ write_flat(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, const 
 	LH_TRY(put_row(ctx, plan, cells, op == 'd' ? NULL : whole, buf));
 	at = --buf->len;
 	if (plan->tells_deleted)
-		LH_TRY(put_text(ctx, buf, op == 'd' ? ",\"" LH_UNWRAP_DELETED "\":\"true\""
-											: ",\"" LH_UNWRAP_DELETED "\":\"false\""));
+		LH_TRY(put_text(ctx, buf,
+						op == 'd' ? ",\"" LH_UNWRAP_DELETED "\":\"true\""
+								  : ",\"" LH_UNWRAP_DELETED "\":\"false\""));
 	LH_TRY(lh_unwrap_put_debezium(ctx, buf, plan->nfields, plan->fields, &facts));
 	/* of a row without columns the first comma goes */
 	if (plan->rel->ncolumns == 0 && buf->len > at)
@@ -597,7 +598,8 @@ put_flat_schema(LhCtx *ctx, const DbzPlan *plan, const char *topic, LhBuf *buf)
 	LH_TRY(lh_unwrap_schemas(ctx, buf, plan->nfields, plan->fields));
 	if (buf->len > at && buf->data[at] == ',')
 		memmove(buf->data + at, buf->data + at + 1, --buf->len - at);
-	return lh_buf_printf(ctx, buf, "],\"optional\":false,\"name\":\"%s.Value\"},\"payload\":", topic);
+	return lh_buf_printf(ctx, buf,
+						 "],\"optional\":false,\"name\":\"%s.Value\"},\"payload\":", topic);
 }
 
 static LhStatus
@@ -660,16 +662,16 @@ choose_fields(LhCtx *ctx, const LhChangeOptions *options, DbzPlan *plan)
 	static const char deleted[] = ",\"" LH_UNWRAP_DELETED "\":";
 	int n = 0;
 
-	LH_TRY(lh_unwrap_fields(ctx, options, "debezium-json", plan->rel, &plan->nfields,
-							&plan->fields));
+	LH_TRY(
+		lh_unwrap_fields(ctx, options, "debezium-json", plan->rel, &plan->nfields, &plan->fields));
 	for (int i = 0; i < plan->nfields; i++)
 	{
 		if (!has_column(plan, plan->fields[i].head))
 			plan->fields[n++] = plan->fields[i];
 	}
 	plan->nfields = n;
-	plan->tells_deleted = lh_unwrap_rewrites(options) &&
-						  !has_column(plan, lh_slice(deleted, sizeof(deleted) - 1));
+	plan->tells_deleted =
+		lh_unwrap_rewrites(options) && !has_column(plan, lh_slice(deleted, sizeof(deleted) - 1));
 	return LH_OK;
 }
 

@@ -50,8 +50,8 @@ typedef struct Column
 typedef struct Plan
 {
 	const LhChangeRel *rel;
-	Piece table;      /* ,"schema":"public","table":"t" */
-	Piece no_key;     /* ,"key":null,"identity":"nothing" */
+	Piece table;  /* ,"schema":"public","table":"t" */
+	Piece no_key; /* ,"key":null,"identity":"nothing" */
 	/* unwrap */
 	int nfields;
 	LhUnwrapField *fields;
@@ -613,9 +613,9 @@ flat_event(LhCtx *ctx, LhChangeOut *out, Json *j, const LhChangeEvent *ev)
 	if (ev->op == LH_CHANGE_DELETE)
 		return LH_OK;
 	return flat_row(ctx, out, j, ev,
-					ev->op == LH_CHANGE_READ                 ? "read"
+					ev->op == LH_CHANGE_READ               ? "read"
 					: ev->op == LH_CHANGE_UPDATE && !moved ? "update"
-															 : "insert",
+														   : "insert",
 					ev->new_cells);
 }
 

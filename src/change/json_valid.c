@@ -136,8 +136,8 @@ take_value(Scan *s, int depth)
 	else if (s->p < s->end && *s->p == '"')
 		ok = take_string(s);
 	else
-		ok = take_word(s, "true") || take_word(s, "false") || take_word(s, "null") ||
-			 take_number(s);
+		ok =
+			take_word(s, "true") || take_word(s, "false") || take_word(s, "null") || take_number(s);
 	skip_blanks(s);
 	return ok;
 }

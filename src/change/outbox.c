@@ -27,8 +27,8 @@ struct LhOutbox
 	int nplacements;
 	int nenvelope;
 	LhPlacement *placements;
-	int *columns;     /* of the placements */
-	LhDbzColumn *dbz; /* of all columns; NULL: no format wants them */
+	int *columns;               /* of the placements */
+	LhDbzColumn *dbz;           /* of all columns; NULL: no format wants them */
 	const char *before, *after; /* what stands around the routed value */
 };
 
@@ -265,7 +265,7 @@ lh_header_next(LhCtx *ctx, LhSlice headers, size_t *at, LhSlice *name, LhSlice *
 /* Each header with put; "id" comes first, as there. */
 static LhStatus
 each_header(LhCtx *ctx, const LhOutbox *b, const LhCell *cells, LhBuf *buf,
-			LhStatus (*put) (LhCtx *ctx, LhBuf *buf, const char *name, const LhCell *c))
+			LhStatus (*put)(LhCtx *ctx, LhBuf *buf, const char *name, const LhCell *c))
 {
 	if (b->id >= 0)
 		LH_TRY(put(ctx, buf, "id", &cells[b->id]));
@@ -418,8 +418,7 @@ write_framed(LhCtx *ctx, const LhOutbox *b, bool debezium, const LhCell *cells, 
 		LH_TRY(raw ? put_raw(ctx, &out->buf, key)
 				   : put_wrapped(ctx, b, debezium, b->key, key, &out->buf));
 	/* bytes cannot say null in another way */
-	if ((b->options->outbox_tombstone && is_empty(payload)) ||
-		(raw && !LH_CELL_IS_VALUE(payload)))
+	if ((b->options->outbox_tombstone && is_empty(payload)) || (raw && !LH_CELL_IS_VALUE(payload)))
 		return lh_out_tombstone(ctx, out);
 	LH_TRY(lh_out_value(ctx, out));
 	LH_TRY(put_payload(ctx, b, debezium, cells, &out->buf));
@@ -493,8 +492,8 @@ lh_outbox_write(LhCtx *ctx, const LhOutbox *b, const LhChangeEvent *ev, const ch
 	for (int i = 0; i < b->options->nformats; i++)
 	{
 		out->format = i;
-		LH_TRY(write_framed(ctx, b, strcmp(b->options->formats[i], "json") != 0, ev->new_cells,
-							out));
+		LH_TRY(
+			write_framed(ctx, b, strcmp(b->options->formats[i], "json") != 0, ev->new_cells, out));
 	}
 	return LH_OK;
 }

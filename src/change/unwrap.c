@@ -57,15 +57,12 @@ static const Known debezium[] = {
 	{"transaction", "data_collection_order", true, LH_UNWRAP_COLLECTION_ORDER, INT64_TYPE},
 	{NULL, NULL, false, LH_UNWRAP_OP, NULL}};
 
-static const Known json[] = {{NULL, "op", true, LH_UNWRAP_OP, NULL},
-							 {NULL, "lsn", true, LH_UNWRAP_COMMIT, NULL},
-							 {NULL, "n", true, LH_UNWRAP_ORDINAL, NULL},
-							 {NULL, "xid", true, LH_UNWRAP_XID, NULL},
-							 {NULL, "ts", true, LH_UNWRAP_TS, NULL},
-							 {NULL, "origin", true, LH_UNWRAP_ORIGIN, NULL},
-							 {NULL, "schema", true, LH_UNWRAP_SCHEMA, NULL},
-							 {NULL, "table", true, LH_UNWRAP_TABLE, NULL},
-							 {NULL, NULL, false, LH_UNWRAP_OP, NULL}};
+static const Known json[] = {
+	{NULL, "op", true, LH_UNWRAP_OP, NULL},         {NULL, "lsn", true, LH_UNWRAP_COMMIT, NULL},
+	{NULL, "n", true, LH_UNWRAP_ORDINAL, NULL},     {NULL, "xid", true, LH_UNWRAP_XID, NULL},
+	{NULL, "ts", true, LH_UNWRAP_TS, NULL},         {NULL, "origin", true, LH_UNWRAP_ORIGIN, NULL},
+	{NULL, "schema", true, LH_UNWRAP_SCHEMA, NULL}, {NULL, "table", true, LH_UNWRAP_TABLE, NULL},
+	{NULL, NULL, false, LH_UNWRAP_OP, NULL}};
 
 static bool
 is_named(const Known *k, const char *field)

@@ -82,8 +82,9 @@ compile(LhCtx *ctx, const char *item, Rule *r)
 
 	r->text = item;
 	if (strlen(item) > LH_RENAME_MAX)
-		LH_FAIL(ctx, LH_INVALID, "--topic-rename \"%.32s...\" has %zu bytes, at most %d are allowed",
-				item, strlen(item), LH_RENAME_MAX);
+		LH_FAIL(ctx, LH_INVALID,
+				"--topic-rename \"%.32s...\" has %zu bytes, at most %d are allowed", item,
+				strlen(item), LH_RENAME_MAX);
 	if (equals == NULL || equals == item)
 		LH_FAIL(ctx, LH_INVALID, "--topic-rename \"%s\" is not REGEX=REPLACEMENT", item);
 	r->replacement = equals + 1;
@@ -159,10 +160,11 @@ lh_rename_topic(LhCtx *ctx, const LhRenames *renames, const char *topic, const c
 			topic[groups[0].rm_eo] != '\0')
 			continue;
 		if (!expand(r, topic, groups, name))
-			LH_FAIL(ctx, LH_INVALID,
-					"--topic-rename \"%s\" makes no topic of \"%s\": it has 1 to %d letters, digits, "
-					"\".\", \"_\" and \"-\"",
-					r->text, topic, LH_TOPIC_MAX);
+			LH_FAIL(
+				ctx, LH_INVALID,
+				"--topic-rename \"%s\" makes no topic of \"%s\": it has 1 to %d letters, digits, "
+				"\".\", \"_\" and \"-\"",
+				r->text, topic, LH_TOPIC_MAX);
 		*out = lh_strdup(ctx, name);
 		return *out != NULL ? LH_OK : ctx->error->code;
 	}

@@ -52,8 +52,9 @@ topics_are_escaped_and_measured(void **state)
 		all[i] = (char) i;
 	*lh_topic_escape(out, all, 256) = '\0';
 	assert_int_equal(strlen(out), 65 + (256 - 65) * 3);
-	assert_int_equal(strspn(out, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"),
-					 strlen(out));
+	assert_int_equal(
+		strspn(out, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"),
+		strlen(out));
 	*lh_topic_escape(out, "a/b\xc3\xa4 .", 7) = '\0';
 	assert_string_equal(out, "a_2fb_c3_a4_20.");
 	assert_true(valid("a") && valid("a.b_c-D9") && valid("...") && valid(".a"));
@@ -114,29 +115,29 @@ row_filters_are_taken_apart(void **state)
 						"a|b|x = ';' AND \";\" = 'it''s;';c|d|(y);");
 	assert_string_equal(filters("\xc3\xa4.b: x"), "\xc3\xa4|b|x;");
 	/* whatever is cut off anywhere is an error or a shorter list, and nothing is read beyond it */
-	for (const char *all = "\"a\"\"b\".c: x = ';' AND (y[1]) ; d . \"e\" : z", *p = all; *p != '\0'; p++)
+	for (const char *all = "\"a\"\"b\".c: x = ';' AND (y[1]) ; d . \"e\" : z", *p = all; *p != '\0';
+		 p++)
 		(void) filters(lh_strndup(ctx, all, (size_t) (p - all)));
 }
 
 static void
 bad_row_filters_are_refused_with_their_place(void **state)
 {
-	static const char *const bad[][2] = {
-		{"a", "item 1: \".\""},
-		{"a.b", "item 1: \":\""},
-		{"a.b:", "item 1: a condition"},
-		{"a.b:  ; c.d: x", "item 1: a condition"},
-		{"a.b: x; c: y", "item 2: \".\""},
-		{"a.b.c: x", "item 1: \":\""},
-		{".b: x", "item 1: a name"},
-		{"a.: x", "item 1: a name"},
-		{"\"a: x", "item 1: a name whose quotes"},
-		{"\"\".b: x", "item 1: a name whose quotes"},
-		{"a.b: 'x", "item 1: a quote or bracket"},
-		{"a.b: \"x", "item 1: a quote or bracket"},
-		{"a.b: (x", "item 1: a quote or bracket"},
-		{"a.b: x)", "item 1: a bracket that closes none"},
-		{"a.b: x] [", "item 1: a bracket that closes none"}};
+	static const char *const bad[][2] = {{"a", "item 1: \".\""},
+										 {"a.b", "item 1: \":\""},
+										 {"a.b:", "item 1: a condition"},
+										 {"a.b:  ; c.d: x", "item 1: a condition"},
+										 {"a.b: x; c: y", "item 2: \".\""},
+										 {"a.b.c: x", "item 1: \":\""},
+										 {".b: x", "item 1: a name"},
+										 {"a.: x", "item 1: a name"},
+										 {"\"a: x", "item 1: a name whose quotes"},
+										 {"\"\".b: x", "item 1: a name whose quotes"},
+										 {"a.b: 'x", "item 1: a quote or bracket"},
+										 {"a.b: \"x", "item 1: a quote or bracket"},
+										 {"a.b: (x", "item 1: a quote or bracket"},
+										 {"a.b: x)", "item 1: a bracket that closes none"},
+										 {"a.b: x] [", "item 1: a bracket that closes none"}};
 	const char *deep = lh_sprintf(ctx, "a.b: %sx%s", repeated("(", LH_CONDITION_DEPTH),
 								  repeated(")", LH_CONDITION_DEPTH));
 
@@ -152,7 +153,8 @@ bad_row_filters_are_refused_with_their_place(void **state)
 	deep = lh_sprintf(ctx, "a.b: (%s)", deep + 5);
 	assert_non_null(strstr(filters(deep), "nested too deep"));
 	assert_int_equal(filters(repeated("a.b:x;", LH_TRANSFORM_ITEMS_MAX))[0], 'a');
-	assert_non_null(strstr(filters(repeated("a.b:x;", LH_TRANSFORM_ITEMS_MAX + 1)), "more than 256"));
+	assert_non_null(
+		strstr(filters(repeated("a.b:x;", LH_TRANSFORM_ITEMS_MAX + 1)), "more than 256"));
 	assert_non_null(strstr(filters(lh_sprintf(ctx, "a.b:%s", repeated("x", LH_CONDITION_MAX + 1))),
 						   "a condition of 8193 bytes"));
 	assert_non_null(strstr(filters(repeated("x", LH_TRANSFORM_TEXT_MAX + 1)), "65537 bytes"));
@@ -190,8 +192,10 @@ fields_are_named_as_there(void **state)
 	assert_int_equal(fields("op:", "__")[0], '!');
 	assert_int_equal(fields("a:b:c", "__")[0], '!');
 	assert_int_equal(fields("a,b:a", "__")[0], '!');
-	assert_int_equal(fields(lh_sprintf(ctx, "op:%s", repeated("x", LH_FIELD_NAME_MAX)), "")[0], 'o');
-	assert_int_equal(fields(lh_sprintf(ctx, "op:%s", repeated("x", LH_FIELD_NAME_MAX)), "_")[0], '!');
+	assert_int_equal(fields(lh_sprintf(ctx, "op:%s", repeated("x", LH_FIELD_NAME_MAX)), "")[0],
+					 'o');
+	assert_int_equal(fields(lh_sprintf(ctx, "op:%s", repeated("x", LH_FIELD_NAME_MAX)), "_")[0],
+					 '!');
 	assert_non_null(strstr(fields(repeated("x:,", 2), ""), "item 1"));
 	for (int n = LH_ADD_FIELDS_MAX; n <= LH_ADD_FIELDS_MAX + 1; n++)
 	{
@@ -214,13 +218,15 @@ json(const char *s)
 static void
 json_is_told_from_what_is_none(void **state)
 {
-	static const char *const good[] = {"{}",       "[]",           " [ ] ",     "1",
-									   "-0.5e+10", "\"\\u00e9\"",  "true",      "[1,\n{\"a\":null}]",
-									   "[[[[]]]]", "\"\\\\\\\"\"", "{\"\":\"\"}", "1E5"};
+	static const char *const good[] = {
+		"{}",       "[]",           " [ ] ",       "1",
+		"-0.5e+10", "\"\\u00e9\"",  "true",        "[1,\n{\"a\":null}]",
+		"[[[[]]]]", "\"\\\\\\\"\"", "{\"\":\"\"}", "1E5"};
 	static const char *const bad[] = {
-		"",      " ",    "{",      "}",     "[1,]",     "{\"a\"}",   "{a:1}", "{\"a\":1,}", "01",
-		"1.",    ".5",   "+1",     "1e",    "\"",       "\"\\x\"",   "tru",   "[1 2]",      "[]]",
-		"\"\n\"", "--1",  "[,1]",   "nullx", "[[[[[]]]]]", "\"\\u12g4\"", "\"\\u1\"", "\"\\",    "{\"a\":}"};
+		"",           " ",          "{",           "}",        "[1,]",   "{\"a\"}", "{a:1}",
+		"{\"a\":1,}", "01",         "1.",          ".5",       "+1",     "1e",      "\"",
+		"\"\\x\"",    "tru",        "[1 2]",       "[]]",      "\"\n\"", "--1",     "[,1]",
+		"nullx",      "[[[[[]]]]]", "\"\\u12g4\"", "\"\\u1\"", "\"\\",   "{\"a\":}"};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -321,23 +327,26 @@ added_fields_are_debeziums(void **state)
 				  "txId,xmin,origin,origin_lsn,sequence,source.ts_us,source.ts_ns");
 	got = strchr(strchr(got, '\n') + 1, '\t'); /* behind BEGIN */
 	assert_int_equal(
-		strncmp(got,
-				"\t{\"id\":1,\"name\":null,\"__deleted\":\"false\",\"__op\":\"c\",\"__lsn\":23803720,"
-				"\"__source_ts_ms\":1714979289120,\"__ts_ms\":1714979290120,\"__ts_us\":1714979290120000,"
-				"\"__ts_ns\":1714979290120000000,\"__TBL\":\"t\",\"__source_snapshot\":\"false\","
-				"\"__id\":\"700:23803648\",\"__transaction_total_order\":1,\"__data_collection_order\":1,"
-				"\"__schema\":\"public\",\"__db\":\"\",\"__version\":\"" LAKEHOUSE_VERSION
-				"\",\"__connector\":\"postgresql\",\"__name\":\"lakehouse\",\"__txId\":700,\"__xmin\":null,"
-				"\"__origin\":null,\"__origin_lsn\":null,\"__sequence\":\"[null,\\\"23803720\\\"]\","
-				"\"__source_ts_us\":1714979289120000,\"__source_ts_ns\":1714979289120000000}\n",
-				strchr(got, '\n') + 1 - got),
+		strncmp(
+			got,
+			"\t{\"id\":1,\"name\":null,\"__deleted\":\"false\",\"__op\":\"c\",\"__lsn\":23803720,"
+			"\"__source_ts_ms\":1714979289120,\"__ts_ms\":1714979290120,\"__ts_us\":1714979290120000,"
+			"\"__ts_ns\":1714979290120000000,\"__TBL\":\"t\",\"__source_snapshot\":\"false\","
+			"\"__id\":\"700:23803648\",\"__transaction_total_order\":1,\"__data_collection_order\":1,"
+			"\"__schema\":\"public\",\"__db\":\"\",\"__version\":\"" LAKEHOUSE_VERSION
+			"\",\"__connector\":\"postgresql\",\"__name\":\"lakehouse\",\"__txId\":700,\"__xmin\":null,"
+			"\"__origin\":null,\"__origin_lsn\":null,\"__sequence\":\"[null,\\\"23803720\\\"]\","
+			"\"__source_ts_us\":1714979289120000,\"__source_ts_ns\":1714979289120000000}\n",
+			strchr(got, '\n') + 1 - got),
 		0);
 	/* a changed key counts twice, a snapshot's row is of no transaction */
-	assert_non_null(strstr(got, "\"__op\":\"d\",\"__lsn\":23803720,\"__source_ts_ms\":1714979289120,"));
+	assert_non_null(
+		strstr(got, "\"__op\":\"d\",\"__lsn\":23803720,\"__source_ts_ms\":1714979289120,"));
 	assert_non_null(strstr(got, "\"__transaction_total_order\":5,\"__data_collection_order\":5"));
 	got = strstr(got, "\"__op\":\"r\"");
 	assert_non_null(got);
-	assert_non_null(strstr(got, "\"__source_snapshot\":\"true\",\"__id\":null,\"__transaction_total_order\":null"));
+	assert_non_null(strstr(
+		got, "\"__source_snapshot\":\"true\",\"__id\":null,\"__transaction_total_order\":null"));
 }
 
 static void
@@ -345,8 +354,9 @@ flat_schemas_are_debeziums(void **state)
 {
 	(void) state;
 	assert_non_null(strstr(
-		flat(&lh_format_debezium_json,
-			 "unwrap topic.prefix=srv value.converter.schemas.enable add.fields=op,lsn,source.snapshot"),
+		flat(
+			&lh_format_debezium_json,
+			"unwrap topic.prefix=srv value.converter.schemas.enable add.fields=op,lsn,source.snapshot"),
 		"\t{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\",\"optional\":false,\"field\":\"id\"},"
 		"{\"type\":\"string\",\"optional\":true,\"field\":\"name\"},{\"type\":\"string\",\"optional\":true,"
 		"\"field\":\"__op\"},{\"type\":\"int64\",\"optional\":true,\"field\":\"__lsn\"},{\"type\":\"string\","
@@ -355,9 +365,10 @@ flat_schemas_are_debeziums(void **state)
 		"\"field\":\"__source_snapshot\"}],\"optional\":false,\"name\":\"srv.public.t.Value\"},"
 		"\"payload\":{\"id\":1,\"name\":null,\"__op\":\"c\",\"__lsn\":23803720,\"__source_snapshot\":"
 		"\"false\"}}\n"));
-	assert_non_null(strstr(flat(&lh_format_debezium_json,
-								"unwrap value.converter.schemas.enable delete.tombstone.handling.mode=rewrite"),
-						   "{\"type\":\"string\",\"optional\":true,\"field\":\"__deleted\"}],\"optional\":false,"));
+	assert_non_null(strstr(
+		flat(&lh_format_debezium_json,
+			 "unwrap value.converter.schemas.enable delete.tombstone.handling.mode=rewrite"),
+		"{\"type\":\"string\",\"optional\":true,\"field\":\"__deleted\"}],\"optional\":false,"));
 }
 
 static void
@@ -366,17 +377,18 @@ flat_rows_of_json(void **state)
 	const LhChangeFormat *f = &lh_format_json;
 
 	(void) state;
-	assert_string_equal(flat(f, "unwrap"),
-						K1 "{\"id\":1,\"name\":null}\n" K1 "{\"id\":1,\"name\":\"b\"}\n" K1 "null\n" K2
-						   "{\"id\":2,\"name\":\"b\"}\n" K2 "null\n" K1 "{\"id\":1,\"name\":null}\n");
+	assert_string_equal(flat(f, "unwrap"), K1
+						"{\"id\":1,\"name\":null}\n" K1 "{\"id\":1,\"name\":\"b\"}\n" K1 "null\n" K2
+						"{\"id\":2,\"name\":\"b\"}\n" K2 "null\n" K1 "{\"id\":1,\"name\":null}\n");
 	assert_string_equal(
 		flat(f, "unwrap delete.tombstone.handling.mode=rewrite add.fields=op,xid,ts,origin,lsn:at"),
-		K1 "{\"id\":1,\"name\":null,\"__deleted\":false,\"__op\":\"insert\",\"__xid\":700,\"__ts\":\"2024-05-06T07:08:09.12Z\",\"__origin\":null,\"__at\":\"0/16B3778\"}\n" K1
-		   "{\"id\":1,\"name\":\"b\",\"__deleted\":false,\"__op\":\"update\",\"__xid\":700,\"__ts\":\"2024-05-06T07:08:09.12Z\",\"__origin\":null,\"__at\":\"0/16B3778\"}\n" K1
-		   "{\"id\":1,\"name\":\"b\",\"__deleted\":true,\"__op\":\"delete\",\"__xid\":700,\"__ts\":\"2024-05-06T07:08:09.12Z\",\"__origin\":null,\"__at\":\"0/16B3778\"}\n" K2
-		   "{\"id\":2,\"name\":\"b\",\"__deleted\":false,\"__op\":\"insert\",\"__xid\":700,\"__ts\":\"2024-05-06T07:08:09.12Z\",\"__origin\":null,\"__at\":\"0/16B3778\"}\n" K2
-		   "{\"id\":2,\"name\":\"b\",\"__deleted\":true,\"__op\":\"delete\",\"__xid\":700,\"__ts\":\"2024-05-06T07:08:09.12Z\",\"__origin\":null,\"__at\":\"0/16B3778\"}\n" K1
-		   "{\"id\":1,\"name\":null,\"__deleted\":false,\"__op\":\"read\",\"__xid\":700,\"__ts\":null,\"__origin\":null,\"__at\":\"0/16B3778\"}\n");
+		K1
+		"{\"id\":1,\"name\":null,\"__deleted\":false,\"__op\":\"insert\",\"__xid\":700,\"__ts\":\"2024-05-06T07:08:09.12Z\",\"__origin\":null,\"__at\":\"0/16B3778\"}\n" K1
+		"{\"id\":1,\"name\":\"b\",\"__deleted\":false,\"__op\":\"update\",\"__xid\":700,\"__ts\":\"2024-05-06T07:08:09.12Z\",\"__origin\":null,\"__at\":\"0/16B3778\"}\n" K1
+		"{\"id\":1,\"name\":\"b\",\"__deleted\":true,\"__op\":\"delete\",\"__xid\":700,\"__ts\":\"2024-05-06T07:08:09.12Z\",\"__origin\":null,\"__at\":\"0/16B3778\"}\n" K2
+		"{\"id\":2,\"name\":\"b\",\"__deleted\":false,\"__op\":\"insert\",\"__xid\":700,\"__ts\":\"2024-05-06T07:08:09.12Z\",\"__origin\":null,\"__at\":\"0/16B3778\"}\n" K2
+		"{\"id\":2,\"name\":\"b\",\"__deleted\":true,\"__op\":\"delete\",\"__xid\":700,\"__ts\":\"2024-05-06T07:08:09.12Z\",\"__origin\":null,\"__at\":\"0/16B3778\"}\n" K1
+		"{\"id\":1,\"name\":null,\"__deleted\":false,\"__op\":\"read\",\"__xid\":700,\"__ts\":null,\"__origin\":null,\"__at\":\"0/16B3778\"}\n");
 }
 
 /* ---- outboxes ---- */
@@ -416,7 +428,8 @@ open_box(Box *b, const char *formats, const char *settings)
 static const char *
 boxed(Box *b)
 {
-	LhChangeEvent ev = {.op = LH_CHANGE_INSERT, .rel = b->rel, .new_cells = b->row, .txn = &b->s.txn};
+	LhChangeEvent ev = {
+		.op = LH_CHANGE_INSERT, .rel = b->rel, .new_cells = b->row, .txn = &b->s.txn};
 	const char *out, *reason;
 	size_t at = 0, header = 0;
 	LhFrameMessage m;
@@ -449,10 +462,10 @@ boxed(Box *b)
 	{
 		LH_OK_(ctx, lh_frame_message(ctx, body, &at, &m));
 		assert_int_equal(m.format, i);
-		out = lh_sprintf(ctx, "%s%s%.*s=%.*s", out, i > 0 ? "|" : "", m.has_key ? (int) m.key.len : 4,
-						 m.has_key ? (const char *) m.key.data : "NULL",
-						 m.tombstone ? 4 : (int) m.value.len,
-						 m.tombstone ? "NULL" : (const char *) m.value.data);
+		out = lh_sprintf(
+			ctx, "%s%s%.*s=%.*s", out, i > 0 ? "|" : "", m.has_key ? (int) m.key.len : 4,
+			m.has_key ? (const char *) m.key.data : "NULL", m.tombstone ? 4 : (int) m.value.len,
+			m.tombstone ? "NULL" : (const char *) m.value.data);
 	}
 	return out;
 }
@@ -503,7 +516,8 @@ raw_payloads_are_as_they_are(void **state)
 	(void) state;
 	open_box(&b, "json", "outbox.payload=raw");
 	assert_string_equal(boxed(&b), "outbox.event.order{id=7,}k\n1={\"a\":\n [1]}");
-	open_box(&b, "json", "outbox.payload=raw table.field.event.payload=bin table.field.event.key=id");
+	open_box(&b, "json",
+			 "outbox.payload=raw table.field.event.payload=bin table.field.event.key=id");
 	(void) boxed(&b);
 	LH_OK_(ctx, lh_frame_message(ctx, lh_slice(b.s.out.buf.data, b.s.out.buf.len), &at, &m));
 	LH_OK_(ctx, lh_frame_message(ctx, lh_slice(b.s.out.buf.data, b.s.out.buf.len), &at, &m));

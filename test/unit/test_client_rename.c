@@ -47,7 +47,8 @@ renamed(const char *rules, const char *topic)
 
 	for (char *p = strtok_r(copy, " ", &save); p != NULL; p = strtok_r(NULL, " ", &save))
 		items[n++] = p;
-	if (lh_renames_compile(ctx, n, items, &r) != LH_OK || lh_rename_topic(ctx, r, topic, &out) != LH_OK)
+	if (lh_renames_compile(ctx, n, items, &r) != LH_OK ||
+		lh_rename_topic(ctx, r, topic, &out) != LH_OK)
 	{
 		assert_int_equal(ctx->error->code, LH_INVALID);
 		out = lh_sprintf(ctx, "!%s", ctx->error->message);
@@ -74,7 +75,8 @@ rules_match_whole_topics(void **state)
 	assert_string_equal(renamed("a=b", "aa"), "aa");
 	assert_string_equal(renamed("a=b", "xa"), "xa");
 	assert_string_equal(renamed("a|ab=x", "ab"), "x"); /* the longest counts */
-	assert_string_equal(renamed("s\\.(public|cdc)\\.(.*)_[0-9]+=all.\\2-\\1", "s.cdc.t_17"), "all.t-cdc");
+	assert_string_equal(renamed("s\\.(public|cdc)\\.(.*)_[0-9]+=all.\\2-\\1", "s.cdc.t_17"),
+						"all.t-cdc");
 	assert_string_equal(renamed("(a)|(b)=x\\1y\\2", "b"), "xyb");
 	assert_string_equal(renamed("(.*)=\\0.\\0", "t"), "t.t");
 	assert_string_equal(renamed("a=b b=c a=d", "a"), "b"); /* the first counts, once */
@@ -145,7 +147,8 @@ rec_commit(LhCtx *c, LhSink *sink, const LhChangePos *pos)
 	return LH_OK;
 }
 
-static const LhSinkKind recorder_kind = {.scheme = "recorder", .put = rec_put, .commit = rec_commit};
+static const LhSinkKind recorder_kind = {
+	.scheme = "recorder", .put = rec_put, .commit = rec_commit};
 
 typedef struct Made
 {
@@ -168,8 +171,8 @@ take_notice(const char *text, void *arg)
 static void
 open_made(Made *m, const char *rule)
 {
-	LhDeliveryConfig config = {.slot = "s", .nformats = 1, .max_message = 1 << 20,
-							   .notice = take_notice, .notice_arg = m};
+	LhDeliveryConfig config = {
+		.slot = "s", .nformats = 1, .max_message = 1 << 20, .notice = take_notice, .notice_arg = m};
 	LhRenames *renames;
 
 	memset(m, 0, sizeof(*m));
@@ -194,7 +197,10 @@ open_made(Made *m, const char *rule)
 static void
 begin(Made *m, LhChangeOp op, const LhChangeRel *rel)
 {
-	LhChangeEvent ev = {.op = op, .pos = {m->commit, op == LH_CHANGE_SCHEMA ? m->ordinal + 1 : ++m->ordinal, 7}, .rel = rel};
+	LhChangeEvent ev = {
+		.op = op,
+		.pos = {m->commit, op == LH_CHANGE_SCHEMA ? m->ordinal + 1 : ++m->ordinal, 7},
+		.rel = rel};
 
 	assert_int_equal(lh_frame_begin(ctx, &m->out, &ev), LH_OK);
 	if (op == LH_CHANGE_SCHEMA)
@@ -384,8 +390,9 @@ tables_may_share_a_topic_which_is_told_once(void **state)
 		if (round == 1) /* another connection, whose relations are told anew */
 			assert_int_equal(lh_delivery_start(ctx, m.d, m.commit), LH_OK);
 	}
-	assert_string_equal(text_of(&m.recorder.log),
-						"all:box:0 all:b_x:0 all:box:0 all:box:0 all:b_x:0 all:box:0 all:box:0 all:b_x:0 all:box:0 ");
+	assert_string_equal(
+		text_of(&m.recorder.log),
+		"all:box:0 all:b_x:0 all:box:0 all:box:0 all:b_x:0 all:box:0 all:box:0 all:b_x:0 all:box:0 ");
 	assert_string_equal(text_of(&m.notices),
 						"tables public.box and public.b_x have the same topic \"all\"\n");
 }

@@ -20,6 +20,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
+#include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -49,6 +50,9 @@ typedef struct Reading
 
 /* ---- errors ---- */
 
+/* Bytes of a condition that are quoted. */
+#define QUOTED 60
+
 /* Says which condition it is, and where in it. */
 static void
 where(void *arg)
@@ -56,14 +60,15 @@ where(void *arg)
 	Reading    *r = arg;
 	int			position = geterrposition();
 
-	if (position > (int) strlen(BEFORE))
-	{
-		errposition(0);
-		internalerrposition(position - (int) strlen(BEFORE));
-		internalerrquery(r->condition);
-	}
-	errcontext("option \"row.filter\", item %d, table \"%s.%s\"", r->filter->place, lh_pg_text(r->filter->schema),
-			   lh_pg_text(r->filter->table));
+	int			at = Max(0, Min(position - (int) strlen(BEFORE) - 1, pg_mbstrlen(r->condition)));
+	const char *rest = r->condition;
+
+	/* consumers show the detail, hardly ever the context */
+	while (at-- > 0)
+		rest += pg_mblen(rest);
+	errposition(0);
+	errdetail("Option \"row.filter\", item %d, table \"%s.%s\", at \"%.*s\".", r->filter->place,
+			  lh_pg_text(r->filter->schema), lh_pg_text(r->filter->table), pg_mbcliplen(rest, (int) strlen(rest), QUOTED), rest);
 }
 
 static void
@@ -137,7 +142,7 @@ read_column(Reading *r, Form_pg_attribute a, int location)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("option \"row.filter\" reads column \"%s\" of table \"%s\", which %s", NameStr(a->attname),
 						RelationGetRelationName(r->published), c == NULL ? "is not in this stream" : "is masked"),
-				 errdetail("Which rows come would tell what it holds."),
+				 errhint("Which rows come would tell what it holds."),
 				 parser_errposition(r->pstate, location)));
 	if (!r->rel->identity[i])
 		r->outside = c;
