@@ -81,6 +81,8 @@ SELECT * FROM pg_temp.peek('row.filter', 'cdc.p2: v = 2', 'skipped.operations', 
 -- ---- what a condition may not be
 
 CREATE FUNCTION always(int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR === (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int);
+CREATE COLLATION own_collation FROM "C";
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE TABLE h (id int PRIMARY KEY, m mood, t text, "odd : name" int);
 ALTER TABLE h REPLICA IDENTITY FULL;
@@ -90,7 +92,8 @@ SELECT c, pg_temp.refused('row.filter', 'cdc.h: ' || c, 'table.include.list', 'c
 	'nosuch = 1', 'id', 'id = ', 'id = 1) FROM f WHERE (true', 'true), (true', 'true LIMIT 1', 'true) UNION SELECT (true', '*', 'h IS NULL', 'other.id = 1',
 	'id IN (SELECT 1)', 'EXISTS (SELECT 1 FROM cdc.f)', 'random() < 0.5', 'now() > ''2020-01-01''', 'cdc.always(id)', 'm = ''ok''', 'm::text = ''ok''',
 	'count(*) > 0', 'row_number() OVER () = 1', 'generate_series(1, id) = 1', 'ctid IS NULL', 'tableoid = 1', '$1', 'current_user = ''x''', '(id, 1) = (1, 1) OR h.* IS NULL',
-	'1 / 0 = id', 'id = 1 -- as it is', 'h.id = 1']) WITH ORDINALITY AS u(c, n) ORDER BY n;
+	'id OPERATOR(cdc.===) 1', 't COLLATE cdc.own_collation = ''x''', 'true /* '' */) FROM cdc.f WHERE (true /* '' */', 'true /* '' */), (true /* '' */', 'true /* '' */); SELECT (true /* '' */',
+	'true /* '' */) UNION SELECT (true /* '' */', '1 / 0 = id', 'id = 1 -- as it is', 'h.id = 1']) WITH ORDINALITY AS u(c, n) ORDER BY n;
 SELECT pg_temp.refused('row.filter', c) FROM unnest(ARRAY[
 	'h: true', 'cdc.h', 'cdc.h:', 'cdc.h: ;', ': true', 'cdc."h: true', 'cdc."": true', 'cdc.h: (true', 'cdc.h: true)', 'cdc.h: ''x', 'cdc.h: true; x',
 	'cdc.h: ' || repeat('(', 65) || 'true' || repeat(')', 65), 'cdc.h: ' || repeat(' ', 8192) || 'true', repeat('cdc.h: true;', 257), repeat('x', 65537)]) WITH ORDINALITY AS u(c, n) ORDER BY n;
