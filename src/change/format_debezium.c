@@ -140,7 +140,7 @@ render_transaction(LhCtx *ctx, DbzEncoder *enc, const LhChangeTxn *txn, int64_t 
 }
 
 /* Counts an event of a table; returns its place among the table's. */
-static LhStatus
+static inline LhStatus
 count_event(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, uint64_t *order)
 {
 	DbzCollection *all = (DbzCollection *) enc->collections.data;
@@ -232,7 +232,7 @@ put_tail(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, LhBuf *b
  * A row as an object.  Columns that a key's row lacks are null, or their type's
  * zero; unchanged ones come from the whole old row where there is one.
  */
-static LhStatus
+static inline LhStatus
 put_row(LhCtx *ctx, const DbzPlan *plan, const LhCell *cells, const LhCell *whole, LhBuf *buf)
 {
 	size_t comma = 1;
@@ -339,7 +339,7 @@ write_tombstone(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOu
 
 /* ---- flat rows: what Debezium's ExtractNewRecordState leaves of an envelope ---- */
 
-static LhStatus
+static __attribute__((noinline)) LhStatus
 write_flat(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, const LhCell *cells,
 		   LhChangeOut *out)
 {
@@ -384,7 +384,7 @@ write_flat_delete(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChange
 	return write_tombstone(ctx, enc, ev, out);
 }
 
-static LhStatus
+static __attribute__((noinline)) LhStatus
 write_flat_change(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
 {
 	switch (ev->op)

@@ -601,7 +601,7 @@ flat_delete(LhCtx *ctx, LhChangeOut *out, Json *j, const LhChangeEvent *ev)
 	return lh_out_tombstone(ctx, out);
 }
 
-static LhStatus
+static __attribute__((noinline)) LhStatus
 flat_event(LhCtx *ctx, LhChangeOut *out, Json *j, const LhChangeEvent *ev)
 {
 	bool moved = ev->op == LH_CHANGE_UPDATE && ev->key_changed && ev->old_cells != NULL;
@@ -624,7 +624,8 @@ json_event(LhCtx *ctx, LhEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out
 {
 	Json *j = (Json *) enc;
 
-	if (enc->options->unwrap && ev->op >= LH_CHANGE_INSERT && ev->op <= LH_CHANGE_TRUNCATE)
+	if (__builtin_expect(enc->options->unwrap, 0) && ev->op >= LH_CHANGE_INSERT &&
+		ev->op <= LH_CHANGE_TRUNCATE)
 		return flat_event(ctx, out, j, ev);
 	if (ev->op == LH_CHANGE_INSERT || ev->op == LH_CHANGE_UPDATE || ev->op == LH_CHANGE_DELETE ||
 		ev->op == LH_CHANGE_READ)

@@ -194,14 +194,14 @@ lh_cdc_flush(LhCdc *cdc)
 /* ---- events ---- */
 
 /* An outbox has inserts, and rows that could not be told. */
-static void
+static pg_noinline void
 encode_outbox(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel)
 {
 	if (ev->op == LH_CHANGE_INSERT)
 		lh_pg_check(cdc->ctx, lh_outbox_write(cdc->ctx, rel->outbox, ev, ev->topic, &cdc->writer.out));
 }
 
-static void
+static inline void
 encode(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel)
 {
 	if (unlikely(rel != NULL && rel->outbox != NULL && ev->op != LH_CHANGE_QUARANTINE))
