@@ -93,7 +93,8 @@ SELECT c, pg_temp.refused('row.filter', 'cdc.h: ' || c, 'table.include.list', 'c
 	'id IN (SELECT 1)', 'EXISTS (SELECT 1 FROM cdc.f)', 'random() < 0.5', 'now() > ''2020-01-01''', 'cdc.always(id)', 'm = ''ok''', 'm::text = ''ok''',
 	'count(*) > 0', 'row_number() OVER () = 1', 'generate_series(1, id) = 1', 'ctid IS NULL', 'tableoid = 1', '$1', 'current_user = ''x''', '(id, 1) = (1, 1) OR h.* IS NULL',
 	'id OPERATOR(cdc.===) 1', 't COLLATE cdc.own_collation = ''x''', 'true /* '' */) FROM cdc.f WHERE (true /* '' */', 'true /* '' */), (true /* '' */', 'true /* '' */); SELECT (true /* '' */',
-	'true /* '' */) UNION SELECT (true /* '' */', '1 / 0 = id', 'id = 1 -- as it is', 'h.id = 1']) WITH ORDINALITY AS u(c, n) ORDER BY n;
+	'true /* '' */) UNION SELECT (true /* '' */', 'true /* '' */) FROM f CROSS JOIN (f AS x CROSS JOIN f AS y /* '' */', 'true /* '' */) LIMIT (1 /* '' */', 'true /* '' */) ORDER BY (1 /* '' */',
+	'true /* '' */) GROUP BY (1 /* '' */', 'true /* '' */) HAVING (true /* '' */', '1 / 0 = id', 'id = 1 -- as it is', 'h.id = 1']) WITH ORDINALITY AS u(c, n) ORDER BY n;
 SELECT pg_temp.refused('row.filter', c) FROM unnest(ARRAY[
 	'h: true', 'cdc.h', 'cdc.h:', 'cdc.h: ;', ': true', 'cdc."h: true', 'cdc."": true', 'cdc.h: (true', 'cdc.h: true)', 'cdc.h: ''x', 'cdc.h: true; x',
 	'cdc.h: ' || repeat('(', 65) || 'true' || repeat(')', 65), 'cdc.h: ' || repeat(' ', 8192) || 'true', repeat('cdc.h: true;', 257), repeat('x', 65537)]) WITH ORDINALITY AS u(c, n) ORDER BY n;
