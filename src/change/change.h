@@ -139,6 +139,8 @@ typedef struct LhChangeEvent
 	bool		transactional;
 	const char *prefix;			/* UTF-8 */
 	LhSlice		content;		/* any bytes */
+	/* INSERT into an outbox */
+	const char *topic;
 	/* QUARANTINE */
 	const char *reason;
 	int64_t		now;			/* us since 2000-01-01 UTC: when the event was encoded */

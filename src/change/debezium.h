@@ -89,6 +89,8 @@ typedef struct LhDbzColumn
 /* Type and texts of a column, in ctx->arena. */
 extern LhStatus lh_dbz_column(LhCtx *ctx, const LhChangeOptions *options,
 							  const LhChangeColumn *column, LhDbzColumn *out);
+/* Everything of a type's schema but its brackets, the default and the field's name. */
+extern LhStatus lh_dbz_put_type(LhCtx *ctx, LhBuf *buf, const LhDbzType *t, bool optional);
 /* srv.public.table: the topic's name, and the stem of the names of schemas. */
 extern LhStatus lh_dbz_topic(LhCtx *ctx, const char *prefix, const char *schema, const char *table,
 							 const char **out);

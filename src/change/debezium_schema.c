@@ -369,8 +369,8 @@ scalar_type(LhCtx *ctx, const LhChangeOptions *o, const LhChangeColumn *c, uint3
 }
 
 /* Everything of a schema but its brackets, the default and the field's name. */
-static LhStatus
-put_type(LhCtx *ctx, LhBuf *buf, const LhDbzType *t, bool optional)
+LhStatus
+lh_dbz_put_type(LhCtx *ctx, LhBuf *buf, const LhDbzType *t, bool optional)
 {
 	LH_TRY(lh_buf_printf(ctx, buf, "\"type\":%s,\"optional\":%s", t->type,
 						 optional ? "true" : "false"));
@@ -399,7 +399,7 @@ array_type(LhCtx *ctx, const LhChangeOptions *o, const LhChangeColumn *c, LhDbzT
 	LH_TRY(scalar_type(ctx, o, c, c->elem_typid, bare, element));
 	LH_TRY(lh_buf_init(ctx, &text, false));
 	LH_TRY(lh_buf_append_str(ctx, &text, "\"array\",\"items\":{"));
-	LH_TRY(put_type(ctx, &text, element, true));
+	LH_TRY(lh_dbz_put_type(ctx, &text, element, true));
 	LH_TRY(lh_buf_putc(ctx, &text, '}'));
 	*t = plain(LH_DBZ_ARRAY, lh_strndup(ctx, (const char *) text.data, text.len), NULL);
 	lh_buf_free(&text);
@@ -686,7 +686,7 @@ lh_dbz_column(LhCtx *ctx, const LhChangeOptions *o, const LhChangeColumn *c, LhD
 	LH_TRY(lh_buf_putc(ctx, &text, ':'));
 	KEEP(out->head);
 	LH_TRY(lh_buf_putc(ctx, &text, '{'));
-	LH_TRY(put_type(ctx, &text, &out->type, out->optional));
+	LH_TRY(lh_dbz_put_type(ctx, &text, &out->type, out->optional));
 	if (preset.len > 0)
 	{
 		LH_TRY(lh_buf_append_str(ctx, &text, ",\"default\":"));

@@ -21,6 +21,7 @@
 
 #include "change/debezium.h"
 #include "change/debezium_envelope.h"
+#include "change/unwrap.h"
 #include "core/datetime.h"
 
 #define UNIX_US(us) ((us) + LH_PG_EPOCH_US)
@@ -33,6 +34,10 @@ typedef struct DbzPlan
 	LhSlice key_head;   /* {"schema":{..},"payload":{ or { */
 	LhSlice table;      /* ,"schema":"public","table":"t","txId": */
 	LhSlice collection; /* "public.t" as a JSON string */
+	/* unwrap */
+	int nfields;
+	LhUnwrapField *fields;
+	bool tells_deleted;
 	/* place among the transaction's collections; of the transaction that "serial" names */
 	uint64_t serial;
 	uint32_t place;
@@ -135,7 +140,7 @@ render_transaction(LhCtx *ctx, DbzEncoder *enc, const LhChangeTxn *txn, int64_t 
 }
 
 /* Counts an event of a table; returns its place among the table's. */
-static LhStatus
+static inline LhStatus
 count_event(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, uint64_t *order)
 {
 	DbzCollection *all = (DbzCollection *) enc->collections.data;
@@ -227,7 +232,7 @@ put_tail(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, LhBuf *b
  * A row as an object.  Columns that a key's row lacks are null, or their type's
  * zero; unchanged ones come from the whole old row where there is one.
  */
-static LhStatus
+static inline LhStatus
 put_row(LhCtx *ctx, const DbzPlan *plan, const LhCell *cells, const LhCell *whole, LhBuf *buf)
 {
 	size_t comma = 1;
@@ -326,16 +331,83 @@ write_tombstone(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOu
 {
 	const DbzPlan *plan = ev->plan;
 
-	if (!enc->base.options->tombstones || !out->want_key || plan->rel->nkeys == 0 ||
-		ev->old_cells == NULL)
+	if (!out->want_key || plan->rel->nkeys == 0 || ev->old_cells == NULL)
 		return LH_OK;
 	LH_TRY(begin_message(ctx, enc, plan, ev->old_cells, NULL, out));
 	return lh_out_tombstone(ctx, out);
 }
 
+/* ---- flat rows: what Debezium's ExtractNewRecordState leaves of an envelope ---- */
+
+static __attribute__((noinline)) LhStatus
+write_flat(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, const LhCell *cells,
+		   LhChangeOut *out)
+{
+	DbzPlan *plan = ev->plan;
+	const LhCell *whole = ev->old_is_key ? NULL : ev->old_cells;
+	LhUnwrapFacts facts = {ev, enc->base.options, op, enc->last_commit, 0, 0};
+	LhBuf *buf = &out->buf;
+	size_t at;
+
+	if (ev->txn != NULL)
+		LH_TRY(count_event(ctx, enc, plan, &facts.collection_order));
+	facts.total_order = enc->total;
+	if (op == 'd' && !lh_unwrap_rewrites(enc->base.options))
+		return LH_OK;
+	LH_TRY(begin_message(ctx, enc, plan, cells, ev->old_cells, out));
+	LH_TRY(lh_out_value(ctx, out));
+	LH_TRY(put_slice(ctx, buf, plan->value_head));
+	LH_TRY(put_row(ctx, plan, cells, op == 'd' ? NULL : whole, buf));
+	at = --buf->len;
+	if (plan->tells_deleted)
+		LH_TRY(put_text(ctx, buf,
+						op == 'd' ? ",\"" LH_UNWRAP_DELETED "\":\"true\""
+								  : ",\"" LH_UNWRAP_DELETED "\":\"false\""));
+	LH_TRY(lh_unwrap_put_debezium(ctx, buf, plan->nfields, plan->fields, &facts));
+	/* of a row without columns the first comma goes */
+	if (plan->rel->ncolumns == 0 && buf->len > at)
+		memmove(buf->data + at, buf->data + at + 1, --buf->len - at);
+	LH_TRY(lh_put(ctx, buf, "}", 1));
+	LH_TRY(lh_put(ctx, buf, enc->tail, enc->ntail));
+	return lh_out_end(ctx, out);
+}
+
+/* An old row that nobody knows leaves nothing. */
+static LhStatus
+write_flat_delete(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
+{
+	if (ev->old_cells == NULL)
+		return LH_OK;
+	LH_TRY(write_flat(ctx, enc, ev, 'd', ev->old_cells, out));
+	if (!lh_unwrap_tombstones(enc->base.options))
+		return LH_OK;
+	return write_tombstone(ctx, enc, ev, out);
+}
+
+static __attribute__((noinline)) LhStatus
+write_flat_change(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
+{
+	switch (ev->op)
+	{
+		case LH_CHANGE_INSERT: return write_flat(ctx, enc, ev, 'c', ev->new_cells, out);
+		case LH_CHANGE_READ:
+			LH_TRY(render_transaction(ctx, enc, NULL, ev->now, true));
+			return write_flat(ctx, enc, ev, 'r', ev->new_cells, out);
+		case LH_CHANGE_UPDATE:
+			if (!ev->key_changed || ev->old_cells == NULL)
+				return write_flat(ctx, enc, ev, 'u', ev->new_cells, out);
+			LH_TRY(write_flat_delete(ctx, enc, ev, out));
+			return write_flat(ctx, enc, ev, 'c', ev->new_cells, out);
+		case LH_CHANGE_DELETE: return write_flat_delete(ctx, enc, ev, out);
+		default: return LH_OK; /* truncations are no rows */
+	}
+}
+
 static LhStatus
 write_change(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
 {
+	if (enc->base.options->unwrap)
+		return write_flat_change(ctx, enc, ev, out);
 	switch (ev->op)
 	{
 		case LH_CHANGE_INSERT:
@@ -348,11 +420,12 @@ write_change(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *
 				return write_envelope(ctx, enc, ev, 'u', ev->new_cells, ev->old_cells,
 									  ev->new_cells, out);
 			LH_TRY(write_envelope(ctx, enc, ev, 'd', ev->old_cells, ev->old_cells, NULL, out));
-			LH_TRY(write_tombstone(ctx, enc, ev, out));
+			if (enc->base.options->tombstones)
+				LH_TRY(write_tombstone(ctx, enc, ev, out));
 			return write_envelope(ctx, enc, ev, 'c', ev->new_cells, NULL, ev->new_cells, out);
 		case LH_CHANGE_DELETE:
 			LH_TRY(write_envelope(ctx, enc, ev, 'd', ev->old_cells, ev->old_cells, NULL, out));
-			return write_tombstone(ctx, enc, ev, out);
+			return enc->base.options->tombstones ? write_tombstone(ctx, enc, ev, out) : LH_OK;
 		default: return write_envelope(ctx, enc, ev, 't', NULL, NULL, NULL, out);
 	}
 }
@@ -507,14 +580,39 @@ put_value_schema(LhCtx *ctx, const DbzPlan *plan, const char *topic, const char 
 						 topic, field);
 }
 
+/* Columns and added fields; as there, the whole can no longer be null. */
+static LhStatus
+put_flat_schema(LhCtx *ctx, const DbzPlan *plan, const char *topic, LhBuf *buf)
+{
+	size_t at;
+
+	LH_TRY(put_text(ctx, buf, "{\"schema\":{\"type\":\"struct\",\"fields\":["));
+	at = buf->len;
+	for (int i = 0; i < plan->rel->ncolumns; i++)
+	{
+		LH_TRY(lh_put(ctx, buf, ",", i > 0));
+		LH_TRY(put_slice(ctx, buf, plan->columns[i].field));
+	}
+	if (plan->tells_deleted)
+		LH_TRY(put_text(ctx, buf, "," FIELD("string", "true", LH_UNWRAP_DELETED)));
+	LH_TRY(lh_unwrap_schemas(ctx, buf, plan->nfields, plan->fields));
+	if (buf->len > at && buf->data[at] == ',')
+		memmove(buf->data + at, buf->data + at + 1, --buf->len - at);
+	return lh_buf_printf(ctx, buf,
+						 "],\"optional\":false,\"name\":\"%s.Value\"},\"payload\":", topic);
+}
+
 static LhStatus
 render_heads(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, const char *topic)
 {
 	LhBuf *buf = &enc->scratch;
 	bool schemas = enc->base.options->schemas_enable;
+	bool unwrap = enc->base.options->unwrap;
 
 	buf->len = 0;
-	if (schemas)
+	if (schemas && unwrap)
+		LH_TRY(put_flat_schema(ctx, plan, topic, buf));
+	else if (schemas)
 	{
 		LH_TRY(put_text(ctx, buf, "{\"schema\":{\"type\":\"struct\",\"fields\":["));
 		LH_TRY(put_value_schema(ctx, plan, topic, "before", buf));
@@ -523,8 +621,10 @@ render_heads(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, const char *topic)
 		LH_TRY(put_text(ctx, buf, envelope_tail));
 		LH_TRY(lh_buf_printf(ctx, buf, "%s.Envelope\",\"version\":2},\"payload\":", topic));
 	}
-	LH_TRY(put_text(ctx, buf, "{\"before\":"));
-	LH_TRY(keep(ctx, buf, &plan->value_head));
+	if (!unwrap)
+		LH_TRY(put_text(ctx, buf, "{\"before\":"));
+	if (buf->len > 0)
+		LH_TRY(keep(ctx, buf, &plan->value_head));
 
 	buf->len = 0;
 	if (schemas)
@@ -541,6 +641,38 @@ render_heads(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, const char *topic)
 	}
 	LH_TRY(lh_put(ctx, buf, "{", 1));
 	return keep(ctx, buf, &plan->key_head);
+}
+
+/* A name that is adjusted may become that of an added field, too: then the column has it. */
+static bool
+has_column(const DbzPlan *plan, LhSlice head)
+{
+	for (int i = 0; i < plan->rel->ncolumns; i++)
+	{
+		if (plan->columns[i].head.len == head.len &&
+			memcmp(plan->columns[i].head.data, head.data, head.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static LhStatus
+choose_fields(LhCtx *ctx, const LhChangeOptions *options, DbzPlan *plan)
+{
+	static const char deleted[] = ",\"" LH_UNWRAP_DELETED "\":";
+	int n = 0;
+
+	LH_TRY(
+		lh_unwrap_fields(ctx, options, "debezium-json", plan->rel, &plan->nfields, &plan->fields));
+	for (int i = 0; i < plan->nfields; i++)
+	{
+		if (!has_column(plan, plan->fields[i].head))
+			plan->fields[n++] = plan->fields[i];
+	}
+	plan->nfields = n;
+	plan->tells_deleted =
+		lh_unwrap_rewrites(options) && !has_column(plan, lh_slice(deleted, sizeof(deleted) - 1));
+	return LH_OK;
 }
 
 static LhStatus
@@ -561,6 +693,8 @@ relation(LhCtx *ctx, LhEncoder *base, const LhChangeRel *rel, void **out)
 	for (int i = 0; i < rel->ncolumns; i++)
 		LH_TRY(lh_dbz_column(ctx, base->options, &rel->columns[i], &plan->columns[i]));
 	LH_TRY(lh_dbz_topic(ctx, base->options->topic_prefix, rel->schema, rel->name, &topic));
+	if (base->options->unwrap)
+		LH_TRY(choose_fields(ctx, base->options, plan));
 	LH_TRY(render_heads(ctx, enc, plan, topic));
 
 	enc->scratch.len = 0;

@@ -14,7 +14,9 @@
  *	3. One switch a value, which writes straight into the buffer.
  */
 #include "change/formats.h"
+#include "change/json.h"
 #include "change/text.h"
+#include "change/unwrap.h"
 #include "core/digits.h"
 
 #include <math.h>
@@ -48,8 +50,12 @@ typedef struct Column
 typedef struct Plan
 {
 	const LhChangeRel *rel;
-	Piece table;      /* ,"schema":"public","table":"t" */
-	Piece no_key;     /* ,"key":null,"identity":"nothing" */
+	Piece table;  /* ,"schema":"public","table":"t" */
+	Piece no_key; /* ,"key":null,"identity":"nothing" */
+	/* unwrap */
+	int nfields;
+	LhUnwrapField *fields;
+	bool tells_deleted;
 	Column columns[]; /* one more than there are: room 0 */
 } Plan;
 
@@ -273,6 +279,19 @@ put_value(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, boo
 		return put_unbounded(ctx, buf, o, c, int_string, depth);
 	lh_put_end(buf, end);
 	return LH_OK;
+}
+
+static bool
+is_bigint(const LhChangeColumn *c)
+{
+	return c->base_typid == BIGINT_OID || (c->kind == LH_CELL_ARRAY && c->elem_typid == BIGINT_OID);
+}
+
+LhStatus
+lh_json_value(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *options, const LhChangeColumn *column,
+			  const LhCell *cell)
+{
+	return put_value(ctx, buf, options, cell, options->int64_string && is_bigint(column), 0);
 }
 
 /* ---- rows ---- */
@@ -535,100 +554,69 @@ row_event(LhCtx *ctx, LhChangeOut *out, Json *j, const LhChangeEvent *ev)
 	return lh_out_end(ctx, out);
 }
 
+/* ---- flat rows ---- */
+
+/* The row alone with what was asked for behind it; key: cells of the key, NULL: none. */
 static LhStatus
-put_bool(LhCtx *ctx, LhBuf *buf, const char *name, bool v)
+flat_row(LhCtx *ctx, LhChangeOut *out, Json *j, const LhChangeEvent *ev, const char *op,
+		 const LhCell *cells)
 {
-	LH_TRY(lh_put(ctx, buf, name, strlen(name)));
-	return v ? PUT(ctx, buf, "true") : PUT(ctx, buf, "false");
+	const Plan *plan = ev->plan;
+	LhBuf *buf = &out->buf;
+	int ignored = 0;
+	size_t at;
+
+	LH_TRY(lh_out_message(ctx, out));
+	if (out->want_key && plan->rel->nkeys > 0)
+		LH_TRY(put_key(ctx, buf, j, plan, ev, cells));
+	LH_TRY(lh_out_value(ctx, out));
+	LH_TRY(put_row(ctx, buf, j, plan, cells, &ignored));
+	at = --buf->len;
+	if (plan->tells_deleted)
+		LH_TRY(lh_buf_append_str(ctx, buf,
+								 cells == ev->old_cells ? ",\"" LH_UNWRAP_DELETED "\":true"
+														: ",\"" LH_UNWRAP_DELETED "\":false"));
+	LH_TRY(lh_unwrap_put_json(ctx, buf, plan->nfields, plan->fields, ev, op));
+	/* of a row without columns the first comma goes */
+	if (buf->data[at - 1] == '{' && buf->len > at)
+		memmove(buf->data + at, buf->data + at + 1, --buf->len - at);
+	LH_TRY(PUT(ctx, buf, "}"));
+	return lh_out_end(ctx, out);
 }
 
+/* What is left of a row that is gone, by its old key. */
 static LhStatus
-put_number(LhCtx *ctx, LhBuf *buf, const char *name, int64_t v)
+flat_delete(LhCtx *ctx, LhChangeOut *out, Json *j, const LhChangeEvent *ev)
 {
-	char *p;
+	const LhChangeOptions *o = j->base.options;
 
-	LH_TRY(lh_put(ctx, buf, name, strlen(name)));
-	LH_TRY(lh_put_room(ctx, buf, LH_TEXT_INT, &p));
-	lh_put_end(buf, lh_text_i64(p, v));
-	return LH_OK;
+	if (ev->old_cells == NULL)
+		return LH_OK;
+	if (lh_unwrap_rewrites(o))
+		LH_TRY(flat_row(ctx, out, j, ev, "delete", ev->old_cells));
+	if (!lh_unwrap_tombstones(o) || !out->want_key || ev->rel->nkeys == 0)
+		return LH_OK;
+	LH_TRY(lh_out_message(ctx, out));
+	LH_TRY(put_key(ctx, &out->buf, j, ev->plan, ev, ev->old_cells));
+	return lh_out_tombstone(ctx, out);
 }
 
-static LhStatus
-put_string(LhCtx *ctx, LhBuf *buf, const char *name, const char *s)
+static __attribute__((noinline)) LhStatus
+flat_event(LhCtx *ctx, LhChangeOut *out, Json *j, const LhChangeEvent *ev)
 {
-	LH_TRY(lh_put(ctx, buf, name, strlen(name)));
-	return lh_put_json_string(ctx, buf, s, strlen(s));
-}
+	bool moved = ev->op == LH_CHANGE_UPDATE && ev->key_changed && ev->old_cells != NULL;
 
-static LhStatus
-put_message(LhCtx *ctx, LhBuf *buf, const LhChangeEvent *ev)
-{
-	LH_TRY(put_string(ctx, buf, ",\"prefix\":", ev->prefix));
-	LH_TRY(put_bool(ctx, buf, ",\"transactional\":", ev->transactional));
-	if (lh_utf8_valid(ev->content.data, ev->content.len))
-	{
-		LH_TRY(PUT(ctx, buf, ",\"content\":"));
-		return lh_put_json_string(ctx, buf, ev->content.data, ev->content.len);
-	}
-	LH_TRY(PUT(ctx, buf, ",\"content_base64\":\""));
-	LH_TRY(lh_put_base64(ctx, buf, ev->content.data, ev->content.len, false));
-	return PUT(ctx, buf, "\"");
-}
-
-static const char *
-identity_name(LhIdentity identity)
-{
-	switch (identity)
-	{
-		case LH_IDENTITY_DEFAULT: return "default";
-		case LH_IDENTITY_FULL: return "full";
-		case LH_IDENTITY_INDEX: return "index";
-		case LH_IDENTITY_NOTHING: break;
-	}
-	return "nothing";
-}
-
-static LhStatus
-put_schema(LhCtx *ctx, LhBuf *buf, const LhChangeRel *rel)
-{
-	LH_TRY(put_number(ctx, buf, ",\"generation\":", rel->generation));
-	LH_TRY(put_string(ctx, buf, ",\"identity\":", identity_name(rel->identity)));
-	LH_TRY(PUT(ctx, buf, ",\"columns\":["));
-	for (int i = 0; i < rel->ncolumns; i++)
-	{
-		const LhChangeColumn *c = &rel->columns[i];
-
-		LH_TRY(put_string(ctx, buf, i > 0 ? ",{\"name\":" : "{\"name\":", c->name));
-		LH_TRY(put_string(ctx, buf, ",\"type\":", c->type_text));
-		LH_TRY(put_bool(ctx, buf, ",\"not_null\":", c->not_null));
-		if (c->key > 0)
-			LH_TRY(put_number(ctx, buf, ",\"key\":", c->key));
-		if (c->generated)
-			LH_TRY(put_bool(ctx, buf, ",\"generated\":", true));
-		if (c->masked)
-			LH_TRY(put_bool(ctx, buf, ",\"masked\":", true));
-		LH_TRY(PUT(ctx, buf, "}"));
-	}
-	return PUT(ctx, buf, "]");
-}
-
-/* What an event that is no row has behind its head. */
-static LhStatus
-put_rest(LhCtx *ctx, LhBuf *buf, const LhChangeEvent *ev)
-{
-	switch (ev->op)
-	{
-		case LH_CHANGE_COMMIT:
-			return put_number(ctx, buf,
-							  ",\"changes\":", ev->txn != NULL ? (int64_t) ev->txn->nchanges : 0);
-		case LH_CHANGE_TRUNCATE:
-			LH_TRY(put_bool(ctx, buf, ",\"cascade\":", ev->cascade));
-			return put_bool(ctx, buf, ",\"restart_identity\":", ev->restart_identity);
-		case LH_CHANGE_MESSAGE: return put_message(ctx, buf, ev);
-		case LH_CHANGE_SCHEMA: return put_schema(ctx, buf, ev->rel);
-		case LH_CHANGE_QUARANTINE: return put_string(ctx, buf, ",\"reason\":", ev->reason);
-		default: return LH_OK;
-	}
+	if (ev->op == LH_CHANGE_TRUNCATE)
+		return LH_OK;
+	if (ev->op == LH_CHANGE_DELETE || moved)
+		LH_TRY(flat_delete(ctx, out, j, ev));
+	if (ev->op == LH_CHANGE_DELETE)
+		return LH_OK;
+	return flat_row(ctx, out, j, ev,
+					ev->op == LH_CHANGE_READ               ? "read"
+					: ev->op == LH_CHANGE_UPDATE && !moved ? "update"
+														   : "insert",
+					ev->new_cells);
 }
 
 static LhStatus
@@ -636,6 +624,9 @@ json_event(LhCtx *ctx, LhEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out
 {
 	Json *j = (Json *) enc;
 
+	if (__builtin_expect(enc->options->unwrap, 0) && ev->op >= LH_CHANGE_INSERT &&
+		ev->op <= LH_CHANGE_TRUNCATE)
+		return flat_event(ctx, out, j, ev);
 	if (ev->op == LH_CHANGE_INSERT || ev->op == LH_CHANGE_UPDATE || ev->op == LH_CHANGE_DELETE ||
 		ev->op == LH_CHANGE_READ)
 		return row_event(ctx, out, j, ev);
@@ -644,12 +635,19 @@ json_event(LhCtx *ctx, LhEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out
 	LH_TRY(lh_out_message(ctx, out));
 	LH_TRY(lh_out_value(ctx, out));
 	LH_TRY(put_head(ctx, &out->buf, j, ev));
-	LH_TRY(put_rest(ctx, &out->buf, ev));
+	LH_TRY(lh_json_rest(ctx, &out->buf, ev));
 	LH_TRY(PUT(ctx, &out->buf, "}"));
 	return lh_out_end(ctx, out);
 }
 
 /* ---- plans ---- */
+
+static LhStatus
+put_string(LhCtx *ctx, LhBuf *buf, const char *name, const char *s)
+{
+	LH_TRY(lh_put(ctx, buf, name, strlen(name)));
+	return lh_put_json_string(ctx, buf, s, strlen(s));
+}
 
 /* Keep what buf holds, with its slack, and empty buf. */
 static LhStatus
@@ -663,12 +661,6 @@ keep(LhCtx *ctx, LhBuf *buf, Piece *out)
 	*out = (Piece){copy, (uint32_t) buf->len};
 	buf->len = 0;
 	return LH_OK;
-}
-
-static bool
-is_bigint(const LhChangeColumn *c)
-{
-	return c->base_typid == BIGINT_OID || (c->kind == LH_CELL_ARRAY && c->elem_typid == BIGINT_OID);
 }
 
 static LhStatus
@@ -702,6 +694,12 @@ json_relation(LhCtx *ctx, LhEncoder *enc, const LhChangeRel *rel, void **out)
 		col->room = room;
 	}
 	lh_buf_free(&buf);
+	if (enc->options->unwrap)
+	{
+		LH_TRY(lh_unwrap_fields(ctx, enc->options, "json", rel, &plan->nfields, &plan->fields));
+		plan->tells_deleted =
+			lh_unwrap_rewrites(enc->options) && lh_unwrap_is_free(rel, LH_UNWRAP_DELETED);
+	}
 	*out = plan;
 	return LH_OK;
 }

@@ -137,6 +137,17 @@ lh_frame_relation(LhCtx *ctx, LhChangeOut *out, const LhChangeRel *rel)
 }
 
 LhStatus
+lh_frame_route(LhCtx *ctx, LhChangeOut *out, const char *topic, LhSlice headers)
+{
+	out->format = LH_MESSAGE_ROUTE;
+	LH_TRY(lh_out_message(ctx, out));
+	LH_TRY(lh_put(ctx, &out->buf, topic, strlen(topic)));
+	LH_TRY(lh_out_value(ctx, out));
+	LH_TRY(lh_put(ctx, &out->buf, headers.data, headers.len));
+	return lh_out_end(ctx, out);
+}
+
+LhStatus
 lh_frame_signal(LhCtx *ctx, LhChangeOut *out, const char *prefix, LhSlice content)
 {
 	out->format = LH_MESSAGE_SIGNAL;

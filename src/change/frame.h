@@ -17,6 +17,8 @@
  *	        the schema, value that of the table.  Behind it, if schema events are wanted,
  *	        is one message a format; its value is the format's description.
  *	        BEGIN and COMMIT frames may have no message.
+ *	        A message of format 253 may stand before others: its key is their topic, its value
+ *	        their headers, each u16 bytes of the name, u32 of the value (all ones: null), name, value.
  *	        SIGNAL frames have one: format 254, key the prefix of a logical message, value its content.
  *
  * A body that would exceed LH_FRAME_MAX_BODY goes out in parts: the same head
@@ -42,6 +44,7 @@
 #define LH_MESSAGE_KEY 1
 #define LH_MESSAGE_TOMBSTONE 2
 #define LH_MESSAGE_RELATION 255	/* in place of a format: the message has the relation's names */
+#define LH_MESSAGE_ROUTE 253	/* topic and headers of the messages behind it in the frame */
 #define LH_MESSAGE_SIGNAL 254	/* the message is for the client */
 
 typedef struct LhFrame
@@ -73,6 +76,8 @@ extern LhStatus lh_batch_begin(LhCtx *ctx, LhChangeOut *out);	/* empties buf, wr
 extern LhStatus lh_frame_begin(LhCtx *ctx, LhChangeOut *out, const LhChangeEvent *ev);
 /* The message that names a relation; the first of a SCHEMA frame. */
 extern LhStatus lh_frame_relation(LhCtx *ctx, LhChangeOut *out, const LhChangeRel *rel);
+/* Topic and headers of what follows in the frame. */
+extern LhStatus lh_frame_route(LhCtx *ctx, LhChangeOut *out, const char *topic, LhSlice headers);
 /* The message of a SIGNAL frame. */
 extern LhStatus lh_frame_signal(LhCtx *ctx, LhChangeOut *out, const char *prefix, LhSlice content);
 /* Ends the frame; one without messages is taken back unless keep. */

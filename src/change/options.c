@@ -5,6 +5,7 @@
 #include "change/options.h"
 
 #include "change/change.h"
+#include "change/transform.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -458,6 +459,7 @@ lh_change_options_check(LhCtx *ctx, LhChangeOptions *options)
 		lh_hint(ctx, "Set the option \"frames\", or name one format.");
 		return LH_INVALID;
 	}
+	LH_TRY(lh_transforms_check(ctx, options));
 	if (!options->frames && options->zstd)
 		LH_FAIL(ctx, LH_INVALID,
 				"option \"zstd\" compresses frames: set the option \"frames\", too");

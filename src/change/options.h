@@ -31,6 +31,15 @@ typedef enum LhIntervalMode { LH_INTERVAL_NUMERIC, LH_INTERVAL_STRING } LhInterv
 typedef enum LhHstoreMode { LH_HSTORE_JSON, LH_HSTORE_MAP } LhHstoreMode;
 typedef enum LhAdjustMode { LH_ADJUST_NONE, LH_ADJUST_AVRO, LH_ADJUST_AVRO_UNICODE } LhAdjustMode;
 typedef enum LhGenerated { LH_GENERATED_STORED, LH_GENERATED_NONE } LhGenerated;
+typedef enum LhDeleteMode
+{
+	LH_DELETE_DROP, LH_DELETE_TOMBSTONE, LH_DELETE_REWRITE, LH_DELETE_REWRITE_TOMBSTONE, LH_DELETE_TO_TOMBSTONE
+} LhDeleteMode;
+typedef enum LhOutboxInvalid
+{
+	LH_OUTBOX_WARN, LH_OUTBOX_ERROR, LH_OUTBOX_FATAL, LH_OUTBOX_IGNORE
+} LhOutboxInvalid;
+typedef enum LhOutboxPayload { LH_OUTBOX_JSON, LH_OUTBOX_RAW } LhOutboxPayload;
 
 /* One "schema.table" pattern or comma-separated item, unescaped, UTF-8. */
 typedef struct LhChangeOptions
@@ -51,6 +60,23 @@ typedef struct LhChangeOptions
 	const char *message_prefixes_filter;
 	const char *message_key_columns;	/* "schema.table:col1,col2;..." */
 	const char *masks;			/* "schema.table.column:null;..." a consumer may add */
+	/* what is made of it (transform.h) */
+	const char *row_filter;		/* "schema.table: condition;..." */
+	bool		unwrap;
+	LhDeleteMode delete_mode;
+	const char *add_fields;
+	const char *add_fields_prefix;
+	const char *outbox_tables;	/* patterns as of include_tables */
+	const char *outbox_id;		/* names of its columns; "": none */
+	const char *outbox_key;
+	const char *outbox_payload;
+	const char *outbox_route;
+	const char *outbox_topic;	/* route.topic.replacement */
+	const char *outbox_placement;	/* "column:header:alias,..." */
+	LhOutboxPayload outbox_value;
+	LhOutboxInvalid outbox_invalid;
+	bool		outbox_expand;
+	bool		outbox_tombstone;
 	LhGenerated generated;
 	bool		messages;
 	bool		transactions;	/* provide.transaction.metadata, include-transaction: begin and commit events */

@@ -21,6 +21,10 @@ static const char *const interval_modes[] = {"numeric", "string", NULL};
 static const char *const hstore_modes[] = {"json", "map", NULL};
 static const char *const adjust_modes[] = {"none", "avro", "avro_unicode", NULL};
 static const char *const generated_modes[] = {"stored", "none", NULL};
+static const char *const delete_modes[] = {
+	"drop", "tombstone", "rewrite", "rewrite-with-tombstone", "delete-to-tombstone", NULL};
+static const char *const invalid_modes[] = {"warn", "error", "fatal", "ignore", NULL};
+static const char *const payload_modes[] = {"json", "raw", NULL};
 static const char *const origins[] = {"any", "none", NULL};
 static const char *const actions[] = {"insert", "update", "delete", "truncate", NULL};
 static const char *const operations[] = {"c", "u", "d", "t", "m", "none", NULL};
@@ -54,6 +58,7 @@ static const char *const operations[] = {"c", "u", "d", "t", "m", "none", NULL};
 
 #define ALL      "all"
 #define JSON     "json"
+#define BOTH     "json, debezium"
 #define WAL2JSON "wal2json"
 #define DEBEZIUM "debezium"
 #define V1       "wal2json-v1"
@@ -171,6 +176,49 @@ const LhOptionInfo lh_change_option_table[] = {
 		 "compacted topics that never forget a deleted key"),
 	BOOL("snapshot", snapshot, "off", ALL, "set for the rows of a snapshot",
 		 "reads that look like inserts"),
+	/* transforms */
+	LIST("row.filter", row_filter, "", NULL, ALL,
+		 "rows that are streamed: schema.table: condition;... over columns that are not masked",
+		 "rows that a consumer is sent only to throw them away"),
+	BOOL("unwrap", unwrap, "off", BOTH, "a value is the row itself, flat, without its envelope",
+		 "sinks that take the envelope for columns"),
+	ENUM("delete.tombstone.handling.mode", delete_mode, "tombstone", delete_modes, BOTH,
+		 "what unwrap makes of a delete: nothing, a tombstone, or the old row with __deleted",
+		 "rows that are deleted here and stay there"),
+	LIST("add.fields", add_fields, "", NULL, BOTH,
+		 "what unwrap adds to the row: op, lsn, table, source.ts_ms, ...; field:name renames",
+		 "a flat row that nobody can put in order"),
+	TEXT("add.fields.prefix", add_fields_prefix, "__", NULL, BOTH,
+		 "stands before the names of added fields", "a field that has a column's name"),
+	LIST("outbox.table", outbox_tables, "", NULL, BOTH,
+		 "patterns of schema.table whose inserts are messages to a topic of their own",
+		 "consumers that need to know how the outbox is stored"),
+	TEXT("table.field.event.id", outbox_id, "id", NULL, BOTH,
+		 "column of an outbox whose value is the header id; empty: none",
+		 "messages that cannot be told from their repetition"),
+	TEXT("table.field.event.key", outbox_key, "aggregateid", NULL, BOTH,
+		 "column of an outbox that is the message's key; empty: it has none",
+		 "events of one thing in different partitions"),
+	TEXT("table.field.event.payload", outbox_payload, "payload", NULL, BOTH,
+		 "column of an outbox that is the message's value", "an outbox that has to be renamed"),
+	LIST("table.fields.additional.placement", outbox_placement, "", NULL, BOTH,
+		 "other columns of an outbox: column:header or column:envelope, with :alias",
+		 "consumers that have to read the payload to know what it is"),
+	BOOL("table.expand.json.payload", outbox_expand, "off", BOTH,
+		 "a payload that is text of a JSON object or array is JSON, not a string of it",
+		 "JSON that every consumer has to parse twice"),
+	ENUM("table.op.invalid.behavior", outbox_invalid, "warn", invalid_modes, BOTH,
+		 "an update of an outbox: a warning, a quarantine event (error), the end (fatal), nothing",
+		 "events that somebody changed after they were told"),
+	ENUM("outbox.payload", outbox_value, "json", payload_modes, "json, debezium in frames",
+		 "payload and key of an outbox as values of the format, or the bytes as they are (raw)",
+		 "Avro that arrives as base64"),
+	TEXT("route.by.field", outbox_route, "aggregatetype", NULL, BOTH,
+		 "column of an outbox that says the topic", "an outbox that has to be renamed"),
+	TEXT("route.topic.replacement", outbox_topic, "outbox.event.${routedByValue}", NULL, BOTH,
+		 "topic of an outbox's messages", "topics that others use already"),
+	BOOL("route.tombstone.on.empty.payload", outbox_tombstone, "off", "json, debezium in frames",
+		 "an empty payload is a tombstone", "compacted topics that never forget a key"),
 	/* wal2json */
 	BOOL("include-xids", w_xids, "off", WAL2JSON, "xid", "another shape than wal2json's"),
 	BOOL("include-timestamp", w_timestamp, "off", WAL2JSON, "timestamp of the commit",

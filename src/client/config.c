@@ -16,6 +16,8 @@
 #include <stdlib.h>
 
 #include "change/change.h"
+#include "client/rename.h"
+#include "sink/sink.h"
 
 #define ENV_PREFIX       "LAKEHOUSE_CDC_"
 #define MAX_FILE         ((size_t) 1 << 20)
@@ -613,6 +615,24 @@ take_option(LhCtx *ctx, LhClientConfig *c, LhChangeOptions *o, const char *item)
 	return put_option(ctx, c, o, name, equals != NULL ? equals + 1 : "on");
 }
 
+/* Bytes as they are would break what is written line by line. */
+static LhStatus
+check_payloads(LhCtx *ctx, const LhClientConfig *c, const LhChangeOptions *o)
+{
+	if (o->outbox_tables == NULL || o->outbox_value != LH_OUTBOX_RAW)
+		return LH_OK;
+	for (int i = 0; i < c->nsinks; i++)
+	{
+		if (c->text[c->sinks[i].format] && lh_sink_writes_lines(c->sinks[i].uri))
+			LH_FAIL(ctx, LH_INVALID,
+					"option \"outbox.payload\" raw: sink %.*s writes values of format \"%s\" on "
+					"lines, which such payloads would break",
+					(int) strcspn(c->sinks[i].uri, "?"), c->sinks[i].uri,
+					c->formats[c->sinks[i].format]);
+	}
+	return LH_OK;
+}
+
 /* All that the plugin is told, checked here with the same table as there. */
 static LhStatus
 take_options(LhCtx *ctx, LhClientConfig *c)
@@ -649,7 +669,8 @@ take_options(LhCtx *ctx, LhClientConfig *c)
 			return ctx->error->code;
 		LH_TRY(put_option(ctx, c, &o, "filter-msg-prefixes", all));
 	}
-	return lh_change_options_check(ctx, &o);
+	LH_TRY(lh_change_options_check(ctx, &o));
+	return check_payloads(ctx, c, &o);
 }
 
 LhStatus
@@ -674,5 +695,6 @@ lh_client_config_check(LhCtx *ctx, LhClientConfig *c)
 		LH_FAIL(ctx, LH_INVALID, "--once and --until exclude each other");
 	if (c->failover && !c->create)
 		LH_FAIL(ctx, LH_INVALID, "--failover says how a slot is made, so it needs --create");
+	LH_TRY(lh_renames_compile(ctx, c->rename_items.n, c->rename_items.v, &c->renames));
 	return take_options(ctx, c);
 }

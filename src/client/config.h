@@ -59,6 +59,7 @@ typedef struct LhClientConfig
 	LhClientItems sink_items, publications, tables, option_items;
 	const char *topic;
 	const char *message_topic;
+	LhClientItems rename_items;
 	bool		create, failover, allow_gap, zstd, once, yes;
 	uint64_t	until;			/* 0: no end */
 	int64_t		status_s, heartbeat_s, flush_bytes, flush_ms, batch_bytes, max_message, metrics_port, wait_s;
@@ -70,6 +71,7 @@ typedef struct LhClientConfig
 	int			nformats;
 	const char *formats[LH_MAX_FORMATS];
 	bool		text[LH_MAX_FORMATS];	/* that format's values are text */
+	struct LhRenames *renames;	/* NULL: none */
 	int			noptions;		/* what the plugin is told */
 	LhClientPair options[LH_CLIENT_MAX_OPTIONS];
 } LhClientConfig;

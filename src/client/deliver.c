@@ -4,7 +4,12 @@
  */
 #include "client/deliver.h"
 
+#include "change/outbox.h"
+#include "change/transform.h"
+
 #define START_RELATIONS 64
+/* After so many topics that were told of, no more are. */
+#define MAX_TOLD 256
 /* Numbers of a schema event's messages: behind all that an event of rows has. */
 #define SCHEMA_SUB      (1 << 16)
 
@@ -16,6 +21,7 @@ typedef struct Relation
 	const char *schema;
 	const char *table;
 	const char *topic;
+	uint64_t hash; /* of topic */
 } Relation;
 
 /* Those of the stream, or of a unit; open addressing. */
@@ -38,6 +44,13 @@ typedef struct Unit
 	int sub[LH_MAX_FORMATS];
 } Unit;
 
+/* Topics of which a person was told, by their hash. */
+typedef struct Told
+{
+	int n;
+	uint64_t topics[MAX_TOLD];
+} Told;
+
 struct LhDelivery
 {
 	LhDeliveryConfig config;
@@ -51,6 +64,9 @@ struct LhDelivery
 	LhFrame first;      /* head of the frame that is being joined */
 	uint32_t next_part; /* that is to come; 0: none */
 	const char *message_topic;
+	Told told;
+	/* of an outbox: as the frame said it, and what it is called */
+	char routed[LH_TOPIC_MAX + 1], route[LH_TOPIC_MAX + 1];
 	Relations relations; /* that this connection told of */
 	Unit unit;
 	LhChangePos pos;         /* of the last frame of this connection */
@@ -78,6 +94,7 @@ lh_delivery_create(LhCtx *ctx, const LhDeliveryConfig *config, int nsinks, LhDel
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
 	LH_TRY(lh_buf_init(ctx, &d->joined, false));
 	LH_TRY(lh_route_topic(ctx, &config->message_topic, config->slot, "", "", &d->message_topic));
+	LH_TRY(lh_rename_topic(ctx, config->renames, d->message_topic, &d->message_topic));
 	*out = d;
 	return LH_OK;
 }
@@ -155,6 +172,47 @@ grow(LhCtx *ctx, Relations *r)
 	return LH_OK;
 }
 
+/* Once for each topic; a stream that goes on elsewhere does not begin anew. */
+static bool
+is_told(LhDelivery *d, uint64_t hash)
+{
+	for (int i = 0; i < d->told.n; i++)
+	{
+		if (d->told.topics[i] == hash)
+			return true;
+	}
+	if (d->told.n == MAX_TOLD)
+		return true;
+	d->told.topics[d->told.n++] = hash;
+	return false;
+}
+
+/* Two tables may have one topic; who did not mean that wants to know. */
+static LhStatus
+tell_shared(LhCtx *ctx, LhDelivery *d, const Relations *all, const Relation *r)
+{
+	if (d->config.notice == NULL)
+		return LH_OK;
+	for (uint32_t i = 0; i < all->capacity; i++)
+	{
+		const Relation *other = &all->v[i];
+		const char *text;
+
+		if (other->relid == 0 || other == r || other->hash != r->hash ||
+			(strcmp(other->schema, r->schema) == 0 && strcmp(other->table, r->table) == 0))
+			continue;
+		if (is_told(d, r->hash))
+			return LH_OK;
+		text = lh_sprintf(ctx, "tables %s.%s and %s.%s have the same topic \"%s\"", other->schema,
+						  other->table, r->schema, r->table, r->topic);
+		if (text == NULL)
+			return ctx->error->code;
+		d->config.notice(text, d->config.notice_arg);
+		return LH_OK;
+	}
+	return LH_OK;
+}
+
 /* In all's arena. */
 static LhStatus
 keep_relation(LhCtx *ctx, LhDelivery *d, Relations *all, const LhFrame *f, const LhFrameMessage *m)
@@ -178,7 +236,10 @@ keep_relation(LhCtx *ctx, LhDelivery *d, Relations *all, const LhFrame *f, const
 	r->table = lh_strndup(ctx, (const char *) m->value.data, m->value.len);
 	if (r->schema == NULL || r->table == NULL)
 		return ctx->error->code;
-	return lh_route_topic(ctx, &d->config.topic, d->config.slot, r->schema, r->table, &r->topic);
+	LH_TRY(lh_route_topic(ctx, &d->config.topic, d->config.slot, r->schema, r->table, &r->topic));
+	LH_TRY(lh_rename_topic(ctx, d->config.renames, r->topic, &r->topic));
+	r->hash = lh_hash_bytes(r->topic, strlen(r->topic), 0);
+	return tell_shared(ctx, d, all, r);
 }
 
 static LhStatus
@@ -244,6 +305,49 @@ take_notice(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, c
 	return status;
 }
 
+/*
+ * Where an outbox's row goes.  The plugin escaped and measured the topic: another is none
+ * of its.  Rows choose it, so a rule that makes no topic of it does not stop the stream.
+ */
+static LhStatus
+take_route(LhCtx *ctx, LhDelivery *d, const LhFrame *f, const LhFrameMessage *m, LhSinkMessage *out)
+{
+	const char *topic;
+	LhStatus status;
+	size_t at = 0;
+	int n = 0;
+
+	if (f->kind != LH_CHANGE_INSERT || m->tombstone || !lh_topic_valid(m->key.data, m->key.len))
+		LH_FAIL(ctx, LH_CORRUPT, "a topic of %zu bytes in a change frame of kind %d", m->key.len,
+				f->kind);
+	while (at < m->value.len)
+	{
+		LhSlice name, value;
+
+		if (++n > LH_ADD_FIELDS_MAX + 1)
+			LH_FAIL(ctx, LH_CORRUPT, "a message with more than %d headers", LH_ADD_FIELDS_MAX + 1);
+		LH_TRY(lh_header_next(ctx, m->value, &at, &name, &value));
+	}
+	out->headers = m->value;
+	out->topic = d->route;
+	if (strlen(d->routed) == m->key.len && memcmp(d->routed, m->key.data, m->key.len) == 0)
+		return LH_OK;
+	memcpy(d->routed, m->key.data, m->key.len);
+	d->routed[m->key.len] = '\0';
+	status = lh_rename_topic(ctx, d->config.renames, d->routed, &topic);
+	if (status == LH_INVALID)
+	{
+		if (d->config.notice != NULL && !is_told(d, 0))
+			d->config.notice(ctx->error->message, d->config.notice_arg);
+		lh_error_clear(ctx);
+		topic = d->routed;
+	}
+	else
+		LH_TRY(status);
+	strcpy(d->route, topic);
+	return LH_OK;
+}
+
 static LhStatus
 put_message(LhCtx *ctx, LhDelivery *d, LhSinkMessage *out, const LhFrameMessage *m)
 {
@@ -275,6 +379,7 @@ put_messages(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, 
 						 .topic = d->message_topic};
 	size_t at = 0;
 	int first_sub = 0;
+	bool routed = false;
 
 	/*
 	 * The row behind a schema event has the same position, and a sink may make durable what
@@ -290,6 +395,12 @@ put_messages(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, 
 		LhFrameMessage m;
 
 		LH_TRY(lh_frame_message(ctx, f->body, &at, &m));
+		if (m.format == LH_MESSAGE_ROUTE)
+		{
+			LH_TRY(take_route(ctx, d, f, &m, &out));
+			routed = true;
+			continue;
+		}
 		if (m.format >= LH_MESSAGE_SIGNAL)
 		{
 			LH_TRY(take_notice(ctx, d, relations, f, &m));
@@ -305,7 +416,8 @@ put_messages(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, 
 			LH_TRY(find_relation(ctx, relations, f, &r));
 			out.schema = r->schema;
 			out.table = r->table;
-			out.topic = r->topic;
+			if (!routed)
+				out.topic = r->topic;
 		}
 		out.sub = first_sub + sub[m.format]++;
 		LH_TRY(put_message(ctx, d, &out, &m));

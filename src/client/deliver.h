@@ -18,6 +18,7 @@
 #define LH_CLIENT_DELIVER_H
 
 #include "change/frame.h"
+#include "client/rename.h"
 #include "client/route.h"
 #include "sink/sink.h"
 
@@ -41,6 +42,7 @@ typedef struct LhDeliveryConfig
 	const char *slot;
 	LhRoute		topic;
 	LhRoute		message_topic;
+	const LhRenames *renames;	/* of all topics; NULL: none */
 	int			nformats;
 	size_t		max_message;	/* bytes of a batch, or of a body whose parts are joined */
 	uint64_t	until;			/* transactions that end beyond are not wanted; 0: all are */
@@ -56,6 +58,9 @@ typedef struct LhDeliveryConfig
 	LhStatus	(*row) (LhCtx *ctx, const LhFrame *frame, bool unit, bool *drop, void *arg);
 	LhStatus	(*between) (LhCtx *ctx, uint64_t commit_end, void *arg);
 	void	   *arg;
+	/* what a person should know, once: two tables share a topic; NULL: nobody wants to */
+	void		(*notice) (const char *text, void *arg);
+	void	   *notice_arg;
 } LhDeliveryConfig;
 
 typedef struct LhDeliveryState

@@ -42,6 +42,8 @@ const LhClientSetting lh_client_settings[] = {
 	 "topic of a table's messages, of {slot}, {schema} and {table}\n({slot}.{schema}.{table})"},
 	{"message-topic", LH_CLIENT_TEXT, STREAM, FIELD(message_topic), 0, 0, NULL, "TEMPLATE",
 	 "topic of messages of no table ({slot}.messages)"},
+	{"topic-rename", LH_CLIENT_ITEMS, STREAM, FIELD(rename_items), 0, 0, NULL, "REGEX=NAME",
+	 "another name for topics that match as a whole, \\1 being a group;\nmay be repeated, the first that matches counts"},
 	{"flush-bytes", LH_CLIENT_SIZE, STREAM, FIELD(flush_bytes), 1, (int64_t) 1 << 34, NULL, "SIZE",
 	 "sinks make durable what they have after so many bytes (8MB),"},
 	{"flush-ms", LH_CLIENT_INT, STREAM, FIELD(flush_ms), 0, 3600000, NULL, "N",

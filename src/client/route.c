@@ -4,8 +4,7 @@
  */
 #include "client/route.h"
 
-#include <ctype.h>
-#include <stdio.h>
+#include "change/transform.h"
 
 static LhStatus
 add(LhCtx *ctx, LhRoute *route, const char *template, LhRouteField field, const char *text)
@@ -96,15 +95,8 @@ lh_route_topic(LhCtx *ctx, const LhRoute *route, const char *slot, const char *s
 			out = stpcpy(out, text);
 			continue;
 		}
-		for (text = values[route->parts[i].field]; *text != '\0'; text++)
-		{
-			unsigned char c = (unsigned char) *text;
-
-			if ((c < 0x80 && isalnum(c)) || c == '.' || c == '_' || c == '-')
-				*out++ = (char) c;
-			else
-				out += sprintf(out, "_%02x", c);
-		}
+		text = values[route->parts[i].field];
+		out = lh_topic_escape(out, text, strlen(text));
 	}
 	*out = '\0';
 	return LH_OK;

@@ -530,6 +530,12 @@ find_end(Stream *s)
 	return LH_OK;
 }
 
+static void
+tell_notice(const char *text, void *arg)
+{
+	lh_log(&((LhClient *) arg)->log, LH_LOG_WARNING, "topic", "%s", text);
+}
+
 static LhStatus
 make_delivery(Stream *s)
 {
@@ -537,7 +543,10 @@ make_delivery(Stream *s)
 	LhDeliveryConfig config = {.slot = c->config.slot,
 							   .nformats = c->config.nformats,
 							   .max_message = (size_t) c->config.max_message,
-							   .until = s->until};
+							   .until = s->until,
+							   .renames = c->config.renames,
+							   .notice = tell_notice,
+							   .notice_arg = c};
 
 	LH_TRY(lh_route_compile(c->ctx, c->config.topic, true, &config.topic));
 	LH_TRY(lh_route_compile(c->ctx, c->config.message_topic, false, &config.message_topic));

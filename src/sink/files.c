@@ -606,6 +606,7 @@ files_close(LhCtx *ctx, LhSink *sink)
 
 const LhSinkKind lh_sink_file = {
 	.scheme = "file",
+	.lines = true,
 	.summary = "files in a directory, each whole (exactly once)",
 	.open = files_open,
 	.recover = files_recover,

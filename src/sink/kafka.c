@@ -22,6 +22,8 @@
  *
  * The library's threads call nothing of ours but a log function that does nothing.
  */
+#include "change/outbox.h"
+#include "change/transform.h"
 #include "sink/kafka.h"
 
 #include <stdio.h>
@@ -379,11 +381,33 @@ header(const char *name, const char *value)
 		.u.header = {.name = name, .val = value, .size = (ssize_t) strlen(value)}};
 }
 
+/* Those that an outbox's row has. */
+static LhStatus
+own_headers(LhCtx *ctx, LhSlice headers, rd_kafka_vu_t *v, size_t max, size_t *n)
+{
+	size_t at = 0;
+
+	while (at < headers.len && *n < max)
+	{
+		LhSlice name, value;
+		const char *text;
+
+		LH_TRY(lh_header_next(ctx, headers, &at, &name, &value));
+		text = lh_strndup(ctx, (const char *) name.data, name.len);
+		if (text == NULL)
+			return ctx->error->code;
+		v[*n] = header(text, "");
+		v[*n].u.header.val = value.data;
+		v[(*n)++].u.header.size = (ssize_t) value.len;
+	}
+	return LH_OK;
+}
+
 static LhStatus
 produce_message(LhCtx *ctx, LhKafka *k, const LhSinkMessage *m)
 {
 	char lsn[LH_LSN_TEXT], end[LH_LSN_TEXT], ordinal[32];
-	rd_kafka_vu_t v[6 + HEADERS];
+	rd_kafka_vu_t v[6 + HEADERS + LH_ADD_FIELDS_MAX + 1];
 	rd_kafka_topic_t *topic;
 	size_t n = 0;
 
@@ -409,6 +433,7 @@ produce_message(LhCtx *ctx, LhKafka *k, const LhSinkMessage *m)
 		v[n++] = header("ordinal", ordinal);
 		v[n++] = header("op", lh_sink_op_name(m->op));
 	}
+	LH_TRY(own_headers(ctx, m->headers, v, sizeof(v) / sizeof(v[0]), &n));
 	return produce(ctx, k, v, n);
 }
 

@@ -50,6 +50,7 @@ typedef struct LhSinkMessage
 	const char *schema;			/* NULL: the message is of no table */
 	const char *table;
 	const char *topic;			/* where the client's routing sends it */
+	LhSlice		headers;		/* of an outbox's message: change/outbox.h's lh_header_next */
 	bool		has_key;
 	bool		tombstone;		/* no value */
 	LhSlice		key;
@@ -78,6 +79,7 @@ typedef struct LhSinkConfig
 typedef struct LhSinkKind
 {
 	const char *scheme;			/* "file" */
+	bool		lines;			/* values of text formats are lines, so none may hold a newline */
 	const char *summary;
 	/* Connect; memory from ctx->arena, handles released with it. */
 	LhStatus	(*open) (LhCtx *ctx, const LhSinkConfig *config, LhSink **out);
@@ -102,6 +104,8 @@ struct LhSink
 extern const LhSinkKind *const lh_sinks[];	/* NULL-terminated (sinks.c) */
 /* Take a URI apart and open its sink; LH_INVALID names the schemes that there are. */
 extern LhStatus lh_sink_open(LhCtx *ctx, const char *uri, const char *stream, const char *format, bool text, LhSink **out);
+/* Does the sink of a URI put values of text formats on lines?  One that is not there does not. */
+extern bool lh_sink_writes_lines(const char *uri);
 /* Value of an option, or preset. */
 extern const char *lh_sink_option(const LhSinkConfig *config, const char *name, const char *preset);
 /* Every option must be one of these (NULL-terminated): LH_INVALID names the first other one. */

@@ -62,6 +62,19 @@ lh_sink_open(LhCtx *ctx, const char *uri, const char *stream, const char *format
 	return no_such_scheme(ctx, scheme);
 }
 
+bool
+lh_sink_writes_lines(const char *uri)
+{
+	size_t n = strcspn(uri, ":");
+
+	for (int i = 0; lh_sinks[i] != NULL; i++)
+	{
+		if (strlen(lh_sinks[i]->scheme) == n && strncmp(lh_sinks[i]->scheme, uri, n) == 0)
+			return lh_sinks[i]->lines;
+	}
+	return false;
+}
+
 const char *
 lh_sink_option(const LhSinkConfig *config, const char *name, const char *preset)
 {

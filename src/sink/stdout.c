@@ -150,6 +150,7 @@ stdout_close(LhCtx *ctx, LhSink *sink)
 
 const LhSinkKind lh_sink_stdout = {
 	.scheme = "stdout",
+	.lines = true,
 	.summary = "values to standard output (at least once)",
 	.open = stdout_open,
 	.recover = stdout_recover,

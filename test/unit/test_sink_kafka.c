@@ -197,6 +197,41 @@ messages_and_position_go_together(void **state)
 	FINE(sink->kind->close(ctx, sink));
 }
 
+/* Those that an outbox's row has are there, whether ours are wanted or not. */
+static void
+messages_may_have_headers_of_their_own(void **state)
+{
+	static const uint8_t own[] = {2,   0, 1, 0,    0,    0,    'i',  'd',
+								  '7', 1, 0, 0xff, 0xff, 0xff, 0xff, 'n'};
+	LhSinkMessage m = {.op = LH_CHANGE_INSERT,
+					   .pos = {0x100, 1, 7},
+					   .lsn = 0xf8,
+					   .commit_time = 1000,
+					   .has_key = true,
+					   .key = lh_slice("key", 3),
+					   .value = lh_slice("v", 1),
+					   .headers = lh_slice(own, sizeof(own))};
+	LhChangePos pos;
+	LhSink *sink;
+	bool known;
+
+	(void) state;
+	for (int i = 0; i < 2; i++)
+	{
+		m.topic = i == 0 ? "both" : "own";
+		m.pos.commit_end = 0x100u + (unsigned) i * 0x100;
+		rd_kafka_mock_topic_create(mock, m.topic, 1, 1);
+		sink = open_recovered(i == 0 ? "" : "&headers=no", &pos, &known);
+		FINE(sink->kind->put(ctx, sink, &m));
+		FINE(commit(sink, m.pos.commit_end, 2));
+		FINE(sink->kind->flush(ctx, sink));
+		FINE(sink->kind->close(ctx, sink));
+	}
+	assert_string_equal(read_topic("both", "lsn=0/F8;commit=0/100;ordinal=1;op=insert;id=7;n=;"),
+						"v");
+	assert_string_equal(read_topic("own", "id=7;n=;"), "v");
+}
+
 /* Several source transactions go into one; a flush inside of one waits for its commit. */
 static void
 source_transactions_are_whole(void **state)
@@ -597,6 +632,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(options_are_checked),
 		TEST(messages_and_position_go_together),
+		TEST(messages_may_have_headers_of_their_own),
 		TEST(source_transactions_are_whole),
 		TEST(large_transactions_are_split_between_events),
 		TEST(transactions_without_messages_move_the_position),

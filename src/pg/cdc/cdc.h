@@ -13,7 +13,8 @@
  *	options.c		what the consumer asked for
  *	masks.c			which columns may not be seen, read before anything is decoded
  *	relation.c		the plan of each table and schema generation
- *	publication.c, filter.c		what of it is wanted
+ *	publication.c, filter.c, row_filter.c	what of it is wanted
+ *	outbox.c		tables whose inserts are messages of their own
  *	row.c			tuples as cells; quarantine.c: when that fails
  *	writer.c		encoders, batches, writes
  */
@@ -38,6 +39,7 @@
 
 typedef struct LhCdc LhCdc;
 typedef struct LhCdcRel LhCdcRel;
+typedef struct LhCdcRow LhCdcRow;
 
 /* What is done to rows, as publications and options tell it apart. */
 typedef enum LhCdcAction
@@ -64,6 +66,8 @@ extern bool lh_cdc_wants_table(LhCdc *cdc, const char *schema, const char *name)
 extern bool lh_cdc_wants_action(LhCdc *cdc, LhCdcAction action);
 extern bool lh_cdc_wants_message(LhCdc *cdc, const char *prefix);
 extern bool lh_cdc_wants_origin(LhCdc *cdc, RepOriginId origin);
+/* Does outbox.table name it? */
+extern bool lh_cdc_is_outbox(LhCdc *cdc, const char *schema, const char *name);
 /* The columns that message.key.columns names for a table, comma-separated; NULL: none. */
 extern const char *lh_cdc_key_columns(LhCdc *cdc, const char *schema, const char *name);
 /*
@@ -95,6 +99,20 @@ extern void lh_cdc_check_role(const char *what);
 extern LhCdc *lh_cdc_snapshot_stream(MemoryContext parent, ArrayType *options);
 /* Are changes of this relation decoded, and rows of it read? */
 extern bool lh_cdc_has_rows(LhCdc *cdc, Relation relation);
+
+/* ---- row_filter.c ---- */
+
+/* Read option row.filter; a transaction is open. */
+extern void lh_cdc_read_row_filters(LhCdc *cdc);
+/* Conditions of it for a plan whose columns, masks and keys are known, all of which a row must pass; in CurrentMemoryContext. */
+extern List *lh_cdc_row_filters(LhCdc *cdc, LhCdcRel *rel, Relation published);
+
+/* ---- outbox.c ---- */
+
+/* What the plan of an outbox needs besides; does nothing to other tables. */
+extern void lh_cdc_outbox_plan(LhCdc *cdc, LhCdcRel *rel);
+/* A row of an outbox: its topic, or quarantine; false: it is not to go out. */
+extern bool lh_cdc_outbox(LhCdc *cdc, LhCdcRel *rel, LhCdcAction action, LhCdcRow *row);
 
 /* ---- masks.c ---- */
 
@@ -150,10 +168,13 @@ struct LhCdcRel
 	bool		has_settings;	/* and settings count */
 	bool		guarded;		/* they, or conditions of publications, may raise errors */
 	bool		announced;		/* its schema event went out */
+	struct LhOutbox *outbox;	/* NULL: it is none */
+	TransactionId warned;		/* of the last warning that it was updated */
 	dlist_node	used;			/* among all plans, the last used first */
 	size_t		bytes;
 	/* row filters: conditions over the published relation's row */
 	bool		filtered;
+	bool		narrowed;		/* by option row.filter, too */
 	EState	   *estate;
 	ExprState  *filters[LH_CDC_N_ROW_ACTIONS];
 	TupleTableSlot *old_slot,
@@ -178,7 +199,7 @@ extern void lh_cdc_compile_filters(LhCdc *cdc, LhCdcRel *rel, Relation published
 
 /* ---- row.c ---- */
 
-typedef struct LhCdcRow
+struct LhCdcRow
 {
 	LhChangeOp	op;				/* may differ from the change's: row filters */
 	const LhCell *new_cells,
@@ -186,8 +207,9 @@ typedef struct LhCdcRow
 	bool		old_is_key;
 	bool		key_changed;
 	bool		incomplete;		/* a new cell is UNCHANGED */
+	const char *topic;			/* of an insert into an outbox */
 	const char *quarantine;		/* why the row has no cells; NULL: it has */
-} LhCdcRow;
+};
 
 /* Make cells of a row's tuples, old and new as the operation has them (NULL: none); false: it is not to go out. */
 extern bool lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, TupleDesc desc, LhChangeOp op, HeapTuple old, HeapTuple new,
@@ -237,6 +259,8 @@ struct LhCdc
 	bool		session;		/* values look as the session shows them */
 	LhCdcFilter *filter;
 	List	   *publications;	/* names; NIL: all tables */
+	int			nrow_filters;
+	const struct LhRowFilter *row_filters;
 	LhCdcMasks *masks;
 	LhCellMaker cells;
 	LhCdcWriter writer;

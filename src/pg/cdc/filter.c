@@ -28,6 +28,7 @@ struct LhCdcFilter
 	bool		messages;
 	List	   *include;		/* of text *: anchored patterns; NIL with has_include false */
 	List	   *exclude;
+	List	   *outbox;
 	List	   *add;			/* of NamePair */
 	List	   *filter;
 	List	   *prefixes_add;	/* of char * */
@@ -300,6 +301,7 @@ lh_cdc_filter(LhCdc *cdc)
 	read_actions(f, o->actions);
 	f->include = read_patterns(o->include_tables);
 	f->exclude = read_patterns(o->exclude_tables);
+	f->outbox = read_patterns(o->outbox_tables);
 	f->add = read_pairs(o->add_tables, "add-tables");
 	f->filter = read_pairs(o->filter_tables, "filter-tables");
 	f->prefixes_add = read_names(o->message_prefixes_add);
@@ -322,6 +324,12 @@ lh_cdc_wants_table(LhCdc *cdc, const char *schema, const char *name)
 	if (f->add != NIL && !in_pairs(f->add, schema, name))
 		return false;
 	return f->include == NIL || matches(f->include, schema, name);
+}
+
+bool
+lh_cdc_is_outbox(LhCdc *cdc, const char *schema, const char *name)
+{
+	return matches(cdc->filter->outbox, schema, name);
 }
 
 bool

@@ -206,6 +206,7 @@ emit_row(LhCdc *cdc, LhCdcRel *rel, const LhCdcRow *row, XLogRecPtr lsn)
 	ev.old_is_key = row->old_is_key;
 	ev.key_changed = row->key_changed;
 	ev.incomplete = row->incomplete;
+	ev.topic = row->topic;
 	ev.reason = row->quarantine;
 	lh_cdc_emit(cdc, &ev, rel, cdc->cells.bytes);
 }
@@ -227,7 +228,8 @@ take_change(LogicalDecodingContext *pg, ReorderBufferTXN *txn, Relation relation
 	}
 	old = lh_cdc_begin_event(cdc);
 	if (lh_cdc_row(cdc, rel, RelationGetDescr(relation), op_of(action), LH_CHANGE_TUPLE(c->data.tp.oldtuple),
-				   LH_CHANGE_TUPLE(c->data.tp.newtuple), &row))
+				   LH_CHANGE_TUPLE(c->data.tp.newtuple), &row) &&
+		(likely(rel->outbox == NULL) || lh_cdc_outbox(cdc, rel, action, &row)))
 		emit_row(cdc, rel, &row, c->lsn);
 	else
 		skip(cdc);

@@ -221,12 +221,25 @@ lh_cdc_published(LhCdc *cdc, Relation relation, LhCdcPublish *publish)
 	return true;
 }
 
+/* Any of the publications' conditions, then all of the consumer's; NULL: there are none. */
+static Expr *
+join_conditions(List *published, List *own)
+{
+	List	   *all = list_copy(own);
+
+	if (published != NIL)
+		all = lcons(list_length(published) == 1 ? linitial(published) : makeBoolExpr(OR_EXPR, published, -1), all);
+	return all == NIL ? NULL : list_length(all) == 1 ? linitial(all) : makeBoolExpr(AND_EXPR, all, -1);
+}
+
 void
 lh_cdc_compile_filters(LhCdc *cdc, LhCdcRel *rel, Relation published, const LhCdcPublish *publish)
 {
 	MemoryContext old;
 	TupleDesc	desc;
+	List	   *own = cdc->nrow_filters > 0 ? lh_cdc_row_filters(cdc, rel, published) : NIL;
 
+	rel->filtered = rel->narrowed = own != NIL;
 	for (int i = 0; i < LH_CDC_N_ROW_ACTIONS; i++)
 		rel->filtered |= publish->filters[i] != NIL;
 	if (!rel->filtered)
@@ -236,11 +249,13 @@ lh_cdc_compile_filters(LhCdc *cdc, LhCdcRel *rel, Relation published, const LhCd
 	rel->estate = CreateExecutorState();
 	for (int i = 0; i < LH_CDC_N_ROW_ACTIONS; i++)
 	{
-		if (publish->filters[i] != NIL)
-			rel->filters[i] = ExecPrepareExpr(list_length(publish->filters[i]) == 1 ? linitial(publish->filters[i]) :
-											  (Expr *) makeBoolExpr(OR_EXPR, publish->filters[i], -1), rel->estate);
+		Expr	   *condition = join_conditions(publish->filters[i], own);
+
+		if (condition == NULL)
+			continue;
+		rel->filters[i] = ExecPrepareExpr(condition, rel->estate);
 		/* functions that are not leakproof may raise errors, and quote values in them */
-		rel->guarded |= contain_leaked_vars((Node *) publish->filters[i]);
+		rel->guarded |= contain_leaked_vars((Node *) condition);
 	}
 	rel->old_slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	rel->new_slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);

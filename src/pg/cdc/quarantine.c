@@ -37,7 +37,9 @@ reason_of(LhCdc *cdc, LhCdcRel *rel, int sqlstate)
 	const LhChangeColumn *c = cdc->column >= 0 && cdc->column < rel->change.ncolumns ?
 		&rel->change.columns[cdc->column] : NULL;
 	const char *text = c == NULL ?
-		lh_sprintf(cdc->ctx, "a publication's row filter raised an error with SQLSTATE %s", unpack_sql_state(sqlstate)) :
+		lh_sprintf(cdc->ctx, "%s raised an error with SQLSTATE %s",
+				   rel->narrowed ? "a row filter (option \"row.filter\" or a publication's)" : "a publication's row filter",
+				   unpack_sql_state(sqlstate)) :
 		lh_sprintf(cdc->ctx, "the output function of type %s raised an error with SQLSTATE %s for column \"%s\"",
 				   c->type_name, unpack_sql_state(sqlstate), c->name);
 

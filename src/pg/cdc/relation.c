@@ -602,6 +602,7 @@ describe(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation published, const
 	describe_columns(cdc, rel, relation, published, publish);
 	describe_keys(cdc, rel, relation);
 	room_for_rows(rel, relation);
+	lh_cdc_outbox_plan(cdc, rel);
 	lh_cdc_compile_filters(cdc, rel, published, publish);
 	rel->change.fingerprint = fingerprint(&rel->change);
 	enter_generation(cdc, rel);

@@ -254,7 +254,7 @@ lakehouse_cdc_row(PG_FUNCTION_ARGS)
 	if (++r->rows % CLOCK_ROWS == 0)
 		r->cdc->now = GetCurrentTimestamp();
 	find_table(r, HeapTupleHeaderGetTypeId(header));
-	if (r->has_rows && r->rel->actions[LH_CDC_INSERT])
+	if (r->has_rows && r->rel->outbox == NULL && r->rel->actions[LH_CDC_INSERT])
 		batch = encode(r, &tuple);
 	/* names of types were looked for, and no row came of it */
 	lh_cdc_end_settings(r->cdc);

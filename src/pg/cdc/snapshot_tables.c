@@ -207,7 +207,7 @@ carries(LhCdc *cdc, Relation relation, LhCdcRel **rel)
 	if (!lh_cdc_has_rows(cdc, relation))
 		return false;
 	*rel = lh_cdc_relation(cdc, relation);
-	return (*rel)->actions[LH_CDC_INSERT];
+	return (*rel)->actions[LH_CDC_INSERT] && (*rel)->outbox == NULL;
 }
 
 /* Without a lock, as decoding asks. */

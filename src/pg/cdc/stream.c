@@ -40,6 +40,7 @@ lh_cdc_read_catalog(LhCdc *cdc, List *options)
 	cdc->masks = lh_cdc_read_masks(cdc);
 	lh_cdc_check_publications(cdc);
 	cdc->filter = lh_cdc_filter(cdc);
+	lh_cdc_read_row_filters(cdc);
 	lh_cell_maker_init(&cdc->cells, cdc->ctx, cdc->scratch, cdc->session);
 }
 

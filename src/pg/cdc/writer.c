@@ -14,6 +14,8 @@
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
+#include "change/outbox.h"
+
 /* What a message may have: a StringInfo and, for SQL functions, a datum. */
 #define MESSAGE_MAX (MaxAllocSize - 1024)
 /* A buffer that a large row made grow is given back. */
@@ -215,9 +217,22 @@ lh_cdc_take_batch(LhCdc *cdc)
 
 /* ---- events ---- */
 
-static void
+/* An outbox has inserts, and rows that could not be told. */
+static pg_noinline void
+encode_outbox(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel)
+{
+	if (ev->op == LH_CHANGE_INSERT)
+		lh_pg_check(cdc->ctx, lh_outbox_write(cdc->ctx, rel->outbox, ev, ev->topic, &cdc->writer.out));
+}
+
+static inline void
 encode(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel)
 {
+	if (unlikely(rel != NULL && rel->outbox != NULL && ev->op != LH_CHANGE_QUARANTINE))
+	{
+		encode_outbox(cdc, ev, rel);
+		return;
+	}
 	for (int i = 0; i < cdc->nformats; i++)
 	{
 		LhEncoder  *encoder = cdc->encoders[i];
