@@ -340,7 +340,14 @@ lh_dead_open(LhCtx *ctx, const char *uri, const char *name, const char *stream, 
 LhStatus
 lh_dead_close(LhCtx *ctx, LhDeadLetters *l)
 {
-	return l->sink->kind->close(ctx, l->sink);
+	/* NULL: it could not be opened */
+	return l->sink != NULL ? l->sink->kind->close(ctx, l->sink) : LH_OK;
+}
+
+const char *
+lh_dead_name(const LhDeadLetters *l)
+{
+	return l->name;
 }
 
 uint64_t

@@ -31,6 +31,7 @@ typedef struct LhRefused LhRefused;
 extern LhStatus lh_dead_open(LhCtx *ctx, const char *uri, const char *name, const char *stream, LhDeadLetters **out);
 /* When no sink is left that writes to it. */
 extern LhStatus lh_dead_close(LhCtx *ctx, LhDeadLetters *letters);
+extern const char *lh_dead_name(const LhDeadLetters *letters);
 /* Letters written since it was opened. */
 extern uint64_t lh_dead_count(const LhDeadLetters *letters);
 
