@@ -7,7 +7,7 @@
 #define START_RELATIONS 64
 /* Numbers of a schema event's messages: behind all that an event of rows has. */
 #define SCHEMA_SUB      (1 << 16)
-/* Marks that are kept; of more every second one goes, so that what is confirmed is coarser. */
+/* Marks that are kept; of more every second one goes, and what is confirmed is as much coarser. */
 #define MARKS           1024
 
 /* What a schema frame said of a relation. */
@@ -59,6 +59,7 @@ struct LhDelivery
 	LhChangePos finished;    /* of the commit at state.finished */
 	LhChangePos marks[MARKS]; /* of commits at flushes that not all sinks hold yet, ascending */
 	int nmarks;
+	uint32_t stride, since; /* of so many flushes one mark stays, besides the newest; since the last that does */
 	int sub[LH_MAX_FORMATS]; /* of the frame at hand */
 };
 
@@ -572,13 +573,22 @@ add_mark(LhDelivery *d)
 {
 	if (d->nmarks > 0 && lh_change_pos_compare(&d->finished, &d->marks[d->nmarks - 1]) <= 0)
 		return;
+	if (d->nmarks == 0)
+		d->stride = 1;
+	else if (++d->since < d->stride)
+	{
+		d->marks[d->nmarks - 1] = d->finished;
+		return;
+	}
 	if (d->nmarks == MARKS)
 	{
 		d->nmarks /= 2;
 		for (int i = 0; i < d->nmarks; i++)
 			d->marks[i] = d->marks[2 * i + 1];
+		d->stride *= 2;
 	}
 	d->marks[d->nmarks++] = d->finished;
+	d->since = 0;
 }
 
 /*

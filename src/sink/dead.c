@@ -24,6 +24,7 @@ typedef struct Entry
 {
 	LhSinkRefusal refusal;
 	int tries;
+	bool guilty;  /* refused at once, or when it was tried alone: by its own fault */
 	bool written; /* it is a letter */
 } Entry;
 
@@ -147,9 +148,9 @@ forget(LhRefused *r, const LhChangePos *durable)
 	memmove(r->entries.data, r->entries.data + n * sizeof(Entry), r->entries.len);
 }
 
-/* Another try of a message has failed. */
+/* Another try of a message has failed; what is in the list already was tried alone. */
 static LhStatus
-note(LhCtx *ctx, Dead *d, const LhSinkRefusal *refusal, Entry **out)
+note(LhCtx *ctx, Dead *d, const LhSinkRefusal *refusal, bool here, Entry **out)
 {
 	LhRefused *r = d->config.refused;
 	Entry *e = find(r, &refusal->pos, refusal->sub);
@@ -167,8 +168,10 @@ note(LhCtx *ctx, Dead *d, const LhSinkRefusal *refusal, Entry **out)
 		e = entry(r, i);
 		memmove(e + 1, e, r->entries.len - i * sizeof(Entry));
 		r->entries.len += sizeof(Entry);
-		*e = (Entry){0};
+		*e = (Entry){.guilty = here};
 	}
+	else
+		e->guilty = true;
 	e->refusal = *refusal;
 	e->tries++;
 	__atomic_add_fetch(&r->tries, 1, __ATOMIC_RELAXED);
@@ -378,7 +381,7 @@ note_all(LhCtx *ctx, Dead *d)
 	Entry *e;
 
 	for (int i = 0; i < all->n; i++)
-		LH_TRY(note(ctx, d, &all->v[i], &e));
+		LH_TRY(note(ctx, d, &all->v[i], false, &e));
 	*ctx->error = error;
 	return ctx->error->code = LH_SINK_RESTART;
 }
@@ -414,13 +417,13 @@ dead_put(LhCtx *ctx, LhSink *sink, const LhSinkMessage *message)
 	if (d->config.refused->entries.len > 0)
 		e = find(d->config.refused, &m.pos, m.sub);
 	m.suspect = e != NULL;
-	while (e == NULL || e->tries < d->config.tries)
+	while (e == NULL || e->tries < d->config.tries || !e->guilty)
 	{
 		LhStatus status = d->inner->kind->put(ctx, d->inner, &m);
 
 		if (status != LH_SINK_REFUSED || refusals == NULL || !refusals->here)
 			return judge(ctx, d, status);
-		LH_TRY(note(ctx, d, &refusals->v[0], &e));
+		LH_TRY(note(ctx, d, &refusals->v[0], true, &e));
 	}
 	LH_TRY(bury(ctx, d, message, e));
 	lh_error_clear(ctx);

@@ -7,7 +7,7 @@
  *	2. Refused here and now, the rest unharmed: it is tried again at once.  Refused
  *	   later, along with what was sent with it: all of these are suspects, the
  *	   sink is to be begun anew (LH_SINK_RESTART), and suspects are then tried alone.
- *	3. After so many tries the message is written to the sink of dead letters, and is
+ *	3. After so many tries, one of them alone, the message is written to the sink of dead letters, and is
  *	   durable there before the refusing sink hears of anything behind it.  Then it is
  *	   left out, this time and whenever it comes again.
  *
