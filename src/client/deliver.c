@@ -57,9 +57,11 @@ struct LhDelivery
 	Unit unit;
 	LhChangePos pos;         /* of the last frame of this connection */
 	LhChangePos finished;    /* of the commit at state.finished */
-	LhChangePos marks[MARKS]; /* of commits at flushes that not all sinks hold yet, ascending */
+	/* commits at flushes that not all sinks hold yet, ascending */
+	LhChangePos marks[MARKS];
 	int nmarks;
-	uint32_t stride, since; /* of so many flushes one mark stays, besides the newest; since the last that does */
+	uint32_t stride; /* of so many flushes one mark stays, besides the newest */
+	uint32_t since;  /* flushes since the last mark that stays */
 	int sub[LH_MAX_FORMATS]; /* of the frame at hand */
 };
 

@@ -409,8 +409,7 @@ wait_events(Stream *s, int64_t now)
 		LhSink *sink = s->sinks[i].sink;
 
 		if (sink->kind->async != NULL)
-			fds[nfds++] =
-				(struct pollfd){.fd = sink->kind->async->event(sink), .events = POLLIN};
+			fds[nfds++] = (struct pollfd){.fd = sink->kind->async->event(sink), .events = POLLIN};
 	}
 	if (poll(fds, (nfds_t) nfds, timeout > 0 ? (int) timeout : 0) < 0 && errno != EINTR)
 		LH_CLIENT_FAIL(c, LH_EXIT_CONNECTION, "could not wait for the server: %s",
@@ -553,8 +552,7 @@ queue_metrics(Stream *s, LhCtx *ctx, LhBuf *out)
 			if (sink == NULL || sink->kind->async == NULL)
 				continue;
 			sink->kind->async->backlog(sink, &bytes[0], &bytes[1]);
-			LH_TRY(lh_buf_printf(ctx, out,
-								 "lakehouse_cdc_sink_%s{sink=\"%d\",kind=\"%s\"} %llu\n",
+			LH_TRY(lh_buf_printf(ctx, out, "lakehouse_cdc_sink_%s{sink=\"%d\",kind=\"%s\"} %llu\n",
 								 names[k], i + 1, sink->kind->scheme,
 								 (unsigned long long) bytes[k]));
 		}

