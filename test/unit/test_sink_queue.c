@@ -258,6 +258,39 @@ tear_down(void **state)
 			fail_msg("%s: %s (%s)", #call, ctx->error->message, ctx->error->detail); \
 	} while (0)
 
+/* A host that wants to stop, or opens the gate, when it was asked to wait so many times. */
+typedef struct Waiter
+{
+	int waits;
+	int stop_at;
+	int open_at;
+} Waiter;
+
+static bool
+interrupted(void *arg)
+{
+	Waiter *w = arg;
+
+	return w->stop_at > 0 && w->waits >= w->stop_at;
+}
+
+static int
+wait_fds(void *arg, LhWaitFd *fds, int nfds, int timeout_ms)
+{
+	Waiter *w = arg;
+	struct pollfd fd = {.fd = nfds > 0 ? fds[0].fd : -1, .events = POLLIN};
+	int n;
+
+	if (++w->waits == w->open_at)
+		set_gate(&gates[0], true);
+	n = poll(&fd, (nfds_t) nfds, timeout_ms < 0 || timeout_ms > 5 ? 5 : timeout_ms);
+	if (nfds > 0)
+		fds[0].revents = fd.revents;
+	return n;
+}
+
+static const LhHost host = {.interrupted = interrupted, .wait = wait_fds};
+
 static LhSink *
 queue_of(Gate *g, size_t memory, uint64_t spool)
 {
@@ -336,10 +369,13 @@ calls_are_made_in_order(void **state)
 static void
 a_slow_sink_stalls_no_other(void **state)
 {
+	Waiter w = {.stop_at = 3000}; /* rather than for ever */
 	LhSink *slow, *fast;
 	char value[1000];
 
 	(void) state;
+	ctx->host = &host;
+	ctx->host_arg = &w;
 	memset(value, 'v', sizeof(value));
 	set_gate(&gates[0], false);
 	slow = queue_of(&gates[0], 64 << 10, 16 << 20);
@@ -441,39 +477,6 @@ a_message_larger_than_the_queue_passes(void **state)
 	assert_int_equal(gates[0].sink.bytes, 3 * (n + 5));
 	free(big);
 }
-
-/* A host that wants to stop, or opens the gate, when it was asked to wait so many times. */
-typedef struct Waiter
-{
-	int waits;
-	int stop_at;
-	int open_at;
-} Waiter;
-
-static bool
-interrupted(void *arg)
-{
-	Waiter *w = arg;
-
-	return w->stop_at > 0 && w->waits >= w->stop_at;
-}
-
-static int
-wait_fds(void *arg, LhWaitFd *fds, int nfds, int timeout_ms)
-{
-	Waiter *w = arg;
-	struct pollfd fd = {.fd = nfds > 0 ? fds[0].fd : -1, .events = POLLIN};
-	int n;
-
-	if (++w->waits == w->open_at)
-		set_gate(&gates[0], true);
-	n = poll(&fd, (nfds_t) nfds, timeout_ms < 0 || timeout_ms > 5 ? 5 : timeout_ms);
-	if (nfds > 0)
-		fds[0].revents = fd.revents;
-	return n;
-}
-
-static const LhHost host = {.interrupted = interrupted, .wait = wait_fds};
 
 static LhStatus
 fill(LhSink *q, int n)
