@@ -538,10 +538,12 @@ refused_with_its_batch(void **state)
 		set_up(NULL);
 		batch = 7;
 		poison[33] = poison[34] = poison[200] = AT_END;
+		/* in the same transaction: its letter is written before, and not again */
+		poison[30] = AT_ONCE;
 		FINE(run_client(&c));
 		check_store();
-		assert_int_equal(read_letters(found), 3);
-		assert_true(found[33] == 1 && found[34] == 1 && found[200] == 1);
+		assert_int_equal(read_letters(found), 4);
+		assert_true(found[30] == 1 && found[33] == 1 && found[34] == 1 && found[200] == 1);
 		assert_true(c.attempts >= 4 && c.attempts <= 10);
 		assert_int_equal(c.confirmed, ROWS / 20 * 16);
 	}

@@ -531,12 +531,15 @@ who_waits_can_be_cancelled(void **state)
 	w.stop_at = 0;
 	assert_int_equal(put(q, 2000, 1, "x", 1), LH_CANCELLED);
 	assert_int_equal(q->kind->async->settle(ctx, q), LH_CANCELLED);
-	set_gate(&gates[0], true);
+	assert_int_equal(gates[0].puts, 0);
 	FINE(q->kind->recover(ctx, q, &durable, &known));
+	set_gate(&gates[0], true);
 	FINE(put(q, 2000, 1, "x", 1));
 	FINE(commit(q, 2000));
 	FINE(q->kind->async->settle(ctx, q));
 	assert_int_equal(q->durable.commit_end, 2000);
+	/* what waited then is gone: it comes again, from the position that recover told */
+	assert_int_equal(gates[0].puts, 1);
 	/* and so can a flush that is waited for */
 	set_gate(&gates[0], false);
 	FINE(put(q, 2001, 1, "x", 1));
