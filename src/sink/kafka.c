@@ -365,10 +365,11 @@ find_topic(LhCtx *ctx, LhKafka *k, const char *topic, rd_kafka_topic_t **out)
 	return status;
 }
 
-/* Hand a message to the library; waits while its queue is full.  LH_SINK_REFUSED: it is too large. */
+/* Hand a message to the library; waits while its queue is full.  *taken false: it is too large. */
 static LhStatus
-produce(LhCtx *ctx, LhKafka *k, const rd_kafka_vu_t *vus, size_t n)
+produce(LhCtx *ctx, LhKafka *k, const rd_kafka_vu_t *vus, size_t n, bool *taken)
 {
+	*taken = false;
 	for (;;)
 	{
 		rd_kafka_error_t *error = rd_kafka_produceva(k->rk, vus, n);
@@ -376,12 +377,13 @@ produce(LhCtx *ctx, LhKafka *k, const rd_kafka_vu_t *vus, size_t n)
 			error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
 
 		rd_kafka_poll(k->rk, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? LH_KAFKA_SLICE_MS / 4 : 0);
-		if (error == NULL)
+		*taken = error == NULL;
+		if (*taken)
 			return LH_OK;
 		if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
 		{
 			rd_kafka_error_destroy(error);
-			return LH_SINK_REFUSED;
+			return LH_OK;
 		}
 		if (code == RD_KAFKA_RESP_ERR__STATE || code == RD_KAFKA_RESP_ERR__FATAL)
 		{
@@ -453,6 +455,7 @@ produce_message(LhCtx *ctx, LhKafka *k, const LhSinkMessage *m)
 	LhKafkaId *id;
 	LhStatus status;
 	size_t n = 0;
+	bool taken;
 
 	LH_TRY(find_topic(ctx, k, name, &topic));
 	if (topic == NULL)
@@ -485,13 +488,13 @@ produce_message(LhCtx *ctx, LhKafka *k, const LhSinkMessage *m)
 		v[n++] = header("op", lh_sink_op_name(m->op));
 	}
 	k->free_ids = id->next; /* its report may come before produce returns */
-	status = produce(ctx, k, v, n);
-	if (status != LH_OK)
+	status = produce(ctx, k, v, n, &taken);
+	if (!taken)
 	{
 		id->next = k->free_ids;
 		k->free_ids = id;
 	}
-	if (status == LH_SINK_REFUSED)
+	if (status == LH_OK && !taken)
 		return refuse_here(ctx, k, m, "it has more than message.max.bytes", name);
 	return status;
 }
@@ -504,7 +507,7 @@ static LhStatus
 produce_position(LhCtx *ctx, LhKafka *k, const LhChangePos *pos)
 {
 	rd_kafka_vu_t v[5];
-	LhStatus status;
+	bool taken;
 
 	k->text.len = 0;
 	LH_TRY(lh_sink_position_write(ctx, &k->text, pos));
@@ -516,11 +519,11 @@ produce_position(LhCtx *ctx, LhKafka *k, const LhChangePos *pos)
 		.u.mem = {.ptr = (void *) k->config.stream, .size = strlen(k->config.stream)}};
 	v[4] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE,
 						   .u.mem = {.ptr = k->text.data, .size = k->text.len}};
-	status = produce(ctx, k, v, 5);
-	if (status == LH_SINK_REFUSED)
+	LH_TRY(produce(ctx, k, v, 5, &taken));
+	if (!taken)
 		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": message.max.bytes is too small for a position",
 				k->config.uri);
-	return status;
+	return LH_OK;
 }
 
 /* Everything in the queue was delivered, or given up: the library's own time-outs see to it. */

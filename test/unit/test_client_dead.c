@@ -22,6 +22,7 @@
 
 #include "change/frame.h"
 #include "change/text.h"
+#include "client/config.h"
 #include "client/deliver.h"
 #include "core/core.h"
 #include "sink/dead.h"
@@ -58,7 +59,7 @@ typedef struct Bank
 	int attempts[ROWS + 1]; /* puts of each row */
 } Bank;
 
-static Store store, letters_store;
+static Store store;
 static Poison poison[ROWS + 1];
 static int batch;   /* of so many messages that were not sent alone */
 static int kill_at; /* flushes until the client is killed; 0: never */
@@ -213,7 +214,6 @@ set_up(void **state)
 	(void) state;
 	ctx = lh_ctx_create();
 	memset(&store, 0, sizeof(store));
-	memset(&letters_store, 0, sizeof(letters_store));
 	memset(&bank, 0, sizeof(bank));
 	memset(poison, 0, sizeof(poison));
 	batch = 1;
@@ -752,6 +752,43 @@ what_is_reached_later_is_confirmed_later(void **state)
 	assert_int_equal(last, 20000 * 16);
 }
 
+/*
+ * Settings
+ */
+
+static LhStatus
+parse(LhClientConfig *config, const char *a, const char *b)
+{
+	const char *argv[] = {"lakehouse_cdc", "stream", "--source", "d", "--slot", "s",
+						  "--sink",        "null:",  a,          b};
+
+	return lh_client_config_parse(ctx, b != NULL ? 10 : a != NULL ? 9 : 8, (char **) argv, NULL,
+								  config);
+}
+
+static void
+settings_are_understood(void **state)
+{
+	LhClientConfig c;
+
+	(void) state;
+	FINE(parse(&c, NULL, NULL));
+	assert_true(c.dead_uri == NULL && c.dead_after == 3 && c.spool == NULL);
+	assert_true(c.queue_memory == 16 << 20 && c.spool_size == 1 << 30);
+	FINE(parse(&c, "--dead-letter=file:/x?compress=zstd", NULL));
+	assert_string_equal(c.dead_uri, "file:/x?compress=zstd");
+	FINE(parse(&c, "--dead-letter=json=file:/x?compress=zstd", NULL));
+	assert_string_equal(c.dead_uri, "file:/x?compress=zstd");
+	FINE(parse(&c, "--dead-letter=file:/x", "--dead-letter-after=0"));
+	assert_null(c.dead_uri);
+	assert_int_equal(parse(&c, "--dead-letter=debezium-json=file:/x", NULL), LH_INVALID);
+	assert_string_equal(ctx->error->message,
+						"dead letters cannot be in the format \"debezium-json\": they are json");
+	assert_int_equal(parse(&c, "--queue-memory=1kB", NULL), LH_INVALID);
+	FINE(parse(&c, "--spool=off", "--spool-size=0"));
+	assert_string_equal(c.spool, "off");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -765,6 +802,7 @@ main(void)
 		TEST(no_letter_no_progress),
 		TEST(once_whatever_is_killed),
 		TEST(what_is_reached_later_is_confirmed_later),
+		TEST(settings_are_understood),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -415,7 +415,10 @@ a_message_that_is_too_large_is_named(void **state)
 	/* the broker's limit, told by the delivery report */
 	sink = open_recovered("", &pos, &known);
 	rd_kafka_mock_push_request_errors(mock, API_PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
-	assert_int_equal(one(sink, 32), LH_SINK_REFUSED);
+	FINE(put(sink, 32, 1, "t", "v"));
+	/* before the position, which is a request of its own */
+	assert_int_equal(rd_kafka_flush(((LhKafka *) sink)->rk, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(one(sink, 48), LH_SINK_REFUSED);
 	assert_true(!sink->refusals->here && sink->refusals->n == 1);
 	assert_true(sink->refusals->v[0].pos.commit_end == 32 && sink->refusals->v[0].pos.ordinal == 1);
 	assert_int_equal(put(sink, 32, 1, "t", "v"), LH_BUG);
@@ -452,6 +455,7 @@ a_suspect_is_sent_alone(void **state)
 	FINE(put(sink, 16, 1, "t", "a"));
 	FINE(sink->kind->put(ctx, sink, &m));
 	FINE(commit(sink, 16, 3));
+	assert_int_equal(rd_kafka_flush(((LhKafka *) sink)->rk, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
 	assert_int_equal(sink->kind->flush(ctx, sink), LH_SINK_REFUSED);
 	assert_int_equal(sink->refusals->n, 2);
 	assert_true(sink->refusals->v[0].pos.ordinal == 1 && sink->refusals->v[1].pos.ordinal == 2);
