@@ -110,6 +110,8 @@ extern void lh_client_close_sinks(LhClient *client, LhDeliverySink *sinks);
 /* Dead letters written since they were opened, and refusals of messages since the start. */
 extern uint64_t lh_client_letters(const LhClient *client);
 extern uint64_t lh_client_refusals(const LhClient *client);
+/* What waits for those that have threads, for Prometheus. */
+extern LhStatus lh_client_queue_metrics(const LhClient *client, const LhDeliverySink *sinks, LhCtx *ctx, LhBuf *out);
 /* The sink keeps no position, so that it has none to compare. */
 extern bool lh_client_forgets(const LhDeliverySink *s);
 

@@ -174,6 +174,33 @@ lh_client_refusals(const LhClient *client)
 	return n;
 }
 
+LhStatus
+lh_client_queue_metrics(const LhClient *client, const LhDeliverySink *sinks, LhCtx *ctx, LhBuf *out)
+{
+	static const char *const heads[] = {
+		"# HELP lakehouse_cdc_sink_queue_bytes Memory of what waits for the sink\n# TYPE lakehouse_cdc_sink_queue_bytes gauge\n",
+		"# HELP lakehouse_cdc_sink_spooled_bytes Bytes of the spool file that wait for the sink\n# TYPE lakehouse_cdc_sink_spooled_bytes gauge\n"};
+	static const char *const names[] = {"queue_bytes", "spooled_bytes"};
+
+	for (int k = 0; k < 2; k++)
+	{
+		LH_TRY(lh_buf_append_str(ctx, out, heads[k]));
+		for (int i = 0; i < client->config.nsinks; i++)
+		{
+			LhSink *sink = sinks[i].sink;
+			uint64_t bytes[2];
+
+			if (sink == NULL || sink->kind->async == NULL)
+				continue;
+			sink->kind->async->backlog(sink, &bytes[0], &bytes[1]);
+			LH_TRY(lh_buf_printf(ctx, out, "lakehouse_cdc_sink_%s{sink=\"%d\",kind=\"%s\"} %llu\n",
+								 names[k], i + 1, sink->kind->scheme,
+								 (unsigned long long) bytes[k]));
+		}
+	}
+	return LH_OK;
+}
+
 static void
 warn(LhClient *client, const char *what, const char *name)
 {

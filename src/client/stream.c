@@ -532,34 +532,6 @@ sink_metrics(Stream *s, LhCtx *ctx, LhBuf *out)
 	return LH_OK;
 }
 
-/* Of sinks with a thread of their own. */
-static LhStatus
-queue_metrics(Stream *s, LhCtx *ctx, LhBuf *out)
-{
-	static const char *const heads[] = {
-		"# HELP lakehouse_cdc_sink_queue_bytes Memory of what waits for the sink\n# TYPE lakehouse_cdc_sink_queue_bytes gauge\n",
-		"# HELP lakehouse_cdc_sink_spooled_bytes Bytes of the spool file that wait for the sink\n# TYPE lakehouse_cdc_sink_spooled_bytes gauge\n"};
-	static const char *const names[] = {"queue_bytes", "spooled_bytes"};
-
-	for (int k = 0; k < 2; k++)
-	{
-		LH_TRY(lh_buf_append_str(ctx, out, heads[k]));
-		for (int i = 0; i < s->client->config.nsinks; i++)
-		{
-			LhSink *sink = s->sinks[i].sink;
-			uint64_t bytes[2];
-
-			if (sink == NULL || sink->kind->async == NULL)
-				continue;
-			sink->kind->async->backlog(sink, &bytes[0], &bytes[1]);
-			LH_TRY(lh_buf_printf(ctx, out, "lakehouse_cdc_sink_%s{sink=\"%d\",kind=\"%s\"} %llu\n",
-								 names[k], i + 1, sink->kind->scheme,
-								 (unsigned long long) bytes[k]));
-		}
-	}
-	return LH_OK;
-}
-
 static LhStatus
 metrics_text(LhCtx *ctx, LhBuf *out, void *arg)
 {
@@ -595,7 +567,7 @@ metrics_text(LhCtx *ctx, LhBuf *out, void *arg)
 	LH_TRY(metric(ctx, out, "dead_letters_total", "counter", "Messages that went to dead letters",
 				  (double) (s->letters + lh_client_letters(s->client))));
 	LH_TRY(sink_metrics(s, ctx, out));
-	return queue_metrics(s, ctx, out);
+	return lh_client_queue_metrics(s->client, s->sinks, ctx, out);
 }
 
 /* ---- an attempt ---- */

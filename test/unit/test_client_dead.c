@@ -70,7 +70,10 @@ static LhCtx *ctx;
 static int
 row_of(const LhSinkMessage *m)
 {
-	return atoi(lh_strndup(ctx, (const char *) m->value.data, m->value.len));
+	char text[16] = "";
+
+	memcpy(text, m->value.data, m->value.len < 15 ? m->value.len : 15);
+	return atoi(text);
 }
 
 static LhStatus

@@ -81,7 +81,8 @@ sub drain
 }
 
 sql('CREATE TABLE t (id serial PRIMARY KEY, v text)');
-sub insert { my ($n) = @_; return sql("INSERT INTO t (v) SELECT repeat('x', 500) FROM generate_series(1, $n)") }
+# transactions of twenty rows
+sub insert { my ($n) = @_; return sql("DO \$\$ BEGIN FOR i IN 1 .. $n LOOP INSERT INTO t (v) SELECT repeat('x', 500) FROM generate_series(1, 20); COMMIT; END LOOP; END \$\$") }
 
 # ---- a sink that stands still stalls no other, within its bounds
 
@@ -91,7 +92,7 @@ my @bounds = ('--queue-memory', '256kB', '--spool', $dir, '--spool-size', '16MB'
 my @args = ('--slot', 'slow', '--create', '--sink', "file:$dir/fast", '--sink', 'stdout:');
 my $run = start("$dir/fifo", @args, @bounds);
 my $before = confirmed('slow');
-insert(20) for 1 .. 200;
+insert(200);
 my $there = sql(q{SELECT pg_current_wal_insert_lsn() - '0/0'});
 ok(wait_until(60, sub { metric_of('sink_durable_lsn', 1) >= $there }), 'the file sink has all, while nobody reads the pipe');
 cmp_ok(metric_of('sink_spooled_bytes', 2), '>', 1000000, 'which waits in the spool');
@@ -106,7 +107,7 @@ ok(wait_until(60, sub { confirmed('slow') >= $there }), 'then it is confirmed, w
 ok(wait_until(60, sub { metric_of('sink_spooled_bytes', 2) == 0 }), 'and the spool is empty');
 
 # a signal lets what was committed become durable, everywhere
-insert(20) for 1 .. 100;
+insert(100);
 wait_until(60, sub { metric_of('sink_spooled_bytes', 2) > 0 });
 kill 'TERM', pid_of($run);
 $text = drain($fifo, 5);
@@ -119,7 +120,7 @@ close($fifo);
 
 $fifo = pipe_reader("$dir/fifo2");
 $run = start("$dir/fifo2", @args, '--queue-memory', '64kB', '--spool', 'off');
-insert(20) for 1 .. 100;
+insert(100);
 sleep(9);
 unlike(slurp("$dir/log.$log"), qr/reconnect/, 'a full queue keeps the connection, twice as long as the server waits for a sign of life');
 cmp_ok(metric_of('sink_durable_lsn', 1), '<', sql(q{SELECT pg_current_wal_insert_lsn() - '0/0'}), 'then the other sink waits, too');
