@@ -108,7 +108,9 @@ ok(wait_until(60, sub { metric_of('sink_spooled_bytes', 2) == 0 }), 'and the spo
 
 # a signal lets what was committed become durable, everywhere
 insert(100);
-wait_until(60, sub { metric_of('sink_spooled_bytes', 2) > 0 });
+$there = sql(q{SELECT pg_current_wal_insert_lsn() - '0/0'});
+wait_until(60, sub { metric_of('sink_durable_lsn', 1) >= $there });
+cmp_ok(metric_of('sink_spooled_bytes', 2), '>', 0, 'again something waits');
 kill 'TERM', pid_of($run);
 $text = drain($fifo, 5);
 is(ends($run), 0, 'a signal waits for the slow one');
