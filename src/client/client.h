@@ -19,10 +19,12 @@
 #include "client/deliver.h"
 #include "client/log.h"
 #include "client/metrics.h"
+#include "sink/dead.h"
 
 typedef struct LhClient
 {
 	LhCtx	   *ctx;
+	LhArena    *arena;			/* of the whole run */
 	LhClientConfig config;
 	LhLog		log;
 	PGconn	   *side;			/* ordinary connection, for questions; NULL: none */
@@ -36,6 +38,9 @@ typedef struct LhClient
 	int64_t		finish_until;	/* ms; 0: no signal yet */
 	int64_t		started_wait;	/* ms; since when the slot is busy; 0: it is not */
 	bool		connected_once;
+	/* dead letters: what each sink refused outlives the sinks of an attempt */
+	LhDeadLetters *letters;		/* NULL: none */
+	LhRefused  *refused[LH_CLIENT_MAX_SINKS];
 	/* called while anything waits, to keep the server content; NULL: nothing to do */
 	void		(*tick) (void *arg);
 	void	   *tick_arg;
@@ -96,9 +101,17 @@ extern LhStatus lh_slot_start(LhClient *client, uint64_t lsn);
 
 /* ---- sinks of this run: sinks.c ---- */
 
-/* Open and recover all; in ctx->arena. */
+/*
+ * Open and recover all; in ctx->arena.  For a stream, several get threads of their own, and
+ * what they refuse may go to dead letters.
+ */
 extern LhStatus lh_client_open_sinks(LhClient *client, LhDeliverySink *sinks);
 extern void lh_client_close_sinks(LhClient *client, LhDeliverySink *sinks);
+/* Dead letters written since they were opened, and refusals of messages since the start. */
+extern uint64_t lh_client_letters(const LhClient *client);
+extern uint64_t lh_client_refusals(const LhClient *client);
+/* What waits for those that have threads, for Prometheus. */
+extern LhStatus lh_client_queue_metrics(const LhClient *client, const LhDeliverySink *sinks, LhCtx *ctx, LhBuf *out);
 /* The sink keeps no position, so that it has none to compare. */
 extern bool lh_client_forgets(const LhDeliverySink *s);
 

@@ -469,6 +469,9 @@ set_presets(LhClientConfig *c)
 	c->batch_bytes = BATCH_BYTES;
 	c->max_message = (int64_t) 1 << 30;
 	c->wait_s = 60;
+	c->queue_memory = 16 << 20;
+	c->spool_size = 1 << 30;
+	c->dead_after = 3;
 }
 
 LhStatus
@@ -548,6 +551,23 @@ take_sinks(LhCtx *ctx, LhClientConfig *c)
 		else
 			LH_TRY(need_format(ctx, c, c->format, strlen(c->format), &spec->format));
 	}
+	return LH_OK;
+}
+
+/* Written as a sink is; letters are JSON whatever the messages in them are. */
+static LhStatus
+take_dead_letter(LhCtx *ctx, LhClientConfig *c)
+{
+	const char *item = c->dead_letter;
+	size_t n = item != NULL ? strcspn(item, "=:") : 0;
+
+	c->dead_uri = NULL;
+	if (item == NULL || c->dead_after == 0)
+		return LH_OK;
+	if (item[n] == '=' && (n != 4 || memcmp(item, "json", 4) != 0))
+		LH_FAIL(ctx, LH_INVALID, "dead letters cannot be in the format \"%.*s\": they are json",
+				(int) n, item);
+	c->dead_uri = item[n] == '=' ? item + n + 1 : item;
 	return LH_OK;
 }
 
@@ -691,6 +711,7 @@ lh_client_config_check(LhCtx *ctx, LhClientConfig *c)
 		return LH_OK;
 	if (c->nsinks == 0)
 		LH_FAIL(ctx, LH_INVALID, "no sink: --sink URI, \"--sink stdout:\" to look at the stream");
+	LH_TRY(take_dead_letter(ctx, c));
 	if (c->once && c->until != 0)
 		LH_FAIL(ctx, LH_INVALID, "--once and --until exclude each other");
 	if (c->failover && !c->create)

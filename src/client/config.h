@@ -62,12 +62,16 @@ typedef struct LhClientConfig
 	LhClientItems rename_items;
 	bool		create, failover, allow_gap, zstd, once, yes;
 	uint64_t	until;			/* 0: no end */
+	int64_t		queue_memory, spool_size, dead_after;
+	const char *spool;			/* NULL: not given; "off" */
+	const char *dead_letter;
 	int64_t		status_s, heartbeat_s, flush_bytes, flush_ms, batch_bytes, max_message, metrics_port, wait_s;
 	bool		log_json;
 	const char *config_file;
 	/* made of the above by lh_client_config_check */
 	int			nsinks;
 	LhClientSinkSpec sinks[LH_CLIENT_MAX_SINKS];
+	const char *dead_uri;		/* dead_letter without a format; NULL: none */
 	int			nformats;
 	const char *formats[LH_MAX_FORMATS];
 	bool		text[LH_MAX_FORMATS];	/* that format's values are text */

@@ -12,6 +12,8 @@
 #define MAX_TOLD 256
 /* Numbers of a schema event's messages: behind all that an event of rows has. */
 #define SCHEMA_SUB      (1 << 16)
+/* Marks that are kept; of more every second one goes, and what is confirmed is as much coarser. */
+#define MARKS           1024
 
 /* What a schema frame said of a relation. */
 typedef struct Relation
@@ -71,6 +73,11 @@ struct LhDelivery
 	Unit unit;
 	LhChangePos pos;         /* of the last frame of this connection */
 	LhChangePos finished;    /* of the commit at state.finished */
+	/* commits at flushes that not all sinks hold yet, ascending */
+	LhChangePos marks[MARKS];
+	int nmarks;
+	uint32_t stride; /* of so many flushes one mark stays, besides the newest */
+	uint32_t since;  /* flushes since the last mark that stays */
 	int sub[LH_MAX_FORMATS]; /* of the frame at hand */
 };
 
@@ -132,6 +139,7 @@ lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 	for (int i = 0; i < d->nsinks; i++)
 		d->sinks[i].safe = lsn;
 	d->state.finished = lsn;
+	d->nmarks = 0;
 	d->state.open = d->state.ended = false;
 	d->unit.open = false;
 	return forget_relations(ctx, &d->relations);
@@ -673,35 +681,99 @@ lh_delivery_idle(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 	return status;
 }
 
+/* A commit that sinks are told to make durable. */
+static void
+add_mark(LhDelivery *d)
+{
+	if (d->nmarks > 0 && lh_change_pos_compare(&d->finished, &d->marks[d->nmarks - 1]) <= 0)
+		return;
+	if (d->nmarks == 0)
+		d->stride = 1;
+	else if (++d->since < d->stride)
+	{
+		d->marks[d->nmarks - 1] = d->finished;
+		return;
+	}
+	if (d->nmarks == MARKS)
+	{
+		d->nmarks /= 2;
+		for (int i = 0; i < d->nmarks; i++)
+			d->marks[i] = d->marks[2 * i + 1];
+		d->stride *= 2;
+	}
+	d->marks[d->nmarks++] = d->finished;
+	d->since = 0;
+}
+
 /*
  * "durable" may stand in the middle of a transaction, so that its commit_end alone
- * says nothing: a sink's safe position moves when all that is finished is durable.
+ * says nothing: a sink's safe position moves when all that is finished is durable, or
+ * all up to a mark.
  */
 static void
 note_durable(LhDelivery *d)
+{
+	uint64_t all = UINT64_MAX;
+	int n = 0;
+
+	for (int i = 0; i < d->nsinks; i++)
+	{
+		LhDeliverySink *s = &d->sinks[i];
+		const LhChangePos *durable = &s->sink->durable;
+
+		if (s->sink->kind->async != NULL)
+			s->sink->kind->async->refresh(s->sink);
+		if (lh_change_pos_compare(durable, &d->finished) >= 0 && d->state.finished > s->safe)
+			s->safe = d->state.finished;
+		for (int k = d->nmarks - 1; k >= 0 && d->marks[k].commit_end > s->safe; k--)
+		{
+			if (lh_change_pos_compare(durable, &d->marks[k]) >= 0)
+				s->safe = d->marks[k].commit_end;
+		}
+		if (s->safe < all)
+			all = s->safe;
+	}
+	while (n < d->nmarks && d->marks[n].commit_end <= all)
+		n++;
+	d->nmarks -= n;
+	memmove(d->marks, d->marks + n, (size_t) d->nmarks * sizeof(d->marks[0]));
+}
+
+static LhStatus
+flush_all(LhCtx *ctx, LhDelivery *d)
 {
 	for (int i = 0; i < d->nsinks; i++)
 	{
 		LhDeliverySink *s = &d->sinks[i];
 
-		if (lh_change_pos_compare(&s->sink->durable, &d->finished) >= 0 &&
-			d->state.finished > s->safe)
-			s->safe = d->state.finished;
+		LH_TRY(sink_failed(ctx, d, s, s->sink->kind->flush(ctx, s->sink)));
 	}
+	return LH_OK;
 }
 
-LhStatus
-lh_delivery_flush(LhCtx *ctx, LhDelivery *d)
+static LhStatus
+settle_all(LhCtx *ctx, LhDelivery *d)
 {
-	LhArena *old = lh_use(ctx, d->scratch);
-	LhStatus status = LH_OK;
-
-	for (int i = 0; i < d->nsinks && status == LH_OK; i++)
+	/* all at work before one is waited for */
+	LH_TRY(flush_all(ctx, d));
+	for (int i = 0; i < d->nsinks; i++)
 	{
 		LhDeliverySink *s = &d->sinks[i];
 
-		status = sink_failed(ctx, d, s, s->sink->kind->flush(ctx, s->sink));
+		if (s->sink->kind->async != NULL)
+			LH_TRY(sink_failed(ctx, d, s, s->sink->kind->async->settle(ctx, s->sink)));
 	}
+	return LH_OK;
+}
+
+static LhStatus
+flush(LhCtx *ctx, LhDelivery *d, LhStatus (*how)(LhCtx *ctx, LhDelivery *d))
+{
+	LhArena *old = lh_use(ctx, d->scratch);
+	LhStatus status;
+
+	add_mark(d);
+	status = how(ctx, d);
 	lh_use(ctx, old);
 	lh_arena_reset(d->scratch);
 	if (status != LH_OK)
@@ -712,11 +784,45 @@ lh_delivery_flush(LhCtx *ctx, LhDelivery *d)
 	return LH_OK;
 }
 
-uint64_t
-lh_delivery_confirmed(const LhDelivery *d)
+LhStatus
+lh_delivery_flush(LhCtx *ctx, LhDelivery *d)
 {
-	uint64_t lsn = d->state.finished;
+	return flush(ctx, d, flush_all);
+}
 
+LhStatus
+lh_delivery_settle(LhCtx *ctx, LhDelivery *d)
+{
+	return flush(ctx, d, settle_all);
+}
+
+LhStatus
+lh_delivery_poll(LhCtx *ctx, LhDelivery *d)
+{
+	for (int i = 0; i < d->nsinks; i++)
+	{
+		LhDeliverySink *s = &d->sinks[i];
+
+		if (s->sink->kind->async != NULL)
+			LH_TRY(sink_failed(ctx, d, s, s->sink->kind->async->poll(ctx, s->sink)));
+	}
+	note_durable(d);
+	return LH_OK;
+}
+
+bool
+lh_delivery_behind(const LhDelivery *d)
+{
+	return d->nmarks > 0;
+}
+
+uint64_t
+lh_delivery_confirmed(LhDelivery *d)
+{
+	uint64_t lsn;
+
+	note_durable(d);
+	lsn = d->state.finished;
 	for (int i = 0; i < d->nsinks; i++)
 	{
 		if (d->sinks[i].safe < lsn)

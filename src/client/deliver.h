@@ -11,6 +11,9 @@
  *	3. When nothing is in flight, the end of the server's log is such a position,
  *	   too.  It is committed to the sinks first: else the slot would be ahead of
  *	   them, which looks like a gap at the next start.
+ *	4. A sink with a thread of its own (sink/queue.h) gets there later: at each flush
+ *	   the end of the last transaction is marked, and the last mark that a sink
+ *	   has reached is what it allows to be confirmed.
  *
  * Knows neither libpq nor clocks, so that it is tested without a server.
  */
@@ -100,9 +103,16 @@ extern LhStatus lh_delivery_unit_end(LhCtx *ctx, LhDelivery *d, bool commit);
 extern bool lh_delivery_wants(const LhDelivery *d, const LhChangePos *pos);
 /* Nothing is in flight up to lsn; does nothing in the middle of a transaction. */
 extern LhStatus lh_delivery_idle(LhCtx *ctx, LhDelivery *d, uint64_t lsn);
+/* A sink with a thread of its own is asked to flush, which is not waited for. */
 extern LhStatus lh_delivery_flush(LhCtx *ctx, LhDelivery *d);
-/* What the server may forget: moves when sinks were flushed. */
-extern uint64_t lh_delivery_confirmed(const LhDelivery *d);
+/* The same, and all sinks have done it when this returns. */
+extern LhStatus lh_delivery_settle(LhCtx *ctx, LhDelivery *d);
+/* What threads of sinks did meanwhile: a failure of theirs is told. */
+extern LhStatus lh_delivery_poll(LhCtx *ctx, LhDelivery *d);
+/* Some sink that was flushed is not there yet. */
+extern bool lh_delivery_behind(const LhDelivery *d);
+/* What the server may forget: moves when sinks were flushed, or have got there since. */
+extern uint64_t lh_delivery_confirmed(LhDelivery *d);
 extern const LhDeliveryState *lh_delivery_state(const LhDelivery *d);
 
 #endif

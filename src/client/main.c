@@ -171,6 +171,7 @@ main(int argc, char **argv)
 		lh_log(&client.log, LH_LOG_ERROR, "start", "could not start: %s", lh_errno_text(errno));
 		return LH_EXIT_USAGE;
 	}
+	client.arena = client.ctx->arena;
 	client.ctx->host = &host;
 	client.ctx->host_arg = &client;
 	status = lh_client_config_parse(client.ctx, argc, argv, environ, &client.config);

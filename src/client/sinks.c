@@ -4,6 +4,11 @@
  */
 #include "client/client.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "sink/queue.h"
+
 /* The URI without what may be secret: users and options. */
 static const char *
 name_of(LhCtx *ctx, const char *uri)
@@ -25,20 +30,76 @@ lh_client_forgets(const LhDeliverySink *s)
 		   strcmp(s->sink->kind->scheme, "null") == 0;
 }
 
+/* What a sink's opening needs, as it may be in another arena than what is beside it. */
+typedef struct Opening
+{
+	LhClient *client;
+	int i;
+	const char *name;
+} Opening;
+
 static LhStatus
-open_sink(LhClient *client, const LhClientSinkSpec *spec, LhDeliverySink *s)
+open_inner(LhCtx *ctx, void *arg, LhSink **out)
+{
+	const Opening *o = arg;
+	const LhClientConfig *c = &o->client->config;
+	const LhClientSinkSpec *spec = &c->sinks[o->i];
+	LhDeadConfig dead = {.letters = o->client->letters,
+						 .refused = o->client->refused[o->i],
+						 .tries = (int) c->dead_after,
+						 .name = o->name,
+						 .format = c->formats[spec->format]};
+	LhSink *inner;
+
+	LH_TRY(lh_sink_open(ctx, spec->uri, c->slot, c->formats[spec->format], c->text[spec->format],
+						&inner));
+	*out = inner;
+	return dead.letters != NULL ? lh_dead_wrap(ctx, inner, &dead, out) : LH_OK;
+}
+
+/* Where queues overflow to: what is not asked for need not be possible. */
+static const char *
+spool_directory(LhClient *client)
+{
+	const char *given = client->config.spool;
+	const char *preset = getenv("TMPDIR");
+
+	if (client->config.spool_size == 0 || (given != NULL && strcmp(given, "off") == 0))
+		return NULL;
+	if (given != NULL)
+		return given;
+	if (preset == NULL || *preset == '\0')
+		preset = "/var/tmp";
+	if (access(preset, W_OK | X_OK) == 0)
+		return preset;
+	lh_log(&client->log, LH_LOG_WARNING, "spool",
+		   "no spool: \"%s\" cannot be written to; --spool DIR names another directory", preset);
+	client->config.spool = "off";
+	return NULL;
+}
+
+static LhStatus
+open_sink(LhClient *client, int i, bool queued, LhDeliverySink *s)
 {
 	LhCtx *ctx = client->ctx;
 	const LhClientConfig *c = &client->config;
+	Opening o = {.client = client, .i = i};
+	LhSinkQueueConfig queue = {.memory = (size_t) c->queue_memory,
+							   .spool_size = (uint64_t) c->spool_size};
 	LhChangePos durable = {0};
 	bool known = false;
 
-	s->format = spec->format;
-	s->name = name_of(ctx, spec->uri);
+	s->format = c->sinks[i].format;
+	s->name = o.name = name_of(ctx, c->sinks[i].uri);
 	if (s->name == NULL)
 		return ctx->error->code;
-	LH_TRY(lh_sink_open(ctx, spec->uri, c->slot, c->formats[spec->format], c->text[spec->format],
-						&s->sink));
+	if (queued)
+	{
+		queue.spool = spool_directory(client);
+		LH_TRY(lh_sink_queue_open(ctx, &queue, open_inner, &o, &s->sink));
+	}
+	else
+		LH_TRY(open_inner(ctx, &o, &s->sink));
 	LH_TRY(s->sink->kind->recover(ctx, s->sink, &durable, &known));
 	lh_delivery_recovered(s, &durable, known);
 	if (known)
@@ -46,23 +107,105 @@ open_sink(LhClient *client, const LhClientSinkSpec *spec, LhDeliverySink *s)
 	return LH_OK;
 }
 
+/* What sinks refuse is remembered in the client's own arena, as long as it runs. */
+static LhStatus
+open_letters(LhClient *client)
+{
+	LhCtx *ctx = client->ctx;
+	const char *uri = client->config.dead_uri;
+	const char *name = name_of(ctx, uri);
+	LhArena *old;
+	LhStatus status = LH_OK;
+
+	if (name == NULL)
+		return ctx->error->code;
+	old = lh_use(ctx, client->arena);
+	for (int i = 0; i < client->config.nsinks && status == LH_OK; i++)
+	{
+		if (client->refused[i] == NULL)
+			status = lh_refused_create(ctx, &client->refused[i]);
+	}
+	lh_use(ctx, old);
+	LH_TRY(status);
+	return lh_dead_open(ctx, uri, name, client->config.slot, &client->letters);
+}
+
+static LhStatus
+open_all(LhClient *client, LhDeliverySink *sinks)
+{
+	bool stream = client->config.command == LH_CLIENT_STREAM;
+
+	/* before the sinks, whose threads write to it: it is released behind them */
+	if (stream && client->config.dead_uri != NULL)
+		LH_TRY(open_letters(client));
+	for (int i = 0; i < client->config.nsinks; i++)
+	{
+		memset(&sinks[i], 0, sizeof(sinks[i]));
+		LH_TRY(open_sink(client, i, stream && client->config.nsinks > 1, &sinks[i]));
+	}
+	return LH_OK;
+}
+
 LhStatus
 lh_client_open_sinks(LhClient *client, LhDeliverySink *sinks)
 {
+	LhStatus status = open_all(client, sinks);
+	bool wrong = status == LH_INVALID || status == LH_UNSUPPORTED;
+
+	return lh_client_failed(client, wrong ? LH_EXIT_USAGE : LH_EXIT_SINK, false, status);
+}
+
+uint64_t
+lh_client_letters(const LhClient *client)
+{
+	return client->letters != NULL ? lh_dead_count(client->letters) : 0;
+}
+
+uint64_t
+lh_client_refusals(const LhClient *client)
+{
+	uint64_t n = 0;
+
 	for (int i = 0; i < client->config.nsinks; i++)
 	{
-		LhStatus status;
+		if (client->refused[i] != NULL)
+			n += lh_refused_tries(client->refused[i]);
+	}
+	return n;
+}
 
-		memset(&sinks[i], 0, sizeof(sinks[i]));
-		status = open_sink(client, &client->config.sinks[i], &sinks[i]);
-		if (status != LH_OK)
+LhStatus
+lh_client_queue_metrics(const LhClient *client, const LhDeliverySink *sinks, LhCtx *ctx, LhBuf *out)
+{
+	static const char *const heads[] = {
+		"# HELP lakehouse_cdc_sink_queue_bytes Memory of what waits for the sink\n# TYPE lakehouse_cdc_sink_queue_bytes gauge\n",
+		"# HELP lakehouse_cdc_sink_spooled_bytes Bytes of the spool file that wait for the sink\n# TYPE lakehouse_cdc_sink_spooled_bytes gauge\n"};
+	static const char *const names[] = {"queue_bytes", "spooled_bytes"};
+
+	for (int k = 0; k < 2; k++)
+	{
+		LH_TRY(lh_buf_append_str(ctx, out, heads[k]));
+		for (int i = 0; i < client->config.nsinks; i++)
 		{
-			bool wrong = status == LH_INVALID || status == LH_UNSUPPORTED;
+			LhSink *sink = sinks[i].sink;
+			uint64_t bytes[2];
 
-			return lh_client_failed(client, wrong ? LH_EXIT_USAGE : LH_EXIT_SINK, false, status);
+			if (sink == NULL || sink->kind->async == NULL)
+				continue;
+			sink->kind->async->backlog(sink, &bytes[0], &bytes[1]);
+			LH_TRY(lh_buf_printf(ctx, out, "lakehouse_cdc_sink_%s{sink=\"%d\",kind=\"%s\"} %llu\n",
+								 names[k], i + 1, sink->kind->scheme,
+								 (unsigned long long) bytes[k]));
 		}
 	}
 	return LH_OK;
+}
+
+static void
+warn(LhClient *client, const char *what, const char *name)
+{
+	lh_log(&client->log, LH_LOG_WARNING, "close", "%s %s: %s", what, name,
+		   client->ctx->error->message);
 }
 
 void
@@ -72,8 +215,10 @@ lh_client_close_sinks(LhClient *client, LhDeliverySink *sinks)
 	{
 		if (sinks[i].sink != NULL &&
 			sinks[i].sink->kind->close(client->ctx, sinks[i].sink) != LH_OK)
-			lh_log(&client->log, LH_LOG_WARNING, "close", "sink %s: %s", sinks[i].name,
-				   client->ctx->error->message);
+			warn(client, "sink", sinks[i].name);
 		sinks[i].sink = NULL;
 	}
+	if (client->letters != NULL && lh_dead_close(client->ctx, client->letters) != LH_OK)
+		warn(client, "dead letters to", lh_dead_name(client->letters));
+	client->letters = NULL;
 }

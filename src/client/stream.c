@@ -4,7 +4,8 @@
  *
  * One thread: the server's messages are taken as they come and driven through the
  * sinks in turn; a sink that is slow makes the loop wait, the socket fill and the
- * server pause.  The only queue is what sinks and the socket hold.
+ * server pause.  With several sinks each has a thread and a bounded queue of its own
+ * (sink/queue.h); only one whose queue is full makes the loop wait then.
  *
  *	1. A batch goes through lh_delivery_batch.
  *	2. Sinks are flushed when enough gathered, or some time after a commit.
@@ -55,7 +56,10 @@ typedef struct Stream
 	uint64_t heartbeat_at;
 	uint64_t reconnects;
 	bool opened;       /* sinks were, once */
-	int sink_failures; /* since the last flush */
+	int sink_failures; /* since sinks last made something durable */
+	uint64_t tries;    /* refusals of messages that were told */
+	uint64_t letters;  /* dead ones of earlier attempts, and those that were told */
+	uint64_t letters_told;
 	/* of earlier attempts */
 	LhDeliveryState before;
 	int64_t progress_since;
@@ -80,7 +84,10 @@ send_status(Stream *s, bool reply)
 	struct timespec now;
 
 	if (confirmed > s->confirmed)
+	{
 		s->confirmed = confirmed;
+		s->sink_failures = 0;
+	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	message[0] = 'r';
 	put_be64(message + 1, s->received > s->confirmed ? s->received : s->confirmed);
@@ -113,6 +120,16 @@ tick(void *arg)
 
 /* ---- sinks ---- */
 
+/* A message was refused, and will be tried alone or left out: bounded by itself. */
+static bool
+refused_more(Stream *s)
+{
+	uint64_t tries = lh_client_refusals(s->client), before = s->tries;
+
+	s->tries = tries;
+	return tries > before;
+}
+
 /* A failure of a sink or of the bytes: which, and whether another attempt makes sense. */
 static LhStatus
 delivery_failed(Stream *s, LhStatus status)
@@ -134,24 +151,55 @@ delivery_failed(Stream *s, LhStatus status)
 			  LH_LSN_ARGS(lh_delivery_confirmed(s->delivery)));
 	for (int i = 0; i < c->config.nsinks; i++)
 		retry = retry && !lh_client_forgets(&s->sinks[i]);
-	return lh_client_failed(c, LH_EXIT_SINK, retry && ++s->sink_failures < SINK_ATTEMPTS, status);
+	if (retry && !refused_more(s))
+		retry = ++s->sink_failures < SINK_ATTEMPTS;
+	return lh_client_failed(c, LH_EXIT_SINK, retry, status);
 }
 
 /* A signal does not cut it short: the sinks would not know what they hold. */
 static LhStatus
-flush(Stream *s)
+flush_by(Stream *s, LhStatus (*how)(LhCtx *ctx, LhDelivery *d))
 {
 	LhClient *c = s->client;
 	bool was = c->finishing;
 	LhStatus status;
 
 	c->finishing = true;
-	status = lh_delivery_flush(c->ctx, s->delivery);
+	status = how(c->ctx, s->delivery);
 	c->finishing = was;
 	LH_TRY(delivery_failed(s, status));
 	s->commit_since = 0;
-	s->sink_failures = 0;
+	if (!lh_delivery_behind(s->delivery))
+		s->sink_failures = 0;
 	return LH_OK;
+}
+
+static LhStatus
+flush(Stream *s)
+{
+	return flush_by(s, lh_delivery_flush);
+}
+
+/* The same, and sinks with a thread of their own are waited for. */
+static LhStatus
+settle(Stream *s)
+{
+	return flush_by(s, lh_delivery_settle);
+}
+
+/* What threads of sinks did, and letters that were written. */
+static LhStatus
+look_at_sinks(Stream *s)
+{
+	LhClient *c = s->client;
+	uint64_t letters = s->letters + lh_client_letters(c);
+
+	if (letters > s->letters_told)
+		lh_log(&c->log, LH_LOG_WARNING, "dead_letter",
+			   "%llu messages were refused and are dead letters now",
+			   (unsigned long long) (letters - s->letters_told));
+	s->letters_told = letters;
+	return delivery_failed(s, lh_delivery_poll(c->ctx, s->delivery));
 }
 
 static LhStatus
@@ -281,7 +329,7 @@ idle(Stream *s, int64_t now, bool at_once)
 		return LH_OK;
 	s->last_idle = now;
 	LH_TRY(delivery_failed(s, lh_delivery_idle(s->client->ctx, s->delivery, s->server_end)));
-	LH_TRY(flush(s));
+	LH_TRY(at_once ? settle(s) : flush(s));
 	return send_status(s, false);
 }
 
@@ -337,8 +385,8 @@ wait_events(Stream *s, int64_t now)
 {
 	LhClient *c = s->client;
 	LhWaitFd metrics[LH_METRICS_FDS];
-	struct pollfd fds[2 + LH_METRICS_FDS];
-	int nmetrics = s->metrics != NULL ? lh_metrics_fds(s->metrics, metrics) : 0;
+	struct pollfd fds[2 + LH_METRICS_FDS + LH_CLIENT_MAX_SINKS];
+	int nfds, nmetrics = s->metrics != NULL ? lh_metrics_fds(s->metrics, metrics) : 0;
 	int64_t timeout = c->config.status_s * 1000 - (now - s->last_status);
 	int unsent = PQflush(c->stream);
 
@@ -355,7 +403,15 @@ wait_events(Stream *s, int64_t now)
 	fds[1] = (struct pollfd){.fd = lh_client_stop_fd(), .events = POLLIN};
 	for (int i = 0; i < nmetrics; i++)
 		fds[2 + i] = (struct pollfd){.fd = metrics[i].fd, .events = metrics[i].events};
-	if (poll(fds, (nfds_t) (2 + nmetrics), timeout > 0 ? (int) timeout : 0) < 0 && errno != EINTR)
+	nfds = 2 + nmetrics;
+	for (int i = 0; i < c->config.nsinks; i++)
+	{
+		LhSink *sink = s->sinks[i].sink;
+
+		if (sink->kind->async != NULL)
+			fds[nfds++] = (struct pollfd){.fd = sink->kind->async->event(sink), .events = POLLIN};
+	}
+	if (poll(fds, (nfds_t) nfds, timeout > 0 ? (int) timeout : 0) < 0 && errno != EINTR)
 		LH_CLIENT_FAIL(c, LH_EXIT_CONNECTION, "could not wait for the server: %s",
 					   lh_errno_text(errno));
 	if (fds[0].revents != 0 && !PQconsumeInput(c->stream))
@@ -378,8 +434,9 @@ finish(Stream *s)
 	int64_t until = lh_client_now_ms() + GOODBYE_MS;
 
 	c->finishing = true;
-	LH_TRY(flush(s));
+	LH_TRY(settle(s));
 	LH_TRY(idle(s, lh_client_now_ms(), true));
+	LH_TRY(look_at_sinks(s));
 	LH_TRY(send_status(s, false));
 	s->copying = false;
 	if (PQputCopyEnd(c->stream, NULL) < 0)
@@ -413,6 +470,7 @@ loop(Stream *s)
 		bool more;
 
 		LH_TRY(take_messages(s, &more));
+		LH_TRY(look_at_sinks(s));
 		now = lh_client_now_ms();
 		if (lh_client_stops() > 0 || reached(s))
 			return finish(s);
@@ -458,8 +516,10 @@ sink_metrics(Stream *s, LhCtx *ctx, LhBuf *out)
 		LH_TRY(lh_buf_append_str(ctx, out, heads[k]));
 		for (int i = 0; i < s->client->config.nsinks; i++)
 		{
-			const LhSink *sink = s->sinks[i].sink;
+			LhSink *sink = s->sinks[i].sink;
 
+			if (sink != NULL && sink->kind->async != NULL)
+				sink->kind->async->refresh(sink);
 			if (sink != NULL)
 				LH_TRY(lh_buf_printf(ctx, out,
 									 "lakehouse_cdc_sink_%s{sink=\"%d\",kind=\"%s\"} %llu\n",
@@ -504,7 +564,10 @@ metrics_text(LhCtx *ctx, LhBuf *out, void *arg)
 	LH_TRY(metric(ctx, out, "last_commit_seconds", "gauge",
 				  "When the last transaction received was committed",
 				  d.commit_time == 0 ? 0 : (double) d.commit_time / 1e6 + PG_EPOCH_S));
-	return sink_metrics(s, ctx, out);
+	LH_TRY(metric(ctx, out, "dead_letters_total", "counter", "Messages that went to dead letters",
+				  (double) (s->letters + lh_client_letters(s->client))));
+	LH_TRY(sink_metrics(s, ctx, out));
+	return lh_client_queue_metrics(s->client, s->sinks, ctx, out);
 }
 
 /* ---- an attempt ---- */
@@ -620,7 +683,7 @@ attempt(Stream *s)
 		/* a sink that is still empty after a crash could be one that was lost: it is told where it begins */
 		LH_TRY(lh_delivery_start(c->ctx, s->delivery, slot.confirmed - 1));
 		LH_TRY(delivery_failed(s, lh_delivery_idle(c->ctx, s->delivery, slot.confirmed)));
-		LH_TRY(flush(s));
+		LH_TRY(settle(s));
 	}
 	LH_TRY(lh_delivery_start(c->ctx, s->delivery, slot.confirmed));
 	/* from the slot's position, as a sink's may be in the middle of a transaction */
@@ -665,6 +728,7 @@ clean_up(Stream *s)
 	}
 	lh_source_close(&c->stream);
 	lh_source_close(&c->side);
+	s->letters += lh_client_letters(c);
 	lh_client_close_sinks(c, s->sinks);
 	s->delivery = NULL;
 	lh_arena_reset(s->arena);

@@ -18,7 +18,11 @@
  * Errors, as the library tells them: retriable ones are retried until timeout.ms;
  * abortable ones abort the transaction, and the client begins again at the position
  * (LH_SINK_RESTART); fatal ones need a new sink (LH_IO), or a person when another
- * client took over (LH_DENIED) or a message can never be written.
+ * client took over (LH_DENIED).
+ *
+ * A message that can never be written (LH_SINK_REFUSED) is found out before it is handed
+ * to the library, which does no harm to the transaction; or by its delivery report, which
+ * aborts it.  A broker refuses a batch whole, so a suspect is sent in one of its own.
  *
  * The library's threads call nothing of ours but a log function that does nothing.
  */
@@ -26,6 +30,7 @@
 #include "change/transform.h"
 #include "sink/kafka.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +39,8 @@
 /* 2000-01-01 in milliseconds of Unix */
 #define EPOCH_2000_MS  INT64_C(946684800000)
 #define HEADERS        4
+/* Made at once */
+#define IDS            64
 
 static void
 destroy(LhKafka *k)
@@ -89,6 +96,7 @@ kafka_open(LhCtx *ctx, const LhSinkConfig *config, LhSink **out)
 	k->arena = ctx->arena;
 	LH_TRY(copy_config(ctx, config, &k->config));
 	LH_TRY(lh_kafka_read_options(ctx, k));
+	k->sink.refusals = &k->refusals;
 	LH_TRY(lh_buf_init(ctx, &k->text, false));
 	LH_TRY(lh_namemap_create(ctx, 64, &k->topic_of));
 	LH_TRY(lh_kafka_client(ctx, k, RD_KAFKA_PRODUCER, &k->rk));
@@ -127,17 +135,48 @@ fatal(LhCtx *ctx, LhKafka *k, const char *what, rd_kafka_error_t *error)
 	return ctx->error->code;
 }
 
-/* A message that no second attempt will bring through: its error rather than a restart. */
+void
+lh_kafka_refuse(LhKafka *k, const LhChangePos *pos, int sub, const char *fmt, ...)
+{
+	LhSinkRefusal *r;
+	va_list ap;
+
+	if (k->refusals.n == LH_SINK_REFUSALS)
+		return;
+	r = &k->refusals.v[k->refusals.n++];
+	r->pos = *pos;
+	r->sub = sub;
+	va_start(ap, fmt);
+	vsnprintf(r->reason, sizeof(r->reason), fmt, ap);
+	va_end(ap);
+}
+
+/* Something that no second attempt will bring through: its error rather than a restart. */
+static LhStatus
+hopeless(LhCtx *ctx, LhKafka *k)
+{
+	lh_fail(ctx, k->hopeless, "sink \"%s\": a message was refused: %s", k->config.uri,
+			k->hopeless_text);
+	if (k->hopeless == LH_NOT_FOUND)
+		lh_hint(ctx, "Create the topic, or let the brokers do it (auto.create.topics.enable).");
+	return k->hopeless;
+}
+
+/* The first of the messages that were refused. */
 static LhStatus
 refused(LhCtx *ctx, LhKafka *k)
 {
-	lh_fail(ctx, k->refused, "sink \"%s\": a message was refused: %s", k->config.uri,
-			k->refused_text);
-	if (k->refused == LH_LIMIT)
-		lh_hint(ctx, "Raise message.max.bytes of the sink and max.message.bytes of the topic.");
-	if (k->refused == LH_NOT_FOUND)
-		lh_hint(ctx, "Create the topic, or let the brokers do it (auto.create.topics.enable).");
-	return k->refused;
+	char lsn[LH_LSN_TEXT];
+	const LhSinkRefusal *r = &k->refusals.v[0];
+
+	lh_fail(ctx, LH_SINK_REFUSED, "sink \"%s\": a message was refused: %s", k->config.uri,
+			r->reason);
+	lh_detail(ctx, "It is the message at %s, %llu.", lh_sink_lsn_text(r->pos.commit_end, lsn),
+			  (unsigned long long) r->pos.ordinal);
+	lh_hint(ctx, "A larger one needs message.max.bytes of the sink and max.message.bytes of the "
+				 "topic, a topic a name that Kafka takes; --dead-letter puts what is refused "
+				 "elsewhere.");
+	return LH_SINK_REFUSED;
 }
 
 static LhStatus
@@ -167,7 +206,9 @@ restart(LhCtx *ctx, LhKafka *k, const char *why)
 
 	snprintf(text, sizeof(text), "%s", why);
 	LH_TRY(abort_transaction(ctx, k, lh_sink_now_ms() + (int64_t) k->timeout_ms));
-	if (k->refused != LH_OK)
+	if (k->hopeless != LH_OK)
+		return hopeless(ctx, k);
+	if (k->refusals.n > 0)
 		return refused(ctx, k);
 	LH_FAIL(ctx, LH_SINK_RESTART, "sink \"%s\": a transaction was aborted: %s", k->config.uri,
 			text);
@@ -234,7 +275,9 @@ kafka_recover(LhCtx *ctx, LhSink *sink, LhChangePos *durable, bool *known)
 				k->config.uri, k->position_topic);
 	k->at = sink->durable = *durable;
 	k->inside = k->flush_wanted = false;
-	k->refused = LH_OK;
+	k->hopeless = LH_OK;
+	k->refusals.n = 0;
+	k->refusals.here = false;
 	k->ready = true;
 	return LH_OK;
 }
@@ -259,36 +302,33 @@ begin(LhCtx *ctx, LhKafka *k)
 	return LH_OK;
 }
 
-/* Characters that no topic may have become '_', as Debezium does it. */
-static LhStatus
-topic_name(LhCtx *ctx, const LhKafka *k, const char *topic, char out[TOPIC_NAME_MAX + 1])
+/* Characters that no topic may have become '_', as Debezium does it; false: it cannot be one. */
+static bool
+topic_name(const LhKafka *k, const char *topic, char out[TOPIC_NAME_MAX + 1])
 {
 	size_t prefix = strlen(k->prefix), n = prefix + strlen(topic);
 
 	if (n > TOPIC_NAME_MAX || n == 0)
-	{
-		lh_fail(ctx, LH_INVALID,
-				"sink \"%s\": topic \"%.64s%s\" has no name or one of more than %d bytes",
-				k->config.uri, topic, strlen(topic) > 64 ? "..." : "", TOPIC_NAME_MAX);
-		lh_hint(ctx, "Route its table to a topic with a shorter name.");
-		return LH_INVALID;
-	}
+		return false;
 	memcpy(out, k->prefix, prefix);
 	memcpy(out + prefix, topic, n - prefix + 1);
 	for (char *p = out; *p != '\0'; p++)
 		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
 			  *p == '.' || *p == '_' || *p == '-'))
 			*p = '_';
-	return LH_OK;
+	return true;
 }
 
+/* *made false: the library does not take the name. */
 static LhStatus
-add_topic(LhCtx *ctx, LhKafka *k, const char *topic)
+add_topic(LhCtx *ctx, LhKafka *k, const char *topic, bool *made)
 {
 	char name[TOPIC_NAME_MAX + 1];
 	rd_kafka_topic_t **more;
 
-	LH_TRY(topic_name(ctx, k, topic, name));
+	*made = false;
+	if (!topic_name(k, topic, name))
+		return LH_OK;
 	if (k->ntopics == k->topics_cap)
 	{
 		LH_NEW_ARRAY(ctx, more, 2 * k->topics_cap + 16);
@@ -300,40 +340,38 @@ add_topic(LhCtx *ctx, LhKafka *k, const char *topic)
 	/* names in the map are borrowed */
 	if ((topic = lh_strdup(ctx, topic)) == NULL)
 		return ctx->error->code;
-	LH_TRY(lh_namemap_put(ctx, k->topic_of, topic, strlen(topic), k->ntopics));
 	k->topics[k->ntopics] = rd_kafka_topic_new(k->rk, name, NULL);
 	if (k->topics[k->ntopics] == NULL)
-		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": topic \"%s\": %s", k->config.uri, name,
-				rd_kafka_err2str(rd_kafka_last_error()));
-	k->ntopics++;
-	return LH_OK;
+		return LH_OK;
+	*made = true;
+	return lh_namemap_put(ctx, k->topic_of, topic, strlen(topic), k->ntopics++);
 }
 
+/* NULL: there can be no such topic. */
 static LhStatus
 find_topic(LhCtx *ctx, LhKafka *k, const char *topic, rd_kafka_topic_t **out)
 {
-	int i;
+	int i = lh_namemap_get(k->topic_of, topic, strlen(topic));
+	LhStatus status;
+	LhArena *old;
+	bool made;
 
-	if (topic == NULL)
-		topic = k->config.stream;
-	i = lh_namemap_get(k->topic_of, topic, strlen(topic));
-	if (i < 0)
-	{
-		LhArena *old = lh_use(ctx, k->arena);
-		LhStatus status = add_topic(ctx, k, topic);
-
-		lh_use(ctx, old);
-		LH_TRY(status);
-		i = k->ntopics - 1;
-	}
-	*out = k->topics[i];
-	return LH_OK;
+	*out = i >= 0 ? k->topics[i] : NULL;
+	if (i >= 0)
+		return LH_OK;
+	old = lh_use(ctx, k->arena);
+	status = add_topic(ctx, k, topic, &made);
+	lh_use(ctx, old);
+	if (status == LH_OK && made)
+		*out = k->topics[k->ntopics - 1];
+	return status;
 }
 
-/* Hand a message to the library; waits while its queue is full. */
+/* Hand a message to the library; waits while its queue is full.  *taken false: it is too large. */
 static LhStatus
-produce(LhCtx *ctx, LhKafka *k, const rd_kafka_vu_t *vus, size_t n)
+produce(LhCtx *ctx, LhKafka *k, const rd_kafka_vu_t *vus, size_t n, bool *taken)
 {
+	*taken = false;
 	for (;;)
 	{
 		rd_kafka_error_t *error = rd_kafka_produceva(k->rk, vus, n);
@@ -341,15 +379,13 @@ produce(LhCtx *ctx, LhKafka *k, const rd_kafka_vu_t *vus, size_t n)
 			error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
 
 		rd_kafka_poll(k->rk, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? LH_KAFKA_SLICE_MS / 4 : 0);
-		if (error == NULL)
+		*taken = error == NULL;
+		if (*taken)
 			return LH_OK;
 		if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
 		{
-			k->refused = LH_LIMIT;
-			snprintf(k->refused_text, sizeof(k->refused_text),
-					 "it has more than message.max.bytes");
 			rd_kafka_error_destroy(error);
-			return restart(ctx, k, k->refused_text);
+			return LH_OK;
 		}
 		if (code == RD_KAFKA_RESP_ERR__STATE || code == RD_KAFKA_RESP_ERR__FATAL)
 		{
@@ -404,14 +440,56 @@ own_headers(LhCtx *ctx, LhSlice headers, rd_kafka_vu_t *v, size_t max, size_t *n
 }
 
 static LhStatus
+make_ids(LhCtx *ctx, LhKafka *k)
+{
+	LhArena *old = lh_use(ctx, k->arena);
+	LhKafkaId *ids = lh_alloc_array(ctx, IDS, sizeof(*ids));
+
+	lh_use(ctx, old);
+	if (ids == NULL)
+		return ctx->error->code;
+	for (int i = 0; i < IDS; i++)
+	{
+		ids[i].next = k->free_ids;
+		k->free_ids = &ids[i];
+	}
+	return LH_OK;
+}
+
+/* Nothing was handed to the library: the transaction is as it was. */
+static LhStatus
+refuse_here(LhCtx *ctx, LhKafka *k, const LhSinkMessage *m, const char *what, const char *name)
+{
+	/* what reports said meanwhile aborts the transaction at its next call */
+	if (k->refusals.n > 0 || k->hopeless != LH_OK)
+		return restart(ctx, k, "a message was refused");
+	lh_kafka_refuse(k, &m->pos, m->sub, "topic \"%.64s%s\": %s", name,
+					strlen(name) > 64 ? "..." : "", what);
+	k->refusals.here = true;
+	return refused(ctx, k);
+}
+
+static LhStatus
 produce_message(LhCtx *ctx, LhKafka *k, const LhSinkMessage *m)
 {
 	char lsn[LH_LSN_TEXT], end[LH_LSN_TEXT], ordinal[32];
-	rd_kafka_vu_t v[6 + HEADERS + LH_ADD_FIELDS_MAX + 1];
+	const char *name = m->topic != NULL ? m->topic : k->config.stream;
+	rd_kafka_vu_t v[7 + HEADERS + LH_ADD_FIELDS_MAX + 1];
 	rd_kafka_topic_t *topic;
+	LhKafkaId *id;
+	LhStatus status;
 	size_t n = 0;
+	bool taken;
 
-	LH_TRY(find_topic(ctx, k, m->topic, &topic));
+	LH_TRY(find_topic(ctx, k, name, &topic));
+	if (topic == NULL)
+		return refuse_here(ctx, k, m, "no topic can have this name", name);
+	if (k->free_ids == NULL)
+		LH_TRY(make_ids(ctx, k));
+	id = k->free_ids;
+	id->pos = m->pos;
+	id->sub = m->sub;
+	v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = id};
 	v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic};
 	v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
 	if (m->has_key)
@@ -434,7 +512,16 @@ produce_message(LhCtx *ctx, LhKafka *k, const LhSinkMessage *m)
 		v[n++] = header("op", lh_sink_op_name(m->op));
 	}
 	LH_TRY(own_headers(ctx, m->headers, v, sizeof(v) / sizeof(v[0]), &n));
-	return produce(ctx, k, v, n);
+	k->free_ids = id->next; /* its report may come before produce returns */
+	status = produce(ctx, k, v, n, &taken);
+	if (!taken)
+	{
+		id->next = k->free_ids;
+		k->free_ids = id;
+	}
+	if (status == LH_OK && !taken)
+		return refuse_here(ctx, k, m, "it has more than message.max.bytes", name);
+	return status;
 }
 
 /*
@@ -445,6 +532,7 @@ static LhStatus
 produce_position(LhCtx *ctx, LhKafka *k, const LhChangePos *pos)
 {
 	rd_kafka_vu_t v[5];
+	bool taken;
 
 	k->text.len = 0;
 	LH_TRY(lh_sink_position_write(ctx, &k->text, pos));
@@ -456,7 +544,11 @@ produce_position(LhCtx *ctx, LhKafka *k, const LhChangePos *pos)
 		.u.mem = {.ptr = (void *) k->config.stream, .size = strlen(k->config.stream)}};
 	v[4] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE,
 						   .u.mem = {.ptr = k->text.data, .size = k->text.len}};
-	return produce(ctx, k, v, 5);
+	LH_TRY(produce(ctx, k, v, 5, &taken));
+	if (!taken)
+		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": message.max.bytes is too small for a position",
+				k->config.uri);
+	return LH_OK;
 }
 
 /* Everything in the queue was delivered, or given up: the library's own time-outs see to it. */
@@ -520,7 +612,15 @@ put(LhCtx *ctx, LhKafka *k, const LhSinkMessage *m)
 	if (lh_change_pos_compare(&m->pos, &k->at) != 0 && reached(k, k->split_bytes, k->split_ms))
 		LH_TRY(end_transaction(ctx, k));
 	LH_TRY(begin(ctx, k));
+	if (m->suspect)
+		LH_TRY(deliver(ctx, k));
 	LH_TRY(produce_message(ctx, k, m));
+	if (m->suspect)
+	{
+		LH_TRY(deliver(ctx, k));
+		if (k->refusals.n > 0)
+			return restart(ctx, k, "a message was refused");
+	}
 	k->at = m->pos;
 	k->inside = true;
 	k->txn_bytes += m->key.len + m->value.len;
@@ -551,18 +651,21 @@ flush(LhCtx *ctx, LhKafka *k)
 }
 
 static LhStatus
-check_ready(LhCtx *ctx, const LhKafka *k)
+check_ready(LhCtx *ctx, LhKafka *k)
 {
 	if (!k->ready)
 		LH_FAIL(ctx, LH_BUG, "sink \"%s\" was used before its recovery or after a failure",
 				k->config.uri);
+	if (k->refusals.here)
+		k->refusals.n = 0;
+	k->refusals.here = false;
 	return LH_OK;
 }
 
 static LhStatus
 remember(LhKafka *k, LhStatus status)
 {
-	k->ready = status == LH_OK;
+	k->ready = status == LH_OK || k->refusals.here;
 	return status;
 }
 

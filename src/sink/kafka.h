@@ -12,6 +12,14 @@
 /* A call of the library blocks so long, then the host is asked whether to go on. */
 #define LH_KAFKA_SLICE_MS 200
 
+/* Which message a delivery report is of; one for each that is on its way. */
+typedef struct LhKafkaId
+{
+	struct LhKafkaId *next; /* of those that are free */
+	LhChangePos pos;
+	int sub;
+} LhKafkaId;
+
 typedef struct LhKafka
 {
 	LhSink sink;
@@ -44,9 +52,11 @@ typedef struct LhKafka
 	int64_t began_ms;
 	LhChangePos at; /* all up to here was put */
 	LhBuf text;
+	LhKafkaId *free_ids;
 	/* written by callbacks, which run in our calls only */
-	LhStatus refused; /* a message that no second attempt will bring through */
-	char refused_text[256];
+	LhSinkRefusals refusals; /* messages that no second attempt will bring through */
+	LhStatus hopeless;       /* a topic that is not there, a right that is missing: not the message's fault */
+	char hopeless_text[256];
 	char last_error[256]; /* of a broker, for time-outs */
 } LhKafka;
 
@@ -56,6 +66,10 @@ extern LhStatus lh_kafka_position(LhCtx *ctx, LhKafka *k, LhChangePos *pos, bool
 /* kafka_config.c */
 extern LhStatus lh_kafka_read_options(LhCtx *ctx, LhKafka *k);
 extern LhStatus lh_kafka_client(LhCtx *ctx, LhKafka *k, rd_kafka_type_t type, rd_kafka_t **out);
+
+/* A message that can never be written; what does not fit is refused again. */
+extern void lh_kafka_refuse(LhKafka *k, const LhChangePos *pos, int sub, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* A time-out of ours: what was waited for, and what brokers said meanwhile. */
 extern LhStatus lh_kafka_timeout(LhCtx *ctx, const LhKafka *k, const char *what);

@@ -109,26 +109,39 @@ static void
 on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
 	LhKafka *k = opaque;
-	LhStatus status;
+	LhKafkaId *id = m->_private;
+	LhStatus status = LH_OK;
 
 	switch (m->err)
 	{
 		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE: status = LH_LIMIT; break;
+		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+			/* a position has no id: it is as small as can be */
+			if (id != NULL)
+				lh_kafka_refuse(k, &id->pos, id->sub, "topic \"%s\": %s",
+								rd_kafka_topic_name(m->rkt), rd_kafka_err2str(m->err));
+			else
+				status = LH_INVALID;
+			break;
 		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
 		case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED: status = LH_DENIED; break;
 		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
 		case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: status = LH_NOT_FOUND; break;
-		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-		case RD_KAFKA_RESP_ERR_INVALID_RECORD: status = LH_INVALID; break;
-		default: return;
+		default: break;
 	}
-	if (k->refused != LH_OK)
+	if (id != NULL)
+	{
+		id->next = k->free_ids;
+		k->free_ids = id;
+	}
+	if (status == LH_OK || k->hopeless != LH_OK)
 		return;
-	k->refused = status;
-	snprintf(k->refused_text, sizeof(k->refused_text), "topic \"%s\": %s",
+	k->hopeless = status;
+	snprintf(k->hopeless_text, sizeof(k->hopeless_text), "topic \"%s\": %s",
 			 rd_kafka_topic_name(m->rkt), rd_kafka_err2str(m->err));
 }
 

@@ -21,6 +21,8 @@
  *
  * What the client does about a failure: LH_SINK_RESTART: recover the same sink, put
  * what is beyond the position again.  LH_IO: the same with a new sink, after a pause.
+ * LH_SINK_REFUSED: single messages can never be taken; where there is a sink for dead
+ * letters (dead.h) they go there, after some tries, and the rest is put again.
  * Anything else: stop, a person is needed.
  *
  * A sink that stores the position in one step with the data is exactly once
@@ -36,6 +38,8 @@ typedef struct LhSink LhSink;
 
 /* What was put since the durable position is lost, the sink itself is well. */
 #define LH_SINK_RESTART LH_CHANGED
+/* Messages were refused for good; LhSink.refusals says which. */
+#define LH_SINK_REFUSED LH_OUT_OF_RANGE
 
 /* One message; bytes are borrowed for the call. */
 typedef struct LhSinkMessage
@@ -53,6 +57,7 @@ typedef struct LhSinkMessage
 	LhSlice		headers;		/* of an outbox's message: change/outbox.h's lh_header_next */
 	bool		has_key;
 	bool		tombstone;		/* no value */
+	bool		suspect;		/* refused before, perhaps for what was sent along: try it alone */
 	LhSlice		key;
 	LhSlice		value;
 } LhSinkMessage;
@@ -76,6 +81,24 @@ typedef struct LhSinkConfig
 	bool		text;			/* values are lines of text */
 } LhSinkConfig;
 
+/*
+ * Of a sink that works on after its calls have returned (queue.h): flush orders what
+ * happens later, "durable" and the counters move in poll and refresh only.
+ */
+typedef struct LhSinkAsync
+{
+	/* A descriptor that is readable when there are news for poll. */
+	int			(*event) (LhSink *sink);
+	/* Take note of news; a failure since the last call is this call's. */
+	LhStatus	(*poll) (LhCtx *ctx, LhSink *sink);
+	/* Take note of what became durable only: may be called while another call waits. */
+	void		(*refresh) (LhSink *sink);
+	/* Flush, and wait until it is done. */
+	LhStatus	(*settle) (LhCtx *ctx, LhSink *sink);
+	/* Bytes that wait, in memory and in the spool. */
+	void		(*backlog) (LhSink *sink, uint64_t *memory, uint64_t *spooled);
+} LhSinkAsync;
+
 typedef struct LhSinkKind
 {
 	const char *scheme;			/* "file" */
@@ -90,7 +113,26 @@ typedef struct LhSinkKind
 	LhStatus	(*flush) (LhCtx *ctx, LhSink *sink);
 	/* Flush is not implied. */
 	LhStatus	(*close) (LhCtx *ctx, LhSink *sink);
+	const LhSinkAsync *async;	/* NULL: what a call does is done when it returns */
 } LhSinkKind;
+
+/* A message that can never be taken. */
+typedef struct LhSinkRefusal
+{
+	LhChangePos pos;
+	int			sub;
+	char		reason[160];	/* never bytes of the message */
+} LhSinkRefusal;
+
+#define LH_SINK_REFUSALS 64
+
+/* Of the last call that returned LH_SINK_REFUSED; what does not fit is refused again. */
+typedef struct LhSinkRefusals
+{
+	int			n;
+	bool		here;			/* it is the message of this very put, and the sink is as before the call */
+	LhSinkRefusal v[LH_SINK_REFUSALS];
+} LhSinkRefusals;
 
 /* Every sink's first member. */
 struct LhSink
@@ -99,6 +141,7 @@ struct LhSink
 	LhChangePos durable;
 	uint64_t	messages;		/* put since open */
 	uint64_t	bytes;
+	LhSinkRefusals *refusals;	/* NULL: it refuses no single message */
 };
 
 extern const LhSinkKind *const lh_sinks[];	/* NULL-terminated (sinks.c) */

@@ -432,14 +432,68 @@ a_message_that_is_too_large_is_named(void **state)
 	sink = open_recovered("&message.max.bytes=2000", &pos, &known);
 	big = lh_alloc0(ctx, 5000);
 	memset(big, 'x', 4999);
-	assert_int_equal(put(sink, 16, 1, "t", big), LH_LIMIT);
+	FINE(put(sink, 16, 1, "t", "a"));
+	assert_int_equal(put(sink, 16, 2, "t", big), LH_SINK_REFUSED);
 	assert_non_null(strstr(ctx->error->hint, "message.max.bytes"));
-	(void) sink->kind->close(ctx, sink);
+	assert_non_null(strstr(ctx->error->detail, "0/10, 2"));
+	/* it alone: what was put before and what comes behind is as if it had not been there */
+	assert_true(sink->refusals->here && sink->refusals->n == 1);
+	assert_true(sink->refusals->v[0].pos.ordinal == 2 && sink->refusals->v[0].sub == 0);
+	FINE(put(sink, 16, 3, "t", "c"));
+	assert_int_equal(sink->refusals->n, 0);
+	FINE(commit(sink, 16, 4));
+	FINE(sink->kind->flush(ctx, sink));
+	assert_int_equal(sink->durable.ordinal, 4);
+	FINE(sink->kind->close(ctx, sink));
+	assert_string_equal(read_topic("t", NULL), "a|c");
 
 	/* the broker's limit, told by the delivery report */
 	sink = open_recovered("", &pos, &known);
 	rd_kafka_mock_push_request_errors(mock, API_PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
-	assert_int_equal(one(sink, 16), LH_LIMIT);
+	FINE(put(sink, 32, 1, "t", "v"));
+	/* before the position, which is a request of its own */
+	assert_int_equal(rd_kafka_flush(((LhKafka *) sink)->rk, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(one(sink, 48), LH_SINK_REFUSED);
+	assert_true(!sink->refusals->here && sink->refusals->n == 1);
+	assert_true(sink->refusals->v[0].pos.commit_end == 32 && sink->refusals->v[0].pos.ordinal == 1);
+	assert_int_equal(put(sink, 32, 1, "t", "v"), LH_BUG);
+	(void) sink->kind->close(ctx, sink);
+}
+
+/* A broker refuses a batch whole; a suspect has one of its own. */
+static void
+a_suspect_is_sent_alone(void **state)
+{
+	LhSinkMessage m = {.op = LH_CHANGE_INSERT,
+					   .pos = {16, 2, 7},
+					   .topic = "t",
+					   .suspect = true,
+					   .value = lh_slice("b", 1)};
+	LhChangePos pos;
+	LhSink *sink;
+	bool known;
+
+	(void) state;
+	sink = open_recovered("&linger.ms=500", &pos, &known);
+	rd_kafka_mock_push_request_errors(mock, API_PRODUCE, 2, RD_KAFKA_RESP_ERR_NO_ERROR,
+									  RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	FINE(put(sink, 16, 1, "t", "a"));
+	assert_int_equal(sink->kind->put(ctx, sink, &m), LH_SINK_REFUSED);
+	assert_true(!sink->refusals->here && sink->refusals->n == 1);
+	assert_int_equal(sink->refusals->v[0].pos.ordinal, 2);
+	(void) sink->kind->close(ctx, sink);
+	/* and without that: both */
+	rd_kafka_mock_clear_request_errors(mock, API_PRODUCE);
+	sink = open_recovered("&linger.ms=500", &pos, &known);
+	rd_kafka_mock_push_request_errors(mock, API_PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	m.suspect = false;
+	FINE(put(sink, 16, 1, "t", "a"));
+	FINE(sink->kind->put(ctx, sink, &m));
+	FINE(commit(sink, 16, 3));
+	assert_int_equal(rd_kafka_flush(((LhKafka *) sink)->rk, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(sink->kind->flush(ctx, sink), LH_SINK_REFUSED);
+	assert_int_equal(sink->refusals->n, 2);
+	assert_true(sink->refusals->v[0].pos.ordinal == 1 && sink->refusals->v[1].pos.ordinal == 2);
 	(void) sink->kind->close(ctx, sink);
 }
 
@@ -531,8 +585,13 @@ topics_get_prefix_and_plain_names(void **state)
 	assert_string_equal(read_topic("p.public.a_b_", NULL), "v");
 	longest = lh_alloc0(ctx, 300);
 	memset(longest, 'x', 248);
-	assert_int_equal(put(sink, 32, 1, longest, "v"), LH_INVALID);
-	(void) sink->kind->close(ctx, sink);
+	assert_int_equal(put(sink, 32, 1, longest, "v"), LH_SINK_REFUSED);
+	assert_true(sink->refusals->here);
+	FINE(put(sink, 32, 2, "public.a b\"", "w"));
+	FINE(commit(sink, 32, 3));
+	FINE(sink->kind->flush(ctx, sink));
+	FINE(sink->kind->close(ctx, sink));
+	assert_string_equal(read_topic("p.public.a_b_", NULL), "v|w");
 }
 
 static void
@@ -642,6 +701,7 @@ main(void)
 		TEST(missing_rights_end_the_sink),
 		TEST(fatal_errors_end_the_sink),
 		TEST(a_message_that_is_too_large_is_named),
+		TEST(a_suspect_is_sent_alone),
 		TEST(a_full_queue_waits_and_can_be_cancelled),
 		TEST(a_small_queue_keeps_the_order),
 		TEST(brokers_out_of_reach_are_an_error),
