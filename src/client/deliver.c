@@ -255,7 +255,7 @@ put_message(LhCtx *ctx, LhDelivery *d, LhSinkMessage *out, const LhFrameMessage 
 	d->state.unflushed_bytes += m->key.len + m->value.len;
 	for (int k = 0; k < d->nsinks; k++)
 	{
-		if (d->sinks[k].format == m->format)
+		if (d->sinks[k].format == m->format && !d->sinks[k].spared)
 			LH_TRY(put(ctx, d, &d->sinks[k], out));
 	}
 	return LH_OK;
@@ -365,11 +365,17 @@ is_of_rows(const LhFrame *f)
 		   f->kind == LH_CHANGE_TRUNCATE || f->kind == LH_CHANGE_QUARANTINE;
 }
 
+static void
+spare_none(LhDelivery *d)
+{
+	for (int i = 0; i < d->nsinks; i++)
+		d->sinks[i].spared = false;
+}
+
 static LhStatus
 take_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 {
 	bool lone = f->kind == LH_CHANGE_MESSAGE && (f->flags & LH_FRAME_TRANSACTIONAL) == 0;
-
 	bool drop = false;
 
 	if (d->state.ended)
@@ -388,6 +394,7 @@ take_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 	memset(d->sub, 0, sizeof(d->sub));
 	if (!drop)
 		LH_TRY(put_messages(ctx, d, &d->relations, f, f->pos, d->sub));
+	spare_none(d);
 	if (f->kind != LH_CHANGE_COMMIT && !lone)
 		return LH_OK;
 	LH_TRY(commit(ctx, d, &f->pos));
@@ -536,6 +543,7 @@ LhStatus
 lh_delivery_unit_end(LhCtx *ctx, LhDelivery *d, bool commits)
 {
 	d->unit.open = false;
+	spare_none(d);
 	return commits ? commit(ctx, d, &d->unit.pos) : LH_OK;
 }
 
