@@ -7,6 +7,7 @@
  *	slot.c		the slot: look, make, drop, compare with the sinks
  *	stream.c	the loop: the server's messages to delivery, positions back
  *	status.c	status and drop
+ *	incremental*.c	snapshots beside the stream
  *
  * config.c, help.c, route.c, log.c, metrics.c and deliver.c know no PostgreSQL.
  */
@@ -36,6 +37,7 @@ typedef struct LhClient
 	int64_t		finish_until;	/* ms; 0: no signal yet */
 	int64_t		started_wait;	/* ms; since when the slot is busy; 0: it is not */
 	bool		connected_once;
+	bool		signals;		/* the server can tell us of snapshots: the option is set */
 	/* called while anything waits, to keep the server content; NULL: nothing to do */
 	void		(*tick) (void *arg);
 	void	   *tick_arg;
@@ -59,6 +61,8 @@ extern bool lh_client_sleep(LhClient *client, int64_t ms);
 /* ---- source.c ---- */
 
 extern LhStatus lh_source_connect(LhClient *client, bool replication, PGconn **conn);
+/* Begin to connect: PQconnectPoll goes on, for so many seconds. */
+extern LhStatus lh_source_begin(LhClient *client, bool replication, PGconn **conn, int64_t *seconds);
 /* client->side, connected if it is not. */
 extern LhStatus lh_source_side(LhClient *client);
 extern void lh_source_close(PGconn **conn);

@@ -343,6 +343,8 @@ put_options(LhClient *client, LhBuf *sql)
 		LH_TRY(lh_buf_append_str(ctx, sql, "\" "));
 		LH_TRY(put_literal(ctx, sql, o->value));
 	}
+	if (client->signals)
+		LH_TRY(lh_buf_append_str(ctx, sql, ", \"signals\" 'on'"));
 	return lh_buf_append(ctx, sql, ")", 2);
 }
 
