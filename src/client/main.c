@@ -191,6 +191,7 @@ main(int argc, char **argv)
 	else
 	{
 		client.exit = LH_EXIT_CONNECTION;
+		client.arena = client.ctx->arena;
 		status = run(&client);
 		if (status != LH_OK)
 			lh_log_error(&client.log, "failed", client.ctx->error);

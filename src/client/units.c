@@ -242,27 +242,40 @@ reserved(const LhUnits *u, uint64_t unit)
 	return u->tables[table_of(u, unit)].reserved;
 }
 
-uint64_t
-lh_units_take(LhUnits *u, int worker)
+/* 0: none */
+static uint64_t
+next_for(const LhUnits *u, int worker)
 {
-	Worker *w = &u->workers[worker];
+	const Worker *w = &u->workers[worker];
 
 	if (w->reading != 0)
 		return 0;
 	for (uint64_t unit = u->turn; unit <= u->total && unit < u->turn + u->window; unit++)
 	{
-		Flight *f = flight(u, unit);
-
-		if (f->state != UNIT_FREE || (worker != 0 && reserved(u, unit)))
+		if (flight(u, unit)->state != UNIT_FREE || (worker != 0 && reserved(u, unit)))
 			continue;
-		if (unit != u->turn && w->held >= u->memory)
-			return 0;
-		f->state = UNIT_READING;
-		f->worker = worker;
-		w->reading = unit;
-		return unit;
+		return unit == u->turn || w->held < u->memory ? unit : 0;
 	}
 	return 0;
+}
+
+bool
+lh_units_may_take(const LhUnits *u, int worker)
+{
+	return next_for(u, worker) != 0;
+}
+
+uint64_t
+lh_units_take(LhUnits *u, int worker)
+{
+	uint64_t unit = next_for(u, worker);
+
+	if (unit == 0)
+		return 0;
+	flight(u, unit)->state = UNIT_READING;
+	flight(u, unit)->worker = worker;
+	u->workers[worker].reading = unit;
+	return unit;
 }
 
 uint64_t
@@ -344,13 +357,19 @@ lh_units_next_held(LhUnits *u, LhSlice *rows)
 }
 
 bool
+lh_units_finished(const LhUnits *u)
+{
+	const Flight *f = flight(u, u->turn);
+
+	return f->state == UNIT_READ && f->first == NULL;
+}
+
+bool
 lh_units_finish(LhUnits *u)
 {
-	Flight *f = flight(u, u->turn);
-
-	if (f->state != UNIT_READ || f->first != NULL)
+	if (!lh_units_finished(u))
 		return false;
-	f->state = UNIT_FREE;
+	flight(u, u->turn)->state = UNIT_FREE;
 	u->turn++;
 	return true;
 }

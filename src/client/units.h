@@ -52,6 +52,8 @@ extern uint64_t lh_units_blocks_before(const LhUnits *u, uint64_t unit);
 extern void lh_units_begin(LhUnits *u, uint64_t first);
 /* A unit for an idle worker; 0: none now. */
 extern uint64_t lh_units_take(LhUnits *u, int worker);
+/* There is one, or may be: worth a connection. */
+extern bool lh_units_may_take(const LhUnits *u, int worker);
 /* What the worker reads; 0: nothing. */
 extern uint64_t lh_units_reading(const LhUnits *u, int worker);
 /* Its socket may be read from. */
@@ -71,7 +73,8 @@ extern size_t lh_units_held(const LhUnits *u, int worker);
 extern uint64_t lh_units_turn(const LhUnits *u);
 /* What is held of it, piece by piece; false: nothing.  Good until the next call. */
 extern bool lh_units_next_held(LhUnits *u, LhSlice *rows);
-/* It was read to its end and nothing of it is held: the next one's turn comes. */
+/* It was read to its end and nothing of it is held: then the next one's turn comes. */
+extern bool lh_units_finished(const LhUnits *u);
 extern bool lh_units_finish(LhUnits *u);
 
 #endif
