@@ -321,7 +321,7 @@ lone_item(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChangeOut *o
 	LH_TRY(lh_out_message(ctx, out));
 	LH_TRY(lh_out_value(ctx, out));
 	LH_TRY(lh_buf_printf(ctx, &out->buf, "{%s%s\"change\":%s[%s%s%s", nl, ht, enc->sp, nl, ht, ht));
-	if (ev->op == LH_CHANGE_MESSAGE)
+	if (ev->op != LH_CHANGE_READ)
 		LH_TRY(put_message(ctx, enc, ev, &out->buf));
 	else
 		LH_TRY(put_change(ctx, enc, ev, &out->buf));
@@ -354,7 +354,10 @@ lh_w2j_v1_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChange
 			break;
 		case LH_CHANGE_READ:
 			return lh_w2j_told(enc, ev->plan, ev) ? lone_item(ctx, enc, ev, out) : LH_OK;
-		case LH_CHANGE_QUARANTINE: break;
+		case LH_CHANGE_QUARANTINE:
+			if (ev->txn == NULL)
+				return lone_item(ctx, enc, ev, out);
+			break;
 		case LH_CHANGE_INSERT:
 		case LH_CHANGE_UPDATE:
 		case LH_CHANGE_DELETE:

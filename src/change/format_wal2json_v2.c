@@ -270,8 +270,12 @@ lh_w2j_v2_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChange
 		case LH_CHANGE_UPDATE: action = 'U'; break;
 		case LH_CHANGE_DELETE: action = 'D'; break;
 		case LH_CHANGE_TRUNCATE: action = 'T'; break;
-		case LH_CHANGE_MESSAGE:
-		case LH_CHANGE_QUARANTINE: action = 'M'; break;
+		case LH_CHANGE_MESSAGE: action = 'M'; break;
+		case LH_CHANGE_QUARANTINE:
+			action = 'M';
+			if (ev->txn == NULL)
+				render_facts(enc, NULL);
+			break;
 		default: break;
 	}
 	if (action == '\0' || (strchr("IUD", action) != NULL && !lh_w2j_told(enc, ev->plan, ev)))

@@ -170,6 +170,14 @@ lh_frame_end(LhCtx *ctx, LhChangeOut *out, bool keep)
 	return LH_OK;
 }
 
+void
+lh_frame_drop(LhChangeOut *out)
+{
+	out->buf.len = out->frame_at;
+	out->nmessages = out->frame_messages;
+	out->nframes--;
+}
+
 int
 lh_batch_frames(const LhChangeOut *out)
 {
@@ -226,6 +234,21 @@ lh_batch_end(LhCtx *ctx, LhChangeOut *out, bool zstd, LhBuf *packed, LhSlice *by
 		LH_FAIL(ctx, LH_LIMIT, "a batch of %zu bytes cannot be framed: the limit is 4 GB", len);
 	store_batch_head(out->buf.data, 0, (uint32_t) (len - LH_FRAME_BATCH_HEAD));
 	return pack(ctx, out, lh_slice(out->buf.data, len), zstd, packed, bytes);
+}
+
+LhStatus
+lh_batch_whole(LhCtx *ctx, LhChangeOut *out, LhSlice *bytes)
+{
+	size_t n = out->buf.len - LH_FRAME_BATCH_HEAD;
+
+	if (n > UINT32_MAX)
+		LH_FAIL(ctx, LH_LIMIT, "a batch of %zu bytes cannot be framed: the limit is 4 GB", n);
+	if (out->nframes > 0 && out->buf.len >= out->frame_at + LH_FRAME_HEAD)
+		store_u32(out->buf.data + out->frame_at,
+				  (uint32_t) (body_length(out) + LH_FRAME_HEAD - 4));
+	store_batch_head(out->buf.data, 0, (uint32_t) n);
+	*bytes = lh_slice(out->buf.data, out->buf.len);
+	return LH_OK;
 }
 
 LhStatus

@@ -77,6 +77,8 @@ extern LhStatus lh_frame_relation(LhCtx *ctx, LhChangeOut *out, const LhChangeRe
 extern LhStatus lh_frame_signal(LhCtx *ctx, LhChangeOut *out, const char *prefix, LhSlice content);
 /* Ends the frame; one without messages is taken back unless keep. */
 extern LhStatus lh_frame_end(LhCtx *ctx, LhChangeOut *out, bool keep);
+/* Takes the last frame back; none may have been taken back before it. */
+extern void lh_frame_drop(LhChangeOut *out);
 /* Frames since lh_batch_begin. */
 extern int	lh_batch_frames(const LhChangeOut *out);
 /*
@@ -91,6 +93,8 @@ extern LhStatus lh_batch_end(LhCtx *ctx, LhChangeOut *out, bool zstd, LhBuf *pac
  */
 extern uint32_t lh_batch_parts(const LhChangeOut *out);
 extern LhStatus lh_batch_part(LhCtx *ctx, LhChangeOut *out, uint32_t i, bool zstd, LhBuf *packed, LhSlice *bytes);
+/* The batch as it is, its last frame in one piece however large: for hosts without that limit. */
+extern LhStatus lh_batch_whole(LhCtx *ctx, LhChangeOut *out, LhSlice *bytes);
 /* Bodies are cut at so many bytes: LH_FRAME_MAX_BODY, or fewer in tests. */
 extern size_t lh_frame_max_body;
 

@@ -3,9 +3,12 @@
  *		What the files of the output plugin "lakehouse" share.
  *
  * A stream is one call of logical decoding: a walsender's START_REPLICATION or
- * one SQL function.  Its journey through the files:
+ * one SQL function.  Rows that a table has already go out the same way, one by one
+ * out of a query: a stream that no slot feeds.  Its journey through the files:
  *
  *	plugin.c		PostgreSQL's callbacks; which event comes when
+ *	snapshot.c		lakehouse.cdc_row: a row of a query as a batch
+ *	stream.c		what both need around an event
  *	options.c		what the consumer asked for
  *	masks.c			which columns may not be seen, read before anything is decoded
  *	relation.c		the plan of each table and schema generation
@@ -23,6 +26,7 @@
 #include "nodes/execnodes.h"
 #include "replication/logical.h"
 #include "replication/output_plugin.h"
+#include "utils/array.h"
 #include "utils/hsearch.h"
 #include "utils/relcache.h"
 
@@ -45,6 +49,8 @@ typedef enum LhCdcAction
 /* ---- options.c ---- */
 
 extern void lh_cdc_read_options(LhCdc *cdc, List *defelems);
+/* {name, value, ...} as such a list. */
+extern List *lh_cdc_options_of_array(ArrayType *array);
 
 /* ---- filter.c: options that choose ---- */
 
@@ -80,6 +86,15 @@ extern void lh_cdc_check_publications(LhCdc *cdc);
 /* What the publications say of a relation; false: nothing of it is published.  In CurrentMemoryContext. */
 extern bool lh_cdc_published(LhCdc *cdc, Relation relation, LhCdcPublish *publish);
 
+/* ---- snapshot.c ---- */
+
+/* An error unless the current role may decode, as slots ask for; what: who asks. */
+extern void lh_cdc_check_role(const char *what);
+/* A stream that no slot feeds, as these options choose; memory: a child of parent. */
+extern LhCdc *lh_cdc_snapshot_stream(MemoryContext parent, ArrayType *options);
+/* Are changes of this relation decoded, and rows of it read? */
+extern bool lh_cdc_has_rows(LhCdc *cdc, Relation relation);
+
 /* ---- masks.c ---- */
 
 typedef struct LhCdcMasks LhCdcMasks;
@@ -88,8 +103,8 @@ typedef struct LhCdcMasks LhCdcMasks;
 extern LhCdcMasks *lh_cdc_read_masks(LhCdc *cdc);
 /* An error when this (in the server's encoding) describes no mask that could be used now. */
 extern void lh_cdc_check_mask(const char *text);
-/* The table of masks itself is never streamed. */
-extern bool lh_cdc_is_mask_table(LhCdc *cdc, Oid relid);
+/* The extension's own tables are never streamed. */
+extern bool lh_cdc_is_own_table(LhCdc *cdc, Oid relid);
 /*
  * The mask of a column: its own, those of partitioned tables above it, and the
  * consumer's; a generated column without any that is made from a masked one is
@@ -138,7 +153,6 @@ struct LhCdcRel
 };
 
 extern void lh_cdc_relations_init(LhCdc *cdc);
-extern void lh_cdc_relations_end(LhCdc *cdc);
 /* The plan of a relation, made anew when its schema may have changed; good until the next call. */
 extern LhCdcRel *lh_cdc_relation(LhCdc *cdc, Relation relation);
 /* Is a schema event due before the first row of a plan?  Says so once for each generation. */
@@ -155,11 +169,13 @@ typedef struct LhCdcRow
 			   *old_cells;
 	bool		old_is_key;
 	bool		key_changed;
+	bool		incomplete;		/* a new cell is UNCHANGED */
 	const char *quarantine;		/* why the row has no cells; NULL: it has */
 } LhCdcRow;
 
-/* Make cells of a change; false: it is not to go out. */
-extern bool lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, Relation relation, ReorderBufferChange *change, LhCdcRow *row);
+/* Make cells of a row's tuples, old and new as the operation has them (NULL: none); false: it is not to go out. */
+extern bool lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, TupleDesc desc, LhChangeOp op, HeapTuple old, HeapTuple new,
+					   LhCdcRow *row);
 
 /* ---- quarantine.c ---- */
 
@@ -184,15 +200,17 @@ typedef struct LhCdcWriter
 extern void lh_cdc_writer_init(LhCdc *cdc);
 /* Hand an event to all encoders; bytes: about how many its values have. */
 extern void lh_cdc_emit(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel, size_t bytes);
-/* Write what has gathered. */
+/* Write what has gathered; what a snapshot has gathers until it is taken. */
 extern void lh_cdc_flush(LhCdc *cdc);
+/* The batch that has gathered, as a datum; NULL: it has more than 1 GB, and its last frame is taken back. */
+extern bytea *lh_cdc_take_batch(LhCdc *cdc);
 
 /* ---- the stream ---- */
 
 struct LhCdc
 {
-	LogicalDecodingContext *pg;
-	MemoryContext mcxt;			/* of the stream */
+	LogicalDecodingContext *pg;	/* NULL: a snapshot */
+	MemoryContext mcxt;			/* of the stream, itself too */
 	MemoryContext scratch;		/* of an event */
 	LhCtx	   *ctx;
 	LhArena    *root;			/* of the stream */
@@ -222,10 +240,24 @@ struct LhCdc
 	bool		streaming;		/* to a walsender's client; else for an SQL function */
 	TimestampTz now;
 	char	   *origin_name;	/* of the running transaction; NULL: it is local */
+	dlist_node	among;			/* the streams of this backend (relation.c) */
 	MemoryContextCallback callback;
 };
 
-/* Output functions and names of types come now: the settings that they need, once a transaction. */
+/* ---- stream.c ---- */
+
+/* One with nothing but its memory; deleting its context ends it. */
+extern LhCdc *lh_cdc_create(MemoryContext parent);
+/* What needs the present catalog; CurrentMemoryContext is the stream's. */
+extern void lh_cdc_read_catalog(LhCdc *cdc, List *options);
+/* Output functions and names of types come now: the settings that they need, until the end of the transaction or row. */
 extern void lh_cdc_need_settings(LhCdc *cdc);
+extern void lh_cdc_end_settings(LhCdc *cdc);
+/* Around an event: memory that it needs. */
+extern MemoryContext lh_cdc_begin_event(LhCdc *cdc);
+extern void lh_cdc_end_event(LhCdc *cdc, MemoryContext old);
+extern LhChangeEvent lh_cdc_new_event(LhCdc *cdc, LhChangeOp op, XLogRecPtr lsn);
+/* The SCHEMA event that is due before a row of this plan, if one is. */
+extern void lh_cdc_need_schema(LhCdc *cdc, LhCdcRel *rel, XLogRecPtr lsn);
 
 #endif

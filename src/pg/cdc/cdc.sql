@@ -53,3 +53,10 @@ REVOKE ALL ON FUNCTION
 	lakehouse.cdc_mask_set(regclass, name, text),
 	lakehouse.cdc_mask_drop(regclass, name)
 	FROM PUBLIC;
+
+-- Snapshots: what tables have already, as the stream would say it.
+CREATE FUNCTION lakehouse.cdc_row("row" record, options text[]) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_row'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION lakehouse.cdc_row(record, text[]) IS
+	'A row of a table as a batch of frames, as a change stream with these options would have it; NULL: it would not';

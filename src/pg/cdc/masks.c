@@ -67,6 +67,7 @@ typedef struct ConsumerMask
 struct LhCdcMasks
 {
 	Oid			table;			/* lakehouse.cdc_masks; invalid: the extension is not here */
+	Oid			snapshots;		/* lakehouse.cdc_snapshots; invalid: the extension is older */
 	List	   *masks;			/* of TableMask */
 	List	   *consumer;		/* of ConsumerMask */
 	LhMask	   *derived;		/* of generated columns made from masked ones: null; NULL: there are no masks */
@@ -225,23 +226,25 @@ read_table(LhCdc *cdc, LhCdcMasks *masks)
 	table_close(rel, NoLock);
 }
 
-/* lakehouse.cdc_masks where the extension is; an extension without it is older than the library. */
-static Oid
-find_table(void)
+/* Our own tables, where the extension is; an extension without it is older than the library. */
+static void
+find_tables(LhCdcMasks *masks)
 {
 	Oid			schema;
-	Oid			table;
 
 	if (!OidIsValid(get_extension_oid("lakehouse", true)))
-		return InvalidOid;
+		return;
 	schema = get_namespace_oid("lakehouse", true);
-	table = OidIsValid(schema) ? get_relname_relid("cdc_masks", schema) : InvalidOid;
-	if (!OidIsValid(table))
+	if (OidIsValid(schema))
+	{
+		masks->table = get_relname_relid("cdc_masks", schema);
+		masks->snapshots = get_relname_relid("cdc_snapshots", schema);
+	}
+	if (!OidIsValid(masks->table))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("extension \"lakehouse\" of this database has no table lakehouse.cdc_masks"),
 				 errhint("Run ALTER EXTENSION lakehouse UPDATE.")));
-	return table;
 }
 
 /* ---- the consumer's ---- */
@@ -278,7 +281,7 @@ lh_cdc_read_masks(LhCdc *cdc)
 	MemoryContext old = MemoryContextSwitchTo(cdc->mcxt);
 	LhCdcMasks *masks = palloc0(sizeof(LhCdcMasks));
 
-	masks->table = find_table();
+	find_tables(masks);
 	if (OidIsValid(masks->table))
 		read_table(cdc, masks);
 	read_consumer(cdc, masks);
@@ -292,9 +295,9 @@ lh_cdc_read_masks(LhCdc *cdc)
 /* ---- questions ---- */
 
 bool
-lh_cdc_is_mask_table(LhCdc *cdc, Oid relid)
+lh_cdc_is_own_table(LhCdc *cdc, Oid relid)
 {
-	return relid == cdc->masks->table;
+	return relid == cdc->masks->table || relid == cdc->masks->snapshots;
 }
 
 static const LhMask *

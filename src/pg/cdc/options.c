@@ -4,11 +4,13 @@
  */
 #include "pg/cdc/cdc.h"
 
+#include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
 #include "utils/varlena.h"
 
 /* Names of publications, as SplitIdentifierString takes them. */
@@ -66,4 +68,30 @@ lh_cdc_read_options(LhCdc *cdc, List *defelems)
 	lh_pg_check(ctx, lh_change_options_check(ctx, &cdc->options));
 	read_publications(cdc);
 	find_formats(cdc);
+}
+
+List *
+lh_cdc_options_of_array(ArrayType *array)
+{
+	List	   *options = NIL;
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("array of options must be one-dimensional")));
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	if (n % 2 != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("array of options has %d elements: names and values must alternate", n)));
+	for (int i = 0; i < n; i += 2)
+	{
+		Node	   *value = nulls[i + 1] ? NULL : (Node *) makeString(TextDatumGetCString(items[i + 1]));
+
+		if (nulls[i])
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("name of an option must not be null")));
+		options = lappend(options, makeDefElem(TextDatumGetCString(items[i]), value, -1));
+	}
+	return options;
 }

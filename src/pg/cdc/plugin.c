@@ -12,16 +12,12 @@
  *	3. Each change counts for the position, wanted or not, so that another choice
  *	   of tables does not move the positions of the rest.
  *	4. COMMIT is followed by a write of all that has gathered.
- *
- * Memory: what an event needs is reset after it, plans live until they are
- * invalid, all else with the stream.
  */
 #include "pg/cdc/cdc.h"
 
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "replication/origin.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -31,21 +27,7 @@ extern PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *cb);
 /* Skipped changes between two signs of life to the receiver. */
 #define SKIPPED_REPORT 100
 
-/* The text that a large masked value was made of is given back. */
-#define MASK_TEXT_KEEP ((size_t) 1 << 20)
-
 /* ---- start and end ---- */
-
-/* What needs the present catalog: masks first, as nothing may be decoded without them. */
-static void
-read_catalog(LhCdc *cdc, List *options)
-{
-	lh_cdc_read_options(cdc, options);
-	cdc->masks = lh_cdc_read_masks(cdc);
-	lh_cdc_check_publications(cdc);
-	cdc->filter = lh_cdc_filter(cdc);
-	lh_cell_maker_init(&cdc->cells, cdc->ctx, cdc->scratch, cdc->session);
-}
 
 static void
 start_stream(LogicalDecodingContext *pg, OutputPluginOptions *options, bool is_init)
@@ -58,27 +40,19 @@ start_stream(LogicalDecodingContext *pg, OutputPluginOptions *options, bool is_i
 	/* a slot is only being made: it has no consumer yet */
 	if (is_init)
 		return;
-	old = CurrentMemoryContext;
-	cdc = MemoryContextAllocZero(pg->context, sizeof(LhCdc));
+	cdc = lh_cdc_create(pg->context);
 	cdc->pg = pg;
-	cdc->mcxt = AllocSetContextCreate(pg->context, "lakehouse change stream", ALLOCSET_DEFAULT_SIZES);
-	cdc->scratch = AllocSetContextCreate(cdc->mcxt, "lakehouse change", ALLOCSET_DEFAULT_SIZES);
-	cdc->ctx = lh_pg_ctx(cdc->mcxt, 0, NULL);
-	cdc->root = cdc->ctx->arena;
-	cdc->row = lh_arena_child(cdc->root);
-	if (cdc->row == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	cdc->streaming = !IsTransactionState();
 	pg->output_plugin_private = cdc;
 
+	old = CurrentMemoryContext;
 	if (cdc->streaming)
 		StartTransactionCommand();
 	MemoryContextSwitchTo(cdc->mcxt);
-	read_catalog(cdc, pg->output_plugin_options);
+	lh_cdc_read_catalog(cdc, pg->output_plugin_options);
 	if (cdc->streaming)
 		CommitTransactionCommand();
 	MemoryContextSwitchTo(cdc->mcxt);
-	lh_pg_check(cdc->ctx, lh_buf_init(cdc->ctx, &cdc->mask_text, false));
 	lh_cdc_relations_init(cdc);
 	lh_cdc_writer_init(cdc);
 	MemoryContextSwitchTo(old);
@@ -94,50 +68,11 @@ end_stream(LogicalDecodingContext *pg)
 
 	if (cdc == NULL)
 		return;
-	lh_cdc_relations_end(cdc);
 	pg->output_plugin_private = NULL;
 	MemoryContextDelete(cdc->mcxt);
 }
 
-void
-lh_cdc_need_settings(LhCdc *cdc)
-{
-	if (cdc->settings == 0 && !cdc->session)
-		cdc->settings = lh_cell_settings();
-}
-
-/* ---- around events ---- */
-
-static MemoryContext
-begin_event(LhCdc *cdc)
-{
-	lh_use(cdc->ctx, cdc->row);
-	cdc->cells.bytes = cdc->cells.grown = 0;
-	cdc->column = -1;
-	return MemoryContextSwitchTo(cdc->scratch);
-}
-
-static void
-end_event(LhCdc *cdc, MemoryContext old)
-{
-	lh_use(cdc->ctx, cdc->root);
-	lh_arena_reset(cdc->row);
-	if (unlikely(cdc->mask_text.cap > MASK_TEXT_KEEP))
-		lh_buf_free(&cdc->mask_text);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(cdc->scratch);
-}
-
-static LhChangeEvent
-new_event(LhCdc *cdc, LhChangeOp op, XLogRecPtr lsn)
-{
-	return (LhChangeEvent) {
-		.op = op,
-		.pos = {cdc->txn.commit_end, cdc->ordinal, cdc->txn.xid},
-		.lsn = lsn,
-		.txn = &cdc->txn,
-	};
-}
+/* ---- what comes before an event ---- */
 
 /* BEGIN, if it has not been yet. */
 static void
@@ -149,25 +84,9 @@ need_begin(LhCdc *cdc)
 		return;
 	cdc->begun = true;
 	cdc->now = GetCurrentTimestamp();
-	ev = new_event(cdc, LH_CHANGE_BEGIN, cdc->txn.first_lsn);
+	ev = lh_cdc_new_event(cdc, LH_CHANGE_BEGIN, cdc->txn.first_lsn);
 	ev.pos.ordinal = 0;
 	lh_cdc_emit(cdc, &ev, NULL, 0);
-}
-
-static void
-need_schema(LhCdc *cdc, LhCdcRel *rel, XLogRecPtr lsn)
-{
-	LhChangeEvent ev;
-
-	if (likely(rel->announced))
-		return;
-	rel->announced = true;
-	if (!lh_cdc_announce(cdc, rel))
-		return;
-	if (!cdc->options.frames && !cdc->options.schema_events)
-		return;
-	ev = new_event(cdc, LH_CHANGE_SCHEMA, lsn);
-	lh_cdc_emit(cdc, &ev, rel, 0);
 }
 
 /* A long time of nothing but unwanted changes looks like death to the receiver. */
@@ -194,10 +113,10 @@ name_of_origin(LhCdc *cdc, RepOriginId origin)
 	cdc->origin_name = NULL;
 	if (origin == InvalidRepOriginId)
 		return NULL;
-	old = begin_event(cdc);
+	old = lh_cdc_begin_event(cdc);
 	name = (char *) lh_cell_utf8(cdc->ctx, replorigin_by_oid(origin, true, &name) ? name : "");
 	cdc->origin_name = MemoryContextStrdup(cdc->mcxt, name);
-	end_event(cdc, old);
+	lh_cdc_end_event(cdc, old);
 	return cdc->origin_name;
 }
 
@@ -226,9 +145,9 @@ begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 
 		strlcpy(text, timestamptz_to_str(txn->xact_time.commit_time), sizeof(text));
 		cdc->txn.commit_text = text;
-		old = begin_event(cdc);
+		old = lh_cdc_begin_event(cdc);
 		need_begin(cdc);
-		end_event(cdc, old);
+		lh_cdc_end_event(cdc, old);
 	}
 }
 
@@ -236,7 +155,7 @@ static void
 commit_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr commit_lsn)
 {
 	LhCdc	   *cdc = pg->output_plugin_private;
-	MemoryContext old = begin_event(cdc);
+	MemoryContext old = lh_cdc_begin_event(cdc);
 
 	if (cdc->begun)
 	{
@@ -244,15 +163,13 @@ commit_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr commit_
 
 		cdc->txn.nchanges = cdc->order;
 		cdc->ordinal++;
-		ev = new_event(cdc, LH_CHANGE_COMMIT, commit_lsn);
+		ev = lh_cdc_new_event(cdc, LH_CHANGE_COMMIT, commit_lsn);
 		lh_cdc_emit(cdc, &ev, NULL, 0);
 		lh_cdc_flush(cdc);
 	}
 	OutputPluginUpdateProgress(pg, !cdc->begun);
-	end_event(cdc, old);
-	if (cdc->settings != 0)
-		AtEOXact_GUC(true, cdc->settings);
-	cdc->settings = 0;
+	lh_cdc_end_event(cdc, old);
+	lh_cdc_end_settings(cdc);
 }
 
 /* ---- changes ---- */
@@ -264,6 +181,12 @@ action_of(const ReorderBufferChange *change)
 		change->action == REORDER_BUFFER_CHANGE_UPDATE ? LH_CDC_UPDATE : LH_CDC_DELETE;
 }
 
+static LhChangeOp
+op_of(LhCdcAction action)
+{
+	return action == LH_CDC_INSERT ? LH_CHANGE_INSERT : action == LH_CDC_UPDATE ? LH_CHANGE_UPDATE : LH_CHANGE_DELETE;
+}
+
 /* The clock is looked at now and then only. */
 #define CLOCK_EVENTS 64
 
@@ -273,15 +196,16 @@ emit_row(LhCdc *cdc, LhCdcRel *rel, const LhCdcRow *row, XLogRecPtr lsn)
 	LhChangeEvent ev;
 
 	need_begin(cdc);
-	need_schema(cdc, rel, lsn);
+	lh_cdc_need_schema(cdc, rel, lsn);
 	if (++cdc->order % CLOCK_EVENTS == 0)
 		cdc->now = GetCurrentTimestamp();
-	ev = new_event(cdc, row->quarantine != NULL ? LH_CHANGE_QUARANTINE : row->op, lsn);
+	ev = lh_cdc_new_event(cdc, row->quarantine != NULL ? LH_CHANGE_QUARANTINE : row->op, lsn);
 	ev.order = cdc->order;
 	ev.new_cells = row->new_cells;
 	ev.old_cells = row->old_cells;
 	ev.old_is_key = row->old_is_key;
 	ev.key_changed = row->key_changed;
+	ev.incomplete = row->incomplete;
 	ev.reason = row->quarantine;
 	lh_cdc_emit(cdc, &ev, rel, cdc->cells.bytes);
 }
@@ -292,20 +216,22 @@ take_change(LogicalDecodingContext *pg, ReorderBufferTXN *txn, Relation relation
 	LhCdc	   *cdc = pg->output_plugin_private;
 	LhCdcRel   *rel = lh_cdc_relation(cdc, relation);
 	MemoryContext old;
+	LhCdcAction action = action_of(c);
 	LhCdcRow	row;
 
 	cdc->ordinal++;
-	if (!rel->actions[action_of(c)])
+	if (!rel->actions[action])
 	{
 		skip(cdc);
 		return;
 	}
-	old = begin_event(cdc);
-	if (lh_cdc_row(cdc, rel, relation, c, &row))
+	old = lh_cdc_begin_event(cdc);
+	if (lh_cdc_row(cdc, rel, RelationGetDescr(relation), op_of(action), LH_CHANGE_TUPLE(c->data.tp.oldtuple),
+				   LH_CHANGE_TUPLE(c->data.tp.newtuple), &row))
 		emit_row(cdc, rel, &row, c->lsn);
 	else
 		skip(cdc);
-	end_event(cdc, old);
+	lh_cdc_end_event(cdc, old);
 }
 
 /* A partition whose rows go out under another name is not told of: that table's own entry is. */
@@ -335,16 +261,16 @@ take_truncate(LogicalDecodingContext *pg, ReorderBufferTXN *txn, int n, Relation
 			skip(cdc);
 			continue;
 		}
-		old = begin_event(cdc);
+		old = lh_cdc_begin_event(cdc);
 		need_begin(cdc);
-		need_schema(cdc, rel, c->lsn);
-		ev = new_event(cdc, LH_CHANGE_TRUNCATE, c->lsn);
+		lh_cdc_need_schema(cdc, rel, c->lsn);
+		ev = lh_cdc_new_event(cdc, LH_CHANGE_TRUNCATE, c->lsn);
 		ev.order = ++cdc->order;
 		ev.ntruncated = wanted;
 		ev.cascade = c->data.truncate.cascade;
 		ev.restart_identity = c->data.truncate.restart_seqs;
 		lh_cdc_emit(cdc, &ev, rel, 0);
-		end_event(cdc, old);
+		lh_cdc_end_event(cdc, old);
 	}
 }
 
@@ -387,7 +313,7 @@ take_message(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn, 
 		Size size, const char *content)
 {
 	LhCdc	   *cdc = pg->output_plugin_private;
-	MemoryContext old = begin_event(cdc);
+	MemoryContext old = lh_cdc_begin_event(cdc);
 	const char *name = prefix_of(cdc, prefix);
 	LhChangeEvent ev;
 
@@ -399,7 +325,7 @@ take_message(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn, 
 	{
 		if (transactional)
 			need_begin(cdc);
-		ev = new_event(cdc, LH_CHANGE_MESSAGE, lsn);
+		ev = lh_cdc_new_event(cdc, LH_CHANGE_MESSAGE, lsn);
 		ev.transactional = transactional;
 		ev.prefix = name;
 		ev.content = lh_slice(content, size);
@@ -411,7 +337,7 @@ take_message(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn, 
 			lh_cdc_emit(cdc, &ev, NULL, size);
 		}
 	}
-	end_event(cdc, old);
+	lh_cdc_end_event(cdc, old);
 }
 
 /* Called while the log is read, also where the slot is only moved on and nobody reads. */

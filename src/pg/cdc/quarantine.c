@@ -65,17 +65,17 @@ lh_cdc_guard(LhCdc *cdc, LhCdcRel *rel, void (*fn) (void *arg), void *arg)
 	}
 	PG_CATCH();
 	{
-		int			sqlstate = geterrcode();
 		ErrorData  *error;
 
 		MemoryContextSwitchTo(old);
-		if (is_not_ours(sqlstate))
-			PG_RE_THROW();
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(old);
 		CurrentResourceOwner = owner;
+		/* whoever catches it ends his own subtransaction, not ours */
+		if (is_not_ours(error->sqlerrcode))
+			ReThrowError(error);
 		lh_use(cdc->ctx, arena);
 		reason = reason_of(cdc, rel, error->sqlerrcode);
 		FreeErrorData(error);

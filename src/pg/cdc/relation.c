@@ -52,24 +52,29 @@ typedef struct Entry
 /* Bytes of plans that a stream keeps. */
 #define PLANS_MAX ((size_t) 32 << 20)
 
-/* The stream of this backend; callbacks of invalidation cannot be taken back. */
-static LhCdc *current;
+/* The streams of this backend; callbacks of invalidation cannot be taken back. */
+static dlist_head streams = DLIST_STATIC_INIT(streams);
+static uint64 changes;			/* how often anything was said to have changed */
 
 /* ---- invalidation ---- */
 
 static void
 invalidate_all(bool user_types_only)
 {
-	HASH_SEQ_STATUS seq;
-	Entry	   *entry;
+	dlist_iter	i;
 
-	if (current == NULL || current->relations == NULL)
-		return;
-	hash_seq_init(&seq, current->relations);
-	while ((entry = hash_seq_search(&seq)) != NULL)
+	changes++;
+	dlist_foreach(i, &streams)
 	{
-		if (entry->rel != NULL && (!user_types_only || entry->rel->user_types))
-			entry->rel->valid = false;
+		HASH_SEQ_STATUS seq;
+		Entry	   *entry;
+
+		hash_seq_init(&seq, dlist_container(LhCdc, among, i.cur)->relations);
+		while ((entry = hash_seq_search(&seq)) != NULL)
+		{
+			if (entry->rel != NULL && (!user_types_only || entry->rel->user_types))
+				entry->rel->valid = false;
+		}
 	}
 }
 
@@ -77,20 +82,26 @@ invalidate_all(bool user_types_only)
 static void
 relation_changed(Datum arg, Oid relid)
 {
-	HASH_SEQ_STATUS seq;
-	Entry	   *entry;
+	dlist_iter	i;
 
-	if (!OidIsValid(relid) || current == NULL || current->relations == NULL)
+	if (!OidIsValid(relid))
 	{
 		invalidate_all(false);
 		return;
 	}
-	hash_seq_init(&seq, current->relations);
-	while ((entry = hash_seq_search(&seq)) != NULL)
+	changes++;
+	dlist_foreach(i, &streams)
 	{
-		if (entry->rel != NULL &&
-			(entry->relid == relid || entry->rel->change.relid == relid || list_member_oid(entry->rel->ancestors, relid)))
-			entry->rel->valid = false;
+		HASH_SEQ_STATUS seq;
+		Entry	   *entry;
+
+		hash_seq_init(&seq, dlist_container(LhCdc, among, i.cur)->relations);
+		while ((entry = hash_seq_search(&seq)) != NULL)
+		{
+			if (entry->rel != NULL && (entry->relid == relid || entry->rel->change.relid == relid ||
+									   list_member_oid(entry->rel->ancestors, relid)))
+				entry->rel->valid = false;
+		}
 	}
 }
 
@@ -134,7 +145,7 @@ make_hash(LhCdc *cdc, const char *name, Size entry)
 static void
 forget(void *arg)
 {
-	lh_cdc_relations_end(arg);
+	dlist_delete(&((LhCdc *) arg)->among);
 }
 
 void
@@ -144,18 +155,11 @@ lh_cdc_relations_init(LhCdc *cdc)
 	dlist_init(&cdc->plans);
 	cdc->generations = make_hash(cdc, "lakehouse change generations", sizeof(Generation));
 	register_callbacks();
-	current = cdc;
-	/* an error of an SQL function ends the stream without a word to the plugin */
+	dlist_push_head(&streams, &cdc->among);
+	/* an error ends a stream without a word to us */
 	cdc->callback.func = forget;
 	cdc->callback.arg = cdc;
 	MemoryContextRegisterResetCallback(cdc->mcxt, &cdc->callback);
-}
-
-void
-lh_cdc_relations_end(LhCdc *cdc)
-{
-	if (current == cdc)
-		current = NULL;
 }
 
 /* ---- columns ---- */
@@ -615,7 +619,7 @@ make_plan(LhCdc *cdc, Relation relation)
 
 	if (relation->rd_rel->relispartition)
 		rel->ancestors = get_partition_ancestors(rel->relid);
-	if (lh_cdc_is_mask_table(cdc, rel->relid) ||
+	if (lh_cdc_is_own_table(cdc, rel->relid) ||
 		(cdc->publications != NIL && !lh_cdc_published(cdc, relation, &publish)))
 		memset(publish.actions, 0, sizeof(publish.actions));
 	else
@@ -656,6 +660,7 @@ lh_cdc_relation(LhCdc *cdc, Relation relation)
 	bool		found;
 	Entry	   *entry = hash_search(cdc->relations, &relid, HASH_ENTER, &found);
 	LhCdcRel   *rel;
+	uint64		before;
 
 	if (!found)
 		entry->rel = NULL;
@@ -670,9 +675,10 @@ lh_cdc_relation(LhCdc *cdc, Relation relation)
 		entry->rel = NULL;
 		free_plan(cdc, rel);
 	}
+	before = changes;
 	rel = make_plan(cdc, relation);
-	/* what made it may have told of changes, but this historic catalog cannot have any more */
-	rel->valid = true;
+	/* what made it may have told of changes: a historic catalog cannot have any more, the present one can */
+	rel->valid = cdc->pg != NULL || before == changes;
 	keep_plan(cdc, rel);
 	entry->rel = rel;
 	return rel;

@@ -116,6 +116,7 @@ typedef struct Build
 	bool		old_is_key;
 	LhChangeOp	op;
 	bool		passes;
+	bool		incomplete;
 } Build;
 
 /* Does what a mask makes depend on the value? */
@@ -178,6 +179,7 @@ build(void *arg)
 		if (rel->new_cells[i].kind == LH_CELL_UNCHANGED && b->has_old && !b->cdc->session &&
 			rel->old_cells[i].kind != LH_CELL_ABSENT)
 			rel->new_cells[i] = rel->old_cells[i];
+		b->incomplete |= rel->new_cells[i].kind == LH_CELL_UNCHANGED;
 	}
 }
 
@@ -194,13 +196,6 @@ key_differs(const LhCdcRel *rel)
 			return true;
 	}
 	return false;
-}
-
-static LhChangeOp
-op_of(const ReorderBufferChange *change)
-{
-	return change->action == REORDER_BUFFER_CHANGE_INSERT ? LH_CHANGE_INSERT :
-		change->action == REORDER_BUFFER_CHANGE_UPDATE ? LH_CHANGE_UPDATE : LH_CHANGE_DELETE;
 }
 
 /* Text of a value is at most so many times as long as what is stored, escapes apart. */
@@ -224,17 +219,14 @@ any_large(const LhCdcRel *rel, const Datum *values, const bool *nulls)
 }
 
 bool
-lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, Relation relation, ReorderBufferChange *change, LhCdcRow *row)
+lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, TupleDesc desc, LhChangeOp op, HeapTuple old, HeapTuple new, LhCdcRow *row)
 {
-	TupleDesc	desc = RelationGetDescr(relation);
-	HeapTuple	old = LH_CHANGE_TUPLE(change->data.tp.oldtuple);
-	HeapTuple	new = LH_CHANGE_TUPLE(change->data.tp.newtuple);
-	Build		b = {cdc, rel, desc, old != NULL, new != NULL, rel->change.identity != LH_IDENTITY_FULL, op_of(change)};
+	Build		b = {cdc, rel, desc, old != NULL, new != NULL, rel->change.identity != LH_IDENTITY_FULL, op};
 	bool		guarded = rel->guarded;
 
 	if (desc->natts != rel->natts)
-		elog(ERROR, "table \"%s\" has %d attributes where its plan has %d", RelationGetRelationName(relation),
-			 desc->natts, rel->natts);
+		elog(ERROR, "table \"%s.%s\" has %d attributes where its plan has %d", lh_pg_text(rel->change.schema),
+			 lh_pg_text(rel->change.name), desc->natts, rel->natts);
 	memset(row, 0, sizeof(*row));
 	if (old != NULL)
 		heap_deform_tuple(old, desc, rel->old_values, rel->old_nulls);
@@ -263,6 +255,7 @@ lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, Relation relation, ReorderBufferChange *ch
 	row->new_cells = b.has_new ? rel->new_cells : NULL;
 	row->old_cells = b.has_old && row->op != LH_CHANGE_INSERT ? rel->old_cells : NULL;
 	row->old_is_key = row->old_cells != NULL && b.old_is_key;
+	row->incomplete = b.incomplete;
 	row->key_changed = row->op == LH_CHANGE_UPDATE && b.has_old && key_differs(rel);
 	return true;
 }

@@ -83,7 +83,8 @@ lh_cdc_writer_init(LhCdc *cdc)
 	w->out.arg = w;
 	/* SQL functions return text of the database, walsenders send bytes */
 	w->convert = text && !cdc->streaming && GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII;
-	cdc->pg->options.output_type = text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
+	if (cdc->pg != NULL)
+		cdc->pg->options.output_type = text ? OUTPUT_PLUGIN_TEXTUAL_OUTPUT : OUTPUT_PLUGIN_BINARY_OUTPUT;
 	if (framed)
 		lh_pg_check(cdc->ctx, lh_batch_begin(cdc->ctx, &w->out));
 }
@@ -181,12 +182,35 @@ lh_cdc_flush(LhCdc *cdc)
 {
 	LhCdcWriter *w = &cdc->writer;
 
+	if (cdc->pg == NULL)
+		return;
 	if (w->out.framed)
 		write_frames(cdc);
 	else if (w->batched)
 		write_lines(cdc);
 	else
 		write_each(cdc);
+}
+
+bytea *
+lh_cdc_take_batch(LhCdc *cdc)
+{
+	LhChangeOut *out = &cdc->writer.out;
+	LhSlice		bytes;
+	bytea	   *batch;
+
+	if (out->buf.len > MESSAGE_MAX)
+	{
+		lh_frame_drop(out);
+		return NULL;
+	}
+	lh_pg_check(cdc->ctx, lh_batch_whole(cdc->ctx, out, &bytes));
+	batch = palloc(VARHDRSZ + bytes.len);
+	SET_VARSIZE(batch, VARHDRSZ + bytes.len);
+	memcpy(VARDATA(batch), bytes.data, bytes.len);
+	empty(cdc);
+	lh_pg_check(cdc->ctx, lh_batch_begin(cdc->ctx, out));
+	return batch;
 }
 
 /* ---- events ---- */
