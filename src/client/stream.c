@@ -531,6 +531,25 @@ find_end(Stream *s)
 	return LH_OK;
 }
 
+/* What a delivery counted outlives it. */
+static void
+keep_counts(Stream *s)
+{
+	const LhDeliveryState *d;
+
+	if (s->delivery == NULL)
+		return;
+	d = lh_delivery_state(s->delivery);
+	s->before.transactions += d->transactions;
+	s->before.messages += d->messages;
+	s->before.skipped += d->skipped;
+	s->before.bytes += d->bytes;
+	s->before.flushes += d->flushes;
+	if (d->commit_time != 0)
+		s->before.commit_time = d->commit_time;
+	s->delivery = NULL;
+}
+
 static LhStatus
 make_delivery(Stream *s)
 {
@@ -540,6 +559,7 @@ make_delivery(Stream *s)
 							   .max_message = (size_t) c->config.max_message,
 							   .until = s->until};
 
+	keep_counts(s);
 	LH_TRY(lh_route_compile(c->ctx, c->config.topic, true, &config.topic));
 	LH_TRY(lh_route_compile(c->ctx, c->config.message_topic, false, &config.message_topic));
 	return lh_delivery_create(c->ctx, &config, c->config.nsinks, s->sinks, &s->delivery);
@@ -579,12 +599,10 @@ snapshot(Stream *s, const LhSlot *slot, bool *over)
 						   .arg = s};
 
 	*over = c->config.command == LH_CLIENT_SNAPSHOT;
-	if (lh_snapshot_alive(c))
-	{
-		LH_TRY(lh_snapshot_deliver(c, &host));
+	if (*over)
 		s->confirmed = slot->confirmed;
-		return LH_OK;
-	}
+	if (lh_snapshot_alive(c))
+		return lh_snapshot_deliver(c, &host);
 	return *over ? lh_snapshot_was_done(c) : lh_client_snapshot_pending(c);
 }
 
@@ -698,22 +716,10 @@ clean_up(Stream *s)
 	LhError was = *c->ctx->error;
 
 	s->copying = false;
-	if (s->delivery != NULL)
-	{
-		const LhDeliveryState *d = lh_delivery_state(s->delivery);
-
-		s->before.transactions += d->transactions;
-		s->before.messages += d->messages;
-		s->before.skipped += d->skipped;
-		s->before.bytes += d->bytes;
-		s->before.flushes += d->flushes;
-		if (d->commit_time != 0)
-			s->before.commit_time = d->commit_time;
-	}
+	keep_counts(s);
 	lh_source_close(&c->stream);
 	lh_source_close(&c->side);
 	lh_client_close_sinks(c, s->sinks);
-	s->delivery = NULL;
 	lh_arena_reset(s->arena);
 	*c->ctx->error = was;
 }
