@@ -130,7 +130,7 @@ typedef struct LhChangeEvent
 	const LhCell *old_cells;	/* whole old row (FULL), or key columns with the rest ABSENT; NULL: none */
 	bool		old_is_key;		/* old_cells hold the key alone */
 	bool		key_changed;	/* UPDATE whose old key differs from the new */
-	bool		incomplete;		/* UPDATE of which a new cell is UNCHANGED */
+	bool		incomplete;		/* a new cell is UNCHANGED */
 	/* TRUNCATE: one event a relation; these are those that the command named together */
 	int			ntruncated;
 	bool		cascade;
@@ -187,6 +187,7 @@ typedef struct LhChangeFormat
 	const char *summary;		/* one line for the list of formats */
 	bool		text;			/* values are UTF-8 without a raw newline; else bytes */
 	bool		session;		/* values are rendered as the session would (wal2json), not canonically */
+	bool		keyed;			/* its messages of rows have keys, where the table has one */
 	bool		buffers_txn;	/* one value a transaction (wal2json-v1 by default) */
 	/* An encoder for one stream; lives in ctx->arena. */
 	LhStatus	(*create) (LhCtx *ctx, const LhChangeOptions *options, LhEncoder **out);

@@ -616,6 +616,7 @@ const LhChangeFormat lh_format_debezium_json = {
 	.name = "debezium-json",
 	.summary = "Debezium's envelope as JSON, with or without its schema",
 	.text = true,
+	.keyed = true,
 	.create = create,
 	.relation = relation,
 	.event = event,

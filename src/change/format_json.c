@@ -724,6 +724,7 @@ const LhChangeFormat lh_format_json = {
 	.name = "json",
 	.summary = "an object a change, on one line; numbers with all digits, ISO 8601, json as JSON",
 	.text = true,
+	.keyed = true,
 	.create = json_create,
 	.relation = json_relation,
 	.event = json_event,

@@ -32,9 +32,8 @@
 #define AT_NPARTS      48
 #define AT_COMMIT_TIME 52
 
-#define FRAME_FLAGS                                                             \
-	(LH_FRAME_TRANSACTIONAL | LH_FRAME_KEY_CHANGED | LH_FRAME_SNAPSHOT | \
-	 LH_FRAME_INCOMPLETE)
+#define FRAME_FLAGS \
+	(LH_FRAME_TRANSACTIONAL | LH_FRAME_KEY_CHANGED | LH_FRAME_SNAPSHOT | LH_FRAME_INCOMPLETE)
 #define MESSAGE_FLAGS (LH_MESSAGE_KEY | LH_MESSAGE_TOMBSTONE)
 
 /* Offsets in a batch's head. */
@@ -244,8 +243,7 @@ lh_batch_whole(LhCtx *ctx, LhChangeOut *out, LhSlice *bytes)
 	if (n > UINT32_MAX)
 		LH_FAIL(ctx, LH_LIMIT, "a batch of %zu bytes cannot be framed: the limit is 4 GB", n);
 	if (out->nframes > 0 && out->buf.len >= out->frame_at + LH_FRAME_HEAD)
-		store_u32(out->buf.data + out->frame_at,
-				  (uint32_t) (body_length(out) + LH_FRAME_HEAD - 4));
+		store_u32(out->buf.data + out->frame_at, (uint32_t) (body_length(out) + LH_FRAME_HEAD - 4));
 	store_batch_head(out->buf.data, 0, (uint32_t) n);
 	*bytes = lh_slice(out->buf.data, out->buf.len);
 	return LH_OK;

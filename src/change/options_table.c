@@ -124,6 +124,10 @@ const LhOptionInfo lh_change_option_table[] = {
 		"half of the sender's CPU in system calls"),
 	BOOL("zstd", zstd, "off", "frames", "batches of frames are compressed",
 		 "a network that is slower than the sender"),
+	BOOL(
+		"signals", signals, "off", "frames",
+		"messages that clients write for themselves are frames; set by the client that takes snapshots beside the stream",
+		"rows of a snapshot that overtake changes"),
 	BOOL("keys", keys, "off", ALL, "without frames: key, tab and value on a line",
 		 "rows without a key to partition by"),
 	/* how values look */

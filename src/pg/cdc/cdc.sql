@@ -60,3 +60,11 @@ CREATE FUNCTION lakehouse.cdc_row("row" record, options text[]) RETURNS bytea
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION lakehouse.cdc_row(record, text[]) IS
 	'A row of a table as a batch of frames, as a change stream with these options would have it; NULL: it would not';
+
+CREATE FUNCTION lakehouse.cdc_snapshot_tables(options text[], OUT relation oid, OUT schema_name text, OUT table_name text,
+	OUT blocks bigint, OUT estimated_rows bigint, OUT key_columns text[], OUT key_types text[], OUT method text,
+	OUT reason text, OUT published oid) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_snapshot_tables'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 100;
+COMMENT ON FUNCTION lakehouse.cdc_snapshot_tables(text[]) IS
+	'Tables whose rows a change stream with these options carries, how large they are, and how they can be read beside it; locks them in ACCESS SHARE MODE';

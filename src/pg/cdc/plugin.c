@@ -308,6 +308,32 @@ prefix_of(LhCdc *cdc, const char *prefix)
 	return name;
 }
 
+/* What clients tell themselves through the log, and no consumer sees. */
+static bool
+is_signal(const char *prefix)
+{
+	return strcmp(prefix, "lakehouse.watermark") == 0 || strcmp(prefix, "lakehouse.signal") == 0;
+}
+
+static bool
+is_own_message(const char *prefix)
+{
+	return is_signal(prefix) || strcmp(prefix, "lakehouse.heartbeat") == 0;
+}
+
+/* No event for consumers: it does not count among those. */
+static void
+emit_signal(LhCdc *cdc, const char *prefix, XLogRecPtr lsn, const char *content, Size size)
+{
+	LhChangeEvent ev;
+
+	need_begin(cdc);
+	ev = lh_cdc_new_event(cdc, LH_CHANGE_SIGNAL, lsn);
+	ev.prefix = prefix;
+	ev.content = lh_slice(content, size);
+	lh_cdc_emit(cdc, &ev, NULL, size);
+}
+
 static void
 take_message(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn, bool transactional, const char *prefix,
 		Size size, const char *content)
@@ -319,7 +345,9 @@ take_message(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn, 
 
 	if (transactional)
 		cdc->ordinal++;
-	if (!lh_cdc_wants_message(cdc, name))
+	if (transactional && cdc->options.signals && is_signal(name))
+		emit_signal(cdc, name, lsn, content, size);
+	else if (is_own_message(name) || !lh_cdc_wants_message(cdc, name))
 		skip(cdc);
 	else
 	{

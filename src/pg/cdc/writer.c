@@ -279,7 +279,9 @@ lh_cdc_emit(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel, size_t bytes)
 		/* the client routes by names, also where nobody wants schemas */
 		if (ev->op == LH_CHANGE_SCHEMA)
 			lh_pg_check(cdc->ctx, lh_frame_relation(cdc->ctx, &w->out, ev->rel));
-		if (ev->op != LH_CHANGE_SCHEMA || cdc->options.schema_events)
+		if (ev->op == LH_CHANGE_SIGNAL)
+			lh_pg_check(cdc->ctx, lh_frame_signal(cdc->ctx, &w->out, ev->prefix, ev->content));
+		else if (ev->op != LH_CHANGE_SCHEMA || cdc->options.schema_events)
 			encode(cdc, ev, rel);
 		lh_pg_check(cdc->ctx, lh_frame_end(cdc->ctx, &w->out, is_kept_without_messages(ev)));
 		if (unlikely(lh_batch_frames(&w->out) > 0 && lh_batch_parts(&w->out) > 1))
