@@ -7,9 +7,11 @@
  *	slot.c		the slot: look, make, drop, compare with the sinks
  *	stream.c	the loop: the server's messages to delivery, positions back
  *	status.c	status and drop
- *	incremental*.c	snapshots beside the stream
+ *	snapshot*.c	what is in the tables before the stream begins (snapshot.h)
+ *	incremental*.c	what is in the tables, while the stream goes on (incremental.h)
  *
- * config.c, help.c, route.c, log.c, metrics.c and deliver.c know no PostgreSQL.
+ * config.c, help.c, route.c, log.c, metrics.c, deliver.c, units.c and copy.c know no
+ * PostgreSQL.
  */
 #ifndef LH_CLIENT_CLIENT_H
 #define LH_CLIENT_CLIENT_H
@@ -20,6 +22,16 @@
 #include "client/deliver.h"
 #include "client/log.h"
 #include "client/metrics.h"
+
+typedef struct LhSnapshot LhSnapshot;	/* snapshot.h */
+
+/* Of the initial snapshot, for metrics; kept when it is over. */
+typedef struct LhSnapshotStats
+{
+	uint64_t	units,
+				units_done,
+				rows;
+} LhSnapshotStats;
 
 typedef struct LhClient
 {
@@ -41,6 +53,9 @@ typedef struct LhClient
 	/* called while anything waits, to keep the server content; NULL: nothing to do */
 	void		(*tick) (void *arg);
 	void	   *tick_arg;
+	LhArena    *arena;			/* of the whole run, beyond attempts */
+	LhSnapshot *snapshot;		/* that is being read; NULL: none */
+	LhSnapshotStats snapshot_stats;
 } LhClient;
 
 /* ---- main.c ---- */
@@ -87,11 +102,12 @@ typedef struct LhSlot
 	uint64_t	confirmed;		/* 0: none */
 	uint64_t	server_end;		/* end of the server's log now */
 	bool		created;		/* by us, just now */
+	char		snapshot[64];	/* exported by the connection that made it, until that is used again */
 } LhSlot;
 
 extern LhStatus lh_slot_look(LhClient *client, LhSlot *slot);
-/* Make it; shows whom it waits for. */
-extern LhStatus lh_slot_create(LhClient *client, LhSlot *slot);
+/* Make it; shows whom it waits for.  export: slot->snapshot is wanted. */
+extern LhStatus lh_slot_create(LhClient *client, LhSlot *slot, bool export);
 /* LH_OK, or the gap: a sink must hold all that the slot has forgotten.  fresh: a new sink may begin here. */
 extern LhStatus lh_slot_compare(LhClient *client, const LhSlot *slot, uint64_t fresh, int nsinks, LhDeliverySink *sinks);
 /* Names of who holds up the log, for messages; in ctx->arena. */

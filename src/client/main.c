@@ -152,7 +152,9 @@ run(LhClient *client)
 {
 	switch (client->config.command)
 	{
-		case LH_CLIENT_STREAM: return lh_client_stream(client);
+		case LH_CLIENT_STREAM:
+		case LH_CLIENT_SNAPSHOT:
+		case LH_CLIENT_RUN: return lh_client_stream(client);
 		case LH_CLIENT_STATUS: return lh_client_status(client);
 		default: return lh_client_drop(client);
 	}
@@ -189,6 +191,7 @@ main(int argc, char **argv)
 	else
 	{
 		client.exit = LH_EXIT_CONNECTION;
+		client.arena = client.ctx->arena;
 		status = run(&client);
 		if (status != LH_OK)
 			lh_log_error(&client.log, "failed", client.ctx->error);

@@ -13,7 +13,7 @@
  *	5. A lost connection, or a sink that lost what it was given, is begun anew
  *	   after a pause: sinks are opened again and say themselves what they hold.
  */
-#include "client/client.h"
+#include "client/snapshot.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -504,6 +504,7 @@ metrics_text(LhCtx *ctx, LhBuf *out, void *arg)
 	LH_TRY(metric(ctx, out, "last_commit_seconds", "gauge",
 				  "When the last transaction received was committed",
 				  d.commit_time == 0 ? 0 : (double) d.commit_time / 1e6 + PG_EPOCH_S));
+	LH_TRY(lh_snapshot_metrics(ctx, out, s->client));
 	return sink_metrics(s, ctx, out);
 }
 
@@ -530,6 +531,25 @@ find_end(Stream *s)
 	return LH_OK;
 }
 
+/* What a delivery counted outlives it. */
+static void
+keep_counts(Stream *s)
+{
+	const LhDeliveryState *d;
+
+	if (s->delivery == NULL)
+		return;
+	d = lh_delivery_state(s->delivery);
+	s->before.transactions += d->transactions;
+	s->before.messages += d->messages;
+	s->before.skipped += d->skipped;
+	s->before.bytes += d->bytes;
+	s->before.flushes += d->flushes;
+	if (d->commit_time != 0)
+		s->before.commit_time = d->commit_time;
+	s->delivery = NULL;
+}
+
 static LhStatus
 make_delivery(Stream *s)
 {
@@ -539,9 +559,51 @@ make_delivery(Stream *s)
 							   .max_message = (size_t) c->config.max_message,
 							   .until = s->until};
 
+	keep_counts(s);
 	LH_TRY(lh_route_compile(c->ctx, c->config.topic, true, &config.topic));
 	LH_TRY(lh_route_compile(c->ctx, c->config.message_topic, false, &config.message_topic));
 	return lh_delivery_create(c->ctx, &config, c->config.nsinks, s->sinks, &s->delivery);
+}
+
+static LhStatus
+make_slot(LhClient *c, LhSlot *slot)
+{
+	if (c->config.command != LH_CLIENT_STREAM)
+		return lh_snapshot_make(c, slot);
+	LH_TRY(lh_slot_create(c, slot, false));
+	/* of another slot that had the name */
+	return lh_snapshot_forget(c);
+}
+
+static LhStatus
+flush_for_snapshot(void *arg)
+{
+	return flush(arg);
+}
+
+static LhStatus
+failed_for_snapshot(void *arg, LhStatus status)
+{
+	return delivery_failed(arg, status);
+}
+
+/* What is in the tables, as far as it is wanted; *over: there is no more to do. */
+static LhStatus
+snapshot(Stream *s, const LhSlot *slot, bool *over)
+{
+	LhClient *c = s->client;
+	LhSnapshotHost host = {.delivery = s->delivery,
+						   .sinks = s->sinks,
+						   .flush = flush_for_snapshot,
+						   .failed = failed_for_snapshot,
+						   .arg = s};
+
+	*over = c->config.command == LH_CLIENT_SNAPSHOT;
+	if (*over)
+		s->confirmed = slot->confirmed;
+	if (lh_snapshot_alive(c))
+		return lh_snapshot_deliver(c, &host);
+	return *over ? lh_snapshot_was_done(c) : lh_client_snapshot_pending(c);
 }
 
 /* The slot: found or made, and the sinks hold all that it has forgotten. */
@@ -551,6 +613,8 @@ prepare_slot(Stream *s, LhSlot *slot)
 	LhClient *c = s->client;
 
 	LH_TRY(lh_slot_look(c, slot));
+	if (slot->exists && !lh_snapshot_alive(c))
+		LH_TRY(lh_snapshot_fresh(c, slot, &s->fresh));
 	if (!slot->exists)
 	{
 		/* a sink with a position and no slot: what lies between is nowhere */
@@ -566,14 +630,16 @@ prepare_slot(Stream *s, LhSlot *slot)
 		if (!c->config.create)
 			LH_CLIENT_FAIL(c, LH_EXIT_SLOT, "slot \"%s\" is not there; --create makes it",
 						   c->config.slot);
-		LH_TRY(lh_slot_create(c, slot));
+		LH_TRY(make_slot(c, slot));
 		s->fresh = slot->confirmed;
 		slot->server_end = UINT64_MAX;
 	}
 	LH_TRY(lh_slot_compare(c, slot, s->fresh, c->config.nsinks, s->sinks));
 	if (s->fresh < slot->confirmed)
 		s->fresh = slot->confirmed;
-	return LH_OK;
+	return slot->created || lh_snapshot_alive(c)
+			   ? LH_OK
+			   : lh_snapshot_resume(c, slot, c->config.nsinks, s->sinks);
 }
 
 /* Once they were open, what fails by itself is tried again. */
@@ -594,24 +660,32 @@ attempt(Stream *s)
 {
 	LhClient *c = s->client;
 	LhSlot slot;
+	bool over;
 
 	LH_TRY(lh_client_failed(c, LH_EXIT_USAGE, false, make_delivery(s)));
 	LH_TRY(open_sinks(s));
+	lh_snapshot_remind(c, s->sinks);
 	LH_TRY(lh_source_side(c));
 	LH_TRY(lh_source_connect(c, true, &c->stream));
 	LH_TRY(prepare_slot(s, &slot));
-	if (s->until == 0)
-	{
-		LH_TRY(find_end(s));
-		if (s->until != 0)
-			LH_TRY(make_delivery(s));
-	}
-	if (slot.created)
+	if (slot.created || lh_snapshot_alive(c))
 	{
 		/* a sink that is still empty after a crash could be one that was lost: it is told where it begins */
 		LH_TRY(lh_delivery_start(c->ctx, s->delivery, slot.confirmed - 1));
 		LH_TRY(delivery_failed(s, lh_delivery_idle(c->ctx, s->delivery, slot.confirmed)));
 		LH_TRY(flush(s));
+	}
+	LH_TRY(snapshot(s, &slot, &over));
+	if (over)
+		return LH_OK;
+	LH_TRY(lh_source_side(c));
+	if (c->stream == NULL)
+		LH_TRY(lh_source_connect(c, true, &c->stream));
+	if (s->until == 0)
+	{
+		LH_TRY(find_end(s));
+		if (s->until != 0)
+			LH_TRY(make_delivery(s));
 	}
 	LH_TRY(lh_delivery_start(c->ctx, s->delivery, slot.confirmed));
 	/* from the slot's position, as a sink's may be in the middle of a transaction */
@@ -642,22 +716,10 @@ clean_up(Stream *s)
 	LhError was = *c->ctx->error;
 
 	s->copying = false;
-	if (s->delivery != NULL)
-	{
-		const LhDeliveryState *d = lh_delivery_state(s->delivery);
-
-		s->before.transactions += d->transactions;
-		s->before.messages += d->messages;
-		s->before.skipped += d->skipped;
-		s->before.bytes += d->bytes;
-		s->before.flushes += d->flushes;
-		if (d->commit_time != 0)
-			s->before.commit_time = d->commit_time;
-	}
+	keep_counts(s);
 	lh_source_close(&c->stream);
 	lh_source_close(&c->side);
 	lh_client_close_sinks(c, s->sinks);
-	s->delivery = NULL;
 	lh_arena_reset(s->arena);
 	*c->ctx->error = was;
 }
@@ -726,6 +788,7 @@ lh_client_stream(LhClient *c)
 		pause = pause * 2 < LONGEST_PAUSE_MS ? pause * 2 : LONGEST_PAUSE_MS;
 	}
 	c->tick = NULL;
+	lh_snapshot_close(c);
 	if (status != LH_OK && lh_client_stops() > 0 && c->transient)
 	{
 		/* nothing is lost: what was not confirmed comes again */
