@@ -52,7 +52,7 @@ const LhClientSetting lh_client_settings[] = {
 	 "connections that read tables at a time (4)"},
 	{"chunk-blocks", LH_CLIENT_INT, SNAPSHOT, FIELD(chunk_blocks), 1, INT32_MAX, NULL, "N",
 	 "blocks of a table that are read at a time (1024)"},
-	{"chunk-memory", LH_CLIENT_SIZE, SNAPSHOT, FIELD(chunk_memory), 1 << 16, (int64_t) 1 << 34, NULL,
+	{"chunk-memory", LH_CLIENT_SIZE, STREAM, FIELD(chunk_memory), 1 << 16, (int64_t) 1 << 34, NULL,
 	 "SIZE", "what each connection may read ahead of its turn (32MB)"},
 	{"batch-bytes", LH_CLIENT_SIZE, STREAM, FIELD(batch_bytes), 0, 1 << 28, "Transport", "SIZE",
 	 "bytes that the server gathers before it sends (128kB)"},

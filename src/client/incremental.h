@@ -34,8 +34,10 @@ typedef struct LhIncremental LhIncremental;
 /* In ctx->arena; does nothing before "begin". */
 extern LhStatus lh_incremental_create(LhClient *client, LhDeliverySink *sinks, LhIncremental **out);
 extern void lh_incremental_hooks(LhIncremental *e, LhDeliveryConfig *config);
-/* Sinks are open, nothing was put: who holds what?  Needs client->side. */
-extern LhStatus lh_incremental_begin(LhIncremental *e, LhDelivery *delivery);
+/* What was made of that. */
+extern void lh_incremental_attach(LhIncremental *e, LhDelivery *delivery);
+/* Sinks are open, nothing of the stream was put: who holds what?  Needs client->side. */
+extern LhStatus lh_incremental_begin(LhIncremental *e);
 /* Do what can be done without waiting. */
 extern LhStatus lh_incremental_step(LhIncremental *e, int64_t now);
 /* What to poll: 0 or 1; *timeout is lowered to when "step" has something to do. */
@@ -95,7 +97,7 @@ typedef struct LhIncTable
 	uint32_t   *relids;
 	/* asked when its turn comes */
 	bool		described;
-	bool		failed;			/* no more of it in this run */
+	bool		over;			/* done or failed: no more of it */
 	const char *only;			/* ONLY "s"."t" */
 	const char *alias;			/* "t", as a predicate may call it */
 	LhTexts		columns;		/* "t"."k", of the key */
@@ -136,12 +138,13 @@ struct LhIncremental
 	int64_t		flush_asked, idle_asked;
 	/* the window */
 	LhArena    *work;			/* until the next one */
+	LhArena    *scratch;		/* of a step */
 	LhWindow   *chunk;
 	LhWindow   *held;			/* of tables without keys, whose rows need no limit of its own */
 	LhWindow   *window;			/* the one of these that is in use */
-	LhSnapshot	snapshot;
+	LhXidSnapshot	snapshot;
 	const char *snapshot_text;	/* NULL: not known yet */
-	char		session[24];
+	char		session[33];
 	uint64_t	number;
 	char		mark[128];		/* "slot session number", of the window under way; "": none */
 	uint64_t	seen_at_low;
@@ -161,7 +164,7 @@ struct LhIncremental
 	uint64_t	unit;
 	LhArena    *filter_arena;
 	const char *filter_text;	/* NULL: none yet */
-	LhSnapshot	filter;
+	LhXidSnapshot	filter;
 };
 
 /* Where the units of tables without keys stand in the transaction of their mark, and their end. */

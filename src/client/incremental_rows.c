@@ -97,13 +97,13 @@ spare_holders(LhIncremental *e, const LhIncTable *t)
 bool
 lh_incremental_in_barrier(const LhIncTable *t)
 {
-	return t->barrier && !t->failed && !t->progress.end;
+	return t->barrier && !t->over && !t->progress.end;
 }
 
 bool
 lh_incremental_to_close(const LhIncTable *t)
 {
-	return t->barrier && !t->failed && *t->progress.snapshot != '\0' &&
+	return t->barrier && !t->over && *t->progress.snapshot != '\0' &&
 		   (t->progress.end || (t->progress.pending && t->progress.point == 0));
 }
 
@@ -489,13 +489,13 @@ rows_have(LhIncremental *e, const LhProgress *p, uint32_t xid, bool *have)
 	{
 		lh_arena_reset(e->filter_arena);
 		old = lh_use(e->ctx, e->filter_arena);
-		status = lh_snapshot_parse(e->ctx, p->snapshot, &e->filter);
+		status = lh_xids_parse(e->ctx, p->snapshot, &e->filter);
 		e->filter_text = status == LH_OK ? lh_strdup(e->ctx, p->snapshot) : NULL;
 		lh_use(e->ctx, old);
 		if (e->filter_text == NULL)
 			return e->ctx->error->code;
 	}
-	*have = lh_snapshot_sees(&e->filter, xid);
+	*have = lh_xids_see(&e->filter, xid);
 	return LH_OK;
 }
 
@@ -526,7 +526,7 @@ note_moved(LhIncremental *e, LhIncTable *t)
 {
 	LhStatus status;
 
-	if (t->barrier || !t->reading || t->failed || t->progress.moved)
+	if (t->barrier || !t->reading || t->over || t->progress.moved)
 		return LH_OK;
 	t->progress.moved = true;
 	status = lh_incremental_note(e, t, NULL, NULL);
@@ -547,7 +547,7 @@ lh_incremental_row(LhIncremental *e, const LhFrame *f, bool *drop)
 		LH_TRY(lh_window_event(e->ctx, e->window, f));
 	for (; r < e->relids + e->nrelids && r->relid == f->relid; r++)
 	{
-		if (r->table->barrier && !r->table->failed)
+		if (r->table->barrier && !r->table->over)
 			return filter(e, r->table, f, drop);
 		if ((f->flags & both) == both)
 			LH_TRY(note_moved(e, r->table));

@@ -173,7 +173,8 @@ lh_incremental_list_sql(LhIncremental *e)
 		"(SELECT pg_catalog.string_agg(a.relid::pg_catalog.oid::pg_catalog.text, ' ') "
 		"FROM pg_catalog.pg_partition_ancestors(s.relation::pg_catalog.regclass) a) "
 		"FROM lakehouse.cdc_snapshot_state('%s') s "
-		"WHERE s.state IN ('waiting', 'reading') AND s.method IN ('key', 'barrier') ORDER BY s.id",
+		"WHERE s.state IN ('waiting', 'reading') "
+		"AND coalesce(s.method, 'key') IN ('key', 'barrier') ORDER BY s.id",
 		e->client->config.slot);
 }
 
@@ -547,7 +548,7 @@ lh_incremental_take(LhIncremental *e, const PGresult *r)
 		case LH_STEP_SNAPSHOT:
 			status = keep_text(e->ctx, r, 0, 0, &e->snapshot_text);
 			if (status == LH_OK)
-				status = lh_snapshot_parse(e->ctx, e->snapshot_text, &e->snapshot);
+				status = lh_xids_parse(e->ctx, e->snapshot_text, &e->snapshot);
 			break;
 		case LH_STEP_ROWS:
 			if (PQntuples(r) > 0)
@@ -639,7 +640,7 @@ lh_incremental_note(LhIncremental *e, LhIncTable *t, const char *state, const ch
 	if (state == NULL)
 		return LH_OK;
 	t->reading = strcmp(state, "reading") == 0;
-	t->failed = !t->reading && strcmp(state, "waiting") != 0;
+	t->over = !t->reading && strcmp(state, "waiting") != 0;
 	if (strcmp(state, "failed") == 0)
 		lh_log(&e->client->log, LH_LOG_ERROR, "snapshot_failed",
 			   "the snapshot of table %s.%s failed, the stream goes on: %s", t->schema, t->name,

@@ -13,6 +13,7 @@
  *	5. A lost connection, or a sink that lost what it was given, is begun anew
  *	   after a pause: sinks are opened again and say themselves what they hold.
  */
+#include "client/incremental.h"
 #include "client/snapshot.h"
 
 #include <endian.h>
@@ -39,6 +40,7 @@ typedef struct Stream
 {
 	LhClient *client;
 	LhDelivery *delivery;
+	LhIncremental *incremental; /* tables that are read meanwhile */
 	LhDeliverySink sinks[LH_CLIENT_MAX_SINKS];
 	LhArena *arena; /* of an attempt: sinks, delivery */
 	LhMetrics *metrics;
@@ -128,7 +130,7 @@ delivery_failed(Stream *s, LhStatus status)
 	{
 		lh_error_prefix(c->ctx, "slot \"%s\", behind " LH_LSN_FORMAT, c->config.slot,
 						LH_LSN_ARGS(lh_delivery_state(s->delivery)->finished));
-		return lh_client_failed(c, LH_EXIT_CONNECTION, false, status);
+		return lh_client_failed(c, LH_EXIT_CONNECTION, lh_incremental_retry(s->incremental), status);
 	}
 	lh_detail(c->ctx, "Slot \"%s\", all up to " LH_LSN_FORMAT " is durable.", c->config.slot,
 			  LH_LSN_ARGS(lh_delivery_confirmed(s->delivery)));
@@ -337,7 +339,7 @@ wait_events(Stream *s, int64_t now)
 {
 	LhClient *c = s->client;
 	LhWaitFd metrics[LH_METRICS_FDS];
-	struct pollfd fds[2 + LH_METRICS_FDS];
+	struct pollfd fds[3 + LH_METRICS_FDS];
 	int nmetrics = s->metrics != NULL ? lh_metrics_fds(s->metrics, metrics) : 0;
 	int64_t timeout = c->config.status_s * 1000 - (now - s->last_status);
 	int unsent = PQflush(c->stream);
@@ -355,6 +357,7 @@ wait_events(Stream *s, int64_t now)
 	fds[1] = (struct pollfd){.fd = lh_client_stop_fd(), .events = POLLIN};
 	for (int i = 0; i < nmetrics; i++)
 		fds[2 + i] = (struct pollfd){.fd = metrics[i].fd, .events = metrics[i].events};
+	nmetrics += lh_incremental_poll(s->incremental, &fds[2 + nmetrics], now, &timeout);
 	if (poll(fds, (nfds_t) (2 + nmetrics), timeout > 0 ? (int) timeout : 0) < 0 && errno != EINTR)
 		LH_CLIENT_FAIL(c, LH_EXIT_CONNECTION, "could not wait for the server: %s",
 					   lh_errno_text(errno));
@@ -402,6 +405,21 @@ finish(Stream *s)
 	return LH_OK;
 }
 
+static LhStatus find_end(Stream *s);
+
+/* Tables that are read beside the stream; --once ends when they are there. */
+static LhStatus
+read_tables(Stream *s, int64_t now)
+{
+	if (lh_incremental_wants_flush(s->incremental, now))
+		LH_TRY(flush(s));
+	LH_TRY(delivery_failed(s, lh_incremental_step(s->incremental, now)));
+	if (!s->client->config.once || s->until != 0 || lh_incremental_busy(s->incremental))
+		return LH_OK;
+	LH_TRY(lh_source_side(s->client));
+	return find_end(s);
+}
+
 static LhStatus
 loop(Stream *s)
 {
@@ -417,7 +435,8 @@ loop(Stream *s)
 		if (lh_client_stops() > 0 || reached(s))
 			return finish(s);
 		LH_TRY(maybe_flush(s, now));
-		LH_TRY(idle(s, now, false));
+		LH_TRY(idle(s, now, lh_incremental_wants_idle(s->incremental, now)));
+		LH_TRY(read_tables(s, now));
 		LH_TRY(heartbeat(s, now));
 		if (lh_delivery_confirmed(s->delivery) > s->confirmed || s->reply_wanted)
 			LH_TRY(send_status(s, false));
@@ -560,9 +579,14 @@ make_delivery(Stream *s)
 							   .until = s->until};
 
 	keep_counts(s);
+	if (s->incremental == NULL)
+		LH_TRY(lh_incremental_create(c, s->sinks, &s->incremental));
+	lh_incremental_hooks(s->incremental, &config);
 	LH_TRY(lh_route_compile(c->ctx, c->config.topic, true, &config.topic));
 	LH_TRY(lh_route_compile(c->ctx, c->config.message_topic, false, &config.message_topic));
-	return lh_delivery_create(c->ctx, &config, c->config.nsinks, s->sinks, &s->delivery);
+	LH_TRY(lh_delivery_create(c->ctx, &config, c->config.nsinks, s->sinks, &s->delivery));
+	lh_incremental_attach(s->incremental, s->delivery);
+	return LH_OK;
 }
 
 static LhStatus
@@ -603,7 +627,7 @@ snapshot(Stream *s, const LhSlot *slot, bool *over)
 		s->confirmed = slot->confirmed;
 	if (lh_snapshot_alive(c))
 		return lh_snapshot_deliver(c, &host);
-	return *over ? lh_snapshot_was_done(c) : lh_client_snapshot_pending(c);
+	return *over ? lh_snapshot_was_done(c) : LH_OK;
 }
 
 /* The slot: found or made, and the sinks hold all that it has forgotten. */
@@ -681,7 +705,8 @@ attempt(Stream *s)
 	LH_TRY(lh_source_side(c));
 	if (c->stream == NULL)
 		LH_TRY(lh_source_connect(c, true, &c->stream));
-	if (s->until == 0)
+	LH_TRY(lh_incremental_begin(s->incremental));
+	if (s->until == 0 && !(c->config.once && lh_incremental_busy(s->incremental)))
 	{
 		LH_TRY(find_end(s));
 		if (s->until != 0)
@@ -717,6 +742,9 @@ clean_up(Stream *s)
 
 	s->copying = false;
 	keep_counts(s);
+	if (s->incremental != NULL)
+		lh_incremental_end(s->incremental);
+	s->incremental = NULL;
 	lh_source_close(&c->stream);
 	lh_source_close(&c->side);
 	lh_client_close_sinks(c, s->sinks);

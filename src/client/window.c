@@ -35,7 +35,7 @@ take_id(const char **text, char end, uint32_t *id)
 }
 
 LhStatus
-lh_snapshot_parse(LhCtx *ctx, const char *text, LhSnapshot *s)
+lh_xids_parse(LhCtx *ctx, const char *text, LhXidSnapshot *s)
 {
 	const char *p = text;
 	int max = 1;
@@ -60,7 +60,7 @@ lh_snapshot_parse(LhCtx *ctx, const char *text, LhSnapshot *s)
 }
 
 bool
-lh_snapshot_sees(const LhSnapshot *s, uint32_t xid)
+lh_xids_see(const LhXidSnapshot *s, uint32_t xid)
 {
 	int low = 0, high = s->nxip;
 
@@ -92,13 +92,13 @@ lh_seen_add(LhSeen *seen, uint32_t xid)
 }
 
 bool
-lh_seen_before(const LhSeen *seen, uint64_t n, const LhSnapshot *s)
+lh_seen_before(const LhSeen *seen, uint64_t n, const LhXidSnapshot *s)
 {
 	for (uint64_t i = seen->n > LH_SEEN_MAX ? seen->n - LH_SEEN_MAX : 0; i < n; i++)
 	{
 		uint32_t xid = seen->xid[i % LH_SEEN_MAX];
 
-		if (!before(xid, s->xmin) && !lh_snapshot_sees(s, xid))
+		if (!before(xid, s->xmin) && !lh_xids_see(s, xid))
 			return true;
 	}
 	return false;
@@ -427,7 +427,7 @@ lh_window_row(const LhWindow *w, size_t i)
 
 /* What the events of a key mean for its row. */
 static LhVerdict
-judge(const Key *k, const LhSnapshot *s)
+judge(const Key *k, const LhXidSnapshot *s)
 {
 	LhVerdict verdict = LH_ROW_GOES;
 
@@ -435,7 +435,7 @@ judge(const Key *k, const LhSnapshot *s)
 	{
 		if (t->complete)
 			return LH_ROW_DROPPED;
-		if (!lh_snapshot_sees(s, t->xid))
+		if (!lh_xids_see(s, t->xid))
 			verdict = LH_ROW_AGAIN;
 	}
 	return verdict;
@@ -443,7 +443,7 @@ judge(const Key *k, const LhSnapshot *s)
 
 /* The verdict of a READ frame; *keyed stays false when no format has a key. */
 static LhStatus
-judge_frame(LhCtx *ctx, const LhWindow *w, const LhFrame *f, const LhSnapshot *s, LhVerdict *verdict,
+judge_frame(LhCtx *ctx, const LhWindow *w, const LhFrame *f, const LhXidSnapshot *s, LhVerdict *verdict,
 			bool *keyed)
 {
 	size_t at = 0;
@@ -472,7 +472,7 @@ judge_frame(LhCtx *ctx, const LhWindow *w, const LhFrame *f, const LhSnapshot *s
 }
 
 static LhStatus
-judge_row(LhCtx *ctx, LhWindow *w, LhHeldRow *row, const LhSnapshot *s, bool *keyed)
+judge_row(LhCtx *ctx, LhWindow *w, LhHeldRow *row, const LhXidSnapshot *s, bool *keyed)
 {
 	LhArena *old = lh_use(ctx, w->reading);
 	LhStatus status = lh_batch_open(ctx, row->batch, w->max_batch, &w->reader);
@@ -516,7 +516,7 @@ is_among(const LhHeldRow *row, int nkeys, int n, const LhSlice *keys)
 }
 
 LhStatus
-lh_window_decide(LhCtx *ctx, LhWindow *w, const LhSnapshot *s, const LhSeen *seen, int nexcept,
+lh_window_decide(LhCtx *ctx, LhWindow *w, const LhXidSnapshot *s, const LhSeen *seen, int nexcept,
 				 const LhSlice *except, LhOutcome *outcome)
 {
 	*outcome = LH_WINDOW_VOID;

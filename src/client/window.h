@@ -37,18 +37,18 @@
 /* ---- a snapshot, as pg_current_snapshot() writes it: "xmin:xmax:xip,xip" ---- */
 
 /* Transaction ids without their epoch, as frames have them. */
-typedef struct LhSnapshot
+typedef struct LhXidSnapshot
 {
 	uint32_t	xmin,
 				xmax;
 	int			nxip;
 	uint32_t   *xip;			/* in ascending order from xmin on */
-} LhSnapshot;
+} LhXidSnapshot;
 
 /* In ctx->arena; LH_CORRUPT: it is not one. */
-extern LhStatus lh_snapshot_parse(LhCtx *ctx, const char *text, LhSnapshot *s);
+extern LhStatus lh_xids_parse(LhCtx *ctx, const char *text, LhXidSnapshot *s);
 /* Of a transaction that is known to have committed: its rows are seen. */
-extern bool lh_snapshot_sees(const LhSnapshot *s, uint32_t xid);
+extern bool lh_xids_see(const LhXidSnapshot *s, uint32_t xid);
 
 /* ---- transactions of rows that the stream told of, lately ---- */
 
@@ -62,7 +62,7 @@ typedef struct LhSeen
 
 extern void lh_seen_add(LhSeen *seen, uint32_t xid);
 /* One of the first n was not seen by s; of those that are still remembered. */
-extern bool lh_seen_before(const LhSeen *seen, uint64_t n, const LhSnapshot *s);
+extern bool lh_seen_before(const LhSeen *seen, uint64_t n, const LhXidSnapshot *s);
 
 /* ---- a window ---- */
 
@@ -110,7 +110,7 @@ extern LhStatus lh_window_hold(LhCtx *ctx, LhWindow *w, LhSlice batch, const LhS
  * High came: s is what the rows were read under.  except: keys (nkeys values each) of
  * rows that are dropped whatever the events were.
  */
-extern LhStatus lh_window_decide(LhCtx *ctx, LhWindow *w, const LhSnapshot *s, const LhSeen *seen,
+extern LhStatus lh_window_decide(LhCtx *ctx, LhWindow *w, const LhXidSnapshot *s, const LhSeen *seen,
 								 int nexcept, const LhSlice *except, LhOutcome *outcome);
 extern size_t lh_window_nrows(const LhWindow *w);
 extern size_t lh_window_bytes(const LhWindow *w);

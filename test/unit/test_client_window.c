@@ -138,10 +138,10 @@ hold(Made *m, const char *key)
 static LhOutcome
 decide(Made *m, const char *snapshot)
 {
-	LhSnapshot s;
+	LhXidSnapshot s;
 	LhOutcome outcome;
 
-	assert_int_equal(lh_snapshot_parse(m->ctx, snapshot, &s), LH_OK);
+	assert_int_equal(lh_xids_parse(m->ctx, snapshot, &s), LH_OK);
 	assert_int_equal(lh_window_decide(m->ctx, m->w, &s, m->seen, 0, NULL, &outcome), LH_OK);
 	return outcome;
 }
@@ -171,27 +171,27 @@ static void
 snapshots_see_what_had_ended(void **state)
 {
 	Made *m = *state;
-	LhSnapshot s;
+	LhXidSnapshot s;
 
-	assert_int_equal(lh_snapshot_parse(m->ctx, "10:20:10,14,19", &s), LH_OK);
-	assert_true(lh_snapshot_sees(&s, 9));
-	assert_false(lh_snapshot_sees(&s, 10));
-	assert_true(lh_snapshot_sees(&s, 11));
-	assert_false(lh_snapshot_sees(&s, 14));
-	assert_true(lh_snapshot_sees(&s, 18));
-	assert_false(lh_snapshot_sees(&s, 19));
-	assert_false(lh_snapshot_sees(&s, 20));
-	assert_false(lh_snapshot_sees(&s, 4000));
-	assert_int_equal(lh_snapshot_parse(m->ctx, "5:5:", &s), LH_OK);
-	assert_true(lh_snapshot_sees(&s, 4));
-	assert_false(lh_snapshot_sees(&s, 5));
+	assert_int_equal(lh_xids_parse(m->ctx, "10:20:10,14,19", &s), LH_OK);
+	assert_true(lh_xids_see(&s, 9));
+	assert_false(lh_xids_see(&s, 10));
+	assert_true(lh_xids_see(&s, 11));
+	assert_false(lh_xids_see(&s, 14));
+	assert_true(lh_xids_see(&s, 18));
+	assert_false(lh_xids_see(&s, 19));
+	assert_false(lh_xids_see(&s, 20));
+	assert_false(lh_xids_see(&s, 4000));
+	assert_int_equal(lh_xids_parse(m->ctx, "5:5:", &s), LH_OK);
+	assert_true(lh_xids_see(&s, 4));
+	assert_false(lh_xids_see(&s, 5));
 	/* of the third epoch, around its end: frames have the lower half alone */
-	assert_int_equal(lh_snapshot_parse(m->ctx, "12884901885:12884901893:12884901889", &s), LH_OK);
-	assert_true(lh_snapshot_sees(&s, UINT32_MAX - 3));
-	assert_true(lh_snapshot_sees(&s, UINT32_MAX));
-	assert_false(lh_snapshot_sees(&s, 1));
-	assert_true(lh_snapshot_sees(&s, 3));
-	assert_false(lh_snapshot_sees(&s, 5));
+	assert_int_equal(lh_xids_parse(m->ctx, "12884901885:12884901893:12884901889", &s), LH_OK);
+	assert_true(lh_xids_see(&s, UINT32_MAX - 3));
+	assert_true(lh_xids_see(&s, UINT32_MAX));
+	assert_false(lh_xids_see(&s, 1));
+	assert_true(lh_xids_see(&s, 3));
+	assert_false(lh_xids_see(&s, 5));
 }
 
 static void
@@ -201,12 +201,12 @@ what_is_no_snapshot_is_refused(void **state)
 	static const char *const texts[] = {"",		"10",		"10:20",	 "10:20:x",  "a:20:",
 										"10::", "10:20:9", "10:20:11,", "10:20:12,11",
 										"10:20:11,11", "10:20:11 ", "99999999999999999999999:1:"};
-	LhSnapshot s;
+	LhXidSnapshot s;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 	{
 		lh_error_clear(m->ctx);
-		if (lh_snapshot_parse(m->ctx, texts[i], &s) != LH_CORRUPT)
+		if (lh_xids_parse(m->ctx, texts[i], &s) != LH_CORRUPT)
 			fail_msg("\"%s\" was taken", texts[i]);
 	}
 }
@@ -215,9 +215,9 @@ static void
 transactions_are_remembered_for_a_while(void **state)
 {
 	Made *m = *state;
-	LhSnapshot s;
+	LhXidSnapshot s;
 
-	assert_int_equal(lh_snapshot_parse(m->ctx, "100:200:150", &s), LH_OK);
+	assert_int_equal(lh_xids_parse(m->ctx, "100:200:150", &s), LH_OK);
 	lh_seen_add(m->seen, 120);
 	lh_seen_add(m->seen, 150);
 	lh_seen_add(m->seen, 150);
@@ -350,14 +350,14 @@ exceptions_are_dropped(void **state)
 {
 	Made *m = *state;
 	LhSlice except[] = {lh_slice("b", 1), lh_slice("cc", 2)};
-	LhSnapshot s;
+	LhXidSnapshot s;
 	LhOutcome outcome;
 
 	lh_window_low(m->w, m->seen);
 	hold(m, "a");
 	hold(m, "b");
 	hold(m, "c");
-	assert_int_equal(lh_snapshot_parse(m->ctx, "10:10:", &s), LH_OK);
+	assert_int_equal(lh_xids_parse(m->ctx, "10:10:", &s), LH_OK);
 	assert_int_equal(lh_window_decide(m->ctx, m->w, &s, m->seen, 2, except, &outcome), LH_OK);
 	assert_int_equal(outcome, LH_WINDOW_GOOD);
 	assert_string_equal(verdicts(m), "a+ b- c+");
@@ -521,11 +521,11 @@ hostile_rows_are_refused(void **state)
 {
 	Made *m = *state;
 	LhSlice k = lh_slice("a", 1), bytes;
-	LhSnapshot s;
+	LhXidSnapshot s;
 	LhOutcome outcome;
 	bool full;
 
-	assert_int_equal(lh_snapshot_parse(m->ctx, "10:10:", &s), LH_OK);
+	assert_int_equal(lh_xids_parse(m->ctx, "10:10:", &s), LH_OK);
 	for (size_t cut = 1;; cut++)
 	{
 		const char *key = "a";
