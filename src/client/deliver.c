@@ -44,8 +44,8 @@ struct LhDelivery
 	LhDeliveryState state;
 	int nsinks;
 	LhDeliverySink *sinks;
-	LhArena *arena;      /* of all of it */
-	LhArena *scratch;    /* of one batch */
+	LhArena *arena;   /* of all of it */
+	LhArena *scratch; /* of one batch */
 	LhFrameReader reader;
 	LhBuf joined;       /* bodies of a frame's parts */
 	LhFrame first;      /* head of the frame that is being joined */
@@ -226,7 +226,8 @@ put(LhCtx *ctx, LhDelivery *d, LhDeliverySink *s, const LhSinkMessage *m)
 
 /* A message that says what a relation is called, or what a unit or the stream is told. */
 static LhStatus
-take_notice(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, const LhFrameMessage *m)
+take_notice(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f,
+			const LhFrameMessage *m)
 {
 	LhArena *old;
 	LhStatus status;
@@ -502,8 +503,7 @@ take_unit_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 				f->part, f->nparts);
 	if (is_of_rows(f) && d->config.row != NULL)
 		LH_TRY(d->config.row(ctx, f, true, &drop, d->config.arg));
-	return drop ? LH_OK
-				: put_messages(ctx, d, &d->unit.relations, f, d->unit.pos, d->unit.sub);
+	return drop ? LH_OK : put_messages(ctx, d, &d->unit.relations, f, d->unit.pos, d->unit.sub);
 }
 
 static LhStatus
@@ -561,7 +561,8 @@ lh_delivery_idle(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 	if (pos.commit_end <= d->state.finished)
 		return LH_OK;
 	old = lh_use(ctx, d->scratch);
-	status = d->config.between != NULL ? d->config.between(ctx, pos.commit_end, d->config.arg) : LH_OK;
+	status =
+		d->config.between != NULL ? d->config.between(ctx, pos.commit_end, d->config.arg) : LH_OK;
 	if (status == LH_OK)
 		status = commit(ctx, d, &pos);
 	lh_use(ctx, old);

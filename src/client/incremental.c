@@ -28,7 +28,7 @@
 #define FIRST_PAUSE_MS   250
 #define LONGEST_PAUSE_MS 30000
 #define QUESTION_MS      30000
-#define ASK_MS           50 /* how often a flush or an idle position is asked for */
+#define ASK_MS           50  /* how often a flush or an idle position is asked for */
 #define AT_A_TIME        256 /* results that are taken before the stream has its turn */
 #define MAX_PASSES       10
 
@@ -575,8 +575,7 @@ step(LhIncremental *e, int64_t now)
 		case LH_STEP_CONNECT: return connect_on(e, now);
 		case LH_STEP_READY: return next(e);
 		case LH_STEP_DURABLE: return durable(e);
-		case LH_STEP_READ:
-			return e->delivered ? lh_incremental_send(e, LH_STEP_COMMIT) : LH_OK;
+		case LH_STEP_READ: return e->delivered ? lh_incremental_send(e, LH_STEP_COMMIT) : LH_OK;
 		default: return lh_incremental_pump(e, false);
 	}
 }

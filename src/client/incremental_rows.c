@@ -15,9 +15,9 @@
 
 #include <stdlib.h>
 
-#define MAX_AGAIN  1000
-#define EARLY_MS   500
-#define CHUNK_ROWS 10000			   /* of a chunk, at most */
+#define MAX_AGAIN   1000
+#define EARLY_MS    500
+#define CHUNK_ROWS  10000              /* of a chunk, at most */
 #define CHUNK_BYTES ((size_t) 8 << 20) /* and about */
 
 /* Transactions are remembered over lost connections: the stream may not tell of them again. */
@@ -58,8 +58,8 @@ resolve_table(LhIncremental *e, LhIncTable *t, const LhHolder *holders)
 
 	if (!t->progress.pending)
 		return LH_OK;
-	LH_TRY(lh_progress_resolve(e->ctx, &t->progress, t->barrier ? LH_BARRIER_END : 1, e->nsinks, holders,
-							   &held));
+	LH_TRY(lh_progress_resolve(e->ctx, &t->progress, t->barrier ? LH_BARRIER_END : 1, e->nsinks,
+							   holders, &held));
 	LH_TRY(lh_incremental_keep(e, t));
 	for (int i = 0; i < e->nsinks && was_open && held != LH_HELD_ALL; i++)
 	{
@@ -68,7 +68,8 @@ resolve_table(LhIncremental *e, LhIncTable *t, const LhHolder *holders)
 		if (holders[i].known && lh_change_pos_compare(&holders[i].pos, &first) > 0 &&
 			!lh_texts_have(&t->progress.holders, holders[i].name))
 			lh_log(&e->client->log, LH_LOG_WARNING, "snapshot_again",
-				   "sink %s has some rows of tables without keys, which come again", e->sinks[i].name);
+				   "sink %s has some rows of tables without keys, which come again",
+				   e->sinks[i].name);
 	}
 	return lh_incremental_note(e, t, NULL, NULL);
 }
@@ -238,9 +239,9 @@ lh_incremental_high(LhIncremental *e, const LhChangePos *pos)
 	LhStatus status = exceptions(e, was_pending ? &t->progress.next_again : &(LhTexts){0}, &except);
 
 	if (status == LH_OK)
-		status = lh_window_decide(
-			e->ctx, e->window, &e->snapshot, lh_incremental_seen(),
-			was_pending ? t->progress.next_again.n / t->columns.n : 0, except, &outcome);
+		status = lh_window_decide(e->ctx, e->window, &e->snapshot, lh_incremental_seen(),
+								  was_pending ? t->progress.next_again.n / t->columns.n : 0, except,
+								  &outcome);
 	if (status == LH_OK && outcome == LH_WINDOW_GOOD)
 		status = take_chunk(e, pos, &put);
 	else if (status == LH_OK && outcome == LH_WINDOW_KEYLESS)

@@ -92,7 +92,7 @@ put_key(LhIncremental *e, LhBuf *out, const char *const *key)
 
 /* ROW(columns) OP ROW(key) */
 static LhStatus
-put_compare(LhIncremental *e, LhBuf *out, const char *operator, const LhTexts *key)
+put_compare(LhIncremental *e, LhBuf *out, const char *operator, const LhTexts * key)
 {
 	LH_TRY(put_columns(e, out));
 	LH_TRY(lh_buf_append_str(e->ctx, out, operator));
@@ -115,8 +115,8 @@ put_key_texts(LhIncremental *e, LhBuf *out)
 	const LhTexts *columns = &e->table->columns;
 
 	for (int i = 0; i < columns->n; i++)
-		LH_TRY(lh_buf_printf(e->ctx, out, "%s%s::pg_catalog.text", i > 0 ? ", " : "",
-							 columns->v[i]));
+		LH_TRY(
+			lh_buf_printf(e->ctx, out, "%s%s::pg_catalog.text", i > 0 ? ", " : "", columns->v[i]));
 	return LH_OK;
 }
 
@@ -145,18 +145,15 @@ setup_sql(LhIncremental *e, LhBuf *out)
 											{"default_transaction_read_only", "off"},
 											{"default_transaction_deferrable", "off"},
 											{"lock_timeout", LOCK_TIMEOUT}};
-	static const char *const texts[][2] = {{"datestyle", "ISO, YMD"},
-										   {"intervalstyle", "postgres"},
-										   {"timezone", "UTC"},
-										   {"extra_float_digits", "3"},
-										   {"bytea_output", "hex"},
-										   {"lc_monetary", "C"}};
+	static const char *const texts[][2] = {{"datestyle", "ISO, YMD"}, {"intervalstyle", "postgres"},
+										   {"timezone", "UTC"},       {"extra_float_digits", "3"},
+										   {"bytea_output", "hex"},   {"lc_monetary", "C"}};
 	size_t ntexts = canonical(&e->client->config) ? sizeof(texts) / sizeof(texts[0]) : 0;
 
 	LH_TRY(lh_buf_append_str(e->ctx, out, "SELECT true"));
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-		LH_TRY(lh_buf_printf(e->ctx, out, ", pg_catalog.set_config('%s', '%s', false)", always[i][0],
-							 always[i][1]));
+		LH_TRY(lh_buf_printf(e->ctx, out, ", pg_catalog.set_config('%s', '%s', false)",
+							 always[i][0], always[i][1]));
 	for (size_t i = 0; i < ntexts; i++)
 		LH_TRY(lh_buf_printf(e->ctx, out, ", pg_catalog.set_config('%s', '%s', false)", texts[i][0],
 							 texts[i][1]));
@@ -492,10 +489,11 @@ take_description(LhIncremental *e, const PGresult *r)
 	t->described = true;
 	if (t->barrier || !barrier)
 		return t->reading ? LH_OK : lh_incremental_note(e, t, "reading", NULL);
-	lh_log(&e->client->log, LH_LOG_WARNING, "snapshot",
-		   "table %s.%s cannot be read in pieces by its key (%s): the stream will wait while it is read",
-		   t->schema, t->name,
-		   PQgetisnull(r, 0, 5) ? "its index has operators of its own" : PQgetvalue(r, 0, 5));
+	lh_log(
+		&e->client->log, LH_LOG_WARNING, "snapshot",
+		"table %s.%s cannot be read in pieces by its key (%s): the stream will wait while it is read",
+		t->schema, t->name,
+		PQgetisnull(r, 0, 5) ? "its index has operators of its own" : PQgetvalue(r, 0, 5));
 	t->barrier = true;
 	t->progress = (LhProgress){.snapshot = ""};
 	return lh_incremental_note(e, t, "waiting", NULL);
@@ -517,7 +515,8 @@ take_row(LhIncremental *e, const PGresult *r)
 	for (int i = 0; i < nkeys; i++)
 		keys[i] = lh_slice(PQgetvalue(r, 0, 1 + i), (size_t) PQgetlength(r, 0, 1 + i));
 	LH_TRY(lh_window_hold(e->ctx, e->window,
-						  lh_slice(PQgetvalue(r, 0, 0), (size_t) PQgetlength(r, 0, 0)), keys, &full));
+						  lh_slice(PQgetvalue(r, 0, 0), (size_t) PQgetlength(r, 0, 0)), keys,
+						  &full));
 	e->full = e->barrier ? lh_window_bytes(e->window) >= (size_t) e->client->config.chunk_memory
 						 : e->full || full;
 	return LH_OK;
@@ -576,9 +575,9 @@ lh_incremental_refusal(LhIncremental *e, const PGresult *r)
 			text = lh_sprintf(e->ctx, "%s", message != NULL ? message : state);
 	}
 	if (text == NULL)
-		text = lh_sprintf(e->ctx,
-						  "error %s, whose message may hold values of rows; the server's log has it",
-						  state != NULL ? state : "without a code");
+		text = lh_sprintf(
+			e->ctx, "error %s, whose message may hold values of rows; the server's log has it",
+			state != NULL ? state : "without a code");
 	return text != NULL ? text : "out of memory";
 }
 

@@ -130,7 +130,8 @@ delivery_failed(Stream *s, LhStatus status)
 	{
 		lh_error_prefix(c->ctx, "slot \"%s\", behind " LH_LSN_FORMAT, c->config.slot,
 						LH_LSN_ARGS(lh_delivery_state(s->delivery)->finished));
-		return lh_client_failed(c, LH_EXIT_CONNECTION, lh_incremental_retry(s->incremental), status);
+		return lh_client_failed(c, LH_EXIT_CONNECTION, lh_incremental_retry(s->incremental),
+								status);
 	}
 	lh_detail(c->ctx, "Slot \"%s\", all up to " LH_LSN_FORMAT " is durable.", c->config.slot,
 			  LH_LSN_ARGS(lh_delivery_confirmed(s->delivery)));

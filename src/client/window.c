@@ -9,8 +9,8 @@
 #define START_KEYS 256
 #define START_ROWS 256
 /* what an entry costs beside its bytes, as the limit counts it */
-#define KEY_COST ((size_t) 96)
-#define ROW_COST ((size_t) 128)
+#define KEY_COST   ((size_t) 96)
+#define ROW_COST   ((size_t) 128)
 
 /* ---- snapshots ---- */
 
@@ -443,8 +443,8 @@ judge(const Key *k, const LhXidSnapshot *s)
 
 /* The verdict of a READ frame; *keyed stays false when no format has a key. */
 static LhStatus
-judge_frame(LhCtx *ctx, const LhWindow *w, const LhFrame *f, const LhXidSnapshot *s, LhVerdict *verdict,
-			bool *keyed)
+judge_frame(LhCtx *ctx, const LhWindow *w, const LhFrame *f, const LhXidSnapshot *s,
+			LhVerdict *verdict, bool *keyed)
 {
 	size_t at = 0;
 

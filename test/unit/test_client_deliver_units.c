@@ -97,9 +97,9 @@ put_frame(Made *m, LhChangeOut *out, LhChangeOp op, const LhChangeRel *rel, LhCh
 	if (op == LH_CHANGE_SCHEMA)
 		assert_int_equal(lh_frame_relation(m->ctx, out, rel), LH_OK);
 	if (op == LH_CHANGE_SIGNAL)
-		assert_int_equal(lh_frame_signal(m->ctx, out, "lakehouse.watermark",
-										 lh_slice(value, strlen(value))),
-						 LH_OK);
+		assert_int_equal(
+			lh_frame_signal(m->ctx, out, "lakehouse.watermark", lh_slice(value, strlen(value))),
+			LH_OK);
 	else if (value != NULL)
 	{
 		out->format = 0;
@@ -116,7 +116,8 @@ frame(Made *m, LhChangeOp op, uint64_t commit_end, uint64_t ordinal, const char 
 {
 	bool of_table = op >= LH_CHANGE_INSERT && op != LH_CHANGE_MESSAGE && op != LH_CHANGE_SIGNAL;
 
-	put_frame(m, &m->out, op, of_table ? &table : NULL, (LhChangePos){commit_end, ordinal, 7}, value);
+	put_frame(m, &m->out, op, of_table ? &table : NULL, (LhChangePos){commit_end, ordinal, 7},
+			  value);
 }
 
 static LhStatus
@@ -183,9 +184,9 @@ on_signal(LhCtx *ctx, const LhFrame *f, LhSlice prefix, LhSlice content, void *a
 	Made *m = arg;
 	char text[128];
 
-	snprintf(text, sizeof(text), "%.*s:%.*s@%llx/%llu", (int) prefix.len, (const char *) prefix.data,
-			 (int) content.len, (const char *) content.data, (unsigned long long) f->pos.commit_end,
-			 (unsigned long long) f->pos.ordinal);
+	snprintf(text, sizeof(text), "%.*s:%.*s@%llx/%llu", (int) prefix.len,
+			 (const char *) prefix.data, (int) content.len, (const char *) content.data,
+			 (unsigned long long) f->pos.commit_end, (unsigned long long) f->pos.ordinal);
 	note(m, text);
 	if (m->fails != LH_OK)
 		LH_FAIL(ctx, m->fails, "no");
@@ -207,7 +208,8 @@ on_row(LhCtx *ctx, const LhFrame *f, bool of_unit, bool *drop, void *arg)
 	note(m, text);
 	*drop = m->dropped != NULL && message.value.len == 1 &&
 			strchr(m->dropped, message.value.data[0]) != NULL;
-	if (m->spares != NULL && message.value.len == 1 && strchr(m->spares, message.value.data[0]) != NULL)
+	if (m->spares != NULL && message.value.len == 1 &&
+		strchr(m->spares, message.value.data[0]) != NULL)
 		m->sinks[0].spared = true;
 	return LH_OK;
 }
@@ -349,7 +351,7 @@ static void
 only_rows_are_in_a_unit(void **state)
 {
 	Made *m = *state;
-	static const LhChangeOp ops[] = {LH_CHANGE_INSERT, LH_CHANGE_UPDATE, LH_CHANGE_DELETE,
+	static const LhChangeOp ops[] = {LH_CHANGE_INSERT,   LH_CHANGE_UPDATE, LH_CHANGE_DELETE,
 									 LH_CHANGE_TRUNCATE, LH_CHANGE_SIGNAL, LH_CHANGE_COMMIT};
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
@@ -442,7 +444,8 @@ a_signal_in_another_frame_is_refused(void **state)
 	frame(m, LH_CHANGE_BEGIN, 0x20, 0, NULL);
 	frame(m, LH_CHANGE_SCHEMA, 0x20, 1, NULL);
 	assert_int_equal(lh_frame_begin(m->ctx, &m->out, &ev), LH_OK);
-	assert_int_equal(lh_frame_signal(m->ctx, &m->out, "lakehouse.watermark", lh_slice("x", 1)), LH_OK);
+	assert_int_equal(lh_frame_signal(m->ctx, &m->out, "lakehouse.watermark", lh_slice("x", 1)),
+					 LH_OK);
 	assert_int_equal(lh_frame_end(m->ctx, &m->out, true), LH_OK);
 	assert_int_equal(send(m), LH_CORRUPT);
 	assert_non_null(strstr(m->ctx->error->message, "a signal in a change frame of kind"));

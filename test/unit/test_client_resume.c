@@ -52,14 +52,16 @@ static void
 lists_are_written_and_read(void **state)
 {
 	LhCtx *ctx = *state;
-	LhTexts t = texts(ctx, 9, "", "a", "b c", "d\"e\\f", "{,}", "NULL", "\xc3\xa4\n", " ", "null"), back;
+	LhTexts t = texts(ctx, 9, "", "a", "b c", "d\"e\\f", "{,}", "NULL", "\xc3\xa4\n", " ", "null"),
+			back;
 	LhBuf out;
 
 	assert_int_equal(lh_buf_init(ctx, &out, false), LH_OK);
 	assert_int_equal(lh_texts_write(ctx, &out, &t), LH_OK);
 	assert_int_equal(lh_buf_putc(ctx, &out, '\0'), LH_OK);
-	assert_string_equal((char *) out.data,
-						"{\"\",\"a\",\"b c\",\"d\\\"e\\\\f\",\"{,}\",\"NULL\",\"\xc3\xa4\n\",\" \",\"null\"}");
+	assert_string_equal(
+		(char *) out.data,
+		"{\"\",\"a\",\"b c\",\"d\\\"e\\\\f\",\"{,}\",\"NULL\",\"\xc3\xa4\n\",\" \",\"null\"}");
 	assert_int_equal(lh_texts_parse(ctx, (char *) out.data, &back), LH_OK);
 	same(&back, &t);
 }
@@ -81,9 +83,10 @@ lists_of_the_server_are_read(void **state)
 static void
 damaged_lists_are_refused(void **state)
 {
-	static const char *const bad[] = {"",	  "{",		"}",	 "{a",	   "{a,",	"{a,}",	  "{,a}", "{,}",
-									  "{\"a", "{\"a\\", "{a}b",	 "{NULL}", "{{a}}", "{a\"b}", "{a b}",
-									  "a",	  "{a\\}",	"[1:1]={a}", "{\"a\"b}", "{a,NULL}"};
+	static const char *const bad[] = {"",     "{",      "}",         "{a",       "{a,",
+									  "{a,}", "{,a}",   "{,}",       "{\"a",     "{\"a\\",
+									  "{a}b", "{NULL}", "{{a}}",     "{a\"b}",   "{a b}",
+									  "a",    "{a\\}",  "[1:1]={a}", "{\"a\"b}", "{a,NULL}"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 	{
@@ -222,7 +225,8 @@ what_some_hold_is_for_the_others(void **state)
 {
 	LhCtx *ctx = *state;
 	LhProgress p = given_out(ctx);
-	LhHolder sinks[] = {{"a", true, {0x100, 1, 0}}, {"b", true, {0xff, 9, 0}}, {"c", true, {0x80, 0, 0}}};
+	LhHolder sinks[] = {
+		{"a", true, {0x100, 1, 0}}, {"b", true, {0xff, 9, 0}}, {"c", true, {0x80, 0, 0}}};
 	LhHeld held;
 
 	assert_int_equal(lh_progress_resolve(ctx, &p, 1, 3, sinks, &held), LH_OK);
@@ -269,14 +273,10 @@ main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(lists_are_written_and_read),
-		T(lists_of_the_server_are_read),
-		T(damaged_lists_are_refused),
-		T(progress_survives),
-		T(damaged_progress_is_refused),
-		T(what_all_hold_is_done),
-		T(what_none_holds_was_not),
-		T(what_some_hold_is_for_the_others),
+		T(lists_are_written_and_read),  T(lists_of_the_server_are_read),
+		T(damaged_lists_are_refused),   T(progress_survives),
+		T(damaged_progress_is_refused), T(what_all_hold_is_done),
+		T(what_none_holds_was_not),     T(what_some_hold_is_for_the_others),
 		T(sinks_come_and_go),
 	};
 

@@ -123,9 +123,10 @@ held_as(Made *m, LhChangeOp op, const char *key)
 	LhSlice k = lh_slice(key, key != NULL ? strlen(key) : 0);
 	bool full;
 
-	assert_int_equal(
-		lh_window_hold(m->ctx, m->w, batch_of(m, op, RELID, 0, false, false, 1, &key, NULL), &k, &full),
-		LH_OK);
+	assert_int_equal(lh_window_hold(m->ctx, m->w,
+									batch_of(m, op, RELID, 0, false, false, 1, &key, NULL), &k,
+									&full),
+					 LH_OK);
 	return !full;
 }
 
@@ -198,9 +199,18 @@ static void
 what_is_no_snapshot_is_refused(void **state)
 {
 	Made *m = *state;
-	static const char *const texts[] = {"",		"10",		"10:20",	 "10:20:x",  "a:20:",
-										"10::", "10:20:9", "10:20:11,", "10:20:12,11",
-										"10:20:11,11", "10:20:11 ", "99999999999999999999999:1:"};
+	static const char *const texts[] = {"",
+										"10",
+										"10:20",
+										"10:20:x",
+										"a:20:",
+										"10::",
+										"10:20:9",
+										"10:20:11,",
+										"10:20:12,11",
+										"10:20:11,11",
+										"10:20:11 ",
+										"99999999999999999999999:1:"};
 	LhXidSnapshot s;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -293,10 +303,11 @@ keys_are_of_their_format(void **state)
 	event_of(m, batch_of(m, LH_CHANGE_UPDATE, RELID, 10, false, false, 2, keys, formats));
 	hold(m, "x"); /* of format 0 */
 	hold(m, "y");
-	assert_int_equal(lh_window_hold(m->ctx, m->w,
-									batch_of(m, LH_CHANGE_READ, RELID, 0, false, false, 1, keys, formats),
-									&key, &full),
-					 LH_OK);
+	assert_int_equal(
+		lh_window_hold(m->ctx, m->w,
+					   batch_of(m, LH_CHANGE_READ, RELID, 0, false, false, 1, keys, formats), &key,
+					   &full),
+		LH_OK);
 	assert_int_equal(decide(m, "10:10:"), LH_WINDOW_GOOD);
 	assert_string_equal(verdicts(m), "x+ y- k-");
 }
@@ -506,10 +517,11 @@ schema_frames_are_noticed(void **state)
 	bool full;
 
 	lh_window_low(m->w, m->seen);
-	assert_int_equal(lh_window_hold(m->ctx, m->w,
-									batch_of(m, LH_CHANGE_SCHEMA, RELID, 0, false, false, 0, NULL, NULL),
-									&k, &full),
-					 LH_OK);
+	assert_int_equal(
+		lh_window_hold(m->ctx, m->w,
+					   batch_of(m, LH_CHANGE_SCHEMA, RELID, 0, false, false, 0, NULL, NULL), &k,
+					   &full),
+		LH_OK);
 	hold(m, "b");
 	(void) decide(m, "10:10:");
 	assert_true(lh_window_row(m->w, 0)->names);
