@@ -446,7 +446,8 @@ pump_one(LhIncremental *e, bool *more)
 	LhStatus status;
 
 	*more = false;
-	if (PQflush(e->conn) < 0 || !PQconsumeInput(e->conn))
+	/* what is at hand first: libpq would gather all that comes */
+	if (PQisBusy(e->conn) && (PQflush(e->conn) < 0 || !PQconsumeInput(e->conn)))
 	{
 		lh_incremental_lost(e, PQerrorMessage(e->conn));
 		return LH_OK;
