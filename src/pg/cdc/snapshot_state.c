@@ -211,8 +211,9 @@ lakehouse_cdc_snapshot_note(PG_FUNCTION_ARGS)
 		"UPDATE lakehouse.cdc_snapshots SET"
 		" state = CASE WHEN state = 'cancelled' THEN state ELSE COALESCE($2, state) END, method = COALESCE($3, method),"
 		" point = COALESCE($4, point), last_key = COALESCE($5, last_key), chunks = COALESCE($6, chunks),"
-		" rows = COALESCE($7, rows), error = COALESCE($8, error), updated = clock_timestamp() WHERE id = $1";
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, LSNOID, TEXTARRAYOID, INT8OID, INT8OID, TEXTOID};
+		" rows = COALESCE($7, rows), error = COALESCE($8, error),"
+		" pending = COALESCE($9, pending), updated = clock_timestamp() WHERE id = $1";
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, LSNOID, TEXTARRAYOID, INT8OID, INT8OID, TEXTOID, TEXTARRAYOID};
 	Datum		values[lengthof(types)];
 	char		nulls[lengthof(types)];
 	Statement	s = {sql, false, lengthof(types), types, values, nulls};
