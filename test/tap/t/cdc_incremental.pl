@@ -41,7 +41,9 @@ sub stop { my ($run) = @_; kill 'TERM', pid_of($run); return ends($run) }
 sub events
 {
 	my ($path, $table) = @_;
-	return grep { !defined $table || $_->{table} eq $table } map { map { $json->decode($_) } split /\n/, slurp($_) } sort glob("$path/*.ndjson");
+	# decoding costs more than all else
+	my $of = defined $table ? '"table":' . $json->encode($table) : '';
+	return map { $json->decode($_) } grep { index($_, $of) >= 0 } map { split /\n/, slurp($_) } sort glob("$path/*.ndjson");
 }
 
 # The state of a snapshot, or of all of a slot.
@@ -183,7 +185,7 @@ like(join('', map { slurp($_) } glob("$a/*")), qr/"secret":null/, 'indeed');
 sql(q{
 	CREATE TABLE bag (v int, w text);
 	ALTER TABLE bag REPLICA IDENTITY FULL;
-	INSERT INTO bag SELECT g % 50, repeat('x', 300) FROM generate_series(1, 20000) g;
+	INSERT INTO bag SELECT g % 50, repeat('x', 300) FROM generate_series(1, 4000) g;
 	CREATE TABLE bag2 (v int);
 	INSERT INTO bag2 SELECT g FROM generate_series(1, 1000) g;
 	CREATE PROCEDURE fill_bag(seconds float8) LANGUAGE plpgsql AS $$
@@ -194,16 +196,17 @@ sql(q{
 			IF random() < 0.3 THEN DELETE FROM bag WHERE ctid = (SELECT ctid FROM bag OFFSET (random() * 50)::int LIMIT 1); END IF;
 			IF random() < 0.3 THEN UPDATE bag SET v = v + 1 WHERE ctid = (SELECT ctid FROM bag OFFSET (random() * 50)::int LIMIT 1); END IF;
 			IF random() < 0.1 THEN ROLLBACK; ELSE COMMIT; END IF;
+			PERFORM pg_sleep(0.02);
 		END LOOP;
 	END$$;
 });
 my $b = "$dir/bag";
 mkdir $b or die;
 # less memory than the table has, so that it goes out in several units
-my @bag = ('--slot', 'bag', '--sink', "file:$b/1", '--sink', "file:$b/2", '--table', 'public.bag', '--table', 'public.bag2', '--chunk-memory', '1MB');
+my @bag = ('--slot', 'bag', '--sink', "file:$b/1", '--sink', "file:$b/2", '--table', 'public.bag', '--table', 'public.bag2', '--chunk-memory', '256kB');
 ($code, undef, $err) = client('stream', @bag, '--create', '--once');
 is($code, 0, 'a slot for tables without keys') or diag $err;
-my @writers = map { my $s = session($node); $s->begin('CALL fill_bag(6)'); $s } 1 .. 3;
+my @writers = map { my $s = session($node); $s->begin('CALL fill_bag(4)'); $s } 1 .. 2;
 my $run = start('bag', @bag);
 sleep(1);
 my $bag = sql(q{SELECT lakehouse.cdc_snapshot_start('bag', 'bag')});
@@ -293,17 +296,17 @@ same_rows($rows, table_rows('late', 'id'), 'the old row did not come behind the 
 sql(q{
 	CREATE TABLE k (id int, part text COLLATE "C", n int, v text, big text, PRIMARY KEY (part, id));
 	ALTER TABLE k ALTER big SET STORAGE EXTERNAL;
-	INSERT INTO k SELECT g, 'p' || g % 3, 0, 'first', repeat(md5(g::text), 80) FROM generate_series(1, 6000) g;
+	INSERT INTO k SELECT g, 'p' || g % 3, 0, 'first', repeat(md5(g::text), 70) FROM generate_series(1, 3000) g;
 	CREATE TABLE calm (id int PRIMARY KEY, v text);
-	INSERT INTO calm SELECT g, 'calm ' || g FROM generate_series(1, 6000) g;
+	INSERT INTO calm SELECT g, 'calm ' || g FROM generate_series(1, 3000) g;
 	CREATE TABLE emptied (id int PRIMARY KEY, v text);
-	INSERT INTO emptied SELECT g, 'x' FROM generate_series(1, 6000) g;
+	INSERT INTO emptied SELECT g, 'x' FROM generate_series(1, 3000) g;
 	CREATE PROCEDURE work(seconds float8) LANGUAGE plpgsql AS $$
 	DECLARE stop timestamptz := clock_timestamp() + seconds * interval '1 s'; a int; what float8;
 	BEGIN
 		WHILE clock_timestamp() < stop LOOP
 			FOR i IN 1 .. 1 + (random() * 10)::int LOOP
-				a := 1 + (random() * 6999)::int;
+				a := 1 + (random() * 3499)::int;
 				what := random();
 				BEGIN
 					IF what < 0.5 THEN UPDATE k SET n = n + 1 WHERE id = a;
@@ -311,26 +314,26 @@ sql(q{
 					ELSIF what < 0.7 THEN DELETE FROM k WHERE id = a;
 					ELSIF what < 0.8 THEN INSERT INTO k VALUES (a, 'p' || a % 3, 0, 'new', repeat('n', 3000));
 					ELSIF what < 0.9 THEN DELETE FROM k WHERE id = a; INSERT INTO k VALUES (a, 'p' || a % 3, -1, 'again', repeat('a', 3000));
-					ELSIF what < 0.901 THEN UPDATE k SET part = 'q' || part WHERE id = a;
-					ELSIF what < 0.95 THEN UPDATE k SET id = id + 10000, big = repeat('k', 3000) WHERE id = a;
+						ELSIF what < 0.95 THEN UPDATE k SET id = id + 10000, big = repeat('k', 3000) WHERE id = a;
 					ELSE UPDATE k SET v = v || '!' WHERE id BETWEEN a AND a + 5;
 					END IF;
 				EXCEPTION WHEN unique_violation THEN NULL;
 				END;
 			END LOOP;
 			IF random() < 0.002 THEN TRUNCATE emptied; END IF;
-			IF random() < 0.1 THEN INSERT INTO emptied VALUES ((random() * 6000)::int, 'back') ON CONFLICT (id) DO UPDATE SET v = 'again'; END IF;
+			IF random() < 0.1 THEN INSERT INTO emptied VALUES ((random() * 3000)::int, 'back') ON CONFLICT (id) DO UPDATE SET v = 'again'; END IF;
 			IF random() < 0.1 THEN ROLLBACK; ELSE COMMIT; END IF;
+			PERFORM pg_sleep(0.02);
 		END LOOP;
 	END$$;
 });
 my $t = "$dir/torture";
 mkdir $t or die;
 my @args = ('--slot', 'torture', '--sink', "file:$t/1?rotate.bytes=2000000", '--sink', "debezium-json=file:$t/2", '--sink', "file:$t/3", '--flush-ms', '20',
-	(map { ('--table', "public.$_") } qw(k calm emptied bag)), '--chunk-memory', '256kB', '--status-interval', '1');
+	(map { ('--table', "public.$_") } qw(k calm emptied bag)), '--chunk-memory', '1MB', '--status-interval', '1');
 ($code, undef, $err) = client('stream', @args, '--create', '--once');
 is($code, 0, 'a stream to be tortured') or diag $err;
-@writers = map { my $s = session($node, timeout => 600); $s->begin('CALL work(10000)'); $s } 1 .. 3;
+@writers = map { my $s = session($node, timeout => 600); $s->begin('CALL work(10000)'); $s } 1 .. 2;
 my $bag_writer = session($node, timeout => 600);
 $bag_writer->begin('CALL fill_bag(10000)');
 # a transaction that is open from before the first mark until behind the last
@@ -340,12 +343,14 @@ $run = start('torture', @args);
 my %snapshot = map { $_ => sql(qq{SELECT lakehouse.cdc_snapshot_start('torture', '$_')}) } qw(k calm emptied bag);
 my $kills = 0;
 my $all_done = sub { return sql(q{SELECT count(*) = 0 FROM lakehouse.cdc_snapshot_state('torture') WHERE state IN ('waiting', 'reading')}) eq 't' };
-while ($kills < 25 && !$all_done->())
+while ($kills < 20 && !$all_done->())
 {
 	sleep(0.2 + rand(0.8));
 	kill 'KILL', pid_of($run);
 	$kills++ if ends($run) eq 'signal 9';
 	$run = start('torture', @args);
+	# a new key, and a large value that the event has not
+	sql(q{UPDATE k SET part = 'a' || part WHERE id BETWEEN 100 AND 110}) if $kills == 3;
 }
 cmp_ok($kills, '>=', 5, "the client was killed $kills times while tables were read (seed $seed)");
 ok(wait_until(240, $all_done), 'then all is read') or diag slurp("$dir/log.torture");
@@ -364,24 +369,18 @@ is($code, 0, 'and now the rest') or diag $err;
 my $passes = () = slurp("$dir/log.torture") =~ /snapshot_pass/g;
 for my $sink (1, 3)
 {
-	my @all = events("$t/$sink");
-	($rows, $reads) = fold(grep { $_->{table} eq 'k' } @all);
+	($rows, $reads) = fold(events("$t/$sink", 'k'));
 	same_rows($rows, table_rows('k', 'id', 'part'), "sink $sink: the files are the table: keys that change, rows that come back, large values that do not change");
 	is((grep { $_ > 1 + $passes } values %$reads), 0, "no row was read twice, but in $passes passes that keys made necessary");
-	($rows, $reads) = fold(grep { $_->{table} eq 'calm' } @all);
+	($rows, $reads) = fold(events("$t/$sink", 'calm'));
 	same_rows($rows, table_rows('calm', 'id'), 'a table that only a long transaction touches');
-	is(join(' ', scalar(keys %$reads), grep { $_ != 1 } values %$reads), '6000', 'each of its rows was read once');
-	($rows) = fold(grep { $_->{table} eq 'emptied' } @all);
+	is(join(' ', scalar(keys %$reads), grep { $_ != 1 } values %$reads), '3000', 'each of its rows was read once');
+	($rows) = fold(events("$t/$sink", 'emptied'));
 	same_rows($rows, table_rows('emptied', 'id'), 'a table that is emptied meanwhile');
 }
-my @debezium = map { my $p = exists $_->{payload} ? $_->{payload} : $_; $p } events("$t/2");
 my %calm;
-$calm{ $_->{after}{id} }++ for grep { $_->{op} eq 'r' && $_->{source}{table} eq 'calm' } @debezium;
-is(join(' ', scalar(keys %calm), grep { $_ != 1 } values %calm), '6000', 'each row once in the other format, too');
-my ($debezium_bag, $json_bag) = map { my ($path, $op) = @$_; my $n = 0; $n++ for grep { $_->{op} eq $op } @$path; $n }
-	[ [ grep { ($_->{source}{table} // '') eq 'bag' } @debezium ], 'r' ], [ [ events("$t/1", 'bag') ], 'read' ];
-cmp_ok($json_bag, '>=', 1000, 'the table without a key was read');
-my $bag_left = sql('SELECT count(*) FROM bag');
+$calm{ $_->{after}{id} }++ for grep { $_->{op} eq 'r' } events("$t/2", 'calm');
+is(join(' ', scalar(keys %calm), grep { $_ != 1 } values %calm), '3000', 'each row once in the other format, too');
 for my $sink (1, 3)
 {
 	# after a kill in the middle of it, it is read again; the last reading counts
