@@ -444,7 +444,19 @@ check_alone(LhClient *client)
 									client->config.slot));
 }
 
-/* What of the rows becomes of which sort; *open: some are not finished. */
+/* The server goes on making a slot for a while whose client is gone. */
+static LhStatus
+check_made(LhClient *client, const LhSlot *slot)
+{
+	if (slot->confirmed != 0)
+		return LH_OK;
+	client->busy = true;
+	return lh_client_failed(client, LH_EXIT_SLOT, true,
+							lh_fail(client->ctx, LH_IO, "slot \"%s\" is still being made",
+									client->config.slot));
+}
+
+/* What sinks hold of an initial snapshot is done, all else is to be read beside the stream. */
 static LhStatus
 settle(LhClient *client, const PGresult *r, int nsinks, const LhDeliverySink *sinks)
 {
@@ -505,6 +517,7 @@ lh_snapshot_resume(LhClient *client, const LhSlot *slot, int nsinks, const LhDel
 	{
 		PQclear(r);
 		r = NULL;
+		LH_TRY(check_made(client, slot));
 		LH_TRY(check_alone(client));
 		LH_TRY(plan_again(client, slot));
 		LH_TRY(read_state(client, client->config.slot, &r));
