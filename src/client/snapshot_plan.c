@@ -156,11 +156,12 @@ take_plan(LhSnapshot *s, const PGresult *r)
 		uint64_t units = strtoull(PQgetvalue(r, (int) i, 3), NULL, 10);
 
 		if (relid != s->tables[i].relid || first != t->first || units != t->units)
-			LH_CLIENT_FAIL(client, LH_EXIT_CONNECTION,
-						   "the server planned units %llu to %llu for table %s, the client %llu to %llu",
-						   (unsigned long long) first, (unsigned long long) (first + units - 1),
-						   s->tables[i].quoted, (unsigned long long) t->first,
-						   (unsigned long long) (t->first + t->units - 1));
+			LH_CLIENT_FAIL(
+				client, LH_EXIT_CONNECTION,
+				"the server planned units %llu to %llu for table %s, the client %llu to %llu",
+				(unsigned long long) first, (unsigned long long) (first + units - 1),
+				s->tables[i].quoted, (unsigned long long) t->first,
+				(unsigned long long) (t->first + t->units - 1));
 		s->tables[i].id = strtoll(PQgetvalue(r, (int) i, 0), NULL, 10);
 	}
 	return LH_OK;
@@ -413,8 +414,8 @@ plan_again(LhClient *client, const LhSlot *slot)
 	LH_NEW_ARRAY(client->ctx, blocks, s.ntables > 0 ? s.ntables : 1);
 	for (uint32_t i = 0; i < s.ntables; i++)
 		blocks[i] = s.tables[i].blocks;
-	LH_TRY(lh_units_create(client->ctx, (uint64_t) client->config.chunk_blocks, s.ntables, blocks, 1,
-						   0, &s.units));
+	LH_TRY(lh_units_create(client->ctx, (uint64_t) client->config.chunk_blocks, s.ntables, blocks,
+						   1, 0, &s.units));
 	return lh_snapshot_plan(&s, slot->confirmed);
 }
 
@@ -451,9 +452,9 @@ check_made(LhClient *client, const LhSlot *slot)
 	if (slot->confirmed != 0)
 		return LH_OK;
 	client->busy = true;
-	return lh_client_failed(client, LH_EXIT_SLOT, true,
-							lh_fail(client->ctx, LH_IO, "slot \"%s\" is still being made",
-									client->config.slot));
+	return lh_client_failed(
+		client, LH_EXIT_SLOT, true,
+		lh_fail(client->ctx, LH_IO, "slot \"%s\" is still being made", client->config.slot));
 }
 
 /* What sinks hold of an initial snapshot is done, all else is to be read beside the stream. */
@@ -483,9 +484,9 @@ settle(LhClient *client, const PGresult *r, int nsinks, const LhDeliverySink *si
 		LH_TRY(lh_buf_printf(
 			ctx, &sql, "%s(%s::pg_catalog.int8, '%s', %s, %s::pg_catalog.int8)", n > 0 ? ", " : "",
 			PQgetvalue(r, i, (int) STATE_ID), held ? "done" : "waiting",
-			held                                                            ? "NULL"
+			held                                                         ? "NULL"
 			: strcmp(PQgetvalue(r, i, (int) STATE_FALLBACK), "key") == 0 ? "'key'"
-																			: "'barrier'",
+																		 : "'barrier'",
 			held ? "NULL" : "0"));
 		if (!held)
 			lh_log(&client->log, LH_LOG_WARNING, "snapshot_left",
@@ -567,9 +568,10 @@ lh_snapshot_was_done(LhClient *client)
 	LH_TRY(status);
 	if (rows == 0)
 	{
-		lh_fail(client->ctx, LH_EXISTS,
-				"slot \"%s\" is there: an initial snapshot is one of the moment at which a slot is made",
-				client->config.slot);
+		lh_fail(
+			client->ctx, LH_EXISTS,
+			"slot \"%s\" is there: an initial snapshot is one of the moment at which a slot is made",
+			client->config.slot);
 		lh_hint(client->ctx, "Choose another name, or drop the slot first.");
 		return lh_client_failed(client, LH_EXIT_SLOT, false, LH_EXISTS);
 	}
@@ -601,8 +603,8 @@ lh_client_snapshot_pending(LhClient *client)
 	if (status != LH_OK || n == 0)
 		return status;
 	lh_fail(client->ctx, LH_UNSUPPORTED,
-			"%d tables wait to be read beside the stream of slot \"%s\": %s", n, client->config.slot,
-			names);
+			"%d tables wait to be read beside the stream of slot \"%s\": %s", n,
+			client->config.slot, names);
 	lh_hint(client->ctx,
 			"This client cannot do that: drop the slot and begin anew, or give the tables up with "
 			"lakehouse.cdc_snapshot_cancel().");
@@ -614,14 +616,16 @@ lh_client_snapshot_pending(LhClient *client)
 static LhStatus
 print_row(LhCtx *ctx, LhBuf *out, const PGresult *r, int i, bool json)
 {
-	const char *error = PQgetisnull(r, i, (int) STATE_ERROR) ? NULL : PQgetvalue(r, i, (int) STATE_ERROR);
+	const char *error =
+		PQgetisnull(r, i, (int) STATE_ERROR) ? NULL : PQgetvalue(r, i, (int) STATE_ERROR);
 	const char *name = PQgetvalue(r, i, (int) STATE_NAME);
 
 	if (!json)
 		return lh_buf_printf(ctx, out, "%-20s %s: %s, %s, %s rows%s%s\n", i == 0 ? "snapshots" : "",
 							 name, PQgetvalue(r, i, (int) STATE_STATE),
-							 PQgetvalue(r, i, (int) STATE_METHOD), PQgetvalue(r, i, (int) STATE_ROWS),
-							 error != NULL ? ": " : "", error != NULL ? error : "");
+							 PQgetvalue(r, i, (int) STATE_METHOD),
+							 PQgetvalue(r, i, (int) STATE_ROWS), error != NULL ? ": " : "",
+							 error != NULL ? error : "");
 	LH_TRY(lh_buf_printf(ctx, out, "%s{\"id\":%s,\"table\":", i > 0 ? "," : "",
 						 PQgetvalue(r, i, (int) STATE_ID)));
 	LH_TRY(lh_json_string(ctx, out, name, strlen(name)));

@@ -249,7 +249,10 @@ any_course(void **state)
 
 	for (int round = 0; round < 200; round++)
 	{
-		enum { WORKERS = 4 };
+		enum
+		{
+			WORKERS = 4
+		};
 		uint64_t blocks[6], left[WORKERS] = {0}, delivered = 0, rows_of_turn = 0, steps = 0;
 		LhUnits *u;
 

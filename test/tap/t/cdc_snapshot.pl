@@ -38,37 +38,44 @@ sub logged { my ($log, $event) = @_; return slurp("$dir/log.$log") =~ /"event":"
 sub waits_for { my ($log, $event) = @_; return wait_until(120, sub { logged($log, $event) }) }
 sub pid_of { my ($run) = @_; return $run->{KIDS}[0]{PID} || die 'it is not there' }
 sub ends { my ($run) = @_; $run->finish; my $status = $?; return $status & 127 ? 'signal ' . ($status & 127) : $status >> 8 }
-sql(slurp('/tmp/client/shim.sql')) if -e '/tmp/client/shim.sql'; #TEMP
 sub slots { return sql('SELECT count(*) FROM pg_replication_slots') }
 sub stop { my ($run) = @_; kill 'TERM', pid_of($run); return ends($run) }
 
-# What a directory of the file sink holds durably, in order, decoded.
+# What a directory of the file sink holds durably, in order; values have no braces.
 sub events
 {
 	my ($path) = @_;
-	return map { decode_json($_) } map { split /\n/, slurp($_) } sort glob("$path/*.ndjson");
+	return map {
+		my %e = (line => $_);
+		@e{qw(op lsn n)} = /^\{"op":"(\w+)","lsn":"([0-9A-F\/]+)","n":(\d+)/ or die $_;
+		($e{table}) = /"table":"((?:[^"\\]|\\.)*)"/;
+		($e{key}) = /"key":\{"id":(\d+)/;
+		($e{new}) = /"new":(\{[^}]*\})/;
+		\%e
+	} map { split /\n/, slurp($_) } sort glob("$path/*.ndjson");
 }
 
 # The rows of a table that events leave, as JSON in the order of the key.
-my $rows = JSON::PP->new->canonical;
 sub folded
 {
 	my ($table, @events) = @_;
 	my %rows;
 	for my $e (grep { ($_->{table} // '') eq $table } @events)
 	{
-		if ($e->{op} eq 'truncate') { %rows = (); next }
 		# of an update that changes the key it is the old one
-		delete $rows{ $e->{key}{id} };
-		$rows{ $e->{new}{id} } = $rows->encode($e->{new}) if $e->{new};
+		delete $rows{ $e->{key} };
+		$rows{ id_of($e) } = $e->{new} if $e->{new};
 	}
 	return join "\n", map { $rows{$_} } sort { $a <=> $b } keys %rows;
 }
-sub table_rows { my ($table) = @_; return join "\n", map { $rows->encode(decode_json($_)) } split /\n/, sql("SELECT to_json(t) FROM $table t ORDER BY id") }
+sub id_of { return $_[0]{new} =~ /^\{"id":(\d+)/ ? $1 : die $_[0]{line} }
+sub ids { return join ' ', sort { $a <=> $b } map { id_of($_) } @_ }
+sub reads { return grep { $_->{op} eq 'read' } @_ }
+sub table_rows { my ($table) = @_; return sql("SELECT row_to_json(t) FROM $table t ORDER BY id") }
 # Without the two texts when they differ.
 sub same { my ($got, $expected, $name) = @_; return ok($got eq $expected, $name) || diag(length($got) . ' bytes, not ' . length($expected)) }
 # How many rows came more than once from a snapshot.
-sub repeated { my %n; my $twice = 0; $n{"$_->{table} $_->{key}{id}"}++ && $twice++ for grep { $_->{op} eq 'read' && $_->{key} } @_; return $twice }
+sub repeated { my %n; return scalar(grep { $n{"$_->{table} " . id_of($_)}++ } reads(@_)) }
 
 sql(q{
 	CREATE TABLE t (id int PRIMARY KEY, n int, v text);
@@ -86,7 +93,7 @@ is($code, 0, 'a snapshot') or diag $err;
 like($err, qr/snapshot at [0-9A-F\/]+ is in all sinks: 3 tables, 20001 rows/, 'says what it delivered');
 my @events = events("$dir/first");
 same(folded('t', @events), table_rows('t'), 'all rows are there');
-is(folded('Odd "name', @events), q({"a'b":"it's","id":1}), 'also of a table whose name is odd');
+is(folded('Odd \\"name', @events), q({"id":1,"a'b":"it's"}), 'also of a table whose name is odd');
 is(repeated(@events), 0, 'none twice');
 is(scalar(@events), 20001, 'and nothing else');
 is(join(' ', map { $_->{op} } @events[ 0, -1 ]), 'read read', 'as reads');
@@ -168,8 +175,8 @@ is($code, 0, 'partitions under their root') or diag $err;
 @events = events("$dir/root");
 is(scalar(@events), 900, 'filtered');
 is(join(' ', sort keys %{ { map { ($_->{table} => 1) } @events } }), 'p', 'all of the root');
-is(join(' ', sort keys %{ $events[0]{new} }), 'id region', 'with the columns that are published');
-is(scalar(grep { $_->{new}{id} <= 100 } @events), 0, 'and the rows');
+is(scalar(grep { $_->{new} !~ /^\{"id":\d+,"region":".."\}$/ } @events), 0, 'with the columns that are published');
+is(scalar(grep { id_of($_) <= 100 } @events), 0, 'and the rows');
 ($code, undef, $err) = client('snapshot', '--slot', 'leaf', '--sink', "file:$dir/leaf", '--publication', 'leaf');
 my %leaves;
 $leaves{ $_->{table} }++ for events("$dir/leaf");
@@ -183,7 +190,7 @@ is($code, 0, 'masks') or diag $err;
 my @files = map { slurp($_) } glob("$dir/masked/*"), glob("$dir/masked2/*");
 is(scalar(grep { /canary/ } @files, $err), 0, 'hold in a snapshot');
 is(scalar(events("$dir/masked")), 1000, 'of all rows');
-is(scalar(grep { defined $_->{new}{secret} } events("$dir/masked")), 0, 'no value is left');
+is(scalar(grep { $_->{new} !~ /"secret":null\}$/ } events("$dir/masked")), 0, 'no value is left');
 sql(q{SELECT lakehouse.cdc_mask_drop('p', 'secret')});
 
 # ---- refusals leave nothing behind
@@ -230,7 +237,7 @@ for my $try (1 .. 20)
 	is(ends($run), 0, "try $try") or diag slurp("$dir/log.rw$try");
 	is(scalar(split /\n/, folded('rw', events("$dir/rw$try"))), 3000, 'all rows are there, whoever was faster');
 	client('drop', '--slot', "rw$try");
-	next unless slurp("$dir/log.rw$try") =~ /rewritten while slot/;
+	next unless slurp("$dir/log.rw$try") =~ /"reconnect".*was rewritten or truncated/;
 	$rewritten = 1;
 	last;
 }
@@ -245,7 +252,7 @@ is(ends($run), 0, 'and ends although another session stands in line for a table'
 ok(logged('queue', 'snapshot_queue'), 'which one connection read alone');
 $altering->finish;
 @events = events("$dir/queue");
-is(scalar(grep { $_->{table} eq 'z' && $_->{op} eq 'read' } @events), 5000, 'all rows');
+is(scalar(grep { $_->{table} eq 'z' } reads(@events)), 5000, 'all rows');
 is(repeated(@events), 0, 'none twice');
 
 # ---- connections that are lost
@@ -266,7 +273,7 @@ for (1 .. 30)
 is(ends($run), 0, "$terminated connections are lost") or diag slurp("$dir/log.lost");
 cmp_ok($terminated, '>', 0, 'while they read');
 @events = events("$dir/lost");
-is_deeply([ sort { $a <=> $b } map { $_->{new}{id} } @events ], [ 1 .. 100000 ], 'and each row is there once');
+same(ids(@events), join(' ', 1 .. 100000), 'and each row is there once');
 
 # ---- memory, and what an impatient reader sees
 
@@ -301,10 +308,10 @@ sub http
 
 $run = start('sink', 'run', '--slot', 'sink', '--sink', "file:$dir/sink?rotate.bytes=1048576", '--sink', "file:$dir/sink2", '--table', 'public.big', '--chunk-blocks', '16', '--once');
 wait_until(60, sub { glob("$dir/sink/*.ndjson") });
-rename("$dir/sink", "$dir/sink.gone") or die $!;
+system_or_bail('rm', '-rf', "$dir/sink");
 is(ends($run), 0, 'a sink fails in the midst of a snapshot') or diag slurp("$dir/log.sink");
 ok(logged('sink', 'reconnect'), 'which is said');
-is_deeply([ sort { $a <=> $b } map { $_->{new}{id} } grep { $_->{op} eq 'read' } events("$dir/$_") ], [ 1 .. 100000 ], "and $_ has each row once") for qw(sink sink2);
+same(ids(reads(events("$dir/$_"))), join(' ', 1 .. 100000), "and $_ has each row once") for qw(sink sink2);
 
 # ---- a signal
 
