@@ -10,7 +10,8 @@ CREATE TEMP VIEW functions AS
 -- everybody: what asks for ownership or SELECT itself, what shows no location to others, and what no one can call from SQL
 SELECT set_eq(
 	$$ SELECT proname::text FROM functions WHERE has_function_privilege('public', oid, 'EXECUTE') $$,
-	ARRAY['cdc_formats', 'cdc_options', 'cdc_setup', 'iceberg_changes', 'refresh_columns', 'running_scans'],
+	ARRAY['cdc_formats', 'cdc_options', 'cdc_setup', 'cdc_row', 'cdc_snapshot_tables', 'cdc_snapshot_plan', 'cdc_snapshot_state', 'cdc_snapshot_note',
+		'cdc_snapshot_start', 'cdc_snapshot_cancel', 'cdc_snapshot_forget', 'iceberg_changes', 'refresh_columns', 'running_scans'],
 	'PUBLIC executes only what is harmless');
 
 -- what takes a location is for those who may read any file of the server
@@ -44,6 +45,31 @@ SELECT results_eq(
 	$$ SELECT evtevent::text COLLATE "default", evtenabled::text, evtfoid::regproc::text COLLATE "default" FROM pg_event_trigger WHERE evtname = 'lakehouse_define' $$,
 	$$ VALUES ('ddl_command_end', 'A', 'lakehouse.define') $$,
 	'the event trigger fires always');
+
+-- snapshots of change streams ask for REPLICATION themselves, whoever owns them, and lend their owner's rights to nobody
+CREATE ROLE tap_replicator REPLICATION;
+CREATE ROLE tap_member;
+GRANT tap_replicator TO tap_member;
+GRANT USAGE ON SCHEMA lakehouse TO tap_replicator, tap_member;
+CREATE TABLE tap_rows (id int PRIMARY KEY);
+INSERT INTO tap_rows VALUES (1);
+GRANT SELECT ON tap_rows TO PUBLIC;
+GRANT USAGE ON SCHEMA public TO tap_replicator, tap_member;
+CREATE TEMP TABLE tap_calls AS SELECT unnest(ARRAY[
+	'SELECT lakehouse.cdc_row(t.*, ''{}'') FROM tap_rows t', 'SELECT * FROM lakehouse.cdc_snapshot_tables(''{}'')', 'SELECT * FROM lakehouse.cdc_snapshot_state(''s'')',
+	'SELECT lakehouse.cdc_snapshot_forget(''s'')', 'SELECT lakehouse.cdc_snapshot_cancel(''s'', 1)', 'SELECT * FROM lakehouse.cdc_snapshot_plan(''s'', ''0/1'', 1, ''{}'', ''{}'', ''{}'', ''{}'', ''{}'')',
+	'SELECT lakehouse.cdc_snapshot_note(1, NULL, NULL, NULL, NULL, NULL, NULL, NULL)', 'SELECT lakehouse.cdc_snapshot_start(''s'', ''tap_rows'')']) AS call;
+GRANT SELECT ON tap_calls TO PUBLIC;
+SET LOCAL ROLE tap_member;
+SELECT throws_ok(call, '42501', NULL, 'a member of a role with REPLICATION has it not: ' || call) FROM tap_calls;
+RESET ROLE;
+SET LOCAL ROLE tap_replicator;
+SELECT lives_ok(call, 'REPLICATION is enough: ' || call) FROM tap_calls WHERE call !~ 'plan|note|start';
+SELECT throws_ok(call, '42704', NULL, 'what is not there is told of: ' || call) FROM tap_calls WHERE call ~ 'plan|note|start';
+SELECT throws_ok('SELECT * FROM lakehouse.cdc_snapshots', '42501', NULL, 'the table itself is for its owner');
+SELECT is(current_user::text, 'tap_replicator', 'and nobody is left as its owner');
+RESET ROLE;
+SELECT is_empty($$ SELECT proname FROM functions WHERE proname LIKE 'cdc\_snapshot%' AND prosecdef $$, 'no function of snapshots is SECURITY DEFINER');
 
 -- a role without any right
 CREATE ROLE tap_none;

@@ -16,7 +16,17 @@ INSERT INTO promised VALUES
 	('cdc_mask_set', 'relation regclass, "column" name, mask text', 'void'),
 	('cdc_options', 'OUT name text, OUT type text, OUT "default" text, OUT choices text[], OUT formats text, OUT summary text,
 		OUT avoids text', 'SETOF record'),
+	('cdc_row', '"row" record, options text[]', 'bytea'),
 	('cdc_setup', 'fix boolean, OUT "check" text, OUT state text, OUT detail text, OUT remedy text', 'SETOF record'),
+	('cdc_snapshot_cancel', 'slot name, id bigint', 'boolean'),
+	('cdc_snapshot_forget', 'slot name', 'void'),
+	('cdc_snapshot_note', 'id bigint, state text, method text, point pg_lsn, last_key text[], chunks bigint, rows bigint, error text', 'void'),
+	('cdc_snapshot_plan', 'slot name, point pg_lsn, unit_blocks bigint, tables oid[], blocks bigint[], schemas text[], names text[], methods
+		text[]', 'SETOF lakehouse.cdc_snapshots'),
+	('cdc_snapshot_start', 'slot name, relation regclass, predicate text', 'bigint'),
+	('cdc_snapshot_state', 'slot name', 'SETOF lakehouse.cdc_snapshots'),
+	('cdc_snapshot_tables', 'options text[], OUT relation oid, OUT schema_name text, OUT table_name text, OUT blocks bigint, OUT
+		estimated_rows bigint, OUT key_columns text[], OUT key_types text[], OUT method text, OUT reason text, OUT published oid', 'SETOF record'),
 	('create_types', 'location text, schema name, table_name text, server name, options jsonb, pairs boolean, OUT column_path text,
 		OUT type_name text, OUT ddl text', 'SETOF record'),
 	('ddl', 'location text, table_name text, server name, options jsonb, types name, pairs boolean', 'text'),
@@ -119,6 +129,9 @@ SELECT is_empty(
 SELECT is_empty(
 	$$ SELECT signature FROM functions WHERE proname = 'read' AND (provolatile <> 's' OR prosupport::oid = 0) $$,
 	'but for lakehouse.read, which is a scan in plans');
+SELECT is_empty(
+	$$ SELECT signature FROM functions WHERE (proname = 'cdc_row' OR proname LIKE 'cdc\_snapshot%') AND proparallel <> 'u' $$,
+	'what reads for snapshots holds locks and runs subtransactions: not in parallel queries');
 SELECT is_empty($$ SELECT signature FROM functions WHERE proleakproof $$, 'none says that it is leakproof');
 SELECT is_empty(
 	$$ SELECT signature FROM functions WHERE prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c') $$,
@@ -140,7 +153,7 @@ CREATE TEMP TABLE entries AS
 	WITH library AS (
 		SELECT substring(pg_read_file('/proc/self/maps') FROM '(/[^ \n]*/lakehouse\.so)\n') AS path)
 	SELECT DISTINCT m[1] AS entry FROM library,
-		regexp_matches(encode(pg_read_binary_file(path), 'escape'), '\\000pg_finfo_(lakehouse_[a-z0-9_]+)\\000', 'g') m;
+		regexp_matches(encode(pg_read_binary_file(path), 'escape'), '\\000pg_finfo_(lakehouse_[a-z0-9_]+)(?=\\000)', 'g') m;
 SELECT cmp_ok((SELECT count(*) FROM entries), '>', 10::bigint, 'the library has entry points');
 SELECT set_eq('SELECT entry FROM entries', 'SELECT prosrc FROM functions', 'C entry points and SQL functions are the same');
 
@@ -156,6 +169,7 @@ SELECT set_eq(
 				JOIN pg_class c ON c.oid IN (t.typrelid, e.typrelid)
 			WHERE t.oid = objid AND c.relkind <> 'c')) $$,
 	ARRAY['foreign-data wrapper lakehouse', 'event trigger lakehouse_define', 'table lakehouse.cdc_masks',
+		'table lakehouse.cdc_snapshots', 'sequence lakehouse.cdc_snapshots_id_seq',
 		'view lakehouse.scan_progress'],
 	'the other members of the extension');
 SELECT ok(extversion ~ '^\d+\.\d+\.\d+$' AND NOT extrelocatable AND extnamespace = 'lakehouse'::regnamespace,

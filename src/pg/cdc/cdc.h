@@ -8,6 +8,7 @@
  *
  *	plugin.c		PostgreSQL's callbacks; which event comes when
  *	snapshot.c		lakehouse.cdc_row: a row of a query as a batch
+ *	snapshot_tables.c, snapshot_state.c, predicate.c	what of it is to be read, and how far it is
  *	stream.c		what both need around an event
  *	options.c		what the consumer asked for
  *	masks.c			which columns may not be seen, read before anything is decoded
@@ -112,6 +113,20 @@ extern bool lh_cdc_is_own_table(LhCdc *cdc, Oid relid);
  */
 extern const LhMask *lh_cdc_mask_of(LhCdc *cdc, Relation relation, AttrNumber attnum, const char *schema,
 									const char *table, const char *column);
+
+/* ---- mask_functions.c ---- */
+
+/* Is it this library's?  A slot may name it with its path. */
+extern bool lh_cdc_is_our_plugin(const char *plugin);
+
+/* ---- predicate.c ---- */
+
+/*
+ * Read a condition over a relation's rows, and write it so that it means the same
+ * under every search_path and with every session's settings; an error when it is more
+ * than a condition, or runs what a user made.  palloc'd.
+ */
+extern char *lh_cdc_predicate(Relation relation, const char *text);
 
 /* ---- relation.c ---- */
 

@@ -68,3 +68,69 @@ CREATE FUNCTION lakehouse.cdc_snapshot_tables(options text[], OUT relation oid, 
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 100;
 COMMENT ON FUNCTION lakehouse.cdc_snapshot_tables(text[]) IS
 	'Tables whose rows a change stream with these options carries, how large they are, and how they can be read beside it; locks them in ACCESS SHARE MODE';
+
+-- How far snapshots are.  Clients write it by the functions below; what it says is of
+-- this server's slots, and is not dumped.
+CREATE TABLE lakehouse.cdc_snapshots (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	slot name NOT NULL,
+	relation oid NOT NULL,
+	schema_name text NOT NULL,
+	table_name text NOT NULL,
+	method text CHECK (method IN ('initial', 'key', 'barrier')),
+	fallback text CHECK (fallback IN ('key', 'barrier')),
+	predicate text,
+	state text NOT NULL CHECK (state IN ('waiting', 'reading', 'done', 'failed', 'cancelled')),
+	point pg_lsn,
+	first_unit bigint,
+	units bigint,
+	unit_blocks bigint,
+	blocks bigint CHECK (blocks >= 0),
+	last_key text[],
+	chunks bigint NOT NULL DEFAULT 0,
+	rows bigint NOT NULL DEFAULT 0,
+	created timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	updated timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	error text
+);
+COMMENT ON TABLE lakehouse.cdc_snapshots IS
+	'Snapshots of tables for change streams: lakehouse.cdc_snapshot_start and its like';
+CREATE INDEX cdc_snapshots_slot ON lakehouse.cdc_snapshots (slot);
+
+CREATE FUNCTION lakehouse.cdc_snapshot_plan(slot name, point pg_lsn, unit_blocks bigint, tables oid[], blocks bigint[],
+	schemas text[], names text[], methods text[]) RETURNS SETOF lakehouse.cdc_snapshots
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_snapshot_plan'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION lakehouse.cdc_snapshot_plan(name, pg_lsn, bigint, oid[], bigint[], text[], text[], text[]) IS
+	'Begin the initial snapshot of a slot: its tables in place of all that was there for the slot, in units of so many blocks';
+
+CREATE FUNCTION lakehouse.cdc_snapshot_state(slot name) RETURNS SETOF lakehouse.cdc_snapshots
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_snapshot_state'
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION lakehouse.cdc_snapshot_state(name) IS
+	'Snapshots of a slot, and how far they are';
+
+CREATE FUNCTION lakehouse.cdc_snapshot_note(id bigint, state text, method text, point pg_lsn, last_key text[], chunks bigint,
+	rows bigint, error text) RETURNS void
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_snapshot_note'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION lakehouse.cdc_snapshot_note(bigint, text, text, pg_lsn, text[], bigint, bigint, text) IS
+	'Note how far a snapshot is; NULL: as it was.  The state of a cancelled one stays';
+
+CREATE FUNCTION lakehouse.cdc_snapshot_start(slot name, relation regclass, predicate text DEFAULT NULL) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_snapshot_start'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION lakehouse.cdc_snapshot_start(name, regclass, text) IS
+	'Have the client of a slot read a table, or the rows of it that a condition chooses, again; the number of the snapshot, the first of one for each partition';
+
+CREATE FUNCTION lakehouse.cdc_snapshot_cancel(slot name, id bigint) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_snapshot_cancel'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION lakehouse.cdc_snapshot_cancel(name, bigint) IS
+	'End a snapshot that waits or goes on; false: there is none';
+
+CREATE FUNCTION lakehouse.cdc_snapshot_forget(slot name) RETURNS void
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_snapshot_forget'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION lakehouse.cdc_snapshot_forget(name) IS
+	'Forget the snapshots of a slot that is gone';

@@ -51,9 +51,8 @@ lock_masks(void)
 
 /* ---- walsenders ---- */
 
-/* The plugin may have been named with its path. */
-static bool
-is_our_plugin(const char *plugin)
+bool
+lh_cdc_is_our_plugin(const char *plugin)
 {
 	const char *slash = strrchr(plugin, '/');
 	const char *name = slash != NULL ? slash + 1 : plugin;
@@ -83,7 +82,7 @@ decoder_of(int i)
 	if (slot->in_use)
 	{
 		SpinLockAcquire(&slot->mutex);
-		if (slot->data.database == MyDatabaseId && is_our_plugin(NameStr(slot->data.plugin)))
+		if (slot->data.database == MyDatabaseId && lh_cdc_is_our_plugin(NameStr(slot->data.plugin)))
 			pid = slot->active_pid;
 		SpinLockRelease(&slot->mutex);
 	}

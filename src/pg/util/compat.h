@@ -173,6 +173,14 @@ lh_executor_run(QueryDesc *query)
 #define LH_CHANGE_TUPLE(t) ((t) != NULL ? &(t)->tuple : NULL)
 #endif
 
+/* A logical message of the running transaction; 17 may flush. */
+#include "replication/message.h"
+#if PG_VERSION_NUM >= 170000
+#define LH_LOG_MESSAGE(prefix, content, size) LogLogicalMessage(prefix, content, size, true, false)
+#else
+#define LH_LOG_MESSAGE(prefix, content, size) LogLogicalMessage(prefix, content, size, true)
+#endif
+
 /* Does PostgreSQL itself tell the receiver of changes that a plugin skips?  Since 16. */
 #define LH_SKIPPED_CHANGES_ARE_REPORTED (PG_VERSION_NUM >= 160000)
 
