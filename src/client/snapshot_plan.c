@@ -316,8 +316,8 @@ read_state(LhClient *client, const char *slot, PGresult **r)
 	LH_TRY(lh_buf_init(client->ctx, &sql, false));
 	LH_TRY(lh_buf_printf(
 		client->ctx, &sql,
-		"SELECT id, pg_catalog.format('%%I.%%I', schema_name, table_name), method, state, "
-		"coalesce(point, '0/0'), coalesce(first_unit, 0), coalesce(units, 0), fallback, rows, error "
+		"SELECT id, pg_catalog.format('%%I.%%I', schema_name, table_name), coalesce(method, 'undecided'), state, "
+		"coalesce(point, '0/0'), coalesce(first_unit, 0), coalesce(units, 0), coalesce(fallback, ''), rows, error "
 		"FROM lakehouse.cdc_snapshot_state('%s')",
 		slot));
 	return ask(client, &sql, QUESTION_MS, r);
