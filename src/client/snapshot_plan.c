@@ -95,11 +95,15 @@ lh_snapshot_known(LhClient *client, bool *there)
 	PGresult *r;
 
 	LH_TRY(lh_source_side(client));
+	/* a role that may not use it has no snapshots */
 	LH_TRY(lh_source_query(
 		client, client->side,
-		"SELECT pg_catalog.to_regprocedure('lakehouse.cdc_snapshot_state(pg_catalog.name)')",
+		"SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace "
+		"WHERE n.nspname = 'lakehouse' AND p.proname = 'cdc_snapshot_state' "
+		"AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
+		"AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')",
 		QUESTION_MS, &r));
-	*there = !PQgetisnull(r, 0, 0);
+	*there = PQntuples(r) > 0;
 	PQclear(r);
 	return LH_OK;
 }
@@ -459,7 +463,8 @@ check_made(LhClient *client, const LhSlot *slot)
 
 /* What sinks hold of an initial snapshot is done, all else is to be read beside the stream. */
 static LhStatus
-settle(LhClient *client, const PGresult *r, int nsinks, const LhDeliverySink *sinks)
+settle(LhClient *client, const LhSlot *slot, const PGresult *r, int nsinks,
+	   const LhDeliverySink *sinks)
 {
 	LhCtx *ctx = client->ctx;
 	PGresult *done;
@@ -477,6 +482,9 @@ settle(LhClient *client, const PGresult *r, int nsinks, const LhDeliverySink *si
 		bool held;
 
 		if (!is(r, i, STATE_METHOD, "initial") || (!open && !is(r, i, STATE_STATE, "done")))
+			continue;
+		/* what sinks lack of it now they were allowed to miss */
+		if (!open && slot->confirmed != point_of(r, i))
 			continue;
 		held = last_unit(r, i) <= held_by_all(client, point_of(r, i), !open, nsinks, sinks);
 		if (held && !open)
@@ -524,7 +532,7 @@ lh_snapshot_resume(LhClient *client, const LhSlot *slot, int nsinks, const LhDel
 		LH_TRY(read_state(client, client->config.slot, &r));
 	}
 	if (r != NULL)
-		status = settle(client, r, nsinks, sinks);
+		status = settle(client, slot, r, nsinks, sinks);
 	PQclear(r);
 	return status;
 }

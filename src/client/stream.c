@@ -666,7 +666,8 @@ attempt(Stream *s)
 	LH_TRY(open_sinks(s));
 	lh_snapshot_remind(c, s->sinks);
 	LH_TRY(lh_source_side(c));
-	LH_TRY(lh_source_connect(c, true, &c->stream));
+	if (!lh_snapshot_alive(c))
+		LH_TRY(lh_source_connect(c, true, &c->stream));
 	LH_TRY(prepare_slot(s, &slot));
 	if (slot.created || lh_snapshot_alive(c))
 	{
@@ -717,6 +718,8 @@ clean_up(Stream *s)
 
 	s->copying = false;
 	keep_counts(s);
+	if (!lh_snapshot_alive(c))
+		lh_snapshot_close(c);
 	lh_source_close(&c->stream);
 	lh_source_close(&c->side);
 	lh_client_close_sinks(c, s->sinks);

@@ -255,10 +255,20 @@ $altering->finish;
 is(scalar(grep { $_->{table} eq 'z' } reads(@events)), 5000, 'all rows');
 is(repeated(@events), 0, 'none twice');
 
+# ---- a table that is locked
+
+my $locking = session($node);
+$locking->value('BEGIN; LOCK TABLE z IN ACCESS EXCLUSIVE MODE');
+$run = start('locked', 'snapshot', '--slot', 'locked', '--sink', 'null:', '--table', 'public.z');
+ok(waits_for('locked', 'lock_wait'), 'a table that is locked is waited for');
+like(slurp("$dir/log.locked"), qr/have locked: pid $locking->{pid} /, 'and who has it is told');
+is(slots(), $before + 3, 'before there is a slot');
+$locking->value('ROLLBACK');
+is(ends($run), 0, 'then it goes on') or diag slurp("$dir/log.locked");
+
 # ---- connections that are lost
 
 sql(q{CREATE TABLE big (id int PRIMARY KEY, v text); INSERT INTO big SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 100000) g});
-my $holder = q{state LIKE 'idle in transaction%' OR query LIKE 'COPY (SELECT lakehouse.cdc_row%'};
 $run = start('lost', 'snapshot', '--slot', 'lost', '--sink', "file:$dir/lost", '--table', 'public.big', '--chunk-blocks', '16');
 waits_for('lost', 'snapshot');
 my $terminated = 0;
@@ -274,6 +284,24 @@ is(ends($run), 0, "$terminated connections are lost") or diag slurp("$dir/log.lo
 cmp_ok($terminated, '>', 0, 'while they read');
 @events = events("$dir/lost");
 same(ids(@events), join(' ', 1 .. 100000), 'and each row is there once');
+
+# The transaction that sees the slot's point cannot be made anew.
+my $holder = q{SELECT coalesce(max(pid), 0) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1818977892};
+$run = start('holder', 'run', '--slot', 'holder', '--sink', "file:$dir/holder", '--table', 'public.big', '--chunk-blocks', '16', '--flush-ms', '0');
+wait_until(60, sub { glob("$dir/holder/.tmp-*") });
+($code, undef, $err) = client('run', '--slot', 'holder', '--sink', "file:$dir/elsewhere", '--table', 'public.big', '--wait', '0');
+is($code, 3, 'a second client');
+like($err, qr/another client reads the initial snapshot of slot "holder"/, 'is told of the first');
+is(sql(qq{SELECT pg_terminate_backend(($holder)::int)}), 't', 'the holder is lost');
+unfinished_log('holder', 'big', ends($run));
+unfinished('holder', 'big', 16);
+sub unfinished_log
+{
+	my ($slot, $table, $code) = @_;
+	return if $code == 0;
+	is($code, 3, "$slot: its client gives up");
+	like(slurp("$dir/log.$slot"), qr/"event":"snapshot_left".*table public\.$table is not whole/, 'and says which table is not whole');
+}
 
 # ---- memory, and what an impatient reader sees
 
