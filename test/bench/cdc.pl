@@ -133,3 +133,51 @@ for my $load (@loads)
 		printf "%-34s %9.3f %9.3f %9.3f %12.0f %9.1f %8.2f\n", $variants[$v][0], $m, $c[0], $c[-1], $n / $m, $bytes{$v} / 1e6, median(@{ $cpu{$peer} }) / $m;
 	}
 }
+
+# ---- rows that a table has already: what cdc_row adds to reading it
+
+my @reads = (
+	['COPY text', 'COPY t TO STDOUT', ''],
+	['COPY binary', 'COPY t TO STDOUT', 'BINARY'],
+	map { [ "cdc_row $_", "COPY (SELECT lakehouse.cdc_row(x.*, '{format,$_}') FROM ONLY t AS x) TO STDOUT", 'BINARY' ] } qw(json debezium-json wal2json-v2));
+
+# CPU seconds of the backend for a statement, and bytes received.
+sub read_one
+{
+	my ($copy, $format) = @_;
+	my $file = "/dev/shm/lakehouse-cdc-bench.$$";
+	my $clock = 'SELECT split_part(pg_read_file(\'/proc/self/schedstat\'), \' \', 1)';
+	$copy =~ s/ TO STDOUT$/ TO '$file' $format/;
+	$copy =~ s/^COPY /\\copy /;
+	open my $p, '-|', "$bin/psql", '-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', 'SELECT count(*) FROM t', '-c', $clock, '-c', $copy, '-c', $clock or die "psql: $!\n";
+	my (undef, $before, $after) = <$p>;
+	close $p or die "psql failed\n";
+	my $bytes = -s $file;
+	unlink $file;
+	return (($after - $before) / 1e9, $bytes);
+}
+
+if (!$load_only || 'snapshot' =~ /$load_only/)
+{
+	my (%cpu, %bytes);
+	# the loads before left dead rows
+	sql("TRUNCATE t");
+	sql("INSERT INTO t SELECT i, $columns FROM generate_series(1, $rows) i");
+	sql('VACUUM ANALYZE t');
+	for my $run (1 .. $runs)
+	{
+		for my $r (0 .. $#reads)
+		{
+			my ($cpu, $bytes) = read_one(@{ $reads[$r] }[ 1, 2 ]);
+			push @{ $cpu{$r} }, $cpu;
+			$bytes{$r} = $bytes;
+		}
+	}
+	printf "\nsnapshot: %d rows\n%-34s %9s %9s %9s %12s %9s %8s\n", $rows, 'statement', 'CPU s', 'least', 'most', 'rows/s/core', 'MB', 'x text';
+	for my $r (0 .. $#reads)
+	{
+		my @c = sort { $a <=> $b } @{ $cpu{$r} };
+		my $m = median(@c);
+		printf "%-34s %9.3f %9.3f %9.3f %12.0f %9.1f %8.2f\n", $reads[$r][0], $m, $c[0], $c[-1], $rows / $m, $bytes{$r} / 1e6, median(@{ $cpu{0} }) / $m;
+	}
+}

@@ -299,6 +299,53 @@ a_frame_too_large_goes_out_in_parts(void **state)
 	}
 }
 
+static void
+a_whole_batch_has_no_parts(void **state)
+{
+	Made *m = *state;
+	char value[1000] = {0};
+	LhChangeEvent ev = event(LH_CHANGE_READ, 2);
+	LhFrameReader reader = {0};
+	LhSlice bytes;
+	LhFrame f;
+	bool end;
+
+	lh_frame_max_body = 300;
+	for (int dropped = 0; dropped < 2; dropped++)
+	{
+		LH_OK_(m->ctx, lh_batch_begin(m->ctx, &m->out));
+		frame(m, LH_CHANGE_INSERT, 1, "k", "before");
+		LH_OK_(m->ctx, lh_frame_begin(m->ctx, &m->out, &ev));
+		message(m, 0, "key", value, sizeof(value));
+		LH_OK_(m->ctx, lh_frame_end(m->ctx, &m->out, false));
+		if (dropped)
+			lh_frame_drop(&m->out);
+		assert_int_equal(lh_batch_frames(&m->out), 2 - dropped);
+		LH_OK_(m->ctx, lh_batch_whole(m->ctx, &m->out, &bytes));
+		LH_OK_(m->ctx, lh_batch_open(m->ctx, bytes, MAX_PLAIN, &reader));
+		check_frame(m, &reader, LH_CHANGE_INSERT, 1, 1, &f);
+		if (!dropped)
+		{
+			check_frame(m, &reader, LH_CHANGE_READ, 2, 1, &f);
+			assert_int_equal(f.nparts, 1);
+			assert_int_equal(f.flags, LH_FRAME_SNAPSHOT);
+			assert_int_equal(f.body.len, LH_FRAME_MESSAGE_HEAD + 3 + sizeof(value));
+		}
+		LH_OK_(m->ctx, lh_batch_next(m->ctx, &reader, &f, &end));
+		assert_true(end);
+	}
+	/* a frame without messages that was taken back by itself, and one behind it */
+	LH_OK_(m->ctx, lh_batch_begin(m->ctx, &m->out));
+	frame(m, LH_CHANGE_INSERT, 1, "k", "before");
+	LH_OK_(m->ctx, lh_frame_begin(m->ctx, &m->out, &ev));
+	LH_OK_(m->ctx, lh_frame_end(m->ctx, &m->out, false));
+	LH_OK_(m->ctx, lh_batch_whole(m->ctx, &m->out, &bytes));
+	LH_OK_(m->ctx, lh_batch_open(m->ctx, bytes, MAX_PLAIN, &reader));
+	check_frame(m, &reader, LH_CHANGE_INSERT, 1, 1, &f);
+	LH_OK_(m->ctx, lh_batch_next(m->ctx, &reader, &f, &end));
+	assert_true(end);
+}
+
 /* Read all there is; false when something was found wrong. */
 static bool
 read_all(Made *m, LhSlice bytes)
@@ -513,6 +560,7 @@ main(void)
 		T(batches_are_read_back),
 		T(flags_say_what_the_event_was),
 		T(a_frame_too_large_goes_out_in_parts),
+		T(a_whole_batch_has_no_parts),
 		T(truncated_batches_are_corrupt),
 		T(flipped_bits_never_lead_astray),
 		T(lengths_that_lie_are_refused_one_by_one),

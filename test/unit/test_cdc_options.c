@@ -328,6 +328,11 @@ combinations_that_make_no_sense_are_refused(void **state)
 	options.frames = true;
 	LH_OK_(ctx, lh_change_options_check(ctx, &options));
 	options.frames = options.zstd = false;
+	options.signals = true;
+	refused(ctx, lh_change_options_check(ctx, &options), "signals");
+	options.frames = true;
+	LH_OK_(ctx, lh_change_options_check(ctx, &options));
+	options.frames = options.signals = false;
 	options.w_pretty = options.keys = true;
 	refused(ctx, lh_change_options_check(ctx, &options), "newlines");
 	options.w_pretty = false;

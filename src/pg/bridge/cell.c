@@ -13,6 +13,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/bytea.h"
@@ -23,6 +24,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/pg_locale.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -461,11 +463,40 @@ find_known(Oid typid)
 	return NULL;
 }
 
+/* Types of PostgreSQL whose text is the same whatever is set. */
+static bool
+is_plain(Oid typid)
+{
+	switch (typid)
+	{
+		case INETOID:
+		case CIDROID:
+		case MACADDROID:
+		case MACADDR8OID:
+		case BITOID:
+		case VARBITOID:
+		case TSVECTOROID:
+		case TSQUERYOID:
+		case PG_LSNOID:
+		case JSONPATHOID:
+		case INT4RANGEOID:
+		case INT8RANGEOID:
+		case NUMRANGEOID:
+		case INT4MULTIRANGEOID:
+		case INT8MULTIRANGEOID:
+		case NUMMULTIRANGEOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
 static void
 by_output(LhCellType *type, MemoryContext mcxt, Oid output)
 {
 	type->kind = LH_CELL_OTHER;
 	type->make = of_output;
+	type->has_settings = !is_plain(type->base);
 	fmgr_info_cxt(output, &type->output, mcxt);
 	/* those that initdb made raise no errors on values that were stored */
 	type->guarded = type->base >= FirstNormalObjectId || type->base == RECORDOID || type->base == RECORDARRAYOID;
@@ -569,6 +600,16 @@ lh_cell_settings(void)
 	set("search_path", "");
 	set("quote_all_identifiers", "off");
 	return level;
+}
+
+/* The order of a date's parts is for input alone; an empty path is written in two ways. */
+bool
+lh_cell_settings_hold(void)
+{
+	return DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES && extra_float_digits == 1 &&
+		bytea_output == BYTEA_OUTPUT_HEX && strcmp(pg_get_timezone_name(session_timezone), "UTC") == 0 &&
+		strcmp(locale_monetary, "C") == 0 &&
+		(namespace_search_path[0] == '\0' || strcmp(namespace_search_path, "\"\"") == 0) && !quote_all_identifiers;
 }
 
 /* A single-byte step over what is no UTF-8 ends in time. */

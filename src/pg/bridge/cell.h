@@ -32,6 +32,7 @@ struct LhCellType
 	Oid			typid;			/* as declared */
 	Oid			base;			/* beneath domains */
 	int32		typmod;			/* beneath domains */
+	bool		has_settings;	/* OTHER whose text may depend on them */
 	bool		guarded;		/* its output function is a user's, and may raise an error */
 	FmgrInfo	output;			/* OTHER */
 	const LhCellType *elem;		/* ARRAY */
@@ -78,6 +79,8 @@ extern const char *const *lh_cell_enum_labels(LhCtx *ctx, const LhCellType *type
  * the level is for AtEOXact_GUC.
  */
 extern int	lh_cell_settings(void);
+/* Would they change nothing now? */
+extern bool lh_cell_settings_hold(void);
 
 /* Text in the server's encoding (a name, a comment) as UTF-8 in ctx->arena; what cannot be converted becomes '?'. */
 extern const char *lh_cell_utf8(LhCtx *ctx, const char *text);

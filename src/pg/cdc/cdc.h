@@ -146,7 +146,8 @@ struct LhCdcRel
 	LhCellType **types;
 	const LhMask **masks;
 	bool	   *identity;		/* of each column: old keys hold it */
-	bool		has_other;		/* output functions are called, so settings count */
+	bool		has_other;		/* output functions are called */
+	bool		has_settings;	/* and settings count */
 	bool		guarded;		/* they, or conditions of publications, may raise errors */
 	bool		announced;		/* its schema event went out */
 	dlist_node	used;			/* among all plans, the last used first */

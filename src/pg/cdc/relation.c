@@ -277,6 +277,7 @@ describe_column(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation published
 
 	rel->user_types |= needs_user_types(type);
 	rel->has_other |= type->kind == LH_CELL_OTHER || (type->elem != NULL && type->elem->kind == LH_CELL_OTHER);
+	rel->has_settings |= type->has_settings || (type->elem != NULL && type->elem->has_settings);
 	rel->guarded |= type->guarded;
 }
 

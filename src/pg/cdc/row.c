@@ -232,12 +232,11 @@ lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, TupleDesc desc, LhChangeOp op, HeapTuple o
 		heap_deform_tuple(old, desc, rel->old_values, rel->old_nulls);
 	if (new != NULL)
 		heap_deform_tuple(new, desc, rel->new_values, rel->new_nulls);
-	if (rel->has_other)
-	{
+	if (rel->has_settings)
 		lh_cdc_need_settings(cdc);
+	if (rel->has_other)
 		guarded = guarded || (old != NULL && any_large(rel, rel->old_values, rel->old_nulls)) ||
 			(new != NULL && any_large(rel, rel->new_values, rel->new_nulls));
-	}
 	if (unlikely(guarded))
 		row->quarantine = lh_cdc_guard(cdc, rel, build, &b);
 	else

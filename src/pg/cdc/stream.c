@@ -48,8 +48,12 @@ lh_cdc_read_catalog(LhCdc *cdc, List *options)
 void
 lh_cdc_need_settings(LhCdc *cdc)
 {
-	if (cdc->settings == 0 && !cdc->session)
-		cdc->settings = lh_cell_settings();
+	if (cdc->settings != 0 || cdc->session)
+		return;
+	/* a snapshot's rows need them each: they cost more than the row, and clients set them for their sessions */
+	if (cdc->pg == NULL && lh_cell_settings_hold())
+		return;
+	cdc->settings = lh_cell_settings();
 }
 
 void
