@@ -423,16 +423,15 @@ look_ahead(LhCtx *ctx, LhClientConfig *c, int argc, char *const *argv, char *con
 					{"--version", LH_CLIENT_VERSION}, {"-V", LH_CLIENT_VERSION}};
 
 	if (argc < 2)
-		LH_FAIL(ctx, LH_INVALID,
-				"no command: " COMMANDS "; try \"lakehouse_cdc --help\"");
+		LH_FAIL(ctx, LH_INVALID, "no command: " COMMANDS "; try \"lakehouse_cdc --help\"");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 	{
 		if (strcmp(argv[1], commands[i].word) == 0)
 			c->command = commands[i].command;
 	}
 	if (c->command == 0)
-		LH_FAIL(ctx, LH_INVALID,
-				"\"%s\" is no command: " COMMANDS "; try \"lakehouse_cdc --help\"", argv[1]);
+		LH_FAIL(ctx, LH_INVALID, "\"%s\" is no command: " COMMANDS "; try \"lakehouse_cdc --help\"",
+				argv[1]);
 	for (; environ != NULL && *environ != NULL; environ++)
 	{
 		if (strncmp(*environ, ENV_PREFIX "CONFIG=", strlen(ENV_PREFIX "CONFIG=")) == 0)

@@ -61,11 +61,12 @@ patient(LhClient *client)
 {
 	PGresult *r;
 
-	LH_TRY(lh_source_query(client, client->stream,
-						   "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings "
-						   "WHERE name IN ('idle_in_transaction_session_timeout', "
-						   "'transaction_timeout', 'idle_session_timeout')",
-						   QUESTION_MS, &r));
+	LH_TRY(lh_source_query(
+		client, client->stream,
+		"SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings "
+		"WHERE name IN ('idle_in_transaction_session_timeout', "
+		"'transaction_timeout', 'idle_session_timeout')",
+		QUESTION_MS, &r));
 	PQclear(r);
 	return LH_OK;
 }
@@ -86,7 +87,7 @@ make(LhSnapshot *s, LhSlot *slot)
 	}
 	LH_TRY(lh_snapshot_connect_holder(s));
 	/* whoever finds the slot after a crash finds this, too */
-	LH_TRY(lh_snapshot_list(s, client->side));
+	LH_TRY(lh_snapshot_list(s, s->workers[0].conn));
 	LH_TRY(number_units(s));
 	LH_TRY(lh_snapshot_plan(s, 0));
 	LH_TRY(patient(client));
@@ -228,9 +229,10 @@ lh_snapshot_metrics(LhCtx *ctx, LhBuf *out, const LhClient *client)
 	{
 		const char *name, *kind, *help;
 		uint64_t value;
-	} all[] = {{"snapshot_units", "gauge", "Units of the initial snapshot", stats->units},
-			   {"snapshot_units_done", "gauge", "Units of it that sinks were given", stats->units_done},
-			   {"snapshot_rows_total", "counter", "Rows of it that sinks were given", stats->rows}};
+	} all[] = {
+		{"snapshot_units", "gauge", "Units of the initial snapshot", stats->units},
+		{"snapshot_units_done", "gauge", "Units of it that sinks were given", stats->units_done},
+		{"snapshot_rows_total", "counter", "Rows of it that sinks were given", stats->rows}};
 
 	if (client->config.command == LH_CLIENT_STREAM)
 		return LH_OK;

@@ -83,7 +83,6 @@ struct LhSnapshot
 	uint32_t	noted;			/* tables that are noted as done */
 	int64_t		last_note, last_ping, last_progress;
 	int64_t		started;
-	bool		slow_worker_told;
 	/* what sinks without a memory of their own were given durably */
 	LhChangePos kept[LH_CLIENT_MAX_SINKS];
 };

@@ -5,8 +5,8 @@
  * It sees the database as of the slot's point and keeps the tables from being
  * altered.  Between the point and the locks a table may have been rewritten: then
  * none of its rows would be visible at the point, and none would come in the stream.
- * So files and names are compared once the locks are there; whoever altered a table in
- * that moment makes us begin anew with another slot.
+ * lakehouse.cdc_snapshot_tables compares files once it has a table's lock, and fails;
+ * then we begin anew with another slot.
  */
 #include "client/snapshot.h"
 
@@ -18,6 +18,12 @@
 #define LOCK_EVERY  3000 /* how often it is told who blocks */
 /* Tables that one statement locks. */
 #define LOCK_BATCH  500
+
+/* Somebody was faster than we with a table: the next attempt sees what became of it. */
+static const char *const altered[] = {
+	"55000",         /* rewritten since the point */
+	"42P01", "3F000" /* renamed or dropped since it was listed */
+};
 
 /* ---- settings ---- */
 
@@ -50,9 +56,9 @@ lh_snapshot_connect_holder(LhSnapshot *s)
 {
 	LhClient *client = s->client;
 	PGconn **conn = &s->workers[0].conn;
-	const char *sql =
-		lh_sprintf(client->ctx, "SELECT pg_catalog.pg_try_advisory_lock(%d, pg_catalog.hashtext('%s'))",
-				   LH_SNAPSHOT_LOCK, client->config.slot);
+	const char *sql = lh_sprintf(
+		client->ctx, "SELECT pg_catalog.pg_try_advisory_lock(%d, pg_catalog.hashtext('%s'))",
+		LH_SNAPSHOT_LOCK, client->config.slot);
 	PGresult *r;
 	bool alone;
 
@@ -70,6 +76,72 @@ lh_snapshot_connect_holder(LhSnapshot *s)
 							lh_fail(client->ctx, LH_IO,
 									"another client makes slot \"%s\" and its snapshot",
 									client->config.slot));
+}
+
+/* ---- waiting for locks ---- */
+
+/* Who holds up the holder. */
+static void
+tell_blockers(LhSnapshot *s, char *shown, size_t max)
+{
+	LhClient *client = s->client;
+	const char *sql = lh_sprintf(
+		client->ctx,
+		"SELECT pg_catalog.string_agg(pg_catalog.format('pid %%s (%%s, %%s, %%s s)', a.pid, a.usename, "
+		"a.state, extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::pg_catalog.int8), "
+		"', ') FROM pg_catalog.pg_stat_activity a "
+		"WHERE a.pid = ANY (pg_catalog.pg_blocking_pids(%d))",
+		PQbackendPID(s->workers[0].conn));
+	PGresult *r;
+	const char *who;
+
+	if (sql == NULL || lh_source_side(client) != LH_OK ||
+		lh_source_query(client, client->side, sql, QUESTION_MS, &r) != LH_OK)
+	{
+		lh_error_clear(client->ctx);
+		return;
+	}
+	who = PQgetvalue(r, 0, 0);
+	/* their pids alone: the seconds differ each time */
+	if (*who != '\0' && strncmp(who, shown, strcspn(who, ",")) != 0)
+		lh_log(&client->log, LH_LOG_INFO, "lock_wait",
+			   "the snapshot waits for tables that others have locked: %s", who);
+	snprintf(shown, max, "%s", who);
+	PQclear(r);
+}
+
+/* Run a statement of the holder that may wait for locks of others. */
+static LhStatus
+wait_locked(LhSnapshot *s, const char *sql, PGresult **result)
+{
+	LhClient *client = s->client;
+	PGconn *conn = s->workers[0].conn;
+	char shown[256] = "";
+	PGresult *r;
+	LhStatus status = LH_OK;
+
+	if (!PQsendQuery(conn, sql))
+		return lh_source_error(client, conn, NULL, "connection lost");
+	for (bool ready = false; !ready;)
+	{
+		LH_TRY(lh_source_wait(client, conn, LOCK_EVERY, &ready));
+		if (!ready)
+			tell_blockers(s, shown, sizeof(shown));
+	}
+	*result = PQgetResult(conn);
+	if (PQresultStatus(*result) != PGRES_COMMAND_OK && PQresultStatus(*result) != PGRES_TUPLES_OK)
+	{
+		const char *state = PQresultErrorField(*result, PG_DIAG_SQLSTATE);
+
+		status = lh_source_error(client, conn, *result, "tables of the snapshot");
+		for (size_t i = 0; state != NULL && i < sizeof(altered) / sizeof(altered[0]); i++)
+			client->transient = client->transient || strcmp(state, altered[i]) == 0;
+		PQclear(*result);
+		*result = NULL;
+	}
+	while (status == LH_OK && (r = PQgetResult(conn)) != NULL)
+		PQclear(r);
+	return status;
 }
 
 /* ---- tables ---- */
@@ -124,7 +196,9 @@ lh_snapshot_list(LhSnapshot *s, PGconn *conn)
 	LH_TRY(lh_sql_options(ctx, &sql, &s->client->config));
 	LH_TRY(lh_buf_append_str(ctx, &sql, ") ORDER BY schema_name, table_name"));
 	LH_TRY(lh_buf_putc(ctx, &sql, '\0'));
-	status = lh_source_query(s->client, conn, (const char *) sql.data, LIST_MS, &r);
+	status = conn == s->workers[0].conn
+				 ? wait_locked(s, (const char *) sql.data, &r)
+				 : lh_source_query(s->client, conn, (const char *) sql.data, LIST_MS, &r);
 	lh_buf_free(&sql);
 	LH_TRY(status);
 	old = lh_use(ctx, s->arena);
@@ -134,72 +208,7 @@ lh_snapshot_list(LhSnapshot *s, PGconn *conn)
 	return status;
 }
 
-/* ---- locks ---- */
-
-/* Who holds up the holder. */
-static void
-tell_blockers(LhSnapshot *s, char *shown, size_t max)
-{
-	LhClient *client = s->client;
-	const char *sql = lh_sprintf(
-		client->ctx,
-		"SELECT pg_catalog.string_agg(pg_catalog.format('pid %%s (%%s, %%s, %%s s)', a.pid, a.usename, "
-		"a.state, extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::pg_catalog.int8), "
-		"', ') FROM pg_catalog.pg_stat_activity a "
-		"WHERE a.pid = ANY (pg_catalog.pg_blocking_pids(%d))",
-		PQbackendPID(s->workers[0].conn));
-	PGresult *r;
-	const char *who;
-
-	if (sql == NULL || lh_source_side(client) != LH_OK ||
-		lh_source_query(client, client->side, sql, QUESTION_MS, &r) != LH_OK)
-	{
-		lh_error_clear(client->ctx);
-		return;
-	}
-	who = PQgetvalue(r, 0, 0);
-	/* their pids alone: the seconds differ each time */
-	if (*who != '\0' && strncmp(who, shown, strcspn(who, ",")) != 0)
-		lh_log(&client->log, LH_LOG_INFO, "lock_wait",
-			   "the snapshot waits for tables that others have locked: %s", who);
-	snprintf(shown, max, "%s", who);
-	PQclear(r);
-}
-
-/* Run a statement of the holder that may wait for locks. */
-static LhStatus
-wait_locked(LhSnapshot *s, const char *sql)
-{
-	LhClient *client = s->client;
-	PGconn *conn = s->workers[0].conn;
-	char shown[256] = "";
-	PGresult *r;
-	LhStatus status = LH_OK;
-
-	if (!PQsendQuery(conn, sql))
-		return lh_source_error(client, conn, NULL, "connection lost");
-	for (bool ready = false; !ready;)
-	{
-		LH_TRY(lh_source_wait(client, conn, LOCK_EVERY, &ready));
-		if (!ready)
-			tell_blockers(s, shown, sizeof(shown));
-	}
-	r = PQgetResult(conn);
-	if (PQresultStatus(r) != PGRES_COMMAND_OK)
-	{
-		const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-
-		status = lh_source_error(client, conn, r, "tables of the snapshot");
-		/* renamed or dropped since they were listed */
-		if (state != NULL && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0))
-			client->transient = true;
-	}
-	PQclear(r);
-	while (status == LH_OK && (r = PQgetResult(conn)) != NULL)
-		PQclear(r);
-	return status;
-}
-
+/* What cdc_snapshot_tables may have locked already, by name: what we are about to read. */
 static LhStatus
 lock_tables(LhSnapshot *s)
 {
@@ -207,8 +216,9 @@ lock_tables(LhSnapshot *s)
 
 	for (uint32_t i = 0; i < s->ntables;)
 	{
-		LhBuf sql;
+		PGresult *r;
 		LhStatus status;
+		LhBuf sql;
 
 		LH_TRY(lh_buf_init(ctx, &sql, false));
 		LH_TRY(lh_buf_append_str(ctx, &sql, "LOCK TABLE"));
@@ -216,52 +226,12 @@ lock_tables(LhSnapshot *s)
 			LH_TRY(lh_buf_printf(ctx, &sql, "%s ONLY %s", n > 0 ? "," : "", s->tables[i].quoted));
 		LH_TRY(lh_buf_append_str(ctx, &sql, " IN ACCESS SHARE MODE"));
 		LH_TRY(lh_buf_putc(ctx, &sql, '\0'));
-		status = wait_locked(s, (const char *) sql.data);
+		status = wait_locked(s, (const char *) sql.data, &r);
 		lh_buf_free(&sql);
 		LH_TRY(status);
+		PQclear(r);
 	}
 	return LH_OK;
-}
-
-/* Each table has the files and the name now that it had at the point. */
-static LhStatus
-check_unchanged(LhSnapshot *s)
-{
-	LhClient *client = s->client;
-	LhCtx *ctx = client->ctx;
-	PGresult *r;
-	LhStatus status;
-	LhBuf sql;
-
-	if (s->ntables == 0)
-		return LH_OK;
-	LH_TRY(lh_buf_init(ctx, &sql, false));
-	LH_TRY(lh_buf_append_str(ctx, &sql, "SELECT v.n FROM (VALUES "));
-	for (uint32_t i = 0; i < s->ntables; i++)
-	{
-		LH_TRY(lh_buf_printf(ctx, &sql, "%s(%u::pg_catalog.oid, ", i > 0 ? ", " : "",
-							 s->tables[i].relid));
-		LH_TRY(lh_sql_literal(ctx, &sql, s->tables[i].quoted));
-		LH_TRY(lh_buf_putc(ctx, &sql, ')'));
-	}
-	/* pg_class is seen as of the point, the functions see what is there now */
-	LH_TRY(lh_buf_append_str(
-		ctx, &sql,
-		") v (o, n) LEFT JOIN pg_catalog.pg_class c ON c.oid = v.o "
-		"WHERE c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(v.o) "
-		"OR pg_catalog.to_regclass(v.n)::pg_catalog.oid IS DISTINCT FROM v.o LIMIT 1"));
-	LH_TRY(lh_buf_putc(ctx, &sql, '\0'));
-	status = lh_source_query(client, s->workers[0].conn, (const char *) sql.data, LIST_MS, &r);
-	lh_buf_free(&sql);
-	LH_TRY(status);
-	if (PQntuples(r) > 0)
-		status = lh_client_failed(
-			client, LH_EXIT_CONNECTION, true,
-			lh_fail(ctx, LH_CHANGED,
-					"table %s was made, renamed, truncated or rewritten while slot \"%s\" was made",
-					PQgetvalue(r, 0, 0), client->config.slot));
-	PQclear(r);
-	return status;
 }
 
 /* ---- the whole ---- */
@@ -293,7 +263,6 @@ lh_snapshot_hold(LhSnapshot *s, const char *exported)
 	LH_TRY(import(s, exported));
 	LH_TRY(lh_snapshot_list(s, s->workers[0].conn));
 	LH_TRY(lock_tables(s));
-	LH_TRY(check_unchanged(s));
 	LH_TRY(lh_source_query(client, s->workers[0].conn, "SELECT pg_catalog.pg_export_snapshot()",
 						   QUESTION_MS, &r));
 	old = lh_use(client->ctx, s->arena);

@@ -95,11 +95,15 @@ lh_snapshot_known(LhClient *client, bool *there)
 	PGresult *r;
 
 	LH_TRY(lh_source_side(client));
+	/* a role that may not use it has no snapshots */
 	LH_TRY(lh_source_query(
 		client, client->side,
-		"SELECT pg_catalog.to_regprocedure('lakehouse.cdc_snapshot_state(pg_catalog.name)')",
+		"SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace "
+		"WHERE n.nspname = 'lakehouse' AND p.proname = 'cdc_snapshot_state' "
+		"AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
+		"AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')",
 		QUESTION_MS, &r));
-	*there = !PQgetisnull(r, 0, 0);
+	*there = PQntuples(r) > 0;
 	PQclear(r);
 	return LH_OK;
 }
@@ -156,11 +160,12 @@ take_plan(LhSnapshot *s, const PGresult *r)
 		uint64_t units = strtoull(PQgetvalue(r, (int) i, 3), NULL, 10);
 
 		if (relid != s->tables[i].relid || first != t->first || units != t->units)
-			LH_CLIENT_FAIL(client, LH_EXIT_CONNECTION,
-						   "the server planned units %llu to %llu for table %s, the client %llu to %llu",
-						   (unsigned long long) first, (unsigned long long) (first + units - 1),
-						   s->tables[i].quoted, (unsigned long long) t->first,
-						   (unsigned long long) (t->first + t->units - 1));
+			LH_CLIENT_FAIL(
+				client, LH_EXIT_CONNECTION,
+				"the server planned units %llu to %llu for table %s, the client %llu to %llu",
+				(unsigned long long) first, (unsigned long long) (first + units - 1),
+				s->tables[i].quoted, (unsigned long long) t->first,
+				(unsigned long long) (t->first + t->units - 1));
 		s->tables[i].id = strtoll(PQgetvalue(r, (int) i, 0), NULL, 10);
 	}
 	return LH_OK;
@@ -315,8 +320,8 @@ read_state(LhClient *client, const char *slot, PGresult **r)
 	LH_TRY(lh_buf_init(client->ctx, &sql, false));
 	LH_TRY(lh_buf_printf(
 		client->ctx, &sql,
-		"SELECT id, pg_catalog.format('%%I.%%I', schema_name, table_name), method, state, "
-		"coalesce(point, '0/0'), coalesce(first_unit, 0), coalesce(units, 0), fallback, rows, error "
+		"SELECT id, pg_catalog.format('%%I.%%I', schema_name, table_name), coalesce(method, 'undecided'), state, "
+		"coalesce(point, '0/0'), coalesce(first_unit, 0), coalesce(units, 0), coalesce(fallback, ''), rows, error "
 		"FROM lakehouse.cdc_snapshot_state('%s')",
 		slot));
 	return ask(client, &sql, QUESTION_MS, r);
@@ -413,8 +418,8 @@ plan_again(LhClient *client, const LhSlot *slot)
 	LH_NEW_ARRAY(client->ctx, blocks, s.ntables > 0 ? s.ntables : 1);
 	for (uint32_t i = 0; i < s.ntables; i++)
 		blocks[i] = s.tables[i].blocks;
-	LH_TRY(lh_units_create(client->ctx, (uint64_t) client->config.chunk_blocks, s.ntables, blocks, 1,
-						   0, &s.units));
+	LH_TRY(lh_units_create(client->ctx, (uint64_t) client->config.chunk_blocks, s.ntables, blocks,
+						   1, 0, &s.units));
 	return lh_snapshot_plan(&s, slot->confirmed);
 }
 
@@ -444,9 +449,22 @@ check_alone(LhClient *client)
 									client->config.slot));
 }
 
-/* What of the rows becomes of which sort; *open: some are not finished. */
+/* The server goes on making a slot for a while whose client is gone. */
 static LhStatus
-settle(LhClient *client, const PGresult *r, int nsinks, const LhDeliverySink *sinks)
+check_made(LhClient *client, const LhSlot *slot)
+{
+	if (slot->confirmed != 0)
+		return LH_OK;
+	client->busy = true;
+	return lh_client_failed(
+		client, LH_EXIT_SLOT, true,
+		lh_fail(client->ctx, LH_IO, "slot \"%s\" is still being made", client->config.slot));
+}
+
+/* What sinks hold of an initial snapshot is done, all else is to be read beside the stream. */
+static LhStatus
+settle(LhClient *client, const LhSlot *slot, const PGresult *r, int nsinks,
+	   const LhDeliverySink *sinks)
 {
 	LhCtx *ctx = client->ctx;
 	PGresult *done;
@@ -465,15 +483,18 @@ settle(LhClient *client, const PGresult *r, int nsinks, const LhDeliverySink *si
 
 		if (!is(r, i, STATE_METHOD, "initial") || (!open && !is(r, i, STATE_STATE, "done")))
 			continue;
+		/* what sinks lack of it now they were allowed to miss */
+		if (!open && slot->confirmed != point_of(r, i))
+			continue;
 		held = last_unit(r, i) <= held_by_all(client, point_of(r, i), !open, nsinks, sinks);
 		if (held && !open)
 			continue;
 		LH_TRY(lh_buf_printf(
 			ctx, &sql, "%s(%s::pg_catalog.int8, '%s', %s, %s::pg_catalog.int8)", n > 0 ? ", " : "",
 			PQgetvalue(r, i, (int) STATE_ID), held ? "done" : "waiting",
-			held                                                            ? "NULL"
+			held                                                         ? "NULL"
 			: strcmp(PQgetvalue(r, i, (int) STATE_FALLBACK), "key") == 0 ? "'key'"
-																			: "'barrier'",
+																		 : "'barrier'",
 			held ? "NULL" : "0"));
 		if (!held)
 			lh_log(&client->log, LH_LOG_WARNING, "snapshot_left",
@@ -505,12 +526,13 @@ lh_snapshot_resume(LhClient *client, const LhSlot *slot, int nsinks, const LhDel
 	{
 		PQclear(r);
 		r = NULL;
+		LH_TRY(check_made(client, slot));
 		LH_TRY(check_alone(client));
 		LH_TRY(plan_again(client, slot));
 		LH_TRY(read_state(client, client->config.slot, &r));
 	}
 	if (r != NULL)
-		status = settle(client, r, nsinks, sinks);
+		status = settle(client, slot, r, nsinks, sinks);
 	PQclear(r);
 	return status;
 }
@@ -554,9 +576,10 @@ lh_snapshot_was_done(LhClient *client)
 	LH_TRY(status);
 	if (rows == 0)
 	{
-		lh_fail(client->ctx, LH_EXISTS,
-				"slot \"%s\" is there: an initial snapshot is one of the moment at which a slot is made",
-				client->config.slot);
+		lh_fail(
+			client->ctx, LH_EXISTS,
+			"slot \"%s\" is there: an initial snapshot is one of the moment at which a slot is made",
+			client->config.slot);
 		lh_hint(client->ctx, "Choose another name, or drop the slot first.");
 		return lh_client_failed(client, LH_EXIT_SLOT, false, LH_EXISTS);
 	}
@@ -588,8 +611,8 @@ lh_client_snapshot_pending(LhClient *client)
 	if (status != LH_OK || n == 0)
 		return status;
 	lh_fail(client->ctx, LH_UNSUPPORTED,
-			"%d tables wait to be read beside the stream of slot \"%s\": %s", n, client->config.slot,
-			names);
+			"%d tables wait to be read beside the stream of slot \"%s\": %s", n,
+			client->config.slot, names);
 	lh_hint(client->ctx,
 			"This client cannot do that: drop the slot and begin anew, or give the tables up with "
 			"lakehouse.cdc_snapshot_cancel().");
@@ -601,14 +624,16 @@ lh_client_snapshot_pending(LhClient *client)
 static LhStatus
 print_row(LhCtx *ctx, LhBuf *out, const PGresult *r, int i, bool json)
 {
-	const char *error = PQgetisnull(r, i, (int) STATE_ERROR) ? NULL : PQgetvalue(r, i, (int) STATE_ERROR);
+	const char *error =
+		PQgetisnull(r, i, (int) STATE_ERROR) ? NULL : PQgetvalue(r, i, (int) STATE_ERROR);
 	const char *name = PQgetvalue(r, i, (int) STATE_NAME);
 
 	if (!json)
 		return lh_buf_printf(ctx, out, "%-20s %s: %s, %s, %s rows%s%s\n", i == 0 ? "snapshots" : "",
 							 name, PQgetvalue(r, i, (int) STATE_STATE),
-							 PQgetvalue(r, i, (int) STATE_METHOD), PQgetvalue(r, i, (int) STATE_ROWS),
-							 error != NULL ? ": " : "", error != NULL ? error : "");
+							 PQgetvalue(r, i, (int) STATE_METHOD),
+							 PQgetvalue(r, i, (int) STATE_ROWS), error != NULL ? ": " : "",
+							 error != NULL ? error : "");
 	LH_TRY(lh_buf_printf(ctx, out, "%s{\"id\":%s,\"table\":", i > 0 ? "," : "",
 						 PQgetvalue(r, i, (int) STATE_ID)));
 	LH_TRY(lh_json_string(ctx, out, name, strlen(name)));

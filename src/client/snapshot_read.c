@@ -35,11 +35,11 @@ typedef struct Reading
 {
 	LhSnapshot *s;
 	const LhSnapshotHost *host;
-	bool open;             /* the unit whose turn it is was begun, for sinks */
-	bool partial;          /* they have a part of it, whose reader was lost */
-	uint64_t rows;         /* of that unit */
-	int64_t commit_since;  /* of the first unit that is not flushed */
-	bool moved;            /* something happened in this round */
+	bool open;            /* the unit whose turn it is was begun, for sinks */
+	bool partial;         /* they have a part of it, whose reader was lost */
+	uint64_t rows;        /* of that unit */
+	int64_t commit_since; /* of the first unit that is not flushed */
+	bool moved;           /* something happened in this round */
 	int64_t rate_since;
 	uint64_t rate_rows;
 } Reading;
@@ -65,8 +65,8 @@ deliver_rows(Reading *g, LhSlice rows)
 		LH_TRY(begin_unit(g));
 	g->rows++;
 	g->moved = true;
-	return g->host->failed(g->host->arg, lh_delivery_unit_rows(g->s->client->ctx,
-															   g->host->delivery, rows));
+	return g->host->failed(g->host->arg,
+						   lh_delivery_unit_rows(g->s->client->ctx, g->host->delivery, rows));
 }
 
 /* Units up to this one are durable in all sinks. */
@@ -316,11 +316,13 @@ put_copy(Reading *g, LhBuf *sql, uint64_t unit)
 	lh_units_range(s->units, unit, &table, &from, &to);
 	LH_TRY(lh_buf_append_str(ctx, sql, "COPY (SELECT lakehouse.cdc_row(x.*, "));
 	LH_TRY(lh_sql_options(ctx, sql, &s->client->config));
-	LH_TRY(lh_buf_printf(ctx, sql,
-						 ") FROM ONLY %s AS x WHERE x.ctid OPERATOR(pg_catalog.>=) '(%llu,0)'::pg_catalog.tid",
-						 s->tables[table].quoted, (unsigned long long) from));
+	LH_TRY(lh_buf_printf(
+		ctx, sql,
+		") FROM ONLY %s AS x WHERE x.ctid OPERATOR(pg_catalog.>=) '(%llu,0)'::pg_catalog.tid",
+		s->tables[table].quoted, (unsigned long long) from));
 	if (to != LH_UNITS_OPEN)
-		LH_TRY(lh_buf_printf(ctx, sql, " AND x.ctid OPERATOR(pg_catalog.<) '(%llu,0)'::pg_catalog.tid",
+		LH_TRY(lh_buf_printf(ctx, sql,
+							 " AND x.ctid OPERATOR(pg_catalog.<) '(%llu,0)'::pg_catalog.tid",
 							 (unsigned long long) to));
 	LH_TRY(lh_buf_append_str(ctx, sql, ") TO STDOUT (FORMAT binary)"));
 	return lh_buf_putc(ctx, sql, '\0');
@@ -470,7 +472,8 @@ may_read(const Reading *g, int w)
 {
 	const LhSnapshotWorker *worker = &g->s->workers[w];
 
-	return worker->sent && (!worker->copying || worker->discard || lh_units_may_read(g->s->units, w));
+	return worker->sent &&
+		   (!worker->copying || worker->discard || lh_units_may_read(g->s->units, w));
 }
 
 /*
@@ -508,8 +511,8 @@ pump(Reading *g, int w)
 			return LH_OK;
 		asked = true;
 		if (PQflush(worker->conn) < 0 || !PQconsumeInput(worker->conn))
-			return worker_failed(
-				g, w, NULL, lh_source_error(g->s->client, worker->conn, NULL, what_of(g, w)));
+			return worker_failed(g, w, NULL,
+								 lh_source_error(g->s->client, worker->conn, NULL, what_of(g, w)));
 	}
 	return LH_OK;
 }
@@ -571,13 +574,14 @@ show_progress(Reading *g, int64_t now)
 	if (turn > total || now - s->last_progress < PROGRESS_MS)
 		return;
 	lh_units_range(s->units, turn, &table, &from, &to);
-	lh_log_progress(&s->client->log, "%s  snapshot %.1f%% of %llu blocks  %llu rows  %.0f/s  %s",
-					s->client->config.slot, blocks > 0 ? 100.0 * (double) done / (double) blocks : 0,
-					(unsigned long long) blocks, (unsigned long long) rows,
-					rows < g->rate_rows ? 0
-										: (double) (rows - g->rate_rows) * 1000 /
-											  (double) (now > g->rate_since ? now - g->rate_since : 1),
-					s->tables[table].quoted);
+	lh_log_progress(
+		&s->client->log, "%s  snapshot %.1f%% of %llu blocks  %llu rows  %.0f/s  %s",
+		s->client->config.slot, blocks > 0 ? 100.0 * (double) done / (double) blocks : 0,
+		(unsigned long long) blocks, (unsigned long long) rows,
+		rows < g->rate_rows ? 0
+							: (double) (rows - g->rate_rows) * 1000 /
+								  (double) (now > g->rate_since ? now - g->rate_since : 1),
+		s->tables[table].quoted);
 	s->last_progress = g->rate_since = now;
 	g->rate_rows = rows;
 }
@@ -645,7 +649,7 @@ lh_snapshot_read(LhSnapshot *s, const LhSnapshotHost *host)
 	for (int i = 0; i < c->config.nsinks; i++)
 	{
 		const LhChangePos *pos = &host->sinks[i].put;
-		uint64_t units = pos->commit_end > s->point ? UINT64_MAX - 1
+		uint64_t units = pos->commit_end > s->point    ? UINT64_MAX - 1
 						 : pos->commit_end == s->point ? pos->ordinal
 													   : 0;
 

@@ -691,7 +691,8 @@ attempt(Stream *s)
 	LH_TRY(open_sinks(s));
 	lh_snapshot_remind(c, s->sinks);
 	LH_TRY(lh_source_side(c));
-	LH_TRY(lh_source_connect(c, true, &c->stream));
+	if (!lh_snapshot_alive(c))
+		LH_TRY(lh_source_connect(c, true, &c->stream));
 	LH_TRY(prepare_slot(s, &slot));
 	if (slot.created || lh_snapshot_alive(c))
 	{
@@ -746,6 +747,8 @@ clean_up(Stream *s)
 	if (s->incremental != NULL)
 		lh_incremental_end(s->incremental);
 	s->incremental = NULL;
+	if (!lh_snapshot_alive(c))
+		lh_snapshot_close(c);
 	lh_source_close(&c->stream);
 	lh_source_close(&c->side);
 	lh_client_close_sinks(c, s->sinks);

@@ -361,9 +361,14 @@ main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(presets_and_flags),    T(sinks_have_formats),          T(mistakes_are_told),
-		T(environment_and_file), T(lines_of_the_file_are_named), T(topics),
-		T(help_names_all),      T(snapshots),
+		T(presets_and_flags),
+		T(sinks_have_formats),
+		T(mistakes_are_told),
+		T(environment_and_file),
+		T(lines_of_the_file_are_named),
+		T(topics),
+		T(help_names_all),
+		T(snapshots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,6 +167,38 @@ memory_is_taken_for_what_came(void **state)
 	assert_true(m->r.kept.cap < 4096);
 }
 
+/* One large row does not cost its memory for ever. */
+static void
+memory_is_given_back(void **state)
+{
+	enum
+	{
+		LARGE = 3 << 20
+	};
+	static const char small[] = "\0\1\0\0\0\1v";
+	Made *m = *state;
+	char *copy = calloc(1, LARGE);
+	LhSlice value;
+	bool more;
+
+	memcpy(copy, HEAD "\0\1\0\40\0\0", 25); /* 2 MB */
+	m->r.max = LARGE;
+	lh_copy_feed(&m->r, lh_slice(copy, 100));
+	assert_int_equal(lh_copy_next(m->ctx, &m->r, &value, &more), LH_OK);
+	assert_false(more);
+	lh_copy_feed(&m->r, lh_slice(copy + 100, 25 + (2 << 20) - 100));
+	assert_int_equal(lh_copy_next(m->ctx, &m->r, &value, &more), LH_OK);
+	assert_true(more && value.len == 2 << 20);
+	for (size_t at = 0; at < sizeof(small) - 1; at++)
+	{
+		lh_copy_feed(&m->r, lh_slice(small + at, 1));
+		assert_int_equal(lh_copy_next(m->ctx, &m->r, &value, &more), LH_OK);
+	}
+	assert_true(more && value.len == 1);
+	assert_true(m->r.kept.cap < 4096);
+	free(copy);
+}
+
 int
 main(void)
 {
@@ -175,6 +207,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(lies_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_cut_is_noticed, setup, teardown),
 		cmocka_unit_test_setup_teardown(memory_is_taken_for_what_came, setup, teardown),
+		cmocka_unit_test_setup_teardown(memory_is_given_back, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,6 +224,22 @@ reserved_tables_are_for_one(void **state)
 	assert_true(lh_units_finish(u));
 }
 
+/* The place of a unit that nobody may take is not given to another. */
+static void
+not_too_far_ahead_of_a_reserved_one(void **state)
+{
+	LhUnits *u = make(*state, 2, 2, (uint64_t[]){10, 10000});
+
+	lh_units_reserve(u, 0);
+	for (uint64_t unit = 2; unit <= 2 * LH_UNITS_AHEAD; unit++)
+	{
+		assert_true(lh_units_take(u, 1) == unit);
+		lh_units_read(u, 1);
+	}
+	assert_true(lh_units_take(u, 1) == 0);
+	assert_true(lh_units_take(u, 0) == 1);
+}
+
 static void
 begun_anew(void **state)
 {
@@ -249,7 +265,10 @@ any_course(void **state)
 
 	for (int round = 0; round < 200; round++)
 	{
-		enum { WORKERS = 4 };
+		enum
+		{
+			WORKERS = 4
+		};
 		uint64_t blocks[6], left[WORKERS] = {0}, delivered = 0, rows_of_turn = 0, steps = 0;
 		LhUnits *u;
 
@@ -318,6 +337,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(not_too_far_ahead, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_lost_is_read_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(reserved_tables_are_for_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(not_too_far_ahead_of_a_reserved_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(begun_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(any_course, setup, teardown),
 	};

@@ -181,7 +181,9 @@ lakehouse_cdc_snapshot_plan(PG_FUNCTION_ARGS)
 	Statement	plan = {sql, false, lengthof(types), types, values};
 
 	lh_cdc_check_role("lakehouse.cdc_snapshot_plan");
-	check_slot(PG_GETARG_NAME(0));
+	/* without a point: the slot is about to be made, and whoever finds it finds the plan */
+	if (PG_GETARG_LSN(1) != InvalidXLogRecPtr)
+		check_slot(PG_GETARG_NAME(0));
 	check_plan(fcinfo);
 	for (int i = 0; i < lengthof(values); i++)
 		values[i] = PG_GETARG_DATUM(i);
