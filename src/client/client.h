@@ -7,8 +7,11 @@
  *	slot.c		the slot: look, make, drop, compare with the sinks
  *	stream.c	the loop: the server's messages to delivery, positions back
  *	status.c	status and drop
+ *	snapshot*.c	what is in the tables before the stream begins (snapshot.h)
+ *	incremental*.c	what is in the tables, while the stream goes on (incremental.h)
  *
- * config.c, help.c, route.c, log.c, metrics.c and deliver.c know no PostgreSQL.
+ * config.c, help.c, route.c, log.c, metrics.c, deliver.c, units.c and copy.c know no
+ * PostgreSQL.
  */
 #ifndef LH_CLIENT_CLIENT_H
 #define LH_CLIENT_CLIENT_H
@@ -21,10 +24,20 @@
 #include "client/metrics.h"
 #include "sink/dead.h"
 
+typedef struct LhSnapshot LhSnapshot;	/* snapshot.h */
+
+/* Of the initial snapshot, for metrics; kept when it is over. */
+typedef struct LhSnapshotStats
+{
+	uint64_t	units,
+				units_done,
+				rows;
+} LhSnapshotStats;
+
 typedef struct LhClient
 {
 	LhCtx	   *ctx;
-	LhArena    *arena;			/* of the whole run */
+	LhArena    *arena;			/* of the whole run, beyond attempts */
 	LhClientConfig config;
 	LhLog		log;
 	PGconn	   *side;			/* ordinary connection, for questions; NULL: none */
@@ -41,9 +54,12 @@ typedef struct LhClient
 	/* dead letters: what each sink refused outlives the sinks of an attempt */
 	LhDeadLetters *letters;		/* NULL: none */
 	LhRefused  *refused[LH_CLIENT_MAX_SINKS];
+	bool		signals;		/* the server can tell us of snapshots: the option is set */
 	/* called while anything waits, to keep the server content; NULL: nothing to do */
 	void		(*tick) (void *arg);
 	void	   *tick_arg;
+	LhSnapshot *snapshot;		/* that is being read; NULL: none */
+	LhSnapshotStats snapshot_stats;
 } LhClient;
 
 /* ---- main.c ---- */
@@ -64,6 +80,8 @@ extern bool lh_client_sleep(LhClient *client, int64_t ms);
 /* ---- source.c ---- */
 
 extern LhStatus lh_source_connect(LhClient *client, bool replication, PGconn **conn);
+/* Begin to connect: PQconnectPoll goes on, for so many seconds. */
+extern LhStatus lh_source_begin(LhClient *client, bool replication, PGconn **conn, int64_t *seconds);
 /* client->side, connected if it is not. */
 extern LhStatus lh_source_side(LhClient *client);
 extern void lh_source_close(PGconn **conn);
@@ -88,11 +106,12 @@ typedef struct LhSlot
 	uint64_t	confirmed;		/* 0: none */
 	uint64_t	server_end;		/* end of the server's log now */
 	bool		created;		/* by us, just now */
+	char		snapshot[64];	/* exported by the connection that made it, until that is used again */
 } LhSlot;
 
 extern LhStatus lh_slot_look(LhClient *client, LhSlot *slot);
-/* Make it; shows whom it waits for. */
-extern LhStatus lh_slot_create(LhClient *client, LhSlot *slot);
+/* Make it; shows whom it waits for.  export: slot->snapshot is wanted. */
+extern LhStatus lh_slot_create(LhClient *client, LhSlot *slot, bool export);
 /* LH_OK, or the gap: a sink must hold all that the slot has forgotten.  fresh: a new sink may begin here. */
 extern LhStatus lh_slot_compare(LhClient *client, const LhSlot *slot, uint64_t fresh, int nsinks, LhDeliverySink *sinks);
 /* Names of who holds up the log, for messages; in ctx->arena. */

@@ -23,6 +23,7 @@
 #define MAX_FILE         ((size_t) 1 << 20)
 /* What one write of the plugin gathers; far less costs system calls, far more memory. */
 #define BATCH_BYTES      131072
+#define COMMANDS         "run, snapshot, stream, status or drop"
 #define HEARTBEAT_PREFIX "lakehouse.heartbeat"
 
 /* Where a value comes from, the strongest last. */
@@ -418,21 +419,20 @@ look_ahead(LhCtx *ctx, LhClientConfig *c, int argc, char *const *argv, char *con
 		const char *word;
 		LhClientCommand command;
 	} commands[] = {{"stream", LH_CLIENT_STREAM},     {"status", LH_CLIENT_STATUS},
-					{"drop", LH_CLIENT_DROP},         {"--help", LH_CLIENT_HELP},
+					{"drop", LH_CLIENT_DROP},         {"run", LH_CLIENT_RUN},
+					{"snapshot", LH_CLIENT_SNAPSHOT}, {"--help", LH_CLIENT_HELP},
 					{"-?", LH_CLIENT_HELP},           {"help", LH_CLIENT_HELP},
 					{"--version", LH_CLIENT_VERSION}, {"-V", LH_CLIENT_VERSION}};
 
 	if (argc < 2)
-		LH_FAIL(ctx, LH_INVALID,
-				"no command: stream, status or drop; try \"lakehouse_cdc --help\"");
+		LH_FAIL(ctx, LH_INVALID, "no command: " COMMANDS "; try \"lakehouse_cdc --help\"");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 	{
 		if (strcmp(argv[1], commands[i].word) == 0)
 			c->command = commands[i].command;
 	}
 	if (c->command == 0)
-		LH_FAIL(ctx, LH_INVALID,
-				"\"%s\" is no command: stream, status or drop; try \"lakehouse_cdc --help\"",
+		LH_FAIL(ctx, LH_INVALID, "\"%s\" is no command: " COMMANDS "; try \"lakehouse_cdc --help\"",
 				argv[1]);
 	for (; environ != NULL && *environ != NULL; environ++)
 	{
@@ -472,6 +472,9 @@ set_presets(LhClientConfig *c)
 	c->queue_memory = 16 << 20;
 	c->spool_size = 1 << 30;
 	c->dead_after = 3;
+	c->jobs = 4;
+	c->chunk_blocks = 1024;
+	c->chunk_memory = (int64_t) 32 << 20;
 }
 
 LhStatus
@@ -707,8 +710,10 @@ lh_client_config_check(LhCtx *ctx, LhClientConfig *c)
 		LH_FAIL(ctx, LH_INVALID, "no slot: --slot NAME");
 	if (c->command == LH_CLIENT_STATUS && c->slot == NULL && c->nsinks > 0)
 		LH_FAIL(ctx, LH_INVALID, "sinks hold the position of one slot: --slot NAME");
-	if (c->command != LH_CLIENT_STREAM)
+	if (c->command == LH_CLIENT_STATUS || c->command == LH_CLIENT_DROP)
 		return LH_OK;
+	if (c->command != LH_CLIENT_STREAM)
+		c->create = true;
 	if (c->nsinks == 0)
 		LH_FAIL(ctx, LH_INVALID, "no sink: --sink URI, \"--sink stdout:\" to look at the stream");
 	LH_TRY(take_dead_letter(ctx, c));

@@ -17,11 +17,14 @@
 #define LH_CLIENT_MAX_SINKS 16
 #define LH_CLIENT_MAX_OPTIONS 64
 #define LH_CLIENT_MAX_ITEMS 256
+#define LH_CLIENT_MAX_JOBS 64
 
 typedef enum LhClientCommand
 {
 	LH_CLIENT_STREAM = 1, LH_CLIENT_STATUS = 2, LH_CLIENT_DROP = 4,
-	LH_CLIENT_HELP = 8, LH_CLIENT_VERSION = 16
+	LH_CLIENT_HELP = 8, LH_CLIENT_VERSION = 16,
+	LH_CLIENT_SNAPSHOT = 32,		/* make the slot, deliver what is in the tables, stop */
+	LH_CLIENT_RUN = 64				/* that, and stream */
 } LhClientCommand;
 
 /* Exit codes: an interface, documented in docs/cdc-client.md. */
@@ -66,6 +69,7 @@ typedef struct LhClientConfig
 	const char *spool;			/* NULL: not given; "off" */
 	const char *dead_letter;
 	int64_t		status_s, heartbeat_s, flush_bytes, flush_ms, batch_bytes, max_message, metrics_port, wait_s;
+	int64_t		jobs, chunk_blocks, chunk_memory;
 	bool		log_json;
 	const char *config_file;
 	/* made of the above by lh_client_config_check */

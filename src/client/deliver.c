@@ -59,8 +59,8 @@ struct LhDelivery
 	LhDeliveryState state;
 	int nsinks;
 	LhDeliverySink *sinks;
-	LhArena *arena;      /* of all of it */
-	LhArena *scratch;    /* of one batch */
+	LhArena *arena;   /* of all of it */
+	LhArena *scratch; /* of one batch */
 	LhFrameReader reader;
 	LhBuf joined;       /* bodies of a frame's parts */
 	LhFrame first;      /* head of the frame that is being joined */
@@ -295,7 +295,8 @@ put(LhCtx *ctx, LhDelivery *d, LhDeliverySink *s, const LhSinkMessage *m)
 
 /* A message that says what a relation is called, or what a unit or the stream is told. */
 static LhStatus
-take_notice(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, const LhFrameMessage *m)
+take_notice(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f,
+			const LhFrameMessage *m)
 {
 	LhArena *old;
 	LhStatus status;
@@ -367,7 +368,7 @@ put_message(LhCtx *ctx, LhDelivery *d, LhSinkMessage *out, const LhFrameMessage 
 	d->state.unflushed_bytes += m->key.len + m->value.len;
 	for (int k = 0; k < d->nsinks; k++)
 	{
-		if (d->sinks[k].format == m->format)
+		if (d->sinks[k].format == m->format && !d->sinks[k].spared)
 			LH_TRY(put(ctx, d, &d->sinks[k], out));
 	}
 	return LH_OK;
@@ -485,11 +486,17 @@ is_of_rows(const LhFrame *f)
 		   f->kind == LH_CHANGE_TRUNCATE || f->kind == LH_CHANGE_QUARANTINE;
 }
 
+static void
+spare_none(LhDelivery *d)
+{
+	for (int i = 0; i < d->nsinks; i++)
+		d->sinks[i].spared = false;
+}
+
 static LhStatus
 take_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 {
 	bool lone = f->kind == LH_CHANGE_MESSAGE && (f->flags & LH_FRAME_TRANSACTIONAL) == 0;
-
 	bool drop = false;
 
 	if (d->state.ended)
@@ -508,6 +515,7 @@ take_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 	memset(d->sub, 0, sizeof(d->sub));
 	if (!drop)
 		LH_TRY(put_messages(ctx, d, &d->relations, f, f->pos, d->sub));
+	spare_none(d);
 	if (f->kind != LH_CHANGE_COMMIT && !lone)
 		return LH_OK;
 	LH_TRY(commit(ctx, d, &f->pos));
@@ -615,8 +623,7 @@ take_unit_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 				f->part, f->nparts);
 	if (is_of_rows(f) && d->config.row != NULL)
 		LH_TRY(d->config.row(ctx, f, true, &drop, d->config.arg));
-	return drop ? LH_OK
-				: put_messages(ctx, d, &d->unit.relations, f, d->unit.pos, d->unit.sub);
+	return drop ? LH_OK : put_messages(ctx, d, &d->unit.relations, f, d->unit.pos, d->unit.sub);
 }
 
 static LhStatus
@@ -656,6 +663,7 @@ LhStatus
 lh_delivery_unit_end(LhCtx *ctx, LhDelivery *d, bool commits)
 {
 	d->unit.open = false;
+	spare_none(d);
 	return commits ? commit(ctx, d, &d->unit.pos) : LH_OK;
 }
 
@@ -673,7 +681,8 @@ lh_delivery_idle(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 	if (pos.commit_end <= d->state.finished)
 		return LH_OK;
 	old = lh_use(ctx, d->scratch);
-	status = d->config.between != NULL ? d->config.between(ctx, pos.commit_end, d->config.arg) : LH_OK;
+	status =
+		d->config.between != NULL ? d->config.between(ctx, pos.commit_end, d->config.arg) : LH_OK;
 	if (status == LH_OK)
 		status = commit(ctx, d, &pos);
 	lh_use(ctx, old);

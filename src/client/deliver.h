@@ -33,6 +33,7 @@ typedef struct LhDeliverySink
 	LhSink	   *sink;
 	int			format;			/* of the stream's formats */
 	bool		known;			/* it had a position when it was opened */
+	bool		spared;			/* the frame or unit at hand is not for it: set by who looks on, cleared behind it */
 	/* kept by deliver.c */
 	LhChangePos put;			/* last message put, or recovered */
 	int			put_sub;

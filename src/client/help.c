@@ -7,8 +7,10 @@
 #include "change/change.h"
 #include "sink/sink.h"
 
-#define ALL          (LH_CLIENT_STREAM | LH_CLIENT_STATUS | LH_CLIENT_DROP)
-#define STREAM       LH_CLIENT_STREAM
+#define ALL          (STREAM | LH_CLIENT_STATUS | LH_CLIENT_DROP)
+#define SNAPSHOT     (LH_CLIENT_SNAPSHOT | LH_CLIENT_RUN)
+#define STREAM       (LH_CLIENT_STREAM | SNAPSHOT)
+#define ENDLESS      (LH_CLIENT_STREAM | LH_CLIENT_RUN)
 #define FIELD(field) offsetof(LhClientConfig, field)
 
 const LhClientSetting lh_client_settings[] = {
@@ -17,7 +19,7 @@ const LhClientSetting lh_client_settings[] = {
 	 "(passwords belong into ~/.pgpass, not on a command line)"},
 	{"slot", LH_CLIENT_TEXT, ALL, FIELD(slot), 0, 0, NULL, "NAME", "replication slot"},
 	{"create", LH_CLIENT_FLAG, STREAM, FIELD(create), 0, 0, NULL, NULL,
-	 "make the slot if it is not there"},
+	 "make the slot if it is not there (run and snapshot always do)"},
 	{"failover", LH_CLIENT_FLAG, STREAM, FIELD(failover), 0, 0, NULL, NULL,
 	 "the slot that --create makes is synchronised to standbys\n(PostgreSQL 17 and later)"},
 	{"allow-gap", LH_CLIENT_FLAG, STREAM, FIELD(allow_gap), 0, 0, NULL, NULL,
@@ -32,11 +34,11 @@ const LhClientSetting lh_client_settings[] = {
 	 "format of the messages (json)"},
 	{"option", LH_CLIENT_ITEMS, STREAM, FIELD(option_items), 0, 0, NULL, "NAME=VALUE",
 	 "option of the stream; may be repeated;\nSELECT * FROM lakehouse.cdc_options() lists them"},
-	{"once", LH_CLIENT_FLAG, STREAM, FIELD(once), 0, 0, NULL, NULL,
+	{"once", LH_CLIENT_FLAG, ENDLESS, FIELD(once), 0, 0, NULL, NULL,
 	 "stop when all that is committed now has been delivered"},
-	{"until", LH_CLIENT_LSN, STREAM, FIELD(until), 0, 0, NULL, "LSN",
+	{"until", LH_CLIENT_LSN, ENDLESS, FIELD(until), 0, 0, NULL, "LSN",
 	 "stop behind the last transaction that ends there or before"},
-	{"sink", LH_CLIENT_ITEMS, LH_CLIENT_STREAM | LH_CLIENT_STATUS, FIELD(sink_items), 0, 0, "Sinks",
+	{"sink", LH_CLIENT_ITEMS, STREAM | LH_CLIENT_STATUS, FIELD(sink_items), 0, 0, "Sinks",
 	 "[FORMAT=]URI", "where the messages go; may be repeated,\neach sink has its own position"},
 	{"topic", LH_CLIENT_TEXT, STREAM, FIELD(topic), 0, 0, NULL, "TEMPLATE",
 	 "topic of a table's messages, of {slot}, {schema} and {table}\n({slot}.{schema}.{table})"},
@@ -58,14 +60,20 @@ const LhClientSetting lh_client_settings[] = {
 	 "sink of messages that a sink can never take, as JSON"},
 	{"dead-letter-after", LH_CLIENT_INT, STREAM, FIELD(dead_after), 0, 1000, NULL, "N",
 	 "how often such a message is tried before (3); 0: off"},
+	{"jobs", LH_CLIENT_INT, SNAPSHOT, FIELD(jobs), 1, LH_CLIENT_MAX_JOBS, "Snapshot", "N",
+	 "connections that read tables at a time (4)"},
+	{"chunk-blocks", LH_CLIENT_INT, SNAPSHOT, FIELD(chunk_blocks), 1, INT32_MAX, NULL, "N",
+	 "blocks of a table that are read at a time (1024)"},
+	{"chunk-memory", LH_CLIENT_SIZE, STREAM, FIELD(chunk_memory), 1 << 16, (int64_t) 1 << 34, NULL,
+	 "SIZE", "what each connection may read ahead of its turn (32MB)"},
 	{"batch-bytes", LH_CLIENT_SIZE, STREAM, FIELD(batch_bytes), 0, 1 << 28, "Transport", "SIZE",
 	 "bytes that the server gathers before it sends (128kB)"},
 	{"zstd", LH_CLIENT_FLAG, STREAM, FIELD(zstd), 0, 0, NULL, NULL, "the server compresses"},
 	{"max-message", LH_CLIENT_SIZE, STREAM, FIELD(max_message), 1 << 20, (int64_t) 1 << 40, NULL,
 	 "SIZE", "memory that one change may take (1GB)"},
-	{"status-interval", LH_CLIENT_INT, STREAM, FIELD(status_s), 1, 3600, NULL, "SECONDS",
+	{"status-interval", LH_CLIENT_INT, ENDLESS, FIELD(status_s), 1, 3600, NULL, "SECONDS",
 	 "how often the server is told the position (10)"},
-	{"heartbeat", LH_CLIENT_INT, STREAM, FIELD(heartbeat_s), 0, 86400, NULL, "SECONDS",
+	{"heartbeat", LH_CLIENT_INT, ENDLESS, FIELD(heartbeat_s), 0, 86400, NULL, "SECONDS",
 	 "write a logical message when nothing came for so long\nalthough the log grows; 0: never (0)"},
 	{"config", LH_CLIENT_TEXT, ALL, FIELD(config_file), 0, 0, "General", "FILE",
 	 "read settings from lines \"name = value\""},
@@ -105,9 +113,13 @@ lh_client_help(FILE *out, LhClientCommand command)
 	fputs(
 		"lakehouse_cdc streams the changes of a PostgreSQL database to files, brokers and pipes.\n\n"
 		"Usage:\n"
+		"  lakehouse_cdc run --source CONNINFO --slot NAME --sink URI [OPTION]...\n"
+		"  lakehouse_cdc snapshot --source CONNINFO --slot NAME --sink URI [OPTION]...\n"
 		"  lakehouse_cdc stream --source CONNINFO --slot NAME --sink URI [--create] [OPTION]...\n"
 		"  lakehouse_cdc status --source CONNINFO [--slot NAME [--sink URI]...]\n"
-		"  lakehouse_cdc drop --source CONNINFO --slot NAME [--yes]\n",
+		"  lakehouse_cdc drop --source CONNINFO --slot NAME [--yes]\n"
+		"\nrun makes the slot, delivers what is in the tables at that moment, then streams; at later\n"
+		"starts it goes on.  snapshot stops before the stream, stream does without a snapshot.\n",
 		out);
 	for (int i = 0; i < lh_client_nsettings; i++)
 	{
@@ -136,6 +148,6 @@ lh_client_help(FILE *out, LhClientCommand command)
 		"  1  usage        2  connection or server        3  slot, or a gap before a sink\n"
 		"  4  sink         5  the server refuses the plugin        130  stopped by a signal before that\n"
 		"\nExample:\n"
-		"  lakehouse_cdc stream --source dbname=shop --slot shop --create --sink stdout:\n",
+		"  lakehouse_cdc run --source dbname=shop --slot shop --sink file:/data/shop\n",
 		out);
 }

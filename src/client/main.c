@@ -152,7 +152,9 @@ run(LhClient *client)
 {
 	switch (client->config.command)
 	{
-		case LH_CLIENT_STREAM: return lh_client_stream(client);
+		case LH_CLIENT_STREAM:
+		case LH_CLIENT_SNAPSHOT:
+		case LH_CLIENT_RUN: return lh_client_stream(client);
 		case LH_CLIENT_STATUS: return lh_client_status(client);
 		default: return lh_client_drop(client);
 	}
@@ -171,7 +173,6 @@ main(int argc, char **argv)
 		lh_log(&client.log, LH_LOG_ERROR, "start", "could not start: %s", lh_errno_text(errno));
 		return LH_EXIT_USAGE;
 	}
-	client.arena = client.ctx->arena;
 	client.ctx->host = &host;
 	client.ctx->host_arg = &client;
 	status = lh_client_config_parse(client.ctx, argc, argv, environ, &client.config);
@@ -190,6 +191,7 @@ main(int argc, char **argv)
 	else
 	{
 		client.exit = LH_EXIT_CONNECTION;
+		client.arena = client.ctx->arena;
 		status = run(&client);
 		if (status != LH_OK)
 			lh_log_error(&client.log, "failed", client.ctx->error);

@@ -133,7 +133,8 @@ open_letters(LhClient *client)
 static LhStatus
 open_all(LhClient *client, LhDeliverySink *sinks)
 {
-	bool stream = client->config.command == LH_CLIENT_STREAM;
+	bool stream =
+		client->config.command != LH_CLIENT_STATUS && client->config.command != LH_CLIENT_DROP;
 
 	/* before the sinks, whose threads write to it: it is released behind them */
 	if (stream && client->config.dead_uri != NULL)

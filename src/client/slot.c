@@ -218,11 +218,12 @@ wait_created(LhClient *client)
 }
 
 LhStatus
-lh_slot_create(LhClient *client, LhSlot *slot)
+lh_slot_create(LhClient *client, LhSlot *slot, bool export)
 {
 	const char *sql = lh_sprintf(
-		client->ctx, "CREATE_REPLICATION_SLOT \"%s\" LOGICAL \"" PLUGIN "\" (SNAPSHOT 'nothing'%s)",
-		client->config.slot, client->config.failover ? ", FAILOVER" : "");
+		client->ctx, "CREATE_REPLICATION_SLOT \"%s\" LOGICAL \"" PLUGIN "\" (SNAPSHOT '%s'%s)",
+		client->config.slot, export ? "export" : "nothing",
+		client->config.failover ? ", FAILOVER" : "");
 	PGresult *r;
 	LhStatus status;
 
@@ -251,6 +252,7 @@ lh_slot_create(LhClient *client, LhSlot *slot)
 	{
 		slot->exists = slot->created = true;
 		lh_client_parse_lsn(PQgetvalue(r, 0, 1), &slot->confirmed);
+		copy_text(slot->snapshot, sizeof(slot->snapshot), r, 2);
 		lh_log(&client->log, LH_LOG_INFO, "created",
 			   "slot \"%s\" was made, it begins at " LH_LSN_FORMAT, client->config.slot,
 			   LH_LSN_ARGS(slot->confirmed));
@@ -343,6 +345,8 @@ put_options(LhClient *client, LhBuf *sql)
 		LH_TRY(lh_buf_append_str(ctx, sql, "\" "));
 		LH_TRY(put_literal(ctx, sql, o->value));
 	}
+	if (client->signals)
+		LH_TRY(lh_buf_append_str(ctx, sql, ", \"signals\" 'on'"));
 	return lh_buf_append(ctx, sql, ")", 2);
 }
 

@@ -108,10 +108,9 @@ ignore_notice(void *arg, const PGresult *result)
 }
 
 LhStatus
-lh_source_connect(LhClient *client, bool replication, PGconn **out)
+lh_source_begin(LhClient *client, bool replication, PGconn **out, int64_t *seconds)
 {
 	const char *names[MAX_KEYWORDS], *values[MAX_KEYWORDS];
-	int64_t seconds = CONNECT_SECONDS;
 	char *message = NULL;
 	PQconninfoOption *options = PQconninfoParse(client->config.source, &message);
 	PGconn *conn;
@@ -126,7 +125,8 @@ lh_source_connect(LhClient *client, bool replication, PGconn **out)
 		PQfreemem(message);
 		return lh_client_failed(client, LH_EXIT_USAGE, false, LH_INVALID);
 	}
-	status = build(client, options, replication, names, values, &seconds);
+	*seconds = CONNECT_SECONDS;
+	status = build(client, options, replication, names, values, seconds);
 	conn = status == LH_OK ? PQconnectStartParams(names, values, 1) : NULL;
 	PQconninfoFree(options);
 	if (status != LH_OK)
@@ -134,6 +134,19 @@ lh_source_connect(LhClient *client, bool replication, PGconn **out)
 	if (conn == NULL)
 		LH_CLIENT_FAIL(client, LH_EXIT_CONNECTION, "out of memory");
 	PQsetNoticeReceiver(conn, ignore_notice, NULL);
+	*out = conn;
+	return LH_OK;
+}
+
+LhStatus
+lh_source_connect(LhClient *client, bool replication, PGconn **out)
+{
+	PGconn *conn;
+	int64_t seconds;
+	LhStatus status;
+
+	*out = NULL;
+	LH_TRY(lh_source_begin(client, replication, &conn, &seconds));
 	status = finish_connect(client, conn, seconds);
 	if (status != LH_OK)
 	{

@@ -2,7 +2,7 @@
  * status.c
  *		"lakehouse_cdc status" and "lakehouse_cdc drop".
  */
-#include "client/client.h"
+#include "client/snapshot.h"
 
 #include <stdlib.h>
 
@@ -75,6 +75,7 @@ print_slot(LhClient *client, const PGresult *r, int row, const char *blockers)
 	print_field(client, &out, "old_transactions", *blockers != '\0' ? blockers : NULL);
 	if (client->config.nsinks > 0)
 		LH_TRY(print_sinks(client, &out));
+	LH_TRY(lh_snapshot_print(client, &out, PQgetvalue(r, row, 0), PQgetvalue(r, row, 1)));
 	if (client->log.json)
 		LH_TRY(lh_buf_append(client->ctx, &out, "}\n", 2));
 	else if (row + 1 < PQntuples(r))
@@ -177,6 +178,9 @@ lh_client_drop(LhClient *client)
 	if (status != LH_OK)
 		return status;
 	PQclear(r);
+	if (lh_snapshot_forget(client) != LH_OK)
+		lh_log(&client->log, LH_LOG_WARNING, "forget", "what is known of snapshots stays: %s",
+			   client->ctx->error->message);
 	lh_log(&client->log, LH_LOG_INFO, "dropped", "slot \"%s\" was dropped", client->config.slot);
 	return LH_OK;
 }

@@ -14,7 +14,8 @@
  *	5. A lost connection, or a sink that lost what it was given, is begun anew
  *	   after a pause: sinks are opened again and say themselves what they hold.
  */
-#include "client/client.h"
+#include "client/incremental.h"
+#include "client/snapshot.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -40,6 +41,7 @@ typedef struct Stream
 {
 	LhClient *client;
 	LhDelivery *delivery;
+	LhIncremental *incremental; /* tables that are read meanwhile */
 	LhDeliverySink sinks[LH_CLIENT_MAX_SINKS];
 	LhArena *arena; /* of an attempt: sinks, delivery */
 	LhMetrics *metrics;
@@ -145,7 +147,8 @@ delivery_failed(Stream *s, LhStatus status)
 	{
 		lh_error_prefix(c->ctx, "slot \"%s\", behind " LH_LSN_FORMAT, c->config.slot,
 						LH_LSN_ARGS(lh_delivery_state(s->delivery)->finished));
-		return lh_client_failed(c, LH_EXIT_CONNECTION, false, status);
+		return lh_client_failed(c, LH_EXIT_CONNECTION, lh_incremental_retry(s->incremental),
+								status);
 	}
 	lh_detail(c->ctx, "Slot \"%s\", all up to " LH_LSN_FORMAT " is durable.", c->config.slot,
 			  LH_LSN_ARGS(lh_delivery_confirmed(s->delivery)));
@@ -385,7 +388,7 @@ wait_events(Stream *s, int64_t now)
 {
 	LhClient *c = s->client;
 	LhWaitFd metrics[LH_METRICS_FDS];
-	struct pollfd fds[2 + LH_METRICS_FDS + LH_CLIENT_MAX_SINKS];
+	struct pollfd fds[3 + LH_METRICS_FDS + LH_CLIENT_MAX_SINKS];
 	int nfds, nmetrics = s->metrics != NULL ? lh_metrics_fds(s->metrics, metrics) : 0;
 	int64_t timeout = c->config.status_s * 1000 - (now - s->last_status);
 	int unsent = PQflush(c->stream);
@@ -411,6 +414,7 @@ wait_events(Stream *s, int64_t now)
 		if (sink->kind->async != NULL)
 			fds[nfds++] = (struct pollfd){.fd = sink->kind->async->event(sink), .events = POLLIN};
 	}
+	nfds += lh_incremental_poll(s->incremental, &fds[nfds], now, &timeout);
 	if (poll(fds, (nfds_t) nfds, timeout > 0 ? (int) timeout : 0) < 0 && errno != EINTR)
 		LH_CLIENT_FAIL(c, LH_EXIT_CONNECTION, "could not wait for the server: %s",
 					   lh_errno_text(errno));
@@ -459,6 +463,21 @@ finish(Stream *s)
 	return LH_OK;
 }
 
+static LhStatus find_end(Stream *s);
+
+/* Tables that are read beside the stream; --once ends when they are there. */
+static LhStatus
+read_tables(Stream *s, int64_t now)
+{
+	if (lh_incremental_wants_flush(s->incremental, now))
+		LH_TRY(flush(s));
+	LH_TRY(delivery_failed(s, lh_incremental_step(s->incremental, now)));
+	if (!s->client->config.once || s->until != 0 || lh_incremental_busy(s->incremental))
+		return LH_OK;
+	LH_TRY(lh_source_side(s->client));
+	return find_end(s);
+}
+
 static LhStatus
 loop(Stream *s)
 {
@@ -475,7 +494,8 @@ loop(Stream *s)
 		if (lh_client_stops() > 0 || reached(s))
 			return finish(s);
 		LH_TRY(maybe_flush(s, now));
-		LH_TRY(idle(s, now, false));
+		LH_TRY(idle(s, now, lh_incremental_wants_idle(s->incremental, now)));
+		LH_TRY(read_tables(s, now));
 		LH_TRY(heartbeat(s, now));
 		if (lh_delivery_confirmed(s->delivery) > s->confirmed || s->reply_wanted)
 			LH_TRY(send_status(s, false));
@@ -566,6 +586,7 @@ metrics_text(LhCtx *ctx, LhBuf *out, void *arg)
 				  d.commit_time == 0 ? 0 : (double) d.commit_time / 1e6 + PG_EPOCH_S));
 	LH_TRY(metric(ctx, out, "dead_letters_total", "counter", "Messages that went to dead letters",
 				  (double) (s->letters + lh_client_letters(s->client))));
+	LH_TRY(lh_snapshot_metrics(ctx, out, s->client));
 	LH_TRY(sink_metrics(s, ctx, out));
 	return lh_client_queue_metrics(s->client, s->sinks, ctx, out);
 }
@@ -599,6 +620,25 @@ tell_notice(const char *text, void *arg)
 	lh_log(&((LhClient *) arg)->log, LH_LOG_WARNING, "topic", "%s", text);
 }
 
+/* What a delivery counted outlives it. */
+static void
+keep_counts(Stream *s)
+{
+	const LhDeliveryState *d;
+
+	if (s->delivery == NULL)
+		return;
+	d = lh_delivery_state(s->delivery);
+	s->before.transactions += d->transactions;
+	s->before.messages += d->messages;
+	s->before.skipped += d->skipped;
+	s->before.bytes += d->bytes;
+	s->before.flushes += d->flushes;
+	if (d->commit_time != 0)
+		s->before.commit_time = d->commit_time;
+	s->delivery = NULL;
+}
+
 static LhStatus
 make_delivery(Stream *s)
 {
@@ -611,9 +651,56 @@ make_delivery(Stream *s)
 							   .notice = tell_notice,
 							   .notice_arg = c};
 
+	keep_counts(s);
+	if (s->incremental == NULL)
+		LH_TRY(lh_incremental_create(c, s->sinks, &s->incremental));
+	lh_incremental_hooks(s->incremental, &config);
 	LH_TRY(lh_route_compile(c->ctx, c->config.topic, true, &config.topic));
 	LH_TRY(lh_route_compile(c->ctx, c->config.message_topic, false, &config.message_topic));
-	return lh_delivery_create(c->ctx, &config, c->config.nsinks, s->sinks, &s->delivery);
+	LH_TRY(lh_delivery_create(c->ctx, &config, c->config.nsinks, s->sinks, &s->delivery));
+	lh_incremental_attach(s->incremental, s->delivery);
+	return LH_OK;
+}
+
+static LhStatus
+make_slot(LhClient *c, LhSlot *slot)
+{
+	if (c->config.command != LH_CLIENT_STREAM)
+		return lh_snapshot_make(c, slot);
+	LH_TRY(lh_slot_create(c, slot, false));
+	/* of another slot that had the name */
+	return lh_snapshot_forget(c);
+}
+
+static LhStatus
+flush_for_snapshot(void *arg, bool last)
+{
+	return last ? settle(arg) : flush(arg);
+}
+
+static LhStatus
+failed_for_snapshot(void *arg, LhStatus status)
+{
+	return delivery_failed(arg, status);
+}
+
+/* What is in the tables, as far as it is wanted; *over: there is no more to do. */
+static LhStatus
+snapshot(Stream *s, const LhSlot *slot, bool *over)
+{
+	LhClient *c = s->client;
+	LhSnapshotHost host = {.delivery = s->delivery,
+						   .sinks = s->sinks,
+						   .flush = flush_for_snapshot,
+						   .failed = failed_for_snapshot,
+						   .arg = s};
+
+	*over = c->config.command == LH_CLIENT_SNAPSHOT;
+	if (*over)
+		s->confirmed = slot->confirmed;
+	if (lh_snapshot_alive(c))
+		return lh_snapshot_deliver(c, &host);
+	return *over ? lh_snapshot_was_done(c) : LH_OK;
 }
 
 /* The slot: found or made, and the sinks hold all that it has forgotten. */
@@ -623,6 +710,8 @@ prepare_slot(Stream *s, LhSlot *slot)
 	LhClient *c = s->client;
 
 	LH_TRY(lh_slot_look(c, slot));
+	if (slot->exists && !lh_snapshot_alive(c))
+		LH_TRY(lh_snapshot_fresh(c, slot, &s->fresh));
 	if (!slot->exists)
 	{
 		/* a sink with a position and no slot: what lies between is nowhere */
@@ -638,14 +727,16 @@ prepare_slot(Stream *s, LhSlot *slot)
 		if (!c->config.create)
 			LH_CLIENT_FAIL(c, LH_EXIT_SLOT, "slot \"%s\" is not there; --create makes it",
 						   c->config.slot);
-		LH_TRY(lh_slot_create(c, slot));
+		LH_TRY(make_slot(c, slot));
 		s->fresh = slot->confirmed;
 		slot->server_end = UINT64_MAX;
 	}
 	LH_TRY(lh_slot_compare(c, slot, s->fresh, c->config.nsinks, s->sinks));
 	if (s->fresh < slot->confirmed)
 		s->fresh = slot->confirmed;
-	return LH_OK;
+	return slot->created || lh_snapshot_alive(c)
+			   ? LH_OK
+			   : lh_snapshot_resume(c, slot, c->config.nsinks, s->sinks);
 }
 
 /* Once they were open, what fails by itself is tried again. */
@@ -666,24 +757,34 @@ attempt(Stream *s)
 {
 	LhClient *c = s->client;
 	LhSlot slot;
+	bool over;
 
 	LH_TRY(lh_client_failed(c, LH_EXIT_USAGE, false, make_delivery(s)));
 	LH_TRY(open_sinks(s));
+	lh_snapshot_remind(c, s->sinks);
 	LH_TRY(lh_source_side(c));
-	LH_TRY(lh_source_connect(c, true, &c->stream));
+	if (!lh_snapshot_alive(c))
+		LH_TRY(lh_source_connect(c, true, &c->stream));
 	LH_TRY(prepare_slot(s, &slot));
-	if (s->until == 0)
-	{
-		LH_TRY(find_end(s));
-		if (s->until != 0)
-			LH_TRY(make_delivery(s));
-	}
-	if (slot.created)
+	if (slot.created || lh_snapshot_alive(c))
 	{
 		/* a sink that is still empty after a crash could be one that was lost: it is told where it begins */
 		LH_TRY(lh_delivery_start(c->ctx, s->delivery, slot.confirmed - 1));
 		LH_TRY(delivery_failed(s, lh_delivery_idle(c->ctx, s->delivery, slot.confirmed)));
 		LH_TRY(settle(s));
+	}
+	LH_TRY(snapshot(s, &slot, &over));
+	if (over)
+		return LH_OK;
+	LH_TRY(lh_source_side(c));
+	if (c->stream == NULL)
+		LH_TRY(lh_source_connect(c, true, &c->stream));
+	LH_TRY(lh_incremental_begin(s->incremental));
+	if (s->until == 0 && !(c->config.once && lh_incremental_busy(s->incremental)))
+	{
+		LH_TRY(find_end(s));
+		if (s->until != 0)
+			LH_TRY(make_delivery(s));
 	}
 	LH_TRY(lh_delivery_start(c->ctx, s->delivery, slot.confirmed));
 	/* from the slot's position, as a sink's may be in the middle of a transaction */
@@ -714,23 +815,16 @@ clean_up(Stream *s)
 	LhError was = *c->ctx->error;
 
 	s->copying = false;
-	if (s->delivery != NULL)
-	{
-		const LhDeliveryState *d = lh_delivery_state(s->delivery);
-
-		s->before.transactions += d->transactions;
-		s->before.messages += d->messages;
-		s->before.skipped += d->skipped;
-		s->before.bytes += d->bytes;
-		s->before.flushes += d->flushes;
-		if (d->commit_time != 0)
-			s->before.commit_time = d->commit_time;
-	}
+	keep_counts(s);
+	if (s->incremental != NULL)
+		lh_incremental_end(s->incremental);
+	s->incremental = NULL;
+	if (!lh_snapshot_alive(c))
+		lh_snapshot_close(c);
 	lh_source_close(&c->stream);
 	lh_source_close(&c->side);
 	s->letters += lh_client_letters(c);
 	lh_client_close_sinks(c, s->sinks);
-	s->delivery = NULL;
 	lh_arena_reset(s->arena);
 	*c->ctx->error = was;
 }
@@ -799,6 +893,7 @@ lh_client_stream(LhClient *c)
 		pause = pause * 2 < LONGEST_PAUSE_MS ? pause * 2 : LONGEST_PAUSE_MS;
 	}
 	c->tick = NULL;
+	lh_snapshot_close(c);
 	if (status != LH_OK && lh_client_stops() > 0 && c->transient)
 	{
 		/* nothing is lost: what was not confirmed comes again */

@@ -194,6 +194,33 @@ mistakes_are_told(void **state)
 }
 
 static void
+snapshots(void **state)
+{
+	Made *m = *state;
+
+	accepted(m, "run --source d --slot s --sink null:");
+	assert_int_equal(m->c.command, LH_CLIENT_RUN);
+	assert_true(m->c.create);
+	assert_int_equal(m->c.jobs, 4);
+	assert_int_equal(m->c.chunk_blocks, 1024);
+	assert_int_equal(m->c.chunk_memory, 32 << 20);
+	assert_string_equal(option(m, "format"), "json");
+	accepted(m, "snapshot --source d --slot s --sink null: --jobs 64 --chunk-blocks 1 "
+				"--chunk-memory 64kB --failover --table public.t --flush-ms 1");
+	assert_int_equal(m->c.command, LH_CLIENT_SNAPSHOT);
+	assert_int_equal(m->c.jobs, 64);
+	accepted(m, "run --source d --slot s --sink null: --once --heartbeat 5");
+	refused(m, "run --source d --slot s", "no sink");
+	refused(m, "run --source d --sink null:", "no slot");
+	refused(m, "run --source d --slot s --sink null: --jobs 65", "from 1 to 64");
+	refused(m, "run --source d --slot s --sink null: --chunk-blocks 0", "from 1 to");
+	refused(m, "run --source d --slot s --sink null: --chunk-memory 1kB", "from 65536 to");
+	refused(m, "snapshot --source d --slot s --sink null: --once",
+			"--once does not go with \"snapshot\"");
+	refused(m, STREAM "--jobs 2", "--jobs does not go with \"stream\"");
+}
+
+static void
 environment_and_file(void **state)
 {
 	Made *m = *state;
@@ -334,9 +361,14 @@ main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(presets_and_flags),    T(sinks_have_formats),          T(mistakes_are_told),
-		T(environment_and_file), T(lines_of_the_file_are_named), T(topics),
+		T(presets_and_flags),
+		T(sinks_have_formats),
+		T(mistakes_are_told),
+		T(environment_and_file),
+		T(lines_of_the_file_are_named),
+		T(topics),
 		T(help_names_all),
+		T(snapshots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

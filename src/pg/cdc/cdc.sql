@@ -87,6 +87,7 @@ CREATE TABLE lakehouse.cdc_snapshots (
 	unit_blocks bigint,
 	blocks bigint CHECK (blocks >= 0),
 	last_key text[],
+	pending text[],
 	chunks bigint NOT NULL DEFAULT 0,
 	rows bigint NOT NULL DEFAULT 0,
 	created timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -111,10 +112,10 @@ COMMENT ON FUNCTION lakehouse.cdc_snapshot_state(name) IS
 	'Snapshots of a slot, and how far they are';
 
 CREATE FUNCTION lakehouse.cdc_snapshot_note(id bigint, state text, method text, point pg_lsn, last_key text[], chunks bigint,
-	rows bigint, error text) RETURNS void
+	rows bigint, error text, pending text[] DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'lakehouse_cdc_snapshot_note'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION lakehouse.cdc_snapshot_note(bigint, text, text, pg_lsn, text[], bigint, bigint, text) IS
+COMMENT ON FUNCTION lakehouse.cdc_snapshot_note(bigint, text, text, pg_lsn, text[], bigint, bigint, text, text[]) IS
 	'Note how far a snapshot is; NULL: as it was.  The state of a cancelled one stays';
 
 CREATE FUNCTION lakehouse.cdc_snapshot_start(slot name, relation regclass, predicate text DEFAULT NULL) RETURNS bigint

@@ -181,7 +181,9 @@ lakehouse_cdc_snapshot_plan(PG_FUNCTION_ARGS)
 	Statement	plan = {sql, false, lengthof(types), types, values};
 
 	lh_cdc_check_role("lakehouse.cdc_snapshot_plan");
-	check_slot(PG_GETARG_NAME(0));
+	/* without a point: the slot is about to be made, and whoever finds it finds the plan */
+	if (PG_GETARG_LSN(1) != InvalidXLogRecPtr)
+		check_slot(PG_GETARG_NAME(0));
 	check_plan(fcinfo);
 	for (int i = 0; i < lengthof(values); i++)
 		values[i] = PG_GETARG_DATUM(i);
@@ -211,8 +213,9 @@ lakehouse_cdc_snapshot_note(PG_FUNCTION_ARGS)
 		"UPDATE lakehouse.cdc_snapshots SET"
 		" state = CASE WHEN state = 'cancelled' THEN state ELSE COALESCE($2, state) END, method = COALESCE($3, method),"
 		" point = COALESCE($4, point), last_key = COALESCE($5, last_key), chunks = COALESCE($6, chunks),"
-		" rows = COALESCE($7, rows), error = COALESCE($8, error), updated = clock_timestamp() WHERE id = $1";
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, LSNOID, TEXTARRAYOID, INT8OID, INT8OID, TEXTOID};
+		" rows = COALESCE($7, rows), error = COALESCE($8, error),"
+		" pending = COALESCE($9, pending), updated = clock_timestamp() WHERE id = $1";
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, LSNOID, TEXTARRAYOID, INT8OID, INT8OID, TEXTOID, TEXTARRAYOID};
 	Datum		values[lengthof(types)];
 	char		nulls[lengthof(types)];
 	Statement	s = {sql, false, lengthof(types), types, values, nulls};
