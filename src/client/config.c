@@ -22,6 +22,11 @@
 /* What one write of the plugin gathers; far less costs system calls, far more memory. */
 #define BATCH_BYTES      131072
 #define HEARTBEAT_PREFIX "lakehouse.heartbeat"
+/*
+ * A slot may be two heartbeats behind (a transaction that runs while the server logs which do
+ * holds it at the one before), and the log grows while one is on its way: less than 64 MB.
+ */
+#define HEARTBEAT_BYTES  (16 << 20)
 
 /* Where a value comes from, the strongest last. */
 typedef enum Level
@@ -462,6 +467,8 @@ set_presets(LhClientConfig *c)
 	c->topic = "{slot}.{schema}.{table}";
 	c->message_topic = "{slot}.messages";
 	c->status_s = 10;
+	c->heartbeat_s = 60;
+	c->heartbeat_bytes = HEARTBEAT_BYTES;
 	c->flush_bytes = 8 << 20;
 	c->flush_ms = 100;
 	c->batch_bytes = BATCH_BYTES;

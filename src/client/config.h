@@ -54,6 +54,7 @@ typedef struct LhClientConfig
 {
 	LhClientCommand command;
 	const char *source;			/* conninfo or URI of libpq */
+	const char *primary;		/* of the server that a standby follows; NULL: source is no standby, or nobody said */
 	const char *slot;
 	const char *format;
 	LhClientItems sink_items, publications, tables, option_items;
@@ -61,7 +62,7 @@ typedef struct LhClientConfig
 	const char *message_topic;
 	bool		create, failover, allow_gap, zstd, once, yes;
 	uint64_t	until;			/* 0: no end */
-	int64_t		status_s, heartbeat_s, flush_bytes, flush_ms, batch_bytes, max_message, metrics_port, wait_s;
+	int64_t		status_s, heartbeat_s, heartbeat_bytes, flush_bytes, flush_ms, batch_bytes, max_message, metrics_port, wait_s;
 	bool		log_json;
 	const char *config_file;
 	/* made of the above by lh_client_config_check */
