@@ -28,16 +28,13 @@
 extern PGDLLEXPORT Datum lakehouse_cdc_heartbeat(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(lakehouse_cdc_heartbeat);
 
-/* Never streamed; the client knows it too (client/config.c). */
-#define HEARTBEAT_PREFIX "lakehouse.heartbeat"
-
 static XLogRecPtr
 emit_message(void)
 {
 #if PG_VERSION_NUM >= 170000
-	return LogLogicalMessage(HEARTBEAT_PREFIX, "", 0, true, false);
+	return LogLogicalMessage(LH_HEARTBEAT_PREFIX, "", 0, true, false);
 #else
-	return LogLogicalMessage(HEARTBEAT_PREFIX, "", 0, true);
+	return LogLogicalMessage(LH_HEARTBEAT_PREFIX, "", 0, true);
 #endif
 }
 
