@@ -111,7 +111,7 @@ is(() = slurp("$dir/log.refused") =~ /"event":"heartbeat"/g, 1, 'it is told once
 # ---- the view: who holds what
 
 is(health('beats', 'verdict'), 'ok', 'a slot with a client');
-is(health('beats', q{concat_ws(' ', application_name, database, active_pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'beats'))}), 'lakehouse_cdc postgres t', 'who it is');
+is(health('beats', q{concat_ws(' ', application_name, database, active_pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'beats'))}), 'cdc_health.pl postgres t', 'who it is');
 is(health('beats', 'total_bytes > 0 AND total_txns > 0'), 't', 'what was decoded');
 is(health('beats', 'sent_lsn IS NULL AND active_pid IS NOT NULL', 'nobody'), 't', 'others see what they may of walsenders');
 kill 'STOP', pid_of($run);
@@ -130,7 +130,7 @@ like(health('beats', 'remedy'), qr/pg_drop_replication_slot\('beats'\)/, 'and wh
 
 $run = start('held', 'postgres', '--slot', 'beats', '--status-interval', '1');
 my $session = session($node, db => 'busy');
-$session->value('BEGIN; SELECT pg_current_xact_id()');
+$session->value('CREATE TABLE w (i int); BEGIN; INSERT INTO w VALUES (1)');
 busy(130, 0.01);
 ok(wait_until(60, sub { health('beats', 'verdict') =~ /^stalled: \d+ MB of log are kept for the transaction of pid $session->{pid} in database busy$/ }), 'an old transaction')
   or diag health('beats', 'verdict');
@@ -196,12 +196,14 @@ is(sql(q{CREATE TABLE seen AS SELECT data FROM lakehouse.changes('peek', NULL, 1
 (undef, undef, $err) = $node->psql('postgres', q{SET statement_timeout = 50; SELECT count(*) FROM lakehouse.changes('peek')});
 like($err, qr/statement timeout/, 'a look can be cancelled');
 is(place(), $place, 'and leaves the slot as it was');
-my $pid = sql(q{SELECT pg_backend_pid()});
-my $looker = session($node);
-my $base = rss($looker->{pid});
-is($looker->value(q{SELECT count(*) FROM lakehouse.changes('peek', NULL, 5, 'schema.events', 'off')}), 5, 'five of 100000');
+sub temp_bytes { return sql(q{SELECT temp_bytes FROM pg_stat_database WHERE datname = 'postgres'}, 'busy') }
+my $temp = temp_bytes();
+is(sql(q{SET work_mem = '64kB'; SELECT count(*) FROM lakehouse.changes('peek', NULL, 5, 'schema.events', 'off')}), 5, 'five of 100000');
+my $after = temp_bytes();
+is($after, $temp, 'gather no more than five');
+is(sql(q{SET work_mem = '64kB'; SELECT count(*) > 100000 FROM lakehouse.changes('peek')}), 't', 'all of them');
+ok(wait_until(30, sub { temp_bytes() > $after }), 'gather on disk, not in memory');
 
-sub rss { return scalar rss_kb($_[0]) }
 sub http
 {
 	my ($port) = @_;
