@@ -12,11 +12,13 @@ CREATE TEMP VIEW functions AS
 CREATE TEMP TABLE promised (name text, arguments text, result text);
 INSERT INTO promised VALUES
 	('cdc_formats', 'OUT name text, OUT kind text, OUT summary text', 'SETOF record'),
+	('cdc_heartbeat', 'OUT lsn pg_lsn', 'pg_lsn'),
 	('cdc_mask_drop', 'relation regclass, "column" name', 'void'),
 	('cdc_mask_set', 'relation regclass, "column" name, mask text', 'void'),
 	('cdc_options', 'OUT name text, OUT type text, OUT "default" text, OUT choices text[], OUT formats text, OUT summary text,
 		OUT avoids text', 'SETOF record'),
 	('cdc_setup', 'fix boolean, OUT "check" text, OUT state text, OUT detail text, OUT remedy text', 'SETOF record'),
+	('changes', 'slot name, upto_lsn pg_lsn, upto_n integer, VARIADIC options text[], OUT lsn pg_lsn, OUT xid xid, OUT data text', 'SETOF record'),
 	('create_types', 'location text, schema name, table_name text, server name, options jsonb, pairs boolean, OUT column_path text,
 		OUT type_name text, OUT ddl text', 'SETOF record'),
 	('ddl', 'location text, table_name text, server name, options jsonb, types name, pairs boolean', 'text'),
@@ -156,7 +158,7 @@ SELECT set_eq(
 				JOIN pg_class c ON c.oid IN (t.typrelid, e.typrelid)
 			WHERE t.oid = objid AND c.relkind <> 'c')) $$,
 	ARRAY['foreign-data wrapper lakehouse', 'event trigger lakehouse_define', 'table lakehouse.cdc_masks',
-		'view lakehouse.scan_progress'],
+		'view lakehouse.cdc_health', 'view lakehouse.scan_progress'],
 	'the other members of the extension');
 SELECT ok(extversion ~ '^\d+\.\d+\.\d+$' AND NOT extrelocatable AND extnamespace = 'lakehouse'::regnamespace,
 	'version and schema of the extension') FROM pg_extension WHERE extname = 'lakehouse';
