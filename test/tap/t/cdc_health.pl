@@ -12,7 +12,7 @@ use Test::More;
 my $client = $ENV{LAKEHOUSE_CLIENT} or die 'LAKEHOUSE_CLIENT is not set';
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $node = lake_node('cdc_health', 'wal_level = logical', 'max_wal_senders = 10', 'max_replication_slots = 20', 'min_wal_size = 32MB',
-	'max_prepared_transactions = 5', 'max_wal_size = 96MB', 'autovacuum = off');
+	'max_prepared_transactions = 5', 'max_wal_size = 96MB', 'autovacuum = off', 'checkpoint_timeout = 1h');
 my $MB = 1048576;
 
 sub sql { return $node->safe_psql($_[1] // 'postgres', $_[0]) }
@@ -167,6 +167,19 @@ is(sql(q{SET synchronous_commit = off; INSERT INTO t VALUES (6, 'six');
 is(sql(q{SELECT count(*) FROM lakehouse.changes('peek', (SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'peek'))}), 0, 'up to where it is: nothing');
 is(place(), $place, 'not moved');
 my ($confirmed) = split /\|/, $place;
+
+# behind a confirmed position there are records by which PostgreSQL's own function moves a slot
+sql(q{SELECT pg_create_logical_replication_slot('still', 'lakehouse')});
+sql('SELECT lakehouse.cdc_heartbeat()') for 1 .. 3;
+sql(q{SELECT pg_replication_slot_advance('still', pg_current_wal_lsn()); INSERT INTO t VALUES (7, 'seven')});
+sub still { return sql(q{SELECT confirmed_flush_lsn, restart_lsn, catalog_xmin FROM pg_replication_slots WHERE slot_name = 'still'}) }
+my $still = still();
+is(sql(q{SELECT count(*) FROM lakehouse.changes('still', NULL, NULL, 'schema.events', 'off')}), 1, 'a slot that could be moved');
+is(still(), $still, 'is not');
+is(sql(q{SELECT count(*) FROM pg_logical_slot_peek_changes('still', NULL, NULL, 'schema.events', 'off')}), 1, 'the same by the other function');
+isnt(still(), $still, 'which moves it, so that there was something to see');
+sql(q{SELECT pg_drop_replication_slot('still')});
+
 (undef, undef, $err) = $node->psql('postgres', q{SELECT * FROM lakehouse.changes('peek', '0/1')});
 like($err, qr/upto_lsn 0\/1 is not in what slot "peek" can serve, \[\Q$confirmed\E, [0-9A-F\/]+\]/, 'a position before it');
 (undef, undef, $err) = $node->psql('postgres', q{SELECT * FROM lakehouse.changes('peek', 'FFFF/0')});
@@ -216,6 +229,8 @@ sub http
 
 # ---- lost
 
+# no checkpoint comes by itself: the next is 50 MB or an hour away
+sql('CHECKPOINT');
 sql(q{ALTER SYSTEM SET max_slot_wal_keep_size = '32MB'});
 $node->reload;
 wait_until(60, sub { sql('SHOW max_slot_wal_keep_size') eq '32MB' });
