@@ -203,6 +203,8 @@ tell_standby_wait(LhClient *client, const char **shown)
 	const char *blockers = "";
 	const char *text;
 
+	/* what was asked has been answered by now, and nothing else is asked before the question */
+	client->heartbeat.wanted = false;
 	lh_heartbeat_step(client, lh_client_now_ms());
 	if (lh_heartbeat_ready(client))
 		LH_TRY(lh_slot_blockers(client, client->heartbeat.conn, &blockers));

@@ -126,8 +126,9 @@ SKIP:
 	($code, undef, $err) = client('stream', '--slot', 'over', '--create', '--failover', '--sink', 'null:', '--once');
 	is($code, 0, 'a slot with --failover') or diag $err;
 	is($primary->safe_psql('postgres', q{SELECT failover, synced, verdict FROM lakehouse.cdc_health WHERE slot_name = 'over'}), 't|f|idle', 'is one');
-	$standby->append_conf('postgresql.conf', 'primary_conninfo = ' . q(') . $primary->connstr('postgres') . q('));
-	$standby->reload;
+	my $conninfo = $primary->connstr('postgres') =~ s/'/''/gr;
+	$standby->append_conf('postgresql.conf', "primary_conninfo = '$conninfo'");
+	$standby->restart;
 	$primary->safe_psql('postgres', 'SELECT lakehouse.cdc_heartbeat()');
 	client('stream', '--slot', 'over', '--sink', 'null:', '--once');
 	$primary->wait_for_catchup($standby, 'replay');
