@@ -37,7 +37,7 @@ SELECT * FROM lakehouse.changes('regress_cdc', NULL, NULL, NULL, 'json');
 SELECT * FROM lakehouse.changes('regress_cdc', NULL, NULL, 'fromat', 'json');
 SELECT * FROM lakehouse.changes('regress_cdc', NULL, NULL, 'frames', 'on');
 SELECT * FROM lakehouse.changes('regress_cdc', NULL, NULL, VARIADIC '{{format,json}}');
-SELECT pg_create_logical_replication_slot('regress_other', 'test_decoding') IS NOT NULL;
+SELECT pg_create_logical_replication_slot('regress_other', 'pgoutput') IS NOT NULL;
 SELECT * FROM lakehouse.changes('regress_other');
 SELECT pg_drop_replication_slot('regress_other');
 \set VERBOSITY default

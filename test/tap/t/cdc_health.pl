@@ -186,9 +186,9 @@ like($err, qr/upto_lsn 0\/1 is not in what slot "peek" can serve, \[\Q$confirmed
 like($err, qr/upto_lsn FFFF\/0 is not in what slot "peek" can serve, \[\Q$confirmed\E, [0-9A-F\/]+\]/, 'one behind the log');
 (undef, undef, $err) = $node->psql('busy', q{CREATE EXTENSION lakehouse; SELECT * FROM lakehouse.changes('peek')});
 like($err, qr/slot "peek" is one of database "postgres"/, 'another database');
-sql(q{SELECT pg_create_logical_replication_slot('other', 'test_decoding'); SELECT pg_create_physical_replication_slot('physical')});
+sql(q{SELECT pg_create_logical_replication_slot('other', 'pgoutput'); SELECT pg_create_physical_replication_slot('physical')});
 (undef, undef, $err) = $node->psql('postgres', q{SELECT * FROM lakehouse.changes('other')});
-like($err, qr/slot "other" is one of the plugin "test_decoding", not of "lakehouse"/, 'another plugin');
+like($err, qr/slot "other" is one of the plugin "pgoutput", not of "lakehouse"/, 'another plugin');
 (undef, undef, $err) = $node->psql('postgres', q{SELECT * FROM lakehouse.changes('physical')});
 like($err, qr/slot "physical" is one of physical replication/, 'a physical one');
 (undef, undef, $err) = $node->psql('postgres', q{SELECT * FROM lakehouse.changes('no_such')});
