@@ -17,10 +17,10 @@
 
 #include "change/change.h"
 
-#define ENV_PREFIX       "LAKEHOUSE_CDC_"
-#define MAX_FILE         ((size_t) 1 << 20)
+#define ENV_PREFIX      "LAKEHOUSE_CDC_"
+#define MAX_FILE        ((size_t) 1 << 20)
 /* What one write of the plugin gathers; far less costs system calls, far more memory. */
-#define BATCH_BYTES      131072
+#define BATCH_BYTES     131072
 /*
  * A slot may be two heartbeats behind (a transaction that runs while the server logs which do
  * holds it at the one before), and the log grows while one is on its way: less than 64 MB.

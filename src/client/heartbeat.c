@@ -61,7 +61,8 @@ static const char probe[] =
 /* The snapshot first: our own transaction would be in it. */
 #define MESSAGE "pg_catalog.pg_logical_emit_message(true, 'lakehouse.heartbeat', '')"
 static const char by_function[] = "SELECT lakehouse.cdc_heartbeat()";
-static const char by_snapshot[] = "SELECT " MESSAGE " FROM (SELECT pg_catalog.pg_log_standby_snapshot() OFFSET 0) s";
+static const char by_snapshot[] =
+	"SELECT " MESSAGE " FROM (SELECT pg_catalog.pg_log_standby_snapshot() OFFSET 0) s";
 static const char by_message[] = "SELECT " MESSAGE;
 
 void

@@ -10,9 +10,9 @@
 
 #include <stdlib.h>
 
-#define PLUGIN         "lakehouse"
-#define QUESTION_MS    30000
-#define BLOCKERS_EVERY 3000
+#define PLUGIN            "lakehouse"
+#define QUESTION_MS       30000
+#define BLOCKERS_EVERY    3000
 #define ASK_PRIMARY_EVERY 250
 
 /* 'text' with quotes, for replication commands and SQL under standard_conforming_strings. */
@@ -40,15 +40,15 @@ copy_text(char *to, size_t max, const PGresult *r, int column)
 LhStatus
 lh_slot_look(LhClient *client, LhSlot *slot)
 {
-	const char *sql =
-		lh_sprintf(client->ctx,
-				   "SELECT s.slot_type, s.plugin, s.database, coalesce(s.active_pid, 0), "
-				   "s.restart_lsn, s.confirmed_flush_lsn, s.wal_status, e.lsn, "
-				   "pg_catalog.pg_is_in_recovery() FROM (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
-				   "THEN pg_catalog.pg_last_wal_replay_lsn() "
-				   "ELSE pg_catalog.pg_current_wal_insert_lsn() END AS lsn) e "
-				   "LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = '%s'",
-				   client->config.slot);
+	const char *sql = lh_sprintf(
+		client->ctx,
+		"SELECT s.slot_type, s.plugin, s.database, coalesce(s.active_pid, 0), "
+		"s.restart_lsn, s.confirmed_flush_lsn, s.wal_status, e.lsn, "
+		"pg_catalog.pg_is_in_recovery() FROM (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
+		"THEN pg_catalog.pg_last_wal_replay_lsn() "
+		"ELSE pg_catalog.pg_current_wal_insert_lsn() END AS lsn) e "
+		"LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = '%s'",
+		client->config.slot);
 	PGresult *r;
 
 	if (sql == NULL)
