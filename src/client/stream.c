@@ -285,6 +285,13 @@ idle(Stream *s, int64_t now, bool at_once)
 	return send_status(s, false);
 }
 
+/* Unless sinks gather: a heartbeat is no reason to flush them, their own times are. */
+static LhStatus
+confirm_idle(Stream *s, int64_t now)
+{
+	return lh_delivery_state(s->delivery)->unflushed_commits > 0 ? LH_OK : idle(s, now, true);
+}
+
 /*
  * A sign of life in the log, so that the slot can let go of what is before it; when the
  * server has sent all before it, that is confirmed at once.  One at a time: another
@@ -303,14 +310,14 @@ heartbeat(Stream *s, int64_t now)
 	if (c->heartbeat.lsn != 0 && s->server_end >= c->heartbeat.lsn)
 	{
 		c->heartbeat.lsn = 0;
-		LH_TRY(idle(s, now, true));
+		LH_TRY(confirm_idle(s, now));
 	}
 	else if (due && c->heartbeat.lsn == 0 && !lh_delivery_state(s->delivery)->open)
 	{
 		s->last_change = now;
 		s->heartbeat_at = s->received;
 		/* the server offers a slot one place at a time: an older one is taken first */
-		LH_TRY(idle(s, now, true));
+		LH_TRY(confirm_idle(s, now));
 		lh_heartbeat_want(c);
 	}
 	lh_heartbeat_step(c, now);
