@@ -12,6 +12,9 @@
 
 #include "core/core.h"
 
+/* Of messages that move slots on (lakehouse.cdc_heartbeat()): never streamed. */
+#define LH_HEARTBEAT_PREFIX "lakehouse.heartbeat"
+
 #define LH_MAX_FORMATS 4
 
 typedef enum LhOptionType

@@ -6,6 +6,7 @@
  *	source.c	connections and their errors
  *	slot.c		the slot: look, make, drop, compare with the sinks
  *	stream.c	the loop: the server's messages to delivery, positions back
+ *	heartbeat.c	what moves the slot on while nothing comes
  *	status.c	status and drop
  *	snapshot*.c	what is in the tables before the stream begins (snapshot.h)
  *	incremental*.c	what is in the tables, while the stream goes on (incremental.h)
@@ -34,6 +35,22 @@ typedef struct LhSnapshotStats
 				rows;
 } LhSnapshotStats;
 
+typedef struct LhHeartbeat
+{
+	PGconn	   *conn;			/* to the source, or the primary that it follows; NULL: none */
+	int			state;			/* of the connection: heartbeat.c */
+	PostgresPollingStatusType want;	/* while it is made */
+	bool		wanted;			/* one is to be sent */
+	bool		function;		/* the server has lakehouse.cdc_heartbeat() */
+	bool		snapshot;		/* else pg_log_standby_snapshot(), from 16 on */
+	int64_t		deadline;		/* ms; of what is under way */
+	int64_t		not_before;		/* ms; after a failure */
+	int64_t		pause;			/* ms; after the next one */
+	uint64_t	lsn;			/* where the last one is; a position behind it is to be confirmed; 0: was */
+	uint64_t	sent;			/* heartbeats that were written */
+	char		said[256];		/* the last failure that was told */
+} LhHeartbeat;
+
 typedef struct LhClient
 {
 	LhCtx	   *ctx;
@@ -42,6 +59,7 @@ typedef struct LhClient
 	LhLog		log;
 	PGconn	   *side;			/* ordinary connection, for questions; NULL: none */
 	PGconn	   *stream;			/* replication connection; NULL: none */
+	LhHeartbeat heartbeat;
 	/* of the failure that is on its way up */
 	LhClientExit exit;
 	bool		transient;		/* may pass by itself: try again */
@@ -80,8 +98,11 @@ extern bool lh_client_sleep(LhClient *client, int64_t ms);
 /* ---- source.c ---- */
 
 extern LhStatus lh_source_connect(LhClient *client, bool replication, PGconn **conn);
-/* Begin to connect: PQconnectPoll goes on, for so many seconds. */
-extern LhStatus lh_source_begin(LhClient *client, bool replication, PGconn **conn, int64_t *seconds);
+/*
+ * Begin to connect; to be finished with PQconnectPoll.  primary: where config.primary
+ * leads.  *seconds: how long that may take.
+ */
+extern LhStatus lh_source_begin(LhClient *client, bool primary, bool replication, PGconn **conn, int64_t *seconds);
 /* client->side, connected if it is not. */
 extern LhStatus lh_source_side(LhClient *client);
 extern void lh_source_close(PGconn **conn);
@@ -105,6 +126,7 @@ typedef struct LhSlot
 	uint64_t	restart_lsn;
 	uint64_t	confirmed;		/* 0: none */
 	uint64_t	server_end;		/* end of the server's log now */
+	bool		standby;		/* the server is one */
 	bool		created;		/* by us, just now */
 	char		snapshot[64];	/* exported by the connection that made it, until that is used again */
 } LhSlot;
@@ -114,9 +136,25 @@ extern LhStatus lh_slot_look(LhClient *client, LhSlot *slot);
 extern LhStatus lh_slot_create(LhClient *client, LhSlot *slot, bool export);
 /* LH_OK, or the gap: a sink must hold all that the slot has forgotten.  fresh: a new sink may begin here. */
 extern LhStatus lh_slot_compare(LhClient *client, const LhSlot *slot, uint64_t fresh, int nsinks, LhDeliverySink *sinks);
-/* Names of who holds up the log, for messages; in ctx->arena. */
-extern LhStatus lh_slot_blockers(LhClient *client, const char **text);
+/* Names of who holds up the log of conn's server, for messages; in ctx->arena. */
+extern LhStatus lh_slot_blockers(LhClient *client, PGconn *conn, const char **text);
 extern LhStatus lh_slot_start(LhClient *client, uint64_t lsn);
+
+/* ---- heartbeat.c ---- */
+
+/* One is wanted, as soon as it may be. */
+extern void lh_heartbeat_want(LhClient *client);
+/* Do what can be done without waiting; failures are logged, and tried again later. */
+extern void lh_heartbeat_step(LhClient *client, int64_t now);
+/* What poll may look at; -1: nothing. */
+extern int	lh_heartbeat_fd(const LhClient *client, short *events);
+/* Its connection is there and idle, so that it can be asked something else. */
+extern bool lh_heartbeat_ready(const LhClient *client);
+/* Connect, and wait for it; false: client->heartbeat.said tells why not. */
+extern bool lh_heartbeat_connect(LhClient *client);
+/* How it is done, once connected. */
+extern const char *lh_heartbeat_means(const LhClient *client);
+extern void lh_heartbeat_close(LhClient *client);
 
 /* ---- sinks of this run: sinks.c ---- */
 

@@ -19,12 +19,16 @@
 #include "client/rename.h"
 #include "sink/sink.h"
 
-#define ENV_PREFIX       "LAKEHOUSE_CDC_"
-#define MAX_FILE         ((size_t) 1 << 20)
+#define ENV_PREFIX      "LAKEHOUSE_CDC_"
+#define MAX_FILE        ((size_t) 1 << 20)
 /* What one write of the plugin gathers; far less costs system calls, far more memory. */
-#define BATCH_BYTES      131072
-#define COMMANDS         "run, snapshot, stream, status or drop"
-#define HEARTBEAT_PREFIX "lakehouse.heartbeat"
+#define BATCH_BYTES     131072
+#define COMMANDS        "run, snapshot, stream, status or drop"
+/*
+ * A slot may be two heartbeats behind (a transaction that runs while the server logs which do
+ * holds it at the one before), and the log grows while one is on its way: less than 64 MB.
+ */
+#define HEARTBEAT_EVERY (16 << 20)
 
 /* Where a value comes from, the strongest last. */
 typedef enum Level
@@ -464,6 +468,8 @@ set_presets(LhClientConfig *c)
 	c->topic = "{slot}.{schema}.{table}";
 	c->message_topic = "{slot}.messages";
 	c->status_s = 10;
+	c->heartbeat_s = 60;
+	c->heartbeat_bytes = HEARTBEAT_EVERY;
 	c->flush_bytes = 8 << 20;
 	c->flush_ms = 100;
 	c->batch_bytes = BATCH_BYTES;
@@ -685,8 +691,8 @@ take_options(LhCtx *ctx, LhClientConfig *c)
 	{
 		const char *theirs = o.message_prefixes_filter;
 		const char *all = theirs != NULL && *theirs != '\0'
-							  ? lh_sprintf(ctx, "%s," HEARTBEAT_PREFIX, theirs)
-							  : HEARTBEAT_PREFIX;
+							  ? lh_sprintf(ctx, "%s," LH_HEARTBEAT_PREFIX, theirs)
+							  : LH_HEARTBEAT_PREFIX;
 
 		if (all == NULL)
 			return ctx->error->code;

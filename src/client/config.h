@@ -57,6 +57,7 @@ typedef struct LhClientConfig
 {
 	LhClientCommand command;
 	const char *source;			/* conninfo or URI of libpq */
+	const char *primary;		/* of the server that a standby follows; NULL: source is no standby, or nobody said */
 	const char *slot;
 	const char *format;
 	LhClientItems sink_items, publications, tables, option_items;
@@ -68,7 +69,7 @@ typedef struct LhClientConfig
 	int64_t		queue_memory, spool_size, dead_after;
 	const char *spool;			/* NULL: not given; "off" */
 	const char *dead_letter;
-	int64_t		status_s, heartbeat_s, flush_bytes, flush_ms, batch_bytes, max_message, metrics_port, wait_s;
+	int64_t		status_s, heartbeat_s, heartbeat_bytes, flush_bytes, flush_ms, batch_bytes, max_message, metrics_port, wait_s;
 	int64_t		jobs, chunk_blocks, chunk_memory;
 	bool		log_json;
 	const char *config_file;

@@ -502,7 +502,7 @@ connect_on(LhIncremental *e, int64_t now)
 	{
 		int64_t seconds;
 
-		LH_TRY(lh_source_begin(e->client, false, &e->conn, &seconds));
+		LH_TRY(lh_source_begin(e->client, false, false, &e->conn, &seconds));
 		e->wake = now + seconds * 1000;
 		e->want = PGRES_POLLING_WRITING;
 		e->step = LH_STEP_CONNECT;

@@ -10,9 +10,10 @@
 
 #include <stdlib.h>
 
-#define PLUGIN         "lakehouse"
-#define QUESTION_MS    30000
-#define BLOCKERS_EVERY 3000
+#define PLUGIN            "lakehouse"
+#define QUESTION_MS       30000
+#define BLOCKERS_EVERY    3000
+#define ASK_PRIMARY_EVERY 250
 
 /* 'text' with quotes, for replication commands and SQL under standard_conforming_strings. */
 static LhStatus
@@ -39,15 +40,15 @@ copy_text(char *to, size_t max, const PGresult *r, int column)
 LhStatus
 lh_slot_look(LhClient *client, LhSlot *slot)
 {
-	const char *sql =
-		lh_sprintf(client->ctx,
-				   "SELECT s.slot_type, s.plugin, s.database, coalesce(s.active_pid, 0), "
-				   "s.restart_lsn, s.confirmed_flush_lsn, s.wal_status, e.lsn "
-				   "FROM (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
-				   "THEN pg_catalog.pg_last_wal_replay_lsn() "
-				   "ELSE pg_catalog.pg_current_wal_insert_lsn() END AS lsn) e "
-				   "LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = '%s'",
-				   client->config.slot);
+	const char *sql = lh_sprintf(
+		client->ctx,
+		"SELECT s.slot_type, s.plugin, s.database, coalesce(s.active_pid, 0), "
+		"s.restart_lsn, s.confirmed_flush_lsn, s.wal_status, e.lsn, "
+		"pg_catalog.pg_is_in_recovery() FROM (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
+		"THEN pg_catalog.pg_last_wal_replay_lsn() "
+		"ELSE pg_catalog.pg_current_wal_insert_lsn() END AS lsn) e "
+		"LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = '%s'",
+		client->config.slot);
 	PGresult *r;
 
 	if (sql == NULL)
@@ -63,6 +64,7 @@ lh_slot_look(LhClient *client, LhSlot *slot)
 	lh_client_parse_lsn(PQgetvalue(r, 0, 5), &slot->confirmed);
 	copy_text(slot->wal_status, sizeof(slot->wal_status), r, 6);
 	lh_client_parse_lsn(PQgetvalue(r, 0, 7), &slot->server_end);
+	slot->standby = PQgetvalue(r, 0, 8)[0] == 't';
 	PQclear(r);
 	if (!slot->exists)
 		return LH_OK;
@@ -94,7 +96,7 @@ lh_slot_look(LhClient *client, LhSlot *slot)
 }
 
 LhStatus
-lh_slot_blockers(LhClient *client, const char **text)
+lh_slot_blockers(LhClient *client, PGconn *conn, const char **text)
 {
 	PGresult *r;
 	LhBuf out;
@@ -102,7 +104,7 @@ lh_slot_blockers(LhClient *client, const char **text)
 	*text = "";
 	LH_TRY(lh_buf_init(client->ctx, &out, false));
 	LH_TRY(lh_source_query(
-		client, client->side,
+		client, conn,
 		"(SELECT pg_catalog.format('pid %s (%s, %s, %s s)', a.pid, a.usename, a.state, "
 		"extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::pg_catalog.int8) "
 		"FROM pg_catalog.pg_stat_activity a WHERE a.backend_xid IS NOT NULL "
@@ -194,26 +196,75 @@ check_result(LhClient *client, PGresult *r, ExecStatusType wanted)
 
 /* ---- make ---- */
 
+/* A standby learns which transactions run from the primary alone. */
 static LhStatus
-wait_created(LhClient *client)
+tell_standby_wait(LhClient *client, const char **shown)
 {
+	const char *blockers = "";
+	const char *text;
+
+	/* what was asked has been answered by now, and nothing else is asked before the question */
+	client->heartbeat.wanted = false;
+	lh_heartbeat_step(client, lh_client_now_ms());
+	if (lh_heartbeat_ready(client))
+		LH_TRY(lh_slot_blockers(client, client->heartbeat.conn, &blockers));
+	text = lh_sprintf(
+		client->ctx, "%s%s%s",
+		client->config.primary == NULL
+			? "the primary has logged which transactions run, which it does when it is written to; "
+			  "--primary lets this client ask it to"
+			: "the primary, which is asked to, has logged which transactions run",
+		*blockers != '\0' ? "; running there: " : "", blockers);
+	if (text == NULL)
+		return client->ctx->error->code;
+	if (strcmp(text, *shown) != 0)
+		lh_log(&client->log, LH_LOG_INFO, "create_wait",
+			   "slot \"%s\", on a standby, is there once %s", client->config.slot, text);
+	*shown = text;
+	return LH_OK;
+}
+
+static LhStatus
+tell_wait(LhClient *client, const char **shown)
+{
+	const char *blockers;
+
+	LH_TRY(lh_slot_blockers(client, client->side, &blockers));
+	if (strcmp(blockers, *shown) != 0)
+		lh_log(&client->log, LH_LOG_INFO, "create_wait",
+			   "slot \"%s\" is there once transactions that run now have ended: %s",
+			   client->config.slot,
+			   *blockers != '\0' ? blockers : "(none is visible to this role)");
+	*shown = blockers;
+	return LH_OK;
+}
+
+/* The primary is asked again and again, as one answer may not be enough: what ran then has to end. */
+static LhStatus
+wait_created(LhClient *client, bool standby)
+{
+	bool asks = standby && client->config.primary != NULL;
+	int64_t tell_at = lh_client_now_ms() + BLOCKERS_EVERY;
 	const char *shown = "";
 	bool ready = false;
 
 	for (;;)
 	{
-		const char *blockers;
+		int64_t now = lh_client_now_ms();
 
-		LH_TRY(lh_source_wait(client, client->stream, BLOCKERS_EVERY, &ready));
+		if (asks)
+		{
+			lh_heartbeat_want(client);
+			lh_heartbeat_step(client, now);
+		}
+		LH_TRY(lh_source_wait(client, client->stream, asks ? ASK_PRIMARY_EVERY : BLOCKERS_EVERY,
+							  &ready));
 		if (ready)
 			return LH_OK;
-		LH_TRY(lh_slot_blockers(client, &blockers));
-		if (strcmp(blockers, shown) != 0)
-			lh_log(&client->log, LH_LOG_INFO, "create_wait",
-				   "slot \"%s\" is there once transactions that run now have ended: %s",
-				   client->config.slot,
-				   *blockers != '\0' ? blockers : "(none is visible to this role)");
-		shown = blockers;
+		if (lh_client_now_ms() < tell_at)
+			continue;
+		LH_TRY(standby ? tell_standby_wait(client, &shown) : tell_wait(client, &shown));
+		tell_at = lh_client_now_ms() + BLOCKERS_EVERY;
 	}
 }
 
@@ -234,7 +285,8 @@ lh_slot_create(LhClient *client, LhSlot *slot, bool export)
 					   PQparameterStatus(client->stream, "server_version"));
 	if (!PQsendQuery(client->stream, sql))
 		return lh_source_error(client, client->stream, NULL, "connection lost");
-	status = wait_created(client);
+	status = wait_created(client, slot->standby);
+	client->heartbeat.wanted = false;
 	if (status != LH_OK)
 	{
 		/* else the server goes on waiting, and with it the slot */

@@ -107,46 +107,58 @@ ignore_notice(void *arg, const PGresult *result)
 {
 }
 
+/* The primary has the source's database, if nobody said otherwise. */
+static void
+add_database(PQconninfoOption *options, const char *name)
+{
+	for (PQconninfoOption *o = options; o->keyword != NULL; o++)
+	{
+		if (strcmp(o->keyword, "dbname") == 0 && o->val == NULL)
+			o->val = strdup(name); /* freed by PQconninfoFree */
+	}
+}
+
 LhStatus
-lh_source_begin(LhClient *client, bool replication, PGconn **out, int64_t *seconds)
+lh_source_begin(LhClient *client, bool primary, bool replication, PGconn **out, int64_t *seconds)
 {
 	const char *names[MAX_KEYWORDS], *values[MAX_KEYWORDS];
+	const char *where = primary ? client->config.primary : client->config.source;
 	char *message = NULL;
-	PQconninfoOption *options = PQconninfoParse(client->config.source, &message);
-	PGconn *conn;
+	PQconninfoOption *options = PQconninfoParse(where, &message);
 	LhStatus status;
 
 	*out = NULL;
+	*seconds = CONNECT_SECONDS;
 	if (options == NULL)
 	{
 		/* libpq's message repeats a word of the source at most, not a password */
-		lh_fail(client->ctx, LH_INVALID, "--source: %.*s",
+		lh_fail(client->ctx, LH_INVALID, "--%s: %.*s", primary ? "primary" : "source",
 				message != NULL ? (int) strcspn(message, "\n") : 0, message != NULL ? message : "");
 		PQfreemem(message);
 		return lh_client_failed(client, LH_EXIT_USAGE, false, LH_INVALID);
 	}
-	*seconds = CONNECT_SECONDS;
+	if (primary && client->stream != NULL)
+		add_database(options, PQdb(client->stream));
 	status = build(client, options, replication, names, values, seconds);
-	conn = status == LH_OK ? PQconnectStartParams(names, values, 1) : NULL;
+	*out = status == LH_OK ? PQconnectStartParams(names, values, 1) : NULL;
 	PQconninfoFree(options);
 	if (status != LH_OK)
 		return lh_client_failed(client, LH_EXIT_USAGE, false, status);
-	if (conn == NULL)
+	if (*out == NULL)
 		LH_CLIENT_FAIL(client, LH_EXIT_CONNECTION, "out of memory");
-	PQsetNoticeReceiver(conn, ignore_notice, NULL);
-	*out = conn;
+	PQsetNoticeReceiver(*out, ignore_notice, NULL);
 	return LH_OK;
 }
 
 LhStatus
 lh_source_connect(LhClient *client, bool replication, PGconn **out)
 {
-	PGconn *conn;
 	int64_t seconds;
+	PGconn *conn;
 	LhStatus status;
 
 	*out = NULL;
-	LH_TRY(lh_source_begin(client, replication, &conn, &seconds));
+	LH_TRY(lh_source_begin(client, false, replication, &conn, &seconds));
 	status = finish_connect(client, conn, seconds);
 	if (status != LH_OK)
 	{

@@ -61,6 +61,25 @@ print_sinks(LhClient *client, LhBuf *out)
 	return LH_OK;
 }
 
+/* On a standby nobody but the primary can move a slot on. */
+static void
+print_standby(LhClient *client, LhBuf *out)
+{
+	char text[LH_ERROR_TEXT];
+
+	if (client->config.primary == NULL)
+		snprintf(text, sizeof(text), "%s",
+				 "the slot may stall: it moves when the primary logs which transactions run; "
+				 "stream with --primary asks it to");
+	else if (lh_heartbeat_ready(client))
+		snprintf(text, sizeof(text), "the primary answers, heartbeats by %s",
+				 lh_heartbeat_means(client));
+	else
+		snprintf(text, sizeof(text), "the slot may stall: no heartbeat by the primary: %s",
+				 client->heartbeat.said);
+	print_field(client, out, "standby", text);
+}
+
 static LhStatus
 print_slot(LhClient *client, const PGresult *r, int row, const char *blockers)
 {
@@ -72,6 +91,8 @@ print_slot(LhClient *client, const PGresult *r, int row, const char *blockers)
 	for (int i = 0; i < NCOLUMNS; i++)
 		print_field(client, &out, columns[i],
 					PQgetisnull(r, row, i) ? NULL : PQgetvalue(r, row, i));
+	if (PQgetvalue(r, row, NCOLUMNS)[0] == 't')
+		print_standby(client, &out);
 	print_field(client, &out, "old_transactions", *blockers != '\0' ? blockers : NULL);
 	if (client->config.nsinks > 0)
 		LH_TRY(print_sinks(client, &out));
@@ -97,7 +118,7 @@ lh_client_status(LhClient *client)
 		"SELECT s.slot_name, s.database, s.active_pid, s.restart_lsn, s.confirmed_flush_lsn, "
 		"pg_catalog.pg_wal_lsn_diff(e.lsn, s.restart_lsn), "
 		"pg_catalog.pg_wal_lsn_diff(e.lsn, s.confirmed_flush_lsn), s.wal_status, "
-		"pg_catalog.age(s.catalog_xmin) "
+		"pg_catalog.age(s.catalog_xmin), pg_catalog.pg_is_in_recovery() "
 		"FROM pg_catalog.pg_replication_slots s, (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
 		"THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END AS lsn) e "
 		"WHERE s.plugin = 'lakehouse'%s%s%s ORDER BY s.slot_name",
@@ -107,7 +128,11 @@ lh_client_status(LhClient *client)
 		return client->ctx->error->code;
 	LH_TRY(lh_source_side(client));
 	LH_TRY(lh_source_query(client, client->side, sql, QUESTION_MS, &r));
-	status = lh_slot_blockers(client, &blockers);
+	/* a standby has no transactions that write, the primary's are those that count */
+	if (client->config.primary != NULL && lh_heartbeat_connect(client))
+		status = lh_slot_blockers(client, client->heartbeat.conn, &blockers);
+	else
+		status = lh_slot_blockers(client, client->side, &blockers);
 	if (status == LH_OK && PQntuples(r) == 0)
 	{
 		LhSlot other;
@@ -124,6 +149,7 @@ lh_client_status(LhClient *client)
 	for (int i = 0; i < PQntuples(r) && status == LH_OK; i++)
 		status = print_slot(client, r, i, blockers);
 	PQclear(r);
+	lh_heartbeat_close(client);
 	return status;
 }
 

@@ -25,7 +25,7 @@
 
 #define PG_EPOCH_S       INT64_C(946684800)
 #define PROGRESS_MS      500
-#define ASK_MS           200 /* how often the server's end is asked for, when the stream has an end */
+#define ASK_MS           200 /* how often the server's end is asked for, when it is waited for */
 #define FIRST_PAUSE_MS   250
 #define LONGEST_PAUSE_MS 30000
 #define SINK_ATTEMPTS    10
@@ -336,32 +336,42 @@ idle(Stream *s, int64_t now, bool at_once)
 	return send_status(s, false);
 }
 
-/* Something in the log that is ours, so that the slot can let go of what is before it. */
+/* Unless sinks gather: a heartbeat is no reason to flush them, their own times are. */
+static LhStatus
+confirm_idle(Stream *s, int64_t now)
+{
+	return lh_delivery_state(s->delivery)->unflushed_commits > 0 ? LH_OK : idle(s, now, true);
+}
+
+/*
+ * A sign of life in the log, so that the slot can let go of what is before it; when the
+ * server has sent all before it, that is confirmed at once.  One at a time: another
+ * before the last was reached would move nothing.
+ */
 static LhStatus
 heartbeat(Stream *s, int64_t now)
 {
 	LhClient *c = s->client;
-	PGresult *r;
+	const LhClientConfig *config = &c->config;
+	uint64_t grown = s->received > s->heartbeat_at ? s->received - s->heartbeat_at : 0;
+	bool due = (config->heartbeat_bytes > 0 && grown >= (uint64_t) config->heartbeat_bytes) ||
+			   (config->heartbeat_s > 0 && now - s->last_change >= config->heartbeat_s * 1000 &&
+				grown >= HEARTBEAT_BYTES);
 
-	if (c->config.heartbeat_s == 0 || now - s->last_change < c->config.heartbeat_s * 1000 ||
-		s->server_end < s->heartbeat_at + HEARTBEAT_BYTES)
-		return LH_OK;
-	s->last_change = now;
-	s->heartbeat_at = s->server_end;
-	if (lh_source_side(c) == LH_OK &&
-		lh_source_query(
-			c, c->side,
-			"SELECT pg_catalog.pg_logical_emit_message(true, 'lakehouse.heartbeat', '')",
-			QUESTION_MS, &r) == LH_OK)
+	if (c->heartbeat.lsn != 0 && s->server_end >= c->heartbeat.lsn)
 	{
-		PQclear(r);
-		return LH_OK;
+		c->heartbeat.lsn = 0;
+		LH_TRY(confirm_idle(s, now));
 	}
-	if (lh_client_stops() > 0)
-		return LH_OK;
-	lh_log(&c->log, LH_LOG_WARNING, "heartbeat", "no heartbeat: %s", c->ctx->error->message);
-	lh_error_clear(c->ctx);
-	lh_source_close(&c->side);
+	else if (due && c->heartbeat.lsn == 0 && !lh_delivery_state(s->delivery)->open)
+	{
+		s->last_change = now;
+		s->heartbeat_at = s->received;
+		/* the server offers a slot one place at a time: an older one is taken first */
+		LH_TRY(confirm_idle(s, now));
+		lh_heartbeat_want(c);
+	}
+	lh_heartbeat_step(c, now);
 	return LH_OK;
 }
 
@@ -382,13 +392,21 @@ show_progress(Stream *s, int64_t now)
 	s->progress_messages = messages;
 }
 
+/* The server's end is waited for: that of the stream, or a heartbeat. */
+static bool
+asks_often(const Stream *s)
+{
+	return s->until != 0 || s->client->heartbeat.lsn != 0;
+}
+
 /* Until the socket, a signal, a metrics' reader or the clock. */
 static LhStatus
 wait_events(Stream *s, int64_t now)
 {
 	LhClient *c = s->client;
 	LhWaitFd metrics[LH_METRICS_FDS];
-	struct pollfd fds[3 + LH_METRICS_FDS + LH_CLIENT_MAX_SINKS];
+	struct pollfd fds[4 + LH_METRICS_FDS + LH_CLIENT_MAX_SINKS];
+	short beat_events = 0;
 	int nfds, nmetrics = s->metrics != NULL ? lh_metrics_fds(s->metrics, metrics) : 0;
 	int64_t timeout = c->config.status_s * 1000 - (now - s->last_status);
 	int unsent = PQflush(c->stream);
@@ -397,16 +415,21 @@ wait_events(Stream *s, int64_t now)
 		return lh_source_error(c, c->stream, NULL, "connection lost");
 	if (s->commit_since != 0 && s->commit_since + c->config.flush_ms - now < timeout)
 		timeout = s->commit_since + c->config.flush_ms - now;
-	if (s->until != 0 && timeout > ASK_MS)
+	if (asks_often(s) && timeout > ASK_MS)
 		timeout = ASK_MS;
+	if (c->heartbeat.wanted && c->heartbeat.not_before - now < timeout)
+		timeout = c->heartbeat.not_before > now ? c->heartbeat.not_before - now : ASK_MS;
 	if (c->log.terminal && timeout > PROGRESS_MS)
 		timeout = PROGRESS_MS;
 	fds[0] = (struct pollfd){.fd = PQsocket(c->stream),
 							 .events = unsent > 0 ? POLLIN | POLLOUT : POLLIN};
 	fds[1] = (struct pollfd){.fd = lh_client_stop_fd(), .events = POLLIN};
+	/* poll leaves out what is negative */
+	fds[2] = (struct pollfd){.fd = lh_heartbeat_fd(c, &beat_events)};
+	fds[2].events = beat_events;
 	for (int i = 0; i < nmetrics; i++)
-		fds[2 + i] = (struct pollfd){.fd = metrics[i].fd, .events = metrics[i].events};
-	nfds = 2 + nmetrics;
+		fds[3 + i] = (struct pollfd){.fd = metrics[i].fd, .events = metrics[i].events};
+	nfds = 3 + nmetrics;
 	for (int i = 0; i < c->config.nsinks; i++)
 	{
 		LhSink *sink = s->sinks[i].sink;
@@ -500,7 +523,7 @@ loop(Stream *s)
 		if (lh_delivery_confirmed(s->delivery) > s->confirmed || s->reply_wanted)
 			LH_TRY(send_status(s, false));
 		if (now - s->last_status >= c->config.status_s * 1000 ||
-			(s->until != 0 && now - s->last_ask >= ASK_MS))
+			(asks_often(s) && now - s->last_ask >= ASK_MS))
 			LH_TRY(send_status(s, true));
 		if (s->metrics != NULL)
 			lh_metrics_serve(c->ctx, s->metrics, now);
@@ -575,6 +598,8 @@ metrics_text(LhCtx *ctx, LhBuf *out, void *arg)
 				  (double) (s->before.flushes + d.flushes)));
 	LH_TRY(metric(ctx, out, "reconnects_total", "counter", "Connections and sinks begun anew",
 				  (double) s->reconnects));
+	LH_TRY(metric(ctx, out, "heartbeats_total", "counter", "Heartbeats written",
+				  (double) s->client->heartbeat.sent));
 	LH_TRY(metric(ctx, out, "received_lsn", "gauge", "Highest position received",
 				  (double) s->received));
 	LH_TRY(metric(ctx, out, "confirmed_lsn", "gauge", "Position confirmed to the server",
@@ -802,8 +827,9 @@ attempt(Stream *s)
 	s->commit_since = 0;
 	s->last_idle = s->last_status = s->last_change = lh_client_now_ms();
 	s->copying = true;
-	if (s->heartbeat_at == 0)
-		s->heartbeat_at = slot.server_end != UINT64_MAX ? slot.server_end : slot.confirmed;
+	/* what the slot holds up already counts, too */
+	c->heartbeat.lsn = 0;
+	s->heartbeat_at = slot.restart_lsn != 0 ? slot.restart_lsn : slot.confirmed;
 	return loop(s);
 }
 
@@ -821,6 +847,7 @@ clean_up(Stream *s)
 	s->incremental = NULL;
 	if (!lh_snapshot_alive(c))
 		lh_snapshot_close(c);
+	lh_heartbeat_close(c);
 	lh_source_close(&c->stream);
 	lh_source_close(&c->side);
 	s->letters += lh_client_letters(c);

@@ -7,11 +7,11 @@ CREATE TEMP VIEW functions AS
 	FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'lakehouse';
 
--- everybody: what asks for ownership or SELECT itself, what shows no location to others, and what no one can call from SQL
+-- everybody: what asks for ownership, SELECT or REPLICATION itself, what shows no location to others, and what no one can call from SQL
 SELECT set_eq(
 	$$ SELECT proname::text FROM functions WHERE has_function_privilege('public', oid, 'EXECUTE') $$,
-	ARRAY['cdc_formats', 'cdc_options', 'cdc_setup', 'cdc_row', 'cdc_snapshot_tables', 'cdc_snapshot_plan', 'cdc_snapshot_state', 'cdc_snapshot_note',
-		'cdc_snapshot_start', 'cdc_snapshot_cancel', 'cdc_snapshot_forget', 'iceberg_changes', 'refresh_columns', 'running_scans'],
+	ARRAY['cdc_formats', 'cdc_heartbeat', 'cdc_options', 'cdc_setup', 'cdc_row', 'cdc_snapshot_tables', 'cdc_snapshot_plan', 'cdc_snapshot_state', 'cdc_snapshot_note',
+		'cdc_snapshot_start', 'cdc_snapshot_cancel', 'cdc_snapshot_forget', 'changes', 'iceberg_changes', 'refresh_columns', 'running_scans'],
 	'PUBLIC executes only what is harmless');
 
 -- what takes a location is for those who may read any file of the server

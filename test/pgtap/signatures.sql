@@ -12,6 +12,7 @@ CREATE TEMP VIEW functions AS
 CREATE TEMP TABLE promised (name text, arguments text, result text);
 INSERT INTO promised VALUES
 	('cdc_formats', 'OUT name text, OUT kind text, OUT summary text', 'SETOF record'),
+	('cdc_heartbeat', 'OUT lsn pg_lsn', 'pg_lsn'),
 	('cdc_mask_drop', 'relation regclass, "column" name', 'void'),
 	('cdc_mask_set', 'relation regclass, "column" name, mask text', 'void'),
 	('cdc_options', 'OUT name text, OUT type text, OUT "default" text, OUT choices text[], OUT formats text, OUT summary text,
@@ -27,6 +28,7 @@ INSERT INTO promised VALUES
 	('cdc_snapshot_state', 'slot name', 'SETOF lakehouse.cdc_snapshots'),
 	('cdc_snapshot_tables', 'options text[], OUT relation oid, OUT schema_name text, OUT table_name text, OUT blocks bigint, OUT
 		estimated_rows bigint, OUT key_columns text[], OUT key_types text[], OUT method text, OUT reason text, OUT published oid', 'SETOF record'),
+	('changes', 'slot name, upto_lsn pg_lsn, upto_n integer, VARIADIC options text[], OUT lsn pg_lsn, OUT xid xid, OUT data text', 'SETOF record'),
 	('create_types', 'location text, schema name, table_name text, server name, options jsonb, pairs boolean, OUT column_path text,
 		OUT type_name text, OUT ddl text', 'SETOF record'),
 	('ddl', 'location text, table_name text, server name, options jsonb, types name, pairs boolean', 'text'),
@@ -170,7 +172,7 @@ SELECT set_eq(
 			WHERE t.oid = objid AND c.relkind <> 'c')) $$,
 	ARRAY['foreign-data wrapper lakehouse', 'event trigger lakehouse_define', 'table lakehouse.cdc_masks',
 		'table lakehouse.cdc_snapshots', 'sequence lakehouse.cdc_snapshots_id_seq',
-		'view lakehouse.scan_progress'],
+		'view lakehouse.cdc_health', 'view lakehouse.scan_progress'],
 	'the other members of the extension');
 SELECT ok(extversion ~ '^\d+\.\d+\.\d+$' AND NOT extrelocatable AND extnamespace = 'lakehouse'::regnamespace,
 	'version and schema of the extension') FROM pg_extension WHERE extname = 'lakehouse';

@@ -121,6 +121,10 @@ presets_and_flags(void **state)
 	assert_string_equal(option(m, "schema.events"), "off");
 	assert_null(option(m, "zstd"));
 	assert_string_equal(option(m, "filter-msg-prefixes"), "lakehouse.heartbeat");
+	/* what keeps an idle slot at 64 MB */
+	assert_int_equal(m->c.heartbeat_s, 60);
+	assert_int_equal(m->c.heartbeat_bytes, 16 << 20);
+	assert_null(m->c.primary);
 
 	accepted(
 		m, STREAM
@@ -130,6 +134,11 @@ presets_and_flags(void **state)
 	assert_int_equal(m->c.flush_ms, 5);
 	assert_true(m->c.until == UINT64_C(0x16b374d848));
 	assert_null(option(m, "filter-msg-prefixes"));
+	accepted(m, STREAM "--heartbeat 0 --heartbeat-bytes 1GB --primary dbname=p");
+	assert_int_equal(m->c.heartbeat_s, 0);
+	assert_int_equal(m->c.heartbeat_bytes, 1 << 30);
+	assert_string_equal(m->c.primary, "dbname=p");
+	accepted(m, "status --source d --primary p");
 	accepted(m, STREAM "-o filter-msg-prefixes=mine");
 	assert_string_equal(option(m, "filter-msg-prefixes"), "mine,lakehouse.heartbeat");
 	accepted(m, STREAM "--publication a --publication b --table public.t --table x.*");
@@ -188,6 +197,8 @@ mistakes_are_told(void **state)
 	refused(m, STREAM "--option batch_bytes=1", "use --batch-bytes");
 	refused(m, "status --source d --sink null:", "one slot");
 	refused(m, "drop --source d", "no slot");
+	refused(m, "drop --source d --slot s --primary p", "does not go with");
+	refused(m, STREAM "--heartbeat-bytes x", "--heartbeat-bytes is");
 	accepted(m, "stream --source d --slot s --sink null: --help");
 	assert_int_equal(m->c.command, LH_CLIENT_HELP);
 	accepted(m, "status --source d");
