@@ -356,7 +356,7 @@ lh_cdc_wants_message(LhCdc *cdc, const char *prefix)
 {
 	const LhCdcFilter *f = cdc->filter;
 
-	return f->messages && strcmp(prefix, LH_HEARTBEAT_PREFIX) != 0 && !in_names(f->prefixes_filter, prefix) &&
+	return f->messages && !in_names(f->prefixes_filter, prefix) &&
 		(f->prefixes_add == NIL || in_names(f->prefixes_add, prefix));
 }
 

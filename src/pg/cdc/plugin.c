@@ -320,7 +320,7 @@ is_signal(const char *prefix)
 static bool
 is_own_message(const char *prefix)
 {
-	return is_signal(prefix) || strcmp(prefix, "lakehouse.heartbeat") == 0;
+	return is_signal(prefix) || strcmp(prefix, LH_HEARTBEAT_PREFIX) == 0;
 }
 
 /* No event for consumers: it does not count among those. */
