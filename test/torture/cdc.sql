@@ -102,6 +102,6 @@ BEGIN
 			TRUNCATE bulk;
 		END IF;
 		IF random() < 0.1 THEN ROLLBACK; ELSE COMMIT; END IF;
-		PERFORM pg_sleep(random() * 0.02);
+		PERFORM pg_sleep(random() * 0.07);
 	END LOOP;
 END $$;
