@@ -13,16 +13,20 @@ starts it again.  The main thread kills.  The parts are
 	broker	one Kafka node
 
 Every other kill waits until the slot's position has moved since the one before, so that most hit a
-stream that runs and none can be the reason that nothing ever did; a stream that does not move for two
-minutes, though nobody kills, is a failure.  A client that ends by itself is started again, but for reasons that no
-restart mends (usage, a gap before a sink, a refused plugin), which are failures.  (A client that just
-began takes a server that is not up yet for a wrong address, and ends with 2.)
+stream that runs; a stream that does not move for two minutes, though nobody kills, is a failure.
+A crashed server has the slot's position of its last checkpoint, which may lie far behind the sinks;
+some kills follow a checkpoint, so that the way back does not become longer and longer.
+
+A client that ends by itself is started again, but for reasons that no restart mends (usage, a gap
+before a sink, a refused plugin, a crash), which are failures.  (A client that just began takes a
+server that is not up yet for a wrong address, and ends with 2.)
 
 The server runs with fsync off: what was written outlives a killed process, and the loss of power is
 not what is tested here.
 """
 
 import argparse
+import base64
 import collections
 import ctypes
 import os
@@ -149,15 +153,15 @@ def asks(query):
 class Part:
     """A process that is there again whenever it is gone."""
 
-    def __init__(self, name, command, pause=0.1):
-        self.name, self.command, self.pause = name, command, pause
+    def __init__(self, name, command, pause=0.1, env=None):
+        self.name, self.command, self.pause, self.env = name, command, pause, env
         self.process = None
         self.stopping = False
         self.starts = 0
         self.ends = collections.Counter()  # by itself: exit codes
         self.hopeless = None
         self.killed = set()
-        self.log = open(f"{DIR}/{name}.log", "ab")
+        self.log = open(f"{DIR}/log/{name}.log", "ab")
         self.thread = threading.Thread(target=self.keep, daemon=True)
         self.lock = threading.Lock()
 
@@ -171,13 +175,16 @@ class Part:
                 if self.stopping:
                     return
                 self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-                                                preexec_fn=die_with_parent, cwd=DIR)
+                                                preexec_fn=die_with_parent, cwd=DIR, env=self.env)
                 self.starts += 1
             code = self.process.wait()
             if not self.stopping and self.process.pid not in self.killed:
                 self.ends[code] += 1
                 if self.name == "client" and code in HOPELESS:
                     self.hopeless = f"the client ended with {code}: {HOPELESS[code]}; see client.log"
+                    return
+                if self.name == "client" and code < 0:
+                    self.hopeless = f"the client died of signal {-code}, which was not ours"
                     return
             time.sleep(self.pause)
 
@@ -253,11 +260,12 @@ class Torture:
         with open(f"{DIR}/server.properties", "w") as f:
             f.write(BROKER_CONF.format(port=self.port, control=control, dir=DIR))
         java = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{LIBS}/*"]
-        identifier = subprocess.run(java + ["kafka.tools.StorageTool", "random-uuid"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                    check=True).stdout.decode().split()[-1]
-        with open(f"{DIR}/format.log", "wb") as log:
-            subprocess.run(java + ["kafka.tools.StorageTool", "format", "-t", identifier, "-c", f"{DIR}/server.properties"], stdout=log, stderr=log, check=True)
-        self.parts["broker"] = Part("broker", java + ["kafka.Kafka", f"{DIR}/server.properties"]).start()
+        # a preloaded sanitizer is for our own programs
+        env = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
+        identifier = base64.urlsafe_b64encode(self.random.randbytes(16)).decode().rstrip("=").replace("-", "_")
+        with open(f"{DIR}/log/format.log", "wb") as log:
+            subprocess.run(java + ["kafka.tools.StorageTool", "format", "-t", identifier, "-c", f"{DIR}/server.properties"], stdout=log, stderr=log, check=True, env=env)
+        self.parts["broker"] = Part("broker", java + ["kafka.Kafka", f"{DIR}/server.properties"], env=env).start()
         wait_for(PATIENCE_S, "the broker listens", self.broker_is_up)
         self.sinks.append(("kafka", "json", f"kafka://127.0.0.1:{self.port}?linger.ms=1&retry.backoff.ms=50&reconnect.backoff.max.ms=500&split.bytes=150000",
                            lambda f: cdc_check.read_kafka(f, os.environ["TORTURE_KAFKA_READ"], f"127.0.0.1:{self.port}", "torture.")))
@@ -280,7 +288,7 @@ class Torture:
         return command + list(more)
 
     def run_client(self, *more):
-        with open(f"{DIR}/client.log", "ab") as log:
+        with open(f"{DIR}/log/client.log", "ab") as log:
             return subprocess.run(self.client(*more), stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=600).returncode
 
     def write(self):
@@ -350,6 +358,8 @@ class Torture:
         while plan:
             if self.random.random() < 0.5:
                 self.wait_for_progress()
+            if self.random.random() < 0.3:
+                asks("CHECKPOINT")
             time.sleep(min(self.random.expovariate(1.2), 5))
             self.look_for_hopeless()
             self.moved = self.position() or self.moved
