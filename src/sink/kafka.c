@@ -32,6 +32,8 @@
 /* 2000-01-01 in milliseconds of Unix */
 #define EPOCH_2000_MS  INT64_C(946684800000)
 #define HEADERS        4
+/* for aborting at the end: who ends in trouble shall not wait long for the brokers */
+#define CLOSE_MS       2000
 
 static void
 destroy(LhKafka *k)
@@ -139,8 +141,10 @@ refused(LhCtx *ctx, LhKafka *k)
 }
 
 static LhStatus
-abort_transaction(LhCtx *ctx, LhKafka *k, int64_t until)
+abort_transaction(LhCtx *ctx, LhKafka *k, uint64_t ms)
 {
+	int64_t until = lh_sink_now_ms() + (int64_t) ms;
+
 	k->in_txn = false;
 	for (;;)
 	{
@@ -153,7 +157,7 @@ abort_transaction(LhCtx *ctx, LhKafka *k, int64_t until)
 		rd_kafka_error_destroy(error);
 		LH_TRY(lh_poll(ctx));
 		if (lh_sink_now_ms() >= until)
-			return lh_kafka_timeout(ctx, k, "aborting a transaction");
+			return lh_kafka_timeout(ctx, k, "aborting a transaction", ms);
 	}
 }
 
@@ -164,7 +168,7 @@ restart(LhCtx *ctx, LhKafka *k, const char *why)
 	char text[256];
 
 	snprintf(text, sizeof(text), "%s", why);
-	LH_TRY(abort_transaction(ctx, k, lh_sink_now_ms() + (int64_t) k->timeout_ms));
+	LH_TRY(abort_transaction(ctx, k, k->timeout_ms));
 	if (k->refused != LH_OK)
 		return refused(ctx, k);
 	LH_FAIL(ctx, LH_SINK_RESTART, "sink \"%s\": a transaction was aborted: %s", k->config.uri,
@@ -207,7 +211,7 @@ initialise(LhCtx *ctx, LhKafka *k)
 		rd_kafka_error_destroy(error);
 		LH_TRY(lh_poll(ctx));
 		if (!k->initialised && lh_sink_now_ms() >= until)
-			return lh_kafka_timeout(ctx, k, "finding the transactions' coordinator");
+			return lh_kafka_timeout(ctx, k, "finding the transactions' coordinator", k->timeout_ms);
 	}
 	return LH_OK;
 }
@@ -221,7 +225,7 @@ kafka_recover(LhCtx *ctx, LhSink *sink, LhChangePos *durable, bool *known)
 		LH_FAIL(ctx, LH_BUG, "a sink was used after its end");
 	k->ready = false;
 	if (k->in_txn)
-		LH_TRY(abort_transaction(ctx, k, lh_sink_now_ms() + (int64_t) k->timeout_ms));
+		LH_TRY(abort_transaction(ctx, k, k->timeout_ms));
 	LH_TRY(initialise(ctx, k));
 	LH_TRY(lh_kafka_position(ctx, k, durable, known));
 	/* not before: naming a topic makes brokers create it, but not a compacted one */
@@ -460,7 +464,7 @@ commit_transaction(LhCtx *ctx, LhKafka *k)
 		rd_kafka_error_destroy(error);
 		LH_TRY(lh_poll(ctx));
 		if (lh_sink_now_ms() >= until)
-			return lh_kafka_timeout(ctx, k, "committing a transaction");
+			return lh_kafka_timeout(ctx, k, "committing a transaction", k->timeout_ms);
 	}
 }
 
@@ -576,7 +580,7 @@ kafka_close(LhCtx *ctx, LhSink *sink)
 	LhStatus status = LH_OK;
 
 	if (k->rk != NULL && k->in_txn)
-		status = abort_transaction(ctx, k, lh_sink_now_ms() + 2000);
+		status = abort_transaction(ctx, k, CLOSE_MS);
 	k->ready = false;
 	destroy(k);
 	return status;

@@ -58,6 +58,6 @@ extern LhStatus lh_kafka_read_options(LhCtx *ctx, LhKafka *k);
 extern LhStatus lh_kafka_client(LhCtx *ctx, LhKafka *k, rd_kafka_type_t type, rd_kafka_t **out);
 
 /* A time-out of ours: what was waited for, and what brokers said meanwhile. */
-extern LhStatus lh_kafka_timeout(LhCtx *ctx, const LhKafka *k, const char *what);
+extern LhStatus lh_kafka_timeout(LhCtx *ctx, const LhKafka *k, const char *what, uint64_t ms);
 
 #endif

@@ -16,7 +16,7 @@
 
 #include <librdkafka/rdkafka.h>
 
-#define WAIT_MS	 60000
+#define WAIT_MS  60000
 #define SLICE_MS 1000
 
 static void
@@ -105,7 +105,8 @@ main(int argc, char **argv)
 	if (argc != 3)
 		give_up("usage", "kafka_read BROKERS PREFIX");
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-		if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], text, sizeof(text)) != RD_KAFKA_CONF_OK)
+		if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], text, sizeof(text)) !=
+			RD_KAFKA_CONF_OK)
 			give_up(settings[i][0], text);
 	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
 	if (rk == NULL)
