@@ -17,6 +17,9 @@ stream that runs; a stream that does not move for two minutes, though nobody kil
 A crashed server has the slot's position of its last checkpoint, which may lie far behind the sinks;
 some kills follow a checkpoint, so that the way back does not become longer and longer.
 
+Half of the kills of client and broker wait for a flush of the file sink, and then up to 30 ms: the
+moments when positions become durable are short and matter most.
+
 A client that ends by itself is started again, but for reasons that no restart mends (usage, a gap
 before a sink, a refused plugin, a crash), which are failures.  (A client that just began takes a
 server that is not up yet for a wrong address, and ends with 2.)
@@ -299,6 +302,10 @@ class Torture:
     def write(self):
         """Transactions until the end; crashes, deadlocks and conflicts of keys end a call, and another one follows."""
         while not self.stop_writing.is_set():
+            # a stream that is far behind gets time: what is killed shall be the stream, not its backlog
+            if asks("SELECT pg_current_wal_lsn() - confirmed_flush_lsn > 50000000 FROM pg_replication_slots WHERE slot_name = 'torture'") == "t":
+                time.sleep(0.5)
+                continue
             try:
                 psql("CALL work(3)", timeout=120)
             except subprocess.SubprocessError as e:
@@ -328,8 +335,22 @@ class Torture:
             return now is not None and now != self.moved
         wait_for(PATIENCE_S, "the stream moves on", moved)
 
+    def wait_for_flush(self):
+        """Until a moment after the file sink has become durable: then the sinks behind it do."""
+        def stamp():
+            try:
+                return os.stat(f"{DIR}/debezium/_position.jsonl").st_mtime_ns
+            except OSError:
+                return 0
+        was, end = stamp(), time.monotonic() + 2
+        while stamp() == was and time.monotonic() < end:
+            time.sleep(0.0005)
+        time.sleep(self.random.uniform(0, 0.03))
+
     def kill_one(self, what):
         """False where it is not there now."""
+        if what in ("client", "broker") and self.random.random() < 0.5:
+            self.wait_for_flush()
         if what == "client":
             return self.parts["client"].kill()
         if what == "broker":
