@@ -56,11 +56,11 @@ BEGIN
 	WHEN dice < 0.56 THEN
 		UPDATE doc SET n = n + 1, big = large() WHERE a = k;
 	WHEN dice < 0.60 THEN
-		INSERT INTO doc VALUES (k, 'b' || l, 0, large()) ON CONFLICT DO NOTHING;
+		INSERT INTO doc VALUES (k, 'b' || l % 4, 0, large()) ON CONFLICT DO NOTHING;
 	WHEN dice < 0.64 THEN
 		UPDATE doc SET b = b || '*', n = n + 1 WHERE a = k AND length(b) < 12;
 	WHEN dice < 0.68 THEN
-		DELETE FROM doc WHERE a = k AND b = 'b' || l;
+		DELETE FROM doc WHERE a = k AND b LIKE 'b' || l % 4 || '%';
 	WHEN dice < 0.83 THEN
 		INSERT INTO ledger SELECT nextval('ids'), k, (random() * 1000)::numeric(12, 2), CASE WHEN random() < 0.5 THEN 'note' END
 			FROM generate_series(1, 1 + (random() * 4)::int);
@@ -70,7 +70,7 @@ BEGIN
 	WHEN dice < 0.97 THEN
 		DELETE FROM ledger WHERE who = k;
 	ELSE
-		UPDATE bulk SET n = n + 1 WHERE id IN (SELECT id FROM bulk WHERE id % 40 = k ORDER BY id LIMIT 20);
+		UPDATE bulk SET n = n + 1 WHERE id IN (SELECT id FROM bulk WHERE id % 40 = k ORDER BY id LIMIT 10);
 	END CASE;
 END $$;
 
