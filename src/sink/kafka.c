@@ -41,6 +41,8 @@
 #define HEADERS        4
 /* Made at once */
 #define IDS            64
+/* for aborting at the end: who ends in trouble shall not wait long for the brokers */
+#define CLOSE_MS       2000
 
 static void
 destroy(LhKafka *k)
@@ -180,8 +182,10 @@ refused(LhCtx *ctx, LhKafka *k)
 }
 
 static LhStatus
-abort_transaction(LhCtx *ctx, LhKafka *k, int64_t until)
+abort_transaction(LhCtx *ctx, LhKafka *k, uint64_t ms)
 {
+	int64_t until = lh_sink_now_ms() + (int64_t) ms;
+
 	k->in_txn = false;
 	for (;;)
 	{
@@ -194,7 +198,7 @@ abort_transaction(LhCtx *ctx, LhKafka *k, int64_t until)
 		rd_kafka_error_destroy(error);
 		LH_TRY(lh_poll(ctx));
 		if (lh_sink_now_ms() >= until)
-			return lh_kafka_timeout(ctx, k, "aborting a transaction");
+			return lh_kafka_timeout(ctx, k, "aborting a transaction", ms);
 	}
 }
 
@@ -205,7 +209,7 @@ restart(LhCtx *ctx, LhKafka *k, const char *why)
 	char text[256];
 
 	snprintf(text, sizeof(text), "%s", why);
-	LH_TRY(abort_transaction(ctx, k, lh_sink_now_ms() + (int64_t) k->timeout_ms));
+	LH_TRY(abort_transaction(ctx, k, k->timeout_ms));
 	if (k->hopeless != LH_OK)
 		return hopeless(ctx, k);
 	if (k->refusals.n > 0)
@@ -250,7 +254,7 @@ initialise(LhCtx *ctx, LhKafka *k)
 		rd_kafka_error_destroy(error);
 		LH_TRY(lh_poll(ctx));
 		if (!k->initialised && lh_sink_now_ms() >= until)
-			return lh_kafka_timeout(ctx, k, "finding the transactions' coordinator");
+			return lh_kafka_timeout(ctx, k, "finding the transactions' coordinator", k->timeout_ms);
 	}
 	return LH_OK;
 }
@@ -264,7 +268,7 @@ kafka_recover(LhCtx *ctx, LhSink *sink, LhChangePos *durable, bool *known)
 		LH_FAIL(ctx, LH_BUG, "a sink was used after its end");
 	k->ready = false;
 	if (k->in_txn)
-		LH_TRY(abort_transaction(ctx, k, lh_sink_now_ms() + (int64_t) k->timeout_ms));
+		LH_TRY(abort_transaction(ctx, k, k->timeout_ms));
 	LH_TRY(initialise(ctx, k));
 	LH_TRY(lh_kafka_position(ctx, k, durable, known));
 	/* not before: naming a topic makes brokers create it, but not a compacted one */
@@ -577,7 +581,7 @@ commit_transaction(LhCtx *ctx, LhKafka *k)
 		rd_kafka_error_destroy(error);
 		LH_TRY(lh_poll(ctx));
 		if (lh_sink_now_ms() >= until)
-			return lh_kafka_timeout(ctx, k, "committing a transaction");
+			return lh_kafka_timeout(ctx, k, "committing a transaction", k->timeout_ms);
 	}
 }
 
@@ -704,7 +708,7 @@ kafka_close(LhCtx *ctx, LhSink *sink)
 	LhStatus status = LH_OK;
 
 	if (k->rk != NULL && k->in_txn)
-		status = abort_transaction(ctx, k, lh_sink_now_ms() + 2000);
+		status = abort_transaction(ctx, k, CLOSE_MS);
 	k->ready = false;
 	destroy(k);
 	return status;

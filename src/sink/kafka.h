@@ -72,6 +72,6 @@ extern void lh_kafka_refuse(LhKafka *k, const LhChangePos *pos, int sub, const c
 	__attribute__((format(printf, 4, 5)));
 
 /* A time-out of ours: what was waited for, and what brokers said meanwhile. */
-extern LhStatus lh_kafka_timeout(LhCtx *ctx, const LhKafka *k, const char *what);
+extern LhStatus lh_kafka_timeout(LhCtx *ctx, const LhKafka *k, const char *what, uint64_t ms);
 
 #endif

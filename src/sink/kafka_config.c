@@ -201,10 +201,10 @@ lh_kafka_client(LhCtx *ctx, LhKafka *k, rd_kafka_type_t type, rd_kafka_t **out)
 }
 
 LhStatus
-lh_kafka_timeout(LhCtx *ctx, const LhKafka *k, const char *what)
+lh_kafka_timeout(LhCtx *ctx, const LhKafka *k, const char *what, uint64_t ms)
 {
 	lh_fail(ctx, LH_IO, "sink \"%s\": %s took more than %llu ms", k->config.uri, what,
-			(unsigned long long) k->timeout_ms);
+			(unsigned long long) ms);
 	if (k->last_error[0] != '\0')
 		lh_detail(ctx, "The last error of a broker: %s.", k->last_error);
 	lh_hint(ctx, "Look whether the brokers can be reached; the option timeout.ms gives more time.");

@@ -163,7 +163,8 @@ find_ends(LhCtx *ctx, LhKafka *k, rd_kafka_t *rk, TopicState state, int64_t unti
 		if (unknown && state != TOPIC_THERE && now >= unknown_until)
 			return LH_OK;
 		if (now >= until)
-			return lh_kafka_timeout(ctx, k, "asking for the end of the topic of positions");
+			return lh_kafka_timeout(ctx, k, "asking for the end of the topic of positions",
+									k->timeout_ms);
 	}
 }
 
@@ -221,7 +222,8 @@ read_to(LhCtx *ctx, LhKafka *k, rd_kafka_topic_t *topic, int64_t hi, int64_t unt
 		if (lh_sink_now_ms() >= until)
 			return lh_kafka_timeout(ctx, k,
 									"reading the topic of positions to its end (another "
-									"stream's transaction may be undecided)");
+									"stream's transaction may be undecided)",
+									k->timeout_ms);
 	}
 }
 

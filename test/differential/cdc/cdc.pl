@@ -27,9 +27,12 @@ use Values qw(pick chance between quote_literal);
 
 binmode STDOUT, ':encoding(UTF-8)';
 binmode STDERR, ':encoding(UTF-8)';
-my ($transactions, $schemas, $seed, $only, $keep) = (20_000, 200, int(rand(1e6)), undef, 0);
-GetOptions('transactions=i' => \$transactions, 'schemas=i' => \$schemas, 'seed=i' => \$seed, 'only=i' => \$only, 'keep' => \$keep)
-  or die "usage: run [--transactions N] [--schemas N] [--seed S] [--only K] [--keep]\n";
+my ($transactions, $schemas, $seed, $only, $from, $keep) = (20_000, 200, int(rand(1e6)), undef, 1, 0);
+GetOptions('transactions=i' => \$transactions, 'schemas=i' => \$schemas, 'seed=i' => \$seed, 'only=i' => \$only, 'from=i' => \$from, 'keep' => \$keep)
+  or die "usage: run [--transactions N] [--schemas N] [--seed S] [--only K] [--from K] [--keep]\n";
+# what is asked to stop says what it has seen
+my $stop = 0;
+$SIG{TERM} = sub { $stop = 1 };
 my $dir = File::Temp->newdir('cdcXXXXXX', TMPDIR => 1, CLEANUP => !$keep);
 chmod 0755, $dir;
 my $batches = 2;
@@ -236,8 +239,9 @@ CREATE DATABASE copy;
 SQL
 sql('copy', 'CREATE TABLE lines (n bigint GENERATED ALWAYS AS IDENTITY, data text);');
 
-for my $k (1 .. $schemas)
+for my $k ($from .. $schemas)
 {
+	last if $stop;
 	srand($seed * 1000 + $k);
 	my $schema = Schema->new($k);
 	next if defined $only && $k != $only;
@@ -258,6 +262,7 @@ for my $k (1 .. $schemas)
 	}
 	sql('lake', "SELECT pg_drop_replication_slot(s) FROM unnest(ARRAY['ours', 'theirs', 'oracle']) s;\nDROP SCHEMA $schema->{name} CASCADE;");
 	sql('copy', "DROP SCHEMA $schema->{name} CASCADE;");
+	$seen{schemas}++;
 }
 print "$_: $seen{$_}\n" for sort keys %seen;
 print "$passed passed, $failed failed, 0 skipped\n";
