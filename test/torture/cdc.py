@@ -380,6 +380,7 @@ class Torture:
 
     def torture(self):
         plan = self.schedule()
+        self.planned = collections.Counter(plan)
         done, started = 0, time.monotonic()
         while plan:
             if self.random.random() < 0.5:
@@ -459,8 +460,8 @@ class Torture:
         self.check("no error of a writer that was not expected", self.errors["unknown"] == 0, f"{self.errors['unknown']}")
         total = sum(self.kills.values())
         self.check(f"{self.running} of {total} kills hit a stream that ran", self.running * 3 > total, "too few")
-        for k in self.shares():
-            self.check(f"{k}: killed {self.kills[k]} times", self.kills[k] > 0)
+        for k, n in sorted(self.planned.items()):
+            self.check(f"{k}: killed {n} times", self.kills[k] == n, f"{self.kills[k]}")
         self.compare()
 
     def stop(self):
