@@ -21,7 +21,7 @@ INSERT INTO promised VALUES
 	('cdc_setup', 'fix boolean, OUT "check" text, OUT state text, OUT detail text, OUT remedy text', 'SETOF record'),
 	('cdc_snapshot_cancel', 'slot name, id bigint', 'boolean'),
 	('cdc_snapshot_forget', 'slot name', 'void'),
-	('cdc_snapshot_note', 'id bigint, state text, method text, point pg_lsn, last_key text[], chunks bigint, rows bigint, error text', 'void'),
+	('cdc_snapshot_note', 'id bigint, state text, method text, point pg_lsn, last_key text[], chunks bigint, rows bigint, error text, pending text[]', 'void'),
 	('cdc_snapshot_plan', 'slot name, point pg_lsn, unit_blocks bigint, tables oid[], blocks bigint[], schemas text[], names text[], methods
 		text[]', 'SETOF lakehouse.cdc_snapshots'),
 	('cdc_snapshot_start', 'slot name, relation regclass, predicate text', 'bigint'),
