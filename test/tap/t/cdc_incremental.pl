@@ -356,14 +356,14 @@ my $kills = 0;
 my $all_done = sub { return sql(q{SELECT count(*) = 0 FROM lakehouse.cdc_snapshot_state('torture') WHERE state IN ('waiting', 'reading')}) eq 't' };
 while ($kills < 20 && !$all_done->())
 {
-	sleep(0.2 + rand(0.8));
+	sleep(0.1 + rand(0.5));
 	kill 'KILL', pid_of($run);
 	$kills++ if ends($run) eq 'signal 9';
 	$run = start('torture', @args);
 	# a new key, and a large value that the event has not
 	sql(q{UPDATE k SET part = 'a' || part WHERE id BETWEEN 100 AND 110}) if $kills == 3;
 }
-cmp_ok($kills, '>=', 5, "the client was killed $kills times while tables were read (seed $seed)");
+cmp_ok($kills, '>=', 3, "the client was killed $kills times while tables were read (seed $seed)");
 ok(wait_until(240, $all_done), 'then all is read') or diag slurp("$dir/log.torture");
 is(sql(q{SELECT string_agg(DISTINCT state, ' ') FROM lakehouse.cdc_snapshot_state('torture')}), 'done', 'nothing failed')
 	or diag sql(q{SELECT table_name, error FROM lakehouse.cdc_snapshot_state('torture')});
