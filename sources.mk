@@ -52,7 +52,7 @@ CORE_LIBS := \
 
 # lakehouse_cdc: libpq, the sinks and the core.  What knows no libpq has unit tests.
 CLIENT_SRCS := $(call relative,$(call folder_sources,client))
-CLIENT_PG_SRCS := $(addprefix src/client/,main.c source.c slot.c heartbeat.c sinks.c stream.c status.c)
+CLIENT_PG_SRCS := $(addprefix src/client/,main.c source.c slot.c heartbeat.c sinks.c attempt.c stream.c status.c)
 CLIENT_PG_SRCS += $(filter src/client/snapshot% src/client/incremental%,$(CLIENT_SRCS))
 CLIENT_CORE_SRCS := $(filter-out $(CLIENT_PG_SRCS),$(CLIENT_SRCS))
 

@@ -5,6 +5,7 @@
  *	main.c		commands, signals, the host of the core
  *	source.c	connections and their errors
  *	slot.c		the slot: look, make, drop, compare with the sinks
+ *	attempt.c	a stream begins, and begins anew
  *	stream.c	the loop: the server's messages to delivery, positions back
  *	heartbeat.c	what moves the slot on while nothing comes
  *	status.c	status and drop
@@ -172,7 +173,7 @@ extern LhStatus lh_client_queue_metrics(const LhClient *client, const LhDelivery
 /* The sink keeps no position, so that it has none to compare. */
 extern bool lh_client_forgets(const LhDeliverySink *s);
 
-/* ---- stream.c, status.c ---- */
+/* ---- attempt.c, status.c ---- */
 
 extern LhStatus lh_client_stream(LhClient *client);
 extern LhStatus lh_client_status(LhClient *client);

@@ -9,7 +9,7 @@
 
 #define START_RELATIONS 64
 /* After so many topics that were told of, no more are. */
-#define MAX_TOLD 256
+#define MAX_TOLD        256
 /* Numbers of a schema event's messages: behind all that an event of rows has. */
 #define SCHEMA_SUB      (1 << 16)
 /* Marks that are kept; of more every second one goes, and what is confirmed is as much coarser. */
@@ -71,13 +71,13 @@ struct LhDelivery
 	char routed[LH_TOPIC_MAX + 1], route[LH_TOPIC_MAX + 1];
 	Relations relations; /* that this connection told of */
 	Unit unit;
-	LhChangePos pos;         /* of the last frame of this connection */
-	LhChangePos finished;    /* of the commit at state.finished */
+	LhChangePos pos;      /* of the last frame of this connection */
+	LhChangePos finished; /* of the commit at state.finished */
 	/* commits at flushes that not all sinks hold yet, ascending */
 	LhChangePos marks[MARKS];
 	int nmarks;
-	uint32_t stride; /* of so many flushes one mark stays, besides the newest */
-	uint32_t since;  /* flushes since the last mark that stays */
+	uint32_t stride;         /* of so many flushes one mark stays, besides the newest */
+	uint32_t since;          /* flushes since the last mark that stays */
 	int sub[LH_MAX_FORMATS]; /* of the frame at hand */
 };
 

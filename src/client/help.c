@@ -17,8 +17,7 @@ const LhClientSetting lh_client_settings[] = {
 	{"source", LH_CLIENT_TEXT, ALL, FIELD(source), 0, 0, "Source", "CONNINFO",
 	 "database: \"host=... dbname=... user=...\" or postgresql://...\n"
 	 "(passwords belong into ~/.pgpass, not on a command line)"},
-	{"primary", LH_CLIENT_TEXT, STREAM | LH_CLIENT_STATUS, FIELD(primary), 0, 0, NULL,
-	 "CONNINFO",
+	{"primary", LH_CLIENT_TEXT, STREAM | LH_CLIENT_STATUS, FIELD(primary), 0, 0, NULL, "CONNINFO",
 	 "where the source is a standby: the server that it follows,\nwhich is asked to move the slot on"},
 	{"slot", LH_CLIENT_TEXT, ALL, FIELD(slot), 0, 0, NULL, "NAME", "replication slot"},
 	{"create", LH_CLIENT_FLAG, STREAM, FIELD(create), 0, 0, NULL, NULL,

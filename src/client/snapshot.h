@@ -141,8 +141,6 @@ extern LhStatus lh_snapshot_fresh(LhClient *client, const LhSlot *slot, uint64_t
 extern LhStatus lh_snapshot_resume(LhClient *client, const LhSlot *slot, int nsinks, const LhDeliverySink *sinks);
 /* For "snapshot" with a slot that is there: all of it was done, or what stands in the way. */
 extern LhStatus lh_snapshot_was_done(LhClient *client);
-/* Until tables are read beside the stream: an error that names those that wait for it. */
-extern LhStatus lh_client_snapshot_pending(LhClient *client);
 /* What status shows of a slot's tables. */
 extern LhStatus lh_snapshot_print(LhClient *client, LhBuf *out, const char *slot, const char *database);
 

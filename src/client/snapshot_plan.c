@@ -596,29 +596,6 @@ lh_snapshot_was_done(LhClient *client)
 	return lh_client_failed(client, LH_EXIT_SLOT, false, LH_CHANGED);
 }
 
-LhStatus
-lh_client_snapshot_pending(LhClient *client)
-{
-	const char *names = "";
-	PGresult *r;
-	LhStatus status = LH_OK;
-	int n = 0;
-
-	LH_TRY(read_state(client, client->config.slot, &r));
-	if (r != NULL)
-		status = list_unfinished(client, r, &n, &names);
-	PQclear(r);
-	if (status != LH_OK || n == 0)
-		return status;
-	lh_fail(client->ctx, LH_UNSUPPORTED,
-			"%d tables wait to be read beside the stream of slot \"%s\": %s", n,
-			client->config.slot, names);
-	lh_hint(client->ctx,
-			"This client cannot do that: drop the slot and begin anew, or give the tables up with "
-			"lakehouse.cdc_snapshot_cancel().");
-	return lh_client_failed(client, LH_EXIT_SLOT, false, LH_UNSUPPORTED);
-}
-
 /* ---- status ---- */
 
 static LhStatus

@@ -11,11 +11,10 @@
  *	2. Sinks are flushed when enough gathered, or some time after a commit.
  *	3. What all sinks have durably is confirmed to the server.
  *	4. When nothing is in flight, the end of the server's log is such a position.
- *	5. A lost connection, or a sink that lost what it was given, is begun anew
- *	   after a pause: sinks are opened again and say themselves what they hold.
+ *
+ * attempt.c begins it, and begins it anew.
  */
-#include "client/incremental.h"
-#include "client/snapshot.h"
+#include "client/stream.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -23,50 +22,16 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define PG_EPOCH_S       INT64_C(946684800)
-#define PROGRESS_MS      500
-#define ASK_MS           200 /* how often the server's end is asked for, when it is waited for */
-#define FIRST_PAUSE_MS   250
-#define LONGEST_PAUSE_MS 30000
-#define SINK_ATTEMPTS    10
-#define GOODBYE_MS       3000
-#define HEARTBEAT_BYTES  16384 /* the heartbeat itself and what surrounds it are fewer */
-#define QUESTION_MS      10000
+#define PG_EPOCH_S      INT64_C(946684800)
+#define PROGRESS_MS     500
+#define ASK_MS          200 /* how often the server's end is asked for, when it is waited for */
+#define GOODBYE_MS      3000
+#define HEARTBEAT_BYTES 16384 /* the heartbeat itself and what surrounds it are fewer */
 
 /* Of replication messages: letter, then big-endian numbers. */
 #define DATA_HEAD      25
 #define KEEPALIVE_SIZE 18
 
-typedef struct Stream
-{
-	LhClient *client;
-	LhDelivery *delivery;
-	LhIncremental *incremental; /* tables that are read meanwhile */
-	LhDeliverySink sinks[LH_CLIENT_MAX_SINKS];
-	LhArena *arena; /* of an attempt: sinks, delivery */
-	LhMetrics *metrics;
-	uint64_t until;
-	uint64_t fresh;      /* where empty sinks may begin */
-	uint64_t received;   /* highest position that the server named */
-	uint64_t server_end; /* all before it has been sent */
-	uint64_t confirmed;  /* as told the server */
-	bool copying;
-	bool reply_wanted;
-	int64_t last_status, last_ask, last_idle, last_progress;
-	int64_t commit_since; /* of the first commit that is not flushed */
-	int64_t last_change;  /* when something came, or a heartbeat was sent */
-	uint64_t heartbeat_at;
-	uint64_t reconnects;
-	bool opened;       /* sinks were, once */
-	int sink_failures; /* since sinks last made something durable */
-	uint64_t tries;    /* refusals of messages that were told */
-	uint64_t letters;  /* dead ones of earlier attempts, and those that were told */
-	uint64_t letters_told;
-	/* of earlier attempts */
-	LhDeliveryState before;
-	int64_t progress_since;
-	uint64_t progress_messages;
-} Stream;
 
 /* ---- to the server ---- */
 
@@ -78,7 +43,7 @@ put_be64(char *p, uint64_t v)
 }
 
 static LhStatus
-send_status(Stream *s, bool reply)
+send_status(LhStream *s, bool reply)
 {
 	LhClient *c = s->client;
 	uint64_t confirmed = lh_delivery_confirmed(s->delivery);
@@ -108,10 +73,10 @@ send_status(Stream *s, bool reply)
 }
 
 /* While a sink, the server or the clock is waited for. */
-static void
-tick(void *arg)
+void
+lh_stream_tick(void *arg)
 {
-	Stream *s = arg;
+	LhStream *s = arg;
 	int64_t now = lh_client_now_ms();
 
 	if (s->copying && now - s->last_status >= s->client->config.status_s * 1000)
@@ -124,7 +89,7 @@ tick(void *arg)
 
 /* A message was refused, and will be tried alone or left out: bounded by itself. */
 static bool
-refused_more(Stream *s)
+refused_more(LhStream *s)
 {
 	uint64_t tries = lh_client_refusals(s->client), before = s->tries;
 
@@ -133,8 +98,8 @@ refused_more(Stream *s)
 }
 
 /* A failure of a sink or of the bytes: which, and whether another attempt makes sense. */
-static LhStatus
-delivery_failed(Stream *s, LhStatus status)
+LhStatus
+lh_stream_failed(LhStream *s, LhStatus status)
 {
 	LhClient *c = s->client;
 	bool retry = status == LH_SINK_RESTART || status == LH_IO;
@@ -155,13 +120,13 @@ delivery_failed(Stream *s, LhStatus status)
 	for (int i = 0; i < c->config.nsinks; i++)
 		retry = retry && !lh_client_forgets(&s->sinks[i]);
 	if (retry && !refused_more(s))
-		retry = ++s->sink_failures < SINK_ATTEMPTS;
+		retry = ++s->sink_failures < LH_STREAM_SINK_ATTEMPTS;
 	return lh_client_failed(c, LH_EXIT_SINK, retry, status);
 }
 
 /* A signal does not cut it short: the sinks would not know what they hold. */
 static LhStatus
-flush_by(Stream *s, LhStatus (*how)(LhCtx *ctx, LhDelivery *d))
+flush_by(LhStream *s, LhStatus (*how)(LhCtx *ctx, LhDelivery *d))
 {
 	LhClient *c = s->client;
 	bool was = c->finishing;
@@ -170,29 +135,29 @@ flush_by(Stream *s, LhStatus (*how)(LhCtx *ctx, LhDelivery *d))
 	c->finishing = true;
 	status = how(c->ctx, s->delivery);
 	c->finishing = was;
-	LH_TRY(delivery_failed(s, status));
+	LH_TRY(lh_stream_failed(s, status));
 	s->commit_since = 0;
 	if (!lh_delivery_behind(s->delivery))
 		s->sink_failures = 0;
 	return LH_OK;
 }
 
-static LhStatus
-flush(Stream *s)
+LhStatus
+lh_stream_flush(LhStream *s)
 {
 	return flush_by(s, lh_delivery_flush);
 }
 
 /* The same, and sinks with a thread of their own are waited for. */
-static LhStatus
-settle(Stream *s)
+LhStatus
+lh_stream_settle(LhStream *s)
 {
 	return flush_by(s, lh_delivery_settle);
 }
 
 /* What threads of sinks did, and letters that were written. */
 static LhStatus
-look_at_sinks(Stream *s)
+look_at_sinks(LhStream *s)
 {
 	LhClient *c = s->client;
 	uint64_t letters = s->letters + lh_client_letters(c);
@@ -202,11 +167,11 @@ look_at_sinks(Stream *s)
 			   "%llu messages were refused and are dead letters now",
 			   (unsigned long long) (letters - s->letters_told));
 	s->letters_told = letters;
-	return delivery_failed(s, lh_delivery_poll(c->ctx, s->delivery));
+	return lh_stream_failed(s, lh_delivery_poll(c->ctx, s->delivery));
 }
 
 static LhStatus
-maybe_flush(Stream *s, int64_t now)
+maybe_flush(LhStream *s, int64_t now)
 {
 	const LhDeliveryState *d = lh_delivery_state(s->delivery);
 	const LhClientConfig *c = &s->client->config;
@@ -215,7 +180,7 @@ maybe_flush(Stream *s, int64_t now)
 		s->commit_since = now;
 	if (d->unflushed_bytes >= (uint64_t) c->flush_bytes ||
 		(s->commit_since != 0 && now - s->commit_since >= c->flush_ms))
-		LH_TRY(flush(s));
+		LH_TRY(lh_stream_flush(s));
 	return LH_OK;
 }
 
@@ -228,7 +193,7 @@ get_be64(const char *p)
 }
 
 static LhStatus
-take_message(Stream *s, const char *message, int n)
+take_message(LhStream *s, const char *message, int n)
 {
 	LhClient *c = s->client;
 
@@ -239,7 +204,7 @@ take_message(Stream *s, const char *message, int n)
 		if (lsn > s->received)
 			s->received = lsn;
 		s->last_change = lh_client_now_ms();
-		return delivery_failed(
+		return lh_stream_failed(
 			s, lh_delivery_batch(c->ctx, s->delivery,
 								 lh_slice(message + DATA_HEAD, (size_t) n - DATA_HEAD)));
 	}
@@ -263,7 +228,7 @@ take_message(Stream *s, const char *message, int n)
 
 /* The server ended the stream: in error, or because it shuts down. */
 static LhStatus
-stream_ended(Stream *s)
+stream_ended(LhStream *s)
 {
 	LhClient *c = s->client;
 	PGresult *r = PQgetResult(c->stream);
@@ -287,7 +252,7 @@ stream_ended(Stream *s)
 
 /* All that is at hand, but not for ever: *more. */
 static LhStatus
-take_messages(Stream *s, bool *more)
+take_messages(LhStream *s, bool *more)
 {
 	LhClient *c = s->client;
 
@@ -315,7 +280,7 @@ take_messages(Stream *s, bool *more)
 /* ---- when nothing comes ---- */
 
 static bool
-reached(const Stream *s)
+reached(const LhStream *s)
 {
 	const LhDeliveryState *d = lh_delivery_state(s->delivery);
 
@@ -323,7 +288,7 @@ reached(const Stream *s)
 }
 
 static LhStatus
-idle(Stream *s, int64_t now, bool at_once)
+idle(LhStream *s, int64_t now, bool at_once)
 {
 	const LhDeliveryState *d = lh_delivery_state(s->delivery);
 
@@ -331,14 +296,14 @@ idle(Stream *s, int64_t now, bool at_once)
 		(!at_once && now - s->last_idle < s->client->config.status_s * 1000))
 		return LH_OK;
 	s->last_idle = now;
-	LH_TRY(delivery_failed(s, lh_delivery_idle(s->client->ctx, s->delivery, s->server_end)));
-	LH_TRY(at_once ? settle(s) : flush(s));
+	LH_TRY(lh_stream_failed(s, lh_delivery_idle(s->client->ctx, s->delivery, s->server_end)));
+	LH_TRY(at_once ? lh_stream_settle(s) : lh_stream_flush(s));
 	return send_status(s, false);
 }
 
 /* Unless sinks gather: a heartbeat is no reason to flush them, their own times are. */
 static LhStatus
-confirm_idle(Stream *s, int64_t now)
+confirm_idle(LhStream *s, int64_t now)
 {
 	return lh_delivery_state(s->delivery)->unflushed_commits > 0 ? LH_OK : idle(s, now, true);
 }
@@ -349,7 +314,7 @@ confirm_idle(Stream *s, int64_t now)
  * before the last was reached would move nothing.
  */
 static LhStatus
-heartbeat(Stream *s, int64_t now)
+heartbeat(LhStream *s, int64_t now)
 {
 	LhClient *c = s->client;
 	const LhClientConfig *config = &c->config;
@@ -376,7 +341,7 @@ heartbeat(Stream *s, int64_t now)
 }
 
 static void
-show_progress(Stream *s, int64_t now)
+show_progress(LhStream *s, int64_t now)
 {
 	const LhDeliveryState *d = lh_delivery_state(s->delivery);
 	uint64_t messages = s->before.messages + d->messages;
@@ -394,14 +359,14 @@ show_progress(Stream *s, int64_t now)
 
 /* The server's end is waited for: that of the stream, or a heartbeat. */
 static bool
-asks_often(const Stream *s)
+asks_often(const LhStream *s)
 {
 	return s->until != 0 || s->client->heartbeat.lsn != 0;
 }
 
 /* Until the socket, a signal, a metrics' reader or the clock. */
 static LhStatus
-wait_events(Stream *s, int64_t now)
+wait_events(LhStream *s, int64_t now)
 {
 	LhClient *c = s->client;
 	LhWaitFd metrics[LH_METRICS_FDS];
@@ -455,13 +420,13 @@ wait_events(Stream *s, int64_t now)
 
 /* What was committed becomes durable and is confirmed, the server takes note. */
 static LhStatus
-finish(Stream *s)
+finish(LhStream *s)
 {
 	LhClient *c = s->client;
 	int64_t until = lh_client_now_ms() + GOODBYE_MS;
 
 	c->finishing = true;
-	LH_TRY(settle(s));
+	LH_TRY(lh_stream_settle(s));
 	LH_TRY(idle(s, lh_client_now_ms(), true));
 	LH_TRY(look_at_sinks(s));
 	LH_TRY(send_status(s, false));
@@ -486,23 +451,21 @@ finish(Stream *s)
 	return LH_OK;
 }
 
-static LhStatus find_end(Stream *s);
-
 /* Tables that are read beside the stream; --once ends when they are there. */
 static LhStatus
-read_tables(Stream *s, int64_t now)
+read_tables(LhStream *s, int64_t now)
 {
 	if (lh_incremental_wants_flush(s->incremental, now))
-		LH_TRY(flush(s));
-	LH_TRY(delivery_failed(s, lh_incremental_step(s->incremental, now)));
+		LH_TRY(lh_stream_flush(s));
+	LH_TRY(lh_stream_failed(s, lh_incremental_step(s->incremental, now)));
 	if (!s->client->config.once || s->until != 0 || lh_incremental_busy(s->incremental))
 		return LH_OK;
 	LH_TRY(lh_source_side(s->client));
-	return find_end(s);
+	return lh_stream_find_end(s);
 }
 
-static LhStatus
-loop(Stream *s)
+LhStatus
+lh_stream_loop(LhStream *s)
 {
 	LhClient *c = s->client;
 
@@ -546,7 +509,7 @@ metric(LhCtx *ctx, LhBuf *out, const char *name, const char *kind, const char *h
 }
 
 static LhStatus
-sink_metrics(Stream *s, LhCtx *ctx, LhBuf *out)
+sink_metrics(LhStream *s, LhCtx *ctx, LhBuf *out)
 {
 	static const char *const heads[] = {
 		"# HELP lakehouse_cdc_sink_messages_total Messages put since the sink was opened\n# TYPE lakehouse_cdc_sink_messages_total counter\n",
@@ -575,10 +538,10 @@ sink_metrics(Stream *s, LhCtx *ctx, LhBuf *out)
 	return LH_OK;
 }
 
-static LhStatus
-metrics_text(LhCtx *ctx, LhBuf *out, void *arg)
+LhStatus
+lh_stream_metrics(LhCtx *ctx, LhBuf *out, void *arg)
 {
-	Stream *s = arg;
+	LhStream *s = arg;
 	LhDeliveryState d = {0};
 
 	if (s->delivery != NULL)
@@ -614,324 +577,4 @@ metrics_text(LhCtx *ctx, LhBuf *out, void *arg)
 	LH_TRY(lh_snapshot_metrics(ctx, out, s->client));
 	LH_TRY(sink_metrics(s, ctx, out));
 	return lh_client_queue_metrics(s->client, s->sinks, ctx, out);
-}
-
-/* ---- an attempt ---- */
-
-/* Where --once ends: behind all that is committed now. */
-static LhStatus
-find_end(Stream *s)
-{
-	LhClient *c = s->client;
-	PGresult *r;
-
-	s->until = c->config.until;
-	if (!c->config.once)
-		return LH_OK;
-	/* its commit makes the log end behind the position, so that the server gets there */
-	LH_TRY(lh_source_query(
-		c, c->side,
-		"SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "
-		"ELSE pg_catalog.pg_logical_emit_message(true, 'lakehouse.heartbeat', '') END",
-		QUESTION_MS, &r));
-	lh_client_parse_lsn(PQgetvalue(r, 0, 0), &s->until);
-	PQclear(r);
-	return LH_OK;
-}
-
-static void
-tell_notice(const char *text, void *arg)
-{
-	lh_log(&((LhClient *) arg)->log, LH_LOG_WARNING, "topic", "%s", text);
-}
-
-/* What a delivery counted outlives it. */
-static void
-keep_counts(Stream *s)
-{
-	const LhDeliveryState *d;
-
-	if (s->delivery == NULL)
-		return;
-	d = lh_delivery_state(s->delivery);
-	s->before.transactions += d->transactions;
-	s->before.messages += d->messages;
-	s->before.skipped += d->skipped;
-	s->before.bytes += d->bytes;
-	s->before.flushes += d->flushes;
-	if (d->commit_time != 0)
-		s->before.commit_time = d->commit_time;
-	s->delivery = NULL;
-}
-
-static LhStatus
-make_delivery(Stream *s)
-{
-	LhClient *c = s->client;
-	LhDeliveryConfig config = {.slot = c->config.slot,
-							   .nformats = c->config.nformats,
-							   .max_message = (size_t) c->config.max_message,
-							   .until = s->until,
-							   .renames = c->config.renames,
-							   .notice = tell_notice,
-							   .notice_arg = c};
-
-	keep_counts(s);
-	if (s->incremental == NULL)
-		LH_TRY(lh_incremental_create(c, s->sinks, &s->incremental));
-	lh_incremental_hooks(s->incremental, &config);
-	LH_TRY(lh_route_compile(c->ctx, c->config.topic, true, &config.topic));
-	LH_TRY(lh_route_compile(c->ctx, c->config.message_topic, false, &config.message_topic));
-	LH_TRY(lh_delivery_create(c->ctx, &config, c->config.nsinks, s->sinks, &s->delivery));
-	lh_incremental_attach(s->incremental, s->delivery);
-	return LH_OK;
-}
-
-static LhStatus
-make_slot(LhClient *c, LhSlot *slot)
-{
-	if (c->config.command != LH_CLIENT_STREAM)
-		return lh_snapshot_make(c, slot);
-	LH_TRY(lh_slot_create(c, slot, false));
-	/* of another slot that had the name */
-	return lh_snapshot_forget(c);
-}
-
-static LhStatus
-flush_for_snapshot(void *arg, bool last)
-{
-	return last ? settle(arg) : flush(arg);
-}
-
-static LhStatus
-failed_for_snapshot(void *arg, LhStatus status)
-{
-	return delivery_failed(arg, status);
-}
-
-/* What is in the tables, as far as it is wanted; *over: there is no more to do. */
-static LhStatus
-snapshot(Stream *s, const LhSlot *slot, bool *over)
-{
-	LhClient *c = s->client;
-	LhSnapshotHost host = {.delivery = s->delivery,
-						   .sinks = s->sinks,
-						   .flush = flush_for_snapshot,
-						   .failed = failed_for_snapshot,
-						   .arg = s};
-
-	*over = c->config.command == LH_CLIENT_SNAPSHOT;
-	if (*over)
-		s->confirmed = slot->confirmed;
-	if (lh_snapshot_alive(c))
-		return lh_snapshot_deliver(c, &host);
-	return *over ? lh_snapshot_was_done(c) : LH_OK;
-}
-
-/* The slot: found or made, and the sinks hold all that it has forgotten. */
-static LhStatus
-prepare_slot(Stream *s, LhSlot *slot)
-{
-	LhClient *c = s->client;
-
-	LH_TRY(lh_slot_look(c, slot));
-	if (slot->exists && !lh_snapshot_alive(c))
-		LH_TRY(lh_snapshot_fresh(c, slot, &s->fresh));
-	if (!slot->exists)
-	{
-		/* a sink with a position and no slot: what lies between is nowhere */
-		for (int i = 0; i < c->config.nsinks && !c->config.allow_gap; i++)
-		{
-			if (s->sinks[i].known && c->config.create)
-				LH_CLIENT_FAIL(
-					c, LH_EXIT_SLOT,
-					"sink %s holds all up to " LH_LSN_FORMAT
-					", but slot \"%s\" is not there: a new one would leave a gap (--allow-gap)",
-					s->sinks[i].name, LH_LSN_ARGS(s->sinks[i].put.commit_end), c->config.slot);
-		}
-		if (!c->config.create)
-			LH_CLIENT_FAIL(c, LH_EXIT_SLOT, "slot \"%s\" is not there; --create makes it",
-						   c->config.slot);
-		LH_TRY(make_slot(c, slot));
-		s->fresh = slot->confirmed;
-		slot->server_end = UINT64_MAX;
-	}
-	LH_TRY(lh_slot_compare(c, slot, s->fresh, c->config.nsinks, s->sinks));
-	if (s->fresh < slot->confirmed)
-		s->fresh = slot->confirmed;
-	return slot->created || lh_snapshot_alive(c)
-			   ? LH_OK
-			   : lh_snapshot_resume(c, slot, c->config.nsinks, s->sinks);
-}
-
-/* Once they were open, what fails by itself is tried again. */
-static LhStatus
-open_sinks(Stream *s)
-{
-	LhStatus status = lh_client_open_sinks(s->client, s->sinks);
-
-	if (status == LH_OK)
-		s->opened = true;
-	else if (s->opened && (status == LH_IO || status == LH_SINK_RESTART))
-		s->client->transient = ++s->sink_failures < SINK_ATTEMPTS;
-	return status;
-}
-
-static LhStatus
-attempt(Stream *s)
-{
-	LhClient *c = s->client;
-	LhSlot slot;
-	bool over;
-
-	LH_TRY(lh_client_failed(c, LH_EXIT_USAGE, false, make_delivery(s)));
-	LH_TRY(open_sinks(s));
-	lh_snapshot_remind(c, s->sinks);
-	LH_TRY(lh_source_side(c));
-	if (!lh_snapshot_alive(c))
-		LH_TRY(lh_source_connect(c, true, &c->stream));
-	LH_TRY(prepare_slot(s, &slot));
-	if (slot.created || lh_snapshot_alive(c))
-	{
-		/* a sink that is still empty after a crash could be one that was lost: it is told where it begins */
-		LH_TRY(lh_delivery_start(c->ctx, s->delivery, slot.confirmed - 1));
-		LH_TRY(delivery_failed(s, lh_delivery_idle(c->ctx, s->delivery, slot.confirmed)));
-		LH_TRY(settle(s));
-	}
-	LH_TRY(snapshot(s, &slot, &over));
-	if (over)
-		return LH_OK;
-	LH_TRY(lh_source_side(c));
-	if (c->stream == NULL)
-		LH_TRY(lh_source_connect(c, true, &c->stream));
-	LH_TRY(lh_incremental_begin(s->incremental));
-	if (s->until == 0 && !(c->config.once && lh_incremental_busy(s->incremental)))
-	{
-		LH_TRY(find_end(s));
-		if (s->until != 0)
-			LH_TRY(make_delivery(s));
-	}
-	LH_TRY(lh_delivery_start(c->ctx, s->delivery, slot.confirmed));
-	/* from the slot's position, as a sink's may be in the middle of a transaction */
-	LH_TRY(lh_slot_start(c, slot.confirmed));
-	lh_source_close(&c->side);
-	if (c->started_wait != 0 || s->reconnects > 0)
-		lh_log(&c->log, LH_LOG_INFO, "streaming", "streaming again from " LH_LSN_FORMAT,
-			   LH_LSN_ARGS(slot.confirmed));
-	else
-		lh_log(&c->log, LH_LOG_INFO, "streaming", "streaming from " LH_LSN_FORMAT,
-			   LH_LSN_ARGS(slot.confirmed));
-	c->started_wait = 0;
-	s->received = s->confirmed = slot.confirmed;
-	s->server_end = 0;
-	s->commit_since = 0;
-	s->last_idle = s->last_status = s->last_change = lh_client_now_ms();
-	s->copying = true;
-	/* what the slot holds up already counts, too */
-	c->heartbeat.lsn = 0;
-	s->heartbeat_at = slot.restart_lsn != 0 ? slot.restart_lsn : slot.confirmed;
-	return loop(s);
-}
-
-/* What an attempt leaves behind goes, whatever became of it. */
-static void
-clean_up(Stream *s)
-{
-	LhClient *c = s->client;
-	LhError was = *c->ctx->error;
-
-	s->copying = false;
-	keep_counts(s);
-	if (s->incremental != NULL)
-		lh_incremental_end(s->incremental);
-	s->incremental = NULL;
-	if (!lh_snapshot_alive(c))
-		lh_snapshot_close(c);
-	lh_heartbeat_close(c);
-	lh_source_close(&c->stream);
-	lh_source_close(&c->side);
-	s->letters += lh_client_letters(c);
-	lh_client_close_sinks(c, s->sinks);
-	lh_arena_reset(s->arena);
-	*c->ctx->error = was;
-}
-
-/* Another client has the slot: perhaps one that is gone, which the server has yet to notice. */
-static bool
-waits_for_slot(LhClient *c)
-{
-	int64_t now = lh_client_now_ms();
-
-	if (!c->busy)
-		return true;
-	if (c->started_wait == 0)
-	{
-		c->started_wait = now;
-		if (c->config.wait_s > 0)
-			lh_log(&c->log, LH_LOG_INFO, "busy", "%s; waiting for %lld seconds at most",
-				   c->ctx->error->message, (long long) c->config.wait_s);
-	}
-	return now - c->started_wait < c->config.wait_s * 1000;
-}
-
-LhStatus
-lh_client_stream(LhClient *c)
-{
-	Stream s = {.client = c};
-	LhArena *old = c->ctx->arena;
-	int64_t pause = FIRST_PAUSE_MS;
-	LhStatus status;
-
-	s.arena = lh_arena_child(old);
-	if (s.arena == NULL)
-		LH_FAIL(c->ctx, LH_NO_MEMORY, "out of memory");
-	if (c->config.metrics_port > 0)
-	{
-		LH_TRY(lh_client_failed(
-			c, LH_EXIT_USAGE, false,
-			lh_metrics_open(c->ctx, (int) c->config.metrics_port, metrics_text, &s, &s.metrics)));
-	}
-	c->tick = tick;
-	c->tick_arg = &s;
-	for (;;)
-	{
-		bool busy;
-
-		c->exit = LH_EXIT_CONNECTION;
-		c->transient = c->busy = false;
-		lh_use(c->ctx, s.arena);
-		status = attempt(&s);
-		lh_use(c->ctx, old);
-		busy = c->busy;
-		if (s.confirmed != 0 && lh_client_now_ms() - s.last_status < 2 * LONGEST_PAUSE_MS &&
-			s.received > s.fresh)
-			pause = busy ? pause : FIRST_PAUSE_MS;
-		clean_up(&s);
-		if (status == LH_OK || !c->transient || lh_client_stops() > 0 || !waits_for_slot(c))
-			break;
-		if (!busy)
-		{
-			s.reconnects++;
-			lh_log(&c->log, LH_LOG_WARNING, "reconnect", "%s; again in %lld ms",
-				   c->ctx->error->message, (long long) pause);
-		}
-		if (!lh_client_sleep(c, busy ? FIRST_PAUSE_MS : pause))
-			break;
-		pause = pause * 2 < LONGEST_PAUSE_MS ? pause * 2 : LONGEST_PAUSE_MS;
-	}
-	c->tick = NULL;
-	lh_snapshot_close(c);
-	if (status != LH_OK && lh_client_stops() > 0 && c->transient)
-	{
-		/* nothing is lost: what was not confirmed comes again */
-		lh_log(&c->log, LH_LOG_WARNING, "stopped", "stopped while not connected: %s",
-			   c->ctx->error->message);
-		return lh_client_failed(c, LH_EXIT_SIGNAL, false, status);
-	}
-	if (status == LH_OK)
-		lh_log(&c->log, LH_LOG_INFO, "done",
-			   "%s at " LH_LSN_FORMAT ": %llu transactions, %llu messages",
-			   lh_client_stops() > 0 ? "stopped" : "done", LH_LSN_ARGS(s.confirmed),
-			   (unsigned long long) s.before.transactions, (unsigned long long) s.before.messages);
-	return status;
 }
