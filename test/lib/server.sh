@@ -142,7 +142,7 @@ stage_asan()
 	gcc -O1 -shared -fPIC -Wl,-z,initfirst -o "$STAGE/asaninit.so" "$STAGE/asaninit.c" || exit 1
 	STAGE_ENV+=(
 		LD_PRELOAD="$(gcc -print-file-name=libasan.so) $STAGE/asaninit.so"
-		ASAN_OPTIONS="detect_leaks=0:quarantine_size_mb=4:abort_on_error=1:log_path=$STAGE/log/asan"
+		ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:log_path=$STAGE/log/asan"
 		UBSAN_OPTIONS="print_stacktrace=1"
 	)
 }
