@@ -124,6 +124,46 @@ snapshot(LhStream *s, const LhSlot *slot, bool *over)
 	return *over ? lh_snapshot_was_done(c) : LH_OK;
 }
 
+/*
+ * There is no slot, or none any more.  For a sink with a position what lies between is
+ * nowhere, unless the tables are read again (--on-lost snapshot).
+ */
+static LhStatus
+make_missing(LhStream *s, LhSlot *slot)
+{
+	LhClient *c = s->client;
+	bool renewed = false;
+
+	for (int i = 0; i < c->config.nsinks && !c->config.allow_gap; i++)
+	{
+		if (!s->sinks[i].known || !c->config.create)
+			continue;
+		if (!c->config.renew)
+		{
+			lh_fail(c->ctx, LH_CHANGED,
+					"sink %s holds all up to " LH_LSN_FORMAT
+					", but slot \"%s\" is not there: a new one would leave a gap",
+					s->sinks[i].name, LH_LSN_ARGS(s->sinks[i].put.commit_end), c->config.slot);
+			lh_hint(c->ctx, "Go on without what lies between: --allow-gap; or read the tables again: run --on-lost snapshot.");
+			return lh_client_failed(c, LH_EXIT_SLOT, false, LH_CHANGED);
+		}
+		renewed = true;
+	}
+	if (!c->config.create)
+		LH_CLIENT_FAIL(c, LH_EXIT_SLOT, "slot \"%s\" is not there; --create makes it",
+					   c->config.slot);
+	LH_TRY(make_slot(c, slot));
+	s->fresh = slot->confirmed;
+	slot->server_end = renewed ? slot->confirmed : UINT64_MAX;
+	slot->renewed = renewed;
+	if (renewed)
+		lh_log(&c->log, LH_LOG_WARNING, "renewed",
+			   "slot \"%s\" was made anew at " LH_LSN_FORMAT
+			   ", and all tables are read again; rows that were deleted meanwhile are not told of",
+			   c->config.slot, LH_LSN_ARGS(slot->confirmed));
+	return LH_OK;
+}
+
 /* The slot: found or made, and the sinks hold all that it has forgotten. */
 static LhStatus
 prepare_slot(LhStream *s, LhSlot *slot)
@@ -131,27 +171,18 @@ prepare_slot(LhStream *s, LhSlot *slot)
 	LhClient *c = s->client;
 
 	LH_TRY(lh_slot_look(c, slot));
+	if (slot->lost)
+		LH_TRY(lh_slot_drop_lost(c, slot));
+	slot->renewed = c->config.renew && lh_snapshot_alive(c);
 	if (slot->exists && !lh_snapshot_alive(c))
-		LH_TRY(lh_snapshot_fresh(c, slot, &s->fresh));
-	if (!slot->exists)
 	{
-		/* a sink with a position and no slot: what lies between is nowhere */
-		for (int i = 0; i < c->config.nsinks && !c->config.allow_gap; i++)
-		{
-			if (s->sinks[i].known && c->config.create)
-				LH_CLIENT_FAIL(
-					c, LH_EXIT_SLOT,
-					"sink %s holds all up to " LH_LSN_FORMAT
-					", but slot \"%s\" is not there: a new one would leave a gap (--allow-gap)",
-					s->sinks[i].name, LH_LSN_ARGS(s->sinks[i].put.commit_end), c->config.slot);
-		}
-		if (!c->config.create)
-			LH_CLIENT_FAIL(c, LH_EXIT_SLOT, "slot \"%s\" is not there; --create makes it",
-						   c->config.slot);
-		LH_TRY(make_slot(c, slot));
-		s->fresh = slot->confirmed;
-		slot->server_end = UINT64_MAX;
+		LH_TRY(lh_snapshot_fresh(c, slot, &s->fresh));
+		/* a client that made it anew may have died before any sink heard of it */
+		if (c->config.renew)
+			LH_TRY(lh_snapshot_covers(c, slot, &slot->renewed));
 	}
+	if (!slot->exists)
+		LH_TRY(make_missing(s, slot));
 	LH_TRY(lh_slot_compare(c, slot, s->fresh, c->config.nsinks, s->sinks));
 	if (s->fresh < slot->confirmed)
 		s->fresh = slot->confirmed;

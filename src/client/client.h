@@ -129,12 +129,16 @@ typedef struct LhSlot
 	uint64_t	server_end;		/* end of the server's log now */
 	bool		standby;		/* the server is one */
 	bool		created;		/* by us, just now */
+	bool		lost;			/* the server removed the log that it needed, and it is to be made anew */
+	bool		renewed;		/* it is in place of one that was lost: a snapshot goes to sinks that are behind it */
 	char		snapshot[64];	/* exported by the connection that made it, until that is used again */
 } LhSlot;
 
 extern LhStatus lh_slot_look(LhClient *client, LhSlot *slot);
 /* Make it; shows whom it waits for.  export: slot->snapshot is wanted. */
 extern LhStatus lh_slot_create(LhClient *client, LhSlot *slot, bool export);
+/* The one that is lost goes, so that another can be made. */
+extern LhStatus lh_slot_drop_lost(LhClient *client, LhSlot *slot);
 /* LH_OK, or the gap: a sink must hold all that the slot has forgotten.  fresh: a new sink may begin here. */
 extern LhStatus lh_slot_compare(LhClient *client, const LhSlot *slot, uint64_t fresh, int nsinks, LhDeliverySink *sinks);
 /* Names of who holds up the log of conn's server, for messages; in ctx->arena. */

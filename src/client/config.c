@@ -723,6 +723,9 @@ lh_client_config_check(LhCtx *ctx, LhClientConfig *c)
 	if (c->nsinks == 0)
 		LH_FAIL(ctx, LH_INVALID, "no sink: --sink URI, \"--sink stdout:\" to look at the stream");
 	LH_TRY(take_dead_letter(ctx, c));
+	c->renew = c->on_lost != NULL && strcmp(c->on_lost, "snapshot") == 0;
+	if (c->on_lost != NULL && !c->renew && strcmp(c->on_lost, "fail") != 0)
+		LH_FAIL(ctx, LH_INVALID, "--on-lost is fail or snapshot, not \"%s\"", c->on_lost);
 	if (c->once && c->until != 0)
 		LH_FAIL(ctx, LH_INVALID, "--once and --until exclude each other");
 	if (c->failover && !c->create)

@@ -69,6 +69,7 @@ typedef struct LhClientConfig
 	int64_t		queue_memory, spool_size, dead_after;
 	const char *spool;			/* NULL: not given; "off" */
 	const char *dead_letter;
+	const char *on_lost;		/* NULL: not given; "fail", "snapshot" */
 	int64_t		status_s, heartbeat_s, heartbeat_bytes, flush_bytes, flush_ms, batch_bytes, max_message, metrics_port, wait_s;
 	int64_t		jobs, chunk_blocks, chunk_memory;
 	bool		log_json;
@@ -81,6 +82,7 @@ typedef struct LhClientConfig
 	const char *formats[LH_MAX_FORMATS];
 	bool		text[LH_MAX_FORMATS];	/* that format's values are text */
 	struct LhRenames *renames;	/* NULL: none */
+	bool		renew;			/* --on-lost snapshot */
 	int			noptions;		/* what the plugin is told */
 	LhClientPair options[LH_CLIENT_MAX_OPTIONS];
 } LhClientConfig;

@@ -26,6 +26,8 @@ const LhClientSetting lh_client_settings[] = {
 	 "the slot that --create makes is synchronised to standbys\n(PostgreSQL 17 and later)"},
 	{"allow-gap", LH_CLIENT_FLAG, STREAM, FIELD(allow_gap), 0, 0, NULL, NULL,
 	 "go on although the slot is ahead of a sink:\nwhat lies between is lost for that sink"},
+	{"on-lost", LH_CLIENT_TEXT, SNAPSHOT, FIELD(on_lost), 0, 0, NULL, "fail|snapshot",
+	 "when the slot is lost, or is not there although a sink has a\nposition: fail, or make it anew and take the snapshot again (fail)"},
 	{"wait", LH_CLIENT_INT, STREAM, FIELD(wait_s), 0, 86400, NULL, "SECONDS",
 	 "how long to wait for a slot that another client uses (60)"},
 	{"publication", LH_CLIENT_ITEMS, STREAM, FIELD(publications), 0, 0, "What is streamed", "NAME",

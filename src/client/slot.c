@@ -82,14 +82,15 @@ lh_slot_look(LhClient *client, LhSlot *slot)
 	if (strcmp(slot->database, PQdb(client->side)) != 0)
 		LH_CLIENT_FAIL(client, LH_EXIT_SLOT, "slot \"%s\" is one of database \"%s\", not of \"%s\"",
 					   client->config.slot, slot->database, PQdb(client->side));
-	if (strcmp(slot->wal_status, "lost") == 0)
+	slot->lost = strcmp(slot->wal_status, "lost") == 0;
+	if (slot->lost && !client->config.renew)
 	{
 		lh_fail(client->ctx, LH_IO,
 				"slot \"%s\" is lost: the server has removed the log that it needed",
 				client->config.slot);
 		lh_hint(
 			client->ctx,
-			"Drop it, load the sinks anew and begin with a new slot; max_slot_wal_keep_size says how much log is kept.");
+			"\"run --on-lost snapshot\" makes it anew and reads the tables again; max_slot_wal_keep_size says how much log is kept.");
 		return lh_client_failed(client, LH_EXIT_SLOT, false, LH_IO);
 	}
 	return LH_OK;
@@ -315,6 +316,23 @@ lh_slot_create(LhClient *client, LhSlot *slot, bool export)
 	return status;
 }
 
+LhStatus
+lh_slot_drop_lost(LhClient *client, LhSlot *slot)
+{
+	const char *sql = lh_sprintf(client->ctx, "SELECT pg_catalog.pg_drop_replication_slot('%s')",
+								 client->config.slot);
+	PGresult *r;
+
+	if (sql == NULL)
+		return client->ctx->error->code;
+	lh_log(&client->log, LH_LOG_WARNING, "lost",
+		   "slot \"%s\" is lost: the server has removed the log that it needed", client->config.slot);
+	LH_TRY(lh_source_query(client, client->side, sql, QUESTION_MS, &r));
+	PQclear(r);
+	slot->exists = slot->lost = false;
+	return LH_OK;
+}
+
 /* ---- compare ---- */
 
 static LhStatus
@@ -369,7 +387,7 @@ lh_slot_compare(LhClient *client, const LhSlot *slot, uint64_t fresh, int nsinks
 			lh_hint(client->ctx, "Is this another server, or one that was restored from a backup?");
 			return lh_client_failed(client, LH_EXIT_SLOT, false, LH_CHANGED);
 		}
-		if (s->known ? s->put.commit_end < slot->confirmed
+		if (s->known ? s->put.commit_end < slot->confirmed && !slot->renewed
 					 : !lh_client_forgets(s) && slot->confirmed > fresh)
 			LH_TRY(gap(client, s, slot));
 	}

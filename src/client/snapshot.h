@@ -137,6 +137,11 @@ extern LhStatus lh_snapshot_note(LhSnapshot *s, uint64_t durable, bool all);
 extern LhStatus lh_snapshot_forget(LhClient *client);
 /* Where a sink that is new may begin, if the slot's point is that of a plan that nobody has gone beyond. */
 extern LhStatus lh_snapshot_fresh(LhClient *client, const LhSlot *slot, uint64_t *fresh);
+/*
+ * The slot stands where a plan has its point, of which no table is done: what sinks
+ * that are behind it lack is in the tables, all of which are still to be read.
+ */
+extern LhStatus lh_snapshot_covers(LhClient *client, const LhSlot *slot, bool *covers);
 /* What an earlier client left unfinished is done if sinks hold it, else to be read beside the stream. */
 extern LhStatus lh_snapshot_resume(LhClient *client, const LhSlot *slot, int nsinks, const LhDeliverySink *sinks);
 /* For "snapshot" with a slot that is there: all of it was done, or what stands in the way. */

@@ -378,6 +378,25 @@ lh_snapshot_fresh(LhClient *client, const LhSlot *slot, uint64_t *fresh)
 	return LH_OK;
 }
 
+LhStatus
+lh_snapshot_covers(LhClient *client, const LhSlot *slot, bool *covers)
+{
+	PGresult *r;
+
+	LH_TRY(read_state(client, client->config.slot, &r));
+	*covers = r != NULL && PQntuples(r) > 0;
+	for (int i = 0; *covers && i < PQntuples(r); i++)
+	{
+		uint64_t point = point_of(r, i);
+
+		/* 0: it was stored before the slot was made, and the client died in between */
+		*covers = (point == slot->confirmed || point == 0) && !is(r, i, STATE_STATE, "done") &&
+				  !is(r, i, STATE_STATE, "cancelled");
+	}
+	PQclear(r);
+	return LH_OK;
+}
+
 /* The units that each sink holds, of a snapshot at point; a sink's position is durable when it is opened. */
 static uint64_t
 held_by_all(const LhClient *client, uint64_t point, bool done, int nsinks,
