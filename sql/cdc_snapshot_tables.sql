@@ -7,6 +7,8 @@ SET search_path = snap;
 CREATE FUNCTION pg_temp.tables(VARIADIC options text[] DEFAULT '{}') RETURNS TABLE ("table" text, key_columns text[], key_types text[], method text,
 	reason text, published regclass) LANGUAGE sql AS $$
 	SELECT format('%s.%s', schema_name, table_name), key_columns, key_types, method, reason, published FROM lakehouse.cdc_snapshot_tables(options)
+	-- other tests leave tables in this database
+	WHERE schema_name NOT LIKE 'test\_%'
 $$;
 
 -- ---- which tables, and by which key
