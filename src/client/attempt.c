@@ -144,7 +144,9 @@ make_missing(LhStream *s, LhSlot *slot)
 					"sink %s holds all up to " LH_LSN_FORMAT
 					", but slot \"%s\" is not there: a new one would leave a gap",
 					s->sinks[i].name, LH_LSN_ARGS(s->sinks[i].put.commit_end), c->config.slot);
-			lh_hint(c->ctx, "Go on without what lies between: --allow-gap; or read the tables again: run --on-lost snapshot.");
+			lh_hint(
+				c->ctx,
+				"Go on without what lies between: --allow-gap; or read the tables again: run --on-lost snapshot.");
 			return lh_client_failed(c, LH_EXIT_SLOT, false, LH_CHANGED);
 		}
 		renewed = true;
@@ -172,7 +174,13 @@ prepare_slot(LhStream *s, LhSlot *slot)
 
 	LH_TRY(lh_slot_look(c, slot));
 	if (slot->lost)
-		LH_TRY(lh_slot_drop_lost(c, slot));
+	{
+		lh_log(&c->log, LH_LOG_WARNING, "lost",
+			   "slot \"%s\" is lost: the server has removed the log that it needed",
+			   c->config.slot);
+		LH_TRY(lh_slot_drop(c));
+		slot->exists = false;
+	}
 	slot->renewed = c->config.renew && lh_snapshot_alive(c);
 	if (slot->exists && !lh_snapshot_alive(c))
 	{

@@ -137,8 +137,8 @@ typedef struct LhSlot
 extern LhStatus lh_slot_look(LhClient *client, LhSlot *slot);
 /* Make it; shows whom it waits for.  export: slot->snapshot is wanted. */
 extern LhStatus lh_slot_create(LhClient *client, LhSlot *slot, bool export);
-/* The one that is lost goes, so that another can be made. */
-extern LhStatus lh_slot_drop_lost(LhClient *client, LhSlot *slot);
+/* Over client->side. */
+extern LhStatus lh_slot_drop(LhClient *client);
 /* LH_OK, or the gap: a sink must hold all that the slot has forgotten.  fresh: a new sink may begin here. */
 extern LhStatus lh_slot_compare(LhClient *client, const LhSlot *slot, uint64_t fresh, int nsinks, LhDeliverySink *sinks);
 /* Names of who holds up the log of conn's server, for messages; in ctx->arena. */

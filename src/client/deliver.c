@@ -38,7 +38,6 @@ typedef struct Relations
 /* A snapshot's unit that is being put. */
 typedef struct Unit
 {
-	bool open;
 	LhChangePos pos;
 	Relations relations;
 	LhFrameReader reader;
@@ -141,7 +140,6 @@ lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 	d->state.finished = lsn;
 	d->nmarks = 0;
 	d->state.open = d->state.ended = false;
-	d->unit.open = false;
 	return forget_relations(ctx, &d->relations);
 }
 
@@ -592,21 +590,9 @@ lh_delivery_batch(LhCtx *ctx, LhDelivery *d, LhSlice bytes)
 
 /* ---- units of snapshots ---- */
 
-bool
-lh_delivery_wants(const LhDelivery *d, const LhChangePos *pos)
-{
-	for (int i = 0; i < d->nsinks; i++)
-	{
-		if (lh_change_pos_compare(pos, &d->sinks[i].put) > 0)
-			return true;
-	}
-	return false;
-}
-
 LhStatus
 lh_delivery_unit_begin(LhCtx *ctx, LhDelivery *d, const LhChangePos *pos)
 {
-	d->unit.open = true;
 	d->unit.pos = *pos;
 	memset(d->unit.sub, 0, sizeof(d->unit.sub));
 	return forget_relations(ctx, &d->unit.relations);
@@ -662,7 +648,6 @@ lh_delivery_unit_rows(LhCtx *ctx, LhDelivery *d, LhSlice batch)
 LhStatus
 lh_delivery_unit_end(LhCtx *ctx, LhDelivery *d, bool commits)
 {
-	d->unit.open = false;
 	spare_none(d);
 	return commits ? commit(ctx, d, &d->unit.pos) : LH_OK;
 }

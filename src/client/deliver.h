@@ -100,8 +100,6 @@ extern LhStatus lh_delivery_batch(LhCtx *ctx, LhDelivery *d, LhSlice bytes);
 extern LhStatus lh_delivery_unit_begin(LhCtx *ctx, LhDelivery *d, const LhChangePos *pos);
 extern LhStatus lh_delivery_unit_rows(LhCtx *ctx, LhDelivery *d, LhSlice batch);
 extern LhStatus lh_delivery_unit_end(LhCtx *ctx, LhDelivery *d, bool commit);
-/* Some sink lacks what is at pos. */
-extern bool lh_delivery_wants(const LhDelivery *d, const LhChangePos *pos);
 /* Nothing is in flight up to lsn; does nothing in the middle of a transaction. */
 extern LhStatus lh_delivery_idle(LhCtx *ctx, LhDelivery *d, uint64_t lsn);
 /* A sink with a thread of its own is asked to flush, which is not waited for. */

@@ -13,6 +13,7 @@
  *	   the stream masks: only those that speak of names and rights are repeated.
  */
 #include "client/incremental.h"
+#include "client/snapshot.h"
 
 #include <stdlib.h>
 
@@ -25,43 +26,15 @@
 /* ---- pieces of SQL ---- */
 
 static LhStatus
-put_literal(LhCtx *ctx, LhBuf *out, PGconn *conn, const char *text)
-{
-	char *quoted = PQescapeLiteral(conn, text, strlen(text));
-	LhStatus status;
-
-	if (quoted == NULL)
-		LH_FAIL(ctx, LH_BAD_TEXT, "a text for the server cannot be quoted");
-	status = lh_buf_append_str(ctx, out, quoted);
-	PQfreemem(quoted);
-	return status;
-}
-
-static LhStatus
-put_texts(LhCtx *ctx, LhBuf *out, PGconn *conn, const LhTexts *t)
+put_texts(LhCtx *ctx, LhBuf *out, const LhTexts *t)
 {
 	LhBuf list;
 
 	LH_TRY(lh_buf_init(ctx, &list, false));
 	LH_TRY(lh_texts_write(ctx, &list, t));
 	LH_TRY(lh_buf_putc(ctx, &list, '\0'));
-	LH_TRY(put_literal(ctx, out, conn, (const char *) list.data));
+	LH_TRY(lh_sql_literal(ctx, out, (const char *) list.data));
 	return lh_buf_append_str(ctx, out, "::pg_catalog.text[]");
-}
-
-/* What the plugin was told, for functions that want the same. */
-static LhStatus
-put_options(LhIncremental *e, LhBuf *out)
-{
-	const LhClientConfig *c = &e->client->config;
-	LhTexts t = {0};
-
-	for (int i = 0; i < c->noptions; i++)
-	{
-		LH_TRY(lh_texts_add(e->ctx, &t, c->options[i].name));
-		LH_TRY(lh_texts_add(e->ctx, &t, c->options[i].value));
-	}
-	return put_texts(e->ctx, out, e->conn, &t);
 }
 
 /* ROW("t"."a", "t"."b") */
@@ -84,7 +57,7 @@ put_key(LhIncremental *e, LhBuf *out, const char *const *key)
 	for (int i = 0; i < types->n; i++)
 	{
 		LH_TRY(lh_buf_append_str(e->ctx, out, i > 0 ? ", " : "ROW("));
-		LH_TRY(put_literal(e->ctx, out, e->conn, key[i]));
+		LH_TRY(lh_sql_literal(e->ctx, out, key[i]));
 		LH_TRY(lh_buf_printf(e->ctx, out, "::%s", types->v[i]));
 	}
 	return lh_buf_putc(e->ctx, out, ')');
@@ -197,7 +170,7 @@ describe_sql(LhIncremental *e, LhBuf *out)
 		"JOIN pg_catalog.pg_opclass o ON o.oid = k.oid WHERE NOT o.opcdefault "
 		"OR o.opcnamespace <> 'pg_catalog'::pg_catalog.regnamespace)) "
 		"FROM lakehouse.cdc_snapshot_tables("));
-	LH_TRY(put_options(e, out));
+	LH_TRY(lh_sql_options(e->ctx, out, &e->client->config));
 	return lh_buf_printf(e->ctx, out,
 						 ") t JOIN pg_catalog.pg_class c ON c.oid = t.relation "
 						 "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
@@ -229,7 +202,7 @@ static LhStatus
 row_sql(LhIncremental *e, LhBuf *out)
 {
 	LH_TRY(lh_buf_printf(e->ctx, out, "SELECT lakehouse.cdc_row(%s.*, ", e->table->alias));
-	LH_TRY(put_options(e, out));
+	LH_TRY(lh_sql_options(e->ctx, out, &e->client->config));
 	LH_TRY(lh_buf_putc(e->ctx, out, ')'));
 	if (!e->barrier)
 	{
@@ -584,7 +557,7 @@ lh_incremental_refusal(LhIncremental *e, const PGresult *r)
 static LhStatus
 put_or_null(LhCtx *ctx, LhBuf *out, PGconn *conn, const char *text)
 {
-	return text != NULL ? put_literal(ctx, out, conn, text) : lh_buf_append_str(ctx, out, "NULL");
+	return text != NULL ? lh_sql_literal(ctx, out, text) : lh_buf_append_str(ctx, out, "NULL");
 }
 
 static LhStatus
@@ -605,11 +578,11 @@ note_sql(LhIncremental *e, LhIncTable *t, const char *state, const char *error, 
 		LH_TRY(lh_buf_printf(ctx, out, "'" LH_LSN_FORMAT "', ", LH_LSN_ARGS(t->progress.point)));
 	else
 		LH_TRY(lh_buf_append_str(ctx, out, "NULL, "));
-	LH_TRY(put_texts(ctx, out, conn, &t->progress.last));
+	LH_TRY(put_texts(ctx, out, &t->progress.last));
 	LH_TRY(lh_buf_printf(ctx, out, ", %lld, %lld, ", (long long) t->chunks, (long long) t->rows));
 	LH_TRY(put_or_null(ctx, out, conn, error));
 	LH_TRY(lh_buf_append_str(ctx, out, ", "));
-	LH_TRY(put_texts(ctx, out, conn, &progress));
+	LH_TRY(put_texts(ctx, out, &progress));
 	return lh_buf_append(ctx, out, ")", 2);
 }
 

@@ -317,7 +317,7 @@ lh_slot_create(LhClient *client, LhSlot *slot, bool export)
 }
 
 LhStatus
-lh_slot_drop_lost(LhClient *client, LhSlot *slot)
+lh_slot_drop(LhClient *client)
 {
 	const char *sql = lh_sprintf(client->ctx, "SELECT pg_catalog.pg_drop_replication_slot('%s')",
 								 client->config.slot);
@@ -325,11 +325,8 @@ lh_slot_drop_lost(LhClient *client, LhSlot *slot)
 
 	if (sql == NULL)
 		return client->ctx->error->code;
-	lh_log(&client->log, LH_LOG_WARNING, "lost",
-		   "slot \"%s\" is lost: the server has removed the log that it needed", client->config.slot);
 	LH_TRY(lh_source_query(client, client->side, sql, QUESTION_MS, &r));
 	PQclear(r);
-	slot->exists = slot->lost = false;
 	return LH_OK;
 }
 

@@ -105,17 +105,12 @@ unmake(LhClient *client, LhSlot *slot)
 	LhError was = *client->ctx->error;
 	LhClientExit exit = client->exit;
 	bool transient = client->transient, busy = client->busy, finishing = client->finishing;
-	const char *sql = lh_sprintf(client->ctx, "SELECT pg_catalog.pg_drop_replication_slot('%s')",
-								 client->config.slot);
-	PGresult *r;
 
 	/* also when it was a signal that ended the making */
 	client->finishing = true;
 	lh_source_close(&client->stream);
-	if (slot->created && sql != NULL && lh_source_side(client) == LH_OK &&
-		lh_source_query(client, client->side, sql, QUESTION_MS, &r) == LH_OK)
+	if (slot->created && lh_source_side(client) == LH_OK && lh_slot_drop(client) == LH_OK)
 	{
-		PQclear(r);
 		slot->created = slot->exists = false;
 		lh_log(&client->log, LH_LOG_INFO, "dropped",
 			   "slot \"%s\" was dropped again, as its snapshot could not be made",

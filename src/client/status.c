@@ -172,14 +172,9 @@ LhStatus
 lh_client_drop(LhClient *client)
 {
 	int64_t until = lh_client_now_ms() + DROP_MS;
-	const char *sql = lh_sprintf(client->ctx, "SELECT pg_catalog.pg_drop_replication_slot('%s')",
-								 client->config.slot);
 	LhSlot slot;
-	PGresult *r;
 	LhStatus status;
 
-	if (sql == NULL)
-		return client->ctx->error->code;
 	LH_TRY(lh_source_side(client));
 	for (;;)
 	{
@@ -194,7 +189,7 @@ lh_client_drop(LhClient *client)
 		if (slot.active_pid != 0)
 			LH_TRY(disconnect(client, slot.active_pid));
 		client->busy = false;
-		status = lh_source_query(client, client->side, sql, QUESTION_MS, &r);
+		status = lh_slot_drop(client);
 		/* who was disconnected may take a moment, or come back */
 		if (status == LH_OK || !client->busy || !client->config.yes || lh_client_now_ms() > until)
 			break;
@@ -203,7 +198,6 @@ lh_client_drop(LhClient *client)
 	}
 	if (status != LH_OK)
 		return status;
-	PQclear(r);
 	if (lh_snapshot_forget(client) != LH_OK)
 		lh_log(&client->log, LH_LOG_WARNING, "forget", "what is known of snapshots stays: %s",
 			   client->ctx->error->message);

@@ -194,14 +194,9 @@ lh_window_low(LhWindow *w, const LhSeen *seen)
 	w->seen_at_low = seen->n;
 }
 
-bool
-lh_window_is_open(const LhWindow *w)
-{
-	return w->open;
-}
-
-bool
-lh_window_is_of(const LhWindow *w, const LhFrame *f)
+/* The frame is of the relation. */
+static bool
+is_of(const LhWindow *w, const LhFrame *f)
 {
 	for (int i = 0; i < w->nrelids; i++)
 	{
@@ -324,7 +319,7 @@ lh_window_event(LhCtx *ctx, LhWindow *w, const LhFrame *f)
 	LhArena *old;
 	LhStatus status;
 
-	if (!w->open || w->is_void || !lh_window_is_of(w, f))
+	if (!w->open || w->is_void || !is_of(w, f))
 		return LH_OK;
 	if (f->kind == LH_CHANGE_TRUNCATE)
 	{

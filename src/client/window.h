@@ -99,9 +99,6 @@ extern LhStatus lh_window_begin(LhCtx *ctx, LhWindow *w, int nrelids, const uint
 extern void lh_window_end(LhWindow *w);
 /* Low came in the stream. */
 extern void lh_window_low(LhWindow *w, const LhSeen *seen);
-extern bool lh_window_is_open(const LhWindow *w);
-/* The frame is of the relation. */
-extern bool lh_window_is_of(const LhWindow *w, const LhFrame *f);
 /* An event of the relation in the stream; does nothing before low. */
 extern LhStatus lh_window_event(LhCtx *ctx, LhWindow *w, const LhFrame *f);
 /* A row that was read, to be copied; *full: it is one too many, and is not held. */

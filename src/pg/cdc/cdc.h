@@ -145,6 +145,8 @@ extern bool lh_cdc_is_our_plugin(const char *plugin);
  * than a condition, or runs what a user made.  palloc'd.
  */
 extern char *lh_cdc_predicate(Relation relation, const char *text);
+/* What this node of an expression calls is PostgreSQL's own and immutable. */
+extern bool lh_cdc_calls_builtin(Node *node);
 
 /* ---- relation.c ---- */
 

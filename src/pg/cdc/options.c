@@ -84,7 +84,8 @@ lh_cdc_options_of_array(ArrayType *array)
 	if (n % 2 != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("array of options has %d elements: names and values must alternate", n)));
+				 errmsg("array of options has %d elements: names and values must alternate", n),
+				 errhint("SELECT * FROM lakehouse.cdc_options() lists them.")));
 	for (int i = 0; i < n; i += 2)
 	{
 		Node	   *value = nulls[i + 1] ? NULL : (Node *) makeString(TextDatumGetCString(items[i + 1]));

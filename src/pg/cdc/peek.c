@@ -60,34 +60,6 @@ typedef struct Peek
 
 /* ---- what may be looked at ---- */
 
-/* name, value, name, value */
-static List *
-options_list(ArrayType *array)
-{
-	List	   *options = NIL;
-	Datum	   *texts;
-	bool	   *nulls;
-	int			n;
-
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("options have to be an array of one dimension")));
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &n);
-	if (n % 2 != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("options have to be pairs of name and value, but there are %d", n),
-				 errhint("SELECT * FROM lakehouse.cdc_options() lists them.")));
-	for (int i = 0; i < n; i += 2)
-	{
-		if (nulls[i])
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the name of an option is null")));
-		options = lappend(options, makeDefElem(TextDatumGetCString(texts[i]),
-											   nulls[i + 1] ? NULL : (Node *) makeString(TextDatumGetCString(texts[i + 1])), -1));
-	}
-	return options;
-}
-
 /* A column of the one row that SPI holds; "" where it is null. */
 static const char *
 field(int column)
@@ -295,7 +267,7 @@ lakehouse_changes(PG_FUNCTION_ARGS)
 	peek.upto = peek.bounded ? PG_GETARG_LSN(1) : InvalidXLogRecPtr;
 	if (!PG_ARGISNULL(2))
 		peek.left = PG_GETARG_INT32(2);
-	options = PG_ARGISNULL(3) ? NIL : options_list(PG_GETARG_ARRAYTYPE_P(3));
+	options = PG_ARGISNULL(3) ? NIL : lh_cdc_options_of_array(PG_GETARG_ARRAYTYPE_P(3));
 	if (MyReplicationSlot != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),

@@ -68,9 +68,9 @@ parse_expression(const char *text)
 }
 
 static bool
-is_unsafe_function(Oid funcid, void *context)
+is_mutable_or_foreign(Oid function, void *context)
 {
-	return funcid >= FirstNormalObjectId || func_volatile(funcid) != PROVOLATILE_IMMUTABLE;
+	return function >= FirstNormalObjectId || func_volatile(function) != PROVOLATILE_IMMUTABLE;
 }
 
 /* An operator of a user's can become another later, under the same name. */
@@ -97,6 +97,12 @@ is_own_operator(Node *node)
 		default:
 			return true;
 	}
+}
+
+bool
+lh_cdc_calls_builtin(Node *node)
+{
+	return is_own_operator(node) && !check_functions_in_node(node, is_mutable_or_foreign, NULL);
 }
 
 static bool
@@ -135,7 +141,7 @@ check_node(Node *node, void *context)
 		default:
 			refuse("Subqueries, domains and such are not allowed.");
 	}
-	if (!is_own_operator(node) || check_functions_in_node(node, is_unsafe_function, NULL))
+	if (!lh_cdc_calls_builtin(node))
 		refuse("Functions and operators that are not PostgreSQL's own, or not immutable, are not allowed.");
 	return expression_tree_walker(node, check_node, context);
 }

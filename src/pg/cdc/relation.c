@@ -58,8 +58,9 @@ static uint64 changes;			/* how often anything was said to have changed */
 
 /* ---- invalidation ---- */
 
+/* Those that a change concerns are made anew; concerns NULL: all. */
 static void
-invalidate_all(bool user_types_only)
+invalidate(bool (*concerns) (const LhCdcRel *rel, Oid relid), Oid relid)
 {
 	dlist_iter	i;
 
@@ -72,49 +73,41 @@ invalidate_all(bool user_types_only)
 		hash_seq_init(&seq, dlist_container(LhCdc, among, i.cur)->relations);
 		while ((entry = hash_seq_search(&seq)) != NULL)
 		{
-			if (entry->rel != NULL && (!user_types_only || entry->rel->user_types))
+			if (entry->rel != NULL && (concerns == NULL || concerns(entry->rel, relid)))
 				entry->rel->valid = false;
 		}
 	}
 }
 
+static bool
+has_user_types(const LhCdcRel *rel, Oid relid)
+{
+	return rel->user_types;
+}
+
 /* A plan also took something from the tables above a partition. */
+static bool
+is_about(const LhCdcRel *rel, Oid relid)
+{
+	return rel->relid == relid || rel->change.relid == relid || list_member_oid(rel->ancestors, relid);
+}
+
 static void
 relation_changed(Datum arg, Oid relid)
 {
-	dlist_iter	i;
-
-	if (!OidIsValid(relid))
-	{
-		invalidate_all(false);
-		return;
-	}
-	changes++;
-	dlist_foreach(i, &streams)
-	{
-		HASH_SEQ_STATUS seq;
-		Entry	   *entry;
-
-		hash_seq_init(&seq, dlist_container(LhCdc, among, i.cur)->relations);
-		while ((entry = hash_seq_search(&seq)) != NULL)
-		{
-			if (entry->rel != NULL && (entry->relid == relid || entry->rel->change.relid == relid ||
-									   list_member_oid(entry->rel->ancestors, relid)))
-				entry->rel->valid = false;
-		}
-	}
+	invalidate(OidIsValid(relid) ? is_about : NULL, relid);
 }
 
 static void
 publication_changed(Datum arg, int cacheid, uint32 hash)
 {
-	invalidate_all(false);
+	invalidate(NULL, InvalidOid);
 }
 
 static void
 type_changed(Datum arg, int cacheid, uint32 hash)
 {
-	invalidate_all(true);
+	invalidate(has_user_types, InvalidOid);
 }
 
 static void

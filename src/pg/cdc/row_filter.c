@@ -183,12 +183,6 @@ column_ref(ParseState *pstate, ColumnRef *cref)
 /* ---- what is allowed ---- */
 
 static bool
-is_mutable_or_foreign(Oid function, void *arg)
-{
-	return function >= FirstNormalObjectId || func_volatile(function) != PROVOLATILE_IMMUTABLE;
-}
-
-static bool
 is_allowed_kind(const Node *node)
 {
 	switch (nodeTag(node))
@@ -221,22 +215,6 @@ is_allowed_kind(const Node *node)
 	}
 }
 
-static Oid
-operator_of(const Node *node)
-{
-	switch (nodeTag(node))
-	{
-		case T_OpExpr:
-		case T_DistinctExpr:
-		case T_NullIfExpr:
-			return ((const OpExpr *) node)->opno;
-		case T_ScalarArrayOpExpr:
-			return ((const ScalarArrayOpExpr *) node)->opno;
-		default:
-			return InvalidOid;
-	}
-}
-
 static bool
 check_node(Node *node, void *arg)
 {
@@ -250,7 +228,7 @@ check_node(Node *node, void *arg)
 	{
 		if (exprType(node) >= FirstNormalObjectId)
 			refuse(r, node, "a type that is not built in");
-		if (check_functions_in_node(node, is_mutable_or_foreign, NULL) || operator_of(node) >= FirstNormalObjectId)
+		if (!lh_cdc_calls_builtin(node))
 			refuse(r, node, "a function or operator that is not immutable and built in");
 		if (exprCollation(node) >= FirstNormalObjectId || exprInputCollation(node) >= FirstNormalObjectId)
 			refuse(r, node, "a collation that is not built in");
