@@ -21,6 +21,7 @@
 #define LH_CHANGE_CHANGE_H
 
 #include "change/options.h"
+#include "change/schema.h"
 #include "vec/cell.h"
 
 /*
@@ -180,6 +181,13 @@ extern LhStatus lh_out_value(LhCtx *ctx, LhChangeOut *out);
 extern LhStatus lh_out_end(LhCtx *ctx, LhChangeOut *out);
 /* A message whose value is null (Kafka's tombstone); bare output drops it. */
 extern LhStatus lh_out_tombstone(LhCtx *ctx, LhChangeOut *out);
+/* For "describe": a schema, in frames; bare output, which has no place for it, drops it. */
+extern LhStatus lh_out_schema(LhCtx *ctx, LhChangeOut *out, const LhSchema *schema);
+/*
+ * The head of a key or value (schema.h), at its begin: what Avro has always, Protobuf in
+ * frames only.
+ */
+extern LhStatus lh_out_schema_head(LhCtx *ctx, LhChangeOut *out, LhSchemaKind kind, uint64_t fingerprint);
 
 typedef struct LhEncoder LhEncoder;
 
@@ -191,6 +199,7 @@ typedef struct LhChangeFormat
 	bool		session;		/* values are rendered as the session would (wal2json), not canonically */
 	bool		keyed;			/* its messages of rows have keys, where the table has one */
 	bool		buffers_txn;	/* one value a transaction (wal2json-v1 by default) */
+	LhSchemaKind schemas;		/* its values need schemas (schema.h), which "describe" tells */
 	/* An encoder for one stream; lives in ctx->arena. */
 	LhStatus	(*create) (LhCtx *ctx, const LhChangeOptions *options, LhEncoder **out);
 	/* Compile a relation; the plan lives in ctx->arena, which the host ties to the relation. */
@@ -200,6 +209,11 @@ typedef struct LhChangeFormat
 	 * nothing.  ctx->arena: memory for this call, reset by the host afterwards.
 	 */
 	LhStatus	(*event) (LhCtx *ctx, LhEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out);
+	/*
+	 * Tell the schemas of a relation's keys and values, or (rel NULL, once a stream, before
+	 * all else) those of messages that are of no relation, each by lh_out_schema.  NULL: it has none.
+	 */
+	LhStatus	(*describe) (LhCtx *ctx, LhEncoder *enc, const LhChangeRel *rel, void *plan, LhChangeOut *out);
 } LhChangeFormat;
 
 /* Every encoder's first member. */

@@ -458,3 +458,18 @@ lh_frame_message(LhCtx *ctx, LhSlice body, size_t *at, LhFrameMessage *message)
 	*at += LH_FRAME_MESSAGE_HEAD + (size_t) key + value;
 	return LH_OK;
 }
+
+LhStatus
+lh_frame_schema(LhCtx *ctx, const LhFrameMessage *message, LhSchema *schema)
+{
+	const uint8_t *key = message->key.data;
+
+	if (message->key.len != LH_FRAME_SCHEMA_KEY || message->tombstone || key[9] != 0 ||
+		key[10] != 0 || key[11] != 0 || (key[8] != LH_SCHEMA_AVRO && key[8] != LH_SCHEMA_PROTOBUF))
+		LH_FAIL(ctx, LH_CORRUPT, "a change frame tells of a schema whose key of %zu bytes is none",
+				message->key.len);
+	schema->kind = (LhSchemaKind) key[8];
+	schema->fingerprint = lh_load_u64(key);
+	schema->text = message->value;
+	return LH_OK;
+}

@@ -19,6 +19,8 @@
  *	        BEGIN and COMMIT frames may have no message.
  *	        A message of format 253 may stand before others: its key is their topic, its value
  *	        their headers, each u16 bytes of the name, u32 of the value (all ones: null), name, value.
+ *	        A message of format 252 may stand in any frame, and tells of a schema (schema.h): its
+ *	        key is the fingerprint (u64), u8 LhSchemaKind, u8[3] zero; its value the text.
  *	        SIGNAL frames have one: format 254, key the prefix of a logical message, value its content.
  *
  * A body that would exceed LH_FRAME_MAX_BODY goes out in parts: the same head
@@ -34,6 +36,7 @@
 #define LH_FRAME_BATCH_HEAD 12
 #define LH_FRAME_HEAD 60		/* with its length word; checked by test_frame */
 #define LH_FRAME_MESSAGE_HEAD 12
+#define LH_FRAME_SCHEMA_KEY 12
 #define LH_FRAME_MAX_BODY ((size_t) 256 << 20)
 
 #define LH_FRAME_ZSTD 1
@@ -44,6 +47,8 @@
 #define LH_MESSAGE_KEY 1
 #define LH_MESSAGE_TOMBSTONE 2
 #define LH_MESSAGE_RELATION 255	/* in place of a format: the message has the relation's names */
+#define LH_MESSAGE_SPECIAL 252	/* from here on no format's */
+#define LH_MESSAGE_SCHEMA 252	/* a schema that messages from here on name */
 #define LH_MESSAGE_ROUTE 253	/* topic and headers of the messages behind it in the frame */
 #define LH_MESSAGE_SIGNAL 254	/* the message is for the client */
 
@@ -104,6 +109,8 @@ extern LhStatus lh_batch_whole(LhCtx *ctx, LhChangeOut *out, LhSlice *bytes);
 extern size_t lh_frame_max_body;
 
 /* ---- reading ---- */
+/* Of a message of format LH_MESSAGE_SCHEMA; text points into it.  LH_CORRUPT: it is none. */
+extern LhStatus lh_frame_schema(LhCtx *ctx, const LhFrameMessage *message, LhSchema *schema);
 /* Zeroed before its first use; its memory is of the ctx->arena of that. */
 typedef struct LhFrameReader
 {

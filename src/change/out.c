@@ -63,6 +63,38 @@ lh_out_end(LhCtx *ctx, LhChangeOut *out)
 }
 
 LhStatus
+lh_out_schema_head(LhCtx *ctx, LhChangeOut *out, LhSchemaKind kind, uint64_t fingerprint)
+{
+	uint8_t head[LH_SCHEMA_HEAD];
+
+	if (kind == LH_SCHEMA_PROTOBUF && !out->framed)
+		return LH_OK;
+	lh_schema_head(kind, fingerprint, head);
+	return lh_put(ctx, &out->buf, head, sizeof(head));
+}
+
+LhStatus
+lh_out_schema(LhCtx *ctx, LhChangeOut *out, const LhSchema *schema)
+{
+	uint8_t key[LH_FRAME_SCHEMA_KEY] = {0};
+	int format = out->format;
+
+	if (!out->framed)
+		return LH_OK;
+	for (int i = 0; i < 8; i++)
+		key[i] = (uint8_t) (schema->fingerprint >> (8 * i));
+	key[8] = (uint8_t) schema->kind;
+	out->format = LH_MESSAGE_SCHEMA;
+	LH_TRY(lh_out_message(ctx, out));
+	LH_TRY(lh_put(ctx, &out->buf, key, sizeof(key)));
+	LH_TRY(lh_out_value(ctx, out));
+	LH_TRY(lh_put(ctx, &out->buf, schema->text.data, schema->text.len));
+	LH_TRY(lh_out_end(ctx, out));
+	out->format = format;
+	return LH_OK;
+}
+
+LhStatus
 lh_out_tombstone(LhCtx *ctx, LhChangeOut *out)
 {
 	if (!out->framed)

@@ -73,6 +73,17 @@ make_delivery(LhStream *s)
 							   .notice_arg = c};
 
 	keep_counts(s);
+	if (c->schemas == NULL)
+	{
+		LhArena *old = lh_use(c->ctx, c->arena);
+		LhStatus status = lh_schema_store_create(c->ctx, &c->schemas);
+
+		lh_use(c->ctx, old);
+		LH_TRY(status);
+	}
+	config.schemas = c->schemas;
+	for (int i = 0; i < c->config.nformats; i++)
+		config.kinds[i] = lh_change_format_find(c->config.formats[i], strlen(c->config.formats[i]))->schemas;
 	if (s->incremental == NULL)
 		LH_TRY(lh_incremental_create(c, s->sinks, &s->incremental));
 	lh_incremental_hooks(s->incremental, &config);

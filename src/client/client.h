@@ -77,6 +77,7 @@ typedef struct LhClient
 	/* called while anything waits, to keep the server content; NULL: nothing to do */
 	void		(*tick) (void *arg);
 	void	   *tick_arg;
+	LhSchemaStore *schemas;		/* that streams of this run told of; NULL: none yet */
 	LhSnapshot *snapshot;		/* that is being read; NULL: none */
 	LhSnapshotStats snapshot_stats;
 } LhClient;

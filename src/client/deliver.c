@@ -61,6 +61,7 @@ struct LhDelivery
 	LhArena *arena;   /* of all of it */
 	LhArena *scratch; /* of one batch */
 	LhFrameReader reader;
+	LhSchemaStore *schemas;
 	LhBuf joined;       /* bodies of a frame's parts */
 	LhFrame first;      /* head of the frame that is being joined */
 	uint32_t next_part; /* that is to come; 0: none */
@@ -99,6 +100,9 @@ lh_delivery_create(LhCtx *ctx, const LhDeliveryConfig *config, int nsinks, LhDel
 		d->unit.scratch == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
 	LH_TRY(lh_buf_init(ctx, &d->joined, false));
+	d->schemas = config->schemas;
+	if (d->schemas == NULL)
+		LH_TRY(lh_schema_store_create(ctx, &d->schemas));
 	LH_TRY(lh_route_topic(ctx, &config->message_topic, config->slot, "", "", &d->message_topic));
 	LH_TRY(lh_rename_topic(ctx, config->renames, d->message_topic, &d->message_topic));
 	*out = d;
@@ -291,6 +295,38 @@ put(LhCtx *ctx, LhDelivery *d, LhDeliverySink *s, const LhSinkMessage *m)
 	return LH_OK;
 }
 
+/* The schema that a key or value names by its head. */
+static LhStatus
+find_schema(LhCtx *ctx, const LhDelivery *d, int format, LhSlice bytes, const LhSchema **schema)
+{
+	uint64_t fingerprint;
+
+	if (!lh_schema_head_read(d->config.kinds[format], bytes, &fingerprint))
+		LH_FAIL(ctx, LH_CORRUPT, "a message of format %d that names no schema", format);
+	*schema = lh_schema_store_find(d->schemas, d->config.kinds[format], fingerprint);
+	if (*schema == NULL)
+		LH_FAIL(ctx, LH_CORRUPT, "a message of schema %016llx, which no frame told of",
+				(unsigned long long) fingerprint);
+	return LH_OK;
+}
+
+static LhStatus
+find_schemas(LhCtx *ctx, const LhDelivery *d, const LhFrameMessage *m, LhSinkMessage *out)
+{
+	if (m->has_key)
+		LH_TRY(find_schema(ctx, d, m->format, m->key, &out->key_schema));
+	return m->tombstone ? LH_OK : find_schema(ctx, d, m->format, m->value, &out->value_schema);
+}
+
+static LhStatus
+keep_schema(LhCtx *ctx, LhDelivery *d, const LhFrameMessage *m)
+{
+	LhSchema schema;
+
+	LH_TRY(lh_frame_schema(ctx, m, &schema));
+	return lh_schema_store_add(ctx, d->schemas, schema.kind, schema.fingerprint, schema.text);
+}
+
 /* A message that says what a relation is called, or what a unit or the stream is told. */
 static LhStatus
 take_notice(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f,
@@ -299,6 +335,8 @@ take_notice(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f,
 	LhArena *old;
 	LhStatus status;
 
+	if (m->format == LH_MESSAGE_SCHEMA)
+		return keep_schema(ctx, d, m);
 	if (m->format == LH_MESSAGE_SIGNAL)
 	{
 		if (f->kind != LH_CHANGE_SIGNAL || relations != &d->relations)
@@ -408,7 +446,7 @@ put_messages(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, 
 			routed = true;
 			continue;
 		}
-		if (m.format >= LH_MESSAGE_SIGNAL)
+		if (m.format >= LH_MESSAGE_SPECIAL)
 		{
 			LH_TRY(take_notice(ctx, d, relations, f, &m));
 			continue;
@@ -426,6 +464,10 @@ put_messages(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, 
 			if (!routed)
 				out.topic = r->topic;
 		}
+		out.key_schema = out.value_schema = NULL;
+		/* what goes through an outbox is what the table holds */
+		if (d->config.kinds[m.format] != LH_SCHEMA_NONE && !routed)
+			LH_TRY(find_schemas(ctx, d, &m, &out));
 		out.sub = first_sub + sub[m.format]++;
 		LH_TRY(put_message(ctx, d, &out, &m));
 	}

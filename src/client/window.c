@@ -303,7 +303,7 @@ collect(LhCtx *ctx, LhWindow *w, const LhFrame *f)
 		LhFrameMessage m;
 
 		LH_TRY(lh_frame_message(ctx, f->body, &at, &m));
-		if (m.format >= LH_MESSAGE_SIGNAL || !m.has_key)
+		if (m.format >= LH_MESSAGE_SPECIAL || !m.has_key)
 			continue;
 		any = true;
 		LH_TRY(add_key(ctx, w, &m, f->pos.xid, complete));
@@ -449,7 +449,7 @@ judge_frame(LhCtx *ctx, const LhWindow *w, const LhFrame *f, const LhXidSnapshot
 		const Key *k;
 
 		LH_TRY(lh_frame_message(ctx, f->body, &at, &m));
-		if (m.format >= LH_MESSAGE_SIGNAL || !m.has_key)
+		if (m.format >= LH_MESSAGE_SPECIAL || !m.has_key)
 			continue;
 		*keyed = true;
 		if (w->key_n == 0)

@@ -45,7 +45,7 @@ typedef struct Record
 	uint64_t size; /* of all of it, a multiple of 8 */
 	What what;
 	uint32_t names[3];     /* lengths with NUL; 0: NULL */
-	LhSinkMessage message; /* its pointers are void; pos alone for a commit */
+	LhSinkMessage message; /* its pointers but the schemas are void; pos alone for a commit */
 } Record;
 
 typedef struct Block

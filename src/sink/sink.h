@@ -60,6 +60,9 @@ typedef struct LhSinkMessage
 	bool		suspect;		/* refused before, perhaps for what was sent along: try it alone */
 	LhSlice		key;
 	LhSlice		value;
+	/* of a format with schemas, in whose key and value they have heads (change/schema.h); else NULL */
+	const LhSchema *key_schema;
+	const LhSchema *value_schema;
 } LhSinkMessage;
 
 /* Of "kafka://host:9092/?acks=all": parsed and unescaped; later options win. */
@@ -79,6 +82,7 @@ typedef struct LhSinkConfig
 	const char *stream;			/* identity of the stream: the slot's name */
 	const char *format;			/* of the values: "json", ...; NULL: not known */
 	bool		text;			/* values are lines of text */
+	LhSchemaKind schemas;		/* that values need */
 } LhSinkConfig;
 
 /*

@@ -46,8 +46,11 @@ lh_sink_open(LhCtx *ctx, const char *uri, const char *stream, const char *format
 			 LhSink **out)
 {
 	LhSinkConfig config = {.stream = stream, .format = format, .text = text};
+	const LhChangeFormat *known = format != NULL ? lh_change_format_find(format, strlen(format)) : NULL;
 	const char *scheme;
 
+	if (known != NULL)
+		config.schemas = known->schemas;
 	if (stream == NULL || stream[0] == '\0')
 		LH_FAIL(ctx, LH_INVALID, "a sink was opened without the name of its stream");
 	LH_TRY(lh_sink_uri_parse(ctx, uri, &scheme, &config));

@@ -235,6 +235,7 @@ typedef struct LhCdcWriter
 	bool		batched;
 	bool		convert;		/* to the server's encoding */
 	bool		too_large;		/* a bare message was dropped */
+	bool		described;		/* schemas of messages of no relation were told */
 } LhCdcWriter;
 
 extern void lh_cdc_writer_init(LhCdc *cdc);

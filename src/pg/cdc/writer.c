@@ -279,6 +279,27 @@ tell_too_large(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel)
 	encode(cdc, ev, rel);
 }
 
+/* Schemas of messages that are of no relation come first of all, those of a relation before its rows. */
+static void
+describe(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel)
+{
+	bool		first = !cdc->writer.described;
+
+	cdc->writer.described = true;
+	for (int i = 0; i < cdc->nformats; i++)
+	{
+		LhEncoder  *encoder = cdc->encoders[i];
+
+		if (encoder->format->describe == NULL)
+			continue;
+		cdc->writer.out.format = i;
+		if (first)
+			lh_pg_check(cdc->ctx, encoder->format->describe(cdc->ctx, encoder, NULL, NULL, &cdc->writer.out));
+		if (ev->op == LH_CHANGE_SCHEMA && rel->outbox == NULL)
+			lh_pg_check(cdc->ctx, encoder->format->describe(cdc->ctx, encoder, ev->rel, rel->plans[i], &cdc->writer.out));
+	}
+}
+
 void
 lh_cdc_emit(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel, size_t bytes)
 {
@@ -294,6 +315,8 @@ lh_cdc_emit(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel, size_t bytes)
 		/* the client routes by names, also where nobody wants schemas */
 		if (ev->op == LH_CHANGE_SCHEMA)
 			lh_pg_check(cdc->ctx, lh_frame_relation(cdc->ctx, &w->out, ev->rel));
+		if (ev->op == LH_CHANGE_SCHEMA || !w->described)
+			describe(cdc, ev, rel);
 		if (ev->op == LH_CHANGE_SIGNAL)
 			lh_pg_check(cdc->ctx, lh_frame_signal(cdc->ctx, &w->out, ev->prefix, ev->content));
 		else if (ev->op != LH_CHANGE_SCHEMA || cdc->options.schema_events)
