@@ -6,7 +6,7 @@
 
 #include <strings.h>
 
-const LhChangeFormat *const lh_change_formats[] = {&lh_format_debezium_json, &lh_format_json,
+const LhChangeFormat *const lh_change_formats[] = {&lh_format_debezium_json, &lh_format_flat, &lh_format_json, &lh_format_upsert,
 												   &lh_format_wal2json,      &lh_format_wal2json_v1,
 												   &lh_format_wal2json_v2,   NULL};
 

@@ -8,7 +8,9 @@
 #include "change/change.h"
 
 extern const LhChangeFormat lh_format_debezium_json;
+extern const LhChangeFormat lh_format_flat;
 extern const LhChangeFormat lh_format_json;
+extern const LhChangeFormat lh_format_upsert;
 extern const LhChangeFormat lh_format_wal2json;
 extern const LhChangeFormat lh_format_wal2json_v1;
 extern const LhChangeFormat lh_format_wal2json_v2;
