@@ -207,6 +207,7 @@ put_content(LhCtx *ctx, LhBuf *buf, LhSlice content)
 static LhStatus
 put_event(LhCtx *ctx, LhChangeOut *out, Flat *f, const LhChangeEvent *ev, char op)
 {
+	const Plan *plan = ev->rel != NULL ? ev->plan : NULL;
 	LhBuf *buf = &out->buf;
 
 	LH_TRY(lh_out_message(ctx, out));
@@ -222,6 +223,9 @@ put_event(LhCtx *ctx, LhChangeOut *out, Flat *f, const LhChangeEvent *ev, char o
 								 : PUT(ctx, buf, FIELD(LH_FLAT_TRANSACTIONAL) "false"));
 		LH_TRY(put_content(ctx, buf, ev->content));
 	}
+	if (plan != NULL && plan->nfields > 0)
+		LH_TRY(lh_unwrap_put_json(ctx, buf, plan->nfields, plan->fields, ev,
+								  op == 't' ? "truncate" : "quarantine"));
 	LH_TRY(PUT(ctx, buf, "}"));
 	return lh_out_end(ctx, out);
 }

@@ -198,9 +198,12 @@ events_without_rows_have_letters_too(void **state)
 	assert_string_equal(
 		taken(), "{\"__op\":\"m\",\"__lsn\":23803768,\"__seq\":9,\"__ts_us\":null,\"__"
 				 "prefix\":\"p\\\"\",\"__transactional\":false,\"__content_base64\":\"YQBi\"}\n");
-	/* the transaction behind it has its own time again */
+	/* the transaction behind it has its own time again, and added fields are there where there is a table */
+	open_flat("add.fields=table");
+	plan = cdc_plan(&s, rel);
+	s.order = 9;
 	cdc_event(&s, (LhChangeEvent){.op = LH_CHANGE_TRUNCATE, .rel = rel, .plan = plan});
-	assert_string_equal(taken(), "{" TAIL("t", "9") "}\n");
+	assert_string_equal(taken(), "{" TAIL("t", "9") ",\"__table\":\"t\"}\n");
 }
 
 static void
