@@ -33,6 +33,7 @@ def canon(name, v):
     if name in ("id", "i2", "i4"):
         return str(int(v))
     if name in ("f4", "f8"):
+        v = float(v)
         return "nan" if math.isnan(v) else struct.pack(">f" if name == "f4" else ">d", v).hex()
     if name == "b":
         return {True: "t", False: "f"}[v]

@@ -283,7 +283,7 @@ SQL
 		};
 		return check($k, 'copy_upsert', 0, $@) if !defined $out;
 		# nobody can tell from here on what should be there
-		$t->{stale} = 1 if $out !~ /^quarantined\|0\$/m;
+		$t->{stale} = 1 if $out !~ /^quarantined\|0$/m;
 		$seen{ $t->{stale} ? 'upserts: tables of which something could not be said' : 'upserts: tables compared' }++;
 	}
 	@tables = grep { !$_->{stale} } @tables;
