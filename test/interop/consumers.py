@@ -194,7 +194,7 @@ def settle(p, name):
         raise SystemExit(f"the client of {name} ended with {p.returncode}\n0 passed, 1 failed, 0 skipped")
 
 
-LAKE = sink("lake", "upsert", "up") + sink("lake", "flat", "fl")
+LAKE = sink("lake", "upsert", "up") + sink("lake", "flat", "fl") + ["--option", "json.native=off"]
 DBZ = sink("dbz", "debezium-json", "dbz") + ["--option", "decimal.handling.mode=string"]
 
 for table in TABLES:
@@ -265,12 +265,12 @@ def compare(what, table, stale=()):
 
 
 def consumer(name, *more):
-    env = dict(os.environ, TZ="UTC", PYTHONPATH=here)
+    env = dict(os.environ, TZ="UTC", PYTHONPATH=here, SPARK_LOCAL_IP="127.0.0.1")
     log = f"{args.dir}/{name}.log"
     with open(log, "w") as f:
         status = subprocess.call([f"{args.made}/{name}/bin/python", f"{here}/consumers_{name}.py", args.bootstrap, f"{args.made}/{name}_jars", args.dir, *more],
                                  stdout=f, stderr=subprocess.STDOUT, env=env)
-    lines = open(log, errors="replace").read().splitlines()
+    lines = [line for line in open(log, errors="replace").read().splitlines() if "[Stage" not in line and line.strip()]
     print("\n".join(line for line in lines if line.startswith(name)), flush=True)
     check(f"{name} ends well", status == 0, "\n" + "\n".join(lines[-60:]))
     say(f"{name} is done")

@@ -51,7 +51,7 @@ def read(table, counted):
         for row in result:
             changes += 1
             values = list(row)
-            if str(row.get_row_kind()) in ("RowKind.DELETE", "RowKind.UPDATE_BEFORE"):
+            if row.get_row_kind().name in ("DELETE", "UPDATE_BEFORE"):
                 rows.pop(values[0], None)
                 continue
             if counted:

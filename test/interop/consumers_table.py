@@ -48,7 +48,10 @@ def canon(name, v):
     if name == "raw":
         return bytes(v).hex()
     if name == "j":
-        return json.dumps(json.loads(v, parse_float=str, parse_int=str), sort_keys=True)
+        try:
+            return json.dumps(json.loads(v, parse_float=str, parse_int=str), sort_keys=True)
+        except ValueError:
+            return "no JSON: " + v
     if name == "tags":
         # as Flink casts arrays
         return v if isinstance(v, str) else "[" + ", ".join("NULL" if x is None else x for x in v) + "]"
