@@ -80,6 +80,7 @@ typedef struct LhDbzColumn
 {
 	LhDbzType type;
 	bool optional;
+	bool preset;       /* its schema has a default */
 	LhSlice head;      /* ,"name": */
 	LhSlice field;     /* its schema as a field of a struct */
 	LhSlice unchanged; /* the placeholder, as a value of this type */
@@ -91,10 +92,6 @@ extern LhStatus lh_dbz_column(LhCtx *ctx, const LhChangeOptions *options,
 							  const LhChangeColumn *column, LhDbzColumn *out);
 /* Everything of a type's schema but its brackets, the default and the field's name. */
 extern LhStatus lh_dbz_put_type(LhCtx *ctx, LhBuf *buf, const LhDbzType *t, bool optional);
-/* srv.public.table: the topic's name, and the stem of the names of schemas. */
-extern LhStatus lh_dbz_topic(LhCtx *ctx, const char *prefix, const char *schema, const char *table,
-							 const char **out);
-
 /* Any cell as a value of the type; null where the type cannot say it. */
 extern LhStatus lh_dbz_value(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *cell);
 
