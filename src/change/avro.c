@@ -215,7 +215,9 @@ LhStatus
 lh_avro_canonical(LhCtx *ctx, LhSlice json, LhBuf *out)
 {
 	json_error_t error;
-	json_t *s = json_loadb((const char *) json.data, json.len, JSON_DECODE_ANY, &error);
+	/* defaults of bytes may have NULs */
+	json_t *s = json_loadb((const char *) json.data, json.len, JSON_DECODE_ANY | JSON_ALLOW_NUL,
+						   &error);
 	LhStatus status;
 
 	if (s == NULL)

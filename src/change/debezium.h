@@ -111,4 +111,30 @@ extern LhStatus lh_dbz_double(LhCtx *ctx, LhBuf *buf, double v);
 /* Base64 with its quotes. */
 extern LhStatus lh_dbz_bytes64(LhCtx *ctx, LhBuf *buf, const uint8_t *p, size_t n);
 
+/* ---- what values are made of, for all encodings ---- */
+
+/* Cells that a kind of value is made of; others (a mask's) go out as text. */
+extern bool lh_dbz_fits(LhDbzKind kind, LhCellKind cell);
+/* DAYS, TIME, STAMP, INTERVAL; false: there is no such number. */
+extern bool lh_dbz_number(const LhDbzType *type, const LhCell *c, int64_t *out);
+/* An interval's infinity. */
+extern bool lh_dbz_is_infinite(const LhCell *c, bool *minus);
+/* The scale without trailing zeros, 0 at least. */
+extern int lh_dbz_least_scale(const LhCell *c);
+/* Money of a precise mode, else as text; false: it has too many digits. */
+extern bool lh_dbz_money_of(const LhDbzType *type, const LhCell *c, int64_t *unscaled,
+							char text[64]);
+/* Bits in "few" or ctx->arena. */
+extern LhStatus lh_dbz_bits(LhCtx *ctx, const LhCell *c, uint8_t few[32], LhSlice *out);
+/* False: the text is no point. */
+extern bool lh_dbz_point(const LhCell *c, double *x, double *y, uint8_t wkb[21]);
+/* The pair at *s, which moves behind it; text: room for all.  value.data NULL: null.  False: it is none. */
+extern bool lh_dbz_hstore_next(const uint8_t **s, const uint8_t *end, uint8_t *text, LhSlice *key,
+							   LhSlice *value);
+/* Numbers in brackets, with commas between them. */
+extern bool lh_dbz_is_vector(const LhCell *c);
+/* *srid is INT64_MAX where there is none. */
+extern LhStatus lh_dbz_geometry(LhCtx *ctx, const LhCell *c, LhSlice *out, int64_t *srid,
+								bool *good);
+
 #endif

@@ -56,8 +56,8 @@ lh_dbz_unscaled(LhCtx *ctx, LhBuf *buf, const LhCell *c, int scale)
 }
 
 /* The scale without trailing zeros, 0 at least. */
-static int
-least_scale(const LhCell *c)
+int
+lh_dbz_least_scale(const LhCell *c)
 {
 	int power;
 	int last;
@@ -71,25 +71,9 @@ least_scale(const LhCell *c)
 	return power < 0 ? -power : 0;
 }
 
-static double
-double_of(LhCtx *ctx, LhBuf *buf, const LhCell *c, LhStatus *status)
-{
-	size_t at = buf->len;
-	double v = 0;
-
-	*status = lh_put_numeric(ctx, buf, c);
-	if (*status == LH_OK)
-		*status = lh_put(ctx, buf, "", 1);
-	if (*status == LH_OK)
-		v = strtod((const char *) buf->data + at, NULL);
-	buf->len = at;
-	return v;
-}
-
 LhStatus
 lh_dbz_decimal(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
 {
-	LhStatus status;
 	double v;
 	char *p;
 
@@ -103,13 +87,12 @@ lh_dbz_decimal(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
 			if (c->sign >= LH_SIGN_NAN)
 				return lh_put(ctx, buf, NULL_TEXT);
 			LH_TRY(lh_put_room(ctx, buf, 64, &p));
-			p = lh_text_i64(stpcpy(p, "{\"scale\":"), least_scale(c));
+			p = lh_text_i64(stpcpy(p, "{\"scale\":"), lh_dbz_least_scale(c));
 			lh_put_end(buf, stpcpy(p, ",\"value\":"));
-			LH_TRY(lh_dbz_unscaled(ctx, buf, c, least_scale(c)));
+			LH_TRY(lh_dbz_unscaled(ctx, buf, c, lh_dbz_least_scale(c)));
 			return lh_put(ctx, buf, "}", 1);
 		case LH_DBZ_DECIMAL_DOUBLE:
-			v = double_of(ctx, buf, c, &status);
-			LH_TRY(status);
+			LH_TRY(lh_numeric_double(ctx, c, &v));
 			return lh_dbz_double(ctx, buf, v);
 		default: return lh_put_cell_text_json(ctx, buf, c);
 	}
@@ -119,15 +102,14 @@ lh_dbz_decimal(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
  * money's text in any locale: digits, a sign or parentheses, and a last separator
  * that parts a fraction unless three digits follow it.
  */
-LhStatus
-lh_dbz_money(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
+bool
+lh_dbz_money_of(const LhDbzType *type, const LhCell *c, int64_t *unscaled, char text[64])
 {
 	const char *s = (const char *) c->ptr;
 	const char *separator = NULL;
 	LhI128 v = 0;
 	int fraction = 0;
 	bool minus = false;
-	char text[64];
 
 	for (size_t i = 0; i < c->len; i++)
 	{
@@ -148,15 +130,27 @@ lh_dbz_money(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
 	if (type->decimal != LH_DECIMAL_PRECISE)
 	{
 		lh_decimal_format(v, fraction <= 30 ? fraction : 0, text);
-		if (type->decimal == LH_DECIMAL_DOUBLE)
-			return lh_dbz_double(ctx, buf, strtod(text, NULL));
-		return lh_put_json_string(ctx, buf, text, strlen(text));
+		return true;
 	}
 	for (; fraction < type->scale && v < lh_pow10[30] && v > -lh_pow10[30]; fraction++)
 		v *= 10;
 	for (; fraction > type->scale; fraction--)
 		v = (v + (fraction == type->scale + 1 ? (minus ? -5 : 5) : 0)) / 10;
-	if (v > INT64_MAX || v < INT64_MIN)
+	*unscaled = (int64_t) v;
+	return v <= INT64_MAX && v >= INT64_MIN;
+}
+
+LhStatus
+lh_dbz_money(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
+{
+	int64_t unscaled;
+	char text[64];
+
+	if (!lh_dbz_money_of(type, c, &unscaled, text))
 		return lh_put(ctx, buf, NULL_TEXT);
-	return put_unscaled_i64(ctx, buf, (int64_t) v);
+	if (type->decimal == LH_DECIMAL_DOUBLE)
+		return lh_dbz_double(ctx, buf, strtod(text, NULL));
+	if (type->decimal == LH_DECIMAL_STRING)
+		return lh_put_json_string(ctx, buf, text, strlen(text));
+	return put_unscaled_i64(ctx, buf, unscaled);
 }

@@ -53,6 +53,13 @@ lh_dbz_count(LhCtx *ctx, LhDbzStream *s, LhDbzPlan *plan, uint64_t *order)
 	return LH_OK;
 }
 
+void
+lh_dbz_uncount(LhDbzStream *s, LhDbzPlan *plan)
+{
+	s->total--;
+	((LhDbzCollection *) s->collections.data)[plan->place].count--;
+}
+
 LhStatus
 lh_dbz_alone(LhCtx *ctx, LhDbzStream *s, const LhChangeEvent *ev, bool snapshot)
 {

@@ -75,6 +75,8 @@ extern LhStatus lh_dbz_stream_init(LhCtx *ctx, LhDbzStream *s, const LhChangeFor
 extern LhStatus lh_dbz_event(LhCtx *ctx, LhEncoder *base, const LhChangeEvent *ev, LhChangeOut *out);
 /* Counts an event of a table; *order: its place among the table's. */
 extern LhStatus lh_dbz_count(LhCtx *ctx, LhDbzStream *s, LhDbzPlan *plan, uint64_t *order);
+/* Takes the last count of a table back. */
+extern void lh_dbz_uncount(LhDbzStream *s, LhDbzPlan *plan);
 /* The transaction of an event outside of any. */
 extern LhStatus lh_dbz_alone(LhCtx *ctx, LhDbzStream *s, const LhChangeEvent *ev, bool snapshot);
 /* A row in quarantine, or one that the encoding could not say, as a message. */

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 const LhChangeFormat *const lh_change_formats[] = {&lh_format_avro,
+												   &lh_format_debezium_avro,
 												   &lh_format_debezium_json,
 												   &lh_format_json,
 												   &lh_format_wal2json,
