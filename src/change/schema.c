@@ -8,7 +8,7 @@
 
 #define START_CAPACITY 64
 /* A stream that tells of more is not ours, or never ends to change its tables. */
-#define MAX_SCHEMAS 1000000
+#define MAX_SCHEMAS    1000000
 
 /* The polynomial, which is the fingerprint of no bytes, too. */
 #define EMPTY UINT64_C(0xc15d213aa4d7a795)
