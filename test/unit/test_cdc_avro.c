@@ -322,7 +322,7 @@ each_kind_has_its_bytes(void **state)
 		{1082, 0, LH_CELL_DATE, 0, "date", -1, LOG("int", "date"),
 		 cdc_time(LH_CELL_DATE, dbz_day(1, 1, 1)), "02f3e457", NULL},
 		{1082, 0, LH_CELL_DATE, 0, "date", -1, LOG("int", "date"),
-		 cdc_time(LH_CELL_DATE, dbz_day(9999, 12, 31)), "02c081e602", NULL},
+		 cdc_time(LH_CELL_DATE, dbz_day(9999, 12, 31)), "02c082e602", NULL},
 		{1082, 0, LH_CELL_DATE, 0, "date", -1, LOG("int", "date"),
 		 cdc_time(LH_CELL_DATE, dbz_day(0, 12, 31)), "00", "0001-12-31 BC"},
 		{1082, 0, LH_CELL_DATE, 0, "date", -1, LOG("int", "date"),
