@@ -476,10 +476,10 @@ protobuf_relation(LhCtx *ctx, LhEncoder *enc, const LhChangeRel *rel, void **out
 	plan->rel = rel;
 	plan->row_width[0] = plan->row_width[1] = 1;
 	LH_TRY(lh_pb_row_create(ctx, rel, 0, NULL, &plan->row));
-	LH_TRY(lh_pb_row_create(ctx, rel, rel->nkeys, rel->keys, &plan->key));
-	LH_NEW_ARRAY(ctx, plan->key_cells, (size_t) plan->key.n + 1);
-	if (plan->key.n > 0)
+	if (rel->nkeys > 0)
 	{
+		LH_TRY(lh_pb_row_create(ctx, rel, rel->nkeys, rel->keys, &plan->key));
+		LH_NEW_ARRAY(ctx, plan->key_cells, (size_t) plan->key.n);
 		LH_TRY(key_schema(ctx, pb, plan, &schema));
 		plan->key_fingerprint = schema.fingerprint;
 	}

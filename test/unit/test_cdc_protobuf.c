@@ -637,6 +637,7 @@ no_key(void **state)
 	size_t at = 0;
 	void *plan;
 
+	rel->keys = NULL;
 	open_stream(ctx, &s, "", true);
 	plan = cdc_plan(&s, rel);
 	LH_OK_(ctx, lh_format_protobuf.describe(ctx, s.enc, rel, plan, &s.out));

@@ -76,10 +76,10 @@ sub reads
 {
 	my ($k, $batch, $before) = @_;
 	my $out = `$ENV{LH_PROTOBUF_PYTHON} $FindBin::Bin/protobuf.py $dir/frames.$batch $dir/lines $before 2>&1`;
-	return check($k, 'reader', 0, $out) || 0 if $?;
-	$seen{$2} += $1 while $out =~ /^(\d+) (.*)$/mg;
-	check($k, 'reader', 1);
-	return 1;
+	my $ok = $? == 0;
+	check($k, 'reader', $ok, $out);
+	$seen{$2} += $1 while $ok && $out =~ /^(\d+) (.*)$/mg;
+	return $ok;
 }
 
 # 2

@@ -130,6 +130,25 @@ def stamp_text(us, zone):
     return day + "T" + time_text(us % 86400000000) + zone + bc
 
 
+def nearest(text):
+    """The single-precision number."""
+    try:
+        return struct.unpack("<f", struct.pack("<f", float(text)))[0]
+    except OverflowError:
+        return float("inf")
+
+
+def float_text(v, single):
+    """The shortest that reads back."""
+    text = repr(v)
+    for digits in range(9, 0, -1) if single and v - v == 0 else ():
+        less = "%.*g" % (digits, v)
+        if nearest(less) != v:
+            break
+        text = less
+    return {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}.get(text, text)
+
+
 def scalar(v, type_name):
     if type_name == "date":
         return "".join(date_text(v))
@@ -144,7 +163,7 @@ def scalar(v, type_name):
     if isinstance(v, bytes):
         return v.hex()
     if isinstance(v, float):
-        return {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}.get(repr(v), repr(v))
+        return float_text(v, type_name == "real")
     return str(v)
 
 
@@ -216,8 +235,7 @@ def same_scalar(ours, theirs):
     if isinstance(theirs, Number):
         if ours == theirs:
             return True
-        return struct.pack("<d", float(ours)) == struct.pack("<d", float(theirs)) or \
-            struct.pack("<f", float(ours)) == struct.pack("<f", float(theirs)) and len(theirs) < 16
+        return struct.pack("<d", float(ours)) == struct.pack("<d", float(theirs))
     return ours == theirs and type(ours) == type(theirs)
 
 
