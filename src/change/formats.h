@@ -7,9 +7,12 @@
 
 #include "change/change.h"
 
+extern const LhChangeFormat lh_format_avro;
+extern const LhChangeFormat lh_format_debezium_avro;
 extern const LhChangeFormat lh_format_debezium_json;
 extern const LhChangeFormat lh_format_flat;
 extern const LhChangeFormat lh_format_json;
+extern const LhChangeFormat lh_format_protobuf;
 extern const LhChangeFormat lh_format_upsert;
 extern const LhChangeFormat lh_format_wal2json;
 extern const LhChangeFormat lh_format_wal2json_v1;

@@ -41,7 +41,7 @@ struct LhDelivery
 	LhArena *arena;   /* of all of it */
 	LhArena *scratch; /* of one batch */
 	LhFrameReader reader;
-	LhSchemaStore *schemas;
+	LhSchemaStore *schemas, *unit_schemas;
 	LhBuf joined;       /* bodies of a frame's parts */
 	LhFrame first;      /* head of the frame that is being joined */
 	uint32_t next_part; /* that is to come; 0: none */
@@ -82,6 +82,9 @@ lh_delivery_create(LhCtx *ctx, const LhDeliveryConfig *config, int nsinks, LhDel
 	d->schemas = config->schemas;
 	if (d->schemas == NULL)
 		LH_TRY(lh_schema_store_create(ctx, &d->schemas));
+	d->unit_schemas = config->unit_schemas;
+	if (d->unit_schemas == NULL)
+		LH_TRY(lh_schema_store_create(ctx, &d->unit_schemas));
 	LH_TRY(lh_route_topic(ctx, &config->message_topic, config->slot, "", "", &d->message_topic));
 	LH_TRY(lh_rename_topic(ctx, config->renames, d->message_topic, &d->message_topic));
 	*out = d;
@@ -147,13 +150,14 @@ put(LhCtx *ctx, LhDelivery *d, LhDeliverySink *s, const LhSinkMessage *m)
 
 /* The schema that a key or value names by its head. */
 static LhStatus
-find_schema(LhCtx *ctx, const LhDelivery *d, int format, LhSlice bytes, const LhSchema **schema)
+find_schema(LhCtx *ctx, const LhDelivery *d, const LhSchemaStore *store, int format, LhSlice bytes,
+			const LhSchema **schema)
 {
 	uint64_t fingerprint;
 
 	if (!lh_schema_head_read(d->config.kinds[format], bytes, &fingerprint))
 		LH_FAIL(ctx, LH_CORRUPT, "a message of format %d that names no schema", format);
-	*schema = lh_schema_store_find(d->schemas, d->config.kinds[format], fingerprint);
+	*schema = lh_schema_store_find(store, d->config.kinds[format], fingerprint);
 	if (*schema == NULL)
 		LH_FAIL(ctx, LH_CORRUPT, "a message of schema %016llx, which no frame told of",
 				(unsigned long long) fingerprint);
@@ -161,20 +165,29 @@ find_schema(LhCtx *ctx, const LhDelivery *d, int format, LhSlice bytes, const Lh
 }
 
 static LhStatus
-find_schemas(LhCtx *ctx, const LhDelivery *d, const LhFrameMessage *m, LhSinkMessage *out)
+find_schemas(LhCtx *ctx, const LhDelivery *d, const LhSchemaStore *store, const LhFrameMessage *m,
+			 LhSinkMessage *out)
 {
 	if (m->has_key)
-		LH_TRY(find_schema(ctx, d, m->format, m->key, &out->key_schema));
-	return m->tombstone ? LH_OK : find_schema(ctx, d, m->format, m->value, &out->value_schema);
+		LH_TRY(find_schema(ctx, d, store, m->format, m->key, &out->key_schema));
+	return m->tombstone ? LH_OK
+						: find_schema(ctx, d, store, m->format, m->value, &out->value_schema);
+}
+
+/* Rows of units are of another time than the stream's, and may need another schema of the same fingerprint. */
+static LhSchemaStore *
+store_of(const LhDelivery *d, const LhRelations *relations)
+{
+	return relations == &d->relations ? d->schemas : d->unit_schemas;
 }
 
 static LhStatus
-keep_schema(LhCtx *ctx, LhDelivery *d, const LhFrameMessage *m)
+keep_schema(LhCtx *ctx, LhSchemaStore *store, const LhFrameMessage *m)
 {
 	LhSchema schema;
 
 	LH_TRY(lh_frame_schema(ctx, m, &schema));
-	return lh_schema_store_add(ctx, d->schemas, schema.kind, schema.fingerprint, schema.text);
+	return lh_schema_store_add(ctx, store, schema.kind, schema.fingerprint, schema.text);
 }
 
 /* Once for each topic; a stream that goes on elsewhere does not begin anew. */
@@ -219,7 +232,7 @@ take_notice(LhCtx *ctx, LhDelivery *d, LhRelations *relations, const LhFrame *f,
 	const LhRelation *r;
 
 	if (m->format == LH_MESSAGE_SCHEMA)
-		return keep_schema(ctx, d, m);
+		return keep_schema(ctx, store_of(d, relations), m);
 	if (m->format == LH_MESSAGE_SIGNAL)
 	{
 		if (f->kind != LH_CHANGE_SIGNAL || relations != &d->relations)
@@ -348,7 +361,7 @@ put_messages(LhCtx *ctx, LhDelivery *d, LhRelations *relations, const LhFrame *f
 		out.key_schema = out.value_schema = NULL;
 		/* what goes through an outbox is what the table holds */
 		if (d->config.kinds[m.format] != LH_SCHEMA_NONE && !routed)
-			LH_TRY(find_schemas(ctx, d, &m, &out));
+			LH_TRY(find_schemas(ctx, d, store_of(d, relations), &m, &out));
 		out.sub = first_sub + sub[m.format]++;
 		LH_TRY(put_message(ctx, d, &out, &m));
 	}

@@ -45,7 +45,7 @@ def merge(table):
 for table in tables:
     source = (spark.readStream.format("kafka").option("kafka.bootstrap.servers", bootstrap)
               .option("subscribe", f"fl.lake.public.{table}").option("startingOffsets", "earliest")
-              .option("kafka.isolation.level", "read_committed").option("maxOffsetsPerTrigger", 700).load())
+              .option("kafka.isolation.level", "read_committed").option("maxOffsetsPerTrigger", 200).load())
     rows = source.select(F.from_json(F.col("value").cast("string"), SCHEMA, {"mode": "FAILFAST"}).alias("r")).select("r.*")
     fold = merge(table)
     query = (rows.writeStream.foreachBatch(fold).trigger(availableNow=True)
