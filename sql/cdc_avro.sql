@@ -24,7 +24,7 @@ SELECT relation, part, schema FROM lakehouse.cdc_schemas('{format,avro}', '{type
 SELECT relation, part, schema FROM lakehouse.cdc_schemas('{format,avro,topic.prefix,my-srv}', ARRAY['"Odd names"']::regclass[]);
 SELECT relation, part, schema FROM lakehouse.cdc_schemas('{format,debezium-avro,topic.prefix,my-srv,decimal.handling.mode,string}', ARRAY['"Odd names"']::regclass[]);
 SELECT relation, part, schema::jsonb #> '{fields,0,type,1}' FROM lakehouse.cdc_schemas('{format,debezium-avro}', '{types}');
--- partitions are told of once, under the name that their rows go out under
+-- partitions are told of once, under the name that their rows go out under; a partitioned table may be truncated
 SELECT relation, part FROM lakehouse.cdc_schemas('{format,avro}', '{parted}');
 SELECT relation, part FROM lakehouse.cdc_schemas('{format,avro,publication_names,avro_root}', '{parted}');
 -- of all tables: first those of no relation

@@ -107,12 +107,14 @@ def text(v):
     return v if isinstance(v, str) else v.isoformat() if hasattr(v, "isoformat") else str(v)
 
 
+def hex_items(v):
+    return [None if e is None else hex_items(e) if isinstance(e, list) else "\\x" + e for e in v]
+
+
 def json_text(v, sql_type):
     """The same of a line; bytea is hex there."""
     if isinstance(v, list):
-        if sql_type == "bytea[]":
-            return literal([None if e is None else "\\x" + e if isinstance(e, str) else e for e in v])
-        return literal(v)
+        return literal(hex_items(v) if sql_type == "bytea[]" else v)
     if isinstance(v, bool):
         return "true" if v else "false"
     return "\\x" + v if sql_type == "bytea" else v
