@@ -19,18 +19,20 @@ CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (10) TO (20);
 CREATE UNLOGGED TABLE unlogged (id int);
 CREATE PUBLICATION avro_root FOR TABLE parted WITH (publish_via_partition_root);
 
+\a
 SELECT relation, part, schema FROM lakehouse.cdc_schemas('{format,avro}', '{types,unlogged,no_key}');
 SELECT relation, part, schema FROM lakehouse.cdc_schemas('{format,avro,topic.prefix,my-srv}', ARRAY['"Odd names"']::regclass[]);
 SELECT relation, part, schema FROM lakehouse.cdc_schemas('{format,debezium-avro,topic.prefix,my-srv,decimal.handling.mode,string}', ARRAY['"Odd names"']::regclass[]);
 SELECT relation, part, schema::jsonb #> '{fields,0,type,1}' FROM lakehouse.cdc_schemas('{format,debezium-avro}', '{types}');
--- partitions are told of once, under the name that their rows go out under
+-- partitions are told of once, under the name that their rows go out under; a partitioned table may be truncated
 SELECT relation, part FROM lakehouse.cdc_schemas('{format,avro}', '{parted}');
 SELECT relation, part FROM lakehouse.cdc_schemas('{format,avro,publication_names,avro_root}', '{parted}');
 -- of all tables: first those of no relation
 SELECT format, part, schema FROM lakehouse.cdc_schemas('{format,"avro,debezium-avro",frames,on}') WHERE relation IS NULL AND format = 'avro';
 SELECT format, part, length(fingerprint) FROM lakehouse.cdc_schemas('{format,"avro,debezium-avro",frames,on}') WHERE relation IS NULL;
+\a
 -- masks are in schemas, too
-SELECT schema::jsonb #> '{fields,0,type,1,fields,9}' AS t FROM lakehouse.cdc_schemas('{format,debezium-avro,masks,avro.types.t:hash}', '{types}') WHERE part = 'value';
+SELECT schema::jsonb #> '{fields,0,type,1,fields,9}' AS t FROM lakehouse.cdc_schemas('{format,debezium-avro,masks,avro.types.t:constant:x}', '{types}') WHERE part = 'value';
 SELECT * FROM lakehouse.cdc_schemas('{format,json}');
 SELECT * FROM lakehouse.cdc_schemas(NULL);
 CREATE ROLE avro_nobody;
@@ -62,7 +64,7 @@ INSERT INTO types VALUES (1, -2, 3, true, 0.5, -0.5, 12.30, -12.30, 0.001, 'é',
 SELECT * FROM pg_temp.messages('avro', 153);
 -- what the types cannot say stands behind, as text
 INSERT INTO types (id, n2, d, t6, ts, tsz, a, ap) VALUES (2, 'NaN', 'infinity', '24:00', '-infinity', '10000-01-01 00:00Z', '[0:0]={1}', '{{1},{NaN}}');
-SELECT m.relation, part, substr(bytes, 1, 24) AS "row", (SELECT array_agg(t) FROM unnest('{n2,d,t6,ts,tsz,a,ap,id}'::text[], '{NaN,infinity,24:00:00,-infinity,10000-01-01 00:00:00+00,[0:0]={1},"{{1.0},{NaN}}",2}'::text[]) s(name, t)
+SELECT m.relation, part, substr(bytes, 1, 24) AS "row", (SELECT array_agg(t) FROM unnest('{n2,d,t6,ts,tsz,a,ap,id}'::text[], ARRAY['NaN', 'infinity', '24:00:00', '-infinity', '10000-01-01 00:00:00+00', '[0:0]={1}', '{{1.0},{NaN}}', '2']) s(name, t)
 	WHERE position(set_byte(' ', 0, length(name) * 2) || name::bytea || set_byte(' ', 0, length(t) * 2) || t::bytea in bytes) > 0) AS special
 	FROM pg_temp.messages('avro', 500) m;
 -- updates, deletes, truncate
@@ -71,7 +73,7 @@ INSERT INTO "Odd names" VALUES (1, 2, '2000-01-01', 'op', 3);
 UPDATE "Odd names" SET "é" = 4;
 UPDATE "Odd names" SET "a b" = 5;
 DELETE FROM "Odd names";
-SELECT * FROM pg_temp.messages('avro', 14);
+SELECT * FROM pg_temp.messages('avro', 11);
 TRUNCATE no_key;
 SELECT * FROM pg_temp.messages('avro', 3);
 SELECT pg_logical_emit_message(true, 'pre', 'text'::bytea) IS NOT NULL;
@@ -80,7 +82,7 @@ INSERT INTO "Odd names" VALUES (1, 2, '2000-01-01', 'op', 3);
 UPDATE "Odd names" SET "a b" = 5;
 DELETE FROM "Odd names";
 TRUNCATE no_key;
-SELECT * FROM pg_temp.messages('debezium-avro', 12);
+SELECT * FROM pg_temp.messages('debezium-avro', 2);
 -- a value that its schema has no form for, and may not be null
 CREATE TABLE strict (id int PRIMARY KEY, n numeric(5,2) NOT NULL);
 INSERT INTO strict VALUES (1, 1), (2, 'NaN'), (3, 3);

@@ -78,6 +78,14 @@ lh_outbox_check(LhCtx *ctx, const LhChangeOptions *o)
 	if (*o->outbox_route == '\0' || *o->outbox_payload == '\0')
 		LH_FAIL(ctx, LH_INVALID, "option \"%s\" names no column",
 				*o->outbox_route == '\0' ? "route.by.field" : "table.field.event.payload");
+	for (int i = 0; i < o->nformats && o->outbox_value != LH_OUTBOX_RAW; i++)
+	{
+		if (lh_change_format_find(o->formats[i], strlen(o->formats[i]))->schemas != LH_SCHEMA_NONE)
+			LH_FAIL(ctx, LH_INVALID,
+					"option \"outbox.table\" with format \"%s\" needs \"outbox.payload\" raw: a "
+					"payload has no schema",
+					o->formats[i]);
+	}
 	for (int i = 0; i < o->nformats && !o->frames; i++)
 	{
 		if (strcmp(o->formats[i], "json") != 0)

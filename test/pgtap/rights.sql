@@ -10,7 +10,7 @@ CREATE TEMP VIEW functions AS
 -- everybody: what asks for ownership, SELECT or REPLICATION itself, what shows no location to others, and what no one can call from SQL
 SELECT set_eq(
 	$$ SELECT proname::text FROM functions WHERE has_function_privilege('public', oid, 'EXECUTE') $$,
-	ARRAY['cdc_formats', 'cdc_heartbeat', 'cdc_options', 'cdc_setup', 'cdc_row', 'cdc_snapshot_tables', 'cdc_snapshot_plan', 'cdc_snapshot_state', 'cdc_snapshot_note',
+	ARRAY['cdc_formats', 'cdc_heartbeat', 'cdc_options', 'cdc_setup', 'cdc_row', 'cdc_schemas', 'cdc_snapshot_tables', 'cdc_snapshot_plan', 'cdc_snapshot_state', 'cdc_snapshot_note',
 		'cdc_snapshot_start', 'cdc_snapshot_cancel', 'cdc_snapshot_forget', 'changes', 'iceberg_changes', 'refresh_columns', 'running_scans'],
 	'PUBLIC executes only what is harmless');
 
@@ -56,7 +56,7 @@ INSERT INTO tap_rows VALUES (1);
 GRANT SELECT ON tap_rows TO PUBLIC;
 GRANT USAGE ON SCHEMA public TO tap_replicator, tap_member;
 CREATE TEMP TABLE tap_calls AS SELECT unnest(ARRAY[
-	'SELECT lakehouse.cdc_row(t.*, ''{}'') FROM tap_rows t', 'SELECT * FROM lakehouse.cdc_snapshot_tables(''{}'')', 'SELECT * FROM lakehouse.cdc_snapshot_state(''s'')',
+	'SELECT lakehouse.cdc_row(t.*, ''{}'') FROM tap_rows t', 'SELECT * FROM lakehouse.cdc_schemas(''{format,avro}'')', 'SELECT * FROM lakehouse.cdc_snapshot_tables(''{}'')', 'SELECT * FROM lakehouse.cdc_snapshot_state(''s'')',
 	'SELECT lakehouse.cdc_snapshot_forget(''s'')', 'SELECT lakehouse.cdc_snapshot_cancel(''s'', 1)', 'SELECT * FROM lakehouse.cdc_snapshot_plan(''s'', ''0/1'', 1, ''{}'', ''{}'', ''{}'', ''{}'', ''{}'')',
 	'SELECT lakehouse.cdc_snapshot_note(1, NULL, NULL, NULL, NULL, NULL, NULL, NULL)', 'SELECT lakehouse.cdc_snapshot_start(''s'', ''tap_rows'')']) AS call;
 GRANT SELECT ON tap_calls TO PUBLIC;

@@ -18,6 +18,7 @@ INSERT INTO promised VALUES
 	('cdc_options', 'OUT name text, OUT type text, OUT "default" text, OUT choices text[], OUT formats text, OUT summary text,
 		OUT avoids text', 'SETOF record'),
 	('cdc_row', '"row" record, options text[]', 'bytea'),
+	('cdc_schemas', 'options text[], tables regclass[], OUT format text, OUT relation regclass, OUT part text, OUT fingerprint bytea, OUT schema text', 'SETOF record'),
 	('cdc_setup', 'fix boolean, OUT "check" text, OUT state text, OUT detail text, OUT remedy text', 'SETOF record'),
 	('cdc_snapshot_cancel', 'slot name, id bigint', 'boolean'),
 	('cdc_snapshot_forget', 'slot name', 'void'),

@@ -17,6 +17,8 @@
 
 static LhCtx *ctx;
 
+static void forget(void);
+
 static int
 setup(void **state)
 {
@@ -29,6 +31,7 @@ static int
 teardown(void **state)
 {
 	(void) state;
+	forget();
 	lh_ctx_destroy(ctx);
 	return 0;
 }
@@ -178,9 +181,17 @@ take_message(CdcStream *s, const LhFrameMessage *m)
 }
 
 static void
+forget(void)
+{
+	json_decref(told.key);
+	json_decref(told.value);
+	memset(&told, 0, sizeof(told));
+}
+
+static void
 open_stream(CdcStream *s, const char *settings)
 {
-	memset(&told, 0, sizeof(told));
+	forget();
 	cdc_open(ctx, s, &lh_format_avro, settings);
 	s->out.framed = true;
 	s->out.want_key = true;

@@ -131,22 +131,32 @@ is_new(Search *search, Oid relid)
 	return true;
 }
 
+/* Which actions a stream tells of under a table's own name: a partitioned one has no rows, but may be truncated. */
+static bool
+is_told(Relation relation, const LhCdcRel *rel)
+{
+	bool		any = rel->actions[LH_CDC_TRUNCATE];
+
+	if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		return any && rel->change.relid == rel->relid;
+	for (int i = 0; i < LH_CDC_N_ACTIONS; i++)
+		any |= rel->actions[i];
+	/* messages of an outbox are what it holds */
+	return any && rel->outbox == NULL;
+}
+
 static void
 put_table(Search *search, Oid relid)
 {
 	Relation	relation = try_relation_open(relid, AccessShareLock);
 	LhCdcRel   *rel;
-	bool		any = false;
 
 	if (relation == NULL)
 		return;
-	if (lh_cdc_has_rows(search->cdc, relation))
+	if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || lh_cdc_has_rows(search->cdc, relation))
 	{
 		rel = lh_cdc_relation(search->cdc, relation);
-		for (int i = 0; i < LH_CDC_N_ACTIONS; i++)
-			any |= rel->actions[i];
-		/* messages of an outbox are what it holds */
-		if (any && rel->outbox == NULL && is_new(search, rel->change.relid))
+		if (is_told(relation, rel) && is_new(search, rel->change.relid))
 			put_all_formats(search, rel);
 	}
 	relation_close(relation, AccessShareLock);
@@ -165,14 +175,14 @@ check_formats(const LhCdc *cdc)
 			 errhint("Name one that has in the option \"format\": SELECT * FROM lakehouse.cdc_formats().")));
 }
 
-/* Tables that hold rows, of those that were named (NULL: of all), partitions of these among them. */
+/* Tables, of those that were named (NULL: of all), partitions of these among them. */
 static uint64
 find_tables(Datum tables, bool all)
 {
 	static const char sql[] =
 		"SELECT c.oid FROM pg_catalog.pg_class c"
 		" JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
-		" WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND c.relpersistence OPERATOR(pg_catalog.=) 'p'"
+		" WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::pg_catalog.\"char\"[]) AND c.relpersistence OPERATOR(pg_catalog.=) 'p'"
 		" AND ($1 IS NULL OR c.oid OPERATOR(pg_catalog.=) ANY ($1) OR c.relispartition AND EXISTS ("
 		"  SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) a WHERE a.relid OPERATOR(pg_catalog.=) ANY ($1)))"
 		" ORDER BY n.nspname, c.relname";
