@@ -7,6 +7,8 @@
 
 #include "change/change.h"
 
+extern const LhChangeFormat lh_format_avro;
+extern const LhChangeFormat lh_format_debezium_avro;
 extern const LhChangeFormat lh_format_debezium_json;
 extern const LhChangeFormat lh_format_json;
 extern const LhChangeFormat lh_format_protobuf;
