@@ -83,6 +83,10 @@ SELECT substr(m.value, 1, 2) AS value_head, substr(m.key, 1, 2) AS key_head, m.k
 	EXISTS (SELECT FROM m s WHERE s.format = 252 AND substr(s.key, 1, 8) = substr(m.value, 3, 8) AND convert_from(s.value, 'UTF8') LIKE '%message Envelope {%') AS value_schema,
 	EXISTS (SELECT FROM m s WHERE s.format = 252 AND substr(s.key, 1, 8) = substr(m.key, 3, 8) AND convert_from(s.value, 'UTF8') LIKE '%message Key {%') AS key_schema
 	FROM m WHERE kind = 2 AND format = 0;
+-- and what the function tells
+SELECT c.part, c.relation, count(*) AS told, bool_and(c.schema = convert_from(p.value, 'UTF8')) AS same
+	FROM lakehouse.cdc_schemas('{format,protobuf}', '{t}') c LEFT JOIN pg_temp.peek() p ON p.format = 252 AND substr(p.key, 1, 8) = c.fingerprint GROUP BY 1, 2 ORDER BY 1;
+SELECT part, count(*) FROM lakehouse.cdc_schemas('{format,protobuf}') WHERE relation IS NULL OR relation = 't'::regclass GROUP BY 1 ORDER BY 1;
 SELECT substr(key, 11) AS key, f.field, f.wire, f.number, CASE f.field WHEN 5 THEN NULL ELSE f.bytes END AS bytes
 	FROM pg_temp.peek() p, LATERAL pg_temp.fields(substr(p.value, 11)) f WHERE kind = 2 AND format = 0;
 

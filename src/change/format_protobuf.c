@@ -443,6 +443,22 @@ event_schema(LhCtx *ctx, Protobuf *pb, LhSchema *schema)
 	return LH_OK;
 }
 
+/* Who takes schemas may keep them as long as the call's memory: scratch is written over. */
+static LhStatus
+tell(LhCtx *ctx, LhChangeOut *out, const char *part, const LhSchema *schema)
+{
+	LhSchema *copy;
+	const char *text = lh_strndup(ctx, (const char *) schema->text.data, schema->text.len);
+
+	if (text == NULL)
+		return ctx->error->code;
+	LH_NEW(ctx, copy);
+	*copy = *schema;
+	copy->text.data = (const uint8_t *) text;
+	out->part = part;
+	return lh_out_schema(ctx, out, copy);
+}
+
 /* Texts are made again and not kept: they are long, and asked for once. */
 static LhStatus
 protobuf_describe(LhCtx *ctx, LhEncoder *enc, const LhChangeRel *rel, void *p, LhChangeOut *out)
@@ -454,15 +470,15 @@ protobuf_describe(LhCtx *ctx, LhEncoder *enc, const LhChangeRel *rel, void *p, L
 	if (rel == NULL)
 	{
 		LH_TRY(event_schema(ctx, pb, &schema));
-		return lh_out_schema(ctx, out, &schema);
+		return tell(ctx, out, "message", &schema);
 	}
 	if (plan->key.n > 0)
 	{
 		LH_TRY(key_schema(ctx, pb, plan, &schema));
-		LH_TRY(lh_out_schema(ctx, out, &schema));
+		LH_TRY(tell(ctx, out, "key", &schema));
 	}
 	LH_TRY(value_schema(ctx, pb, plan, &schema));
-	return lh_out_schema(ctx, out, &schema);
+	return tell(ctx, out, "value", &schema);
 }
 
 static LhStatus

@@ -133,7 +133,8 @@ pb_text(LhCtx *ctx, const LhCell *c)
 {
 	LhBuf buf;
 
-	PB_CHECK(lh_buf_init(ctx, &buf, false) == LH_OK && lh_put_cell_text(ctx, &buf, c) == LH_OK);
+	PB_CHECK(lh_buf_init(ctx, &buf, false) == LH_OK && lh_buf_reserve(ctx, &buf, 1) == LH_OK);
+	PB_CHECK(lh_put_cell_text(ctx, &buf, c) == LH_OK);
 	return lh_slice(buf.data, buf.len);
 }
 
