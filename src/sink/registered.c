@@ -40,6 +40,7 @@ struct LhRegistered
 	bool kafka;           /* topics are called as Kafka has them */
 	const char *prefix;
 	bool letters; /* messages of refused schemas are refused */
+	bool failed;  /* a message is missing inside: nothing goes on before recovery */
 	const char *stream;
 	LhSinkRefusals refusals; /* the inner sink's, or ours */
 	LhBuf key, value;
@@ -262,10 +263,19 @@ refuse(LhCtx *ctx, LhRegistered *s, const LhSinkMessage *m)
  */
 
 static LhStatus
+check(LhCtx *ctx, const LhRegistered *s)
+{
+	if (s->failed)
+		LH_FAIL(ctx, LH_BUG, "a sink was used after a failure, before its recovery");
+	return LH_OK;
+}
+
+static LhStatus
 registered_recover(LhCtx *ctx, LhSink *sink, LhChangePos *durable, bool *known)
 {
 	LhRegistered *s = (LhRegistered *) sink;
 
+	s->failed = false;
 	return mirror(s, s->inner->kind->recover(ctx, s->inner, durable, known));
 }
 
@@ -274,10 +284,13 @@ registered_put(LhCtx *ctx, LhSink *sink, const LhSinkMessage *message)
 {
 	LhRegistered *s = (LhRegistered *) sink;
 	LhSinkMessage m = *message;
-	LhStatus status = replace_heads(ctx, s, &m);
+	LhStatus status;
 
+	LH_TRY(check(ctx, s));
+	status = replace_heads(ctx, s, &m);
 	if (s->letters && (status == LH_MISMATCH || status == LH_NOT_FOUND))
 		return refuse(ctx, s, message);
+	s->failed = status != LH_OK;
 	LH_TRY(status);
 	return mirror(s, s->inner->kind->put(ctx, s->inner, &m));
 }
@@ -287,6 +300,7 @@ registered_commit(LhCtx *ctx, LhSink *sink, const LhChangePos *pos)
 {
 	LhRegistered *s = (LhRegistered *) sink;
 
+	LH_TRY(check(ctx, s));
 	return mirror(s, s->inner->kind->commit(ctx, s->inner, pos));
 }
 
@@ -295,6 +309,7 @@ registered_flush(LhCtx *ctx, LhSink *sink)
 {
 	LhRegistered *s = (LhRegistered *) sink;
 
+	LH_TRY(check(ctx, s));
 	return mirror(s, s->inner->kind->flush(ctx, s->inner));
 }
 

@@ -398,15 +398,19 @@ wrong_heads(void **state)
 	LhSchema a = avro("A"), b = avro("B"), p = schema(LH_SCHEMA_PROTOBUF, "message R {}");
 	LhSink *sink = wrap(LH_SCHEMA_AVRO, "recorder", "");
 	LhSinkMessage m = message(&a, &a);
+	LhChangePos pos;
+	bool known;
 
 	(void) state;
 	m.value = headed(&b, "VALUE");
 	assert_int_equal(sink->kind->put(ctx, sink, &m), LH_CORRUPT);
+	FINE(sink->kind->recover(ctx, sink, &pos, &known));
 	m.value = lh_slice("\303\001", 2);
 	assert_int_equal(sink->kind->put(ctx, sink, &m), LH_CORRUPT);
+	FINE(sink->kind->recover(ctx, sink, &pos, &known));
 	m = message(&a, &p);
 	assert_int_equal(sink->kind->put(ctx, sink, &m), LH_CORRUPT);
-	assert_string_equal(rec.calls, "");
+	assert_string_equal(rec.calls, "rr");
 }
 
 /* Subjects are of the topics that Kafka really has. */
@@ -526,14 +530,25 @@ refusals_pass(void **state)
 static void
 incompatible_stops(void **state)
 {
-	LhSchema v = avro("incompatible_column");
+	LhSchema v = avro("incompatible_column"), good = avro("Good");
 	LhSinkMessage m = message(&v, &v);
 	LhSink *sink = wrap(LH_SCHEMA_AVRO, "recorder", "");
+	LhChangePos pos;
+	bool known;
 
 	(void) state;
 	assert_int_equal(sink->kind->put(ctx, sink, &m), LH_MISMATCH);
 	holds(ctx->error->message, "\"t-key\"");
 	assert_string_equal(rec.calls, "");
+	/* nothing goes on around what is missing */
+	m = message(&good, &good);
+	assert_int_equal(sink->kind->put(ctx, sink, &m), LH_BUG);
+	assert_int_equal(sink->kind->commit(ctx, sink, &m.pos), LH_BUG);
+	assert_int_equal(sink->kind->flush(ctx, sink), LH_BUG);
+	assert_string_equal(rec.calls, "");
+	FINE(sink->kind->recover(ctx, sink, &pos, &known));
+	FINE(sink->kind->put(ctx, sink, &m));
+	assert_string_equal(rec.calls, "rp");
 }
 
 static void
