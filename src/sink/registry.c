@@ -10,7 +10,7 @@
  *	   fails, or a mistake that a person must mend.
  *
  * Credentials are read for each attempt anew, from files that nobody else may read, and
- * are in no message.  They go to the registry's own address only: no redirect is followed.
+ * are in no message.  They go to the registry's own address only: a POST is never redirected.
  */
 #include "sink/registry.h"
 
@@ -476,7 +476,6 @@ ask(LhCtx *ctx, LhRegistry *r, const char *topic, bool key, const LhSchema *sche
 							   "Accept: application/vnd.schemaregistry.v1+json, application/json"},
 				   .sign = sign,
 				   .sign_arg = r,
-				   .no_redirect = true,
 				   .max_body = (int64_t) (ANSWER_ROOM + 4 * schema->text.len)};
 	const char *subject;
 	LhBuf body;

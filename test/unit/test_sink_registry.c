@@ -492,6 +492,27 @@ huge_answers(void **state)
 	assert_true(lh_arena_used(ctx->arena) < 1 << 20);
 }
 
+/* A lookup answers with the schema, however large that is. */
+static void
+large_schemas(void **state)
+{
+	size_t n = 3 << 20;
+	char *text = lh_alloc(ctx, n + 64);
+	LhRegistryOptions o = options_of(&stub);
+	uint32_t id, again;
+	LhSchema a;
+
+	(void) state;
+	strcpy(text, "{\"type\":\"record\",\"name\":\"Large\",\"doc\":\"");
+	memset(text + strlen(text), '/', n);
+	strcpy(text + n, "\"}");
+	a = schema(LH_SCHEMA_AVRO, text);
+	FINE(lh_registry_id(ctx, open_with(&o), "t", false, &a, &id));
+	o.look_up = true;
+	FINE(lh_registry_id(ctx, open_with(&o), "t", false, &a, &again));
+	assert_int_equal(id, again);
+}
+
 static void
 texts_of_errors(void **state)
 {
@@ -772,6 +793,7 @@ main(void)
 		TEST(refusals_expire),
 		TEST(hostile_answers),
 		TEST(huge_answers),
+		TEST(large_schemas),
 		TEST(texts_of_errors),
 		TEST(redirects_are_not_followed),
 		TEST(credentials),
