@@ -482,11 +482,11 @@ huge_answers(void **state)
 	uint32_t id;
 
 	(void) state;
-	stub_tell(&stub, "fault?kind=huge&match=POST&status=200&arg=200000000&times=1");
+	stub_tell(&stub, "fault?kind=huge&match=POST&status=200&arg=8000000&times=1");
 	assert_int_equal(lh_registry_id(ctx, r, "t", false, &a, &id), LH_LIMIT);
 	assert_true(lh_arena_used(ctx->arena) < 1 << 20);
 	/* its message is cut, and still there */
-	stub_tell(&stub, "fault?kind=huge&match=POST&status=409&arg=50000000&times=1");
+	stub_tell(&stub, "fault?kind=huge&match=POST&status=409&arg=4000000&times=1");
 	assert_int_equal(lh_registry_id(ctx, r, "t", false, &a, &id), LH_MISMATCH);
 	holds(ctx->error->message, "noxxxxxxxxx");
 	assert_true(lh_arena_used(ctx->arena) < 1 << 20);
