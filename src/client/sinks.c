@@ -15,10 +15,10 @@ static const char *
 name_of(LhCtx *ctx, const char *uri)
 {
 	size_t n = strcspn(uri, "?");
-	const char *host = strstr(uri, "//");
+	const char *host = memmem(uri, n, "//", 2);
 	const char *at = host != NULL ? memchr(host, '@', n - (size_t) (host - uri)) : NULL;
 
-	if (host == NULL || host >= uri + n || at == NULL)
+	if (at == NULL)
 		return lh_strndup(ctx, uri, n);
 	return lh_sprintf(ctx, "%.*s%.*s", (int) (host + 2 - uri), uri, (int) (uri + n - at - 1),
 					  at + 1);
