@@ -170,7 +170,8 @@ class Reader:
         schema = self.registry.get_schema(struct.unpack(">I", data[1:5])[0])
         assert schema.schema_type == "PROTOBUF", schema.schema_type
         kind = compile_proto(schema.schema_str)
-        return ProtobufDeserializer(kind, {"use.deprecated.format": False}, self.registry)(data, context)
+        # given the registry it would ask for schemas compiled there (format=serialized), which Apicurio has not
+        return ProtobufDeserializer(kind, {"use.deprecated.format": False})(data, context)
 
     def read(self, data, topic, field):
         if data is None:
