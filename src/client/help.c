@@ -145,6 +145,9 @@ lh_client_help(FILE *out, LhClientCommand command)
 		out);
 	for (int i = 0; lh_sinks[i] != NULL; i++)
 		fprintf(out, "  %-26s %s\n", lh_sinks[i]->scheme, lh_sinks[i]->summary);
+	fputs("  URI?registry=URL           of formats with schemas (Avro, Protobuf): keys and values begin with the\n"
+		  "                             id that a schema registry gives (docs/cdc-registry.md)\n",
+		  out);
 	fputs("\nFormats:\n", out);
 	for (int i = 0; lh_change_formats[i] != NULL; i++)
 		fprintf(out, "  %-26s %s\n", lh_change_formats[i]->name, lh_change_formats[i]->summary);

@@ -8,16 +8,17 @@
 #include <unistd.h>
 
 #include "sink/queue.h"
+#include "sink/registry.h"
 
 /* The URI without what may be secret: users and options. */
 static const char *
 name_of(LhCtx *ctx, const char *uri)
 {
 	size_t n = strcspn(uri, "?");
-	const char *host = strstr(uri, "//");
+	const char *host = memmem(uri, n, "//", 2);
 	const char *at = host != NULL ? memchr(host, '@', n - (size_t) (host - uri)) : NULL;
 
-	if (host == NULL || host >= uri + n || at == NULL)
+	if (at == NULL)
 		return lh_strndup(ctx, uri, n);
 	return lh_sprintf(ctx, "%.*s%.*s", (int) (host + 2 - uri), uri, (int) (uri + n - at - 1),
 					  at + 1);
@@ -175,6 +176,34 @@ lh_client_refusals(const LhClient *client)
 	return n;
 }
 
+/* Of all registries together. */
+static LhStatus
+registry_metrics(LhCtx *ctx, LhBuf *out)
+{
+	LhRegistryCounts n;
+
+	lh_registry_counts(&n);
+	const struct
+	{
+		const char *name, *help;
+		uint64_t value;
+	} all[] = {
+		{"requests", "Schemas whose id a registry told", n.requests},
+		{"hits", "Keys and values whose schema had a known id", n.hits},
+		{"refused", "Times that a registry refused a schema, or did not have it", n.refused},
+		{"failures", "Times that a registry could not be asked", n.failures},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		LH_TRY(lh_buf_printf(ctx, out,
+							 "# HELP lakehouse_cdc_registry_%s_total %s\n"
+							 "# TYPE lakehouse_cdc_registry_%s_total counter\n"
+							 "lakehouse_cdc_registry_%s_total %llu\n",
+							 all[i].name, all[i].help, all[i].name, all[i].name,
+							 (unsigned long long) all[i].value));
+	return LH_OK;
+}
+
 LhStatus
 lh_client_queue_metrics(const LhClient *client, const LhDeliverySink *sinks, LhCtx *ctx, LhBuf *out)
 {
@@ -199,7 +228,7 @@ lh_client_queue_metrics(const LhClient *client, const LhDeliverySink *sinks, LhC
 								 (unsigned long long) bytes[k]));
 		}
 	}
-	return LH_OK;
+	return registry_metrics(ctx, out);
 }
 
 static void

@@ -21,6 +21,8 @@ lh_sink_uri_parse(LhCtx *ctx, const char *uri, const char **scheme, LhSinkConfig
 
 /* Is this option's value never to be shown? */
 extern bool lh_sink_option_secret(const char *name);
+/* The same, or this very value. */
+extern bool lh_sink_option_hidden(const LhSinkOption *option);
 
 /* An option that is a number from min to max; preset when it is not given. */
 extern LhStatus lh_sink_option_number(LhCtx *ctx, const LhSinkConfig *config, const char *name,
@@ -43,6 +45,16 @@ extern bool lh_sink_lsn_parse(const char *text, uint64_t *lsn);
 extern LhStatus lh_sink_position_write(LhCtx *ctx, LhBuf *out, const LhChangePos *pos);
 /* False when it is none. */
 extern bool lh_sink_position_read(const json_t *json, LhChangePos *pos);
+
+/*
+ * registered.c: around sinks whose values have schemas.  *out NULL: nothing to do there.
+ * *inner: what the sink itself is opened with, without the options that are taken here.
+ */
+typedef struct LhRegistered LhRegistered;
+extern LhStatus lh_registered_open(LhCtx *ctx, const LhSinkConfig *config, const char *scheme, LhSinkConfig *inner,
+								   LhRegistered **out);
+/* Around the sink that was opened so. */
+extern LhSink *lh_registered_wrap(LhRegistered *registered, LhSink *inner);
 
 /* Milliseconds of a clock that never goes back. */
 extern int64_t lh_sink_now_ms(void);

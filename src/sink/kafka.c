@@ -34,8 +34,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Kafka's limit */
-#define TOPIC_NAME_MAX 249
 /* 2000-01-01 in milliseconds of Unix */
 #define EPOCH_2000_MS  INT64_C(946684800000)
 #define HEADERS        4
@@ -306,16 +304,15 @@ begin(LhCtx *ctx, LhKafka *k)
 	return LH_OK;
 }
 
-/* Characters that no topic may have become '_', as Debezium does it; false: it cannot be one. */
-static bool
-topic_name(const LhKafka *k, const char *topic, char out[TOPIC_NAME_MAX + 1])
+bool
+lh_kafka_topic_name(const char *prefix, const char *topic, char out[LH_KAFKA_TOPIC_MAX + 1])
 {
-	size_t prefix = strlen(k->prefix), n = prefix + strlen(topic);
+	size_t before = strlen(prefix), n = before + strlen(topic);
 
-	if (n > TOPIC_NAME_MAX || n == 0)
+	if (n > LH_KAFKA_TOPIC_MAX || n == 0)
 		return false;
-	memcpy(out, k->prefix, prefix);
-	memcpy(out + prefix, topic, n - prefix + 1);
+	memcpy(out, prefix, before);
+	memcpy(out + before, topic, n - before + 1);
 	for (char *p = out; *p != '\0'; p++)
 		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
 			  *p == '.' || *p == '_' || *p == '-'))
@@ -327,11 +324,11 @@ topic_name(const LhKafka *k, const char *topic, char out[TOPIC_NAME_MAX + 1])
 static LhStatus
 add_topic(LhCtx *ctx, LhKafka *k, const char *topic, bool *made)
 {
-	char name[TOPIC_NAME_MAX + 1];
+	char name[LH_KAFKA_TOPIC_MAX + 1];
 	rd_kafka_topic_t **more;
 
 	*made = false;
-	if (!topic_name(k, topic, name))
+	if (!lh_kafka_topic_name(k->prefix, topic, name))
 		return LH_OK;
 	if (k->ntopics == k->topics_cap)
 	{

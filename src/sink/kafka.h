@@ -12,6 +12,9 @@
 /* A call of the library blocks so long, then the host is asked whether to go on. */
 #define LH_KAFKA_SLICE_MS 200
 
+/* Kafka's limit of a topic's name. */
+#define LH_KAFKA_TOPIC_MAX 249
+
 /* Which message a delivery report is of; one for each that is on its way. */
 typedef struct LhKafkaId
 {
@@ -59,6 +62,12 @@ typedef struct LhKafka
 	char hopeless_text[256];
 	char last_error[256]; /* of a broker, for time-outs */
 } LhKafka;
+
+/*
+ * How a topic is called there: characters that no topic may have become '_', as Debezium
+ * does it; false: it cannot be one.
+ */
+extern bool lh_kafka_topic_name(const char *prefix, const char *topic, char out[LH_KAFKA_TOPIC_MAX + 1]);
 
 /* kafka_position.c: what the position topic says of our stream, when all transactions are decided. */
 extern LhStatus lh_kafka_position(LhCtx *ctx, LhKafka *k, LhChangePos *pos, bool *known);

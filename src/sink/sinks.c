@@ -45,9 +45,10 @@ LhStatus
 lh_sink_open(LhCtx *ctx, const char *uri, const char *stream, const char *format, bool text,
 			 LhSink **out)
 {
-	LhSinkConfig config = {.stream = stream, .format = format, .text = text};
+	LhSinkConfig config = {.stream = stream, .format = format, .text = text}, inner;
 	const LhChangeFormat *known =
 		format != NULL ? lh_change_format_find(format, strlen(format)) : NULL;
+	LhRegistered *registered;
 	const char *scheme;
 
 	if (known != NULL)
@@ -59,8 +60,11 @@ lh_sink_open(LhCtx *ctx, const char *uri, const char *stream, const char *format
 	{
 		if (strcmp(lh_sinks[i]->scheme, scheme) != 0)
 			continue;
-		LH_TRY(lh_sinks[i]->open(ctx, &config, out));
+		LH_TRY(lh_registered_open(ctx, &config, scheme, &inner, &registered));
+		LH_TRY(lh_sinks[i]->open(ctx, &inner, out));
 		(*out)->kind = lh_sinks[i];
+		if (registered != NULL)
+			*out = lh_registered_wrap(registered, *out);
 		return LH_OK;
 	}
 	return no_such_scheme(ctx, scheme);

@@ -61,8 +61,9 @@ lh_sink_option_secret(const char *name)
 										"token",     "credential", "jaas",       "private",
 										"signature", "pem",        "key",        NULL};
 
-	/* the two that say which bytes are keys of messages, or where a file is */
-	if (strcmp(name, "key") == 0 || strcmp(name, "ssl.key.location") == 0)
+	/* those that say which bytes are keys of messages, or where a file is */
+	if (strcmp(name, "key") == 0 || strcmp(name, "ssl.key.location") == 0 ||
+		strcmp(name, "registry.token.file") == 0)
 		return false;
 	for (int i = 0; words[i] != NULL; i++)
 		if (strcasestr(name, words[i]) != NULL)
@@ -240,6 +241,14 @@ parse_options(Parser *s, LhSinkConfig *out)
 	return LH_OK;
 }
 
+bool
+lh_sink_option_hidden(const LhSinkOption *option)
+{
+	/* an address with a user or a query is refused, but shown by then */
+	return lh_sink_option_secret(option->name) ||
+		   (strcmp(option->name, "registry") == 0 && strpbrk(option->value, "@?") != NULL);
+}
+
 /* The URI for messages: as it was given, values of secret options apart. */
 static LhStatus
 strip(Parser *s, LhSinkConfig *out)
@@ -256,7 +265,7 @@ strip(Parser *s, LhSinkConfig *out)
 		size_t value = strcspn(p + name, "&");
 
 		LH_TRY(lh_buf_append(s->ctx, &text, p, name));
-		if (lh_sink_option_secret(out->options[i].name))
+		if (lh_sink_option_hidden(&out->options[i]))
 			LH_TRY(lh_buf_append_str(s->ctx, &text, "***"));
 		else
 			LH_TRY(lh_buf_append(s->ctx, &text, p + name, value));

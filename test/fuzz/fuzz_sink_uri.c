@@ -39,7 +39,7 @@ check_uri(LhCtx *ctx, const char *uri)
 	CHECK(strcmp(scheme, scheme_again) == 0 && strcmp(config.path, again.path) == 0);
 	CHECK(again.noptions == config.noptions);
 	for (int i = 0; i < config.noptions; i++)
-		CHECK(strcmp(again.options[i].value, lh_sink_option_secret(config.options[i].name)
+		CHECK(strcmp(again.options[i].value, lh_sink_option_hidden(&config.options[i])
 												 ? "***"
 												 : config.options[i].value) == 0);
 }

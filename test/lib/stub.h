@@ -31,6 +31,8 @@ typedef struct StubOptions
 	StubKey keys[STUB_KEYS];
 	const char *role; /* a cloud's metadata service: this role has the first key ... */
 	int seconds;      /* ... for so long */
+	bool registry;    /* of schemas */
+	const char *refuse; /* it takes no schema that holds this text */
 } StubOptions;
 
 typedef struct StubRequest
@@ -76,5 +78,9 @@ extern void stub_etag(const struct stat *st, char *out, size_t size);
 
 /* Serve an S3 request; the signature is checked before. */
 extern void stub_s3(const StubRequest *r, const StubFault *fault);
+
+/* A registry of schemas: its memory, before connections come; and a request. */
+extern void stub_registry_begin(void);
+extern void stub_registry(const StubRequest *r);
 
 #endif

@@ -4,13 +4,13 @@
  *
  *	stub_server --root DIR [--s3] [--key ID:SECRET[:TOKEN]]... [--vhost HOST]
  *		[--page N] [--require AUTHORIZATION] [--tls CERTIFICATE]
- *		[--instance ROLE --seconds N]
+ *		[--instance ROLE --seconds N] [--registry [--refuse TEXT]]
  *
  * It listens on a free port of 127.0.0.1, says "port N" on standard output, and
  * ends when standard input does, so that no test can leave it behind.  With
  * --tls it makes a certificate for localhost and writes it to that file.  With
- * --instance it is a cloud's metadata service (version 2).  A
- * process serves a connection; what all know lies in shared memory:
+ * --instance it is a cloud's metadata service (version 2), with --registry one of
+ * schemas (stub_registry.c).  A process serves a connection; what all know lies in shared memory:
  *
  *	GET /_stub/log		a line for each request: METHOD target range auth host key
  *	GET /_stub/reset	forget log and faults
@@ -25,7 +25,8 @@
  *	redirect	to arg
  *	norange		answer a range with the whole object
  *	wrongrange	answer with another range than was asked for
- *	body		answer with the text arg
+ *	body		answer with the text arg, and with the status when one is given
+ *	huge		answer with a JSON object of arg bytes, and the status
  */
 #include "stub.h"
 
@@ -541,7 +542,20 @@ do_fault(const StubFault *f)
 	}
 	if (strcmp(f->kind, "body") == 0)
 	{
-		stub_answer(200, "", f->arg, strlen(f->arg));
+		stub_answer(f->status == 503 ? 200 : f->status, "", f->arg, strlen(f->arg));
+		return true;
+	}
+	if (strcmp(f->kind, "huge") == 0)
+	{
+		static const char head[] = "{\"id\":7,\"error_code\":409,\"message\":\"no";
+		size_t n = strtoul(f->arg, NULL, 10);
+		char *text = malloc(n + sizeof(head) + 2);
+
+		memset(text, 'x', n + sizeof(head) + 2);
+		memcpy(text, head, sizeof(head) - 1);
+		memcpy(text + n, "\"}", 2);
+		stub_answer(f->status, "", text, n + 2);
+		free(text);
 		return true;
 	}
 	return false;
@@ -626,6 +640,11 @@ serve_request(const StubRequest *r)
 	if (stub_options.require != NULL && (auth == NULL || strcmp(auth, stub_options.require) != 0))
 	{
 		stub_answer_error(401, "Unauthorized", "who are you?");
+		return;
+	}
+	if (stub_options.registry)
+	{
+		stub_registry(r);
 		return;
 	}
 	if (!stub_decode(r->path, strlen(r->path), path, sizeof(path)) || strstr(path, "/..") != NULL)
@@ -725,9 +744,9 @@ parse_options(int argc, char **argv)
 		const char *name = argv[i];
 		char *value = i + 1 < argc ? argv[i + 1] : NULL;
 
-		if (strcmp(name, "--s3") == 0)
+		if (strcmp(name, "--s3") == 0 || strcmp(name, "--registry") == 0)
 		{
-			stub_options.s3 = true;
+			*(name[2] == 's' ? &stub_options.s3 : &stub_options.registry) = true;
 			continue;
 		}
 		if (value == NULL)
@@ -745,6 +764,8 @@ parse_options(int argc, char **argv)
 			stub_options.require = value;
 		else if (strcmp(name, "--instance") == 0)
 			stub_options.role = value;
+		else if (strcmp(name, "--refuse") == 0)
+			stub_options.refuse = value;
 		else if (strcmp(name, "--seconds") == 0)
 			stub_options.seconds = atoi(value);
 		else if (strcmp(name, "--tls") == 0)
@@ -767,6 +788,8 @@ main(int argc, char **argv)
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		die("mmap");
+	if (stub_options.registry)
+		stub_registry_begin();
 	fd = listen_somewhere();
 	for (;;)
 	{

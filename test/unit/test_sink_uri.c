@@ -147,6 +147,9 @@ secrets_are_in_no_message(void **state)
 		"kafka://h/?sasl.jaas.config=hunter2&hunter",
 		"kafka://h/?ssl.key.pem=hunter2&nosuch=1",
 		"kafka://h/?sasl.mechanism=PLAIN&sasl.password=hunter2&nosuch.property=1",
+		"null:?registry=http://u:hunter2@h/",
+		"null:?registry=http://h/?api=hunter2",
+		"null:?registry.password=hunter2",
 		NULL};
 	LhSink *sink;
 
@@ -160,6 +163,11 @@ secrets_are_in_no_message(void **state)
 	}
 	takes("kafka://h/?a=1&SASL.Password=x%26y&b=%41&ssl.key.location=/k", "kafka", "h", "/", 4);
 	assert_string_equal(config.uri, "kafka://h/?a=1&SASL.Password=***&b=%41&ssl.key.location=/k");
+	takes("null:?registry=http://h:1/p&registry.password=x&registry.token.file=/t", "null", "", "", 3);
+	assert_string_equal(config.uri,
+						"null:?registry=http://h:1/p&registry.password=***&registry.token.file=/t");
+	takes("null:?registry=http://u%3ax%40h/", "null", "", "", 1);
+	assert_string_equal(config.uri, "null:?registry=***");
 }
 
 static void
