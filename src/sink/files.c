@@ -481,7 +481,7 @@ files_close(LhCtx *ctx, LhSink *sink)
 const LhSinkKind lh_sink_file = {
 	.scheme = "file",
 	.lines = true,
-	.summary = "files in a directory, each whole (exactly once)",
+	.summary = "files in a directory: lines, Avro, Parquet, each whole (exactly once)",
 	.open = lh_files_open,
 	.recover = files_recover,
 	.put = files_put,
