@@ -62,11 +62,13 @@ def psql(query):
 
 
 def client(command, directory, *more):
-    arguments = [os.environ["LH_CLIENT"], command, "--source", "", "--slot", "s", "--table", "public.t", "--table", "public.keyless"]
+    arguments = [os.environ["LH_CLIENT"], command, "--source", f"host={os.environ['PGHOST']} user={os.environ['PGUSER']} dbname={os.environ['PGDATABASE']}", "--slot", "s", "--table", "public.t", "--table", "public.keyless"]
     for container, codecs in (("avro", AVRO), ("parquet", PARQUET)):
         for codec in codecs:
             arguments += ["--sink", f"avro=file:{directory}/{container}-{codec}?container={container}&compress={codec}&rotate.bytes=200000&block.bytes=20000"]
-    subprocess.run(arguments + list(more), check=True, stderr=subprocess.PIPE if not os.environ.get("VERBOSE") else None)
+    done = subprocess.run(arguments + list(more), stderr=subprocess.PIPE)
+    if done.returncode != 0:
+        raise SystemExit(f"lakehouse_cdc {command} ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
 
 
 def plain(x):
@@ -99,24 +101,31 @@ def by_fastavro(path):
         return list(reader), reader.metadata
 
 
-def by_pyarrow(path):
-    table = pyarrow.parquet.read_table(path)
+def rows_of(table, uuids):
+    """Of an Arrow table; what is a UUID it may have as bytes or as text."""
     maps = {f.name for f in table.schema if pyarrow.types.is_map(f.type)}
-    uuids = {f.name for f in pyarrow.parquet.ParquetFile(path).schema_arrow if str(f.type) in ("extension<arrow.uuid>", "uuid")}
     rows = pairs(table.to_pylist(), maps)
     for row in rows:
         for name in uuids:
             if isinstance(row[name], bytes):
                 row[name] = uuid.UUID(bytes=row[name])
+            elif isinstance(row[name], str):
+                row[name] = uuid.UUID(row[name])
     return rows
+
+
+def by_pyarrow(path):
+    schema = pyarrow.parquet.ParquetFile(path).schema
+    uuids = [schema.column(i).name for i in range(len(schema)) if "UUID" in str(schema.column(i).logical_type)]
+    return rows_of(pyarrow.parquet.read_table(path), uuids)
 
 
 def by_duckdb(path):
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     cursor = connection.execute("SELECT * FROM read_parquet(?)", [path])
-    names = [d[0] for d in cursor.description]
-    return [dict(zip(names, row)) for row in cursor.fetchall()]
+    uuids = [d[0] for d in cursor.description if str(d[1]) == "UUID"]
+    return rows_of(cursor.to_arrow_table(), uuids)
 
 
 def read_sink(directory, container):

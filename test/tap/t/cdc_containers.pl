@@ -16,7 +16,7 @@ my $node = lake_node('cdc_containers', 'wal_level = logical', 'max_wal_senders =
 my $source = $node->connstr('postgres');
 my $seed = $ENV{LAKEHOUSE_SEED} // time;
 srand($seed);
-sub sql { return $node->safe_psql('postgres', $_[0]) }
+sub sql { return $node->safe_psql('postgres', "SET client_min_messages = warning; $_[0]") }
 sub slurp { my ($file) = @_; open(my $f, '<:raw', $file) or return ''; local $/; return scalar(<$f>) // '' }
 
 # (exit code, stderr)
@@ -46,15 +46,15 @@ sub read_back
 		CREATE FOREIGN TABLE p_$name () SERVER lake OPTIONS (location '$where/parquet/*-$topic.parquet', union_by_name 'true');});
 	return;
 }
-# The columns of a table, those that come from arrays and records as text.
+# The same rows in both, values as text; $where: which of them.
 sub same_rows
 {
-	my ($name, $what) = @_;
+	my ($name, $what, $where) = (@_, 'true');
 	my $columns = sql(qq{SELECT string_agg(format('%I::text', attname), ', ' ORDER BY attnum) FROM pg_attribute
 		WHERE attrelid = 'p_$name'::regclass AND attnum > 0 AND NOT attisdropped});
-	is(sql(qq{SELECT count(*) FROM (TABLE p_$name) p}), sql(qq{SELECT count(*) FROM (TABLE a_$name) a}), "$what: as many in both");
-	is(sql(qq{SELECT count(*) FROM ((SELECT $columns FROM a_$name EXCEPT ALL SELECT $columns FROM p_$name)
-		UNION ALL (SELECT $columns FROM p_$name EXCEPT ALL SELECT $columns FROM a_$name)) d}), 0, "$what: the same in both");
+	my ($avro, $parquet) = map { "SELECT $columns FROM ${_}_$name WHERE $where" } 'a', 'p';
+	is(sql("SELECT count(*) FROM ($parquet) p"), sql("SELECT count(*) FROM ($avro) a"), "$what: as many in both");
+	is(sql("SELECT count(*) FROM (($avro EXCEPT ALL $parquet) UNION ALL ($parquet EXCEPT ALL $avro)) d"), 0, "$what: the same in both");
 	return;
 }
 # What the rows of a topic leave, when they are applied in their order.
@@ -97,8 +97,6 @@ my $plain = 'id, i, s, b, n, f, v, d, z, p, u, j::jsonb, y, a, m::text, later';
 for my $foreign ('a_types', 'p_types')
 {
 	is(sql(qq{SELECT count(*) FROM $foreign WHERE __op = 'r'}), 501, "$foreign: all rows of the snapshot");
-	is(sql('SELECT count(*) FROM (' . folded($foreign, 'id', $plain) . qq{) f NATURAL JOIN t WHERE f.id = t.id}), sql(q{SELECT count(*) FROM t WHERE v IS NOT NULL AND later IS NOT NULL}),
-		"$foreign: rows without nulls are those of the table");
 	is(sql("SELECT count(*) FROM ((" . folded($foreign, 'id', $plain) . qq{) EXCEPT ALL SELECT $plain FROM t) d}), 0, "$foreign: no other row is left");
 	is(sql("SELECT count(*) FROM (SELECT $plain FROM t EXCEPT ALL (" . folded($foreign, 'id', $plain) . ')) d'), 0, "$foreign: none is missing");
 }
@@ -154,12 +152,15 @@ is($kills, 14, "fourteen clients were killed (seed $seed)");
 ($code, $err) = client('run', @killed, '--once');
 is($code, 0, 'and now the rest') or diag $err;
 read_back($_, "$dir/kill", "killed.public.$_") for 'k', 'w';
-same_rows($_, $_) for 'k', 'w';
+# rows of a snapshot that was killed may come again, to one sink and not to the other
+same_rows($_, "changes of $_", "__op <> 'r'") for 'k', 'w';
 cmp_ok(sql('SELECT count(*) FROM k'), '>', 3200, 'rows enough to mean something');
 for my $c ('a', 'p')
 {
-	is(sql("SELECT count(*) FROM ${c}_k"), sql('SELECT count(*) FROM k'), "$c: as many rows as were inserted");
-	is(sql("SELECT count(*) FROM (TABLE k EXCEPT ALL SELECT id, v FROM ${c}_k) d"), 0, "$c: each of them");
+	is(sql("SELECT count(*) - count(DISTINCT id) FROM ${c}_k WHERE __op <> 'r'"), 0, "$c: no row is inserted twice");
+	cmp_ok(sql("SELECT count(*) FROM ${c}_k WHERE __op <> 'r'"), '>', 200, "$c: of many");
+	is(sql("SELECT count(*) FROM ((SELECT DISTINCT id, v FROM ${c}_k) EXCEPT ALL TABLE k) d"), 0, "$c: none is invented");
+	is(sql("SELECT count(*) FROM (TABLE k EXCEPT ALL SELECT id, v FROM ${c}_k) d"), 0, "$c: none is missing");
 	is(sql("SELECT count(*) FROM (SELECT 1 FROM ${c}_w WHERE __op <> 'r' GROUP BY __lsn, __seq, __op, id HAVING count(*) > 1) d"), 0, "$c: no change twice");
 	is(sql("SELECT count(*) FROM ((" . folded("${c}_w", 'id', 'id, n, v') . ") EXCEPT ALL TABLE w) d"), 0, "$c: the table is what they leave");
 	is(sql("SELECT count(*) FROM (TABLE w EXCEPT ALL (" . folded("${c}_w", 'id', 'id, n, v') . ')) d'), 0, "$c: all of it");
