@@ -239,17 +239,8 @@ make_message(int txn, int event, int sub)
 static LhStatus
 open_sink(const char *options, LhSink **out)
 {
-	LhSinkConfig config = {
-		.stream = "slot", .format = "avro", .text = false, .schemas = LH_SCHEMA_AVRO};
-	const char *scheme;
-
-	LH_TRY(lh_sink_uri_parse(ctx, lh_sprintf(ctx, "file://%s?%s", dir, options), &scheme, &config));
-	config.stream = "slot";
-	config.format = "avro";
-	config.schemas = LH_SCHEMA_AVRO;
-	LH_TRY(lh_sink_file.open(ctx, &config, out));
-	(*out)->kind = &lh_sink_file;
-	return LH_OK;
+	return lh_sink_open(ctx, lh_sprintf(ctx, "file://%s?%s", dir, options), "slot", "avro", false,
+						out);
 }
 
 static LhStatus
@@ -668,8 +659,6 @@ assert_refused_options(const char *options, const char *part)
 static void
 what_does_not_go_together_is_refused(void **state)
 {
-	LhSinkConfig config = {.stream = "slot", .format = "json", .text = true};
-	const char *scheme;
 	LhSink *sink;
 
 	(void) state;
@@ -678,9 +667,9 @@ what_does_not_go_together_is_refused(void **state)
 	assert_refused_options("container=avro&compress=gzip", "deflate");
 	assert_refused_options("container=parquet&compress=deflate", "gzip");
 	assert_refused_options("block.bytes=100", "only containers have blocks");
-	show(
-		lh_sink_uri_parse(ctx, lh_sprintf(ctx, "file://%s?container=avro", dir), &scheme, &config));
-	assert_int_equal(lh_sink_file.open(ctx, &config, &sink), LH_INVALID);
+	assert_int_equal(lh_sink_open(ctx, lh_sprintf(ctx, "file://%s?container=avro", dir), "slot",
+								  "json", true, &sink),
+					 LH_INVALID);
 	assert_non_null(strstr(ctx->error->message, "needs a format with Avro schemas, not json"));
 }
 
