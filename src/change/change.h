@@ -99,6 +99,7 @@ typedef struct LhChangeRel
 	const LhChangeColumn *columns;
 	int			nkeys;
 	const int  *keys;			/* columns of the key, in the index's order (message.key.columns has gone in) */
+	bool		old_has_key;	/* old rows have all columns of the key, and a changed key is noticed */
 	int			npk;
 	const int  *pk;				/* columns of the primary key, in its order */
 } LhChangeRel;
@@ -162,6 +163,7 @@ struct LhChangeOut
 	LhBuf		buf;
 	bool		want_key;		/* keys go out (frames, or option "keys") */
 	bool		framed;
+	bool		aside;			/* the message is not for the table's topic, but for that of messages (frames) */
 	bool		newline;		/* bare: a newline ends each value of a text format, for batches */
 	int			format;			/* index of the encoder at work, for frames */
 	size_t		message_at;		/* state of frame.c and out.c */
@@ -200,6 +202,7 @@ typedef struct LhChangeFormat
 	bool		text;			/* values are UTF-8 without a raw newline; else bytes */
 	bool		session;		/* values are rendered as the session would (wal2json), not canonically */
 	bool		keyed;			/* its messages of rows have keys, where the table has one */
+	bool		tombstones;		/* deletes are keys without a value: bare, they need the option "keys" */
 	bool		buffers_txn;	/* one value a transaction (wal2json-v1 by default) */
 	LhSchemaKind schemas;		/* its values need schemas (schema.h), which "describe" tells */
 	/* An encoder for one stream; lives in ctx->arena. */

@@ -5,58 +5,27 @@
  *	{"op":"update","lsn":"0/16B3748","n":3,"xid":735,"ts":"2026-11-29T21:00:00.5Z",
  *	 "schema":"public","table":"t","key":{"id":1},"new":{"id":1,"name":"x"},"unchanged":["big"]}
  *
- * docs/cdc-formats.md has all members and how values look.  What a row costs:
- *
- *	1. "lsn", "xid" and "ts" are rendered once a transaction; schema, table and
- *	   each column's ,"name": once a relation.
- *	2. Room for a row's names and all values of bounded size is taken once; only
- *	   values without bound (text, numeric, arrays) look for room again.
- *	3. One switch a value, which writes straight into the buffer.
+ * docs/cdc-formats.md has all members and how values look.  "lsn", "xid" and "ts" are
+ * rendered once a transaction, schema and table once a relation; json_row.c has the rows.
  */
 #include "change/formats.h"
 #include "change/json.h"
-#include "change/text.h"
+#include "change/json_row.h"
 #include "change/unwrap.h"
 #include "core/digits.h"
 
-#include <math.h>
-#include <stdlib.h>
-
-#define BIGINT_OID 20
-
-/* Domains over arrays nest as deep as their makers like; we do not. */
-#define MAX_DEPTH 32
-
-/* Texts of the plan are followed by so many readable bytes, so that short ones are copied in one go. */
-#define SLACK 32
-
-/* Room of a value of bounded size, with its quotes. */
-#define VALUE (LH_TEXT_TIME + 2)
-
-/* Text that was rendered before. */
-typedef struct Piece
-{
-	const char *text;
-	uint32_t len;
-} Piece;
-
-typedef struct Column
-{
-	Piece name; /* ,"name": */
-	bool int_string;
-	size_t room; /* for this column's name and bounded value, and those after it */
-} Column;
+#define SLACK LH_JSON_SLACK
 
 typedef struct Plan
 {
 	const LhChangeRel *rel;
-	Piece table;  /* ,"schema":"public","table":"t" */
-	Piece no_key; /* ,"key":null,"identity":"nothing" */
+	LhJsonRow *row;
+	LhJsonPiece table;  /* ,"schema":"public","table":"t" */
+	LhJsonPiece no_key; /* ,"key":null,"identity":"nothing" */
 	/* unwrap */
 	int nfields;
 	LhUnwrapField *fields;
 	bool tells_deleted;
-	Column columns[]; /* one more than there are: room 0 */
 } Plan;
 
 #define TXN_TEXT 512
@@ -69,343 +38,11 @@ typedef struct Json
 	int64_t commit_time;
 	uint32_t xid;
 	bool has_txn;
-	Piece lsn; /* ,"lsn":"0/16B3748" */
-	Piece txn; /* ,"xid":735,"ts":"...","origin":"..." */
+	LhJsonPiece lsn; /* ,"lsn":"0/16B3748" */
+	LhJsonPiece txn; /* ,"xid":735,"ts":"...","origin":"..." */
 	char lsn_text[64 + SLACK];
 	LhBuf txn_text;
 } Json;
-
-/* ---- values ---- */
-
-static LhStatus put_value(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c,
-						  bool int_string, int depth);
-
-static inline char *
-put_piece(char *p, Piece piece)
-{
-	if (piece.len <= SLACK)
-		memcpy(p, piece.text, SLACK);
-	else
-		memcpy(p, piece.text, piece.len);
-	return p + piece.len;
-}
-
-static inline char *
-put_float(char *p, const LhCell *c)
-{
-	bool finite = isfinite(c->f64);
-
-	*p = '"';
-	p += !finite;
-	p = c->kind == LH_CELL_FLOAT4 ? lh_text_float4(p, (float) c->f64) : lh_text_float8(p, c->f64);
-	*p = '"';
-	return p + !finite;
-}
-
-/* Values of at most VALUE bytes; NULL: the cell has none of these kinds. */
-static inline char *
-bounded(char *p, const LhCell *c, LhDecimalMode decimal, bool int_string)
-{
-	switch ((LhCellKind) c->kind)
-	{
-		case LH_CELL_BOOL: memcpy(p, c->i64 ? "true\0" : "false", 5); return p + 5 - (c->i64 != 0);
-		case LH_CELL_INT:
-			if (!int_string)
-				return lh_digits_i64(p, c->i64);
-			*p = '"';
-			p = lh_digits_i64(p + 1, c->i64);
-			break;
-		case LH_CELL_FLOAT4:
-		case LH_CELL_FLOAT8: return put_float(p, c);
-		case LH_CELL_UUID:
-			*p = '"';
-			p = lh_text_uuid(p + 1, c->ptr);
-			break;
-		case LH_CELL_DATE:
-			*p = '"';
-			p = lh_text_date(p + 1, c->i64);
-			break;
-		case LH_CELL_TIME:
-			*p = '"';
-			p = lh_text_time(p + 1, c->i64);
-			break;
-		case LH_CELL_TIMETZ:
-			*p = '"';
-			p = lh_text_timetz(p + 1, c->i64, c->aux);
-			break;
-		case LH_CELL_TIMESTAMP:
-			*p = '"';
-			p = lh_text_timestamp(p + 1, c->i64, 'T', NULL);
-			break;
-		case LH_CELL_TIMESTAMPTZ:
-			*p = '"';
-			p = lh_text_timestamp(p + 1, c->i64, 'T', "Z");
-			break;
-		case LH_CELL_INTERVAL:
-			*p = '"';
-			p = lh_text_interval(p + 1, c->i64, (int32_t) c->len, c->aux);
-			break;
-		case LH_CELL_NUMERIC:
-			if (decimal != LH_DECIMAL_PRECISE || c->sign > LH_SIGN_MINUS ||
-				lh_text_numeric_room(c) > VALUE)
-				return NULL;
-			return lh_text_numeric(p, c);
-		case LH_CELL_NULL:
-		case LH_CELL_UNCHANGED:
-		case LH_CELL_ABSENT: memcpy(p, "null", 4); return p + 4;
-		default: return NULL;
-	}
-	*p = '"';
-	return p + 1;
-}
-
-/* As a double; the text is written without a point, lest a locale reads it otherwise. */
-static LhStatus
-put_double(LhCtx *ctx, LhBuf *buf, const LhCell *c)
-{
-	LhCell digits = *c;
-	size_t at = buf->len;
-	LhCell d = {.kind = LH_CELL_FLOAT8};
-	char *p, *point;
-
-	LH_TRY(lh_put_numeric(ctx, buf, &digits));
-	LH_TRY(lh_put_room(ctx, buf, VALUE, &p));
-	point = memchr(buf->data + at, '.', buf->len - at);
-	if (point != NULL)
-	{
-		memmove(point, point + 1, (size_t) (p - point - 1));
-		p--;
-	}
-	*p++ = 'e';
-	p = lh_digits_i64(p, -(int64_t) c->dscale);
-	*p = '\0';
-	d.f64 = strtod((char *) buf->data + at, NULL);
-	buf->len = at;
-	lh_put_end(buf, put_float((char *) buf->data + at, &d));
-	return LH_OK;
-}
-
-static LhStatus
-put_numeric(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c)
-{
-	if (c->sign > LH_SIGN_MINUS || o->decimal == LH_DECIMAL_STRING)
-	{
-		LH_TRY(lh_put(ctx, buf, "\"", 1));
-		LH_TRY(lh_put_numeric(ctx, buf, c));
-		return lh_put(ctx, buf, "\"", 1);
-	}
-	return o->decimal == LH_DECIMAL_DOUBLE ? put_double(ctx, buf, c) : lh_put_numeric(ctx, buf, c);
-}
-
-static LhStatus
-put_bytes(LhCtx *ctx, LhBuf *buf, LhBinaryMode mode, const LhCell *c)
-{
-	LH_TRY(lh_put(ctx, buf, "\"", 1));
-	if (mode == LH_BINARY_HEX)
-		LH_TRY(lh_put_hex(ctx, buf, c->ptr, c->len));
-	else
-		LH_TRY(lh_put_base64(ctx, buf, c->ptr, c->len, mode == LH_BINARY_BASE64_URL));
-	return lh_put(ctx, buf, "\"", 1);
-}
-
-static LhStatus
-put_dimension(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCellArray *a, int dim,
-			  int *next, bool int_string, int depth)
-{
-	LH_TRY(lh_put(ctx, buf, "[", 1));
-	for (int i = 0; i < a->dims[dim] && *next < a->nitems; i++)
-	{
-		if (i > 0)
-			LH_TRY(lh_put(ctx, buf, ",", 1));
-		if (dim + 1 < a->ndim)
-			LH_TRY(put_dimension(ctx, buf, o, a, dim + 1, next, int_string, depth));
-		else
-			LH_TRY(put_value(ctx, buf, o, &a->items[(*next)++], int_string, depth));
-	}
-	return lh_put(ctx, buf, "]", 1);
-}
-
-/* Nested JSON arrays; bounds other than 1 can be said by PostgreSQL's literal only. */
-static LhStatus
-put_array(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, bool int_string,
-		  int depth)
-{
-	const LhCellArray *a = c->array;
-	int next = 0;
-
-	if (depth > MAX_DEPTH)
-		LH_FAIL(ctx, LH_LIMIT, "arrays inside arrays are nested more than %d deep", MAX_DEPTH);
-	if (a->ndim == 0 || a->nitems == 0)
-		return lh_put(ctx, buf, "[]", 2);
-	for (int i = 0; i < a->ndim; i++)
-	{
-		if (a->lbound[i] != 1)
-			return lh_put_cell_text_json(ctx, buf, c);
-	}
-	return put_dimension(ctx, buf, o, a, 0, &next, int_string, depth + 1);
-}
-
-static __attribute__((noinline)) LhStatus
-put_unbounded(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, bool int_string,
-			  int depth)
-{
-	switch ((LhCellKind) c->kind)
-	{
-		case LH_CELL_NUMERIC: return put_numeric(ctx, buf, o, c);
-		case LH_CELL_JSON:
-			if (!o->json_native)
-				return lh_put_json_string(ctx, buf, c->ptr, c->len);
-			return c->len > 0 ? lh_put_json_line(ctx, buf, c->ptr, c->len)
-							  : lh_put(ctx, buf, "null", 4);
-		case LH_CELL_BYTES: return put_bytes(ctx, buf, o->binary, c);
-		case LH_CELL_RAW:
-			LH_TRY(lh_put(ctx, buf, "{\"base64\":", 10));
-			LH_TRY(put_bytes(ctx, buf, LH_BINARY_BASE64, c));
-			return lh_put(ctx, buf, "}", 1);
-		case LH_CELL_ARRAY: return put_array(ctx, buf, o, c, int_string, depth);
-		default: return lh_put_json_string(ctx, buf, c->ptr, c->len);
-	}
-}
-
-static LhStatus
-put_value(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *o, const LhCell *c, bool int_string,
-		  int depth)
-{
-	char *p, *end;
-
-	LH_TRY(lh_put_room(ctx, buf, VALUE, &p));
-	end = bounded(p, c, o->decimal, int_string);
-	if (end == NULL)
-		return put_unbounded(ctx, buf, o, c, int_string, depth);
-	lh_put_end(buf, end);
-	return LH_OK;
-}
-
-static bool
-is_bigint(const LhChangeColumn *c)
-{
-	return c->base_typid == BIGINT_OID || (c->kind == LH_CELL_ARRAY && c->elem_typid == BIGINT_OID);
-}
-
-LhStatus
-lh_json_value(LhCtx *ctx, LhBuf *buf, const LhChangeOptions *options, const LhChangeColumn *column,
-			  const LhCell *cell)
-{
-	return put_value(ctx, buf, options, cell, options->int64_string && is_bigint(column), 0);
-}
-
-/* ---- rows ---- */
-
-/* {"id":1,"name":"x"} of the columns that are there; *unchanged counts those that are not in the log. */
-static LhStatus
-put_row(LhCtx *ctx, LhBuf *buf, const Json *j, const Plan *plan, const LhCell *cells,
-		int *unchanged)
-{
-	const LhChangeOptions *o = j->base.options;
-	const int n = plan->rel->ncolumns;
-	size_t at = buf->len;
-	int skipped = 0;
-	char *p;
-
-	LH_TRY(lh_put_room(ctx, buf, plan->columns[0].room + 2, &p));
-	for (int i = 0; i < n; i++)
-	{
-		const Column *col = &plan->columns[i];
-		const LhCell *c = &cells[i];
-		char *end;
-
-		if (c->kind == LH_CELL_UNCHANGED || c->kind == LH_CELL_ABSENT)
-		{
-			skipped += c->kind == LH_CELL_UNCHANGED;
-			continue;
-		}
-		p = put_piece(p, col->name);
-		if (c->kind == LH_CELL_TEXT)
-		{
-			lh_put_end(buf, p);
-			LH_TRY(lh_put_json_string(ctx, buf, c->ptr, c->len));
-		}
-		else
-		{
-			end = bounded(p, c, o->decimal, col->int_string);
-			if (end != NULL)
-			{
-				p = end;
-				continue;
-			}
-			lh_put_end(buf, p);
-			LH_TRY(put_unbounded(ctx, buf, o, c, col->int_string, 0));
-		}
-		LH_TRY(lh_put_room(ctx, buf, col[1].room + 2, &p));
-	}
-	lh_put_end(buf, p);
-	*unchanged += skipped;
-	/* the first name's comma is the brace */
-	if (buf->len == at)
-		*p++ = '{';
-	else
-		buf->data[at] = '{';
-	*p++ = '}';
-	lh_put_end(buf, p);
-	return LH_OK;
-}
-
-/* The cells that hold a row's key: the old one where it differs or is all there is.  NULL: there is none. */
-static const LhCell *
-key_cells(const LhChangeEvent *ev)
-{
-	if (ev->rel->nkeys == 0)
-		return NULL;
-	if (ev->new_cells == NULL || (ev->key_changed && ev->old_cells != NULL))
-		return ev->old_cells;
-	return ev->new_cells;
-}
-
-/* {"id":1}, in the index's order. */
-static LhStatus
-put_key(LhCtx *ctx, LhBuf *buf, const Json *j, const Plan *plan, const LhChangeEvent *ev,
-		const LhCell *cells)
-{
-	size_t at = buf->len;
-	char *p, *end;
-
-	for (int i = 0; i < plan->rel->nkeys; i++)
-	{
-		int k = plan->rel->keys[i];
-		const LhCell *c = &cells[k];
-
-		/* a large key that was not touched is in the old key */
-		if (c->kind == LH_CELL_UNCHANGED && ev->old_cells != NULL)
-			c = &ev->old_cells[k];
-		LH_TRY(lh_put_room(ctx, buf, plan->columns[k].name.len + SLACK + VALUE, &p));
-		p = put_piece(p, plan->columns[k].name);
-		end = bounded(p, c, j->base.options->decimal, plan->columns[k].int_string);
-		lh_put_end(buf, end != NULL ? end : p);
-		if (end == NULL)
-			LH_TRY(put_unbounded(ctx, buf, j->base.options, c, plan->columns[k].int_string, 0));
-	}
-	buf->data[at] = '{';
-	return lh_put(ctx, buf, "}", 1);
-}
-
-static LhStatus
-put_unchanged(LhCtx *ctx, LhBuf *buf, const Plan *plan, const LhCell *cells)
-{
-	bool first = true;
-
-	LH_TRY(lh_put(ctx, buf, ",\"unchanged\":[", 14));
-	for (int i = 0; i < plan->rel->ncolumns; i++)
-	{
-		Piece name = plan->columns[i].name;
-
-		if (cells[i].kind != LH_CELL_UNCHANGED)
-			continue;
-		/* ,"name" without its colon, the first without its comma */
-		LH_TRY(lh_put(ctx, buf, name.text + first, name.len - 1 - first));
-		first = false;
-	}
-	return lh_put(ctx, buf, "]", 1);
-}
 
 /* ---- transactions, heads ---- */
 
@@ -419,7 +56,7 @@ render_lsn(Json *j, uint64_t lsn)
 	memcpy(p, ",\"lsn\":\"", 8);
 	p = lh_text_lsn(p + 8, lsn);
 	*p++ = '"';
-	j->lsn = (Piece){j->lsn_text, (uint32_t) (p - j->lsn_text)};
+	j->lsn = (LhJsonPiece){j->lsn_text, (uint32_t) (p - j->lsn_text)};
 }
 
 /* What all events of a transaction have in common. */
@@ -454,11 +91,11 @@ render_txn(LhCtx *ctx, Json *j, const LhChangePos *pos, const LhChangeTxn *txn)
 	}
 	/* pieces are copied with their slack */
 	LH_TRY(lh_put_room(ctx, &j->txn_text, SLACK, &p));
-	j->txn = (Piece){(char *) j->txn_text.data, (uint32_t) j->txn_text.len};
+	j->txn = (LhJsonPiece){(char *) j->txn_text.data, (uint32_t) j->txn_text.len};
 	return LH_OK;
 }
 
-static const Piece op_texts[LH_N_CHANGE_OPS] = {
+static const LhJsonPiece op_texts[LH_N_CHANGE_OPS] = {
 #define OP(name)                                                            \
 	{                                                                       \
 		"{\"op\":\"" name "\""                                              \
@@ -485,16 +122,16 @@ put_head(LhCtx *ctx, LhBuf *buf, Json *j, const LhChangeEvent *ev)
 	LH_TRY(lh_put_room(
 		ctx, buf, 4 * SLACK + 64 + LH_TEXT_INT + j->txn.len + (plan != NULL ? plan->table.len : 0),
 		&p));
-	p = put_piece(p, op_texts[ev->op]);
-	p = put_piece(p, j->lsn);
+	p = lh_json_put_piece(p, op_texts[ev->op]);
+	p = lh_json_put_piece(p, j->lsn);
 	if (ev->op != LH_CHANGE_BEGIN && ev->op != LH_CHANGE_COMMIT)
 	{
 		memcpy(p, ",\"n\":", 5);
 		p = lh_digits_u64(p + 5, ev->pos.ordinal);
 	}
-	p = put_piece(p, j->txn);
+	p = lh_json_put_piece(p, j->txn);
 	if (plan != NULL)
-		p = put_piece(p, plan->table);
+		p = lh_json_put_piece(p, plan->table);
 	lh_put_end(buf, p);
 	return LH_OK;
 }
@@ -505,28 +142,28 @@ put_head(LhCtx *ctx, LhBuf *buf, Json *j, const LhChangeEvent *ev)
 static LhStatus
 put_keys(LhCtx *ctx, LhChangeOut *out, Json *j, const LhChangeEvent *ev)
 {
-	const LhCell *cells = key_cells(ev);
+	const LhCell *cells = lh_json_key_cells(ev);
 	const Plan *plan = ev->plan;
 	LhBuf *buf = &out->buf;
 	size_t at = buf->len, n;
 	char *p;
 
 	if (out->want_key && cells != NULL)
-		LH_TRY(put_key(ctx, buf, j, plan, ev, cells));
+		LH_TRY(lh_json_put_key(ctx, buf, plan->row, ev, cells));
 	n = buf->len - at;
 	LH_TRY(lh_out_value(ctx, out));
 	LH_TRY(put_head(ctx, buf, j, ev));
 	if (cells == NULL)
 	{
 		LH_TRY(lh_put_room(ctx, buf, plan->no_key.len + SLACK, &p));
-		lh_put_end(buf, put_piece(p, plan->no_key));
+		lh_put_end(buf, lh_json_put_piece(p, plan->no_key));
 		return LH_OK;
 	}
 	LH_TRY(lh_put_room(ctx, buf, 7 + n, &p));
 	memcpy(p, ",\"key\":", 7);
 	memcpy(p + 7, buf->data + at, n);
 	lh_put_end(buf, p + 7 + n);
-	return n > 0 ? LH_OK : put_key(ctx, buf, j, plan, ev, cells);
+	return n > 0 ? LH_OK : lh_json_put_key(ctx, buf, plan->row, ev, cells);
 }
 
 static LhStatus
@@ -541,15 +178,18 @@ row_event(LhCtx *ctx, LhChangeOut *out, Json *j, const LhChangeEvent *ev)
 	if (ev->new_cells != NULL)
 	{
 		LH_TRY(PUT(ctx, buf, ",\"new\":"));
-		LH_TRY(put_row(ctx, buf, j, plan, ev->new_cells, &unchanged));
+		LH_TRY(lh_json_put_row(ctx, buf, plan->row, ev->new_cells, &unchanged));
 	}
 	if (ev->old_cells != NULL)
 	{
 		LH_TRY(PUT(ctx, buf, ",\"old\":"));
-		LH_TRY(put_row(ctx, buf, j, plan, ev->old_cells, &ignored));
+		LH_TRY(lh_json_put_row(ctx, buf, plan->row, ev->old_cells, &ignored));
 	}
 	if (unchanged > 0)
-		LH_TRY(put_unchanged(ctx, buf, plan, ev->new_cells));
+	{
+		LH_TRY(PUT(ctx, buf, ",\"unchanged\":"));
+		LH_TRY(lh_json_put_unchanged(ctx, buf, plan->row, ev->new_cells));
+	}
 	LH_TRY(PUT(ctx, buf, "}"));
 	return lh_out_end(ctx, out);
 }
@@ -568,9 +208,9 @@ flat_row(LhCtx *ctx, LhChangeOut *out, Json *j, const LhChangeEvent *ev, const c
 
 	LH_TRY(lh_out_message(ctx, out));
 	if (out->want_key && plan->rel->nkeys > 0)
-		LH_TRY(put_key(ctx, buf, j, plan, ev, cells));
+		LH_TRY(lh_json_put_key(ctx, buf, plan->row, ev, cells));
 	LH_TRY(lh_out_value(ctx, out));
-	LH_TRY(put_row(ctx, buf, j, plan, cells, &ignored));
+	LH_TRY(lh_json_put_row(ctx, buf, plan->row, cells, &ignored));
 	at = --buf->len;
 	if (plan->tells_deleted)
 		LH_TRY(lh_buf_append_str(ctx, buf,
@@ -597,7 +237,7 @@ flat_delete(LhCtx *ctx, LhChangeOut *out, Json *j, const LhChangeEvent *ev)
 	if (!lh_unwrap_tombstones(o) || !out->want_key || ev->rel->nkeys == 0)
 		return LH_OK;
 	LH_TRY(lh_out_message(ctx, out));
-	LH_TRY(put_key(ctx, &out->buf, j, ev->plan, ev, ev->old_cells));
+	LH_TRY(lh_json_put_key(ctx, &out->buf, ((Plan *) ev->plan)->row, ev, ev->old_cells));
 	return lh_out_tombstone(ctx, out);
 }
 
@@ -649,50 +289,22 @@ put_string(LhCtx *ctx, LhBuf *buf, const char *name, const char *s)
 	return lh_put_json_string(ctx, buf, s, strlen(s));
 }
 
-/* Keep what buf holds, with its slack, and empty buf. */
-static LhStatus
-keep(LhCtx *ctx, LhBuf *buf, Piece *out)
-{
-	char *copy;
-
-	LH_ALLOC(ctx, copy, buf->len + SLACK);
-	memcpy(copy, buf->data, buf->len);
-	memset(copy + buf->len, 0, SLACK);
-	*out = (Piece){copy, (uint32_t) buf->len};
-	buf->len = 0;
-	return LH_OK;
-}
-
 static LhStatus
 json_relation(LhCtx *ctx, LhEncoder *enc, const LhChangeRel *rel, void **out)
 {
-	size_t room = SLACK;
 	Plan *plan;
 	LhBuf buf;
 
-	plan = lh_alloc0(ctx, sizeof(*plan) + sizeof(Column) * ((size_t) rel->ncolumns + 1));
-	if (plan == NULL)
-		return ctx->error->code;
+	LH_NEW(ctx, plan);
 	plan->rel = rel;
+	LH_TRY(lh_json_row_plan(ctx, enc->options, rel, NULL, &plan->row));
 	LH_TRY(lh_buf_init(ctx, &buf, false));
 	LH_TRY(put_string(ctx, &buf, ",\"schema\":", rel->schema));
 	LH_TRY(put_string(ctx, &buf, ",\"table\":", rel->name));
-	LH_TRY(keep(ctx, &buf, &plan->table));
+	LH_TRY(lh_json_keep(ctx, &buf, &plan->table));
 	LH_TRY(put_string(ctx, &buf, ",\"key\":null,\"identity\":",
 					  rel->identity == LH_IDENTITY_FULL ? "full" : "nothing"));
-	LH_TRY(keep(ctx, &buf, &plan->no_key));
-	plan->columns[rel->ncolumns].room = room;
-	for (int i = rel->ncolumns - 1; i >= 0; i--)
-	{
-		Column *col = &plan->columns[i];
-
-		LH_TRY(put_string(ctx, &buf, ",", rel->columns[i].name));
-		LH_TRY(PUT(ctx, &buf, ":"));
-		LH_TRY(keep(ctx, &buf, &col->name));
-		col->int_string = enc->options->int64_string && is_bigint(&rel->columns[i]);
-		room += col->name.len + VALUE;
-		col->room = room;
-	}
+	LH_TRY(lh_json_keep(ctx, &buf, &plan->no_key));
 	lh_buf_free(&buf);
 	if (enc->options->unwrap)
 	{

@@ -34,7 +34,7 @@
 
 #define FRAME_FLAGS \
 	(LH_FRAME_TRANSACTIONAL | LH_FRAME_KEY_CHANGED | LH_FRAME_SNAPSHOT | LH_FRAME_INCOMPLETE)
-#define MESSAGE_FLAGS (LH_MESSAGE_KEY | LH_MESSAGE_TOMBSTONE)
+#define MESSAGE_FLAGS (LH_MESSAGE_KEY | LH_MESSAGE_TOMBSTONE | LH_MESSAGE_ASIDE)
 
 /* Offsets in a batch's head. */
 #define AT_BATCH_FLAGS 4
@@ -449,6 +449,7 @@ lh_frame_message(LhCtx *ctx, LhSlice body, size_t *at, LhFrameMessage *message)
 	message->format = p[0];
 	message->has_key = (p[1] & LH_MESSAGE_KEY) != 0;
 	message->tombstone = (p[1] & LH_MESSAGE_TOMBSTONE) != 0;
+	message->aside = (p[1] & LH_MESSAGE_ASIDE) != 0;
 	if ((key > 0 && !message->has_key) || (value > 0 && message->tombstone))
 		LH_FAIL(ctx, LH_CORRUPT,
 				"message at byte %zu of a change frame: its flags %02x contradict its lengths", *at,

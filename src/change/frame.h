@@ -11,7 +11,8 @@
  *	        u32 part (from 0), u32 nparts (1 unless the body is cut),
  *	        i64 commit_time (us since 2000), body
  *	body    messages: u8 format (index in the stream's list), u8 flags
- *	        (1: has a key; 2: tombstone), u16 zero, u32 key bytes, u32 value bytes, key, value.
+ *	        (1: has a key; 2: tombstone;
+ *	        4: goes to the topic of messages, not to the relation's), u16 zero, u32 key bytes, u32 value bytes, key, value.
  *	        SCHEMA frames come before a relation's first row in a stream.  Their first message
  *	        says which relation it is, whatever the formats are: format 255, key the name of
  *	        the schema, value that of the table.  Behind it, if schema events are wanted,
@@ -46,6 +47,7 @@
 #define LH_FRAME_INCOMPLETE 8	/* a value of the new row is UNCHANGED: the consumer has it, the event has not */
 #define LH_MESSAGE_KEY 1
 #define LH_MESSAGE_TOMBSTONE 2
+#define LH_MESSAGE_ASIDE 4
 #define LH_MESSAGE_RELATION 255	/* in place of a format: the message has the relation's names */
 #define LH_MESSAGE_SPECIAL 252	/* from here on no format's */
 #define LH_MESSAGE_SCHEMA 252	/* a schema that messages from here on name */
@@ -72,6 +74,7 @@ typedef struct LhFrameMessage
 	uint8_t		format;
 	bool		has_key;
 	bool		tombstone;
+	bool		aside;			/* goes where logical messages go, though the frame has a relation */
 	LhSlice		key;
 	LhSlice		value;
 } LhFrameMessage;

@@ -416,6 +416,15 @@ check_formats(LhCtx *ctx, LhChangeOptions *options)
 					"the session say",
 					found[k]->name, found[i]->name);
 		}
+		if (!options->frames && !options->keys && found[i]->tombstones)
+		{
+			lh_fail(ctx, LH_INVALID,
+					"format \"%s\" says by a key alone that a row is gone, and this stream has no "
+					"keys",
+					found[i]->name);
+			lh_hint(ctx, "Set the option \"keys\", or \"frames\".");
+			return LH_INVALID;
+		}
 		if (!options->frames && !found[i]->text && (options->keys || options->batch_bytes > 0))
 			LH_FAIL(ctx, LH_INVALID,
 					"option \"%s\": format \"%s\" is binary, its messages need frames",

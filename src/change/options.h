@@ -42,6 +42,7 @@ typedef enum LhOutboxInvalid
 {
 	LH_OUTBOX_WARN, LH_OUTBOX_ERROR, LH_OUTBOX_FATAL, LH_OUTBOX_IGNORE
 } LhOutboxInvalid;
+typedef enum LhUpsertInvalid { LH_UPSERT_ERROR, LH_UPSERT_FATAL } LhUpsertInvalid;
 typedef enum LhOutboxPayload { LH_OUTBOX_JSON, LH_OUTBOX_RAW } LhOutboxPayload;
 
 /* One "schema.table" pattern or comma-separated item, unescaped, UTF-8. */
@@ -101,6 +102,8 @@ typedef struct LhChangeOptions
 	LhAdjustMode adjust;		/* field.name.adjustment.mode */
 	bool		json_native;	/* json and jsonb as JSON, not as a string of it */
 	bool		int64_string;
+	/* upsert */
+	LhUpsertInvalid upsert_invalid;
 	/* debezium-json */
 	const char *topic_prefix;
 	const char *database;		/* set by the host */

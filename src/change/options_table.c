@@ -24,6 +24,7 @@ static const char *const generated_modes[] = {"stored", "none", NULL};
 static const char *const delete_modes[] = {
 	"drop", "tombstone", "rewrite", "rewrite-with-tombstone", "delete-to-tombstone", NULL};
 static const char *const invalid_modes[] = {"warn", "error", "fatal", "ignore", NULL};
+static const char *const upsert_modes[] = {"error", "fatal", NULL};
 static const char *const payload_modes[] = {"json", "raw", NULL};
 static const char *const origins[] = {"any", "none", NULL};
 static const char *const actions[] = {"insert", "update", "delete", "truncate", NULL};
@@ -57,11 +58,12 @@ static const char *const operations[] = {"c", "u", "d", "t", "m", "none", NULL};
 	}
 
 #define ALL      "all"
-#define JSON     "json"
+#define JSON     "json, flat, upsert"
 #define BOTH     "json, debezium"
 #define WAL2JSON "wal2json"
 #define DEBEZIUM "debezium"
 #define V1       "wal2json-v1"
+#define UPSERT   "upsert"
 
 const LhOptionInfo lh_change_option_table[] = {
 	/* what is streamed */
@@ -136,10 +138,10 @@ const LhOptionInfo lh_change_option_table[] = {
 	BOOL("keys", keys, "off", ALL, "without frames: key, tab and value on a line",
 		 "rows without a key to partition by"),
 	/* how values look */
-	ENUM("binary.handling.mode", binary, "bytes", binary_modes, "json, debezium",
+	ENUM("binary.handling.mode", binary, "bytes", binary_modes, "json, flat, upsert, debezium",
 		 "bytea: as bytes (in JSON: base64), base64, base64-url-safe or hex",
 		 "consumers that take base64 for text"),
-	ENUM("decimal.handling.mode", decimal, "precise", decimal_modes, "json, debezium",
+	ENUM("decimal.handling.mode", decimal, "precise", decimal_modes, "json, flat, upsert, debezium",
 		 "numeric: with all its digits, as a string, or as a double",
 		 "amounts that lose digits in readers of doubles"),
 	ENUM("time.precision.mode", time, "adaptive", time_modes, DEBEZIUM,
@@ -164,6 +166,10 @@ const LhOptionInfo lh_change_option_table[] = {
 		 "JSON that every consumer has to parse twice"),
 	BOOL("bigint.as.string", int64_string, "off", JSON, "bigint as a string",
 		 "ids beyond 2^53 that change in JavaScript"),
+	/* upsert */
+	ENUM("upsert.invalid.behavior", upsert_invalid, "error", upsert_modes, UPSERT,
+		 "what an upsert cannot say: an event in the topic of messages (error), or the end (fatal)",
+		 "tables that are no copies any more, and nobody is told"),
 	/* debezium-json */
 	TEXT("topic.prefix", topic_prefix, "lakehouse", NULL, DEBEZIUM,
 		 "name of the server in source, schemas and topics",
@@ -185,10 +191,10 @@ const LhOptionInfo lh_change_option_table[] = {
 	ENUM("delete.tombstone.handling.mode", delete_mode, "tombstone", delete_modes, BOTH,
 		 "what unwrap makes of a delete: nothing, a tombstone, or the old row with __deleted",
 		 "rows that are deleted here and stay there"),
-	LIST("add.fields", add_fields, "", NULL, BOTH,
-		 "what unwrap adds to the row: op, lsn, table, source.ts_ms, ...; field:name renames",
+	LIST("add.fields", add_fields, "", NULL, "json, debezium, flat, upsert",
+		 "what unwrap, flat and upsert add to the row: op, lsn, table, source.ts_ms, ...; field:name renames",
 		 "a flat row that nobody can put in order"),
-	TEXT("add.fields.prefix", add_fields_prefix, "__", NULL, BOTH,
+	TEXT("add.fields.prefix", add_fields_prefix, "__", NULL, "json, debezium, flat, upsert",
 		 "stands before the names of added fields", "a field that has a column's name"),
 	LIST("outbox.table", outbox_tables, "", NULL, BOTH,
 		 "patterns of schema.table whose inserts are messages to a topic of their own",

@@ -42,7 +42,8 @@ complete_head(LhCtx *ctx, LhChangeOut *out, uint8_t flags)
 		LH_FAIL(ctx, LH_LIMIT, "a message of %zu bytes cannot be framed: the limit is 4 GB",
 				key + value);
 	head[0] = (uint8_t) out->format;
-	head[1] = (uint8_t) (flags | (key > 0 ? LH_MESSAGE_KEY : 0));
+	head[1] = (uint8_t) (flags | (key > 0 ? LH_MESSAGE_KEY : 0) |
+						 (out->aside ? LH_MESSAGE_ASIDE : 0));
 	n = (uint32_t) key;
 	memcpy(head + 4, &n, 4);
 	n = (uint32_t) value;

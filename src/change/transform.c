@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "change/flat.h"
 #include "change/outbox.h"
 #include "change/unwrap.h"
 
@@ -395,6 +396,13 @@ check_formats(LhCtx *ctx, const LhChangeOptions *o, const char *option)
 	return LH_OK;
 }
 
+/* Formats whose rows are flat without "unwrap". */
+static bool
+is_flat(const char *format)
+{
+	return strcmp(format, "flat") == 0 || strcmp(format, "upsert") == 0;
+}
+
 static LhStatus
 check_unwrap(LhCtx *ctx, const LhChangeOptions *o)
 {
@@ -402,20 +410,24 @@ check_unwrap(LhCtx *ctx, const LhChangeOptions *o)
 	int n;
 
 	LH_TRY(lh_add_fields_parse(ctx, o, &n, &fields));
-	if (!o->unwrap)
+	for (int i = 0; i < o->nformats && n > 0 && !o->unwrap; i++)
 	{
-		if (n > 0)
+		if (!is_flat(o->formats[i]))
 			LH_FAIL(ctx, LH_INVALID,
 					"option \"add.fields\" adds to flat rows: set the option \"unwrap\", too");
-		return LH_OK;
 	}
-	LH_TRY(check_formats(ctx, o, "unwrap"));
+	if (o->unwrap)
+		LH_TRY(check_formats(ctx, o, "unwrap"));
 	for (int i = 0; i < o->nformats; i++)
 		for (int k = 0; k < n; k++)
 		{
 			int ignored;
 
 			LH_TRY(lh_unwrap_field(ctx, o->formats[i], fields[k].field, &ignored));
+			if (strcmp(o->formats[i], "flat") == 0 && lh_flat_is_field(fields[k].name))
+				LH_FAIL(ctx, LH_INVALID,
+						"option \"add.fields\": rows of format \"flat\" have \"%s\" already",
+						fields[k].name);
 		}
 	return LH_OK;
 }

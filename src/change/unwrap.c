@@ -78,7 +78,7 @@ is_named(const Known *k, const char *field)
 LhStatus
 lh_unwrap_field(LhCtx *ctx, const char *format, const char *field, int *what)
 {
-	const Known *known = strcmp(format, "json") == 0 ? json : debezium;
+	const Known *known = strncmp(format, "debezium", 8) == 0 ? debezium : json;
 	char all[LH_ERROR_TEXT / 2] = "";
 	size_t len = 0;
 

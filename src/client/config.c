@@ -662,6 +662,28 @@ check_payloads(LhCtx *ctx, const LhClientConfig *c, const LhChangeOptions *o)
 	return LH_OK;
 }
 
+/* A sink that leaves out tombstones would keep deleted rows for ever. */
+static LhStatus
+check_tombstones(LhCtx *ctx, const LhClientConfig *c)
+{
+	for (int i = 0; i < c->nsinks; i++)
+	{
+		const char *name = c->formats[c->sinks[i].format];
+
+		if (lh_change_format_find(name, strlen(name))->tombstones &&
+			lh_sink_writes_lines(c->sinks[i].uri))
+		{
+			lh_fail(ctx, LH_INVALID,
+					"format \"%s\": sink %.*s leaves out messages without a value, which say that "
+					"rows are gone",
+					name, (int) strcspn(c->sinks[i].uri, "?"), c->sinks[i].uri);
+			lh_hint(ctx, "Use a sink with keys, as kafka:, or the format \"flat\".");
+			return LH_INVALID;
+		}
+	}
+	return LH_OK;
+}
+
 /* All that the plugin is told, checked here with the same table as there. */
 static LhStatus
 take_options(LhCtx *ctx, LhClientConfig *c)
@@ -699,7 +721,8 @@ take_options(LhCtx *ctx, LhClientConfig *c)
 		LH_TRY(put_option(ctx, c, &o, "filter-msg-prefixes", all));
 	}
 	LH_TRY(lh_change_options_check(ctx, &o));
-	return check_payloads(ctx, c, &o);
+	LH_TRY(check_payloads(ctx, c, &o));
+	return check_tombstones(ctx, c);
 }
 
 LhStatus

@@ -356,7 +356,7 @@ put_messages(LhCtx *ctx, LhDelivery *d, LhRelations *relations, const LhFrame *f
 			out.schema = r->schema;
 			out.table = r->table;
 			if (!routed)
-				out.topic = r->topic;
+				out.topic = m.aside ? d->message_topic : r->topic;
 		}
 		out.key_schema = out.value_schema = NULL;
 		/* what goes through an outbox is what the table holds */

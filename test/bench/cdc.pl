@@ -21,6 +21,8 @@ my @variants = (
 	['decoderbufs', 'decoderbufs'],
 	['lakehouse json, frames', 'lakehouse', 'format=json', 'frames=on', 'batch_bytes=131072'],
 	['lakehouse json, one a message', 'lakehouse', 'format=json'],
+	['lakehouse flat, frames', 'lakehouse', 'format=flat', 'frames=on', 'batch_bytes=131072'],
+	['lakehouse upsert, frames', 'lakehouse', 'format=upsert', 'frames=on', 'batch_bytes=131072'],
 	['lakehouse debezium-json, frames', 'lakehouse', 'format=debezium-json', 'frames=on', 'batch_bytes=131072'],
 	['lakehouse protobuf, frames', 'lakehouse', 'format=protobuf', 'frames=on', 'batch_bytes=131072'],
 	['lakehouse protobuf, one a message', 'lakehouse', 'format=protobuf'],
@@ -141,7 +143,7 @@ for my $load (@loads)
 my @reads = (
 	['COPY text', 'COPY t TO STDOUT', ''],
 	['COPY binary', 'COPY t TO STDOUT', 'BINARY'],
-	map { [ "cdc_row $_", "COPY (SELECT lakehouse.cdc_row(x.*, '{format,$_}') FROM ONLY t AS x) TO STDOUT", 'BINARY' ] } qw(json debezium-json wal2json-v2 protobuf));
+	map { [ "cdc_row $_", "COPY (SELECT lakehouse.cdc_row(x.*, '{format,$_}') FROM ONLY t AS x) TO STDOUT", 'BINARY' ] } qw(json flat upsert debezium-json wal2json-v2 protobuf));
 
 # CPU seconds of the backend for a statement, and bytes received.
 sub read_one

@@ -347,6 +347,8 @@ main(int argc, char **argv)
 	bench_kinds(&options);
 	bench_rows("json", &options, "float8 short", "row json");
 	bench_rows("json", &options, "float8 17 digits", "row json, 17 digits");
+	bench_rows("flat", &options, "float8 short", "row flat");
+	bench_rows("upsert", &options, "float8 short", "row upsert");
 	bench_rows("wal2json-v1", &options, "float8 short", "row wal2json-v1");
 	bench_rows("wal2json-v2", &options, "float8 short", "row wal2json-v2");
 	bench_rows("debezium-json", &options, "float8 short", "row debezium-json");

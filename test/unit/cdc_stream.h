@@ -192,6 +192,7 @@ cdc_rel(LhCtx *ctx, const char *schema, const char *name, LhIdentity identity, i
 	rel->columns = copy;
 	rel->keys = keys;
 	rel->pk = pk;
+	rel->old_has_key = rel->nkeys > 0 && identity != LH_IDENTITY_NOTHING;
 	return rel;
 }
 
@@ -238,7 +239,7 @@ cdc_die(LhCtx *ctx)
 			cdc_die(ctx);    \
 	} while (0)
 
-/* Framed messages as lines: key, tab, value; null for what is not there. */
+/* Framed messages as lines: key, tab, value; null for what is not there, "aside " before what is of no table. */
 static inline void
 cdc_unframe(CdcStream *s)
 {
@@ -255,6 +256,8 @@ cdc_unframe(CdcStream *s)
 			s->take(s, &m);
 			continue;
 		}
+		if (m.aside)
+			CDC_DO(s->ctx, lh_buf_append_str(s->ctx, &s->text, "aside "));
 		CDC_DO(s->ctx, m.has_key ? lh_buf_append(s->ctx, &s->text, m.key.data, m.key.len)
 								 : lh_buf_append_str(s->ctx, &s->text, "null"));
 		CDC_DO(s->ctx, lh_buf_putc(s->ctx, &s->text, '\t'));

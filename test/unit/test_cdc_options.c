@@ -306,7 +306,7 @@ formats_are_found_or_refused(void **state)
 	LH_OK_(ctx, lh_change_options_check(ctx, &options));
 	assert_string_equal(options.formats[0], "json");
 	set(ctx, "format", "jsn");
-	refused(ctx, lh_change_options_check(ctx, &options), "Formats are debezium-json, json");
+	refused(ctx, lh_change_options_check(ctx, &options), "Formats are avro, debezium-avro, debezium-json, flat, json, protobuf, upsert");
 	set(ctx, "format", "json,json");
 	options.frames = true;
 	refused(ctx, lh_change_options_check(ctx, &options), "named twice");

@@ -195,12 +195,16 @@ mistakes_are_told(void **state)
 	refused(m, STREAM "--option nosuch=1", "nosuch");
 	refused(m, STREAM "--option FRAMES=off", "cannot be given: the client always wants frames");
 	refused(m, STREAM "--option batch_bytes=1", "use --batch-bytes");
+	/* sinks that leave out tombstones */
+	refused(m, STREAM "--sink upsert=file:/tmp/x", "leaves out messages without a value");
+	refused(m, STREAM "--sink stdout: --format upsert", "leaves out messages without a value");
 	refused(m, "status --source d --sink null:", "one slot");
 	refused(m, "drop --source d", "no slot");
 	refused(m, "drop --source d --slot s --primary p", "does not go with");
 	refused(m, STREAM "--heartbeat-bytes x", "--heartbeat-bytes is");
 	accepted(m, "stream --source d --slot s --sink null: --help");
 	assert_int_equal(m->c.command, LH_CLIENT_HELP);
+	accepted(m, STREAM "--sink upsert=null: --sink flat=stdout:");
 	accepted(m, "status --source d");
 }
 

@@ -139,6 +139,26 @@ frame(Made *m, LhChangeOp op, uint64_t commit_end, uint64_t ordinal, const char 
 	assert_int_equal(lh_frame_end(m->ctx, &m->out, true), LH_OK);
 }
 
+/* What is aside goes where messages go, and what is behind it to the table again. */
+static void
+aside(Made *m, uint64_t commit_end, uint64_t ordinal)
+{
+	LhChangeEvent ev = {
+		.op = LH_CHANGE_UPDATE, .pos = {commit_end, ordinal, 7}, .rel = &table};
+
+	assert_int_equal(lh_frame_begin(m->ctx, &m->out, &ev), LH_OK);
+	m->out.format = 0;
+	for (int i = 0; i < 2; i++)
+	{
+		m->out.aside = i == 0;
+		assert_int_equal(lh_out_message(m->ctx, &m->out), LH_OK);
+		assert_int_equal(lh_out_value(m->ctx, &m->out), LH_OK);
+		assert_int_equal(lh_put(m->ctx, &m->out.buf, i == 0 ? "x" : "y", 1), LH_OK);
+		assert_int_equal(lh_out_end(m->ctx, &m->out), LH_OK);
+	}
+	assert_int_equal(lh_frame_end(m->ctx, &m->out, true), LH_OK);
+}
+
 /* Send what was made since the last time. */
 static LhStatus
 send(Made *m)
@@ -206,6 +226,19 @@ rows_are_put_and_confirmed_when_durable(void **state)
 	transaction(m, 0x30, false);
 	sent(m);
 	assert_int_equal(lh_delivery_confirmed(m->d), 0x20);
+}
+
+static void
+what_is_aside_goes_where_messages_go(void **state)
+{
+	Made *m = *state;
+
+	frame(m, LH_CHANGE_BEGIN, 0x20, 0, NULL);
+	frame(m, LH_CHANGE_SCHEMA, 0x20, 1, NULL);
+	aside(m, 0x20, 1);
+	frame(m, LH_CHANGE_COMMIT, 0x20, 2, NULL);
+	sent(m);
+	assert_string_equal(m->recorders[0].log, "msg:20/1.0=x t:20/1.1=y C20 ");
 }
 
 /* What a sink has by itself in the middle of a transaction does not confirm that transaction. */
@@ -384,6 +417,7 @@ main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(what_is_aside_goes_where_messages_go),
 		T(rows_are_put_and_confirmed_when_durable),
 		T(half_a_transaction_is_not_confirmed),
 		T(what_a_sink_holds_is_not_put_again),

@@ -454,6 +454,9 @@ describe_keys(LhCdc *cdc, LhCdcRel *rel, Relation relation)
 	rel->change.keys = keys;
 	rel->change.nkeys = nkeys;
 	mark_identity(rel, relation);
+	rel->change.old_has_key = nkeys > 0;
+	for (int i = 0; i < nkeys; i++)
+		rel->change.old_has_key &= rel->change.identity == LH_IDENTITY_FULL || rel->identity[keys[i]];
 }
 
 /* ---- fingerprint ---- */

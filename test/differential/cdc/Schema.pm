@@ -186,21 +186,25 @@ sub from_json
 	return "($j ->> $literal)::$c->{type}{sql}";
 }
 
-# A function apply(line json) for the copy; tables that cannot be followed are left out.
+# Tables whose rows can be followed by their keys alone.
+sub by_key { return grep { $_->{nkeys} && $_->{identity} ne 'NOTHING' } @{ $_[0]{tables} } }
+
+# A function apply(line json) for the copy; tables that cannot be followed are left out.  Under by_key rows are found by their
+# keys alone, and there are upserts.
 sub apply_sql
 {
-	my $self = shift;
+	my ($self, $by_key) = @_;
 	my $body = '';
 	for my $t (@{ $self->{tables} })
 	{
 		my @c = writable($t);
 		my $match = join ' OR ', map { 'tab = ' . quote_literal($_) } $t->{bare}, map { "$t->{bare} p$_" } $t->{parts} ? (0, 1) : ();
 		my @keys = grep { $_->{key} } @{ $t->{columns} };
-		my $where = $t->{identity} eq 'FULL'
+		my $where = $t->{identity} eq 'FULL' && !$by_key
 		  ? "(x.tableoid, x.ctid) = (SELECT y.tableoid, y.ctid FROM $t->{name} y WHERE ROW(" . join(', ', map { 'y.' . quote_ident($_->{name}) } @c) . ')::text = ROW('
 		  . join(', ', map { from_json($t, $_, "(line -> 'old')") } @c) . ')::text LIMIT 1)'
 		  : join(' AND ', map { 'x.' . quote_ident($_->{name}) . ' = ' . from_json($t, $_, "(line -> 'key')") } @keys);
-		if (!$t->{keyed})
+		if ($by_key ? !$t->{nkeys} || $t->{identity} eq 'NOTHING' : !$t->{keyed})
 		{
 			$body .= "\tIF $match THEN\n\t\tRETURN;\n\tEND IF;\n";
 			next;
@@ -214,6 +218,8 @@ sub apply_sql
 		  . "\t\t\tGET DIAGNOSTICS n = ROW_COUNT;\n\t\t\tIF n <> 1 THEN RAISE 'an update met % rows: %', n, left(line::text, 500); END IF;\n"
 		  . "\t\tWHEN 'delete' THEN DELETE FROM $t->{name} x WHERE $where;\n"
 		  . "\t\t\tGET DIAGNOSTICS n = ROW_COUNT;\n\t\t\tIF n <> 1 THEN RAISE 'a delete met % rows: %', n, left(line::text, 500); END IF;\n";
+		$body .= "\t\tWHEN 'upsert' THEN DELETE FROM $t->{name} x WHERE $where;\n\t\t\tINSERT INTO $t->{name} (" . join(', ', map { quote_ident($_->{name}) } @c)
+		  . ") VALUES (" . join(', ', map { from_json($t, $_, "(line -> 'new')") } @c) . ");\n" if $by_key;
 		$body .= "\t\tELSE NULL;\n\t\tEND CASE;\n\t\tRETURN;\n\tEND IF;\n";
 	}
 	return "CREATE OR REPLACE FUNCTION apply(line json) RETURNS void LANGUAGE plpgsql AS \$apply\$\nDECLARE\n\tn bigint;\n"
@@ -223,12 +229,13 @@ sub apply_sql
 # What both databases have to agree on, one line a table.
 sub digest_sql
 {
-	my $self = shift;
+	my ($self, @tables) = @_;
+	@tables = $self->digested unless @tables;
 	return join "\nUNION ALL ", map
 	{
 		my $t = $_;
 		"SELECT " . quote_literal($t->{bare}) . ", count(*), md5(string_agg(x::text, E'\\n' ORDER BY x::text COLLATE \"C\")) FROM $t->{name} x"
-	} $self->digested;
+	} @tables;
 }
 
 sub digested { return grep { $_->{keyed} } @{ $_[0]{tables} } }

@@ -4,14 +4,16 @@
 # wal2json, test_decoding and PostgreSQL itself.
 #
 # For each schema some batches of transactions are run, decoded from the same WAL
-# and compared; between batches the schema changes.  Four promises a batch:
+# and compared; between batches the schema changes.  Six promises a batch:
 #
 #	1. wal2json-v1 and -v2 are wal2json's bytes, under the same random options,
 #	   but for lines of wal2json's that are no JSON: ours then is.
-#	2. every line of json, debezium-json and our wal2json parses as jsonb.
+#	2. every line of json, flat, debezium-json and our wal2json parses as jsonb.
 #	3. json has the events that test_decoding has, in its order, with its
 #	   values in the columns whose text is the same in both.
 #	4. json applied to an empty copy of the schema gives the same tables.
+#	5. so does flat, row by row by their keys.
+#	6. so do upserts of tables of which all could be said.
 #
 # Runs inside with_server: PGHOST and the rest lead to a server with
 # wal_level = logical.
@@ -136,7 +138,7 @@ SQL
 sub parses
 {
 	my ($k, $stop) = @_;
-	my @kinds = (['json'], ['json', 'json-native', 'off'], ['wal2json-v1'], ['wal2json-v2'],
+	my @kinds = (['json'], ['json', 'json-native', 'off'], ['flat'], ['wal2json-v1'], ['wal2json-v2'],
 		['debezium-json'], ['debezium-json', 'value.converter.schemas.enable', 'true', 'time.precision.mode', pick('adaptive', 'connect', 'isostring'),
 			'decimal.handling.mode', pick('precise', 'string', 'double')]);
 	my $out = sql('lake', join "\nUNION ALL ", map
@@ -198,8 +200,8 @@ sub against_oracle
 # The first row that one table has and its copy has not.
 sub first_difference
 {
-	my $t = shift;
-	my @rows = map { [ lines($_, qq{SELECT x::text AS r FROM $t->{name} x ORDER BY x::text COLLATE "C"}) ] } 'lake', 'copy';
+	my ($t, $copy) = @_;
+	my @rows = map { [ lines($_, qq{SELECT x::text AS r FROM $t->{name} x ORDER BY x::text COLLATE "C"}) ] } 'lake', $copy;
 	my %there = map { $_ => 1 } @{ $rows[1] };
 	my ($row) = grep { !$there{$_} } @{ $rows[0] };
 	my %here = map { $_ => 1 } @{ $rows[0] };
@@ -219,11 +221,73 @@ sub against_copy
 		1;
 	} ? undef : $@;
 	return check($k, 'copy', 0, $error) if $error;
-	my ($here, $there) = (sql('lake', "$digest;"), sql('copy', "$digest;"));
+	compare_copy($k, 'copy', $digest, $schema->digested);
+}
+
+sub compare_copy
+{
+	my ($k, $copy, $digest, @tables) = @_;
+	my ($here, $there) = (sql('lake', "$digest;"), sql($copy, "$digest;"));
 	my @a = split /\n/, $here;
 	my @b = split /\n/, $there;
 	my ($differ) = grep { $a[$_] ne ($b[$_] // '') } 0 .. $#a;
-	check($k, 'copy', !defined $differ, defined $differ ? first_difference(($schema->digested)[$differ]) : '');
+	check($k, $copy, !defined $differ, defined $differ ? first_difference($tables[$differ], $copy) : '');
+}
+
+my @as_json = ('json-native', 'off', 'binary.handling.mode', 'hex');
+
+# 5: the d and the u of one position are one update, whose key is that of the d.
+sub against_flat
+{
+	my ($k, $stop, $schema) = @_;
+	my @tables = $schema->by_key or return;
+	sql('lake', "\\copy (" . peek('ours', $stop, 'format', 'flat', 'add.fields', 'table', @as_json) . ") TO '$dir/lines'");
+	my $error = eval {
+		sql('copy_flat', "BEGIN;\nTRUNCATE lines;\n\\copy lines (data) FROM '$dir/lines'\n" . $schema->apply_sql(1) . <<'SQL');
+CREATE TEMP TABLE rows ON COMMIT DROP AS SELECT n, data::json AS l, data::json ->> '__op' AS op,
+	(data::json ->> '__lsn')::bigint AS lsn, (data::json ->> '__seq')::bigint AS seq FROM lines;
+SELECT count(apply(json_build_object('op', CASE op WHEN 'c' THEN 'insert' WHEN 'u' THEN 'update' WHEN 'd' THEN CASE WHEN moved THEN 'update' ELSE 'delete' END
+		WHEN 't' THEN 'truncate' ELSE 'other' END,
+		'table', l ->> '__table', 'key', l, 'new', CASE WHEN op = 'd' THEN after ELSE l END)))
+	FROM (SELECT *, op = 'd' AND next_op = 'u' AND next_lsn = lsn AND next_seq = seq AS moved FROM
+		(SELECT *, lead(op) OVER w AS next_op, lead(lsn) OVER w AS next_lsn, lead(seq) OVER w AS next_seq, lead(l) OVER w AS after,
+			lag(op) OVER w AS last_op, lag(lsn) OVER w AS last_lsn, lag(seq) OVER w AS last_seq FROM rows WINDOW w AS (ORDER BY n)) x
+		WHERE NOT (op = 'u' AND last_op IS NOT DISTINCT FROM 'd' AND last_lsn = lsn AND last_seq = seq) ORDER BY n) y;
+COMMIT;
+SQL
+		1;
+	} ? undef : $@;
+	return check($k, 'copy_flat', 0, $error) if $error;
+	compare_copy($k, 'copy_flat', $schema->digest_sql(@tables), @tables);
+}
+
+# 6: a table at a time, as a tombstone does not say whose it is.
+sub against_upserts
+{
+	my ($k, $stop, $schema) = @_;
+	my @tables = grep { !$_->{stale} } $schema->by_key;
+	for my $t (@tables)
+	{
+		my $pattern = quotemeta($schema->{bare}) . '\.' . quotemeta($t->{bare}) . ($t->{parts} ? '( p[01])?' : '');
+		sql('lake', "\\copy (" . peek('ours', $stop, 'format', 'upsert', 'keys', 'on', 'messages', 'off', 'table.include.list', $pattern, @as_json) . ") TO '$dir/lines'");
+		my $bare = quote_literal($t->{bare});
+		my $out = eval {
+			sql('copy_upsert', "BEGIN;\nTRUNCATE lines;\n\\copy lines (data) FROM '$dir/lines'\n" . $schema->apply_sql(1) . <<"SQL");
+CREATE TEMP TABLE rows ON COMMIT DROP AS SELECT n, split_part(data, E'\\t', 1) AS k, nullif(split_part(data, E'\\t', 2), '') AS v FROM lines;
+SELECT 'quarantined', count(*) FROM rows WHERE k = '' AND v::json ->> 'op' = 'quarantine';
+SELECT count(apply(CASE WHEN k = '' THEN v::json ELSE json_build_object('op', CASE WHEN v IS NULL THEN 'delete' ELSE 'upsert' END,
+		'table', $bare, 'key', k::json, 'new', v::json) END)) FROM (SELECT * FROM rows ORDER BY n) x
+	WHERE NOT EXISTS (SELECT FROM rows WHERE k = '' AND v::json ->> 'op' = 'quarantine');
+COMMIT;
+SQL
+		};
+		return check($k, 'copy_upsert', 0, $@) if !defined $out;
+		# nobody can tell from here on what should be there
+		$t->{stale} = 1 if $out !~ /^quarantined\|0$/m;
+		$seen{ $t->{stale} ? 'upserts: tables of which something could not be said' : 'upserts: tables compared' }++;
+	}
+	@tables = grep { !$_->{stale} } @tables;
+	compare_copy($k, 'copy_upsert', $schema->digest_sql(@tables), @tables) if @tables;
 }
 
 sql('lake', <<'SQL');
@@ -236,8 +300,11 @@ EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
 	RETURN false;
 END $$;
 CREATE DATABASE copy;
+CREATE DATABASE copy_flat;
+CREATE DATABASE copy_upsert;
 SQL
-sql('copy', 'CREATE TABLE lines (n bigint GENERATED ALWAYS AS IDENTITY, data text);');
+my @copies = ('copy', 'copy_flat', 'copy_upsert');
+sql($_, 'CREATE TABLE lines (n bigint GENERATED ALWAYS AS IDENTITY, data text);') for @copies;
 
 # A message outside of transactions is flushed by nobody at once (before 17): who reads first would not see it, who
 # reads later would.  The insert position may be behind a page's head that is not written yet, so not for ever.
@@ -259,7 +326,7 @@ for my $k ($from .. $schemas)
 	srand($seed * 1000 + $k);
 	my $schema = Schema->new($k);
 	next if defined $only && $k != $only;
-	sql($_, $schema->ddl) for 'lake', 'copy';
+	sql($_, $schema->ddl) for 'lake', @copies;
 	sql('lake', "SELECT pg_create_logical_replication_slot(s, p) FROM (VALUES ('ours', 'lakehouse'), ('theirs', 'wal2json'), ('oracle', 'test_decoding')) x (s, p);");
 	for my $batch (1 .. $batches)
 	{
@@ -269,13 +336,15 @@ for my $k ($from .. $schemas)
 		parses($k, $stop);
 		against_oracle($k, $stop);
 		against_copy($k, $stop, $schema);
+		against_flat($k, $stop, $schema);
+		against_upserts($k, $stop, $schema);
 		sql('lake', "SELECT pg_replication_slot_advance(s, '$stop') FROM unnest(ARRAY['ours', 'theirs', 'oracle']) s;");
 		my $change = $schema->evolve;
-		sql($_, $change) for 'lake', 'copy';
+		sql($_, $change) for 'lake', @copies;
 		$seen{transactions} += $each;
 	}
 	sql('lake', "SELECT pg_drop_replication_slot(s) FROM unnest(ARRAY['ours', 'theirs', 'oracle']) s;\nDROP SCHEMA $schema->{name} CASCADE;");
-	sql('copy', "DROP SCHEMA $schema->{name} CASCADE;");
+	sql($_, "DROP SCHEMA $schema->{name} CASCADE;") for @copies;
 	$seen{schemas}++;
 }
 print "$_: $seen{$_}\n" for sort keys %seen;

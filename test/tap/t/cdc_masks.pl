@@ -146,7 +146,7 @@ $psql->value(q{SELECT pg_logical_emit_message(true, 'end', '')});
 
 # ---- streams
 
-my @formats = ([ 'format', 'json' ], [ 'format', 'json', 'json.native', 'off', 'binary.handling.mode', 'hex' ], [ 'format', 'wal2json-v1', 'include-default', '1', 'include-pk', '1' ],
+my @formats = ([ 'format', 'json' ], [ 'format', 'flat' ], [ 'format', 'upsert', 'keys', 'on' ], [ 'format', 'json', 'json.native', 'off', 'binary.handling.mode', 'hex' ], [ 'format', 'wal2json-v1', 'include-default', '1', 'include-pk', '1' ],
 	[ 'format', 'wal2json-v2', 'include-default', '1', 'include-pk', '1', 'include-types', '1' ], [ 'format', 'debezium-json' ],
 	[ 'format', 'debezium-json', 'value.converter.schemas.enable', 'on', 'decimal.handling.mode', 'string' ],
 	[ 'format', 'avro' ], [ 'format', 'debezium-avro' ], [ 'format', 'protobuf' ]);

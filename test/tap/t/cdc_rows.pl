@@ -80,7 +80,7 @@ foreach my $t (qw(leaf single))
 my $shown = 2 * 2 * 11;
 
 my @ways = map { my $f = $_; map { [ @$f, @$_ ] } [], [ 'publication_names', 'as_root' ], [ 'schema.events', 'on' ] }
-	[ 'format', 'json' ], [ 'format', 'json,debezium-json', 'json.native', 'off', 'binary.handling.mode', 'hex' ], [ 'format', 'debezium-json', 'value.converter.schemas.enable', 'on' ],
+	[ 'format', 'json' ], [ 'format', 'flat,upsert', 'add.fields', 'table' ], [ 'format', 'json,debezium-json', 'json.native', 'off', 'binary.handling.mode', 'hex' ], [ 'format', 'debezium-json', 'value.converter.schemas.enable', 'on' ],
 	[ 'format', 'wal2json-v1,wal2json-v2', 'include-default', '1', 'include-pk', '1' ];
 
 # All batches of a table, and what else was said.
