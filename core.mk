@@ -118,6 +118,7 @@ link = $(if $(V),,@echo "  LD $@";) mkdir -p $(@D); \
 
 # only these are linked with the sinks
 $(filter $(B)/test_sink_% $(B)/fuzz_sink_%,$(UNIT:%=$(B)/%) $(FUZZ:%=$(B)/%)): $(SINK_LIB)
+$(filter build/bench/bench_sink_%,$(BENCH:%=build/bench/%)): $(SINK_LIB)
 
 # and these with what the client does without libpq
 CLIENT_CORE_OBJS := $(CLIENT_CORE_SRCS:%.c=$(B)/%.o)

@@ -3,8 +3,10 @@
  *		"file:///directory": messages to files that appear whole, exactly once.
  *
  * Text formats: a value a line (NDJSON); others: u32 little-endian length and
- * value.  Messages without a value (tombstones) are left out.  A file's name begins
- * with its first position, so that a listing stands in the stream's order:
+ * value; containers: Avro object containers or Parquet files, each of one topic and
+ * one schema (files_container.c, files_parquet.c).  Messages without a value
+ * (tombstones) are left out.  A file's name begins with its first position, so that a
+ * listing stands in the stream's order:
  *
  *		000000000A2B3C40-0000000000000001[-topic].ndjson[.gz|.zst]
  *
@@ -19,12 +21,14 @@
  *	   journal.  A crash between any two leaves what recovery completes.
  *	3. Recovery (files_recover.c) believes the journal's last record: a temporary
  *	   file is cut back to the bytes recorded and finished, others are removed.
- *	   Compressed files consist of whole gzip members or zstd frames, one or more
- *	   for each flush, so that the cut never stands inside one.
+ *	   Compressed files consist of whole gzip members or zstd frames, Avro containers
+ *	   of whole blocks, one or more for each flush, so that the cut never stands inside
+ *	   one.  A Parquet file is made at its end, of a log that is such a container.
  *	4. A lock on "_lock" keeps a second writer out.
  *
  * Files change between events only, and between transactions unless one is
- * larger than rotate.bytes.
+ * larger than rotate.bytes.  When a table's schema changes, the file of the old one is
+ * finished with the event that brings the new one.
  */
 #include "sink/files.h"
 
@@ -36,204 +40,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Messages of a file wait in memory until there is so much. */
-#define WRITE_SIZE ((size_t) 256 << 10)
 /* Of a topic's name so many bytes go into a file's; the whole stands in the manifest. */
-#define TOPIC_MAX  140
-
-LhStatus
-lh_files_fail(LhCtx *ctx, const LhFiles *s, const char *what, const char *name)
-{
-	int error = errno;
-
-	lh_fail(ctx, LH_IO, "could not %s \"%s/%s\": %s", what, s->path, name, lh_errno_text(error));
-	if (error == ENOSPC || error == EDQUOT || error == EFBIG)
-		lh_hint(ctx, "Make room; what was put since the last flush is put again then.");
-	return LH_IO;
-}
-
-LhStatus
-lh_files_write(LhCtx *ctx, const LhFiles *s, int fd, const char *name, const void *bytes,
-			   size_t len)
-{
-	const uint8_t *p = bytes;
-
-	while (len > 0)
-	{
-		ssize_t n = write(fd, p, len < ((size_t) 4 << 20) ? len : (size_t) 4 << 20);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-		{
-			if (n == 0)
-				errno = ENOSPC;
-			return lh_files_fail(ctx, s, "write", name);
-		}
-		p += n;
-		len -= (size_t) n;
-	}
-	return LH_OK;
-}
-
-LhStatus
-lh_files_sync(LhCtx *ctx, const LhFiles *s, int fd, const char *name)
-{
-	/* a file system that cannot sync a directory says EINVAL: then nothing can be done */
-	if ((fd == s->dir ? fsync(fd) : fdatasync(fd)) != 0 && !(fd == s->dir && errno == EINVAL))
-		return lh_files_fail(ctx, s, "sync", name);
-	return LH_OK;
-}
-
-void
-lh_files_temp_name(const char *name, char out[256])
-{
-	snprintf(out, 256, LH_FILES_TEMP "%.245s", name);
-}
-
-/* Give a temporary file its name; nobody else's is ever replaced. */
-LhStatus
-lh_files_rename(LhCtx *ctx, const LhFiles *s, const char *name)
-{
-	char temp[256];
-
-	lh_files_temp_name(name, temp);
-	if (renameat2(s->dir, temp, s->dir, name, RENAME_NOREPLACE) == 0)
-		return LH_OK;
-	/* not every file system knows the flag: the lock says that we are alone */
-	if (errno == EINVAL && faccessat(s->dir, name, F_OK, 0) != 0 && errno == ENOENT &&
-		renameat(s->dir, temp, s->dir, name) == 0)
-		return LH_OK;
-	if (errno == EEXIST)
-		LH_FAIL(ctx, LH_EXISTS, "\"%s/%s\" is there already", s->path, name);
-	return lh_files_fail(ctx, s, "rename", temp);
-}
-
-void
-lh_files_set_newest(LhFiles *s, const LhFilesEntry *entry)
-{
-	snprintf(s->newest_name, sizeof(s->newest_name), "%s", entry->name);
-	s->newest = *entry;
-	s->newest.name = s->newest_name;
-	s->newest.topic = NULL; /* of another arena; the manifest has it */
-}
-
-/*
- * Open and close
- */
-
-static void
-close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-/* Forget the open files; what is on the disk stays. */
-void
-lh_files_drop_all(LhFiles *s)
-{
-	for (int i = 0; i < s->nfiles; i++)
-	{
-		close_fd(&s->files[i]->fd);
-		lh_arena_destroy(s->files[i]->arena);
-	}
-	s->nfiles = 0;
-	close_fd(&s->journal);
-	close_fd(&s->manifest);
-}
-
-/* Children of the arena are gone by then: only descriptors are left to close. */
-static void
-release(void *arg)
-{
-	LhFiles *s = arg;
-
-	close_fd(&s->journal);
-	close_fd(&s->manifest);
-	close_fd(&s->lock);
-	close_fd(&s->dir);
-}
+#define TOPIC_MAX 140
 
 static void
 release_file(void *arg)
 {
-	close_fd(&((LhFilesFile *) arg)->fd);
-}
-
-static LhStatus
-read_options(LhCtx *ctx, const LhSinkConfig *config, LhFiles *s)
-{
-	static const char *const known[] = {"rotate.bytes", "rotate.seconds", "compress",
-										"per",          "verify",         NULL};
-	static const char *const compress[] = {"none", "gzip", "zstd", NULL};
-	static const LhCodec codecs[] = {LH_CODEC_NONE, LH_CODEC_GZIP, LH_CODEC_ZSTD};
-	static const char *const per[] = {"stream", "topic", NULL};
-	static const char *const verify[] = {"yes", "no", NULL};
-	int choice;
-
-	LH_TRY(lh_sink_check_options(ctx, config, known));
-	if (config->host[0] != '\0' || config->path[0] != '/' || config->path[1] == '\0')
-		LH_FAIL(
-			ctx, LH_INVALID,
-			"sink \"%s\": write \"file:///directory\", without a host and with an absolute path",
-			config->uri);
-	LH_TRY(lh_sink_option_number(ctx, config, "rotate.bytes", UINT64_C(128) << 20, 1,
-								 UINT64_C(1) << 40, &s->rotate_bytes));
-	LH_TRY(lh_sink_option_number(ctx, config, "rotate.seconds", 60, 0, 86400 * 366,
-								 &s->rotate_seconds));
-	LH_TRY(lh_sink_option_choice(ctx, config, "compress", compress, &choice));
-	s->codec = codecs[choice];
-	LH_TRY(lh_sink_option_choice(ctx, config, "per", per, &choice));
-	s->per_topic = choice == 1;
-	LH_TRY(lh_sink_option_choice(ctx, config, "verify", verify, &choice));
-	s->verify = choice == 0;
-	return LH_OK;
-}
-
-static LhStatus
-open_directory(LhCtx *ctx, LhFiles *s)
-{
-	if (mkdir(s->path, 0750) != 0 && errno != EEXIST)
-		return lh_files_fail(ctx, s, "create", "");
-	s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dir < 0)
-		return lh_files_fail(ctx, s, "open", "");
-	s->lock = openat(s->dir, LH_FILES_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (s->lock < 0)
-		return lh_files_fail(ctx, s, "open", LH_FILES_LOCK);
-	if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
-		return LH_OK;
-	if (errno != EWOULDBLOCK)
-		return lh_files_fail(ctx, s, "lock", LH_FILES_LOCK);
-	lh_fail(ctx, LH_DENIED, "\"%s\" is being written by another program", s->path);
-	lh_hint(ctx, "Each stream needs a directory of its own, and one client at a time.");
-	return LH_DENIED;
-}
-
-static LhStatus
-files_open(LhCtx *ctx, const LhSinkConfig *config, LhSink **out)
-{
-	LhFiles *s;
-
-	LH_NEW(ctx, s);
-	s->arena = ctx->arena;
-	s->dir = s->lock = s->journal = s->manifest = -1;
-	s->text = config->text;
-	LH_TRY(read_options(ctx, config, s));
-	if ((s->path = lh_strdup(ctx, config->path)) == NULL ||
-		(s->stream = lh_strdup(ctx, config->stream)) == NULL)
-		return ctx->error->code;
-	if (!lh_utf8_valid(s->stream, strlen(s->stream)))
-		LH_FAIL(ctx, LH_BAD_TEXT, "the name of the stream is not UTF-8");
-	LH_TRY(lh_buf_init(ctx, &s->line, false));
-	LH_TRY(lh_buf_init(ctx, &s->packed, false));
-	LH_TRY(lh_codecs_create(ctx, &s->codecs));
-	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release, s));
-	LH_TRY(open_directory(ctx, s));
-	*out = &s->sink;
-	return LH_OK;
+	lh_files_close(&((LhFilesFile *) arg)->fd);
 }
 
 static LhStatus
@@ -251,8 +64,10 @@ files_recover(LhCtx *ctx, LhSink *sink, LhChangePos *durable, bool *known)
 }
 
 static LhStatus
-check_ready(LhCtx *ctx, const LhFiles *s)
+check_ready(LhCtx *ctx, LhFiles *s)
 {
+	s->refusals.n = 0;
+	s->refusals.here = false;
 	if (!s->ready)
 		LH_FAIL(ctx, LH_BUG, "sink \"file://%s\" was used before its recovery or after a failure",
 				s->path);
@@ -284,9 +99,22 @@ add_topic(char *name, size_t cap, const char *topic)
 		name[n] = '\0';
 }
 
-static LhStatus
-fill_file(LhCtx *ctx, LhFiles *s, LhFilesFile *f, const LhChangePos *pos, const char *topic)
+/* What names end with. */
+static const char *
+file_end(const LhFiles *s)
 {
+	static const char *const plain[2][3] = {{".bin", ".bin.gz", ".bin.zst"},
+											{".ndjson", ".ndjson.gz", ".ndjson.zst"}};
+
+	if (s->container != LH_FILES_PLAIN)
+		return s->container == LH_FILES_AVRO ? ".avro" : ".parquet";
+	return plain[s->text][s->codec == LH_CODEC_GZIP ? 1 : s->codec == LH_CODEC_ZSTD ? 2 : 0];
+}
+
+static LhStatus
+fill_file(LhCtx *ctx, LhFiles *s, LhFilesFile *f, const LhSinkMessage *m, const char *topic)
+{
+	const LhChangePos *pos = &m->pos;
 	char name[256], temp[256];
 	size_t n;
 
@@ -295,10 +123,7 @@ fill_file(LhCtx *ctx, LhFiles *s, LhFilesFile *f, const LhChangePos *pos, const 
 	if (topic != NULL)
 		add_topic(name, sizeof(name), topic);
 	n = strlen(name);
-	snprintf(name + n, sizeof(name) - n, "%s%s", s->text ? ".ndjson" : ".bin",
-			 s->codec == LH_CODEC_GZIP   ? ".gz"
-			 : s->codec == LH_CODEC_ZSTD ? ".zst"
-										 : "");
+	snprintf(name + n, sizeof(name) - n, "%s", file_end(s));
 	if ((f->now.name = lh_strdup(ctx, name)) == NULL)
 		return ctx->error->code;
 	if (topic != NULL && (f->now.topic = lh_strdup(ctx, topic)) == NULL)
@@ -307,16 +132,23 @@ fill_file(LhCtx *ctx, LhFiles *s, LhFilesFile *f, const LhChangePos *pos, const 
 	f->now.first = *pos;
 	f->opened_ms = lh_sink_now_ms();
 	LH_TRY(lh_arena_on_reset(ctx, f->arena, release_file, f));
-	lh_files_temp_name(name, temp);
-	f->fd =
-		openat(s->dir, temp, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (f->fd < 0)
-		return lh_files_fail(ctx, s, "create", temp);
-	return LH_OK;
+	if (s->container != LH_FILES_PLAIN)
+		LH_TRY(lh_files_container_begin(ctx, s, f, m));
+	lh_files_growing_name(&f->now, temp);
+	return lh_files_create(ctx, s, temp, &f->fd);
+}
+
+/* A table has begun a file: those of its older schemas are complete. */
+static void
+end_older(LhFiles *s, uint32_t relid, const char *topic)
+{
+	for (int i = 0; i < s->nfiles; i++)
+		if (relid != 0 && s->files[i]->relid == relid && strcmp(s->files[i]->now.topic, topic) == 0)
+			s->files[i]->ended = true;
 }
 
 static LhStatus
-new_file(LhCtx *ctx, LhFiles *s, const LhChangePos *pos, const char *topic, LhFilesFile **out)
+new_file(LhCtx *ctx, LhFiles *s, const LhSinkMessage *m, const char *topic, LhFilesFile **out)
 {
 	LhArena *arena = lh_arena_child(s->arena), *old;
 	LhStatus status;
@@ -333,37 +165,49 @@ new_file(LhCtx *ctx, LhFiles *s, const LhChangePos *pos, const char *topic, LhFi
 		f->arena = arena;
 		f->fd = -1;
 	}
-	status = f == NULL ? ctx->error->code : fill_file(ctx, s, f, pos, topic);
+	status = f == NULL ? ctx->error->code : fill_file(ctx, s, f, m, topic);
 	lh_use(ctx, old);
 	if (status != LH_OK)
 	{
 		lh_arena_destroy(arena);
 		return status;
 	}
+	if (s->container != LH_FILES_PLAIN)
+		end_older(s, m->relid, topic);
 	s->files[s->nfiles++] = f;
 	*out = f;
 	return LH_OK;
 }
 
+static bool
+same_schema(const LhSchema *a, const LhSchema *b)
+{
+	return a == b || (a->fingerprint == b->fingerprint && a->text.len == b->text.len &&
+					  memcmp(a->text.data, b->text.data, a->text.len) == 0);
+}
+
 static LhFilesFile *
-find_file(const LhFiles *s, const char *topic)
+find_file(const LhFiles *s, const char *topic, const LhSchema *schema)
 {
 	for (int i = 0; i < s->nfiles; i++)
-		if (topic == NULL || strcmp(s->files[i]->now.topic, topic) == 0)
+		if ((topic == NULL || strcmp(s->files[i]->now.topic, topic) == 0) &&
+			(s->container == LH_FILES_PLAIN || same_schema(s->files[i]->schema, schema)))
 			return s->files[i];
 	return NULL;
 }
 
-/* Messages that wait in memory go to the file, as one gzip member or zstd frame. */
+/* Messages that wait in memory go to the file, as one gzip member, zstd frame or block. */
 static LhStatus
 write_out(LhCtx *ctx, LhFiles *s, LhFilesFile *f)
 {
 	LhSlice bytes = {f->buf.data, f->buf.len};
 
-	if (bytes.len == 0)
+	if (bytes.len == 0 && f->rows == 0)
 		return LH_OK;
 	LH_TRY(lh_poll(ctx));
-	if (s->codec != LH_CODEC_NONE)
+	if (s->container != LH_FILES_PLAIN)
+		LH_TRY(lh_files_block(ctx, s, f, &bytes));
+	else if (s->codec != LH_CODEC_NONE)
 	{
 		s->packed.len = 0;
 		LH_TRY(lh_compress(ctx, s->codecs, s->codec, 0, bytes.data, bytes.len, &s->packed));
@@ -410,9 +254,30 @@ record(LhCtx *ctx, LhFiles *s)
 static bool
 due(const LhFiles *s, const LhFilesFile *f, uint64_t bytes, bool all)
 {
-	return all || f->now.bytes + f->buf.len >= bytes ||
+	return all || f->ended || f->now.bytes + f->buf.len >= bytes ||
 		   (s->rotate_seconds > 0 &&
 			lh_sink_now_ms() - f->opened_ms >= (int64_t) s->rotate_seconds * 1000);
+}
+
+/* Files are made of their row logs, and the journal says so. */
+static LhStatus
+make_files(LhCtx *ctx, LhFiles *s, LhFilesFile **files, int n)
+{
+	char log[256];
+
+	for (int i = 0; i < n; i++)
+		LH_TRY(lh_files_parquet_make(ctx, s, &files[i]->now));
+	LH_TRY(lh_files_sync(ctx, s, s->dir, "."));
+	LH_TRY(lh_files_journal_write(ctx, s));
+	for (int i = 0; i < n; i++)
+	{
+		LhFilesEntry was = files[i]->now;
+
+		was.log = true;
+		lh_files_growing_name(&was, log);
+		LH_TRY(lh_files_remove(ctx, s, log));
+	}
+	return LH_OK;
 }
 
 /* Give files their names; all they hold is recorded. */
@@ -421,6 +286,8 @@ finish(LhCtx *ctx, LhFiles *s, LhFilesFile **files, int n)
 {
 	LhFilesEntry entries[LH_FILES_OPEN_MAX];
 
+	if (s->container == LH_FILES_PARQUET)
+		LH_TRY(make_files(ctx, s, files, n));
 	for (int i = 0; i < n; i++)
 	{
 		LH_TRY(lh_files_rename(ctx, s, files[i]->now.name));
@@ -471,6 +338,11 @@ before_event(LhCtx *ctx, LhFiles *s)
 static LhStatus
 add_value(LhCtx *ctx, LhFiles *s, LhFilesFile *f, LhSlice value)
 {
+	if (s->container != LH_FILES_PLAIN)
+	{
+		f->rows++;
+		return lh_buf_append(ctx, &f->buf, value.data + LH_SCHEMA_HEAD, value.len - LH_SCHEMA_HEAD);
+	}
 	if (s->text)
 	{
 		LH_TRY(lh_buf_append(ctx, &f->buf, value.data, value.len));
@@ -493,22 +365,25 @@ put(LhCtx *ctx, LhFiles *s, const LhSinkMessage *m)
 	const char *topic = s->per_topic ? m->topic != NULL ? m->topic : "" : NULL;
 	LhFilesFile *f;
 
+	if (s->container != LH_FILES_PLAIN && !m->tombstone)
+		LH_TRY(lh_files_accepts(ctx, s, m));
 	if (lh_change_pos_compare(&m->pos, &s->at) != 0)
 		LH_TRY(before_event(ctx, s));
 	s->at = m->pos;
 	if (m->tombstone)
 		return LH_OK;
-	f = find_file(s, topic);
+	f = find_file(s, topic, m->value_schema);
 	if (f == NULL && s->nfiles == LH_FILES_OPEN_MAX)
-		LH_FAIL(ctx, LH_LIMIT, "one event has messages for more than %d topics", LH_FILES_OPEN_MAX);
+		LH_FAIL(ctx, LH_LIMIT, "one event has messages for more than %d files", LH_FILES_OPEN_MAX);
 	if (f == NULL)
-		LH_TRY(new_file(ctx, s, &m->pos, topic, &f));
+		LH_TRY(new_file(ctx, s, m, topic, &f));
 	LH_TRY(add_value(ctx, s, f, m->value));
 	f->now.last = m->pos;
 	f->now.messages++;
+	f->relid = m->relid;
 	s->sink.messages++;
 	s->sink.bytes += m->key.len + m->value.len;
-	return f->buf.len >= WRITE_SIZE ? write_out(ctx, s, f) : LH_OK;
+	return f->buf.len >= s->block_bytes ? write_out(ctx, s, f) : LH_OK;
 }
 
 static LhStatus
@@ -523,7 +398,7 @@ commit(LhCtx *ctx, LhFiles *s, const LhChangePos *pos)
 static LhStatus
 remember(LhFiles *s, LhStatus status)
 {
-	s->ready = status == LH_OK;
+	s->ready = status == LH_OK || s->refusals.here;
 	return status;
 }
 
@@ -574,11 +449,10 @@ finish_recorded(LhCtx *ctx, LhFiles *s)
 	{
 		LhFilesFile *f = s->files[i];
 
-		lh_files_temp_name(f->now.name, temp);
+		lh_files_growing_name(&f->now, temp);
 		if (f->recorded.bytes == 0)
 		{
-			if (unlinkat(s->dir, temp, 0) != 0)
-				return lh_files_fail(ctx, s, "remove", temp);
+			LH_TRY(lh_files_remove(ctx, s, temp));
 			s->files[i] = s->files[--s->nfiles];
 			lh_arena_destroy(f->arena);
 			continue;
@@ -600,15 +474,15 @@ files_close(LhCtx *ctx, LhSink *sink)
 
 	s->ready = false;
 	lh_files_drop_all(s);
-	release(s);
+	lh_files_release(s);
 	return status;
 }
 
 const LhSinkKind lh_sink_file = {
 	.scheme = "file",
 	.lines = true,
-	.summary = "files in a directory, each whole (exactly once)",
-	.open = files_open,
+	.summary = "files in a directory: lines, Avro, Parquet, each whole (exactly once)",
+	.open = lh_files_open,
 	.recover = files_recover,
 	.put = files_put,
 	.commit = files_commit,

@@ -92,23 +92,11 @@ static LhStatus
 read_file(LhCtx *ctx, const LhFiles *s, int fd, const char *name, off_t from, off_t size,
 		  char **out)
 {
-	char *text;
-	off_t done = 0;
+	char *text = NULL;
 
 	LH_ALLOC(ctx, text, (size_t) (size - from) + 1);
-	while (done < size - from)
-	{
-		ssize_t n = pread(fd, text + done, (size_t) (size - from - done), from + done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return lh_files_fail(ctx, s, "read", name);
-		if (n == 0)
-			LH_FAIL(ctx, LH_CORRUPT, "\"%s/%s\" became shorter while it was read", s->path, name);
-		done += n;
-	}
-	text[done] = '\0';
+	LH_TRY(lh_files_read(ctx, s, fd, name, from, (size_t) (size - from), text));
+	text[size - from] = '\0';
 	*out = text;
 	return LH_OK;
 }
@@ -116,6 +104,8 @@ read_file(LhCtx *ctx, const LhFiles *s, int fd, const char *name, off_t from, of
 /*
  * Entries
  */
+
+static const char *const containers[] = {"none", "avro", "parquet"};
 
 static LhStatus
 write_entry(LhCtx *ctx, LhBuf *out, const LhFilesEntry *e)
@@ -131,6 +121,10 @@ write_entry(LhCtx *ctx, LhBuf *out, const LhFilesEntry *e)
 	LH_TRY(lh_sink_position_write(ctx, out, &e->first));
 	LH_TRY(lh_buf_append_str(ctx, out, ",\"last\":"));
 	LH_TRY(lh_sink_position_write(ctx, out, &e->last));
+	if (e->container != LH_FILES_PLAIN)
+		LH_TRY(lh_buf_printf(ctx, out, ",\"container\":\"%s\",\"schema\":\"%s\",\"rows\":%llu%s",
+							 containers[e->container], e->schema, (unsigned long long) e->messages,
+							 e->log ? ",\"log\":true" : ""));
 	return lh_buf_printf(ctx, out, ",\"messages\":%llu,\"bytes\":%llu,\"crc32\":\"%08x\"",
 						 (unsigned long long) e->messages, (unsigned long long) e->bytes, e->crc);
 }
@@ -144,6 +138,35 @@ good_name(const char *name)
 	return n > 0 && n < 256 - sizeof(LH_FILES_TEMP) && name[0] != '.' && strchr(name, '/') == NULL;
 }
 
+/* What a container's entry has besides; without it the entry is of a plain file. */
+static LhStatus
+read_container(LhCtx *ctx, const json_t *json, LhFilesEntry *e, bool *good)
+{
+	const char *container = json_string_value(json_object_get(json, "container"));
+	const char *schema = json_string_value(json_object_get(json, "schema"));
+
+	*good = container == NULL;
+	if (container == NULL)
+		return LH_OK;
+	for (int i = LH_FILES_AVRO; i <= LH_FILES_PARQUET; i++)
+		if (strcmp(container, containers[i]) == 0)
+			e->container = (LhFilesContainer) i;
+	e->log = json_is_true(json_object_get(json, "log"));
+	*good = e->container != LH_FILES_PLAIN && schema != NULL && e->topic != NULL &&
+			strspn(schema, "0123456789abcdef-") == strlen(schema) &&
+			(!e->log || e->container == LH_FILES_PARQUET);
+	if (*good && (e->schema = lh_strdup(ctx, schema)) == NULL)
+		return ctx->error->code;
+	return LH_OK;
+}
+
+static LhStatus
+no_entry(LhCtx *ctx, const LhFiles *s)
+{
+	LH_FAIL(ctx, LH_CORRUPT, "\"%s/%s\": a record does not describe its files", s->path,
+			LH_FILES_JOURNAL);
+}
+
 static LhStatus
 read_entry(LhCtx *ctx, const LhFiles *s, const json_t *json, LhFilesEntry *e)
 {
@@ -152,19 +175,20 @@ read_entry(LhCtx *ctx, const LhFiles *s, const json_t *json, LhFilesEntry *e)
 	const char *crc = json_string_value(json_object_get(json, "crc32"));
 	json_int_t messages = json_integer_value(json_object_get(json, "messages"));
 	json_int_t bytes = json_integer_value(json_object_get(json, "bytes"));
+	bool good;
 
 	*e = (LhFilesEntry){.messages = (uint64_t) messages, .bytes = (uint64_t) bytes};
 	if (!good_name(name) || crc == NULL || strlen(crc) != 8 || messages < 1 || bytes < 1 ||
 		!lh_sink_position_read(json_object_get(json, "first"), &e->first) ||
 		!lh_sink_position_read(json_object_get(json, "last"), &e->last))
-		LH_FAIL(ctx, LH_CORRUPT, "\"%s/%s\": a record does not describe its files", s->path,
-				LH_FILES_JOURNAL);
+		return no_entry(ctx, s);
 	e->crc = (uint32_t) strtoul(crc, NULL, 16);
 	if ((e->name = lh_strdup(ctx, name)) == NULL)
 		return ctx->error->code;
 	if (topic != NULL && (e->topic = lh_strdup(ctx, topic)) == NULL)
 		return ctx->error->code;
-	return LH_OK;
+	LH_TRY(read_container(ctx, json, e, &good));
+	return good ? LH_OK : no_entry(ctx, s);
 }
 
 /*
@@ -195,7 +219,7 @@ static LhStatus
 read_journal(LhCtx *ctx, const LhFiles *s, int fd, LhFilesRecord *out, bool *found)
 {
 	const char *line;
-	char *text;
+	char *text = NULL;
 	size_t len, good;
 	struct stat st;
 	LhStatus status;
@@ -236,7 +260,7 @@ lh_files_journal_read(LhCtx *ctx, LhFiles *s, LhFilesRecord *out, bool *found)
 }
 
 static LhStatus
-write_record(LhCtx *ctx, LhFiles *s)
+write_record(LhCtx *ctx, LhFiles *s, const LhFilesEntry *open, int nopen)
 {
 	LhBuf *line = &s->line;
 	int n = 0;
@@ -253,13 +277,13 @@ write_record(LhCtx *ctx, LhFiles *s)
 		LH_TRY(lh_buf_putc(ctx, line, '}'));
 	}
 	LH_TRY(lh_buf_append_str(ctx, line, ",\"open\":["));
-	for (int i = 0; i < s->nfiles; i++)
+	for (int i = 0; i < nopen; i++)
 	{
-		if (s->files[i]->now.bytes == 0)
+		if (open[i].bytes == 0)
 			continue;
 		if (n++ > 0)
 			LH_TRY(lh_buf_putc(ctx, line, ','));
-		LH_TRY(write_entry(ctx, line, &s->files[i]->now));
+		LH_TRY(write_entry(ctx, line, &open[i]));
 		LH_TRY(lh_buf_putc(ctx, line, '}'));
 	}
 	LH_TRY(lh_buf_putc(ctx, line, ']'));
@@ -269,18 +293,22 @@ write_record(LhCtx *ctx, LhFiles *s)
 LhStatus
 lh_files_journal_write(LhCtx *ctx, LhFiles *s)
 {
+	LhFilesEntry open[LH_FILES_OPEN_MAX];
+
+	for (int i = 0; i < s->nfiles; i++)
+		open[i] = s->files[i]->now;
 	if (s->journal_bytes >= LH_FILES_JOURNAL_MAX || s->journal < 0)
-		return lh_files_journal_rewrite(ctx, s);
-	LH_TRY(write_record(ctx, s));
+		return lh_files_journal_rewrite(ctx, s, open, s->nfiles);
+	LH_TRY(write_record(ctx, s, open, s->nfiles));
 	LH_TRY(lh_files_write(ctx, s, s->journal, LH_FILES_JOURNAL, s->line.data, s->line.len));
 	s->journal_bytes += s->line.len;
 	return lh_files_sync(ctx, s, s->journal, LH_FILES_JOURNAL);
 }
 
 LhStatus
-lh_files_journal_rewrite(LhCtx *ctx, LhFiles *s)
+lh_files_journal_rewrite(LhCtx *ctx, LhFiles *s, const LhFilesEntry *open, int nopen)
 {
-	LH_TRY(write_record(ctx, s));
+	LH_TRY(write_record(ctx, s, open, nopen));
 	if (s->journal >= 0)
 		close(s->journal);
 	if (unlinkat(s->dir, TMP_JOURNAL, 0) != 0 && errno != ENOENT)
@@ -333,7 +361,7 @@ LhStatus
 lh_files_manifest_open(LhCtx *ctx, LhFiles *s, const LhFilesRecord *record)
 {
 	const char *line;
-	char *text;
+	char *text = NULL;
 	size_t len, good;
 	struct stat st;
 	off_t from;
@@ -377,4 +405,16 @@ lh_files_manifest_add(LhCtx *ctx, LhFiles *s, const LhFilesEntry *entries, int n
 	}
 	LH_TRY(lh_files_write(ctx, s, s->manifest, LH_FILES_MANIFEST, line->data, line->len));
 	return lh_files_sync(ctx, s, s->manifest, LH_FILES_MANIFEST);
+}
+
+void
+lh_files_set_newest(LhFiles *s, const LhFilesEntry *entry)
+{
+	snprintf(s->newest_name, sizeof(s->newest_name), "%s", entry->name);
+	s->newest = *entry;
+	s->newest.name = s->newest_name;
+	/* these are of another arena; the manifest has them */
+	s->newest.topic = NULL;
+	s->newest.schema = NULL;
+	s->newest.container = LH_FILES_PLAIN;
 }

@@ -5,6 +5,8 @@
  *	1. The journal's last good record is the position.
  *	2. A file that it calls open is cut back to the bytes recorded, checked by its
  *	   CRC, and finished; one that had already got its name is checked.
+ *	   Where it is the row log of a Parquet file, the file is made first, and the
+ *	   journal says so before anything gets its name.
  *	3. Other temporary files are removed: their messages come again.
  *	4. A finished file that begins beyond the position, the newest file missing or
  *	   changed, files without a journal: the directory is not what the sink
@@ -113,6 +115,38 @@ cut_back(LhCtx *ctx, const LhFiles *s, int fd, const char *temp, const LhFilesEn
 	return lh_files_sync(ctx, s, fd, temp);
 }
 
+/* The Parquet files of row logs are made; *made: there were some. */
+static LhStatus
+make_files(LhCtx *ctx, LhFiles *s, LhFilesRecord *record, bool *made)
+{
+	*made = false;
+	for (int i = 0; i < record->nopen; i++)
+	{
+		LhFilesEntry *e = &record->open[i];
+		char log[256];
+		LhStatus status;
+		int fd;
+
+		if (!e->log)
+			continue;
+		lh_files_growing_name(e, log);
+		fd = openat(s->dir, log, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0 && errno == ENOENT)
+		{
+			lh_fail(ctx, LH_CORRUPT, "\"%s/%s\" is missing", s->path, log);
+			return damaged(ctx);
+		}
+		if (fd < 0)
+			return lh_files_fail(ctx, s, "open", log);
+		status = cut_back(ctx, s, fd, log, e);
+		close(fd);
+		LH_TRY(status);
+		LH_TRY(lh_files_parquet_make(ctx, s, e));
+		*made = true;
+	}
+	return LH_OK;
+}
+
 static LhStatus
 finish_open(LhCtx *ctx, const LhFiles *s, const LhFilesEntry *e)
 {
@@ -194,8 +228,10 @@ look_at_directory(LhCtx *ctx, const LhFiles *s, const LhChangePos *durable, bool
 }
 
 static LhStatus
-take_up(LhCtx *ctx, LhFiles *s, const LhFilesRecord *record)
+take_up(LhCtx *ctx, LhFiles *s, LhFilesRecord *record)
 {
+	bool made;
+
 	if (strcmp(record->stream, s->stream) != 0)
 	{
 		lh_fail(ctx, LH_MISMATCH, "\"%s\" holds the stream \"%s\", not \"%s\"", s->path,
@@ -207,18 +243,24 @@ take_up(LhCtx *ctx, LhFiles *s, const LhFilesRecord *record)
 	if (record->newest.name != NULL && s->verify)
 		LH_TRY(check_finished(ctx, s, &record->newest, true));
 	LH_TRY(look_at_directory(ctx, s, &record->pos, false));
+	s->at = record->pos;
+	if (record->newest.name != NULL)
+		lh_files_set_newest(s, &record->newest);
+	LH_TRY(make_files(ctx, s, record, &made));
+	if (made)
+	{
+		LH_TRY(lh_files_sync(ctx, s, s->dir, "."));
+		LH_TRY(lh_files_journal_rewrite(ctx, s, record->open, record->nopen));
+	}
 	for (int i = 0; i < record->nopen; i++)
 		LH_TRY(finish_open(ctx, s, &record->open[i]));
 	LH_TRY(look_at_directory(ctx, s, &record->pos, true));
 	LH_TRY(lh_files_sync(ctx, s, s->dir, "."));
 	LH_TRY(lh_files_manifest_open(ctx, s, record));
 
-	s->at = record->pos;
-	if (record->newest.name != NULL)
-		lh_files_set_newest(s, &record->newest);
 	if (record->nopen > 0)
 		lh_files_set_newest(s, &record->open[record->nopen - 1]);
-	return lh_files_journal_rewrite(ctx, s);
+	return lh_files_journal_rewrite(ctx, s, NULL, 0);
 }
 
 LhStatus
@@ -246,6 +288,8 @@ lh_files_recover(LhCtx *ctx, LhFiles *s, LhChangePos *durable, bool *known)
 		if (status == LH_OK)
 			status = lh_files_manifest_open(ctx, s, record);
 	}
+	if (status == LH_OK && s->container != LH_FILES_PLAIN)
+		status = lh_files_schemas_open(ctx, s);
 	if (status == LH_OK && *known)
 		*durable = record->pos;
 	lh_use(ctx, old);

@@ -93,6 +93,8 @@ auto.create.topics.enable=true
 SINKS = [
     ("file", "json", f"file:{DIR}/json?rotate.bytes=1000000", lambda f: cdc_check.read_files(f, f"{DIR}/json")),
     ("file", "debezium-json", f"file:{DIR}/debezium?rotate.seconds=5", lambda f: cdc_check.read_files(f, f"{DIR}/debezium")),
+    ("file of Avro containers", "avro", f"file:{DIR}/avro?container=avro&rotate.bytes=300000&compress=snappy", lambda f: cdc_check.read_containers(psql, f"{DIR}/avro", "avro")),
+    ("file of Parquet", "avro", f"file:{DIR}/parquet?container=parquet&rotate.seconds=5", lambda f: cdc_check.read_containers(psql, f"{DIR}/parquet", "parquet")),
 ]
 
 

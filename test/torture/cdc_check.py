@@ -95,6 +95,18 @@ def as_debezium(events):
             yield e._replace(commit=None)
 
 
+def as_avro(events):
+    """As "avro" shows them: rows alone, without a transaction's number; a changed key is a delete and an update."""
+    for e in as_json(events):
+        if e.op == "update":
+            moved = e.old is not None and key_of(e.table, e.old) != key_of(e.table, e.new)
+            if moved:
+                yield e._replace(xid=None, op="delete", new=None)
+            yield e._replace(xid=None, key=key_of(e.table, e.new), old=None)
+        else:
+            yield e._replace(xid=None)
+
+
 # ---- messages of sinks
 
 def from_json(line):
@@ -117,7 +129,21 @@ def from_debezium(line):
     return None, Event(m["source"]["txId"], None, table, op, key_of(table, row) if row is not None else None, old, new)
 
 
-FORMATS = {"json": (as_json, from_json), "debezium-json": (as_debezium, from_debezium)}
+def from_avro(table, line):
+    m = parse(line)
+    meta = {c: m.pop(c) for c in list(m) if c.startswith("__")}
+    op = {"c": "insert", "u": "update", "d": "delete", "t": "truncate"}[meta["__op"]]
+    row = None if op == "truncate" else noted(m)
+    for column in meta["__unchanged"] or ():
+        row[column] = UNCHANGED
+    if op == "delete" and table not in WHOLE:
+        row = {c: row[c] for c in KEYS[table]}
+    key = key_of(table, row) if row is not None else None
+    old, new = (row, None) if op == "delete" else (None, row)
+    return (meta["__lsn"], meta["__seq"]), Event(None, meta["__lsn"], table, op, key, old, new)
+
+
+FORMATS = {"json": (as_json, from_json), "debezium-json": (as_debezium, from_debezium), "avro": (as_avro, None)}
 
 
 def read_files(format, directory):
@@ -132,6 +158,31 @@ def read_files(format, directory):
                 last = position
                 events.append(event)
     return events
+
+
+def read_containers(psql, directory, container):
+    """The events of the containers of a directory, topic by topic, as our own foreign tables read them."""
+    found = []
+    for table in KEYS:
+        pattern = os.path.join(glob.escape(directory), f"*-torture.public.{table}.{container}")
+        if not glob.glob(pattern):
+            continue
+        last = (0, 0)
+        lines = psql(f"""
+            SET client_min_messages = error; SET max_parallel_workers_per_gather = 0;
+            CREATE EXTENSION IF NOT EXISTS lakehouse;
+            CREATE SERVER IF NOT EXISTS lake FOREIGN DATA WRAPPER lakehouse;
+            CREATE FOREIGN TABLE files () SERVER lake OPTIONS (location '{pattern}');
+            SELECT row_to_json(f) FROM files f;
+            DROP FOREIGN TABLE files""")
+        for line in lines.splitlines():
+            position, event = from_avro(table, line)
+            if position < last:
+                raise Damaged(f"{pattern}: position {position} behind {last}")
+            last = position
+            found.append((position, event))
+    found.sort(key=lambda f: f[0])  # stable: the two rows of a changed key
+    return [event for _, event in found]
 
 
 def read_kafka(format, program, brokers, prefix):
