@@ -20,6 +20,7 @@ my @variants = (
 	['wal2json v2', 'wal2json', 'format-version=2'],
 	['decoderbufs', 'decoderbufs'],
 	['lakehouse json, frames', 'lakehouse', 'format=json', 'frames=on', 'batch_bytes=131072'],
+	['lakehouse json, frames, held', 'lakehouse', 'format=json', 'frames=on', 'batch_bytes=131072', 'hold=on'],
 	['lakehouse json, one a message', 'lakehouse', 'format=json'],
 	['lakehouse debezium-json, frames', 'lakehouse', 'format=debezium-json', 'frames=on', 'batch_bytes=131072'],
 	['lakehouse wal2json-v2, frames', 'lakehouse', 'format=wal2json-v2', 'frames=on', 'batch_bytes=131072'],
