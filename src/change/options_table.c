@@ -132,7 +132,7 @@ const LhOptionInfo lh_change_option_table[] = {
 	BOOL(
 		"hold", hold, "off", "frames",
 		"small transactions go out together while more of the log is at hand; only for clients that take positions from frames, not from keepalives",
-		"a system call for each small transaction; with another client, transactions that a crash loses"),
+		"a system call for each small transaction"),
 	BOOL(
 		"signals", signals, "off", "frames",
 		"messages that clients write for themselves are frames; set by the client that takes snapshots beside the stream",

@@ -508,7 +508,8 @@ lh_stream_loop(LhStream *s)
 		if (lh_client_stops() > 0 || reached(s))
 			return finish(s);
 		LH_TRY(maybe_flush(s, now));
-		LH_TRY(idle(s, now, lh_incremental_wants_idle(s->incremental, now)));
+		/* a server that shuts down asks, and waits for the very end to be confirmed */
+		LH_TRY(idle(s, now, lh_incremental_wants_idle(s->incremental, now) || s->reply_wanted));
 		LH_TRY(read_tables(s, now));
 		LH_TRY(heartbeat(s, now));
 		if (lh_delivery_confirmed(s->delivery) > s->confirmed || s->reply_wanted)
