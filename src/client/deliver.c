@@ -439,11 +439,10 @@ static LhStatus
 take_progress(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 {
 	if (f->body.len != 0 || f->pos.ordinal != 0 || f->pos.commit_end < d->state.told)
-		LH_FAIL(ctx, LH_CORRUPT,
-				"progress frame at %X/%X, %llu with %zu bytes behind one at %X/%X",
+		LH_FAIL(ctx, LH_CORRUPT, "progress frame at %X/%X, %llu with %zu bytes behind one at %X/%X",
 				(unsigned) (f->pos.commit_end >> 32), (unsigned) f->pos.commit_end,
-				(unsigned long long) f->pos.ordinal, f->body.len,
-				(unsigned) (d->state.told >> 32), (unsigned) d->state.told);
+				(unsigned long long) f->pos.ordinal, f->body.len, (unsigned) (d->state.told >> 32),
+				(unsigned) d->state.told);
 	d->state.told = f->pos.commit_end;
 	return LH_OK;
 }
