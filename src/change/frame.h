@@ -23,6 +23,8 @@
  *	        A message of format 252 may stand in any frame, and tells of a schema (schema.h): its
  *	        key is the fingerprint (u64), u8 LhSchemaKind, u8[3] zero; its value the text.
  *	        SIGNAL frames have one: format 254, key the prefix of a logical message, value its content.
+ *	        PROGRESS frames have none, and are of no transaction: all that was committed
+ *	        before commit_end was sent.
  *
  * A body that would exceed LH_FRAME_MAX_BODY goes out in parts: the same head
  * with part 0 .. nparts - 1, the bodies to be joined before they are read.  The

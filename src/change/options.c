@@ -475,6 +475,9 @@ lh_change_options_check(LhCtx *ctx, LhChangeOptions *options)
 	if (!options->frames && options->signals)
 		LH_FAIL(ctx, LH_INVALID,
 				"option \"signals\" makes frames of messages: set the option \"frames\", too");
+	if (!options->frames && options->hold)
+		LH_FAIL(ctx, LH_INVALID,
+				"option \"hold\" needs the positions in frames: set the option \"frames\", too");
 	if (!options->frames && options->w_pretty && (options->batch_bytes > 0 || options->keys))
 		LH_FAIL(ctx, LH_INVALID, "option \"pretty-print\" writes newlines: it contradicts \"%s\"",
 				options->keys ? "keys" : "batch.bytes");

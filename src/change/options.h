@@ -89,6 +89,7 @@ typedef struct LhChangeOptions
 	bool		frames;
 	int64_t		batch_bytes;	/* 0: one message a change */
 	bool		zstd;
+	bool		hold;			/* transactions may go out with those behind them; positions are told by PROGRESS frames */
 	bool		signals;		/* messages for the client itself go out as SIGNAL frames */
 	bool		keys;			/* bare output: key, tab, value on a line */
 	/* how values look */

@@ -132,6 +132,10 @@ const LhOptionInfo lh_change_option_table[] = {
 	BOOL("zstd", zstd, "off", "frames", "batches of frames are compressed",
 		 "a network that is slower than the sender"),
 	BOOL(
+		"hold", hold, "off", "frames",
+		"small transactions go out together while more of the log is at hand; only for clients that take positions from frames, not from keepalives",
+		"a system call for each small transaction"),
+	BOOL(
 		"signals", signals, "off", "frames",
 		"messages that clients write for themselves are frames; set by the client that takes snapshots beside the stream",
 		"rows of a snapshot that overtake changes"),

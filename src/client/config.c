@@ -473,6 +473,7 @@ set_presets(LhClientConfig *c)
 	c->flush_bytes = 8 << 20;
 	c->flush_ms = 100;
 	c->batch_bytes = BATCH_BYTES;
+	c->hold = true;
 	c->max_message = (int64_t) 1 << 30;
 	c->wait_s = 60;
 	c->queue_memory = 16 << 20;
@@ -618,6 +619,7 @@ static const struct
 				{"batch", "use --batch-bytes"},
 				{"batch.bytes", "use --batch-bytes"},
 				{"zstd", "use --zstd"},
+				{"hold", "use --hold=off or --hold"},
 				{"snapshot", "the server sets it"}};
 
 /* name=value as the user gave it; sees to it that heartbeats stay out of the stream. */
@@ -702,6 +704,8 @@ take_options(LhCtx *ctx, LhClientConfig *c)
 	LH_TRY(put_option(ctx, c, &o, "schema.events", "off"));
 	if (c->zstd)
 		LH_TRY(put_option(ctx, c, &o, "zstd", "on"));
+	if (c->hold)
+		LH_TRY(put_option(ctx, c, &o, "hold", "on"));
 	if (c->publications.n > 0)
 		LH_TRY(put_option(ctx, c, &o, "publication_names",
 						  joined(ctx, c->publications.n, c->publications.v)));

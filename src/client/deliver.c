@@ -109,6 +109,7 @@ lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 	for (int i = 0; i < d->nsinks; i++)
 		d->sinks[i].safe = lsn;
 	d->state.finished = lsn;
+	d->state.told = 0;
 	d->nmarks = 0;
 	d->state.open = d->state.ended = false;
 	return lh_relations_forget(ctx, &d->relations);
@@ -408,6 +409,12 @@ check_position(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 				(unsigned) (f->pos.commit_end >> 32), (unsigned) f->pos.commit_end,
 				(unsigned long long) f->pos.ordinal, (unsigned) (d->pos.commit_end >> 32),
 				(unsigned) d->pos.commit_end, (unsigned long long) d->pos.ordinal);
+	/* it would be taken for one that the sinks have */
+	if (f->pos.commit_end <= d->state.told)
+		LH_FAIL(ctx, LH_CORRUPT,
+				"change frame at position %X/%X, where all before %X/%X was said to be sent",
+				(unsigned) (f->pos.commit_end >> 32), (unsigned) f->pos.commit_end,
+				(unsigned) (d->state.told >> 32), (unsigned) d->state.told);
 	d->pos = f->pos;
 	return LH_OK;
 }
@@ -427,6 +434,19 @@ spare_none(LhDelivery *d)
 		d->sinks[i].spared = false;
 }
 
+/* What was sent; that it is finished is for the host to say (lh_delivery_idle). */
+static LhStatus
+take_progress(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
+{
+	if (f->body.len != 0 || f->pos.ordinal != 0 || f->pos.commit_end < d->state.told)
+		LH_FAIL(ctx, LH_CORRUPT, "progress frame at %X/%X, %llu with %zu bytes behind one at %X/%X",
+				(unsigned) (f->pos.commit_end >> 32), (unsigned) f->pos.commit_end,
+				(unsigned long long) f->pos.ordinal, f->body.len, (unsigned) (d->state.told >> 32),
+				(unsigned) d->state.told);
+	d->state.told = f->pos.commit_end;
+	return LH_OK;
+}
+
 static LhStatus
 take_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 {
@@ -435,6 +455,8 @@ take_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 
 	if (d->state.ended)
 		return LH_OK;
+	if (f->kind == LH_CHANGE_PROGRESS)
+		return take_progress(ctx, d, f);
 	if (!d->state.open && d->config.until != 0 && f->pos.commit_end > d->config.until)
 	{
 		d->state.ended = true;

@@ -11,6 +11,8 @@
  *	3. When nothing is in flight, the end of the server's log is such a position,
  *	   too.  It is committed to the sinks first: else the slot would be ahead of
  *	   them, which looks like a gap at the next start.
+ *	   Where the server holds transactions back (option "hold"), only its PROGRESS
+ *	   frames say what has been sent.
  *	4. A sink with a thread of its own (sink/queue.h) gets there later: at each flush
  *	   the end of the last transaction is marked, and the last mark that a sink
  *	   has reached is what it allows to be confirmed.
@@ -73,6 +75,7 @@ typedef struct LhDeliveryConfig
 typedef struct LhDeliveryState
 {
 	uint64_t	finished;		/* end of the last transaction that all sinks were given */
+	uint64_t	told;			/* a PROGRESS frame said that all committed before was sent; 0: none came */
 	bool		open;			/* in the middle of one */
 	bool		ended;			/* "until" is reached */
 	bool		sink_failed;	/* the error is a sink's */

@@ -73,6 +73,8 @@ const LhClientSetting lh_client_settings[] = {
 	{"batch-bytes", LH_CLIENT_SIZE, STREAM, FIELD(batch_bytes), 0, 1 << 28, "Transport", "SIZE",
 	 "bytes that the server gathers before it sends (128kB)"},
 	{"zstd", LH_CLIENT_FLAG, STREAM, FIELD(zstd), 0, 0, NULL, NULL, "the server compresses"},
+	{"hold", LH_CLIENT_FLAG, STREAM, FIELD(hold), 0, 0, NULL, NULL,
+	 "small transactions travel together while the server has more\nof them at hand; --hold=off: each by itself (on)"},
 	{"max-message", LH_CLIENT_SIZE, STREAM, FIELD(max_message), 1 << 20, (int64_t) 1 << 40, NULL,
 	 "SIZE", "memory that one change may take (1GB)"},
 	{"status-interval", LH_CLIENT_INT, ENDLESS, FIELD(status_s), 1, 3600, NULL, "SECONDS",

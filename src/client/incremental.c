@@ -108,6 +108,7 @@ lh_incremental_begin(LhIncremental *e)
 	LhStatus status;
 
 	c->signals = false;
+	e->reload = false;
 	if (sql == NULL)
 		return e->ctx->error->code;
 	LH_TRY(look(e, &there));
@@ -153,6 +154,7 @@ lh_incremental_lost(LhIncremental *e, const char *why)
 			   (int) strcspn(why, "\n"), why);
 	lh_error_clear(e->ctx);
 	lh_source_close(&e->conn);
+	e->reload = e->reload || e->step == LH_STEP_LOAD;
 	forget_window(e);
 	e->step = LH_STEP_PAUSE;
 	e->wake = lh_client_now_ms() + e->pause;
@@ -288,6 +290,8 @@ reload(LhIncremental *e)
 		if (!e->tables[i].over && e->tables[i].reading)
 			LH_TRY(lh_incremental_note(e, &e->tables[i], NULL, NULL));
 	}
+	/* before it is asked: a request that comes meanwhile may not be in the answer */
+	e->reload = false;
 	return lh_incremental_send(e, LH_STEP_LOAD);
 }
 

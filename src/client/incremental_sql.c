@@ -423,7 +423,6 @@ lh_incremental_load(LhIncremental *e, const PGresult *r)
 	e->tables = NULL;
 	e->ntables = 0;
 	e->table = NULL;
-	e->reload = false;
 	old = lh_use(e->ctx, e->tables_arena);
 	e->tables = lh_alloc_array(e->ctx, (size_t) n + 1, sizeof(LhIncTable));
 	if (e->tables == NULL)

@@ -10,7 +10,8 @@
  *	1. A batch goes through lh_delivery_batch.
  *	2. Sinks are flushed when enough gathered, or some time after a commit.
  *	3. What all sinks have durably is confirmed to the server.
- *	4. When nothing is in flight, the end of the server's log is such a position.
+ *	4. When nothing is in flight, the end of the server's log is such a position: as
+ *	   frames tell it, or keepalives where the server holds nothing back.
  *
  * attempt.c begins it, and begins it anew.
  */
@@ -193,6 +194,42 @@ get_be64(const char *p)
 }
 
 static LhStatus
+take_batch(LhStream *s, LhSlice batch)
+{
+	const LhDeliveryState *d = lh_delivery_state(s->delivery);
+	uint64_t messages = d->messages;
+	LhStatus status = lh_delivery_batch(s->client->ctx, s->delivery, batch);
+
+	/* one that tells no more than the position is no change */
+	if (d->messages > messages)
+		s->last_change = lh_client_now_ms();
+	if (status == LH_OK && s->client->config.hold)
+	{
+		uint64_t sent = d->told > d->finished ? d->told : d->finished;
+
+		if (sent > s->server_end)
+			s->server_end = sent;
+	}
+	return lh_stream_failed(s, status);
+}
+
+/*
+ * A server that holds transactions back has decoded more than it sent: its keepalives
+ * are no positions then, not even of what was received.
+ */
+static void
+take_keepalive(LhStream *s, uint64_t lsn, bool reply)
+{
+	s->reply_wanted = s->reply_wanted || reply;
+	if (s->client->config.hold)
+		return;
+	if (lsn > s->server_end)
+		s->server_end = lsn;
+	if (lsn > s->received)
+		s->received = lsn;
+}
+
+static LhStatus
 take_message(LhStream *s, const char *message, int n)
 {
 	LhClient *c = s->client;
@@ -203,20 +240,11 @@ take_message(LhStream *s, const char *message, int n)
 
 		if (lsn > s->received)
 			s->received = lsn;
-		s->last_change = lh_client_now_ms();
-		return lh_stream_failed(
-			s, lh_delivery_batch(c->ctx, s->delivery,
-								 lh_slice(message + DATA_HEAD, (size_t) n - DATA_HEAD)));
+		return take_batch(s, lh_slice(message + DATA_HEAD, (size_t) n - DATA_HEAD));
 	}
 	if (n >= KEEPALIVE_SIZE && message[0] == 'k')
 	{
-		uint64_t lsn = get_be64(message + 1);
-
-		if (lsn > s->server_end)
-			s->server_end = lsn;
-		if (lsn > s->received)
-			s->received = lsn;
-		s->reply_wanted = s->reply_wanted || message[17] != 0;
+		take_keepalive(s, get_be64(message + 1), message[17] != 0);
 		return LH_OK;
 	}
 	LH_CLIENT_FAIL(c, LH_EXIT_CONNECTION,
@@ -480,7 +508,8 @@ lh_stream_loop(LhStream *s)
 		if (lh_client_stops() > 0 || reached(s))
 			return finish(s);
 		LH_TRY(maybe_flush(s, now));
-		LH_TRY(idle(s, now, lh_incremental_wants_idle(s->incremental, now)));
+		/* a server that shuts down asks, and waits for the very end to be confirmed */
+		LH_TRY(idle(s, now, lh_incremental_wants_idle(s->incremental, now) || s->reply_wanted));
 		LH_TRY(read_tables(s, now));
 		LH_TRY(heartbeat(s, now));
 		if (lh_delivery_confirmed(s->delivery) > s->confirmed || s->reply_wanted)

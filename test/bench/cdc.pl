@@ -20,6 +20,7 @@ my @variants = (
 	['wal2json v2', 'wal2json', 'format-version=2'],
 	['decoderbufs', 'decoderbufs'],
 	['lakehouse json, frames', 'lakehouse', 'format=json', 'frames=on', 'batch_bytes=131072'],
+	['lakehouse json, frames, held', 'lakehouse', 'format=json', 'frames=on', 'batch_bytes=131072', 'hold=on'],
 	['lakehouse json, one a message', 'lakehouse', 'format=json'],
 	['lakehouse flat, frames', 'lakehouse', 'format=flat', 'frames=on', 'batch_bytes=131072'],
 	['lakehouse upsert, frames', 'lakehouse', 'format=upsert', 'frames=on', 'batch_bytes=131072'],

@@ -333,6 +333,11 @@ combinations_that_make_no_sense_are_refused(void **state)
 	options.frames = true;
 	LH_OK_(ctx, lh_change_options_check(ctx, &options));
 	options.frames = options.signals = false;
+	options.hold = true;
+	refused(ctx, lh_change_options_check(ctx, &options), "hold");
+	options.frames = true;
+	LH_OK_(ctx, lh_change_options_check(ctx, &options));
+	options.frames = options.hold = false;
 	options.w_pretty = options.keys = true;
 	refused(ctx, lh_change_options_check(ctx, &options), "newlines");
 	options.w_pretty = false;

@@ -120,6 +120,7 @@ presets_and_flags(void **state)
 	assert_string_equal(option(m, "batch.bytes"), "131072");
 	assert_string_equal(option(m, "schema.events"), "off");
 	assert_null(option(m, "zstd"));
+	assert_string_equal(option(m, "hold"), "on");
 	assert_string_equal(option(m, "filter-msg-prefixes"), "lakehouse.heartbeat");
 	/* what keeps an idle slot at 64 MB */
 	assert_int_equal(m->c.heartbeat_s, 60);
@@ -193,6 +194,7 @@ mistakes_are_told(void **state)
 	refused(m, STREAM "--log loud", "text or json");
 	refused(m, STREAM "--yes", "--yes does not go with \"stream\"");
 	refused(m, STREAM "--option nosuch=1", "nosuch");
+	refused(m, STREAM "-o hold", "cannot be given: use --hold=off");
 	refused(m, STREAM "--option FRAMES=off", "cannot be given: the client always wants frames");
 	refused(m, STREAM "--option batch_bytes=1", "use --batch-bytes");
 	/* sinks that leave out tombstones */

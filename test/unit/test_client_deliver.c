@@ -123,7 +123,10 @@ frame(Made *m, LhChangeOp op, uint64_t commit_end, uint64_t ordinal, const char 
 	LhChangeEvent ev = {.op = op,
 						.pos = {commit_end, ordinal, 7},
 						.transactional = true,
-						.rel = op >= LH_CHANGE_INSERT && op != LH_CHANGE_MESSAGE ? &table : NULL};
+						.rel = op >= LH_CHANGE_INSERT && op != LH_CHANGE_MESSAGE &&
+									   op != LH_CHANGE_PROGRESS
+								   ? &table
+								   : NULL};
 
 	assert_int_equal(lh_frame_begin(m->ctx, &m->out, &ev), LH_OK);
 	if (op == LH_CHANGE_SCHEMA)
@@ -335,6 +338,59 @@ idle_positions_are_stored_first(void **state)
 	assert_int_equal(lh_delivery_confirmed(m->d), 0x18);
 }
 
+/* What a server says that it sent is no position of the sinks yet, and goes to none. */
+static void
+progress_is_what_was_sent(void **state)
+{
+	Made *m = *state;
+
+	frame(m, LH_CHANGE_PROGRESS, 0x0f, 0, NULL);
+	sent(m);
+	assert_int_equal(lh_delivery_state(m->d)->told, 0x0f);
+	transaction(m, 0x20, true);
+	frame(m, LH_CHANGE_PROGRESS, 0x28, 0, NULL);
+	sent(m);
+	assert_int_equal(lh_delivery_state(m->d)->told, 0x28);
+	assert_int_equal(lh_delivery_state(m->d)->finished, 0x20);
+	assert_string_equal(m->recorders[0].log, "t:20/1.0=a t:20/2.0=b C20 ");
+	flushed(m);
+	assert_int_equal(lh_delivery_confirmed(m->d), 0x20);
+	/* the host takes it for one when it likes to; the same again is no news */
+	assert_int_equal(lh_delivery_idle(m->ctx, m->d, lh_delivery_state(m->d)->told), LH_OK);
+	frame(m, LH_CHANGE_PROGRESS, 0x28, 0, NULL);
+	transaction(m, 0x30, false);
+	sent(m);
+	flushed(m);
+	assert_int_equal(lh_delivery_confirmed(m->d), 0x30);
+	/* another connection begins before */
+	assert_int_equal(lh_delivery_start(m->ctx, m->d, 0x10), LH_OK);
+	assert_int_equal(lh_delivery_state(m->d)->told, 0);
+	transaction(m, 0x20, true);
+	sent(m);
+}
+
+/* A transaction that comes behind would be taken for one that the sinks have. */
+static void
+what_comes_behind_its_progress_is_refused(void **state)
+{
+	Made *m = *state;
+
+	frame(m, LH_CHANGE_PROGRESS, 0x20, 0, NULL);
+	transaction(m, 0x20, true);
+	corrupt(m, "was said to be sent");
+	assert_string_equal(m->recorders[0].log, "");
+	assert_int_equal(lh_delivery_start(m->ctx, m->d, 0x10), LH_OK);
+	frame(m, LH_CHANGE_PROGRESS, 0x20, 0, NULL);
+	frame(m, LH_CHANGE_PROGRESS, 0x1f, 0, NULL);
+	corrupt(m, "progress frame");
+	assert_int_equal(lh_delivery_start(m->ctx, m->d, 0x10), LH_OK);
+	frame(m, LH_CHANGE_PROGRESS, 0x20, 1, NULL);
+	corrupt(m, "progress frame");
+	assert_int_equal(lh_delivery_start(m->ctx, m->d, 0x10), LH_OK);
+	frame(m, LH_CHANGE_PROGRESS, 0x20, 0, "a value");
+	corrupt(m, "progress frame");
+}
+
 static void
 parts_are_joined(void **state)
 {
@@ -424,6 +480,8 @@ main(void)
 		T(a_lost_connection_repeats_nothing),
 		T(schema_events_stand_before_their_row),
 		T(idle_positions_are_stored_first),
+		T(progress_is_what_was_sent),
+		T(what_comes_behind_its_progress_is_refused),
 		T(parts_are_joined),
 		T(what_contradicts_is_refused),
 		T(the_end_is_kept),

@@ -360,7 +360,8 @@ only_rows_are_in_a_unit(void **state)
 {
 	Made *m = *state;
 	static const LhChangeOp ops[] = {LH_CHANGE_INSERT,   LH_CHANGE_UPDATE, LH_CHANGE_DELETE,
-									 LH_CHANGE_TRUNCATE, LH_CHANGE_SIGNAL, LH_CHANGE_COMMIT};
+									 LH_CHANGE_TRUNCATE, LH_CHANGE_SIGNAL, LH_CHANGE_COMMIT,
+									 LH_CHANGE_PROGRESS};
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 	{

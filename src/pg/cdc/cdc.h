@@ -17,7 +17,7 @@
  *	publication.c, filter.c, row_filter.c	what of it is wanted
  *	outbox.c		tables whose inserts are messages of their own
  *	row.c			tuples as cells; quarantine.c: when that fails
- *	writer.c		encoders, batches, writes
+ *	writer.c		encoders, batches, writes; hold.c: transactions that go out together
  */
 #ifndef LH_PG_CDC_H
 #define LH_PG_CDC_H
@@ -244,8 +244,28 @@ extern void lh_cdc_writer_init(LhCdc *cdc);
 extern void lh_cdc_emit(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel, size_t bytes);
 /* Write what has gathered; what a snapshot has gathers until it is taken. */
 extern void lh_cdc_flush(LhCdc *cdc);
+/* The frame that tells that all committed before lsn was sent. */
+extern void lh_cdc_emit_progress(LhCdc *cdc, XLogRecPtr lsn);
+/* Has anything gathered in frames? */
+extern bool lh_cdc_holds(const LhCdc *cdc);
 /* The batch that has gathered, as a datum; NULL: it has more than 1 GB, and its last frame is taken back. */
 extern bytea *lh_cdc_take_batch(LhCdc *cdc);
+
+/* ---- hold.c ---- */
+
+typedef struct LhCdcHold
+{
+	XLogPageReadCB page_read;	/* the reader's own; NULL: nothing is held */
+	XLogRecPtr	told;			/* the client knows that it has all before */
+} LhCdcHold;
+
+/* As the options want it; the writer is there. */
+extern void lh_cdc_hold_start(LhCdc *cdc);
+extern void lh_cdc_hold_stop(LhCdc *cdc);
+/* A transaction begins: what is held does not wait for a large one. */
+extern void lh_cdc_hold_begin(LhCdc *cdc, ReorderBufferTXN *txn);
+/* COMMIT was emitted: it is written, or held. */
+extern void lh_cdc_hold_commit(LhCdc *cdc);
 
 /* ---- the stream ---- */
 
@@ -268,6 +288,7 @@ struct LhCdc
 	LhCdcMasks *masks;
 	LhCellMaker cells;
 	LhCdcWriter writer;
+	LhCdcHold	hold;
 	HTAB	   *relations;
 	dlist_head	plans;			/* by their last use */
 	size_t		plan_bytes;

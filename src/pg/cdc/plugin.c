@@ -11,7 +11,8 @@
  *	   another.
  *	3. Each change counts for the position, wanted or not, so that another choice
  *	   of tables does not move the positions of the rest.
- *	4. COMMIT is followed by a write of all that has gathered.
+ *	4. COMMIT is followed by a write of all that has gathered; with the option "hold"
+ *	   soon, see hold.c.
  */
 #include "pg/cdc/cdc.h"
 
@@ -55,6 +56,7 @@ start_stream(LogicalDecodingContext *pg, OutputPluginOptions *options, bool is_i
 	MemoryContextSwitchTo(cdc->mcxt);
 	lh_cdc_relations_init(cdc);
 	lh_cdc_writer_init(cdc);
+	lh_cdc_hold_start(cdc);
 	MemoryContextSwitchTo(old);
 	/* two-phase and streaming callbacks do not exist yet */
 	pg->streaming = false;
@@ -68,6 +70,7 @@ end_stream(LogicalDecodingContext *pg)
 
 	if (cdc == NULL)
 		return;
+	lh_cdc_hold_stop(cdc);
 	pg->output_plugin_private = NULL;
 	MemoryContextDelete(cdc->mcxt);
 }
@@ -126,6 +129,7 @@ begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 	LhCdc	   *cdc = pg->output_plugin_private;
 	MemoryContext old;
 
+	lh_cdc_hold_begin(cdc, txn);
 	cdc->txn = (LhChangeTxn) {
 		.xid = txn->xid,
 		.first_lsn = txn->first_lsn,
@@ -165,7 +169,7 @@ commit_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr commit_
 		cdc->ordinal++;
 		ev = lh_cdc_new_event(cdc, LH_CHANGE_COMMIT, commit_lsn);
 		lh_cdc_emit(cdc, &ev, NULL, 0);
-		lh_cdc_flush(cdc);
+		lh_cdc_hold_commit(cdc);
 	}
 	OutputPluginUpdateProgress(pg, !cdc->begun);
 	lh_cdc_end_event(cdc, old);

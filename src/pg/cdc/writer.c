@@ -4,7 +4,7 @@
  *
  * A write of PostgreSQL's costs several system calls in a walsender, so where the
  * consumer allows (frames, batch.bytes) messages gather and go out together; at
- * the end of each transaction at the latest.
+ * the end of each transaction at the latest (hold.c: a little later).
  *
  * The core's code is never on the stack when PostgreSQL writes: an encoder's
  * messages are complete in the buffer first, and "done" only notes their ends.
@@ -192,6 +192,22 @@ lh_cdc_flush(LhCdc *cdc)
 		write_lines(cdc);
 	else
 		write_each(cdc);
+}
+
+void
+lh_cdc_emit_progress(LhCdc *cdc, XLogRecPtr lsn)
+{
+	LhChangeOut *out = &cdc->writer.out;
+	LhChangeEvent ev = {.op = LH_CHANGE_PROGRESS, .pos = {lsn, 0, 0}, .lsn = lsn};
+
+	lh_pg_check(cdc->ctx, lh_frame_begin(cdc->ctx, out, &ev));
+	lh_pg_check(cdc->ctx, lh_frame_end(cdc->ctx, out, true));
+}
+
+bool
+lh_cdc_holds(const LhCdc *cdc)
+{
+	return lh_batch_frames(&cdc->writer.out) > 0;
 }
 
 bytea *
