@@ -150,6 +150,7 @@ interval_fields(char *p, const LhDbzType *t, const LhCell *c)
 static LhStatus
 put_struct(LhCtx *ctx, LhBuf *buf, const LhDbzType *t, const LhCell *c, bool *said)
 {
+	int64_t hours;
 	bool minus;
 	char *p;
 
@@ -168,7 +169,9 @@ put_struct(LhCtx *ctx, LhBuf *buf, const LhDbzType *t, const LhCell *c, bool *sa
 			p = field(field(clock_fields(p, c->i64), -c->aux), t->precision);
 			break;
 		case LH_DBZ_INTERVAL_STRUCT:
-			if (lh_dbz_is_infinite(c, &minus))
+			/* hours are an int there */
+			hours = c->i64 / INT64_C(3600000000);
+			if (lh_dbz_is_infinite(c, &minus) || hours != (int32_t) hours)
 				return not_said(said);
 			p = interval_fields(p, t, c);
 			break;
