@@ -553,6 +553,7 @@ event(LhCtx *ctx, LhEncoder *base, const LhChangeEvent *ev, LhChangeOut *out)
 		case LH_CHANGE_COMMIT:
 			enc->last_commit = ev->txn->commit_end;
 			return base->options->transactions ? write_boundary(ctx, enc, ev, out) : LH_OK;
+		case LH_CHANGE_DDL:
 		case LH_CHANGE_MESSAGE: return write_message(ctx, enc, ev, ev->prefix, ev->content, out);
 		case LH_CHANGE_QUARANTINE: return write_quarantine(ctx, enc, ev, out);
 		case LH_CHANGE_INSERT:

@@ -135,3 +135,58 @@ CREATE FUNCTION lakehouse.cdc_snapshot_forget(slot name) RETURNS void
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION lakehouse.cdc_snapshot_forget(name) IS
 	'Forget the snapshots of a slot that is gone';
+
+-- What commands define, in the stream.  Event triggers run with the rights of whoever runs
+-- the command, and need no right to the function.
+CREATE FUNCTION lakehouse.cdc_ddl_event() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_ddl_event'
+	LANGUAGE C;
+COMMENT ON FUNCTION lakehouse.cdc_ddl_event() IS
+	'Event trigger: tells change streams which tables and types a command defined';
+
+CREATE FUNCTION lakehouse.cdc_ddl_enable() RETURNS void
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_ddl_enable'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION lakehouse.cdc_ddl_enable() IS
+	'Log commands that define tables and types, for change streams with the option ddl';
+
+CREATE FUNCTION lakehouse.cdc_ddl_disable() RETURNS void
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_ddl_disable'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION lakehouse.cdc_ddl_disable() IS
+	'Log them no longer';
+
+REVOKE ALL ON FUNCTION
+	lakehouse.cdc_ddl_event(),
+	lakehouse.cdc_ddl_enable(),
+	lakehouse.cdc_ddl_disable()
+	FROM PUBLIC;
+
+CREATE FUNCTION lakehouse.cdc_ddl_status(OUT event text, OUT event_trigger name, OUT state text, OUT remedy text)
+	RETURNS SETOF record LANGUAGE sql STABLE PARALLEL SAFE ROWS 4 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT s.event, s.name, s.state, CASE s.state
+			WHEN 'on' THEN NULL
+			WHEN 'off' THEN 'SELECT lakehouse.cdc_ddl_enable();'
+			WHEN 'disabled' THEN 'SELECT lakehouse.cdc_ddl_enable();'
+			WHEN 'other function' THEN 'Rename or drop that event trigger, then SELECT lakehouse.cdc_ddl_enable();'
+			WHEN 'event_triggers off' THEN 'Set event_triggers = on.'
+			ELSE 'Set wal_level = logical in postgresql.conf and restart the server.' END
+	FROM (
+		SELECT w.n, w.event, w.name, CASE
+				WHEN t.oid IS NULL THEN 'off'
+				WHEN t.evtfoid <> 'lakehouse.cdc_ddl_event()'::regprocedure THEN 'other function'
+				WHEN t.evtenabled NOT IN ('O', 'A') THEN 'disabled'
+				-- a setting of 17 and later
+				WHEN current_setting('event_triggers', true) = 'off' THEN 'event_triggers off'
+				WHEN current_setting('wal_level') <> 'logical' THEN 'wal_level'
+				ELSE 'on' END AS state
+		FROM (VALUES
+				(1, 'ddl_command_start', 'lakehouse_cdc_ddl_start'::name),
+				(2, 'table_rewrite', 'lakehouse_cdc_ddl_rewrite'),
+				(3, 'sql_drop', 'lakehouse_cdc_ddl_drop'),
+				(4, 'ddl_command_end', 'lakehouse_cdc_ddl_end')) AS w (n, event, name)
+			LEFT JOIN pg_event_trigger t ON t.evtname = w.name) AS s
+	ORDER BY s.n
+$$;
+COMMENT ON FUNCTION lakehouse.cdc_ddl_status() IS
+	'Whether commands are logged for change streams, and what to do where not';
