@@ -39,6 +39,7 @@
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
@@ -187,27 +188,34 @@ target_of(const Node *command)
 	}
 }
 
+/* A statement and its copy, of which some parts have changed since. */
+static bool
+is_copy(const Node *statement, const Node *command)
+{
+	const RangeVar *a = target_of(statement),
+			   *b = target_of(command);
+
+	if (a != NULL && b != NULL)
+		return a->location >= 0 && a->location == b->location && strcmp(a->relname, b->relname) == 0;
+	if (IsA(statement, AlterDomainStmt))
+		return ((const AlterDomainStmt *) statement)->subtype == ((const AlterDomainStmt *) command)->subtype &&
+			equal(((const AlterDomainStmt *) statement)->typeName, ((const AlterDomainStmt *) command)->typeName);
+	if (IsA(statement, CreateSchemaStmt))
+		return equal(((const CreateSchemaStmt *) statement)->authrole, ((const CreateSchemaStmt *) command)->authrole);
+	return equal(statement, command);
+}
+
 /*
- * Is what runs the portal's statement?  A portal of the extended protocol runs a copy,
- * of which some parts have changed since; what no function runs by SPI, names the
- * same relation, and at the same place, is it.
+ * Is what runs the portal's statement?  Portals of the extended protocol run copies.  What
+ * a function runs by SPI is none; what one in SQL runs would have to be of the same kind,
+ * and name the same at the same place.
  */
 static bool
 is_statement(const Node *statement, const Node *command)
 {
-	const RangeVar *a,
-			   *b;
-
-	if (statement == command)
-		return true;
-	if (nodeTag(statement) != nodeTag(command) ||
-		SPI_unregister_relation("lakehouse") != SPI_ERROR_UNCONNECTED)
-		return false;
-	a = target_of(statement);
-	b = target_of(command);
-	if (a == NULL || b == NULL)
-		return equal(statement, command);
-	return a->location >= 0 && a->location == b->location && strcmp(a->relname, b->relname) == 0;
+	return statement == command ||
+		(nodeTag(statement) == nodeTag(command) && SPI_unregister_relation("lakehouse") == SPI_ERROR_UNCONNECTED &&
+		 is_copy(statement, command));
 }
 
 /* Without blanks around it and the semicolon behind it, in UTF-8; NULL: it cannot be. */
@@ -355,6 +363,23 @@ add_relation(Event *e, Oid relid)
 	ReleaseSysCache(tuple);
 }
 
+/* RENAME CONSTRAINT: what has it. */
+static void
+add_constrained(Event *e, Oid constraint)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Form_pg_constraint c;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	c = (Form_pg_constraint) GETSTRUCT(tuple);
+	if (OidIsValid(c->conrelid))
+		add_relation(e, c->conrelid);
+	else if (OidIsValid(c->contypid))
+		add_type(e, c->contypid);
+	ReleaseSysCache(tuple);
+}
+
 static void
 add_schema(Event *e, Oid namespace)
 {
@@ -494,6 +519,8 @@ add_commands(Event *e)
 			add_relation(e, oid);
 		else if (class == TypeRelationId)
 			add_type(e, oid);
+		else if (class == ConstraintRelationId)
+			add_constrained(e, oid);
 		else if (class == NamespaceRelationId)
 			add_schema(e, oid);
 	}
