@@ -242,15 +242,27 @@ ALTER TABLE plain ADD v text DEFAULT 'in clear', ADD w text DEFAULT 'consumer-1'
 CREATE SCHEMA in_clear;
 ALTER TABLE masked_parts DETACH PARTITION masked_part;
 DROP TABLE masked_parts;
+CREATE TABLE clear_parts (id int, ssn text) PARTITION BY LIST (ssn);
+CREATE TABLE to_attach (id int, ssn text);
+SELECT lakehouse.cdc_mask_set('to_attach', 'ssn', 'null');
+ALTER TABLE clear_parts ATTACH PARTITION to_attach FOR VALUES IN ('canary-11');
+ALTER TABLE clear_parts ALTER ssn SET DEFAULT 'canary-12';
+CREATE TABLE parent (ssn text);
+CREATE TABLE child () INHERITS (parent);
+SELECT lakehouse.cdc_mask_set('child', 'ssn', 'null');
+ALTER TABLE parent ADD CHECK (ssn <> 'canary-13');
 SELECT count(*) > 0, count(*) FILTER (WHERE encode(data, 'escape') ~ 'canary')
 	FROM unnest('{json,debezium-json,wal2json-v1,wal2json-v2}'::text[]) AS f, pg_logical_slot_peek_binary_changes('regress_cdc', NULL, NULL, 'ddl', 'on', 'format', f, 'frames', 'on');
 -- the log itself has them all
 SELECT count(pg_copy_logical_replication_slot('regress_cdc', 'regress_raw', true, 'test_decoding'));
 SELECT count(DISTINCT m[1]) FROM pg_logical_slot_get_changes('regress_raw', NULL, NULL), regexp_matches(data, '(canary-\d+)', 'g') AS m;
 SELECT pg_drop_replication_slot('regress_raw');
-SELECT count(*) FILTER (WHERE data ~ 'consumer-1') FROM pg_logical_slot_peek_changes('regress_cdc', NULL, NULL, 'ddl', 'on', 'masks', 'ddl.plain.w:null');
+CREATE TABLE parent2 (id int);
+CREATE TABLE child2 () INHERITS (parent2);
+ALTER TABLE parent2 ADD w text DEFAULT 'consumer-2';
+SELECT count(*) FILTER (WHERE data ~ 'consumer-1'), count(*) FILTER (WHERE data ~ 'consumer-2') FROM pg_logical_slot_peek_changes('regress_cdc', NULL, NULL, 'ddl', 'on', 'masks', 'ddl.plain.w:null;ddl.child2.w:null');
 SELECT * FROM pg_temp.told();
-DROP TABLE masked, copied, copied_2 CASCADE;
+DROP TABLE masked, copied, copied_2, clear_parts, parent, parent2 CASCADE;
 SELECT lakehouse.cdc_mask_drop(relation, column_name) FROM lakehouse.cdc_masks;
 SELECT pg_temp.skip();
 

@@ -25,7 +25,7 @@
  * A command must not fail because nobody can be told of it.  So all this is done in a
  * subtransaction, whose errors become warnings, but for those that are not about this
  * (cancel, shutdown, memory: quarantine.c).  Names are looked up by OID only, never
- * by search_path, which has to be the session's, as it is told, too.
+ * by a search_path of ours: it has to be the session's, as it is told, too.
  */
 #include "pg/cdc/cdc.h"
 
@@ -498,6 +498,24 @@ defines(CommandTag tag)
 	}
 }
 
+/* Partitions that the command attached or detached: it is as much about them. */
+static void
+add_partitions(Event *e)
+{
+	ListCell   *lc;
+
+	if (!IsA(e->trigger->parsetree, AlterTableStmt))
+		return;
+	foreach(lc, ((const AlterTableStmt *) e->trigger->parsetree)->cmds)
+	{
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		/* as the command has looked it up */
+		if ((cmd->subtype == AT_AttachPartition || cmd->subtype == AT_DetachPartition) && IsA(cmd->def, PartitionCmd))
+			add_relation(e, RangeVarGetRelid(((const PartitionCmd *) cmd->def)->name, NoLock, true));
+	}
+}
+
 /* pg_event_trigger_ddl_commands() */
 enum
 {
@@ -525,6 +543,7 @@ add_commands(Event *e)
 			add_schema(e, oid);
 	}
 	close_rows(&rows);
+	add_partitions(e);
 }
 
 /* ---- dropped ---- */

@@ -21,6 +21,7 @@
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
@@ -148,22 +149,39 @@ is_wanted(LhCdc *cdc, const LhDdlObject *o, bool *withheld)
 /* ---- what may not be seen ---- */
 
 static bool
-is_masked(LhCdc *cdc, const LhDdlObject *o)
+is_masked_table(LhCdc *cdc, Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+
+	if (name == NULL || cdc->options.masks == NULL || *cdc->options.masks == '\0')
+		return lh_cdc_masks_table(cdc, relid, NULL, NULL);
+	return lh_cdc_masks_table(cdc, relid, lh_cell_utf8(cdc->ctx, get_namespace_name(get_rel_namespace(relid))),
+							  lh_cell_utf8(cdc->ctx, name));
+}
+
+static bool
+any_masked_table(LhCdc *cdc, List *relids)
 {
 	ListCell   *lc;
 
+	foreach(lc, relids)
+	{
+		if (is_masked_table(cdc, lfirst_oid(lc)))
+			return true;
+	}
+	return false;
+}
+
+/* May its text show what a mask hides?  Commands also concern the tables below, and tables above say what a partition's values are. */
+static bool
+is_masked(LhCdc *cdc, const LhDdlObject *o)
+{
 	if (o->type == LH_DDL_TYPE)
 		return true;
 	if (o->type == LH_DDL_SCHEMA)
 		return false;
-	if (lh_cdc_masks_table(cdc, o->oid, o->schema, o->name))
-		return true;
-	foreach(lc, ancestors_of(o))
-	{
-		if (lh_cdc_masks_table(cdc, lfirst_oid(lc), NULL, NULL))
-			return true;
-	}
-	return false;
+	return lh_cdc_masks_table(cdc, o->oid, o->schema, o->name) || any_masked_table(cdc, ancestors_of(o)) ||
+		(o->oid != 0 && any_masked_table(cdc, find_all_inheritors(o->oid, NoLock, NULL)));
 }
 
 /* ---- the event ---- */
