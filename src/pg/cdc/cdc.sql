@@ -163,30 +163,8 @@ REVOKE ALL ON FUNCTION
 	FROM PUBLIC;
 
 CREATE FUNCTION lakehouse.cdc_ddl_status(OUT event text, OUT event_trigger name, OUT state text, OUT remedy text)
-	RETURNS SETOF record LANGUAGE sql STABLE PARALLEL SAFE ROWS 4 SET search_path = pg_catalog, pg_temp AS $$
-	SELECT s.event, s.name, s.state, CASE s.state
-			WHEN 'on' THEN NULL
-			WHEN 'off' THEN 'SELECT lakehouse.cdc_ddl_enable();'
-			WHEN 'disabled' THEN 'SELECT lakehouse.cdc_ddl_enable();'
-			WHEN 'other function' THEN 'Rename or drop that event trigger, then SELECT lakehouse.cdc_ddl_enable();'
-			WHEN 'event_triggers off' THEN 'Set event_triggers = on.'
-			ELSE 'Set wal_level = logical in postgresql.conf and restart the server.' END
-	FROM (
-		SELECT w.n, w.event, w.name, CASE
-				WHEN t.oid IS NULL THEN 'off'
-				WHEN t.evtfoid <> 'lakehouse.cdc_ddl_event()'::regprocedure THEN 'other function'
-				WHEN t.evtenabled NOT IN ('O', 'A') THEN 'disabled'
-				-- a setting of 17 and later
-				WHEN current_setting('event_triggers', true) = 'off' THEN 'event_triggers off'
-				WHEN current_setting('wal_level') <> 'logical' THEN 'wal_level'
-				ELSE 'on' END AS state
-		FROM (VALUES
-				(1, 'ddl_command_start', 'lakehouse_cdc_ddl_start'::name),
-				(2, 'table_rewrite', 'lakehouse_cdc_ddl_rewrite'),
-				(3, 'sql_drop', 'lakehouse_cdc_ddl_drop'),
-				(4, 'ddl_command_end', 'lakehouse_cdc_ddl_end')) AS w (n, event, name)
-			LEFT JOIN pg_event_trigger t ON t.evtname = w.name) AS s
-	ORDER BY s.n
-$$;
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_ddl_status'
+	LANGUAGE C STABLE PARALLEL SAFE ROWS 4;
 COMMENT ON FUNCTION lakehouse.cdc_ddl_status() IS
 	'Whether commands are logged for change streams, and what to do where not';

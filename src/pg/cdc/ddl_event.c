@@ -269,7 +269,6 @@ lh_cdc_ddl(LhCdc *cdc, LhSlice content, LhSlice *told)
 		return false;
 	}
 	lh_pg_check(cdc->ctx, status);
-	lh_cdc_need_settings(cdc);
 	if (!choose(cdc, &ddl))
 		return false;
 	lh_pg_check(cdc->ctx, lh_buf_init(cdc->ctx, &buf, false));

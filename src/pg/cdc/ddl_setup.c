@@ -1,6 +1,6 @@
 /*
  * ddl_setup.c
- *		lakehouse.cdc_ddl_enable() and cdc_ddl_disable(): the event triggers of ddl.c.
+ *		lakehouse.cdc_ddl_enable(), cdc_ddl_disable(), cdc_ddl_status(): the event triggers of ddl.c.
  *
  * They are objects of the database, not of the extension: CREATE EXTENSION makes none,
  * and a dump has them, so that a restored database tells as the old one did.  What they
@@ -11,6 +11,7 @@
 #include "pg/cdc/cdc.h"
 
 #include "access/htup_details.h"
+#include "access/xlog.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_event_trigger.h"
@@ -19,20 +20,24 @@
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 extern PGDLLEXPORT Datum lakehouse_cdc_ddl_enable(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum lakehouse_cdc_ddl_disable(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(lakehouse_cdc_ddl_enable);
+extern PGDLLEXPORT Datum lakehouse_cdc_ddl_status(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(lakehouse_cdc_ddl_disable);
+PG_FUNCTION_INFO_V1(lakehouse_cdc_ddl_status);
 
 typedef struct Wanted
 {
-	const char *name;			/* cdc.sql has them, too, in cdc_ddl_status */
+	const char *name;
 	const char *event;
 	const char *when;
 } Wanted;
@@ -151,4 +156,59 @@ lakehouse_cdc_ddl_disable(PG_FUNCTION_ARGS)
 	}
 	SPI_finish();
 	PG_RETURN_VOID();
+}
+
+/* ---- status ---- */
+
+#define STATUS_COLUMNS 4
+
+/* *remedy NULL: it is on. */
+static const char *
+state_of(const char *name, const char **remedy)
+{
+	/* a setting of 17 and later */
+	const char *setting = GetConfigOption("event_triggers", true, false);
+	Oid			function;
+	char		enabled;
+
+	*remedy = "SELECT lakehouse.cdc_ddl_enable();";
+	if (!find_trigger(name, &function, &enabled))
+		return "off";
+	if (function != event_function())
+	{
+		*remedy = "Rename or drop that event trigger, then SELECT lakehouse.cdc_ddl_enable();";
+		return "other function";
+	}
+	if (enabled == TRIGGER_DISABLED || enabled == TRIGGER_FIRES_ON_REPLICA)
+		return "disabled";
+	*remedy = "Set event_triggers = on.";
+	if (setting != NULL && strcmp(setting, "off") == 0)
+		return "event_triggers";
+	*remedy = "Set wal_level = logical in postgresql.conf and restart the server.";
+	if (!XLogLogicalInfoActive())
+		return "wal_level";
+	*remedy = NULL;
+	return "on";
+}
+
+Datum
+lakehouse_cdc_ddl_status(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < lengthof(triggers); i++)
+	{
+		const char *remedy;
+		Datum		values[STATUS_COLUMNS];
+		bool		nulls[STATUS_COLUMNS] = {false};
+
+		values[0] = CStringGetTextDatum(triggers[i].event);
+		values[1] = DirectFunctionCall1(namein, CStringGetDatum(triggers[i].name));
+		values[2] = CStringGetTextDatum(state_of(triggers[i].name, &remedy));
+		nulls[3] = remedy == NULL;
+		values[3] = nulls[3] ? (Datum) 0 : CStringGetTextDatum(remedy);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }
