@@ -172,6 +172,8 @@ struct LhChangeOut
 	int			frame_messages;	/* nmessages when the frame began */
 	struct LhCodecs *codecs;	/* for zstd; made when first needed, with buf */
 	int			nmessages;		/* since the host reset it */
+	const char *part;			/* "describe": what the next schema is of: "key", "value", or a name of the message */
+	LhStatus	(*schema) (LhChangeOut *out, LhCtx *ctx, const LhSchema *schema);	/* who wants schemas themselves; else NULL */
 	/* a bare message is complete: the host may write buf and empty it (NULL: messages gather in buf) */
 	LhStatus	(*done) (LhChangeOut *out, LhCtx *ctx, void *arg);
 	void	   *arg;

@@ -80,6 +80,7 @@ typedef struct LhDbzColumn
 {
 	LhDbzType type;
 	bool optional;
+	bool preset;       /* its schema has a default */
 	LhSlice head;      /* ,"name": */
 	LhSlice field;     /* its schema as a field of a struct */
 	LhSlice unchanged; /* the placeholder, as a value of this type */
@@ -91,10 +92,6 @@ extern LhStatus lh_dbz_column(LhCtx *ctx, const LhChangeOptions *options,
 							  const LhChangeColumn *column, LhDbzColumn *out);
 /* Everything of a type's schema but its brackets, the default and the field's name. */
 extern LhStatus lh_dbz_put_type(LhCtx *ctx, LhBuf *buf, const LhDbzType *t, bool optional);
-/* srv.public.table: the topic's name, and the stem of the names of schemas. */
-extern LhStatus lh_dbz_topic(LhCtx *ctx, const char *prefix, const char *schema, const char *table,
-							 const char **out);
-
 /* Any cell as a value of the type; null where the type cannot say it. */
 extern LhStatus lh_dbz_value(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *cell);
 
@@ -113,5 +110,31 @@ extern LhStatus lh_dbz_interval(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, c
 extern LhStatus lh_dbz_double(LhCtx *ctx, LhBuf *buf, double v);
 /* Base64 with its quotes. */
 extern LhStatus lh_dbz_bytes64(LhCtx *ctx, LhBuf *buf, const uint8_t *p, size_t n);
+
+/* ---- what values are made of, for all encodings ---- */
+
+/* Cells that a kind of value is made of; others (a mask's) go out as text. */
+extern bool lh_dbz_fits(LhDbzKind kind, LhCellKind cell);
+/* DAYS, TIME, STAMP, INTERVAL; false: there is no such number. */
+extern bool lh_dbz_number(const LhDbzType *type, const LhCell *c, int64_t *out);
+/* An interval's infinity. */
+extern bool lh_dbz_is_infinite(const LhCell *c, bool *minus);
+/* The scale without trailing zeros, 0 at least. */
+extern int lh_dbz_least_scale(const LhCell *c);
+/* Money of a precise mode, else as text; false: it has too many digits. */
+extern bool lh_dbz_money_of(const LhDbzType *type, const LhCell *c, int64_t *unscaled,
+							char text[64]);
+/* Bits in "few" or ctx->arena. */
+extern LhStatus lh_dbz_bits(LhCtx *ctx, const LhCell *c, uint8_t few[32], LhSlice *out);
+/* False: the text is no point. */
+extern bool lh_dbz_point(const LhCell *c, double *x, double *y, uint8_t wkb[21]);
+/* The pair at *s, which moves behind it; text: room for all.  value.data NULL: null.  False: it is none. */
+extern bool lh_dbz_hstore_next(const uint8_t **s, const uint8_t *end, uint8_t *text, LhSlice *key,
+							   LhSlice *value);
+/* Numbers in brackets, with commas between them. */
+extern bool lh_dbz_is_vector(const LhCell *c);
+/* *srid is INT64_MAX where there is none. */
+extern LhStatus lh_dbz_geometry(LhCtx *ctx, const LhCell *c, LhSlice *out, int64_t *srid,
+								bool *good);
 
 #endif

@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 
 #include "change/debezium_default.h"
+#include "change/names.h"
 #include "core/decimal.h"
 
 /* pg_type.oid */
@@ -556,109 +557,6 @@ put_zero(LhCtx *ctx, LhBuf *buf, const LhDbzType *t)
 	return lh_buf_printf(ctx, buf, "\"%s\"", text);
 }
 
-/* ---- names ---- */
-/* UTF-16 code units, as Java counts characters. */
-static size_t
-next_units(const char **s, unsigned units[2])
-{
-	const uint8_t *p = (const uint8_t *) *s;
-	unsigned c = p[0];
-	int n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-	c &= n == 1 ? 0x7fu : 0xffu >> (n + 1);
-	for (int i = 1; i < n; i++)
-	{
-		if ((p[i] & 0xc0) != 0x80)
-		{
-			n = i;
-			break;
-		}
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	*s += n;
-	if (c < 0x10000)
-	{
-		units[0] = c;
-		return 1;
-	}
-	units[0] = 0xd800 + ((c - 0x10000) >> 10);
-	units[1] = 0xdc00 + ((c - 0x10000) & 0x3ff);
-	return 2;
-}
-
-static bool
-is_letter(unsigned c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool
-is_digit(unsigned c)
-{
-	return c >= '0' && c <= '9';
-}
-
-/* A name as the field of a record, under field.name.adjustment.mode. */
-static LhStatus
-adjust_name(LhCtx *ctx, LhAdjustMode mode, const char *name, const char **out)
-{
-	char *text = lh_alloc(ctx, strlen(name) * 6 + 8);
-	char *p = text;
-	bool first = true;
-
-	if (text == NULL)
-		return LH_NO_MEMORY;
-	*out = mode == LH_ADJUST_NONE ? name : text;
-	for (const char *s = name; *s != '\0' && mode != LH_ADJUST_NONE;)
-	{
-		unsigned units[2];
-		size_t n = next_units(&s, units);
-
-		for (size_t i = 0; i < n; i++, first = false)
-		{
-			unsigned c = units[i];
-
-			if (is_letter(c) || (!first && is_digit(c)) || (c == '_' && mode == LH_ADJUST_AVRO))
-				*p++ = (char) c;
-			else if (mode == LH_ADJUST_AVRO)
-			{
-				*p++ = '_';
-				if (first && is_digit(c))
-					*p++ = (char) c;
-			}
-			else
-				p += sprintf(p, c < 0x100 ? "_u00%02x" : "_u%x", c);
-		}
-	}
-	*p = '\0';
-	return LH_OK;
-}
-
-LhStatus
-lh_dbz_topic(LhCtx *ctx, const char *prefix, const char *schema, const char *table,
-			 const char **out)
-{
-	char *name = lh_sprintf(ctx, "%s.%s.%s", prefix, schema, table);
-	char *p = name;
-
-	if (name == NULL)
-		return LH_NO_MEMORY;
-	for (const char *s = name; *s != '\0';)
-	{
-		unsigned units[2];
-		size_t n = next_units(&s, units);
-
-		for (size_t i = 0; i < n; i++)
-			*p++ = is_letter(units[i]) || is_digit(units[i]) ||
-						   (units[i] < 0x80 && strchr("._-", (int) units[i]))
-					   ? (char) units[i]
-					   : '_';
-	}
-	*p = '\0';
-	*out = name;
-	return LH_OK;
-}
-
 LhStatus
 lh_dbz_column(LhCtx *ctx, const LhChangeOptions *o, const LhChangeColumn *c, LhDbzColumn *out)
 {
@@ -669,7 +567,7 @@ lh_dbz_column(LhCtx *ctx, const LhChangeOptions *o, const LhChangeColumn *c, LhD
 
 	LH_TRY(type_of(ctx, o, c, &out->type));
 	out->optional = !c->not_null || c->masked;
-	LH_TRY(adjust_name(ctx, o->adjust, c->name, &name));
+	LH_TRY(lh_name_adjust(ctx, o->adjust, c->name, &name));
 	LH_TRY(lh_dbz_default(ctx, c, &out->type, &preset));
 	LH_TRY(lh_buf_init(ctx, &text, false));
 
@@ -687,7 +585,8 @@ lh_dbz_column(LhCtx *ctx, const LhChangeOptions *o, const LhChangeColumn *c, LhD
 	KEEP(out->head);
 	LH_TRY(lh_buf_putc(ctx, &text, '{'));
 	LH_TRY(lh_dbz_put_type(ctx, &text, &out->type, out->optional));
-	if (preset.len > 0)
+	out->preset = preset.len > 0;
+	if (out->preset)
 	{
 		LH_TRY(lh_buf_append_str(ctx, &text, ",\"default\":"));
 		LH_TRY(lh_buf_append(ctx, &text, preset.data, preset.len));

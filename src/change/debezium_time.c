@@ -104,6 +104,70 @@ struct_time(char *p, const char *before, int64_t us)
 					   (int) (us % 1000000 * 1000));
 }
 
+bool
+lh_dbz_is_infinite(const LhCell *c, bool *minus)
+{
+	const int32_t days = (int32_t) c->len;
+
+	*minus = c->i64 == INT64_MIN && days == INT32_MIN && c->aux == INT32_MIN;
+	return *minus || (c->i64 == INT64_MAX && days == INT32_MAX && c->aux == INT32_MAX);
+}
+
+/* An interval in us; saturates. */
+static int64_t
+interval_number(const LhCell *c)
+{
+	LhI128 v = (LhI128) c->aux * US_PER_MONTH + (LhI128) (int32_t) c->len * US_PER_DAY + c->i64;
+	bool minus;
+
+	if (lh_dbz_is_infinite(c, &minus) || v > INT64_MAX || v < INT64_MIN)
+		return minus || v < 0 ? INT64_MIN : INT64_MAX;
+	return (int64_t) v;
+}
+
+bool
+lh_dbz_number(const LhDbzType *type, const LhCell *c, int64_t *out)
+{
+	bool minus = c->i64 == INT64_MIN;
+	bool infinite = minus || c->i64 == INT64_MAX;
+	int64_t v = c->i64;
+
+	switch (type->kind)
+	{
+		case LH_DBZ_DAYS: v += v == INT32_MAX || v == INT32_MIN ? 0 : LH_PG_EPOCH_DAYS; break;
+		case LH_DBZ_TIME:
+			v = type->unit == LH_DBZ_MS ? v / 1000 : type->unit == LH_DBZ_US ? v : v * 1000;
+			break;
+		case LH_DBZ_INTERVAL: v = interval_number(c); break;
+		default: /* LH_DBZ_STAMP */
+			if (type->unit == LH_DBZ_MS)
+				v = infinite ? (minus ? MINUS_INFINITE_MS : INFINITE_MS)
+							 : lh_floor_div(v, 1000) + LH_PG_EPOCH_US / 1000;
+			else if (type->unit == LH_DBZ_US)
+				v = infinite ? (minus ? MINUS_INFINITE_MS : INFINITE_MS) * 1000
+							 : v + LH_PG_EPOCH_US;
+			/* years 1677 to 2262 */
+			else if (!infinite && __builtin_mul_overflow(v + LH_PG_EPOCH_US, 1000, &v))
+				return false;
+			break;
+	}
+	*out = v;
+	return true;
+}
+
+static LhStatus
+put_number(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
+{
+	int64_t v;
+	char *p;
+
+	if (!lh_dbz_number(type, c, &v))
+		return lh_put(ctx, buf, NULL_TEXT);
+	LH_TRY(lh_put_room(ctx, buf, LH_TEXT_INT, &p));
+	lh_put_end(buf, lh_text_i64(p, v));
+	return LH_OK;
+}
+
 LhStatus
 lh_dbz_date(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
 {
@@ -113,8 +177,8 @@ lh_dbz_date(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
 
 	LH_TRY(lh_put_room(ctx, buf, 128, &p));
 	if (type->kind == LH_DBZ_DAYS)
-		p = lh_text_i64(p, infinite ? c->i64 : days);
-	else if (type->kind == LH_DBZ_DATE_STRUCT)
+		return put_number(ctx, buf, type, c);
+	if (type->kind == LH_DBZ_DATE_STRUCT)
 	{
 		if (infinite)
 			p += sprintf(
@@ -142,10 +206,8 @@ lh_dbz_time(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
 
 	LH_TRY(lh_put_room(ctx, buf, 160, &p));
 	if (type->kind == LH_DBZ_TIME)
-		p = lh_text_i64(p, type->unit == LH_DBZ_MS   ? us / 1000
-						   : type->unit == LH_DBZ_US ? us
-													 : us * 1000);
-	else if (type->kind == LH_DBZ_TIME_ISO)
+		return put_number(ctx, buf, type, c);
+	if (type->kind == LH_DBZ_TIME_ISO)
 	{
 		*p++ = '"';
 		p = stpcpy(iso_time(p, us, -1), "Z\"");
@@ -192,27 +254,11 @@ lh_dbz_stamp(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
 	bool zoned = type->kind == LH_DBZ_STAMPTZ_STRUCT;
 	int64_t of_day;
 	int64_t days;
-	int64_t v;
 	char *p;
 
 	LH_TRY(lh_put_room(ctx, buf, 256, &p));
 	if (type->kind == LH_DBZ_STAMP)
-	{
-		if (infinite)
-			v = minus ? MINUS_INFINITE_MS : INFINITE_MS;
-		else
-			v = lh_floor_div(c->i64, 1000) + LH_PG_EPOCH_US / 1000;
-		if (type->unit == LH_DBZ_US)
-			v = infinite ? v * 1000 : c->i64 + LH_PG_EPOCH_US;
-		else if (type->unit == LH_DBZ_NS && infinite)
-			v = c->i64;
-		/* years 1677 to 2262 */
-		else if (type->unit == LH_DBZ_NS &&
-				 __builtin_mul_overflow(c->i64 + LH_PG_EPOCH_US, 1000, &v))
-			return lh_put(ctx, buf, NULL_TEXT);
-		lh_put_end(buf, lh_text_i64(p, v));
-		return LH_OK;
-	}
+		return put_number(ctx, buf, type, c);
 	days = infinite ? 0 : split(c->i64, &of_day);
 	if (type->kind == LH_DBZ_STAMP_STRUCT || zoned)
 	{
@@ -249,8 +295,8 @@ lh_dbz_interval(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
 {
 	int32_t days = (int32_t) c->len;
 	int64_t us = c->i64;
-	bool minus = us == INT64_MIN && days == INT32_MIN && c->aux == INT32_MIN;
-	bool infinite = minus || (us == INT64_MAX && days == INT32_MAX && c->aux == INT32_MAX);
+	bool minus;
+	bool infinite = lh_dbz_is_infinite(c, &minus);
 	int64_t hours = us / INT64_C(3600000000);
 	int minutes = (int) (us / 60000000 % 60);
 	int rest = (int) (us % 60000000);
@@ -258,14 +304,8 @@ lh_dbz_interval(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
 
 	LH_TRY(lh_put_room(ctx, buf, 256, &p));
 	if (type->kind == LH_DBZ_INTERVAL)
-	{
-		LhI128 v = (LhI128) c->aux * US_PER_MONTH + (LhI128) days * US_PER_DAY + us;
-
-		if (infinite || v > INT64_MAX || v < INT64_MIN)
-			v = minus || v < 0 ? INT64_MIN : INT64_MAX;
-		p = lh_text_i64(p, (int64_t) v);
-	}
-	else if (infinite && type->kind == LH_DBZ_INTERVAL_ISO)
+		return put_number(ctx, buf, type, c);
+	if (infinite && type->kind == LH_DBZ_INTERVAL_ISO)
 		return put_infinity(ctx, buf, minus);
 	else if (type->kind == LH_DBZ_INTERVAL_ISO)
 	{

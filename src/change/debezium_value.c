@@ -9,9 +9,9 @@
 #include "change/debezium.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "core/text.h"
 
 #define NULL_TEXT "null", 4
 
@@ -46,12 +46,11 @@ put_bytes(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
 }
 
 /* "0101": the last bit is the lowest of the first byte; bytes end with the highest bit that is set. */
-static LhStatus
-put_bits(LhCtx *ctx, LhBuf *buf, const LhCell *c)
+LhStatus
+lh_dbz_bits(LhCtx *ctx, const LhCell *c, uint8_t few[32], LhSlice *out)
 {
-	uint8_t few[32];
 	size_t room = (size_t) c->len / 8 + 1;
-	uint8_t *bytes = room <= sizeof(few) ? few : lh_alloc(ctx, room);
+	uint8_t *bytes = room <= 32 ? few : lh_alloc(ctx, room);
 	size_t n = 0;
 
 	if (bytes == NULL)
@@ -63,7 +62,18 @@ put_bits(LhCtx *ctx, LhBuf *buf, const LhCell *c)
 			bytes[i / 8] |= (uint8_t) (1 << i % 8);
 			n = i / 8 + 1;
 		}
-	return lh_dbz_bytes64(ctx, buf, bytes, n);
+	*out = lh_slice(bytes, n);
+	return LH_OK;
+}
+
+static LhStatus
+put_bits(LhCtx *ctx, LhBuf *buf, const LhCell *c)
+{
+	uint8_t few[32];
+	LhSlice bytes;
+
+	LH_TRY(lh_dbz_bits(ctx, c, few, &bytes));
+	return lh_dbz_bytes64(ctx, buf, bytes.data, bytes.len);
 }
 
 /* ---- types of extensions, and points: from their text ---- */
@@ -86,19 +96,29 @@ coordinate(const char **s, const char *end, char stop, double *v)
 }
 
 /* "(1.5,-2)" with its well-known binary */
-static LhStatus
-put_point(LhCtx *ctx, LhBuf *buf, const LhCell *c)
+bool
+lh_dbz_point(const LhCell *c, double *x, double *y, uint8_t wkb[21])
 {
 	const char *s = (const char *) c->ptr;
 	const char *end = s + c->len;
-	uint8_t wkb[21] = {1, 1};
+
+	if (c->len == 0 || *s++ != '(' || !coordinate(&s, end, ',', x) || !coordinate(&s, end, ')', y))
+		return false;
+	memset(wkb, 0, 21);
+	wkb[0] = wkb[1] = 1;
+	memcpy(wkb + 5, x, 8);
+	memcpy(wkb + 13, y, 8);
+	return true;
+}
+
+static LhStatus
+put_point(LhCtx *ctx, LhBuf *buf, const LhCell *c)
+{
+	uint8_t wkb[21];
 	double x, y;
 
-	if (c->len == 0 || *s++ != '(' || !coordinate(&s, end, ',', &x) ||
-		!coordinate(&s, end, ')', &y))
+	if (!lh_dbz_point(c, &x, &y, wkb))
 		return lh_put(ctx, buf, NULL_TEXT);
-	memcpy(wkb + 5, &x, 8);
-	memcpy(wkb + 13, &y, 8);
 	LH_TRY(lh_put(ctx, buf, "{\"x\":", 5));
 	LH_TRY(lh_dbz_double(ctx, buf, x));
 	LH_TRY(lh_put(ctx, buf, ",\"y\":", 5));
@@ -138,6 +158,23 @@ skip_text(const uint8_t **s, const uint8_t *end, const char *text)
 	return true;
 }
 
+bool
+lh_dbz_hstore_next(const uint8_t **s, const uint8_t *end, uint8_t *text, LhSlice *key,
+				   LhSlice *value)
+{
+	*key = *value = (LhSlice){text, 0};
+	if (!hstore_string(s, end, text, &key->len) || !skip_text(s, end, "=>"))
+		return false;
+	text += key->len;
+	value->data = text;
+	if (skip_text(s, end, "NULL"))
+		value->data = NULL;
+	else if (!hstore_string(s, end, text, &value->len))
+		return false;
+	/* one that ends with a comma is none */
+	return *s == end || (skip_text(s, end, ", ") && *s < end);
+}
+
 /* "a"=>"1", "b"=>NULL as {"a":"1","b":null}; false: this is no hstore's text */
 static LhStatus
 put_hstore_object(LhCtx *ctx, LhBuf *buf, const LhCell *c, bool *good)
@@ -145,7 +182,7 @@ put_hstore_object(LhCtx *ctx, LhBuf *buf, const LhCell *c, bool *good)
 	const uint8_t *s = c->ptr;
 	const uint8_t *end = s + c->len;
 	uint8_t *text = lh_alloc(ctx, (size_t) c->len + 1);
-	size_t n;
+	LhSlice key, value;
 
 	if (text == NULL)
 		return LH_NO_MEMORY;
@@ -153,18 +190,14 @@ put_hstore_object(LhCtx *ctx, LhBuf *buf, const LhCell *c, bool *good)
 	LH_TRY(lh_put(ctx, buf, "{", 1));
 	while (s < end)
 	{
-		if (!hstore_string(&s, end, text, &n) || !skip_text(&s, end, "=>"))
+		if (!lh_dbz_hstore_next(&s, end, text, &key, &value))
 			return LH_OK;
-		LH_TRY(lh_put_json_string(ctx, buf, text, n));
+		LH_TRY(lh_put_json_string(ctx, buf, key.data, key.len));
 		LH_TRY(lh_put(ctx, buf, ":", 1));
-		if (skip_text(&s, end, "NULL"))
+		if (value.data == NULL)
 			LH_TRY(lh_put(ctx, buf, NULL_TEXT));
-		else if (hstore_string(&s, end, text, &n))
-			LH_TRY(lh_put_json_string(ctx, buf, text, n));
 		else
-			return LH_OK;
-		if (s < end && !skip_text(&s, end, ", "))
-			return LH_OK;
+			LH_TRY(lh_put_json_string(ctx, buf, value.data, value.len));
 		if (s < end)
 			LH_TRY(lh_put(ctx, buf, ",", 1));
 	}
@@ -196,8 +229,8 @@ put_hstore(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
 }
 
 /* "[1,2.5,3]": digits, signs, points and exponents between commas, or it is not one */
-static LhStatus
-put_vector(LhCtx *ctx, LhBuf *buf, const LhCell *c)
+bool
+lh_dbz_is_vector(const LhCell *c)
 {
 	bool good = c->len >= 2 && c->ptr[0] == '[' && c->ptr[c->len - 1] == ']';
 	bool digit = false;
@@ -209,52 +242,64 @@ put_vector(LhCtx *ctx, LhBuf *buf, const LhCell *c)
 		good = comma ? digit : memchr("0123456789.+-eE", c->ptr[i], 15) != NULL;
 		digit = c->ptr[i] >= '0' && c->ptr[i] <= '9';
 	}
-	if (!good || !(digit || c->len == 2))
+	return good && (digit || c->len == 2);
+}
+
+static LhStatus
+put_vector(LhCtx *ctx, LhBuf *buf, const LhCell *c)
+{
+	if (!lh_dbz_is_vector(c))
 		return lh_put(ctx, buf, NULL_TEXT);
 	return lh_put(ctx, buf, c->ptr, c->len);
 }
 
-static int
-hex_value(uint8_t h)
-{
-	return h >= '0' && h <= '9'   ? h - '0'
-		   : h >= 'A' && h <= 'F' ? h - 'A' + 10
-		   : h >= 'a' && h <= 'f' ? h - 'a' + 10
-								  : -1;
-}
-
 /* EWKB in hex: the bytes, and the SRID where its flag is set */
-static LhStatus
-put_geometry(LhCtx *ctx, LhBuf *buf, const LhCell *c)
+LhStatus
+lh_dbz_geometry(LhCtx *ctx, const LhCell *c, LhSlice *out, int64_t *srid, bool *good)
 {
 	size_t n = c->len / 2;
 	uint8_t *wkb = lh_alloc(ctx, n + 1);
-	bool good = c->len % 2 == 0 && n >= 9;
 	uint32_t word[2];
-	char *p;
 
 	if (wkb == NULL)
 		return LH_NO_MEMORY;
-	for (size_t i = 0; good && i < n; i++)
+	*good = c->len % 2 == 0 && n >= 9;
+	for (size_t i = 0; *good && i < n; i++)
 	{
-		int high = hex_value(c->ptr[2 * i]);
-		int low = hex_value(c->ptr[2 * i + 1]);
+		int high = lh_hex_digit(c->ptr[2 * i]);
+		int low = lh_hex_digit(c->ptr[2 * i + 1]);
 
-		good = high >= 0 && low >= 0;
-		if (good)
+		*good = high >= 0 && low >= 0;
+		if (*good)
 			wkb[i] = (uint8_t) (high << 4 | low);
 	}
-	if (!good)
-		return lh_put(ctx, buf, NULL_TEXT);
+	if (!*good)
+		return LH_OK;
 	memcpy(word, wkb + 1, 8);
 	if (wkb[0] == 0)
 		for (int i = 0; i < 2; i++)
 			word[i] = __builtin_bswap32(word[i]);
+	*out = lh_slice(wkb, n);
+	*srid = (word[0] & 0x20000000) != 0 ? (int32_t) word[1] : INT64_MAX;
+	return LH_OK;
+}
+
+static LhStatus
+put_geometry(LhCtx *ctx, LhBuf *buf, const LhCell *c)
+{
+	LhSlice wkb;
+	int64_t srid;
+	bool good;
+	char *p;
+
+	LH_TRY(lh_dbz_geometry(ctx, c, &wkb, &srid, &good));
+	if (!good)
+		return lh_put(ctx, buf, NULL_TEXT);
 	LH_TRY(lh_put(ctx, buf, "{\"wkb\":", 7));
-	LH_TRY(lh_dbz_bytes64(ctx, buf, wkb, n));
+	LH_TRY(lh_dbz_bytes64(ctx, buf, wkb.data, wkb.len));
 	LH_TRY(lh_put_room(ctx, buf, 48, &p));
 	p = stpcpy(p, ",\"srid\":");
-	p = (word[0] & 0x20000000) != 0 ? lh_text_i64(p, (int32_t) word[1]) : stpcpy(p, "null");
+	p = srid != INT64_MAX ? lh_text_i64(p, srid) : stpcpy(p, "null");
 	*p++ = '}';
 	lh_put_end(buf, p);
 	return LH_OK;
@@ -282,8 +327,8 @@ put_array(LhCtx *ctx, LhBuf *buf, const LhDbzType *element, const LhCellArray *a
 }
 
 /* Kinds of cells that a kind of value is made of; others (a mask's) go out as strings. */
-static bool
-fits(LhDbzKind kind, LhCellKind cell)
+bool
+lh_dbz_fits(LhDbzKind kind, LhCellKind cell)
 {
 	switch (kind)
 	{
@@ -325,7 +370,7 @@ lh_dbz_value(LhCtx *ctx, LhBuf *buf, const LhDbzType *type, const LhCell *c)
 
 	if (!LH_CELL_IS_VALUE(c))
 		return lh_put(ctx, buf, NULL_TEXT);
-	if (!fits(type->kind, c->kind))
+	if (!lh_dbz_fits(type->kind, c->kind))
 		return lh_put_cell_text_json(ctx, buf, c);
 	switch (type->kind)
 	{

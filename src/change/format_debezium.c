@@ -10,10 +10,9 @@
  *	   schemas, the names of fields, the table's part of "source".
  *	2. "begin" makes the transaction's part of "source" and "transaction".
  *	3. A row is copies of these with values between them.
- *	4. A changed key is a delete of the old key, its tombstone, and a create.
  *
- * Order in the transaction counts what this format writes: a changed key counts
- * twice.  Where Debezium is not followed: docs/cdc-formats.md.
+ * Which messages there are: debezium_stream.h.  Where Debezium is not followed:
+ * docs/cdc-formats.md.
  */
 #include "change/formats.h"
 
@@ -21,6 +20,7 @@
 
 #include "change/debezium.h"
 #include "change/debezium_envelope.h"
+#include "change/debezium_stream.h"
 #include "change/unwrap.h"
 #include "core/datetime.h"
 
@@ -28,47 +28,28 @@
 
 typedef struct DbzPlan
 {
-	const LhChangeRel *rel;
-	LhDbzColumn *columns;
+	LhDbzPlan base;
 	LhSlice value_head; /* {"schema":{..},"payload":{ up to "before": */
 	LhSlice key_head;   /* {"schema":{..},"payload":{ or { */
 	LhSlice table;      /* ,"schema":"public","table":"t","txId": */
-	LhSlice collection; /* "public.t" as a JSON string */
 	/* unwrap */
 	int nfields;
 	LhUnwrapField *fields;
 	bool tells_deleted;
-	/* place among the transaction's collections; of the transaction that "serial" names */
-	uint64_t serial;
-	uint32_t place;
 } DbzPlan;
-
-/* A table of the running transaction, for its END. */
-typedef struct DbzCollection
-{
-	size_t name_at; /* in names */
-	size_t name_len;
-	uint64_t count;
-} DbzCollection;
 
 typedef struct DbzEncoder
 {
-	LhEncoder base;
+	LhDbzStream stream;
 	const char *tail; /* "}" of the schema's wrap, or nothing */
 	size_t ntail;
-	LhSlice source_head;  /* "source":{"version":..,"connector":..,"name":..,"ts_ms": */
-	LhSlice database;     /* ,"db":"..","sequence":" */
-	uint64_t last_commit; /* end of the transaction before; 0: none yet */
+	LhSlice source_head; /* "source":{"version":..,"connector":..,"name":..,"ts_ms": */
+	LhSlice database;    /* ,"db":"..","sequence":" */
 	/* the running transaction */
-	bool alone; /* its texts were made over for an event outside of it */
-	uint64_t serial;
-	uint64_t total;
-	LhBuf source;      /* from "source" to the quote before the LSN of "sequence" */
-	LhBuf times;       /* what follows it: "]","ts_us":..,"ts_ns":.. */
-	LhBuf origin;      /* ,"xmin":null,"origin":..,"origin_lsn":..} */
-	LhBuf block;       /* ,"transaction":{"id":"..","total_order": */
-	LhBuf collections; /* DbzCollection */
-	LhBuf names;
+	LhBuf source;  /* from "source" to the quote before the LSN of "sequence" */
+	LhBuf times;   /* what follows it: "]","ts_us":..,"ts_ns":.. */
+	LhBuf origin;  /* ,"xmin":null,"origin":..,"origin_lsn":..} */
+	LhBuf block;   /* ,"transaction":{"id":"..","total_order": */
 	LhBuf scratch; /* of relation */
 } DbzEncoder;
 
@@ -98,12 +79,12 @@ keep(LhCtx *ctx, const LhBuf *buf, LhSlice *out)
 
 /* The parts of "source" and "transaction" that all events of txn share; NULL: of an event that stands alone. */
 static LhStatus
-render_transaction(LhCtx *ctx, DbzEncoder *enc, const LhChangeTxn *txn, int64_t time, bool snapshot)
+render_transaction(LhCtx *ctx, LhDbzStream *s, const LhChangeTxn *txn, int64_t time, bool snapshot)
 {
+	DbzEncoder *enc = (DbzEncoder *) s;
 	int64_t us = UNIX_US(time);
 	char *p;
 
-	enc->alone = txn == NULL;
 	enc->source.len = enc->times.len = enc->origin.len = enc->block.len = 0;
 	LH_TRY(put_slice(ctx, &enc->source, enc->source_head));
 	LH_TRY(lh_put_room(ctx, &enc->source, 64, &p));
@@ -112,10 +93,10 @@ render_transaction(LhCtx *ctx, DbzEncoder *enc, const LhChangeTxn *txn, int64_t 
 	lh_put_end(&enc->source, p);
 	LH_TRY(put_slice(ctx, &enc->source, enc->database));
 	LH_TRY(lh_put_room(ctx, &enc->source, 64, &p));
-	if (enc->last_commit == 0)
+	if (enc->stream.last_commit == 0)
 		p = stpcpy(p, "[null,\\\"");
 	else
-		p = stpcpy(lh_text_u64(stpcpy(p, "[\\\""), enc->last_commit), "\\\",\\\"");
+		p = stpcpy(lh_text_u64(stpcpy(p, "[\\\""), enc->stream.last_commit), "\\\",\\\"");
 	lh_put_end(&enc->source, p);
 
 	LH_TRY(lh_put_room(ctx, &enc->times, 96, &p));
@@ -132,41 +113,11 @@ render_transaction(LhCtx *ctx, DbzEncoder *enc, const LhChangeTxn *txn, int64_t 
 	}
 	else
 		LH_TRY(put_text(ctx, &enc->origin, "null,\"origin_lsn\":null}"));
-	if (txn == NULL || !enc->base.options->transactions)
+	if (txn == NULL || !enc->stream.base.options->transactions)
 		return put_text(ctx, &enc->block, ",\"transaction\":null");
 	return lh_buf_printf(ctx, &enc->block,
 						 ",\"transaction\":{\"id\":\"%u:%llu\",\"total_order\":", txn->xid,
 						 (unsigned long long) txn->first_lsn);
-}
-
-/* Counts an event of a table; returns its place among the table's. */
-static inline LhStatus
-count_event(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, uint64_t *order)
-{
-	DbzCollection *all = (DbzCollection *) enc->collections.data;
-
-	enc->total++;
-	if (plan->serial != enc->serial)
-	{
-		DbzCollection c = {enc->names.len, plan->collection.len, 0};
-		size_t n = enc->collections.len / sizeof(c);
-
-		plan->serial = enc->serial;
-		/* the same table under another schema */
-		for (plan->place = 0; plan->place < n; plan->place++)
-			if (all[plan->place].name_len == c.name_len &&
-				memcmp(enc->names.data + all[plan->place].name_at, plan->collection.data,
-					   c.name_len) == 0)
-				break;
-		if (plan->place == n)
-		{
-			LH_TRY(put_slice(ctx, &enc->names, plan->collection));
-			LH_TRY(lh_put(ctx, &enc->collections, &c, sizeof(c)));
-			all = (DbzCollection *) enc->collections.data;
-		}
-	}
-	*order = ++all[plan->place].count;
-	return LH_OK;
 }
 
 /* ---- the pieces of a value ---- */
@@ -200,9 +151,9 @@ put_block(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, uint64_t order, 
 	LH_TRY(lh_put_room(ctx, buf, enc->block.len + 96, &p));
 	memcpy(p, enc->block.data, enc->block.len);
 	p += enc->block.len;
-	if (ev->txn != NULL && enc->base.options->transactions)
+	if (ev->txn != NULL && enc->stream.base.options->transactions)
 	{
-		p = lh_text_u64(p, enc->total);
+		p = lh_text_u64(p, enc->stream.total);
 		p = lh_text_u64(stpcpy(p, ",\"data_collection_order\":"), order);
 		*p++ = '}';
 	}
@@ -238,9 +189,9 @@ put_row(LhCtx *ctx, const DbzPlan *plan, const LhCell *cells, const LhCell *whol
 	size_t comma = 1;
 
 	LH_TRY(lh_put(ctx, buf, "{", 1));
-	for (int i = 0; i < plan->rel->ncolumns; i++)
+	for (int i = 0; i < plan->base.rel->ncolumns; i++)
 	{
-		const LhDbzColumn *c = &plan->columns[i];
+		const LhDbzColumn *c = &plan->base.columns[i];
 		const LhCell *cell = &cells[i];
 
 		LH_TRY(lh_put(ctx, buf, c->head.data + comma, c->head.len - comma));
@@ -265,13 +216,13 @@ put_key(LhCtx *ctx, const DbzEncoder *enc, const DbzPlan *plan, const LhCell *ce
 	size_t comma = 1;
 
 	LH_TRY(put_slice(ctx, buf, plan->key_head));
-	for (int i = 0; i < plan->rel->nkeys; i++)
+	for (int i = 0; i < plan->base.rel->nkeys; i++)
 	{
-		const LhDbzColumn *c = &plan->columns[plan->rel->keys[i]];
-		const LhCell *cell = &cells[plan->rel->keys[i]];
+		const LhDbzColumn *c = &plan->base.columns[plan->base.rel->keys[i]];
+		const LhCell *cell = &cells[plan->base.rel->keys[i]];
 
 		if (!LH_CELL_IS_VALUE(cell) && cell->kind != LH_CELL_NULL && other != NULL)
-			cell = &other[plan->rel->keys[i]];
+			cell = &other[plan->base.rel->keys[i]];
 		LH_TRY(lh_put(ctx, buf, c->head.data + comma, c->head.len - comma));
 		comma = 0;
 		if (cell->kind == LH_CELL_UNCHANGED)
@@ -291,49 +242,47 @@ begin_message(LhCtx *ctx, const DbzEncoder *enc, const DbzPlan *plan, const LhCe
 			  const LhCell *other, LhChangeOut *out)
 {
 	LH_TRY(lh_out_message(ctx, out));
-	if (out->want_key && cells != NULL && plan->rel->nkeys > 0)
+	if (out->want_key && cells != NULL && plan->base.rel->nkeys > 0)
 		LH_TRY(put_key(ctx, enc, plan, cells, other, &out->buf));
 	return LH_OK;
 }
 
-/* One envelope. key: the row whose key it has; NULL: none. */
+/* One envelope. */
 static LhStatus
-write_envelope(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, const LhCell *key,
-			   const LhCell *before, const LhCell *after, LhChangeOut *out)
+write_envelope(LhCtx *ctx, LhDbzStream *s, const LhChangeEvent *ev, const LhDbzRow *row,
+			   LhChangeOut *out)
 {
+	DbzEncoder *enc = (DbzEncoder *) s;
 	DbzPlan *plan = ev->plan;
 	const LhCell *whole = ev->old_is_key ? NULL : ev->old_cells;
 	LhBuf *buf = &out->buf;
-	uint64_t order = 0;
 
-	if (ev->txn != NULL)
-		LH_TRY(count_event(ctx, enc, plan, &order));
-	LH_TRY(begin_message(ctx, enc, plan, key, ev->old_cells, out));
+	LH_TRY(begin_message(ctx, enc, plan, row->key, ev->old_cells, out));
 	LH_TRY(lh_out_value(ctx, out));
 	LH_TRY(put_slice(ctx, buf, plan->value_head));
-	if (before != NULL)
-		LH_TRY(put_row(ctx, plan, before, NULL, buf));
+	if (row->before != NULL)
+		LH_TRY(put_row(ctx, plan, row->before, NULL, buf));
 	else
 		LH_TRY(lh_put(ctx, buf, "null", 4));
 	LH_TRY(lh_put(ctx, buf, ",\"after\":", 9));
-	if (after != NULL)
-		LH_TRY(put_row(ctx, plan, after, whole, buf));
+	if (row->after != NULL)
+		LH_TRY(put_row(ctx, plan, row->after, whole, buf));
 	else
 		LH_TRY(lh_put(ctx, buf, "null", 4));
 	LH_TRY(put_source(ctx, enc, ev, plan->table, buf));
-	LH_TRY(put_block(ctx, enc, ev, order, buf));
-	LH_TRY(put_tail(ctx, enc, ev, op, buf));
+	LH_TRY(put_block(ctx, enc, ev, row->order, buf));
+	LH_TRY(put_tail(ctx, enc, ev, row->op, buf));
 	return lh_out_end(ctx, out);
 }
 
 static LhStatus
-write_tombstone(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
+write_tombstone(LhCtx *ctx, LhDbzStream *s, const LhChangeEvent *ev, LhChangeOut *out)
 {
 	const DbzPlan *plan = ev->plan;
 
-	if (!out->want_key || plan->rel->nkeys == 0 || ev->old_cells == NULL)
+	if (!out->want_key || plan->base.rel->nkeys == 0 || ev->old_cells == NULL)
 		return LH_OK;
-	LH_TRY(begin_message(ctx, enc, plan, ev->old_cells, NULL, out));
+	LH_TRY(begin_message(ctx, (DbzEncoder *) s, plan, ev->old_cells, NULL, out));
 	return lh_out_tombstone(ctx, out);
 }
 
@@ -345,14 +294,14 @@ write_flat(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, const 
 {
 	DbzPlan *plan = ev->plan;
 	const LhCell *whole = ev->old_is_key ? NULL : ev->old_cells;
-	LhUnwrapFacts facts = {ev, enc->base.options, op, enc->last_commit, 0, 0};
+	LhUnwrapFacts facts = {ev, enc->stream.base.options, op, enc->stream.last_commit, 0, 0};
 	LhBuf *buf = &out->buf;
 	size_t at;
 
 	if (ev->txn != NULL)
-		LH_TRY(count_event(ctx, enc, plan, &facts.collection_order));
-	facts.total_order = enc->total;
-	if (op == 'd' && !lh_unwrap_rewrites(enc->base.options))
+		LH_TRY(lh_dbz_count(ctx, &enc->stream, &plan->base, &facts.collection_order));
+	facts.total_order = enc->stream.total;
+	if (op == 'd' && !lh_unwrap_rewrites(enc->stream.base.options))
 		return LH_OK;
 	LH_TRY(begin_message(ctx, enc, plan, cells, ev->old_cells, out));
 	LH_TRY(lh_out_value(ctx, out));
@@ -365,7 +314,7 @@ write_flat(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, char op, const 
 								  : ",\"" LH_UNWRAP_DELETED "\":\"false\""));
 	LH_TRY(lh_unwrap_put_debezium(ctx, buf, plan->nfields, plan->fields, &facts));
 	/* of a row without columns the first comma goes */
-	if (plan->rel->ncolumns == 0 && buf->len > at)
+	if (plan->base.rel->ncolumns == 0 && buf->len > at)
 		memmove(buf->data + at, buf->data + at + 1, --buf->len - at);
 	LH_TRY(lh_put(ctx, buf, "}", 1));
 	LH_TRY(lh_put(ctx, buf, enc->tail, enc->ntail));
@@ -379,19 +328,21 @@ write_flat_delete(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChange
 	if (ev->old_cells == NULL)
 		return LH_OK;
 	LH_TRY(write_flat(ctx, enc, ev, 'd', ev->old_cells, out));
-	if (!lh_unwrap_tombstones(enc->base.options))
+	if (!lh_unwrap_tombstones(enc->stream.base.options))
 		return LH_OK;
-	return write_tombstone(ctx, enc, ev, out);
+	return write_tombstone(ctx, &enc->stream, ev, out);
 }
 
 static __attribute__((noinline)) LhStatus
-write_flat_change(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
+write_flat_change(LhCtx *ctx, LhDbzStream *s, const LhChangeEvent *ev, LhChangeOut *out)
 {
+	DbzEncoder *enc = (DbzEncoder *) s;
+
 	switch (ev->op)
 	{
 		case LH_CHANGE_INSERT: return write_flat(ctx, enc, ev, 'c', ev->new_cells, out);
 		case LH_CHANGE_READ:
-			LH_TRY(render_transaction(ctx, enc, NULL, ev->now, true));
+			LH_TRY(lh_dbz_alone(ctx, s, ev, true));
 			return write_flat(ctx, enc, ev, 'r', ev->new_cells, out);
 		case LH_CHANGE_UPDATE:
 			if (!ev->key_changed || ev->old_cells == NULL)
@@ -403,38 +354,11 @@ write_flat_change(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChange
 	}
 }
 
-static LhStatus
-write_change(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
-{
-	if (enc->base.options->unwrap)
-		return write_flat_change(ctx, enc, ev, out);
-	switch (ev->op)
-	{
-		case LH_CHANGE_INSERT:
-			return write_envelope(ctx, enc, ev, 'c', ev->new_cells, NULL, ev->new_cells, out);
-		case LH_CHANGE_READ:
-			LH_TRY(render_transaction(ctx, enc, NULL, ev->now, true));
-			return write_envelope(ctx, enc, ev, 'r', ev->new_cells, NULL, ev->new_cells, out);
-		case LH_CHANGE_UPDATE:
-			if (!ev->key_changed || ev->old_cells == NULL)
-				return write_envelope(ctx, enc, ev, 'u', ev->new_cells, ev->old_cells,
-									  ev->new_cells, out);
-			LH_TRY(write_envelope(ctx, enc, ev, 'd', ev->old_cells, ev->old_cells, NULL, out));
-			if (enc->base.options->tombstones)
-				LH_TRY(write_tombstone(ctx, enc, ev, out));
-			return write_envelope(ctx, enc, ev, 'c', ev->new_cells, NULL, ev->new_cells, out);
-		case LH_CHANGE_DELETE:
-			LH_TRY(write_envelope(ctx, enc, ev, 'd', ev->old_cells, ev->old_cells, NULL, out));
-			return enc->base.options->tombstones ? write_tombstone(ctx, enc, ev, out) : LH_OK;
-		default: return write_envelope(ctx, enc, ev, 't', NULL, NULL, NULL, out);
-	}
-}
-
 /* ---- messages and transactions ---- */
 static LhStatus
 put_wrapped_schema(LhCtx *ctx, const DbzEncoder *enc, const char *schema, LhBuf *buf)
 {
-	if (!enc->base.options->schemas_enable)
+	if (!enc->stream.base.options->schemas_enable)
 		return lh_put(ctx, buf, "{", 1);
 	LH_TRY(put_text(ctx, buf, "{\"schema\":"));
 	LH_TRY(put_text(ctx, buf, schema));
@@ -442,19 +366,16 @@ put_wrapped_schema(LhCtx *ctx, const DbzEncoder *enc, const char *schema, LhBuf 
 }
 
 static LhStatus
-write_message(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, const char *prefix,
+write_message(LhCtx *ctx, LhDbzStream *s, const LhChangeEvent *ev, const char *prefix,
 			  LhSlice content, LhChangeOut *out)
 {
+	DbzEncoder *enc = (DbzEncoder *) s;
 	static const char table[] = ",\"schema\":\"\",\"table\":\"\",\"txId\":";
-	LhBinaryMode mode = enc->base.options->binary;
+	LhBinaryMode mode = enc->stream.base.options->binary;
 	const LhDbzType bytes = {.kind = LH_DBZ_BYTES, .binary = mode};
 	const LhCell cell = {.kind = LH_CELL_BYTES, .len = (uint32_t) content.len, .ptr = content.data};
 	LhBuf *buf = &out->buf;
 
-	if (ev->txn != NULL)
-		enc->total++;
-	else
-		LH_TRY(render_transaction(ctx, enc, NULL, ev->now, false));
 	LH_TRY(lh_out_message(ctx, out));
 	if (out->want_key)
 	{
@@ -480,23 +401,12 @@ write_message(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, const char *
 	return lh_out_end(ctx, out);
 }
 
-/* A row that could not be encoded is told of as a message. */
 static LhStatus
-write_quarantine(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
+write_boundary(LhCtx *ctx, LhDbzStream *s, const LhChangeEvent *ev, LhChangeOut *out)
 {
-	const char *text = lh_sprintf(ctx, "%s.%s: %s", ev->rel->schema, ev->rel->name,
-								  ev->reason != NULL ? ev->reason : "");
-
-	if (text == NULL)
-		return LH_NO_MEMORY;
-	return write_message(ctx, enc, ev, "lakehouse.quarantine", lh_slice(text, strlen(text)), out);
-}
-
-static LhStatus
-write_boundary(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out)
-{
-	const DbzCollection *all = (const DbzCollection *) enc->collections.data;
-	size_t n = enc->collections.len / sizeof(*all);
+	DbzEncoder *enc = (DbzEncoder *) s;
+	const LhDbzCollection *all = (const LhDbzCollection *) s->collections.data;
+	size_t n = s->collections.len / sizeof(*all);
 	bool end = ev->op == LH_CHANGE_COMMIT;
 	LhBuf *buf = &out->buf;
 	char id[64];
@@ -519,11 +429,11 @@ write_boundary(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut
 	else
 	{
 		LH_TRY(lh_buf_printf(ctx, buf, "%llu,\"data_collections\":[",
-							 (unsigned long long) enc->total));
+							 (unsigned long long) enc->stream.total));
 		for (size_t i = 0; i < n; i++)
 		{
 			LH_TRY(put_text(ctx, buf, i > 0 ? ",{\"data_collection\":" : "{\"data_collection\":"));
-			LH_TRY(lh_put(ctx, buf, enc->names.data + all[i].name_at, all[i].name_len));
+			LH_TRY(lh_put_json_string(ctx, buf, s->names.data + all[i].name_at, all[i].name_len));
 			LH_TRY(lh_buf_printf(ctx, buf, ",\"event_count\":%llu}",
 								 (unsigned long long) all[i].count));
 		}
@@ -535,92 +445,44 @@ write_boundary(LhCtx *ctx, DbzEncoder *enc, const LhChangeEvent *ev, LhChangeOut
 	return lh_out_end(ctx, out);
 }
 
-static LhStatus
-event(LhCtx *ctx, LhEncoder *base, const LhChangeEvent *ev, LhChangeOut *out)
-{
-	DbzEncoder *enc = (DbzEncoder *) base;
-
-	if (enc->alone && ev->txn != NULL)
-		LH_TRY(render_transaction(ctx, enc, ev->txn, ev->txn->commit_time, false));
-	switch (ev->op)
-	{
-		case LH_CHANGE_BEGIN:
-			enc->serial++;
-			enc->total = 0;
-			enc->collections.len = enc->names.len = 0;
-			LH_TRY(render_transaction(ctx, enc, ev->txn, ev->txn->commit_time, false));
-			return base->options->transactions ? write_boundary(ctx, enc, ev, out) : LH_OK;
-		case LH_CHANGE_COMMIT:
-			enc->last_commit = ev->txn->commit_end;
-			return base->options->transactions ? write_boundary(ctx, enc, ev, out) : LH_OK;
-		case LH_CHANGE_DDL:
-		case LH_CHANGE_MESSAGE: return write_message(ctx, enc, ev, ev->prefix, ev->content, out);
-		case LH_CHANGE_QUARANTINE: return write_quarantine(ctx, enc, ev, out);
-		case LH_CHANGE_INSERT:
-		case LH_CHANGE_UPDATE:
-		case LH_CHANGE_DELETE:
-		case LH_CHANGE_READ:
-		case LH_CHANGE_TRUNCATE: return write_change(ctx, enc, ev, out);
-		default: return LH_OK;
-	}
-}
-
 /* ---- relations ---- */
-/* {"type":"struct","fields":[..],"optional":true,"name":"srv.public.t.Value","field":"before"} */
-static LhStatus
-put_value_schema(LhCtx *ctx, const DbzPlan *plan, const char *topic, const char *field, LhBuf *buf)
-{
-	LH_TRY(put_text(ctx, buf, "{\"type\":\"struct\",\"fields\":["));
-	for (int i = 0; i < plan->rel->ncolumns; i++)
-	{
-		if (i > 0)
-			LH_TRY(lh_put(ctx, buf, ",", 1));
-		LH_TRY(put_slice(ctx, buf, plan->columns[i].field));
-	}
-	return lh_buf_printf(ctx, buf, "],\"optional\":true,\"name\":\"%s.Value\",\"field\":\"%s\"}",
-						 topic, field);
-}
-
 /* Columns and added fields; as there, the whole can no longer be null. */
 static LhStatus
-put_flat_schema(LhCtx *ctx, const DbzPlan *plan, const char *topic, LhBuf *buf)
+put_flat_schema(LhCtx *ctx, const DbzPlan *plan, LhBuf *buf)
 {
 	size_t at;
 
 	LH_TRY(put_text(ctx, buf, "{\"schema\":{\"type\":\"struct\",\"fields\":["));
 	at = buf->len;
-	for (int i = 0; i < plan->rel->ncolumns; i++)
+	for (int i = 0; i < plan->base.rel->ncolumns; i++)
 	{
 		LH_TRY(lh_put(ctx, buf, ",", i > 0));
-		LH_TRY(put_slice(ctx, buf, plan->columns[i].field));
+		LH_TRY(put_slice(ctx, buf, plan->base.columns[i].field));
 	}
 	if (plan->tells_deleted)
 		LH_TRY(put_text(ctx, buf, "," FIELD("string", "true", LH_UNWRAP_DELETED)));
 	LH_TRY(lh_unwrap_schemas(ctx, buf, plan->nfields, plan->fields));
 	if (buf->len > at && buf->data[at] == ',')
 		memmove(buf->data + at, buf->data + at + 1, --buf->len - at);
-	return lh_buf_printf(ctx, buf,
-						 "],\"optional\":false,\"name\":\"%s.Value\"},\"payload\":", topic);
+	return lh_buf_printf(
+		ctx, buf, "],\"optional\":false,\"name\":\"%s.Value\"},\"payload\":", plan->base.stem);
 }
 
 static LhStatus
-render_heads(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, const char *topic)
+render_heads(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan)
 {
 	LhBuf *buf = &enc->scratch;
-	bool schemas = enc->base.options->schemas_enable;
-	bool unwrap = enc->base.options->unwrap;
+	bool schemas = enc->stream.base.options->schemas_enable;
+	bool unwrap = enc->stream.base.options->unwrap;
 
 	buf->len = 0;
 	if (schemas && unwrap)
-		LH_TRY(put_flat_schema(ctx, plan, topic, buf));
+		LH_TRY(put_flat_schema(ctx, plan, buf));
 	else if (schemas)
 	{
-		LH_TRY(put_text(ctx, buf, "{\"schema\":{\"type\":\"struct\",\"fields\":["));
-		LH_TRY(put_value_schema(ctx, plan, topic, "before", buf));
-		LH_TRY(lh_put(ctx, buf, ",", 1));
-		LH_TRY(put_value_schema(ctx, plan, topic, "after", buf));
-		LH_TRY(put_text(ctx, buf, envelope_tail));
-		LH_TRY(lh_buf_printf(ctx, buf, "%s.Envelope\",\"version\":2},\"payload\":", topic));
+		LH_TRY(put_text(ctx, buf, "{\"schema\":"));
+		LH_TRY(lh_dbz_put_envelope(ctx, buf, &plan->base));
+		LH_TRY(put_text(ctx, buf, ",\"payload\":"));
 	}
 	if (!unwrap)
 		LH_TRY(put_text(ctx, buf, "{\"before\":"));
@@ -630,15 +492,9 @@ render_heads(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, const char *topic)
 	buf->len = 0;
 	if (schemas)
 	{
-		LH_TRY(put_text(ctx, buf, "{\"schema\":{\"type\":\"struct\",\"fields\":["));
-		for (int i = 0; i < plan->rel->nkeys; i++)
-		{
-			if (i > 0)
-				LH_TRY(lh_put(ctx, buf, ",", 1));
-			LH_TRY(put_slice(ctx, buf, plan->columns[plan->rel->keys[i]].field));
-		}
-		LH_TRY(lh_buf_printf(ctx, buf,
-							 "],\"optional\":false,\"name\":\"%s.Key\"},\"payload\":", topic));
+		LH_TRY(put_text(ctx, buf, "{\"schema\":"));
+		LH_TRY(lh_dbz_put_key_schema(ctx, buf, &plan->base));
+		LH_TRY(put_text(ctx, buf, ",\"payload\":"));
 	}
 	LH_TRY(lh_put(ctx, buf, "{", 1));
 	return keep(ctx, buf, &plan->key_head);
@@ -648,10 +504,10 @@ render_heads(LhCtx *ctx, DbzEncoder *enc, DbzPlan *plan, const char *topic)
 static bool
 has_column(const DbzPlan *plan, LhSlice head)
 {
-	for (int i = 0; i < plan->rel->ncolumns; i++)
+	for (int i = 0; i < plan->base.rel->ncolumns; i++)
 	{
-		if (plan->columns[i].head.len == head.len &&
-			memcmp(plan->columns[i].head.data, head.data, head.len) == 0)
+		if (plan->base.columns[i].head.len == head.len &&
+			memcmp(plan->base.columns[i].head.data, head.data, head.len) == 0)
 			return true;
 	}
 	return false;
@@ -663,8 +519,8 @@ choose_fields(LhCtx *ctx, const LhChangeOptions *options, DbzPlan *plan)
 	static const char deleted[] = ",\"" LH_UNWRAP_DELETED "\":";
 	int n = 0;
 
-	LH_TRY(
-		lh_unwrap_fields(ctx, options, "debezium-json", plan->rel, &plan->nfields, &plan->fields));
+	LH_TRY(lh_unwrap_fields(ctx, options, "debezium-json", plan->base.rel, &plan->nfields,
+							&plan->fields));
 	for (int i = 0; i < plan->nfields; i++)
 	{
 		if (!has_column(plan, plan->fields[i].head))
@@ -681,22 +537,13 @@ relation(LhCtx *ctx, LhEncoder *base, const LhChangeRel *rel, void **out)
 {
 	DbzEncoder *enc = (DbzEncoder *) base;
 	DbzPlan *plan = lh_alloc0(ctx, sizeof(*plan));
-	const char *topic;
-	const char *full;
 
 	if (plan == NULL)
 		return LH_NO_MEMORY;
-	plan->rel = rel;
-	plan->columns = lh_alloc_array(ctx, (size_t) rel->ncolumns + 1, sizeof(LhDbzColumn));
-	full = lh_sprintf(ctx, "%s.%s", rel->schema, rel->name);
-	if (plan->columns == NULL || full == NULL)
-		return LH_NO_MEMORY;
-	for (int i = 0; i < rel->ncolumns; i++)
-		LH_TRY(lh_dbz_column(ctx, base->options, &rel->columns[i], &plan->columns[i]));
-	LH_TRY(lh_dbz_topic(ctx, base->options->topic_prefix, rel->schema, rel->name, &topic));
+	LH_TRY(lh_dbz_plan(ctx, base->options, rel, rel->columns, NULL, &plan->base));
 	if (base->options->unwrap)
 		LH_TRY(choose_fields(ctx, base->options, plan));
-	LH_TRY(render_heads(ctx, enc, plan, topic));
+	LH_TRY(render_heads(ctx, enc, plan));
 
 	enc->scratch.len = 0;
 	LH_TRY(put_text(ctx, &enc->scratch, ",\"schema\":"));
@@ -705,25 +552,27 @@ relation(LhCtx *ctx, LhEncoder *base, const LhChangeRel *rel, void **out)
 	LH_TRY(lh_put_json_string(ctx, &enc->scratch, rel->name, strlen(rel->name)));
 	LH_TRY(put_text(ctx, &enc->scratch, ",\"txId\":"));
 	LH_TRY(keep(ctx, &enc->scratch, &plan->table));
-	enc->scratch.len = 0;
-	LH_TRY(lh_put_json_string(ctx, &enc->scratch, full, strlen(full)));
-	LH_TRY(keep(ctx, &enc->scratch, &plan->collection));
 	*out = plan;
 	return LH_OK;
 }
+
+static const LhDbzWriter writer = {.transaction = render_transaction,
+								   .row = write_envelope,
+								   .tombstone = write_tombstone,
+								   .message = write_message,
+								   .boundary = write_boundary,
+								   .flat = write_flat_change};
 
 static LhStatus
 create(LhCtx *ctx, const LhChangeOptions *options, LhEncoder **out)
 {
 	DbzEncoder *enc = lh_alloc0(ctx, sizeof(*enc));
 	const char *database = options->database != NULL ? options->database : "";
-	LhBuf *bufs[] = {&enc->source,      &enc->times, &enc->origin, &enc->block,
-					 &enc->collections, &enc->names, &enc->scratch};
+	LhBuf *bufs[] = {&enc->source, &enc->times, &enc->origin, &enc->block, &enc->scratch};
 
 	if (enc == NULL)
 		return LH_NO_MEMORY;
-	enc->base.format = &lh_format_debezium_json;
-	enc->base.options = options;
+	LH_TRY(lh_dbz_stream_init(ctx, &enc->stream, &lh_format_debezium_json, &writer, options));
 	enc->tail = options->schemas_enable ? "}" : "";
 	enc->ntail = strlen(enc->tail);
 	for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
@@ -740,10 +589,9 @@ create(LhCtx *ctx, const LhChangeOptions *options, LhEncoder **out)
 	LH_TRY(lh_put_json_string(ctx, &enc->scratch, database, strlen(database)));
 	LH_TRY(put_text(ctx, &enc->scratch, ",\"sequence\":\""));
 	LH_TRY(keep(ctx, &enc->scratch, &enc->database));
-	enc->serial = 1;
 	/* a message may come before any transaction */
-	LH_TRY(render_transaction(ctx, enc, NULL, 0, false));
-	*out = &enc->base;
+	LH_TRY(render_transaction(ctx, &enc->stream, NULL, 0, false));
+	*out = &enc->stream.base;
 	return LH_OK;
 }
 
@@ -754,5 +602,5 @@ const LhChangeFormat lh_format_debezium_json = {
 	.keyed = true,
 	.create = create,
 	.relation = relation,
-	.event = event,
+	.event = lh_dbz_event,
 };

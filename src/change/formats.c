@@ -6,9 +6,15 @@
 
 #include <strings.h>
 
-const LhChangeFormat *const lh_change_formats[] = {&lh_format_debezium_json, &lh_format_json,
-												   &lh_format_wal2json,      &lh_format_wal2json_v1,
-												   &lh_format_wal2json_v2,   NULL};
+const LhChangeFormat *const lh_change_formats[] = {&lh_format_avro,
+												   &lh_format_debezium_avro,
+												   &lh_format_debezium_json,
+												   &lh_format_json,
+												   &lh_format_protobuf,
+												   &lh_format_wal2json,
+												   &lh_format_wal2json_v1,
+												   &lh_format_wal2json_v2,
+												   NULL};
 
 const LhChangeFormat *
 lh_change_format_find(const char *name, size_t len)

@@ -7,8 +7,11 @@
 
 #include "change/change.h"
 
+extern const LhChangeFormat lh_format_avro;
+extern const LhChangeFormat lh_format_debezium_avro;
 extern const LhChangeFormat lh_format_debezium_json;
 extern const LhChangeFormat lh_format_json;
+extern const LhChangeFormat lh_format_protobuf;
 extern const LhChangeFormat lh_format_wal2json;
 extern const LhChangeFormat lh_format_wal2json_v1;
 extern const LhChangeFormat lh_format_wal2json_v2;

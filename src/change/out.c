@@ -79,6 +79,8 @@ lh_out_schema(LhCtx *ctx, LhChangeOut *out, const LhSchema *schema)
 	uint8_t key[LH_FRAME_SCHEMA_KEY] = {0};
 	int format = out->format;
 
+	if (out->schema != NULL)
+		return out->schema(out, ctx, schema);
 	if (!out->framed)
 		return LH_OK;
 	for (int i = 0; i < 8; i++)

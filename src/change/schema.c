@@ -8,7 +8,7 @@
 
 #define START_CAPACITY 64
 /* A stream that tells of more is not ours, or never ends to change its tables. */
-#define MAX_SCHEMAS 1000000
+#define MAX_SCHEMAS    1000000
 
 /* The polynomial, which is the fingerprint of no bytes, too. */
 #define EMPTY UINT64_C(0xc15d213aa4d7a795)
@@ -28,10 +28,17 @@ lh_schema_fingerprint(const void *bytes, size_t len)
 	return crc;
 }
 
+/* Schemas of one fingerprint, the last told first. */
+typedef struct Entry
+{
+	LhSchema schema;
+	struct Entry *older;
+} Entry;
+
 struct LhSchemaStore
 {
 	LhArena *arena;
-	const LhSchema **v; /* open addressing; NULL: free */
+	Entry **v; /* open addressing; NULL: free */
 	uint32_t n, capacity;
 };
 
@@ -48,12 +55,12 @@ lh_schema_store_create(LhCtx *ctx, LhSchemaStore **out)
 	return LH_OK;
 }
 
-static const LhSchema **
-place_of(const LhSchema **v, uint32_t capacity, LhSchemaKind kind, uint64_t fingerprint)
+static Entry **
+place_of(Entry **v, uint32_t capacity, LhSchemaKind kind, uint64_t fingerprint)
 {
 	uint32_t i = (uint32_t) (fingerprint >> 32 ^ fingerprint) & (capacity - 1);
 
-	while (v[i] != NULL && (v[i]->fingerprint != fingerprint || v[i]->kind != kind))
+	while (v[i] != NULL && (v[i]->schema.fingerprint != fingerprint || v[i]->schema.kind != kind))
 		i = (i + 1) & (capacity - 1);
 	return &v[i];
 }
@@ -61,43 +68,67 @@ place_of(const LhSchema **v, uint32_t capacity, LhSchemaKind kind, uint64_t fing
 const LhSchema *
 lh_schema_store_find(const LhSchemaStore *store, LhSchemaKind kind, uint64_t fingerprint)
 {
-	return *place_of(store->v, store->capacity, kind, fingerprint);
+	const Entry *e = *place_of(store->v, store->capacity, kind, fingerprint);
+
+	return e != NULL ? &e->schema : NULL;
 }
 
 static LhStatus
 grow(LhCtx *ctx, LhSchemaStore *store)
 {
-	const LhSchema **more;
+	Entry **more;
 
 	LH_NEW_ARRAY(ctx, more, store->capacity * 2);
 	for (uint32_t i = 0; i < store->capacity; i++)
 	{
-		const LhSchema *s = store->v[i];
+		Entry *e = store->v[i];
 
-		if (s != NULL)
-			*place_of(more, store->capacity * 2, s->kind, s->fingerprint) = s;
+		if (e != NULL)
+			*place_of(more, store->capacity * 2, e->schema.kind, e->schema.fingerprint) = e;
 	}
 	store->v = more;
 	store->capacity *= 2;
 	return LH_OK;
 }
 
+/* One that was told before comes first again. */
+static bool
+use_known(LhSchemaStore *store, LhSchemaKind kind, uint64_t fingerprint, LhSlice text)
+{
+	Entry **place = place_of(store->v, store->capacity, kind, fingerprint);
+
+	for (Entry **e = place; *e != NULL; e = &(*e)->older)
+	{
+		Entry *known = *e;
+
+		if (known->schema.text.len != text.len ||
+			memcmp(known->schema.text.data, text.data, text.len) != 0)
+			continue;
+		*e = known->older;
+		known->older = *place;
+		*place = known;
+		return true;
+	}
+	return false;
+}
+
 static LhStatus
 add(LhCtx *ctx, LhSchemaStore *store, LhSchemaKind kind, uint64_t fingerprint, LhSlice text)
 {
-	LhSchema *s;
+	Entry *e, **place;
 	const char *copy;
 
 	if (store->n == MAX_SCHEMAS)
 		LH_FAIL(ctx, LH_LIMIT, "a stream told of more than %d schemas", MAX_SCHEMAS);
 	if (store->n * 2 >= store->capacity)
 		LH_TRY(grow(ctx, store));
-	LH_NEW(ctx, s);
+	LH_NEW(ctx, e);
 	copy = lh_strndup(ctx, (const char *) text.data, text.len);
 	if (copy == NULL)
 		return ctx->error->code;
-	*s = (LhSchema){kind, fingerprint, lh_slice(copy, text.len)};
-	*place_of(store->v, store->capacity, kind, fingerprint) = s;
+	place = place_of(store->v, store->capacity, kind, fingerprint);
+	*e = (Entry){{kind, fingerprint, lh_slice(copy, text.len)}, *place};
+	*place = e;
 	store->n++;
 	return LH_OK;
 }
@@ -106,7 +137,6 @@ LhStatus
 lh_schema_store_add(LhCtx *ctx, LhSchemaStore *store, LhSchemaKind kind, uint64_t fingerprint,
 					LhSlice text)
 {
-	const LhSchema *s;
 	LhArena *old;
 	LhStatus status;
 
@@ -114,14 +144,8 @@ lh_schema_store_add(LhCtx *ctx, LhSchemaStore *store, LhSchemaKind kind, uint64_
 		text.len > LH_SCHEMA_TEXT_MAX || memchr(text.data, '\0', text.len) != NULL)
 		LH_FAIL(ctx, LH_CORRUPT, "schema %016llx of kind %d with %zu bytes is none",
 				(unsigned long long) fingerprint, (int) kind, text.len);
-	s = lh_schema_store_find(store, kind, fingerprint);
-	if (s != NULL)
-	{
-		if (s->text.len != text.len || memcmp(s->text.data, text.data, text.len) != 0)
-			LH_FAIL(ctx, LH_CORRUPT, "two schemas have the fingerprint %016llx",
-					(unsigned long long) fingerprint);
+	if (use_known(store, kind, fingerprint, text))
 		return LH_OK;
-	}
 	old = lh_use(ctx, store->arena);
 	status = add(ctx, store, kind, fingerprint, text);
 	lh_use(ctx, old);

@@ -63,15 +63,19 @@ lh_schema_head_read(LhSchemaKind kind, LhSlice bytes, uint64_t *fingerprint)
 }
 
 /*
- * What a stream told of, by kind and fingerprint.  Grows only: schemas stay where they
- * are as long as the store, so that other threads may read one that they were given.
+ * What a stream told of, by kind and fingerprint.  A fingerprint does not tell all:
+ * Avro's leaves out defaults, logical types and properties, so a table that has another
+ * default has another schema of the same fingerprint.  The one that was told last is what
+ * is found, since a stream tells of a schema before it uses it; so a store is for what
+ * comes in one order.  Grows only: schemas stay where they are as long as the store, so
+ * that other threads may read one that they were given, and compare it by its address.
  * The store itself is one thread's.
  */
 typedef struct LhSchemaStore LhSchemaStore;
 
 /* In ctx->arena, with all that is added. */
 extern LhStatus lh_schema_store_create(LhCtx *ctx, LhSchemaStore **out);
-/* Text is copied; LH_CORRUPT: another text has that fingerprint, or it is none. */
+/* Text is copied, once; LH_CORRUPT: it is none. */
 extern LhStatus lh_schema_store_add(LhCtx *ctx, LhSchemaStore *store, LhSchemaKind kind, uint64_t fingerprint, LhSlice text);
 /* NULL: not there. */
 extern const LhSchema *lh_schema_store_find(const LhSchemaStore *store, LhSchemaKind kind, uint64_t fingerprint);

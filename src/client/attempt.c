@@ -78,10 +78,13 @@ make_delivery(LhStream *s)
 		LhArena *old = lh_use(c->ctx, c->arena);
 		LhStatus status = lh_schema_store_create(c->ctx, &c->schemas);
 
+		if (status == LH_OK)
+			status = lh_schema_store_create(c->ctx, &c->unit_schemas);
 		lh_use(c->ctx, old);
 		LH_TRY(status);
 	}
 	config.schemas = c->schemas;
+	config.unit_schemas = c->unit_schemas;
 	for (int i = 0; i < c->config.nformats; i++)
 		config.kinds[i] = lh_change_format_find(c->config.formats[i], strlen(c->config.formats[i]))->schemas;
 	if (s->incremental == NULL)

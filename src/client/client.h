@@ -78,6 +78,7 @@ typedef struct LhClient
 	void		(*tick) (void *arg);
 	void	   *tick_arg;
 	LhSchemaStore *schemas;		/* that streams of this run told of; NULL: none yet */
+	LhSchemaStore *unit_schemas;	/* that snapshots told of */
 	LhSnapshot *snapshot;		/* that is being read; NULL: none */
 	LhSnapshotStats snapshot_stats;
 } LhClient;

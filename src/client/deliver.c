@@ -6,40 +6,20 @@
 
 #include "change/outbox.h"
 #include "change/transform.h"
+#include "client/relations.h"
 
-#define START_RELATIONS 64
 /* After so many topics that were told of, no more are. */
-#define MAX_TOLD        256
+#define MAX_TOLD   256
 /* Numbers of a schema event's messages: behind all that an event of rows has. */
-#define SCHEMA_SUB      (1 << 16)
+#define SCHEMA_SUB (1 << 16)
 /* Marks that are kept; of more every second one goes, and what is confirmed is as much coarser. */
-#define MARKS           1024
-
-/* What a schema frame said of a relation. */
-typedef struct Relation
-{
-	uint32_t relid; /* 0: free */
-	uint32_t generation;
-	const char *schema;
-	const char *table;
-	const char *topic;
-	uint64_t hash; /* of topic */
-} Relation;
-
-/* Those of the stream, or of a unit; open addressing. */
-typedef struct Relations
-{
-	LhArena *arena;
-	Relation *v;
-	uint32_t n, capacity;
-	const Relation *last; /* looked up */
-} Relations;
+#define MARKS      1024
 
 /* A snapshot's unit that is being put. */
 typedef struct Unit
 {
 	LhChangePos pos;
-	Relations relations;
+	LhRelations relations;
 	LhFrameReader reader;
 	LhArena *scratch; /* of one batch */
 	int sub[LH_MAX_FORMATS];
@@ -61,7 +41,7 @@ struct LhDelivery
 	LhArena *arena;   /* of all of it */
 	LhArena *scratch; /* of one batch */
 	LhFrameReader reader;
-	LhSchemaStore *schemas;
+	LhSchemaStore *schemas, *unit_schemas;
 	LhBuf joined;       /* bodies of a frame's parts */
 	LhFrame first;      /* head of the frame that is being joined */
 	uint32_t next_part; /* that is to come; 0: none */
@@ -69,7 +49,7 @@ struct LhDelivery
 	Told told;
 	/* of an outbox: as the frame said it, and what it is called */
 	char routed[LH_TOPIC_MAX + 1], route[LH_TOPIC_MAX + 1];
-	Relations relations; /* that this connection told of */
+	LhRelations relations; /* that this connection told of */
 	Unit unit;
 	LhChangePos pos;      /* of the last frame of this connection */
 	LhChangePos finished; /* of the commit at state.finished */
@@ -92,17 +72,19 @@ lh_delivery_create(LhCtx *ctx, const LhDeliveryConfig *config, int nsinks, LhDel
 	d->nsinks = nsinks;
 	d->sinks = sinks;
 	d->arena = ctx->arena;
-	d->relations.arena = lh_arena_child(ctx->arena);
-	d->unit.relations.arena = lh_arena_child(ctx->arena);
+	LH_TRY(lh_relations_init(ctx, &d->relations));
+	LH_TRY(lh_relations_init(ctx, &d->unit.relations));
 	d->scratch = lh_arena_child(ctx->arena);
 	d->unit.scratch = lh_arena_child(ctx->arena);
-	if (d->relations.arena == NULL || d->unit.relations.arena == NULL || d->scratch == NULL ||
-		d->unit.scratch == NULL)
+	if (d->scratch == NULL || d->unit.scratch == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
 	LH_TRY(lh_buf_init(ctx, &d->joined, false));
 	d->schemas = config->schemas;
 	if (d->schemas == NULL)
 		LH_TRY(lh_schema_store_create(ctx, &d->schemas));
+	d->unit_schemas = config->unit_schemas;
+	if (d->unit_schemas == NULL)
+		LH_TRY(lh_schema_store_create(ctx, &d->unit_schemas));
 	LH_TRY(lh_route_topic(ctx, &config->message_topic, config->slot, "", "", &d->message_topic));
 	LH_TRY(lh_rename_topic(ctx, config->renames, d->message_topic, &d->message_topic));
 	*out = d;
@@ -119,21 +101,6 @@ lh_delivery_recovered(LhDeliverySink *s, const LhChangePos *durable, bool known)
 	s->put_sub = known ? INT32_MAX : -1;
 }
 
-static LhStatus
-forget_relations(LhCtx *ctx, Relations *r)
-{
-	LhArena *old;
-
-	lh_arena_reset(r->arena);
-	r->capacity = START_RELATIONS;
-	r->n = 0;
-	r->last = NULL;
-	old = lh_use(ctx, r->arena);
-	r->v = lh_alloc_array(ctx, r->capacity, sizeof(Relation));
-	lh_use(ctx, old);
-	return r->v != NULL ? LH_OK : ctx->error->code;
-}
-
 LhStatus
 lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 {
@@ -144,127 +111,13 @@ lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 	d->state.finished = lsn;
 	d->nmarks = 0;
 	d->state.open = d->state.ended = false;
-	return forget_relations(ctx, &d->relations);
+	return lh_relations_forget(ctx, &d->relations);
 }
 
 const LhDeliveryState *
 lh_delivery_state(const LhDelivery *d)
 {
 	return &d->state;
-}
-
-/* ---- relations ---- */
-
-static Relation *
-slot_of(Relation *relations, uint32_t capacity, uint32_t relid)
-{
-	uint32_t i = (relid * UINT32_C(2654435769)) & (capacity - 1);
-
-	while (relations[i].relid != 0 && relations[i].relid != relid)
-		i = (i + 1) & (capacity - 1);
-	return &relations[i];
-}
-
-static LhStatus
-grow(LhCtx *ctx, Relations *r)
-{
-	uint32_t capacity = r->capacity * 2;
-	Relation *more;
-
-	LH_NEW_ARRAY(ctx, more, capacity);
-	for (uint32_t i = 0; i < r->capacity; i++)
-	{
-		if (r->v[i].relid != 0)
-			*slot_of(more, capacity, r->v[i].relid) = r->v[i];
-	}
-	r->v = more;
-	r->capacity = capacity;
-	return LH_OK;
-}
-
-/* Once for each topic; a stream that goes on elsewhere does not begin anew. */
-static bool
-is_told(LhDelivery *d, uint64_t hash)
-{
-	for (int i = 0; i < d->told.n; i++)
-	{
-		if (d->told.topics[i] == hash)
-			return true;
-	}
-	if (d->told.n == MAX_TOLD)
-		return true;
-	d->told.topics[d->told.n++] = hash;
-	return false;
-}
-
-/* Two tables may have one topic; who did not mean that wants to know. */
-static LhStatus
-tell_shared(LhCtx *ctx, LhDelivery *d, const Relations *all, const Relation *r)
-{
-	if (d->config.notice == NULL)
-		return LH_OK;
-	for (uint32_t i = 0; i < all->capacity; i++)
-	{
-		const Relation *other = &all->v[i];
-		const char *text;
-
-		if (other->relid == 0 || other == r || other->hash != r->hash ||
-			(strcmp(other->schema, r->schema) == 0 && strcmp(other->table, r->table) == 0))
-			continue;
-		if (is_told(d, r->hash))
-			return LH_OK;
-		text = lh_sprintf(ctx, "tables %s.%s and %s.%s have the same topic \"%s\"", other->schema,
-						  other->table, r->schema, r->table, r->topic);
-		if (text == NULL)
-			return ctx->error->code;
-		d->config.notice(text, d->config.notice_arg);
-		return LH_OK;
-	}
-	return LH_OK;
-}
-
-/* In all's arena. */
-static LhStatus
-keep_relation(LhCtx *ctx, LhDelivery *d, Relations *all, const LhFrame *f, const LhFrameMessage *m)
-{
-	Relation *r;
-
-	if (f->kind != LH_CHANGE_SCHEMA || f->relid == 0 || m->tombstone ||
-		memchr(m->key.data, '\0', m->key.len) != NULL ||
-		memchr(m->value.data, '\0', m->value.len) != NULL)
-		LH_FAIL(ctx, LH_CORRUPT, "names of a relation in a change frame of kind %d, relation %u",
-				f->kind, f->relid);
-	if (all->n * 2 >= all->capacity)
-		LH_TRY(grow(ctx, all));
-	all->last = NULL;
-	r = slot_of(all->v, all->capacity, f->relid);
-	if (r->relid == 0)
-		all->n++;
-	r->relid = f->relid;
-	r->generation = f->generation;
-	r->schema = lh_strndup(ctx, (const char *) m->key.data, m->key.len);
-	r->table = lh_strndup(ctx, (const char *) m->value.data, m->value.len);
-	if (r->schema == NULL || r->table == NULL)
-		return ctx->error->code;
-	LH_TRY(lh_route_topic(ctx, &d->config.topic, d->config.slot, r->schema, r->table, &r->topic));
-	LH_TRY(lh_rename_topic(ctx, d->config.renames, r->topic, &r->topic));
-	r->hash = lh_hash_bytes(r->topic, strlen(r->topic), 0);
-	return tell_shared(ctx, d, all, r);
-}
-
-static LhStatus
-find_relation(LhCtx *ctx, Relations *all, const LhFrame *f, const Relation **relation)
-{
-	const Relation *r = all->last;
-
-	if (r == NULL || r->relid != f->relid)
-		r = slot_of(all->v, all->capacity, f->relid);
-	if (r->relid == 0 || r->generation != f->generation)
-		LH_FAIL(ctx, LH_CORRUPT,
-				"change frame of relation %u, generation %u, which no schema frame named", f->relid,
-				f->generation);
-	*relation = all->last = r;
-	return LH_OK;
 }
 
 /* ---- messages ---- */
@@ -297,13 +150,14 @@ put(LhCtx *ctx, LhDelivery *d, LhDeliverySink *s, const LhSinkMessage *m)
 
 /* The schema that a key or value names by its head. */
 static LhStatus
-find_schema(LhCtx *ctx, const LhDelivery *d, int format, LhSlice bytes, const LhSchema **schema)
+find_schema(LhCtx *ctx, const LhDelivery *d, const LhSchemaStore *store, int format, LhSlice bytes,
+			const LhSchema **schema)
 {
 	uint64_t fingerprint;
 
 	if (!lh_schema_head_read(d->config.kinds[format], bytes, &fingerprint))
 		LH_FAIL(ctx, LH_CORRUPT, "a message of format %d that names no schema", format);
-	*schema = lh_schema_store_find(d->schemas, d->config.kinds[format], fingerprint);
+	*schema = lh_schema_store_find(store, d->config.kinds[format], fingerprint);
 	if (*schema == NULL)
 		LH_FAIL(ctx, LH_CORRUPT, "a message of schema %016llx, which no frame told of",
 				(unsigned long long) fingerprint);
@@ -311,32 +165,74 @@ find_schema(LhCtx *ctx, const LhDelivery *d, int format, LhSlice bytes, const Lh
 }
 
 static LhStatus
-find_schemas(LhCtx *ctx, const LhDelivery *d, const LhFrameMessage *m, LhSinkMessage *out)
+find_schemas(LhCtx *ctx, const LhDelivery *d, const LhSchemaStore *store, const LhFrameMessage *m,
+			 LhSinkMessage *out)
 {
 	if (m->has_key)
-		LH_TRY(find_schema(ctx, d, m->format, m->key, &out->key_schema));
-	return m->tombstone ? LH_OK : find_schema(ctx, d, m->format, m->value, &out->value_schema);
+		LH_TRY(find_schema(ctx, d, store, m->format, m->key, &out->key_schema));
+	return m->tombstone ? LH_OK
+						: find_schema(ctx, d, store, m->format, m->value, &out->value_schema);
+}
+
+/* Rows of units are of another time than the stream's, and may need another schema of the same fingerprint. */
+static LhSchemaStore *
+store_of(const LhDelivery *d, const LhRelations *relations)
+{
+	return relations == &d->relations ? d->schemas : d->unit_schemas;
 }
 
 static LhStatus
-keep_schema(LhCtx *ctx, LhDelivery *d, const LhFrameMessage *m)
+keep_schema(LhCtx *ctx, LhSchemaStore *store, const LhFrameMessage *m)
 {
 	LhSchema schema;
 
 	LH_TRY(lh_frame_schema(ctx, m, &schema));
-	return lh_schema_store_add(ctx, d->schemas, schema.kind, schema.fingerprint, schema.text);
+	return lh_schema_store_add(ctx, store, schema.kind, schema.fingerprint, schema.text);
+}
+
+/* Once for each topic; a stream that goes on elsewhere does not begin anew. */
+static bool
+is_told(LhDelivery *d, uint64_t hash)
+{
+	for (int i = 0; i < d->told.n; i++)
+	{
+		if (d->told.topics[i] == hash)
+			return true;
+	}
+	if (d->told.n == MAX_TOLD)
+		return true;
+	d->told.topics[d->told.n++] = hash;
+	return false;
+}
+
+/* Two tables may have one topic; who did not mean that wants to know. */
+static LhStatus
+tell_shared(LhCtx *ctx, LhDelivery *d, const LhRelations *all, const LhRelation *r)
+{
+	const LhRelation *other;
+	const char *text;
+
+	if (d->config.notice == NULL || (other = lh_relations_twin(all, r)) == NULL ||
+		is_told(d, r->hash))
+		return LH_OK;
+	text = lh_sprintf(ctx, "tables %s.%s and %s.%s have the same topic \"%s\"", other->schema,
+					  other->table, r->schema, r->table, r->topic);
+	if (text == NULL)
+		return ctx->error->code;
+	d->config.notice(text, d->config.notice_arg);
+	return LH_OK;
 }
 
 /* A message that says what a relation is called, or what a unit or the stream is told. */
 static LhStatus
-take_notice(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f,
+take_notice(LhCtx *ctx, LhDelivery *d, LhRelations *relations, const LhFrame *f,
 			const LhFrameMessage *m)
 {
-	LhArena *old;
-	LhStatus status;
+	LhRelationRoute route = {d->config.slot, &d->config.topic, d->config.renames};
+	const LhRelation *r;
 
 	if (m->format == LH_MESSAGE_SCHEMA)
-		return keep_schema(ctx, d, m);
+		return keep_schema(ctx, store_of(d, relations), m);
 	if (m->format == LH_MESSAGE_SIGNAL)
 	{
 		if (f->kind != LH_CHANGE_SIGNAL || relations != &d->relations)
@@ -344,10 +240,8 @@ take_notice(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f,
 		return d->config.signal != NULL ? d->config.signal(ctx, f, m->key, m->value, d->config.arg)
 										: LH_OK;
 	}
-	old = lh_use(ctx, relations->arena);
-	status = keep_relation(ctx, d, relations, f, m);
-	lh_use(ctx, old);
-	return status;
+	LH_TRY(lh_relations_keep(ctx, relations, &route, f, m, &r));
+	return tell_shared(ctx, d, relations, r);
 }
 
 /*
@@ -412,7 +306,7 @@ put_message(LhCtx *ctx, LhDelivery *d, LhSinkMessage *out, const LhFrameMessage 
 
 /* pos and sub are those of the event that the messages are of: the frame's own, or the unit's. */
 static LhStatus
-put_messages(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, LhChangePos pos,
+put_messages(LhCtx *ctx, LhDelivery *d, LhRelations *relations, const LhFrame *f, LhChangePos pos,
 			 int *sub)
 {
 	LhSinkMessage out = {.op = f->kind,
@@ -456,9 +350,9 @@ put_messages(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, 
 					d->config.nformats);
 		if (f->relid != 0)
 		{
-			const Relation *r = NULL;
+			const LhRelation *r = NULL;
 
-			LH_TRY(find_relation(ctx, relations, f, &r));
+			LH_TRY(lh_relations_find(ctx, relations, f, &r));
 			out.schema = r->schema;
 			out.table = r->table;
 			if (!routed)
@@ -467,7 +361,7 @@ put_messages(LhCtx *ctx, LhDelivery *d, Relations *relations, const LhFrame *f, 
 		out.key_schema = out.value_schema = NULL;
 		/* what goes through an outbox is what the table holds */
 		if (d->config.kinds[m.format] != LH_SCHEMA_NONE && !routed)
-			LH_TRY(find_schemas(ctx, d, &m, &out));
+			LH_TRY(find_schemas(ctx, d, store_of(d, relations), &m, &out));
 		out.sub = first_sub + sub[m.format]++;
 		LH_TRY(put_message(ctx, d, &out, &m));
 	}
@@ -637,7 +531,7 @@ lh_delivery_unit_begin(LhCtx *ctx, LhDelivery *d, const LhChangePos *pos)
 {
 	d->unit.pos = *pos;
 	memset(d->unit.sub, 0, sizeof(d->unit.sub));
-	return forget_relations(ctx, &d->unit.relations);
+	return lh_relations_forget(ctx, &d->unit.relations);
 }
 
 static LhStatus

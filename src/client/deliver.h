@@ -50,6 +50,7 @@ typedef struct LhDeliveryConfig
 	int			nformats;
 	LhSchemaKind kinds[LH_MAX_FORMATS];	/* of schemas that their values need */
 	LhSchemaStore *schemas;		/* that the stream told of; outlives the sinks.  NULL: one of the delivery's */
+	LhSchemaStore *unit_schemas;	/* that units told of, which are of another time */
 	size_t		max_message;	/* bytes of a batch, or of a body whose parts are joined */
 	uint64_t	until;			/* transactions that end beyond are not wanted; 0: all are */
 	/*

@@ -47,7 +47,8 @@ lh_sink_open(LhCtx *ctx, const char *uri, const char *stream, const char *format
 			 LhSink **out)
 {
 	LhSinkConfig config = {.stream = stream, .format = format, .text = text};
-	const LhChangeFormat *known = format != NULL ? lh_change_format_find(format, strlen(format)) : NULL;
+	const LhChangeFormat *known =
+		format != NULL ? lh_change_format_find(format, strlen(format)) : NULL;
 	const char *scheme;
 
 	if (known != NULL)

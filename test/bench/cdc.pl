@@ -22,6 +22,8 @@ my @variants = (
 	['lakehouse json, frames', 'lakehouse', 'format=json', 'frames=on', 'batch_bytes=131072'],
 	['lakehouse json, one a message', 'lakehouse', 'format=json'],
 	['lakehouse debezium-json, frames', 'lakehouse', 'format=debezium-json', 'frames=on', 'batch_bytes=131072'],
+	['lakehouse protobuf, frames', 'lakehouse', 'format=protobuf', 'frames=on', 'batch_bytes=131072'],
+	['lakehouse protobuf, one a message', 'lakehouse', 'format=protobuf'],
 	['lakehouse wal2json-v2, frames', 'lakehouse', 'format=wal2json-v2', 'frames=on', 'batch_bytes=131072'],
 	['lakehouse wal2json-v2', 'lakehouse', 'format=wal2json-v2'],
 	['lakehouse wal2json-v1', 'lakehouse', 'format=wal2json-v1'],
@@ -139,7 +141,7 @@ for my $load (@loads)
 my @reads = (
 	['COPY text', 'COPY t TO STDOUT', ''],
 	['COPY binary', 'COPY t TO STDOUT', 'BINARY'],
-	map { [ "cdc_row $_", "COPY (SELECT lakehouse.cdc_row(x.*, '{format,$_}') FROM ONLY t AS x) TO STDOUT", 'BINARY' ] } qw(json debezium-json wal2json-v2));
+	map { [ "cdc_row $_", "COPY (SELECT lakehouse.cdc_row(x.*, '{format,$_}') FROM ONLY t AS x) TO STDOUT", 'BINARY' ] } qw(json debezium-json wal2json-v2 protobuf));
 
 # CPU seconds of the backend for a statement, and bytes received.
 sub read_one

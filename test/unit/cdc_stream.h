@@ -209,6 +209,9 @@ typedef struct CdcStream
 	uint64_t lsn; /* of every change */
 	int64_t now;
 	bool key_changed; /* updates of whole rows change the key */
+	/* framed: takes messages in place of text; NULL: none */
+	void (*take)(struct CdcStream *s, const LhFrameMessage *m);
+	void *taker;
 } CdcStream;
 
 static inline LhStatus
@@ -247,6 +250,11 @@ cdc_unframe(CdcStream *s)
 		LhFrameMessage m;
 
 		CDC_DO(s->ctx, lh_frame_message(s->ctx, body, &at, &m));
+		if (s->take != NULL)
+		{
+			s->take(s, &m);
+			continue;
+		}
 		CDC_DO(s->ctx, m.has_key ? lh_buf_append(s->ctx, &s->text, m.key.data, m.key.len)
 								 : lh_buf_append_str(s->ctx, &s->text, "null"));
 		CDC_DO(s->ctx, lh_buf_putc(s->ctx, &s->text, '\t'));
@@ -296,6 +304,8 @@ cdc_plan(CdcStream *s, const LhChangeRel *rel)
 	void *plan;
 
 	CDC_DO(s->ctx, s->enc->format->relation(s->ctx, s->enc, rel, &plan));
+	if (s->out.schema != NULL)
+		CDC_DO(s->ctx, s->enc->format->describe(s->ctx, s->enc, rel, plan, &s->out));
 	return plan;
 }
 

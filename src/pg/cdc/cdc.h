@@ -9,6 +9,7 @@
  *	plugin.c		PostgreSQL's callbacks; which event comes when
  *	snapshot.c		lakehouse.cdc_row: a row of a query as a batch
  *	snapshot_tables.c, snapshot_state.c, predicate.c	what of it is to be read, and how far it is
+ *	schemas.c		lakehouse.cdc_schemas: what its values are written with
  *	stream.c		what both need around an event
  *	options.c		what the consumer asked for
  *	masks.c			which columns may not be seen, read before anything is decoded

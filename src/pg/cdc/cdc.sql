@@ -69,6 +69,13 @@ CREATE FUNCTION lakehouse.cdc_snapshot_tables(options text[], OUT relation oid, 
 COMMENT ON FUNCTION lakehouse.cdc_snapshot_tables(text[]) IS
 	'Tables whose rows a change stream with these options carries, how large they are, and how they can be read beside it; locks them in ACCESS SHARE MODE';
 
+CREATE FUNCTION lakehouse.cdc_schemas(options text[], tables regclass[] DEFAULT NULL,
+	OUT format text, OUT relation regclass, OUT part text, OUT fingerprint bytea, OUT schema text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_schemas'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
+COMMENT ON FUNCTION lakehouse.cdc_schemas(text[], regclass[]) IS
+	'Schemas of the keys and values of a change stream with these options, by the fingerprints that stand in its messages; of all its tables, or of some';
+
 -- How far snapshots are.  Clients write it by the functions below; what it says is of
 -- this server's slots, and is not dumped.
 CREATE TABLE lakehouse.cdc_snapshots (

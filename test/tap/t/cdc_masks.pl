@@ -148,7 +148,8 @@ $psql->value(q{SELECT pg_logical_emit_message(true, 'end', '')});
 
 my @formats = ([ 'format', 'json' ], [ 'format', 'json', 'json.native', 'off', 'binary.handling.mode', 'hex' ], [ 'format', 'wal2json-v1', 'include-default', '1', 'include-pk', '1' ],
 	[ 'format', 'wal2json-v2', 'include-default', '1', 'include-pk', '1', 'include-types', '1' ], [ 'format', 'debezium-json' ],
-	[ 'format', 'debezium-json', 'value.converter.schemas.enable', 'on', 'decimal.handling.mode', 'string' ]);
+	[ 'format', 'debezium-json', 'value.converter.schemas.enable', 'on', 'decimal.handling.mode', 'string' ],
+	[ 'format', 'avro' ], [ 'format', 'debezium-avro' ], [ 'format', 'protobuf' ]);
 
 sub quoted { return join(', ', map { "'$_'" } @_) }
 
@@ -187,6 +188,9 @@ foreach my $format (@formats)
 	}
 }
 
+# What consumers without frames are told of schemas.
+sub schemas { return $psql->value(q{SELECT string_agg(schema, ' ') FROM lakehouse.cdc_schemas('{format,"avro,debezium-avro",frames,on}')}) }
+
 # 1. without masks each secret is in each stream
 my @missing;
 my $all = join('', map { by_function(@$_) } @ways);
@@ -203,8 +207,11 @@ foreach my $way (@ways)
 }
 is_deeply(\@missing, [], "and in each of $each streams");
 
+cmp_ok(index(schemas(), $default), '>=', 0, 'schemas show defaults');
+
 # 2. with masks none is in any
 foreach my $t (qw(by_key by_index by_all root)) { $psql->value("SELECT lakehouse.cdc_mask_set('app.$t', '$_', '$masks{$_}')") foreach sort keys %masks }
+is_deeply([ found(schemas()) ], [], 'no secret in schemas');
 foreach my $way (@ways)
 {
 	is_deeply([ found(by_function(@$way)) ], [], 'no secret by a function: ' . join(' ', @$way));
