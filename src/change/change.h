@@ -48,6 +48,7 @@ typedef enum LhChangeOp
 	LH_CHANGE_QUARANTINE,		/* a row that could not be encoded: text is the reason, never a value */
 	LH_CHANGE_SIGNAL,			/* a logical message for the client itself; no encoder sees it (frames only) */
 	LH_CHANGE_PROGRESS,			/* all that was committed before pos.commit_end was sent; no encoder sees it (option "hold") */
+	LH_CHANGE_DDL,				/* a command that defined something: prefix and content as of a message, ddl.h */
 	LH_N_CHANGE_OPS
 } LhChangeOp;
 

@@ -167,6 +167,7 @@ lh_dbz_event(LhCtx *ctx, LhEncoder *base, const LhChangeEvent *ev, LhChangeOut *
 		case LH_CHANGE_COMMIT:
 			s->last_commit = ev->txn->commit_end;
 			return write_boundary(ctx, s, ev, out);
+		case LH_CHANGE_DDL:
 		case LH_CHANGE_MESSAGE: return write_message(ctx, s, ev, ev->prefix, ev->content, out);
 		case LH_CHANGE_QUARANTINE: return lh_dbz_quarantine(ctx, s, ev, ev->reason, out);
 		case LH_CHANGE_INSERT:

@@ -183,6 +183,7 @@ event(LhCtx *ctx, LhEncoder *base, const LhChangeEvent *ev, LhChangeOut *out)
 		case LH_CHANGE_DELETE:
 		case LH_CHANGE_READ:
 		case LH_CHANGE_TRUNCATE: return write_change(ctx, ev, out);
+		case LH_CHANGE_DDL:
 		case LH_CHANGE_MESSAGE: return write_message(ctx, enc, ev, out);
 		case LH_CHANGE_QUARANTINE: return write_quarantine(ctx, enc, ev, out);
 		case LH_CHANGE_BEGIN:

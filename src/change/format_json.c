@@ -106,7 +106,8 @@ static const LhJsonPiece op_texts[LH_N_CHANGE_OPS] = {
 	[LH_CHANGE_INSERT] = OP("insert"),     [LH_CHANGE_UPDATE] = OP("update"),
 	[LH_CHANGE_DELETE] = OP("delete"),     [LH_CHANGE_READ] = OP("read"),
 	[LH_CHANGE_TRUNCATE] = OP("truncate"), [LH_CHANGE_MESSAGE] = OP("message"),
-	[LH_CHANGE_SCHEMA] = OP("schema"),     [LH_CHANGE_QUARANTINE] = OP("quarantine")};
+	[LH_CHANGE_SCHEMA] = OP("schema"),     [LH_CHANGE_QUARANTINE] = OP("quarantine"),
+	[LH_CHANGE_DDL] = OP("ddl")};
 
 /* {"op":"insert","lsn":"0/16B3748","n":3,"xid":735,"ts":"...","schema":"public","table":"t" */
 static LhStatus

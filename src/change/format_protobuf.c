@@ -396,6 +396,7 @@ protobuf_event(LhCtx *ctx, LhEncoder *enc, const LhChangeEvent *ev, LhChangeOut 
 		case LH_CHANGE_READ: return row_event(ctx, out, pb, ev);
 		case LH_CHANGE_TRUNCATE: return write_truncate(ctx, out, pb, ev);
 		case LH_CHANGE_QUARANTINE: return write_quarantine(ctx, out, pb, ev);
+		case LH_CHANGE_DDL:
 		case LH_CHANGE_MESSAGE: return write_event(ctx, out, pb, ev, KIND_MESSAGE);
 		case LH_CHANGE_BEGIN:
 			return enc->options->transactions ? write_event(ctx, out, pb, ev, KIND_BEGIN) : LH_OK;

@@ -306,7 +306,7 @@ static LhStatus
 add_item(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev)
 {
 	LH_TRY(lh_w2j_put(ctx, &enc->txn, enc->item[enc->nchanges++ > 0]));
-	if (ev->op == LH_CHANGE_MESSAGE || ev->op == LH_CHANGE_QUARANTINE)
+	if (ev->op == LH_CHANGE_MESSAGE || ev->op == LH_CHANGE_DDL || ev->op == LH_CHANGE_QUARANTINE)
 		return put_message(ctx, enc, ev, &enc->txn);
 	return put_change(ctx, enc, ev, &enc->txn);
 }
@@ -352,6 +352,7 @@ lh_w2j_v1_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChange
 			if (!ev->transactional)
 				return lone_item(ctx, enc, ev, out);
 			break;
+		case LH_CHANGE_DDL: break;
 		case LH_CHANGE_READ:
 			return lh_w2j_told(enc, ev->plan, ev) ? lone_item(ctx, enc, ev, out) : LH_OK;
 		case LH_CHANGE_QUARANTINE:

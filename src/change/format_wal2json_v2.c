@@ -270,6 +270,7 @@ lh_w2j_v2_event(LhCtx *ctx, LhW2jEncoder *enc, const LhChangeEvent *ev, LhChange
 		case LH_CHANGE_UPDATE: action = 'U'; break;
 		case LH_CHANGE_DELETE: action = 'D'; break;
 		case LH_CHANGE_TRUNCATE: action = 'T'; break;
+		case LH_CHANGE_DDL:
 		case LH_CHANGE_MESSAGE: action = 'M'; break;
 		case LH_CHANGE_QUARANTINE:
 			action = 'M';

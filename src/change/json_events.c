@@ -47,6 +47,14 @@ put_message(LhCtx *ctx, LhBuf *buf, const LhChangeEvent *ev)
 	return PUT(ctx, buf, "\"");
 }
 
+/* The content is an object already: its members are the event's. */
+static LhStatus
+put_ddl(LhCtx *ctx, LhBuf *buf, LhSlice content)
+{
+	LH_TRY(PUT(ctx, buf, ","));
+	return lh_put(ctx, buf, content.data + 1, content.len - 2);
+}
+
 static const char *
 identity_name(LhIdentity identity)
 {
@@ -98,6 +106,7 @@ lh_json_rest(LhCtx *ctx, LhBuf *buf, const LhChangeEvent *ev)
 		case LH_CHANGE_MESSAGE: return put_message(ctx, buf, ev);
 		case LH_CHANGE_SCHEMA: return put_schema(ctx, buf, ev->rel);
 		case LH_CHANGE_QUARANTINE: return put_string(ctx, buf, ",\"reason\":", ev->reason);
+		case LH_CHANGE_DDL: return put_ddl(ctx, buf, ev->content);
 		default: return LH_OK;
 	}
 }

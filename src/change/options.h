@@ -83,6 +83,7 @@ typedef struct LhChangeOptions
 	bool		outbox_tombstone;
 	LhGenerated generated;
 	bool		messages;
+	bool		ddl;			/* commands that defined something are events */
 	bool		transactions;	/* provide.transaction.metadata, include-transaction: begin and commit events */
 	bool		schema_events;
 	/* how it travels */

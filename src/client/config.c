@@ -706,6 +706,8 @@ take_options(LhCtx *ctx, LhClientConfig *c)
 		LH_TRY(put_option(ctx, c, &o, "zstd", "on"));
 	if (c->hold)
 		LH_TRY(put_option(ctx, c, &o, "hold", "on"));
+	if (c->ddl)
+		LH_TRY(put_option(ctx, c, &o, "ddl", "on"));
 	if (c->publications.n > 0)
 		LH_TRY(put_option(ctx, c, &o, "publication_names",
 						  joined(ctx, c->publications.n, c->publications.v)));

@@ -64,7 +64,7 @@ typedef struct LhClientConfig
 	const char *topic;
 	const char *message_topic;
 	LhClientItems rename_items;
-	bool		create, failover, allow_gap, zstd, hold, once, yes;
+	bool		create, failover, allow_gap, zstd, hold, once, yes, ddl;
 	uint64_t	until;			/* 0: no end */
 	int64_t		queue_memory, spool_size, dead_after;
 	const char *spool;			/* NULL: not given; "off" */

@@ -34,6 +34,8 @@ const LhClientSetting lh_client_settings[] = {
 	 "only what this publication publishes; may be repeated"},
 	{"table", LH_CLIENT_ITEMS, STREAM, FIELD(tables), 0, 0, NULL, "PATTERN",
 	 "only tables whose schema.table matches; may be repeated"},
+	{"ddl", LH_CLIENT_FLAG, STREAM, FIELD(ddl), 0, 0, NULL, NULL,
+	 "commands that define tables and types, too\n(SELECT lakehouse.cdc_ddl_enable() begins to log them)"},
 	{"format", LH_CLIENT_TEXT, STREAM, FIELD(format), 0, 0, NULL, "NAME",
 	 "format of the messages (json)"},
 	{"option", LH_CLIENT_ITEMS, STREAM, FIELD(option_items), 0, 0, NULL, "NAME=VALUE",

@@ -20,6 +20,7 @@ static const char *const op_names[LH_N_CHANGE_OPS] = {
 	[LH_CHANGE_DELETE] = "delete",     [LH_CHANGE_READ] = "read",
 	[LH_CHANGE_TRUNCATE] = "truncate", [LH_CHANGE_MESSAGE] = "message",
 	[LH_CHANGE_SCHEMA] = "schema",     [LH_CHANGE_QUARANTINE] = "quarantine",
+	[LH_CHANGE_DDL] = "ddl",
 };
 
 const char *

@@ -10,7 +10,7 @@ CREATE TEMP VIEW functions AS
 -- everybody: what asks for ownership, SELECT or REPLICATION itself, what shows no location to others, and what no one can call from SQL
 SELECT set_eq(
 	$$ SELECT proname::text FROM functions WHERE has_function_privilege('public', oid, 'EXECUTE') $$,
-	ARRAY['cdc_formats', 'cdc_heartbeat', 'cdc_options', 'cdc_setup', 'cdc_row', 'cdc_schemas', 'cdc_snapshot_tables', 'cdc_snapshot_plan', 'cdc_snapshot_state', 'cdc_snapshot_note',
+	ARRAY['cdc_ddl_status', 'cdc_formats', 'cdc_heartbeat', 'cdc_options', 'cdc_setup', 'cdc_row', 'cdc_schemas', 'cdc_snapshot_tables', 'cdc_snapshot_plan', 'cdc_snapshot_state', 'cdc_snapshot_note',
 		'cdc_snapshot_start', 'cdc_snapshot_cancel', 'cdc_snapshot_forget', 'changes', 'iceberg_changes', 'refresh_columns', 'running_scans'],
 	'PUBLIC executes only what is harmless');
 

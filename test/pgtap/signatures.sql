@@ -11,6 +11,10 @@ CREATE TEMP VIEW functions AS
 -- Names and arguments keep their meaning within a major version.  Who adds a function adds it here.
 CREATE TEMP TABLE promised (name text, arguments text, result text);
 INSERT INTO promised VALUES
+	('cdc_ddl_disable', '', 'void'),
+	('cdc_ddl_enable', '', 'void'),
+	('cdc_ddl_event', '', 'event_trigger'),
+	('cdc_ddl_status', 'OUT event text, OUT event_trigger name, OUT state text, OUT remedy text', 'SETOF record'),
 	('cdc_formats', 'OUT name text, OUT kind text, OUT summary text', 'SETOF record'),
 	('cdc_heartbeat', 'OUT lsn pg_lsn', 'pg_lsn'),
 	('cdc_mask_drop', 'relation regclass, "column" name', 'void'),

@@ -17,6 +17,8 @@
  *	publication.c, filter.c, row_filter.c	what of it is wanted
  *	outbox.c		tables whose inserts are messages of their own
  *	row.c			tuples as cells; quarantine.c: when that fails
+ *	ddl.c			event triggers that log what commands define; ddl_setup.c: on and off
+ *	ddl_event.c		what of that a stream tells
  *	writer.c		encoders, batches, writes; hold.c: transactions that go out together
  */
 #ifndef LH_PG_CDC_H
@@ -87,10 +89,26 @@ typedef struct LhCdcPublish
 	List	   *filters[LH_CDC_N_ROW_ACTIONS];	/* conditions, any of which lets a row pass; NIL: all rows */
 } LhCdcPublish;
 
+/* A table that may be gone from the catalog, or not there yet. */
+typedef struct LhCdcTable
+{
+	Oid			relid;
+	Oid			namespace;
+	List	   *ancestors;		/* Oids of partitioned tables above it, the nearest first */
+	int			npublications;	/* that named it before it was dropped, in UTF-8 */
+	const char *const *publications;
+} LhCdcTable;
+
 /* The publications' names exist now; else an error. */
 extern void lh_cdc_check_publications(LhCdc *cdc);
 /* What the publications say of a relation; false: nothing of it is published.  In CurrentMemoryContext. */
 extern bool lh_cdc_published(LhCdc *cdc, Relation relation, LhCdcPublish *publish);
+
+/*
+ * Does a publication of the stream name a table, whatever operations it has?  *as: the
+ * name that its rows go out under; *narrowed: not all of its columns are published.
+ */
+extern bool lh_cdc_covers(LhCdc *cdc, const LhCdcTable *table, Oid *as, bool *narrowed);
 
 /* ---- snapshot.c ---- */
 
@@ -132,6 +150,11 @@ extern bool lh_cdc_is_own_table(LhCdc *cdc, Oid relid);
  */
 extern const LhMask *lh_cdc_mask_of(LhCdc *cdc, Relation relation, AttrNumber attnum, const char *schema,
 									const char *table, const char *column);
+
+/* Is anything masked in this stream? */
+extern bool lh_cdc_has_masks(LhCdc *cdc);
+/* Is a column of this table, perhaps one that is gone?  Names in UTF-8, NULL: only the number counts. */
+extern bool lh_cdc_masks_table(LhCdc *cdc, Oid relid, const char *schema, const char *table);
 
 /* ---- mask_functions.c ---- */
 
@@ -200,6 +223,11 @@ extern bool lh_cdc_announce(LhCdc *cdc, const LhCdcRel *rel);
 /* Conditions become executable, in rel->mcxt (publication.c). */
 extern void lh_cdc_compile_filters(LhCdc *cdc, LhCdcRel *rel, Relation published, const LhCdcPublish *publish);
 
+/* ---- ddl_event.c ---- */
+
+/* What the stream tells of a command whose message this is, as JSON in the event's memory; false: nothing. */
+extern bool lh_cdc_ddl(LhCdc *cdc, LhSlice content, LhSlice *told);
+
 /* ---- row.c ---- */
 
 struct LhCdcRow
@@ -220,6 +248,8 @@ extern bool lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, TupleDesc desc, LhChangeOp op,
 
 /* ---- quarantine.c ---- */
 
+/* Errors that are not about what was tried, or that PostgreSQL has to see: they are raised again. */
+extern bool lh_cdc_is_not_ours(int sqlstate);
 /* Call fn(arg) so that an error in it comes back as text without any value; NULL: there was none. */
 extern const char *lh_cdc_guard(LhCdc *cdc, LhCdcRel *rel, void (*fn) (void *arg), void *arg);
 

@@ -142,3 +142,36 @@ CREATE FUNCTION lakehouse.cdc_snapshot_forget(slot name) RETURNS void
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION lakehouse.cdc_snapshot_forget(name) IS
 	'Forget the snapshots of a slot that is gone';
+
+-- What commands define, in the stream.  Event triggers run with the rights of whoever runs
+-- the command, and need no right to the function.
+CREATE FUNCTION lakehouse.cdc_ddl_event() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_ddl_event'
+	LANGUAGE C;
+COMMENT ON FUNCTION lakehouse.cdc_ddl_event() IS
+	'Event trigger: tells change streams which tables and types a command defined';
+
+CREATE FUNCTION lakehouse.cdc_ddl_enable() RETURNS void
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_ddl_enable'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION lakehouse.cdc_ddl_enable() IS
+	'Log commands that define tables and types, for change streams with the option ddl';
+
+CREATE FUNCTION lakehouse.cdc_ddl_disable() RETURNS void
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_ddl_disable'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION lakehouse.cdc_ddl_disable() IS
+	'Log them no longer';
+
+REVOKE ALL ON FUNCTION
+	lakehouse.cdc_ddl_event(),
+	lakehouse.cdc_ddl_enable(),
+	lakehouse.cdc_ddl_disable()
+	FROM PUBLIC;
+
+CREATE FUNCTION lakehouse.cdc_ddl_status(OUT event text, OUT event_trigger name, OUT state text, OUT remedy text)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'lakehouse_cdc_ddl_status'
+	LANGUAGE C STABLE PARALLEL SAFE ROWS 4;
+COMMENT ON FUNCTION lakehouse.cdc_ddl_status() IS
+	'Whether commands are logged for change streams, and what to do where not';

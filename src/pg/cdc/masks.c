@@ -401,3 +401,28 @@ lh_cdc_mask_of(LhCdc *cdc, Relation relation, AttrNumber attnum, const char *sch
 		mask = cdc->masks->derived;
 	return mask;
 }
+
+bool
+lh_cdc_has_masks(LhCdc *cdc)
+{
+	return cdc->masks->derived != NULL;
+}
+
+bool
+lh_cdc_masks_table(LhCdc *cdc, Oid relid, const char *schema, const char *table)
+{
+	const char *full = schema != NULL ? psprintf("%s.%s.", schema, table) : NULL;
+	ListCell   *lc;
+
+	foreach(lc, cdc->masks->masks)
+	{
+		if (((TableMask *) lfirst(lc))->relid == relid)
+			return true;
+	}
+	foreach(lc, cdc->masks->consumer)
+	{
+		if (full != NULL && strncmp(((ConsumerMask *) lfirst(lc))->column, full, strlen(full)) == 0)
+			return true;
+	}
+	return false;
+}

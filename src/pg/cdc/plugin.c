@@ -23,6 +23,8 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "change/ddl.h"
+
 extern PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *cb);
 
 /* Skipped changes between two signs of life to the receiver. */
@@ -324,7 +326,28 @@ is_signal(const char *prefix)
 static bool
 is_own_message(const char *prefix)
 {
-	return is_signal(prefix) || strcmp(prefix, LH_HEARTBEAT_PREFIX) == 0;
+	return is_signal(prefix) || strcmp(prefix, LH_HEARTBEAT_PREFIX) == 0 || strcmp(prefix, LH_DDL_PREFIX) == 0;
+}
+
+/* A command that defined something; as it was logged it may tell more than the stream does. */
+static void
+take_ddl(LhCdc *cdc, const char *prefix, XLogRecPtr lsn, LhSlice content)
+{
+	LhChangeEvent ev;
+	LhSlice		told;
+
+	if (!lh_cdc_ddl(cdc, content, &told))
+	{
+		skip(cdc);
+		return;
+	}
+	need_begin(cdc);
+	ev = lh_cdc_new_event(cdc, LH_CHANGE_DDL, lsn);
+	ev.transactional = true;
+	ev.prefix = prefix;
+	ev.content = told;
+	ev.order = ++cdc->order;
+	lh_cdc_emit(cdc, &ev, NULL, told.len);
 }
 
 /* No event for consumers: it does not count among those. */
@@ -353,6 +376,8 @@ take_message(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn, 
 		cdc->ordinal++;
 	if (transactional && cdc->options.signals && is_signal(name))
 		emit_signal(cdc, name, lsn, content, size);
+	else if (transactional && cdc->options.ddl && strcmp(name, LH_DDL_PREFIX) == 0)
+		take_ddl(cdc, name, lsn, lh_slice(content, size));
 	else if (is_own_message(name) || !lh_cdc_wants_message(cdc, name))
 		skip(cdc);
 	else

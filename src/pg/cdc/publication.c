@@ -221,6 +221,49 @@ lh_cdc_published(LhCdc *cdc, Relation relation, LhCdcPublish *publish)
 	return true;
 }
 
+/* The name that a publication knows a table by; false: it does not name it. */
+static bool
+covers(const LhCdcTable *table, Publication *pub, Naming *naming)
+{
+	bool		is_there = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table->relid));
+
+	if (names_relation(pub, table->relid, table->ancestors, is_there ? GetRelationPublications(table->relid) : NIL,
+					   OidIsValid(table->namespace) ? GetSchemaPublications(table->namespace) : NIL, naming))
+		return true;
+	for (int i = 0; i < table->npublications && !is_there; i++)
+	{
+		if (strcmp(lh_pg_text(table->publications[i]), pub->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+lh_cdc_covers(LhCdc *cdc, const LhCdcTable *table, Oid *as, bool *narrowed)
+{
+	bool		covered = false;
+	ListCell   *lc;
+
+	*as = table->relid;
+	*narrowed = false;
+	foreach(lc, cdc->publications)
+	{
+		Publication *pub = GetPublicationByName(lfirst(lc), true);
+		Naming		naming;
+		Node	   *condition;
+		Bitmapset  *columns;
+
+		if (pub == NULL || !covers(table, pub, &naming))
+			continue;
+		covered = true;
+		if (naming.level > 0)
+			*as = naming.as;
+		(void) entry_of(&naming, NIL, &condition, &columns);
+		*narrowed |= columns != NULL;
+	}
+	return covered;
+}
+
 /* Any of the publications' conditions, then all of the consumer's; NULL: there are none. */
 static Expr *
 join_conditions(List *published, List *own)

@@ -15,9 +15,8 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-/* Errors that are not about the row, or that PostgreSQL's decoding has to see. */
-static bool
-is_not_ours(int sqlstate)
+bool
+lh_cdc_is_not_ours(int sqlstate)
 {
 	switch (ERRCODE_TO_CATEGORY(sqlstate))
 	{
@@ -76,7 +75,7 @@ lh_cdc_guard(LhCdc *cdc, LhCdcRel *rel, void (*fn) (void *arg), void *arg)
 		MemoryContextSwitchTo(old);
 		CurrentResourceOwner = owner;
 		/* whoever catches it ends his own subtransaction, not ours */
-		if (is_not_ours(error->sqlerrcode))
+		if (lh_cdc_is_not_ours(error->sqlerrcode))
 			ReThrowError(error);
 		lh_use(cdc->ctx, arena);
 		reason = reason_of(cdc, rel, error->sqlerrcode);
