@@ -47,8 +47,8 @@ typedef enum LhChangeOp
 	LH_CHANGE_SCHEMA,			/* the relation's encoded schema is new or differs */
 	LH_CHANGE_QUARANTINE,		/* a row that could not be encoded: text is the reason, never a value */
 	LH_CHANGE_SIGNAL,			/* a logical message for the client itself; no encoder sees it (frames only) */
-	LH_CHANGE_PROGRESS,			/* all that was committed before pos.commit_end was sent; no encoder sees it (option "hold") */
 	LH_CHANGE_DDL,				/* a command that defined something: prefix and content as of a message, ddl.h */
+	LH_CHANGE_PROGRESS,			/* all that was committed before pos.commit_end was sent; no encoder sees it (option "hold") */
 	LH_N_CHANGE_OPS
 } LhChangeOp;
 
