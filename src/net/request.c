@@ -144,11 +144,10 @@ keep_text(LhCtx *ctx, LhHttpWork *work, const char *bytes, size_t n)
 
 	if ((int64_t) http->text.len + (int64_t) n > most)
 	{
-		if (work->keep)
-			LH_FAIL(ctx, LH_LIMIT, "the answer of host \"%s\" is longer than %lld bytes",
-					work->url.host, (long long) most);
-		/* the beginning of an error says enough */
-		n = (size_t) most - http->text.len;
+		if (!work->keep)
+			return LH_OK;
+		LH_FAIL(ctx, LH_LIMIT, "the answer of host \"%s\" is longer than %lld bytes",
+				work->url.host, (long long) most);
 	}
 	LH_TRY(lh_buf_append(ctx, &http->text, bytes, n));
 	LH_TRY(lh_buf_putc(ctx, &http->text, '\0'));

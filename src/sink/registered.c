@@ -155,7 +155,7 @@ check_use(LhCtx *ctx, const LhSinkConfig *ours, const LhSinkConfig *inner)
 		lh_hint(ctx, "Choose a format of Avro or Protobuf, as with --sink debezium-avro=URI.");
 		return LH_INVALID;
 	}
-	if (lh_sink_option(inner, "container", NULL) != NULL)
+	if (strcmp(lh_sink_option(inner, "container", "none"), "none") != 0)
 		LH_FAIL(ctx, LH_INVALID,
 				"sink \"%s\": containers have their schema in them, and no registry", ours->uri);
 	return LH_OK;

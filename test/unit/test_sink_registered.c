@@ -693,6 +693,7 @@ options(void **state)
 		{LH_SCHEMA_AVRO, "r:?registry=http://u:geheim@h:1", "URL"},
 		{LH_SCHEMA_AVRO, "r:?registry=http://h:1/?key=geheim", "query"},
 		{LH_SCHEMA_AVRO, "r:?registry=", "registry"},
+		{LH_SCHEMA_PROTOBUF, "r:?registry=http://h:1&registry.register=on", NULL},
 		{LH_SCHEMA_AVRO, "r:?registry=http://h:1&container=avro", "containers"},
 	};
 	LhSinkConfig inner;
@@ -722,6 +723,8 @@ options(void **state)
 	assert_int_equal(inner.noptions, 3);
 	assert_string_equal(lh_sink_option(&inner, "a", ""), "3");
 	assert_null(lh_sink_option(&inner, "registry", NULL));
+	FINE(try_open(LH_SCHEMA_AVRO, "r:?registry=http://h:1&container=none", &inner, &sink));
+	assert_int_equal(inner.noptions, 1);
 }
 
 /* By the front door: a format without schemas has no registry, and other sinks are not touched. */
