@@ -130,7 +130,8 @@ any_cell(LhCtx *ctx, Input *in, LhCellKind kind, uint32_t typid, int depth)
 			c.ptr = lh_alloc0(ctx, 16);
 			if (in->left >= 16)
 				c.ptr = in->p;
-			take(in, 16);
+			take(in, 8);
+			take(in, 8);
 			break;
 		case LH_CELL_DATE: c.i64 = (int32_t) take(in, 4); break;
 		case LH_CELL_TIME:
