@@ -26,7 +26,9 @@
  *	        STREAM_START (flag 32: what came of the transaction before is void), STREAM_ABORT,
  *	        PREPARE, COMMIT_PREPARED and ROLLBACK_PREPARED may have a message of format 251: its key
  *	        is the name of the prepared transaction, its value ranges of numbers that are no more,
- *	        each u64 from, u64 to.  Of PREPARE lsn is where its record begins, commit_time its time.
+ *	        each u64 from, u64 to.  Of PREPARE lsn and commit_end are where its record begins and
+ *	        ends, commit_time its time, and the ordinal is what a commit's would be; that of
+ *	        COMMIT_PREPARED is 0.
  *	        SIGNAL frames have one: format 254, key the prefix of a logical message, value its content.
  *
  * A body that would exceed LH_FRAME_MAX_BODY goes out in parts: the same head
