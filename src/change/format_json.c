@@ -490,11 +490,16 @@ static const Piece op_texts[LH_N_CHANGE_OPS] = {
 		"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", \
 			sizeof(name) + 7                                                \
 	}
-	[LH_CHANGE_BEGIN] = OP("begin"),       [LH_CHANGE_COMMIT] = OP("commit"),
-	[LH_CHANGE_INSERT] = OP("insert"),     [LH_CHANGE_UPDATE] = OP("update"),
-	[LH_CHANGE_DELETE] = OP("delete"),     [LH_CHANGE_READ] = OP("read"),
-	[LH_CHANGE_TRUNCATE] = OP("truncate"), [LH_CHANGE_MESSAGE] = OP("message"),
-	[LH_CHANGE_SCHEMA] = OP("schema"),     [LH_CHANGE_QUARANTINE] = OP("quarantine"),
+	[LH_CHANGE_BEGIN] = OP("begin"),
+	[LH_CHANGE_COMMIT] = OP("commit"),
+	[LH_CHANGE_INSERT] = OP("insert"),
+	[LH_CHANGE_UPDATE] = OP("update"),
+	[LH_CHANGE_DELETE] = OP("delete"),
+	[LH_CHANGE_READ] = OP("read"),
+	[LH_CHANGE_TRUNCATE] = OP("truncate"),
+	[LH_CHANGE_MESSAGE] = OP("message"),
+	[LH_CHANGE_SCHEMA] = OP("schema"),
+	[LH_CHANGE_QUARANTINE] = OP("quarantine"),
 	[LH_CHANGE_STREAM_START] = OP("stream_start"),
 	[LH_CHANGE_STREAM_STOP] = OP("stream_stop"),
 	[LH_CHANGE_STREAM_ABORT] = OP("stream_abort"),
@@ -670,8 +675,9 @@ json_event(LhCtx *ctx, LhEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out
 	if (ev->op == LH_CHANGE_INSERT || ev->op == LH_CHANGE_UPDATE || ev->op == LH_CHANGE_DELETE ||
 		ev->op == LH_CHANGE_READ)
 		return row_event(ctx, out, j, ev);
+	/* where no change says when it was committed, the end of its transaction has to; frames do */
 	if ((ev->op == LH_CHANGE_BEGIN || ev->op == LH_CHANGE_COMMIT) && !enc->options->transactions &&
-		!lh_change_unfinished(enc->options))
+		(out->framed || !lh_change_unfinished(enc->options)))
 		return LH_OK;
 	LH_TRY(lh_out_message(ctx, out));
 	LH_TRY(lh_out_value(ctx, out));

@@ -92,7 +92,8 @@ put_taken_back(LhCtx *ctx, LhBuf *buf, const LhChangeEvent *ev)
 		return LH_OK;
 	for (size_t i = 0; i < ev->nback; i++)
 	{
-		LH_TRY(put_number(ctx, buf, i > 0 ? ",[" : ",\"taken_back\":[[", (int64_t) ev->back[i].from));
+		LH_TRY(
+			put_number(ctx, buf, i > 0 ? ",[" : ",\"taken_back\":[[", (int64_t) ev->back[i].from));
 		LH_TRY(put_number(ctx, buf, ",", (int64_t) ev->back[i].to));
 		LH_TRY(PUT(ctx, buf, "]"));
 	}

@@ -452,10 +452,11 @@ cannot_stream(LhCtx *ctx, const char *option, const char *name)
 	char can[LH_ERROR_TEXT / 2] = "";
 	size_t len = 0;
 
-	lh_fail(ctx, LH_INVALID,
-			"option \"%s\": format \"%s\" cannot tell of transactions before their commit: its values "
-			"say when that was, or it cannot say that they are taken back",
-			option, name);
+	lh_fail(
+		ctx, LH_INVALID,
+		"option \"%s\": format \"%s\" cannot tell of transactions before their commit: its values "
+		"say when that was, or it cannot say that they are taken back",
+		option, name);
 	for (int i = 0; lh_change_formats[i] != NULL; i++)
 	{
 		const LhChangeFormat *format = lh_change_formats[i];
@@ -484,13 +485,15 @@ check_unfinished(LhCtx *ctx, const LhChangeOptions *options)
 			return cannot_stream(ctx, option, options->formats[i]);
 	}
 	if (options->unwrap)
-		LH_FAIL(ctx, LH_INVALID,
-				"option \"%s\" contradicts \"unwrap\": a flat row cannot say which transaction takes it back",
-				option);
+		LH_FAIL(
+			ctx, LH_INVALID,
+			"option \"%s\" contradicts \"unwrap\": a flat row cannot say which transaction takes it back",
+			option);
 	if (options->outbox_tables != NULL && options->outbox_tables[0] != '\0')
-		LH_FAIL(ctx, LH_INVALID,
-				"option \"%s\" contradicts \"outbox.table\": a message of an outbox cannot be taken back",
-				option);
+		LH_FAIL(
+			ctx, LH_INVALID,
+			"option \"%s\" contradicts \"outbox.table\": a message of an outbox cannot be taken back",
+			option);
 	return LH_OK;
 }
 
