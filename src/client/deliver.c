@@ -422,6 +422,10 @@ take_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 
 	if (d->state.ended)
 		return LH_OK;
+	/* nobody asked for it, and what may be taken back is for no sink */
+	if ((f->flags & LH_FRAME_UNFINISHED) != 0 || LH_CHANGE_IS_UNFINISHED(f->kind))
+		LH_FAIL(ctx, LH_CORRUPT, "change frame of kind %d of transaction %u, which is not finished",
+				f->kind, f->pos.xid);
 	if (!d->state.open && d->config.until != 0 && f->pos.commit_end > d->config.until)
 	{
 		d->state.ended = true;

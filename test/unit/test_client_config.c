@@ -194,6 +194,8 @@ mistakes_are_told(void **state)
 	refused(m, STREAM "--yes", "--yes does not go with \"stream\"");
 	refused(m, STREAM "--option nosuch=1", "nosuch");
 	refused(m, STREAM "--option FRAMES=off", "cannot be given: the client always wants frames");
+	refused(m, STREAM "--option streaming=on", "when they are committed");
+	refused(m, STREAM "--option two_phase=off", "when they are committed");
 	refused(m, STREAM "--option batch_bytes=1", "use --batch-bytes");
 	refused(m, "status --source d --sink null:", "one slot");
 	refused(m, "drop --source d", "no slot");

@@ -208,14 +208,13 @@ default_of(LhCdc *cdc, Relation relation, Form_pg_attribute a)
 		return NULL;
 	for (int i = 0; i < constr->num_defval; i++)
 	{
-		List	   *context;
 		Node	   *node;
 
 		if (constr->defval[i].adnum != a->attnum)
 			continue;
 		node = stringToNode(constr->defval[i].adbin);
-		context = deparse_context_for(RelationGetRelationName(relation), RelationGetRelid(relation));
-		return lh_cell_utf8(cdc->ctx, deparse_expression(node, context, false, false));
+		/* no default names a column; a context for them would lock the table, which who alters it holds */
+		return lh_cell_utf8(cdc->ctx, deparse_expression(node, NIL, false, false));
 	}
 	return NULL;
 }
