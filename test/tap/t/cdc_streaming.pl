@@ -29,7 +29,13 @@ sub start
 		'--no-loop', map { ('-o', $_) } @options ], '<', \undef, '2>', \$messages, IPC::Run::timeout(180));
 	return $file;
 }
-sub stop { $receiver->signal('TERM'); eval { $receiver->finish }; return }
+sub stop
+{
+	$receiver->signal('TERM');
+	eval { $receiver->finish };
+	for (1 .. 1000) { return if $node->safe_psql('postgres', 'SELECT count(*) FROM pg_replication_slots WHERE active') eq '0'; sleep(0.02) }
+	die 'a walsender does not end';
+}
 sub wait_for
 {
 	my ($what, $fn) = @_;
