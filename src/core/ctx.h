@@ -86,6 +86,7 @@ typedef struct LhError
 	X(PAGES_PRUNED_INDEX, "pages_pruned_index", "Pages Pruned by Page Index") \
 	X(DICT_PAGES_READ, "dict_pages_read", "Dictionary Pages Read") \
 	X(DELETE_FILES_READ, "delete_files_read", "Delete Files Read") \
+	X(DELETE_FILES_CACHED, "delete_files_cached", "Delete Files Cached") \
 	X(DELETION_VECTORS_READ, "deletion_vectors_read", "Deletion Vectors Read") \
 	X(EQUALITY_KEYS, "equality_keys", "Equality Deletes Hashed") \
 	X(ROWS_DELETED_POSITION, "rows_deleted_position", "Rows Deleted by Position") \

@@ -231,7 +231,7 @@ typedef struct Reader
 	LhTaskList tasks;
 	LhScanSpec spec;
 	LhScan *scan;
-	int64_t *rows; /* NULL, or where the rows of the file are to be said */
+	LhDeletesOpened *opened; /* NULL: nobody asks */
 } Reader;
 
 static LhStatus
@@ -258,6 +258,26 @@ check_columns(LhCtx *ctx, const Reader *r)
 	return LH_OK;
 }
 
+/* The identity outlives the file. */
+static LhStatus
+tell_opened(LhCtx *ctx, Reader *r)
+{
+	const LhObjectId *id = lh_object_id(r->scan->file->obj);
+	const LhDataFile *data = r->scan->file->data;
+	LhDeletesOpened *o = r->opened;
+	LhFileNode first = {.field_id = -1};
+
+	if (r->scan->file->nodes[0] >= 0)
+		data->format->node(data, r->scan->file->nodes[0], &first);
+	*o = (LhDeletesOpened){.rows = data->rows, .id = *id, .by_id = first.field_id == r->spec.cols[0].field_id};
+	o->id.path = lh_strdup(ctx, id->path);
+	o->id.etag = id->etag != NULL ? lh_strdup(ctx, id->etag) : NULL;
+	o->id.scope = id->scope != NULL ? lh_strdup(ctx, id->scope) : NULL;
+	if (o->id.path == NULL || (id->etag != NULL && o->id.etag == NULL) || (id->scope != NULL && o->id.scope == NULL))
+		return ctx->error->code;
+	return LH_OK;
+}
+
 static LhStatus
 read_batches(LhCtx *ctx, Reader *r, LhDeletesBatchFn fn, void *arg)
 {
@@ -272,10 +292,12 @@ read_batches(LhCtx *ctx, Reader *r, LhDeletesBatchFn fn, void *arg)
 		if (batch->new_file)
 		{
 			LH_TRY(check_columns(ctx, r));
-			if (r->rows != NULL)
-				*r->rows = r->scan->file->data->rows;
+			if (r->opened != NULL)
+				LH_TRY(tell_opened(ctx, r));
 		}
 		LH_TRY(fn(ctx, arg, batch));
+		if (r->opened != NULL && r->opened->enough)
+			return LH_OK;
 	}
 }
 
@@ -288,7 +310,7 @@ static const LhCounterId kept_counters[] = {
 LhStatus
 lh_deletes_read_file(LhCtx *ctx, const LhTable *table, const LhTableSchema *schema,
 					 const LhDeleteFile *file, int ncols, const LhScanColumn *cols, LhMetaFn meta,
-					 LhDeletesBatchFn fn, void *arg, int64_t *rows)
+					 LhDeletesBatchFn fn, void *arg, LhDeletesOpened *opened)
 {
 	LhCounters before = *ctx->counters;
 	LhStatus status;
@@ -299,12 +321,14 @@ lh_deletes_read_file(LhCtx *ctx, const LhTable *table, const LhTableSchema *sche
 	{
 		if (meta != NULL)
 			lh_scan_set_meta(r.scan, meta, arg);
-		r.rows = rows;
+		r.opened = opened;
 		status = read_batches(ctx, &r, fn, arg);
 	}
 	for (size_t i = 0; i < sizeof(kept_counters) / sizeof(kept_counters[0]); i++)
 		ctx->counters->v[kept_counters[i]] = before.v[kept_counters[i]];
-	if (status == LH_OK)
+	if (status == LH_OK && opened != NULL && opened->enough)
+		LH_COUNT(ctx, DELETE_FILES_CACHED, 1);
+	else if (status == LH_OK)
 		LH_COUNT(ctx, DELETE_FILES_READ, 1);
 	return status;
 }

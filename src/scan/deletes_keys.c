@@ -8,6 +8,9 @@
  */
 #include "scan/deletes_state.h"
 
+#include "scan/eqset_state.h"
+#include "scan/keycache.h"
+
 /* Keys that memory is taken for before they are there: what a file claims is only a claim. */
 #define MOST_RESERVED (1 << 20)
 
@@ -17,7 +20,8 @@ typedef struct Keys
 	LhDeletesKeySet *keys;
 	const LhDeleteFile *def;
 	uint32_t owner;
-	int64_t rows; /* of the file */
+	LhDeletesOpened opened;
+	bool may_keep; /* what is read may serve later statements, and what earlier ones read this one */
 } Keys;
 
 /* What keys are compared as: the table's type, else that of the first delete file. */
@@ -43,26 +47,53 @@ make_set(LhCtx *ctx, const Keys *k, const LhBatch *batch)
 	return status;
 }
 
+/* The first batch of a file is there. */
+static LhStatus
+begin_keys(LhCtx *ctx, Keys *k)
+{
+	LhEqSet *set = k->keys->set;
+	int64_t rows = k->opened.rows;
+
+	/* by other means than its id another table may find another column */
+	k->may_keep = k->may_keep && k->opened.by_id;
+	if (k->may_keep)
+		LH_TRY(lh_key_cache_get(ctx, &k->opened.id, k->keys->ids[0], &set->types[0], k->owner, set, &k->opened.enough));
+	return k->opened.enough ? LH_OK : lh_eqset_reserve(ctx, set, rows < MOST_RESERVED ? rows : MOST_RESERVED);
+}
+
 static LhStatus
 take_keys(LhCtx *ctx, void *arg, const LhBatch *batch)
 {
-	const Keys *k = arg;
+	Keys *k = arg;
 	LhArena *old;
 	LhStatus status;
 
 	if (k->keys->set == NULL)
 		LH_TRY(make_set(ctx, k, batch));
-	if (batch->first_row == 0)
-		LH_TRY(lh_eqset_reserve(ctx, k->keys->set, k->rows < MOST_RESERVED ? k->rows : MOST_RESERVED));
 	for (int i = 0; i < k->keys->nids; i++)
 		if (!lh_eqset_fits(k->keys->set, i, &batch->vecs[i]->type))
 			LH_FAIL(ctx, LH_MISMATCH,
 					"equality delete file \"%s\": field %d has type %s, which does not fit the table's",
 					k->def->path, k->keys->ids[i], lh_type_name(&batch->vecs[i]->type));
 	old = lh_use(ctx, k->d->arena);
-	status = lh_eqset_add(ctx, k->keys->set, k->owner, batch->vecs, batch->n);
+	status = batch->first_row == 0 ? begin_keys(ctx, k) : LH_OK;
+	if (status == LH_OK && !k->opened.enough)
+		status = lh_eqset_add(ctx, k->keys->set, k->owner, batch->vecs, batch->n);
 	lh_use(ctx, old);
 	return status;
+}
+
+/* All of the file's keys are in: keep them for the next statement, when it is the first file of its set. */
+static LhStatus
+keep_keys(LhCtx *ctx, const Keys *k)
+{
+	LhEqSet *set = k->keys->set;
+
+	if (!k->may_keep || k->opened.enough || set == NULL || set->hashed || set->owner != k->owner)
+		return LH_OK;
+	LH_TRY(lh_eqset_seal(ctx, set));
+	lh_key_cache_put(&k->opened.id, k->keys->ids[0], &set->types[0], set);
+	return LH_OK;
 }
 
 static LhStatus
@@ -70,7 +101,7 @@ load_keys(LhCtx *ctx, LhDeletes *d, uint32_t at)
 {
 	LhArena *old = ctx->arena, *scratch = lh_arena_child(old);
 	LhDeletesKeySet *keys = &d->sets[d->files[at].keys];
-	Keys k = {d, keys, &d->tasks->deletes[at], at, 0};
+	Keys k = {d, keys, &d->tasks->deletes[at], at, {0}, keys->nids == 1 && d->tasks->deletes[at].key_metadata.len == 0};
 	LhScanColumn *cols;
 	LhStatus status;
 
@@ -89,7 +120,9 @@ load_keys(LhCtx *ctx, LhDeletes *d, uint32_t at)
 	}
 	if (status == LH_OK)
 		status = lh_deletes_read_file(ctx, d->table, &d->key_schema, k.def, keys->nids, cols, NULL, take_keys, &k,
-								  &k.rows);
+								  &k.opened);
+	if (status == LH_OK)
+		status = keep_keys(ctx, &k);
 	lh_use(ctx, old);
 	lh_arena_destroy(scratch);
 	LH_TRY(status);

@@ -52,14 +52,23 @@ struct LhDeletes
 	int *key_ids;
 };
 
+/* What a reader of a delete file knows before the first batch, and says in it. */
+typedef struct LhDeletesOpened
+{
+	int64_t rows; /* of the file */
+	LhObjectId id; /* texts in the ctx->arena that the file is read in */
+	bool by_id;    /* the first column was found by its field id */
+	bool enough;  /* said by the reader: no more batches */
+} LhDeletesOpened;
+
 typedef LhStatus (*LhDeletesBatchFn)(LhCtx *ctx, void *arg, const LhBatch *batch);
 
 /*
  * fn for all rows of a delete file, which must have all of these columns.  meta (NULL: none) may take
- * row groups before, with the same arg; *rows (rows NULL: nobody asks) is set before the first batch.
+ * row groups before, with the same arg; *opened (NULL: nobody asks) is set before the first batch.
  */
 extern LhStatus lh_deletes_read_file(LhCtx *ctx, const LhTable *table, const LhTableSchema *schema,
 									 const LhDeleteFile *file, int ncols, const LhScanColumn *cols,
-									 LhMetaFn meta, LhDeletesBatchFn fn, void *arg, int64_t *rows);
+									 LhMetaFn meta, LhDeletesBatchFn fn, void *arg, LhDeletesOpened *opened);
 
 #endif

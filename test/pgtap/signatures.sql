@@ -182,7 +182,7 @@ SELECT set_eq(
 	'the commands that the event trigger sees');
 SELECT set_eq(
 	$$ SELECT name || ' ' || context || ' ' || vartype FROM pg_settings WHERE name LIKE 'lakehouse.%' $$,
-	ARRAY['lakehouse.as_of user string', 'lakehouse.cdc_mask_key_file superuser string', 'lakehouse.check_crc user bool', 'lakehouse.float_order user enum',
+	ARRAY['lakehouse.as_of user string', 'lakehouse.cdc_mask_key_file superuser string', 'lakehouse.check_crc user bool', 'lakehouse.delete_cache user integer', 'lakehouse.float_order user enum',
 		'lakehouse.footer_cache user integer', 'lakehouse.instance_metadata_endpoint superuser string',
 		'lakehouse.manifest_cache user integer', 'lakehouse.max_threads sighup integer',
 		'lakehouse.pushdown user bool', 'lakehouse.require_vector user bool', 'lakehouse.simd user enum',

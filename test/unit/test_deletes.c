@@ -4,8 +4,12 @@
  */
 #include "test_lake.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "exec/threads.h"
 #include "scan/deletes.h"
+#include "scan/keycache.h"
 #include "scan/state.h"
 
 #define ROWS 20000
@@ -710,6 +714,97 @@ key_columns_must_fit(void **state)
 	refused(w, run_scan(w, &lake.spec), LH_CORRUPT, "/f\"", "no equality ids", NULL);
 }
 
+static void
+make_old(const char *path, time_t when)
+{
+	const struct timespec times[2] = {{.tv_sec = when}, {.tv_sec = when}};
+
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void
+sum_and_files(World *w, const Lake *lake, int64_t sum, int64_t read, int64_t cached)
+{
+	int64_t rows;
+
+	reset_counters(w);
+	assert_int_equal(sum_of(w, &lake->spec, &rows), sum);
+	assert_int_equal(counter(w, LH_CTR_DELETE_FILES_READ), read);
+	assert_int_equal(counter(w, LH_CTR_DELETE_FILES_CACHED), cached);
+}
+
+/* Keys that lie close together are not read again by the next scan, as long as the file is the same. */
+static void
+keys_of_the_scan_before_are_kept(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	LhField id[] = {field("id", lake_long, 1)}, key[] = {field("key", lake_int, 2)};
+	LhValue values[] = {num(3), null_value(), num(90), num(3)}, others[] = {num(4), null_value(), num(91), num(4)},
+			far[] = {num(5), num(INT64_C(1) << 40)}, sevens[] = {num(7)};
+	LhKeyCache *cache = lh_key_cache_create(1 << 20);
+	LhDeleteFile *d;
+	size_t one;
+
+	lh_use_key_cache(cache);
+	one_file(w, &lake);
+	d = equality_file(w, &lake, "e", 1, id, values, 4);
+	lake_applies(&lake, 0, 0);
+	/* a young file may be written again within the tick of a clock */
+	sum_and_files(w, &lake, SUM - 3 - 90, 1, 0);
+	sum_and_files(w, &lake, SUM - 3 - 90, 1, 0);
+	assert_int_equal(lh_key_cache_bytes(cache), 0);
+	make_old(d->path, 1000000000);
+	sum_and_files(w, &lake, SUM - 3 - 90, 1, 0);
+	one = lh_key_cache_bytes(cache);
+	assert_true(one > 0);
+	sum_and_files(w, &lake, SUM - 3 - 90, 0, 1);
+	assert_int_equal(counter(w, LH_CTR_EQUALITY_KEYS), 3);
+	assert_int_equal(counter(w, LH_CTR_ROWS_DELETED_EQUALITY), 2);
+	/* another file under the name */
+	one_file(w, &lake);
+	d = equality_file(w, &lake, "e", 1, id, others, 4);
+	lake_applies(&lake, 0, 0);
+	make_old(d->path, 1000000001);
+	sum_and_files(w, &lake, SUM - 4 - 91, 1, 0);
+	sum_and_files(w, &lake, SUM - 4 - 91, 0, 1);
+	assert_int_equal(lh_key_cache_bytes(cache), 2 * one);
+	/* the least recently used goes; one that is too large is not kept at all */
+	lh_key_cache_resize(cache, one);
+	assert_int_equal(lh_key_cache_bytes(cache), one);
+	sum_and_files(w, &lake, SUM - 4 - 91, 0, 1);
+	lh_key_cache_resize(cache, one - 1);
+	assert_int_equal(lh_key_cache_bytes(cache), 0);
+	sum_and_files(w, &lake, SUM - 4 - 91, 1, 0);
+	assert_int_equal(lh_key_cache_bytes(cache), 0);
+	lh_key_cache_resize(cache, 1 << 20);
+	/* keys behind those that were kept */
+	sum_and_files(w, &lake, SUM - 4 - 91, 1, 0);
+	make_old(equality_file(w, &lake, "f", 1, id, sevens, 1)->path, 1000000000);
+	lake_applies(&lake, 0, 1);
+	sum_and_files(w, &lake, SUM - 4 - 7 - 91, 1, 1);
+	sum_and_files(w, &lake, SUM - 4 - 7 - 91, 1, 1);
+	/* far apart: in no bitmap */
+	one_file(w, &lake);
+	make_old(equality_file(w, &lake, "far", 1, id, far, 2)->path, 1000000000);
+	lake_applies(&lake, 0, 0);
+	sum_and_files(w, &lake, SUM - 5, 1, 0);
+	sum_and_files(w, &lake, SUM - 5, 1, 0);
+	/* keys of another column of the same file are others */
+	one_file(w, &lake);
+	d = equality_file(w, &lake, "k", 1, key, sevens, 1);
+	make_old(d->path, 1000000000);
+	lake_applies(&lake, 0, 0);
+	count_rows(w, &lake.spec);
+	one = lh_key_cache_bytes(cache);
+	reset_counters(w);
+	assert_int_equal(count_rows(w, &lake.spec), ROWS - ROWS / 100);
+	assert_int_equal(counter(w, LH_CTR_DELETE_FILES_CACHED), 1);
+	lh_key_cache_destroy(cache);
+	/* none at all */
+	sum_and_files(w, &lake, SUM - ROWS / 100 * 7 - (INT64_C(199) * 200 / 2) * 100, 1, 0);
+}
+
 /* Keys of every kind of type against a plain comparison, in files with and without dictionaries. */
 static void
 many_keys(void **state)
@@ -942,6 +1037,7 @@ main(void)
 		TEST(dropped_and_added_key_columns),
 		TEST(key_columns_must_fit),
 		TEST(many_keys),
+		TEST(keys_of_the_scan_before_are_kept),
 		TEST(the_host_sees_no_deleted_rows),
 		TEST(a_column_says_what_is_deleted),
 		TEST(tasks_of_deleted_rows),

@@ -9,6 +9,7 @@
 
 #include "iceberg/iceberg.h"
 #include "pg/bridge/options.h"
+#include "scan/keycache.h"
 
 /* Of rows that nobody has counted. */
 #define TYPICAL_ROW 64
@@ -19,6 +20,7 @@
 #define REF_PREFIX "ref:"
 
 static LhIceCache *manifest_cache;
+static LhKeyCache *key_cache;
 
 bool
 lh_is_iceberg(const LhTable *table)
@@ -69,11 +71,17 @@ lh_iceberg_size(LhCtx *ctx, LhTable *table, LhTableSchema *schema)
 void
 lh_iceberg_use_cache(void)
 {
-	if (manifest_cache != NULL || lakehouse_manifest_cache_kb == 0)
-		return;
-	/* without memory for it nothing is kept */
-	manifest_cache = lh_ice_cache_create((size_t) lakehouse_manifest_cache_kb * 1024);
-	lh_ice_use_cache(manifest_cache);
+	/* without memory for one nothing is kept */
+	if (manifest_cache == NULL && lakehouse_manifest_cache_kb > 0)
+	{
+		manifest_cache = lh_ice_cache_create((size_t) lakehouse_manifest_cache_kb * 1024);
+		lh_ice_use_cache(manifest_cache);
+	}
+	if (key_cache == NULL && lakehouse_delete_cache_kb > 0)
+	{
+		key_cache = lh_key_cache_create((size_t) lakehouse_delete_cache_kb * 1024);
+		lh_use_key_cache(key_cache);
+	}
 }
 
 void
@@ -81,4 +89,6 @@ lh_iceberg_resize_cache(void)
 {
 	if (manifest_cache != NULL)
 		lh_ice_cache_resize(manifest_cache, (size_t) lakehouse_manifest_cache_kb * 1024);
+	if (key_cache != NULL)
+		lh_key_cache_resize(key_cache, (size_t) lakehouse_delete_cache_kb * 1024);
 }

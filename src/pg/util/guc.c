@@ -15,6 +15,7 @@ bool		lakehouse_pushdown = true;
 bool		lakehouse_require_vector = false;
 int			lakehouse_footer_cache_kb = 64 * 1024;
 int			lakehouse_manifest_cache_kb = 64 * 1024;
+int			lakehouse_delete_cache_kb = 16 * 1024;
 char	   *lakehouse_as_of = NULL;
 void		(*lh_pg_manifest_cache_changed) (void) = NULL;
 bool		lakehouse_check_crc = false;
@@ -73,6 +74,14 @@ assign_manifest_cache(int kb, void *extra)
 		lh_pg_manifest_cache_changed();
 }
 
+static void
+assign_delete_cache(int kb, void *extra)
+{
+	lakehouse_delete_cache_kb = kb;
+	if (lh_pg_manifest_cache_changed != NULL)
+		lh_pg_manifest_cache_changed();
+}
+
 void
 lh_pg_define_settings(void)
 {
@@ -103,6 +112,11 @@ lh_pg_define_settings(void)
 							"0 keeps nothing.",
 							&lakehouse_manifest_cache_kb, 64 * 1024, 0, INT_MAX / 2,
 							PGC_USERSET, GUC_UNIT_KB, NULL, assign_manifest_cache, NULL);
+	DefineCustomIntVariable("lakehouse.delete_cache",
+							"Memory of a session for keys of equality delete files.",
+							"0 keeps nothing.",
+							&lakehouse_delete_cache_kb, 16 * 1024, 0, INT_MAX / 2,
+							PGC_USERSET, GUC_UNIT_KB, NULL, assign_delete_cache, NULL);
 	DefineCustomStringVariable("lakehouse.as_of",
 							   "The past state that all Iceberg tables are read in.",
 							   "A timestamp, or the name of a branch or tag (\"ref:\" before it, where it begins with a digit). Options of a table come first.",
