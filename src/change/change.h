@@ -49,8 +49,22 @@ typedef enum LhChangeOp
 	LH_CHANGE_SIGNAL,			/* a logical message for the client itself; no encoder sees it (frames only) */
 	LH_CHANGE_DDL,				/* a command that defined something: prefix and content as of a message, ddl.h */
 	LH_CHANGE_PROGRESS,			/* all that was committed before pos.commit_end was sent; no encoder sees it (option "hold") */
+	/* Blocks and ends of transactions that are told before their commit; see LhChangeEvent.sub */
+	LH_CHANGE_STREAM_START, LH_CHANGE_STREAM_STOP,
+	LH_CHANGE_STREAM_ABORT,		/* of the transaction, or of the sub-transaction "sub" alone */
+	LH_CHANGE_STREAM_COMMIT,
+	LH_CHANGE_PREPARE, LH_CHANGE_COMMIT_PREPARED, LH_CHANGE_ROLLBACK_PREPARED,
 	LH_N_CHANGE_OPS
 } LhChangeOp;
+
+#define LH_CHANGE_IS_UNFINISHED(op) ((op) >= LH_CHANGE_STREAM_START && (op) <= LH_CHANGE_ROLLBACK_PREPARED)
+
+/* Numbers of an unfinished transaction's changes, both ends included. */
+typedef struct LhChangeRange
+{
+	uint64_t	from,
+				to;
+} LhChangeRange;
 
 typedef enum LhIdentity
 {
@@ -114,6 +128,7 @@ typedef struct LhChangeTxn
 	uint64_t	commit_lsn;		/* where the commit record begins */
 	uint64_t	commit_end;		/* and ends: the position */
 	int64_t		commit_time;	/* us since 2000-01-01 UTC */
+	/* of an unfinished transaction commit_* are 0, but prepare's where an event is a PREPARE */
 	const char *commit_text;	/* the same by timestamptz_to_str, in the session's zone; NULL: that is UTC */
 	uint32_t	origin;			/* replication origin's id; 0: local */
 	const char *origin_name;	/* NULL: local */
@@ -125,6 +140,12 @@ typedef struct LhChangeEvent
 {
 	LhChangeOp	op;
 	LhChangePos pos;
+	/*
+	 * Of an unfinished transaction: the sub-transaction that the event is of, or pos.xid; else 0.
+	 * Then pos.commit_end is 0 and pos.ordinal the event's number: it counts changes that are
+	 * taken back, too (docs/adr/0010-streamed-transactions.md).
+	 */
+	uint32_t	sub;
 	uint64_t	lsn;			/* of the change's own record */
 	uint64_t	order;			/* of the events that go out, from 1 (Debezium's total_order) */
 	const LhChangeTxn *txn;		/* NULL: a message outside of a transaction, a snapshot's row */
@@ -145,6 +166,12 @@ typedef struct LhChangeEvent
 	LhSlice		content;		/* any bytes */
 	/* INSERT into an outbox */
 	const char *topic;
+	/* STREAM_START: all that was told of the transaction before is void */
+	bool		first;
+	/* STREAM_ABORT of a sub-transaction, first STREAM_START: numbers that are no more; in any order */
+	size_t		nback;
+	const LhChangeRange *back;
+	const char *gid;			/* PREPARE, COMMIT_PREPARED, ROLLBACK_PREPARED: UTF-8 */
 	/* QUARANTINE */
 	const char *reason;
 	int64_t		now;			/* us since 2000-01-01 UTC: when the event was encoded */
@@ -206,6 +233,7 @@ typedef struct LhChangeFormat
 	bool		keyed;			/* its messages of rows have keys, where the table has one */
 	bool		tombstones;		/* deletes are keys without a value: bare, they need the option "keys" */
 	bool		buffers_txn;	/* one value a transaction (wal2json-v1 by default) */
+	bool		streams;		/* its values can do without what only the commit tells, and it can say abort */
 	LhSchemaKind schemas;		/* its values need schemas (schema.h), which "describe" tells */
 	/* An encoder for one stream; lives in ctx->arena. */
 	LhStatus	(*create) (LhCtx *ctx, const LhChangeOptions *options, LhEncoder **out);

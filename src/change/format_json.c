@@ -37,9 +37,11 @@ typedef struct Json
 	uint64_t commit_end;
 	int64_t commit_time;
 	uint32_t xid;
+	uint32_t sub;
 	bool has_txn;
+	bool tells_commit;
 	LhJsonPiece lsn; /* ,"lsn":"0/16B3748" */
-	LhJsonPiece txn; /* ,"xid":735,"ts":"...","origin":"..." */
+	LhJsonPiece txn; /* ,"xid":735,"sub":736,"ts":"...","origin":"..." */
 	char lsn_text[64 + SLACK];
 	LhBuf txn_text;
 } Json;
@@ -59,16 +61,34 @@ render_lsn(Json *j, uint64_t lsn)
 	j->lsn = (LhJsonPiece){j->lsn_text, (uint32_t) (p - j->lsn_text)};
 }
 
-/* What all events of a transaction have in common. */
+/*
+ * Does an event say when its transaction was committed?  Where transactions are told
+ * before that, no change does, lest it depends on how its transaction came.
+ */
+static inline bool
+tells_commit(const Json *j, const LhChangeEvent *ev)
+{
+	if (__builtin_expect(!lh_change_unfinished(j->base.options), 1) || ev->txn == NULL)
+		return true;
+	return ev->op == LH_CHANGE_BEGIN || ev->op == LH_CHANGE_COMMIT ||
+		   (ev->op >= LH_CHANGE_STREAM_COMMIT && ev->op <= LH_CHANGE_ROLLBACK_PREPARED);
+}
+
+/* What all events of a transaction, or of a sub-transaction of it, have in common. */
 static LhStatus
-render_txn(LhCtx *ctx, Json *j, const LhChangePos *pos, const LhChangeTxn *txn)
+render_txn(LhCtx *ctx, Json *j, const LhChangePos *pos, uint32_t sub, const LhChangeTxn *txn,
+		   bool commit)
 {
 	char *p;
 
 	render_lsn(j, pos->commit_end);
+	if (!commit)
+		j->lsn.len = 0;
 	j->commit_end = pos->commit_end;
 	j->xid = pos->xid;
+	j->sub = sub;
 	j->has_txn = txn != NULL;
+	j->tells_commit = commit;
 	j->commit_time = txn != NULL ? txn->commit_time : 0;
 	j->txn_text.len = 0;
 	LH_TRY(lh_put_room(ctx, &j->txn_text, TXN_TEXT, &p));
@@ -77,7 +97,12 @@ render_txn(LhCtx *ctx, Json *j, const LhChangePos *pos, const LhChangeTxn *txn)
 		memcpy(p, ",\"xid\":", 7);
 		p = lh_text_u64(p + 7, pos->xid);
 	}
-	if (txn != NULL)
+	if (sub != 0 && sub != pos->xid)
+	{
+		memcpy(p, ",\"sub\":", 7);
+		p = lh_text_u64(p + 7, sub);
+	}
+	if (txn != NULL && commit)
 	{
 		memcpy(p, ",\"ts\":\"", 7);
 		p = lh_text_timestamp(p + 7, txn->commit_time, 'T', "Z");
@@ -102,30 +127,50 @@ static const LhJsonPiece op_texts[LH_N_CHANGE_OPS] = {
 		"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", \
 			sizeof(name) + 7                                                \
 	}
-	[LH_CHANGE_BEGIN] = OP("begin"),       [LH_CHANGE_COMMIT] = OP("commit"),
-	[LH_CHANGE_INSERT] = OP("insert"),     [LH_CHANGE_UPDATE] = OP("update"),
-	[LH_CHANGE_DELETE] = OP("delete"),     [LH_CHANGE_READ] = OP("read"),
-	[LH_CHANGE_TRUNCATE] = OP("truncate"), [LH_CHANGE_MESSAGE] = OP("message"),
-	[LH_CHANGE_SCHEMA] = OP("schema"),     [LH_CHANGE_QUARANTINE] = OP("quarantine"),
-	[LH_CHANGE_DDL] = OP("ddl")};
+	[LH_CHANGE_BEGIN] = OP("begin"),
+	[LH_CHANGE_COMMIT] = OP("commit"),
+	[LH_CHANGE_INSERT] = OP("insert"),
+	[LH_CHANGE_UPDATE] = OP("update"),
+	[LH_CHANGE_DELETE] = OP("delete"),
+	[LH_CHANGE_READ] = OP("read"),
+	[LH_CHANGE_TRUNCATE] = OP("truncate"),
+	[LH_CHANGE_MESSAGE] = OP("message"),
+	[LH_CHANGE_SCHEMA] = OP("schema"),
+	[LH_CHANGE_QUARANTINE] = OP("quarantine"),
+	[LH_CHANGE_DDL] = OP("ddl"),
+	[LH_CHANGE_STREAM_START] = OP("stream_start"),
+	[LH_CHANGE_STREAM_STOP] = OP("stream_stop"),
+	[LH_CHANGE_STREAM_ABORT] = OP("stream_abort"),
+	[LH_CHANGE_STREAM_COMMIT] = OP("stream_commit"),
+	[LH_CHANGE_PREPARE] = OP("prepare"),
+	[LH_CHANGE_COMMIT_PREPARED] = OP("commit_prepared"),
+	[LH_CHANGE_ROLLBACK_PREPARED] = OP("rollback_prepared")};
+
+/* Is it one of the transaction's changes, which are numbered? */
+static inline bool
+is_numbered(LhChangeOp op)
+{
+	return op != LH_CHANGE_BEGIN && op != LH_CHANGE_COMMIT && !LH_CHANGE_IS_UNFINISHED(op);
+}
 
 /* {"op":"insert","lsn":"0/16B3748","n":3,"xid":735,"ts":"...","schema":"public","table":"t" */
 static LhStatus
 put_head(LhCtx *ctx, LhBuf *buf, Json *j, const LhChangeEvent *ev)
 {
 	const Plan *plan = ev->rel != NULL ? ev->plan : NULL;
+	bool commit = tells_commit(j, ev);
 	char *p;
 
-	if (j->commit_end != ev->pos.commit_end || j->xid != ev->pos.xid ||
-		j->has_txn != (ev->txn != NULL) ||
+	if (j->commit_end != ev->pos.commit_end || j->xid != ev->pos.xid || j->sub != ev->sub ||
+		j->has_txn != (ev->txn != NULL) || j->tells_commit != commit ||
 		(ev->txn != NULL && j->commit_time != ev->txn->commit_time))
-		LH_TRY(render_txn(ctx, j, &ev->pos, ev->txn));
+		LH_TRY(render_txn(ctx, j, &ev->pos, ev->sub, ev->txn, commit));
 	LH_TRY(lh_put_room(
 		ctx, buf, 4 * SLACK + 64 + LH_TEXT_INT + j->txn.len + (plan != NULL ? plan->table.len : 0),
 		&p));
 	p = lh_json_put_piece(p, op_texts[ev->op]);
 	p = lh_json_put_piece(p, j->lsn);
-	if (ev->op != LH_CHANGE_BEGIN && ev->op != LH_CHANGE_COMMIT)
+	if (is_numbered(ev->op))
 	{
 		memcpy(p, ",\"n\":", 5);
 		p = lh_digits_u64(p + 5, ev->pos.ordinal);
@@ -271,7 +316,9 @@ json_event(LhCtx *ctx, LhEncoder *enc, const LhChangeEvent *ev, LhChangeOut *out
 	if (ev->op == LH_CHANGE_INSERT || ev->op == LH_CHANGE_UPDATE || ev->op == LH_CHANGE_DELETE ||
 		ev->op == LH_CHANGE_READ)
 		return row_event(ctx, out, j, ev);
-	if ((ev->op == LH_CHANGE_BEGIN || ev->op == LH_CHANGE_COMMIT) && !enc->options->transactions)
+	/* where no change says when it was committed, the end of its transaction has to; frames do */
+	if ((ev->op == LH_CHANGE_BEGIN || ev->op == LH_CHANGE_COMMIT) && !enc->options->transactions &&
+		(out->framed || !lh_change_unfinished(enc->options)))
 		return LH_OK;
 	LH_TRY(lh_out_message(ctx, out));
 	LH_TRY(lh_out_value(ctx, out));
@@ -326,7 +373,7 @@ json_create(LhCtx *ctx, const LhChangeOptions *options, LhEncoder **out)
 	j->base.format = &lh_format_json;
 	j->base.options = options;
 	LH_TRY(lh_buf_init(ctx, &j->txn_text, false));
-	LH_TRY(render_txn(ctx, j, &(LhChangePos){0}, NULL));
+	LH_TRY(render_txn(ctx, j, &(LhChangePos){0}, 0, NULL, true));
 	*out = &j->base;
 	return LH_OK;
 }
@@ -336,6 +383,7 @@ const LhChangeFormat lh_format_json = {
 	.summary = "an object a change, on one line; numbers with all digits, ISO 8601, json as JSON",
 	.text = true,
 	.keyed = true,
+	.streams = true,
 	.create = json_create,
 	.relation = json_relation,
 	.event = json_event,

@@ -33,7 +33,8 @@
 #define AT_COMMIT_TIME 52
 
 #define FRAME_FLAGS \
-	(LH_FRAME_TRANSACTIONAL | LH_FRAME_KEY_CHANGED | LH_FRAME_SNAPSHOT | LH_FRAME_INCOMPLETE)
+	(LH_FRAME_TRANSACTIONAL | LH_FRAME_KEY_CHANGED | LH_FRAME_SNAPSHOT | LH_FRAME_INCOMPLETE | \
+	 LH_FRAME_UNFINISHED | LH_FRAME_FIRST)
 #define MESSAGE_FLAGS (LH_MESSAGE_KEY | LH_MESSAGE_TOMBSTONE | LH_MESSAGE_ASIDE)
 
 /* Offsets in a batch's head. */
@@ -99,6 +100,10 @@ lh_frame_begin(LhCtx *ctx, LhChangeOut *out, const LhChangeEvent *ev)
 		flags |= LH_FRAME_KEY_CHANGED;
 	if (ev->incomplete)
 		flags |= LH_FRAME_INCOMPLETE;
+	if (ev->sub != 0)
+		flags |= LH_FRAME_UNFINISHED;
+	if (ev->first)
+		flags |= LH_FRAME_FIRST;
 
 	LH_TRY(lh_put_room(ctx, &out->buf, LH_FRAME_HEAD, &p));
 	head = (uint8_t *) p;
@@ -115,7 +120,10 @@ lh_frame_begin(LhCtx *ctx, LhChangeOut *out, const LhChangeEvent *ev)
 	store_u32(head + AT_RELID, ev->rel != NULL ? ev->rel->relid : 0);
 	store_u32(head + AT_GENERATION, ev->rel != NULL ? ev->rel->generation : 0);
 	store_u32(head + AT_NPARTS, 1);
-	store_u64(head + AT_COMMIT_TIME, ev->txn != NULL ? (uint64_t) ev->txn->commit_time : 0);
+	if (ev->sub != 0)
+		store_u64(head + AT_COMMIT_TIME, ev->sub);
+	else
+		store_u64(head + AT_COMMIT_TIME, ev->txn != NULL ? (uint64_t) ev->txn->commit_time : 0);
 	return LH_OK;
 }
 
@@ -155,6 +163,28 @@ lh_frame_signal(LhCtx *ctx, LhChangeOut *out, const char *prefix, LhSlice conten
 	LH_TRY(lh_put(ctx, &out->buf, prefix, strlen(prefix)));
 	LH_TRY(lh_out_value(ctx, out));
 	LH_TRY(lh_put(ctx, &out->buf, content.data, content.len));
+	return lh_out_end(ctx, out);
+}
+
+LhStatus
+lh_frame_unfinished(LhCtx *ctx, LhChangeOut *out, const LhChangeEvent *ev)
+{
+	char *p;
+
+	if (ev->gid == NULL && ev->nback == 0)
+		return LH_OK;
+	out->format = LH_MESSAGE_UNFINISHED;
+	LH_TRY(lh_out_message(ctx, out));
+	if (ev->gid != NULL)
+		LH_TRY(lh_put(ctx, &out->buf, ev->gid, strlen(ev->gid)));
+	LH_TRY(lh_out_value(ctx, out));
+	for (size_t i = 0; i < ev->nback; i++)
+	{
+		LH_TRY(lh_put_room(ctx, &out->buf, 16, &p));
+		store_u64((uint8_t *) p, ev->back[i].from);
+		store_u64((uint8_t *) p + 8, ev->back[i].to);
+		lh_put_end(&out->buf, p + 16);
+	}
 	return lh_out_end(ctx, out);
 }
 

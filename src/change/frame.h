@@ -22,6 +22,14 @@
  *	        their headers, each u16 bytes of the name, u32 of the value (all ones: null), name, value.
  *	        A message of format 252 may stand in any frame, and tells of a schema (schema.h): its
  *	        key is the fingerprint (u64), u8 LhSchemaKind, u8[3] zero; its value the text.
+ *	        Frames of an unfinished transaction have flag 16, commit_end 0, the event's number as
+ *	        ordinal, and the xid of the sub-transaction (or the transaction's) as commit_time.
+ *	        STREAM_START (flag 32: what came of the transaction before is void), STREAM_ABORT,
+ *	        PREPARE, COMMIT_PREPARED and ROLLBACK_PREPARED may have a message of format 251: its key
+ *	        is the name of the prepared transaction, its value ranges of numbers that are no more,
+ *	        each u64 from, u64 to.  Of PREPARE lsn and commit_end are where its record begins and
+ *	        ends, commit_time its time, and the ordinal is what a commit's would be; that of
+ *	        COMMIT_PREPARED is 0.
  *	        SIGNAL frames have one: format 254, key the prefix of a logical message, value its content.
  *	        PROGRESS frames have none, and are of no transaction: all that was committed
  *	        before commit_end was sent.
@@ -47,11 +55,14 @@
 #define LH_FRAME_KEY_CHANGED 2
 #define LH_FRAME_SNAPSHOT 4
 #define LH_FRAME_INCOMPLETE 8	/* a value of the new row is UNCHANGED: the consumer has it, the event has not */
+#define LH_FRAME_UNFINISHED 16	/* of a transaction that is told before its commit */
+#define LH_FRAME_FIRST 32		/* STREAM_START: nothing that came of the transaction before counts */
 #define LH_MESSAGE_KEY 1
 #define LH_MESSAGE_TOMBSTONE 2
 #define LH_MESSAGE_ASIDE 4
 #define LH_MESSAGE_RELATION 255	/* in place of a format: the message has the relation's names */
-#define LH_MESSAGE_SPECIAL 252	/* from here on no format's */
+#define LH_MESSAGE_SPECIAL 251	/* from here on no format's */
+#define LH_MESSAGE_UNFINISHED 251	/* what an unfinished transaction's frame has to say: its name, numbers that are no more */
 #define LH_MESSAGE_SCHEMA 252	/* a schema that messages from here on name */
 #define LH_MESSAGE_ROUTE 253	/* topic and headers of the messages behind it in the frame */
 #define LH_MESSAGE_SIGNAL 254	/* the message is for the client */
@@ -90,6 +101,8 @@ extern LhStatus lh_frame_relation(LhCtx *ctx, LhChangeOut *out, const LhChangeRe
 extern LhStatus lh_frame_route(LhCtx *ctx, LhChangeOut *out, const char *topic, LhSlice headers);
 /* The message of a SIGNAL frame. */
 extern LhStatus lh_frame_signal(LhCtx *ctx, LhChangeOut *out, const char *prefix, LhSlice content);
+/* What a STREAM_* or *PREPARE* frame has to say; no message if that is nothing. */
+extern LhStatus lh_frame_unfinished(LhCtx *ctx, LhChangeOut *out, const LhChangeEvent *ev);
 /* Ends the frame; one without messages is taken back unless keep. */
 extern LhStatus lh_frame_end(LhCtx *ctx, LhChangeOut *out, bool keep);
 /* Takes the last frame back; none may have been taken back before it. */

@@ -92,14 +92,44 @@ put_schema(LhCtx *ctx, LhBuf *buf, const LhChangeRel *rel)
 	return PUT(ctx, buf, "]");
 }
 
+/* Which numbers are no more, as pairs of the first and the last. */
+static LhStatus
+put_taken_back(LhCtx *ctx, LhBuf *buf, const LhChangeEvent *ev)
+{
+	if (ev->nback == 0)
+		return LH_OK;
+	for (size_t i = 0; i < ev->nback; i++)
+	{
+		LH_TRY(
+			put_number(ctx, buf, i > 0 ? ",[" : ",\"taken_back\":[[", (int64_t) ev->back[i].from));
+		LH_TRY(put_number(ctx, buf, ",", (int64_t) ev->back[i].to));
+		LH_TRY(PUT(ctx, buf, "]"));
+	}
+	return PUT(ctx, buf, "]");
+}
+
+static int64_t
+changes(const LhChangeEvent *ev)
+{
+	return ev->txn != NULL ? (int64_t) ev->txn->nchanges : 0;
+}
+
 LhStatus
 lh_json_rest(LhCtx *ctx, LhBuf *buf, const LhChangeEvent *ev)
 {
 	switch (ev->op)
 	{
 		case LH_CHANGE_COMMIT:
-			return put_number(ctx, buf,
-							  ",\"changes\":", ev->txn != NULL ? (int64_t) ev->txn->nchanges : 0);
+		case LH_CHANGE_STREAM_COMMIT: return put_number(ctx, buf, ",\"changes\":", changes(ev));
+		case LH_CHANGE_STREAM_START:
+			LH_TRY(put_bool(ctx, buf, ",\"first\":", ev->first));
+			return put_taken_back(ctx, buf, ev);
+		case LH_CHANGE_STREAM_ABORT: return put_taken_back(ctx, buf, ev);
+		case LH_CHANGE_PREPARE:
+			LH_TRY(put_string(ctx, buf, ",\"gid\":", ev->gid));
+			return put_number(ctx, buf, ",\"changes\":", changes(ev));
+		case LH_CHANGE_COMMIT_PREPARED:
+		case LH_CHANGE_ROLLBACK_PREPARED: return put_string(ctx, buf, ",\"gid\":", ev->gid);
 		case LH_CHANGE_TRUNCATE:
 			LH_TRY(put_bool(ctx, buf, ",\"cascade\":", ev->cascade));
 			return put_bool(ctx, buf, ",\"restart_identity\":", ev->restart_identity);

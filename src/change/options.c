@@ -455,6 +455,57 @@ check_keys(LhCtx *ctx, const char *keys)
 	return LH_OK;
 }
 
+static LhStatus
+cannot_stream(LhCtx *ctx, const char *option, const char *name)
+{
+	char can[LH_ERROR_TEXT / 2] = "";
+	size_t len = 0;
+
+	lh_fail(
+		ctx, LH_INVALID,
+		"option \"%s\": format \"%s\" cannot tell of transactions before their commit: its values "
+		"say when that was, or it cannot say that they are taken back",
+		option, name);
+	for (int i = 0; lh_change_formats[i] != NULL; i++)
+	{
+		const LhChangeFormat *format = lh_change_formats[i];
+
+		if (format->streams && len + strlen(format->name) + 3 < sizeof(can))
+			len += (size_t) sprintf(can + len, "%s%s", len > 0 ? ", " : "", format->name);
+	}
+	lh_hint(ctx, "Formats that can: %s.", can);
+	return LH_INVALID;
+}
+
+/* What is told before it is committed may be taken back, and knows no commit. */
+static LhStatus
+check_unfinished(LhCtx *ctx, const LhChangeOptions *options)
+{
+	const char *option = options->streaming ? "streaming" : "two_phase";
+
+	if (!lh_change_unfinished(options))
+		return LH_OK;
+	for (int i = 0; i < options->nformats; i++)
+	{
+		const LhChangeFormat *format =
+			lh_change_format_find(options->formats[i], strlen(options->formats[i]));
+
+		if (format == NULL || !format->streams)
+			return cannot_stream(ctx, option, options->formats[i]);
+	}
+	if (options->unwrap)
+		LH_FAIL(
+			ctx, LH_INVALID,
+			"option \"%s\" contradicts \"unwrap\": a flat row cannot say which transaction takes it back",
+			option);
+	if (options->outbox_tables != NULL && options->outbox_tables[0] != '\0')
+		LH_FAIL(
+			ctx, LH_INVALID,
+			"option \"%s\" contradicts \"outbox.table\": a message of an outbox cannot be taken back",
+			option);
+	return LH_OK;
+}
+
 LhStatus
 lh_change_options_check(LhCtx *ctx, LhChangeOptions *options)
 {
@@ -469,6 +520,7 @@ lh_change_options_check(LhCtx *ctx, LhChangeOptions *options)
 		return LH_INVALID;
 	}
 	LH_TRY(lh_transforms_check(ctx, options));
+	LH_TRY(check_unfinished(ctx, options));
 	if (!options->frames && options->zstd)
 		LH_FAIL(ctx, LH_INVALID,
 				"option \"zstd\" compresses frames: set the option \"frames\", too");

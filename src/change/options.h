@@ -64,6 +64,8 @@ typedef struct LhChangeOptions
 	const char *message_prefixes_filter;
 	const char *message_key_columns;	/* "schema.table:col1,col2;..." */
 	const char *masks;			/* "schema.table.column:null;..." a consumer may add */
+	bool		streaming;		/* transactions in progress */
+	bool		two_phase;		/* prepared transactions, when they are prepared */
 	/* what is made of it (transform.h) */
 	const char *row_filter;		/* "schema.table: condition;..." */
 	bool		unwrap;
@@ -117,6 +119,13 @@ typedef struct LhChangeOptions
 				w_default, w_pk, w_lsn, w_origin, w_pretty, w_chunks, w_numeric_string, w_transaction;
 	int			w_format_version;	/* 0: by the format's name */
 } LhChangeOptions;
+
+/* Are transactions told before their commit?  Then no value says what only the commit tells. */
+static inline bool
+lh_change_unfinished(const LhChangeOptions *options)
+{
+	return options->streaming || options->two_phase;
+}
 
 #define LH_OPTION_IGNORED SIZE_MAX
 

@@ -620,7 +620,9 @@ static const struct
 				{"batch.bytes", "use --batch-bytes"},
 				{"zstd", "use --zstd"},
 				{"hold", "use --hold=off or --hold"},
-				{"snapshot", "the server sets it"}};
+				{"snapshot", "the server sets it"},
+				{"streaming", "the client takes transactions when they are committed"},
+				{"two.phase", "the client takes transactions when they are committed"}};
 
 /* name=value as the user gave it; sees to it that heartbeats stay out of the stream. */
 static LhStatus

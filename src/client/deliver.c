@@ -457,6 +457,10 @@ take_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 		return LH_OK;
 	if (f->kind == LH_CHANGE_PROGRESS)
 		return take_progress(ctx, d, f);
+	/* nobody asked for it, and what may be taken back is for no sink */
+	if ((f->flags & LH_FRAME_UNFINISHED) != 0 || LH_CHANGE_IS_UNFINISHED(f->kind))
+		LH_FAIL(ctx, LH_CORRUPT, "change frame of kind %d of transaction %u, which is not finished",
+				f->kind, f->pos.xid);
 	if (!d->state.open && d->config.until != 0 && f->pos.commit_end > d->config.until)
 	{
 		d->state.ended = true;

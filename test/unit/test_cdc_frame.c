@@ -550,12 +550,79 @@ relation_names(void **state)
 	assert_int_equal(at, f.body.len);
 }
 
+/* Frames of unfinished transactions have a sub-transaction for a commit's time, and say what is no more. */
+static void
+unfinished_transactions(void **state)
+{
+	static const LhChangeRange back[] = {{2, UINT64_C(0x100000005)}, {7, 7}};
+	static const uint8_t ranges[] = {2, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0,
+									 7, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0};
+	Made *m = *state;
+	LhChangeEvent ev = event(LH_CHANGE_STREAM_START, 0);
+	LhFrameReader reader = {0};
+	LhFrameMessage got;
+	LhSlice bytes;
+	LhFrame f;
+	size_t at = 0;
+	bool end;
+
+	ev.rel = NULL;
+	ev.pos.commit_end = 0;
+	ev.sub = 736;
+	ev.first = true;
+	LH_OK_(m->ctx, lh_batch_begin(m->ctx, &m->out));
+	LH_OK_(m->ctx, lh_frame_begin(m->ctx, &m->out, &ev));
+	LH_OK_(m->ctx, lh_frame_unfinished(m->ctx, &m->out, &ev));
+	LH_OK_(m->ctx, lh_frame_end(m->ctx, &m->out, true));
+	ev.op = LH_CHANGE_STREAM_ABORT;
+	ev.first = false;
+	ev.nback = 2;
+	ev.back = back;
+	LH_OK_(m->ctx, lh_frame_begin(m->ctx, &m->out, &ev));
+	LH_OK_(m->ctx, lh_frame_unfinished(m->ctx, &m->out, &ev));
+	LH_OK_(m->ctx, lh_frame_end(m->ctx, &m->out, true));
+	ev = event(LH_CHANGE_PREPARE, 9);
+	ev.rel = NULL;
+	ev.gid = "g\xc3\xa4";
+	LH_OK_(m->ctx, lh_frame_begin(m->ctx, &m->out, &ev));
+	LH_OK_(m->ctx, lh_frame_unfinished(m->ctx, &m->out, &ev));
+	LH_OK_(m->ctx, lh_frame_end(m->ctx, &m->out, true));
+	LH_OK_(m->ctx, lh_batch_end(m->ctx, &m->out, false, &m->packed, &bytes));
+
+	LH_OK_(m->ctx, lh_batch_open(m->ctx, bytes, MAX_PLAIN, &reader));
+	LH_OK_(m->ctx, lh_batch_next(m->ctx, &reader, &f, &end));
+	assert_int_equal(f.kind, LH_CHANGE_STREAM_START);
+	assert_int_equal(f.flags, LH_FRAME_UNFINISHED | LH_FRAME_FIRST);
+	assert_int_equal(f.pos.commit_end, 0);
+	assert_int_equal(f.commit_time, 736);
+	assert_int_equal(f.nmessages, 0);
+	LH_OK_(m->ctx, lh_batch_next(m->ctx, &reader, &f, &end));
+	assert_int_equal(f.kind, LH_CHANGE_STREAM_ABORT);
+	assert_int_equal(f.flags, LH_FRAME_UNFINISHED);
+	LH_OK_(m->ctx, lh_frame_message(m->ctx, f.body, &at, &got));
+	assert_int_equal(got.format, LH_MESSAGE_UNFINISHED);
+	assert_false(got.has_key);
+	assert_int_equal(got.value.len, sizeof(ranges));
+	assert_memory_equal(got.value.data, ranges, sizeof(ranges));
+	LH_OK_(m->ctx, lh_batch_next(m->ctx, &reader, &f, &end));
+	assert_int_equal(f.kind, LH_CHANGE_PREPARE);
+	assert_int_equal(f.flags, 0);
+	assert_int_equal(f.pos.commit_end, 0x16b3748);
+	assert_int_equal(f.pos.ordinal, 9);
+	assert_int_equal(f.commit_time, 849301261123456);
+	at = 0;
+	check_message(m, f.body, &at, LH_MESSAGE_UNFINISHED, "g\xc3\xa4", "");
+	LH_OK_(m->ctx, lh_batch_next(m->ctx, &reader, &f, &end));
+	assert_true(end);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(relation_names),
+		T(unfinished_transactions),
 		T(the_head_is_as_documented),
 		T(batches_are_read_back),
 		T(flags_say_what_the_event_was),

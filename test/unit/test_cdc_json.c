@@ -601,6 +601,74 @@ any_row_is_one_line_of_json(void **state)
 	lh_buf_init(m->ctx, &m->out.buf, false);
 }
 
+/* Where transactions are told before their commit, no change says when that was, however it came. */
+static void
+changes_of_unfinished_transactions_know_no_commit(void **state)
+{
+	static const LhChangeRange back[] = {{2, 5}, {7, 7}};
+	static const LhChangeTxn open = {.xid = 735, .origin = 1, .origin_name = "o\"n"};
+	Made *m = *state;
+	LhChangeRel rel = table(LH_IDENTITY_DEFAULT);
+	LhCell row[] = {cdc_int(1), text("x"), lh_cell_null()};
+	LhChangeEvent ev = event(LH_CHANGE_INSERT, &rel);
+
+	m->options.streaming = true;
+	ev.new_cells = row;
+#define NEW TABLE ",\"key\":{\"id\":1},\"new\":{\"id\":1,\"na\\\"me\":\"x\",\"big\":null}}"
+	assert_string_equal(written(m, ev), "{\"op\":\"insert\",\"n\":3,\"xid\":735" NEW);
+	ev.txn = &open;
+	ev.pos.commit_end = 0;
+	ev.sub = 735;
+	assert_string_equal(written(m, ev),
+						"{\"op\":\"insert\",\"n\":3,\"xid\":735,\"origin\":\"o\\\"n\"" NEW);
+	ev.sub = 736;
+	assert_string_equal(
+		written(m, ev),
+		"{\"op\":\"insert\",\"n\":3,\"xid\":735,\"sub\":736,\"origin\":\"o\\\"n\"" NEW);
+
+	ev = (LhChangeEvent){
+		.op = LH_CHANGE_STREAM_START, .pos.xid = 735, .sub = 735, .txn = &open, .first = true};
+	assert_string_equal(
+		written(m, ev),
+		"{\"op\":\"stream_start\",\"xid\":735,\"origin\":\"o\\\"n\",\"first\":true}");
+	ev.nback = 2;
+	ev.back = back;
+	assert_non_null(strstr(written(m, ev), ",\"first\":true,\"taken_back\":[[2,5],[7,7]]}"));
+	ev.op = LH_CHANGE_STREAM_ABORT;
+	ev.sub = 736;
+	assert_string_equal(written(m, ev), "{\"op\":\"stream_abort\",\"xid\":735,\"sub\":736,"
+										"\"origin\":\"o\\\"n\",\"taken_back\":[[2,5],[7,7]]}");
+	ev.nback = 0;
+	ev.op = LH_CHANGE_STREAM_STOP;
+	ev.sub = 735;
+	assert_string_equal(written(m, ev),
+						"{\"op\":\"stream_stop\",\"xid\":735,\"origin\":\"o\\\"n\"}");
+
+	ev = event(LH_CHANGE_STREAM_COMMIT, NULL);
+#define END(op) \
+	"{\"op\":\"" op "\",\"lsn\":\"0/16B3748\",\"xid\":735,\"ts\":\"2026-11-29T21:00:00.123456Z\""
+	assert_string_equal(written(m, ev), END("stream_commit") ",\"changes\":4}");
+	ev.gid = "a\"\xc3\xa4";
+	ev.op = LH_CHANGE_PREPARE;
+	assert_string_equal(written(m, ev), END("prepare") ",\"gid\":\"a\\\"\xc3\xa4\",\"changes\":4}");
+	ev.op = LH_CHANGE_COMMIT_PREPARED;
+	assert_string_equal(written(m, ev), END("commit_prepared") ",\"gid\":\"a\\\"\xc3\xa4\"}");
+	ev.op = LH_CHANGE_ROLLBACK_PREPARED;
+	assert_string_equal(written(m, ev), END("rollback_prepared") ",\"gid\":\"a\\\"\xc3\xa4\"}");
+
+	/* whole ones say when they were committed at both ends, which frames do without */
+	ev = event(LH_CHANGE_BEGIN, NULL);
+	assert_string_equal(written(m, ev), END("begin") "}");
+	ev.op = LH_CHANGE_COMMIT;
+	assert_string_equal(written(m, ev), END("commit") ",\"changes\":4}");
+	m->out.framed = true;
+	assert_string_equal(written(m, ev), "");
+	m->out.framed = false;
+	/* of no transaction: it has a position of its own */
+	ev = (LhChangeEvent){.op = LH_CHANGE_MESSAGE, .pos = {0x16b3748, 0, 0}, .prefix = "p"};
+	assert_non_null(strstr(written(m, ev), "\"lsn\":\"0/16B3748\",\"n\":0"));
+}
+
 int
 main(void)
 {
@@ -617,6 +685,7 @@ main(void)
 		T(values_are_as_documented),
 		T(numerics_can_be_strings_or_doubles),
 		T(arrays_are_json_arrays_unless_their_bounds_are_not_one),
+		T(changes_of_unfinished_transactions_know_no_commit),
 		T(any_row_is_one_line_of_json),
 	};
 

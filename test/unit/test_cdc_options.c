@@ -78,6 +78,9 @@ each_option_is_documented_and_takes_its_preset(void **state)
 		assert_int_equal(o->type == LH_OPT_ENUM,
 						 o->choices != NULL && o->type != LH_OPT_TEXT && o->type != LH_OPT_LIST);
 	}
+	/* which "unwrap" excludes */
+	set(ctx, "streaming", "off");
+	set(ctx, "two_phase", "off");
 	LH_OK_(ctx, lh_change_options_check(ctx, &options));
 }
 
@@ -351,6 +354,39 @@ combinations_that_make_no_sense_are_refused(void **state)
 	refused(ctx, lh_change_options_check(ctx, &options), "no table with columns");
 }
 
+/* What is told before its commit may be taken back: not every format can say so. */
+static void
+unfinished_transactions_need_a_format_that_can(void **state)
+{
+	LhCtx *ctx = *state;
+
+	set(ctx, "streaming", "on");
+	LH_OK_(ctx, lh_change_options_check(ctx, &options));
+	set(ctx, "two_phase", "on");
+	LH_OK_(ctx, lh_change_options_check(ctx, &options));
+	for (int i = 0; lh_change_formats[i] != NULL; i++)
+	{
+		if (lh_change_formats[i]->streams || strcmp(lh_change_formats[i]->name, "wal2json") == 0)
+			continue;
+		options.frames = !lh_change_formats[i]->text;
+		set(ctx, "format", lh_change_formats[i]->name);
+		refused(ctx, lh_change_options_check(ctx, &options), "Formats that can: json");
+	}
+	options.frames = true;
+	set(ctx, "format", "json,debezium-json");
+	refused(ctx, lh_change_options_check(ctx, &options), "format \"debezium-json\"");
+	set(ctx, "streaming", "off");
+	refused(ctx, lh_change_options_check(ctx, &options), "option \"two_phase\"");
+	set(ctx, "format", "json");
+	set(ctx, "unwrap", "on");
+	refused(ctx, lh_change_options_check(ctx, &options), "contradicts \"unwrap\"");
+	set(ctx, "unwrap", "off");
+	set(ctx, "outbox.table", "public.outbox");
+	refused(ctx, lh_change_options_check(ctx, &options), "contradicts \"outbox.table\"");
+	set(ctx, "two_phase", "off");
+	LH_OK_(ctx, lh_change_options_check(ctx, &options));
+}
+
 int
 main(void)
 {
@@ -368,6 +404,7 @@ main(void)
 		T(wal2json_s_options_are_all_taken),
 		T(formats_are_found_or_refused),
 		T(combinations_that_make_no_sense_are_refused),
+		T(unfinished_transactions_need_a_format_that_can),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

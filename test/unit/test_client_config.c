@@ -196,6 +196,8 @@ mistakes_are_told(void **state)
 	refused(m, STREAM "--option nosuch=1", "nosuch");
 	refused(m, STREAM "-o hold", "cannot be given: use --hold=off");
 	refused(m, STREAM "--option FRAMES=off", "cannot be given: the client always wants frames");
+	refused(m, STREAM "--option streaming=on", "when they are committed");
+	refused(m, STREAM "--option two_phase=off", "when they are committed");
 	refused(m, STREAM "--option batch_bytes=1", "use --batch-bytes");
 	/* sinks that leave out tombstones */
 	refused(m, STREAM "--sink upsert=file:/tmp/x", "leaves out messages without a value");

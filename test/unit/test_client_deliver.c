@@ -436,6 +436,28 @@ what_contradicts_is_refused(void **state)
 	assert_false(lh_delivery_state(m->d)->sink_failed);
 }
 
+/* What is told before its commit was not asked for. */
+static void
+unfinished_transactions_are_refused(void **state)
+{
+	static const LhChangeEvent events[] = {
+		{.op = LH_CHANGE_STREAM_START, .pos.xid = 9, .sub = 9, .first = true},
+		{.op = LH_CHANGE_MESSAGE, .pos = {0x20, 1, 9}, .sub = 10, .transactional = true},
+		{.op = LH_CHANGE_STREAM_COMMIT, .pos = {0x20, 2, 9}},
+		{.op = LH_CHANGE_ROLLBACK_PREPARED, .pos = {0x20, 0, 9}, .gid = "g"}};
+	Made *m = *state;
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+	{
+		assert_int_equal(lh_delivery_start(m->ctx, m->d, 0x10), LH_OK);
+		assert_int_equal(lh_frame_begin(m->ctx, &m->out, &events[i]), LH_OK);
+		assert_int_equal(lh_frame_unfinished(m->ctx, &m->out, &events[i]), LH_OK);
+		assert_int_equal(lh_frame_end(m->ctx, &m->out, true), LH_OK);
+		corrupt(m, "of transaction 9, which is not finished");
+	}
+	assert_string_equal(m->recorders[0].log, "");
+}
+
 static void
 the_end_is_kept(void **state)
 {
@@ -484,6 +506,7 @@ main(void)
 		T(what_comes_behind_its_progress_is_refused),
 		T(parts_are_joined),
 		T(what_contradicts_is_refused),
+		T(unfinished_transactions_are_refused),
 		T(the_end_is_kept),
 		T(a_sinks_failure_is_its_own),
 	};

@@ -7,6 +7,7 @@
  * out of a query: a stream that no slot feeds.  Its journey through the files:
  *
  *	plugin.c		PostgreSQL's callbacks; which event comes when
+ *	unfinished.c	transactions that are told before their commit
  *	snapshot.c		lakehouse.cdc_row: a row of a query as a batch
  *	snapshot_tables.c, snapshot_state.c, predicate.c	what of it is to be read, and how far it is
  *	schemas.c		lakehouse.cdc_schemas: what its values are written with
@@ -193,7 +194,7 @@ struct LhCdcRel
 	bool		has_other;		/* output functions are called */
 	bool		has_settings;	/* and settings count */
 	bool		guarded;		/* they, or conditions of publications, may raise errors */
-	bool		announced;		/* its schema event went out */
+	uint64		announced;		/* the scope that knows its schema (LhCdc.scope); 0: none does */
 	struct LhOutbox *outbox;	/* NULL: it is none */
 	TransactionId warned;		/* of the last warning that it was updated */
 	dlist_node	used;			/* among all plans, the last used first */
@@ -218,8 +219,10 @@ struct LhCdcRel
 extern void lh_cdc_relations_init(LhCdc *cdc);
 /* The plan of a relation, made anew when its schema may have changed; good until the next call. */
 extern LhCdcRel *lh_cdc_relation(LhCdc *cdc, Relation relation);
-/* Is a schema event due before the first row of a plan?  Says so once for each generation. */
-extern bool lh_cdc_announce(LhCdc *cdc, const LhCdcRel *rel);
+/* Is a schema event due before a row of a plan in the present scope?  Says so once, and sets its generation. */
+extern bool lh_cdc_announce(LhCdc *cdc, LhCdcRel *rel);
+/* A plan that an error left half made goes. */
+extern void lh_cdc_drop_half(LhCdc *cdc);
 /* Conditions become executable, in rel->mcxt (publication.c). */
 extern void lh_cdc_compile_filters(LhCdc *cdc, LhCdcRel *rel, Relation published, const LhCdcPublish *publish);
 
@@ -263,6 +266,19 @@ typedef struct LhCdcWriter
 	size_t	   *ends;
 	int			nends,
 				max_ends;
+	/* of the messages in the buffer: how many went out already, and where the next one begins */
+	int			written;
+	size_t		from;
+	/* an event is being encoded; what was there before */
+	bool		encoding;
+	struct
+	{
+		size_t		len,
+					frame_at;
+		int			messages,
+					frames,
+					ends;
+	}			before;
 	bool		batched;
 	bool		convert;		/* to the server's encoding */
 	bool		too_large;		/* a bare message was dropped */
@@ -280,6 +296,37 @@ extern void lh_cdc_emit_progress(LhCdc *cdc, XLogRecPtr lsn);
 extern bool lh_cdc_holds(const LhCdc *cdc);
 /* The batch that has gathered, as a datum; NULL: it has more than 1 GB, and its last frame is taken back. */
 extern bytea *lh_cdc_take_batch(LhCdc *cdc);
+/* What an error left of half an event goes. */
+extern void lh_cdc_unwrite(LhCdc *cdc);
+
+/* ---- unfinished.c ---- */
+
+typedef struct LhCdcUnfinished LhCdcUnfinished;
+
+/* Callbacks and settings of a stream that tells of transactions before their commit. */
+extern void lh_cdc_unfinished_callbacks(OutputPluginCallbacks *cb);
+extern void lh_cdc_unfinished_init(LhCdc *cdc);
+/* A change, which counts whether it is wanted or not, of (sub-)transaction xid. */
+extern void lh_cdc_count_unfinished(LhCdc *cdc, TransactionId xid);
+/* An event of it goes out. */
+extern void lh_cdc_count_unfinished_event(LhCdc *cdc);
+/* Before the first event of a block. */
+extern void lh_cdc_need_block(LhCdc *cdc);
+/* lh_cdc_announce within an unfinished transaction. */
+extern bool lh_cdc_announce_unfinished(LhCdc *cdc, LhCdcRel *rel);
+
+/* ---- plugin.c, for both kinds of transactions ---- */
+
+extern void lh_cdc_take_change(LogicalDecodingContext *pg, ReorderBufferTXN *txn, Relation relation,
+							   ReorderBufferChange *c);
+extern void lh_cdc_take_truncate(LogicalDecodingContext *pg, ReorderBufferTXN *txn, int n, Relation relations[],
+								 ReorderBufferChange *c);
+extern void lh_cdc_take_message(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn, bool transactional,
+								const char *prefix, Size size, const char *content);
+/* In UTF-8; opens a transaction where the catalog is needed and none is open. */
+extern const char *lh_cdc_text_anywhere(LhCdc *cdc, const char *text);
+/* In the stream's memory, until the next; NULL: local. */
+extern const char *lh_cdc_name_of_origin(LhCdc *cdc, RepOriginId origin);
 
 /* ---- hold.c ---- */
 
@@ -328,7 +375,16 @@ struct LhCdc
 	bool		begun;			/* its BEGIN went out */
 	uint64_t	ordinal;
 	uint64_t	order;
+	/* the unfinished transaction whose block it is; NULL: it is whole */
+	LhCdcUnfinished *open;
+	TransactionId sub;			/* of it: of the change at hand */
+	HTAB	   *unfinished;		/* all of them; NULL: the stream has none */
+	uint64		scope;			/* who knows schemas: 1, or of the unfinished transaction; see lh_cdc_announce */
+	uint64		scopes;			/* the last one given away */
+	bool		in_event;
+	LhCdcRel   *half;			/* a plan that is being made */
 	int			settings;		/* level of lh_cell_settings; 0: not yet */
+	int			settings_level;	/* of transactions, when they were made */
 	int			skipped;		/* changes since the last sign of life */
 	int			column;			/* whose value is being made, for quarantine */
 	LhBuf		mask_text;
@@ -351,6 +407,8 @@ extern void lh_cdc_end_settings(LhCdc *cdc);
 /* Around an event: memory that it needs. */
 extern MemoryContext lh_cdc_begin_event(LhCdc *cdc);
 extern void lh_cdc_end_event(LhCdc *cdc, MemoryContext old);
+/* After an error that PostgreSQL took care of: what it left half done goes. */
+extern void lh_cdc_settle(LhCdc *cdc);
 extern LhChangeEvent lh_cdc_new_event(LhCdc *cdc, LhChangeOp op, XLogRecPtr lsn);
 /* The SCHEMA event that is due before a row of this plan, if one is. */
 extern void lh_cdc_need_schema(LhCdc *cdc, LhCdcRel *rel, XLogRecPtr lsn);

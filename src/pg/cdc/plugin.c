@@ -42,7 +42,10 @@ start_stream(LogicalDecodingContext *pg, OutputPluginOptions *options, bool is_i
 	options->receive_rewrites = false;
 	/* a slot is only being made: it has no consumer yet */
 	if (is_init)
+	{
+		pg->streaming = false;
 		return;
+	}
 	cdc = lh_cdc_create(pg->context);
 	cdc->pg = pg;
 	cdc->streaming = !IsTransactionState();
@@ -59,10 +62,8 @@ start_stream(LogicalDecodingContext *pg, OutputPluginOptions *options, bool is_i
 	lh_cdc_relations_init(cdc);
 	lh_cdc_writer_init(cdc);
 	lh_cdc_hold_start(cdc);
+	lh_cdc_unfinished_init(cdc);
 	MemoryContextSwitchTo(old);
-	/* two-phase and streaming callbacks do not exist yet */
-	pg->streaming = false;
-	pg->twophase = false;
 }
 
 static void
@@ -87,6 +88,11 @@ need_begin(LhCdc *cdc)
 
 	if (cdc->begun)
 		return;
+	if (unlikely(cdc->open != NULL))
+	{
+		lh_cdc_need_block(cdc);
+		return;
+	}
 	cdc->begun = true;
 	cdc->now = GetCurrentTimestamp();
 	ev = lh_cdc_new_event(cdc, LH_CHANGE_BEGIN, cdc->txn.first_lsn);
@@ -107,8 +113,8 @@ skip(LhCdc *cdc)
 /* ---- transactions ---- */
 
 /* Looked up for each transaction, as an origin's number may be another's later; freed with the next. */
-static const char *
-name_of_origin(LhCdc *cdc, RepOriginId origin)
+const char *
+lh_cdc_name_of_origin(LhCdc *cdc, RepOriginId origin)
 {
 	MemoryContext old;
 	char	   *name;
@@ -139,7 +145,7 @@ begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 		.commit_end = txn->end_lsn,
 		.commit_time = txn->xact_time.commit_time,
 		.origin = txn->origin_id,
-		.origin_name = name_of_origin(cdc, txn->origin_id),
+		.origin_name = lh_cdc_name_of_origin(cdc, txn->origin_id),
 		.origin_lsn = txn->origin_lsn,
 	};
 	cdc->begun = false;
@@ -193,6 +199,24 @@ op_of(LhCdcAction action)
 	return action == LH_CDC_INSERT ? LH_CHANGE_INSERT : action == LH_CDC_UPDATE ? LH_CHANGE_UPDATE : LH_CHANGE_DELETE;
 }
 
+/* A change counts, wanted or not. */
+static inline void
+count_change(LhCdc *cdc, TransactionId xid)
+{
+	cdc->ordinal++;
+	if (unlikely(cdc->open != NULL))
+		lh_cdc_count_unfinished(cdc, xid);
+}
+
+/* And an event among those that go out. */
+static inline uint64
+count_event(LhCdc *cdc)
+{
+	if (unlikely(cdc->open != NULL))
+		lh_cdc_count_unfinished_event(cdc);
+	return ++cdc->order;
+}
+
 /* The clock is looked at now and then only. */
 #define CLOCK_EVENTS 64
 
@@ -203,7 +227,7 @@ emit_row(LhCdc *cdc, LhCdcRel *rel, const LhCdcRow *row, XLogRecPtr lsn)
 
 	need_begin(cdc);
 	lh_cdc_need_schema(cdc, rel, lsn);
-	if (++cdc->order % CLOCK_EVENTS == 0)
+	if (count_event(cdc) % CLOCK_EVENTS == 0)
 		cdc->now = GetCurrentTimestamp();
 	ev = lh_cdc_new_event(cdc, row->quarantine != NULL ? LH_CHANGE_QUARANTINE : row->op, lsn);
 	ev.order = cdc->order;
@@ -217,8 +241,8 @@ emit_row(LhCdc *cdc, LhCdcRel *rel, const LhCdcRow *row, XLogRecPtr lsn)
 	lh_cdc_emit(cdc, &ev, rel, cdc->cells.bytes);
 }
 
-static void
-take_change(LogicalDecodingContext *pg, ReorderBufferTXN *txn, Relation relation, ReorderBufferChange *c)
+void
+lh_cdc_take_change(LogicalDecodingContext *pg, ReorderBufferTXN *txn, Relation relation, ReorderBufferChange *c)
 {
 	LhCdc	   *cdc = pg->output_plugin_private;
 	LhCdcRel   *rel = lh_cdc_relation(cdc, relation);
@@ -226,7 +250,7 @@ take_change(LogicalDecodingContext *pg, ReorderBufferTXN *txn, Relation relation
 	LhCdcAction action = action_of(c);
 	LhCdcRow	row;
 
-	cdc->ordinal++;
+	count_change(cdc, c->txn->xid);
 	if (!rel->actions[action])
 	{
 		skip(cdc);
@@ -249,8 +273,8 @@ tells_truncate(const LhCdcRel *rel)
 	return rel->actions[LH_CDC_TRUNCATE] && rel->change.relid == rel->relid;
 }
 
-static void
-take_truncate(LogicalDecodingContext *pg, ReorderBufferTXN *txn, int n, Relation relations[], ReorderBufferChange *c)
+void
+lh_cdc_take_truncate(LogicalDecodingContext *pg, ReorderBufferTXN *txn, int n, Relation relations[], ReorderBufferChange *c)
 {
 	LhCdc	   *cdc = pg->output_plugin_private;
 	MemoryContext old;
@@ -263,7 +287,7 @@ take_truncate(LogicalDecodingContext *pg, ReorderBufferTXN *txn, int n, Relation
 		LhCdcRel   *rel = lh_cdc_relation(cdc, relations[i]);
 		LhChangeEvent ev;
 
-		cdc->ordinal++;
+		count_change(cdc, c->txn->xid);
 		if (!tells_truncate(rel))
 		{
 			skip(cdc);
@@ -273,7 +297,7 @@ take_truncate(LogicalDecodingContext *pg, ReorderBufferTXN *txn, int n, Relation
 		need_begin(cdc);
 		lh_cdc_need_schema(cdc, rel, c->lsn);
 		ev = lh_cdc_new_event(cdc, LH_CHANGE_TRUNCATE, c->lsn);
-		ev.order = ++cdc->order;
+		ev.order = count_event(cdc);
 		ev.ntruncated = wanted;
 		ev.cascade = c->data.truncate.cascade;
 		ev.restart_identity = c->data.truncate.restart_seqs;
@@ -299,8 +323,8 @@ emit_lone_message(LhCdc *cdc, LhChangeEvent *ev)
  * One outside of transactions comes outside of a transaction of ours, too, and a
  * conversion looks into the catalog.
  */
-static const char *
-prefix_of(LhCdc *cdc, const char *prefix)
+const char *
+lh_cdc_text_anywhere(LhCdc *cdc, const char *text)
 {
 	bool		own = OidIsValid(cdc->cells.conversion) && !IsTransactionState();
 	MemoryContext old = CurrentMemoryContext;
@@ -309,7 +333,7 @@ prefix_of(LhCdc *cdc, const char *prefix)
 	if (own)
 		StartTransactionCommand();
 	MemoryContextSwitchTo(old);
-	name = lh_cell_utf8(cdc->ctx, prefix);
+	name = lh_cell_utf8(cdc->ctx, text);
 	if (own)
 		CommitTransactionCommand();
 	MemoryContextSwitchTo(old);
@@ -363,17 +387,27 @@ emit_signal(LhCdc *cdc, const char *prefix, XLogRecPtr lsn, const char *content,
 	lh_cdc_emit(cdc, &ev, NULL, size);
 }
 
-static void
-take_message(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn, bool transactional, const char *prefix,
-		Size size, const char *content)
+/*
+ * In an unfinished transaction PostgreSQL says which one, but not which sub-transaction.  It
+ * watches whether that is rolled back, and does not where it has committed already.
+ */
+static inline TransactionId
+message_xid(const ReorderBufferTXN *txn)
+{
+	return TransactionIdIsValid(CheckXidAlive) ? CheckXidAlive : txn->xid;
+}
+
+void
+lh_cdc_take_message(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn, bool transactional,
+					const char *prefix, Size size, const char *content)
 {
 	LhCdc	   *cdc = pg->output_plugin_private;
 	MemoryContext old = lh_cdc_begin_event(cdc);
-	const char *name = prefix_of(cdc, prefix);
+	const char *name = lh_cdc_text_anywhere(cdc, prefix);
 	LhChangeEvent ev;
 
 	if (transactional)
-		cdc->ordinal++;
+		count_change(cdc, message_xid(txn));
 	if (transactional && cdc->options.signals && is_signal(name))
 		emit_signal(cdc, name, lsn, content, size);
 	else if (transactional && cdc->options.ddl && strcmp(name, LH_DDL_PREFIX) == 0)
@@ -392,7 +426,7 @@ take_message(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn, 
 			emit_lone_message(cdc, &ev);
 		else
 		{
-			ev.order = ++cdc->order;
+			ev.order = count_event(cdc);
 			lh_cdc_emit(cdc, &ev, NULL, size);
 		}
 	}
@@ -413,10 +447,11 @@ _PG_output_plugin_init(OutputPluginCallbacks *cb)
 {
 	cb->startup_cb = start_stream;
 	cb->begin_cb = begin_txn;
-	cb->change_cb = take_change;
-	cb->truncate_cb = take_truncate;
+	cb->change_cb = lh_cdc_take_change;
+	cb->truncate_cb = lh_cdc_take_truncate;
 	cb->commit_cb = commit_txn;
-	cb->message_cb = take_message;
+	cb->message_cb = lh_cdc_take_message;
 	cb->filter_by_origin_cb = filter_by_origin;
 	cb->shutdown_cb = end_stream;
+	lh_cdc_unfinished_callbacks(cb);
 }

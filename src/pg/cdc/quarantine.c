@@ -53,6 +53,7 @@ lh_cdc_guard(LhCdc *cdc, LhCdcRel *rel, void (*fn) (void *arg), void *arg)
 	MemoryContext old = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	LhArena    *arena = cdc->ctx->arena;
+	TransactionId alive = CheckXidAlive;
 	const char *volatile reason = NULL;
 
 	BeginInternalSubTransaction(NULL);
@@ -72,6 +73,8 @@ lh_cdc_guard(LhCdc *cdc, LhCdcRel *rel, void (*fn) (void *arg), void *arg)
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		/* which no longer watches whether the transaction that is decoded is rolled back */
+		CheckXidAlive = alive;
 		MemoryContextSwitchTo(old);
 		CurrentResourceOwner = owner;
 		/* whoever catches it ends his own subtransaction, not ours */

@@ -37,8 +37,7 @@
 typedef struct Generation
 {
 	Oid			relid;			/* key: as published */
-	uint32		n;
-	uint32		announced;		/* the generation whose schema event went out last */
+	uint32		n;				/* of the one whose schema event went out last */
 	uint64		fingerprint;
 } Generation;
 
@@ -209,14 +208,13 @@ default_of(LhCdc *cdc, Relation relation, Form_pg_attribute a)
 		return NULL;
 	for (int i = 0; i < constr->num_defval; i++)
 	{
-		List	   *context;
 		Node	   *node;
 
 		if (constr->defval[i].adnum != a->attnum)
 			continue;
 		node = stringToNode(constr->defval[i].adbin);
-		context = deparse_context_for(RelationGetRelationName(relation), RelationGetRelid(relation));
-		return lh_cell_utf8(cdc->ctx, deparse_expression(node, context, false, false));
+		/* no default names a column; a context for them would lock the table, which who alters it holds */
+		return lh_cell_utf8(cdc->ctx, deparse_expression(node, NIL, false, false));
 	}
 	return NULL;
 }
@@ -528,7 +526,21 @@ new_plan(LhCdc *cdc, Relation relation)
 	rel->arena = lh_arena_child(cdc->root);
 	if (rel->arena == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	cdc->half = rel;
 	return rel;
+}
+
+void
+lh_cdc_drop_half(LhCdc *cdc)
+{
+	LhCdcRel   *rel = cdc->half;
+
+	cdc->half = NULL;
+	if (rel == NULL)
+		return;
+	lh_use(cdc->ctx, cdc->root);
+	lh_arena_destroy(rel->arena);
+	MemoryContextDelete(rel->mcxt);
 }
 
 static void
@@ -546,35 +558,30 @@ room_for_rows(LhCdcRel *rel, Relation relation)
 	rel->new_cells = palloc0(sizeof(LhCell) * n);
 }
 
-/* The schema of the published relation is the one met last, or begins a new generation. */
-static void
-enter_generation(LhCdc *cdc, LhCdcRel *rel)
+/* The schema of the published relation is the one that was told last, or begins a new generation. */
+bool
+lh_cdc_announce(LhCdc *cdc, LhCdcRel *rel)
 {
-	bool		found;
-	Generation *g = hash_search(cdc->generations, &rel->change.relid, HASH_ENTER, &found);
+	Generation *g;
+	bool		found,
+				differs;
 
+	if (unlikely(cdc->open != NULL))
+		return lh_cdc_announce_unfinished(cdc, rel);
+	g = hash_search(cdc->generations, &rel->change.relid, HASH_ENTER, &found);
 	if (!found)
 	{
-		g->n = g->announced = 0;
+		g->n = 0;
 		g->fingerprint = 0;
 	}
-	if (g->fingerprint != rel->change.fingerprint)
+	differs = g->fingerprint != rel->change.fingerprint;
+	if (differs)
 	{
 		g->n++;
 		g->fingerprint = rel->change.fingerprint;
 	}
 	rel->change.generation = g->n;
-}
-
-bool
-lh_cdc_announce(LhCdc *cdc, const LhCdcRel *rel)
-{
-	Generation *g = hash_search(cdc->generations, &rel->change.relid, HASH_FIND, NULL);
-
-	if (g == NULL || g->announced == rel->change.generation)
-		return false;
-	g->announced = rel->change.generation;
-	return true;
+	return differs;
 }
 
 /* All that depends on the published relation. */
@@ -601,7 +608,6 @@ describe(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation published, const
 	lh_cdc_outbox_plan(cdc, rel);
 	lh_cdc_compile_filters(cdc, rel, published, publish);
 	rel->change.fingerprint = fingerprint(&rel->change);
-	enter_generation(cdc, rel);
 	for (int i = 0; i < cdc->nformats; i++)
 		lh_pg_check(cdc->ctx, cdc->encoders[i]->format->relation(cdc->ctx, cdc->encoders[i], &rel->change, &rel->plans[i]));
 }
@@ -632,6 +638,7 @@ make_plan(LhCdc *cdc, Relation relation)
 	}
 	lh_use(cdc->ctx, old_arena);
 	MemoryContextSwitchTo(old);
+	cdc->half = NULL;
 	return rel;
 }
 

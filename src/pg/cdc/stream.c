@@ -9,6 +9,7 @@
  */
 #include "pg/cdc/cdc.h"
 
+#include "access/xact.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
@@ -29,6 +30,7 @@ lh_cdc_create(MemoryContext parent)
 	if (cdc->row == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	lh_pg_check(cdc->ctx, lh_buf_init(cdc->ctx, &cdc->mask_text, false));
+	cdc->scope = cdc->scopes = 1;
 	return cdc;
 }
 
@@ -55,12 +57,14 @@ lh_cdc_need_settings(LhCdc *cdc)
 	if (cdc->pg == NULL && lh_cell_settings_hold())
 		return;
 	cdc->settings = lh_cell_settings();
+	cdc->settings_level = GetCurrentTransactionNestLevel();
 }
 
 void
 lh_cdc_end_settings(LhCdc *cdc)
 {
-	if (cdc->settings != 0)
+	/* a transaction that was aborted has taken them with it */
+	if (cdc->settings != 0 && cdc->settings_level == GetCurrentTransactionNestLevel())
 		AtEOXact_GUC(true, cdc->settings);
 	cdc->settings = 0;
 }
@@ -73,6 +77,7 @@ lh_cdc_begin_event(LhCdc *cdc)
 	lh_use(cdc->ctx, cdc->row);
 	cdc->cells.bytes = cdc->cells.grown = 0;
 	cdc->column = -1;
+	cdc->in_event = true;
 	return MemoryContextSwitchTo(cdc->scratch);
 }
 
@@ -85,6 +90,16 @@ lh_cdc_end_event(LhCdc *cdc, MemoryContext old)
 		lh_buf_free(&cdc->mask_text);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(cdc->scratch);
+	cdc->in_event = false;
+}
+
+void
+lh_cdc_settle(LhCdc *cdc)
+{
+	lh_cdc_drop_half(cdc);
+	lh_cdc_unwrite(cdc);
+	if (cdc->in_event)
+		lh_cdc_end_event(cdc, CurrentMemoryContext);
 }
 
 LhChangeEvent
@@ -93,6 +108,7 @@ lh_cdc_new_event(LhCdc *cdc, LhChangeOp op, XLogRecPtr lsn)
 	return (LhChangeEvent) {
 		.op = op,
 		.pos = {cdc->txn.commit_end, cdc->ordinal, cdc->txn.xid},
+		.sub = cdc->sub,
 		.lsn = lsn,
 		/* a snapshot's rows are of no transaction */
 		.txn = cdc->pg != NULL ? &cdc->txn : NULL,
@@ -104,9 +120,9 @@ lh_cdc_need_schema(LhCdc *cdc, LhCdcRel *rel, XLogRecPtr lsn)
 {
 	LhChangeEvent ev;
 
-	if (likely(rel->announced))
+	if (likely(rel->announced == cdc->scope))
 		return;
-	rel->announced = true;
+	rel->announced = cdc->scope;
 	if (!lh_cdc_announce(cdc, rel))
 		return;
 	if (!cdc->options.frames && !cdc->options.schema_events)

@@ -114,7 +114,8 @@ empty(LhCdc *cdc)
 {
 	LhCdcWriter *w = &cdc->writer;
 
-	w->nends = 0;
+	w->nends = w->written = 0;
+	w->from = 0;
 	w->out.nmessages = 0;
 	w->out.buf.len = 0;
 	if (w->out.buf.cap > BUFFER_KEEP)
@@ -127,12 +128,14 @@ static void
 write_each(LhCdc *cdc)
 {
 	LhCdcWriter *w = &cdc->writer;
-	size_t		from = 0;
 
-	for (int i = 0; i < w->nends; i++)
+	/* a conversion may fail in a transaction that is rolled back meanwhile: the next call goes on from there */
+	for (; w->written < w->nends; w->written++)
 	{
-		write_bytes(cdc, w->out.buf.data + from, w->ends[i] - from);
-		from = w->ends[i];
+		size_t		end = w->ends[w->written];
+
+		write_bytes(cdc, w->out.buf.data + w->from, end - w->from);
+		w->from = end;
 	}
 	empty(cdc);
 }
@@ -142,14 +145,14 @@ static void
 write_lines(LhCdc *cdc)
 {
 	LhCdcWriter *w = &cdc->writer;
-	size_t		from = 0;
 
-	for (int i = 0; i < w->nends; i++)
+	for (int i = w->written; i < w->nends; i++)
 	{
-		if (i + 1 < w->nends && w->ends[i + 1] - from <= MESSAGE_MAX)
+		if (i + 1 < w->nends && w->ends[i + 1] - w->from <= MESSAGE_MAX)
 			continue;
-		write_bytes(cdc, w->out.buf.data + from, w->ends[i] - from - 1);
-		from = w->ends[i];
+		write_bytes(cdc, w->out.buf.data + w->from, w->ends[i] - w->from - 1);
+		w->from = w->ends[i];
+		w->written = i + 1;
 	}
 	empty(cdc);
 }
@@ -231,6 +234,22 @@ lh_cdc_take_batch(LhCdc *cdc)
 	return batch;
 }
 
+void
+lh_cdc_unwrite(LhCdc *cdc)
+{
+	LhCdcWriter *w = &cdc->writer;
+	LhChangeOut *out = &w->out;
+
+	if (!w->encoding)
+		return;
+	w->encoding = w->too_large = false;
+	w->nends = w->before.ends;
+	out->buf.len = w->before.len;
+	out->frame_at = w->before.frame_at;
+	out->nmessages = w->before.messages;
+	out->nframes = w->before.frames;
+}
+
 /* ---- events ---- */
 
 /* An outbox has inserts, and rows that could not be told. */
@@ -263,7 +282,7 @@ static bool
 is_kept_without_messages(const LhChangeEvent *ev)
 {
 	return ev->op == LH_CHANGE_BEGIN || ev->op == LH_CHANGE_COMMIT || ev->op == LH_CHANGE_SCHEMA ||
-		ev->op == LH_CHANGE_QUARANTINE;
+		ev->op == LH_CHANGE_QUARANTINE || LH_CHANGE_IS_UNFINISHED(ev->op);
 }
 
 /* A bare message was larger than PostgreSQL can pass on: say so in its place. */
@@ -316,6 +335,22 @@ describe(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel)
 	}
 }
 
+/* Streams that outlive errors note where an event begins. */
+static inline void
+begin_encoding(LhCdc *cdc)
+{
+	LhCdcWriter *w = &cdc->writer;
+
+	if (likely(cdc->unfinished == NULL))
+		return;
+	w->before.len = w->out.buf.len;
+	w->before.frame_at = w->out.frame_at;
+	w->before.messages = w->out.nmessages;
+	w->before.frames = w->out.nframes;
+	w->before.ends = w->nends;
+	w->encoding = true;
+}
+
 void
 lh_cdc_emit(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel, size_t bytes)
 {
@@ -327,25 +362,31 @@ lh_cdc_emit(LhCdc *cdc, LhChangeEvent *ev, LhCdcRel *rel, size_t bytes)
 	{
 		if (lh_batch_frames(&w->out) > 0 && bytes * GROWTH * cdc->nformats > FRAME_ALONE)
 			lh_cdc_flush(cdc);
+		begin_encoding(cdc);
 		lh_pg_check(cdc->ctx, lh_frame_begin(cdc->ctx, &w->out, ev));
 		/* the client routes by names, also where nobody wants schemas */
 		if (ev->op == LH_CHANGE_SCHEMA)
 			lh_pg_check(cdc->ctx, lh_frame_relation(cdc->ctx, &w->out, ev->rel));
 		if (ev->op == LH_CHANGE_SCHEMA || !w->described)
 			describe(cdc, ev, rel);
-		if (ev->op == LH_CHANGE_SIGNAL)
+		if (unlikely(LH_CHANGE_IS_UNFINISHED(ev->op)))
+			lh_pg_check(cdc->ctx, lh_frame_unfinished(cdc->ctx, &w->out, ev));
+		else if (ev->op == LH_CHANGE_SIGNAL)
 			lh_pg_check(cdc->ctx, lh_frame_signal(cdc->ctx, &w->out, ev->prefix, ev->content));
 		else if (ev->op != LH_CHANGE_SCHEMA || cdc->options.schema_events)
 			encode(cdc, ev, rel);
 		lh_pg_check(cdc->ctx, lh_frame_end(cdc->ctx, &w->out, is_kept_without_messages(ev)));
+		w->encoding = false;
 		if (unlikely(lh_batch_frames(&w->out) > 0 && lh_batch_parts(&w->out) > 1))
 			lh_cdc_flush(cdc);
 	}
 	else
 	{
+		begin_encoding(cdc);
 		encode(cdc, ev, rel);
 		if (unlikely(w->too_large))
 			tell_too_large(cdc, ev, rel);
+		w->encoding = false;
 	}
 	if (!w->batched || w->out.buf.len >= (size_t) cdc->options.batch_bytes)
 		lh_cdc_flush(cdc);
