@@ -348,13 +348,6 @@ SELECT event, state, remedy FROM lakehouse.cdc_ddl_status();
 DROP EVENT TRIGGER lakehouse_cdc_ddl_end;
 CREATE TABLE no_longer (a int);
 SELECT * FROM pg_temp.told();
--- the extension takes them with it
-BEGIN;
-SELECT lakehouse.cdc_ddl_enable();
-DROP EXTENSION lakehouse;
-SELECT count(*) FROM pg_event_trigger WHERE evtname ~ 'cdc_ddl';
-ROLLBACK;
-
 SELECT pg_drop_replication_slot('regress_cdc');
 DELETE FROM lakehouse.cdc_masks;
 DROP SCHEMA ddl, in_clear, viewing CASCADE;

@@ -279,7 +279,7 @@ parse_schema(LhCtx *ctx, LhAvroFile *file, const LhSlice *text, json_t **out)
 	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release_schema, schema));
 	LH_TRY(lh_arena_count(ctx, ctx->arena, size, schema->floor));
 	schema->counted = size;
-	schema->json = json_loadb((const char *) text->data, text->len, JSON_DECODE_ANY, &error);
+	schema->json = json_loadb((const char *) text->data, text->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
 	if (schema->json == NULL)
 		LH_FAIL(ctx, LH_CORRUPT, "\"%s\": the schema is no JSON that can be read: %s, at byte %d",
 				file->meta.path, error.text, error.position);

@@ -85,11 +85,23 @@ def_at(Builder *b, int i)
 	return (Def *) (void *) b->defs.data + i;
 }
 
+/*
+ * A string; NULL when it is none, or holds what no name has: bytes of a default, which
+ * JSON writes as characters, may be 0.
+ */
+static const char *
+string_of(const json_t *json)
+{
+	const char *s = json_string_value(json);
+
+	return s != NULL && strlen(s) == json_string_length(json) ? s : NULL;
+}
+
 /* A text attribute, NULL when there is none. */
 static const char *
 text(const json_t *json, const char *key)
 {
-	return json_string_value(json_object_get(json, key));
+	return string_of(json_object_get(json, key));
 }
 
 /* "node of the schema" for messages. */
@@ -222,7 +234,7 @@ add_def(Builder *b, Def def, int *out)
 	LH_TRY(enter(b, def.full, *out));
 	for (size_t i = 0; i < json_array_size(aliases); i++)
 	{
-		const char *alias = json_string_value(json_array_get(aliases, i));
+		const char *alias = string_of(json_array_get(aliases, i));
 
 		if (alias == NULL)
 			continue;
@@ -337,7 +349,7 @@ make_symbols(Builder *b, const json_t *json, Place at, Def *def)
 	LH_NEW(b->ctx, dict);
 	for (size_t i = 0; i < n; i++)
 	{
-		symbols[i] = json_string_value(json_array_get(array, i));
+		symbols[i] = string_of(json_array_get(array, i));
 		if (symbols[i] == NULL)
 			return corrupt(b, at, "a symbol of an enum is no text");
 		values[i] = (LhStr){(const uint8_t *) symbols[i], (uint32_t) strlen(symbols[i]), 0};
@@ -437,7 +449,7 @@ walk_pairs(Builder *b, const json_t *items, Place at)
 static LhStatus
 record_of(Builder *b, const json_t *items, const char *space, const json_t **out)
 {
-	const char *name = json_string_value(items);
+	const char *name = string_of(items);
 	int def;
 
 	*out = NULL;
@@ -484,7 +496,7 @@ walk_map(Builder *b, const json_t *json, Place at)
 static const char *
 branch_name(const json_t *branch)
 {
-	const char *name = json_string_value(branch);
+	const char *name = string_of(branch);
 
 	if (name == NULL)
 		name = text(branch, "name");
@@ -496,7 +508,7 @@ branch_name(const json_t *branch)
 static bool
 is_null(const json_t *branch)
 {
-	const char *name = json_string_value(branch);
+	const char *name = string_of(branch);
 
 	if (name == NULL)
 		name = text(branch, "type");
@@ -585,7 +597,7 @@ static LhStatus
 walk_object(Builder *b, const json_t *json, Place at)
 {
 	const json_t *type = json_object_get(json, "type");
-	const char *name = json_string_value(type);
+	const char *name = string_of(type);
 
 	if (name == NULL)
 	{
@@ -612,8 +624,8 @@ walk(Builder *b, const json_t *json, Place at)
 	if (at.depth > LH_AVRO_MAX_DEPTH)
 		LH_FAIL(b->ctx, LH_LIMIT, "\"%s\": the schema is nested deeper than %d types", b->path,
 				LH_AVRO_MAX_DEPTH);
-	if (json_is_string(json))
-		return walk_name(b, json_string_value(json), NULL, at);
+	if (string_of(json) != NULL)
+		return walk_name(b, string_of(json), NULL, at);
 	if (json_is_array(json))
 		return walk_union(b, json, at);
 	if (json_is_object(json))

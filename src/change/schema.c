@@ -127,7 +127,9 @@ add(LhCtx *ctx, LhSchemaStore *store, LhSchemaKind kind, uint64_t fingerprint, L
 	if (copy == NULL)
 		return ctx->error->code;
 	place = place_of(store->v, store->capacity, kind, fingerprint);
-	*e = (Entry){{kind, fingerprint, lh_slice(copy, text.len)}, *place};
+	*e = (Entry){
+		{kind, fingerprint, lh_slice(copy, text.len), lh_hash_bytes(text.data, text.len, 0)},
+		*place};
 	*place = e;
 	store->n++;
 	return LH_OK;

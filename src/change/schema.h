@@ -36,6 +36,7 @@ typedef struct LhSchema
 	LhSchemaKind kind;
 	uint64_t	fingerprint;
 	LhSlice		text;			/* Avro: JSON; Protobuf: a .proto file.  UTF-8, a NUL behind it */
+	uint64_t	text_hash;		/* of it, set by the store: Avro's fingerprints leave out defaults and logical types */
 } LhSchema;
 
 /* CRC-64-AVRO (Avro specification, "Schema Fingerprints"). */

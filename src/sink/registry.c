@@ -37,6 +37,7 @@ typedef struct Entry
 {
 	uint64_t hash; /* of all that follows up to the name */
 	uint64_t fingerprint;
+	uint64_t text_hash;
 	LhSchemaKind kind;
 	bool key;
 	const char *name; /* the topic, as far as subjects have it; NULL: free */
@@ -82,8 +83,8 @@ lh_registry_counts(LhRegistryCounts *out)
 static bool
 same(const Entry *a, const Entry *b)
 {
-	return a->hash == b->hash && a->fingerprint == b->fingerprint && a->kind == b->kind &&
-		   a->key == b->key && strcmp(a->name, b->name) == 0;
+	return a->hash == b->hash && a->fingerprint == b->fingerprint && a->text_hash == b->text_hash &&
+		   a->kind == b->kind && a->key == b->key && strcmp(a->name, b->name) == 0;
 }
 
 /* Where it is, or belongs. */
@@ -530,13 +531,15 @@ lh_registry_id(LhCtx *ctx, LhRegistry *r, const char *topic, bool key, const LhS
 {
 	LhSubjects subjects = r->options.subjects;
 	Entry wanted = {.fingerprint = schema->fingerprint,
+					.text_hash = schema->text_hash,
 					.kind = schema->kind,
 					.key = key && subjects == LH_SUBJECTS_TOPIC,
 					.name = subjects == LH_SUBJECTS_RECORD ? "" : topic};
 	const Entry *last = r->last[key];
 	Entry *e;
 
-	if (last != NULL && last->fingerprint == wanted.fingerprint && last->kind == wanted.kind &&
+	if (last != NULL && last->fingerprint == wanted.fingerprint &&
+		last->text_hash == wanted.text_hash && last->kind == wanted.kind &&
 		strcmp(last->name, wanted.name) == 0)
 	{
 		count(&counts.hits);

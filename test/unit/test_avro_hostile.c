@@ -215,6 +215,10 @@ wrong_schemas_are_refused(void **state)
 		{"{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"a\"}]}", "a type is missing"},
 		{"{\"type\":\"record\",\"name\":\"r\",\"fields\":[17]}", "a field has no name"},
 		{"{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[]}", "an enum has no symbols"},
+		/* no name is cut at a zero byte */
+		{"\"int\\u0000eger\"", "a type is missing"},
+		{"{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"a\\u0000b\",\"type\":\"int\"}]}", "a field has no name"},
+		{"{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[\"A\\u0000B\"]}", "a symbol of an enum is no text"},
 		{"{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[1]}", "a symbol of an enum is no text"},
 		{"{\"type\":\"fixed\",\"name\":\"f\"}", "a fixed has no size"},
 		{"{\"type\":\"fixed\",\"name\":\"f\",\"size\":-1}", "a fixed has no size"},
@@ -234,6 +238,14 @@ wrong_schemas_are_refused(void **state)
 		assert_int_equal(schema_status(wrong[i][0]), LH_CORRUPT);
 		expect_part(ctx->error->message, wrong[i][1]);
 	}
+}
+
+/* Bytes of a default are characters, one of which may be 0. */
+static void
+defaults_may_hold_a_zero_byte(void **state)
+{
+	assert_int_equal(schema_status("{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"d\",\"type\":"
+		"{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":9,\"scale\":2},\"default\":\"\\u0000\\u00ff\"}]}"), LH_OK);
 }
 
 static void
@@ -768,6 +780,7 @@ main(void)
 		TEST(headers_that_promise_too_much_are_refused),
 		TEST(unknown_codecs_are_named),
 		TEST(wrong_schemas_are_refused),
+		TEST(defaults_may_hold_a_zero_byte),
 		TEST(types_that_contain_themselves_are_not_supported),
 		TEST(deep_schemas_are_refused),
 		TEST(schemas_that_explode_are_refused),

@@ -368,7 +368,7 @@ unfinished_transactions_need_a_format_that_can(void **state)
 	{
 		if (lh_change_formats[i]->streams || strcmp(lh_change_formats[i]->name, "wal2json") == 0)
 			continue;
-		options.frames = !lh_change_formats[i]->text;
+		options.frames = !lh_change_formats[i]->text || lh_change_formats[i]->tombstones;
 		set(ctx, "format", lh_change_formats[i]->name);
 		refused(ctx, lh_change_options_check(ctx, &options), "Formats that can: json");
 	}

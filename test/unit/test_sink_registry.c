@@ -109,8 +109,10 @@ tear_down(void **state)
 static LhSchema
 schema(LhSchemaKind kind, const char *text)
 {
-	return (LhSchema){kind, lh_schema_fingerprint(text, strlen(text)),
-					  lh_slice(text, strlen(text))};
+	LhSlice bytes = lh_slice(text, strlen(text));
+
+	return (LhSchema){kind, lh_schema_fingerprint(bytes.data, bytes.len), bytes,
+					  lh_hash_bytes(bytes.data, bytes.len, 0)};
 }
 
 static LhSchema
@@ -182,6 +184,33 @@ asks_once(void **state)
 	assert_int_equal(stub_count(&stub, "POST /subjects/u-value/versions "), 1);
 	assert_int_equal(after.requests - before.requests, 4);
 	assert_int_equal(after.hits - before.hits, 8);
+}
+
+/* Avro's fingerprints leave defaults out: a schema with another default is another one. */
+static void
+defaults_count(void **state)
+{
+	static const char form[] = "{\"type\":\"record\",\"name\":\"Defaults\",\"fields\":"
+							   "[{\"name\":\"a\",\"type\":\"int\",\"default\":%d}]}";
+	LhRegistry *r = open_plain();
+	LhSchemaStore *store;
+	uint32_t id[2], again;
+
+	(void) state;
+	FINE(lh_schema_store_create(ctx, &store));
+	for (int i = 0; i < 2; i++)
+	{
+		const char *text = lh_sprintf(ctx, form, i);
+
+		FINE(lh_schema_store_add(ctx, store, LH_SCHEMA_AVRO, 7, lh_slice(text, strlen(text))));
+		FINE(lh_registry_id(ctx, r, "defaults", false,
+							lh_schema_store_find(store, LH_SCHEMA_AVRO, 7), &id[i]));
+	}
+	assert_int_not_equal(id[0], id[1]);
+	FINE(lh_registry_id(ctx, r, "defaults", false, lh_schema_store_find(store, LH_SCHEMA_AVRO, 7),
+						&again));
+	assert_int_equal(again, id[1]);
+	assert_int_equal(stub_count(&stub, "POST"), 2);
 }
 
 /* More schemas than the table begins with; none gets another's id. */
@@ -784,6 +813,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(asks_once),
+		TEST(defaults_count),
 		TEST(keeps_many),
 		TEST(registers_the_text),
 		TEST(subjects_by_strategy),

@@ -18,7 +18,7 @@
  *	publication.c, filter.c, row_filter.c	what of it is wanted
  *	outbox.c		tables whose inserts are messages of their own
  *	row.c			tuples as cells; quarantine.c: when that fails
- *	ddl.c			event triggers that log what commands define; ddl_setup.c: on and off
+ *	ddl.c, ddl_objects.c	event triggers that log what commands define; ddl_setup.c: on and off
  *	ddl_event.c		what of that a stream tells
  *	writer.c		encoders, batches, writes; hold.c: transactions that go out together
  */
