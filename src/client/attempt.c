@@ -103,8 +103,8 @@ make_slot(LhClient *c, LhSlot *slot)
 	if (c->config.command != LH_CLIENT_STREAM)
 		return lh_snapshot_make(c, slot);
 	LH_TRY(lh_slot_create(c, slot, false));
-	/* of another slot that had the name */
-	return lh_snapshot_forget(c);
+	/* of another slot that had the name; a standby has no snapshots, and takes no notes */
+	return slot->standby ? LH_OK : lh_snapshot_forget(c);
 }
 
 static LhStatus

@@ -271,8 +271,8 @@ SKIP:
 	$a->value('BEGIN');
 	$a->value(q{INSERT INTO t SELECT g, repeat('a', 1000) FROM generate_series(100001, 105000) g});
 	$psql->value(q{SELECT pg_switch_wal()});
-	my $pid = $psql->value(q{SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'live'});
 	wait_for('the stream has begun', sub { $psql->value(q{SELECT stream_count > 10 FROM pg_stat_replication_slots WHERE slot_name = 'live'}) eq 't' });
+	my $pid = $psql->value(q{SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'live'});
 	my $before = rss_kb($pid);
 	$a->value(q{INSERT INTO t SELECT g, repeat('a', 1000) FROM generate_series(105001, 150000) g});
 	$a->value('COMMIT');
