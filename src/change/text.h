@@ -15,12 +15,15 @@
 #include "change/options.h"
 #include "vec/cell.h"
 
-/* Room for n more bytes; *p is where they go. After writing: lh_put_end(buf, p). */
+/*
+ * Room for n more bytes; *p is where they go.  After writing: lh_put_end(buf, p).  One byte
+ * more than needed: a buffer that has no memory yet has no place for none, either.
+ */
 static inline LhStatus
 lh_put_room(LhCtx *ctx, LhBuf *buf, size_t n, char **p)
 {
-	if (__builtin_expect(buf->cap - buf->len < n, 0))
-		LH_TRY(lh_buf_reserve(ctx, buf, buf->len + n));
+	if (__builtin_expect(buf->cap - buf->len <= n, 0))
+		LH_TRY(lh_buf_reserve(ctx, buf, buf->len + n + 1));
 	*p = (char *) buf->data + buf->len;
 	return LH_OK;
 }
