@@ -18,7 +18,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "core/lru.h"
 #include "crypto/crypto.h"
@@ -31,8 +30,6 @@
 
 /* Bytes of a version of metadata files; those with a longer ETag are not kept. */
 #define MAX_VERSION 200
-/* A local file that is younger may be written again within a tick of its clock. */
-#define YOUNG_NS INT64_C(2000000000)
 
 /* What a thing is found by. */
 typedef struct Key
@@ -444,13 +441,10 @@ static const Kind metadata_kind = {ref_metadata, unref_metadata, arena_of_metada
 static bool
 find_version(const LhObjectId *id, char *out, size_t size)
 {
-	struct timespec now;
-
-	if (id->etag != NULL)
-		return id->etag[0] != '\0' && (size_t) snprintf(out, size, "%s", id->etag) < size;
-	clock_gettime(CLOCK_REALTIME, &now);
-	if ((int64_t) now.tv_sec * 1000000000 + now.tv_nsec - id->mtime_ns < YOUNG_NS)
+	if (!lh_object_id_certain(id))
 		return false;
+	if (id->etag != NULL)
+		return (size_t) snprintf(out, size, "%s", id->etag) < size;
 	snprintf(out, size, "%lld %llu %llu", (long long) id->mtime_ns, (unsigned long long) id->dev,
 			 (unsigned long long) id->ino);
 	return true;

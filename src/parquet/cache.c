@@ -55,27 +55,13 @@ hash_id(const LhObjectId *id)
 						 (uint64_t) id->size * 31 + (uint64_t) id->mtime_ns);
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-static bool
-same_id(const LhObjectId *a, const LhObjectId *b)
-{
-	return a->size == b->size && a->mtime_ns == b->mtime_ns && a->dev == b->dev &&
-		   a->ino == b->ino && same_text(a->path, b->path) && same_text(a->etag, b->etag) &&
-		   same_text(a->scope, b->scope);
-}
-
 /* The pointer that points to the entry of this identity, or to the end of its chain. */
 static Entry **
 find(LhPqCache *cache, const LhObjectId *id, uint64_t hash)
 {
 	Entry **at = &cache->buckets[hash & (cache->nbuckets - 1)];
 
-	while (*at != NULL && ((*at)->hash != hash || !same_id(&(*at)->id, id)))
+	while (*at != NULL && ((*at)->hash != hash || !lh_object_id_same(&(*at)->id, id)))
 		at = &(*at)->chain;
 	return at;
 }

@@ -9,13 +9,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/lru.h"
 #include "scan/eqset_state.h"
 
-/* A local file that is younger may be written again within a tick of its clock. */
-#define YOUNG_NS INT64_C(2000000000)
 /* Beyond, looking for one would be felt. */
 #define MOST_ENTRIES 256
 
@@ -99,12 +96,6 @@ lh_use_key_cache(LhKeyCache *cache)
 	in_use = cache;
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 /* With the lock; NULL: not there. */
 static Entry *
 find(const LhKeyCache *cache, const LhObjectId *id, int field_id, const LhType *type)
@@ -113,10 +104,7 @@ find(const LhKeyCache *cache, const LhObjectId *id, int field_id, const LhType *
 	{
 		Entry *e = (Entry *) link;
 
-		if (e->field_id == field_id && e->id.size == id->size && e->id.mtime_ns == id->mtime_ns &&
-			e->id.dev == id->dev && e->id.ino == id->ino && lh_type_equal(&e->type, type) &&
-			same_text(e->id.path, id->path) && same_text(e->id.etag, id->etag) &&
-			same_text(e->id.scope, id->scope))
+		if (e->field_id == field_id && lh_type_equal(&e->type, type) && lh_object_id_same(&e->id, id))
 			return e;
 	}
 	return NULL;
@@ -156,18 +144,6 @@ lh_key_cache_get(LhCtx *ctx, const LhObjectId *id, int field_id, const LhType *t
 	}
 	pthread_mutex_unlock(&in_use->lock);
 	return status;
-}
-
-/* Does the identity tell this content from any other? */
-static bool
-is_certain(const LhObjectId *id)
-{
-	struct timespec now;
-
-	if (id->etag != NULL)
-		return id->etag[0] != '\0';
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec - id->mtime_ns >= YOUNG_NS;
 }
 
 /* The text behind *to, which moves; NULL stays NULL. */
@@ -210,7 +186,7 @@ lh_key_cache_put(const LhObjectId *id, int field_id, const LhType *type, const L
 	LhKeyCache *cache = in_use;
 	Entry *e, *old;
 
-	if (cache == NULL || set->hashed || set->loose.len > 0 || set->ndense == 0 || !is_certain(id) ||
+	if (cache == NULL || set->hashed || set->loose.len > 0 || set->ndense == 0 || !lh_object_id_certain(id) ||
 		set->dense.len > cache->max_bytes)
 		return;
 	e = make_entry(id, field_id, type, set);

@@ -14,6 +14,9 @@
 #ifndef LH_STORE_STORE_H
 #define LH_STORE_STORE_H
 
+#include <string.h>
+#include <time.h>
+
 #include "core/core.h"
 
 typedef enum LhUrlStyle
@@ -80,6 +83,39 @@ typedef struct LhObjectId
 	const char *etag;			/* remote; "" when the server tells no version; NULL locally */
 	const char *scope;			/* remote: whose credentials opened it; NULL locally */
 } LhObjectId;
+
+/* Do they name the same content? */
+static inline bool
+lh_object_id_same(const LhObjectId *a, const LhObjectId *b)
+{
+	const char *const texts[][2] = {{a->path, b->path}, {a->etag, b->etag}, {a->scope, b->scope}};
+
+	if (a->size != b->size || a->mtime_ns != b->mtime_ns || a->dev != b->dev || a->ino != b->ino)
+		return false;
+	for (int i = 0; i < 3; i++)
+	{
+		const char *s = texts[i][0], *t = texts[i][1];
+
+		if (s != t && (s == NULL || t == NULL || strcmp(s, t) != 0))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Does it tell this content from any other?  Not when the server tells no version, nor
+ * of a local file that is so young that it may be written again within a tick of its clock.
+ */
+static inline bool
+lh_object_id_certain(const LhObjectId *id)
+{
+	struct timespec now;
+
+	if (id->etag != NULL)
+		return id->etag[0] != '\0';
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec - id->mtime_ns >= INT64_C(2000000000);
+}
 
 typedef struct LhStore LhStore; /* access, options and connections of one scan */
 typedef struct LhObject LhObject;
