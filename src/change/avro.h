@@ -18,6 +18,7 @@
 
 #include <jansson.h>
 
+#include "change/change.h"
 #include "change/schema.h"
 #include "change/text.h"
 
@@ -66,6 +67,20 @@ lh_avro_bytes(LhCtx *ctx, LhBuf *buf, const void *bytes, size_t n)
 		memcpy(p, bytes, n);
 	lh_put_end(buf, p + n);
 	return LH_OK;
+}
+
+static inline LhStatus
+lh_avro_string(LhCtx *ctx, LhBuf *buf, const char *s)
+{
+	return lh_avro_bytes(ctx, buf, s, strlen(s));
+}
+
+/* For "describe": a schema, and what lakehouse.cdc_schemas calls it. */
+static inline LhStatus
+lh_avro_tell(LhCtx *ctx, LhChangeOut *out, const char *part, const LhSchema *schema)
+{
+	out->part = part;
+	return lh_out_schema(ctx, out, schema);
 }
 
 /* A string whose length nobody knows yet: what is appended between the two. */

@@ -131,16 +131,10 @@ begin_fixed(LhCtx *ctx, const Avro *enc, const LhChangeEvent *ev, int which, cha
 }
 
 static LhStatus
-put_string(LhCtx *ctx, LhBuf *buf, const char *s)
-{
-	return lh_avro_bytes(ctx, buf, s, strlen(s));
-}
-
-static LhStatus
 write_message(LhCtx *ctx, const Avro *enc, const LhChangeEvent *ev, LhChangeOut *out)
 {
 	LH_TRY(begin_fixed(ctx, enc, ev, MESSAGE, 'm', out));
-	LH_TRY(put_string(ctx, &out->buf, ev->prefix));
+	LH_TRY(lh_avro_string(ctx, &out->buf, ev->prefix));
 	LH_TRY(lh_put(ctx, &out->buf, ev->transactional ? "\1" : "\0", 1));
 	LH_TRY(lh_avro_bytes(ctx, &out->buf, ev->content.data, ev->content.len));
 	return lh_out_end(ctx, out);
@@ -150,9 +144,9 @@ static LhStatus
 write_quarantine(LhCtx *ctx, const Avro *enc, const LhChangeEvent *ev, LhChangeOut *out)
 {
 	LH_TRY(begin_fixed(ctx, enc, ev, QUARANTINE, 'q', out));
-	LH_TRY(put_string(ctx, &out->buf, ev->rel->schema));
-	LH_TRY(put_string(ctx, &out->buf, ev->rel->name));
-	LH_TRY(put_string(ctx, &out->buf, ev->reason != NULL ? ev->reason : ""));
+	LH_TRY(lh_avro_string(ctx, &out->buf, ev->rel->schema));
+	LH_TRY(lh_avro_string(ctx, &out->buf, ev->rel->name));
+	LH_TRY(lh_avro_string(ctx, &out->buf, ev->reason != NULL ? ev->reason : ""));
 	return lh_out_end(ctx, out);
 }
 
@@ -204,13 +198,6 @@ relation(LhCtx *ctx, LhEncoder *base, const LhChangeRel *rel, void **out)
 }
 
 static LhStatus
-tell(LhCtx *ctx, LhChangeOut *out, const char *part, const LhSchema *schema)
-{
-	out->part = part;
-	return lh_out_schema(ctx, out, schema);
-}
-
-static LhStatus
 describe(LhCtx *ctx, LhEncoder *base, const LhChangeRel *rel, void *arg, LhChangeOut *out)
 {
 	const Avro *enc = (const Avro *) base;
@@ -218,11 +205,11 @@ describe(LhCtx *ctx, LhEncoder *base, const LhChangeRel *rel, void *arg, LhChang
 
 	if (rel != NULL)
 	{
-		LH_TRY(tell(ctx, out, "value", &plan->value));
-		return rel->nkeys > 0 ? tell(ctx, out, "key", &plan->key) : LH_OK;
+		LH_TRY(lh_avro_tell(ctx, out, "value", &plan->value));
+		return rel->nkeys > 0 ? lh_avro_tell(ctx, out, "key", &plan->key) : LH_OK;
 	}
 	for (int i = 0; i < N_FIXED; i++)
-		LH_TRY(tell(ctx, out, fixed[i].part, &enc->schemas[i]));
+		LH_TRY(lh_avro_tell(ctx, out, fixed[i].part, &enc->schemas[i]));
 	return LH_OK;
 }
 

@@ -56,12 +56,6 @@ typedef struct DbzAvro
 } DbzAvro;
 
 static LhStatus
-put_string(LhCtx *ctx, LhBuf *buf, const char *s)
-{
-	return lh_avro_bytes(ctx, buf, s, strlen(s));
-}
-
-static LhStatus
 put_slice(LhCtx *ctx, LhBuf *buf, LhSlice s)
 {
 	return lh_put(ctx, buf, s.data, s.len);
@@ -131,7 +125,7 @@ render_transaction(LhCtx *ctx, LhDbzStream *s, const LhChangeTxn *txn, int64_t t
 	LH_TRY(put_long(ctx, &enc->moment, lh_floor_div(us, 1000)));
 	/* snapshot has a default, so null is the second branch */
 	LH_TRY(put_none(ctx, &enc->moment));
-	LH_TRY(put_string(ctx, &enc->moment, snapshot ? "true" : "false"));
+	LH_TRY(lh_avro_string(ctx, &enc->moment, snapshot ? "true" : "false"));
 	LH_TRY(put_slice(ctx, &enc->moment, enc->database));
 	if (s->last_commit == 0)
 		strcpy(enc->sequence, "[null,\"");
@@ -147,7 +141,7 @@ render_transaction(LhCtx *ctx, LhDbzStream *s, const LhChangeTxn *txn, int64_t t
 	if (foreign)
 	{
 		LH_TRY(put_some(ctx, &enc->origin));
-		LH_TRY(put_string(ctx, &enc->origin, txn->origin_name));
+		LH_TRY(lh_avro_string(ctx, &enc->origin, txn->origin_name));
 		LH_TRY(put_some_long(ctx, &enc->origin, (int64_t) txn->origin_lsn));
 	}
 	else
@@ -156,7 +150,7 @@ render_transaction(LhCtx *ctx, LhDbzStream *s, const LhChangeTxn *txn, int64_t t
 		return put_none(ctx, &enc->block);
 	snprintf(id, sizeof(id), "%u:%llu", txn->xid, (unsigned long long) txn->first_lsn);
 	LH_TRY(put_some(ctx, &enc->block));
-	return put_string(ctx, &enc->block, id);
+	return lh_avro_string(ctx, &enc->block, id);
 }
 
 /* ---- the pieces of a value ---- */
@@ -348,7 +342,7 @@ write_message(LhCtx *ctx, LhDbzStream *s, const LhChangeEvent *ev, const char *p
 	{
 		LH_TRY(lh_out_schema_head(ctx, out, LH_SCHEMA_AVRO, enc->fixed[MESSAGE_KEY].fingerprint));
 		LH_TRY(put_some(ctx, buf));
-		LH_TRY(put_string(ctx, buf, prefix));
+		LH_TRY(lh_avro_string(ctx, buf, prefix));
 	}
 	LH_TRY(lh_out_value(ctx, out));
 	LH_TRY(lh_out_schema_head(ctx, out, LH_SCHEMA_AVRO, enc->fixed[MESSAGE_VALUE].fingerprint));
@@ -358,7 +352,7 @@ write_message(LhCtx *ctx, LhDbzStream *s, const LhChangeEvent *ev, const char *p
 	LH_TRY(put_source(ctx, enc, ev, lh_slice("\0\0", 2), buf));
 	LH_TRY(put_block(ctx, enc, ev, 1, buf));
 	LH_TRY(put_some(ctx, buf));
-	LH_TRY(put_string(ctx, buf, prefix));
+	LH_TRY(lh_avro_string(ctx, buf, prefix));
 	LH_TRY(lh_dbz_avro_put(ctx, buf, &field, &cell, &said));
 	return lh_out_end(ctx, out);
 }
@@ -396,12 +390,12 @@ write_boundary(LhCtx *ctx, LhDbzStream *s, const LhChangeEvent *ev, LhChangeOut 
 	{
 		LH_TRY(
 			lh_out_schema_head(ctx, out, LH_SCHEMA_AVRO, enc->fixed[TRANSACTION_KEY].fingerprint));
-		LH_TRY(put_string(ctx, buf, id));
+		LH_TRY(lh_avro_string(ctx, buf, id));
 	}
 	LH_TRY(lh_out_value(ctx, out));
 	LH_TRY(lh_out_schema_head(ctx, out, LH_SCHEMA_AVRO, enc->fixed[TRANSACTION_VALUE].fingerprint));
-	LH_TRY(put_string(ctx, buf, end ? "END" : "BEGIN"));
-	LH_TRY(put_string(ctx, buf, id));
+	LH_TRY(lh_avro_string(ctx, buf, end ? "END" : "BEGIN"));
+	LH_TRY(lh_avro_string(ctx, buf, id));
 	if (end)
 	{
 		LH_TRY(put_some_long(ctx, buf, (int64_t) s->total));
@@ -482,19 +476,12 @@ relation(LhCtx *ctx, LhEncoder *base, const LhChangeRel *rel, void **out)
 		LH_TRY(lh_dbz_avro_field(ctx, &plan->base.columns[i], &plan->fields[i]));
 	LH_TRY(plan_schemas(ctx, plan));
 	LH_TRY(lh_buf_init(ctx, &table, false));
-	LH_TRY(put_string(ctx, &table, rel->schema));
-	LH_TRY(put_string(ctx, &table, rel->name));
+	LH_TRY(lh_avro_string(ctx, &table, rel->schema));
+	LH_TRY(lh_avro_string(ctx, &table, rel->name));
 	LH_TRY(keep(ctx, &table, &plan->table));
 	lh_buf_free(&table);
 	*out = plan;
 	return LH_OK;
-}
-
-static LhStatus
-tell(LhCtx *ctx, LhChangeOut *out, const char *part, const LhSchema *schema)
-{
-	out->part = part;
-	return lh_out_schema(ctx, out, schema);
 }
 
 static LhStatus
@@ -505,11 +492,11 @@ describe(LhCtx *ctx, LhEncoder *base, const LhChangeRel *rel, void *arg, LhChang
 
 	if (rel != NULL)
 	{
-		LH_TRY(tell(ctx, out, "value", &plan->value));
-		return rel->nkeys > 0 ? tell(ctx, out, "key", &plan->key) : LH_OK;
+		LH_TRY(lh_avro_tell(ctx, out, "value", &plan->value));
+		return rel->nkeys > 0 ? lh_avro_tell(ctx, out, "key", &plan->key) : LH_OK;
 	}
 	for (int i = 0; i < N_FIXED; i++)
-		LH_TRY(tell(ctx, out, parts[i], &enc->fixed[i]));
+		LH_TRY(lh_avro_tell(ctx, out, parts[i], &enc->fixed[i]));
 	return LH_OK;
 }
 
@@ -540,11 +527,11 @@ create(LhCtx *ctx, const LhChangeOptions *options, LhEncoder **out)
 	LH_TRY(lh_buf_init(ctx, &enc->xid, false));
 	LH_TRY(lh_buf_init(ctx, &enc->origin, false));
 	LH_TRY(lh_buf_init(ctx, &enc->block, false));
-	LH_TRY(put_string(ctx, &enc->moment, LAKEHOUSE_VERSION));
-	LH_TRY(put_string(ctx, &enc->moment, "postgresql"));
-	LH_TRY(put_string(ctx, &enc->moment, options->topic_prefix));
+	LH_TRY(lh_avro_string(ctx, &enc->moment, LAKEHOUSE_VERSION));
+	LH_TRY(lh_avro_string(ctx, &enc->moment, "postgresql"));
+	LH_TRY(lh_avro_string(ctx, &enc->moment, options->topic_prefix));
 	LH_TRY(keep(ctx, &enc->moment, &enc->source));
-	LH_TRY(put_string(ctx, &enc->moment, database));
+	LH_TRY(lh_avro_string(ctx, &enc->moment, database));
 	LH_TRY(keep(ctx, &enc->moment, &enc->database));
 	/* a message may come before any transaction */
 	LH_TRY(render_transaction(ctx, &enc->stream, NULL, 0, false));
