@@ -38,7 +38,7 @@ relative = $(patsubst $(ROOT)/%,%,$(1))
 # Where change streams go: linked into the client and into test_sink_*, never into
 # lakehouse.so.
 SINK_SRCS := $(call relative,$(call folder_sources,sink))
-SINK_LIBS := -lrdkafka
+SINK_LIBS := -lrdkafka -lhiredis -lnats
 
 CORE_SRCS := $(call relative,$(call folder_sources,$(or $(ROOMS),$(CORE_FOLDERS))))
 PG_SRCS := $(call relative,$(call folder_sources,pg $(addprefix pg/,$(PG_FOLDERS))))
