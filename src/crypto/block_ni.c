@@ -22,6 +22,7 @@
 #define AES_FN   __attribute__((target("aes,sse4.1")))
 #define AES_LINE static inline __attribute__((target("aes,sse4.1"), always_inline))
 #define WIDE     8
+#define HALF     4
 
 bool
 lh_aesni_usable(void)
@@ -105,22 +106,38 @@ stream(const LhSchedule *s, uint64_t high, uint64_t c, __m128i *x, int k)
 		x[i] = _mm_aesenclast_si128(x[i], round_key(s, s->rounds));
 }
 
+/* k whole blocks of text. */
+AES_LINE void
+text_blocks(const LhSchedule *s, uint64_t high, uint64_t c, const uint8_t *in, uint8_t *out, int k)
+{
+	__m128i x[WIDE];
+
+	stream(s, high, c, x, k);
+	for (int i = 0; i < k; i++)
+		_mm_storeu_si128((__m128i *) out + i,
+						 _mm_xor_si128(x[i], _mm_loadu_si128((const __m128i *) in + i)));
+}
+
 AES_FN void
 lh_aesni_ctr(const LhSchedule *s, const uint8_t counter[LH_BLOCK], uint64_t first,
 			 const uint8_t *in, size_t len, uint8_t *out)
 {
 	uint64_t high = lh_load_u64(counter), c = lh_load_be64(counter + 8) + first;
-	__m128i x[WIDE];
+	__m128i x[1];
 
 	for (; len >= WIDE * LH_BLOCK; len -= WIDE * LH_BLOCK, c += WIDE)
 	{
-		stream(s, high, c, x, WIDE);
-		for (int i = 0; i < WIDE; i++)
-			_mm_storeu_si128(
-				(__m128i *) out + i,
-				_mm_xor_si128(x[i], _mm_loadu_si128((const __m128i *) in + i)));
+		text_blocks(s, high, c, in, out, WIDE);
 		in += WIDE * LH_BLOCK;
 		out += WIDE * LH_BLOCK;
+	}
+	if (len >= HALF * LH_BLOCK)
+	{
+		text_blocks(s, high, c, in, out, HALF);
+		in += HALF * LH_BLOCK;
+		out += HALF * LH_BLOCK;
+		len -= HALF * LH_BLOCK;
+		c += HALF;
 	}
 	for (; len > 0; c++)
 	{
