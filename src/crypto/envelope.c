@@ -78,8 +78,8 @@ put_header(uint8_t out[LH_ENVELOPE_HEADER], LhEnvelopeAlgorithm algorithm, LhKey
 size_t
 lh_envelope_size(LhEnvelopeAlgorithm algorithm, size_t plain_len)
 {
-	return plain_len + (algorithm == LH_ENVELOPE_GCM ? LH_ENVELOPE_GCM_OVERHEAD
-													 : LH_ENVELOPE_SIV_OVERHEAD);
+	return plain_len +
+		   (algorithm == LH_ENVELOPE_GCM ? LH_ENVELOPE_GCM_OVERHEAD : LH_ENVELOPE_SIV_OVERHEAD);
 }
 
 LhStatus
@@ -99,8 +99,9 @@ lh_envelope_parse(LhCtx *ctx, LhSlice bytes, LhEnvelope *out)
 	out->algorithm = (LhEnvelopeAlgorithm) p[3];
 	overhead = lh_envelope_size(out->algorithm, 0);
 	if (bytes.len < overhead)
-		LH_FAIL(ctx, LH_CORRUPT, "an encrypted value is cut off: it has %zu bytes, not at least %zu",
-				bytes.len, overhead);
+		LH_FAIL(ctx, LH_CORRUPT,
+				"an encrypted value is cut off: it has %zu bytes, not at least %zu", bytes.len,
+				overhead);
 	if (bytes.len - overhead > LH_ENVELOPE_MOST)
 		LH_FAIL(ctx, LH_LIMIT, "an encrypted value has %zu bytes, above the limit of %zu",
 				bytes.len - overhead, LH_ENVELOPE_MOST);
@@ -126,7 +127,8 @@ lh_envelope_to_text(LhCtx *ctx, LhSlice bytes, LhBuf *out)
 	LH_TRY(lh_buf_reserve(ctx, out, out->len + PREFIX + LH_BASE64_TEXT(bytes.len)));
 	memcpy(out->data + out->len, text_prefix, PREFIX);
 	out->len += PREFIX;
-	out->len += lh_base64_encode(LH_BASE64_URL, bytes.data, bytes.len, (char *) out->data + out->len);
+	out->len +=
+		lh_base64_encode(LH_BASE64_URL, bytes.data, bytes.len, (char *) out->data + out->len);
 	return LH_OK;
 }
 
@@ -140,8 +142,8 @@ lh_envelope_from_text(LhCtx *ctx, LhSlice text, LhSlice *out)
 	if (!lh_envelope_is_text(text))
 		LH_FAIL(ctx, LH_CORRUPT, "an encrypted value as text begins with \"%s\"", text_prefix);
 	LH_ALLOC(ctx, bytes, LH_BASE64_BYTES(text.len - PREFIX));
-	if (!lh_base64_decode(LH_BASE64_URL, (const char *) text.data + PREFIX, text.len - PREFIX, bytes,
-						  &len))
+	if (!lh_base64_decode(LH_BASE64_URL, (const char *) text.data + PREFIX, text.len - PREFIX,
+						  bytes, &len))
 		LH_FAIL(ctx, LH_CORRUPT, "an encrypted value is not URL-safe base64 behind \"%s\"",
 				text_prefix);
 	*out = lh_slice(bytes, len);
@@ -279,8 +281,8 @@ lh_envelope_seal(LhCtx *ctx, LhEnvelopeKey *key, LhEnvelopeAlgorithm algorithm,
 	uint8_t *body = out + LH_ENVELOPE_HEADER;
 
 	if (plain.len > LH_ENVELOPE_MOST)
-		LH_FAIL(ctx, LH_LIMIT, "a value to encrypt has %zu bytes, above the limit of %zu", plain.len,
-				LH_ENVELOPE_MOST);
+		LH_FAIL(ctx, LH_LIMIT, "a value to encrypt has %zu bytes, above the limit of %zu",
+				plain.len, LH_ENVELOPE_MOST);
 	put_header(out, algorithm, key->ref);
 	if (algorithm == LH_ENVELOPE_SIV)
 		return lh_siv_seal(ctx, key->siv, &binding->siv, plain, body);
@@ -341,8 +343,7 @@ lh_envelope_seal_batch(LhCtx *ctx, LhEnvelopeKey *key, LhEnvelopeAlgorithm algor
 		LhStatus status = i % BATCH == 0 ? lh_poll(ctx) : LH_OK;
 
 		if (status == LH_OK)
-			status =
-				lh_envelope_seal(ctx, key, algorithm, binding, plain[i], out->data + out->len);
+			status = lh_envelope_seal(ctx, key, algorithm, binding, plain[i], out->data + out->len);
 		if (status != LH_OK)
 		{
 			out->len = begin;

@@ -26,11 +26,11 @@ close_wrapper(Wrapper *w)
 static bool
 open_wrapper(Wrapper *w, const LhKey *kek, int encrypt)
 {
-	w->cipher =
-		EVP_CIPHER_fetch(NULL,
-						 kek->len == 16 ? "AES-128-WRAP-PAD"
-										: (kek->len == 24 ? "AES-192-WRAP-PAD" : "AES-256-WRAP-PAD"),
-						 NULL);
+	w->cipher = EVP_CIPHER_fetch(NULL,
+								 kek->len == 16
+									 ? "AES-128-WRAP-PAD"
+									 : (kek->len == 24 ? "AES-192-WRAP-PAD" : "AES-256-WRAP-PAD"),
+								 NULL);
 	w->evp = EVP_CIPHER_CTX_new();
 	if (w->cipher == NULL || w->evp == NULL)
 		return false;

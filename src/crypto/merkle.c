@@ -162,8 +162,7 @@ range_hash(LhCtx *ctx, const Reader *r, uint64_t begin, uint64_t end, LhMerkleHa
 		if ((size >> level & 1) == 0)
 			continue;
 		/* what is left of this node has only higher bits */
-		LH_TRY(r->read(ctx, r->arg, level,
-					   (begin >> level) + (size >> (level + 1) << 1), &node));
+		LH_TRY(r->read(ctx, r->arg, level, (begin >> level) + (size >> (level + 1) << 1), &node));
 		if (any)
 			lh_merkle_node(&node, out, out);
 		else

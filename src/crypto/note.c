@@ -14,8 +14,8 @@
 
 /* An em dash and a blank. */
 static const char dash[] = "\xe2\x80\x94 ";
-#define DASH      (sizeof(dash) - 1)
-#define SIGNATURE (LH_NOTE_HASH + LH_ED25519_SIGNATURE)
+#define DASH           (sizeof(dash) - 1)
+#define SIGNATURE      (LH_NOTE_HASH + LH_ED25519_SIGNATURE)
 /* Signatures of other kinds may be longer. */
 #define MOST_SIGNATURE 16384
 
@@ -96,7 +96,8 @@ parse_signature(LhSlice line, const LhNoteKey *key, uint8_t signature[LH_ED25519
 	base64 = lh_slice(blank + 1, name.len - (size_t) (blank + 1 - name.data));
 	name.len = (size_t) (blank - name.data);
 	if (!lh_note_name_valid(name) || base64.len > MOST_SIGNATURE ||
-		!lh_base64_decode(LH_BASE64_STANDARD, (const char *) base64.data, base64.len, bytes, &len) ||
+		!lh_base64_decode(LH_BASE64_STANDARD, (const char *) base64.data, base64.len, bytes,
+						  &len) ||
 		len <= LH_NOTE_HASH)
 		return false;
 	if (name.len != key->name_len || memcmp(name.data, key->name, name.len) != 0 ||
@@ -187,17 +188,18 @@ lh_checkpoint_sign(LhCtx *ctx, LhSigner *signer, const LhCheckpoint *checkpoint,
 	LhBuf text;
 
 	if (!origin_valid(checkpoint->origin) || !extensions_valid(checkpoint->extensions))
-		LH_FAIL(ctx, LH_INVALID,
-				"the origin of a log is one line of at most %d bytes, its extensions are lines that are "
-				"not empty",
-				LH_SIGN_NAME);
+		LH_FAIL(
+			ctx, LH_INVALID,
+			"the origin of a log is one line of at most %d bytes, its extensions are lines that are "
+			"not empty",
+			LH_SIGN_NAME);
 	if (checkpoint->size > LH_MERKLE_MOST)
 		LH_FAIL(ctx, LH_OUT_OF_RANGE, "a log holds at most 2^63 - 1 entries");
 	n = lh_base64_encode(LH_BASE64_STANDARD, checkpoint->root.b, LH_SHA256, base64);
 	LH_TRY(lh_buf_init(ctx, &text, false));
 	LH_TRY(lh_buf_append(ctx, &text, checkpoint->origin.data, checkpoint->origin.len));
-	LH_TRY(lh_buf_printf(ctx, &text, "\n%llu\n%.*s\n", (unsigned long long) checkpoint->size, (int) n,
-						 base64));
+	LH_TRY(lh_buf_printf(ctx, &text, "\n%llu\n%.*s\n", (unsigned long long) checkpoint->size,
+						 (int) n, base64));
 	LH_TRY(lh_buf_append(ctx, &text, checkpoint->extensions.data, checkpoint->extensions.len));
 	if (text.len > LH_NOTE_MOST / 2)
 		LH_FAIL(ctx, LH_LIMIT, "a checkpoint of %zu bytes is too long", text.len);
@@ -237,8 +239,8 @@ parse_root(LhSlice s, LhMerkleHash *out)
 }
 
 LhStatus
-lh_checkpoint_open(LhCtx *ctx, const char *where, LhSlice note, LhVerifier *verifier, LhSlice origin,
-				   LhCheckpoint *out)
+lh_checkpoint_open(LhCtx *ctx, const char *where, LhSlice note, LhVerifier *verifier,
+				   LhSlice origin, LhCheckpoint *out)
 {
 	LhSlice text = {0}, size, root;
 

@@ -189,9 +189,14 @@ ed25519(LhCtx *ctx, uint8_t *out)
 static LhStatus
 merkle(LhCtx *ctx, uint8_t *out)
 {
-	static const char *const entries[] = {
-		"",			"00",				"10", "2021", "3031", "40414243", "5051525354555657",
-		"606162636465666768696a6b6c6d6e6f"};
+	static const char *const entries[] = {"",
+										  "00",
+										  "10",
+										  "2021",
+										  "3031",
+										  "40414243",
+										  "5051525354555657",
+										  "606162636465666768696a6b6c6d6e6f"};
 	LhMerkle tree = {0};
 	LhMerkleHash root;
 
@@ -248,8 +253,9 @@ run_one(LhCtx *ctx, const LhSelfTest *test, bool broken)
 	if (memcmp(got, expected, n) != 0)
 	{
 		lh_fail(ctx, LH_CORRUPT, "the self-test of %s gave a wrong answer", test->algorithm);
-		lh_hint(ctx, "Nothing is encrypted or decrypted with it: library, OpenSSL or processor are not "
-					 "what they should be.");
+		lh_hint(ctx,
+				"Nothing is encrypted or decrypted with it: library, OpenSSL or processor are not "
+				"what they should be.");
 		return LH_CORRUPT;
 	}
 	return LH_OK;

@@ -64,8 +64,8 @@ is_blank(const uint8_t *p, size_t n)
 		return false;
 	if (p[0] == 0xe1 && p[1] == 0x9a && p[2] == 0x80)
 		return true;
-	if (p[0] == 0xe2 && p[1] == 0x80 && ((p[2] >= 0x80 && p[2] <= 0x8a) || p[2] == 0xa8 ||
-										 p[2] == 0xa9 || p[2] == 0xaf))
+	if (p[0] == 0xe2 && p[1] == 0x80 &&
+		((p[2] >= 0x80 && p[2] <= 0x8a) || p[2] == 0xa8 || p[2] == 0xa9 || p[2] == 0xaf))
 		return true;
 	return (p[0] == 0xe2 && p[1] == 0x81 && p[2] == 0x9f) ||
 		   (p[0] == 0xe3 && p[1] == 0x80 && p[2] == 0x80);
@@ -115,8 +115,8 @@ lh_signer_create(LhCtx *ctx, const char *name, LhSlice seed, LhSigner **out)
 	LhSigner *s;
 
 	if (seed.len != LH_ED25519_SEED)
-		LH_FAIL(ctx, LH_INVALID, "the seed of an Ed25519 key has %d bytes, not %zu", LH_ED25519_SEED,
-				seed.len);
+		LH_FAIL(ctx, LH_INVALID, "the seed of an Ed25519 key has %d bytes, not %zu",
+				LH_ED25519_SEED, seed.len);
 	LH_NEW(ctx, s);
 	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release, &s->key));
 	s->key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed.data, seed.len);

@@ -20,6 +20,7 @@
 #include "crypto/envelope.h"
 #include "crypto/kdf.h"
 #include "crypto/merkle.h"
+#include "crypto/selftest.h"
 #include "crypto/siv.h"
 
 #define VALUES 20000
@@ -81,9 +82,10 @@ siv_plain_evp(void)
 		uint8_t *to = out + i * (len + LH_SIV_TAG);
 
 		check(EVP_EncryptInit_ex2(siv_evp, siv_cipher, key, NULL, NULL) == 1 &&
-				  EVP_EncryptUpdate(siv_evp, NULL, &n, (const uint8_t *) domain,
-									sizeof(domain)) == 1 &&
-				  EVP_EncryptUpdate(siv_evp, to + LH_SIV_TAG, &n, plain + i * len, (int) len) == 1 &&
+				  EVP_EncryptUpdate(siv_evp, NULL, &n, (const uint8_t *) domain, sizeof(domain)) ==
+					  1 &&
+				  EVP_EncryptUpdate(siv_evp, to + LH_SIV_TAG, &n, plain + i * len, (int) len) ==
+					  1 &&
 				  EVP_EncryptFinal_ex(siv_evp, to + LH_SIV_TAG + n, &n) == 1 &&
 				  EVP_CIPHER_CTX_ctrl(siv_evp, EVP_CTRL_AEAD_GET_TAG, LH_SIV_TAG, to) == 1,
 			  "EVP siv");
@@ -127,8 +129,7 @@ gcm_plain_evp(void)
 	{
 		uint8_t *to = out + i * (len + LH_ENVELOPE_GCM_OVERHEAD);
 
-		check(RAND_bytes(to, 12) == 1 &&
-				  EVP_EncryptInit_ex2(gcm_evp, NULL, NULL, to, NULL) == 1 &&
+		check(RAND_bytes(to, 12) == 1 && EVP_EncryptInit_ex2(gcm_evp, NULL, NULL, to, NULL) == 1 &&
 				  EVP_EncryptUpdate(gcm_evp, NULL, &n, (const uint8_t *) domain, sizeof(domain)) ==
 					  1 &&
 				  EVP_EncryptUpdate(gcm_evp, to + 12, &n, plain + i * len, (int) len) == 1 &&
@@ -210,7 +211,8 @@ prepare(void)
 	LhSlice data = lh_slice(domain, sizeof(domain));
 	LhKeyRef ref = {1, 1};
 
-	check(lh_siv_create(ctx, key, 64, &siv) == LH_OK && lh_siv_bind(ctx, siv, &data, 1, &siv_data) == LH_OK,
+	check(lh_siv_create(ctx, key, 64, &siv) == LH_OK &&
+			  lh_siv_bind(ctx, siv, &data, 1, &siv_data) == LH_OK,
 		  "siv");
 	check(lh_envelope_key_create(ctx, ref, lh_slice(key, 32), 0, &envelope_key) == LH_OK &&
 			  lh_envelope_bind(ctx, envelope_key, data, (LhSlice){0}, &binding) == LH_OK,
@@ -222,19 +224,27 @@ int
 main(int argc, char **argv)
 {
 	static const size_t sizes[] = {8, 16, 32, 64, 256};
-	EVP_MAC *fetched = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC *fetched;
 	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", "SHA256", 0),
 						   OSSL_PARAM_construct_end()};
 
 	if (argc == 3 && strcmp(argv[1], "-r") == 0)
 		rounds = atoi(argv[2]);
 	ctx = lh_ctx_create();
-	RAND_bytes(key, sizeof(key));
-	RAND_bytes(plain, sizeof(plain));
+	for (int i = 0; i < 3; i++)
+	{
+		double begin = cpu();
+
+		check(lh_crypto_selftest(ctx) == LH_OK, "self-test");
+		printf("self-tests, run %d: %.0f us\n", i + 1, (cpu() - begin) * 1e6);
+	}
 	siv_cipher = EVP_CIPHER_fetch(NULL, "AES-256-SIV", NULL);
 	siv_evp = EVP_CIPHER_CTX_new();
+	RAND_bytes(key, sizeof(key));
+	RAND_bytes(plain, sizeof(plain));
 	gcm_cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	gcm_evp = EVP_CIPHER_CTX_new();
+	fetched = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	mac = EVP_MAC_CTX_new(fetched);
 	check(EVP_EncryptInit_ex2(gcm_evp, gcm_cipher, key, NULL, NULL) == 1 &&
 			  EVP_MAC_init(mac, key, 32, params) == 1,

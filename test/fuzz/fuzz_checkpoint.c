@@ -63,7 +63,8 @@ read_note(LhCtx *ctx, LhSlice note, bool ours)
 		return;
 	}
 	CHECK(text.len > 0 && text.len < note.len);
-	origin = lh_slice(text.data, (size_t) ((uint8_t *) memchr(text.data, '\n', text.len) - text.data));
+	origin =
+		lh_slice(text.data, (size_t) ((uint8_t *) memchr(text.data, '\n', text.len) - text.data));
 	s = lh_checkpoint_open(ctx, "note", note, verifier, origin, &c);
 	CHECK(s == LH_OK || s == LH_CORRUPT);
 	if (s != LH_OK || !ours)

@@ -313,11 +313,11 @@ blind_indexes_agree(void **state)
 		LhHmac *key;
 
 		ASSERT_OK(lh_hmac_create(ctx, bytes_member(test, "key"), &key));
-		ASSERT_OK(lh_blind_index(ctx, key, bytes_member(test, "domain"), bytes_member(test, "value"),
-								 out, sizeof(out)));
+		ASSERT_OK(lh_blind_index(ctx, key, bytes_member(test, "domain"),
+								 bytes_member(test, "value"), out, sizeof(out)));
 		assert_bytes(lh_slice(out, sizeof(out)), bytes_member(test, "index"));
-		ASSERT_OK(lh_blind_index(ctx, key, bytes_member(test, "domain"), bytes_member(test, "value"),
-								 some, sizeof(some)));
+		ASSERT_OK(lh_blind_index(ctx, key, bytes_member(test, "domain"),
+								 bytes_member(test, "value"), some, sizeof(some)));
 		assert_memory_equal(some, out, sizeof(some));
 	}
 	json_decref(root);

@@ -185,7 +185,8 @@ algorithms_are_not_exchanged(void **state)
 	(void) state;
 	for (int a = 0; a < 2; a++)
 	{
-		LhSlice sealed = seal(key, algorithms[a], &b, of_text("long enough for either of them")), got;
+		LhSlice sealed = seal(key, algorithms[a], &b, of_text("long enough for either of them")),
+				got;
 		uint8_t *bytes = lh_memdup(ctx, sealed.data, sealed.len);
 
 		bytes[3] = (uint8_t) algorithms[1 - a];
@@ -198,8 +199,8 @@ algorithms_are_not_exchanged(void **state)
 static void
 values_open_only_where_they_belong(void **state)
 {
-	static const char *const places[][2] = {{"t.c", "7"},  {"t.d", "7"}, {"t.c", "8"}, {"t.c", ""},
-											{"t.c7", ""},  {"t.", "c7"}, {"", "t.c7"}, {"", ""}};
+	static const char *const places[][2] = {{"t.c", "7"}, {"t.d", "7"}, {"t.c", "8"}, {"t.c", ""},
+											{"t.c7", ""}, {"t.", "c7"}, {"", "t.c7"}, {"", ""}};
 	LhEnvelopeKey *key = key_of(some_ref, data_key, 0);
 
 	(void) state;
@@ -224,7 +225,8 @@ static void
 keys_open_only_their_own(void **state)
 {
 	static const uint8_t other_key[LH_ENVELOPE_KEY] = "another data key                ";
-	LhKeyRef next = {some_ref.id, some_ref.version + 1}, other = {some_ref.id + 1, some_ref.version};
+	LhKeyRef next = {some_ref.id, some_ref.version + 1},
+			 other = {some_ref.id + 1, some_ref.version};
 	LhEnvelopeKey *key = key_of(some_ref, data_key, 0);
 	LhBinding b = bind_to(key, "d", "c");
 
@@ -236,18 +238,21 @@ keys_open_only_their_own(void **state)
 		LhEnvelopeKey *wrong = key_of(some_ref, other_key, 0);
 		LhBinding wrong_binding = bind_to(wrong, "d", "c");
 
-		ASSERT_FAILS(open_bytes(wrong, &wrong_binding, sealed, &got), LH_CORRUPT, "does not belong");
+		ASSERT_FAILS(open_bytes(wrong, &wrong_binding, sealed, &got), LH_CORRUPT,
+					 "does not belong");
 		assert_nothing_told(got);
 		/* the same bytes of key under another name are another key */
 		wrong = key_of(next, data_key, 0);
 		wrong_binding = bind_to(wrong, "d", "c");
-		ASSERT_FAILS(open_bytes(wrong, &wrong_binding, sealed, &got), LH_MISMATCH, "version 3 of key 1122334455667788");
+		ASSERT_FAILS(open_bytes(wrong, &wrong_binding, sealed, &got), LH_MISMATCH,
+					 "version 3 of key 1122334455667788");
 		renamed[7]++;
 		ASSERT_FAILS(open_bytes(wrong, &wrong_binding, lh_slice(renamed, sealed.len), &got),
 					 LH_CORRUPT, "does not belong");
 		wrong = key_of(other, data_key, 0);
 		wrong_binding = bind_to(wrong, "d", "c");
-		ASSERT_FAILS(open_bytes(wrong, &wrong_binding, sealed, &got), LH_MISMATCH, "not version 3 of key 1122334455667789");
+		ASSERT_FAILS(open_bytes(wrong, &wrong_binding, sealed, &got), LH_MISMATCH,
+					 "not version 3 of key 1122334455667789");
 	}
 	for (size_t len = 0; len < 70; len++)
 	{
@@ -313,8 +318,8 @@ the_last_nonce_is_counted(void **state)
 	assert_int_equal(lh_envelope_key_sealed(key), LH_ENVELOPE_NEAR);
 	key = key_of(some_ref, data_key, LH_ENVELOPE_LAST - 1);
 	seal(key, LH_ENVELOPE_GCM, &b, of_text("the last"));
-	ASSERT_FAILS(lh_envelope_seal(ctx, key, LH_ENVELOPE_GCM, &b, of_text("one more"), out), LH_LIMIT,
-				 "2^32");
+	ASSERT_FAILS(lh_envelope_seal(ctx, key, LH_ENVELOPE_GCM, &b, of_text("one more"), out),
+				 LH_LIMIT, "2^32");
 	assert_int_equal(lh_envelope_key_sealed(key), LH_ENVELOPE_LAST);
 	seal(key, LH_ENVELOPE_SIV, &b, of_text("SIV has no nonce"));
 }
@@ -369,7 +374,10 @@ compare_nonces(const void *a, const void *b)
 static void
 nonces_do_not_repeat(void **state)
 {
-	enum { N = 20000 };
+	enum
+	{
+		N = 20000
+	};
 	LhEnvelopeKey *key = key_of(some_ref, data_key, 0);
 	LhBinding b = bind_to(key, "d", "c");
 	uint8_t(*all)[LH_AES_NONCE] = malloc(N * LH_AES_NONCE), out[64];
@@ -392,7 +400,10 @@ nonces_do_not_repeat(void **state)
 static void
 batches_are_values_one_by_one(void **state)
 {
-	enum { N = 600 };
+	enum
+	{
+		N = 600
+	};
 	LhEnvelopeKey *key = key_of(some_ref, data_key, 0);
 	LhBinding b = bind_to(key, "d", "c");
 	LhSlice plain[N], sealed[N], back[N];
@@ -445,7 +456,10 @@ static void
 batches_can_be_cancelled(void **state)
 {
 	static const LhHost host = {.interrupted = interrupted};
-	enum { N = 1000 };
+	enum
+	{
+		N = 1000
+	};
 	LhEnvelopeKey *key = key_of(some_ref, data_key, 0);
 	LhBinding b = bind_to(key, "d", "c");
 	LhSlice plain[N] = {{0}}, sealed[N];

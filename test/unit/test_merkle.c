@@ -10,7 +10,7 @@
 #include "crypto/base64.h"
 #include "crypto/merkle.h"
 
-#define SHARED "../shared/fixtures/crypto/merkle"
+#define SHARED  "../shared/fixtures/crypto/merkle"
 #define ENTRIES 33
 
 /* ---- a log that keeps its nodes ---- */
@@ -160,9 +160,12 @@ roots_and_proofs_are_those_of_the_definition(void **state)
 static void
 no_other_proof_passes(void **state)
 {
-	enum { N = 20 };
+	enum
+	{
+		N = 20
+	};
 	Log *log = log_of(N);
-	LhMerkleHash roots[N + 1], other;
+	LhMerkleHash roots[N + 1], other, longer, longer_from;
 	LhMerkleProof proof;
 	LhSlice s[LH_MERKLE_PROOF + 1], extra = of_hex("00");
 
@@ -179,15 +182,21 @@ no_other_proof_passes(void **state)
 			ASSERT_OK(lh_merkle_inclusion(ctx, index, size, read_node, log, &proof));
 			slices_of(&proof, s);
 			assert_true(lh_merkle_verify_inclusion(index, size, leaf, s, proof.n, root));
-			assert_false(lh_merkle_verify_inclusion(index, size, of_hash(&other), s, proof.n, root));
-			assert_false(lh_merkle_verify_inclusion(index, size, leaf, s, proof.n, of_hash(&other)));
-			assert_false(lh_merkle_verify_inclusion(index, size, lh_slice(leaf.data, 31), s, proof.n,
-													root));
+			assert_false(
+				lh_merkle_verify_inclusion(index, size, of_hash(&other), s, proof.n, root));
+			assert_false(
+				lh_merkle_verify_inclusion(index, size, leaf, s, proof.n, of_hash(&other)));
+			assert_false(
+				lh_merkle_verify_inclusion(index, size, lh_slice(leaf.data, 31), s, proof.n, root));
 			assert_false(
 				lh_merkle_verify_inclusion(index, size, leaf, s, proof.n, lh_slice(root.data, 31)));
 			assert_false(lh_merkle_verify_inclusion(index, size, leaf, s, proof.n - 1, root));
 			s[proof.n] = of_hash(&other);
 			assert_false(lh_merkle_verify_inclusion(index, size, leaf, s, proof.n + 1, root));
+			/* not even to a root that the surplus hash leads to */
+			lh_merkle_node(&other, &roots[size], &longer);
+			assert_false(
+				lh_merkle_verify_inclusion(index, size, leaf, s, proof.n + 1, of_hash(&longer)));
 			s[proof.n] = extra;
 			assert_false(lh_merkle_verify_inclusion(index, size, leaf, s, proof.n + 1, root));
 			for (int i = 0; i < proof.n; i++)
@@ -217,6 +226,10 @@ no_other_proof_passes(void **state)
 			assert_false(lh_merkle_verify_consistency(from, to, a, b, s, proof.n - 1));
 			s[proof.n] = of_hash(&other);
 			assert_false(lh_merkle_verify_consistency(from, to, a, b, s, proof.n + 1));
+			lh_merkle_node(&other, &roots[from], &longer_from);
+			lh_merkle_node(&other, &roots[to], &longer);
+			assert_false(lh_merkle_verify_consistency(from, to, of_hash(&longer_from),
+													  of_hash(&longer), s, proof.n + 1));
 			for (int i = 0; i < proof.n; i++)
 			{
 				LhSlice right = s[i];
@@ -270,7 +283,8 @@ sizes_without_a_proof_are_errors(void **state)
 				 "2^63");
 	ASSERT_FAILS(lh_merkle_consistency(ctx, 1, UINT64_MAX, read_node, log, &proof), LH_OUT_OF_RANGE,
 				 "2^63");
-	ASSERT_FAILS(lh_merkle_root_at(ctx, UINT64_MAX, read_node, log, &hash), LH_OUT_OF_RANGE, "2^63");
+	ASSERT_FAILS(lh_merkle_root_at(ctx, UINT64_MAX, read_node, log, &hash), LH_OUT_OF_RANGE,
+				 "2^63");
 	ASSERT_FAILS(lh_merkle_append(ctx, &full, &hash, NULL, NULL), LH_LIMIT, "2^63");
 	assert_false(lh_merkle_verify_inclusion(0, UINT64_MAX, of_hash(&log->nodes[0][0]), NULL, 0,
 											of_hash(&log->nodes[0][0])));
@@ -332,7 +346,8 @@ state_goes_to_bytes_and_back(void **state)
 		assert_memory_equal(a.b, b.b, 32);
 		for (size_t cut = 0; cut < len; cut++)
 			assert_int_equal(
-				lh_merkle_load(ctx, lh_slice(lh_memdup(ctx, bytes, cut), cut), &loaded), LH_CORRUPT);
+				lh_merkle_load(ctx, lh_slice(lh_memdup(ctx, bytes, cut), cut), &loaded),
+				LH_CORRUPT);
 		assert_int_equal(lh_merkle_load(ctx, lh_slice(bytes, len + 1), &loaded), LH_CORRUPT);
 		bytes[0] = 2;
 		assert_int_equal(lh_merkle_load(ctx, lh_slice(bytes, len), &loaded), LH_UNSUPPORTED);
@@ -365,7 +380,7 @@ read_equal(LhCtx *c, void *arg, int level, uint64_t index, LhMerkleHash *out)
 static void
 huge_logs_need_few_reads(void **state)
 {
-	static const uint64_t sizes[] = {1000000000,	   1000000007,		  (UINT64_C(1) << 40) - 1,
+	static const uint64_t sizes[] = {1000000000,     1000000007,         (UINT64_C(1) << 40) - 1,
 									 LH_MERKLE_MOST, LH_MERKLE_MOST - 1, UINT64_C(1) << 62};
 	uint64_t seed = 3;
 
@@ -448,8 +463,7 @@ check_file(const char *path, const struct stat *st, int kind)
 	assert_non_null(test);
 	hashes = json_object_get(test, "proof");
 	assert_true(json_array_size(hashes) <= LH_MERKLE_PROOF * 2);
-	json_array_foreach(hashes, i, hash)
-		proof[i] = of_base64(hash);
+	json_array_foreach(hashes, i, hash) proof[i] = of_base64(hash);
 	if (strstr(path, "/inclusion/") != NULL)
 		good = lh_merkle_verify_inclusion(of_number(test, "leafIdx"), of_number(test, "treeSize"),
 										  of_base64(json_object_get(test, "leafHash")), proof,

@@ -61,7 +61,8 @@ signatures_are_those_of_the_standard(void **state)
 		assert_bytes(lh_slice(lh_signer_public(s), LH_ED25519_PUBLIC), of_hex(cases[i].public_key));
 		ASSERT_OK(lh_sign(ctx, s, of_hex(cases[i].message), signature));
 		assert_bytes(lh_slice(signature, sizeof(signature)), of_hex(cases[i].signature));
-		ASSERT_OK(lh_verify(ctx, v, of_hex(cases[i].message), of_hex(cases[i].signature), &authentic));
+		ASSERT_OK(
+			lh_verify(ctx, v, of_hex(cases[i].message), of_hex(cases[i].signature), &authentic));
 		assert_true(authentic);
 		for (int bit = 0; bit < 8 * LH_ED25519_SIGNATURE; bit++)
 		{
@@ -109,7 +110,8 @@ checkpoints_are_what_others_make(void **state)
 	assert_bytes(lh_slice(out.data, out.len), of_text(member(json, "note")));
 	ASSERT_OK(lh_verifier_parse(ctx, of_text(member(json, "verifier")), &v));
 	assert_string_equal(lh_verifier_text(ctx, v), member(json, "verifier"));
-	ASSERT_OK(lh_checkpoint_open(ctx, "note", of_text(member(json, "note")), v, made.origin, &read));
+	ASSERT_OK(
+		lh_checkpoint_open(ctx, "note", of_text(member(json, "note")), v, made.origin, &read));
 	assert_int_equal(read.size, made.size);
 	assert_memory_equal(read.root.b, made.root.b, LH_SHA256);
 	assert_int_equal(read.extensions.len, 0);
@@ -154,8 +156,9 @@ open_fails(const char *note, LhStatus code, const char *part)
 {
 	LhSlice text;
 
-	ASSERT_FAILS(lh_note_open(ctx, "note", of_text(note), verifier_of("k", signer_of("k", SEED)), &text),
-				 code, part);
+	ASSERT_FAILS(
+		lh_note_open(ctx, "note", of_text(note), verifier_of("k", signer_of("k", SEED)), &text),
+		code, part);
 }
 
 static void
@@ -168,7 +171,8 @@ notes_are_strict(void **state)
 	LhSlice text;
 
 	(void) state;
-	ASSERT_OK(lh_note_open(ctx, "note", of_text(note), verifier_of("k", signer_of("k", SEED)), &text));
+	ASSERT_OK(
+		lh_note_open(ctx, "note", of_text(note), verifier_of("k", signer_of("k", SEED)), &text));
 	assert_bytes(text, of_text("a\nb\n"));
 	/* every truncation */
 	for (size_t n = 0; n < len; n++)
@@ -221,7 +225,8 @@ only_the_key_itself_counts(void **state)
 		LH_DENIED, "not signed by \"l\"");
 	/* beside a stranger's signature ours is found */
 	note = lh_sprintf(ctx, "a\n\n\xe2\x80\x94 stranger AAAAAAAA\n%s", strstr(note, "\n\n") + 2);
-	ASSERT_OK(lh_note_open(ctx, "note", of_text(note), verifier_of("k", signer_of("k", SEED)), &text));
+	ASSERT_OK(
+		lh_note_open(ctx, "note", of_text(note), verifier_of("k", signer_of("k", SEED)), &text));
 }
 
 #define ROOT "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -254,9 +259,9 @@ checkpoints_are_strict(void **state)
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		ASSERT_FAILS(lh_checkpoint_open(ctx, "note", of_text(note_of(wrong[i].text)), v,
-										of_text("log"), &c),
-					 LH_CORRUPT, wrong[i].why);
+		ASSERT_FAILS(
+			lh_checkpoint_open(ctx, "note", of_text(note_of(wrong[i].text)), v, of_text("log"), &c),
+			LH_CORRUPT, wrong[i].why);
 	ASSERT_OK(lh_checkpoint_open(ctx, "note",
 								 of_text(note_of("log\n9223372036854775807\n" ROOT "\nmore\n")), v,
 								 of_text("log"), &c));
@@ -273,7 +278,8 @@ static void
 what_cannot_be_written_is_refused(void **state)
 {
 	LhSigner *s = signer_of("k", SEED);
-	static const char *const names[] = {"", "a b", "a+b", "a\tb", "a\n", "\xff", "a\xc2\xa0", "\xe3\x80\x80", "\xe2\x80\x83"};
+	static const char *const names[] = {"",     "a b",       "a+b",          "a\tb",        "a\n",
+										"\xff", "a\xc2\xa0", "\xe3\x80\x80", "\xe2\x80\x83"};
 	static const char *const texts[] = {"", "a", "a\r\n", "\xff\n", "a\n\x7f\x01\n"};
 	LhCheckpoint c = {.origin = of_text("two\nlines"), .size = 1};
 	LhBuf out;

@@ -35,7 +35,8 @@ openssl_siv(const uint8_t *key, size_t key_len, const LhSlice *strings, int n, L
 
 	assert_int_equal(EVP_EncryptInit_ex2(evp, cipher, key, NULL, NULL), 1);
 	for (int i = 0; i < n; i++)
-		assert_int_equal(EVP_EncryptUpdate(evp, NULL, &k, strings[i].data, (int) strings[i].len), 1);
+		assert_int_equal(EVP_EncryptUpdate(evp, NULL, &k, strings[i].data, (int) strings[i].len),
+						 1);
 	assert_int_equal(EVP_EncryptUpdate(evp, out + LH_SIV_TAG, &k, plain.data, (int) plain.len), 1);
 	assert_int_equal(EVP_EncryptFinal_ex(evp, out + LH_SIV_TAG + k, &k), 1);
 	assert_int_equal(EVP_CIPHER_CTX_ctrl(evp, EVP_CTRL_AEAD_GET_TAG, LH_SIV_TAG, out), 1);
@@ -104,7 +105,8 @@ three_ways_give_one_cipher_text(void **state)
 static LhSiv *
 some_siv(void)
 {
-	static const uint8_t key[64] = "0123456789abcdef0123456789ABCDEFfedcba9876543210FEDCBA9876543210";
+	static const uint8_t key[64] =
+		"0123456789abcdef0123456789ABCDEFfedcba9876543210FEDCBA9876543210";
 	LhSiv *siv;
 
 	ASSERT_OK(lh_siv_create(ctx, key, sizeof(key), &siv));
@@ -159,8 +161,8 @@ sealed_and_opened_in_place(void **state)
 	ASSERT_OK(lh_siv_seal(ctx, siv, &bound, lh_slice(text + LH_SIV_TAG, 100), apart));
 	ASSERT_OK(lh_siv_seal(ctx, siv, &bound, lh_slice(text + LH_SIV_TAG, 100), text));
 	assert_memory_equal(text, apart, sizeof(text));
-	ASSERT_OK(lh_siv_open(ctx, siv, &bound, lh_slice(text, sizeof(text)), text + LH_SIV_TAG,
-						  &authentic));
+	ASSERT_OK(
+		lh_siv_open(ctx, siv, &bound, lh_slice(text, sizeof(text)), text + LH_SIV_TAG, &authentic));
 	assert_true(authentic);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(text[LH_SIV_TAG + i], 7);
@@ -203,7 +205,8 @@ long_messages_are_one_message_and_can_be_cancelled(void **state)
 {
 	static const LhHost host = {.interrupted = interrupted};
 	size_t len = ((size_t) 9 << 20) + 5;
-	uint8_t *plain = calloc(1, len), *made[2] = {malloc(len + LH_SIV_TAG), malloc(len + LH_SIV_TAG)};
+	uint8_t *plain = calloc(1, len),
+			*made[2] = {malloc(len + LH_SIV_TAG), malloc(len + LH_SIV_TAG)};
 	int polls = 1;
 	bool authentic;
 
@@ -223,9 +226,9 @@ long_messages_are_one_message_and_can_be_cancelled(void **state)
 			assert_memory_equal(made[0], made[1], len + LH_SIV_TAG);
 		ctx->host = &host;
 		ctx->host_arg = &polls;
-		assert_int_equal(lh_siv_open(ctx, siv, &bound, lh_slice(made[i], len + LH_SIV_TAG), plain,
-									 &authentic),
-						 LH_CANCELLED);
+		assert_int_equal(
+			lh_siv_open(ctx, siv, &bound, lh_slice(made[i], len + LH_SIV_TAG), plain, &authentic),
+			LH_CANCELLED);
 		assert_false(authentic);
 		/* what was decrypted until then is no answer */
 		for (size_t k = 0; k < len; k++)
@@ -233,8 +236,8 @@ long_messages_are_one_message_and_can_be_cancelled(void **state)
 				fail_msg("byte %zu is left", k);
 		ctx->host = NULL;
 		polls = 1;
-		ASSERT_OK(lh_siv_open(ctx, siv, &bound, lh_slice(made[i], len + LH_SIV_TAG), plain,
-							  &authentic));
+		ASSERT_OK(
+			lh_siv_open(ctx, siv, &bound, lh_slice(made[i], len + LH_SIV_TAG), plain, &authentic));
 		assert_true(authentic);
 	}
 	free(plain);
@@ -266,7 +269,8 @@ what_is_no_key_is_refused(void **state)
 	ASSERT_OK(lh_siv_bind(ctx, some_siv(), strings, LH_SIV_MOST, &bound));
 	ASSERT_FAILS(lh_siv_bind(ctx, some_siv(), strings, LH_SIV_MOST + 1, &bound), LH_LIMIT, "126");
 	ASSERT_OK(lh_kwp_wrap(ctx, &kek, lh_slice(long_key, LH_KWP_MOST), out));
-	ASSERT_FAILS(lh_kwp_wrap(ctx, &kek, lh_slice(long_key, LH_KWP_MOST + 1), out), LH_LIMIT, "4096");
+	ASSERT_FAILS(lh_kwp_wrap(ctx, &kek, lh_slice(long_key, LH_KWP_MOST + 1), out), LH_LIMIT,
+				 "4096");
 	ASSERT_FAILS(lh_kwp_wrap(ctx, &kek, lh_slice(key, 0), out), LH_LIMIT, "not 0");
 	ASSERT_OK(lh_kwp_unwrap(ctx, &kek, lh_slice(out, LH_KWP_SIZE(LH_KWP_MOST)), &back, &authentic));
 	assert_true(authentic);
@@ -289,7 +293,7 @@ static void
 no_two_pairs_of_domain_and_value_are_one(void **state)
 {
 	static const char *const pairs[][2] = {{"a", "bc"}, {"ab", "c"}, {"abc", ""},
-										   {"", "abc"}, {"", ""},	 {"b", "ac"}};
+										   {"", "abc"}, {"", ""},    {"b", "ac"}};
 	LhSlice values[3] = {of_text("bc"), of_text(""), of_text("longer than that")};
 	uint8_t made[6][16], batch[3][16];
 	LhHmac *key, *other;
@@ -299,7 +303,8 @@ no_two_pairs_of_domain_and_value_are_one(void **state)
 	ASSERT_OK(lh_hmac_create(ctx, of_text("another key"), &other));
 	for (int i = 0; i < 6; i++)
 	{
-		ASSERT_OK(lh_blind_index(ctx, key, of_text(pairs[i][0]), of_text(pairs[i][1]), made[i], 16));
+		ASSERT_OK(
+			lh_blind_index(ctx, key, of_text(pairs[i][0]), of_text(pairs[i][1]), made[i], 16));
 		for (int k = 0; k < i; k++)
 			assert_memory_not_equal(made[i], made[k], 16);
 	}
@@ -371,10 +376,11 @@ decodes(LhBase64 kind, const char *text, const char *expected)
 static void
 base64_is_one_text_for_one_value(void **state)
 {
-	static const char *const wrong[] = {"Zg",	 "Zg=",		"Zh==",	  "Z===",	  "====", "=",
-										"Zm9=",	 "Zm9v=",	"Zm9v==", "Zm9v====", "Zg==Zg==",
-										"Z m8=", "Zm9v\n",	"Zm8-",	  "Zm8_",	  "Zm9vYg"};
-	static const char *const wrong_url[] = {"Zg==", "Zh", "Z", "Zm9", "Zm8+", "Zm8/", "Zm9vY", " Zg"};
+	static const char *const wrong[] = {
+		"Zg",     "Zg=",      "Zh==",     "Z===",  "====",   "=",    "Zm9=", "Zm9v=",
+		"Zm9v==", "Zm9v====", "Zg==Zg==", "Z m8=", "Zm9v\n", "Zm8-", "Zm8_", "Zm9vYg"};
+	static const char *const wrong_url[] = {"Zg==", "Zh",   "Z",     "Zm9",
+											"Zm8+", "Zm8/", "Zm9vY", " Zg"};
 
 	(void) state;
 	assert_true(decodes(LH_BASE64_STANDARD, "", ""));
