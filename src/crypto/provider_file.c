@@ -61,7 +61,7 @@ file_open(LhCtx *ctx, const LhProviderOption *options, int n, LhProvider **out)
 static LhStatus
 with_keys(LhCtx *ctx, LhProvider *provider, const char *name, StepFn step, Job *job)
 {
-	LhArena *scratch;
+	LhArena *keep = ctx->arena, *scratch;
 	LhStatus status;
 
 	LH_TRY(lh_provider_check_name(ctx, name));
@@ -74,7 +74,7 @@ with_keys(LhCtx *ctx, LhProvider *provider, const char *name, StepFn step, Job *
 	status = lh_keyset_load(ctx, job->path, &job->set);
 	if (status == LH_OK)
 		status = step(ctx, job);
-	lh_use(ctx, job->keep);
+	lh_use(ctx, keep);
 	lh_arena_destroy(scratch);
 	return status;
 }

@@ -578,7 +578,7 @@ typedef LhStatus (*StepFn)(LhCtx *ctx, Job *job);
 static LhStatus
 run(LhCtx *ctx, LhProvider *provider, const char *name, StepFn step, Job *job)
 {
-	LhArena *scratch;
+	LhArena *keep = ctx->arena, *scratch;
 	LhStatus status;
 
 	LH_TRY(lh_provider_check_name(ctx, name));
@@ -589,7 +589,7 @@ run(LhCtx *ctx, LhProvider *provider, const char *name, StepFn step, Job *job)
 	job->name = name;
 	job->keep = lh_use(ctx, scratch);
 	status = step(ctx, job);
-	lh_use(ctx, job->keep);
+	lh_use(ctx, keep);
 	lh_arena_destroy(scratch);
 	return status;
 }
