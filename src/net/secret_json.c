@@ -104,6 +104,8 @@ take_wanted(Reader *r)
 static bool
 take_members(Reader *r, int level)
 {
+	bool seen = false;
+
 	if (take(r, '}'))
 		return true;
 	do
@@ -111,10 +113,14 @@ take_members(Reader *r, int level)
 		LhSlice name;
 		bool plain, match;
 
-		if (!take_string(r, &name, &plain) || !take(r, ':'))
+		/* an escape could spell a name that is on the path */
+		if (!take_string(r, &name, &plain) || !take(r, ':') || (level >= 0 && !plain))
 			return false;
-		match = level >= 0 && plain && name.len == strlen(r->path[level]) &&
+		match = level >= 0 && name.len == strlen(r->path[level]) &&
 				memcmp(name.data, r->path[level], name.len) == 0;
+		if (match && seen)
+			return false;
+		seen = seen || match;
 		if (match && level == r->npath - 1)
 		{
 			if (!take_wanted(r))
