@@ -474,6 +474,8 @@ answers_are_read_strictly(void **state)
 		"{%22data%22:{%22ciphertext%22:%22vault:v1:QUFB%22}}",
 		"{%22data%22:{" PLAIN "," PLAIN ",%22ciphertext%22:%22vault:v1:QUFB%22}}",
 		"{%22data%22:{" PLAIN ",%22ciphertext%22:%22vault:v1:QUFB%22},%22data%22:{" PLAIN "}}",
+		"{%22data%22:{" PLAIN "},%22data%22:{%22ciphertext%22:%22vault:v1:QUFB%22}}",
+		"{%22d%5cu0061ta%22:{},%22data%22:{" PLAIN ",%22ciphertext%22:%22vault:v1:QUFB%22}}",
 		"{%22data%22:{" PLAIN ",%22ciphertext%22:7}}",
 		"{%22data%22:{" PLAIN ",%22ciphertext%22:%22%22}}",
 		"{%22data%22:{" PLAIN ",%22ciphertext%22:%22vault:v0:QUFB%22}}",
