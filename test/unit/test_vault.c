@@ -560,7 +560,8 @@ huge_answers_are_cut(void **state)
 static void
 tokens_of_logins_are_checked(void **state)
 {
-	static const char *const bad[] = {"%22%22", "7", "%22with%20blank%22", "%22tab%09%22", "null"};
+	static const char *const bad[] = {"%22%22",       "7",    "%22with%20blank%22",
+									  "%22tab%09%22", "null", "%22hvs%5cu002e1%22"};
 	LhSlice key, wrapped;
 	char fault[256];
 
