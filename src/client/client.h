@@ -12,7 +12,7 @@
  *	snapshot*.c	what is in the tables before the stream begins (snapshot.h)
  *	incremental*.c	what is in the tables, while the stream goes on (incremental.h)
  *
- * config.c, help.c, route.c, log.c, metrics.c, deliver.c, units.c and copy.c know no
+ * config.c, help.c, route.c, log.c, metrics.c, deliver*.c, units.c and copy.c know no
  * PostgreSQL.
  */
 #ifndef LH_CLIENT_CLIENT_H
