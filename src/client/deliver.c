@@ -17,6 +17,7 @@ lh_delivery_create(LhCtx *ctx, const LhDeliveryConfig *config, int nsinks, LhDel
 	d->arena = ctx->arena;
 	LH_TRY(lh_relations_init(ctx, &d->relations));
 	LH_TRY(lh_relations_init(ctx, &d->unit.relations));
+	LH_TRY(lh_relations_init(ctx, &d->replay.relations));
 	d->scratch = lh_arena_child(ctx->arena);
 	d->unit.scratch = lh_arena_child(ctx->arena);
 	if (d->scratch == NULL || d->unit.scratch == NULL)
@@ -28,6 +29,11 @@ lh_delivery_create(LhCtx *ctx, const LhDeliveryConfig *config, int nsinks, LhDel
 	d->unit_schemas = config->unit_schemas;
 	if (d->unit_schemas == NULL)
 		LH_TRY(lh_schema_store_create(ctx, &d->unit_schemas));
+	d->unfinished_schemas = config->unfinished_schemas;
+	if (d->unfinished_schemas == NULL)
+		LH_TRY(lh_schema_store_create(ctx, &d->unfinished_schemas));
+	if (config->unfinished != NULL)
+		LH_TRY(lh_unfinished_create(ctx, config->unfinished, &d->kept));
 	LH_TRY(lh_route_topic(ctx, &config->message_topic, config->slot, "", "", &d->message_topic));
 	LH_TRY(lh_rename_topic(ctx, config->renames, d->message_topic, &d->message_topic));
 	*out = d;
@@ -48,6 +54,11 @@ LhStatus
 lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn)
 {
 	d->next_part = 0;
+	d->more = false;
+	d->replay.end.txn = NULL;
+	if (d->kept != NULL)
+		lh_unfinished_forget(d->kept);
+	d->started = lsn;
 	d->pos = d->finished = (LhChangePos){0};
 	for (int i = 0; i < d->nsinks; i++)
 		d->sinks[i].safe = lsn;
@@ -68,22 +79,22 @@ lh_delivery_state(const LhDelivery *d)
 
 /* Positions ascend; a schema frame shares that of the row behind it. */
 static LhStatus
-check_position(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
+check_position(LhCtx *ctx, LhDelivery *d, const LhChangePos *pos)
 {
-	int order = lh_change_pos_compare(&f->pos, &d->pos);
+	int order = lh_change_pos_compare(pos, &d->pos);
 
-	if (order < 0 || (d->state.open && f->pos.commit_end != d->pos.commit_end))
+	if (order < 0 || (d->state.open && pos->commit_end != d->pos.commit_end))
 		LH_FAIL(ctx, LH_CORRUPT, "change frame at position %X/%X, %llu behind one at %X/%X, %llu",
-				(unsigned) (f->pos.commit_end >> 32), (unsigned) f->pos.commit_end,
-				(unsigned long long) f->pos.ordinal, (unsigned) (d->pos.commit_end >> 32),
+				(unsigned) (pos->commit_end >> 32), (unsigned) pos->commit_end,
+				(unsigned long long) pos->ordinal, (unsigned) (d->pos.commit_end >> 32),
 				(unsigned) d->pos.commit_end, (unsigned long long) d->pos.ordinal);
 	/* it would be taken for one that the sinks have */
-	if (f->pos.commit_end <= d->state.told)
+	if (pos->commit_end <= d->state.told)
 		LH_FAIL(ctx, LH_CORRUPT,
 				"change frame at position %X/%X, where all before %X/%X was said to be sent",
-				(unsigned) (f->pos.commit_end >> 32), (unsigned) f->pos.commit_end,
+				(unsigned) (pos->commit_end >> 32), (unsigned) pos->commit_end,
 				(unsigned) (d->state.told >> 32), (unsigned) d->state.told);
-	d->pos = f->pos;
+	d->pos = *pos;
 	return LH_OK;
 }
 
@@ -115,44 +126,63 @@ take_progress(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 	return LH_OK;
 }
 
+LhStatus
+lh_delivery_open(LhCtx *ctx, LhDelivery *d, const LhChangePos *pos)
+{
+	LH_TRY(check_position(ctx, d, pos));
+	if (!d->state.open && d->config.between != NULL)
+		LH_TRY(d->config.between(ctx, pos->commit_end, d->config.arg));
+	d->state.open = true;
+	return LH_OK;
+}
+
+LhStatus
+lh_delivery_event(LhCtx *ctx, LhDelivery *d, LhRelations *relations, const LhFrame *f)
+{
+	bool drop = false;
+
+	LH_TRY(lh_delivery_open(ctx, d, &f->pos));
+	if (is_of_rows(f) && d->config.row != NULL)
+		LH_TRY(d->config.row(ctx, f, false, &drop, d->config.arg));
+	memset(d->sub, 0, sizeof(d->sub));
+	if (!drop)
+		LH_TRY(lh_delivery_put(ctx, d, relations, f, f->pos, d->sub));
+	spare_none(d);
+	return LH_OK;
+}
+
+LhStatus
+lh_delivery_committed(LhCtx *ctx, LhDelivery *d, const LhChangePos *pos, int64_t commit_time)
+{
+	LH_TRY(lh_delivery_commit(ctx, d, pos));
+	d->state.transactions++;
+	d->state.commit_time = commit_time;
+	return LH_OK;
+}
+
 static LhStatus
 take_frame(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 {
 	bool lone = f->kind == LH_CHANGE_MESSAGE && (f->flags & LH_FRAME_TRANSACTIONAL) == 0;
-	bool drop = false;
 
 	if (d->state.ended)
 		return LH_OK;
+	if ((f->flags & LH_FRAME_UNFINISHED) != 0 || LH_CHANGE_IS_UNFINISHED(f->kind))
+		return lh_delivery_unfinished(ctx, d, f);
+	if (d->kept != NULL && lh_unfinished_block(d->kept) != 0)
+		LH_FAIL(ctx, LH_CORRUPT, "change frame of kind %d in a block of transaction %u", f->kind,
+				lh_unfinished_block(d->kept));
 	if (f->kind == LH_CHANGE_PROGRESS)
 		return take_progress(ctx, d, f);
-	/* nobody asked for it, and what may be taken back is for no sink */
-	if ((f->flags & LH_FRAME_UNFINISHED) != 0 || LH_CHANGE_IS_UNFINISHED(f->kind))
-		LH_FAIL(ctx, LH_CORRUPT, "change frame of kind %d of transaction %u, which is not finished",
-				f->kind, f->pos.xid);
 	if (!d->state.open && d->config.until != 0 && f->pos.commit_end > d->config.until)
 	{
 		d->state.ended = true;
 		return LH_OK;
 	}
-	LH_TRY(check_position(ctx, d, f));
-	if (!d->state.open && d->config.between != NULL)
-		LH_TRY(d->config.between(ctx, f->pos.commit_end, d->config.arg));
-	d->state.open = true;
-	if (is_of_rows(f) && d->config.row != NULL)
-		LH_TRY(d->config.row(ctx, f, false, &drop, d->config.arg));
-	memset(d->sub, 0, sizeof(d->sub));
-	if (!drop)
-		LH_TRY(lh_delivery_put(ctx, d, &d->relations, f, f->pos, d->sub));
-	spare_none(d);
-	if (f->kind != LH_CHANGE_COMMIT && !lone)
-		return LH_OK;
-	LH_TRY(lh_delivery_commit(ctx, d, &f->pos));
+	LH_TRY(lh_delivery_event(ctx, d, &d->relations, f));
 	if (f->kind == LH_CHANGE_COMMIT)
-	{
-		d->state.transactions++;
-		d->state.commit_time = f->commit_time;
-	}
-	return LH_OK;
+		return lh_delivery_committed(ctx, d, &f->pos, f->commit_time);
+	return lone ? lh_delivery_commit(ctx, d, &f->pos) : LH_OK;
 }
 
 /* A frame in parts is one when the last is there. */
@@ -183,6 +213,29 @@ take_part(LhCtx *ctx, LhDelivery *d, const LhFrame *f)
 	return LH_OK;
 }
 
+/* Frames up to the end of the batch, or of a transaction that was kept. */
+static LhStatus
+take_frames(LhCtx *ctx, LhDelivery *d)
+{
+	if (d->replay.end.txn != NULL)
+		return lh_delivery_replay(ctx, d);
+	while (d->replay.end.txn == NULL)
+	{
+		LhFrame f;
+		bool end;
+
+		LH_TRY(lh_batch_next(ctx, &d->reader, &f, &end));
+		d->more = !end;
+		if (end)
+			return LH_OK;
+		if (f.nparts > 1 || d->next_part > 0)
+			LH_TRY(take_part(ctx, d, &f));
+		else
+			LH_TRY(take_frame(ctx, d, &f));
+	}
+	return LH_OK;
+}
+
 static LhStatus
 take_batch(LhCtx *ctx, LhDelivery *d, LhSlice bytes)
 {
@@ -191,19 +244,7 @@ take_batch(LhCtx *ctx, LhDelivery *d, LhSlice bytes)
 
 	lh_use(ctx, old);
 	LH_TRY(status);
-	for (;;)
-	{
-		LhFrame f;
-		bool end;
-
-		LH_TRY(lh_batch_next(ctx, &d->reader, &f, &end));
-		if (end)
-			return LH_OK;
-		if (f.nparts > 1 || d->next_part > 0)
-			LH_TRY(take_part(ctx, d, &f));
-		else
-			LH_TRY(take_frame(ctx, d, &f));
-	}
+	return take_frames(ctx, d);
 }
 
 LhStatus
@@ -216,6 +257,29 @@ lh_delivery_batch(LhCtx *ctx, LhDelivery *d, LhSlice bytes)
 	lh_arena_reset(d->scratch);
 	d->state.bytes += bytes.len;
 	return status;
+}
+
+bool
+lh_delivery_pending(const LhDelivery *d)
+{
+	return d->more && !d->state.ended;
+}
+
+LhStatus
+lh_delivery_step(LhCtx *ctx, LhDelivery *d)
+{
+	LhArena *old = lh_use(ctx, d->scratch);
+	LhStatus status = take_frames(ctx, d);
+
+	lh_use(ctx, old);
+	lh_arena_reset(d->scratch);
+	return status;
+}
+
+const LhUnfinished *
+lh_delivery_kept(const LhDelivery *d)
+{
+	return d->kept;
 }
 
 /* ---- units of snapshots ---- */

@@ -140,7 +140,7 @@ lh_delivery_behind(const LhDelivery *d)
 }
 
 uint64_t
-lh_delivery_confirmed(LhDelivery *d)
+lh_delivery_durable(LhDelivery *d)
 {
 	uint64_t lsn;
 
@@ -151,5 +151,20 @@ lh_delivery_confirmed(LhDelivery *d)
 		if (d->sinks[i].safe < lsn)
 			lsn = d->sinks[i].safe;
 	}
+	return lsn;
+}
+
+uint64_t
+lh_delivery_confirmed(LhDelivery *d)
+{
+	uint64_t lsn = lh_delivery_durable(d);
+
+	if (d->kept == NULL)
+		return lsn;
+	lsn = lh_unfinished_clamp(d->kept, lsn);
+	/* one from before the slot could tell of it is sent when it is decided, whatever is confirmed */
+	if (lsn < d->started)
+		lsn = d->started;
+	lh_unfinished_confirmed(d->kept, lsn);
 	return lsn;
 }

@@ -2,9 +2,10 @@
  * deliver_internal.h
  *		What the files of deliver.h share.
  *
- *	deliver.c			frames of the stream, units of snapshots
- *	deliver_messages.c	a frame's messages to the sinks, commits
- *	deliver_durable.c	flushes, and what may be confirmed
+ *	deliver.c				frames of the stream, units of snapshots
+ *	deliver_unfinished.c	transactions that were told before their commit
+ *	deliver_messages.c		a frame's messages to the sinks, commits
+ *	deliver_durable.c		flushes, and what may be confirmed
  */
 #ifndef LH_CLIENT_DELIVER_INTERNAL_H
 #define LH_CLIENT_DELIVER_INTERNAL_H
@@ -28,6 +29,13 @@ typedef struct LhDeliveryUnit
 	int			sub[LH_MAX_FORMATS];
 } LhDeliveryUnit;
 
+/* A transaction that was kept and has ended: it is being put. */
+typedef struct LhDeliveryReplay
+{
+	LhUnfinishedEnd end;		/* txn NULL: there is none */
+	LhRelations relations;		/* that it told of */
+} LhDeliveryReplay;
+
 /* Topics of which a person was told, by their hash. */
 typedef struct LhDeliveryTold
 {
@@ -44,8 +52,10 @@ struct LhDelivery
 	LhArena    *arena;			/* of all of it */
 	LhArena    *scratch;		/* of one batch */
 	LhFrameReader reader;
+	bool		more;			/* frames of the batch, or of a replay, are to be taken */
 	LhSchemaStore *schemas,
-			   *unit_schemas;
+			   *unit_schemas,
+			   *unfinished_schemas;
 	LhBuf		joined;			/* bodies of a frame's parts */
 	LhFrame		first;			/* head of the frame that is being joined */
 	uint32_t	next_part;		/* that is to come; 0: none */
@@ -56,6 +66,9 @@ struct LhDelivery
 				route[LH_TOPIC_MAX + 1];
 	LhRelations relations;		/* that this connection told of */
 	LhDeliveryUnit unit;
+	LhUnfinished *kept;			/* NULL: transactions come whole */
+	LhDeliveryReplay replay;
+	uint64_t	started;		/* where the connection began */
 	LhChangePos pos;			/* of the last frame of this connection */
 	LhChangePos finished;		/* of the commit at state.finished */
 	/* commits at flushes that not all sinks hold yet, ascending */
@@ -65,6 +78,22 @@ struct LhDelivery
 	uint32_t	since;			/* flushes since the last mark that stays */
 	int			sub[LH_MAX_FORMATS];	/* of the frame at hand */
 };
+
+/* ---- deliver.c ---- */
+
+/* An event of a transaction that is committed: hooks, then sinks. */
+extern LhStatus lh_delivery_event(LhCtx *ctx, LhDelivery *d, LhRelations *relations, const LhFrame *f);
+/* Its end. */
+extern LhStatus lh_delivery_committed(LhCtx *ctx, LhDelivery *d, const LhChangePos *pos, int64_t commit_time);
+/* A transaction begins at pos, unless it is open. */
+extern LhStatus lh_delivery_open(LhCtx *ctx, LhDelivery *d, const LhChangePos *pos);
+
+/* ---- deliver_unfinished.c ---- */
+
+/* A frame of an unfinished transaction. */
+extern LhStatus lh_delivery_unfinished(LhCtx *ctx, LhDelivery *d, const LhFrame *f);
+/* Put some more of the one that ended; done with it when replay.end.txn is NULL. */
+extern LhStatus lh_delivery_replay(LhCtx *ctx, LhDelivery *d);
 
 /* ---- deliver_messages.c ---- */
 

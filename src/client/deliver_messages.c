@@ -61,11 +61,16 @@ find_schemas(LhCtx *ctx, const LhDelivery *d, const LhSchemaStore *store, const 
 						: find_schema(ctx, d, store, m->format, m->value, &out->value_schema);
 }
 
-/* Rows of units are of another time than the stream's, and may need another schema of the same fingerprint. */
+/*
+ * Rows of units are of another time than the stream's, and may need another schema of the
+ * same fingerprint; so are those of a transaction that saw what it changed itself.
+ */
 static LhSchemaStore *
 store_of(const LhDelivery *d, const LhRelations *relations)
 {
-	return relations == &d->relations ? d->schemas : d->unit_schemas;
+	return relations == &d->relations          ? d->schemas
+		   : relations == &d->replay.relations ? d->unfinished_schemas
+											   : d->unit_schemas;
 }
 
 static LhStatus
@@ -122,7 +127,7 @@ take_notice(LhCtx *ctx, LhDelivery *d, LhRelations *relations, const LhFrame *f,
 		return keep_schema(ctx, store_of(d, relations), m);
 	if (m->format == LH_MESSAGE_SIGNAL)
 	{
-		if (f->kind != LH_CHANGE_SIGNAL || relations != &d->relations)
+		if (f->kind != LH_CHANGE_SIGNAL || relations == &d->unit.relations)
 			LH_FAIL(ctx, LH_CORRUPT, "a signal in a change frame of kind %d", f->kind);
 		return d->config.signal != NULL ? d->config.signal(ctx, f, m->key, m->value, d->config.arg)
 										: LH_OK;
@@ -210,7 +215,7 @@ lh_delivery_put(LhCtx *ctx, LhDelivery *d, LhRelations *relations, const LhFrame
 	 * The row behind a schema event has the same position, and a sink may make durable what
 	 * it was given: the schema belongs to what came before, lest the row be taken for stored.
 	 */
-	if (f->kind == LH_CHANGE_SCHEMA && pos.ordinal > 0 && relations == &d->relations)
+	if (f->kind == LH_CHANGE_SCHEMA && pos.ordinal > 0 && relations != &d->unit.relations)
 	{
 		out.pos.ordinal--;
 		first_sub = SCHEMA_SUB;

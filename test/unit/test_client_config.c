@@ -196,8 +196,13 @@ mistakes_are_told(void **state)
 	refused(m, STREAM "--option nosuch=1", "nosuch");
 	refused(m, STREAM "-o hold", "cannot be given: use --hold=off");
 	refused(m, STREAM "--option FRAMES=off", "cannot be given: the client always wants frames");
-	refused(m, STREAM "--option streaming=on", "when they are committed");
-	refused(m, STREAM "--option two_phase=off", "when they are committed");
+	refused(m, STREAM "--option streaming=on", "use --streaming");
+	refused(m, STREAM "--option two_phase=off", "use --two-phase");
+	/* what is told before its commit may be taken back, which not every format can say */
+	refused(m, STREAM "--sink null: --streaming --format debezium-json", "cannot tell of transactions before their commit");
+	refused(m, STREAM "--sink null: --sink debezium-json=null: --two-phase", "cannot tell of transactions before their commit");
+	refused(m, STREAM "--sink null: --streaming --option unwrap=on", "contradicts \"unwrap\"");
+	refused(m, STREAM "--sink null: --two-phase --option provide.transaction.metadata=on", "--two-phase contradicts");
 	refused(m, STREAM "--option batch_bytes=1", "use --batch-bytes");
 	/* sinks that leave out tombstones */
 	refused(m, STREAM "--sink upsert=file:/tmp/x", "leaves out messages without a value");
