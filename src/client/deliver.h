@@ -112,6 +112,8 @@ extern LhStatus lh_delivery_batch(LhCtx *ctx, LhDelivery *d, LhSlice bytes);
  * but "step", flushes and questions.
  */
 extern bool lh_delivery_pending(const LhDelivery *d);
+/* Of one that was kept, so much is put before the caller has its turn: 1 MB, or fewer in tests. */
+extern size_t lh_delivery_step_bytes;
 /* Some more of it. */
 extern LhStatus lh_delivery_step(LhCtx *ctx, LhDelivery *d);
 /*

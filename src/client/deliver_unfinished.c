@@ -9,8 +9,7 @@
 
 #include "core/core.h"
 
-/* So much is put before the caller has its turn. */
-#define STEP_BYTES ((size_t) 1 << 20)
+size_t lh_delivery_step_bytes = (size_t) 1 << 20;
 
 /* What it takes is the caller's fault, or the spool's; never a sink's. */
 static LhStatus
@@ -93,7 +92,7 @@ LhStatus
 lh_delivery_replay(LhCtx *ctx, LhDelivery *d)
 {
 	LH_TRY(lh_poll(ctx));
-	for (size_t bytes = 0; bytes < STEP_BYTES;)
+	for (size_t bytes = 0; bytes < lh_delivery_step_bytes;)
 	{
 		LhFrame f;
 		bool over;

@@ -48,7 +48,8 @@ sub start
 }
 sub killed { my ($c) = @_; kill 'KILL', $c->{pid}; eval { $c->{run}->finish }; return }
 sub stopped { my ($c) = @_; kill 'TERM', $c->{pid}; $c->{run}->finish; is($? >> 8, 0, 'a clean stop') or diag slurp($c->{log}); return }
-sub holds { my ($path, $re) = @_; return scalar grep { /$re/ } lines($path) }
+# also of the file that is being written
+sub holds { my ($path, $re) = @_; return scalar grep { /$re/ } map { split /\n/, slurp($_) } grep { -f } glob("$path/* $path/.*") }
 
 # What both ways of streaming say of an event: not where it stood in its transaction.
 sub plain
