@@ -11,7 +11,7 @@
 
 size_t lh_delivery_step_bytes = (size_t) 1 << 20;
 
-/* What it takes is the caller's fault, or the spool's; never a sink's. */
+/* Of what is kept: bytes that make no sense are the server's, all else is the spool's. */
 static LhStatus
 spool_failed(LhDelivery *d, LhStatus status)
 {

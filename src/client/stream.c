@@ -245,8 +245,7 @@ replay(LhStream *s)
 
 		LH_TRY(look_at_sinks(s));
 		LH_TRY(maybe_flush(s, now));
-		if (lh_delivery_confirmed(s->delivery) > s->confirmed ||
-			now - s->last_status >= c->config.status_s * 1000)
+		if (lh_delivery_confirmed(s->delivery) > s->confirmed)
 			LH_TRY(send_status(s, false));
 		lh_stream_tick(s);
 		lh_heartbeat_step(c, now);

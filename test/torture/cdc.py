@@ -56,7 +56,7 @@ PATIENCE_S = 120
 # how often each is killed, of 20
 SHARES = {"client": 9, "walsender": 5, "server": 3, "broker": 3}
 # exit codes of the client that no restart mends
-HOPELESS = {1: "usage", 3: "slot, or a gap before a sink", 5: "the server refuses the plugin"}
+HOPELESS = {1: "usage", 3: "slot, or a gap before a sink", 5: "the server refuses the plugin", 6: "no room for transactions before their commit"}
 
 CONF = f"""
 listen_addresses = ''

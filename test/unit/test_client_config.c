@@ -135,6 +135,13 @@ presets_and_flags(void **state)
 	assert_int_equal(m->c.flush_ms, 5);
 	assert_true(m->c.until == UINT64_C(0x16b374d848));
 	assert_null(option(m, "filter-msg-prefixes"));
+	assert_null(option(m, "streaming"));
+	assert_null(option(m, "two_phase"));
+	accepted(m, STREAM "--streaming --two-phase --unfinished-memory 1MB --unfinished-size 0");
+	assert_string_equal(option(m, "streaming"), "on");
+	assert_string_equal(option(m, "two_phase"), "on");
+	assert_int_equal(m->c.unfinished_memory, 1 << 20);
+	assert_int_equal(m->c.unfinished_size, 0);
 	accepted(m, STREAM "--heartbeat 0 --heartbeat-bytes 1GB --primary dbname=p");
 	assert_int_equal(m->c.heartbeat_s, 0);
 	assert_int_equal(m->c.heartbeat_bytes, 1 << 30);

@@ -300,10 +300,10 @@ a_full_disk_is_told_with_its_remedy(void **state)
 		fail_msg("%s", ctx->error->message);
 	says(ctx, "another directory by --spool");
 	/* a directory that is none */
-	k = keep(ctx, 1 << 24, 1 << 30, "/nonexistent");
+	k = keep(ctx, 1 << 24, 1 << 30, "/proc/nonexistent");
 	add(ctx, k, 10);
 	assert_int_equal(lh_unfinished_store_spill(ctx, &k->store), LH_INVALID);
-	says(ctx, "could not make a spool file in \"/nonexistent\"");
+	says(ctx, "could not make a spool file in \"/proc/nonexistent\"");
 }
 
 /* ---- transactions ---- */
