@@ -30,8 +30,11 @@ def octets(values):
 
 
 def bits_there(values):
-    """Debezium's order: the last bit is the lowest of the first byte."""
-    return None if values[0] is None else int(values[0], 2).to_bytes((len(values[0]) + 7) // 8, "little").hex()
+    """Debezium's bytes: the last bit is the lowest of the first byte; zeros at the end are left out."""
+    if values[0] is None:
+        return None
+    n = int(values[0], 2)
+    return n.to_bytes((n.bit_length() + 7) // 8, "little").hex()
 
 
 def document(values):
