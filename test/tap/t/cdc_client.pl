@@ -6,6 +6,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use Cdc;
 use Lake;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my ($node, $dir) = cdc_node('cdc_client', 'max_prepared_transactions = 5', 'wal_sender_timeout = 5s', 'restart_after_crash = on', q(lakehouse.cdc_mask_key_file = ''));

@@ -8,6 +8,7 @@ use Cdc qw($client cdc_node client slurp);
 use IPC::Run;
 use JSON::PP;
 use Lake;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my ($node, $dir, $source) = cdc_node('cdc_ddl', 'max_prepared_transactions = 5');
