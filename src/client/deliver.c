@@ -314,6 +314,7 @@ put_messages(LhCtx *ctx, LhDelivery *d, LhRelations *relations, const LhFrame *f
 						 .pos = pos,
 						 .lsn = f->lsn,
 						 .commit_time = f->commit_time,
+						 .unit = relations != &d->relations,
 						 .relid = f->relid,
 						 .generation = f->generation,
 						 .topic = d->message_topic};
