@@ -4,16 +4,19 @@
  *
  * JetStream has neither transactions nor positions of writers, and its duplicate window
  * forgets.  What it has is one sequence for the whole stream, and a header by which a message is
- * stored only behind a given one (Nats-Expected-Last-Sequence).  So the stream itself is the
- * position, and belongs to one client's slot and format alone:
+ * stored only behind a given one (Nats-Expected-Last-Msg-Id, Nats-Expected-Last-Sequence).  So the
+ * stream itself is the position, and belongs to one client's slot and format alone:
  *
  *	1. recover reads the last message.  Its headers say which message of which event it is
  *	   (Lakehouse-At), and up to where all is in the stream (Lakehouse-Done).
- *	2. Each message says which sequence it must follow.  Many are under way at once; when one of
- *	   them is not stored, the server refuses all behind it.  So the stream always is a
- *	   beginning of what was put, in order: no hole, and nothing twice, whoever is killed, and
+ *	2. Each message says which one it must follow: the first by its sequence, those behind it by
+ *	   its id, too.  (A sequence alone would not do: many are under way at once, and when another
+ *	   client's message has taken the place of our first one, our second one fits behind it.)
+ *	   When one of them is not stored, the server refuses all behind it.  So the stream always is
+ *	   a beginning of what was put, in order: no hole, and nothing twice, whoever is killed, and
  *	   whatever arrives late from a client that is gone.  A second client that writes makes
  *	   our next message fail; we then recover from what is there (LH_SINK_RESTART).
+ *	   The server forgets its last message's id when it starts, so the first one has none.
  *	3. There are events with several messages.  The last message is held back until the next call
  *	   says whether its event has more: so each one knows which position is complete with it.
  *	   A client that finds an event in part is told the position before it, gets the event
@@ -26,7 +29,9 @@
  *	5. An acknowledgement means: written to the file of the leader, and of most replicas.  Then
  *	   "durable" moves.
  *
- * Nats-Msg-Id is there for readers and copies of the stream; nothing here relies on it.
+ * The server's duplicate window plays no part: it may drop a message that is there already, never
+ * one that is not, as ids are positions (of units, whose rows may change: positions and a number
+ * of this recovery).
  *
  * A connection that is lost, or a time-out, asks for a new sink (LH_IO): the library never
  * reconnects, as it would send again what it had.  What a server refuses for good is told with what to
@@ -37,6 +42,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* Of answers that wait: the largest one is the last message, as base64 in JSON */
 #define REPLY_BYTES ((size_t) 256 << 20)
@@ -50,6 +56,7 @@ enum
 	NO_STORAGE_LEFT = 10047,
 	TOO_LARGE = 10054,
 	OTHER_STREAM = 10060,
+	WRONG_ID = 10070,
 	WRONG_SEQUENCE = 10071,
 	NOT_STORED = 10077,
 	HEADERS_TOO_LARGE = 10097,
@@ -116,7 +123,7 @@ open_sink(LhCtx *ctx, const LhSinkConfig *config, bool tls, LhSink **out)
 	n->identity = lh_sprintf(ctx, "%s/%s", config->stream, config->format != NULL ? config->format : "-");
 	if (n->identity == NULL)
 		return ctx->error->code;
-	if (strcspn(n->identity, " \r\n") != strlen(n->identity))
+	if (strcspn(n->identity, " \r\n") != strlen(n->identity) || strlen(n->identity) > 128)
 		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": a stream cannot be called \"%s\" there", config->uri,
 				config->stream);
 	LH_NEW_ARRAY(ctx, n->sent, n->o.max_waiting);
@@ -224,6 +231,7 @@ judge(LhCtx *ctx, LhNats *n, const LhNatsSent *sent, const LhNatsError *error)
 			status = LH_INVALID;
 			hint = "max_msg_size of the stream is too small for a position.";
 			break;
+		case WRONG_ID:
 		case WRONG_SEQUENCE:
 		case NO_ROLLUP: return restart(ctx, n, error->text);
 		case OTHER_STREAM:
@@ -353,17 +361,21 @@ static LhStatus
 finish(LhCtx *ctx, LhNats *n, natsMsg *msg, const LhNatsSent *s)
 {
 	char text[LH_NATS_AT_TEXT], lsn[LH_LSN_TEXT];
-	const char *id;
+	int len;
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long) n->last);
 	LH_TRY(lh_nats_header(ctx, msg, LH_NATS_H_EXPECT, text));
 	lh_nats_done_write(&s->done, text);
 	LH_TRY(lh_nats_header(ctx, msg, LH_NATS_H_DONE, text));
-	id = lh_sprintf(ctx, "%s/%s/%llu/%d", n->identity, lh_sink_lsn_text(s->pos.commit_end, lsn),
-					(unsigned long long) s->pos.ordinal, s->sub);
-	if (id != NULL && (s->unit || s->sub < 0))
-		id = lh_sprintf(ctx, "%s/%llu", id, (unsigned long long) n->last + 1);
-	return id == NULL ? ctx->error->code : lh_nats_header(ctx, msg, LH_NATS_H_ID, id);
+	if (n->last_id[0] != '\0')
+		LH_TRY(lh_nats_header(ctx, msg, LH_NATS_H_BEHIND, n->last_id));
+	len = snprintf(n->last_id, sizeof(n->last_id), "%s/%s/%llu/%d", n->identity,
+				   lh_sink_lsn_text(s->pos.commit_end, lsn), (unsigned long long) s->pos.ordinal,
+				   s->sub);
+	if (s->unit || s->sub < 0)
+		snprintf(n->last_id + len, sizeof(n->last_id) - (size_t) len, "/%016llx",
+				 (unsigned long long) n->run);
+	return lh_nats_header(ctx, msg, LH_NATS_H_ID, n->last_id);
 }
 
 /* Hand a message to the connection; takes it. */
@@ -509,6 +521,9 @@ nats_recover(LhCtx *ctx, LhSink *sink, LhChangePos *durable, bool *known)
 	LH_TRY(lh_nats_find(ctx, n, &found));
 	n->nsent = n->first = n->waiting_bytes = 0;
 	n->last = n->acked = found.last;
+	n->last_id[0] = '\0';
+	if (getrandom(&n->run, sizeof(n->run), 0) != (ssize_t) sizeof(n->run))
+		LH_FAIL(ctx, LH_IO, "sink \"%s\": the system gives no random number", n->config.uri);
 	*durable = found.known ? found.done : (LhChangePos){0};
 	*known = found.known;
 	n->at = n->told = sink->durable = *durable;

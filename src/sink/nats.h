@@ -21,10 +21,11 @@
 /* The server counts the bytes of headers in 16 bits. */
 #define LH_NATS_HEADERS_MAX 65000
 /* Room for the headers that a message gets when it leaves (position, expected sequence). */
-#define LH_NATS_LATE_ROOM   160
+#define LH_NATS_LATE_ROOM   640
 
 #define LH_NATS_H_ID        "Nats-Msg-Id"
 #define LH_NATS_H_EXPECT    "Nats-Expected-Last-Sequence"
+#define LH_NATS_H_BEHIND    "Nats-Expected-Last-Msg-Id"
 #define LH_NATS_H_IN        "Nats-Expected-Stream"
 #define LH_NATS_H_ROLLUP    "Nats-Rollup"
 #define LH_NATS_H_STREAM    "Lakehouse-Stream"
@@ -148,6 +149,8 @@ typedef struct LhNats
 	uint64_t	first;
 	uint64_t	waiting_bytes;
 	uint64_t	last;			/* sequence of the last message that was sent */
+	char		last_id[256];	/* and its id; "": it is not ours to know */
+	uint64_t	run;			/* number of this recovery */
 	uint64_t	acked;			/* of the last one that is there */
 	int64_t		moved_ms;		/* when an acknowledgement came, or there was nothing to wait for */
 	/* the last message: it waits here until it is known whether its event has more */

@@ -11,7 +11,7 @@
  *	lsn commit ordinal op		as the Kafka sink has them (headers=yes)
  *
  * A unit's rows may be others when they come again, under the same numbers; so their Nats-Msg-Id
- * has the sequence, too, lest the server take new rows for old ones.
+ * has a number of the recovery, too, lest the server take new rows for old ones.
  *
  * Names of an outbox's headers come from the configuration, values from rows.  A name that
  * would mean something to the server ("Nats-Rollup" empties streams) is refused.
@@ -318,7 +318,7 @@ lh_nats_message(LhCtx *ctx, LhNats *n, const LhSinkMessage *m, const char *subje
 
 	*out = NULL;
 	/* the id, and what comes when it leaves */
-	*bytes = 64 + LH_NATS_LATE_ROOM + strlen(n->identity) + LH_NATS_AT_TEXT;
+	*bytes = LH_NATS_LATE_ROOM;
 	/* the token is taken when the message is */
 	lh_nats_link_inbox(n->link, n->token + 1, inbox);
 	if (value.len > INT32_MAX / 2 ||
