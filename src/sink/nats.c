@@ -30,8 +30,8 @@
  *	   "durable" moves.
  *
  * The server's duplicate window plays no part: it may drop a message that is there already, never
- * one that is not, as ids are positions (of units, whose rows may change: positions and a number
- * of this recovery).
+ * one that is not, as ids are positions (of units, whose rows may change, and of streams that were
+ * purged: positions and a number of this recovery).
  *
  * A connection that is lost, or a time-out, asks for a new sink (LH_IO): the library never
  * reconnects, as it would send again what it had.  What a server refuses for good is told with what to
@@ -372,7 +372,7 @@ finish(LhCtx *ctx, LhNats *n, natsMsg *msg, const LhNatsSent *s)
 	len = snprintf(n->last_id, sizeof(n->last_id), "%s/%s/%llu/%d", n->identity,
 				   lh_sink_lsn_text(s->pos.commit_end, lsn), (unsigned long long) s->pos.ordinal,
 				   s->sub);
-	if (s->unit || s->sub < 0)
+	if (s->unit || s->sub < 0 || n->anew)
 		snprintf(n->last_id + len, sizeof(n->last_id) - (size_t) len, "/%016llx",
 				 (unsigned long long) n->run);
 	return lh_nats_header(ctx, msg, LH_NATS_H_ID, n->last_id);
@@ -522,6 +522,7 @@ nats_recover(LhCtx *ctx, LhSink *sink, LhChangePos *durable, bool *known)
 	n->nsent = n->first = n->waiting_bytes = 0;
 	n->last = n->acked = found.last;
 	n->last_id[0] = '\0';
+	n->anew = found.anew;
 	if (getrandom(&n->run, sizeof(n->run), 0) != (ssize_t) sizeof(n->run))
 		LH_FAIL(ctx, LH_IO, "sink \"%s\": the system gives no random number", n->config.uri);
 	*durable = found.known ? found.done : (LhChangePos){0};

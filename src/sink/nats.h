@@ -151,6 +151,7 @@ typedef struct LhNats
 	uint64_t	last;			/* sequence of the last message that was sent */
 	char		last_id[256];	/* and its id; "": it is not ours to know */
 	uint64_t	run;			/* number of this recovery */
+	bool		anew;			/* what was purged comes again: its ids are known to the server */
 	uint64_t	acked;			/* of the last one that is there */
 	int64_t		moved_ms;		/* when an acknowledgement came, or there was nothing to wait for */
 	/* the last message: it waits here until it is known whether its event has more */
@@ -206,6 +207,7 @@ typedef struct LhNatsFound
 	LhChangePos pos;
 	int			sub;			/* -1: of no event */
 	bool		unit;
+	bool		anew;			/* it is gone, and that is to be so */
 } LhNatsFound;
 
 extern LhStatus lh_nats_find(LhCtx *ctx, LhNats *n, LhNatsFound *found);

@@ -147,7 +147,9 @@ status_of(natsStatus s)
 	switch (s)
 	{
 		case NATS_CONNECTION_AUTH_FAILED:
-		case NATS_NOT_PERMITTED: return LH_DENIED;
+		case NATS_NOT_PERMITTED:
+		case NATS_NOT_FOUND: /* a seed, in its file */
+			return LH_DENIED;
 		case NATS_SSL_ERROR:
 		case NATS_SECURE_CONNECTION_REQUIRED:
 		case NATS_SECURE_CONNECTION_WANTED: return LH_DENIED;
@@ -291,7 +293,12 @@ work(LhNatsLink *link, natsConnection *nc)
 		natsMsg_Destroy(item->msg);
 		free(item);
 		if (s != NATS_OK)
-			fail(link, status_of(s), natsStatus_GetText(s));
+		{
+			char text[128];
+
+			snprintf(text, sizeof(text), "writing to the server failed: %s", natsStatus_GetText(s));
+			fail(link, status_of(s), text);
+		}
 		lock(link);
 	}
 	unlock(link);
@@ -310,10 +317,12 @@ run(void *arg)
 	if (s != NATS_OK)
 	{
 		natsStatus last;
-		const char *text = nats_GetLastError(&last);
+		const char *text = nats_GetLastError(&last), *behind;
 
-		fail(link, status_of(s),
-			 text != NULL && text[0] != '\0' ? text : natsStatus_GetText(s));
+		/* "(conn.c:123): what happened" */
+		if (text != NULL && text[0] == '(' && (behind = strstr(text, "): ")) != NULL)
+			text = behind + 3;
+		fail(link, status_of(s), text != NULL && text[0] != '\0' ? text : natsStatus_GetText(s));
 		release(link);
 	}
 	else

@@ -316,6 +316,7 @@ gone(LhCtx *ctx, const LhNats *n, uint64_t last, LhNatsFound *found)
 	if (n->o.anew)
 	{
 		found->last = last;
+		found->anew = true;
 		return LH_OK;
 	}
 	lh_fail(ctx, LH_NOT_FOUND, "sink \"%s\": the last message of stream \"%s\", sequence %llu, is not "
@@ -384,7 +385,7 @@ read_last(LhCtx *ctx, LhNats *n, uint64_t last, LhNatsFound *found)
 		if (status == LH_CORRUPT && n->o.anew)
 		{
 			lh_error_clear(ctx);
-			*found = (LhNatsFound){.last = last, .sub = -1};
+			*found = (LhNatsFound){.last = last, .sub = -1, .anew = true};
 			status = LH_OK;
 		}
 	}

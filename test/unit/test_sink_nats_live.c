@@ -10,22 +10,13 @@
  *
  * The library has threads, which do not survive a fork: children are this program anew.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <sys/mman.h>
 
-#include "sink/nats.h"
-#include "unit/nats_server.h"
+#include "unit/nats_live.h"
 
 #define NTXNS 120
 
-static LhCtx *ctx;
-static NatsServer server;
 static const char *self;
-static bool absent;
 
 /* What children leave behind: in memory that is shared */
 typedef struct Promise
@@ -37,234 +28,6 @@ typedef struct Promise
 	uint64_t failures; /* LH_IO */
 	uint64_t parts;    /* recoveries that found an event in part */
 } Promise;
-
-#define FINE(call)                                                                              \
-	do                                                                                          \
-	{                                                                                           \
-		if ((call) != LH_OK)                                                                    \
-			fail_msg("%s: %s (%s) [%s]", #call, ctx->error->message, ctx->error->detail,        \
-					 ctx->error->hint);                                                         \
-	} while (0)
-
-#define FAILS(call, status, word)                                                               \
-	do                                                                                          \
-	{                                                                                           \
-		LhStatus got = (call);                                                                  \
-                                                                                                \
-		if (got != (status))                                                                    \
-			fail_msg("%s is %d: %s (%s)", #call, got, ctx->error->message, ctx->error->detail); \
-		if (strstr(ctx->error->message, word) == NULL && strstr(ctx->error->hint, word) == NULL) \
-			fail_msg("%s: no \"%s\" in: %s [%s]", #call, word, ctx->error->message,             \
-					 ctx->error->hint);                                                         \
-	} while (0)
-
-static int
-set_up_with(const char *more)
-{
-	ctx = lh_ctx_create();
-	if (absent)
-		return 0;
-	nats_server_make(&server, more);
-	return nats_server_start(&server) ? 0 : 1;
-}
-
-static int
-set_up(void **state)
-{
-	(void) state;
-	return set_up_with("");
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	lh_ctx_destroy(ctx);
-	if (!absent)
-		nats_server_remove(&server);
-	return 0;
-}
-
-static void
-need_server(void)
-{
-	if (absent)
-		skip();
-}
-
-static const char *
-uri(const char *options)
-{
-	return lh_sprintf(ctx, "nats://127.0.0.1:%d/S?timeout.ms=5000%s", server.port, options);
-}
-
-#define MAKE "&create=yes&duplicate.window.ms=100"
-
-static LhStatus
-open_recovered(const char *options, LhSink **sink, LhChangePos *pos, bool *known)
-{
-	LH_TRY(lh_sink_open(ctx, uri(options), "slot", "json", true, sink));
-	return (*sink)->kind->recover(ctx, *sink, pos, known);
-}
-
-static LhStatus
-put(LhSink *sink, uint64_t end, uint64_t ordinal, int sub, const char *topic, const char *value)
-{
-	LhSinkMessage m = {.op = LH_CHANGE_INSERT,
-					   .pos = {end, ordinal, 7},
-					   .sub = sub,
-					   .lsn = end - 8,
-					   .topic = topic,
-					   .has_key = true,
-					   .tombstone = value == NULL,
-					   .key = lh_slice("key", 3)};
-
-	if (value != NULL)
-		m.value = lh_slice(value, strlen(value));
-	return sink->kind->put(ctx, sink, &m);
-}
-
-static LhStatus
-commit(LhSink *sink, uint64_t end, uint64_t ordinal)
-{
-	LhChangePos pos = {end, ordinal, 7};
-
-	return sink->kind->commit(ctx, sink, &pos);
-}
-
-static LhStatus
-flush(LhSink *sink)
-{
-	return sink->kind->flush(ctx, sink);
-}
-
-/* One transaction of one message, made durable. */
-static LhStatus
-one(LhSink *sink, uint64_t end)
-{
-	LH_TRY(put(sink, end, 1, 0, "slot.t", lh_sprintf(ctx, "%llu", (unsigned long long) end)));
-	LH_TRY(commit(sink, end, 2));
-	return flush(sink);
-}
-
-/*
- * A reader that is not ours
- */
-
-typedef struct Reader
-{
-	natsConnection *nc;
-	jsCtx *js;
-	uint64_t first, last, messages;
-} Reader;
-
-static Reader
-reader_open(void)
-{
-	Reader r = {0};
-	jsStreamInfo *info = NULL;
-	jsErrCode code;
-
-	if (natsConnection_ConnectTo(&r.nc, lh_sprintf(ctx, "nats://127.0.0.1:%d", server.port)) !=
-			NATS_OK ||
-		natsConnection_JetStream(&r.js, r.nc, NULL) != NATS_OK)
-		fail_msg("no reader");
-	if (js_GetStreamInfo(&info, r.js, "S", NULL, &code) == NATS_OK)
-	{
-		r.first = info->State.FirstSeq;
-		r.last = info->State.LastSeq;
-		r.messages = info->State.Msgs;
-		jsStreamInfo_Destroy(info);
-	}
-	return r;
-}
-
-static void
-reader_close(Reader *r)
-{
-	jsCtx_Destroy(r->js);
-	natsConnection_Destroy(r->nc);
-}
-
-static natsMsg *
-read_at(Reader *r, uint64_t seq)
-{
-	natsMsg *msg = NULL;
-	jsErrCode code;
-
-	return js_GetMsg(&msg, r->js, "S", seq, NULL, &code) == NATS_OK ? msg : NULL;
-}
-
-static bool
-is_position(natsMsg *msg)
-{
-	return strcmp(natsMsg_GetSubject(msg), "slot._position") == 0;
-}
-
-static const char *
-header_of(natsMsg *msg, const char *name)
-{
-	const char *value = NULL;
-
-	return natsMsgHeader_Get(msg, name, &value) == NATS_OK ? value : "";
-}
-
-/* Values of all messages but positions, in order. */
-static const char *
-read_all(void)
-{
-	Reader r = reader_open();
-	LhBuf out;
-
-	FINE(lh_buf_init(ctx, &out, false));
-	for (uint64_t seq = r.first; seq <= r.last && r.messages > 0; seq++)
-	{
-		natsMsg *msg = read_at(&r, seq);
-
-		if (msg == NULL)
-			continue;
-		if (!is_position(msg))
-			FINE(lh_buf_printf(ctx, &out, "%s%.*s", out.len > 0 ? "|" : "",
-							   natsMsg_GetDataLength(msg), natsMsg_GetData(msg)));
-		natsMsg_Destroy(msg);
-	}
-	reader_close(&r);
-	FINE(lh_buf_putc(ctx, &out, '\0'));
-	return (const char *) out.data;
-}
-
-/* A request of JetStream's API, by who administers. */
-static void
-administer(const char *subject, const char *body)
-{
-	natsConnection *nc;
-	natsMsg *reply = NULL;
-
-	assert_int_equal(
-		natsConnection_ConnectTo(&nc, lh_sprintf(ctx, "nats://127.0.0.1:%d", server.port)),
-		NATS_OK);
-	assert_int_equal(
-		natsConnection_RequestString(&reply, nc, lh_sprintf(ctx, "$JS.API.%s", subject), body, 5000),
-		NATS_OK);
-	if (strstr(natsMsg_GetData(reply), "\"error\"") != NULL)
-		fail_msg("%s: %s", subject, natsMsg_GetData(reply));
-	natsMsg_Destroy(reply);
-	natsConnection_Destroy(nc);
-}
-
-static void
-publish(const char *subject, const char *value)
-{
-	natsConnection *nc;
-	natsMsg *reply = NULL;
-
-	assert_int_equal(
-		natsConnection_ConnectTo(&nc, lh_sprintf(ctx, "nats://127.0.0.1:%d", server.port)),
-		NATS_OK);
-	assert_int_equal(natsConnection_RequestString(&reply, nc, subject, value, 5000), NATS_OK);
-	natsMsg_Destroy(reply);
-	natsConnection_Destroy(nc);
-}
 
 /*
  * Promises one by one
@@ -528,7 +291,6 @@ a_failed_sink_waits_for_recovery(void **state)
 	assert_string_equal(read_all(), "foreign");
 }
 
-#define TEST(f)         cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 /*
  * Kills
@@ -811,8 +573,6 @@ main(int argc, char **argv)
 	self = argv[0];
 	if (argc == 5 && strcmp(argv[1], "--child") == 0)
 		return child(argv + 1);
-	absent = nats_server_program() == NULL;
-	if (absent)
-		print_message("SKIPPED: THERE IS NO nats-server; NOTHING IS TESTED HERE (make deps brings it)\n");
+	look_for_server();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
