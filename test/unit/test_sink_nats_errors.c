@@ -2,6 +2,10 @@
  * test_sink_nats_errors.c
  *		What the NATS sink refuses, and how it tells what goes wrong, with a real nats-server.
  */
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
 #include "unit/nats_live.h"
 
 /*
@@ -457,6 +461,111 @@ a_server_that_ends_is_a_lost_connection(void **state)
 	assert_string_equal(read_all(), "256|512");
 }
 
+/*
+ * TLS
+ */
+
+/* A certificate that signs itself, for a name, as NAME.crt and NAME.key. */
+static void
+make_certificate(const char *file, const char *host)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *cert = X509_new();
+	X509_NAME *name = X509_get_subject_name(cert);
+	X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, lh_sprintf(ctx, "%s", host));
+	X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "CA:TRUE");
+	FILE *f;
+
+	X509_set_version(cert, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(cert), 24 * 3600);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *) file, -1, -1, 0);
+	X509_set_issuer_name(cert, name);
+	X509_set_pubkey(cert, key);
+	X509_add_ext(cert, names, -1);
+	X509_add_ext(cert, ca, -1);
+	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+	f = fopen(lh_sprintf(ctx, "%s/%s.crt", server.dir, file), "w");
+	PEM_write_X509(f, cert);
+	fclose(f);
+	f = fopen(lh_sprintf(ctx, "%s/%s.key", server.dir, file), "w");
+	PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL);
+	fclose(f);
+	X509_EXTENSION_free(names);
+	X509_EXTENSION_free(ca);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+}
+
+/* The certificates stand in the server's directory, which is made first. */
+static int
+set_up_tls(void **state)
+{
+	FILE *f;
+
+	(void) state;
+	ctx = lh_ctx_create();
+	if (absent)
+		return 0;
+	nats_server_make(&server, "");
+	make_certificate("good", "DNS:localhost,IP:127.0.0.1");
+	make_certificate("other", "DNS:elsewhere");
+	make_certificate("client", "DNS:client");
+	f = fopen(lh_sprintf(ctx, "%s/conf", server.dir), "a");
+	fprintf(f, "tls { cert_file: \"%s/good.crt\", key_file: \"%s/good.key\", ca_file: \"%s/client.crt\", verify: true }\n",
+			server.dir, server.dir, server.dir);
+	fclose(f);
+	return nats_server_start(&server) ? 0 : 1;
+}
+
+static LhStatus
+try_tls(const char *ca, const char *client, const char *more, uint64_t end)
+{
+	const char *where = lh_sprintf(ctx, "tls://127.0.0.1:%d/S?create=yes&tls.ca.file=%s/%s.crt%s%s", server.port,
+								   server.dir, ca, client != NULL
+								   ? lh_sprintf(ctx, "&tls.cert.file=%s/%s.crt&tls.key.file=%s/%s.key", server.dir, client, server.dir, client)
+								   : "", more);
+	LhChangePos pos;
+	LhSink *sink;
+	LhStatus status;
+	bool known;
+
+	LH_TRY(lh_sink_open(ctx, where, "slot", "json", true, &sink));
+	status = sink->kind->recover(ctx, sink, &pos, &known);
+	if (status == LH_OK)
+		status = one(sink, end);
+	(void) sink->kind->close(ctx, sink);
+	return status;
+}
+
+static void
+certificates_are_checked(void **state)
+{
+	(void) state;
+	need_server();
+	FINE(try_tls("good", "client", "", 0x100));
+	/* many at once, as both directions share the session */
+	for (uint64_t end = 0x200; end < 0x1000; end += 0x100)
+		FINE(try_tls("good", "client", "&tls.host=localhost", end));
+	FAILS(try_tls("other", "client", "", 0x2000), LH_DENIED, "SSL");
+	FAILS(try_tls("good", "client", "&tls.host=elsewhere", 0x2000), LH_DENIED, "SSL");
+	assert_true(try_tls("good", NULL, "", 0x2000) != LH_OK);
+	FAILS(try_tls("absent", "client", "", 0x2000), LH_INVALID, "tls.ca.file");
+	FAILS(lh_sink_open(ctx, "nats://h/S?tls.host=x", "slot", "json", true, &(LhSink *){NULL}), LH_INVALID, "tls://");
+	/* without TLS where the server wants it, and with it where the server has none */
+	FAILS(try_recover(""), LH_DENIED, "SSL");
+}
+
+static void
+servers_without_tls_are_refused(void **state)
+{
+	(void) state;
+	need_server();
+	make_certificate("good", "DNS:localhost,IP:127.0.0.1");
+	FAILS(try_tls("good", NULL, "", 0x100), LH_DENIED, "ecure");
+}
+
 int
 main(void)
 {
@@ -472,6 +581,8 @@ main(void)
 		TEST_AT(rights_are_told_and_secrets_are_not, set_up_users),
 		TEST(silent_servers_are_not_waited_for),
 		TEST(a_server_that_ends_is_a_lost_connection),
+		TEST_AT(certificates_are_checked, set_up_tls),
+		TEST(servers_without_tls_are_refused),
 	};
 
 	look_for_server();
