@@ -120,7 +120,8 @@ open_sink(LhCtx *ctx, const LhSinkConfig *config, bool tls, LhSink **out)
 	n->o.tls = tls;
 	LH_TRY(copy_config(ctx, config, &n->config));
 	LH_TRY(lh_nats_read_options(ctx, n));
-	n->identity = lh_sprintf(ctx, "%s/%s", config->stream, config->format != NULL ? config->format : "-");
+	n->identity =
+		lh_sprintf(ctx, "%s/%s", config->stream, config->format != NULL ? config->format : "-");
 	if (n->identity == NULL)
 		return ctx->error->code;
 	if (strcspn(n->identity, " \r\n") != strlen(n->identity) || strlen(n->identity) > 128)
@@ -240,8 +241,9 @@ judge(LhCtx *ctx, LhNats *n, const LhNatsSent *sent, const LhNatsError *error)
 			break;
 		case NOT_STORED:
 			status = strstr(error->text, "maximum") != NULL ? LH_LIMIT : LH_IO;
-			hint = "The stream is full, or its disk: make room, raise its limits, or let it discard "
-				   "old messages. Nothing is lost.";
+			hint =
+				"The stream is full, or its disk: make room, raise its limits, or let it discard "
+				"old messages. Nothing is lost.";
 			break;
 		case OF_ACCOUNT:
 		case NO_RESOURCES:

@@ -17,18 +17,38 @@
 
 #define SUBJECTS_MAX 64
 
-static const char *const known[] = {
-	"subject.prefix",   "position.subject", "create",
-	"subjects",         "replicas",         "duplicate.window.ms",
-	"max.message.size", "max.bytes",        "max.age.s",
-	"discard",          "durability",       "lost",
-	"headers",          "waiting.messages", "waiting.bytes",
-	"timeout.ms",       "connect.timeout.ms", "domain",
-	"inbox.prefix",     "user",             "password",
-	"password.file",    "token",            "token.file",
-	"credentials.file", "nkey",             "nkey.file",
-	"tls.ca.file",      "tls.cert.file",    "tls.key.file",
-	"tls.host",         NULL};
+static const char *const known[] = {"subject.prefix",
+									"position.subject",
+									"create",
+									"subjects",
+									"replicas",
+									"duplicate.window.ms",
+									"max.message.size",
+									"max.bytes",
+									"max.age.s",
+									"discard",
+									"durability",
+									"lost",
+									"headers",
+									"waiting.messages",
+									"waiting.bytes",
+									"timeout.ms",
+									"connect.timeout.ms",
+									"domain",
+									"inbox.prefix",
+									"user",
+									"password",
+									"password.file",
+									"token",
+									"token.file",
+									"credentials.file",
+									"nkey",
+									"nkey.file",
+									"tls.ca.file",
+									"tls.cert.file",
+									"tls.key.file",
+									"tls.host",
+									NULL};
 
 /* JetStream's rule for names of streams, which stand in subjects. */
 static bool
@@ -122,8 +142,9 @@ check_credentials(LhCtx *ctx, const LhSinkConfig *c, bool tls)
 	given = (lh_sink_option(c, "password", NULL) != NULL) +
 			(lh_sink_option(c, "password.file", NULL) != NULL);
 	if (given != (lh_sink_option(c, "user", NULL) != NULL))
-		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": user and one of password and password.file go "
-								 "together",
+		LH_FAIL(ctx, LH_INVALID,
+				"sink \"%s\": user and one of password and password.file go "
+				"together",
 				c->uri);
 	for (int i = 0; i < c->noptions && !tls; i++)
 		if (strncmp(c->options[i].name, "tls.", 4) == 0)
@@ -154,8 +175,8 @@ read_stream(LhCtx *ctx, LhNats *n)
 					of_create[i]);
 	LH_TRY(read_subjects(ctx, n));
 	LH_TRY(lh_sink_option_number(ctx, c, "replicas", 1, 1, 5, &o->replicas));
-	LH_TRY(lh_sink_option_number(ctx, c, "duplicate.window.ms", 120000, 100, 86400000,
-								 &o->window_ms));
+	LH_TRY(
+		lh_sink_option_number(ctx, c, "duplicate.window.ms", 120000, 100, 86400000, &o->window_ms));
 	LH_TRY(lh_sink_option_number(ctx, c, "max.message.size", 0, 0, INT32_MAX, &o->max_msg_size));
 	LH_TRY(lh_sink_option_number(ctx, c, "max.bytes", 0, 0, UINT64_C(1) << 50, &o->max_bytes));
 	LH_TRY(lh_sink_option_number(ctx, c, "max.age.s", 0, 0, UINT64_C(1) << 32, &o->max_age_s));
@@ -189,8 +210,9 @@ lh_nats_read_options(LhCtx *ctx, LhNats *n)
 	o->prefix = lh_sink_option(c, "subject.prefix", "");
 	o->inbox = lh_sink_option(c, "inbox.prefix", "_INBOX");
 	if (strlen(o->inbox) > 48 || !is_pattern(o->inbox) || strpbrk(o->inbox, "*>") != NULL)
-		LH_FAIL(ctx, LH_INVALID, "sink \"%s\": option \"inbox.prefix\" must be a subject of at most "
-								 "48 bytes",
+		LH_FAIL(ctx, LH_INVALID,
+				"sink \"%s\": option \"inbox.prefix\" must be a subject of at most "
+				"48 bytes",
 				c->uri);
 	text = lh_sink_option(c, "domain", NULL);
 	if (text != NULL && !is_stream_name(text))
@@ -320,9 +342,9 @@ set_tls(LhCtx *ctx, const LhNats *n, natsOptions *options)
 	if (cert != NULL)
 		LH_TRY(library(ctx, n, "tls.cert.file and tls.key.file",
 					   natsOptions_LoadCertificatesChain(options, cert, key)));
-	return host == NULL ? LH_OK
-						: library(ctx, n, "tls.host",
-								  natsOptions_SetExpectedHostname(options, host));
+	return host == NULL
+			   ? LH_OK
+			   : library(ctx, n, "tls.host", natsOptions_SetExpectedHostname(options, host));
 }
 
 /* "tls://a:4222" of each host. */
@@ -338,8 +360,9 @@ set_servers(LhCtx *ctx, const LhNats *n, natsOptions *options)
 		size_t len = strcspn(host, ",");
 
 		if (len == 0 || count == (int) (sizeof(servers) / sizeof(servers[0])))
-			LH_FAIL(ctx, LH_INVALID, "sink \"%s\": its hosts must be 1 to %zu with commas between "
-									 "them",
+			LH_FAIL(ctx, LH_INVALID,
+					"sink \"%s\": its hosts must be 1 to %zu with commas between "
+					"them",
 					n->config.uri, sizeof(servers) / sizeof(servers[0]));
 		servers[count] = lh_sprintf(ctx, "%s://%.*s", n->o.tls ? "tls" : "nats", (int) len, host);
 		if (servers[count++] == NULL)
@@ -356,7 +379,8 @@ fill(LhCtx *ctx, const LhNats *n, natsOptions *options)
 
 	LH_TRY(set_servers(ctx, n, options));
 	LH_TRY(library(ctx, n, "a name", natsOptions_SetName(options, "lakehouse_cdc")));
-	LH_TRY(library(ctx, n, "time-outs", natsOptions_SetTimeout(options, (int64_t) n->o.connect_ms)));
+	LH_TRY(
+		library(ctx, n, "time-outs", natsOptions_SetTimeout(options, (int64_t) n->o.connect_ms)));
 	LH_TRY(library(ctx, n, "time-outs", natsOptions_SetWriteDeadline(options, ms)));
 	/* what the library would send again is ours to decide (nats_link.c) */
 	LH_TRY(library(ctx, n, "no reconnect", natsOptions_SetAllowReconnect(options, false)));

@@ -148,8 +148,7 @@ status_of(natsStatus s)
 	{
 		case NATS_CONNECTION_AUTH_FAILED:
 		case NATS_NOT_PERMITTED:
-		case NATS_NOT_FOUND: /* a seed, in its file */
-			return LH_DENIED;
+		case NATS_NOT_FOUND: /* a seed, in its file */ return LH_DENIED;
 		case NATS_SSL_ERROR:
 		case NATS_SECURE_CONNECTION_REQUIRED:
 		case NATS_SECURE_CONNECTION_WANTED: return LH_DENIED;
@@ -430,8 +429,9 @@ lh_nats_link_check(LhCtx *ctx, LhNatsLink *link)
 		return LH_OK;
 	lh_fail(ctx, bad, "sink \"%s\": %s", link->uri, text);
 	if (bad == LH_DENIED)
-		lh_hint(ctx, "Look at the rights of this user: it publishes to the stream's subjects and to "
-					 "JetStream's API, and is answered below its inbox; or at certificates.");
+		lh_hint(ctx,
+				"Look at the rights of this user: it publishes to the stream's subjects and to "
+				"JetStream's API, and is answered below its inbox; or at certificates.");
 	return bad;
 }
 

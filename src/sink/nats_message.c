@@ -167,8 +167,7 @@ lh_nats_at_read(const char *text, LhChangePos *pos, int *sub, bool *unit)
 	size_t n = strlen(text);
 
 	*unit = n > 5 && strcmp(text + n - 5, " unit") == 0;
-	if (!take_lsn(&text, &pos->commit_end) ||
-		!take_number(&text, UINT64_MAX, ' ', &pos->ordinal))
+	if (!take_lsn(&text, &pos->commit_end) || !take_number(&text, UINT64_MAX, ' ', &pos->ordinal))
 		return false;
 	*sub = -1;
 	if (strncmp(text, "-1 ", 3) == 0)
@@ -188,8 +187,7 @@ lh_nats_done_read(const char *text, LhChangePos *pos)
 {
 	uint64_t xid;
 
-	if (!take_lsn(&text, &pos->commit_end) ||
-		!take_number(&text, UINT64_MAX, ' ', &pos->ordinal) ||
+	if (!take_lsn(&text, &pos->commit_end) || !take_number(&text, UINT64_MAX, ' ', &pos->ordinal) ||
 		!take_number(&text, UINT32_MAX, '\0', &xid))
 		return false;
 	pos->xid = (uint32_t) xid;
@@ -253,8 +251,9 @@ own_headers(LhCtx *ctx, LhNats *n, natsMsg *msg, LhSlice headers, uint64_t *byte
 		{
 			lh_fail(ctx, LH_INVALID, "sink \"%s\": a header cannot be called \"%.64s\"",
 					n->config.uri, text);
-			lh_hint(ctx, "The outbox's options name headers: letters, digits, '-', without \"Nats-\" "
-						 "or \"Lakehouse-\" before them.");
+			lh_hint(ctx,
+					"The outbox's options name headers: letters, digits, '-', without \"Nats-\" "
+					"or \"Lakehouse-\" before them.");
 			return LH_INVALID;
 		}
 		/* null: a header that is not there */

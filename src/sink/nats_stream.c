@@ -176,10 +176,11 @@ static LhStatus
 check_config(LhCtx *ctx, const LhNats *n, const json_t *c)
 {
 	if (!has(c, "retention", "limits"))
-		return wrong(ctx, n, "removes messages when they were consumed",
-					 "The position is in the stream's last message: let its retention be "
-					 "\"limits\", and consumers of another stream that has it as a source take what "
-					 "they like.");
+		return wrong(
+			ctx, n, "removes messages when they were consumed",
+			"The position is in the stream's last message: let its retention be "
+			"\"limits\", and consumers of another stream that has it as a source take what "
+			"they like.");
 	if (json_is_object(json_object_get(c, "mirror")) ||
 		json_array_size(json_object_get(c, "sources")) > 0)
 		return wrong(ctx, n, "takes messages from other streams",
@@ -241,14 +242,14 @@ create_stream(LhCtx *ctx, LhNats *n, json_t **info)
 	/* durations are in nanoseconds; what is no limit is -1 */
 	config = json_pack(
 		"{s:s, s:o, s:s, s:s, s:i, s:I, s:i, s:I, s:I, s:s, s:I, s:b, s:b}", "name", o->stream,
-		"subjects", subjects, "retention", "limits", "storage", "file",
-		"max_consumers", -1, "max_age", (json_int_t) o->max_age_s * 1000000000, "max_msgs", -1,
-		"max_bytes", o->max_bytes == 0 ? (json_int_t) -1 : (json_int_t) o->max_bytes,
-		"max_msg_size", o->max_msg_size == 0 ? (json_int_t) -1 : (json_int_t) o->max_msg_size,
-		"discard", o->discard_new ? "new" : "old", "duplicate_window",
-		(json_int_t) o->window_ms * 1000000, "allow_rollup_hdrs", 1, "allow_direct", 1);
-	if (config == NULL || json_object_set_new(config, "num_replicas",
-											  json_integer((json_int_t) o->replicas)) != 0 ||
+		"subjects", subjects, "retention", "limits", "storage", "file", "max_consumers", -1,
+		"max_age", (json_int_t) o->max_age_s * 1000000000, "max_msgs", -1, "max_bytes",
+		o->max_bytes == 0 ? (json_int_t) -1 : (json_int_t) o->max_bytes, "max_msg_size",
+		o->max_msg_size == 0 ? (json_int_t) -1 : (json_int_t) o->max_msg_size, "discard",
+		o->discard_new ? "new" : "old", "duplicate_window", (json_int_t) o->window_ms * 1000000,
+		"allow_rollup_hdrs", 1, "allow_direct", 1);
+	if (config == NULL ||
+		json_object_set_new(config, "num_replicas", json_integer((json_int_t) o->replicas)) != 0 ||
 		(body = json_dumps(config, JSON_COMPACT)) == NULL)
 	{
 		json_decref(config);
@@ -278,7 +279,8 @@ look(LhCtx *ctx, LhNats *n, json_t **info)
 		return refused(ctx, n, "the stream is not told of", &error);
 	if (n->o.create)
 		return create_stream(ctx, n, info);
-	lh_fail(ctx, LH_NOT_FOUND, "sink \"%s\": there is no stream \"%s\"", n->config.uri, n->o.stream);
+	lh_fail(ctx, LH_NOT_FOUND, "sink \"%s\": there is no stream \"%s\"", n->config.uri,
+			n->o.stream);
 	lh_hint(ctx, "Make it, or let the sink do it: create=yes.");
 	return LH_NOT_FOUND;
 }
@@ -305,8 +307,9 @@ damaged(LhCtx *ctx, const LhNats *n, uint64_t sequence, const char *what)
 {
 	lh_fail(ctx, LH_CORRUPT, "sink \"%s\": stream \"%s\", sequence %llu: %s", n->config.uri,
 			n->o.stream, (unsigned long long) sequence, what);
-	lh_hint(ctx, "The stream's last message must be one of this client's. What was put behind it by "
-				 "hand can be purged; lost=anew begins without a position.");
+	lh_hint(ctx,
+			"The stream's last message must be one of this client's. What was put behind it by "
+			"hand can be purged; lost=anew begins without a position.");
 	return LH_CORRUPT;
 }
 
@@ -319,8 +322,9 @@ gone(LhCtx *ctx, const LhNats *n, uint64_t last, LhNatsFound *found)
 		found->anew = true;
 		return LH_OK;
 	}
-	lh_fail(ctx, LH_NOT_FOUND, "sink \"%s\": the last message of stream \"%s\", sequence %llu, is not "
-							 "there any more",
+	lh_fail(ctx, LH_NOT_FOUND,
+			"sink \"%s\": the last message of stream \"%s\", sequence %llu, is not "
+			"there any more",
 			n->config.uri, n->o.stream, (unsigned long long) last);
 	lh_detail(ctx, "It had the position: an age, a purge or somebody has removed it.");
 	lh_hint(ctx, "Delete the stream and load it anew, or go on behind what the slot has confirmed: "

@@ -165,8 +165,9 @@ positions_are_read_strictly(void **state)
 										 "00000000000000000000000000/1 1 0 7",
 										 " unit",
 										 NULL};
-	static const char *const bad_done[] = {"", "0/100", "0/100 1", "0/100 1 ", "0/100 1 7 ",
-										   "0/100 1 7 unit", "0/100 x 7", "x 1 7", NULL};
+	static const char *const bad_done[] = {"",          "0/100",      "0/100 1",
+										   "0/100 1 ",  "0/100 1 7 ", "0/100 1 7 unit",
+										   "0/100 x 7", "x 1 7",      NULL};
 	const LhChangePos pos = {UINT64_MAX, UINT64_MAX, UINT32_MAX};
 	char text[LH_NATS_AT_TEXT];
 	LhChangePos back;
@@ -261,7 +262,8 @@ wrong_options_are_refused(void **state)
 			fail_msg("%s was taken: %s", bad[i].uri, ctx->error->message);
 		if (strstr(ctx->error->message, bad[i].word) == NULL)
 			fail_msg("%s: no \"%s\" in: %s", bad[i].uri, bad[i].word, ctx->error->message);
-		if (strstr(ctx->error->message, "sEcReT") != NULL || strstr(ctx->error->hint, "sEcReT") != NULL)
+		if (strstr(ctx->error->message, "sEcReT") != NULL ||
+			strstr(ctx->error->hint, "sEcReT") != NULL)
 			fail_msg("%s: a secret is shown", bad[i].uri);
 	}
 }
@@ -272,8 +274,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(topics_become_subjects),     TEST(patterns_hold_subjects),
-		TEST(headers_are_printable),      TEST(positions_are_read_strictly),
+		TEST(topics_become_subjects),       TEST(patterns_hold_subjects),
+		TEST(headers_are_printable),        TEST(positions_are_read_strictly),
 		TEST(headers_are_found_in_a_block), TEST(wrong_options_are_refused),
 	};
 

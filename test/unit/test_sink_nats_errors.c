@@ -16,7 +16,8 @@
 static void
 make_stream(const char *config)
 {
-	administer("STREAM.CREATE.S", lh_sprintf(ctx, "{\"name\":\"S\",\"subjects\":[\"slot\",\"slot.>\"],%s}", config));
+	administer("STREAM.CREATE.S",
+			   lh_sprintf(ctx, "{\"name\":\"S\",\"subjects\":[\"slot\",\"slot.>\"],%s}", config));
 }
 
 #define FILES "\"storage\":\"file\",\"retention\":\"limits\""
@@ -76,14 +77,16 @@ the_stream_is_made_as_asked(void **state)
 
 	(void) state;
 	need_server();
-	FINE(try_recover("&create=yes&subjects=slot._position,a.*,b.>&max.message.size=5000&max.bytes=1000000"
-					 "&max.age.s=3600&discard=old&duplicate.window.ms=200&replicas=1"));
+	FINE(try_recover(
+		"&create=yes&subjects=slot._position,a.*,b.>&max.message.size=5000&max.bytes=1000000"
+		"&max.age.s=3600&discard=old&duplicate.window.ms=200&replicas=1"));
 	r = reader_open();
 	assert_int_equal(js_GetStreamInfo(&info, r.js, "S", NULL, &code), NATS_OK);
 	assert_int_equal(info->Config->SubjectsLen, 3);
 	assert_string_equal(info->Config->Subjects[1], "a.*");
 	assert_int_equal(info->Config->MaxMsgSize, 5000);
-	assert_true(info->Config->MaxBytes == 1000000 && info->Config->MaxAge == INT64_C(3600000000000));
+	assert_true(info->Config->MaxBytes == 1000000 &&
+				info->Config->MaxAge == INT64_C(3600000000000));
 	assert_true(info->Config->Discard == js_DiscardOld && info->Config->Storage == js_FileStorage);
 	assert_true(info->Config->Duplicates == 200000000 && info->Config->AllowRollup);
 	jsStreamInfo_Destroy(info);
@@ -126,7 +129,9 @@ a_stream_that_is_not_ours_is_refused(void **state)
 		natsConnection *nc;
 		natsMsg *msg, *reply = NULL;
 
-		assert_int_equal(natsConnection_ConnectTo(&nc, lh_sprintf(ctx, "nats://127.0.0.1:%d", server.port)), NATS_OK);
+		assert_int_equal(
+			natsConnection_ConnectTo(&nc, lh_sprintf(ctx, "nats://127.0.0.1:%d", server.port)),
+			NATS_OK);
 		assert_int_equal(natsMsg_Create(&msg, "slot.t", NULL, "x", 1), NATS_OK);
 		natsMsgHeader_Set(msg, "Lakehouse-Stream", forged[i][0]);
 		natsMsgHeader_Set(msg, "Lakehouse-At", forged[i][1]);
@@ -200,8 +205,10 @@ a_message_that_is_too_large_is_refused_alone(void **state)
 
 	/* the stream's own limit, which changes under us: the server says it */
 	FINE(open_recovered("", &sink, &pos, &known));
-	administer("STREAM.UPDATE.S", "{\"name\":\"S\",\"subjects\":[\"slot\",\"slot.>\"]," FILES
-								  ",\"max_msg_size\":2000,\"discard\":\"new\",\"duplicate_window\":100000000,\"allow_rollup_hdrs\":true,\"allow_direct\":true}");
+	administer(
+		"STREAM.UPDATE.S",
+		"{\"name\":\"S\",\"subjects\":[\"slot\",\"slot.>\"]," FILES
+		",\"max_msg_size\":2000,\"discard\":\"new\",\"duplicate_window\":100000000,\"allow_rollup_hdrs\":true,\"allow_direct\":true}");
 	big[5000] = '\0';
 	FINE(put(sink, 0x200, 1, 0, "slot.t", "d"));
 	FINE(put(sink, 0x200, 2, 0, "slot.t", big));
@@ -209,7 +216,8 @@ a_message_that_is_too_large_is_refused_alone(void **state)
 	FINE(commit(sink, 0x200, 4));
 	assert_int_equal(flush(sink), LH_SINK_REFUSED);
 	assert_true(!sink->refusals->here && sink->refusals->n == 1);
-	assert_true(sink->refusals->v[0].pos.commit_end == 0x200 && sink->refusals->v[0].pos.ordinal == 2);
+	assert_true(sink->refusals->v[0].pos.commit_end == 0x200 &&
+				sink->refusals->v[0].pos.ordinal == 2);
 	assert_int_equal(put(sink, 0x200, 3, 0, "slot.t", "f"), LH_BUG);
 	FINE(sink->kind->recover(ctx, sink, &pos, &known));
 	assert_true(pos.commit_end == 0x200 && pos.ordinal == 1);
@@ -258,8 +266,10 @@ a_subject_of_no_stream_is_told(void **state)
 	/* it goes while we write: nobody listens there any more, and recovery says why */
 	FINE(sink->kind->recover(ctx, sink, &pos, &known));
 	FINE(one(sink, 0x100));
-	administer("STREAM.UPDATE.S", "{\"name\":\"S\",\"subjects\":[\"slot._position\"]," FILES
-								  ",\"discard\":\"new\",\"duplicate_window\":100000000,\"allow_rollup_hdrs\":true,\"allow_direct\":true}");
+	administer(
+		"STREAM.UPDATE.S",
+		"{\"name\":\"S\",\"subjects\":[\"slot._position\"]," FILES
+		",\"discard\":\"new\",\"duplicate_window\":100000000,\"allow_rollup_hdrs\":true,\"allow_direct\":true}");
 	assert_int_equal(one(sink, 0x200), LH_SINK_RESTART);
 	FINE(sink->kind->recover(ctx, sink, &pos, &known));
 	FAILS(put(sink, 0x200, 1, 0, "slot.t", "v"), LH_NOT_FOUND, "slot.t");
@@ -384,13 +394,15 @@ silent_servers_are_not_waited_for(void **state)
 	need_server();
 	assert_true(bind(fd, (struct sockaddr *) &a, sizeof(a)) == 0 && listen(fd, 8) == 0);
 	getsockname(fd, (struct sockaddr *) &a, &len);
-	FINE(lh_sink_open(ctx, lh_sprintf(ctx, "nats://127.0.0.1:%d/S?connect.timeout.ms=300", ntohs(a.sin_port)), "slot",
-					  "json", true, &sink));
+	FINE(lh_sink_open(
+		ctx, lh_sprintf(ctx, "nats://127.0.0.1:%d/S?connect.timeout.ms=300", ntohs(a.sin_port)),
+		"slot", "json", true, &sink));
 	assert_int_equal(sink->kind->recover(ctx, sink, &pos, &known), LH_IO);
 	FINE(sink->kind->close(ctx, sink));
 	/* one that is asked to stop stops, whatever the library waits for */
-	FINE(lh_sink_open(ctx, lh_sprintf(ctx, "nats://127.0.0.1:%d/S?connect.timeout.ms=300000", ntohs(a.sin_port)), "slot",
-					  "json", true, &sink));
+	FINE(lh_sink_open(
+		ctx, lh_sprintf(ctx, "nats://127.0.0.1:%d/S?connect.timeout.ms=300000", ntohs(a.sin_port)),
+		"slot", "json", true, &sink));
 	host.interrupted = stop_at_once;
 	ctx->host_arg = &asked;
 	ctx->host = &host;
@@ -400,7 +412,8 @@ silent_servers_are_not_waited_for(void **state)
 	FINE(sink->kind->close(ctx, sink));
 	close(fd);
 	/* nobody at all */
-	FINE(lh_sink_open(ctx, lh_sprintf(ctx, "nats://127.0.0.1:%d/S", nats_free_port()), "slot", "json", true, &sink));
+	FINE(lh_sink_open(ctx, lh_sprintf(ctx, "nats://127.0.0.1:%d/S", nats_free_port()), "slot",
+					  "json", true, &sink));
 	FAILS(sink->kind->recover(ctx, sink, &pos, &known), LH_IO, "server");
 	FINE(sink->kind->close(ctx, sink));
 
@@ -472,7 +485,8 @@ make_certificate(const char *file, const char *host)
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *cert = X509_new();
 	X509_NAME *name = X509_get_subject_name(cert);
-	X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, lh_sprintf(ctx, "%s", host));
+	X509_EXTENSION *names =
+		X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, lh_sprintf(ctx, "%s", host));
 	X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "CA:TRUE");
 	FILE *f;
 
@@ -513,8 +527,10 @@ set_up_tls(void **state)
 	make_certificate("other", "DNS:elsewhere");
 	make_certificate("client", "DNS:client");
 	f = fopen(lh_sprintf(ctx, "%s/conf", server.dir), "a");
-	fprintf(f, "tls { cert_file: \"%s/good.crt\", key_file: \"%s/good.key\", ca_file: \"%s/client.crt\", verify: true }\n",
-			server.dir, server.dir, server.dir);
+	fprintf(
+		f,
+		"tls { cert_file: \"%s/good.crt\", key_file: \"%s/good.key\", ca_file: \"%s/client.crt\", verify: true }\n",
+		server.dir, server.dir, server.dir);
 	fclose(f);
 	return nats_server_start(&server) ? 0 : 1;
 }
@@ -522,10 +538,13 @@ set_up_tls(void **state)
 static LhStatus
 try_tls(const char *ca, const char *client, const char *more, uint64_t end)
 {
-	const char *where = lh_sprintf(ctx, "tls://127.0.0.1:%d/S?create=yes&tls.ca.file=%s/%s.crt%s%s", server.port,
-								   server.dir, ca, client != NULL
-								   ? lh_sprintf(ctx, "&tls.cert.file=%s/%s.crt&tls.key.file=%s/%s.key", server.dir, client, server.dir, client)
-								   : "", more);
+	const char *where = lh_sprintf(
+		ctx, "tls://127.0.0.1:%d/S?create=yes&tls.ca.file=%s/%s.crt%s%s", server.port, server.dir,
+		ca,
+		client != NULL ? lh_sprintf(ctx, "&tls.cert.file=%s/%s.crt&tls.key.file=%s/%s.key",
+									server.dir, client, server.dir, client)
+					   : "",
+		more);
 	LhChangePos pos;
 	LhSink *sink;
 	LhStatus status;
@@ -552,7 +571,8 @@ certificates_are_checked(void **state)
 	FAILS(try_tls("good", "client", "&tls.host=elsewhere", 0x2000), LH_DENIED, "SSL");
 	assert_true(try_tls("good", NULL, "", 0x2000) != LH_OK);
 	FAILS(try_tls("absent", "client", "", 0x2000), LH_INVALID, "tls.ca.file");
-	FAILS(lh_sink_open(ctx, "nats://h/S?tls.host=x", "slot", "json", true, &(LhSink *){NULL}), LH_INVALID, "tls://");
+	FAILS(lh_sink_open(ctx, "nats://h/S?tls.host=x", "slot", "json", true, &(LhSink *){NULL}),
+		  LH_INVALID, "tls://");
 	/* without TLS where the server wants it, and with it where the server has none */
 	FAILS(try_recover(""), LH_DENIED, "SSL");
 }

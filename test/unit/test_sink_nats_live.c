@@ -87,7 +87,7 @@ messages_and_position_go_together(void **state)
 static void
 keys_and_headers_keep_their_bytes(void **state)
 {
-	static const uint8_t own[] = {2,   0, 4,    0,   0, 0, 'i', 'd', 'a', ' ',
+	static const uint8_t own[] = {2,    0,   4, 0, 0,   0,   'i', 'd', 'a', ' ',
 								  '\n', '%', 1, 0, 255, 255, 255, 255, 'n'};
 	LhSinkMessage m = {.op = LH_CHANGE_INSERT,
 					   .pos = {0x100, 1, 7},
@@ -96,7 +96,8 @@ keys_and_headers_keep_their_bytes(void **state)
 					   .value = lh_slice("v", 1),
 					   .topic = "slot.t",
 					   .headers = lh_slice(own, sizeof(own))};
-	static const uint8_t bad[] = {11, 0, 3, 0, 0, 0, 'n', 'a', 't', 's', '-', 'r', 'o', 'l', 'l', 'u', 'p', 'a', 'l', 'l'};
+	static const uint8_t bad[] = {11,  0,   3,   0,   0,   0,   'n', 'a', 't', 's',
+								  '-', 'r', 'o', 'l', 'l', 'u', 'p', 'a', 'l', 'l'};
 	LhChangePos pos;
 	natsMsg *msg;
 	LhSink *sink;
@@ -204,8 +205,8 @@ units_in_part_come_whole(void **state)
 	for (int attempt = 0; attempt < 2; attempt++)
 	{
 		/* a long window: a server that drops by the id would drop the second attempt's rows */
-		FINE(open_recovered(attempt == 0 ? "&create=yes&duplicate.window.ms=3600000" : "", &sink, &pos,
-							&known));
+		FINE(open_recovered(attempt == 0 ? "&create=yes&duplicate.window.ms=3600000" : "", &sink,
+							&pos, &known));
 		if (attempt == 0)
 			FINE(one(sink, 0x100));
 		else
