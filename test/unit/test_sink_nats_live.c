@@ -478,6 +478,38 @@ assert_stream(uint64_t seed)
 	reader_close(&r);
 }
 
+/*
+ * A cluster of three: leaders are killed, too, one server at a time
+ */
+
+#define NODES 3
+
+static NatsServer nodes[NODES];
+
+static const char *
+start_cluster(void)
+{
+	int ports[NODES];
+
+	for (int i = 0; i < NODES; i++)
+		ports[i] = nats_free_port();
+	for (int i = 0; i < NODES; i++)
+	{
+		nats_server_make(&nodes[i],
+						 lh_sprintf(ctx,
+									"cluster { name: c, listen: \"127.0.0.1:%d\", routes: "
+									"[\"nats://127.0.0.1:%d\", \"nats://127.0.0.1:%d\", "
+									"\"nats://127.0.0.1:%d\"] }",
+									ports[i], ports[0], ports[1], ports[2]));
+		assert_true(nats_server_start(&nodes[i]));
+	}
+	return lh_sprintf(ctx,
+					  "nats://127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d/S?create=yes&replicas=3&"
+					  "duplicate.window.ms=100&timeout.ms=5000&connect.timeout.ms=1000&"
+					  "waiting.messages=64",
+					  nodes[0].port, nodes[1].port, nodes[2].port);
+}
+
 typedef struct Counts
 {
 	int children, servers;
@@ -485,10 +517,9 @@ typedef struct Counts
 } Counts;
 
 static void
-kill_and_go_on(uint64_t seed, Counts *counts)
+kill_and_go_on(uint64_t seed, const char *where, NatsServer *servers, int nservers, Counts *counts)
 {
 	const char *path = lh_sprintf(ctx, "%s/promise", server.dir);
-	const char *where = uri(MAKE "&connect.timeout.ms=1000&waiting.messages=64");
 	int fd = open(path, O_RDWR | O_CREAT, 0600), status = -1;
 	Promise *promise;
 	bool done = false;
@@ -513,9 +544,11 @@ kill_and_go_on(uint64_t seed, Counts *counts)
 			continue; /* enough: it may get through */
 		if (of_server)
 		{
-			nats_server_kill(&server, SIGKILL);
+			NatsServer *s = &servers[(r >> 33) % (unsigned) nservers];
+
+			nats_server_kill(s, SIGKILL);
 			counts->servers++;
-			assert_true(nats_server_start(&server));
+			assert_true(nats_server_start(s));
 			continue;
 		}
 		kill(pid, SIGKILL);
@@ -535,8 +568,50 @@ kill_and_go_on(uint64_t seed, Counts *counts)
 	counts->parts += promise->parts;
 	munmap(promise, sizeof(*promise));
 	close(fd);
+	/* readers look at the first one */
+	server.port = servers[0].port;
 	assert_stream(seed);
 	administer("STREAM.DELETE.S", "");
+}
+
+/* Servers of the run: the one of the test, or the cluster's. */
+static void
+is_exactly_once_in_a_cluster(void **state)
+{
+	int seeds = getenv("LAKEHOUSE_SINK_SEEDS") != NULL ? atoi(getenv("LAKEHOUSE_SINK_SEEDS")) : 2;
+	Counts counts = {0};
+	const char *where;
+
+	(void) state;
+	need_server();
+	where = start_cluster();
+	nats_server_kill(&server, SIGKILL);
+	/* it has a leader when it makes a stream */
+	for (int i = 0; i < 600; i++)
+	{
+		LhArena *arena = lh_arena_child(ctx->arena), *old = lh_use(ctx, arena);
+		LhChangePos pos;
+		LhSink *sink;
+		bool known;
+		LhStatus status = lh_sink_open(ctx, where, "slot", "json", true, &sink);
+
+		if (status == LH_OK)
+			status = sink->kind->recover(ctx, sink, &pos, &known);
+		lh_use(ctx, old);
+		lh_arena_reset(arena);
+		if (status == LH_OK)
+			break;
+		usleep(100000);
+	}
+	for (int seed = 0; seed < seeds; seed++)
+		kill_and_go_on((uint64_t) seed + 100, where, nodes, NODES, &counts);
+	print_message("cluster: %d kills of children and %d of servers in %d streams; %llu restarts, "
+				  "%llu lost connections, %llu events found in part\n",
+				  counts.children, counts.servers, seeds, (unsigned long long) counts.restarts,
+				  (unsigned long long) counts.failures, (unsigned long long) counts.parts);
+	assert_true(counts.children > 0 && counts.servers > 0);
+	for (int i = 0; i < NODES; i++)
+		nats_server_remove(&nodes[i]);
 }
 
 static void
@@ -548,7 +623,8 @@ is_exactly_once_across_kills(void **state)
 	(void) state;
 	need_server();
 	for (int seed = 0; seed < seeds; seed++)
-		kill_and_go_on((uint64_t) seed, &counts);
+		kill_and_go_on((uint64_t) seed, uri(MAKE "&connect.timeout.ms=1000&waiting.messages=64"),
+					   &server, 1, &counts);
 	print_message("%d kills of children and %d of servers in %d streams; %llu restarts, %llu lost "
 				  "connections, %llu events found in part\n",
 				  counts.children, counts.servers, seeds, (unsigned long long) counts.restarts,
@@ -569,6 +645,7 @@ main(int argc, char **argv)
 		TEST(two_clients_fence_each_other),
 		TEST(a_failed_sink_waits_for_recovery),
 		TEST(is_exactly_once_across_kills),
+		TEST(is_exactly_once_in_a_cluster),
 	};
 
 	self = argv[0];
