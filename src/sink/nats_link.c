@@ -545,13 +545,14 @@ void
 lh_nats_link_close(LhNatsLink *link)
 {
 	int64_t until = lh_sink_now_ms() + CLOSE_MS;
-	bool over = false;
+	bool over;
 
 	lock(link);
 	link->stop = true;
 	drop_items(link);
 	pthread_cond_signal(&link->work);
-	over = link->over;
+	/* one that still connects has nothing to end, and may take long */
+	over = link->over || !link->connected;
 	unlock(link);
 	/* no host here: it is short, and whoever wants to stop has said so already */
 	while (!over && lh_sink_now_ms() < until)

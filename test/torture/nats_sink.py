@@ -40,7 +40,7 @@ class Server:
         self.command = [program(), "-c", self.conf]
         # few messages under way at once, so that kills find events and transactions in part
         self.uri = (f"nats://127.0.0.1:{self.port}/{STREAM}?create=yes&duplicate.window.ms=100"
-                    "&connect.timeout.ms=2000&waiting.messages=50")
+                    "&connect.timeout.ms=2000&waiting.messages=200")
 
     def is_up(self):
         try:

@@ -159,6 +159,11 @@ positions_without_messages_are_messages(void **state)
 static void
 events_in_part_go_on(void **state)
 {
+	LhSinkMessage row = {.op = LH_CHANGE_READ,
+						 .pos = {0x200, 2, 7},
+						 .topic = "slot.t",
+						 .unit = true,
+						 .value = lh_slice("row", 3)};
 	LhChangePos pos;
 	LhSink *sink;
 	bool known;
@@ -181,6 +186,8 @@ events_in_part_go_on(void **state)
 
 	FINE(open_recovered("", &sink, &pos, &known));
 	assert_true(known && pos.commit_end == 0x200 && pos.ordinal == 1);
+	/* a row of a unit is another one, whatever its number */
+	FINE(sink->kind->put(ctx, sink, &row));
 	FINE(put(sink, 0x200, 2, 0, "slot.t", "b0"));
 	FINE(put(sink, 0x200, 2, 1, "slot.t", "b1"));
 	FINE(put(sink, 0x200, 2, 2, "slot.t", "b2"));
@@ -188,7 +195,7 @@ events_in_part_go_on(void **state)
 	FINE(commit(sink, 0x200, 4));
 	FINE(flush(sink));
 	FINE(sink->kind->close(ctx, sink));
-	assert_string_equal(read_all(), "256|a|b0|b1|b2|c");
+	assert_string_equal(read_all(), "256|a|b0|b1|row|b2|c");
 }
 
 /* The rows of a snapshot's unit may be others when it comes again: none of these is dropped. */
