@@ -14,6 +14,7 @@
 #define LH_SINK_OPTIONS_MAX 256
 
 extern const LhSinkKind lh_sink_stdout, lh_sink_null, lh_sink_file, lh_sink_kafka;
+extern const LhSinkKind lh_sink_nats, lh_sink_nats_tls;
 
 /* Takes a URI apart (uri.c); stream, format and text are left alone.  *scheme is in lower case. */
 extern LhStatus
