@@ -31,7 +31,8 @@ struct LhRedisLink
 	LhCtx *ctx; /* of the call, for the reader's callbacks */
 	LhRedisTarget target;
 	int fd;
-	bool up; /* requests may be sent */
+	bool up;      /* requests may be sent */
+	bool replied; /* the server has answered one */
 	LhRedisTls *tls;
 	LhName name;
 	redisReader *reader;
@@ -182,6 +183,7 @@ next_reply(LhCtx *ctx, LhRedisLink *link, const LhRedisReply **out)
 	if (object == NULL)
 		return LH_OK;
 	link->fed = link->reader->len - link->reader->pos;
+	link->replied = true;
 	*out = &link->reply;
 	return LH_OK;
 }
@@ -193,7 +195,7 @@ next_reply(LhCtx *ctx, LhRedisLink *link, const LhRedisReply **out)
 void
 lh_redis_link_close(LhRedisLink *link)
 {
-	link->up = false;
+	link->up = link->replied = false;
 	lh_name_stop(&link->name);
 	lh_redis_tls_end(link->tls);
 	link->tls = NULL;
@@ -244,7 +246,11 @@ lh_redis_link_create(LhCtx *ctx, const LhRedisTarget *target, LhRedisLink **out)
 static LhStatus
 lost(LhCtx *ctx, const LhRedisLink *link, const char *why)
 {
-	LH_FAIL(ctx, LH_IO, "sink \"%s\": the connection is lost: %s", link->target.uri, why);
+	lh_fail(ctx, LH_IO, "sink \"%s\": the connection is lost: %s", link->target.uri, why);
+	/* the alert that says so may be lost with the connection */
+	if (link->target.tls && !link->replied)
+		lh_hint(ctx, "A server that wants certificates of its clients needs tls.cert and tls.key.");
+	return LH_IO;
 }
 
 /* Wait for events of a descriptor; *ready 0: the time is over. */

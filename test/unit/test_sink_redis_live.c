@@ -781,6 +781,7 @@ replicas(void **state)
 		  LH_IO);
 	SAYS("0 of 1 replicas");
 	redis_start(&replica);
+	redis_wait_loaded(&replica);
 	redis_ok(&replica, "REPLICAOF 127.0.0.1 %d", server.port);
 	for (int i = 0; i < 1000 && redis_number(&server, "WAIT 1 %s", "50") < 1; i++)
 		usleep(20000);
@@ -795,6 +796,7 @@ replicas(void **state)
 	FAILS(try_open("&wait=1&timeout.ms=400"), LH_IO);
 	/* a replica is no place to write to */
 	redis_start(&replica);
+	redis_wait_loaded(&replica);
 	redis_ok(&replica, "REPLICAOF 127.0.0.1 %d", server.port);
 	FAILS(lh_sink_open(ctx, lh_sprintf(ctx, "redis://%s?timeout.ms=20000", replica.socket), "slot",
 					   "json", true, &sink) == LH_OK
@@ -1001,15 +1003,17 @@ tls_verifies_server_and_client(void **state)
 	FAILS(try_tls(port, "localhost", ca), LH_DENIED);
 	FINE(try_tls(port, "127.0.0.1", lh_sprintf(ctx, "%s&tls.verify=ca", ca)));
 	redis_kill(&server, SIGKILL);
-	/* a certificate of ours is wanted */
+	/* a certificate of ours is wanted; with luck the server's alert comes before its end */
 	start_tls("here", "yes", &port);
-	FAILS(try_tls(port, "127.0.0.1", ca), LH_DENIED);
+	assert_int_not_equal(try_tls(port, "127.0.0.1", ca), LH_OK);
+	SAYS("tls.cert");
 	mine =
 		lh_sprintf(ctx, "%s&tls.cert=%s/here.pem&tls.key=%s/here.key", ca, server.dir, server.dir);
 	FINE(try_tls(port, "127.0.0.1", mine));
 	mine = lh_sprintf(ctx, "%s&tls.cert=%s/client.pem&tls.key=%s/client.key", ca, server.dir,
 					  server.dir);
-	FAILS(try_tls(port, "127.0.0.1", mine), LH_DENIED);
+	assert_int_not_equal(try_tls(port, "127.0.0.1", mine), LH_OK);
+	SAYS("tls.cert");
 	FAILS(try_tls(port, "127.0.0.1", lh_sprintf(ctx, "%s&tls.cert=%s/here.pem", ca, server.dir)),
 		  LH_INVALID);
 	redis_kill(&server, SIGKILL);
