@@ -429,12 +429,12 @@ digits(LhCtx *ctx, const LhFf1 *ff1, LhFf1Way way, LhFf1Tweaks tweaks, const cha
 	{
 		size_t k = count - at < g->size ? count - at : g->size, bad;
 
-		bad = lh_ff1_parse_digits(in + at * length, k, ff1->u, ff1->v, g->left, g->right);
+		bad = lh_ff1_parse_digits(g->call.kernels, in + at * length, k, ff1->u, ff1->v, g->left, g->right);
 		if (bad < k)
 			LH_FAIL(ctx, LH_INVALID, "value %zu is no string of %zu decimal digits", at + bad,
 					length);
 		LH_TRY(run_group(ctx, ff1, way, tweaks, at, k, g, g->left, g->right));
-		lh_ff1_format_digits(out + at * length, k, ff1->u, ff1->v, g->left, g->right);
+		lh_ff1_format_digits(g->call.kernels, out + at * length, k, ff1->u, ff1->v, g->left, g->right);
 	}
 	return LH_OK;
 }

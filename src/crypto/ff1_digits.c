@@ -85,12 +85,18 @@ parse_all(const char *in, size_t count, size_t u, size_t v, uint64_t *left, uint
 }
 
 size_t
-lh_ff1_parse_digits(const char *in, size_t count, size_t u, size_t v, uint64_t *left,
-					uint64_t *right)
+lh_ff1_parse_digits(const LhFf1Kernels *k, const char *in, size_t count, size_t u, size_t v,
+					uint64_t *left, uint64_t *right)
 {
-	/* the lengths of most: card numbers */
-	uint64_t bad = u == 8 && v == 8 ? parse_all(in, count, 8, 8, left, right)
-									: parse_all(in, count, u, v, left, right);
+	uint64_t bad;
+
+	/* the length of most: card numbers */
+	if (u != 8 || v != 8)
+		bad = parse_all(in, count, u, v, left, right);
+	else if (k->parse16 != NULL)
+		bad = !k->parse16(in, count, left, right);
+	else
+		bad = parse_all(in, count, 8, 8, left, right);
 
 	if (bad == 0)
 		return count;
@@ -113,11 +119,13 @@ format_all(char *out, size_t count, size_t u, size_t v, const uint64_t *left, co
 }
 
 void
-lh_ff1_format_digits(char *out, size_t count, size_t u, size_t v, const uint64_t *left,
-					 const uint64_t *right)
+lh_ff1_format_digits(const LhFf1Kernels *k, char *out, size_t count, size_t u, size_t v,
+					 const uint64_t *left, const uint64_t *right)
 {
-	if (u == 8 && v == 8)
-		format_all(out, count, 8, 8, left, right);
-	else
+	if (u != 8 || v != 8)
 		format_all(out, count, u, v, left, right);
+	else if (k->format16 != NULL)
+		k->format16(out, count, left, right);
+	else
+		format_all(out, count, 8, 8, left, right);
 }

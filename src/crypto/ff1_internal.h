@@ -80,6 +80,10 @@ struct LhFf1Kernels
 	size_t		few;			/* up to so many values are faster one by one (fused_one) */
 	void		(*fused_one) (const LhFf1Key *key, const LhFf1Fused *f, LhFf1Way way,
 							  const uint8_t *base, uint64_t *left, uint64_t *right);
+
+	/* Strings of 16 digits as halves (false: one is none), and back.  NULL: ff1_digits.c's. */
+	bool		(*parse16) (const char *in, size_t count, uint64_t *left, uint64_t *right);
+	void		(*format16) (char *out, size_t count, const uint64_t *left, const uint64_t *right);
 };
 
 /* All that this build has, the best first; ends with NULL. */
@@ -138,10 +142,10 @@ extern size_t lh_ff1_work_size(const LhFf1 *ff1, size_t count);
 /* Digits of a half that are two groups of eight, and a number of 56 bits. */
 #define LH_FF1_MOST_DIGITS 16
 /* "count" strings of u + v ASCII digits as pairs of numbers; less than count: the first string that is none. */
-extern size_t lh_ff1_parse_digits(const char *in, size_t count, size_t u, size_t v, uint64_t *left,
-								  uint64_t *right);
-extern void lh_ff1_format_digits(char *out, size_t count, size_t u, size_t v, const uint64_t *left,
-								 const uint64_t *right);
+extern size_t lh_ff1_parse_digits(const LhFf1Kernels *k, const char *in, size_t count, size_t u,
+								  size_t v, uint64_t *left, uint64_t *right);
+extern void lh_ff1_format_digits(const LhFf1Kernels *k, char *out, size_t count, size_t u, size_t v,
+								 const uint64_t *left, const uint64_t *right);
 
 /* Beginning and end of a call. */
 extern LhStatus lh_ff1_call_begin(LhCtx *ctx, const LhFf1Key *key, LhFf1Call *call);

@@ -1,6 +1,6 @@
 /*
  * ff1_kernels_impl.h
- *		Ten rounds of FF1 on small halves, in vectors.
+ *		Ten rounds of FF1 on small halves, in vectors; strings of 16 digits.
  *
  * Included by each kernel file, which says what a vector is:
  *
@@ -59,7 +59,7 @@ share(Shared *s, const LhFf1Key *key, const LhFf1Fused *f, const uint8_t *base)
 	}
 }
 
-/* to = (to +- F(from)) % m: "which" says whose turn it is, 0 the left half's. */
+/* to = (to +- F(from)) % m.  own: the values' own bases, or NULL. */
 static inline __attribute__((always_inline)) void
 one_round(const Shared *s, int i, bool encrypt, const V *own, Half *to, const Half *from)
 {
@@ -218,4 +218,53 @@ fused_each(const LhFf1Key *key, const LhFf1Fused *f, LhFf1Way way, const uint8_t
 	}
 	lh_wipe(&s, sizeof(s));
 	lh_wipe(own, sizeof(own));
+}
+
+/* ---- strings of 16 digits, which are two halves of eight ---- */
+
+/* false: somewhere is no digit */
+static bool
+parse16(const char *in, size_t count, uint64_t *left, uint64_t *right)
+{
+	const __m128i zero = _mm_set1_epi8('0'),
+				nine = _mm_set1_epi8(9),
+				tens = _mm_set1_epi16(1 << 8 | 10),
+				hundreds = _mm_set1_epi32(1 << 16 | 100),
+				myriads = _mm_set1_epi32(1 << 16 | 10000);
+	__m128i		bad = _mm_setzero_si128();
+
+	for (size_t j = 0; j < count; j++)
+	{
+		__m128i		x = _mm_xor_si128(_mm_loadu_si128((const __m128i *) in + j), zero);
+
+		bad = _mm_or_si128(bad, _mm_subs_epu8(x, nine));
+		x = _mm_maddubs_epi16(x, tens);
+		x = _mm_madd_epi16(x, hundreds);
+		x = _mm_madd_epi16(_mm_packus_epi32(x, x), myriads);
+		left[j] = (uint32_t) _mm_cvtsi128_si32(x);
+		right[j] = (uint32_t) _mm_extract_epi32(x, 1);
+	}
+	return _mm_testz_si128(bad, bad);
+}
+
+/* Quotients by multiplication: x * 3518437209 >> 45 is x / 10000 below 10^8, and so on. */
+static void
+format16(char *out, size_t count, const uint64_t *left, const uint64_t *right)
+{
+	for (size_t j = 0; j < count; j++)
+	{
+		__m128i		x = _mm_set_epi64x((int64_t) right[j], (int64_t) left[j]),
+					q = _mm_srli_epi64(_mm_mul_epu32(x, _mm_set1_epi64x(3518437209)), 45);
+
+		/* to fours, to pairs, to digits: the quotient first, the rest beside it */
+		x = _mm_sub_epi64(x, _mm_mul_epu32(q, _mm_set1_epi64x(10000)));
+		x = _mm_or_si128(q, _mm_slli_epi64(x, 32));
+		q = _mm_srli_epi16(_mm_mulhi_epu16(x, _mm_set1_epi16(5243)), 3);
+		x = _mm_sub_epi16(x, _mm_mullo_epi16(q, _mm_set1_epi16(100)));
+		x = _mm_or_si128(q, _mm_slli_epi32(x, 16));
+		q = _mm_mulhi_epu16(x, _mm_set1_epi16(6554));
+		x = _mm_sub_epi16(x, _mm_mullo_epi16(q, _mm_set1_epi16(10)));
+		x = _mm_or_si128(q, _mm_slli_epi16(x, 8));
+		_mm_storeu_si128((__m128i *) out + j, _mm_or_si128(x, _mm_set1_epi8('0')));
+	}
 }

@@ -85,6 +85,8 @@ const LhFf1Kernels lh_ff1_kernels_vaes = {.name = "vaes",
 										  .fused = fused,
 										  .fused_each = fused_each,
 										  .few = 2,
-										  .fused_one = lh_ff1_one_aesni};
+										  .fused_one = lh_ff1_one_aesni,
+.parse16 = parse16,
+.format16 = format16};
 
 #endif

@@ -78,6 +78,8 @@ const LhFf1Kernels lh_ff1_kernels_vaes512 = {.name = "vaes512",
 											 .fused = fused,
 											 .fused_each = fused_each,
 											 .few = 2,
-											 .fused_one = lh_ff1_one_aesni};
+											 .fused_one = lh_ff1_one_aesni,
+.parse16 = parse16,
+.format16 = format16};
 
 #endif

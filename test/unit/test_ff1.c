@@ -286,7 +286,7 @@ digits_equal_numerals(void **state)
 
 	for (int i = 0; i < 400; i++)
 	{
-		size_t n = 6 + next() % 40, t = next() % 20, count = 1 + next() % 150;
+		size_t n = next() % 3 == 0 ? 16 : 6 + next() % 40, t = next() % 20, count = 1 + next() % 150;
 		LhKey key = random_key();
 		LhFf1 *f = make(ctx, &key, 10, n, t);
 		uint16_t *x = malloc(2 * n * count);
@@ -350,6 +350,43 @@ halves_equal_digits(void **state)
 	f = make(ctx, &key, 10, 40, 0);
 	assert_false(lh_ff1_has_halves(f));
 	assert_int_equal(lh_ff1_halves(ctx, f, LH_FF1_ENCRYPT, no_tweak, left, right, 1), LH_INVALID);
+}
+
+/* Each group of eight digits that there is, by all kernels: parsed and formatted as printf does, in steps. */
+static void
+sixteen_digits_are_read_and_written(void **state)
+{
+	size_t step = getenv("FF1_RANDOM") != NULL ? 1 : 997;
+	char text[64 * 16], out[64 * 16];
+	uint64_t left[64], right[64];
+
+	(void) state;
+	for (const LhFf1Kernels *const *k = lh_ff1_kernels_all; *k != NULL; k++)
+	{
+		if (!(*k)->supported())
+			continue;
+		for (uint32_t x = 0; x + 64 * step < 100000000; x += (uint32_t) (64 * step))
+		{
+			for (uint32_t j = 0; j < 64; j++)
+			{
+				uint32_t a = x + j * (uint32_t) step, b = 99999999 - a;
+
+				for (int i = 0, p = 10000000; i < 8; i++, p /= 10)
+				{
+					out[j * 16 + i] = (char) ('0' + a / p % 10);
+					out[j * 16 + 8 + i] = (char) ('0' + b / p % 10);
+				}
+			}
+			assert_int_equal(lh_ff1_parse_digits(*k, out, 64, 8, 8, left, right), 64);
+			lh_ff1_format_digits(*k, text, 64, 8, 8, left, right);
+			for (uint32_t j = 0; j < 64; j++)
+			{
+				assert_int_equal(left[j], x + j * step);
+				assert_int_equal(right[j], 99999999 - left[j]);
+			}
+			assert_memory_equal(text, out, sizeof(out));
+		}
+	}
 }
 
 /* A whole small domain: no two plaintexts have one ciphertext. */
@@ -520,6 +557,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(fused_kernels_equal_the_rounds_in_limbs, setup, teardown),
 		cmocka_unit_test_setup_teardown(digits_equal_numerals, setup, teardown),
 		cmocka_unit_test_setup_teardown(halves_equal_digits, setup, teardown),
+		cmocka_unit_test_setup_teardown(sixteen_digits_are_read_and_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_permutes, setup, teardown),
 		cmocka_unit_test_setup_teardown(small_domains_and_bad_parameters_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(numerals_outside_the_alphabet_are_refused, setup, teardown),
