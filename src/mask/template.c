@@ -495,6 +495,32 @@ run_numerals(LhCtx *ctx, LhTemplate *t, LhFf1Way way, const LhShape *s, LhFf1Twe
 	return LH_OK;
 }
 
+/* Any class of ten characters: FF1 is quicker with strings of digits. */
+static LhStatus
+run_digits(LhCtx *ctx, LhTemplate *t, LhFf1Way way, const LhShape *s, LhFf1Tweaks tweaks)
+{
+	char *x, *p;
+
+	LH_TRY(fit_work(ctx, t, s->count * s->length));
+	x = p = (char *) t->work.data;
+	for (uint32_t i = s->first; i != NONE; i = t->next[i])
+	{
+		const LhPosition *from = lh_positions(t, &t->values[i]) + t->values[i].from;
+
+		for (size_t k = 0; k < s->length; k++)
+			*p++ = (char) ('0' + from[k].numeral);
+	}
+	LH_TRY(lh_ff1_digits(ctx, s->ff1, way, tweaks, x, x, s->count));
+	for (uint32_t i = s->first; i != NONE; i = t->next[i])
+	{
+		LhPosition *to = lh_positions(t, &t->values[i]) + t->values[i].from;
+
+		for (size_t k = 0; k < s->length; k++)
+			to[k].numeral = (uint16_t) (*x++ - '0');
+	}
+	return LH_OK;
+}
+
 static LhU128
 low128(const uint64_t *limbs, size_t n)
 {
@@ -590,7 +616,8 @@ run_once(LhCtx *ctx, LhTemplate *t, LhFf1Way way, const LhShape *s)
 	LH_TRY(lh_poll(ctx));
 	LH_TRY(gather_tweaks(ctx, t, s->first, s->tweak_len, &tweaks));
 	if (!s->ranked)
-		return run_numerals(ctx, t, way, s, tweaks);
+		return s->radix == 10 ? run_digits(ctx, t, way, s, tweaks)
+							  : run_numerals(ctx, t, way, s, tweaks);
 	if (s->length <= MOST_HALVED && lh_ff1_has_halves(s->ff1))
 		return run_halves(ctx, t, way, s, tweaks);
 	return run_bits(ctx, t, way, s, tweaks);

@@ -17,18 +17,24 @@
 static void
 slow_block(const LhKey *key, const uint8_t in[16], uint8_t out[16])
 {
-	EVP_CIPHER_CTX *evp = EVP_CIPHER_CTX_new();
+	static EVP_CIPHER_CTX *evp;
+	static LhKey last;
 	int n;
 
-	assert_int_equal(EVP_EncryptInit_ex(evp,
-										key->len == 16   ? EVP_aes_128_ecb()
-										: key->len == 24 ? EVP_aes_192_ecb()
-														 : EVP_aes_256_ecb(),
-										NULL, key->bytes, NULL),
-					 1);
-	EVP_CIPHER_CTX_set_padding(evp, 0);
+	if (evp == NULL)
+		evp = EVP_CIPHER_CTX_new();
+	if (last.len != key->len || memcmp(last.bytes, key->bytes, key->len) != 0)
+	{
+		assert_int_equal(EVP_EncryptInit_ex(evp,
+											key->len == 16   ? EVP_aes_128_ecb()
+											: key->len == 24 ? EVP_aes_192_ecb()
+															 : EVP_aes_256_ecb(),
+											NULL, key->bytes, NULL),
+						 1);
+		EVP_CIPHER_CTX_set_padding(evp, 0);
+		last = *key;
+	}
 	assert_int_equal(EVP_EncryptUpdate(evp, out, &n, in, 16), 1);
-	EVP_CIPHER_CTX_free(evp);
 }
 
 static void
@@ -88,14 +94,18 @@ slow_ff1(const LhKey *key, uint32_t radix, const uint8_t *tweak, size_t t, LhFf1
 	size_t u = n / 2, v = n - u, b, d, q_len, s_len;
 	BN_CTX *ctx = BN_CTX_new();
 	BIGNUM *a = BN_new(), *y = BN_new(), *c = BN_new(), *power = BN_new(), *r = BN_new(),
-		   *e = BN_new();
+		   *e = BN_new(), *powers[2] = {BN_new(), BN_new()};
 	uint16_t *half[2] = {malloc(2 * v), malloc(2 * v)}, *swap;
 	size_t len[2] = {u, v};
 	uint8_t p[16], *q, *s;
 
 	BN_set_word(r, radix);
-	BN_set_word(e, v);
-	BN_exp(power, r, e, ctx);
+	for (int k = 0; k < 2; k++)
+	{
+		BN_set_word(e, len[k]);
+		BN_exp(powers[k], r, e, ctx);
+	}
+	BN_copy(power, powers[1]);
 	BN_sub_word(power, 1);
 	b = (size_t) BN_num_bytes(power);
 	d = 4 * ((b + 3) / 4) + 4;
@@ -129,12 +139,10 @@ slow_ff1(const LhKey *key, uint32_t radix, const uint8_t *tweak, size_t t, LhFf1
 		slow_s(key, p, q, q_len, s, d);
 		BN_bin2bn(s, (int) d, y);
 		slow_num(a, radix, half[!in], len[!in]);
-		BN_set_word(e, m);
-		BN_exp(power, r, e, ctx);
 		if (in)
-			BN_mod_add(c, a, y, power, ctx);
+			BN_mod_add(c, a, y, powers[i % 2], ctx);
 		else
-			BN_mod_sub(c, a, y, power, ctx);
+			BN_mod_sub(c, a, y, powers[i % 2], ctx);
 		/* (A, B) = (B, C), or (C, A) */
 		swap = half[!in];
 		half[!in] = half[in];
@@ -151,6 +159,7 @@ slow_ff1(const LhKey *key, uint32_t radix, const uint8_t *tweak, size_t t, LhFf1
 	free(q);
 	free(s);
 	BN_free(a), BN_free(y), BN_free(c), BN_free(power), BN_free(r), BN_free(e);
+	BN_free(powers[0]), BN_free(powers[1]);
 	BN_CTX_free(ctx);
 }
 
