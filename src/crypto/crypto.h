@@ -20,6 +20,7 @@
  *	merkle.h	hash trees of logs, and their proofs
  *	sign.h		Ed25519 signatures and signed checkpoints of logs
  *	base64.h	base64, strictly
+ *	provider.h	where the keys come from that wrap all others
  *	selftest.h	known answers, checked when the library is loaded
  *
  * Nothing here prints a key, writes one into an error, or leaves one behind in
@@ -130,7 +131,12 @@ typedef struct LhKeySet LhKeySet;
 extern LhStatus
 lh_keyset_parse(LhCtx *ctx, const char *where, uint8_t *bytes, size_t len, LhKeySet **out);
 
-/* Read and parse a file that only its owner may read: the server's user or root. */
+/*
+ * Bytes of a file that only its owner may read, the server's user or root; in secret memory.
+ * what is for messages ("file of keys").
+ */
+extern LhStatus lh_secret_file(LhCtx *ctx, const char *what, const char *path, uint8_t **bytes, size_t *len);
+/* Read and parse such a file. */
 extern LhStatus lh_keyset_load(LhCtx *ctx, const char *path, LhKeySet **out);
 
 /* As LhHost.key: LH_DENIED for a key that is not in the set, and for a plain file where none may be. */

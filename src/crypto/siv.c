@@ -18,25 +18,25 @@
  * see "finish".
  */
 #include "crypto/siv.h"
-#include "crypto/block.h"
+#include "crypto/aesblock.h"
 
 struct LhCmac
 {
-	LhBlocks *blocks;
-	uint8_t k1[LH_BLOCK]; /* added to a last block that is whole */
-	uint8_t k2[LH_BLOCK]; /* ... to one that was padded */
+	LhAesBlocks *blocks;
+	uint8_t k1[LH_AES_BLOCK]; /* added to a last block that is whole */
+	uint8_t k2[LH_AES_BLOCK]; /* ... to one that was padded */
 };
 
 struct LhSiv
 {
 	LhCmac *mac;
-	LhBlocks *text;
-	uint8_t start[LH_BLOCK]; /* CMAC of a block of zeros */
+	LhAesBlocks *text;
+	uint8_t start[LH_AES_BLOCK]; /* CMAC of a block of zeros */
 };
 
 /* Times x in GF(2^128), big-endian, without a branch. */
 static void
-twice(const uint8_t in[LH_BLOCK], uint8_t out[LH_BLOCK])
+twice(const uint8_t in[LH_AES_BLOCK], uint8_t out[LH_AES_BLOCK])
 {
 	uint64_t high = lh_load_be64(in), low = lh_load_be64(in + 8);
 	uint64_t carry = 0 - (high >> 63);
@@ -48,7 +48,7 @@ twice(const uint8_t in[LH_BLOCK], uint8_t out[LH_BLOCK])
 }
 
 static void
-add(uint8_t to[LH_BLOCK], const uint8_t *p, size_t n)
+add(uint8_t to[LH_AES_BLOCK], const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		to[i] ^= p[i];
@@ -57,15 +57,15 @@ add(uint8_t to[LH_BLOCK], const uint8_t *p, size_t n)
 LhStatus
 lh_cmac_create(LhCtx *ctx, const uint8_t *key, size_t len, LhCmac **out)
 {
-	static const uint8_t zeros[LH_BLOCK];
-	uint8_t l[LH_BLOCK] = {0};
+	static const uint8_t zeros[LH_AES_BLOCK];
+	uint8_t l[LH_AES_BLOCK] = {0};
 	void *memory;
 	LhCmac *m;
 
 	LH_TRY(lh_secret_alloc(ctx, sizeof(*m), &memory));
 	m = memory;
-	LH_TRY(lh_blocks_create(ctx, key, len, &m->blocks));
-	LH_TRY(lh_blocks_chain(ctx, m->blocks, l, zeros, 1));
+	LH_TRY(lh_aes_blocks_create(ctx, key, len, &m->blocks));
+	LH_TRY(lh_aes_blocks_chain(ctx, m->blocks, l, zeros, 1));
 	twice(l, m->k1);
 	twice(m->k1, m->k2);
 	lh_wipe(l, sizeof(l));
@@ -81,28 +81,28 @@ lh_cmac_create(LhCtx *ctx, const uint8_t *key, size_t len, LhCmac **out)
 static LhStatus
 finish(LhCtx *ctx, LhCmac *m, LhSlice message, const uint8_t *d, uint8_t tag[LH_CMAC_TAG])
 {
-	size_t whole = message.len > 0 ? (message.len - 1) / LH_BLOCK : 0;
-	size_t rest = message.len - whole * LH_BLOCK;
-	bool split = d != NULL && rest < LH_BLOCK;
-	uint8_t block[LH_BLOCK];
+	size_t whole = message.len > 0 ? (message.len - 1) / LH_AES_BLOCK : 0;
+	size_t rest = message.len - whole * LH_AES_BLOCK;
+	bool split = d != NULL && rest < LH_AES_BLOCK;
+	uint8_t block[LH_AES_BLOCK];
 
 	memset(tag, 0, LH_CMAC_TAG);
-	LH_TRY(lh_blocks_chain(ctx, m->blocks, tag, message.data, split ? whole - 1 : whole));
+	LH_TRY(lh_aes_blocks_chain(ctx, m->blocks, tag, message.data, split ? whole - 1 : whole));
 	if (split)
 	{
-		memcpy(block, message.data + (whole - 1) * LH_BLOCK, LH_BLOCK);
-		add(block + rest, d, LH_BLOCK - rest);
-		LH_TRY(lh_blocks_chain(ctx, m->blocks, tag, block, 1));
+		memcpy(block, message.data + (whole - 1) * LH_AES_BLOCK, LH_AES_BLOCK);
+		add(block + rest, d, LH_AES_BLOCK - rest);
+		LH_TRY(lh_aes_blocks_chain(ctx, m->blocks, tag, block, 1));
 	}
 	memset(block, 0, sizeof(block));
 	if (rest > 0)
-		memcpy(block, message.data + whole * LH_BLOCK, rest);
+		memcpy(block, message.data + whole * LH_AES_BLOCK, rest);
 	if (d != NULL)
-		add(block, d + LH_BLOCK - rest, rest);
-	if (rest < LH_BLOCK)
+		add(block, d + LH_AES_BLOCK - rest, rest);
+	if (rest < LH_AES_BLOCK)
 		block[rest] = 0x80;
-	add(block, rest < LH_BLOCK ? m->k2 : m->k1, LH_BLOCK);
-	return lh_blocks_chain(ctx, m->blocks, tag, block, 1);
+	add(block, rest < LH_AES_BLOCK ? m->k2 : m->k1, LH_AES_BLOCK);
+	return lh_aes_blocks_chain(ctx, m->blocks, tag, block, 1);
 }
 
 LhStatus
@@ -114,7 +114,7 @@ lh_cmac(LhCtx *ctx, LhCmac *cmac, LhSlice message, uint8_t tag[LH_CMAC_TAG])
 LhStatus
 lh_siv_create(LhCtx *ctx, const uint8_t *key, size_t len, LhSiv **out)
 {
-	static const uint8_t zeros[LH_BLOCK];
+	static const uint8_t zeros[LH_AES_BLOCK];
 	void *memory;
 	LhSiv *siv;
 
@@ -123,8 +123,8 @@ lh_siv_create(LhCtx *ctx, const uint8_t *key, size_t len, LhSiv **out)
 	LH_TRY(lh_secret_alloc(ctx, sizeof(*siv), &memory));
 	siv = memory;
 	LH_TRY(lh_cmac_create(ctx, key, len / 2, &siv->mac));
-	LH_TRY(lh_blocks_create(ctx, key + len / 2, len / 2, &siv->text));
-	LH_TRY(lh_cmac(ctx, siv->mac, lh_slice(zeros, LH_BLOCK), siv->start));
+	LH_TRY(lh_aes_blocks_create(ctx, key + len / 2, len / 2, &siv->text));
+	LH_TRY(lh_cmac(ctx, siv->mac, lh_slice(zeros, LH_AES_BLOCK), siv->start));
 	*out = siv;
 	return LH_OK;
 }
@@ -137,7 +137,7 @@ lh_siv_bind(LhCtx *ctx, LhSiv *siv, const LhSlice *strings, int n, LhSivData *ou
 	if (n < 0 || n > LH_SIV_MOST)
 		LH_FAIL(ctx, LH_LIMIT, "AES-SIV takes at most %d strings of associated data, not %d",
 				LH_SIV_MOST, n);
-	memcpy(out->d, siv->start, LH_BLOCK);
+	memcpy(out->d, siv->start, LH_AES_BLOCK);
 	for (int i = 0; i < n; i++)
 	{
 		LH_TRY(lh_cmac(ctx, siv->mac, strings[i], tag));
@@ -150,27 +150,27 @@ lh_siv_bind(LhCtx *ctx, LhSiv *siv, const LhSlice *strings, int n, LhSivData *ou
 static LhStatus
 make_iv(LhCtx *ctx, LhSiv *siv, const LhSivData *bound, LhSlice plain, uint8_t iv[LH_SIV_TAG])
 {
-	uint8_t block[LH_BLOCK];
+	uint8_t block[LH_AES_BLOCK];
 
-	if (plain.len >= LH_BLOCK)
+	if (plain.len >= LH_AES_BLOCK)
 		return finish(ctx, siv->mac, plain, bound->d, iv);
 	twice(bound->d, block);
 	if (plain.len > 0)
 		add(block, plain.data, plain.len);
 	block[plain.len] ^= 0x80;
-	return finish(ctx, siv->mac, lh_slice(block, LH_BLOCK), NULL, iv);
+	return finish(ctx, siv->mac, lh_slice(block, LH_AES_BLOCK), NULL, iv);
 }
 
 static LhStatus
 crypt_text(LhCtx *ctx, LhSiv *siv, const uint8_t iv[LH_SIV_TAG], const uint8_t *in, size_t len,
 		   uint8_t *out)
 {
-	uint8_t counter[LH_BLOCK];
+	uint8_t counter[LH_AES_BLOCK];
 
-	memcpy(counter, iv, LH_BLOCK);
+	memcpy(counter, iv, LH_AES_BLOCK);
 	counter[8] &= 0x7f;
 	counter[12] &= 0x7f;
-	return lh_blocks_ctr(ctx, siv->text, counter, in, len, out);
+	return lh_aes_blocks_ctr(ctx, siv->text, counter, in, len, out);
 }
 
 LhStatus

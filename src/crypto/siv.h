@@ -2,8 +2,8 @@
  * siv.h
  *		AES-CMAC, and AES-SIV: encryption that is the same each time.
  *
- *	block.c, block_ni.c		AES by the block (block.h)
- *	siv.c					what is made of it
+ *	aesblock.c, aesblock_ni.c	AES by the block (aesblock.h)
+ *	siv.c						what is made of it
  *
  * Equal values under equal associated data give equal cipher texts: that is wanted for
  * joins and indexes, and all that it tells.  There is no nonce to repeat.

@@ -1,5 +1,5 @@
 /*
- * block_ni.c
+ * aesblock_ni.c
  *		AES on the processor's instructions for it.
  *
  *	1. The key schedule is FIPS 197's, a word at a time; S-box and rotation of a word
@@ -12,7 +12,7 @@
  * The instructions take equally long whatever key and text are.
  */
 #include "core/cpu.h"
-#include "crypto/block.h"
+#include "crypto/aesblock.h"
 
 #ifdef __x86_64__
 
@@ -34,7 +34,7 @@ lh_aesni_usable(void)
 
 /* Words are little-endian here: the word's first byte is its lowest. */
 AES_FN void
-lh_aesni_expand(LhSchedule *s, const uint8_t *key, size_t len)
+lh_aesni_expand(LhAesSchedule *s, const uint8_t *key, size_t len)
 {
 	uint32_t words[60], rcon = 1;
 	int nk = (int) len / 4, n;
@@ -66,19 +66,19 @@ lh_aesni_expand(LhSchedule *s, const uint8_t *key, size_t len)
 }
 
 AES_LINE __m128i
-round_key(const LhSchedule *s, int i)
+round_key(const LhAesSchedule *s, int i)
 {
 	return _mm_load_si128((const __m128i *) s->keys[i]);
 }
 
 AES_FN void
-lh_aesni_chain(const LhSchedule *s, uint8_t state[LH_BLOCK], const uint8_t *in, size_t n)
+lh_aesni_chain(const LhAesSchedule *s, uint8_t state[LH_AES_BLOCK], const uint8_t *in, size_t n)
 {
 	__m128i x = _mm_loadu_si128((const __m128i *) state);
 
 	for (size_t i = 0; i < n; i++)
 	{
-		x = _mm_xor_si128(x, _mm_loadu_si128((const __m128i *) (in + i * LH_BLOCK)));
+		x = _mm_xor_si128(x, _mm_loadu_si128((const __m128i *) (in + i * LH_AES_BLOCK)));
 		x = _mm_xor_si128(x, round_key(s, 0));
 		for (int r = 1; r < s->rounds; r++)
 			x = _mm_aesenc_si128(x, round_key(s, r));
@@ -89,7 +89,7 @@ lh_aesni_chain(const LhSchedule *s, uint8_t state[LH_BLOCK], const uint8_t *in, 
 
 /* k key stream blocks from counter value c on. */
 AES_LINE void
-stream(const LhSchedule *s, uint64_t high, uint64_t c, __m128i *x, int k)
+stream(const LhAesSchedule *s, uint64_t high, uint64_t c, __m128i *x, int k)
 {
 	for (int i = 0; i < k; i++)
 		x[i] = _mm_xor_si128(
@@ -108,7 +108,8 @@ stream(const LhSchedule *s, uint64_t high, uint64_t c, __m128i *x, int k)
 
 /* k whole blocks of text. */
 AES_LINE void
-text_blocks(const LhSchedule *s, uint64_t high, uint64_t c, const uint8_t *in, uint8_t *out, int k)
+text_blocks(const LhAesSchedule *s, uint64_t high, uint64_t c, const uint8_t *in, uint8_t *out,
+			int k)
 {
 	__m128i x[WIDE];
 
@@ -119,30 +120,30 @@ text_blocks(const LhSchedule *s, uint64_t high, uint64_t c, const uint8_t *in, u
 }
 
 AES_FN void
-lh_aesni_ctr(const LhSchedule *s, const uint8_t counter[LH_BLOCK], uint64_t first,
+lh_aesni_ctr(const LhAesSchedule *s, const uint8_t counter[LH_AES_BLOCK], uint64_t first,
 			 const uint8_t *in, size_t len, uint8_t *out)
 {
 	uint64_t high = lh_load_u64(counter), c = lh_load_be64(counter + 8) + first;
 	__m128i x[1];
 
-	for (; len >= WIDE * LH_BLOCK; len -= WIDE * LH_BLOCK, c += WIDE)
+	for (; len >= WIDE * LH_AES_BLOCK; len -= WIDE * LH_AES_BLOCK, c += WIDE)
 	{
 		text_blocks(s, high, c, in, out, WIDE);
-		in += WIDE * LH_BLOCK;
-		out += WIDE * LH_BLOCK;
+		in += WIDE * LH_AES_BLOCK;
+		out += WIDE * LH_AES_BLOCK;
 	}
-	if (len >= HALF * LH_BLOCK)
+	if (len >= HALF * LH_AES_BLOCK)
 	{
 		text_blocks(s, high, c, in, out, HALF);
-		in += HALF * LH_BLOCK;
-		out += HALF * LH_BLOCK;
-		len -= HALF * LH_BLOCK;
+		in += HALF * LH_AES_BLOCK;
+		out += HALF * LH_AES_BLOCK;
+		len -= HALF * LH_AES_BLOCK;
 		c += HALF;
 	}
 	for (; len > 0; c++)
 	{
-		size_t k = len < LH_BLOCK ? len : LH_BLOCK;
-		uint8_t text[LH_BLOCK] = {0};
+		size_t k = len < LH_AES_BLOCK ? len : LH_AES_BLOCK;
+		uint8_t text[LH_AES_BLOCK] = {0};
 
 		stream(s, high, c, x, 1);
 		memcpy(text, in, k);
@@ -164,17 +165,17 @@ lh_aesni_usable(void)
 }
 
 void
-lh_aesni_expand(LhSchedule *s, const uint8_t *key, size_t len)
+lh_aesni_expand(LhAesSchedule *s, const uint8_t *key, size_t len)
 {
 }
 
 void
-lh_aesni_chain(const LhSchedule *s, uint8_t state[LH_BLOCK], const uint8_t *in, size_t n)
+lh_aesni_chain(const LhAesSchedule *s, uint8_t state[LH_AES_BLOCK], const uint8_t *in, size_t n)
 {
 }
 
 void
-lh_aesni_ctr(const LhSchedule *s, const uint8_t counter[LH_BLOCK], uint64_t first,
+lh_aesni_ctr(const LhAesSchedule *s, const uint8_t counter[LH_AES_BLOCK], uint64_t first,
 			 const uint8_t *in, size_t len, uint8_t *out)
 {
 }

@@ -1,12 +1,12 @@
 /*
- * block.c
+ * aesblock.c
  *		AES by the block: the kernel, or OpenSSL's EVP in its place.
  *
  * The EVP twin chains by CBC, whose last block of cipher text is the state, and has a
  * counter mode of its own.  It is slower for short values and also the test's second
  * opinion.
  */
-#include "crypto/block.h"
+#include "crypto/aesblock.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -16,9 +16,9 @@
 /* Cipher text of a chain that nobody needs. */
 #define DISCARD ((size_t) 4096)
 
-struct LhBlocks
+struct LhAesBlocks
 {
-	LhSchedule schedule;
+	LhAesSchedule schedule;
 	bool kernel;
 	EVP_CIPHER *cbc_cipher, *ctr_cipher;
 	EVP_CIPHER_CTX *cbc, *ctr;
@@ -27,7 +27,7 @@ struct LhBlocks
 static void
 release(void *arg)
 {
-	LhBlocks *b = arg;
+	LhAesBlocks *b = arg;
 
 	EVP_CIPHER_CTX_free(b->cbc);
 	EVP_CIPHER_CTX_free(b->ctr);
@@ -43,7 +43,7 @@ fail_library(LhCtx *ctx, const char *what)
 }
 
 static LhStatus
-create_evp(LhCtx *ctx, LhBlocks *b, const uint8_t *key, size_t len)
+create_evp(LhCtx *ctx, LhAesBlocks *b, const uint8_t *key, size_t len)
 {
 	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release, b));
 	b->cbc_cipher = EVP_CIPHER_fetch(
@@ -62,10 +62,10 @@ create_evp(LhCtx *ctx, LhBlocks *b, const uint8_t *key, size_t len)
 }
 
 LhStatus
-lh_blocks_create(LhCtx *ctx, const uint8_t *key, size_t len, LhBlocks **out)
+lh_aes_blocks_create(LhCtx *ctx, const uint8_t *key, size_t len, LhAesBlocks **out)
 {
 	void *memory;
-	LhBlocks *b;
+	LhAesBlocks *b;
 
 	if (len != 16 && len != 24 && len != 32)
 		LH_FAIL(ctx, LH_INVALID, "a key of AES has 16, 24 or 32 bytes, not %zu", len);
@@ -81,43 +81,44 @@ lh_blocks_create(LhCtx *ctx, const uint8_t *key, size_t len, LhBlocks **out)
 }
 
 static LhStatus
-chain_evp(LhCtx *ctx, LhBlocks *b, uint8_t state[LH_BLOCK], const uint8_t *in, size_t n)
+chain_evp(LhCtx *ctx, LhAesBlocks *b, uint8_t state[LH_AES_BLOCK], const uint8_t *in, size_t n)
 {
 	uint8_t discard[DISCARD];
 	int k = 0;
 
 	if (EVP_EncryptInit_ex2(b->cbc, NULL, NULL, state, NULL) != 1)
 		return fail_library(ctx, "begin a message");
-	for (size_t left = n * LH_BLOCK; left > 0; left -= (size_t) k, in += k)
+	for (size_t left = n * LH_AES_BLOCK; left > 0; left -= (size_t) k, in += k)
 		if (EVP_EncryptUpdate(b->cbc, discard, &k, in, (int) (left < DISCARD ? left : DISCARD)) !=
 				1 ||
-			k < LH_BLOCK)
+			k < LH_AES_BLOCK)
 			return fail_library(ctx, "process a message");
-	memcpy(state, discard + k - LH_BLOCK, LH_BLOCK);
+	memcpy(state, discard + k - LH_AES_BLOCK, LH_AES_BLOCK);
 	return LH_OK;
 }
 
 LhStatus
-lh_blocks_chain(LhCtx *ctx, LhBlocks *b, uint8_t state[LH_BLOCK], const uint8_t *in, size_t n)
+lh_aes_blocks_chain(LhCtx *ctx, LhAesBlocks *b, uint8_t state[LH_AES_BLOCK], const uint8_t *in,
+					size_t n)
 {
 	for (size_t done = 0; done < n;)
 	{
-		size_t k = n - done < PIECE / LH_BLOCK ? n - done : PIECE / LH_BLOCK;
+		size_t k = n - done < PIECE / LH_AES_BLOCK ? n - done : PIECE / LH_AES_BLOCK;
 
 		if (done > 0)
 			LH_TRY(lh_poll(ctx));
 		if (b->kernel)
-			lh_aesni_chain(&b->schedule, state, in + done * LH_BLOCK, k);
+			lh_aesni_chain(&b->schedule, state, in + done * LH_AES_BLOCK, k);
 		else
-			LH_TRY(chain_evp(ctx, b, state, in + done * LH_BLOCK, k));
+			LH_TRY(chain_evp(ctx, b, state, in + done * LH_AES_BLOCK, k));
 		done += k;
 	}
 	return LH_OK;
 }
 
 LhStatus
-lh_blocks_ctr(LhCtx *ctx, LhBlocks *b, const uint8_t counter[LH_BLOCK], const uint8_t *in,
-			  size_t len, uint8_t *out)
+lh_aes_blocks_ctr(LhCtx *ctx, LhAesBlocks *b, const uint8_t counter[LH_AES_BLOCK],
+				  const uint8_t *in, size_t len, uint8_t *out)
 {
 	if (!b->kernel && EVP_EncryptInit_ex2(b->ctr, NULL, NULL, counter, NULL) != 1)
 		return fail_library(ctx, "begin a message");
@@ -129,7 +130,7 @@ lh_blocks_ctr(LhCtx *ctx, LhBlocks *b, const uint8_t counter[LH_BLOCK], const ui
 		if (done > 0)
 			LH_TRY(lh_poll(ctx));
 		if (b->kernel)
-			lh_aesni_ctr(&b->schedule, counter, done / LH_BLOCK, in + done, k, out + done);
+			lh_aesni_ctr(&b->schedule, counter, done / LH_AES_BLOCK, in + done, k, out + done);
 		else if (EVP_EncryptUpdate(b->ctr, out + done, &n, in + done, (int) k) != 1)
 			return fail_library(ctx, "process a message");
 		done += k;
