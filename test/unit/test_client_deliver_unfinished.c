@@ -390,6 +390,8 @@ a_replay_is_resumed_inside(void **state)
 	FINE(lh_batch_end(m->ctx, &m->out, false, &m->packed, &bytes));
 	FINE(lh_delivery_batch(m->ctx, m->d, bytes));
 	assert_true(lh_delivery_pending(m->d));
+	FINE(lh_delivery_idle(m->ctx, m->d, 0x50));
+	assert_string_equal(m->log, "");
 	FINE(lh_delivery_step(m->ctx, m->d));
 	FINE(lh_delivery_step(m->ctx, m->d));
 	assert_true(lh_delivery_pending(m->d));
