@@ -204,6 +204,7 @@ lh_delivery_put(LhCtx *ctx, LhDelivery *d, LhRelations *relations, const LhFrame
 						 .pos = pos,
 						 .lsn = f->lsn,
 						 .commit_time = f->commit_time,
+						 .unit = relations == &d->unit.relations,
 						 .relid = f->relid,
 						 .generation = f->generation,
 						 .topic = d->message_topic};
