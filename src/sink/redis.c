@@ -498,7 +498,8 @@ send_script(LhCtx *ctx, LhRedis *r, int part)
 	LH_TRY(lh_redis_link_send(ctx, r->link, r->body.data, r->body.len));
 	r->head.len = 0;
 	/* a large message's memory is not kept */
-	LH_TRY(lh_buf_fit(ctx, &r->body, (size_t) r->batch_bytes));
+	if (r->body.cap / 4 > r->batch_bytes)
+		LH_TRY(lh_buf_fit(ctx, &r->body, (size_t) r->batch_bytes));
 	begin_batch(r);
 	return take_replies(ctx, r);
 }

@@ -369,12 +369,16 @@ static LhStatus
 check_setting(LhCtx *ctx, LhRedis *r, const char *name, const char *want, const char *why)
 {
 	const char *value;
+	char shown[33];
 
 	LH_TRY(get_setting(ctx, r, name, &value));
 	if (value[0] == '\0' || strcmp(value, want) == 0)
 		return LH_OK;
-	lh_fail(ctx, LH_INVALID, "sink \"%s\": the server has %s %.32s, so %s", r->uri, name, value,
-			why);
+	snprintf(shown, sizeof(shown), "%s", value);
+	for (char *p = shown; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	lh_fail(ctx, LH_INVALID, "sink \"%s\": the server has %s %s, so %s", r->uri, name, shown, why);
 	lh_hint(ctx, "Set \"%s %s\" there, or take the risk: durability=trust.", name, want);
 	return LH_INVALID;
 }

@@ -67,7 +67,7 @@ tear_down(void **state)
 static const char *
 uri(const char *options)
 {
-	return lh_sprintf(ctx, "redis://%s?timeout.ms=20000%s", server.socket, options);
+	return lh_sprintf(ctx, "redis://%s?timeout.ms=60000%s", server.socket, options);
 }
 
 static LhStatus
@@ -348,7 +348,7 @@ many_streams_and_messages(void **state)
 
 	NEEDS_REDIS;
 	redis_start(&server);
-	sink = open_fine("&fields=value&batch.bytes=10000000");
+	sink = open_fine("&fields=value&batch.bytes=10000000&timeout.ms=300000");
 	/* more streams than one script names */
 	for (int i = 0; i < 10000; i++)
 		FINE(put(sink, 0x100, (uint64_t) i + 1, lh_sprintf(ctx, "s%d", i % 5000), "v"));
