@@ -42,6 +42,7 @@ start_broker()
 		transaction.state.log.replication.factor=1
 		transaction.state.log.min.isr=1
 		transaction.state.log.num.partitions=1
+		group.initial.rebalance.delay.ms=0
 		auto.create.topics.enable=true
 	EOF
 	id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')

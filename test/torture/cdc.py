@@ -2,7 +2,7 @@
 		kill -9 of client, walsender, server and broker at random moments while writers run; then each
 		sink is compared with the history (cdc_check.py).
 
-usage: cdc.py [--kills N] [--seed S] [--writers N]		(by test/torture/cdc, which makes the place)
+usage: cdc.py [--kills N] [--seed S] [--writers N] [--early]		(by test/torture/cdc, which makes the place)
 
 One thread a process keeps it running as an init system would: it starts it, waits for its end, and
 starts it again.  The main thread kills.  The parts are
@@ -24,6 +24,9 @@ moments when positions become durable are short and matter most.
 A client that ends by itself is started again, but for reasons that no restart mends (usage, a gap
 before a sink, a refused plugin, a crash), which are failures.  (A client that just began takes a
 server that is not up yet for a wrong address, and ends with 2.)
+
+With --early the client takes transactions before their commit (--streaming, --two-phase), into the sinks
+of the formats that can be had so, and one more writer prepares what it does.
 
 The server runs with fsync off: what was written outlives a killed process, and the loss of power is
 not what is tested here.
@@ -55,7 +58,7 @@ PATIENCE_S = 120
 # how often each is killed, of all together
 SHARES = {"client": 9, "walsender": 5, "server": 3, "broker": 3, "nats": 3}
 # exit codes of the client that no restart mends
-HOPELESS = {1: "usage", 3: "slot, or a gap before a sink", 5: "the server refuses the plugin"}
+HOPELESS = {1: "usage", 3: "slot, or a gap before a sink", 5: "the server refuses the plugin", 6: "no room for transactions before their commit"}
 
 CONF = f"""
 listen_addresses = ''
@@ -63,6 +66,7 @@ unix_socket_directories = '{DIR}'
 port = {PORT}
 max_wal_senders = 10
 max_replication_slots = 10
+max_prepared_transactions = 10
 wal_sender_timeout = 10s
 logical_decoding_work_mem = 256kB
 checkpoint_timeout = 30s
@@ -223,9 +227,10 @@ class Torture:
         self.options = options
         self.random = random.Random(options.seed)
         self.parts = {}
-        self.sinks = list(SINKS)
+        self.sinks = [s for s in SINKS if not options.early or s[1] == "json"]
         self.kills = collections.Counter()
         self.errors = collections.Counter()  # of writers
+        self.prepared = 0  # transactions in two phases
         self.running = 0  # kills that hit a stream that ran
         self.moved = None  # the slot's position at the last kill
         self.stop_writing = threading.Event()
@@ -245,7 +250,7 @@ class Torture:
         subprocess.run(["initdb", "-D", f"{DIR}/data", "-U", "postgres", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync"],
                        stdout=subprocess.DEVNULL, check=True)
         with open(f"{DIR}/data/postgresql.conf", "a") as f, open(os.environ["TORTURE_CONF"]) as conf:
-            f.write(conf.read() + CONF)
+            f.write(conf.read() + CONF + ("logical_decoding_work_mem = 64kB\n" if self.options.early else ""))
         self.parts["server"] = Part("server", ["postgres", "-D", f"{DIR}/data"], pause=0.3).start()
         wait_for(60, "the server starts", lambda: self.server_is_up("postgres"))
         psql("CREATE DATABASE torture", "postgres")
@@ -299,6 +304,8 @@ class Torture:
         command = [os.environ["TORTURE_CLIENT"], "stream", "--source", f"host={DIR} port={PORT} user=postgres dbname=torture",
                    "--slot", "torture", "--log", "json", "--status-interval", "1", "--flush-ms", "30", "--batch-bytes", "8kB",
                    "--option", "decimal.handling.mode=string"]
+        if self.options.early:
+            command += ["--streaming", "--two-phase", "--unfinished-memory", "1MB"]
         for table in cdc_check.KEYS:
             command += ["--table", f"public.{table}"]
         for _, format, uri, _ in self.sinks:
@@ -326,6 +333,22 @@ class Torture:
                     self.errors["unknown"] += 1
                 time.sleep(0.1)
 
+    def decide(self):
+        """Whatever is prepared: committed mostly."""
+        for gid in (asks("SELECT gid FROM pg_prepared_xacts") or "").splitlines():
+            psql(f"{'COMMIT' if random.random() < 0.8 else 'ROLLBACK'} PREPARED '{gid}'", timeout=120)
+
+    def prepare(self):
+        """Transactions in two phases, some of them large; who is interrupted in between decides later."""
+        while not self.stop_writing.is_set():
+            try:
+                self.decide()
+                psql("BEGIN; CALL step(); CALL step(); CALL step(); PREPARE TRANSACTION 'two phases'", timeout=120)
+                self.prepared += 1
+                time.sleep(random.uniform(0, 0.3))
+            except subprocess.SubprocessError:
+                time.sleep(0.1)
+
     # ---- kills
 
     def position(self):
@@ -349,7 +372,7 @@ class Torture:
         """Until a moment after the file sink has become durable: then the sinks behind it do."""
         def stamp():
             try:
-                return os.stat(f"{DIR}/debezium/_position.jsonl").st_mtime_ns
+                return os.stat(f"{DIR}/{'json' if self.options.early else 'debezium'}/_position.jsonl").st_mtime_ns
             except OSError:
                 return 0
         was, end = stamp(), time.monotonic() + 2
@@ -423,6 +446,7 @@ class Torture:
         for w in writers:
             w.join(PATIENCE_S)
         wait_for(PATIENCE_S, "the server is back", self.server_is_up)
+        self.decide()
         if "broker" in self.parts:
             wait_for(PATIENCE_S, "the broker is back", self.broker_is_up)
         if "nats" in self.parts:
@@ -470,6 +494,8 @@ class Torture:
         psql("SELECT pg_create_logical_replication_slot('oracle', 'test_decoding')")
         self.parts["client"] = Part("client", self.client()).start()
         writers = [threading.Thread(target=self.write, daemon=True) for _ in range(self.options.writers)]
+        if self.options.early:
+            writers.append(threading.Thread(target=self.prepare, daemon=True))
         for w in writers:
             w.start()
         self.torture()
@@ -478,6 +504,8 @@ class Torture:
         say(f"the client was started {client.starts} times" + "".join(f", ended {n} times by itself with {k}" for k, n in sorted(client.ends.items())))
         say("writers were interrupted: " + ", ".join(f"{n} by {k}" for k, n in sorted(self.errors.items())))
         self.check("no error of a writer that was not expected", self.errors["unknown"] == 0, f"{self.errors['unknown']}")
+        if self.options.early:
+            self.check(f"{self.prepared} transactions were prepared", self.prepared > self.options.kills, "too few")
         total = sum(self.kills.values())
         self.check(f"{self.running} of {total} kills hit a stream that ran", self.running * 3 > total, "too few")
         for k, n in sorted(self.planned.items()):
@@ -496,6 +524,7 @@ def main():
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1000000))
     parser.add_argument("--writers", type=int, default=4)
+    parser.add_argument("--early", action="store_true")
     options = parser.parse_args()
     say(f"seed {options.seed}, {options.kills} kills, {options.writers} writers")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
