@@ -380,6 +380,10 @@ read_last(LhCtx *ctx, LhNats *n, uint64_t last, LhNatsFound *found)
 	LH_TRY(ask(ctx, n, "STREAM.MSG.GET", body, "reading the last message", &json, &error));
 	if (error.number == NO_MESSAGE)
 		status = gone(ctx, n, last, found);
+	else if (error.number == NO_STREAM)
+		/* it was there a moment ago: servers of a cluster do not learn all at once */
+		status = lh_fail(ctx, LH_IO, "sink \"%s\": stream \"%s\" is just being made or deleted",
+						 n->config.uri, n->o.stream);
 	else if (error.code != 0)
 		status = refused(ctx, n, "the last message is not told", &error);
 	else
