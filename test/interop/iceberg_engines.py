@@ -99,27 +99,50 @@ def trino_lines(schema, rows):
 class Lake:
     """PostgreSQL, the store and PyIceberg's view of a catalog."""
 
-    def __init__(self, counts, s3):
+    def __init__(self, counts, s3, folder):
         from pyiceberg.catalog.sql import SqlCatalog
-        self.counts, self.s3 = counts, s3
+        self.counts, self.s3, self.folder = counts, s3, folder
         store = {"s3.endpoint": s3.url, "s3.access-key-id": services.KEY, "s3.secret-access-key": services.SECRET, "s3.region": "us-east-1"}
         self.catalogs = {c: SqlCatalog(c, uri=iceberg.uri(), warehouse=BUCKET + "/" + c, **store) for c in (CATALOG, REST_CATALOG)}
 
     def table(self, name, catalog=CATALOG):
         return self.catalogs[catalog].load_table(name)
 
+    def conditions(self, what, table):
+        """iceberg.conditions, on the store's own files: a thousand scans."""
+        def check():
+            iceberg.readable(self.folder)
+            make_table("c", "engines_local", location=table.metadata_location.replace("s3://", self.folder + "/"), format="iceberg",
+                       rebase_location="auto")
+            return iceberg.conditions("c")
+        self.counts.check("conditions, " + what, check)
+
     @staticmethod
     def wanted(table, snapshot=None):
-        """(schema, rows) of PyIceberg."""
+        """(schema, rows) of PyIceberg; it reads no Avro: then None."""
         schema = iceberg.PyIceberg.schema_of(table, snapshot) if snapshot else table.schema()
         scan = table.scan(snapshot_id=snapshot) if snapshot else table.scan()
         schema = json.loads(schema.model_dump_json())
-        return schema, expect.arrow_lines(schema, scan.to_arrow())
+        try:
+            return schema, expect.arrow_lines(schema, scan.to_arrow())
+        except ValueError as e:
+            if "FileFormat.AVRO" in str(e):
+                return schema, None
+            raise
+
+    def alike(self, what, engine, theirs, by_python):
+        """Is another engine's word PyIceberg's?"""
+        if by_python is None:
+            self.counts.skipped += 1
+            print("skipped %s: PyIceberg reads no Avro" % what)
+            return
+        self.counts.check("%s: %s and PyIceberg" % (what, engine), lambda: None if theirs == by_python else
+                          "%s %d rows, PyIceberg %d; %s, %s" % (engine, len(theirs), len(by_python), theirs[:1], by_python[:1]))
 
 
 # ---------------------------------------------------------------- Trino
 
-TYPES = """CREATE TABLE lake.tr.types WITH (format = 'PARQUET', partitioning = ARRAY['bucket(id, 3)', 'month(ts)'], format_version = 2) AS
+TYPES = """CREATE TABLE lake.tr.types WITH (format = 'PARQUET', partitioning = ARRAY['bucket(id, 3)', 'year(ts)'], format_version = 2) AS
 SELECT CAST(id AS integer) id, CAST(id AS bigint) * 1000000000000 l, id % 2 = 0 b, CAST(id AS real) / 3 f, CAST(id AS double) / 7 d,
  CAST(id AS decimal(30,6)) / 8 dec, CAST('s' || CAST(id AS varchar) AS varchar) s, date '1969-12-28' + id * interval '1' day day,
  CAST(time '01:02:03.000004' AS time(6)) t,
@@ -168,8 +191,7 @@ class ByTrino:
         table = self.lake.table(name)
         schema, by_python = self.lake.wanted(table)
         by_trino = trino_lines(schema, self.trino.query("SELECT * FROM lake.%s" % name))
-        self.counts.check(what + ": Trino and PyIceberg", lambda: None if by_trino == by_python else
-                          "Trino %d rows, PyIceberg %d; %s, %s" % (len(by_trino), len(by_python), by_trino[:1], by_python[:1]))
+        self.lake.alike(what, "Trino", by_trino, by_python)
         if not relation:
             namespace, short = name.split(".")
             make_table("t", server, namespace=namespace, table_name=short)
@@ -179,7 +201,7 @@ class ByTrino:
         self.sql("CREATE SCHEMA IF NOT EXISTS lake.tr")
         self.counts.check("Trino makes a table of its types", lambda: self.sql(TYPES))
         self.agree("types", "tr.types")
-        self.counts.check("conditions, types", lambda: iceberg.conditions("t"))
+        self.lake.conditions("Trino's types", self.lake.table("tr.types"))
         self.sql("CREATE TABLE lake.tr.live (id bigint, s varchar, d decimal(12,2)) WITH (partitioning = ARRAY['bucket(id, 4)'])")
         self.follow()
         for statement, evolves in LIFE:
@@ -188,7 +210,7 @@ class ByTrino:
                 self.follow()
             self.agree("after " + statement[:60], "tr.live", "followed")
         self.agree("a new foreign table", "tr.live")
-        self.counts.check("conditions, live", lambda: iceberg.conditions("t"))
+        self.lake.conditions("Trino's live", self.lake.table("tr.live"))
         for name in ("tr.types", "tr.live"):
             self.snapshots(name)
         self.shared()
@@ -206,8 +228,7 @@ class ByTrino:
             what, point = "%s at %d" % (name, s.snapshot_id), str(s.snapshot_id)
             schema, by_python = self.lake.wanted(table, s.snapshot_id)
             by_trino = trino_lines(schema, self.trino.query("SELECT * FROM lake.%s FOR VERSION AS OF %s" % (name, point)))
-            self.counts.check(what + ": Trino and PyIceberg", lambda: None if by_trino == by_python else
-                              "Trino %d rows, PyIceberg %d" % (len(by_trino), len(by_python)))
+            self.lake.alike(what, "Trino", by_trino, by_python)
 
             def check():
                 make_table("t", "engines", namespace=namespace, table_name=short, snapshot_id=point)
@@ -308,8 +329,7 @@ class ByDuckDB:
         table = self.lake.table("duck." + name, REST_CATALOG)
         schema, by_python = self.lake.wanted(table)
         by_duckdb = expect.arrow_lines(schema, self.con.execute("SELECT * FROM duck." + name).to_arrow_table())
-        self.counts.check(what + ": DuckDB and PyIceberg", lambda: None if by_duckdb == by_python else
-                          "DuckDB %d rows, PyIceberg %d; %s, %s" % (len(by_duckdb), len(by_python), by_duckdb[:1], by_python[:1]))
+        self.lake.alike(what, "DuckDB", by_duckdb, by_python)
         self.counts.check(what + ": psql", lambda: differ(schema, by_duckdb, ours(relation)))
 
     def run(self):
@@ -317,7 +337,7 @@ class ByDuckDB:
         if self.statement(DUCKDB_TYPES):
             make_table("t", "engines_rest", namespace="duck", table_name="types")
             self.agree("types", "types", "t")
-            self.counts.check("conditions, types", lambda: iceberg.conditions("t"))
+            self.lake.conditions("DuckDB's types", self.lake.table("duck.types", REST_CATALOG))
         self.statement("CREATE TABLE duck.live (id BIGINT, s VARCHAR, d DECIMAL(12,2))")
         make_table("duckdb_followed", "engines_rest", namespace="duck", table_name="live")
         for sql in DUCKDB_LIFE:
@@ -398,7 +418,8 @@ def main():
     running = [s3]
     try:
         psql.run(["CREATE EXTENSION IF NOT EXISTS lakehouse", "DROP SCHEMA IF EXISTS interop CASCADE", "CREATE SCHEMA interop"])
-        lake = Lake(counts, s3)                         # PyIceberg makes the catalog's tables
+        lake = Lake(counts, s3, store)                  # PyIceberg makes the catalog's tables
+        psql.run(["DROP SERVER IF EXISTS engines_local CASCADE", "CREATE SERVER engines_local FOREIGN DATA WRAPPER lakehouse"])
         for name, catalog in (("engines", CATALOG), ("engines_rest", REST_CATALOG)):
             psql.run(["DROP SERVER IF EXISTS %s CASCADE" % name] + servers(name, s3.url, catalog))
         tables = []

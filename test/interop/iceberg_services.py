@@ -166,7 +166,7 @@ class Trino(Process):
             "config.properties": "coordinator=true\nnode-scheduler.include-coordinator=true\nhttp-server.http.port=%d\n"
                                  "discovery.uri=%s\nquery.max-memory=512MB\nquery.max-memory-per-node=512MB\n"
                                  "memory.heap-headroom-per-node=300MB\ncatalog.management=static\nplugin.dir=%s\n"
-                                 "failure-detector.enabled=false\n" % (self.port, self.url, plugins),
+                                 "failure-detector.enabled=false\ntask.concurrency=1\ntask.min-writer-count=1\n" % (self.port, self.url, plugins),
             "log.properties": "io.trino=WARN\n",
             "catalog/lake.properties":
                 "connector.name=iceberg\niceberg.catalog.type=jdbc\niceberg.jdbc-catalog.catalog-name=%s\n"
