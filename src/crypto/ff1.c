@@ -83,8 +83,7 @@ check(LhCtx *ctx, const LhFf1Spec *spec)
 	{
 		lh_fail(ctx, LH_INVALID,
 				"%zu characters of an alphabet of %u are too few for FF1: fewer than %d values",
-				spec->length, spec->radix,
-				spec->legacy ? LH_FF1_DOMAIN_LEGACY : LH_FF1_DOMAIN);
+				spec->length, spec->radix, spec->legacy ? LH_FF1_DOMAIN_LEGACY : LH_FF1_DOMAIN);
 		lh_hint(ctx, spec->legacy ? "Use a vaulted token."
 								  : "Use a vaulted token, or keep fewer characters in clear text.");
 		return LH_INVALID;
@@ -218,12 +217,12 @@ lh_ff1_states(LhCtx *ctx, const LhFf1 *ff1, const LhFf1Call *call, LhFf1Tweaks t
 typedef struct Group
 {
 	LhFf1Call call;
-	size_t size;      /* values of a group */
-	size_t stride;    /* of states */
+	size_t size;   /* values of a group */
+	size_t stride; /* of states */
 	uint64_t *left, *right;
 	uint8_t *work;
-	LhArena *arena;   /* of larger halves */
-	size_t bytes;     /* there, from left on */
+	LhArena *arena; /* of larger halves */
+	size_t bytes;   /* there, from left on */
 	uint8_t states[LH_FF1_GROUP * LH_FF1_BLOCK];
 	uint64_t small[2][LH_FF1_GROUP * 2];
 } Group;
@@ -321,8 +320,7 @@ check_numerals(LhCtx *ctx, const LhFf1 *ff1, const uint16_t *in, size_t at, size
 	for (size_t i = 0; i < n; i++)
 	{
 		if (in[i] > most)
-			LH_FAIL(ctx, LH_INVALID,
-					"character %zu of value %zu is not in FF1's alphabet of %u",
+			LH_FAIL(ctx, LH_INVALID, "character %zu of value %zu is not in FF1's alphabet of %u",
 					i % ff1->spec.length, at + i / ff1->spec.length, ff1->spec.radix);
 	}
 	return LH_OK;
@@ -429,12 +427,14 @@ digits(LhCtx *ctx, const LhFf1 *ff1, LhFf1Way way, LhFf1Tweaks tweaks, const cha
 	{
 		size_t k = count - at < g->size ? count - at : g->size, bad;
 
-		bad = lh_ff1_parse_digits(g->call.kernels, in + at * length, k, ff1->u, ff1->v, g->left, g->right);
+		bad = lh_ff1_parse_digits(g->call.kernels, in + at * length, k, ff1->u, ff1->v, g->left,
+								  g->right);
 		if (bad < k)
 			LH_FAIL(ctx, LH_INVALID, "value %zu is no string of %zu decimal digits", at + bad,
 					length);
 		LH_TRY(run_group(ctx, ff1, way, tweaks, at, k, g, g->left, g->right));
-		lh_ff1_format_digits(g->call.kernels, out + at * length, k, ff1->u, ff1->v, g->left, g->right);
+		lh_ff1_format_digits(g->call.kernels, out + at * length, k, ff1->u, ff1->v, g->left,
+							 g->right);
 	}
 	return LH_OK;
 }
@@ -479,9 +479,8 @@ begin_long_digits(LhCtx *ctx, const LhFf1 *ff1, LhFf1Way way, LhFf1Tweaks tweaks
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for FF1");
 	old = lh_use(ctx, arena);
 	buffer = lh_alloc_array(ctx, group * length, sizeof(*buffer));
-	status = buffer == NULL
-				 ? ctx->error->code
-				 : long_digits(ctx, ff1, way, tweaks, in, out, count, buffer, group);
+	status = buffer == NULL ? ctx->error->code
+							: long_digits(ctx, ff1, way, tweaks, in, out, count, buffer, group);
 	(void) lh_use(ctx, old);
 	if (buffer != NULL)
 		lh_wipe(buffer, group * length * sizeof(*buffer));

@@ -56,8 +56,7 @@ supported(void)
 static uint32_t
 sub_word(uint32_t w)
 {
-	return (uint32_t) _mm_cvtsi128_si32(
-		_mm_aeskeygenassist_si128(_mm_set1_epi32((int32_t) w), 0));
+	return (uint32_t) _mm_cvtsi128_si32(_mm_aeskeygenassist_si128(_mm_set1_epi32((int32_t) w), 0));
 }
 
 /* FIPS 197, section 5.2 */
@@ -137,7 +136,8 @@ lh_ff1_one_aesni(const LhFf1Key *key, const LhFf1Fused *f, LhFf1Way way, const u
 {
 	uint64_t half[2] = {*left, *right};
 	__m128i start = _mm_xor_si128(LOAD(base), _mm_load_si128((const __m128i *) key->keys[0]));
-	unsigned shift = 8 * (7 - f->b); /* of the round in the last 8 bytes, which are little-endian here */
+	unsigned shift =
+		8 * (7 - f->b); /* of the round in the last 8 bytes, which are little-endian here */
 
 	for (int n = 0; n < LH_FF1_ROUNDS; n++)
 	{
@@ -158,13 +158,13 @@ lh_ff1_one_aesni(const LhFf1Key *key, const LhFf1Fused *f, LhFf1Way way, const u
 
 const LhFf1Kernels lh_ff1_kernels_aesni = {.name = "aesni",
 										   .isa = LH_ISA_AVX2,
-.supported = supported,
+										   .supported = supported,
 										   .blocks = lh_ff1_blocks_aesni,
 										   .fused = fused,
 										   .fused_each = fused_each,
 										   .few = 2,
 										   .fused_one = lh_ff1_one_aesni,
-.parse16 = parse16,
-.format16 = format16};
+										   .parse16 = parse16,
+										   .format16 = format16};
 
 #endif

@@ -22,7 +22,8 @@
 /* ---- one or two limbs: the round's block is the last one ---- */
 
 static inline __attribute__((always_inline)) void
-put_half(uint8_t *block, const uint8_t *state, unsigned b, int round, const uint64_t *half, size_t n)
+put_half(uint8_t *block, const uint8_t *state, unsigned b, int round, const uint64_t *half,
+		 size_t n)
 {
 	uint64_t low = __builtin_bswap64(half[0]), high = 0;
 

@@ -28,9 +28,9 @@ typedef __m256d VD;
 #define AESENC(a, k)     _mm256_aesenc_epi128((a), (k))
 #define AESENCLAST(a, k) _mm256_aesenclast_epi128((a), (k))
 /* the second where the first is negative */
-#define FIX(a, b)                                                                         \
-	_mm256_castpd_si256(_mm256_blendv_pd(_mm256_castsi256_pd(a), _mm256_castsi256_pd(b), \
-										 _mm256_castsi256_pd(a)))
+#define FIX(a, b)        \
+	_mm256_castpd_si256( \
+		_mm256_blendv_pd(_mm256_castsi256_pd(a), _mm256_castsi256_pd(b), _mm256_castsi256_pd(a)))
 
 /* t / m, rounded, in the low 32 bits of each lane: its halves become doubles by their exponents */
 static inline __attribute__((always_inline)) V
@@ -38,9 +38,8 @@ quotient(V t, VD inverse)
 {
 	V high = _mm256_or_si256(_mm256_srli_epi64(t, 32), _mm256_castpd_si256(_mm256_set1_pd(0x1p84)));
 	V low = _mm256_blend_epi32(t, _mm256_castpd_si256(_mm256_set1_pd(0x1p52)), 0xaa);
-	VD d =
-		_mm256_add_pd(_mm256_sub_pd(_mm256_castsi256_pd(high), _mm256_set1_pd(0x1p84 + 0x1p52)),
-					  _mm256_castsi256_pd(low));
+	VD d = _mm256_add_pd(_mm256_sub_pd(_mm256_castsi256_pd(high), _mm256_set1_pd(0x1p84 + 0x1p52)),
+						 _mm256_castsi256_pd(low));
 
 	return _mm256_castpd_si256(_mm256_add_pd(_mm256_mul_pd(d, inverse), _mm256_set1_pd(0x1p52)));
 }
@@ -80,13 +79,13 @@ blocks(const LhFf1Call *call, uint8_t *p, size_t count)
 
 const LhFf1Kernels lh_ff1_kernels_vaes = {.name = "vaes",
 										  .isa = LH_ISA_AVX2,
-.supported = supported,
+										  .supported = supported,
 										  .blocks = blocks,
 										  .fused = fused,
 										  .fused_each = fused_each,
 										  .few = 2,
 										  .fused_one = lh_ff1_one_aesni,
-.parse16 = parse16,
-.format16 = format16};
+										  .parse16 = parse16,
+										  .format16 = format16};
 
 #endif

@@ -34,8 +34,8 @@ typedef __m512d VD;
 static inline __attribute__((always_inline)) V
 quotient(V t, VD inverse)
 {
-	return _mm512_castpd_si512(_mm512_add_pd(_mm512_mul_pd(_mm512_cvtepu64_pd(t), inverse),
-											 _mm512_set1_pd(0x1p52)));
+	return _mm512_castpd_si512(
+		_mm512_add_pd(_mm512_mul_pd(_mm512_cvtepu64_pd(t), inverse), _mm512_set1_pd(0x1p52)));
 }
 #define QUOTIENT(t, inverse) quotient((t), (inverse))
 
@@ -73,13 +73,13 @@ blocks(const LhFf1Call *call, uint8_t *p, size_t count)
 
 const LhFf1Kernels lh_ff1_kernels_vaes512 = {.name = "vaes512",
 											 .isa = LH_ISA_AVX512,
-.supported = supported,
+											 .supported = supported,
 											 .blocks = blocks,
 											 .fused = fused,
 											 .fused_each = fused_each,
 											 .few = 2,
 											 .fused_one = lh_ff1_one_aesni,
-.parse16 = parse16,
-.format16 = format16};
+											 .parse16 = parse16,
+											 .format16 = format16};
 
 #endif

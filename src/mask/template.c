@@ -22,15 +22,15 @@
 #include <stdlib.h>
 
 /* Shapes that are kept; beyond them all are made anew. */
-#define MOST_SHAPES     1024
+#define MOST_SHAPES    1024
 /* A slab of large values ends early. */
-#define SLAB_BYTES      ((size_t) 1 << 20)
-#define MAX_POINT       0x10ffff
-#define NONE            UINT32_MAX
+#define SLAB_BYTES     ((size_t) 1 << 20)
+#define MAX_POINT      0x10ffff
+#define NONE           UINT32_MAX
 /* Bits of a number whose halves FF1 takes as such. */
-#define MOST_HALVED     112
-#define DEFAULT_LENGTH  256
-#define EMAIL_LENGTH    320
+#define MOST_HALVED    112
+#define DEFAULT_LENGTH 256
+#define EMAIL_LENGTH   320
 
 static const uint32_t alnum_points[62] = {
 	'0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
@@ -436,8 +436,7 @@ add_value(LhCtx *ctx, LhTemplate *t, uint32_t i)
 static bool
 slab_is_full(const LhTemplate *t, size_t n)
 {
-	return n == LH_TEMPLATE_SLAB ||
-		   t->positions.len + t->limbs.len + t->tweaks.len >= SLAB_BYTES;
+	return n == LH_TEMPLATE_SLAB || t->positions.len + t->limbs.len + t->tweaks.len >= SLAB_BYTES;
 }
 
 /* ---- FF1 ---- */

@@ -246,8 +246,7 @@ static size_t
 read_digits(LhTemplate *t, LhValue *v, LhSlice in, size_t at)
 {
 	for (; at < in.len && in.data[at] >= '0' && in.data[at] <= '9'; at++)
-		*add_position(t, v) =
-			(LhPosition){(uint32_t) at, 0, 1, (uint16_t) (in.data[at] - '0')};
+		*add_position(t, v) = (LhPosition){(uint32_t) at, 0, 1, (uint16_t) (in.data[at] - '0')};
 	return at;
 }
 

@@ -21,7 +21,8 @@
 #define MOST_VALUES 64
 
 /* Characters of one to four bytes. */
-static const uint32_t wide[] = {'$', 0xe4, 0xf6, 0xfc, 0x430, 0x431, 0x3042, 0x3043, 0x1f600, 0x1f601};
+static const uint32_t wide[] = {'$',   0xe4,   0xf6,   0xfc,    0x430,
+								0x431, 0x3042, 0x3043, 0x1f600, 0x1f601};
 static const uint32_t dashes[] = {'-', ' ', '.', 0x2013};
 static const uint32_t bits[] = {'0', '1'};
 

@@ -19,11 +19,11 @@
 #include "crypto/ff1_internal.h"
 #include "ff1_slow.h"
 
-#define LH_OK_(ctx, call)                              \
-	do                                                 \
-	{                                                  \
-		LhStatus s_ = (call);                          \
-		if (s_ != LH_OK)                               \
+#define LH_OK_(ctx, call)                                     \
+	do                                                        \
+	{                                                         \
+		LhStatus s_ = (call);                                 \
+		if (s_ != LH_OK)                                      \
 			fail_msg("%s: %s", #call, (ctx)->error->message); \
 	} while (0)
 
@@ -104,9 +104,9 @@ make(LhCtx *ctx, const LhKey *key, uint32_t radix, size_t length, size_t tweak_l
 	return f;
 }
 
-#define EACH_KERNEL(k)                                                                     \
-	for (const LhFf1Kernels *const *k = lh_ff1_kernels_all; *k != NULL; k++)               \
-		if ((*k)->supported() ? (lh_ff1_kernels_force(*k), true)                           \
+#define EACH_KERNEL(k)                                                       \
+	for (const LhFf1Kernels *const *k = lh_ff1_kernels_all; *k != NULL; k++) \
+		if ((*k)->supported() ? (lh_ff1_kernels_force(*k), true)             \
 							  : (print_message("%s: not on this machine\n", (*k)->name), false))
 
 /* ---- NIST ---- */
@@ -197,7 +197,8 @@ compare(LhCtx *ctx, uint32_t radix, size_t n, size_t t, size_t count, size_t sur
 {
 	LhKey key = random_key();
 	LhFf1 *f = make(ctx, &key, radix, n, t);
-	uint16_t *x = malloc(2 * n * count), *want = malloc(2 * n * count), *got = malloc(2 * n * count);
+	uint16_t *x = malloc(2 * n * count), *want = malloc(2 * n * count),
+			 *got = malloc(2 * n * count);
 	uint8_t *tweaks = malloc(t * count + 1);
 	bool each = t > 0 && next() % 2 == 0;
 	LhFf1Tweaks tw = {tweaks, each ? t : 0};
@@ -228,7 +229,8 @@ compare(LhCtx *ctx, uint32_t radix, size_t n, size_t t, size_t count, size_t sur
 		lh_ff1_kernels_force(*k);
 		LH_OK_(ctx, lh_ff1_numerals(ctx, f, LH_FF1_ENCRYPT, tw, x, got, count));
 		if (memcmp(got, want, 2 * n * count) != 0)
-			fail_msg("%s: radix %u length %zu tweak %zu, %zu values", (*k)->name, radix, n, t, count);
+			fail_msg("%s: radix %u length %zu tweak %zu, %zu values", (*k)->name, radix, n, t,
+					 count);
 		LH_OK_(ctx, lh_ff1_numerals(ctx, f, LH_FF1_DECRYPT, tw, got, got, count));
 		assert_memory_equal(got, x, 2 * n * count);
 	}
@@ -296,7 +298,8 @@ digits_equal_numerals(void **state)
 
 	for (int i = 0; i < 400; i++)
 	{
-		size_t n = next() % 3 == 0 ? 16 : 6 + next() % 40, t = next() % 20, count = 1 + next() % 150;
+		size_t n = next() % 3 == 0 ? 16 : 6 + next() % 40, t = next() % 20,
+			   count = 1 + next() % 150;
 		LhKey key = random_key();
 		LhFf1 *f = make(ctx, &key, 10, n, t);
 		uint16_t *x = malloc(2 * n * count);
@@ -418,8 +421,8 @@ it_permutes(void **state)
 				x[i][3 - j] = (uint16_t) (v % 10);
 		}
 		memset(seen, 0, sizeof(seen));
-		LH_OK_(ctx, lh_ff1_numerals(ctx, f, LH_FF1_ENCRYPT, (LhFf1Tweaks){(const uint8_t *) "ab", 0},
-									x[0], x[0], 10000));
+		LH_OK_(ctx, lh_ff1_numerals(ctx, f, LH_FF1_ENCRYPT,
+									(LhFf1Tweaks){(const uint8_t *) "ab", 0}, x[0], x[0], 10000));
 		for (int i = 0; i < 10000; i++)
 		{
 			int v = x[i][0] * 1000 + x[i][1] * 100 + x[i][2] * 10 + x[i][3];
@@ -569,7 +572,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(halves_equal_digits, setup, teardown),
 		cmocka_unit_test_setup_teardown(sixteen_digits_are_read_and_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_permutes, setup, teardown),
-		cmocka_unit_test_setup_teardown(small_domains_and_bad_parameters_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(small_domains_and_bad_parameters_are_refused, setup,
+										teardown),
 		cmocka_unit_test_setup_teardown(numerals_outside_the_alphabet_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_work_can_be_cancelled, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_chosen_set_is_used, setup, teardown),

@@ -95,7 +95,8 @@ run(LhCtx *ctx, const LhKey *key, LhFf1Spec spec, const uint8_t *tweak, const ui
 	LhFf1Key *k;
 	LhFf1 *f;
 
-	r->made = lh_ff1_key_create(ctx, key, &k) == LH_OK && lh_ff1_create(ctx, k, &spec, &f) == LH_OK &&
+	r->made = lh_ff1_key_create(ctx, key, &k) == LH_OK &&
+			  lh_ff1_create(ctx, k, &spec, &f) == LH_OK &&
 			  lh_ff1_numerals(ctx, f, LH_FF1_ENCRYPT, t, msg, r->out[0], 1) == LH_OK &&
 			  lh_ff1_numerals(ctx, f, LH_FF1_DECRYPT, t, ct, r->out[1], 1) == LH_OK;
 	if (!r->made)
@@ -249,7 +250,8 @@ our_own_vectors(void **state)
 	const char *fixtures = getenv("LAKEHOUSE_FIXTURES");
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/crypto/ff1.json", fixtures != NULL ? fixtures : "test/fixtures");
+	snprintf(path, sizeof(path), "%s/crypto/ff1.json",
+			 fixtures != NULL ? fixtures : "test/fixtures");
 	by_all_kernels(*state, path, 172, 12, 24);
 }
 

@@ -98,7 +98,8 @@ one(LhCtx *ctx, LhTemplate *t, const char *text)
 static bool
 cannot(const char *result, LhCannot why)
 {
-	return result[0] == '<' && strncmp(result + 1, lh_cannot_text(why), strlen(lh_cannot_text(why))) == 0;
+	return result[0] == '<' &&
+		   strncmp(result + 1, lh_cannot_text(why), strlen(lh_cannot_text(why))) == 0;
 }
 
 /* The class of each ASCII character must be the same. */
@@ -147,9 +148,9 @@ static void
 digits_keep_separators(void **state)
 {
 	LhCtx *ctx = *state;
-	LhTemplate *t = make(ctx, (LhTemplateSpec){.classes = &lh_alphabet_digits,
-											   .nclasses = 1,
-											   .separators = separators});
+	LhTemplate *t = make(
+		ctx,
+		(LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .separators = separators});
 	const char *a = one(ctx, t, "4111-1111 1111-1111"), *b = one(ctx, t, "4111111111111111");
 	char joined[20], *p = joined;
 
@@ -179,11 +180,11 @@ static void
 a_class_alone_is_plain_ff1(void **state)
 {
 	LhCtx *ctx = *state;
-	const uint8_t tweak[] = {0, 0, 0, 4, 't', 'e', 's', 't', 0, 8, 0, 0, '1', 0, 0, '2', 0, 0, '0', 0};
-	LhTemplate *t = make(ctx, (LhTemplateSpec){.classes = &lh_alphabet_digits,
-											   .nclasses = 1,
-											   .keep_first = 2,
-											   .keep_last = 1});
+	const uint8_t tweak[] = {0, 0, 0,   4, 't', 'e', 's', 't', 0,   8,
+							 0, 0, '1', 0, 0,   '2', 0,   0,   '0', 0};
+	LhTemplate *t = make(
+		ctx, (LhTemplateSpec){
+				 .classes = &lh_alphabet_digits, .nclasses = 1, .keep_first = 2, .keep_last = 1});
 	LhFf1Spec spec = {10, 8, sizeof(tweak), false};
 	char want[] = "12345678900", middle[8];
 	LhFf1 *f;
@@ -199,10 +200,9 @@ static void
 kept_characters_are_part_of_the_tweak(void **state)
 {
 	LhCtx *ctx = *state;
-	LhTemplate *t = make(ctx, (LhTemplateSpec){.classes = &lh_alphabet_digits,
-											   .nclasses = 1,
-											   .keep_first = 6,
-											   .keep_last = 4});
+	LhTemplate *t = make(
+		ctx, (LhTemplateSpec){
+				 .classes = &lh_alphabet_digits, .nclasses = 1, .keep_first = 6, .keep_last = 4});
 	const char *a = one(ctx, t, "4111111234561111"), *b = one(ctx, t, "4111121234561111");
 
 	assert_memory_equal(a, "411111", 6);
@@ -218,7 +218,8 @@ static void
 domains_do_not_join(void **state)
 {
 	LhCtx *ctx = *state;
-	LhTemplateSpec spec = {.classes = &lh_alphabet_digits, .nclasses = 1, .domain = lh_slice("a", 1)};
+	LhTemplateSpec spec = {
+		.classes = &lh_alphabet_digits, .nclasses = 1, .domain = lh_slice("a", 1)};
 	LhTemplate *a = make(ctx, spec), *same = make(ctx, spec), *b;
 
 	spec.domain = lh_slice("b", 1);
@@ -232,11 +233,15 @@ mixed_classes_stay_in_place(void **state)
 {
 	LhCtx *ctx = *state;
 	const LhAlphabet classes[] = {lh_alphabet_digits, lh_alphabet_upper, lh_alphabet_lower};
-	LhTemplate *t = make(ctx, (LhTemplateSpec){.classes = classes,
-											   .nclasses = 3,
-											   .separators = separators});
-	static const char *const values[] = {"AB-123 456 C", "aB3xY7", "Zz9999", "000000a", "DE89370400440532013000",
-										 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaZ9"};
+	LhTemplate *t =
+		make(ctx, (LhTemplateSpec){.classes = classes, .nclasses = 3, .separators = separators});
+	static const char *const values[] = {
+		"AB-123 456 C",
+		"aB3xY7",
+		"Zz9999",
+		"000000a",
+		"DE89370400440532013000",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaZ9"};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 	{
@@ -278,21 +283,21 @@ unicode_alphabets_by_list(void **state)
 				  14);
 	LH_OK_(ctx, lh_template_apply(ctx, t, LH_FF1_ENCRYPT, &in, 1, &bytes, &out, &why));
 	assert_int_equal(why, LH_CANNOT_NOT);
-	(void) one(ctx, t, "A\xd0\xb0\xe3\x81\x82\xf0\x9f\x98\x80"
-					   "AAAA");
+	(void) one(ctx, t,
+			   "A\xd0\xb0\xe3\x81\x82\xf0\x9f\x98\x80"
+			   "AAAA");
 	(void) one(ctx, t, "\xe4\xb8\x80\xe4\xb8\x81");
 	(void) one(ctx, t, "\xe4\xb8\x80 A\xce\xb1\xd0\xb0\xce\xb1");
-	assert_true(cannot(one(ctx, t, "\xce\x91\xce\xb1\xce\xb1\xce\xb1\xce\xb1\xce\xb1"), LH_CANNOT_CHARACTER));
+	assert_true(cannot(one(ctx, t, "\xce\x91\xce\xb1\xce\xb1\xce\xb1\xce\xb1\xce\xb1"),
+					   LH_CANNOT_CHARACTER));
 }
 
 static void
 luhn_stays_valid(void **state)
 {
 	LhCtx *ctx = *state;
-	LhTemplateSpec spec = {.classes = &lh_alphabet_digits,
-						   .nclasses = 1,
-						   .separators = separators,
-						   .luhn = true};
+	LhTemplateSpec spec = {
+		.classes = &lh_alphabet_digits, .nclasses = 1, .separators = separators, .luhn = true};
 	LhTemplate *all = make(ctx, spec), *kept, *legacy;
 	const char *r;
 
@@ -334,8 +339,15 @@ emails(void **state)
 	LhTemplate *domain = make(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_EMAIL, .keep_local = true});
 	LhTemplate *both = make(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_EMAIL});
 	const char *r = one(ctx, local, "Jane.Doe+x1@example.org");
-	static const char *const bad[] = {"",       "@",       "a@",        "@b.org",         "jane.doe",
-									  "a@b@c.org", "jane.doe@org", "jane.doe@.org", "jane.doe@example.",
+	static const char *const bad[] = {"",
+									  "@",
+									  "a@",
+									  "@b.org",
+									  "jane.doe",
+									  "a@b@c.org",
+									  "jane.doe@org",
+									  "jane.doe@.org",
+									  "jane.doe@example.",
 									  "jane.doe@a..org"};
 
 	same_form("Jane.Doe+x1@example.org", r);
@@ -354,7 +366,8 @@ emails(void **state)
 	assert_true(cannot(one(ctx, both, "jane doe@example.org"), LH_CANNOT_CHARACTER));
 	assert_true(cannot(one(ctx, both, "jane.doe@exa_mple.org"), LH_CANNOT_CHARACTER));
 	/* another address of the same local part: the domain is part of the tweak */
-	assert_memory_not_equal(one(ctx, local, "jane.doe@a.org"), one(ctx, local, "jane.doe@b.org"), 8);
+	assert_memory_not_equal(one(ctx, local, "jane.doe@a.org"), one(ctx, local, "jane.doe@b.org"),
+							8);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_true(cannot(one(ctx, both, bad[i]), LH_CANNOT_FORM));
 }
@@ -364,9 +377,9 @@ numbers_stay_numbers(void **state)
 {
 	LhCtx *ctx = *state;
 	LhTemplate *t = make(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_NUMERIC});
-	static const char *const bad[] = {"",     "-",     "007",   "+5",  "1e10",      "NaN", "Infinity",
-									  "1.",   ".5",    "-.5",   "1,5", "-0",        "-0.0000000", "--1234567",
-									  "1.2.3", " 1234567", "1234567 "};
+	static const char *const bad[] = {
+		"",    "-",   "007", "+5",         "1e10",      "NaN",   "Infinity", "1.",      ".5",
+		"-.5", "1,5", "-0",  "-0.0000000", "--1234567", "1.2.3", " 1234567", "1234567 "};
 
 	for (int i = 0; i < 2000; i++)
 	{
@@ -418,7 +431,8 @@ numbers_stay_numbers(void **state)
 static void
 range_of(LhCtx *ctx, int64_t least, int64_t most)
 {
-	LhTemplate *t = make(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_RANGE, .least = least, .most = most});
+	LhTemplate *t =
+		make(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_RANGE, .least = least, .most = most});
 	static int64_t x[MANY], y[MANY], z[MANY];
 	static LhCannot why[MANY];
 	uint64_t span = (uint64_t) most - (uint64_t) least;
@@ -457,9 +471,11 @@ range_of(LhCtx *ctx, int64_t least, int64_t most)
 static void
 integers_stay_in_their_range(void **state)
 {
-	static const char *const bad[] = {"", "-", "-0", "01", "1.0", "9223372036854775808", "-9223372036854775809", "x"};
+	static const char *const bad[] = {
+		"", "-", "-0", "01", "1.0", "9223372036854775808", "-9223372036854775809", "x"};
 	LhCtx *ctx = *state;
-	LhTemplate *t = make(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_RANGE, .least = INT64_MIN, .most = INT64_MAX});
+	LhTemplate *t = make(
+		ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_RANGE, .least = INT64_MIN, .most = INT64_MAX});
 
 	range_of(ctx, INT64_MIN, INT64_MAX);
 	range_of(ctx, 0, 999999);
@@ -483,8 +499,9 @@ static void
 a_range_is_permuted(void **state)
 {
 	LhCtx *ctx = *state;
-	LhTemplate *t = make(ctx, (LhTemplateSpec){
-								  .kind = LH_TEMPLATE_RANGE, .least = -100, .most = 9899, .legacy = true});
+	LhTemplate *t = make(
+		ctx,
+		(LhTemplateSpec){.kind = LH_TEMPLATE_RANGE, .least = -100, .most = 9899, .legacy = true});
 	static int64_t x[10000];
 	static uint8_t seen[10000];
 
@@ -498,8 +515,9 @@ a_range_is_permuted(void **state)
 static void
 dates_stay_dates(void **state)
 {
-	static const char *const bad[] = {"2024-02-30", "2023-02-29", "0000-01-01", "24-01-01", "2024-1-01",
-									  "2024/01/01", "infinity", "2024-13-01", "2024-00-10", "10000-01-01"};
+	static const char *const bad[] = {"2024-02-30", "2023-02-29", "0000-01-01", "24-01-01",
+									  "2024-1-01",  "2024/01/01", "infinity",   "2024-13-01",
+									  "2024-00-10", "10000-01-01"};
 	LhCtx *ctx = *state;
 	LhTemplate *t = make(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_DATE});
 	LhTemplate *year = make(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_DATE,
@@ -521,8 +539,11 @@ dates_stay_dates(void **state)
 static void
 uuids_keep_version_and_variant(void **state)
 {
-	static const char *const bad[] = {"", "f47ac10b58cc4372a5670e02b2c3d479", "F47AC10B-58CC-4372-A567-0E02B2C3D479",
-									  "f47ac10b-58cc-4372-a567-0e02b2c3d47", "g47ac10b-58cc-4372-a567-0e02b2c3d479",
+	static const char *const bad[] = {"",
+									  "f47ac10b58cc4372a5670e02b2c3d479",
+									  "F47AC10B-58CC-4372-A567-0E02B2C3D479",
+									  "f47ac10b-58cc-4372-a567-0e02b2c3d47",
+									  "g47ac10b-58cc-4372-a567-0e02b2c3d479",
 									  "f47ac10b-58cc-4372-a567_0e02b2c3d479"};
 	LhCtx *ctx = *state;
 	LhTemplate *t = make(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_UUID});
@@ -556,8 +577,10 @@ batches_equal_single_values(void **state)
 {
 	LhCtx *ctx = *state;
 	uint32_t cyrillic[32];
-	LhAlphabet classes[] = {lh_alphabet_digits, lh_alphabet_upper, lh_alphabet_lower, {cyrillic, 32}};
-	LhTemplateSpec spec = {.classes = classes, .nclasses = 4, .separators = separators, .max_characters = 60};
+	LhAlphabet classes[] = {
+		lh_alphabet_digits, lh_alphabet_upper, lh_alphabet_lower, {cyrillic, 32}};
+	LhTemplateSpec spec = {
+		.classes = classes, .nclasses = 4, .separators = separators, .max_characters = 60};
 	static LhSlice in[3000], out[3000], again[3000];
 	static LhCannot why[3000], why_again[3000];
 	static char text[3000][200];
@@ -635,8 +658,9 @@ static void
 any_separator_keeps_what_is_in_no_class(void **state)
 {
 	LhCtx *ctx = *state;
-	LhTemplate *t = make(ctx, (LhTemplateSpec){
-								  .classes = &lh_alphabet_digits, .nclasses = 1, .any_separator = true});
+	LhTemplate *t = make(
+		ctx,
+		(LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .any_separator = true});
 	const char *r = one(ctx, t, "tel. +49 (30) 123456 \xe2\x82\xac!");
 
 	same_form("tel. +49 (30) 123456 \xe2\x82\xac!" + 5, r + 5);
@@ -647,10 +671,11 @@ static void
 lengths_have_a_limit(void **state)
 {
 	LhCtx *ctx = *state;
-	LhTemplate *t = make(ctx, (LhTemplateSpec){
-								  .classes = &lh_alphabet_digits, .nclasses = 1, .max_characters = 4096});
-	LhTemplate *small = make(ctx, (LhTemplateSpec){
-									  .classes = &lh_alphabet_digits, .nclasses = 1, .max_characters = 10});
+	LhTemplate *t = make(
+		ctx,
+		(LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .max_characters = 4096});
+	LhTemplate *small = make(
+		ctx, (LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .max_characters = 10});
 	char *big = malloc(20000);
 	LhSlice in = lh_slice(big, 4096), out, again;
 	LhCannot why;
@@ -676,8 +701,9 @@ static void
 shapes_are_bounded(void **state)
 {
 	LhCtx *ctx = *state;
-	LhTemplate *t = make(ctx, (LhTemplateSpec){
-								  .classes = &lh_alphabet_digits, .nclasses = 1, .max_characters = 4096});
+	LhTemplate *t = make(
+		ctx,
+		(LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .max_characters = 4096});
 	static char text[4096];
 	LhSlice in[64], out[64], again[64];
 	char first[16];
@@ -714,10 +740,11 @@ static void
 bad_templates_are_refused(void **state)
 {
 	LhCtx *ctx = *state;
-	static const uint32_t twice[] = {'a', 'b', 'a'}, surrogate[] = {'a', 0xd800}, huge[] = {'a', 0x110000},
-						  nul[] = {'a', 0}, single[] = {'x'};
-	const LhAlphabet overlap[] = {lh_alphabet_digits, lh_alphabet_alnum}, a[] = {{twice, 3}}, b[] = {{surrogate, 2}},
-					 c[] = {{huge, 2}}, d[] = {{nul, 2}}, e[] = {{single, 1}};
+	static const uint32_t twice[] = {'a', 'b', 'a'}, surrogate[] = {'a', 0xd800},
+						  huge[] = {'a', 0x110000}, nul[] = {'a', 0}, single[] = {'x'};
+	const LhAlphabet overlap[] = {lh_alphabet_digits, lh_alphabet_alnum}, a[] = {{twice, 3}},
+					 b[] = {{surrogate, 2}}, c[] = {{huge, 2}}, d[] = {{nul, 2}},
+					 e[] = {{single, 1}};
 	static const uint32_t five[] = {'5'};
 	static char name[2000];
 
@@ -729,24 +756,45 @@ bad_templates_are_refused(void **state)
 	refused(ctx, (LhTemplateSpec){.classes = d, .nclasses = 1}, "no character");
 	refused(ctx, (LhTemplateSpec){.classes = e, .nclasses = 1}, "2 to 65536");
 	refused(ctx, (LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 33}, "too many");
-	refused(ctx, (LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .separators = {five, 1}}, "twice");
-	refused(ctx, (LhTemplateSpec){.classes = &lh_alphabet_upper, .nclasses = 1, .luhn = true}, "Luhn");
-	refused(ctx, (LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .max_characters = 5}, "too few");
-	refused(ctx, (LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .max_characters = 16, .keep_first = 11},
+	refused(
+		ctx,
+		(LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .separators = {five, 1}},
+		"twice");
+	refused(ctx, (LhTemplateSpec){.classes = &lh_alphabet_upper, .nclasses = 1, .luhn = true},
+			"Luhn");
+	refused(ctx,
+			(LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .max_characters = 5},
 			"too few");
-	refused(ctx, (LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .keep_first = SIZE_MAX, .keep_last = 2},
-			"keeps all");
-	refused(ctx, (LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .max_characters = 5000}, "4096");
-	refused(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_EMAIL, .keep_local = true, .keep_domain = true}, "all is kept");
+	refused(
+		ctx,
+		(LhTemplateSpec){
+			.classes = &lh_alphabet_digits, .nclasses = 1, .max_characters = 16, .keep_first = 11},
+		"too few");
+	refused(
+		ctx,
+		(LhTemplateSpec){
+			.classes = &lh_alphabet_digits, .nclasses = 1, .keep_first = SIZE_MAX, .keep_last = 2},
+		"keeps all");
+	refused(ctx,
+			(LhTemplateSpec){.classes = &lh_alphabet_digits, .nclasses = 1, .max_characters = 5000},
+			"4096");
+	refused(ctx,
+			(LhTemplateSpec){.kind = LH_TEMPLATE_EMAIL, .keep_local = true, .keep_domain = true},
+			"all is kept");
 	refused(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_EMAIL, .any_separator = true}, "separator");
-	refused(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_RANGE, .least = 0, .most = 999998}, "fewer than 1000000");
-	refused(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_RANGE, .least = 0, .most = 98, .legacy = true}, "fewer than 100");
+	refused(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_RANGE, .least = 0, .most = 999998},
+			"fewer than 1000000");
+	refused(ctx,
+			(LhTemplateSpec){.kind = LH_TEMPLATE_RANGE, .least = 0, .most = 98, .legacy = true},
+			"fewer than 100");
 	refused(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_RANGE, .least = 5, .most = 4}, "ends before");
 	refused(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_DATE, .least = 0, .most = 36524}, "fewer");
-	refused(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_DATE, .least = INT64_MIN, .most = INT64_MAX}, "9999");
+	refused(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_DATE, .least = INT64_MIN, .most = INT64_MAX},
+			"9999");
 	refused(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_UUID, .keep_first = 1}, "for text");
 	refused(ctx, (LhTemplateSpec){.kind = (LhTemplateKind) 77}, "no such kind");
-	refused(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_UUID, .domain = lh_slice(name, sizeof(name))}, "too long");
+	refused(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_UUID, .domain = lh_slice(name, sizeof(name))},
+			"too long");
 }
 
 int
