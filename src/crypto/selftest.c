@@ -6,6 +6,7 @@
  * last byte says what it gave: 1, it led back; 2, a changed tag was refused.
  */
 #include "crypto/selftest.h"
+#include "crypto/ff1.h"
 #include "crypto/kdf.h"
 #include "crypto/kwp.h"
 #include "crypto/merkle.h"
@@ -214,6 +215,43 @@ merkle(LhCtx *ctx, uint8_t *out)
 	return LH_OK;
 }
 
+/*
+ * NIST's samples of FF1, sample 1: the value alone, and so many of it that the widest kernel
+ * has its share.
+ */
+static LhStatus
+ff1(LhCtx *ctx, uint8_t *out)
+{
+	enum
+	{
+		LENGTH = 10,
+		COUNT = 40
+	};
+	static const char question[] = "0123456789";
+	LhFf1Spec spec = {.radix = 10, .length = LENGTH};
+	char one[LENGTH], many[COUNT * LENGTH];
+	LhKey key = {.len = 16};
+	LhFf1Key *expanded;
+	LhFf1 *f;
+	bool back = true;
+
+	unhex("2b7e151628aed2a6abf7158809cf4f3c", key.bytes);
+	LH_TRY(lh_ff1_key_create(ctx, &key, &expanded));
+	LH_TRY(lh_ff1_create(ctx, expanded, &spec, &f));
+	LH_TRY(lh_ff1_digits(ctx, f, LH_FF1_ENCRYPT, (LhFf1Tweaks){0}, question, one, 1));
+	for (int i = 0; i < COUNT; i++)
+		memcpy(many + i * LENGTH, question, LENGTH);
+	LH_TRY(lh_ff1_digits(ctx, f, LH_FF1_ENCRYPT, (LhFf1Tweaks){0}, many, many, COUNT));
+	for (int i = 0; i < COUNT; i++)
+		back = back && memcmp(many + i * LENGTH, one, LENGTH) == 0;
+	LH_TRY(lh_ff1_digits(ctx, f, LH_FF1_DECRYPT, (LhFf1Tweaks){0}, many, many, COUNT));
+	for (int i = 0; i < COUNT; i++)
+		back = back && memcmp(many + i * LENGTH, question, LENGTH) == 0;
+	memcpy(out, one, LENGTH);
+	out[LENGTH] = back ? LED_BACK : 0;
+	return LH_OK;
+}
+
 const LhSelfTest lh_crypto_selftests[] = {
 	{"SHA-256", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", sha256},
 	{"HMAC-SHA256", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843", hmac},
@@ -228,6 +266,7 @@ const LhSelfTest lh_crypto_selftests[] = {
 	{"AES-CTR", "eb6c52821d0bbbf7ce7594462aca4faab407df866569fd07f48cc0b583d6071f", ctr},
 	{"AES-SIV", "85632d07c6e8f37f950acd320a2ecc9340c02b9690c4dc04daef7f6afe5c03", siv},
 	{"AES-KWP", "138bdeaa9b8fa7fc61f97742e72248ee5ae6ae5360d1ae6a5f54f373fa543b6a03", kwp},
+	{"FF1", "3234333334373734383401", ff1},
 	{"Ed25519",
 	 "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
 	 "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
