@@ -86,6 +86,8 @@ class Redis:
         commit, sequence = map(int, name.split("-"))
         position, event = cdc_check.FORMATS[format][1](fields["value"])
         told = cdc_check.parse(fields["position"])
+        if position is None:  # its value was made before the commit
+            position = (commit, sequence >> SUB_BITS)
         if position != (commit, sequence >> SUB_BITS) or position != (cdc_check.lsn_of(told["lsn"]), told["ordinal"]):
             raise cdc_check.Damaged(f"{place}: its position is {fields['position']}, that of its value {position}")
         if fields["op"] != event.op or stream != f"{self.prefix}public.{event.table}":
