@@ -172,7 +172,8 @@ make_room(LhCtx *ctx, LhUnfinished *u, size_t bytes)
 			lh_hint(ctx,
 					c->dir != NULL
 						? "Allow them more by --unfinished-memory."
-						: "Allow files by --spool DIR, or more memory by --unfinished-memory.");
+						: "Allow files by --spool DIR and --unfinished-size, or more memory by "
+						  "--unfinished-memory.");
 			return LH_LIMIT;
 		}
 		LH_TRY(lh_unfinished_store_spill(ctx, &t->store));

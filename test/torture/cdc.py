@@ -1,5 +1,5 @@
 """cdc.py
-		kill -9 of client, walsender, server and broker at random moments while writers run; then each
+		kill -9 of client, walsender, server, broker and Redis at random moments while writers run; then each
 		sink is compared with the history (cdc_check.py).
 
 usage: cdc.py [--kills N] [--seed S] [--writers N] [--early]		(by test/torture/cdc, which makes the place)
@@ -12,13 +12,14 @@ starts it again.  The main thread kills.  The parts are
 	server	the postmaster, and in half of the cases all its processes in the same moment
 	broker	one Kafka node
 	nats	one server of NATS JetStream (nats_sink.py)
+	redis	one Redis server (redis_sink.py)
 
 Every other kill waits until the slot's position has moved since the one before, so that most hit a
 stream that runs; a stream that does not move for two minutes, though nobody kills, is a failure.
 A crashed server has the slot's position of its last checkpoint, which may lie far behind the sinks;
 some kills follow a checkpoint, so that the way back does not become longer and longer.
 
-Half of the kills of client, broker and nats-server wait for a flush of the file sink, and then up to 30 ms: the
+Half of the kills of client, broker, Redis and nats-server wait for a flush of the file sink, and then up to 30 ms: the
 moments when positions become durable are short and matter most.
 
 A client that ends by itself is started again, but for reasons that no restart mends (usage, a gap
@@ -49,6 +50,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cdc_check
 import nats_sink
+import redis_sink
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DIR = os.environ["TORTURE_DIR"]
@@ -56,7 +58,7 @@ LIBS = os.environ["TORTURE_KAFKA_LIBS"]
 PORT = 5432  # of the socket in DIR
 PATIENCE_S = 120
 # how often each is killed, of all together
-SHARES = {"client": 9, "walsender": 5, "server": 3, "broker": 3, "nats": 3}
+SHARES = {"client": 9, "walsender": 5, "server": 3, "broker": 3, "redis": 3, "nats": 3}
 # exit codes of the client that no restart mends
 HOPELESS = {1: "usage", 3: "slot, or a gap before a sink", 5: "the server refuses the plugin", 6: "no room for transactions before their commit"}
 
@@ -300,6 +302,12 @@ class Torture:
         wait_for(PATIENCE_S, "the nats-server is there", self.nats.is_up)
         self.sinks.append(("nats", "json", self.nats.uri, lambda f: nats_sink.read(f, self.nats)))
 
+    def start_redis(self):
+        self.redis = redis_sink.Redis(DIR, "torture.")
+        self.parts["redis"] = Part("redis", self.redis.command, env=self.redis.env).start()
+        wait_for(PATIENCE_S, "Redis listens", self.redis.is_up)
+        self.sinks.append(self.redis.sink())
+
     def client(self, *more):
         command = [os.environ["TORTURE_CLIENT"], "stream", "--source", f"host={DIR} port={PORT} user=postgres dbname=torture",
                    "--slot", "torture", "--log", "json", "--status-interval", "1", "--flush-ms", "30", "--batch-bytes", "8kB",
@@ -382,7 +390,7 @@ class Torture:
 
     def kill_one(self, what):
         """False where it is not there now."""
-        if what in ("client", "broker", "nats") and self.random.random() < 0.5:
+        if what in ("client", "broker", "redis", "nats") and self.random.random() < 0.5:
             self.wait_for_flush()
         if what == "client":
             return self.parts["client"].kill()
@@ -390,6 +398,8 @@ class Torture:
             return self.broker_is_up() and self.parts["broker"].kill()
         if what == "nats":
             return self.nats.is_up() and self.parts["nats"].kill()
+        if what == "redis":
+            return self.redis.is_up() and self.parts["redis"].kill()
         if what == "walsender":
             pid = asks("SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'torture' AND active_pid IS NOT NULL")
             return bool(pid) and kill(int(pid))
@@ -403,7 +413,7 @@ class Torture:
         return True
 
     def shares(self):
-        return {k: n for k, n in SHARES.items() if k not in ("broker", "nats") or k in self.parts}
+        return {k: n for k, n in SHARES.items() if k not in ("broker", "redis", "nats") or k in self.parts}
 
     def schedule(self):
         shares = self.shares()
@@ -451,6 +461,8 @@ class Torture:
             wait_for(PATIENCE_S, "the broker is back", self.broker_is_up)
         if "nats" in self.parts:
             wait_for(PATIENCE_S, "the nats-server is back", self.nats.is_up)
+        if "redis" in self.parts:
+            wait_for(PATIENCE_S, "Redis is back", self.redis.is_up)
         self.moved = None
         self.wait_for_progress()
         code = self.parts["client"].stop()
@@ -471,22 +483,27 @@ class Torture:
             except cdc_check.Damaged as e:
                 self.check(f"{name} {format}", False, str(e))
 
+    def lacks(self, text):
+        say(text)
+        if os.environ["TORTURE_SKIP"] == "yes":
+            self.skipped += 1
+        else:
+            self.failed += 1
+
     def run(self):
         self.start_server()
         if LIBS:
             self.start_broker()
         else:
-            say("NO KAFKA: the other sinks are tortured alone")
-            if os.environ["TORTURE_SKIP"] == "yes":
-                self.skipped += 1
-            else:
-                self.failed += 1
+            self.lacks("NO KAFKA: the other sinks are tortured alone")
+        if redis_sink.is_there():
+            self.start_redis()
+        else:
+            self.lacks("NO REDIS: there is no " + redis_sink.PROGRAM)
         if nats_sink.program():
             self.start_nats()
         else:
-            say("NO NATS: there is no nats-server")
-            self.skipped += os.environ["TORTURE_SKIP"] == "yes"
-            self.failed += os.environ["TORTURE_SKIP"] != "yes"
+            self.lacks("NO NATS: there is no nats-server")
         code = self.run_client("--create", "--once")
         if code != 0:
             raise Failure(f"the slot cannot be made: exit code {code}; see client.log")
@@ -514,7 +531,7 @@ class Torture:
 
     def stop(self):
         self.stop_writing.set()
-        for name in ("client", "broker", "nats", "server"):
+        for name in ("client", "broker", "redis", "nats", "server"):
             if name in self.parts:
                 self.parts[name].stop(signal.SIGINT if name == "server" else signal.SIGTERM, 20)
 

@@ -390,6 +390,8 @@ a_replay_is_resumed_inside(void **state)
 	FINE(lh_batch_end(m->ctx, &m->out, false, &m->packed, &bytes));
 	FINE(lh_delivery_batch(m->ctx, m->d, bytes));
 	assert_true(lh_delivery_pending(m->d));
+	FINE(lh_delivery_idle(m->ctx, m->d, 0x50));
+	assert_string_equal(m->log, "");
 	FINE(lh_delivery_step(m->ctx, m->d));
 	FINE(lh_delivery_step(m->ctx, m->d));
 	assert_true(lh_delivery_pending(m->d));
@@ -594,6 +596,58 @@ a_spool_without_room_is_named(void **state)
 	assert_string_equal(m->log, "");
 }
 
+/* Whatever frames come, in whatever order: an error, or something that makes sense. */
+static void
+random_frames_break_nothing(void **state)
+{
+	Made *m = *state;
+	int fine = 0, wrong = 0;
+
+	m->recorder.sink.kind = &recorder_kind;
+	lh_delivery_step_bytes = 100;
+	srand(11);
+	for (int i = 0; i < 100000; i++)
+	{
+		const LhChangeRange back[2] = {{(uint64_t) (rand() % 6), (uint64_t) (rand() % 9)}, {3, 3}};
+		uint32_t xid = 7 + (uint32_t) rand() % 3;
+		LhChangeTxn txn = {.xid = xid, .commit_time = rand() % 3};
+		LhChangeEvent ev = {
+			.op = (LhChangeOp) (rand() % 3 == 0 ? rand() % LH_N_CHANGE_OPS
+												: LH_CHANGE_STREAM_START + rand() % 7),
+			.pos = {rand() % 3 == 0 ? 0 : (uint64_t) i * 16, (uint64_t) (rand() % 8), xid},
+			.lsn = (uint64_t) i * 16,
+			.sub = rand() % 3 == 0 ? 0 : xid + (uint32_t) (rand() % 2),
+			.first = rand() % 2 == 0,
+			.transactional = rand() % 4 != 0,
+			.txn = &txn,
+			.gid = rand() % 2 == 0 ? "g" : "h",
+			.nback = (size_t) (rand() % 5 == 0 ? rand() % 3 : 0),
+			.back = back};
+		LhStatus status;
+
+		if (rand() % 3 == 0)
+			block(m, xid, rand() % 4);
+		if (ev.op >= LH_CHANGE_INSERT && ev.op != LH_CHANGE_MESSAGE && ev.op != LH_CHANGE_SIGNAL &&
+			ev.op < LH_CHANGE_DDL)
+			ev.rel = &table;
+		put(m, &ev, NULL);
+		if (rand() % 2 == 0)
+			continue;
+		m->log[0] = '\0';
+		status = send(m);
+		if (status == LH_OK)
+			fine++;
+		else
+		{
+			wrong++;
+			assert_true(status == LH_CORRUPT || status == LH_CHANGED || status == LH_LIMIT);
+			FINE(lh_delivery_start(m->ctx, m->d, (uint64_t) i * 16));
+		}
+		(void) lh_delivery_confirmed(m->d);
+	}
+	assert_true(fine > 500 && wrong > 500);
+}
+
 int
 main(void)
 {
@@ -604,7 +658,7 @@ main(void)
 		T(a_replay_is_resumed_inside),          T(ends_beyond_the_end_are_not_wanted),
 		T(what_is_prepared_holds_the_position), T(what_was_sent_to_others_is_a_gap),
 		T(schemas_are_of_the_transaction),      T(parts_are_joined),
-		T(a_spool_without_room_is_named),
+		T(a_spool_without_room_is_named),       T(random_frames_break_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

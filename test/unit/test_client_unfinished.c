@@ -445,6 +445,23 @@ frames_in_wrong_places_are_errors(void **state)
 	f.body = message(m->ctx, "", 0, NULL);
 	f.nmessages = 2;
 	misplaced(m, f, NULL, "more than one message");
+	for (int i = 0; i < 3; i++)
+	{
+		const LhChangeRange one = {1, 1};
+		uint8_t *p;
+
+		/* of a format; half a range; a name that has two ends */
+		f.body = message(m->ctx, "na", 1, &one);
+		f.nmessages = 1;
+		p = (uint8_t *) f.body.data;
+		if (i == 0)
+			p[0] = 0;
+		if (i == 1)
+			p[8] = 8, f.body.len -= 8;
+		if (i == 2)
+			p[LH_FRAME_MESSAGE_HEAD + 1] = 0;
+		misplaced(m, f, NULL, "no name and no ranges");
+	}
 	/* what is prepared is decided by its name, and not gone on with */
 	fine(m, PREPARE(7, 0x20), "g");
 	misplaced(m, MORE(7), NULL, "was not begun");
