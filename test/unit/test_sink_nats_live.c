@@ -15,6 +15,7 @@
 #include "unit/nats_live.h"
 
 #define NTXNS 120
+#define NODES 3 /* of a cluster */
 
 static const char *self;
 
@@ -489,8 +490,6 @@ assert_stream(uint64_t seed)
  * A cluster of three: leaders are killed, too, one server at a time
  */
 
-#define NODES 3
-
 static NatsServer nodes[NODES];
 
 static const char *
@@ -522,6 +521,36 @@ typedef struct Counts
 	int children, servers;
 	uint64_t restarts, failures, parts;
 } Counts;
+
+/* Have all replicas of the stream what its leader has? */
+static bool
+is_whole(int port)
+{
+	natsConnection *nc;
+	natsMsg *reply = NULL;
+	bool whole = false;
+
+	if (natsConnection_ConnectTo(&nc, lh_sprintf(ctx, "nats://127.0.0.1:%d", port)) != NATS_OK)
+		return false;
+	if (natsConnection_RequestString(&reply, nc, "$JS.API.STREAM.INFO.S", "", 1000) == NATS_OK)
+	{
+		json_t *json =
+			json_loadb(natsMsg_GetData(reply), (size_t) natsMsg_GetDataLength(reply), 0, NULL);
+		const json_t *cluster = json_object_get(json, "cluster");
+		const json_t *replicas = json_object_get(cluster, "replicas"), *r;
+		size_t i;
+
+		whole =
+			json_object_get(cluster, "leader") != NULL && json_array_size(replicas) == NODES - 1;
+		json_array_foreach(replicas, i, r) whole &=
+			json_is_true(json_object_get(r, "current")) &&
+			json_integer_value(json_object_get(r, "lag")) == 0;
+		json_decref(json);
+		natsMsg_Destroy(reply);
+	}
+	natsConnection_Destroy(nc);
+	return whole;
+}
 
 static void
 kill_and_go_on(uint64_t seed, const char *where, NatsServer *servers, int nservers, Counts *counts)
@@ -556,6 +585,9 @@ kill_and_go_on(uint64_t seed, const char *where, NatsServer *servers, int nserve
 			nats_server_kill(s, SIGKILL);
 			counts->servers++;
 			assert_true(nats_server_start(s));
+			/* in a cluster the others must not go before it has caught up */
+			for (int i = 0; i < 600 && nservers > 1 && !is_whole(s->port); i++)
+				usleep(50000);
 			continue;
 		}
 		kill(pid, SIGKILL);
