@@ -617,10 +617,10 @@ static const char mixture[] =
 	"{\"name\":\"a\",\"type\":\"long\"},{\"name\":\"b\",\"type\":{\"type\":\"fixed\",\"name\":\"f7\",\"size\":7}},"
 	"{\"name\":\"c\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"r\",\"fields\":["
 	"{\"name\":\"x\",\"type\":\"long\"},{\"name\":\"y\",\"type\":\"double\"}]}]},"
-	"{\"name\":\"d\",\"type\":\"float\"},"
+	"{\"name\":\"d\",\"type\":[\"null\",\"float\"]},"
 	"{\"name\":\"e\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"i\",\"fields\":["
 	"{\"name\":\"k\",\"type\":\"int\"},{\"name\":\"v\",\"type\":\"bytes\"},{\"name\":\"w\",\"type\":\"double\"}]}}},"
-	"{\"name\":\"f\",\"type\":\"string\"},{\"name\":\"g\",\"type\":\"double\"},{\"name\":\"h\",\"type\":\"boolean\"},"
+	"{\"name\":\"f\",\"type\":\"string\"},{\"name\":\"g\",\"type\":\"double\"},{\"name\":\"h\",\"type\":\"string\"},"
 	"{\"name\":\"i\",\"type\":{\"type\":\"fixed\",\"name\":\"f30\",\"size\":30}},{\"name\":\"j\",\"type\":\"int\"},"
 	"{\"name\":\"k\",\"type\":[{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"p\",\"fields\":["
 	"{\"name\":\"q\",\"type\":\"int\"},{\"name\":\"r\",\"type\":\"float\"}]}},\"null\"]},{\"name\":\"l\",\"type\":\"f7\"}]}";
@@ -638,7 +638,9 @@ put_mixture(AvroMake *r, int i)
 		avro_long(r, i - 70);
 		avro_double(r, i + 0.25);
 	}
-	avro_float(r, (float) i);
+	avro_long(r, i != 2);
+	if (i != 2)
+		avro_float(r, (float) i);
 	if (i > 0)
 	{
 		avro_long(r, i);
@@ -652,7 +654,7 @@ put_mixture(AvroMake *r, int i)
 	avro_long(r, 0);
 	avro_text(r, i == 2 ? "seventy characters, more than sixty-three, are a length of two bytes .." : "");
 	avro_double(r, -i);
-	avro_byte(r, i & 1);
+	avro_text(r, "h");
 	avro_raw(r, "thirty bytes of a fixed length", 30);
 	avro_long(r, -i * 100000);
 	avro_long(r, i == 0);
