@@ -63,13 +63,20 @@ VERSION_STRING := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(ROOT
 ISA_avx2 := -mavx2 -mbmi -mbmi2 -mlzcnt -mpopcnt
 ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vbmi2 \
 	-mbmi -mbmi2 -mlzcnt -mpopcnt
+# AES of the processor; crypto/ff1_kernels.c asks for it by itself.
+ISA_aesni := -maes -mssse3 -msse4.1
+ISA_vaes := $(ISA_avx2) -maes -mvaes
+ISA_vaes512 := $(ISA_avx512) -maes -mvaes
 ifneq ($(shell uname -m),x86_64)
 ISA_avx2 :=
 ISA_avx512 :=
+ISA_aesni :=
+ISA_vaes :=
+ISA_vaes512 :=
 endif
 # $(call isa_flags,FILE): by the end of the file's name
-isa_flags = $(if $(filter %_avx2,$(basename $(1))),$(ISA_avx2))$(if \
-	$(filter %_avx512,$(basename $(1))),$(ISA_avx512))
+isa_flags = $(strip $(foreach i,avx2 avx512 aesni vaes vaes512,$(if \
+	$(filter %_$(i),$(basename $(1))),$(ISA_$(i)))))
 
 # $(call remember,FILE,TEXT): a recipe that rewrites FILE only when TEXT is new,
 # so that what depends on FILE is made again after a change of flags or of the

@@ -10,6 +10,9 @@
 #include "core/cpu.h"
 
 #include <stdbool.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 /* One listener a folder; there are fewer folders than this. */
 #define MAX_LISTENERS 32
@@ -36,6 +39,31 @@ lh_isa_best(void)
 	return LH_ISA_AVX2;
 #else
 	return LH_ISA_BASE;
+#endif
+}
+
+bool
+lh_cpu_has_aes(void)
+{
+#ifdef __x86_64__
+	unsigned a, b, c, d;
+
+	/* with what the kernels need beside it */
+	return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_AES) && (c & bit_SSSE3) && (c & bit_SSE4_1);
+#else
+	return false;
+#endif
+}
+
+bool
+lh_cpu_has_vaes(void)
+{
+#ifdef __x86_64__
+	unsigned a, b, c, d;
+
+	return lh_cpu_has_aes() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & bit_VAES);
+#else
+	return false;
 #endif
 }
 

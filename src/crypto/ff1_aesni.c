@@ -1,0 +1,170 @@
+/*
+ * ff1_aesni.c
+ *		FF1 with AES-NI: blocks, 8 side by side; rounds of 8 values; of one.
+ */
+#ifdef __x86_64__
+
+#include "crypto/ff1_internal.h"
+
+#include <immintrin.h>
+
+typedef __m128i V;
+typedef __m128d VD;
+
+#define LANES            2
+#define LOAD(p)          _mm_loadu_si128((const __m128i *) (p))
+#define STORE(p, v)      _mm_storeu_si128((__m128i *) (p), (v))
+#define SET64(x)         _mm_set1_epi64x(x)
+#define SET128(x)        (x)
+#define SETD(x)          _mm_set1_pd(x)
+#define XOR(a, b)        _mm_xor_si128((a), (b))
+#define ADD(a, b)        _mm_add_epi64((a), (b))
+#define SUB(a, b)        _mm_sub_epi64((a), (b))
+#define MUL32(a, b)      _mm_mul_epu32((a), (b))
+#define SHIFT32(a)       _mm_srli_epi64((a), 32)
+#define LOW_WORDS(a)     _mm_blend_epi16((a), _mm_setzero_si128(), 0xcc)
+#define LOW_HALVES(a, b) _mm_unpacklo_epi64((a), (b))
+#define SHUFFLE(a, by)   _mm_shuffle_epi8((a), (by))
+#define AESENC(a, k)     _mm_aesenc_si128((a), (k))
+#define AESENCLAST(a, k) _mm_aesenclast_si128((a), (k))
+/* the second where the first is negative */
+#define FIX(a, b) \
+	_mm_castpd_si128(_mm_blendv_pd(_mm_castsi128_pd(a), _mm_castsi128_pd(b), _mm_castsi128_pd(a)))
+
+/* t / m, rounded, in the low 32 bits of each lane: its halves become doubles by their exponents */
+static inline __attribute__((always_inline)) V
+quotient(V t, VD inverse)
+{
+	V high = _mm_or_si128(_mm_srli_epi64(t, 32), _mm_castpd_si128(_mm_set1_pd(0x1p84)));
+	V low = _mm_blend_epi16(t, _mm_castpd_si128(_mm_set1_pd(0x1p52)), 0xcc);
+	VD d = _mm_add_pd(_mm_sub_pd(_mm_castsi128_pd(high), _mm_set1_pd(0x1p84 + 0x1p52)),
+					  _mm_castsi128_pd(low));
+
+	return _mm_castpd_si128(_mm_add_pd(_mm_mul_pd(d, inverse), _mm_set1_pd(0x1p52)));
+}
+#define QUOTIENT(t, inverse) quotient((t), (inverse))
+
+#include "crypto/ff1_kernels_impl.h"
+
+static bool
+supported(void)
+{
+	return lh_cpu_has_aes();
+}
+
+/* The S-box, four times, by the instruction made for it. */
+static uint32_t
+sub_word(uint32_t w)
+{
+	return (uint32_t) _mm_cvtsi128_si32(_mm_aeskeygenassist_si128(_mm_set1_epi32((int32_t) w), 0));
+}
+
+/* FIPS 197, section 5.2 */
+void
+lh_ff1_expand_aesni(LhFf1Key *key, const uint8_t *bytes, size_t len)
+{
+	size_t nk = len / 4, total;
+	uint32_t w[4 * LH_FF1_AES_KEYS], rcon = 1;
+
+	key->rounds = (int) nk + 6;
+	total = 4 * ((size_t) key->rounds + 1);
+	memcpy(w, bytes, len);
+	for (size_t i = nk; i < total; i++)
+	{
+		uint32_t t = w[i - 1];
+
+		if (i % nk == 0)
+		{
+			/* words are little-endian here: a rotation by one byte to the left */
+			t = sub_word(t >> 8 | t << 24) ^ rcon;
+			rcon = rcon << 1 ^ (rcon & 0x80 ? 0x11b : 0);
+		}
+		else if (nk > 6 && i % nk == 4)
+			t = sub_word(t);
+		w[i] = w[i - nk] ^ t;
+	}
+	memcpy(key->keys, w, total * 4);
+	lh_wipe(w, sizeof(w));
+}
+
+static inline __attribute__((always_inline)) void
+encrypt(const LhFf1Key *key, uint8_t *blocks, int count)
+{
+	__m128i x[8], k = _mm_load_si128((const __m128i *) key->keys[0]);
+
+	for (int i = 0; i < count; i++)
+		x[i] = _mm_xor_si128(_mm_loadu_si128((const __m128i *) blocks + i), k);
+	for (int r = 1; r < key->rounds; r++)
+	{
+		k = _mm_load_si128((const __m128i *) key->keys[r]);
+		for (int i = 0; i < count; i++)
+			x[i] = _mm_aesenc_si128(x[i], k);
+	}
+	k = _mm_load_si128((const __m128i *) key->keys[key->rounds]);
+	for (int i = 0; i < count; i++)
+		_mm_storeu_si128((__m128i *) blocks + i, _mm_aesenclast_si128(x[i], k));
+}
+
+bool
+lh_ff1_blocks_aesni(const LhFf1Call *call, uint8_t *blocks, size_t count)
+{
+	for (; count >= 8; count -= 8, blocks += 8 * LH_FF1_BLOCK)
+		encrypt(call->key, blocks, 8);
+	for (; count >= 2; count -= 2, blocks += 2 * LH_FF1_BLOCK)
+		encrypt(call->key, blocks, 2);
+	if (count > 0)
+		encrypt(call->key, blocks, 1);
+	return true;
+}
+
+/* (half + y) % m, or (half - y) % m */
+static inline uint64_t
+reduce_one(const LhFf1Fused *f, int which, LhFf1Way way, uint64_t half, uint64_t y)
+{
+	uint64_t m = f->small[which].m;
+	uint64_t rest = y - (uint64_t) (((LhU128) y * f->barrett[which]) >> 64) * m;
+	uint64_t sum;
+
+	rest -= m & (0 - (uint64_t) (rest >= m));
+	sum = way == LH_FF1_ENCRYPT ? half + rest : half + m - rest;
+	return sum - (m & (0 - (uint64_t) (sum >= m)));
+}
+
+void
+lh_ff1_one_aesni(const LhFf1Key *key, const LhFf1Fused *f, LhFf1Way way, const uint8_t *base,
+				 uint64_t *left, uint64_t *right)
+{
+	uint64_t half[2] = {*left, *right};
+	__m128i start = _mm_xor_si128(LOAD(base), _mm_load_si128((const __m128i *) key->keys[0]));
+	unsigned shift =
+		8 * (7 - f->b); /* of the round in the last 8 bytes, which are little-endian here */
+
+	for (int n = 0; n < LH_FF1_ROUNDS; n++)
+	{
+		int i = way == LH_FF1_ENCRYPT ? n : LH_FF1_ROUNDS - 1 - n;
+		uint64_t q = __builtin_bswap64(half[~i & 1]) ^ (uint64_t) i << shift;
+		__m128i x = _mm_xor_si128(start, _mm_set_epi64x((int64_t) q, 0));
+		uint64_t y;
+
+		for (int r = 1; r < key->rounds; r++)
+			x = _mm_aesenc_si128(x, _mm_load_si128((const __m128i *) key->keys[r]));
+		x = _mm_aesenclast_si128(x, _mm_load_si128((const __m128i *) key->keys[key->rounds]));
+		y = __builtin_bswap64((uint64_t) _mm_cvtsi128_si64(x));
+		half[i & 1] = reduce_one(f, i & 1, way, half[i & 1], y);
+	}
+	*left = half[0];
+	*right = half[1];
+}
+
+const LhFf1Kernels lh_ff1_kernels_aesni = {.name = "aesni",
+										   .isa = LH_ISA_AVX2,
+										   .supported = supported,
+										   .blocks = lh_ff1_blocks_aesni,
+										   .fused = fused,
+										   .fused_each = fused_each,
+										   .few = 2,
+										   .fused_one = lh_ff1_one_aesni,
+										   .parse16 = parse16,
+										   .format16 = format16};
+
+#endif
