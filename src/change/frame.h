@@ -48,7 +48,7 @@
 #define LH_FRAME_HEAD 60		/* with its length word; checked by test_frame */
 #define LH_FRAME_MESSAGE_HEAD 12
 #define LH_FRAME_SCHEMA_KEY 12
-#define LH_FRAME_MAX_BODY ((size_t) 256 << 20)
+#define LH_FRAME_MAX_BODY ((size_t) 16 << 20)
 
 #define LH_FRAME_ZSTD 1
 #define LH_FRAME_TRANSACTIONAL 1	/* frame flags: message inside a transaction */

@@ -55,6 +55,7 @@ keep_counts(LhStream *s)
 	s->before.skipped += d->skipped;
 	s->before.bytes += d->bytes;
 	s->before.flushes += d->flushes;
+	s->before.replayed += d->replayed;
 	if (d->commit_time != 0)
 		s->before.commit_time = d->commit_time;
 	s->delivery = NULL;
@@ -69,8 +70,11 @@ make_delivery(LhStream *s)
 							   .max_message = (size_t) c->config.max_message,
 							   .until = s->until,
 							   .renames = c->config.renames,
+							   .allow_gap = c->config.allow_gap,
 							   .notice = tell_notice,
 							   .notice_arg = c};
+	LhUnfinishedConfig unfinished = {.memory = (size_t) c->config.unfinished_memory,
+									 .size = (uint64_t) c->config.unfinished_size};
 
 	keep_counts(s);
 	if (c->schemas == NULL)
@@ -80,13 +84,22 @@ make_delivery(LhStream *s)
 
 		if (status == LH_OK)
 			status = lh_schema_store_create(c->ctx, &c->unit_schemas);
+		if (status == LH_OK)
+			status = lh_schema_store_create(c->ctx, &c->unfinished_schemas);
 		lh_use(c->ctx, old);
 		LH_TRY(status);
 	}
 	config.schemas = c->schemas;
 	config.unit_schemas = c->unit_schemas;
+	config.unfinished_schemas = c->unfinished_schemas;
+	if (c->config.streaming || c->config.two_phase)
+	{
+		unfinished.dir = unfinished.size > 0 ? lh_client_spool_directory(c) : NULL;
+		config.unfinished = &unfinished;
+	}
 	for (int i = 0; i < c->config.nformats; i++)
-		config.kinds[i] = lh_change_format_find(c->config.formats[i], strlen(c->config.formats[i]))->schemas;
+		config.kinds[i] =
+			lh_change_format_find(c->config.formats[i], strlen(c->config.formats[i]))->schemas;
 	if (s->incremental == NULL)
 		LH_TRY(lh_incremental_create(c, s->sinks, &s->incremental));
 	lh_incremental_hooks(s->incremental, &config);

@@ -12,7 +12,7 @@
  *	snapshot*.c	what is in the tables before the stream begins (snapshot.h)
  *	incremental*.c	what is in the tables, while the stream goes on (incremental.h)
  *
- * config.c, help.c, route.c, log.c, metrics.c, deliver.c, units.c and copy.c know no
+ * config.c, help.c, route.c, log.c, metrics.c, deliver*.c, units.c and copy.c know no
  * PostgreSQL.
  */
 #ifndef LH_CLIENT_CLIENT_H
@@ -79,6 +79,7 @@ typedef struct LhClient
 	void	   *tick_arg;
 	LhSchemaStore *schemas;		/* that streams of this run told of; NULL: none yet */
 	LhSchemaStore *unit_schemas;	/* that snapshots told of */
+	LhSchemaStore *unfinished_schemas;	/* that transactions told of before their commit */
 	LhSnapshot *snapshot;		/* that is being read; NULL: none */
 	LhSnapshotStats snapshot_stats;
 } LhClient;
@@ -130,6 +131,7 @@ typedef struct LhSlot
 	uint64_t	confirmed;		/* 0: none */
 	uint64_t	server_end;		/* end of the server's log now */
 	bool		standby;		/* the server is one */
+	bool		two_phase;		/* it was made for prepared transactions */
 	bool		created;		/* by us, just now */
 	bool		lost;			/* the server removed the log that it needed, and it is to be made anew */
 	bool		renewed;		/* it is in place of one that was lost: a snapshot goes to sinks that are behind it */
@@ -176,6 +178,8 @@ extern uint64_t lh_client_letters(const LhClient *client);
 extern uint64_t lh_client_refusals(const LhClient *client);
 /* What waits for those that have threads, for Prometheus. */
 extern LhStatus lh_client_queue_metrics(const LhClient *client, const LhDeliverySink *sinks, LhCtx *ctx, LhBuf *out);
+/* Where spools are made; NULL: nowhere. */
+extern const char *lh_client_spool_directory(LhClient *client);
 /* The sink keeps no position, so that it has none to compare. */
 extern bool lh_client_forgets(const LhDeliverySink *s);
 

@@ -478,6 +478,8 @@ set_presets(LhClientConfig *c)
 	c->wait_s = 60;
 	c->queue_memory = 16 << 20;
 	c->spool_size = 1 << 30;
+	c->unfinished_memory = (int64_t) 64 << 20;
+	c->unfinished_size = (int64_t) 10 << 30;
 	c->dead_after = 3;
 	c->jobs = 4;
 	c->chunk_blocks = 1024;
@@ -621,8 +623,8 @@ static const struct
 				{"zstd", "use --zstd"},
 				{"hold", "use --hold=off or --hold"},
 				{"snapshot", "the server sets it"},
-				{"streaming", "the client takes transactions when they are committed"},
-				{"two.phase", "the client takes transactions when they are committed"}};
+				{"streaming", "use --streaming"},
+				{"two.phase", "use --two-phase"}};
 
 /* name=value as the user gave it; sees to it that heartbeats stay out of the stream. */
 static LhStatus
@@ -710,6 +712,10 @@ take_options(LhCtx *ctx, LhClientConfig *c)
 		LH_TRY(put_option(ctx, c, &o, "hold", "on"));
 	if (c->ddl)
 		LH_TRY(put_option(ctx, c, &o, "ddl", "on"));
+	if (c->streaming)
+		LH_TRY(put_option(ctx, c, &o, "streaming", "on"));
+	if (c->two_phase)
+		LH_TRY(put_option(ctx, c, &o, "two_phase", "on"));
 	if (c->publications.n > 0)
 		LH_TRY(put_option(ctx, c, &o, "publication_names",
 						  joined(ctx, c->publications.n, c->publications.v)));
@@ -729,6 +735,13 @@ take_options(LhCtx *ctx, LhClientConfig *c)
 		LH_TRY(put_option(ctx, c, &o, "filter-msg-prefixes", all));
 	}
 	LH_TRY(lh_change_options_check(ctx, &o));
+	/* one that came in blocks has no such events, whether it does is the server's choice */
+	if (o.transactions && lh_change_unfinished(&o))
+		LH_FAIL(
+			ctx, LH_INVALID,
+			"--%s contradicts the option \"provide.transaction.metadata\": begin and commit of a "
+			"transaction that is told before its commit are no events",
+			o.streaming ? "streaming" : "two-phase");
 	LH_TRY(check_payloads(ctx, c, &o));
 	return check_tombstones(ctx, c);
 }

@@ -31,7 +31,7 @@ typedef enum LhClientCommand
 typedef enum LhClientExit
 {
 	LH_EXIT_DONE = 0, LH_EXIT_USAGE = 1, LH_EXIT_CONNECTION = 2, LH_EXIT_SLOT = 3, LH_EXIT_SINK = 4,
-	LH_EXIT_PLUGIN = 5, LH_EXIT_SIGNAL = 130
+	LH_EXIT_PLUGIN = 5, LH_EXIT_SPOOL = 6, LH_EXIT_SIGNAL = 130
 } LhClientExit;
 
 typedef struct LhClientSinkSpec
@@ -65,8 +65,10 @@ typedef struct LhClientConfig
 	const char *message_topic;
 	LhClientItems rename_items;
 	bool		create, failover, allow_gap, zstd, hold, once, yes, ddl;
+	bool		streaming, two_phase;	/* transactions are told before their commit */
 	uint64_t	until;			/* 0: no end */
 	int64_t		queue_memory, spool_size, dead_after;
+	int64_t		unfinished_memory, unfinished_size;
 	const char *spool;			/* NULL: not given; "off" */
 	const char *dead_letter;
 	const char *on_lost;		/* NULL: not given; "fail", "snapshot" */

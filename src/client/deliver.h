@@ -16,6 +16,9 @@
  *	4. A sink with a thread of its own (sink/queue.h) gets there later: at each flush
  *	   the end of the last transaction is marked, and the last mark that a sink
  *	   has reached is what it allows to be confirmed.
+ *	5. A transaction that is told before its commit is kept (unfinished.h).  When it
+ *	   ends its events go to the sinks as those of any other, some at a time, so that
+ *	   the caller has its turn in between (lh_delivery_pending).
  *
  * Knows neither libpq nor clocks, so that it is tested without a server.
  */
@@ -25,6 +28,7 @@
 #include "change/frame.h"
 #include "client/rename.h"
 #include "client/route.h"
+#include "client/unfinished.h"
 #include "sink/sink.h"
 
 typedef struct LhDelivery LhDelivery;
@@ -55,6 +59,9 @@ typedef struct LhDeliveryConfig
 	LhSchemaStore *unit_schemas;	/* that units told of, which are of another time */
 	size_t		max_message;	/* bytes of a batch, or of a body whose parts are joined */
 	uint64_t	until;			/* transactions that end beyond are not wanted; 0: all are */
+	const LhUnfinishedConfig *unfinished;	/* NULL: transactions come whole, others are an error */
+	LhSchemaStore *unfinished_schemas;	/* that these told of */
+	bool		allow_gap;		/* of a prepared transaction: go on without what did not come */
 	/*
 	 * Who takes snapshots beside the stream looks on; NULL: nobody does.
 	 * signal: a SIGNAL frame came; it may deliver a unit there, at the frame's position.
@@ -79,11 +86,13 @@ typedef struct LhDeliveryState
 	bool		open;			/* in the middle of one */
 	bool		ended;			/* "until" is reached */
 	bool		sink_failed;	/* the error is a sink's */
+	bool		spool_failed;	/* it is that of what is kept of unfinished transactions */
 	uint64_t	unflushed_bytes;	/* put since the last flush */
 	uint64_t	unflushed_commits;
 	uint64_t	transactions,
 				messages,		/* of the stream, not counted once a sink */
 				skipped,		/* that a sink had already */
+				replayed,		/* transactions of these that were told before their commit */
 				bytes,			/* of batches */
 				flushes;
 	int64_t		commit_time;	/* of the last transaction, us since 2000 */
@@ -96,7 +105,17 @@ extern LhStatus lh_delivery_create(LhCtx *ctx, const LhDeliveryConfig *config, i
 extern void lh_delivery_recovered(LhDeliverySink *s, const LhChangePos *durable, bool known);
 /* A connection begins at a position: what the last one told of relations and left open is void. */
 extern LhStatus lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn);
+/* bytes stay where they are while it is pending. */
 extern LhStatus lh_delivery_batch(LhCtx *ctx, LhDelivery *d, LhSlice bytes);
+/*
+ * Not all of the batch was taken: a transaction ended that is long.  Until it is, nothing
+ * but "step", flushes and questions.
+ */
+extern bool lh_delivery_pending(const LhDelivery *d);
+/* Of one that was kept, so much is put before the caller has its turn: 1 MB, or fewer in tests. */
+extern size_t lh_delivery_step_bytes;
+/* Some more of it. */
+extern LhStatus lh_delivery_step(LhCtx *ctx, LhDelivery *d);
 /*
  * A unit of a snapshot: for sinks one event at pos, its rows numbered by sub, so
  * that a sink holds it whole or not at all.  rows: batches of lakehouse.cdc_row,
@@ -118,6 +137,10 @@ extern LhStatus lh_delivery_poll(LhCtx *ctx, LhDelivery *d);
 extern bool lh_delivery_behind(const LhDelivery *d);
 /* What the server may forget: moves when sinks were flushed, or have got there since. */
 extern uint64_t lh_delivery_confirmed(LhDelivery *d);
+/* What it might, but for prepared transactions that are not decided. */
+extern uint64_t lh_delivery_durable(LhDelivery *d);
+/* NULL: transactions come whole. */
+extern const LhUnfinished *lh_delivery_kept(const LhDelivery *d);
 extern const LhDeliveryState *lh_delivery_state(const LhDelivery *d);
 
 #endif

@@ -36,6 +36,14 @@ const LhClientSetting lh_client_settings[] = {
 	 "only tables whose schema.table matches; may be repeated"},
 	{"ddl", LH_CLIENT_FLAG, STREAM, FIELD(ddl), 0, 0, NULL, NULL,
 	 "commands that define tables and types, too\n(SELECT lakehouse.cdc_ddl_enable() begins to log them)"},
+	{"streaming", LH_CLIENT_FLAG, STREAM, FIELD(streaming), 0, 0, NULL, NULL,
+	 "the server sends large transactions while they run; they are kept\nuntil they are committed (format json)"},
+	{"two-phase", LH_CLIENT_FLAG, STREAM, FIELD(two_phase), 0, 0, NULL, NULL,
+	 "and prepared ones when they are prepared; the slot has to be made\nwith this flag"},
+	{"unfinished-memory", LH_CLIENT_SIZE, STREAM, FIELD(unfinished_memory), 1 << 20,
+	 (int64_t) 1 << 40, NULL, "SIZE", "memory of all that is kept so (64MB),"},
+	{"unfinished-size", LH_CLIENT_SIZE, STREAM, FIELD(unfinished_size), 0, (int64_t) 1 << 50, NULL,
+	 "SIZE", "then files in the directory of --spool, up to so much (10GB)"},
 	{"format", LH_CLIENT_TEXT, STREAM, FIELD(format), 0, 0, NULL, "NAME",
 	 "format of the messages (json)"},
 	{"option", LH_CLIENT_ITEMS, STREAM, FIELD(option_items), 0, 0, NULL, "NAME=VALUE",
@@ -149,9 +157,10 @@ lh_client_help(FILE *out, LhClientCommand command)
 		out);
 	for (int i = 0; lh_sinks[i] != NULL; i++)
 		fprintf(out, "  %-26s %s\n", lh_sinks[i]->scheme, lh_sinks[i]->summary);
-	fputs("  URI?registry=URL           of formats with schemas (Avro, Protobuf): keys and values begin with the\n"
-		  "                             id that a schema registry gives (docs/cdc-registry.md)\n",
-		  out);
+	fputs(
+		"  URI?registry=URL           of formats with schemas (Avro, Protobuf): keys and values begin with the\n"
+		"                             id that a schema registry gives (docs/cdc-registry.md)\n",
+		out);
 	fputs("\nFormats:\n", out);
 	for (int i = 0; lh_change_formats[i] != NULL; i++)
 		fprintf(out, "  %-26s %s\n", lh_change_formats[i]->name, lh_change_formats[i]->summary);

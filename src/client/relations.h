@@ -1,7 +1,7 @@
 /*
  * relations.h
  *		What schema frames said of relations: their names, and the topic that the
- *		client's routing makes of them.  Of deliver.c alone.
+ *		client's routing makes of them.  Of deliver*.c alone.
  */
 #ifndef LH_CLIENT_RELATIONS_H
 #define LH_CLIENT_RELATIONS_H

@@ -59,13 +59,13 @@ open_inner(LhCtx *ctx, void *arg, LhSink **out)
 }
 
 /* Where queues overflow to: what is not asked for need not be possible. */
-static const char *
-spool_directory(LhClient *client)
+const char *
+lh_client_spool_directory(LhClient *client)
 {
 	const char *given = client->config.spool;
 	const char *preset = getenv("TMPDIR");
 
-	if (client->config.spool_size == 0 || (given != NULL && strcmp(given, "off") == 0))
+	if (given != NULL && strcmp(given, "off") == 0)
 		return NULL;
 	if (given != NULL)
 		return given;
@@ -96,7 +96,7 @@ open_sink(LhClient *client, int i, bool queued, LhDeliverySink *s)
 		return ctx->error->code;
 	if (queued)
 	{
-		queue.spool = spool_directory(client);
+		queue.spool = c->spool_size > 0 ? lh_client_spool_directory(client) : NULL;
 		LH_TRY(lh_sink_queue_open(ctx, &queue, open_inner, &o, &s->sink));
 	}
 	else

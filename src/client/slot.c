@@ -37,6 +37,29 @@ copy_text(char *to, size_t max, const PGresult *r, int column)
 	snprintf(to, max, "%s", PQgetvalue(r, 0, column));
 }
 
+/*
+ * A stream without the option would pass places where transactions were prepared, and one
+ * with it be told of their ends alone.  The server refuses both; it does not know our flags.
+ */
+static LhStatus
+check_two_phase(LhClient *client, const LhSlot *slot)
+{
+	const int command = client->config.command;
+
+	if (command == LH_CLIENT_STATUS || command == LH_CLIENT_DROP ||
+		slot->two_phase == client->config.two_phase)
+		return LH_OK;
+	lh_fail(client->ctx, LH_MISMATCH,
+			slot->two_phase
+				? "slot \"%s\" was made for prepared transactions, so it needs --two-phase"
+				: "slot \"%s\" was not made for prepared transactions, as --two-phase needs",
+			client->config.slot);
+	lh_hint(client->ctx,
+			"A slot keeps what it was made with: choose another name, with --create%s.",
+			slot->two_phase ? ", or give the flag" : ", or leave the flag out");
+	return lh_client_failed(client, LH_EXIT_SLOT, false, LH_MISMATCH);
+}
+
 LhStatus
 lh_slot_look(LhClient *client, LhSlot *slot)
 {
@@ -44,7 +67,7 @@ lh_slot_look(LhClient *client, LhSlot *slot)
 		client->ctx,
 		"SELECT s.slot_type, s.plugin, s.database, coalesce(s.active_pid, 0), "
 		"s.restart_lsn, s.confirmed_flush_lsn, s.wal_status, e.lsn, "
-		"pg_catalog.pg_is_in_recovery() FROM (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
+		"pg_catalog.pg_is_in_recovery(), s.two_phase FROM (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
 		"THEN pg_catalog.pg_last_wal_replay_lsn() "
 		"ELSE pg_catalog.pg_current_wal_insert_lsn() END AS lsn) e "
 		"LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = '%s'",
@@ -65,6 +88,7 @@ lh_slot_look(LhClient *client, LhSlot *slot)
 	copy_text(slot->wal_status, sizeof(slot->wal_status), r, 6);
 	lh_client_parse_lsn(PQgetvalue(r, 0, 7), &slot->server_end);
 	slot->standby = PQgetvalue(r, 0, 8)[0] == 't';
+	slot->two_phase = PQgetvalue(r, 0, 9)[0] == 't';
 	PQclear(r);
 	if (!slot->exists)
 		return LH_OK;
@@ -82,6 +106,7 @@ lh_slot_look(LhClient *client, LhSlot *slot)
 	if (strcmp(slot->database, PQdb(client->side)) != 0)
 		LH_CLIENT_FAIL(client, LH_EXIT_SLOT, "slot \"%s\" is one of database \"%s\", not of \"%s\"",
 					   client->config.slot, slot->database, PQdb(client->side));
+	LH_TRY(check_two_phase(client, slot));
 	slot->lost = strcmp(slot->wal_status, "lost") == 0;
 	if (slot->lost && !client->config.renew)
 	{
@@ -273,9 +298,9 @@ LhStatus
 lh_slot_create(LhClient *client, LhSlot *slot, bool export)
 {
 	const char *sql = lh_sprintf(
-		client->ctx, "CREATE_REPLICATION_SLOT \"%s\" LOGICAL \"" PLUGIN "\" (SNAPSHOT '%s'%s)",
+		client->ctx, "CREATE_REPLICATION_SLOT \"%s\" LOGICAL \"" PLUGIN "\" (SNAPSHOT '%s'%s%s)",
 		client->config.slot, export ? "export" : "nothing",
-		client->config.failover ? ", FAILOVER" : "");
+		client->config.two_phase ? ", TWO_PHASE" : "", client->config.failover ? ", FAILOVER" : "");
 	PGresult *r;
 	LhStatus status;
 

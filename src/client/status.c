@@ -12,8 +12,9 @@
 /* ---- status ---- */
 
 static const char *const columns[] = {
-	"slot",           "database",          "active_pid", "restart_lsn",     "confirmed_flush_lsn",
-	"retained_bytes", "unconfirmed_bytes", "wal_status", "catalog_xmin_age"};
+	"slot",           "database",          "active_pid", "restart_lsn",      "confirmed_flush_lsn",
+	"retained_bytes", "unconfirmed_bytes", "wal_status", "catalog_xmin_age", "two_phase",
+	"held_by"};
 #define NCOLUMNS ((int) (sizeof(columns) / sizeof(columns[0])))
 
 static void
@@ -118,7 +119,14 @@ lh_client_status(LhClient *client)
 		"SELECT s.slot_name, s.database, s.active_pid, s.restart_lsn, s.confirmed_flush_lsn, "
 		"pg_catalog.pg_wal_lsn_diff(e.lsn, s.restart_lsn), "
 		"pg_catalog.pg_wal_lsn_diff(e.lsn, s.confirmed_flush_lsn), s.wal_status, "
-		"pg_catalog.age(s.catalog_xmin), pg_catalog.pg_is_in_recovery() "
+		"pg_catalog.age(s.catalog_xmin), CASE WHEN s.two_phase THEN 'on' ELSE 'off' END, "
+		/* no position behind a PREPARE is confirmed before it is decided */
+		"CASE WHEN s.two_phase THEN (SELECT pg_catalog.string_agg(pg_catalog.format("
+		"'prepared transaction %%L, %%s s old', p.gid, extract(epoch FROM "
+		"pg_catalog.clock_timestamp() - p.prepared)::pg_catalog.int8), ', ' ORDER BY p.prepared) "
+		"FROM (SELECT x.gid, x.prepared FROM pg_catalog.pg_prepared_xacts x "
+		"WHERE x.database = s.database ORDER BY x.prepared LIMIT 5) p) END, "
+		"pg_catalog.pg_is_in_recovery() "
 		"FROM pg_catalog.pg_replication_slots s, (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() "
 		"THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END AS lsn) e "
 		"WHERE s.plugin = 'lakehouse'%s%s%s ORDER BY s.slot_name",

@@ -43,33 +43,51 @@ put_be64(char *p, uint64_t v)
 	memcpy(p, &v, 8);
 }
 
+/* What was written, and what is durable; 0: nothing is said of that. */
+static LhStatus
+put_status(LhStream *s, uint64_t written, uint64_t durable, bool reply)
+{
+	LhClient *c = s->client;
+	char message[34];
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	message[0] = 'r';
+	put_be64(message + 1, written);
+	put_be64(message + 9, durable);
+	put_be64(message + 17, durable);
+	put_be64(message + 25, (uint64_t) ((now.tv_sec - PG_EPOCH_S) * 1000000 + now.tv_nsec / 1000));
+	message[33] = reply ? 1 : 0;
+	/* 0: the buffer is full, as the server does not read; the next one will do */
+	if (PQputCopyData(c->stream, message, sizeof(message)) < 0 || PQflush(c->stream) < 0)
+		return lh_source_error(c, c->stream, NULL, "connection lost");
+	return LH_OK;
+}
+
 static LhStatus
 send_status(LhStream *s, bool reply)
 {
-	LhClient *c = s->client;
 	uint64_t confirmed = lh_delivery_confirmed(s->delivery);
-	char message[34];
-	struct timespec now;
+	bool wanted = s->reply_wanted;
 
 	if (confirmed > s->confirmed)
 	{
 		s->confirmed = confirmed;
 		s->sink_failures = 0;
 	}
-	clock_gettime(CLOCK_REALTIME, &now);
-	message[0] = 'r';
-	put_be64(message + 1, s->received > s->confirmed ? s->received : s->confirmed);
-	put_be64(message + 9, s->confirmed);
-	put_be64(message + 17, s->confirmed);
-	put_be64(message + 25, (uint64_t) ((now.tv_sec - PG_EPOCH_S) * 1000000 + now.tv_nsec / 1000));
-	message[33] = reply ? 1 : 0;
 	s->last_status = lh_client_now_ms();
 	s->reply_wanted = false;
 	if (reply)
 		s->last_ask = s->last_status;
-	/* 0: the buffer is full, as the server does not read; the next one will do */
-	if (PQputCopyData(c->stream, message, sizeof(message)) < 0 || PQflush(c->stream) < 0)
-		return lh_source_error(c, c->stream, NULL, "connection lost");
+	LH_TRY(put_status(s, s->received > s->confirmed ? s->received : s->confirmed, s->confirmed,
+					  reply));
+	/*
+	 * A server that shuts down waits until all it sent is confirmed, for ever where a
+	 * prepared transaction keeps us from it.  With what is durable unknown it looks at what
+	 * was written; the slot stays where the line above has put it.
+	 */
+	if (wanted && s->server_end > s->confirmed && lh_delivery_durable(s->delivery) >= s->server_end)
+		return put_status(s, s->server_end, 0, false);
 	return LH_OK;
 }
 
@@ -109,6 +127,8 @@ lh_stream_failed(LhStream *s, LhStatus status)
 		return LH_OK;
 	if (status == LH_CANCELLED)
 		return lh_client_failed(c, LH_EXIT_SIGNAL, false, status);
+	if (lh_delivery_state(s->delivery)->spool_failed)
+		return lh_client_failed(c, LH_EXIT_SPOOL, false, status);
 	if (!lh_delivery_state(s->delivery)->sink_failed)
 	{
 		lh_error_prefix(c->ctx, "slot \"%s\", behind " LH_LSN_FORMAT, c->config.slot,
@@ -193,6 +213,49 @@ get_be64(const char *p)
 	return lh_load_be64(p);
 }
 
+static void
+show_progress(LhStream *s, int64_t now)
+{
+	const LhDeliveryState *d = lh_delivery_state(s->delivery);
+	uint64_t messages = s->before.messages + d->messages;
+	double rate = (double) (messages - s->progress_messages) * 1000 /
+				  (double) (now > s->progress_since ? now - s->progress_since : 1);
+
+	lh_log_progress(
+		&s->client->log, "%s  %llu messages  %.0f/s  %llu MB  at " LH_LSN_FORMAT "  %llu kB behind",
+		s->client->config.slot, (unsigned long long) messages, rate,
+		(unsigned long long) ((s->before.bytes + d->bytes) >> 20), LH_LSN_ARGS(s->confirmed),
+		(unsigned long long) ((s->received > s->confirmed ? s->received - s->confirmed : 0) >> 10));
+	s->last_progress = s->progress_since = now;
+	s->progress_messages = messages;
+}
+
+/*
+ * A transaction that was kept goes to the sinks, which may take long: in between all that
+ * the loop does but for taking more.
+ */
+static LhStatus
+replay(LhStream *s)
+{
+	LhClient *c = s->client;
+
+	while (lh_delivery_pending(s->delivery) && lh_client_stops() == 0)
+	{
+		int64_t now = lh_client_now_ms();
+
+		LH_TRY(look_at_sinks(s));
+		LH_TRY(maybe_flush(s, now));
+		if (lh_delivery_confirmed(s->delivery) > s->confirmed)
+			LH_TRY(send_status(s, false));
+		lh_stream_tick(s);
+		lh_heartbeat_step(c, now);
+		if (c->log.terminal && now - s->last_progress >= PROGRESS_MS)
+			show_progress(s, now);
+		LH_TRY(lh_stream_failed(s, lh_delivery_step(c->ctx, s->delivery)));
+	}
+	return LH_OK;
+}
+
 static LhStatus
 take_batch(LhStream *s, LhSlice batch)
 {
@@ -200,6 +263,8 @@ take_batch(LhStream *s, LhSlice batch)
 	uint64_t messages = d->messages;
 	LhStatus status = lh_delivery_batch(s->client->ctx, s->delivery, batch);
 
+	if (status == LH_OK)
+		LH_TRY(replay(s));
 	/* one that tells no more than the position is no change */
 	if (d->messages > messages)
 		s->last_change = lh_client_now_ms();
@@ -366,23 +431,6 @@ heartbeat(LhStream *s, int64_t now)
 	}
 	lh_heartbeat_step(c, now);
 	return LH_OK;
-}
-
-static void
-show_progress(LhStream *s, int64_t now)
-{
-	const LhDeliveryState *d = lh_delivery_state(s->delivery);
-	uint64_t messages = s->before.messages + d->messages;
-	double rate = (double) (messages - s->progress_messages) * 1000 /
-				  (double) (now > s->progress_since ? now - s->progress_since : 1);
-
-	lh_log_progress(
-		&s->client->log, "%s  %llu messages  %.0f/s  %llu MB  at " LH_LSN_FORMAT "  %llu kB behind",
-		s->client->config.slot, (unsigned long long) messages, rate,
-		(unsigned long long) ((s->before.bytes + d->bytes) >> 20), LH_LSN_ARGS(s->confirmed),
-		(unsigned long long) ((s->received > s->confirmed ? s->received - s->confirmed : 0) >> 10));
-	s->last_progress = s->progress_since = now;
-	s->progress_messages = messages;
 }
 
 /* The server's end is waited for: that of the stream, or a heartbeat. */
@@ -567,6 +615,39 @@ sink_metrics(LhStream *s, LhCtx *ctx, LhBuf *out)
 	return LH_OK;
 }
 
+/* What is kept of transactions that are not finished; where they come whole, nothing. */
+static LhStatus
+unfinished_metrics(LhStream *s, LhCtx *ctx, LhBuf *out)
+{
+	const LhUnfinished *kept = s->delivery != NULL ? lh_delivery_kept(s->delivery) : NULL;
+	LhUnfinishedStats u = {0};
+	uint64_t replayed = s->before.replayed;
+
+	if (!s->client->config.streaming && !s->client->config.two_phase)
+		return LH_OK;
+	if (kept != NULL)
+	{
+		lh_unfinished_stats(kept, &u);
+		replayed += lh_delivery_state(s->delivery)->replayed;
+	}
+	LH_TRY(metric(ctx, out, "unfinished_transactions", "gauge",
+				  "Transactions that are told before their commit, and run", (double) u.running));
+	LH_TRY(metric(ctx, out, "prepared_transactions", "gauge",
+				  "Transactions that are prepared and undecided", (double) u.prepared));
+	LH_TRY(metric(ctx, out, "unfinished_memory_bytes", "gauge", "Memory of what is kept of them",
+				  (double) u.memory));
+	LH_TRY(metric(ctx, out, "unfinished_spooled_bytes", "gauge",
+				  "Bytes of files of what is kept of them", (double) u.spooled));
+	LH_TRY(metric(ctx, out, "unfinished_delivered_total", "counter",
+				  "Transactions of these that were committed and delivered", (double) replayed));
+	LH_TRY(metric(ctx, out, "prepared_lsn", "gauge",
+				  "Beginning of the PREPARE that holds the position back; 0: none does",
+				  (double) u.held_lsn));
+	return metric(ctx, out, "prepared_seconds", "gauge",
+				  "When that transaction was prepared; 0: none, or it is decided",
+				  u.held_time == 0 ? 0 : (double) u.held_time / 1e6 + PG_EPOCH_S);
+}
+
 LhStatus
 lh_stream_metrics(LhCtx *ctx, LhBuf *out, void *arg)
 {
@@ -603,6 +684,7 @@ lh_stream_metrics(LhCtx *ctx, LhBuf *out, void *arg)
 				  d.commit_time == 0 ? 0 : (double) d.commit_time / 1e6 + PG_EPOCH_S));
 	LH_TRY(metric(ctx, out, "dead_letters_total", "counter", "Messages that went to dead letters",
 				  (double) (s->letters + lh_client_letters(s->client))));
+	LH_TRY(unfinished_metrics(s, ctx, out));
 	LH_TRY(lh_snapshot_metrics(ctx, out, s->client));
 	LH_TRY(sink_metrics(s, ctx, out));
 	return lh_client_queue_metrics(s->client, s->sinks, ctx, out);

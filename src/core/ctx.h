@@ -69,6 +69,7 @@ typedef struct LhError
 	X(MANIFESTS, "manifests", "Manifests") \
 	X(MANIFESTS_PRUNED, "manifests_pruned", "Manifests Pruned") \
 	X(MANIFEST_CACHE_HITS, "manifest_cache_hits", "Manifest Cache Hits") \
+	X(MANIFEST_LIST_CACHE_HITS, "manifest_list_cache_hits", "Manifest List Cache Hits") \
 	X(FILES, "files", "Files") \
 	X(FILES_PRUNED_PARTITION, "files_pruned_partition", "Files Pruned by Partition") \
 	X(FILES_PRUNED_STATS, "files_pruned_stats", "Files Pruned by Statistics") \

@@ -128,6 +128,21 @@ lh_aes_gcm_open(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, LhSlice aad, const
 }
 
 LhStatus
+lh_aes_gcm_seal(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, LhSlice aad, LhSlice plain,
+				uint8_t *out, uint8_t *tag)
+{
+	uint8_t rest[LH_AES_TAG];
+	int n;
+
+	LH_TRY(begin(ctx, aes, 1, nonce, aad));
+	LH_TRY(update(ctx, aes, plain.data, plain.len, out));
+	if (EVP_CipherFinal_ex(aes->evp, rest, &n) != 1 ||
+		EVP_CIPHER_CTX_ctrl(aes->evp, EVP_CTRL_AEAD_GET_TAG, LH_AES_TAG, tag) != 1)
+		return fail_library(ctx, "make a tag");
+	return LH_OK;
+}
+
+LhStatus
 lh_aes_gcm_tag(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, LhSlice aad, LhSlice plain,
 			   uint8_t *tag)
 {

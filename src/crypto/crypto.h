@@ -10,6 +10,19 @@
  *	filekey.c	a key of one file, as tables keep it (Iceberg's standard key metadata)
  *	gcmstream.c	files encrypted as a stream of blocks
  *
+ * and in headers of their own:
+ *
+ *	siv.h		AES-CMAC and AES-SIV: the same cipher text each time
+ *	kwp.h		AES-KWP: keys wrapped under keys
+ *	sha256.h	SHA-256
+ *	kdf.h		HMAC, HKDF, blind indexes
+ *	envelope.h	encrypted values that name their key and its version
+ *	merkle.h	hash trees of logs, and their proofs
+ *	sign.h		Ed25519 signatures and signed checkpoints of logs
+ *	base64.h	base64, strictly
+ *	provider.h	where the keys come from that wrap all others
+ *	selftest.h	known answers, checked when the library is loaded
+ *
  * Nothing here prints a key, writes one into an error, or leaves one behind in
  * an arena that is reset.
  */
@@ -44,6 +57,13 @@ extern LhStatus lh_aes_create(LhCtx *ctx, LhAesMode mode, const LhKey *key, LhAe
 extern LhStatus
 lh_aes_gcm_open(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, LhSlice aad, const uint8_t *in,
 				size_t len, const uint8_t *tag, uint8_t *out, bool *authentic);
+
+/*
+ * Encrypt plain to out, which may be plain.data or must not overlap it.  A nonce is never
+ * used twice under one key: envelope.h sees to that.
+ */
+extern LhStatus lh_aes_gcm_seal(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, LhSlice aad, LhSlice plain,
+								uint8_t *out, uint8_t *tag);
 
 /* The tag of bytes that are not kept encrypted: a signature. */
 extern LhStatus lh_aes_gcm_tag(LhCtx *ctx, LhAes *aes, const uint8_t *nonce, LhSlice aad,
@@ -111,7 +131,12 @@ typedef struct LhKeySet LhKeySet;
 extern LhStatus
 lh_keyset_parse(LhCtx *ctx, const char *where, uint8_t *bytes, size_t len, LhKeySet **out);
 
-/* Read and parse a file that only its owner may read: the server's user or root. */
+/*
+ * Bytes of a file that only its owner may read, the server's user or root; in secret memory.
+ * what is for messages ("file of keys").
+ */
+extern LhStatus lh_secret_file(LhCtx *ctx, const char *what, const char *path, uint8_t **bytes, size_t *len);
+/* Read and parse such a file. */
 extern LhStatus lh_keyset_load(LhCtx *ctx, const char *path, LhKeySet **out);
 
 /* As LhHost.key: LH_DENIED for a key that is not in the set, and for a plain file where none may be. */

@@ -1,14 +1,16 @@
 /*
  * cache.c
- *		Decoded manifests and metadata files, least recently used dropped first.
+ *		Decoded manifests, manifest lists and metadata files, least recently used dropped first.
  *
  *	1. Manifests never change, so path and length are their identity; what one user
  *	   mapping's credentials fetched is found by these alone (scope).  A manifest whose
  *	   statistics of some field are missing is decoded anew, with those it had before
  *	   and these, and takes the other's place.
- *	2. Metadata files are not written again either, in a table that is in order.  They are
- *	   opened each time all the same, and one that was replaced (mtime, inode, ETag) is
- *	   another one.
+ *	2. Metadata files and lists are not written again either, in a table that is in order.
+ *	   They are opened each time all the same, and one that was replaced (mtime, inode,
+ *	   ETag) is another one.
+ *	3. What a file was read as is a part of its key: metadata may name any file as its list,
+ *	   itself too.
  *
  * What falls out of the cache lives on while somebody works with it.
  *
@@ -28,33 +30,36 @@
 /* Chains; a power of two. */
 #define BUCKETS 1024
 
-/* Bytes of a version of metadata files; those with a longer ETag are not kept. */
+/* Bytes of a version of files; those with a longer ETag are not kept. */
 #define MAX_VERSION 200
 
-/* What a thing is found by. */
-typedef struct Key
-{
-	const char *path;
-	int64_t length;
-	const char *scope;   /* NULL: local */
-	const char *version; /* of a metadata file; NULL: a manifest */
-	uint64_t hash;
-} Key;
+/* A list may take this part of the cache: others that are used as often shall stay. */
+#define LIST_PART 8
 
-/* What the cache does with a thing, which is counted and has an arena of its own. */
+/* What the cache does with a thing, which is counted and has memory of its own. */
 typedef struct Kind
 {
 	void (*ref)(void *thing);
 	void (*unref)(void *thing);
-	const LhArena *(*arena)(const void *thing);
+	size_t (*bytes)(const void *thing);
 } Kind;
+
+/* What a thing is found by. */
+typedef struct Key
+{
+	const Kind *kind;
+	const char *path;
+	int64_t length;
+	const char *scope;   /* NULL: local */
+	const char *version; /* NULL: a manifest */
+	uint64_t hash;
+} Key;
 
 typedef struct Entry Entry;
 struct Entry
 {
 	LhLruLink use; /* first: it is the entry */
 	Entry *chain;
-	const Kind *kind;
 	void *thing;
 	size_t bytes;
 	Key key; /* in text */
@@ -85,8 +90,9 @@ find(LhIceCache *cache, const Key *key)
 	Entry **at = &cache->buckets[key->hash & (BUCKETS - 1)];
 
 	while (*at != NULL &&
-		   ((*at)->key.hash != key->hash || (*at)->key.length != key->length ||
-			strcmp((*at)->key.path, key->path) != 0 || !same_text((*at)->key.scope, key->scope) ||
+		   ((*at)->key.hash != key->hash || (*at)->key.kind != key->kind ||
+			(*at)->key.length != key->length || strcmp((*at)->key.path, key->path) != 0 ||
+			!same_text((*at)->key.scope, key->scope) ||
 			!same_text((*at)->key.version, key->version)))
 		at = &(*at)->chain;
 	return at;
@@ -98,7 +104,7 @@ drop(LhIceCache *cache, Entry *e)
 	*find(cache, &e->key) = e->chain;
 	lh_lru_remove(&cache->lru, &e->use);
 	cache->bytes -= e->bytes;
-	e->kind->unref(e->thing);
+	e->key.kind->unref(e->thing);
 	free(e);
 }
 
@@ -169,7 +175,7 @@ get(LhIceCache *cache, const Key *key)
 	{
 		lh_lru_touch(&cache->lru, &e->use);
 		thing = e->thing;
-		e->kind->ref(thing);
+		key->kind->ref(thing);
 	}
 	pthread_mutex_unlock(&cache->lock);
 	return thing;
@@ -189,7 +195,7 @@ put_text(char **to, const char *s)
 }
 
 static Entry *
-make_entry(const Key *key, const Kind *kind, void *thing)
+make_entry(const Key *key, void *thing)
 {
 	size_t size = sizeof(Entry) + strlen(key->path) + 1 +
 				  (key->scope != NULL ? strlen(key->scope) + 1 : 0) +
@@ -199,19 +205,19 @@ make_entry(const Key *key, const Kind *kind, void *thing)
 
 	if (e == NULL)
 		return NULL;
-	*e = (Entry){.kind = kind, .thing = thing, .key = *key};
+	*e = (Entry){.thing = thing, .key = *key};
 	to = e->text;
 	e->key.path = put_text(&to, key->path);
 	e->key.scope = put_text(&to, key->scope);
 	e->key.version = put_text(&to, key->version);
-	e->bytes = size + lh_arena_used(kind->arena(thing));
+	e->bytes = size + key->kind->bytes(thing);
 	return e;
 }
 
 static void
-put(LhIceCache *cache, const Key *key, const Kind *kind, void *thing)
+put(LhIceCache *cache, const Key *key, void *thing)
 {
-	Entry *e = make_entry(key, kind, thing), *old, **at;
+	Entry *e = make_entry(key, thing), *old, **at;
 
 	if (e == NULL)
 		return;
@@ -227,7 +233,7 @@ put(LhIceCache *cache, const Key *key, const Kind *kind, void *thing)
 	}
 	while (cache->bytes + e->bytes > cache->max_bytes)
 		drop(cache, (Entry *) cache->lru.oldest);
-	kind->ref(thing);
+	key->kind->ref(thing);
 	at = &cache->buckets[key->hash & (BUCKETS - 1)];
 	e->chain = *at;
 	*at = e;
@@ -257,10 +263,10 @@ ref_manifest(void *m)
 	lh_ice_manifest_ref(m);
 }
 
-static const LhArena *
-arena_of_manifest(const void *m)
+static size_t
+bytes_of_manifest(const void *m)
 {
-	return ((const LhIceManifest *) m)->arena;
+	return lh_arena_used(((const LhIceManifest *) m)->arena);
 }
 
 static void
@@ -269,7 +275,7 @@ release(void *m)
 	lh_ice_manifest_unref(m);
 }
 
-static const Kind manifest_kind = {ref_manifest, release, arena_of_manifest};
+static const Kind manifest_kind = {ref_manifest, release, bytes_of_manifest};
 
 void
 lh_ice_manifest_close(LhCtx *ctx, LhIceManifest *m)
@@ -312,7 +318,8 @@ check_length(LhCtx *ctx, const LhIceManifestFile *line, int64_t size, const LhIc
 		return LH_OK;
 	lh_fail(ctx, LH_CORRUPT, "manifest \"%.300s\" has %lld bytes, its list says %lld", line->path,
 			(long long) size, (long long) line->length);
-	lh_detail(ctx, "It has %lld added, %lld existing and %lld deleted entries, not %lld, %lld and %lld.",
+	lh_detail(ctx,
+			  "It has %lld added, %lld existing and %lld deleted entries, not %lld, %lld and %lld.",
 			  (long long) n[LH_ICE_ADDED], (long long) n[LH_ICE_EXISTING],
 			  (long long) n[LH_ICE_DELETED], (long long) line->added_files,
 			  (long long) line->existing_files, (long long) line->deleted_files);
@@ -375,7 +382,7 @@ lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *lin
 {
 	/* what is encrypted is for those who have its key, who are asked for it each time */
 	LhIceCache *cache = lh_file_key_is(line->key_metadata) ? NULL : in_use;
-	Key key = {.length = line->length};
+	Key key = {.kind = &manifest_kind, .length = line->length};
 	LhIceManifest *old = NULL;
 	LhIceIds all;
 	LhStatus status;
@@ -399,8 +406,42 @@ lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *lin
 	LH_TRY(status);
 	LH_TRY(read_manifest(ctx, table, line, all.n, all.ids, out));
 	if (cache != NULL)
-		put(cache, &key, &manifest_kind, *out);
+		put(cache, &key, *out);
 	return lh_arena_on_reset(ctx, ctx->arena, release, *out);
+}
+
+/*
+ * Files that are found by all of their identity
+ */
+
+/* What tells this content of a file from others of the same path and length; false: nothing does. */
+static bool
+find_version(const LhObjectId *id, char *out, size_t size)
+{
+	if (!lh_object_id_certain(id))
+		return false;
+	if (id->etag != NULL)
+		return (size_t) snprintf(out, size, "%s", id->etag) < size;
+	snprintf(out, size, "%lld %llu %llu", (long long) id->mtime_ns, (unsigned long long) id->dev,
+			 (unsigned long long) id->ino);
+	return true;
+}
+
+/* The key of a file that is open, in version's MAX_VERSION bytes; false: it is not to be kept. */
+static bool
+identify(const Kind *kind, const char *path, const LhObjectId *id, char *version, Key *key)
+{
+	if (in_use == NULL || !find_version(id, version, MAX_VERSION))
+		return false;
+	*key = (Key){
+		.kind = kind,
+		.path = path,
+		.length = id->size,
+		.scope = id->scope,
+		.version = version,
+		.hash = lh_hash_bytes(path, strlen(path), (uint64_t) id->size),
+	};
+	return true;
 }
 
 /*
@@ -429,26 +470,13 @@ unref_metadata(void *thing)
 		lh_arena_destroy(kept->arena);
 }
 
-static const LhArena *
-arena_of_metadata(const void *thing)
+static size_t
+bytes_of_metadata(const void *thing)
 {
-	return ((const Metadata *) thing)->arena;
+	return lh_arena_used(((const Metadata *) thing)->arena);
 }
 
-static const Kind metadata_kind = {ref_metadata, unref_metadata, arena_of_metadata};
-
-/* What tells this content of a file from others of the same path and length; false: nothing does. */
-static bool
-find_version(const LhObjectId *id, char *out, size_t size)
-{
-	if (!lh_object_id_certain(id))
-		return false;
-	if (id->etag != NULL)
-		return (size_t) snprintf(out, size, "%s", id->etag) < size;
-	snprintf(out, size, "%lld %llu %llu", (long long) id->mtime_ns, (unsigned long long) id->dev,
-			 (unsigned long long) id->ino);
-	return true;
-}
+static const Kind metadata_kind = {ref_metadata, unref_metadata, bytes_of_metadata};
 
 /* In an arena of its own, with one reference. */
 static LhStatus
@@ -483,16 +511,15 @@ open_metadata(LhCtx *ctx, LhObject *object, const char *path, Metadata **out)
 {
 	const LhObjectId *id = lh_object_id(object);
 	char version[MAX_VERSION];
-	Key key = {path, id->size, id->scope, version,
-			   lh_hash_bytes(path, strlen(path), (uint64_t) id->size)};
-	bool may_keep = in_use != NULL && find_version(id, version, sizeof(version));
+	Key key;
+	bool may_keep = identify(&metadata_kind, path, id, version, &key);
 
 	*out = may_keep ? get(in_use, &key) : NULL;
 	if (*out != NULL)
 		return LH_OK;
 	LH_TRY(parse_metadata(ctx, object, path, out));
 	if (may_keep)
-		put(in_use, &key, &metadata_kind, *out);
+		put(in_use, &key, *out);
 	return LH_OK;
 }
 
@@ -509,4 +536,130 @@ lh_ice_metadata_open(LhCtx *ctx, LhStore *store, const char *path, LhIceMetadata
 	LH_TRY(status);
 	*out = kept->m;
 	return lh_arena_on_reset(ctx, ctx->arena, unref_metadata, kept);
+}
+
+/*
+ * Manifest lists
+ */
+
+/* Lines, what they point at behind them, in one piece of memory. */
+typedef struct List
+{
+	int refs; /* atomic */
+	size_t bytes;
+	size_t n;
+	LhIceManifestFile lines[];
+} List;
+
+static void
+ref_list(void *thing)
+{
+	__atomic_add_fetch(&((List *) thing)->refs, 1, __ATOMIC_RELAXED);
+}
+
+static void
+unref_list(void *thing)
+{
+	if (__atomic_sub_fetch(&((List *) thing)->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		free(thing);
+}
+
+static size_t
+bytes_of_list(const void *thing)
+{
+	return ((const List *) thing)->bytes;
+}
+
+static const Kind list_kind = {ref_list, unref_list, bytes_of_list};
+
+/* What a line points at: first its summaries, which are aligned as lines are, then bytes. */
+static void
+measure(const LhIceManifestFile *line, size_t *summaries, size_t *bytes)
+{
+	*summaries += (size_t) line->nsummaries * sizeof(*line->summaries);
+	*bytes += strlen(line->path) + 1 + line->key_metadata.len;
+	for (int i = 0; i < line->nsummaries; i++)
+		*bytes += line->summaries[i].lower.len + line->summaries[i].upper.len;
+}
+
+static void
+move_bytes(char **to, LhSlice *s)
+{
+	if (s->len > 0)
+		memcpy(*to, s->data, s->len);
+	s->data = (const uint8_t *) *to;
+	*to += s->len;
+}
+
+static void
+move_line(LhIceManifestFile *line, struct LhIceSummary **summaries, char **bytes)
+{
+	line->path = put_text(bytes, line->path);
+	move_bytes(bytes, &line->key_metadata);
+	if (line->nsummaries > 0)
+		memcpy(*summaries, line->summaries, (size_t) line->nsummaries * sizeof(**summaries));
+	line->summaries = *summaries;
+	*summaries += line->nsummaries;
+	for (int i = 0; i < line->nsummaries; i++)
+	{
+		move_bytes(bytes, &line->summaries[i].lower);
+		move_bytes(bytes, &line->summaries[i].upper);
+	}
+}
+
+/* With one reference; NULL: it would be too large, or there is no memory. */
+static List *
+pack(size_t n, const LhIceManifestFile *lines, size_t max_bytes)
+{
+	size_t own = sizeof(List) + n * sizeof(*lines), summaries = 0, bytes = 0;
+	struct LhIceSummary *to;
+	List *list;
+	char *text;
+
+	for (size_t i = 0; i < n; i++)
+		measure(&lines[i], &summaries, &bytes);
+	if (own + summaries + bytes > max_bytes || (list = malloc(own + summaries + bytes)) == NULL)
+		return NULL;
+	*list = (List){.refs = 1, .bytes = own + summaries + bytes, .n = n};
+	memcpy(list->lines, lines, n * sizeof(*lines));
+	to = (struct LhIceSummary *) (void *) ((char *) list + own);
+	text = (char *) list + own + summaries;
+	for (size_t i = 0; i < n; i++)
+		move_line(&list->lines[i], &to, &text);
+	return list;
+}
+
+LhStatus
+lh_ice_list_find(LhCtx *ctx, const LhObjectId *id, size_t *n, const LhIceManifestFile **out)
+{
+	char version[MAX_VERSION];
+	List *list = NULL;
+	Key key;
+
+	*n = 0;
+	*out = NULL;
+	if (identify(&list_kind, id->path, id, version, &key))
+		list = get(in_use, &key);
+	if (list == NULL)
+		return LH_OK;
+	LH_COUNT(ctx, MANIFEST_LIST_CACHE_HITS, 1);
+	*n = list->n;
+	*out = list->lines;
+	return lh_arena_on_reset(ctx, ctx->arena, unref_list, list);
+}
+
+void
+lh_ice_list_keep(const LhObjectId *id, size_t n, const LhIceManifestFile *lines)
+{
+	char version[MAX_VERSION];
+	List *list;
+	Key key;
+
+	if (n == 0 || !identify(&list_kind, id->path, id, version, &key))
+		return;
+	list = pack(n, lines, in_use->max_bytes / LIST_PART);
+	if (list == NULL)
+		return;
+	put(in_use, &key, list);
+	unref_list(list);
 }

@@ -19,7 +19,7 @@ typedef struct Step
 {
 	const LhIceSnapshot *snapshot; /* NULL: before the first one */
 	size_t n;
-	LhIceManifestFile *lines;
+	const LhIceManifestFile *lines;
 	int ordinal;
 	LhIceDeletes *before; /* of the parent */
 	LhIceDeletes *after;
@@ -28,7 +28,7 @@ typedef struct Step
 
 static LhStatus
 read_lines(LhCtx *ctx, LhIcePlan *plan, const LhIceSnapshot *snapshot, size_t *n,
-		   LhIceManifestFile **lines)
+		   const LhIceManifestFile **lines)
 {
 	*n = 0;
 	*lines = NULL;
@@ -146,7 +146,7 @@ static LhStatus
 plan_step(LhCtx *ctx, LhIcePlan *plan, Step *step, const LhIceSnapshot *parent)
 {
 	size_t nparent;
-	LhIceManifestFile *parents;
+	const LhIceManifestFile *parents;
 	bool new_deletes = false;
 
 	LH_TRY(read_lines(ctx, plan, step->snapshot, &step->n, &step->lines));

@@ -574,7 +574,7 @@ all_snapshots(LhCtx *ctx, Describe *d)
 	LH_TRY(lh_ice_intern_init(ctx, &seen));
 	for (size_t k = 0; k < m->nsnapshots; k++)
 	{
-		LhIceManifestFile *lines;
+		const LhIceManifestFile *lines;
 		LhIceSnapshot *snapshot;
 		size_t n;
 

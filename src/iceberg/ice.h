@@ -334,9 +334,12 @@ typedef struct LhIceManifestFile
 
 typedef struct LhIceTable LhIceTable;
 
-/* Lines of the snapshot's manifest list, in order (v1 without a list: from its manifests). */
+/*
+ * Lines of the snapshot's manifest list, in order (v1 without a list: from its manifests).  Nobody
+ * changes them: they may be the cache's.
+ */
 extern LhStatus lh_ice_manifest_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot,
-									 size_t *n, LhIceManifestFile **out);
+									 size_t *n, const LhIceManifestFile **out);
 
 /* ---- plan.c ---- */
 
@@ -360,7 +363,7 @@ struct LhIceTable
 	/* of the list, once it was read */
 	bool		has_list;
 	size_t		nmanifests;
-	LhIceManifestFile *manifests;
+	const LhIceManifestFile *manifests;
 	struct LhIceDistinct *distinct;	/* facts.c; NULL: nobody has asked yet */
 };
 

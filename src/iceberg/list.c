@@ -360,12 +360,14 @@ line_of(LhCtx *ctx, LhIceTable *table, int64_t snapshot_id, const char *path,
 /* Lines for manifests that no list describes.  Each is closed before the next: there may be thousands. */
 static LhStatus
 without_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, size_t *n,
-			 LhIceManifestFile **out)
+			 const LhIceManifestFile **out)
 {
+	LhIceManifestFile *lines;
 	LhArena *arena, *old;
 	LhStatus status = LH_OK;
 
-	LH_NEW_ARRAY(ctx, *out, (size_t) snapshot->nmanifests + 1);
+	LH_NEW_ARRAY(ctx, lines, (size_t) snapshot->nmanifests + 1);
+	*out = lines;
 	arena = lh_arena_child(ctx->arena);
 	if (arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
@@ -375,7 +377,7 @@ without_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, size_
 	{
 		status = lh_poll(ctx);
 		if (status == LH_OK)
-			status = line_of(ctx, table, snapshot->snapshot_id, snapshot->manifests[i], &(*out)[i]);
+			status = line_of(ctx, table, snapshot->snapshot_id, snapshot->manifests[i], &lines[i]);
 		lh_arena_reset(arena);
 	}
 	lh_use(ctx, old);
@@ -404,26 +406,56 @@ check_empty(LhCtx *ctx, const LhIceSnapshot *snapshot, const LhAvroFile *file, s
 }
 
 static LhStatus
-open_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, LhAvroFile **out)
+open_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, LhObject *obj,
+		  LhAvroFile **out)
 {
 	LhSlice bytes;
-	LhObject *obj;
 
-	LH_TRY(open_object(ctx, table, "manifest list", table->metadata->path, snapshot->manifest_list,
-					   &obj));
 	if (snapshot->key_id == NULL)
 		return lh_avro_open(ctx, obj, out);
 	LH_TRY(lh_ice_decrypt_list(ctx, table->metadata, snapshot, obj, &bytes));
 	return lh_avro_open_bytes(ctx, bytes, lh_object_id(obj)->path, out);
 }
 
+/* Lines in ctx->arena, the file in that of files. */
+static LhStatus
+read_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, LhArena *files, size_t *n,
+		  const LhIceManifestFile **out)
+{
+	/* what is encrypted is for those who have its key, who are asked for it each time */
+	bool may_keep = snapshot->key_id == NULL;
+	LhIceManifestFile *lines;
+	LhArena *lasting = lh_use(ctx, files);
+	LhAvroFile *file;
+	LhObject *obj;
+	LhStatus status;
+
+	status = open_object(ctx, table, "manifest list", table->metadata->path,
+						 snapshot->manifest_list, &obj);
+	lh_use(ctx, lasting);
+	LH_TRY(status);
+	if (may_keep)
+		LH_TRY(lh_ice_list_find(ctx, lh_object_id(obj), n, out));
+	if (*out != NULL)
+		return LH_OK;
+	lh_use(ctx, files);
+	status = open_list(ctx, table, snapshot, obj, &file);
+	lh_use(ctx, lasting);
+	LH_TRY(status);
+	LH_TRY(lh_ice_list_decode(ctx, file, n, &lines));
+	LH_TRY(check_empty(ctx, snapshot, file, *n));
+	*out = lines;
+	if (may_keep)
+		lh_ice_list_keep(lh_object_id(obj), *n, lines);
+	return LH_OK;
+}
+
 /* The file lives in an arena of its own, and is closed here: one who asks for all snapshots asks often. */
 LhStatus
 lh_ice_manifest_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, size_t *n,
-					 LhIceManifestFile **out)
+					 const LhIceManifestFile **out)
 {
-	LhArena *arena, *old;
-	LhAvroFile *file;
+	LhArena *arena;
 	LhStatus status;
 
 	*n = 0;
@@ -434,13 +466,7 @@ lh_ice_manifest_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapsho
 	if (arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
 	lh_arena_as_floor(arena);
-	old = lh_use(ctx, arena);
-	status = open_list(ctx, table, snapshot, &file);
-	lh_use(ctx, old);
-	if (status == LH_OK)
-		status = lh_ice_list_decode(ctx, file, n, out);
-	if (status == LH_OK)
-		status = check_empty(ctx, snapshot, file, *n);
+	status = read_list(ctx, table, snapshot, arena, n, out);
 	lh_arena_destroy(arena);
 	return status;
 }

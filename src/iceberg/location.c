@@ -95,25 +95,18 @@ typedef struct Found
 } Found;
 
 static LhStatus
-open_each(LhCtx *ctx, const Place *place, const char *base, Found *out)
+find_each(LhCtx *ctx, const Place *place, const char *base, Found *out)
 {
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 	{
 		const char *path = lh_sprintf(ctx, "%s/metadata/%s%s", place->dir, base, ends[i]);
-		LhObject *object;
-		LhStatus status;
+		bool yes;
 
 		if (path == NULL)
 			return ctx->error->code;
-		status = lh_object_open(ctx, place->store, path, &object);
-		if (status == LH_NOT_FOUND)
-		{
-			lh_error_clear(ctx);
-			continue;
-		}
-		LH_TRY(status);
-		lh_object_close(object);
-		out->paths[out->n++] = path;
+		LH_TRY(lh_object_exists(ctx, place->store, path, &yes));
+		if (yes)
+			out->paths[out->n++] = path;
 	}
 	return LH_OK;
 }
@@ -150,7 +143,7 @@ find_base(LhCtx *ctx, const Place *place, const char *base, Found *out)
 {
 	*out = (Found){0};
 	if (place->scheme == LH_SCHEME_LOCAL)
-		return open_each(ctx, place, base, out);
+		return find_each(ctx, place, base, out);
 	return list_each(ctx, place, base, out);
 }
 

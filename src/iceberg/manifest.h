@@ -137,6 +137,15 @@ extern LhStatus lh_ice_list_decode(LhCtx *ctx, LhAvroFile *file, size_t *n,
 								   LhIceManifestFile **out);
 
 /*
+ * Lines that are kept of the file that was opened as id (cache.c); *out NULL: none are.  They live as long as
+ * ctx->arena does.  Whoever opened it may read it.
+ */
+extern LhStatus lh_ice_list_find(LhCtx *ctx, const LhObjectId *id, size_t *n,
+								 const LhIceManifestFile **out);
+/* Keep a copy of them, when there is room. */
+extern void lh_ice_list_keep(const LhObjectId *id, size_t n, const LhIceManifestFile *lines);
+
+/*
  * What entry i inherits.  Walk all entries in order, from a zeroed LhIceInherit
  * on: row ids depend on the entries before.
  */

@@ -102,6 +102,32 @@ iceberg_open(LhCtx *ctx, LhStore *store, LhPqCache *cache, const LhTableOptions 
 }
 
 /*
+ * What a look at two names says: a table with a hint is one, and nothing without a directory
+ * of metadata is.  *known false: only a listing tells.
+ */
+static LhStatus
+detect_by_name(LhCtx *ctx, LhStore *store, const char *location, bool *known, bool *yes)
+{
+	const char *pattern, *raw, *dir, *hint;
+	LhScheme scheme;
+	bool has_dir;
+
+	*known = false;
+	LH_TRY(lh_location_plain(ctx, location, &scheme, &pattern, &raw));
+	hint = lh_sprintf(ctx, "%s/metadata/version-hint.text", raw);
+	dir = lh_sprintf(ctx, "%s/metadata", raw);
+	if (hint == NULL || dir == NULL)
+		return ctx->error->code;
+	LH_TRY(lh_object_exists(ctx, store, hint, yes));
+	*known = *yes;
+	if (*known)
+		return LH_OK;
+	LH_TRY(lh_object_exists(ctx, store, dir, &has_dir));
+	*known = !has_dir;
+	return LH_OK;
+}
+
+/*
  * A metadata file, or a directory that holds some.  Object stores are asked only
  * for what looks like a directory.
  */
@@ -127,6 +153,15 @@ iceberg_detect(LhCtx *ctx, LhStore *store, const char *location, bool *yes)
 		return LH_OK;
 	for (n = strlen(path); n > 0 && path[n - 1] == '/'; n--)
 		;
+	if (scheme == LH_SCHEME_LOCAL)
+	{
+		bool known;
+
+		status = detect_by_name(ctx, store, location, &known, yes);
+		if (status == LH_CANCELLED || status == LH_NO_MEMORY || known)
+			return status;
+		lh_error_clear(ctx);
+	}
 	pattern = lh_sprintf(ctx, "%.*s/metadata/*.metadata.json*", (int) n, path);
 	if (pattern == NULL)
 		return ctx->error->code;

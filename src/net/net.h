@@ -10,6 +10,7 @@
  *	reply.c		what a server answered
  *	sigv4.c		signatures of AWS
  *	instance.c	credentials of the machine's role
+ *	vault.h		HashiCorp Vault as a key provider
  *
  * There is no thread here, and no blocking call: transfers move on while
  * somebody waits in lh_http_wait, which waits through the host (core/ctx.h) and

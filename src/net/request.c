@@ -78,7 +78,7 @@ check_range(LhCtx *ctx, const LhHttpWork *work)
 	if (reply->status == 200)
 	{
 		lh_fail(ctx, LH_UNSUPPORTED, "host \"%s\" does not serve ranges of bytes", work->url.host);
-		lh_hint(ctx, "Parquet files can only be read from servers that do; copy the file to one.");
+		lh_hint(ctx, "Files can only be read from servers that do; copy the file to one.");
 		return LH_UNSUPPORTED;
 	}
 	if (reply->range_from != next_byte(work) || reply->range_to >= end)

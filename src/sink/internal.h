@@ -14,6 +14,8 @@
 #define LH_SINK_OPTIONS_MAX 256
 
 extern const LhSinkKind lh_sink_stdout, lh_sink_null, lh_sink_file, lh_sink_kafka;
+extern const LhSinkKind lh_sink_nats, lh_sink_nats_tls;
+extern const LhSinkKind lh_sink_redis, lh_sink_rediss;
 
 /* Takes a URI apart (uri.c); stream, format and text are left alone.  *scheme is in lower case. */
 extern LhStatus
@@ -55,6 +57,9 @@ extern LhStatus lh_registered_open(LhCtx *ctx, const LhSinkConfig *config, const
 								   LhRegistered **out);
 /* Around the sink that was opened so. */
 extern LhSink *lh_registered_wrap(LhRegistered *registered, LhSink *inner);
+
+/* The one line of a file that nobody but its owner may read (registry.c). */
+extern LhStatus lh_sink_read_secret(LhCtx *ctx, const char *path, char **out);
 
 /* Milliseconds of a clock that never goes back. */
 extern int64_t lh_sink_now_ms(void);

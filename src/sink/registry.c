@@ -225,8 +225,8 @@ read_line(LhCtx *ctx, const char *path, int fd, char **out)
 	return LH_OK;
 }
 
-static LhStatus
-read_secret(LhCtx *ctx, const char *path, char **out)
+LhStatus
+lh_sink_read_secret(LhCtx *ctx, const char *path, char **out)
 {
 	int *fd;
 
@@ -272,12 +272,12 @@ sign(LhCtx *ctx, void *arg, const LhHttp *http, const char **headers, int max, i
 	}
 	if (o->auth_file != NULL)
 	{
-		LH_TRY(read_secret(ctx, o->auth_file, &secret));
+		LH_TRY(lh_sink_read_secret(ctx, o->auth_file, &secret));
 		return basic(ctx, secret, &headers[(*n)++]);
 	}
 	if (o->token_file != NULL)
 	{
-		LH_TRY(read_secret(ctx, o->token_file, &secret));
+		LH_TRY(lh_sink_read_secret(ctx, o->token_file, &secret));
 		headers[*n] = lh_sprintf(ctx, "Authorization: Bearer %s", secret);
 		if (headers[(*n)++] == NULL)
 			return ctx->error->code;

@@ -58,6 +58,7 @@ typedef struct LhSinkMessage
 	bool		has_key;
 	bool		tombstone;		/* no value */
 	bool		suspect;		/* refused before, perhaps for what was sent along: try it alone */
+	bool		unit;			/* of a snapshot's unit: if it comes again, its rows may be others */
 	LhSlice		key;
 	LhSlice		value;
 	/* of a format with schemas, in whose key and value they have heads (change/schema.h); else NULL */

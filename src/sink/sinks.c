@@ -11,7 +11,8 @@
 #include <string.h>
 
 const LhSinkKind *const lh_sinks[] = {
-	&lh_sink_stdout, &lh_sink_null, &lh_sink_file, &lh_sink_kafka, NULL,
+	&lh_sink_stdout, &lh_sink_null, &lh_sink_file,     &lh_sink_kafka, &lh_sink_redis,
+	&lh_sink_rediss, &lh_sink_nats, &lh_sink_nats_tls, NULL,
 };
 
 static const char *const op_names[LH_N_CHANGE_OPS] = {

@@ -282,11 +282,35 @@ lh_local_stat(LhCtx *ctx, LhStore *store, const char *path, struct stat *st)
 	int fd;
 	int rc;
 
+	/* whoever may read any file needs no descriptor that proves where it lies */
+	if (store->access->local_any)
+		return stat(path, st) == 0 ? LH_OK : open_failed(ctx, path, errno);
 	LH_TRY(lh_local_open(ctx, store, path, O_PATH, &fd));
 	rc = fstat(fd, st);
 	close(fd);
 	if (rc != 0)
 		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", path, lh_errno_text(errno));
+	return LH_OK;
+}
+
+LhStatus
+lh_local_exists(LhCtx *ctx, LhStore *store, const char *path, bool *yes)
+{
+	struct stat st;
+	LhStatus status;
+
+	/* often it does not: an error that nobody reads would cost more than the call */
+	if (store->access->local_any)
+	{
+		*yes = stat(path, &st) == 0;
+		if (*yes || errno == ENOENT || errno == ENOTDIR)
+			return LH_OK;
+	}
+	status = lh_local_stat(ctx, store, path, &st);
+	*yes = status == LH_OK;
+	if (status != LH_NOT_FOUND)
+		return status;
+	lh_error_clear(ctx);
 	return LH_OK;
 }
 

@@ -61,6 +61,8 @@ extern LhStatus
 lh_local_open_to_write(LhCtx *ctx, LhStore *store, const char *dir, const char *path, int *fd);
 /* stat(2) with the rights of the store: links are followed, but never out of a base. */
 extern LhStatus lh_local_stat(LhCtx *ctx, LhStore *store, const char *path, struct stat *st);
+/* Does it, links followed?  What may not be known is an error. */
+extern LhStatus lh_local_exists(LhCtx *ctx, LhStore *store, const char *path, bool *yes);
 /* A directory to be read; released with ctx->arena or by lh_local_closedir, whichever comes first. */
 extern LhStatus lh_local_opendir(LhCtx *ctx, LhStore *store, const char *path, DIR **dir);
 extern void lh_local_closedir(LhCtx *ctx, DIR *dir);

@@ -92,6 +92,9 @@ check_answer(LhCtx *ctx, const RemoteObject *obj, const LhHttp *http)
 
 	if (http->result == LH_CHANGED)
 		return fail_changed(ctx, obj);
+	/* the client knows hosts only */
+	if (http->result == LH_IO || http->result == LH_UNSUPPORTED)
+		lh_error_prefix(ctx, "could not read \"%s\"", obj->path.path);
 	if (http->result != LH_OK)
 		return http->result;
 	if (reply->status == 412 || reply->status == 416 || reply->status == 404)

@@ -343,8 +343,9 @@ page_query(LhCtx *ctx, const Listing *l, const char **out)
 		LH_TRY(add_parameter(ctx, &query, "delimiter", "/"));
 	LH_TRY(add_parameter(ctx, &query, "encoding-type", "url"));
 	LH_TRY(add_parameter(ctx, &query, "list-type", "2"));
-	/* who wants to know whether there is anything does not want a thousand */
-	if (l->max_files < 500)
+	/* who wants to know whether there is anything does not want a thousand; but where the
+	 * first few keys are not of the pattern, it may be the last that is */
+	if (l->max_files < 500 && l->token == NULL)
 		LH_TRY(lh_buf_printf(ctx, &query, "&max-keys=%zu", l->max_files + 2));
 	LH_TRY(add_parameter(ctx, &query, "prefix", l->prefix));
 	LH_TRY(lh_buf_putc(ctx, &query, '\0'));

@@ -61,6 +61,26 @@ lh_object_open(LhCtx *ctx, LhStore *store, const char *path, LhObject **out)
 	return lh_local_object_open(ctx, store, path, out);
 }
 
+LhStatus
+lh_object_exists(LhCtx *ctx, LhStore *store, const char *path, bool *yes)
+{
+	LhScheme scheme;
+	LhObject *obj;
+	LhStatus status;
+
+	LH_TRY(lh_location_raw(ctx, path, &scheme, &path));
+	if (scheme == LH_SCHEME_LOCAL)
+		return lh_local_exists(ctx, store, path, yes);
+	status = lh_remote_object_open(ctx, store, scheme, path, &obj);
+	*yes = status == LH_OK;
+	if (*yes)
+		lh_object_close(obj);
+	if (status != LH_NOT_FOUND)
+		return status;
+	lh_error_clear(ctx);
+	return LH_OK;
+}
+
 void
 lh_object_close(LhObject *obj)
 {

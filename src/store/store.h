@@ -177,6 +177,12 @@ extern LhStatus lh_store_list(LhCtx *ctx, LhStore *store, const char *location,
 /* Immediate subdirectories and files of a directory (for IMPORT): names, not paths; directories end with '/'. */
 extern LhStatus lh_store_children(LhCtx *ctx, LhStore *store, const char *location, LhList *out);
 
+/*
+ * Is there something of this path, a directory perhaps?  Local: cheaper than to open it.  Remote: the
+ * object is opened, that is, asked for.
+ */
+extern LhStatus lh_object_exists(LhCtx *ctx, LhStore *store, const char *path, bool *yes);
+
 /* Open for reading; stays open until the arena of ctx is reset or lh_object_close. */
 extern LhStatus lh_object_open(LhCtx *ctx, LhStore *store, const char *path, LhObject **out);
 extern void lh_object_close(LhObject *obj);

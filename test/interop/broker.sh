@@ -42,9 +42,11 @@ start_broker()
 		transaction.state.log.replication.factor=1
 		transaction.state.log.min.isr=1
 		transaction.state.log.num.partitions=1
+		group.initial.rebalance.delay.ms=0
 		auto.create.topics.enable=true
 	EOF
-	id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
+	# in base64 for URLs; one that began with a hyphen would be taken for an option
+	id=$(head -c 16 /dev/urandom | base64 | tr '+/' '__' | tr -d '=')
 	"${java[@]}" kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" > "$dir/format.log" 2>&1 ||
 		give_up "$(tail -n 3 "$dir/format.log")"
 	"${java[@]}" kafka.Kafka "$dir/server.properties" > "$dir/broker.log" 2>&1 < /dev/null &

@@ -5,6 +5,7 @@ usage: consumers_spark.py BOOTSTRAP JARS OUT TABLE...
 import glob
 import os
 import sys
+import time
 
 from pyspark.sql import SparkSession, Window
 from pyspark.sql import functions as F
@@ -42,16 +43,25 @@ def merge(table):
     return merged
 
 
+queries = {}
 for table in tables:
     source = (spark.readStream.format("kafka").option("kafka.bootstrap.servers", bootstrap)
               .option("subscribe", f"fl.lake.public.{table}").option("startingOffsets", "earliest")
               .option("kafka.isolation.level", "read_committed").option("maxOffsetsPerTrigger", 200).load())
     rows = source.select(F.from_json(F.col("value").cast("string"), SCHEMA, {"mode": "FAILFAST"}).alias("r")).select("r.*")
     fold = merge(table)
-    query = (rows.writeStream.foreachBatch(fold).trigger(availableNow=True)
-             .option("checkpointLocation", f"{out}/checkpoint_{table}").start())
-    query.awaitTermination()
+    queries[table] = fold, rows.writeStream.foreachBatch(fold).option("checkpointLocation", f"{out}/checkpoint_{table}").start()
+for fold, query in queries.values():
+    query.processAllAvailable()
+    fold.first = fold.last
+# they wait for more, which the driver has written now
+open(out + "/caught_up", "w").close()
+while not os.path.exists(out + "/delivered") and all(query.isActive for _, query in queries.values()):
+    time.sleep(0.2)
+for table, (fold, query) in queries.items():
+    query.processAllAvailable()
+    query.stop()
     state = spark.read.parquet(f"{out}/state_{table}/{fold.last}").select(*NAMES).collect()
-    print(f"spark {spark.version}: {table}: {fold.last + 1} batches leave {len(state)} rows", flush=True)
+    print(f"spark {spark.version}: {table}: {fold.first + 1} batches and {fold.last - fold.first} when more came leave {len(state)} rows", flush=True)
     dump(f"{out}/flat_{table}", [[canon(n, v) for n, v in zip(NAMES, row)] for row in state])
 spark.stop()

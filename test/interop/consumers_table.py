@@ -3,6 +3,8 @@ import json
 import math
 import struct
 
+import consumers_values as v
+
 # name, PostgreSQL's type, Flink's behind upsert, Flink's behind debezium-json, Spark's behind flat
 COLUMNS = [
     ("id", "bigint PRIMARY KEY", "BIGINT", "BIGINT", "bigint"),
@@ -24,38 +26,43 @@ COLUMNS = [
     ("big", "text", "STRING", "STRING", "string"),
 ]
 NAMES = [c[0] for c in COLUMNS]
+MAKERS = {
+    "i2": lambda: v.integer(16), "i4": lambda: v.integer(32), "f4": v.single, "f8": v.double, "b": lambda: v.rnd.random() < 0.5, "t": v.text,
+    "n": lambda: v.decimal(20, 4), "d": lambda: v.moment().date(), "ts": v.moment, "tz": v.zoned, "raw": v.raw, "u": v.uuid, "j": v.document,
+    "tags": lambda: v.several(lambda: v.text(4)), "big": v.large,
+}
 
 
-def canon(name, v):
+def canon(name, value):
     """One text for equal values, whatever a consumer calls them."""
-    if v is None:
+    if value is None:
         return None
     if name in ("id", "i2", "i4"):
-        return str(int(v))
+        return str(int(value))
     if name in ("f4", "f8"):
-        v = float(v)
-        return "nan" if math.isnan(v) else struct.pack(">f" if name == "f4" else ">d", v).hex()
+        value = float(value)
+        return "nan" if math.isnan(value) else struct.pack(">f" if name == "f4" else ">d", value).hex()
     if name == "b":
-        return {True: "t", False: "f"}[v]
+        return {True: "t", False: "f"}[value]
     if name == "n":
-        return format(v, "f") if not isinstance(v, str) else v
+        return format(value, "f") if not isinstance(value, str) else value
     if name == "d":
-        return str(v)
+        return str(value)
     if name in ("ts", "tz"):
-        if isinstance(v, str):
-            return v.replace("T", " ")
-        return v.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+        if isinstance(value, str):
+            return value.replace("T", " ")
+        return value.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
     if name == "raw":
-        return bytes(v).hex()
+        return bytes(value).hex()
     if name == "j":
         try:
-            return json.dumps(json.loads(v, parse_float=str, parse_int=str), sort_keys=True)
+            return json.dumps(json.loads(value, parse_float=str, parse_int=str), sort_keys=True)
         except ValueError:
-            return "no JSON: " + v
+            return "no JSON: " + value
     if name == "tags":
         # as Flink casts arrays
-        return v if isinstance(v, str) else "[" + ", ".join("NULL" if x is None else x for x in v) + "]"
-    return v
+        return value if isinstance(value, str) else "[" + ", ".join("NULL" if x is None else x for x in value) + "]"
+    return value
 
 
 def dump(path, rows):

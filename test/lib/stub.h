@@ -33,6 +33,7 @@ typedef struct StubOptions
 	int seconds;      /* ... for so long */
 	bool registry;    /* of schemas */
 	const char *refuse; /* it takes no schema that holds this text */
+	const char *vault;  /* HashiCorp Vault, with this token */
 } StubOptions;
 
 typedef struct StubRequest
@@ -82,5 +83,9 @@ extern void stub_s3(const StubRequest *r, const StubFault *fault);
 /* A registry of schemas: its memory, before connections come; and a request. */
 extern void stub_registry_begin(void);
 extern void stub_registry(const StubRequest *r);
+
+/* The same of a Vault. */
+extern void stub_vault_begin(void);
+extern void stub_vault(const StubRequest *r);
 
 #endif

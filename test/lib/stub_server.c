@@ -5,12 +5,13 @@
  *	stub_server --root DIR [--s3] [--key ID:SECRET[:TOKEN]]... [--vhost HOST]
  *		[--page N] [--require AUTHORIZATION] [--tls CERTIFICATE]
  *		[--instance ROLE --seconds N] [--registry [--refuse TEXT]]
+ *		[--vault TOKEN]
  *
  * It listens on a free port of 127.0.0.1, says "port N" on standard output, and
  * ends when standard input does, so that no test can leave it behind.  With
  * --tls it makes a certificate for localhost and writes it to that file.  With
  * --instance it is a cloud's metadata service (version 2), with --registry one of
- * schemas (stub_registry.c).  A process serves a connection; what all know lies in shared memory:
+ * schemas (stub_registry.c), with --vault a HashiCorp Vault (stub_vault.c).  A process serves a connection; what all know lies in shared memory:
  *
  *	GET /_stub/log		a line for each request: METHOD target range auth host key
  *	GET /_stub/reset	forget log and faults
@@ -647,6 +648,11 @@ serve_request(const StubRequest *r)
 		stub_registry(r);
 		return;
 	}
+	if (stub_options.vault != NULL)
+	{
+		stub_vault(r);
+		return;
+	}
 	if (!stub_decode(r->path, strlen(r->path), path, sizeof(path)) || strstr(path, "/..") != NULL)
 	{
 		stub_answer_error(400, "BadRequest", "no");
@@ -766,6 +772,8 @@ parse_options(int argc, char **argv)
 			stub_options.role = value;
 		else if (strcmp(name, "--refuse") == 0)
 			stub_options.refuse = value;
+		else if (strcmp(name, "--vault") == 0)
+			stub_options.vault = value;
 		else if (strcmp(name, "--seconds") == 0)
 			stub_options.seconds = atoi(value);
 		else if (strcmp(name, "--tls") == 0)
@@ -790,6 +798,8 @@ main(int argc, char **argv)
 		die("mmap");
 	if (stub_options.registry)
 		stub_registry_begin();
+	if (stub_options.vault != NULL)
+		stub_vault_begin();
 	fd = listen_somewhere();
 	for (;;)
 	{

@@ -1,8 +1,8 @@
 """cdc.py
-		kill -9 of client, walsender, server and broker at random moments while writers run; then each
+		kill -9 of client, walsender, server, broker and Redis at random moments while writers run; then each
 		sink is compared with the history (cdc_check.py).
 
-usage: cdc.py [--kills N] [--seed S] [--writers N]		(by test/torture/cdc, which makes the place)
+usage: cdc.py [--kills N] [--seed S] [--writers N] [--early]		(by test/torture/cdc, which makes the place)
 
 One thread a process keeps it running as an init system would: it starts it, waits for its end, and
 starts it again.  The main thread kills.  The parts are
@@ -11,18 +11,23 @@ starts it again.  The main thread kills.  The parts are
 	walsender	the client's backend; the postmaster then ends all others and recovers
 	server	the postmaster, and in half of the cases all its processes in the same moment
 	broker	one Kafka node
+	nats	one server of NATS JetStream (nats_sink.py)
+	redis	one Redis server (redis_sink.py)
 
 Every other kill waits until the slot's position has moved since the one before, so that most hit a
 stream that runs; a stream that does not move for two minutes, though nobody kills, is a failure.
 A crashed server has the slot's position of its last checkpoint, which may lie far behind the sinks;
 some kills follow a checkpoint, so that the way back does not become longer and longer.
 
-Half of the kills of client and broker wait for a flush of the file sink, and then up to 30 ms: the
+Half of the kills of client, broker, Redis and nats-server wait for a flush of the file sink, and then up to 30 ms: the
 moments when positions become durable are short and matter most.
 
 A client that ends by itself is started again, but for reasons that no restart mends (usage, a gap
 before a sink, a refused plugin, a crash), which are failures.  (A client that just began takes a
 server that is not up yet for a wrong address, and ends with 2.)
+
+With --early the client takes transactions before their commit (--streaming, --two-phase), into the sinks
+of the formats that can be had so, and one more writer prepares what it does.
 
 The server runs with fsync off: what was written outlives a killed process, and the loss of power is
 not what is tested here.
@@ -44,16 +49,18 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cdc_check
+import nats_sink
+import redis_sink
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DIR = os.environ["TORTURE_DIR"]
 LIBS = os.environ["TORTURE_KAFKA_LIBS"]
 PORT = 5432  # of the socket in DIR
 PATIENCE_S = 120
-# how often each is killed, of 20
-SHARES = {"client": 9, "walsender": 5, "server": 3, "broker": 3}
+# how often each is killed, of all together
+SHARES = {"client": 9, "walsender": 5, "server": 3, "broker": 3, "redis": 3, "nats": 3}
 # exit codes of the client that no restart mends
-HOPELESS = {1: "usage", 3: "slot, or a gap before a sink", 5: "the server refuses the plugin"}
+HOPELESS = {1: "usage", 3: "slot, or a gap before a sink", 5: "the server refuses the plugin", 6: "no room for transactions before their commit"}
 
 CONF = f"""
 listen_addresses = ''
@@ -61,6 +68,7 @@ unix_socket_directories = '{DIR}'
 port = {PORT}
 max_wal_senders = 10
 max_replication_slots = 10
+max_prepared_transactions = 10
 wal_sender_timeout = 10s
 logical_decoding_work_mem = 256kB
 checkpoint_timeout = 30s
@@ -221,9 +229,10 @@ class Torture:
         self.options = options
         self.random = random.Random(options.seed)
         self.parts = {}
-        self.sinks = list(SINKS)
+        self.sinks = [s for s in SINKS if not options.early or s[1] == "json"]
         self.kills = collections.Counter()
         self.errors = collections.Counter()  # of writers
+        self.prepared = 0  # transactions in two phases
         self.running = 0  # kills that hit a stream that ran
         self.moved = None  # the slot's position at the last kill
         self.stop_writing = threading.Event()
@@ -243,7 +252,7 @@ class Torture:
         subprocess.run(["initdb", "-D", f"{DIR}/data", "-U", "postgres", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync"],
                        stdout=subprocess.DEVNULL, check=True)
         with open(f"{DIR}/data/postgresql.conf", "a") as f, open(os.environ["TORTURE_CONF"]) as conf:
-            f.write(conf.read() + CONF)
+            f.write(conf.read() + CONF + ("logical_decoding_work_mem = 64kB\n" if self.options.early else ""))
         self.parts["server"] = Part("server", ["postgres", "-D", f"{DIR}/data"], pause=0.3).start()
         wait_for(60, "the server starts", lambda: self.server_is_up("postgres"))
         psql("CREATE DATABASE torture", "postgres")
@@ -287,10 +296,24 @@ class Torture:
         except OSError:
             return False
 
+    def start_nats(self):
+        self.nats = nats_sink.Server(DIR)
+        self.parts["nats"] = Part("nats", self.nats.command, pause=0.3, env={k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}).start()
+        wait_for(PATIENCE_S, "the nats-server is there", self.nats.is_up)
+        self.sinks.append(("nats", "json", self.nats.uri, lambda f: nats_sink.read(f, self.nats)))
+
+    def start_redis(self):
+        self.redis = redis_sink.Redis(DIR, "torture.")
+        self.parts["redis"] = Part("redis", self.redis.command, env=self.redis.env).start()
+        wait_for(PATIENCE_S, "Redis listens", self.redis.is_up)
+        self.sinks.append(self.redis.sink())
+
     def client(self, *more):
         command = [os.environ["TORTURE_CLIENT"], "stream", "--source", f"host={DIR} port={PORT} user=postgres dbname=torture",
                    "--slot", "torture", "--log", "json", "--status-interval", "1", "--flush-ms", "30", "--batch-bytes", "8kB",
                    "--option", "decimal.handling.mode=string"]
+        if self.options.early:
+            command += ["--streaming", "--two-phase", "--unfinished-memory", "1MB"]
         for table in cdc_check.KEYS:
             command += ["--table", f"public.{table}"]
         for _, format, uri, _ in self.sinks:
@@ -318,6 +341,22 @@ class Torture:
                     self.errors["unknown"] += 1
                 time.sleep(0.1)
 
+    def decide(self):
+        """Whatever is prepared: committed mostly."""
+        for gid in (asks("SELECT gid FROM pg_prepared_xacts") or "").splitlines():
+            psql(f"{'COMMIT' if random.random() < 0.8 else 'ROLLBACK'} PREPARED '{gid}'", timeout=120)
+
+    def prepare(self):
+        """Transactions in two phases, some of them large; who is interrupted in between decides later."""
+        while not self.stop_writing.is_set():
+            try:
+                self.decide()
+                psql("BEGIN; CALL step(); CALL step(); CALL step(); PREPARE TRANSACTION 'two phases'", timeout=120)
+                self.prepared += 1
+                time.sleep(random.uniform(0, 0.3))
+            except subprocess.SubprocessError:
+                time.sleep(0.1)
+
     # ---- kills
 
     def position(self):
@@ -341,7 +380,7 @@ class Torture:
         """Until a moment after the file sink has become durable: then the sinks behind it do."""
         def stamp():
             try:
-                return os.stat(f"{DIR}/debezium/_position.jsonl").st_mtime_ns
+                return os.stat(f"{DIR}/{'json' if self.options.early else 'debezium'}/_position.jsonl").st_mtime_ns
             except OSError:
                 return 0
         was, end = stamp(), time.monotonic() + 2
@@ -351,12 +390,16 @@ class Torture:
 
     def kill_one(self, what):
         """False where it is not there now."""
-        if what in ("client", "broker") and self.random.random() < 0.5:
+        if what in ("client", "broker", "redis", "nats") and self.random.random() < 0.5:
             self.wait_for_flush()
         if what == "client":
             return self.parts["client"].kill()
         if what == "broker":
             return self.broker_is_up() and self.parts["broker"].kill()
+        if what == "nats":
+            return self.nats.is_up() and self.parts["nats"].kill()
+        if what == "redis":
+            return self.redis.is_up() and self.parts["redis"].kill()
         if what == "walsender":
             pid = asks("SELECT active_pid FROM pg_replication_slots WHERE slot_name = 'torture' AND active_pid IS NOT NULL")
             return bool(pid) and kill(int(pid))
@@ -370,7 +413,7 @@ class Torture:
         return True
 
     def shares(self):
-        return {k: n for k, n in SHARES.items() if k != "broker" or k in self.parts}
+        return {k: n for k, n in SHARES.items() if k not in ("broker", "redis", "nats") or k in self.parts}
 
     def schedule(self):
         shares = self.shares()
@@ -413,8 +456,13 @@ class Torture:
         for w in writers:
             w.join(PATIENCE_S)
         wait_for(PATIENCE_S, "the server is back", self.server_is_up)
+        self.decide()
         if "broker" in self.parts:
             wait_for(PATIENCE_S, "the broker is back", self.broker_is_up)
+        if "nats" in self.parts:
+            wait_for(PATIENCE_S, "the nats-server is back", self.nats.is_up)
+        if "redis" in self.parts:
+            wait_for(PATIENCE_S, "Redis is back", self.redis.is_up)
         self.moved = None
         self.wait_for_progress()
         code = self.parts["client"].stop()
@@ -435,16 +483,27 @@ class Torture:
             except cdc_check.Damaged as e:
                 self.check(f"{name} {format}", False, str(e))
 
+    def lacks(self, text):
+        say(text)
+        if os.environ["TORTURE_SKIP"] == "yes":
+            self.skipped += 1
+        else:
+            self.failed += 1
+
     def run(self):
         self.start_server()
         if LIBS:
             self.start_broker()
         else:
-            say("NO KAFKA: the other sinks are tortured alone")
-            if os.environ["TORTURE_SKIP"] == "yes":
-                self.skipped += 1
-            else:
-                self.failed += 1
+            self.lacks("NO KAFKA: the other sinks are tortured alone")
+        if redis_sink.is_there():
+            self.start_redis()
+        else:
+            self.lacks("NO REDIS: there is no " + redis_sink.PROGRAM)
+        if nats_sink.program():
+            self.start_nats()
+        else:
+            self.lacks("NO NATS: there is no nats-server")
         code = self.run_client("--create", "--once")
         if code != 0:
             raise Failure(f"the slot cannot be made: exit code {code}; see client.log")
@@ -452,6 +511,8 @@ class Torture:
         psql("SELECT pg_create_logical_replication_slot('oracle', 'test_decoding')")
         self.parts["client"] = Part("client", self.client()).start()
         writers = [threading.Thread(target=self.write, daemon=True) for _ in range(self.options.writers)]
+        if self.options.early:
+            writers.append(threading.Thread(target=self.prepare, daemon=True))
         for w in writers:
             w.start()
         self.torture()
@@ -460,6 +521,8 @@ class Torture:
         say(f"the client was started {client.starts} times" + "".join(f", ended {n} times by itself with {k}" for k, n in sorted(client.ends.items())))
         say("writers were interrupted: " + ", ".join(f"{n} by {k}" for k, n in sorted(self.errors.items())))
         self.check("no error of a writer that was not expected", self.errors["unknown"] == 0, f"{self.errors['unknown']}")
+        if self.options.early:
+            self.check(f"{self.prepared} transactions were prepared", self.prepared > self.options.kills, "too few")
         total = sum(self.kills.values())
         self.check(f"{self.running} of {total} kills hit a stream that ran", self.running * 3 > total, "too few")
         for k, n in sorted(self.planned.items()):
@@ -468,7 +531,7 @@ class Torture:
 
     def stop(self):
         self.stop_writing.set()
-        for name in ("client", "broker", "server"):
+        for name in ("client", "broker", "redis", "nats", "server"):
             if name in self.parts:
                 self.parts[name].stop(signal.SIGINT if name == "server" else signal.SIGTERM, 20)
 
@@ -478,6 +541,7 @@ def main():
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1000000))
     parser.add_argument("--writers", type=int, default=4)
+    parser.add_argument("--early", action="store_true")
     options = parser.parse_args()
     say(f"seed {options.seed}, {options.kills} kills, {options.writers} writers")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

@@ -611,6 +611,180 @@ wanted_fields_come_in_the_order_of_wants(void **state)
 		"null \"file1\" null {\"day\":null}\n102 \"file2\" 102 {\"day\":102}\nnull null null null\n");
 }
 
+/* Fields of all ways to be passed, those of fixed size behind each of the others. */
+static const char mixture[] =
+	"{\"type\":\"record\",\"name\":\"row\",\"fields\":["
+	"{\"name\":\"a\",\"type\":\"long\"},{\"name\":\"b\",\"type\":{\"type\":\"fixed\",\"name\":\"f7\",\"size\":7}},"
+	"{\"name\":\"c\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"r\",\"fields\":["
+	"{\"name\":\"x\",\"type\":\"long\"},{\"name\":\"y\",\"type\":\"double\"}]}]},"
+	"{\"name\":\"d\",\"type\":\"float\"},"
+	"{\"name\":\"e\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"i\",\"fields\":["
+	"{\"name\":\"k\",\"type\":\"int\"},{\"name\":\"v\",\"type\":\"bytes\"},{\"name\":\"w\",\"type\":\"double\"}]}}},"
+	"{\"name\":\"f\",\"type\":\"string\"},{\"name\":\"g\",\"type\":\"double\"},{\"name\":\"h\",\"type\":\"boolean\"},"
+	"{\"name\":\"i\",\"type\":{\"type\":\"fixed\",\"name\":\"f30\",\"size\":30}},{\"name\":\"j\",\"type\":\"int\"},"
+	"{\"name\":\"k\",\"type\":[{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"p\",\"fields\":["
+	"{\"name\":\"q\",\"type\":\"int\"},{\"name\":\"r\",\"type\":\"float\"}]}},\"null\"]},{\"name\":\"l\",\"type\":\"f7\"}]}";
+
+#define MIXTURE 12
+
+static void
+put_mixture(AvroMake *r, int i)
+{
+	avro_long(r, i == 1 ? INT64_MIN : i * 1000);
+	avro_raw(r, "fixed a", 7);
+	avro_long(r, i != 1);
+	if (i != 1)
+	{
+		avro_long(r, i - 70);
+		avro_double(r, i + 0.25);
+	}
+	avro_float(r, (float) i);
+	if (i > 0)
+	{
+		avro_long(r, i);
+		for (int k = 0; k < i; k++)
+		{
+			avro_long(r, k - 1);
+			avro_text(r, k == 1 ? "seventy characters, more than sixty-three, are a length of two bytes .." : "v");
+			avro_double(r, k);
+		}
+	}
+	avro_long(r, 0);
+	avro_text(r, i == 2 ? "seventy characters, more than sixty-three, are a length of two bytes .." : "");
+	avro_double(r, -i);
+	avro_byte(r, i & 1);
+	avro_raw(r, "thirty bytes of a fixed length", 30);
+	avro_long(r, -i * 100000);
+	avro_long(r, i == 0);
+	if (i != 0)
+	{
+		avro_long(r, 2);
+		for (int k = 0; k < 2; k++)
+		{
+			avro_long(r, k * 300);
+			avro_float(r, (float) k);
+		}
+		avro_long(r, 0);
+	}
+	avro_raw(r, "fixed b", 7);
+}
+
+/* What is said of the fields in mask: rows, a line each, or the error. */
+static const char *
+show_some(LhAvroFile *file, unsigned mask)
+{
+	LhAvroWant wants[MIXTURE];
+	LhAvroReader *reader;
+	int n = 0;
+	LhBuf out;
+
+	for (int i = 0; i < MIXTURE; i++)
+		if (mask & 1u << i)
+			wants[n++] = (LhAvroWant){.node = lh_avro_find(file, (const char[]){(char) ('a' + i), 0})};
+	assert_int_equal(lh_buf_init(ctx, &out, false), LH_OK);
+	if (lh_avro_reader_open(ctx, file, n, wants, NULL, &reader) != LH_OK)
+		return ctx->error->message;
+	if (avro_show_rows(ctx, reader, &out) != LH_OK)
+		return ctx->error->message;
+	lh_avro_reader_close(reader);
+	return (const char *) out.data;
+}
+
+/* Those fields of the lines of text, which are separated by spaces outside of quotes. */
+static const char *
+cut_fields(const char *text, unsigned mask)
+{
+	bool quoted = false, first = true;
+	int field = 0;
+	LhBuf out;
+
+	assert_int_equal(lh_buf_init(ctx, &out, false), LH_OK);
+	for (; *text != '\0'; text++)
+	{
+		quoted ^= *text == '"';
+		if (!quoted && (*text == ' ' || *text == '\n'))
+		{
+			first &= !(mask & 1u << field);
+			field++;
+			if (*text == ' ' && !first && field < MIXTURE && (mask & 1u << field))
+				assert_int_equal(lh_buf_putc(ctx, &out, ' '), LH_OK);
+			if (*text == '\n')
+			{
+				assert_int_equal(lh_buf_putc(ctx, &out, '\n'), LH_OK);
+				field = 0;
+				first = true;
+			}
+		}
+		else if (mask & 1u << field)
+			assert_int_equal(lh_buf_putc(ctx, &out, *text), LH_OK);
+	}
+	assert_int_equal(lh_buf_append(ctx, &out, "", 1), LH_OK);
+	return (const char *) out.data;
+}
+
+static void
+fields_are_the_same_whatever_is_passed_over(void **state)
+{
+	const unsigned all = (1u << MIXTURE) - 1;
+	AvroMake r = avro_new(ctx);
+	LhAvroFile *file;
+	const char *text;
+
+	for (int i = 0; i < 4; i++)
+		put_mixture(&r, i);
+	file = one_block(mixture, 4, &r);
+	text = show_some(file, all);
+	assert_string_equal(cut_fields(text, 1u << 9), "0\n-100000\n-200000\n-300000\n");
+	for (unsigned mask = 1; mask <= all; mask++)
+	{
+		LhArena *arena = lh_arena_child(ctx->arena), *old = lh_use(ctx, arena);
+
+		assert_string_equal(show_some(file, mask), cut_fields(text, mask));
+		lh_use(ctx, old);
+		lh_arena_destroy(arena);
+	}
+	/* nothing is wanted: all are passed */
+	for (int n = 0; n <= 4; n++)
+	{
+		LhAvroReader *reader;
+		LhAvroBatch batch;
+		LhAvroWant a = {.node = lh_avro_find(file, "a")};
+
+		assert_int_equal(lh_avro_reader_open(ctx, file, 1, &a, NULL, &reader), LH_OK);
+		assert_int_equal(lh_avro_skip_rows(ctx, reader, n), LH_OK);
+		assert_int_equal(lh_avro_next(ctx, reader, &batch), LH_OK);
+		assert_int_equal(batch.n, 4 - n);
+		if (batch.n > 0)
+			assert_int_equal(((const int64_t *) batch.vecs[0].data)[0], n == 1 ? INT64_MIN : n * 1000);
+	}
+}
+
+/* Whoever passes over a field may not believe that all of it is there. */
+static void
+a_row_that_is_cut_off_anywhere_is_refused(void **state)
+{
+	AvroMake r = avro_new(ctx);
+
+	put_mixture(&r, 2);
+	for (size_t len = 0; len < r.b.len; len++)
+	{
+		LhArena *arena = lh_arena_child(ctx->arena), *old = lh_use(ctx, arena);
+		AvroMake cut = avro_new(ctx);
+
+		avro_raw(&cut, r.b.data, len);
+		for (int i = 0; i < MIXTURE; i++)
+		{
+			const char *said = show_some(one_block(mixture, 1, &cut), 1u << i);
+
+			if (strstr(said, "made") == NULL)
+				fail_msg("%zu bytes, field %c: %s", len, 'a' + i, said);
+			lh_error_clear(ctx);
+		}
+		lh_use(ctx, old);
+		lh_arena_destroy(arena);
+	}
+}
+
 static void
 keys_of_maps_become_columns(void **state)
 {
@@ -691,6 +865,8 @@ main(void)
 		TEST(metadata_keeps_every_key),
 		TEST(metadata_may_come_in_sized_blocks),
 		TEST(wanted_fields_come_in_the_order_of_wants),
+		TEST(fields_are_the_same_whatever_is_passed_over),
+		TEST(a_row_that_is_cut_off_anywhere_is_refused),
 		TEST(keys_of_maps_become_columns),
 		TEST(what_cannot_be_wanted_is_refused),
 		TEST(variants_are_recognised),

@@ -135,6 +135,13 @@ presets_and_flags(void **state)
 	assert_int_equal(m->c.flush_ms, 5);
 	assert_true(m->c.until == UINT64_C(0x16b374d848));
 	assert_null(option(m, "filter-msg-prefixes"));
+	assert_null(option(m, "streaming"));
+	assert_null(option(m, "two_phase"));
+	accepted(m, STREAM "--streaming --two-phase --unfinished-memory 1MB --unfinished-size 0");
+	assert_string_equal(option(m, "streaming"), "on");
+	assert_string_equal(option(m, "two_phase"), "on");
+	assert_int_equal(m->c.unfinished_memory, 1 << 20);
+	assert_int_equal(m->c.unfinished_size, 0);
 	accepted(m, STREAM "--heartbeat 0 --heartbeat-bytes 1GB --primary dbname=p");
 	assert_int_equal(m->c.heartbeat_s, 0);
 	assert_int_equal(m->c.heartbeat_bytes, 1 << 30);
@@ -196,8 +203,13 @@ mistakes_are_told(void **state)
 	refused(m, STREAM "--option nosuch=1", "nosuch");
 	refused(m, STREAM "-o hold", "cannot be given: use --hold=off");
 	refused(m, STREAM "--option FRAMES=off", "cannot be given: the client always wants frames");
-	refused(m, STREAM "--option streaming=on", "when they are committed");
-	refused(m, STREAM "--option two_phase=off", "when they are committed");
+	refused(m, STREAM "--option streaming=on", "use --streaming");
+	refused(m, STREAM "--option two_phase=off", "use --two-phase");
+	/* what is told before its commit may be taken back, which not every format can say */
+	refused(m, STREAM "--sink null: --streaming --format debezium-json", "cannot tell of transactions before their commit");
+	refused(m, STREAM "--sink null: --sink debezium-json=null: --two-phase", "cannot tell of transactions before their commit");
+	refused(m, STREAM "--sink null: --streaming --option unwrap=on", "contradicts \"unwrap\"");
+	refused(m, STREAM "--sink null: --two-phase --option provide.transaction.metadata=on", "--two-phase contradicts");
 	refused(m, STREAM "--option batch_bytes=1", "use --batch-bytes");
 	/* sinks that leave out tombstones */
 	refused(m, STREAM "--sink upsert=file:/tmp/x", "leaves out messages without a value");

@@ -27,6 +27,7 @@
 #include "core/core.h"
 #include "sink/dead.h"
 #include "sink/queue.h"
+#include "unit/fine.h"
 
 #define ROWS 400 /* of a stream, numbered from 1 */
 
@@ -240,13 +241,6 @@ tear_down(void **state)
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	return system(command);
 }
-
-#define FINE(call)                                                                   \
-	do                                                                               \
-	{                                                                                \
-		if ((call) != LH_OK)                                                         \
-			fail_msg("%s: %s (%s)", #call, ctx->error->message, ctx->error->detail); \
-	} while (0)
 
 static void
 frame(LhChangeOp op, uint64_t commit_end, uint64_t ordinal, int first, int nmessages)

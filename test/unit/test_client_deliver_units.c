@@ -52,6 +52,8 @@ rec_put(LhCtx *ctx, LhSink *sink, const LhSinkMessage *m)
 
 	if (r->fails != LH_OK)
 		LH_FAIL(ctx, r->fails, "the sink is full");
+	/* here all that is read or quarantined is of units, and nothing else is */
+	assert_int_equal(m->unit, m->op == LH_CHANGE_READ || m->op == LH_CHANGE_QUARANTINE);
 	snprintf(r->log + n, MAX_LOG - n, "%s%llx/%llu.%d=%.*s ", m->topic,
 			 (unsigned long long) m->pos.commit_end, (unsigned long long) m->pos.ordinal, m->sub,
 			 (int) m->value.len, (const char *) m->value.data);

@@ -549,7 +549,8 @@ static void
 lists_do_not_stay_open(void **state)
 {
 	AvroMake list = avro_new(ctx), row = avro_new(ctx);
-	LhIceManifestFile line, *lines;
+	LhIceManifestFile line;
+	const LhIceManifestFile *lines;
 	LhIceTable *table;
 	char *dir = table_on_disk(&table, &line);
 	char *path = lh_sprintf(ctx, "%s/list.avro", dir);
@@ -593,7 +594,8 @@ a_spec_in_a_header_is_a_number(void **state)
 		int spec; /* -1: refused */
 	} cases[] = {{"0", 0}, {"1", 1}, {"2147483647", INT32_MAX}, {"2147483648", -1}, {"-1", -1},
 				 {"", -1}, {"1x", -1}, {" 1", -1}, {"99999999999999999999", -1}};
-	LhIceManifestFile line, *lines;
+	LhIceManifestFile line;
+	const LhIceManifestFile *lines;
 	LhIceTable *table;
 	char *dir = table_on_disk(&table, &line);
 	LhIceSnapshot snapshot = {.snapshot_id = 1, .nmanifests = 1, .manifests = &line.path};

@@ -16,6 +16,7 @@
 
 #include "sink/dead.h"
 #include "sink/kafka.h"
+#include "unit/fine.h"
 
 #define API_PRODUCE 0
 
@@ -57,13 +58,6 @@ tear_down(void **state)
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	return system(command);
 }
-
-#define FINE(call)                                                                   \
-	do                                                                               \
-	{                                                                                \
-		if ((call) != LH_OK)                                                         \
-			fail_msg("%s: %s (%s)", #call, ctx->error->message, ctx->error->detail); \
-	} while (0)
 
 static const char *
 kafka(const char *options)

@@ -19,6 +19,7 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #include "sink/kafka.h"
+#include "unit/fine.h"
 
 /* Kafka's numbers of requests */
 enum
@@ -102,13 +103,6 @@ commit(LhSink *sink, uint64_t end, uint64_t ordinal)
 
 	return sink->kind->commit(ctx, sink, &pos);
 }
-
-#define FINE(call)                                                                   \
-	do                                                                               \
-	{                                                                                \
-		if ((call) != LH_OK)                                                         \
-			fail_msg("%s: %s (%s)", #call, ctx->error->message, ctx->error->detail); \
-	} while (0)
 
 /* All that a read_committed reader finds in a topic: values joined by '|', "-" for a tombstone. */
 static const char *

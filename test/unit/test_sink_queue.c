@@ -24,6 +24,7 @@
 #include "core/core.h"
 #include "sink/internal.h"
 #include "sink/queue.h"
+#include "unit/fine.h"
 
 #define MAX_CALLS 65536
 
@@ -250,13 +251,6 @@ tear_down(void **state)
 	}
 	return 0;
 }
-
-#define FINE(call)                                                                   \
-	do                                                                               \
-	{                                                                                \
-		if ((call) != LH_OK)                                                         \
-			fail_msg("%s: %s (%s)", #call, ctx->error->message, ctx->error->detail); \
-	} while (0)
 
 /* A host that wants to stop, or opens the gate, when it was asked to wait so many times. */
 typedef struct Waiter

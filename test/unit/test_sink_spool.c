@@ -16,6 +16,7 @@
 
 #include "core/core.h"
 #include "sink/queue.h"
+#include "unit/fine.h"
 
 static LhCtx *ctx;
 
@@ -34,13 +35,6 @@ tear_down(void **state)
 	lh_ctx_destroy(ctx);
 	return 0;
 }
-
-#define FINE(call)                                                                   \
-	do                                                                               \
-	{                                                                                \
-		if ((call) != LH_OK)                                                         \
-			fail_msg("%s: %s (%s)", #call, ctx->error->message, ctx->error->detail); \
-	} while (0)
 
 static void
 nobody_else_can_open_the_spool(void **state)

@@ -379,6 +379,47 @@ a_lost_file_is_named(void **state)
 	assert_int_equal(open_as(f, f->any_store, "secret/x", &obj), LH_NOT_FOUND);
 }
 
+/* LH_OK: it is there; LH_NOT_FOUND: it is not; else the error. */
+static LhStatus
+there(Fixture *f, LhStore *store, const char *name)
+{
+	bool yes;
+	LhStatus status;
+
+	lh_error_clear(f->ctx);
+	status = lh_object_exists(f->ctx, store, at(f, name), &yes);
+	return status != LH_OK ? status : yes ? LH_OK : LH_NOT_FOUND;
+}
+
+static void
+what_is_there_is_told_to_those_who_may_see_it(void **state)
+{
+	Fixture *f = *state;
+	LhStore *const stores[] = {f->any_store, f->below_store};
+
+	put(f, "base/a", "x");
+	make_link(f, "a", "base/link");
+	make_link(f, "gone", "base/to_nothing");
+	make_link(f, "circle", "base/circle");
+	make_link(f, "../secret", "base/out");
+	for (int i = 0; i < 2; i++)
+	{
+		assert_int_equal(there(f, stores[i], "base"), LH_OK);
+		assert_int_equal(there(f, stores[i], "base/a"), LH_OK);
+		assert_int_equal(there(f, stores[i], "base/link"), LH_OK);
+		assert_int_equal(there(f, stores[i], "base/gone"), LH_NOT_FOUND);
+		assert_int_equal(there(f, stores[i], "base/a/b"), LH_NOT_FOUND);
+		assert_int_equal(there(f, stores[i], "base/to_nothing"), LH_NOT_FOUND);
+		assert_int_equal(there(f, stores[i], "base/circle"), LH_NOT_FOUND);
+	}
+	/* no way leads out of a base, not even to see what is there */
+	assert_int_equal(there(f, f->any_store, "base/out"), LH_OK);
+	assert_int_equal(there(f, f->below_store, "base/out"), LH_DENIED);
+	assert_int_equal(there(f, f->any_store, "secret"), LH_OK);
+	assert_int_equal(there(f, f->below_store, "secret"), LH_DENIED);
+	assert_int_equal(there(f, f->below_store, "base/../secret"), LH_DENIED);
+}
+
 /*
  * Base directories
  */
@@ -801,6 +842,7 @@ main(void)
 		TEST(reads_can_be_cancelled_between_pieces),
 		TEST(only_regular_files_are_opened),
 		TEST(a_lost_file_is_named),
+		TEST(what_is_there_is_told_to_those_who_may_see_it),
 		TEST(files_below_a_base_are_read),
 		TEST(no_way_leads_out_of_a_base),
 		TEST(no_listing_leads_out_of_a_base),

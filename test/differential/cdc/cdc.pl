@@ -20,68 +20,16 @@
 use strict;
 use warnings;
 
-use File::Temp ();
-use Getopt::Long;
-
-use Decoded qw(oracle_event json_event unescape);
-use Schema;
+use Decoded qw(oracle_event json_event);
+use Run qw(begin sql lines check option_list same_as_copy applied_to_copy each_schema finish $dir %seen);
 use Values qw(pick chance between quote_literal);
 
-binmode STDOUT, ':encoding(UTF-8)';
-binmode STDERR, ':encoding(UTF-8)';
-my ($transactions, $schemas, $seed, $only, $from, $keep) = (20_000, 200, int(rand(1e6)), undef, 1, 0);
-GetOptions('transactions=i' => \$transactions, 'schemas=i' => \$schemas, 'seed=i' => \$seed, 'only=i' => \$only, 'from=i' => \$from, 'keep' => \$keep)
-  or die "usage: run [--transactions N] [--schemas N] [--seed S] [--only K] [--from K] [--keep]\n";
-# what is asked to stop says what it has seen
-my $stop = 0;
-$SIG{TERM} = sub { $stop = 1 };
-my $dir = File::Temp->newdir('cdcXXXXXX', TMPDIR => 1, CLEANUP => !$keep);
-chmod 0755, $dir;
-my $batches = 2;
-my $each = int(($transactions + $schemas * $batches - 1) / ($schemas * $batches));
-my ($passed, $failed, %seen) = (0, 0);
-print "seed $seed: $schemas schemas, $batches batches of $each transactions each\n";
-
-# Run SQL; the output of -At.  die on errors unless $lax.
-sub sql
-{
-	my ($db, $text, $lax) = @_;
-	my $file = "$dir/in.sql";
-	open my $f, '>:encoding(UTF-8)', $file or die "$file: $!\n";
-	print $f ($lax ? "\\set ON_ERROR_ROLLBACK on\n" : "\\set ON_ERROR_STOP on\n"), "SET client_min_messages = error;\n$text\n";
-	close $f;
-	open my $p, '-|:encoding(UTF-8)', "psql -XAtq -d $db -f $file 2> $dir/err" or die "psql: $!\n";
-	local $/;
-	my $out = <$p> // '';
-	close $p;
-	if ($? && !$lax)
-	{
-		open my $e, '<:encoding(UTF-8)', "$dir/err";
-		die "psql: " . <$e>;
-	}
-	return $out;
-}
-
-# The lines that a query gives, as they are (COPY escapes what is not a line).
-sub lines
-{
-	my ($db, $query) = @_;
-	return map { unescape($_) } split /\n/, sql($db, "COPY ($query) TO STDOUT;");
-}
-
-sub check
-{
-	my ($k, $what, $ok, $why) = @_;
-	if ($ok) { $passed++; return }
-	$failed++;
-	print "FAILED schema $k, $what: $why\n  (again: --seed $seed --only $k)\n" if $failed <= 30;
-}
+begin('run', 20_000, 200);
 
 sub peek
 {
 	my ($slot, $stop, @options) = @_;
-	return "SELECT data FROM pg_logical_slot_peek_changes('$slot', '$stop', NULL"
-	  . join('', map { ', ' . quote_literal($_) } @options) . ')';
+	return "SELECT data FROM pg_logical_slot_peek_changes('$slot', '$stop', NULL" . option_list(@options) . ')';
 }
 
 sub wal2json_options
@@ -197,41 +145,12 @@ sub against_oracle
 	check($k, 'events', 1);
 }
 
-# The first row that one table has and its copy has not.
-sub first_difference
-{
-	my ($t, $copy) = @_;
-	my @rows = map { [ lines($_, qq{SELECT x::text AS r FROM $t->{name} x ORDER BY x::text COLLATE "C"}) ] } 'lake', $copy;
-	my %there = map { $_ => 1 } @{ $rows[1] };
-	my ($row) = grep { !$there{$_} } @{ $rows[0] };
-	my %here = map { $_ => 1 } @{ $rows[0] };
-	my ($other) = grep { !$here{$_} } @{ $rows[1] };
-	return "$t->{name} has " . ($row // 'fewer rows') . ', the copy ' . ($other // 'not');
-}
-
 # 4
 sub against_copy
 {
 	my ($k, $stop, $schema) = @_;
-	my $digest = $schema->digest_sql or return;
 	sql('lake', "\\copy (" . peek('ours', $stop, 'format', 'json', 'json-native', 'off', 'binary.handling.mode', 'hex') . ") TO '$dir/lines'");
-	my $error = eval {
-		sql('copy', "BEGIN;\nTRUNCATE lines;\n\\copy lines (data) FROM '$dir/lines'\n" . $schema->apply_sql
-			. "\nSELECT count(apply(data::json)) FROM (SELECT data FROM lines ORDER BY n) x;\nCOMMIT;");
-		1;
-	} ? undef : $@;
-	return check($k, 'copy', 0, $error) if $error;
-	compare_copy($k, 'copy', $digest, $schema->digested);
-}
-
-sub compare_copy
-{
-	my ($k, $copy, $digest, @tables) = @_;
-	my ($here, $there) = (sql('lake', "$digest;"), sql($copy, "$digest;"));
-	my @a = split /\n/, $here;
-	my @b = split /\n/, $there;
-	my ($differ) = grep { $a[$_] ne ($b[$_] // '') } 0 .. $#a;
-	check($k, $copy, !defined $differ, defined $differ ? first_difference($tables[$differ], $copy) : '');
+	applied_to_copy($k, $schema);
 }
 
 my @as_json = ('json-native', 'off', 'binary.handling.mode', 'hex');
@@ -258,7 +177,7 @@ SQL
 		1;
 	} ? undef : $@;
 	return check($k, 'copy_flat', 0, $error) if $error;
-	compare_copy($k, 'copy_flat', $schema->digest_sql(@tables), @tables);
+	same_as_copy($k, 'copy_flat', $schema->digest_sql(@tables), @tables);
 }
 
 # 6: a table at a time, as a tombstone does not say whose it is.
@@ -287,7 +206,7 @@ SQL
 		$seen{ $t->{stale} ? 'upserts: tables of which something could not be said' : 'upserts: tables compared' }++;
 	}
 	@tables = grep { !$_->{stale} } @tables;
-	compare_copy($k, 'copy_upsert', $schema->digest_sql(@tables), @tables) if @tables;
+	same_as_copy($k, 'copy_upsert', $schema->digest_sql(@tables), @tables) if @tables;
 }
 
 sql('lake', <<'SQL');
@@ -299,54 +218,16 @@ BEGIN
 EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
 	RETURN false;
 END $$;
-CREATE DATABASE copy;
-CREATE DATABASE copy_flat;
-CREATE DATABASE copy_upsert;
-SQL
-my @copies = ('copy', 'copy_flat', 'copy_upsert');
-sql($_, 'CREATE TABLE lines (n bigint GENERATED ALWAYS AS IDENTITY, data text);') for @copies;
-
-# A message outside of transactions is flushed by nobody at once (before 17): who reads first would not see it, who
-# reads later would.  The insert position may be behind a page's head that is not written yet, so not for ever.
-my $flushed = <<'SQL';
-DO $$
-DECLARE
-	stop pg_lsn := pg_current_wal_insert_lsn();
-BEGIN
-	FOR i IN 1 .. 200 LOOP
-		EXIT WHEN pg_current_wal_flush_lsn() >= stop;
-		PERFORM pg_sleep(0.01);
-	END LOOP;
-END $$;
 SQL
 
-for my $k ($from .. $schemas)
+each_schema({ ours => 'lakehouse', theirs => 'wal2json', oracle => 'test_decoding' }, [ 'copy', 'copy_flat', 'copy_upsert' ], sub
 {
-	last if $stop;
-	srand($seed * 1000 + $k);
-	my $schema = Schema->new($k);
-	next if defined $only && $k != $only;
-	sql($_, $schema->ddl) for 'lake', @copies;
-	sql('lake', "SELECT pg_create_logical_replication_slot(s, p) FROM (VALUES ('ours', 'lakehouse'), ('theirs', 'wal2json'), ('oracle', 'test_decoding')) x (s, p);");
-	for my $batch (1 .. $batches)
-	{
-		my $out = sql('lake', join("\n", (map { $schema->transaction } 1 .. $each), $flushed, 'SELECT pg_current_wal_lsn();'), 1);
-		my ($stop) = $out =~ m{([0-9A-F]+/[0-9A-F]+)\s*\z} or die "no end of the log: $out\n";
-		against_wal2json($k, $stop, $_) for 1, 2;
-		parses($k, $stop);
-		against_oracle($k, $stop);
-		against_copy($k, $stop, $schema);
-		against_flat($k, $stop, $schema);
-		against_upserts($k, $stop, $schema);
-		sql('lake', "SELECT pg_replication_slot_advance(s, '$stop') FROM unnest(ARRAY['ours', 'theirs', 'oracle']) s;");
-		my $change = $schema->evolve;
-		sql($_, $change) for 'lake', @copies;
-		$seen{transactions} += $each;
-	}
-	sql('lake', "SELECT pg_drop_replication_slot(s) FROM unnest(ARRAY['ours', 'theirs', 'oracle']) s;\nDROP SCHEMA $schema->{name} CASCADE;");
-	sql($_, "DROP SCHEMA $schema->{name} CASCADE;") for @copies;
-	$seen{schemas}++;
-}
-print "$_: $seen{$_}\n" for sort keys %seen;
-print "$passed passed, $failed failed, 0 skipped\n";
-exit($failed || !$passed ? 1 : 0);
+	my ($k, $schema, $stop) = @_;
+	against_wal2json($k, $stop, $_) for 1, 2;
+	parses($k, $stop);
+	against_oracle($k, $stop);
+	against_copy($k, $stop, $schema);
+	against_flat($k, $stop, $schema);
+	against_upserts($k, $stop, $schema);
+});
+finish();

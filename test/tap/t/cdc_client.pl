@@ -4,37 +4,14 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
-use IPC::Run;
+use Cdc;
 use Lake;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $client = $ENV{LAKEHOUSE_CLIENT} or die 'LAKEHOUSE_CLIENT is not set';
-my $dir = PostgreSQL::Test::Utils::tempdir;
-my $node = lake_node('cdc_client', 'wal_level = logical', 'max_wal_senders = 10', 'max_replication_slots = 20',
-	'max_prepared_transactions = 5', 'wal_sender_timeout = 5s', 'restart_after_crash = on', q(lakehouse.cdc_mask_key_file = ''));
-my $source = $node->connstr('postgres');
+my ($node, $dir) = cdc_node('cdc_client', 'max_prepared_transactions = 5', 'wal_sender_timeout = 5s', 'restart_after_crash = on', q(lakehouse.cdc_mask_key_file = ''));
 sub sql { return $node->safe_psql($_[1] // 'postgres', $_[0]) }
 
-# (exit code, stdout, stderr)
-sub client
-{
-	my ($command, @args) = @_;
-	my ($out, $err) = ('', '');
-	IPC::Run::run([ $client, $command, '--source', $source, @args ], '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
-	return ($? & 127 ? "signal $?" : $? >> 8, $out, $err);
-}
-sub start
-{
-	my ($log, @args) = @_;
-	# its log goes to a file: a pipe that nobody reads would stop it
-	return IPC::Run::start([ $client, 'stream', '--source', $source, '--log', 'json', @args ], '<', \undef, '>', "$dir/out.$log", '2>', "$dir/log.$log",
-		IPC::Run::timeout(300));
-}
-sub slurp { my ($file) = @_; open(my $f, '<:raw', $file) or return ''; local $/; return scalar(<$f>) // '' }
-# never 0, which would be us
-sub pid_of { my ($run) = @_; return $run->{KIDS}[0]{PID} || die 'it is not there' }
-sub ends { my ($run) = @_; $run->finish; my $status = $?; return $status & 127 ? 'signal ' . ($status & 127) : $status >> 8 }
 sub confirmed { my ($slot) = @_; return sql("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '$slot'") }
 
 # What a directory of the file sink holds, in order.
@@ -150,9 +127,9 @@ like(join("\n", lines("$dir/debezium")), qr/^\{"before":null,"after":\{"id":6000
 my $run = start('signal', '--slot', 'files', '--sink', "file:$a", '--flush-ms', '60000', '--status-interval', '1', '--metrics', '39217');
 wait_until(60, sub { slurp("$dir/log.signal") =~ /"event":"streaming"/ });
 sql(q{INSERT INTO t VALUES (70001, 'before the signal')});
-wait_until(60, sub { http() =~ /^lakehouse_cdc_transactions_total [1-9]/m });
-like(http(), qr{^HTTP/1\.1 200 OK\r\n.*^lakehouse_cdc_up 1\n.*^lakehouse_cdc_sink_messages_total\{sink="1",kind="file"\} [1-9]}ms, 'metrics');
-like(http('GET / HTTP/1.0'), qr{^HTTP/1\.1 404}, 'and nothing else');
+wait_until(60, sub { http(39217) =~ /^lakehouse_cdc_transactions_total [1-9]/m });
+like(http(39217), qr{^HTTP/1\.1 200 OK\r\n.*^lakehouse_cdc_up 1\n.*^lakehouse_cdc_sink_messages_total\{sink="1",kind="file"\} [1-9]}ms, 'metrics');
+like(http(39217, 'GET / HTTP/1.0'), qr{^HTTP/1\.1 404}, 'and nothing else');
 ($code, undef, $err) = client('stream', '--slot', 'files', '--sink', 'stdout:', '--once', '--wait', '0');
 is($code, 3, 'a slot that is in use');
 like($err, qr/slot "files" is active for PID \d+/, 'by whom');
@@ -169,16 +146,6 @@ like(slurp("$dir/log.signal"), qr/"event":"done".*stopped at/, 'which it says');
 like($out, qr/^\{"slot":"files",.*"active_pid":null,.*"retained_bytes":\d+,.*"sink_1":"file:\S+ holds [0-9A-F\/]+, \d+"\}$/, 'status as JSON, with the position of the sink');
 ($code, $out) = client('stream', '--slot', 'files', '--sink', "file:$a", '--once');
 is(scalar(grep { /"id":70001/ } lines($a)), 1, 'and nothing comes twice');
-
-sub http
-{
-	my ($request) = @_;
-	require IO::Socket::INET;
-	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => 39217, Timeout => 5) or return '';
-	print $s(($request // 'GET /metrics HTTP/1.1') . "\r\nHost: x\r\n\r\n");
-	local $/;
-	return scalar(<$s>) // '';
-}
 
 # ---- an old transaction holds up a new slot
 

@@ -4,25 +4,15 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use Cdc qw($client cdc_node client slurp);
 use IPC::Run;
 use JSON::PP;
 use Lake;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $client = $ENV{LAKEHOUSE_CLIENT} or die 'LAKEHOUSE_CLIENT is not set';
-my $dir = PostgreSQL::Test::Utils::tempdir;
-my $node = lake_node('cdc_ddl', 'wal_level = logical', 'max_wal_senders = 10', 'max_replication_slots = 20', 'max_prepared_transactions = 5');
-my $source = $node->connstr('postgres');
+my ($node, $dir, $source) = cdc_node('cdc_ddl', 'max_prepared_transactions = 5');
 sub sql { return $node->safe_psql($_[1] // 'postgres', $_[0]) }
-sub slurp { my ($file) = @_; open(my $f, '<:raw', $file) or return ''; local $/; return scalar(<$f>) // '' }
-sub client
-{
-	my ($command, @args) = @_;
-	my ($out, $err) = ('', '');
-	IPC::Run::run([ $client, $command, '--source', $source, @args ], '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
-	return ($? & 127 ? "signal $?" : $? >> 8, $out, $err);
-}
 my $json = JSON::PP->new->utf8->allow_nonref;
 sub lines { my ($path) = @_; return map { $json->decode($_) } map { split /\n/, slurp($_) } sort glob("$path/*.ndjson") }
 # Events of commands that a slot has, which are taken.

@@ -4,15 +4,12 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use Cdc qw($client cdc_node http pid_of slurp stop);
 use IPC::Run;
 use Lake;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $client = $ENV{LAKEHOUSE_CLIENT} or die 'LAKEHOUSE_CLIENT is not set';
-my $dir = PostgreSQL::Test::Utils::tempdir;
-my $node = lake_node('cdc_health', 'wal_level = logical', 'max_wal_senders = 10', 'max_replication_slots = 20', 'min_wal_size = 32MB',
-	'max_prepared_transactions = 5', 'max_wal_size = 96MB', 'autovacuum = off', 'checkpoint_timeout = 1h');
+my ($node, $dir) = cdc_node('cdc_health', 'min_wal_size = 32MB', 'max_prepared_transactions = 5', 'max_wal_size = 96MB', 'autovacuum = off', 'checkpoint_timeout = 1h');
 my $MB = 1048576;
 
 sub sql { return $node->safe_psql($_[1] // 'postgres', $_[0]) }
@@ -24,9 +21,6 @@ sub start
 	wait_until(60, sub { slurp("$dir/log.$log") =~ /"event":"streaming"/ }) or die slurp("$dir/log.$log");
 	return $run;
 }
-sub slurp { my ($file) = @_; open(my $f, '<:raw', $file) or return ''; local $/; return scalar(<$f>) // '' }
-sub pid_of { my ($run) = @_; return $run->{KIDS}[0]{PID} || die 'it is not there' }
-sub stop { my ($run) = @_; kill 'TERM', pid_of($run); $run->finish; return $? >> 8 }
 sub kept { my ($slot) = @_; return sql("SELECT pg_current_wal_lsn() - restart_lsn FROM pg_replication_slots WHERE slot_name = '$slot'") }
 # So many MB of log by another database, in transactions of 1 MB, at some 25 MB/s.
 sub busy
@@ -216,16 +210,6 @@ my $after = temp_bytes();
 is($after, $temp, 'gather no more than five');
 is(sql(q{SET work_mem = '64kB'; SELECT count(*) > 100000 FROM lakehouse.changes('peek')}), 't', 'all of them');
 ok(wait_until(30, sub { temp_bytes() > $after }), 'gather on disk, not in memory');
-
-sub http
-{
-	my ($port) = @_;
-	require IO::Socket::INET;
-	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 5) or return '';
-	print $s("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
-	local $/;
-	return scalar(<$s>) // '';
-}
 
 # ---- lost
 

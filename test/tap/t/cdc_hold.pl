@@ -5,35 +5,14 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use Cdc;
 use IPC::Run;
 use Lake;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $client = $ENV{LAKEHOUSE_CLIENT} or die 'LAKEHOUSE_CLIENT is not set';
-my $dir = PostgreSQL::Test::Utils::tempdir;
-my $node = lake_node('cdc_hold', 'wal_level = logical', 'max_wal_senders = 10', 'max_replication_slots = 20', 'restart_after_crash = on', 'autovacuum = off',
-	'wal_sender_timeout = 60s');
-my $source = $node->connstr('postgres');
+my ($node, $dir, $source) = cdc_node('cdc_hold', 'restart_after_crash = on', 'autovacuum = off', 'wal_sender_timeout = 60s');
 sub sql { return $node->safe_psql($_[1] // 'postgres', $_[0]) }
 
-# (exit code, stdout, stderr)
-sub client
-{
-	my ($command, @args) = @_;
-	my ($out, $err) = ('', '');
-	IPC::Run::run([ $client, $command, '--source', $source, @args ], '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
-	return ($? & 127 ? "signal $?" : $? >> 8, $out, $err);
-}
-sub start
-{
-	my ($log, @args) = @_;
-	return IPC::Run::start([ $client, 'stream', '--source', $source, '--log', 'json', @args ], '<', \undef, '>', "$dir/out.$log", '2>', "$dir/log.$log",
-		IPC::Run::timeout(300));
-}
-sub slurp { my ($file) = @_; open(my $f, '<:raw', $file) or return ''; local $/; return scalar(<$f>) // '' }
-sub pid_of { my ($run) = @_; return $run->{KIDS}[0]{PID} || die 'it is not there' }
-sub ends { my ($run) = @_; $run->finish; my $status = $?; return $status & 127 ? 'signal ' . ($status & 127) : $status >> 8 }
 # what a directory of the file sink holds, durably or not
 sub ids { my ($path) = @_; return map { /"table":"(?:fast|slow)".*"new":\{"id":(\d+)/ ? $1 : () } map { split /\n/, slurp($_) } sort(glob("$path/*.ndjson")), sort(glob("$path/.tmp-*.ndjson")) }
 sub streaming { my ($log) = @_; return wait_until(60, sub { slurp("$dir/log.$log") =~ /"event":"streaming"/ }) }

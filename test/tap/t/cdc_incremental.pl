@@ -4,39 +4,23 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use Cdc qw($client cdc_node client ends pid_of slurp stop);
 use Digest::MD5 qw(md5_hex);
 use IPC::Run;
 use JSON::PP;
 use Lake;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $client = $ENV{LAKEHOUSE_CLIENT} or die 'LAKEHOUSE_CLIENT is not set';
-my $dir = PostgreSQL::Test::Utils::tempdir;
-my $node = lake_node('cdc_incremental', 'wal_level = logical', 'max_wal_senders = 10', 'max_replication_slots = 20',
-	'wal_sender_timeout = 20s', 'restart_after_crash = on', q(lakehouse.cdc_mask_key_file = ''));
-my $source = $node->connstr('postgres');
+my ($node, $dir, $source) = cdc_node('cdc_incremental', 'wal_sender_timeout = 20s', 'restart_after_crash = on', q(lakehouse.cdc_mask_key_file = ''));
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
-# (exit code, stdout, stderr)
-sub client
-{
-	my ($command, @args) = @_;
-	my ($out, $err) = ('', '');
-	IPC::Run::run([ $client, $command, '--source', $source, @args ], '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
-	return ($? & 127 ? "signal $?" : $? >> 8, $out, $err);
-}
 sub start
 {
 	my ($log, @args) = @_;
 	return IPC::Run::start([ $client, 'stream', '--source', $source, '--log', 'json', @args ], '<', \undef, '>>', "$dir/out.$log", '2>>', "$dir/log.$log",
 		IPC::Run::timeout(600));
 }
-sub slurp { my ($file) = @_; open(my $f, '<:raw', $file) or return ''; local $/; return scalar(<$f>) // '' }
-sub pid_of { my ($run) = @_; return $run->{KIDS}[0]{PID} || die 'it is not there' }
-sub ends { my ($run) = @_; $run->finish; my $status = $?; return $status & 127 ? 'signal ' . ($status & 127) : $status >> 8 }
-sub stop { my ($run) = @_; kill 'TERM', pid_of($run); return ends($run) }
 
 # Long values by their sums, as JSON::PP takes its time.
 sub decode

@@ -4,25 +4,21 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use Cdc qw($client cdc_node ends pid_of slurp);
 use IO::Socket::INET;
 use IPC::Run;
 use JSON::PP;
 use Lake;
 use MIME::Base64;
-use PostgreSQL::Test::Utils;
 use Stub;
 use Test::More;
 
-my $client = $ENV{LAKEHOUSE_CLIENT} or die 'LAKEHOUSE_CLIENT is not set';
-my $dir = PostgreSQL::Test::Utils::tempdir;
-my $node = lake_node('cdc_registry', 'wal_level = logical', 'max_wal_senders = 10', 'max_replication_slots = 20', 'wal_sender_timeout = 4s');
-my $source = $node->connstr('postgres');
+my ($node, $dir, $source) = cdc_node('cdc_registry', 'wal_sender_timeout = 4s');
 my $registry = Stub->start($dir, '--registry', '--refuse', 'refused_column');
 my $url = $registry->url('');
 my $port = PostgreSQL::Test::Cluster::get_free_port();
 my $log = 0;
 sub sql { return $node->safe_psql('postgres', $_[0]) }
-sub slurp { my ($file) = @_; open(my $f, '<:raw', $file) or return ''; local $/; return scalar(<$f>) // '' }
 
 # The whole answer of a GET.
 sub get
@@ -55,8 +51,6 @@ sub start
 	wait_until(60, sub { slurp("$dir/log.$log") =~ /"event":"streaming"/ }) or diag slurp("$dir/log.$log");
 	return $run;
 }
-sub pid_of { my ($run) = @_; return $run->{KIDS}[0]{PID} || die 'it is not there' }
-sub ends { my ($run) = @_; $run->finish; my $status = $?; return $status & 127 ? 'signal ' . ($status & 127) : $status >> 8 }
 
 # Pieces that have their length before them.
 sub pieces

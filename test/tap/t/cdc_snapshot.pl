@@ -4,42 +4,19 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use Cdc;
 use IPC::Run;
 use JSON::PP;
 use Lake;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $client = $ENV{LAKEHOUSE_CLIENT} or die 'LAKEHOUSE_CLIENT is not set';
-my $dir = PostgreSQL::Test::Utils::tempdir;
-my $node = lake_node('cdc_snapshot', 'wal_level = logical', 'max_wal_senders = 20', 'max_replication_slots = 50', 'autovacuum = off',
-	q(lakehouse.cdc_mask_key_file = ''));
-my $source = $node->connstr('postgres');
+my ($node, $dir, $source) = cdc_node('cdc_snapshot', 'autovacuum = off', q(lakehouse.cdc_mask_key_file = ''));
 my $seed = $ENV{LAKEHOUSE_SEED} // time;
 srand($seed);
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
-# (exit code, stdout, stderr)
-sub client
-{
-	my ($command, @args) = @_;
-	my ($out, $err) = ('', '');
-	IPC::Run::run([ $client, $command, '--source', $source, @args ], '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
-	return ($? & 127 ? "signal $?" : $? >> 8, $out, $err);
-}
-sub start
-{
-	my ($log, $command, @args) = @_;
-	return IPC::Run::start([ $client, $command, '--source', $source, '--log', 'json', @args ], '<', \undef, '>', "$dir/out.$log", '2>', "$dir/log.$log",
-		IPC::Run::timeout(300));
-}
-sub slurp { my ($file) = @_; open(my $f, '<:raw', $file) or return ''; local $/; return scalar(<$f>) // '' }
-sub logged { my ($log, $event) = @_; return slurp("$dir/log.$log") =~ /"event":"$event"/ }
 sub waits_for { my ($log, $event) = @_; return wait_until(120, sub { logged($log, $event) }) }
-sub pid_of { my ($run) = @_; return $run->{KIDS}[0]{PID} || die 'it is not there' }
-sub ends { my ($run) = @_; $run->finish; my $status = $?; return $status & 127 ? 'signal ' . ($status & 127) : $status >> 8 }
 sub slots { return sql('SELECT count(*) FROM pg_replication_slots') }
-sub stop { my ($run) = @_; kill 'TERM', pid_of($run); return ends($run) }
 
 # What a directory of the file sink holds durably, in order; values have no braces.
 sub events
@@ -340,16 +317,6 @@ goes_on('holder', 'big');
 	is(ends($slow), 0, 'it goes on when the sink does');
 	is($lines, 100000, 'with all rows');
 }
-sub http
-{
-	my ($port) = @_;
-	require IO::Socket::INET;
-	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 5) or return '';
-	print $s "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
-	local $/;
-	return scalar(<$s>) // '';
-}
-
 # ---- a sink that fails is opened again, and the snapshot goes on
 
 $run = start('sink', 'run', '--slot', 'sink', '--sink', "file:$dir/sink?rotate.bytes=1048576", '--sink', "file:$dir/sink2", '--table', 'public.big', '--chunk-blocks', '16', '--once');

@@ -1,0 +1,1244 @@
+/*
+ * test_sink_redis_live.c
+ *		The Redis sink and real servers: exactly once and in order across kill -9 of client and
+ *		server, whatever the streams hold, and what each of a server's errors becomes.
+ *
+ * Needs Debian's redis-server; without it the tests are skipped, which is said aloud.  What
+ * streams hold is read by hiredis' own client.  LAKEHOUSE_SINK_SEEDS says how many streams are
+ * killed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "redis_run.h"
+#include "sink/redis.h"
+
+#define NTXNS 150
+
+static LhCtx *ctx;
+static Redis server;
+static char text[1 << 16];
+
+#define FINE(call)                                                                   \
+	do                                                                               \
+	{                                                                                \
+		if ((call) != LH_OK)                                                         \
+			fail_msg("%s: %s (%s)", #call, ctx->error->message, ctx->error->detail); \
+	} while (0)
+
+#define FAILS(call, code)                                                             \
+	do                                                                                \
+	{                                                                                 \
+		LhStatus status_ = (call);                                                    \
+		if (status_ != (code))                                                        \
+			fail_msg("%s: %s instead of %s: %s (%s)", #call, lh_status_name(status_), \
+					 lh_status_name(code), ctx->error->message, ctx->error->detail);  \
+	} while (0)
+
+#define SAYS(part)                                                                                 \
+	do                                                                                             \
+	{                                                                                              \
+		if (strstr(ctx->error->message, part) == NULL && strstr(ctx->error->hint, part) == NULL && \
+			strstr(ctx->error->detail, part) == NULL)                                              \
+			fail_msg("\"%s\" is not in \"%s\" (%s) (%s)", part, ctx->error->message,               \
+					 ctx->error->detail, ctx->error->hint);                                        \
+	} while (0)
+
+static int
+set_up(void **state)
+{
+	(void) state;
+	ctx = lh_ctx_create();
+	memset(&server, 0, sizeof(server));
+	return ctx == NULL;
+}
+
+static int
+tear_down(void **state)
+{
+	(void) state;
+	lh_ctx_destroy(ctx);
+	redis_remove(&server);
+	return 0;
+}
+
+static const char *
+uri(const char *options)
+{
+	return lh_sprintf(ctx, "redis://%s?timeout.ms=60000%s", server.socket, options);
+}
+
+static LhStatus
+open_stream(const char *stream, const char *options, LhSink **sink, LhChangePos *pos, bool *known)
+{
+	LH_TRY(lh_sink_open(ctx, uri(options), stream, "json", true, sink));
+	return (*sink)->kind->recover(ctx, *sink, pos, known);
+}
+
+static LhStatus
+try_open(const char *options)
+{
+	LhChangePos pos;
+	LhSink *sink;
+	bool known;
+
+	LH_TRY(open_stream("slot", options, &sink, &pos, &known));
+	return sink->kind->close(ctx, sink);
+}
+
+static LhSink *
+open_fine(const char *options)
+{
+	LhChangePos pos;
+	LhSink *sink;
+	bool known;
+
+	FINE(open_stream("slot", options, &sink, &pos, &known));
+	return sink;
+}
+
+static LhStatus
+put_sub(LhSink *sink, uint64_t end, uint64_t ordinal, int sub, const char *topic, const char *value)
+{
+	LhSinkMessage m = {.op = LH_CHANGE_INSERT,
+					   .pos = {end, ordinal, 7},
+					   .sub = sub,
+					   .topic = topic,
+					   .has_key = true,
+					   .tombstone = value == NULL,
+					   .key = lh_slice("k", 1)};
+
+	if (value != NULL)
+		m.value = lh_slice(value, strlen(value));
+	return sink->kind->put(ctx, sink, &m);
+}
+
+static LhStatus
+put(LhSink *sink, uint64_t end, uint64_t ordinal, const char *topic, const char *value)
+{
+	return put_sub(sink, end, ordinal, 0, topic, value);
+}
+
+static LhStatus
+commit(LhSink *sink, uint64_t end, uint64_t ordinal)
+{
+	return sink->kind->commit(ctx, sink, &(LhChangePos){end, ordinal, 7});
+}
+
+static LhStatus
+flush(LhSink *sink)
+{
+	return sink->kind->flush(ctx, sink);
+}
+
+/* One transaction with one message, durable. */
+static LhStatus
+one(LhSink *sink, uint64_t end, const char *topic, const char *value)
+{
+	LH_TRY(put(sink, end, 1, topic, value));
+	LH_TRY(commit(sink, end, 2));
+	return flush(sink);
+}
+
+static void
+finish(LhSink *sink)
+{
+	FINE(sink->kind->close(ctx, sink));
+}
+
+static const char *
+stream_text(const char *key)
+{
+	redis_stream_text(&server, key, text, sizeof(text));
+	return text;
+}
+
+static const char *
+position_field(const char *name)
+{
+	redisReply *reply = redis_do(&server, "HGET lakehouse:position:slot %s", name);
+	const char *s = lh_strdup(ctx, reply->type == REDIS_REPLY_STRING ? reply->str : "-");
+
+	freeReplyObject(reply);
+	return s;
+}
+
+static void
+assert_position(const char *lsn, const char *ordinal)
+{
+	assert_string_equal(position_field("lsn"), lsn);
+	assert_string_equal(position_field("ordinal"), ordinal);
+	assert_string_equal(position_field("part"), "-");
+}
+
+#define NEEDS_REDIS            \
+	(void) state;              \
+	if (!redis_is_installed()) \
+	skip()
+
+/*
+ * What is there
+ */
+
+static void
+messages_and_position_go_together(void **state)
+{
+	LhChangePos pos;
+	LhSink *sink;
+	bool known;
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	FINE(open_stream("slot", "", &sink, &pos, &known));
+	assert_false(known);
+	FINE(put(sink, 0x100, 1, "t", "one"));
+	FINE(put(sink, 0x100, 2, "t", NULL));
+	FINE(put(sink, 0x100, 3, "u", ""));
+	FINE(commit(sink, 0x100, 4));
+	assert_int_equal(sink->durable.commit_end, 0);
+	assert_int_equal(redis_number(&server, "EXISTS %s", "t"), 0);
+	FINE(flush(sink));
+	assert_true(sink->durable.commit_end == 0x100 && sink->durable.ordinal == 4);
+	assert_true(sink->messages == 3);
+	finish(sink);
+	assert_string_equal(
+		stream_text("t"),
+		"256-4194304 op=insert position={\"lsn\":\"0/100\",\"ordinal\":1,\"xid\":7} key=k value=one|"
+		"256-8388608 op=insert position={\"lsn\":\"0/100\",\"ordinal\":2,\"xid\":7} key=k");
+	assert_string_equal(
+		stream_text("u"),
+		"256-12582912 op=insert position={\"lsn\":\"0/100\",\"ordinal\":3,\"xid\":7} key=k value=");
+	assert_position("0/100", "4");
+	assert_string_equal(position_field("version"), "1");
+	assert_string_equal(position_field("xid"), "7");
+
+	FINE(open_stream("slot", "", &sink, &pos, &known));
+	assert_true(known && pos.commit_end == 0x100 && pos.ordinal == 4 && pos.xid == 7);
+	assert_true(sink->durable.commit_end == 0x100);
+	/* a position alone */
+	FINE(commit(sink, 0x200, 1));
+	FINE(flush(sink));
+	assert_position("0/200", "1");
+	finish(sink);
+	/* another stream's is another key, and so is one of another prefix */
+	FINE(open_stream("other", "", &sink, &pos, &known));
+	assert_false(known);
+	finish(sink);
+	FINE(open_stream("slot", "&prefix=p:", &sink, &pos, &known));
+	assert_false(known);
+	finish(sink);
+}
+
+static void
+fields_have_the_names_that_were_asked_for(void **state)
+{
+	LhSink *sink;
+	LhBuf headers;
+	LhSinkMessage m = {
+		.op = LH_CHANGE_INSERT, .pos = {0x100, 1, 7}, .topic = "h", .value = lh_slice("v", 1)};
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	sink = open_fine("&prefix=p:&field.key=&field.value=v&field.op=o&field.position=");
+	FINE(one(sink, 0x100, "t", "x"));
+	finish(sink);
+	assert_string_equal(stream_text("p:t"), "256-4194304 o=insert v=x");
+	/* values alone: tombstones say nothing then */
+	sink = open_fine("&prefix=q:&fields=value");
+	FINE(put(sink, 0x100, 1, "t", "x"));
+	FINE(put(sink, 0x100, 2, "t", NULL));
+	FINE(put(sink, 0x100, 3, "t", "y"));
+	FINE(commit(sink, 0x100, 4));
+	FINE(flush(sink));
+	finish(sink);
+	assert_string_equal(stream_text("q:t"), "256-4194304 value=x|256-12582912 value=y");
+
+	/* an outbox's headers: two lengths, name, value; one that is null is left out (frame.h) */
+	FINE(lh_buf_init(ctx, &headers, false));
+	FINE(lh_buf_append(ctx, &headers, "\2\0\3\0\0\0idabc\1\0\xff\xff\xff\xffn", 18));
+	m.headers = lh_slice(headers.data, headers.len);
+	sink = open_fine("&prefix=r:&field.position=");
+	FINE(sink->kind->put(ctx, sink, &m));
+	FINE(commit(sink, 0x100, 4));
+	FINE(flush(sink));
+	finish(sink);
+	assert_string_equal(stream_text("r:h"), "256-4194304 op=insert value=v header.id=abc");
+}
+
+/* The whole range of positions, as unsigned numbers of 64 bits; beyond it an error. */
+static void
+ids_are_unsigned_and_bounded(void **state)
+{
+	LhSink *sink;
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	sink = open_fine("&fields=value");
+	FINE(put_sub(sink, 0x100, 5, 0, "t", "a"));
+	FINE(put_sub(sink, 0x100, 5, 1, "t", "b"));
+	FINE(put_sub(sink, 0x100, 5, LH_REDIS_SUB_MAX, "t", "c"));
+	FINE(put_sub(sink, 0x100, 6, 0, "t", "d"));
+	FINE(put_sub(sink, UINT64_MAX - 1, 0, 0, "t", "e"));
+	FINE(put_sub(sink, UINT64_MAX - 1, LH_REDIS_ORDINAL_MAX, LH_REDIS_SUB_MAX, "t", "f"));
+	FINE(commit(sink, UINT64_MAX - 1, LH_REDIS_ORDINAL_MAX + 9));
+	FINE(flush(sink));
+	assert_string_equal(stream_text("t"),
+						"256-20971520 value=a|256-20971521 value=b|256-25165823 value=c|"
+						"256-25165824 value=d|18446744073709551614-0 value=e|"
+						"18446744073709551614-18446744073709551615 value=f");
+	FAILS(put_sub(sink, UINT64_MAX, LH_REDIS_ORDINAL_MAX + 1, 0, "t", "x"), LH_LIMIT);
+	finish(sink);
+	sink = open_fine("&fields=value");
+	FAILS(put_sub(sink, UINT64_MAX, 1, LH_REDIS_SUB_MAX + 1, "t", "x"), LH_LIMIT);
+	SAYS("--chunk-blocks");
+	finish(sink);
+	/* and texts of ids of several lengths are compared as numbers by the script */
+	sink = open_fine("&prefix=p:&fields=value");
+	for (int i = 1; i < 200; i++)
+		FINE(one(sink, (uint64_t) i * 7, "t", "x"));
+	finish(sink);
+	assert_int_equal(redis_number(&server, "XLEN %s", "p:t"), 199);
+}
+
+static void
+a_large_transaction_is_split_and_an_event_is_not(void **state)
+{
+	LhSink *sink;
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	sink = open_fine("&fields=value&batch.bytes=300");
+	for (int i = 1; i <= 100; i++)
+		FINE(put(sink, 0x100, (uint64_t) i, "t", "0123456789"));
+	/* the first part of the transaction is there, and the position says how far */
+	assert_true(sink->durable.commit_end == 0x100 && sink->durable.ordinal > 20);
+	assert_true(redis_number(&server, "XLEN %s", "t") >= (long long) sink->durable.ordinal);
+	FINE(commit(sink, 0x100, 101));
+	FINE(flush(sink));
+	assert_int_equal(redis_number(&server, "XLEN %s", "t"), 100);
+	assert_position("0/100", "101");
+	/* one event: nothing before it is whole */
+	for (int i = 0; i < 500; i++)
+		FINE(put_sub(sink, 0x200, 1, i, i % 2 ? "e" : "f", "0123456789"));
+	assert_int_equal(redis_number(&server, "EXISTS %s", "e"), 0);
+	assert_true(sink->durable.commit_end == 0x100);
+	FINE(put(sink, 0x200, 2, "e", "next"));
+	FINE(commit(sink, 0x200, 3));
+	FINE(flush(sink));
+	assert_int_equal(redis_number(&server, "XLEN %s", "e"), 251);
+	assert_int_equal(redis_number(&server, "XLEN %s", "f"), 250);
+	assert_position("0/200", "3");
+	/* and it can be the last one of all */
+	for (int i = 0; i < 500; i++)
+		FINE(put_sub(sink, 0x300, 1, i, "g", "0123456789"));
+	FINE(flush(sink));
+	assert_true(sink->durable.commit_end == 0x200);
+	FINE(commit(sink, 0x300, 1));
+	assert_true(sink->durable.commit_end == 0x300);
+	assert_int_equal(redis_number(&server, "XLEN %s", "g"), 500);
+	finish(sink);
+}
+
+static void
+many_streams_and_messages(void **state)
+{
+	LhSink *sink;
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	sink = open_fine("&fields=value&batch.bytes=10000000&timeout.ms=300000");
+	/* more streams than one script names */
+	for (int i = 0; i < 10000; i++)
+		FINE(put(sink, 0x100, (uint64_t) i + 1, lh_sprintf(ctx, "s%d", i % 5000), "v"));
+	FINE(commit(sink, 0x100, 10001));
+	FINE(flush(sink));
+	for (int i = 0; i < 5000; i += 611)
+		assert_int_equal(redis_number(&server, "XLEN %s", lh_sprintf(ctx, "s%d", i)), 2);
+	/* more arguments than one request has, in one event */
+	for (int i = 0; i < 300000; i++)
+		FINE(put_sub(sink, 0x200, 1, i, "t", "v"));
+	FINE(commit(sink, 0x200, 2));
+	FINE(flush(sink));
+	assert_int_equal(redis_number(&server, "XLEN %s", "t"), 300000);
+	finish(sink);
+}
+
+static void
+streams_are_trimmed_where_asked(void **state)
+{
+	LhSink *sink;
+	long long n;
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	redis_ok(&server, "CONFIG SET stream-node-max-entries 10");
+	sink = open_fine("&fields=value&maxlen=50");
+	for (int i = 1; i <= 1000; i++)
+		FINE(put(sink, 0x100, (uint64_t) i, "t", "v"));
+	FINE(commit(sink, 0x100, 1001));
+	FINE(flush(sink));
+	finish(sink);
+	n = redis_number(&server, "XLEN %s", "t");
+	assert_true(n >= 50 && n < 100);
+	/* by bytes of the log */
+	sink = open_fine("&prefix=m:&fields=value&minid=1000");
+	for (int i = 1; i <= 1000; i++)
+		FINE(one(sink, (uint64_t) i * 10, "t", "v"));
+	finish(sink);
+	n = redis_number(&server, "XLEN %s", "m:t");
+	assert_true(n >= 100 && n < 150);
+	FAILS(try_open("&maxlen=1&minid=1"), LH_INVALID);
+}
+
+/*
+ * Who else writes
+ */
+
+static void
+a_second_client_fences_the_first(void **state)
+{
+	LhSink *first, *second;
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	first = open_fine("&fields=value");
+	FINE(put(first, 16, 1, "t", "v"));
+	second = open_fine("&fields=value");
+	FINE(commit(first, 16, 2));
+	FAILS(flush(first), LH_DENIED);
+	SAYS("another client");
+	SAYS("lakehouse:position:slot");
+	FAILS(flush(first), LH_BUG);
+	FINE(one(second, 16, "t", "v"));
+	assert_string_equal(stream_text("t"), "16-4194304 value=v");
+	/* a batch that was sent before, and comes late, does nothing either: it would be the same request */
+	finish(first);
+	finish(second);
+	/* its position was removed meanwhile */
+	first = open_fine("&fields=value");
+	redis_ok(&server, "DEL lakehouse:position:slot");
+	FAILS(one(first, 32, "t", "v"), LH_DENIED);
+	finish(first);
+	/* or changed */
+	first = open_fine("&fields=value");
+	redis_ok(&server, "HSET lakehouse:position:slot lsn 0/5000 ordinal 1 xid 1");
+	FAILS(one(first, 32, "t", "v"), LH_CORRUPT);
+	SAYS("lakehouse:position:slot");
+	finish(first);
+	assert_string_equal(stream_text("t"), "16-4194304 value=v");
+}
+
+/* XADD to a key that is no stream would fail in the middle: nothing at all may be written. */
+static void
+a_key_of_another_type_moves_nothing(void **state)
+{
+	LhSink *sink;
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	redis_ok(&server, "RPUSH list x");
+	sink = open_fine("&fields=value");
+	FINE(one(sink, 0x100, "t", "v"));
+	FINE(put(sink, 0x200, 1, "t", "v"));
+	FINE(put(sink, 0x200, 2, "list", "v"));
+	FINE(put(sink, 0x200, 3, "u", "v"));
+	FINE(commit(sink, 0x200, 4));
+	FAILS(flush(sink), LH_INVALID);
+	SAYS("key list is a list");
+	assert_true(sink->durable.commit_end == 0x100);
+	assert_position("0/100", "2");
+	assert_int_equal(redis_number(&server, "XLEN %s", "t"), 1);
+	assert_int_equal(redis_number(&server, "EXISTS %s", "u"), 0);
+	finish(sink);
+	/* batches behind it, sent before it was answered, do nothing either */
+	sink = open_fine("&fields=value&batch.bytes=1");
+	{
+		LhStatus status = LH_OK;
+
+		for (int i = 1; i < 40 && status == LH_OK; i++)
+			status = put(sink, 0x200, (uint64_t) i, i == 1 ? "list" : "u", "v");
+		if (status == LH_OK)
+			status = commit(sink, 0x200, 50);
+		if (status == LH_OK)
+			status = flush(sink);
+		assert_int_equal(status, LH_INVALID);
+	}
+	assert_int_equal(redis_number(&server, "EXISTS %s", "u"), 0);
+	assert_position("0/100", "2");
+	finish(sink);
+	/* in an event of several parts, too */
+	sink = open_fine("&fields=value&batch.bytes=200");
+	{
+		LhStatus status = LH_OK;
+
+		for (int i = 0; i < 100 && status == LH_OK; i++)
+			status = put_sub(sink, 0x200, 1, i, i < 90 ? "list" : "u", "v");
+		if (status == LH_OK)
+			status = commit(sink, 0x200, 2);
+		if (status == LH_OK)
+			status = flush(sink);
+		assert_int_equal(status, LH_INVALID);
+	}
+	assert_int_equal(redis_number(&server, "EXISTS %s", "u"), 0);
+	assert_position("0/100", "2");
+	finish(sink);
+	/* when the key is gone it goes on */
+	redis_ok(&server, "DEL list");
+	sink = open_fine("&fields=value");
+	FINE(one(sink, 0x200, "list", "v"));
+	finish(sink);
+}
+
+static void
+another_writer_is_noticed(void **state)
+{
+	LhSink *sink;
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	sink = open_fine("&fields=value");
+	FINE(one(sink, 0x100, "t", "v"));
+	redis_ok(&server, "XADD t 257-0 value w");
+	/* ids behind it still grow: nothing is lost */
+	FINE(one(sink, 0x200, "t", "v"));
+	redis_ok(&server, "XADD t * value w");
+	FINE(put(sink, 0x300, 1, "u", "v"));
+	FINE(put(sink, 0x300, 2, "t", "v"));
+	FINE(commit(sink, 0x300, 3));
+	FAILS(flush(sink), LH_EXISTS);
+	SAYS("stream t");
+	assert_int_equal(redis_number(&server, "EXISTS %s", "u"), 0);
+	assert_position("0/200", "2");
+	finish(sink);
+	redis_ok(&server, "DEL t");
+	sink = open_fine("&fields=value");
+	FINE(one(sink, 0x300, "t", "v"));
+	/* entries that are gone leave the top where it was */
+	redis_ok(&server, "XADD t 9000-0 value w");
+	redis_ok(&server, "XDEL t 9000-0");
+	FAILS(one(sink, 0x400, "t", "v"), LH_EXISTS);
+	finish(sink);
+	/* a stream that was made for a group is no writer */
+	redis_ok(&server, "XGROUP CREATE made g $ MKSTREAM");
+	sink = open_fine("&fields=value");
+	FINE(one(sink, 0x400, "made", "v"));
+	finish(sink);
+}
+
+/* Streams ahead of the position: what is there under our ids is not written again. */
+static void
+what_is_there_is_not_written_twice(void **state)
+{
+	LhChangePos pos;
+	LhSink *sink;
+	bool known;
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	sink = open_fine("");
+	FINE(one(sink, 0x100, "t", "a"));
+	FINE(put(sink, 0x200, 1, "t", "b"));
+	FINE(put(sink, 0x200, 2, "u", "c"));
+	FINE(put(sink, 0x200, 3, "t", "d"));
+	FINE(commit(sink, 0x200, 4));
+	FINE(flush(sink));
+	finish(sink);
+	/* as a server leaves it that failed in the middle */
+	redis_ok(&server, "HSET lakehouse:position:slot lsn 0/100 ordinal 2 xid 7 part 3");
+	redis_ok(&server, "XDEL u 512-8388608");
+	redis_ok(&server, "DEL u");
+	FINE(open_stream("slot", "", &sink, &pos, &known));
+	assert_true(known && pos.commit_end == 0x100 && pos.ordinal == 2);
+	FINE(put(sink, 0x200, 1, "t", "b"));
+	FINE(put(sink, 0x200, 2, "u", "c"));
+	/* a value that has the time at which it was made is the same message: position and key say so */
+	FINE(put(sink, 0x200, 3, "t", "d at another time"));
+	FINE(put(sink, 0x200, 4, "t", "e"));
+	FINE(commit(sink, 0x200, 5));
+	FINE(flush(sink));
+	finish(sink);
+	assert_int_equal(redis_number(&server, "XLEN %s", "t"), 4);
+	assert_int_equal(redis_number(&server, "XLEN %s", "u"), 1);
+	assert_non_null(strstr(stream_text("t"), "value=d|"));
+	assert_position("0/200", "5");
+	/* the position is gone: a new stream, whose messages are there already */
+	redis_ok(&server, "DEL lakehouse:position:slot");
+	FINE(open_stream("slot", "", &sink, &pos, &known));
+	assert_false(known);
+	FINE(one(sink, 0x100, "t", "a"));
+	FINE(put(sink, 0x200, 1, "t", "b"));
+	FINE(commit(sink, 0x200, 2));
+	FINE(flush(sink));
+	assert_int_equal(redis_number(&server, "XLEN %s", "t"), 4);
+	finish(sink);
+	/* what cannot be compared is no guess: removed, or of somebody else */
+	redis_ok(&server, "DEL lakehouse:position:slot");
+	redis_ok(&server, "XDEL t 256-4194304");
+	sink = open_fine("");
+	FAILS(one(sink, 0x100, "t", "a"), LH_EXISTS);
+	SAYS("without 256-4194304");
+	finish(sink);
+	sink = open_fine("&prefix=p:&fields=value");
+	redis_ok(&server, "XADD p:t 256-4194304 value other");
+	FAILS(one(sink, 0x100, "t", "a"), LH_EXISTS);
+	SAYS("something else");
+	finish(sink);
+	sink = open_fine("&prefix=q:");
+	redis_ok(&server, "XADD q:t 256-4194304 op delete position {} key k value a");
+	FAILS(one(sink, 0x100, "t", "a"), LH_EXISTS);
+	finish(sink);
+}
+
+static void
+a_damaged_position_is_an_error(void **state)
+{
+	static const char *const damaged[] = {"lsn x ordinal 1 xid 1",
+										  "lsn 0/10 ordinal -1 xid 1",
+										  "lsn 0/10 ordinal 1 xid 5000000000",
+										  "lsn 0/10 ordinal 1",
+										  "lsn 0/10 xid 1",
+										  "ordinal 1 xid 1",
+										  "lsn 0/10 ordinal z xid 1",
+										  "version 2 lsn 0/10 ordinal 1 xid 1"};
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++)
+	{
+		char command[128];
+
+		redis_ok(&server, "DEL lakehouse:position:slot");
+		redis_ok(&server, "HSET lakehouse:position:slot version 1");
+		snprintf(command, sizeof(command), "HSET lakehouse:position:slot %s", damaged[i]);
+		redis_ok(&server, command);
+		FAILS(try_open(""), LH_CORRUPT);
+		SAYS("lakehouse:position:slot");
+	}
+	/* not ours at all: it is left as it is */
+	redis_ok(&server, "DEL lakehouse:position:slot");
+	redis_ok(&server, "SET lakehouse:position:slot x");
+	FAILS(try_open(""), LH_CORRUPT);
+	redis_ok(&server, "DEL lakehouse:position:slot");
+	redis_ok(&server, "HSET lakehouse:position:slot name value");
+	FAILS(try_open(""), LH_CORRUPT);
+	assert_string_equal(position_field("owner"), "-");
+	redis_ok(&server, "DEL lakehouse:position:slot");
+	FINE(try_open(""));
+}
+
+/*
+ * What a server can say
+ */
+
+static void
+settings_that_lose_data_are_refused(void **state)
+{
+	static const char *const bad[][2] = {
+		{"appendonly", "no"}, {"appendfsync", "everysec"}, {"no-appendfsync-on-rewrite", "yes"}};
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	FINE(try_open(""));
+	for (size_t i = 0; i < 3; i++)
+	{
+		redis_ok(&server, "CONFIG SET %s %s", bad[i][0], bad[i][1]);
+		FAILS(try_open(""), LH_INVALID);
+		SAYS(bad[i][0]);
+		SAYS("durability=trust");
+		FINE(try_open("&durability=trust"));
+		redis_ok(&server, "CONFIG SET %s %s", bad[i][0], i == 0 ? "yes" : i == 1 ? "always" : "no");
+	}
+	FINE(try_open(""));
+	redis_ok(&server, "CONFIG SET maxmemory-policy allkeys-lru");
+	FINE(try_open(""));
+	redis_ok(&server, "CONFIG SET maxmemory 1gb");
+	FAILS(try_open(""), LH_INVALID);
+	SAYS("maxmemory-policy");
+	redis_ok(&server, "CONFIG SET maxmemory-policy volatile-lru");
+	FINE(try_open(""));
+	/* who may not look has to know */
+	redis_ok(&server, "CONFIG SET appendfsync no");
+	redis_ok(&server, "ACL SETUSER default -config");
+	FINE(try_open(""));
+}
+
+static void
+rights_and_passwords(void **state)
+{
+	char path[128];
+	FILE *f;
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	redis_ok(&server, "ACL SETUSER w on >s3cret ~* +@all");
+	redis_ok(&server, "ACL SETUSER r on >s3cret ~* +@all -xadd");
+	redis_ok(&server, "ACL SETUSER k on >s3cret ~lakehouse:* +@all");
+	FINE(try_open("&user=w&password=s3cret"));
+	FAILS(try_open("&user=w&password=s3cret%2Bx"), LH_DENIED);
+	SAYS("WRONGPASS");
+	assert_null(strstr(ctx->error->message, "s3cret"));
+	FAILS(try_open("&user=nobody&password=s3cret"), LH_DENIED);
+	/* rights that are missing, at the first message */
+	for (int i = 0; i < 2; i++)
+	{
+		LhSink *sink = open_fine(i == 0 ? "&user=r&password=s3cret" : "&user=k&password=s3cret");
+
+		FAILS(one(sink, 0x100, "t", "v"), LH_DENIED);
+		SAYS("XADD");
+		finish(sink);
+		assert_int_equal(redis_number(&server, "EXISTS %s", "t"), 0);
+	}
+	/* from a file, which must be its owner's, and from the environment */
+	snprintf(path, sizeof(path), "%s/secret", server.dir);
+	f = fopen(path, "w");
+	fputs("s3cret\n", f);
+	fclose(f);
+	chmod(path, 0600);
+	FINE(try_open(lh_sprintf(ctx, "&user=w&password.file=%s", path)));
+	chmod(path, 0644);
+	FAILS(try_open(lh_sprintf(ctx, "&user=w&password.file=%s", path)), LH_INVALID);
+	setenv("REDIS_TEST_SECRET", "s3cret", 1);
+	FINE(try_open("&user=w&password.env=REDIS_TEST_SECRET"));
+	unsetenv("REDIS_TEST_SECRET");
+	FAILS(try_open("&user=w&password.env=REDIS_TEST_SECRET"), LH_INVALID);
+	FAILS(try_open("&user=w"), LH_INVALID);
+	FAILS(try_open("&password=a&password.env=b"), LH_INVALID);
+	/* the server wants one */
+	redis_ok(&server, "CONFIG SET requirepass s3cret");
+	FAILS(try_open(""), LH_DENIED);
+	SAYS("NOAUTH");
+	FINE(try_open("&password=s3cret"));
+}
+
+static void
+a_server_without_memory_is_tried_again(void **state)
+{
+	LhSink *sink;
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	sink = open_fine("&fields=value");
+	FINE(one(sink, 0x100, "t", "v"));
+	redis_ok(&server, "CONFIG SET maxmemory 1000");
+	FAILS(one(sink, 0x200, "t", "w"), LH_IO);
+	SAYS("OOM");
+	SAYS("maxlen");
+	finish(sink);
+	assert_position("0/100", "2");
+	assert_string_equal(stream_text("t"), "256-4194304 value=v");
+	redis_ok(&server, "CONFIG SET maxmemory 0");
+	sink = open_fine("&fields=value");
+	FINE(one(sink, 0x200, "t", "w"));
+	finish(sink);
+	assert_int_equal(redis_number(&server, "XLEN %s", "t"), 2);
+}
+
+static void
+messages_that_no_server_takes_are_refused(void **state)
+{
+	LhSink *sink;
+	char *large = malloc(3 << 20);
+	LhSinkMessage m = {.pos = {0x100, 2, 7}, .sub = 1, .topic = "t"};
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	memset(large, 'x', 3 << 20);
+	redis_ok(&server, "CONFIG SET proto-max-bulk-len 2097152");
+	sink = open_fine("&fields=value");
+	FINE(put(sink, 0x100, 1, "t", "before"));
+	m.value = lh_slice(large, (2 << 20) + 1);
+	FAILS(sink->kind->put(ctx, sink, &m), LH_SINK_REFUSED);
+	assert_true(sink->refusals->here && sink->refusals->n == 1);
+	assert_true(sink->refusals->v[0].pos.ordinal == 2 && sink->refusals->v[0].sub == 1);
+	m.value.len--;
+	m.sub = 2;
+	FINE(sink->kind->put(ctx, sink, &m));
+	assert_int_equal(sink->refusals->n, 0);
+	FINE(commit(sink, 0x100, 3));
+	FINE(flush(sink));
+	finish(sink);
+	assert_int_equal(redis_number(&server, "XLEN %s", "t"), 2);
+	free(large);
+}
+
+static void
+replicas(void **state)
+{
+	Redis replica = {0};
+	LhChangePos pos;
+	LhSink *sink;
+	bool known;
+
+	NEEDS_REDIS;
+	server.port = redis_free_port();
+	redis_start(&server);
+	/* nobody else has it: the position is not to be relied on */
+	FAILS(lh_sink_open(ctx, uri("&wait=1&timeout.ms=400"), "slot", "json", true, &sink) == LH_OK
+			  ? sink->kind->recover(ctx, sink, &pos, &known)
+			  : LH_BUG,
+		  LH_IO);
+	SAYS("0 of 1 replicas");
+	redis_start(&replica);
+	redis_wait_loaded(&replica);
+	redis_ok(&replica, "REPLICAOF 127.0.0.1 %d", server.port);
+	for (int i = 0; i < 1000 && redis_number(&server, "WAIT 1 %s", "50") < 1; i++)
+		usleep(20000);
+	sink = open_fine("&fields=value&wait=1");
+	for (int i = 1; i < 50; i++)
+		FINE(one(sink, 0x100 * (uint64_t) i, "t", "v"));
+	assert_int_equal(redis_number(&replica, "XLEN %s", "t"), 49);
+	/* it goes away: what is written then is not durable, though the server has it */
+	redis_kill(&replica, SIGKILL);
+	finish(sink);
+	sink = NULL;
+	FAILS(try_open("&wait=1&timeout.ms=400"), LH_IO);
+	/* a replica is no place to write to */
+	redis_start(&replica);
+	redis_wait_loaded(&replica);
+	redis_ok(&replica, "REPLICAOF 127.0.0.1 %d", server.port);
+	FAILS(lh_sink_open(ctx, lh_sprintf(ctx, "redis://%s?timeout.ms=20000", replica.socket), "slot",
+					   "json", true, &sink) == LH_OK
+			  ? sink->kind->recover(ctx, sink, &pos, &known)
+			  : LH_BUG,
+		  LH_IO);
+	SAYS("replica");
+	redis_remove(&replica);
+}
+
+static void
+a_cluster_needs_one_slot(void **state)
+{
+	LhSink *sink;
+
+	NEEDS_REDIS;
+	server.port = redis_free_port();
+	redis_set(&server, "--cluster-enabled", "yes");
+	redis_set(&server, "--cluster-port", lh_sprintf(ctx, "%d", redis_free_port()));
+	redis_start(&server);
+	FAILS(try_open(""), LH_IO);
+	SAYS("CLUSTERDOWN");
+	redis_ok(&server, "CLUSTER ADDSLOTSRANGE 0 16383");
+	for (int i = 0; i < 1000; i++)
+	{
+		redisReply *reply = redis_do(&server, "SET x y");
+		bool up = reply->type == REDIS_REPLY_STATUS;
+
+		freeReplyObject(reply);
+		if (up)
+			break;
+		usleep(20000);
+	}
+	sink = open_fine("&fields=value");
+	FAILS(one(sink, 0x100, "t", "v"), LH_INVALID);
+	SAYS("CROSSSLOT");
+	SAYS("prefix={cdc}:");
+	finish(sink);
+	sink = open_fine("&fields=value&prefix=%7Bcdc%7D:");
+	FINE(one(sink, 0x100, "t", "v"));
+	finish(sink);
+	FAILS(try_open("&db=3"), LH_INVALID);
+}
+
+static void
+databases_and_addresses(void **state)
+{
+	LhChangePos pos;
+	LhSink *sink;
+	bool known;
+
+	NEEDS_REDIS;
+	server.port = redis_free_port();
+	redis_start(&server);
+	for (int i = 0; i < 2; i++)
+	{
+		FINE(lh_sink_open(ctx,
+						  lh_sprintf(ctx, "redis://%s:%d/3?fields=value&prefix=%d",
+									 i == 0 ? "localhost" : "127.0.0.1", server.port, i),
+						  "slot", "json", true, &sink));
+		FINE(sink->kind->recover(ctx, sink, &pos, &known));
+		FINE(one(sink, 0x100, "t", "v"));
+		finish(sink);
+	}
+	assert_int_equal(redis_number(&server, "EXISTS %s", "0t"), 0);
+	redis_ok(&server, "SWAPDB 0 3");
+	assert_int_equal(redis_number(&server, "EXISTS %s", "0t"), 1);
+	FAILS(try_open("&db=77"), LH_INVALID);
+	FAILS(try_open("&db=x"), LH_INVALID);
+	FAILS(try_open("&nonsense=1"), LH_INVALID);
+	FAILS(try_open("&tls.ca=/x"), LH_INVALID);
+	{
+		static const char *const bad[] = {"redis:",        "redis://",           "redis://h:0",
+										  "redis://h:x",   "redis://[::1",       "redis://[::1]x",
+										  "redis://a,b:1", "redis://h:1/x",      "redis://h:99999",
+										  "redis://:6379", "redis://h:1/1?db=2", "rediss:///run/s"};
+
+		for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+			FAILS(lh_sink_open(ctx, bad[i], "slot", "json", true, &sink), LH_INVALID);
+	}
+	/* nobody there */
+	redis_kill(&server, SIGKILL);
+	FAILS(lh_sink_open(ctx, lh_sprintf(ctx, "redis://127.0.0.1:%d", server.port), "slot", "json",
+					   true, &sink),
+		  LH_IO);
+	FAILS(try_open(""), LH_IO);
+}
+
+/*
+ * TLS
+ */
+
+static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void
+run(const char *format, ...)
+{
+	char command[2048];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(command, sizeof(command), format, ap);
+	va_end(ap);
+	if (system(command) != 0)
+		fail_msg("%s", command);
+}
+
+/* An authority and a certificate of it, for a name or an address. */
+static void
+make_certificate(const char *dir, const char *ca, const char *name, const char *san)
+{
+	run("cd '%s' && { [ -e %s.pem ] || openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=%s "
+		"-keyout %s.key -out %s.pem; } >/dev/null 2>&1 && "
+		"openssl req -newkey rsa:2048 -nodes -subj /CN=%s -keyout %s.key -out %s.csr >/dev/null 2>&1 && "
+		"echo subjectAltName=%s >%s.ext && "
+		"openssl x509 -req -in %s.csr -CA %s.pem -CAkey %s.key -CAcreateserial -days 2 -extfile %s.ext "
+		"-out %s.pem >/dev/null 2>&1",
+		dir, ca, ca, ca, ca, name, name, name, san, name, name, ca, ca, name, name);
+}
+
+static void
+start_tls(const char *certificate, const char *clients, int *port)
+{
+	const char *d = server.dir;
+
+	*port = redis_free_port();
+	server.nargs = 0;
+	redis_set(&server, "--tls-port", lh_sprintf(ctx, "%d", *port));
+	redis_set(&server, "--tls-cert-file", lh_sprintf(ctx, "%s/%s.pem", d, certificate));
+	redis_set(&server, "--tls-key-file", lh_sprintf(ctx, "%s/%s.key", d, certificate));
+	redis_set(&server, "--tls-ca-cert-file", lh_sprintf(ctx, "%s/ca.pem", d));
+	redis_set(&server, "--tls-auth-clients", clients);
+	redis_start(&server);
+}
+
+static LhStatus
+try_tls(int port, const char *host, const char *options)
+{
+	LhChangePos pos;
+	LhSink *sink;
+	bool known;
+
+	LH_TRY(lh_sink_open(ctx,
+						lh_sprintf(ctx, "rediss://%s:%d?timeout.ms=10000%s", host, port, options),
+						"slot", "json", true, &sink));
+	LH_TRY(sink->kind->recover(ctx, sink, &pos, &known));
+	LH_TRY(one(sink, pos.commit_end + 0x100, "t", "v"));
+	return sink->kind->close(ctx, sink);
+}
+
+static void
+tls_verifies_server_and_client(void **state)
+{
+	const char *ca, *mine;
+	char *large = malloc(3 << 20);
+	LhChangePos pos;
+	LhSink *sink;
+	bool known;
+	int port;
+
+	NEEDS_REDIS;
+	strcpy(server.dir, "/tmp/lakehouse-redis.XXXXXX");
+	assert_non_null(mkdtemp(server.dir));
+	snprintf(server.socket, sizeof(server.socket), "%s/redis.sock", server.dir);
+	make_certificate(server.dir, "ca", "here", "IP:127.0.0.1,DNS:localhost");
+	make_certificate(server.dir, "ca", "elsewhere", "DNS:redis.example.org");
+	make_certificate(server.dir, "other", "client", "DNS:x");
+	ca = lh_sprintf(ctx, "&tls.ca=%s/ca.pem", server.dir);
+	start_tls("here", "no", &port);
+	FINE(try_tls(port, "127.0.0.1", ca));
+	FINE(try_tls(port, "localhost", ca));
+	/* an authority that nobody knows, and one that is not this one's */
+	FAILS(try_tls(port, "127.0.0.1", ""), LH_DENIED);
+	SAYS("certificate");
+	FAILS(try_tls(port, "127.0.0.1", lh_sprintf(ctx, "&tls.ca=%s/other.pem", server.dir)),
+		  LH_DENIED);
+	FINE(try_tls(port, "127.0.0.1", "&tls.verify=no"));
+	FAILS(try_tls(port, "127.0.0.1", lh_sprintf(ctx, "&tls.ca=%s/none.pem", server.dir)),
+		  LH_INVALID);
+	/* a few megabytes in both directions' buffers */
+	memset(large, 'x', 3 << 20);
+	FINE(lh_sink_open(ctx, lh_sprintf(ctx, "rediss://127.0.0.1:%d?fields=value%s", port, ca), "big",
+					  "json", true, &sink));
+	FINE(sink->kind->recover(ctx, sink, &pos, &known));
+	for (int i = 1; i < 20; i++)
+		FINE(sink->kind->put(ctx, sink,
+							 &(LhSinkMessage){.pos = {0x100, (uint64_t) i, 1},
+											  .topic = "big",
+											  .value = lh_slice(large, (3 << 20) - (size_t) i)}));
+	FINE(commit(sink, 0x100, 100));
+	FINE(flush(sink));
+	finish(sink);
+	assert_int_equal(redis_number(&server, "XLEN %s", "big"), 19);
+	free(large);
+	/* a server without TLS, and TLS where none is spoken */
+	assert_int_not_equal(lh_sink_open(ctx,
+									  lh_sprintf(ctx, "redis://127.0.0.1:%d?timeout.ms=3000", port),
+									  "slot", "json", true, &sink),
+						 LH_OK);
+	redis_kill(&server, SIGKILL);
+	/* the name is another one */
+	start_tls("elsewhere", "no", &port);
+	FAILS(try_tls(port, "127.0.0.1", ca), LH_DENIED);
+	FAILS(try_tls(port, "localhost", ca), LH_DENIED);
+	FINE(try_tls(port, "127.0.0.1", lh_sprintf(ctx, "%s&tls.verify=ca", ca)));
+	redis_kill(&server, SIGKILL);
+	/* a certificate of ours is wanted; with luck the server's alert comes before its end */
+	start_tls("here", "yes", &port);
+	assert_int_not_equal(try_tls(port, "127.0.0.1", ca), LH_OK);
+	SAYS("tls.cert");
+	mine =
+		lh_sprintf(ctx, "%s&tls.cert=%s/here.pem&tls.key=%s/here.key", ca, server.dir, server.dir);
+	FINE(try_tls(port, "127.0.0.1", mine));
+	mine = lh_sprintf(ctx, "%s&tls.cert=%s/client.pem&tls.key=%s/client.key", ca, server.dir,
+					  server.dir);
+	assert_int_not_equal(try_tls(port, "127.0.0.1", mine), LH_OK);
+	SAYS("tls.cert");
+	FAILS(try_tls(port, "127.0.0.1", lh_sprintf(ctx, "%s&tls.cert=%s/here.pem", ca, server.dir)),
+		  LH_INVALID);
+	redis_kill(&server, SIGKILL);
+	server.nargs = 0;
+	server.port = redis_free_port();
+	redis_start(&server);
+	FAILS(try_tls(server.port, "127.0.0.1", lh_sprintf(ctx, "%s&connect.timeout.ms=500", ca)),
+		  LH_IO);
+	SAYS("speak TLS");
+}
+
+/*
+ * kill -9
+ */
+
+static uint64_t
+mix(uint64_t a, uint64_t b)
+{
+	return lh_hash_u64(a * UINT64_C(0x9E3779B97F4A7C15) + b + 1);
+}
+
+/* One transaction is larger than batch.bytes, and so is an event. */
+static int
+events_of(uint64_t seed, int txn)
+{
+	return txn == NTXNS / 2 ? 200 : (int) (mix(seed, (uint64_t) txn) % 6);
+}
+
+static int
+messages_of(int txn, int e)
+{
+	return txn == NTXNS / 3 && e == 0 ? 60 : 1;
+}
+
+/* Keys keep to their streams. */
+static int
+stream_of(int txn, int e, int sub)
+{
+	return (txn * 7 + e * 3 + sub) % 3;
+}
+
+static LhStatus
+feed(LhSink *sink, uint64_t seed, const LhChangePos *from)
+{
+	for (int t = 0; t < NTXNS; t++)
+	{
+		LhChangePos end = {(uint64_t) (t + 1) * 256, (uint64_t) events_of(seed, t) + 1, 7};
+
+		for (int e = 0; e < events_of(seed, t); e++)
+			for (int sub = 0; sub < messages_of(t, e); sub++)
+			{
+				char value[64], topic[16];
+				int n = snprintf(value, sizeof(value), "%d.%d.%d", t, e, sub);
+				LhSinkMessage m = {.op = LH_CHANGE_INSERT,
+								   .pos = {end.commit_end, (uint64_t) e + 1, 7},
+								   .sub = sub,
+								   .topic = topic,
+								   .value = lh_slice(value, (size_t) n)};
+
+				snprintf(topic, sizeof(topic), "k%d", stream_of(t, e, sub));
+				if (lh_change_pos_compare(&m.pos, from) > 0)
+					LH_TRY(sink->kind->put(ctx, sink, &m));
+			}
+		if (lh_change_pos_compare(&end, from) > 0)
+			LH_TRY(sink->kind->commit(ctx, sink, &end));
+		if (mix(seed ^ 3, (uint64_t) t) % 3 == 0)
+			LH_TRY(sink->kind->flush(ctx, sink));
+	}
+	return sink->kind->flush(ctx, sink);
+}
+
+/* A failed attempt begins again as sink.h tells the client; the server may be away for a while. */
+static LhStatus
+run_stream(uint64_t seed)
+{
+	LhStatus status = LH_OK;
+
+	for (int attempt = 0; attempt < 2000; attempt++)
+	{
+		LhChangePos pos;
+		LhSink *sink;
+		bool known;
+
+		status = open_stream("slot", "&fields=value&batch.bytes=600", &sink, &pos, &known);
+		if (status == LH_OK)
+			status = feed(sink, seed, &pos);
+		if (status == LH_OK)
+			return sink->kind->close(ctx, sink);
+		if (status != LH_IO)
+			return status;
+		usleep(5000);
+	}
+	return status;
+}
+
+static void
+assert_stream(uint64_t seed)
+{
+	redisReply *all[3];
+	size_t at[3] = {0};
+
+	for (int k = 0; k < 3; k++)
+	{
+		char key[8];
+
+		snprintf(key, sizeof(key), "k%d", k);
+		all[k] = redis_do(&server, "XRANGE %s - +", key);
+	}
+	for (int t = 0; t < NTXNS; t++)
+		for (int e = 0; e < events_of(seed, t); e++)
+			for (int sub = 0; sub < messages_of(t, e); sub++)
+			{
+				int k = stream_of(t, e, sub);
+				char want[64], found[64] = "nothing";
+
+				snprintf(want, sizeof(want), "%d.%d.%d", t, e, sub);
+				if (at[k] < all[k]->elements)
+					snprintf(found, sizeof(found), "%s",
+							 all[k]->element[at[k]]->element[1]->element[1]->str);
+				at[k]++;
+				if (strcmp(want, found) != 0)
+					fail_msg("seed %llu, stream %d: expected %s, found %s",
+							 (unsigned long long) seed, k, want, found);
+			}
+	for (int k = 0; k < 3; k++)
+	{
+		assert_int_equal(at[k], all[k]->elements);
+		freeReplyObject(all[k]);
+	}
+}
+
+static void
+kill_and_go_on(uint64_t seed, int kills[2])
+{
+	int status = -1;
+	bool over = false;
+
+	redis_start(&server);
+	for (int attempt = 0; attempt < 400 && !over; attempt++)
+	{
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (pid == 0)
+		{
+			LhStatus result = run_stream(seed);
+
+			if (result != LH_OK)
+				fprintf(stderr, "%s (%s)\n", ctx->error->message, ctx->error->detail);
+			_exit(result == LH_OK ? 0 : 1);
+		}
+		/* the server dies under the child, once or more, and then the child */
+		for (int i = 0; i <= (int) (mix(seed, (uint64_t) attempt) % 3); i++)
+		{
+			usleep((useconds_t) (mix(seed + 77, (uint64_t) (attempt * 8 + i)) %
+								 (uint64_t) (30000 + attempt * 20000)));
+			if (waitpid(pid, &status, WNOHANG) == pid)
+			{
+				over = true;
+				break;
+			}
+			if (i == 0 && mix(seed, (uint64_t) attempt + 1000) % 2)
+				break;
+			redis_kill(&server, SIGKILL);
+			redis_start(&server);
+			kills[1]++;
+		}
+		if (over)
+			break;
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		over = WIFEXITED(status);
+		kills[0] += !over;
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		fail_msg("seed %llu ended with status %d", (unsigned long long) seed, status);
+	redis_wait_loaded(&server);
+	assert_stream(seed);
+	redis_remove(&server);
+}
+
+static void
+is_exactly_once_across_kills(void **state)
+{
+	int seeds = getenv("LAKEHOUSE_SINK_SEEDS") != NULL ? atoi(getenv("LAKEHOUSE_SINK_SEEDS")) : 8;
+	int kills[2] = {0, 0};
+
+	NEEDS_REDIS;
+	for (int seed = 0; seed < seeds; seed++)
+		kill_and_go_on((uint64_t) seed, kills);
+	print_message("%d kills of the client, %d of the server, in %d streams\n", kills[0], kills[1],
+				  seeds);
+	assert_true(kills[0] > seeds / 2 && kills[1] > seeds / 2);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(messages_and_position_go_together),
+		TEST(fields_have_the_names_that_were_asked_for),
+		TEST(ids_are_unsigned_and_bounded),
+		TEST(a_large_transaction_is_split_and_an_event_is_not),
+		TEST(many_streams_and_messages),
+		TEST(streams_are_trimmed_where_asked),
+		TEST(a_second_client_fences_the_first),
+		TEST(a_key_of_another_type_moves_nothing),
+		TEST(another_writer_is_noticed),
+		TEST(what_is_there_is_not_written_twice),
+		TEST(a_damaged_position_is_an_error),
+		TEST(settings_that_lose_data_are_refused),
+		TEST(rights_and_passwords),
+		TEST(a_server_without_memory_is_tried_again),
+		TEST(messages_that_no_server_takes_are_refused),
+		TEST(replicas),
+		TEST(a_cluster_needs_one_slot),
+		TEST(databases_and_addresses),
+		TEST(tls_verifies_server_and_client),
+		TEST(is_exactly_once_across_kills),
+	};
+
+	if (!redis_is_installed())
+		print_message("NO REDIS SERVER: " REDIS_PROGRAM
+					  " is not there, ALL OF THESE TESTS ARE SKIPPED\n");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
