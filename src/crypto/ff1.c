@@ -460,7 +460,8 @@ long_digits(LhCtx *ctx, const LhFf1 *ff1, LhFf1Way way, LhFf1Tweaks tweaks, cons
 		LH_TRY(lh_ff1_numerals(ctx, ff1, way, tweaks, buffer, buffer, k));
 		for (size_t i = 0; i < k * length; i++)
 			out[at * length + i] = (char) ('0' + buffer[i]);
-		tweaks.data += k * tweaks.stride;
+		if (tweaks.stride > 0 && ff1->spec.tweak_len > 0)
+			tweaks.data += k * tweaks.stride;
 	}
 	return LH_OK;
 }

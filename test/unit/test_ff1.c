@@ -6,6 +6,7 @@
  * wildcards) limits the tests, FF1_SURE=N the values of each setting that the slow oracle sees
  * (docs/evidence/crypto.md).
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -434,6 +435,87 @@ it_permutes(void **state)
 	assert_true(same < 200);
 }
 
+/* Strings of digits without a tweak, beyond numbers of 64 bits: several groups of them. */
+static void
+long_digits_need_no_tweak(void **state)
+{
+	LhCtx *ctx = *state;
+	LhKey key = random_key();
+	LhFf1 *f = make(ctx, &key, 10, 2000, 0);
+	size_t n = 70 * 2000;
+	char *text = malloc(n), *was = malloc(n);
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = (char) ('0' + next() % 10);
+	memcpy(was, text, n);
+	LH_OK_(ctx, lh_ff1_digits(ctx, f, LH_FF1_ENCRYPT, (LhFf1Tweaks){NULL, 7}, text, text, 70));
+	assert_memory_not_equal(text + 69 * 2000, was + 69 * 2000, 2000);
+	LH_OK_(ctx, lh_ff1_digits(ctx, f, LH_FF1_DECRYPT, no_tweak, text, text, 70));
+	assert_memory_equal(text, was, n);
+	free(text);
+	free(was);
+}
+
+/* ---- threads ---- */
+
+typedef struct Shared
+{
+	const LhFf1 *small, *large;
+	uint64_t want[2];
+	uint16_t numerals[80];
+} Shared;
+
+static void *
+one_thread(void *arg)
+{
+	const Shared *s = arg;
+	LhCtx *ctx = lh_ctx_create();
+	void *bad = ctx == NULL ? arg : NULL;
+
+	for (int i = 0; ctx != NULL && i < 200; i++)
+	{
+		uint64_t left = 1234567, right = 7654321;
+		uint16_t x[80] = {0};
+
+		if (lh_ff1_halves(ctx, s->small, LH_FF1_ENCRYPT, no_tweak, &left, &right, 1) != LH_OK ||
+			left != s->want[0] || right != s->want[1] ||
+			lh_ff1_numerals(ctx, s->large, LH_FF1_ENCRYPT, no_tweak, x, x, 1) != LH_OK ||
+			memcmp(x, s->numerals, sizeof(x)) != 0)
+			bad = arg;
+	}
+	lh_ctx_destroy(ctx);
+	return bad;
+}
+
+static void
+threads_share_one_object(void **state)
+{
+	LhCtx *ctx = *state;
+	LhKey key = random_key();
+	Shared s = {.small = make(ctx, &key, 10, 16, 0), .large = make(ctx, &key, 36, 80, 0)};
+
+	s.want[0] = 1234567;
+	s.want[1] = 7654321;
+	LH_OK_(ctx, lh_ff1_halves(ctx, s.small, LH_FF1_ENCRYPT, no_tweak, &s.want[0], &s.want[1], 1));
+	LH_OK_(ctx, lh_ff1_numerals(ctx, s.large, LH_FF1_ENCRYPT, no_tweak, s.numerals, s.numerals, 1));
+	for (const LhFf1Kernels *const *k = lh_ff1_kernels_all; *k != NULL; k++)
+	{
+		pthread_t threads[4];
+		void *bad;
+
+		if (!(*k)->supported())
+			continue;
+		lh_ff1_kernels_force(*k);
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, one_thread, &s), 0);
+		for (int i = 0; i < 4; i++)
+		{
+			pthread_join(threads[i], &bad);
+			assert_null(bad);
+		}
+	}
+}
+
 /* ---- what is refused ---- */
 
 static void
@@ -572,6 +654,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(halves_equal_digits, setup, teardown),
 		cmocka_unit_test_setup_teardown(sixteen_digits_are_read_and_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_permutes, setup, teardown),
+		cmocka_unit_test_setup_teardown(long_digits_need_no_tweak, setup, teardown),
+		cmocka_unit_test_setup_teardown(threads_share_one_object, setup, teardown),
 		cmocka_unit_test_setup_teardown(small_domains_and_bad_parameters_are_refused, setup,
 										teardown),
 		cmocka_unit_test_setup_teardown(numerals_outside_the_alphabet_are_refused, setup, teardown),

@@ -428,6 +428,29 @@ numbers_stay_numbers(void **state)
 		assert_true(cannot(one(ctx, t, bad[i]), LH_CANNOT_FORM));
 }
 
+/* All of -0.01 to -9.99: each becomes another of them, and none a zero with a sign. */
+static void
+no_number_becomes_minus_zero(void **state)
+{
+	LhCtx *ctx = *state;
+	LhTemplate *t = make(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_NUMERIC, .legacy = true});
+	uint8_t seen[1000] = {0};
+
+	for (int i = 1; i < 1000; i++)
+	{
+		char text[8];
+		const char *r;
+
+		snprintf(text, sizeof(text), "-%d.%02d", i / 100, i % 100);
+		r = one(ctx, t, text);
+		same_form(text, r);
+		seen[(r[1] - '0') * 100 + (r[3] - '0') * 10 + r[4] - '0']++;
+	}
+	assert_int_equal(seen[0], 0);
+	for (int i = 1; i < 1000; i++)
+		assert_int_equal(seen[i], 1);
+}
+
 static void
 range_of(LhCtx *ctx, int64_t least, int64_t most)
 {
@@ -810,6 +833,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(luhn_stays_valid, setup, teardown),
 		cmocka_unit_test_setup_teardown(emails, setup, teardown),
 		cmocka_unit_test_setup_teardown(numbers_stay_numbers, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_number_becomes_minus_zero, setup, teardown),
 		cmocka_unit_test_setup_teardown(integers_stay_in_their_range, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_range_is_permuted, setup, teardown),
 		cmocka_unit_test_setup_teardown(dates_stay_dates, setup, teardown),
