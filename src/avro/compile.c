@@ -103,31 +103,17 @@ add_column_op(Compiler *c, LhAvroProg *prog, LhAvroOpCode code, int node, size_t
 	return add_op(c, prog, (LhAvroOp){.code = code, .node = node, .n = n, .column = column});
 }
 
-/* Can n bytes that nobody wants be a part of the operation before them? */
-static bool
-can_follow(const LhAvroOp *op, LhAvroOpCode code, size_t n)
-{
-	return code == LH_AVRO_OP_SKIP_FIXED && op->code != LH_AVRO_OP_NULLABLE &&
-		   op->code != LH_AVRO_OP_SKIP_FIXED && n <= (size_t) (LH_AVRO_MAX_AFTER - op->after);
-}
-
 /* n more of a skip, together with the one before where that is of its kind. */
 static LhStatus
 add_skip(Compiler *c, LhAvroProg *prog, LhAvroOpCode code, int node, size_t n)
 {
 	int last = count_ops(prog) - 1;
-	LhAvroOp *op = last >= prog->barrier ? op_at(prog, last) : NULL;
 
 	if (n == 0)
 		return LH_OK;
-	if (op != NULL && op->code == code && op->after == 0)
+	if (last >= prog->barrier && op_at(prog, last)->code == code)
 	{
-		op->n += n;
-		return LH_OK;
-	}
-	if (op != NULL && can_follow(op, code, n))
-	{
-		op->after += (uint8_t) n;
+		op_at(prog, last)->n += n;
 		return LH_OK;
 	}
 	return add_op(c, prog, (LhAvroOp){.code = code, .node = node, .n = n});
@@ -193,9 +179,6 @@ choose_shape(LhAvroItems *items)
 	int n = items->body->n;
 
 	items->shape = LH_AVRO_ITEMS_ANY;
-	for (int i = 0; i < n; i++)
-		if (ops[i].after > 0)
-			return;
 	if (n == 0)
 		items->shape = LH_AVRO_ITEMS_FIXED;
 	else if (n == 1 && ops[0].code == LH_AVRO_OP_SKIP_FIXED)

@@ -6,8 +6,7 @@
  * list): each either writes a value into a column or skips bytes.
  *
  *	1. What nobody wants becomes skips; neighbours are fused, so that a run of
- *	   numbers or of fixed sizes is one operation, and a few bytes of fixed sizes
- *	   behind an operation are a part of it.
+ *	   numbers or of fixed sizes is one operation.
  *	2. A nullable value is its branch, then its operations, which are jumped over
  *	   when it is null.
  *	3. Lists, maps and unions have programs of their own for their items and
@@ -142,14 +141,10 @@ typedef struct LhAvroPick
 	LhAvroProg **progs;                /* by slot */
 } LhAvroPick;
 
-/* Bytes that an operation may pass over behind its own: fewer than are readable behind a block. */
-#define LH_AVRO_MAX_AFTER (LH_PADDING / 2)
-
 typedef struct LhAvroOp
 {
 	uint8_t code;
-	uint8_t after; /* bytes behind it that nobody wants; of NULLABLE none */
-	int node;      /* for messages */
+	int node; /* for messages */
 	size_t n;
 	union
 	{

@@ -46,12 +46,6 @@ skip_bytes(LhAvroRun *r, int node, const uint8_t *p, const uint8_t *end, size_t 
 	{
 		int64_t len;
 
-		/* a length of one byte, not negative */
-		if (LIKELY((*p & 0x81) == 0 && *p >> 1 < end - p))
-		{
-			p += 1 + (*p >> 1);
-			continue;
-		}
 		p = get_length(r, node, p, end, &len);
 		if (UNLIKELY(p == NULL))
 			return NULL;
@@ -634,13 +628,12 @@ run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t *p, size_t slot)
 					p = get_odd_branch(r, op, p, &is_null);
 				else
 					p++;
-				if (!is_null)
-					break;
-				set_null(nullable, slot);
-				if (UNLIKELY(p > end))
-					return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_CUT_OFF, 0);
-				op += op->n;
-				continue; /* what follows the operations that were jumped over goes with them */
+				if (is_null)
+				{
+					set_null(nullable, slot);
+					op += op->n;
+				}
+				break;
 			}
 			case LH_AVRO_OP_BOOL:
 				if (UNLIKELY(*p > 1))
@@ -699,7 +692,6 @@ run(LhAvroRun *r, const LhAvroProg *prog, const uint8_t *p, size_t slot)
 		}
 		if (UNLIKELY(p == NULL))
 			return NULL;
-		p += op->after;
 		if (UNLIKELY(p > end))
 			return lh_avro_fail(r, op->node, at, LH_AVRO_FAIL_CUT_OFF, 0);
 	}
