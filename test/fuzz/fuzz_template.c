@@ -6,6 +6,7 @@
  * values, one a line.  Nothing fails; what has a result keeps its number of characters,
  * is UTF-8, and comes back when decrypted; what has none says why.
  */
+#include <sanitizer/lsan_interface.h>
 #include <stdlib.h>
 
 #include "fuzz/fuzz_ctx.h"
@@ -34,13 +35,16 @@ static const LhFf1Key *
 the_key(void)
 {
 	static LhFf1Key *key;
-	static LhCtx *ctx; /* for the leak checker: the key is in pages that it does not see */
+	LhCtx *ctx;
 	LhKey bytes = {.len = 16, .bytes = {1, 2, 3}};
 
 	if (key != NULL)
 		return key;
+	/* it lives as long as the process, in pages that the leak checker does not look into */
+	__lsan_disable();
 	ctx = lh_ctx_create();
 	CHECK(ctx != NULL && lh_ff1_key_create(ctx, &bytes, &key) == LH_OK);
+	__lsan_enable();
 	return key;
 }
 
