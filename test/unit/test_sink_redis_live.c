@@ -430,6 +430,33 @@ a_second_client_fences_the_first(void **state)
 	assert_string_equal(stream_text("t"), "16-4194304 value=v");
 }
 
+/* A recovery takes no answer to what was sent before for its own. */
+static void
+recovery_leaves_what_is_on_its_way(void **state)
+{
+	LhChangePos pos;
+	LhSink *sink;
+	bool known;
+
+	NEEDS_REDIS;
+	redis_start(&server);
+	sink = open_fine("&fields=value&batch.bytes=1");
+	for (int round = 0; round < 20; round++)
+	{
+		const uint64_t base = sink->durable.commit_end;
+
+		for (uint64_t i = base + 1; i <= base + 5; i++)
+		{
+			FINE(put(sink, i, 1, "t", "v"));
+			FINE(commit(sink, i, 2));
+		}
+		FINE(sink->kind->recover(ctx, sink, &pos, &known));
+	}
+	FINE(one(sink, 1000, "t", "v"));
+	finish(sink);
+	assert_position("0/3E8", "2");
+}
+
 /* XADD to a key that is no stream would fail in the middle: nothing at all may be written. */
 static void
 a_key_of_another_type_moves_nothing(void **state)
@@ -1222,6 +1249,7 @@ main(void)
 		TEST(many_streams_and_messages),
 		TEST(streams_are_trimmed_where_asked),
 		TEST(a_second_client_fences_the_first),
+		TEST(recovery_leaves_what_is_on_its_way),
 		TEST(a_key_of_another_type_moves_nothing),
 		TEST(another_writer_is_noticed),
 		TEST(what_is_there_is_not_written_twice),
