@@ -48,6 +48,7 @@ lh_delivery_recovered(LhDeliverySink *s, const LhChangePos *durable, bool known)
 	s->known = known;
 	s->put = s->committed = known ? *durable : none;
 	s->put_sub = known ? INT32_MAX : -1;
+	s->recovered = known;
 }
 
 LhStatus

@@ -43,6 +43,7 @@ typedef struct LhDeliverySink
 	/* kept by deliver.c */
 	LhChangePos put;			/* last message put, or recovered */
 	int			put_sub;
+	bool		recovered;		/* nothing was put since */
 	LhChangePos committed;
 	uint64_t	safe;			/* what it allows to be confirmed */
 } LhDeliverySink;
@@ -101,7 +102,11 @@ typedef struct LhDeliveryState
 /* sinks: opened and recovered, lh_delivery_recovered called.  All in ctx->arena. */
 extern LhStatus lh_delivery_create(LhCtx *ctx, const LhDeliveryConfig *config, int nsinks, LhDeliverySink *sinks,
 								   LhDelivery **out);
-/* What recover said of a sink. */
+/*
+ * What recover said of a sink.  A schema event has the position of the event before it (see
+ * lh_delivery_put): whether it is stored, too, that position does not say.  It is put again then:
+ * told twice it does no harm, not told it does.
+ */
 extern void lh_delivery_recovered(LhDeliverySink *s, const LhChangePos *durable, bool known);
 /* A connection begins at a position: what the last one told of relations and left open is void. */
 extern LhStatus lh_delivery_start(LhCtx *ctx, LhDelivery *d, uint64_t lsn);

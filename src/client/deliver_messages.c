@@ -23,8 +23,9 @@ static LhStatus
 put(LhCtx *ctx, LhDelivery *d, LhDeliverySink *s, const LhSinkMessage *m)
 {
 	int order = lh_change_pos_compare(&m->pos, &s->put);
+	bool unsure = s->recovered && m->op == LH_CHANGE_SCHEMA && !m->unit;
 
-	if (order < 0 || (order == 0 && m->sub <= s->put_sub))
+	if (order < 0 || (order == 0 && m->sub <= s->put_sub && !unsure))
 	{
 		d->state.skipped++;
 		return LH_OK;
@@ -32,6 +33,7 @@ put(LhCtx *ctx, LhDelivery *d, LhDeliverySink *s, const LhSinkMessage *m)
 	LH_TRY(lh_delivery_sink_failed(ctx, d, s, s->sink->kind->put(ctx, s->sink, m)));
 	s->put = m->pos;
 	s->put_sub = m->sub;
+	s->recovered = false;
 	return LH_OK;
 }
 

@@ -318,6 +318,35 @@ schema_events_stand_before_their_row(void **state)
 	assert_string_equal(m->recorders[0].log, "t:20/1.65536=columns t:20/2.0=a ");
 }
 
+/*
+ * A sink may be flushed between a row and the schema event behind it, which has the row's
+ * position: after a crash the event comes, once a recovery, and the row does not.
+ */
+static void
+schema_events_are_not_lost_with_a_flush(void **state)
+{
+	Made *m = *state;
+
+	for (int i = 0; i < 2; i++)
+	{
+		lh_delivery_recovered(&m->sinks[0], &(LhChangePos){0x20, 1, 7}, true);
+		m->recorders[0].log[0] = '\0';
+		for (int k = 0; k < 2; k++)
+		{
+			assert_int_equal(lh_delivery_start(m->ctx, m->d, 0x10), LH_OK);
+			frame(m, LH_CHANGE_BEGIN, 0x20, 0, NULL);
+			frame(m, LH_CHANGE_SCHEMA, 0x20, 1, NULL);
+			frame(m, LH_CHANGE_INSERT, 0x20, 1, "a");
+			frame(m, LH_CHANGE_SCHEMA, 0x20, 2, "columns");
+			sent(m);
+		}
+		assert_string_equal(m->recorders[0].log, "t:20/1.65536=columns ");
+		frame(m, LH_CHANGE_INSERT, 0x20, 2, "b");
+		sent(m);
+		assert_string_equal(m->recorders[0].log, "t:20/1.65536=columns t:20/2.0=b ");
+	}
+}
+
 static void
 idle_positions_are_stored_first(void **state)
 {
@@ -501,6 +530,7 @@ main(void)
 		T(what_a_sink_holds_is_not_put_again),
 		T(a_lost_connection_repeats_nothing),
 		T(schema_events_stand_before_their_row),
+		T(schema_events_are_not_lost_with_a_flush),
 		T(idle_positions_are_stored_first),
 		T(progress_is_what_was_sent),
 		T(what_comes_behind_its_progress_is_refused),
