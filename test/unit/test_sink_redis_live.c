@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <sys/mman.h>
 
 #include "redis_run.h"
 #include "sink/redis.h"
@@ -1082,6 +1083,9 @@ stream_of(int txn, int e, int sub)
 	return (txn * 7 + e * 3 + sub) % 3;
 }
 
+/* Messages that children have put, for their parent: kills hit streams however fast they are. */
+static volatile uint64_t *nput;
+
 static LhStatus
 feed(LhSink *sink, uint64_t seed, const LhChangePos *from)
 {
@@ -1101,8 +1105,10 @@ feed(LhSink *sink, uint64_t seed, const LhChangePos *from)
 								   .value = lh_slice(value, (size_t) n)};
 
 				snprintf(topic, sizeof(topic), "k%d", stream_of(t, e, sub));
-				if (lh_change_pos_compare(&m.pos, from) > 0)
-					LH_TRY(sink->kind->put(ctx, sink, &m));
+				if (lh_change_pos_compare(&m.pos, from) <= 0)
+					continue;
+				LH_TRY(sink->kind->put(ctx, sink, &m));
+				(*nput)++;
 			}
 		if (lh_change_pos_compare(&end, from) > 0)
 			LH_TRY(sink->kind->commit(ctx, sink, &end));
@@ -1172,6 +1178,23 @@ assert_stream(uint64_t seed)
 	}
 }
 
+/* Until the child has put n messages more; false: it has ended. */
+static bool
+wait_for_puts(pid_t pid, uint64_t n, int *status)
+{
+	uint64_t target = *nput + n;
+
+	for (int i = 0; *nput < target; i++)
+	{
+		if (waitpid(pid, status, WNOHANG) == pid)
+			return false;
+		if (i == 600000)
+			fail_msg("a child that puts nothing for a minute");
+		usleep(100);
+	}
+	return true;
+}
+
 static void
 kill_and_go_on(uint64_t seed, int kills[2])
 {
@@ -1195,13 +1218,12 @@ kill_and_go_on(uint64_t seed, int kills[2])
 		/* the server dies under the child, once or more, and then the child */
 		for (int i = 0; i <= (int) (mix(seed, (uint64_t) attempt) % 3); i++)
 		{
-			usleep((useconds_t) (mix(seed + 77, (uint64_t) (attempt * 8 + i)) %
-								 (uint64_t) (30000 + attempt * 20000)));
-			if (waitpid(pid, &status, WNOHANG) == pid)
-			{
-				over = true;
+			uint64_t random = mix(seed + 77, (uint64_t) (attempt * 8 + i));
+
+			over = !wait_for_puts(pid, random % (uint64_t) (60 + attempt * 40), &status);
+			if (over)
 				break;
-			}
+			usleep((useconds_t) (random >> 32) % 2000);
 			if (i == 0 && mix(seed, (uint64_t) attempt + 1000) % 2)
 				break;
 			redis_kill(&server, SIGKILL);
@@ -1229,6 +1251,8 @@ is_exactly_once_across_kills(void **state)
 	int kills[2] = {0, 0};
 
 	NEEDS_REDIS;
+	nput = mmap(NULL, sizeof(*nput), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(nput != MAP_FAILED);
 	for (int seed = 0; seed < seeds; seed++)
 		kill_and_go_on((uint64_t) seed, kills);
 	print_message("%d kills of the client, %d of the server, in %d streams\n", kills[0], kills[1],
