@@ -10,6 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my ($node, $dir) = cdc_node('cdc_client', 'max_prepared_transactions = 5', 'wal_sender_timeout = 5s', 'restart_after_crash = on', q(lakehouse.cdc_mask_key_file = ''));
+my $metrics_port = PostgreSQL::Test::Cluster::get_free_port();
 sub sql { return $node->safe_psql($_[1] // 'postgres', $_[0]) }
 
 sub confirmed { my ($slot) = @_; return sql("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '$slot'") }
@@ -124,12 +125,12 @@ like(join("\n", lines("$dir/debezium")), qr/^\{"before":null,"after":\{"id":6000
 
 # ---- signals; a slot in use; status, drop; metrics
 
-my $run = start('signal', '--slot', 'files', '--sink', "file:$a", '--flush-ms', '60000', '--status-interval', '1', '--metrics', '39217');
+my $run = start('signal', '--slot', 'files', '--sink', "file:$a", '--flush-ms', '60000', '--status-interval', '1', '--metrics', $metrics_port);
 wait_until(60, sub { slurp("$dir/log.signal") =~ /"event":"streaming"/ });
 sql(q{INSERT INTO t VALUES (70001, 'before the signal')});
-wait_until(60, sub { http(39217) =~ /^lakehouse_cdc_transactions_total [1-9]/m });
-like(http(39217), qr{^HTTP/1\.1 200 OK\r\n.*^lakehouse_cdc_up 1\n.*^lakehouse_cdc_sink_messages_total\{sink="1",kind="file"\} [1-9]}ms, 'metrics');
-like(http(39217, 'GET / HTTP/1.0'), qr{^HTTP/1\.1 404}, 'and nothing else');
+wait_until(60, sub { http($metrics_port) =~ /^lakehouse_cdc_transactions_total [1-9]/m });
+like(http($metrics_port), qr{^HTTP/1\.1 200 OK\r\n.*^lakehouse_cdc_up 1\n.*^lakehouse_cdc_sink_messages_total\{sink="1",kind="file"\} [1-9]}ms, 'metrics');
+like(http($metrics_port, 'GET / HTTP/1.0'), qr{^HTTP/1\.1 404}, 'and nothing else');
 ($code, undef, $err) = client('stream', '--slot', 'files', '--sink', 'stdout:', '--once', '--wait', '0');
 is($code, 3, 'a slot that is in use');
 like($err, qr/slot "files" is active for PID \d+/, 'by whom');

@@ -10,6 +10,7 @@ use Lake;
 use Test::More;
 
 my ($node, $dir) = cdc_node('cdc_health', 'min_wal_size = 32MB', 'max_prepared_transactions = 5', 'max_wal_size = 96MB', 'autovacuum = off', 'checkpoint_timeout = 1h');
+my $metrics_port = PostgreSQL::Test::Cluster::get_free_port();
 my $MB = 1048576;
 
 sub sql { return $node->safe_psql($_[1] // 'postgres', $_[0]) }
@@ -40,14 +41,14 @@ my $streamer = $node->connstr('postgres') . ' user=streamer';
 # ---- an idle slot, by volume: the status interval is long, so that nothing else moves it
 
 my $run = start('none', 'postgres', '--slot', 'none', '--status-interval', '3600', '--heartbeat', '0', '--heartbeat-bytes', '0');
-my $beats = start('beats', 'postgres', '--source', $streamer, '--slot', 'beats', '--status-interval', '3600', '--metrics', '39219');
+my $beats = start('beats', 'postgres', '--source', $streamer, '--slot', 'beats', '--status-interval', '3600', '--metrics', $metrics_port);
 busy(300);
 ok(wait_until(10, sub { kept('beats') <= 64 * $MB }), 'after 300 MB an idle slot keeps 64 MB at most') or diag kept('beats') / $MB;
 cmp_ok(kept('none'), '>', 200 * $MB, 'which is due to heartbeats: without it keeps more');
 my $xmin = sql(q{SELECT catalog_xmin FROM pg_replication_slots WHERE slot_name = 'beats'});
 my $old = sql(q{SELECT catalog_xmin FROM pg_replication_slots WHERE slot_name = 'none'});
 cmp_ok($xmin, '>', $old + 100, 'catalog_xmin moves, too');
-like(http(39219), qr/^lakehouse_cdc_heartbeats_total [1-9]/m, 'heartbeats are counted');
+like(http($metrics_port), qr/^lakehouse_cdc_heartbeats_total [1-9]/m, 'heartbeats are counted');
 is(stop($run), 0, 'stopped');
 is(stop($beats), 0, 'stopped');
 unlike(slurp("$dir/log.beats"), qr/"level":"(warning|error)"/, 'a role with REPLICATION is enough');
@@ -79,10 +80,10 @@ sql('CREATE DATABASE plain');
 sql(q{CREATE SCHEMA lakehouse; GRANT USAGE ON SCHEMA lakehouse TO PUBLIC; CREATE TABLE lakehouse.caught (who text);
 	CREATE FUNCTION lakehouse.cdc_heartbeat() RETURNS pg_lsn LANGUAGE plpgsql SECURITY DEFINER AS $$
 	BEGIN INSERT INTO lakehouse.caught VALUES (session_user); RETURN '0/1'; END $$}, 'plain');
-$run = start('plain', 'plain', '--slot', 'plain', '--status-interval', '3600', '--metrics', '39219');
+$run = start('plain', 'plain', '--slot', 'plain', '--status-interval', '3600', '--metrics', $metrics_port);
 $end = sql('SELECT pg_current_wal_lsn()');
 busy(40);
-ok(wait_until(60, sub { http(39219) =~ /^lakehouse_cdc_heartbeats_total [1-9]/m }), 'without the extension there are heartbeats, too');
+ok(wait_until(60, sub { http($metrics_port) =~ /^lakehouse_cdc_heartbeats_total [1-9]/m }), 'without the extension there are heartbeats, too');
 is(sql('SELECT count(*) FROM lakehouse.caught', 'plain'), 0, 'by no function that somebody else put there');
 ok(wait_until(60, sub { sql("SELECT confirmed_flush_lsn > '$end' FROM pg_replication_slots WHERE slot_name = 'plain'") eq 't' }), 'and positions are confirmed');
 SKIP:

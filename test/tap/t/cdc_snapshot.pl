@@ -11,6 +11,7 @@ use Lake;
 use Test::More;
 
 my ($node, $dir, $source) = cdc_node('cdc_snapshot', 'autovacuum = off', q(lakehouse.cdc_mask_key_file = ''));
+my $metrics_port = PostgreSQL::Test::Cluster::get_free_port();
 my $seed = $ENV{LAKEHOUSE_SEED} // time;
 srand($seed);
 sub sql { return $node->safe_psql('postgres', $_[0]) }
@@ -302,7 +303,7 @@ goes_on('holder', 'big');
 	my ($in, $reader);
 	pipe($in, $reader) or die $!;
 	my $slow = IPC::Run::start([ $client, 'snapshot', '--source', $source, '--slot', 'memory', '--sink', 'stdout:', '--table', 'public.big', '--jobs', '4',
-			'--chunk-blocks', '2100', '--chunk-memory', '256kB', '--metrics', '39218' ], '<', \undef, '>', $reader, '2>', "$dir/log.memory", IPC::Run::timeout(120));
+			'--chunk-blocks', '2100', '--chunk-memory', '256kB', '--metrics', $metrics_port ], '<', \undef, '>', $reader, '2>', "$dir/log.memory", IPC::Run::timeout(120));
 	close $reader;
 	# others read on while one is delivered, as far as they may
 	my ($lines, $buf, $bytes) = (0, '', 0);
@@ -310,7 +311,7 @@ goes_on('holder', 'big');
 	sleep(1);
 	my ($now, $peak) = rss_kb(pid_of($slow));
 	cmp_ok($peak, '<', 40 * 1024, "a sink that stands still costs $peak kB of memory, not what the table has");
-	my $metrics = http(39218);
+	my $metrics = http($metrics_port);
 	like($metrics, qr/^lakehouse_cdc_snapshot_units \d+$/m, 'metrics tell of units');
 	like($metrics, qr/^lakehouse_cdc_snapshot_rows_total \d+$/m, 'and rows');
 	$lines += ($buf =~ tr/\n//) while sysread($in, $buf, 1 << 16);
