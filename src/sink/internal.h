@@ -58,6 +58,9 @@ extern LhStatus lh_registered_open(LhCtx *ctx, const LhSinkConfig *config, const
 /* Around the sink that was opened so. */
 extern LhSink *lh_registered_wrap(LhRegistered *registered, LhSink *inner);
 
+/* A copy in ctx->arena: what open is handed is borrowed for the call.  format stays borrowed. */
+extern LhStatus lh_sink_keep_config(LhCtx *ctx, const LhSinkConfig *from, LhSinkConfig *to);
+
 /* The one line of a file that nobody but its owner may read (registry.c). */
 extern LhStatus lh_sink_read_secret(LhCtx *ctx, const char *path, char **out);
 

@@ -63,30 +63,6 @@ release(void *arg)
 	destroy(arg);
 }
 
-/* What the client hands over is borrowed for the call. */
-static LhStatus
-copy_config(LhCtx *ctx, const LhSinkConfig *from, LhSinkConfig *to)
-{
-	LhSinkOption *options;
-
-	*to = *from;
-	LH_NEW_ARRAY(ctx, options, from->noptions + 1);
-	for (int i = 0; i < from->noptions; i++)
-	{
-		options[i].name = lh_strdup(ctx, from->options[i].name);
-		options[i].value = lh_strdup(ctx, from->options[i].value);
-		if (options[i].name == NULL || options[i].value == NULL)
-			return ctx->error->code;
-	}
-	to->options = options;
-	if ((to->uri = lh_strdup(ctx, from->uri)) == NULL ||
-		(to->host = lh_strdup(ctx, from->host)) == NULL ||
-		(to->path = lh_strdup(ctx, from->path)) == NULL ||
-		(to->stream = lh_strdup(ctx, from->stream)) == NULL)
-		return ctx->error->code;
-	return LH_OK;
-}
-
 static LhStatus
 kafka_open(LhCtx *ctx, const LhSinkConfig *config, LhSink **out)
 {
@@ -94,7 +70,7 @@ kafka_open(LhCtx *ctx, const LhSinkConfig *config, LhSink **out)
 
 	LH_NEW(ctx, k);
 	k->arena = ctx->arena;
-	LH_TRY(copy_config(ctx, config, &k->config));
+	LH_TRY(lh_sink_keep_config(ctx, config, &k->config));
 	LH_TRY(lh_kafka_read_options(ctx, k));
 	k->sink.refusals = &k->refusals;
 	LH_TRY(lh_buf_init(ctx, &k->text, false));

@@ -85,30 +85,6 @@ release(void *arg)
 	drop(arg);
 }
 
-/* What the client hands over is borrowed for the call. */
-static LhStatus
-copy_config(LhCtx *ctx, const LhSinkConfig *from, LhSinkConfig *to)
-{
-	LhSinkOption *options;
-
-	*to = *from;
-	LH_NEW_ARRAY(ctx, options, from->noptions + 1);
-	for (int i = 0; i < from->noptions; i++)
-	{
-		options[i].name = lh_strdup(ctx, from->options[i].name);
-		options[i].value = lh_strdup(ctx, from->options[i].value);
-		if (options[i].name == NULL || options[i].value == NULL)
-			return ctx->error->code;
-	}
-	to->options = options;
-	if ((to->uri = lh_strdup(ctx, from->uri)) == NULL ||
-		(to->host = lh_strdup(ctx, from->host)) == NULL ||
-		(to->path = lh_strdup(ctx, from->path)) == NULL ||
-		(to->stream = lh_strdup(ctx, from->stream)) == NULL)
-		return ctx->error->code;
-	return LH_OK;
-}
-
 static LhStatus
 open_sink(LhCtx *ctx, const LhSinkConfig *config, bool tls, LhSink **out)
 {
@@ -118,7 +94,7 @@ open_sink(LhCtx *ctx, const LhSinkConfig *config, bool tls, LhSink **out)
 	LH_NEW(ctx, n);
 	n->arena = ctx->arena;
 	n->o.tls = tls;
-	LH_TRY(copy_config(ctx, config, &n->config));
+	LH_TRY(lh_sink_keep_config(ctx, config, &n->config));
 	LH_TRY(lh_nats_read_options(ctx, n));
 	n->identity =
 		lh_sprintf(ctx, "%s/%s", config->stream, config->format != NULL ? config->format : "-");

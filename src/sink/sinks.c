@@ -188,3 +188,26 @@ lh_sink_lsn_parse(const char *text, uint64_t *lsn)
 	*lsn = half[0] << 32 | half[1];
 	return true;
 }
+
+LhStatus
+lh_sink_keep_config(LhCtx *ctx, const LhSinkConfig *from, LhSinkConfig *to)
+{
+	LhSinkOption *options;
+
+	*to = *from;
+	LH_NEW_ARRAY(ctx, options, from->noptions + 1);
+	for (int i = 0; i < from->noptions; i++)
+	{
+		options[i].name = lh_strdup(ctx, from->options[i].name);
+		options[i].value = lh_strdup(ctx, from->options[i].value);
+		if (options[i].name == NULL || options[i].value == NULL)
+			return ctx->error->code;
+	}
+	to->options = options;
+	if ((to->uri = lh_strdup(ctx, from->uri)) == NULL ||
+		(to->host = lh_strdup(ctx, from->host)) == NULL ||
+		(to->path = lh_strdup(ctx, from->path)) == NULL ||
+		(to->stream = lh_strdup(ctx, from->stream)) == NULL)
+		return ctx->error->code;
+	return LH_OK;
+}
