@@ -32,20 +32,6 @@ lh_ff1_radix_init(LhFf1Radix *r, uint32_t radix)
 	r->reciprocal = (uint64_t) (((LhU128) ~d << 64 | UINT64_MAX) / d);
 }
 
-/* x = x * by + more, of n limbs; what leaves them is given back */
-static uint64_t
-multiply(uint64_t *x, size_t n, uint64_t by, uint64_t more)
-{
-	for (size_t i = 0; i < n; i++)
-	{
-		LhU128 p = (LhU128) x[i] * by + more;
-
-		x[i] = (uint64_t) p;
-		more = (uint64_t) (p >> 64);
-	}
-	return more;
-}
-
 /* Count work, and ask now and then whether to go on. */
 static LhStatus
 worked(LhCtx *ctx, size_t *work, size_t steps)
@@ -78,7 +64,7 @@ lh_ff1_power(LhCtx *ctx, const LhFf1Radix *r, size_t exponent, LhFf1Modulus *m)
 			for (unsigned i = 0; i < k; i++)
 				by *= r->radix;
 		}
-		carry = multiply(m->limbs, m->n, by, 0);
+		carry = lh_limbs_multiply(m->limbs, m->n, by, 0);
 		if (carry != 0)
 			m->limbs[m->n++] = carry;
 		exponent -= k;
@@ -125,7 +111,7 @@ invert(LhCtx *ctx, LhFf1Modulus *m)
 	{
 		uint64_t borrow = 0;
 
-		(void) multiply(rest, n, 2, 0);
+		(void) lh_limbs_multiply(rest, n, 2, 0);
 		for (size_t i = 0; i < m->n; i++)
 			(void) lh_ff1_sub(rest[i], m->limbs[i], &borrow);
 		(void) lh_ff1_sub(rest[m->n], 0, &borrow);
@@ -170,7 +156,7 @@ lh_ff1_number(LhCtx *ctx, const LhFf1Radix *r, const uint16_t *numerals, size_t 
 		for (size_t i = 0; i < k; i++)
 			group = group * r->radix + numerals[done + i];
 		used += used < n;
-		(void) multiply(x, used, r->power, group);
+		(void) lh_limbs_multiply(x, used, r->power, group);
 		done += k;
 		LH_TRY(worked(ctx, &work, used));
 	}

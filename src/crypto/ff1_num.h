@@ -45,6 +45,20 @@ lh_ff1_add(uint64_t a, uint64_t b, uint64_t *carry)
 	return (uint64_t) s;
 }
 
+/* x = x * by + more, of n limbs; what leaves them is given back */
+static inline uint64_t
+lh_limbs_multiply(uint64_t *x, size_t n, uint64_t by, uint64_t more)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		LhU128 p = (LhU128) x[i] * by + more;
+
+		x[i] = (uint64_t) p;
+		more = (uint64_t) (p >> 64);
+	}
+	return more;
+}
+
 /* x -= m where x >= m, x having nx limbs: m's, or one more */
 static inline __attribute__((always_inline)) void
 lh_ff1_sub_once(uint64_t *x, size_t nx, const uint64_t *m, size_t n)

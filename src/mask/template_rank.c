@@ -7,19 +7,7 @@
  * that a run costs one pass over the limbs.
  */
 #include "mask/template_internal.h"
-
-static uint64_t
-multiply(uint64_t *x, size_t n, uint64_t by, uint64_t more)
-{
-	for (size_t i = 0; i < n; i++)
-	{
-		LhU128 p = (LhU128) x[i] * by + more;
-
-		x[i] = (uint64_t) p;
-		more = (uint64_t) (p >> 64);
-	}
-	return more;
-}
+#include "crypto/ff1_num.h"
 
 static uint64_t
 divide(uint64_t *x, size_t n, uint64_t by)
@@ -148,8 +136,8 @@ lh_template_rank(LhCtx *ctx, LhTemplate *t, LhValue *v)
 
 		for (; i < end; i++)
 			digits = digits * t->classes[p[i].class].n + p[i].numeral;
-		(void) multiply(x, used < n ? used + 1 : n, product, digits);
-		carry = multiply(bound, used, product, 0);
+		(void) lh_limbs_multiply(x, used < n ? used + 1 : n, product, digits);
+		carry = lh_limbs_multiply(bound, used, product, 0);
 		if (carry != 0)
 			bound[used++] = carry;
 	}
