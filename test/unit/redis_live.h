@@ -37,7 +37,7 @@ static Redis server;
 					 ctx->error->detail, ctx->error->hint);                                        \
 	} while (0)
 
-static int
+static inline int
 set_up(void **state)
 {
 	(void) state;
@@ -46,7 +46,7 @@ set_up(void **state)
 	return ctx == NULL;
 }
 
-static int
+static inline int
 tear_down(void **state)
 {
 	(void) state;
@@ -55,17 +55,66 @@ tear_down(void **state)
 	return 0;
 }
 
-static const char *
+static inline const char *
 uri(const char *options)
 {
 	return lh_sprintf(ctx, "redis://%s?timeout.ms=60000%s", server.socket, options);
 }
 
-static LhStatus
+static inline LhStatus
 open_stream(const char *stream, const char *options, LhSink **sink, LhChangePos *pos, bool *known)
 {
 	LH_TRY(lh_sink_open(ctx, uri(options), stream, "json", true, sink));
 	return (*sink)->kind->recover(ctx, *sink, pos, known);
+}
+
+static inline LhStatus
+put_sub(LhSink *sink, uint64_t end, uint64_t ordinal, int sub, const char *topic, const char *value)
+{
+	LhSinkMessage m = {.op = LH_CHANGE_INSERT,
+					   .pos = {end, ordinal, 7},
+					   .sub = sub,
+					   .topic = topic,
+					   .has_key = true,
+					   .tombstone = value == NULL,
+					   .key = lh_slice("k", 1)};
+
+	if (value != NULL)
+		m.value = lh_slice(value, strlen(value));
+	return sink->kind->put(ctx, sink, &m);
+}
+
+static inline LhStatus
+put(LhSink *sink, uint64_t end, uint64_t ordinal, const char *topic, const char *value)
+{
+	return put_sub(sink, end, ordinal, 0, topic, value);
+}
+
+static inline LhStatus
+commit(LhSink *sink, uint64_t end, uint64_t ordinal)
+{
+	return sink->kind->commit(ctx, sink, &(LhChangePos){end, ordinal, 7});
+}
+
+static inline LhStatus
+flush(LhSink *sink)
+{
+	return sink->kind->flush(ctx, sink);
+}
+
+/* One transaction with one message, durable. */
+static inline LhStatus
+one(LhSink *sink, uint64_t end, const char *topic, const char *value)
+{
+	LH_TRY(put(sink, end, 1, topic, value));
+	LH_TRY(commit(sink, end, 2));
+	return flush(sink);
+}
+
+static inline void
+finish(LhSink *sink)
+{
+	FINE(sink->kind->close(ctx, sink));
 }
 
 #define NEEDS_REDIS            \
