@@ -23,6 +23,7 @@
 #include "pg/bridge/pin.h"
 #include "pg/fdw/fdw.h"
 #include "pg/lake/lake.h"
+#include "pg/privacy/privacy.h"
 #include "pg/util/features.h"
 #include "pg/util/progress.h"
 #include "pg/util/threads.h"
@@ -129,6 +130,7 @@ _PG_init(void)
 	/* shared memory is there for those alone who ask while the server starts */
 	if (!process_shared_preload_libraries_in_progress)
 		return;
+	lh_privacy_preloaded = true;
 	next_shmem_request = shmem_request_hook;
 	shmem_request_hook = shmem_request;
 	next_shmem_startup = shmem_startup_hook;

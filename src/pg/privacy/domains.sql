@@ -1,0 +1,1 @@
+-- Token domains, and functions and masks under their keys.

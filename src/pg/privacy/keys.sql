@@ -1,0 +1,1 @@
+-- Keys: providers, keys and their versions.

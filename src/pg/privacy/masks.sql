@@ -1,0 +1,1 @@
+-- Mask functions that need no key.

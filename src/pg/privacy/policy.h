@@ -1,0 +1,73 @@
+/*
+ * policy.h
+ *		Policies, and what of them holds for a subject.
+ *
+ *	policy.c			policies read from their definitions, cached by relation
+ *	policy_effective.c	several policies, partitions and tags: one mask a column
+ *	policy_admin.c		policy_create, policy_alter, policy_drop: parsing and vetting
+ *	policy_floor.c		the privileges beneath: what a masked role must not hold
+ *	policy_show.c		policy_list, policy_explain, policy_holes
+ *	tags.c				tags of columns (SECURITY LABEL), and policies bound to tags
+ *
+ * A policy is bound to one relation.  It masks columns, filters rows, or both, for roles (and their members) but for
+ * exempt ones, perhaps for claimed purposes and until a time.  Its roles may read its columns masked without holding SELECT on them:
+ * that is the masked-read grant.
+ *
+ * Of several policies on one column the strictest mask holds:
+ *
+ *	raw < deterministic token < partial < generalised < constant < null
+ *
+ * (a mask's strength: table lakehouse.mask_strength, filled at installation; anything not in it is "partial"; equal strength: the
+ * first by name).  Filters all hold.  A partition or child has what all its ancestors have, and a parent what its children have, by column name.
+ */
+#ifndef LH_PG_PRIVACY_POLICY_H
+#define LH_PG_PRIVACY_POLICY_H
+
+#include "pg/privacy/hidden.h"
+
+#include "datatype/timestamp.h"
+#include "nodes/primnodes.h"
+
+typedef struct LhColumnPolicy
+{
+	AttrNumber	attnum;
+	/* over varno 1; the column's type, typmod and collation; keyed masks are their executing twins.  NULL: the value itself (a masked-read grant without a mask). */
+	Expr	   *mask;
+	const char *policy;			/* whose it is, for audit and policy_explain */
+} LhColumnPolicy;
+
+typedef struct LhEffective
+{
+	Oid			relid;
+	List	   *columns;		/* of LhColumnPolicy, by attnum; a column that is not here is under core's privileges alone */
+	List	   *filters;		/* of Expr, over varno 1: rows for which all are true */
+	TimestampTz until;			/* what was decided holds until then (infinity: for good) */
+	uint64		stamp;			/* the same only while the same policies hold: plans are compared by it */
+} LhEffective;
+
+/*
+ * Has any policy been bound to the relation, its ancestors or descendants, for whomever?  A look into
+ * one table of the backend: for each relation of each query.
+ */
+extern bool lh_policy_any(Oid relid);
+/* No policy in this database at all: the fastest way out. */
+extern bool lh_policy_none(void);
+
+/*
+ * What holds for the subject; NULL: no policy does.  Cached by (relation, subject); valid until the next call that may
+ * process invalidations: copyObject what outlives it.  Superusers (but for policies that say "superusers") and integrity
+ * checks have none.
+ */
+extern const LhEffective *lh_policy_effective(Oid relid, const LhSubject *subject);
+/* The policy of one column; NULL: none. */
+extern const LhColumnPolicy *lh_policy_column(const LhEffective *effective, AttrNumber attnum);
+/* The strictest mask of all policies of a column, whoever they are for; NULL: none.  For streams, copies, materialized views. */
+extern const LhColumnPolicy *lh_policy_strictest(Oid relid, AttrNumber attnum);
+
+/* Changes whenever any policy does; for comparing plans. */
+extern uint64 lh_policy_version(void);
+
+/* Relations that have policies (List of Oid). */
+extern List *lh_policy_relations(void);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * privacy.h
+ *		Keys, masks and policies: what the files of this folder share.
+ *
+ *	rights.c		who may administer keys, policies, audit
+ *	subject.c		for whom a statement is planned and run
+ *	hidden.c		definitions that PostgreSQL tracks, dumps and upgrades (hidden.h)
+ *	keyring*.c		keys in shared memory, and the worker that asks providers (keyring.h)
+ *	keys*.c			the catalog of keys, their versions and rotation (keys.h)
+ *	domain*.c		token domains: what is tokenized how, under which key, by whom (domain.h)
+ *	mask_*.c		mask functions of SQL
+ *	token*.c		tokenize, detokenize and the masks that need keys
+ *	policy*.c		policies and what holds for a subject (policy.h)
+ *	enforce*.c		planner and executor: policies applied
+ *	utility*.c		COPY, LOCK, DDL: statements that the planner does not see
+ *
+ * docs/adr/0013-privacy.md has the decisions, docs/threat_model.md what is and is not kept.
+ */
+#ifndef LH_PG_PRIVACY_H
+#define LH_PG_PRIVACY_H
+
+#include "pg/util/util.h"
+
+#include "nodes/pg_list.h"
+
+/* The library is in shared_preload_libraries: else no policy can be enforced, and none is made. */
+extern bool lh_privacy_loaded(void);
+extern bool lh_privacy_preloaded;	/* set by init.c */
+/* ERROR with what to set, unless it is. */
+extern void lh_privacy_require(void);
+
+/* ---- rights.c ---- */
+
+/*
+ * Three rights that neither ownership of tables nor each other implies.  Each is
+ * EXECUTE on a function of its name in schema lakehouse, which does nothing: so GRANT, DROP ROLE, pg_dump and
+ * pg_upgrade know them.  lakehouse.right_grant gives it together with the functions it is about.
+ */
+typedef enum LhRight
+{
+	LH_RIGHT_POLICY_ADMIN,		/* lakehouse.policy_admin() */
+	LH_RIGHT_KEY_ADMIN,			/* lakehouse.key_admin() */
+	LH_RIGHT_AUDITOR			/* lakehouse.auditor() */
+} LhRight;
+
+extern bool lh_right_has(LhRight right, Oid role);
+/* ERROR unless GetUserId() has it; what: "to create keys" */
+extern void lh_right_require(LhRight right, const char *what);
+
+/* ---- subject.c ---- */
+
+/*
+ * For whom values are shown.  The outer role (GetOuterUserId: SET ROLE counts, SECURITY DEFINER
+ * does not), and the session's for policies that ask for it.  Where PostgreSQL works for a table (SECURITY_RESTRICTED_OPERATION:
+ * REFRESH, ANALYZE, index builds; SECURITY_NOFORCE_RLS: checks of foreign keys) it is GetUserId().
+ */
+typedef struct LhSubject
+{
+	Oid			role;
+	Oid			session;
+	bool		superuser;		/* role is one: outside of what policies can keep */
+	bool		integrity;		/* a check of a foreign key: values are compared, never shown; no policy holds */
+	const char *purpose;		/* setting lakehouse.purpose; "": none claimed */
+} LhSubject;
+
+extern LhSubject lh_subject(void);
+/* purposes compared, too */
+extern bool lh_subject_same(const LhSubject *a, const LhSubject *b);
+
+/* Setting lakehouse.purpose. */
+extern char *lakehouse_purpose;
+
+#endif
