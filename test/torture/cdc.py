@@ -114,6 +114,13 @@ def say(text):
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
+def note(text):
+    """For whoever asks afterwards what stood still, and when."""
+    with open(f"{DIR}/log/events.log", "a") as f:
+        now = time.time()
+        f.write(f"{time.strftime('%H:%M:%S', time.localtime(now))}.{int(now * 1000) % 1000:03d} {text}\n")
+
+
 def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: whoever ends us leaves nothing behind
 
@@ -190,7 +197,9 @@ class Part:
                 self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                                 preexec_fn=die_with_parent, cwd=DIR, env=self.env)
                 self.starts += 1
+            note(f"{self.name} starts")
             code = self.process.wait()
+            note(f"{self.name} ended: {code}")
             if not self.stopping and self.process.pid not in self.killed:
                 self.ends[code] += 1
                 if self.name == "client" and code in HOPELESS:
@@ -207,6 +216,7 @@ class Part:
             if self.process.poll() is not None:
                 return False
             self.killed.add(pid)
+            note(f"{self.name} is killed")
             return kill(pid)
 
     def stop(self, how=signal.SIGTERM, seconds=60):
@@ -369,12 +379,31 @@ class Torture:
         if self.parts["client"].hopeless is not None:
             raise Failure(self.parts["client"].hopeless)
 
+    def absent(self):
+        """What is not back yet: on a loaded machine a broker takes a minute to listen again."""
+        up = {"server": self.server_is_up, "broker": getattr(self, "port", None) and self.broker_is_up,
+              "redis": "redis" in self.parts and self.redis.is_up, "nats": "nats" in self.parts and self.nats.is_up}
+        return [name for name, ask in up.items() if ask and not ask()]
+
     def wait_for_progress(self):
-        def moved():
+        """For PATIENCE_S since all was there, and five times as long in all."""
+        started = since = time.monotonic()
+        gone = set()
+        while True:
             self.look_for_hopeless()
             now = self.position()
-            return now is not None and now != self.moved
-        wait_for(PATIENCE_S, "the stream moves on", moved)
+            if now is not None and now != self.moved:
+                break
+            absent = self.absent()
+            if absent:
+                since = time.monotonic()
+                gone.update(absent)
+            if time.monotonic() - since > PATIENCE_S or time.monotonic() - started > 5 * PATIENCE_S:
+                raise Failure(f"the stream moves on: not within {PATIENCE_S} s; events.log and client.log tell what happened")
+            time.sleep(0.05)
+        if time.monotonic() - started > 10:
+            note(f"the stream stood still for {time.monotonic() - started:.0f} s, "
+                 f"{time.monotonic() - since:.0f} of them with all there" + (f"; not there: {', '.join(sorted(gone))}" if gone else ""))
 
     def wait_for_flush(self):
         """Until a moment after the file sink has become durable: then the sinks behind it do."""
