@@ -45,12 +45,10 @@ sub vault
 }
 
 my $node;
-{
-	local $ENV{LAKEHOUSE_KEYS} = qq({"keys": {"env:2": "$k3"}});
-	local $ENV{LAKEHOUSE_OTHER} = 'stays';
-	$node = lake_node('keyring', q(shared_preload_libraries = 'lakehouse'), 'restart_after_crash = on', 'shared_buffers = 4MB',
-		'wal_level = replica', 'max_wal_senders = 4');
-}
+local $ENV{LAKEHOUSE_KEYS} = qq({"keys": {"env:2": "$k3"}});
+local $ENV{LAKEHOUSE_OTHER} = 'stays';
+$node = lake_node('keyring', q(shared_preload_libraries = 'lakehouse'), 'restart_after_crash = on', 'shared_buffers = 4MB',
+	'wal_level = replica', 'max_wal_senders = 4');
 my $s = session($node);
 my $other = session($node);
 
@@ -191,8 +189,7 @@ is($hanging[2]->value(vault_check()), '1 1', 'the statement repeated');
 
 # ---- memory
 
-my $postmaster = $node->safe_psql('postgres', q(SELECT pg_read_file('postmaster.pid')));
-($postmaster) = $postmaster =~ /^(\d+)/;
+my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
 $vault->reset;
 $vault->fault(kind => 'hang', match => '/v1/transit/encrypt');
 $other->begin(vault_check());
@@ -227,6 +224,60 @@ foreach my $p ($postmaster, $s->pid)
 $s->value('CREATE TEMP TABLE seen (line text)');
 $s->value(q(COPY seen FROM PROGRAM 'tr "\000" "\n" < /proc/self/environ'));
 is($s->value(q(SELECT count(*) FILTER (WHERE line ~ 'LAKEHOUSE_OTHER'), count(*) FILTER (WHERE line ~ 'LAKEHOUSE_KEYS') FROM seen)), '1|0', 'nor has a program of COPY');
+
+# ---- the cache
+
+sub cached { return $s->value('SELECT count(*) FROM lakehouse.keyring_status WHERE datname = current_database()') }
+
+$s->value(qq{
+	SELECT lakehouse.key_provider_create('dev', 'file', '{"path": "$file"}');
+	SELECT lakehouse.key_provider_create('safe', 'vault', '{"address": "@{[ $vault->url('') ]}", "token_file": "$token_file"}');
+	SELECT lakehouse.key_create('acme', 'domain', provider => 'safe', kek => 'app');
+	SELECT lakehouse.key_create('cards', 'data', 'acme');
+	SELECT lakehouse.key_verify(name) FROM lakehouse.key_list()});
+is(cached(), 2, 'keys that were used are in shared memory');
+my $asked = worker('requests');
+is($other->value(q(SELECT lakehouse.key_verify('cards'))), 1, 'another session uses them');
+is(worker('requests'), $asked, '... and nobody is asked');
+cmp_ok(worker('cache_hits'), '>', 0, '... which is counted');
+# the stub's Vault does not encrypt: what it wrapped tells the domain's key
+my $wrapped = $s->value(q(SELECT convert_from(v.wrapped, 'UTF8') FROM lakehouse.key_versions v JOIN lakehouse.keys k USING (id) WHERE k.name = 'acme'));
+my ($domain_key) = decode_base64($wrapped =~ s/^vault:v1://r) =~ /^app\|(.*)\|/;
+$domain_key = substr(decode_base64($domain_key), -32);
+is(length $domain_key, 32, 'a key that is in the cache, as we know it');
+foreach my $p ($postmaster, $s->pid, $other->pid)
+{
+	my @seen = find_in($p, $domain_key);
+	is(scalar(grep { $_->{dumped} || $_->{shared} } @seen), 0, "... is not in the memory of process $p");
+}
+$s->value(q(SELECT lakehouse.key_rotate('cards'); SELECT lakehouse.key_verify('cards')));
+is(cached(), 3, 'a new version is there, too');
+$s->value(q(SELECT lakehouse.key_retire('cards', 1)));
+is(cached(), 2, '... and a retired one no more');
+is($s->value(q(SELECT string_agg(version::text, ' ' ORDER BY version) FROM lakehouse.keyring_status JOIN lakehouse.keys ON id = key_id WHERE name = 'cards')), '2', '... the right one');
+
+# room for some only
+$node->adjust_conf('postgresql.conf', 'lakehouse.key_cache', '4');
+$node->restart;
+$s = session($node);
+is(cached(), 0, 'a restart begins with none');
+$s->value(q(SELECT lakehouse.key_create('more' || i, 'data', 'acme') FROM generate_series(1, 9) i));
+$s->value(q(SELECT lakehouse.key_verify('cards'); SELECT lakehouse.key_verify('more' || i) FROM generate_series(1, 3) i));
+is(cached(), 4, 'no more keys than there is room for');
+sub is_cached { return $s->value("SELECT count(*) FROM lakehouse.keyring_status JOIN lakehouse.keys ON id = key_id WHERE name = '$_[0]'") }
+is(is_cached('more3') . is_cached('acme'), '11', 'the last one is there, and what all need');
+$s->value(q(SELECT lakehouse.key_verify('more2'); SELECT lakehouse.key_verify('more9')));
+is(is_cached('more2') . is_cached('more9') . is_cached('more1'), '110', 'what was used longest ago goes first');
+is($s->value(q(SELECT sum(lakehouse.key_verify(name)) FROM lakehouse.key_list())), 12, 'all can be used nevertheless');
+$node->adjust_conf('postgresql.conf', 'lakehouse.key_cache', '0');
+$node->restart;
+$s = session($node);
+is($s->value(q(SELECT sum(lakehouse.key_verify(name)) FROM lakehouse.key_list())), 12, 'without a cache as well');
+is(cached(), 0, '... and none is kept');
+$node->adjust_conf('postgresql.conf', 'lakehouse.key_cache', '1024');
+$node->restart;
+$s = session($node);
+$postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
 
 # ---- crashes
 
@@ -298,10 +349,7 @@ sub run_single
 # ---- without preloading
 
 $node->adjust_conf('postgresql.conf', 'shared_preload_libraries', q(''));
-{
-	local $ENV{LAKEHOUSE_KEYS} = qq({"keys": {"env:2": "$k3"}});
-	$node->start;
-}
+$node->start;
 $s = session($node);
 is($s->value(check('file', { path => $file }, 'app')), '3 1', 'not preloaded: the backend reads a file');
 is($s->value(check('env', {}, 'env')), '2 2', '... and its environment');
