@@ -257,7 +257,7 @@ is(cached(), 2, '... and a retired one no more');
 is($s->value(q(SELECT string_agg(version::text, ' ' ORDER BY version) FROM lakehouse.keyring_status JOIN lakehouse.keys ON id = key_id WHERE name = 'cards')), '2', '... the right one');
 
 # room for some only
-$node->adjust_conf('postgresql.conf', 'lakehouse.key_cache', '4');
+$node->append_conf('postgresql.conf', 'lakehouse.key_cache = 4');
 $node->restart;
 $s = session($node);
 is(cached(), 0, 'a restart begins with none');
@@ -269,12 +269,12 @@ is(is_cached('more3') . is_cached('acme'), '11', 'the last one is there, and wha
 $s->value(q(SELECT lakehouse.key_verify('more2'); SELECT lakehouse.key_verify('more9')));
 is(is_cached('more2') . is_cached('more9') . is_cached('more1'), '110', 'what was used longest ago goes first');
 is($s->value(q(SELECT sum(lakehouse.key_verify(name)) FROM lakehouse.key_list())), 12, 'all can be used nevertheless');
-$node->adjust_conf('postgresql.conf', 'lakehouse.key_cache', '0');
+$node->append_conf('postgresql.conf', 'lakehouse.key_cache = 0');
 $node->restart;
 $s = session($node);
 is($s->value(q(SELECT sum(lakehouse.key_verify(name)) FROM lakehouse.key_list())), 12, 'without a cache as well');
 is(cached(), 0, '... and none is kept');
-$node->adjust_conf('postgresql.conf', 'lakehouse.key_cache', '1024');
+$node->append_conf('postgresql.conf', 'lakehouse.key_cache = 1024');
 $node->restart;
 $s = session($node);
 $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
