@@ -79,7 +79,8 @@ put_answer(int i, uint64 ticket, LhStatus status, const LhPack *pack)
 	LWLockAcquire(lh_keyring->slot_lock, LW_EXCLUSIVE);
 	if (slot->state == LH_KEY_SLOT_BEGUN && slot->ticket == ticket)
 	{
-		/* what is only out of time is counted by who waits */
+		/* a lane that was stopped while somebody waits is out of time */
+		lh_keyring->counts.timed_out += status == LH_CANCELLED;
 		lh_keyring->counts.failed += status != LH_OK && status != LH_CANCELLED;
 		slot->status = status;
 		memcpy(slot->bytes, pack->bytes, pack->len);
