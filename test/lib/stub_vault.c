@@ -12,6 +12,7 @@
  *	GET /_vault/revoke	all tokens of logins	GET /_vault/lease?s=N	seconds of the next
  *	GET /_vault/namespace?ns=N			all requests must name it
  *	GET /_vault/logins					how many there were
+ *	GET /_vault/made					the data key that was made last, in base64
  *
  * A cipher text is no secret here: the plain text's base64 with the key's name in front and a
  * sum behind, so that another key's and a changed one are refused.  Key "missing" does not
@@ -35,6 +36,7 @@ typedef struct VaultState
 	int logins;  /* the last token issued is "hvs.N" */
 	int revoked; /* those up to this one */
 	char ns[64];
+	char made[64];
 } VaultState;
 
 static VaultState *vault;
@@ -83,6 +85,8 @@ control(const StubRequest *r)
 	else if (strcmp(what, "reset") == 0)
 		*vault = (VaultState){.latest = 1, .oldest = 1, .lease = 3600};
 	snprintf(text, sizeof(text), "%d", vault->logins);
+	if (strcmp(what, "made") == 0)
+		snprintf(text, sizeof(text), "%s", vault->made);
 	stub_answer(200, "", text, strlen(text));
 }
 
@@ -190,6 +194,7 @@ transit(const char *operation, const char *key, const json_t *body)
 		}
 		RAND_bytes(made, sizeof(made));
 		EVP_EncodeBlock((uint8_t *) plain, made, sizeof(made));
+		memcpy(vault->made, plain, strlen(plain) + 1);
 	}
 	else if (strcmp(operation, "encrypt") == 0)
 	{

@@ -81,6 +81,11 @@ INSERT INTO promised VALUES
 	('iceberg_properties', '"table" text, server name, OUT key text, OUT value text', 'SETOF record'),
 	('iceberg_changes', '"table" anyelement, from_snapshot bigint, to_snapshot bigint, net boolean, OUT _change_type text, OUT
 		_change_ordinal integer, OUT _commit_snapshot_id bigint, OUT data anyelement', 'SETOF record'),
+	('key_provider_check', 'kind text, options jsonb, key text, OUT latest bigint, OUT oldest bigint', 'record'),
+	('keyring_keys', 'OUT datid oid, OUT key_id bigint, OUT version bigint, OUT last_used timestamp with time zone', 'SETOF record'),
+	('keyring_worker', 'OUT pid integer, OUT started_at timestamp with time zone, OUT starts bigint, OUT waiting integer, OUT running integer, OUT
+		requests bigint, OUT failed bigint, OUT timed_out bigint, OUT abandoned bigint, OUT lost bigint, OUT cached_keys integer, OUT
+		cache_size integer, OUT cache_hits bigint, OUT cache_misses bigint', 'record'),
 	('list', 'location text, server name, OUT path text, OUT size bigint, OUT modified timestamp with time zone', 'SETOF record'),
 	('parquet_column_chunks', 'location text, server name, OUT file text, OUT row_group integer, OUT leaf integer, OUT column_path text, OUT
 		physical_type text, OUT codec text, OUT encodings text[], OUT num_values bigint, OUT compressed_size bigint,
@@ -177,7 +182,7 @@ SELECT set_eq(
 			WHERE t.oid = objid AND c.relkind <> 'c')) $$,
 	ARRAY['foreign-data wrapper lakehouse', 'event trigger lakehouse_define', 'table lakehouse.cdc_masks',
 		'table lakehouse.cdc_snapshots', 'sequence lakehouse.cdc_snapshots_id_seq',
-		'view lakehouse.cdc_health', 'view lakehouse.scan_progress'],
+		'view lakehouse.cdc_health', 'view lakehouse.keyring_status', 'view lakehouse.scan_progress'],
 	'the other members of the extension');
 SELECT ok(extversion ~ '^\d+\.\d+\.\d+$' AND NOT extrelocatable AND extnamespace = 'lakehouse'::regnamespace,
 	'version and schema of the extension') FROM pg_extension WHERE extname = 'lakehouse';
@@ -186,9 +191,11 @@ SELECT set_eq(
 	ARRAY['CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'ALTER TABLE', 'IMPORT FOREIGN SCHEMA'],
 	'the commands that the event trigger sees');
 SELECT set_eq(
-	$$ SELECT name || ' ' || context || ' ' || vartype FROM pg_settings WHERE name LIKE 'lakehouse.%' $$,
+	$$ SELECT name || ' ' || context || ' ' || vartype FROM pg_settings
+	   -- is there when the library is preloaded
+	   WHERE name LIKE 'lakehouse.%' AND name <> 'lakehouse.key_cache' $$,
 	ARRAY['lakehouse.as_of user string', 'lakehouse.cdc_mask_key_file superuser string', 'lakehouse.check_crc user bool', 'lakehouse.delete_cache user integer', 'lakehouse.float_order user enum',
-		'lakehouse.footer_cache user integer', 'lakehouse.instance_metadata_endpoint superuser string',
+		'lakehouse.footer_cache user integer', 'lakehouse.instance_metadata_endpoint superuser string', 'lakehouse.key_timeout superuser integer',
 		'lakehouse.manifest_cache user integer', 'lakehouse.max_threads sighup integer',
 		'lakehouse.pushdown user bool', 'lakehouse.require_vector user bool', 'lakehouse.simd user enum',
 		'lakehouse.threads user integer', 'lakehouse.threads_min_size user integer'],
