@@ -186,11 +186,13 @@ SELECT count(*) FROM lakehouse.key_versions;
 SELECT count(*) FROM lakehouse.key_providers;
 SELECT count(*) FROM lakehouse.key_progress;
 CALL lakehouse.key_rewrap();
+RESET ROLE;
+CREATE SCHEMA hostile AUTHORIZATION keys_admin;
 SET ROLE keys_admin;
 -- nothing of the user's is found by statements of ours
-CREATE FUNCTION pg_temp.hostile(text, text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''hostile as %'', current_user; RETURN true; END';
-CREATE OPERATOR pg_temp.= (FUNCTION = pg_temp.hostile, LEFTARG = text, RIGHTARG = text);
-SET search_path = pg_temp, pg_catalog;
+CREATE FUNCTION hostile.equal(text, text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''hostile as %'', current_user; END';
+CREATE OPERATOR hostile.= (FUNCTION = hostile.equal, LEFTARG = text, RIGHTARG = text);
+SET search_path = hostile, pg_catalog;
 SELECT lakehouse.key_create('mine', 'data', 'acme') OPERATOR(pg_catalog.>) 0 AS made;
 SELECT lakehouse.key_rotate('mine'), lakehouse.key_verify('mine'), current_user;
 CALL lakehouse.key_rewrap('mine');
@@ -217,7 +219,9 @@ REVOKE EXECUTE ON FUNCTION lakehouse.key_provider_list(), lakehouse.key_provider
 	lakehouse.key_provider_alter(text, jsonb), lakehouse.key_provider_drop(text) FROM keys_admin;
 REVOKE EXECUTE ON FUNCTION lakehouse.key_list(), lakehouse.key_rotate(text) FROM keys_nobody;
 SELECT lakehouse.right_revoke('key_admin', 'keys_admin');
-DROP FUNCTION IF EXISTS pg_temp.hostile(text, text) CASCADE;
+SET client_min_messages = warning;
+DROP SCHEMA hostile CASCADE;
+RESET client_min_messages;
 DROP ROLE keys_nobody, keys_admin;
 
 -- parallel workers

@@ -194,7 +194,9 @@ find_id(uint64 id, char **name, uint32 *current)
 	return true;
 }
 
-static pg_attribute_noreturn() void
+static void none_active(const char *name) __attribute__((noreturn));
+
+static void
 none_active(const char *name)
 {
 	ereport(ERROR,

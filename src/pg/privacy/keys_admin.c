@@ -254,7 +254,7 @@ check_unused(const LhKeyRow *row, LhKeyRef ref, const char *what)
 
 	if (lh_keys_sql("SELECT k.name FROM lakehouse.keys k JOIN lakehouse.key_versions v USING (id)"
 					" WHERE k.parent = $1 AND v.state <> 'destroyed' AND (v.parent_version = $2 OR v.parent_version IS NULL)"
-					" ORDER BY k.id LIMIT 1", "ll", values, NULL) > 0)
+					" ORDER BY k.name LIMIT 1", "ll", values, NULL) > 0)
 	{
 		(void) lh_keys_get(0, 1, &below);
 		ereport(ERROR,

@@ -114,7 +114,7 @@ lakehouse_key_provider_drop(PG_FUNCTION_ARGS)
 	lh_keys_begin(&sql, "lakehouse.key_provider_drop()", true, true);
 	if (lh_keys_sql("SELECT 1 FROM lakehouse.key_providers WHERE name = $1 FOR UPDATE", "t", values, NULL) == 0)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("key provider \"%s\" does not exist", name)));
-	if (lh_keys_sql("SELECT name FROM lakehouse.keys WHERE provider = $1 ORDER BY id LIMIT 1", "t", values, NULL) > 0)
+	if (lh_keys_sql("SELECT name FROM lakehouse.keys WHERE provider = $1 ORDER BY name LIMIT 1", "t", values, NULL) > 0)
 	{
 		(void) lh_keys_get(0, 1, &key);
 		ereport(ERROR,

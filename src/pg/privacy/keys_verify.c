@@ -4,13 +4,15 @@
  *
  * For the day after a restore, and before a version of a provider's key is given up.  Each version that is not
  * destroyed is unwrapped, by the provider or the parent, whether or not it is in shared memory; an active one is also
- * loaded as everybody loads it, and has to be the same.
+ * loaded as everybody loads it, and has to be the same.  And the session must not have another current version cached
+ * than the tables have.
  */
 #include "pg/privacy/keys_store.h"
 
 #include "crypto/crypto.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 
 PG_FUNCTION_INFO_V1(lakehouse_key_verify);
@@ -37,6 +39,27 @@ verify(const LhKeyRow *row, const LhKeyVersion *version)
 	return true;
 }
 
+/* Once it is told of all changes, what is cached is what is there; others may go on changing it meanwhile. */
+static void
+verify_cache(const LhKeyRow *row)
+{
+	uint32		newest = 0, cached = 0;
+
+	for (int i = 0; i < 10; i++)
+	{
+		AcceptInvalidationMessages();
+		newest = lh_key_newest(row->id);
+		if (newest == 0)
+			return;
+		cached = lh_key_current(row->name).version;
+		if (cached == newest && lh_key_current_of(row->id).version == newest)
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INTERNAL_ERROR),
+			 errmsg("this session takes version %u of key \"%s\" for the current one, which is %u", cached, row->name, newest)));
+}
+
 Datum
 lakehouse_key_verify(PG_FUNCTION_ARGS)
 {
@@ -60,6 +83,7 @@ lakehouse_key_verify(PG_FUNCTION_ARGS)
 		n += verify(&row, &version);
 		MemoryContextReset(mcxt);
 	}
+	verify_cache(&row);
 	MemoryContextSwitchTo(old);
 	PG_RETURN_INT32(n);
 }

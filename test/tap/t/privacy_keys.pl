@@ -197,6 +197,17 @@ is(($worker->query(q(CALL lakehouse.key_rewrap('tenant1'))))[1], '', '... and th
 $s->value('CALL lakehouse.key_rewrap()');
 is($s->value(q(SELECT count(*) FROM lakehouse.key_progress WHERE state <> 'finished')), 0, 'none is left over');
 
+# a provider that answers with something else: what is there stays
+my $foreign = $s->value(q(SELECT convert_from(wrapped, 'UTF8') FROM lakehouse.key_versions JOIN lakehouse.keys USING (id) WHERE name = 'tenant2'));
+vault('rotate');
+$vault->fault(kind => 'body', match => '/v1/transit/rewrap', arg => qq({"data": {"ciphertext": "$foreign"}}));
+my $kept = versions($s);
+fails('another key comes back from a rewrap', $s, q(CALL lakehouse.key_rewrap('tenant1')), qr/XX001: version 1 of key "tenant1" holds a wrapped key that is another's/);
+is(versions($s), $kept, '... and replaces nothing');
+$vault->reset;
+$s->value('CALL lakehouse.key_rewrap()');
+isnt(versions($s), $kept, '... until it is the right one');
+
 # ---- a standby
 
 $node->backup('base');
