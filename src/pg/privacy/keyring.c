@@ -9,8 +9,8 @@
  *	   comes twice under one key.  A key is bound to its place: database, id and version, or the request.
  *	3. The cache is chains of entries by hash.  Finding takes the lock shared and notes the time; who puts a key
  *	   where all entries are taken pushes out the one that was found longest ago.
- *	4. A key that is forgotten must not come back: a backend that asked the provider meanwhile does not
- *	   put what it got (see "misses").
+ *	4. A key that is forgotten can come back, put by a backend that had asked for it before: whether a key may be
+ *	   used is not decided here, but by the catalog of keys, each time (keys.h).
  */
 #include "pg/privacy/keyring_internal.h"
 
@@ -311,52 +311,12 @@ find_link(const CacheKey *key)
 	return NULL;
 }
 
-/*
- * Keys that this process looked for last and did not find, and how often keys had been forgotten by
- * then.  When they are put later and the number is another, they may have been destroyed meanwhile.
- */
-#define MISSES 8
-typedef struct Miss
-{
-	CacheKey	key;
-	uint64		forgotten;
-} Miss;
-static Miss misses[MISSES];
-static int	next_miss = 0;
-
-static void
-note_miss(const CacheKey *key, uint64 forgotten)
-{
-	misses[next_miss] = (Miss) {*key, forgotten};
-	next_miss = (next_miss + 1) % MISSES;
-}
-
-/* The newest miss of this key counts, and only once. */
-static bool
-may_be_gone(const CacheKey *key)
-{
-	for (int i = 1; i <= MISSES; i++)
-	{
-		Miss	   *miss = &misses[(next_miss + MISSES - i) % MISSES];
-
-		if (memcmp(&miss->key, key, sizeof(*key)) == 0)
-		{
-			bool		gone = miss->forgotten != lh_keyring->forgotten;
-
-			memset(miss, 0, sizeof(*miss));
-			return gone;
-		}
-	}
-	return false;
-}
-
 bool
 lh_keyring_find(LhCtx *ctx, Oid database, LhKeyRef ref, LhSlice *key)
 {
 	CacheKey	wanted = cache_key(database, ref);
 	uint8		sealed[LH_KEYRING_KEY + LH_SEAL_MORE];
 	uint32		len = 0;
-	uint64		forgotten;
 	int		   *link;
 
 	if (lh_keyring == NULL)
@@ -371,7 +331,6 @@ lh_keyring_find(LhCtx *ctx, Oid database, LhKeyRef ref, LhSlice *key)
 		memcpy(sealed, e->sealed, len);
 		pg_atomic_write_u64(&e->used, (uint64) GetCurrentTimestamp());
 	}
-	forgotten = lh_keyring->forgotten;
 	LWLockRelease(lh_keyring->cache_lock);
 	if (len > 0 && lh_keyring_unseal(ctx, lh_slice(&wanted, sizeof(wanted)), lh_slice(sealed, len), key) == LH_OK)
 	{
@@ -385,7 +344,6 @@ lh_keyring_find(LhCtx *ctx, Oid database, LhKeyRef ref, LhSlice *key)
 		lh_error_clear(ctx);
 	}
 	pg_atomic_fetch_add_u64(&lh_keyring->misses, 1);
-	note_miss(&wanted, forgotten);
 	return false;
 }
 
@@ -462,8 +420,7 @@ lh_keyring_put(LhCtx *ctx, Oid database, LhKeyRef ref, LhSlice key)
 		return;
 	lh_pg_check(ctx, lh_keyring_seal(ctx, lh_slice(&wanted, sizeof(wanted)), key, sealed));
 	LWLockAcquire(lh_keyring->cache_lock, LW_EXCLUSIVE);
-	if (!may_be_gone(&wanted))
-		put_sealed(&wanted, sealed, (uint32) (key.len + LH_SEAL_MORE));
+	put_sealed(&wanted, sealed, (uint32) (key.len + LH_SEAL_MORE));
 	LWLockRelease(lh_keyring->cache_lock);
 }
 
@@ -473,7 +430,6 @@ lh_keyring_forget(Oid database, uint64 id, uint32 version)
 	if (lh_keyring == NULL)
 		return;
 	LWLockAcquire(lh_keyring->cache_lock, LW_EXCLUSIVE);
-	lh_keyring->forgotten++;
 	for (int i = 0; i < lh_keyring->nentries; i++)
 	{
 		const LhKeyEntry *e = &lh_keyring->entries[i];

@@ -88,7 +88,6 @@ typedef struct LhKeyring
 
 	/* by cache_lock */
 	LWLock	   *cache_lock;
-	uint64		forgotten;		/* how often keys were forgotten */
 	int			nentries;
 	int			used_entries;
 	int			free;			/* the first free entry; -1: none */
