@@ -164,3 +164,46 @@ lh_mask_partial(LhSlice value, int64_t first, LhSlice fill, int64_t last, LhMask
 		cut->nothing = is_same(value, fill, cut);
 	return outcome;
 }
+
+/* A few bytes, as what is kept mostly is: two moves that overlap instead of a call. */
+static uint8_t *
+put(uint8_t *to, const uint8_t *from, size_t n)
+{
+	uint64_t a, b;
+	uint32_t c, d;
+
+	if (n > 16)
+		memcpy(to, from, n);
+	else if (n >= 8)
+	{
+		memcpy(&a, from, 8);
+		memcpy(&b, from + n - 8, 8);
+		memcpy(to, &a, 8);
+		memcpy(to + n - 8, &b, 8);
+	}
+	else if (n >= 4)
+	{
+		memcpy(&c, from, 4);
+		memcpy(&d, from + n - 4, 4);
+		memcpy(to, &c, 4);
+		memcpy(to + n - 4, &d, 4);
+	}
+	else if (n > 0)
+	{
+		uint8_t middle = from[n / 2], last = from[n - 1];
+
+		to[0] = from[0];
+		to[n / 2] = middle;
+		to[n - 1] = last;
+	}
+	return to + n;
+}
+
+void
+lh_mask_cut_put(const LhMaskCut *cut, LhSlice value, LhSlice fill, void *out)
+{
+	uint8_t *to = put(out, value.data, cut->head);
+
+	to = put(to, fill.data, fill.len);
+	put(to, value.data + value.len - cut->tail, cut->tail);
+}

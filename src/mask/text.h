@@ -37,6 +37,15 @@ typedef struct LhMaskCut
 extern LhMaskOutcome lh_mask_partial(LhSlice value, int64_t first, LhSlice fill, int64_t last,
 									 LhMaskEncoding encoding, LhMaskCut *cut);
 
+/* Bytes of the result of a cut that has one, and the result. */
+static inline size_t
+lh_mask_cut_size(const LhMaskCut *cut, LhSlice fill)
+{
+	return cut->head + fill.len + cut->tail;
+}
+
+extern void lh_mask_cut_put(const LhMaskCut *cut, LhSlice value, LhSlice fill, void *out);
+
 /* ---- forms: there is a result for LH_MASK_DONE only ---- */
 
 #define LH_MASK_MAX_EMAIL 320	/* bytes: 64 before the @ and 255 after it (RFC 5321) */

@@ -49,8 +49,9 @@ partial(const char *value, int64_t first, const char *fill, int64_t last, LhMask
 	*outcome = lh_mask_partial(s(value), first, s(fill), last, encoding, &cut);
 	if (cut.nothing)
 		return "<null>";
-	snprintf(out, sizeof(out), "%.*s%s%s", (int) cut.head, value, fill,
-			 value + strlen(value) - cut.tail);
+	assert_true(lh_mask_cut_size(&cut, s(fill)) < sizeof(out));
+	lh_mask_cut_put(&cut, s(value), s(fill), out);
+	out[lh_mask_cut_size(&cut, s(fill))] = '\0';
 	return out;
 }
 

@@ -78,19 +78,16 @@ lakehouse_mask_partial(PG_FUNCTION_ARGS)
 	LhSlice		fill = lh_mask_argument(fcinfo, 2);
 	LhMaskCut	cut;
 	LhMaskOutcome outcome = lh_mask_partial(value, PG_GETARG_INT32(1), fill, PG_GETARG_INT32(3), lh_mask_encoding(), &cut);
+	size_t		size = VARHDRSZ + lh_mask_cut_size(&cut, fill);
 	text	   *result;
-	char	   *to;
 
 	if (unlikely(outcome != LH_MASK_DONE))
 		lh_mask_count(LH_MASK_ID_PARTIAL, outcome);
 	/* a value of a gigabyte whose fill is longer than what it hides has no room for its result */
-	if (cut.nothing || cut.head + fill.len + cut.tail > MaxAllocSize - VARHDRSZ)
+	if (cut.nothing || size > MaxAllocSize)
 		PG_RETURN_NULL();
-	result = palloc(VARHDRSZ + cut.head + fill.len + cut.tail);
-	SET_VARSIZE(result, VARHDRSZ + cut.head + fill.len + cut.tail);
-	to = VARDATA(result);
-	memcpy(to, value.data, cut.head);
-	memcpy(to + cut.head, fill.data, fill.len);
-	memcpy(to + cut.head + fill.len, value.data + value.len - cut.tail, cut.tail);
+	result = palloc(size);
+	SET_VARSIZE(result, size);
+	lh_mask_cut_put(&cut, value, fill, VARDATA(result));
 	PG_RETURN_TEXT_P(result);
 }
