@@ -60,7 +60,7 @@ one_partial(LhCtx *ctx, const Input *in, LhMaskEncoding encoding)
 	if (cut.nothing)
 		return;
 	CHECK(lh_buf_init(ctx, &out, false) == LH_OK);
-	CHECK(lh_buf_reserve(ctx, &out, lh_mask_cut_size(&cut, in->fill)) == LH_OK);
+	CHECK(lh_buf_reserve(ctx, &out, lh_mask_cut_size(&cut, in->fill) + LH_MASK_SPARE) == LH_OK);
 	out.len = lh_mask_cut_size(&cut, in->fill);
 	lh_mask_cut_put(&cut, in->value, in->fill, out.data);
 	CHECK(!is_same(in->value, out.data, out.len));

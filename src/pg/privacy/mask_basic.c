@@ -84,10 +84,10 @@ lakehouse_mask_partial(PG_FUNCTION_ARGS)
 	if (unlikely(outcome != LH_MASK_DONE))
 		lh_mask_count(LH_MASK_ID_PARTIAL, outcome);
 	/* a value of a gigabyte whose fill is longer than what it hides has no room for its result */
-	if (cut.nothing || size > MaxAllocSize)
+	if (cut.nothing || size > MaxAllocSize - LH_MASK_SPARE)
 		PG_RETURN_NULL();
-	result = palloc(size);
+	result = palloc(size + LH_MASK_SPARE);
 	SET_VARSIZE(result, size);
-	lh_mask_cut_put(&cut, value, fill, VARDATA(result));
+	lh_mask_cut_put(&cut, value, fill, (uint8_t *) VARDATA(result));
 	PG_RETURN_TEXT_P(result);
 }

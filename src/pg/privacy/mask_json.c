@@ -101,8 +101,8 @@ put_partial(const LhMaskMember *how, LhSlice value, JsonbValue *out)
 		return;
 	out->type = jbvString;
 	out->val.string.len = (int) lh_mask_cut_size(&cut, how->text);
-	out->val.string.val = palloc(out->val.string.len + 1);
-	lh_mask_cut_put(&cut, value, how->text, out->val.string.val);
+	out->val.string.val = palloc(out->val.string.len + LH_MASK_SPARE);
+	lh_mask_cut_put(&cut, value, how->text, (uint8_t *) out->val.string.val);
 }
 
 /* What stands in place of v: null unless said otherwise, and where a part of it cannot be kept. */
