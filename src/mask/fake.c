@@ -8,6 +8,7 @@
 #include "mask/fake_lists.h"
 #include "mask/keyed.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 /* Times that chance gets; each is a hit with a probability far below one in a hundred. */
