@@ -51,26 +51,6 @@ roles_changed(Datum arg, int cache, uint32 hash)
 	lh_domain_generation++;
 }
 
-/* A definition's own relation: whoever changes its privileges by hand does not tell the anchor. */
-static void
-relation_changed(Datum arg, Oid relid)
-{
-	HASH_SEQ_STATUS status;
-	Entry	   *entry;
-
-	if (!OidIsValid(relid))
-	{
-		lh_domain_generation++;
-		return;
-	}
-	hash_seq_init(&status, domains);
-	while ((entry = hash_seq_search(&status)) != NULL)
-	{
-		if (entry->domain != NULL && entry->domain->hidden->view == relid)
-			lh_domain_generation++;
-	}
-}
-
 static void
 begin(void)
 {
@@ -86,7 +66,6 @@ begin(void)
 	lh_keys_watch(changed);
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, 0);
 	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, 0);
-	CacheRegisterRelcacheCallback(relation_changed, 0);
 }
 
 /* ---- making ready ---- */
