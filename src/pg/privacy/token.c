@@ -4,6 +4,7 @@
  */
 #include "pg/privacy/token_state.h"
 
+#include "catalog/namespace.h"
 #include "datatype/timestamp.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"

@@ -75,7 +75,7 @@ extern Datum lh_through_uuid(LhDomain *domain, LhFf1Way way, Datum value, LhCann
 extern Datum lh_through_date(LhDomain *domain, LhFf1Way way, Datum value, LhCannot *why);
 
 /* The ERROR of a value that has no result; it does not tell the value.  element: its place in an array, from 1; 0: alone. */
-extern void lh_token_cannot(const LhDomain *domain, LhFf1Way way, LhCannot why, int element) pg_attribute_noreturn();
+extern void lh_token_cannot(const LhDomain *domain, LhFf1Way way, LhCannot why, int element) __attribute__((noreturn));
 
 /* A text as UTF-8, borrowed or palloc'd; data NULL: it cannot be. */
 extern LhSlice lh_token_utf8(LhSlice value);
