@@ -23,7 +23,7 @@
 #include "pg/bridge/pin.h"
 #include "pg/fdw/fdw.h"
 #include "pg/lake/lake.h"
-#include "pg/privacy/privacy.h"
+#include "pg/privacy/keyring.h"
 #include "pg/util/features.h"
 #include "pg/util/progress.h"
 #include "pg/util/threads.h"
@@ -94,6 +94,7 @@ shmem_request(void)
 		next_shmem_request();
 	lh_pg_progress_request();
 	lh_pg_threads_request();
+	lh_keyring_request();
 }
 
 static void
@@ -103,6 +104,7 @@ shmem_startup(void)
 		next_shmem_startup();
 	lh_pg_progress_startup();
 	lh_pg_threads_startup();
+	lh_keyring_startup();
 }
 
 void
@@ -131,6 +133,9 @@ _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	lh_privacy_preloaded = true;
+	lh_keyring_environment();
+	lh_crypto_start();
+	lh_keyring_register_worker();
 	next_shmem_request = shmem_request_hook;
 	shmem_request_hook = shmem_request;
 	next_shmem_startup = shmem_startup_hook;

@@ -96,16 +96,21 @@ lh_relation_owner(Oid relid, Oid roleid)
 #endif
 }
 
-/* May a role execute a function? */
+/* May a role execute a function, or grant that? */
 #include "catalog/pg_proc.h"
+static inline AclResult
+lh_function_aclcheck(Oid funcid, Oid roleid, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, funcid, roleid, mode);
+#else
+	return pg_proc_aclcheck(funcid, roleid, mode);
+#endif
+}
 static inline AclResult
 lh_function_execute(Oid funcid, Oid roleid)
 {
-#if PG_VERSION_NUM >= 160000
-	return object_aclcheck(ProcedureRelationId, funcid, roleid, ACL_EXECUTE);
-#else
-	return pg_proc_aclcheck(funcid, roleid, ACL_EXECUTE);
-#endif
+	return lh_function_aclcheck(funcid, roleid, ACL_EXECUTE);
 }
 
 /* To be called after a Form_pg_attribute of a TupleDesc was written to: 18 keeps a short form beside it. */
