@@ -14,7 +14,6 @@
 
 #include "access/xact.h"
 #include "commands/trigger.h"
-#include "crypto/selftest.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -243,22 +242,6 @@ lh_key_name(uint64 id)
 }
 
 /* ---- bytes ---- */
-
-void
-lh_crypto_ready(void)
-{
-	static bool ready = false;
-	LhCtx	   *ctx;
-	MemoryContext mcxt;
-
-	if (ready)
-		return;
-	mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse self-tests", ALLOCSET_SMALL_SIZES);
-	ctx = lh_pg_ctx(mcxt, 0, NULL);
-	lh_pg_check(ctx, lh_crypto_selftest(ctx));
-	MemoryContextDelete(mcxt);
-	ready = true;
-}
 
 /* Row and version, which may be used: ERROR unless. */
 static void
