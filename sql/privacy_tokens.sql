@@ -3,9 +3,8 @@
 \set schema test_privacy_tokens
 \i sql/include/lake.psql
 \! mkdir -p -m 700 $LAKEHOUSE_FIXTURES/privacy_tokens
-\setenv DIR $LAKEHOUSE_FIXTURES/privacy_tokens
 SELECT :'fixtures' || '/privacy_tokens' AS dir \gset
-\! umask 077 && echo "{\"keys\": {\"app:1\": \"$(printf '0123456789abcdef%.0s' 1 2 3 4)\"}}" > $DIR/keys.json
+\! umask 077 && echo "{\"keys\": {\"app:1\": \"$(printf '0123456789abcdef%.0s' 1 2 3 4)\"}}" > $LAKEHOUSE_FIXTURES/privacy_tokens/keys.json
 SELECT lakehouse.key_provider_create('tokens_file', 'file', jsonb_build_object('path', :'dir' || '/keys.json'));
 SELECT lakehouse.key_create('tokens_key', provider => 'tokens_file', kek => 'app') > 0 AS made;
 CREATE ROLE tokens_maker;
@@ -241,7 +240,7 @@ SELECT lakehouse.tokenize('x', '');
 
 -- ---- arrays: as each alone
 SELECT bool_and(t = lakehouse.tokenize(v, 't_text')) AS same, count(*)
-	FROM (SELECT array_agg(v) AS a FROM (SELECT CASE i % 7 WHEN 0 THEN repeat(i::text, 3) WHEN 1 THEN 'Ab-' || i + 100000 ELSE (i * 1000003)::text || '000' END AS v FROM generate_series(100, 5000) i) x) y,
+	FROM (SELECT array_agg(v) AS a FROM (SELECT CASE i % 7 WHEN 0 THEN repeat(i::text, 3) WHEN 1 THEN 'Ab-' || i + 100000 ELSE (i * 1000003)::text || '000' END AS v FROM generate_series(100::bigint, 5000) i) x) y,
 	LATERAL unnest(a, lakehouse.tokenize(a, 't_text')) u (v, t);
 SELECT bool_and(t = lakehouse.tokenize(v, 't_digits')) AS same, bool_and(b = v) AS back, count(*)
 	FROM (SELECT array_agg(v) AS a FROM (SELECT CASE i % 5 WHEN 0 THEN '411-111-' || i + 1000 WHEN 1 THEN repeat('1234', i % 30 + 2) ELSE (i + 1000000000000000)::text END AS v FROM generate_series(1, 5000) i) x) y,
