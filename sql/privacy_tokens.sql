@@ -72,6 +72,7 @@ SELECT lakehouse.tokenize('4111111111111111', 't_digits');
 RESET ROLE;
 SELECT count(lakehouse.domain_grant(name, r, 'tokens_maker')) FROM lakehouse.domain_list(), unnest('{tokenize,detokenize}'::text[]) r WHERE name LIKE 't\_%';
 SELECT lakehouse.domain_grant('t_digits', 'tokenize', 'tokens_reader');
+SELECT lakehouse.domain_grant('t_digits', 'tokenize', current_user);
 SELECT lakehouse.domain_grant('t_digits', 'eat', 'tokens_reader');
 SELECT lakehouse.domain_grant('t_digits', 'tokenize', 'no such role');
 SELECT lakehouse.domain_grant('no such domain', 'tokenize', 'tokens_reader');

@@ -19,7 +19,8 @@ SELECT lakehouse.key_provider_create('file', 'file', jsonb_build_object('path', 
 SELECT lakehouse.key_create('k', provider => 'file', kek => 'app');
 SELECT lakehouse.domain_create('digits', 'digits', 'k'), lakehouse.domain_create('card', 'card', 'k'), lakehouse.domain_create('text', 'text', 'k'),
 	lakehouse.domain_create('bigint', 'bigint', 'k'), lakehouse.domain_create('uuid', 'uuid', 'k'), lakehouse.domain_create('email', 'email', 'k');
-SELECT lakehouse.domain_grant(name, r, current_user) FROM lakehouse.domain_list(), unnest('{{tokenize,detokenize}}'::text[]) r;
+CREATE ROLE clerk SUPERUSER;
+SELECT lakehouse.domain_grant(name, r, 'clerk') FROM lakehouse.domain_list(), unnest('{{tokenize,detokenize}}'::text[]) r;
 SELECT probin FROM pg_proc WHERE oid = 'lakehouse.mask_gate(internal)'::regprocedure \\gset
 CREATE FUNCTION gate() RETURNS bigint AS :'probin', 'lakehouse_mask_gate' LANGUAGE C STABLE;
 CREATE FUNCTION fpe(text, text, bigint) RETURNS text AS :'probin', 'lakehouse_mask_fpe_text_run' LANGUAGE C STABLE STRICT;
@@ -29,8 +30,7 @@ CREATE UNLOGGED TABLE t AS SELECT i, lpad((i * 7919 % 1000000007 * 1000003 % 100
 	'4111-' || lpad((i * 7919 % 100000000)::text, 8, '0') || '-1111' AS dashed,
 	(i * 1000003) AS n, md5(i::text)::uuid AS u, 'john.doe' || i || '@example.com' AS m
 	FROM generate_series(1::bigint, {rows}) i;
-CREATE UNLOGGED TABLE c AS SELECT v || d.d AS v FROM (SELECT left(v, 15) AS v FROM t) x, LATERAL (SELECT (10 - sum(CASE WHEN p % 2 = 1 THEN
-	CASE WHEN 2 * g > 9 THEN 2 * g - 9 ELSE 2 * g END ELSE g END) % 10) % 10 AS d FROM (SELECT p, substr(x.v, p, 1)::int AS g FROM generate_series(1, 15) p) y) d;
+CREATE UNLOGGED TABLE c AS SELECT '4111111111111111'::text AS v FROM t;
 VACUUM ANALYZE t;
 VACUUM ANALYZE c;
 """
@@ -53,6 +53,7 @@ LINES = [
     ("mask_hash(text)", ROW, "hash(v, 'digits', gate())", "v"),
     ("mask_fake_name(text)", ROW, "fake(v, 'digits', gate())", "v"),
 ]
+NESTED = 8
 PGCRYPTO = [
     ("pgcrypto hmac(text), SHA-256", ROW, "hmac(v, '0123456789abcdef0123456789abcdef', 'sha256')", "v"),
     ("pgcrypto encrypt(bytea), AES-256-ECB",
@@ -66,6 +67,8 @@ class Session:
     def __init__(self):
         self.psql = subprocess.Popen(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-f", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      universal_newlines=True, bufsize=1)
+        # who owns the extension has no rights in domains
+        self.query("SET ROLE clerk")
         self.pid = self.query("SELECT pg_backend_pid()")
 
     def query(self, sql):
@@ -139,8 +142,14 @@ def main():
         session.query(query.replace("{x}", without))
     for _ in range(args.rounds):
         for name, query, with_it, without in lines:
+            times = 1
+            # what arrays take is little beside making them: tokens of tokens of tokens ...
+            if without == "a":
+                times, call = NESTED, with_it
+                for _ in range(NESTED - 1):
+                    with_it = call.replace("(a,", "(%s," % with_it)
             net = session.cpu(query.replace("{x}", with_it)) - session.cpu(query.replace("{x}", without))
-            rates.setdefault(name, []).append(args.rows / net)
+            rates.setdefault(name, []).append(times * args.rows / net)
         for name, call in python:
             rates.setdefault(name, []).append(python_rate(call))
     print("| what | M values/s | least | most | ns each |\n| --- | ---: | ---: | ---: | ---: |")

@@ -211,11 +211,19 @@ grant(FunctionCallInfo fcinfo, bool give)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *right = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char	   *role = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	LhHidden   *hidden;
 	Oid			grantee;
 
 	lh_right_require(LH_RIGHT_POLICY_ADMIN, give ? "to grant rights of token domains" : "to revoke rights of token domains");
 	grantee = strcmp(role, "public") == 0 ? ACL_ID_PUBLIC : get_role_oid(role, false);
-	lh_hidden_grant(find(name)->view, grantee, (AclMode) right_named(right), give);
+	hidden = find(name);
+	/* an owner's privileges are there by themselves, and so mean nothing */
+	if (give && grantee == hidden->owner)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_GRANT_OPERATION),
+				 errmsg("the owner of extension \"lakehouse\" cannot have rights in token domains"),
+				 errhint("Grant them to another role, and use that.")));
+	lh_hidden_grant(hidden->view, grantee, (AclMode) right_named(right), give);
 }
 
 Datum
