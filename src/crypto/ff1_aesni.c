@@ -117,33 +117,38 @@ lh_ff1_blocks_aesni(const LhFf1Call *call, uint8_t *blocks, size_t count)
 	return true;
 }
 
-/* (half + y) % m, or (half - y) % m */
+/*
+ * (half + y) % m, or (half - y) % m.  The quotient is one too small at most, so that what is left is below
+ * 3 m; all steps but the last two do not wait for one another.
+ */
 static inline uint64_t
 reduce_one(const LhFf1Fused *f, int which, LhFf1Way way, uint64_t half, uint64_t y)
 {
 	uint64_t m = f->small[which].m;
-	uint64_t rest = y - (uint64_t) (((LhU128) y * f->barrett[which]) >> 64) * m;
-	uint64_t sum;
+	uint64_t off = (uint64_t) (((LhU128) y * f->barrett[which]) >> 64) * m;
+	uint64_t sum = way == LH_FF1_ENCRYPT ? half + y - off : half + 2 * m - y + off;
+	uint64_t one = sum - m, two = sum - 2 * m;
 
-	rest -= m & (0 - (uint64_t) (rest >= m));
-	sum = way == LH_FF1_ENCRYPT ? half + rest : half + m - rest;
-	return sum - (m & (0 - (uint64_t) (sum >= m)));
+	sum = (int64_t) one < 0 ? sum : one;
+	return (int64_t) two < 0 ? sum : two;
 }
 
 void
 lh_ff1_one_aesni(const LhFf1Key *key, const LhFf1Fused *f, LhFf1Way way, const uint8_t *base,
 				 uint64_t *left, uint64_t *right)
 {
+	/* the last 8 bytes of a block, which are little-endian here, from a number */
+	const __m128i place = _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1);
 	uint64_t half[2] = {*left, *right};
 	__m128i start = _mm_xor_si128(LOAD(base), _mm_load_si128((const __m128i *) key->keys[0]));
-	unsigned shift =
-		8 * (7 - f->b); /* of the round in the last 8 bytes, which are little-endian here */
+	unsigned shift = 8 * (7 - f->b); /* of the round in them */
 
 	for (int n = 0; n < LH_FF1_ROUNDS; n++)
 	{
 		int i = way == LH_FF1_ENCRYPT ? n : LH_FF1_ROUNDS - 1 - n;
-		uint64_t q = __builtin_bswap64(half[~i & 1]) ^ (uint64_t) i << shift;
-		__m128i x = _mm_xor_si128(start, _mm_set_epi64x((int64_t) q, 0));
+		__m128i round = _mm_set_epi64x((int64_t) ((uint64_t) i << shift), 0);
+		__m128i q = _mm_shuffle_epi8(_mm_cvtsi64_si128((int64_t) half[~i & 1]), place);
+		__m128i x = _mm_xor_si128(_mm_xor_si128(start, round), q);
 		uint64_t y;
 
 		for (int r = 1; r < key->rounds; r++)

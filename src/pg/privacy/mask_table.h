@@ -64,7 +64,19 @@ typedef enum LhMaskId
 	X(FLOOR, "mask_floor", GENERALISED, false, "the least number of a range") \
 	X(RANGE, "mask_range", GENERALISED, false, "the range that a number, date or time is in") \
 	X(RANGE_TEXT, "mask_range_text", GENERALISED, false, "the same as text") \
-	X(DATE_TRUNC, "mask_date_trunc", GENERALISED, false, "the first day or moment of a unit, in UTC")
+	X(DATE_TRUNC, "mask_date_trunc", GENERALISED, false, "the first day or moment of a unit, in UTC") \
+	X(FPE, "mask_fpe", TOKEN, true, "another value of the same form, under a key") \
+	X(HASH, "mask_hash", TOKEN, true, "a hash under a key") \
+	X(DATE_SHIFT, "mask_date_shift", PARTIAL, true, "a date moved by days that depend on its subject and a key") \
+	X(NOISE, "mask_noise", PARTIAL, true, "a number moved by a share of it that depends on it and a key") \
+	X(FAKE_FIRST_NAME, "mask_fake_first_name", PARTIAL, true, "a first name from a list, chosen by a key") \
+	X(FAKE_LAST_NAME, "mask_fake_last_name", PARTIAL, true, "a last name from a list, chosen by a key") \
+	X(FAKE_NAME, "mask_fake_name", PARTIAL, true, "first and last name from lists, chosen by a key") \
+	X(FAKE_CITY, "mask_fake_city", PARTIAL, true, "an invented place, chosen by a key") \
+	X(FAKE_COMPANY, "mask_fake_company", PARTIAL, true, "an invented company, chosen by a key") \
+	X(FAKE_STREET, "mask_fake_street", PARTIAL, true, "an invented street and number, chosen by a key") \
+	X(FAKE_EMAIL, "mask_fake_email", PARTIAL, true, "an address in example.com, chosen by a key") \
+	X(FAKE_PHONE, "mask_fake_phone", PARTIAL, true, "a telephone number that nobody has, chosen by a key")
 #define X(id, name, strength, keyed, summary) LH_MASK_ID_##id,
 	LH_MASK_FUNCTIONS(X)
 #undef X
