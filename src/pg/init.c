@@ -25,6 +25,7 @@
 #include "pg/fdw/fdw.h"
 #include "pg/lake/lake.h"
 #include "pg/privacy/enforce.h"
+#include "pg/privacy/policy.h"
 #include "pg/util/features.h"
 #include "pg/util/progress.h"
 #include "pg/util/threads.h"
@@ -84,9 +85,9 @@ plan(Query *query, const char *source, int options, ParamListInfo params)
 	bool		before;
 	bool		pinned;
 
+	lh_enforce_query(query);
 	if (lh_policy_none())
 		return plan_next(query, source, options, params);
-	lh_enforce_query(query);
 	before = lh_enforce_planning_begin();
 	pinned = lh_subject_pin();
 	PG_TRY();
@@ -208,6 +209,7 @@ _PG_init(void)
 	lh_features.import_foreign_schema = lh_lake_import_schema;
 	lh_features.relation_stats = lh_fdw_relation_stats;
 
+	lh_policy_init();
 	lh_lake_read_init();
 	next_rel_pathlist = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = rel_pathlist;

@@ -266,9 +266,9 @@ lh_enforce_query(Query *query)
 {
 	LhSubject	subject;
 
+	lh_enforce_subject_changed();
 	if (lh_policy_none())
 		return;
-	lh_enforce_subject_changed();
 	if (!concerns((Node *) query, NULL))
 		return;
 	subject = lh_subject();

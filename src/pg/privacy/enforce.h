@@ -37,7 +37,7 @@ extern void lh_enforce_planning_end(bool before);
 
 /*
  * The subject may have become another (after SET, and before what could use a cached plan): plans of the
- * last one are dropped.  Cheap when there are no policies or it is the same.
+ * last one are dropped.  Cheap when it is the same; may be called in a failed transaction.
  */
 extern void lh_enforce_subject_changed(void);
 

@@ -59,7 +59,11 @@ lh_mark_get(const RangeTblEntry *rte, LhMark *mark)
 /* ---- another subject ---- */
 
 static bool watching = false;
-static LhSubject last;
+static struct
+{
+	Oid			role;
+	Oid			session;
+}			last;
 static TimestampTz next_end = PG_INT64_MAX;	/* when the first of what plans were made with ends */
 
 /* Of plans only: what runs is not touched.  Fails never, and reads no catalogs. */
@@ -89,15 +93,13 @@ watch(void)
 	drop_plans();
 }
 
+/* It reads no catalogs: it is called in transactions that have failed, too. */
 void
 lh_enforce_subject_changed(void)
 {
-	Oid			role;
+	Oid			role = GetOuterUserId();
 
-	if (lh_policy_none())
-		return;
 	watch();
-	role = GetOuterUserId();
 	if (last.role == role && last.session == GetSessionUserId() && (next_end == PG_INT64_MAX || GetCurrentTimestamp() < next_end))
 		return;
 	last.role = role;

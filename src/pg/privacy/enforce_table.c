@@ -33,6 +33,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -67,6 +68,8 @@ mark_lookups(Node *node, void *context)
 		Query	   *query = (Query *) node;
 		ListCell   *lc;
 
+		/* of the outermost; it goes down by itself, but again does no harm */
+		AcquireRewriteLocks(query, true, false);
 		foreach(lc, query->rtable)
 		{
 			RangeTblEntry *rte = lfirst(lc);
@@ -325,7 +328,7 @@ build(Replacement *r, const LhSubject *subject)
 
 /*
  * A copy of the entry that nothing scans, with what core would have checked but for the columns that policies
- * show.  Who uses shown columns only, or none (count(*)), needs no SELECT; without any shown
+ * show.  Who uses these only, or none (count(*)), needs no SELECT; without any such
  * column all of core's check stays.
  */
 static void
@@ -335,6 +338,8 @@ privileges_entry(Replacement *r)
 	Bitmapset  *selected = NULL;
 	AttrNumber	attnum;
 	int			column = -1;
+	bool		granted = false;
+	ListCell   *lc;
 
 	if (!r->checked)
 		return;
@@ -346,11 +351,15 @@ privileges_entry(Replacement *r)
 	}
 	while ((column = bms_next_member(r->used, column)) >= 0)
 	{
-		if (policy_of(r, column + FirstLowInvalidHeapAttributeNumber) == NULL)
+		const LhColumnPolicy *policy = policy_of(r, column + FirstLowInvalidHeapAttributeNumber);
+
+		if (policy == NULL || !policy->granted)
 			selected = bms_add_member(selected, column);
 	}
 	*r->privileges.selected = selected;
-	if (selected == NULL && r->effective.columns != NIL)
+	foreach(lc, r->effective.columns)
+		granted |= ((const LhColumnPolicy *) lfirst(lc))->granted;
+	if (selected == NULL && granted)
 		*r->privileges.required &= ~ACL_SELECT;
 	entry = makeNode(RangeTblEntry);
 	memcpy(entry, r->rte, sizeof(RangeTblEntry));

@@ -18,6 +18,7 @@
 #include "pg/privacy/privacy.h"
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
 
 static bool pinned = false;
 static Oid	pinned_role;
@@ -77,4 +78,30 @@ void
 lh_subject_unpin(void)
 {
 	pinned = false;
+}
+
+/* ---- SQL: for row filters ---- */
+
+PG_FUNCTION_INFO_V1(lakehouse_subject_role);
+
+Datum
+lakehouse_subject_role(PG_FUNCTION_ARGS)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(lh_subject().role, false)));
+}
+
+PG_FUNCTION_INFO_V1(lakehouse_subject_session);
+
+Datum
+lakehouse_subject_session(PG_FUNCTION_ARGS)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(lh_subject().session, false)));
+}
+
+PG_FUNCTION_INFO_V1(lakehouse_purpose_text);
+
+Datum
+lakehouse_purpose_text(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(lh_subject().purpose));
 }
