@@ -79,7 +79,7 @@ take_legacy(const char *name, Jsonb **options)
 	if (v->type != jbvBool)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("token domain \"%s\": option \"%s\" is %s", name, "legacy", "true or false")));
+				 errmsg("token domain \"%s\": option \"%s\" must be true or false", name, "legacy")));
 	*options = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(*options), CStringGetTextDatum("legacy")));
 	return v->val.boolean;
 }

@@ -38,7 +38,7 @@ bad_option(const LhDomain *domain, const char *option, const char *expected)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("token domain \"%s\": option \"%s\" is %s", NameStr(domain->name), option, expected)));
+			 errmsg("token domain \"%s\": option \"%s\" %s", NameStr(domain->name), option, expected)));
 }
 
 static int64
@@ -61,7 +61,7 @@ integer(const LhDomain *domain, const char *option, const JsonbValue *v, int64 l
 		}
 	}
 	if (!fits)
-		bad_option(domain, option, psprintf("an integer from " INT64_FORMAT " to " INT64_FORMAT, least, most));
+		bad_option(domain, option, psprintf("must be an integer from " INT64_FORMAT " to " INT64_FORMAT, least, most));
 	return x;
 }
 
@@ -69,7 +69,7 @@ static bool
 boolean(const LhDomain *domain, const char *option, const JsonbValue *v)
 {
 	if (v->type != jbvBool)
-		bad_option(domain, option, "true or false");
+		bad_option(domain, option, "must be true or false");
 	return v->val.boolean;
 }
 
@@ -77,7 +77,7 @@ static char *
 string(const LhDomain *domain, const char *option, const JsonbValue *v)
 {
 	if (v->type != jbvString)
-		bad_option(domain, option, "a string");
+		bad_option(domain, option, "must be a string");
 	return pnstrdup(v->val.string.val, v->val.string.len);
 }
 
@@ -119,7 +119,7 @@ take_classes(const LhDomain *domain, const char *option, const JsonbValue *v, Lh
 	JsonbValue	item;
 
 	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data))
-		bad_option(domain, option, "an array of strings");
+		bad_option(domain, option, "must be an array of strings");
 	spec->classes = classes;
 	spec->nclasses = 0;
 	it = JsonbIteratorInit(v->val.binary.data);
@@ -128,11 +128,11 @@ take_classes(const LhDomain *domain, const char *option, const JsonbValue *v, Lh
 		if (token != WJB_ELEM)
 			continue;
 		if (spec->nclasses == LH_TEMPLATE_MAX_CLASSES)
-			bad_option(domain, option, psprintf("an array of at most %d strings", LH_TEMPLATE_MAX_CLASSES));
+			bad_option(domain, option, psprintf("must be an array of at most %d strings", LH_TEMPLATE_MAX_CLASSES));
 		classes[spec->nclasses++] = character_class(string(domain, option, &item));
 	}
 	if (spec->nclasses == 0)
-		bad_option(domain, option, "an array of at least one string");
+		bad_option(domain, option, "must be an array of at least one string");
 }
 
 static int64
@@ -147,7 +147,7 @@ day(const LhDomain *domain, const char *option, const JsonbValue *v)
 	/* not by date_in: that heeds DateStyle */
 	if (sscanf(text, "%4d-%2d-%2d%n", &y, &m, &d, &end) != 3 || end != 10 || text[end] != '\0' || y < 1 || m < 1 ||
 		m > 12 || d < 1 || d > day_tab[isleap(y)][m - 1])
-		bad_option(domain, option, "a date as \"YYYY-MM-DD\", of the years 1 to 9999");
+		bad_option(domain, option, "must be a date as \"YYYY-MM-DD\", of the years 1 to 9999");
 	return date2j(y, m, d) - UNIX_EPOCH_JDATE;
 }
 
@@ -159,7 +159,7 @@ take_keep(const LhDomain *domain, const char *option, const JsonbValue *v, LhTem
 	spec->keep_local = strcmp(what, "local") == 0;
 	spec->keep_domain = strcmp(what, "domain") == 0;
 	if (!spec->keep_local && !spec->keep_domain && strcmp(what, "none") != 0)
-		bad_option(domain, option, "\"none\", \"local\" or \"domain\"");
+		bad_option(domain, option, "must be \"none\", \"local\" or \"domain\"");
 }
 
 /* ---- the template ---- */
@@ -213,7 +213,7 @@ take_option(LhDomain *domain, const char *name, const JsonbValue *v, LhTemplateS
 	while (i < lengthof(options) && strcmp(options[i].name, name) != 0)
 		i++;
 	if (i == lengthof(options) || (options[i].kinds & 1 << domain->kind) == 0)
-		bad_option(domain, name, psprintf("not known for kind \"%s\"", lh_domain_kind_names[domain->kind]));
+		bad_option(domain, name, psprintf("is not known for kind \"%s\"", lh_domain_kind_names[domain->kind]));
 	switch (options[i].option)
 	{
 		case CLASSES:
@@ -311,7 +311,7 @@ read_template(LhDomain *domain, const JsonbValue *template, LhTemplateSpec *spec
 				value;
 
 	if (template->type != jbvBinary || !JsonContainerIsObject(template->val.binary.data))
-		bad_option(domain, "template", "an object");
+		bad_option(domain, "template", "must be an object");
 	it = JsonbIteratorInit(template->val.binary.data);
 	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
 	{
@@ -346,7 +346,7 @@ member(const LhDomain *domain, const char *name)
 	JsonbValue *v = getKeyJsonValueFromContainer(&domain->hidden->definition->root, name, (int) strlen(name), NULL);
 
 	if (v == NULL)
-		bad_option(domain, name, "missing");
+		bad_option(domain, name, "is missing");
 	return v;
 }
 

@@ -120,7 +120,7 @@ CREATE FUNCTION lakehouse.detokenize(token date, domain text) RETURNS date
 COMMENT ON FUNCTION lakehouse.detokenize(date, text) IS
 	'The value that a token of a domain stands for; takes the right "detokenize" there';
 
-CREATE FUNCTION lakehouse.tokenize(values text[], domain text) RETURNS text[]
+CREATE FUNCTION lakehouse.tokenize(value text[], domain text) RETURNS text[]
 	AS 'MODULE_PATHNAME', 'lakehouse_tokenize_text_array'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION lakehouse.tokenize(text[], text) IS
@@ -132,7 +132,7 @@ CREATE FUNCTION lakehouse.detokenize(tokens text[], domain text) RETURNS text[]
 COMMENT ON FUNCTION lakehouse.detokenize(text[], text) IS
 	'The values that tokens of a domain stand for, all in one call';
 
-CREATE FUNCTION lakehouse.tokenize(values bigint[], domain text) RETURNS bigint[]
+CREATE FUNCTION lakehouse.tokenize(value bigint[], domain text) RETURNS bigint[]
 	AS 'MODULE_PATHNAME', 'lakehouse_tokenize_bigint_array'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION lakehouse.tokenize(bigint[], text) IS
@@ -144,7 +144,7 @@ CREATE FUNCTION lakehouse.detokenize(tokens bigint[], domain text) RETURNS bigin
 COMMENT ON FUNCTION lakehouse.detokenize(bigint[], text) IS
 	'The values that tokens of a domain stand for, all in one call';
 
-CREATE FUNCTION lakehouse.tokenize(values uuid[], domain text) RETURNS uuid[]
+CREATE FUNCTION lakehouse.tokenize(value uuid[], domain text) RETURNS uuid[]
 	AS 'MODULE_PATHNAME', 'lakehouse_tokenize_uuid_array'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION lakehouse.tokenize(uuid[], text) IS
@@ -156,7 +156,7 @@ CREATE FUNCTION lakehouse.detokenize(tokens uuid[], domain text) RETURNS uuid[]
 COMMENT ON FUNCTION lakehouse.detokenize(uuid[], text) IS
 	'The values that tokens of a domain stand for, all in one call';
 
-CREATE FUNCTION lakehouse.tokenize(values date[], domain text) RETURNS date[]
+CREATE FUNCTION lakehouse.tokenize(value date[], domain text) RETURNS date[]
 	AS 'MODULE_PATHNAME', 'lakehouse_tokenize_date_array'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION lakehouse.tokenize(date[], text) IS

@@ -243,9 +243,9 @@ lh_key_name(uint64 id)
 
 /* ---- bytes ---- */
 
-/* Row and version, which may be used: ERROR unless. */
+/* Row and version, which may be used: ERROR unless.  retired: such a version may be, too. */
 static void
-read_usable(LhKeyRef ref, LhKeyRow *row, LhKeyVersion *version)
+read_usable(LhKeyRef ref, bool retired, LhKeyRow *row, LhKeyVersion *version)
 {
 	if (!lh_key_row(ref.id, row))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no key of number " UINT64_FORMAT, ref.id)));
@@ -256,7 +256,7 @@ read_usable(LhKeyRef ref, LhKeyRow *row, LhKeyVersion *version)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("version %u of key \"%s\" has been destroyed", ref.version, row->name)));
-	if (version->state == LH_KEY_RETIRED)
+	if (version->state == LH_KEY_RETIRED && !retired)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("version %u of key \"%s\" has been retired", ref.version, row->name),
@@ -275,49 +275,30 @@ find_in_keyring(LhCtx *ctx, const LhKeyRow *row, const LhKeyVersion *version, Lh
 	return false;
 }
 
-typedef struct Loading
-{
-	const LhKeyRow *row;
-	uint32		version;
-} Loading;
-
-static void
-while_loading(void *arg)
-{
-	const Loading *l = arg;
-
-	errcontext("version %u of key \"%s\"", l->version, l->row->name);
-}
-
 static LhSlice
 load(LhCtx *ctx, const LhKeyRow *row, const LhKeyVersion *version)
 {
-	Loading		loading = {row, version->ref.version};
-	ErrorContextCallback context = {error_context_stack, while_loading, &loading};
 	LhSlice		key;
 
 	if (find_in_keyring(ctx, row, version, &key))
 		return key;
-	error_context_stack = &context;
 	key = lh_key_unwrap_version(ctx, row, version);
 	lh_keyring_put(ctx, MyDatabaseId, version->ref, key);
-	error_context_stack = context.previous;
 	return key;
 }
 
-/* It was retired while we asked for it: its going was announced to a keyring that did not have it yet. */
+/* If it went while we asked for it, that was announced to a keyring that did not have it yet. */
 static void
 look_again(LhKeyRef ref)
 {
 	LhKeyVersion version;
 
-	AcceptInvalidationMessages();
 	if (!lh_key_version(ref, &version) || version.state != LH_KEY_ACTIVE)
 		lh_keyring_forget(MyDatabaseId, ref.id, ref.version);
 }
 
-LhSlice
-lh_key_load(LhCtx *ctx, LhKeyRef ref)
+static LhSlice
+load_usable(LhCtx *ctx, LhKeyRef ref, bool retired)
 {
 	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse key", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
@@ -329,7 +310,7 @@ lh_key_load(LhCtx *ctx, LhKeyRef ref)
 	lh_crypto_ready();
 	ready_cache();
 	before = changes;
-	read_usable(ref, &row, &version);
+	read_usable(ref, retired, &row, &version);
 	key = load(ctx, &row, &version);
 	AcceptInvalidationMessages();
 	if (before != changes)
@@ -337,4 +318,16 @@ lh_key_load(LhCtx *ctx, LhKeyRef ref)
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(mcxt);
 	return key;
+}
+
+LhSlice
+lh_key_load(LhCtx *ctx, LhKeyRef ref)
+{
+	return load_usable(ctx, ref, false);
+}
+
+LhSlice
+lh_key_load_parent(LhCtx *ctx, LhKeyRef ref)
+{
+	return load_usable(ctx, ref, true);
 }

@@ -179,9 +179,11 @@ insert_key(const LhKeyRow *row)
 	nulls[4] = nulls[5] = row->provider == NULL ? 'n' : ' ';
 	values[4] = row->provider == NULL ? (Datum) 0 : CStringGetTextDatum(row->provider);
 	values[5] = row->kek == NULL ? (Datum) 0 : CStringGetTextDatum(row->kek);
-	if (lh_keys_sql("INSERT INTO lakehouse.keys (id, name, kind, parent, provider, kek) VALUES ($1, $2, $3, $4, $5, $6)"
-					" ON CONFLICT (name) DO NOTHING", "lttltt", values, nulls) == 0)
+	/* catalog tables have no ON CONFLICT: of two at once, one fails by the index */
+	if (lh_keys_sql("SELECT 1 FROM lakehouse.keys WHERE name = $1", "t", &values[1], NULL) > 0)
 		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("key \"%s\" already exists", row->name)));
+	(void) lh_keys_sql("INSERT INTO lakehouse.keys (id, name, kind, parent, provider, kek) VALUES ($1, $2, $3, $4, $5, $6)", "lttltt",
+					   values, nulls);
 }
 
 Datum

@@ -59,6 +59,14 @@ extern void lh_key_provider(const char *name, LhKeyringCall *call);
 /* NULLs ("null" in jsonb) are left out; ERROR for what is neither text nor a number. */
 extern void lh_key_provider_options(Datum jsonb, LhKeyringCall *call);
 
+/* ---- keys.c ---- */
+
+/*
+ * As lh_key_load, for what it wraps; a retired version, too: who read a row before it was wrapped anew may come when
+ * the old parent has been retired already.
+ */
+extern LhSlice lh_key_load_parent(LhCtx *ctx, LhKeyRef ref);
+
 /* ---- keys_wrap.c ---- */
 
 /*

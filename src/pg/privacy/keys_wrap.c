@@ -156,7 +156,7 @@ parent_key(LhCtx *ctx, const LhKeyRow *row, LhKeyRef ref, LhKeyRef parent, LhEnv
 	if (head == NULL)
 		lh_pg_raise(ctx);
 	header(row, ref, head);
-	bytes = lh_key_load(ctx, parent);
+	bytes = lh_key_load_parent(ctx, parent);
 	lh_pg_check(ctx, lh_envelope_key_create(ctx, parent, bytes, 0, key));
 	lh_pg_check(ctx, lh_envelope_bind(ctx, *key, domain, lh_slice(head, HEADER), binding));
 }
@@ -185,18 +185,26 @@ parse(LhCtx *ctx, const LhKeyRow *row, LhSlice wrapped, LhEnvelope *e)
 				 errmsg("a version of key \"%s\" was not wrapped by its parent", row->name)));
 }
 
+/* An empty slice: another version's, or another key's of the same parent. */
 static LhSlice
 open_sealed(LhCtx *ctx, const LhKeyRow *row, LhKeyRef ref, LhSlice wrapped)
 {
 	LhEnvelope	e;
 	LhEnvelopeKey *key;
 	LhBinding	binding;
+	LhStatus	status;
 	void	   *p;
 
 	parse(ctx, row, wrapped, &e);
 	parent_key(ctx, row, ref, e.key, &key, &binding);
 	lh_pg_check(ctx, lh_secret_alloc(ctx, WHOLE, &p));
-	lh_pg_check(ctx, lh_envelope_open(ctx, key, &binding, &e, p));
+	status = lh_envelope_open(ctx, key, &binding, &e, p);
+	if (status == LH_CORRUPT)
+	{
+		lh_error_clear(ctx);
+		return (LhSlice) {0};
+	}
+	lh_pg_check(ctx, status);
 	return lh_slice(p, WHOLE);
 }
 
@@ -255,10 +263,30 @@ unwrap(LhCtx *ctx, const LhKeyRow *row, LhKeyRef ref, LhSlice wrapped)
 	return lh_slice(p, LH_PROVIDER_KEY);
 }
 
+typedef struct Unwrapping
+{
+	const LhKeyRow *row;
+	uint32		version;
+} Unwrapping;
+
+static void
+while_unwrapping(void *arg)
+{
+	const Unwrapping *u = arg;
+
+	errcontext("version %u of key \"%s\"", u->version, u->row->name);
+}
+
 LhSlice
 lh_key_unwrap_version(LhCtx *ctx, const LhKeyRow *row, const LhKeyVersion *version)
 {
-	LhSlice		key = unwrap(ctx, row, version->ref, version->wrapped);
+	Unwrapping	unwrapping = {row, version->ref.version};
+	ErrorContextCallback context = {error_context_stack, while_unwrapping, &unwrapping};
+	LhSlice		key;
+
+	error_context_stack = &context;
+	key = unwrap(ctx, row, version->ref, version->wrapped);
+	error_context_stack = context.previous;
 
 	if (!lh_key_checks(ctx, row, version, key))
 		ereport(ERROR,
@@ -284,7 +312,14 @@ lh_key_wrap(LhCtx *ctx, const LhKeyRow *row, LhKeyRef ref, LhSlice key, LhKeyWra
 
 	if (row->parent != 0)
 	{
-		LhKeyRef	parent = lh_key_current_of(row->parent);
+		/* not as cached: its row is locked now, and what was cached is of before that */
+		LhKeyRef	parent = {row->parent, lh_key_newest(row->parent)};
+
+		if (parent.version == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the parent of key \"%s\" has no active version", row->name),
+					 errhint("lakehouse.key_rotate makes a new one.")));
 
 		out->wrapped = seal(ctx, row, ref, plain, parent);
 		out->under = parent.version;

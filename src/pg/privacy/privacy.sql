@@ -57,7 +57,7 @@ CREATE VIEW lakehouse.rights AS
 			FROM lakehouse.right_objects() o WHERE o."right" = p.proname) AS complete
 	FROM pg_catalog.pg_proc p, pg_catalog.aclexplode(p.proacl) a
 	WHERE p.oid IN ('lakehouse.policy_admin()'::pg_catalog.regprocedure, 'lakehouse.key_admin()'::pg_catalog.regprocedure,
-		'lakehouse.auditor()'::pg_catalog.regprocedure) AND a.privilege_type = 'EXECUTE' AND a.grantee <> 0
+		'lakehouse.auditor()'::pg_catalog.regprocedure) AND a.privilege_type = 'EXECUTE' AND a.grantee NOT IN (0, p.proowner)
 	GROUP BY p.proname, a.grantee;
 COMMENT ON VIEW lakehouse.rights IS
 	'Who was given which right; superusers have all of them, and members of a role have its rights';

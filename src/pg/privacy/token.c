@@ -58,7 +58,7 @@ lh_token_cannot(const LhDomain *domain, LhFf1Way way, LhCannot why, int element)
 			 way == LH_FF1_ENCRYPT ? errmsg("value cannot be tokenized in domain \"%s\"", NameStr(domain->name)) :
 			 errmsg("token cannot be detokenized in domain \"%s\"", NameStr(domain->name)),
 			 element == 0 ? errdetail("Reason: %s.", lh_cannot_text(why)) :
-			 errdetail("Reason: %s, element %d.", lh_cannot_text(why), element)));
+			 errdetail("Reason: %s (element %d).", lh_cannot_text(why), element)));
 }
 
 /* ---- encodings ---- */
