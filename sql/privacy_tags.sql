@@ -13,6 +13,7 @@ BEGIN
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO pt_admin', f);
 	END LOOP;
 END $$;
+REVOKE EXECUTE ON FUNCTION lakehouse.policy_admin() FROM pt_admin;
 CREATE SCHEMA pt AUTHORIZATION pt_owner;
 GRANT USAGE ON SCHEMA pt TO PUBLIC;
 SET ROLE pt_owner;
@@ -25,7 +26,9 @@ GRANT SELECT ON pt.person, pt.patient, pt.parted TO pt_analyst;
 CREATE TEMP VIEW labels AS SELECT objoid::regclass AS relation, attname, label FROM pg_seclabel JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid
 	WHERE provider = 'lakehouse' ORDER BY objoid::regclass::text, attnum;
 RESET ROLE;
+GRANT SELECT ON labels TO pt_admin;
 CREATE VIEW pg_temp.made AS SELECT name, relation, masks, for_roles, options, origin FROM lakehouse.policy_list();
+GRANT SELECT ON made TO pt_admin;
 RESET client_min_messages;
 
 -- ---- what is refused ----
