@@ -20,10 +20,10 @@ sub server
 
 my @show = (
 	[ policies => q{SELECT * FROM lakehouse.policy_list()} ],
-	[ columns => q{SELECT * FROM lakehouse.policy_columns() ORDER BY 1, 2, 3} ],
-	[ labels => q{SELECT objoid::regclass, objsubid, provider, label FROM pg_seclabel ORDER BY 1, 2} ],
+	[ columns => q{SELECT policy, relation, "column", masked FROM lakehouse.policy_columns() ORDER BY 1, 2, 3} ],
+	[ labels => q{SELECT objoid::regclass, attname, provider, label FROM pg_seclabel JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid ORDER BY objoid::regclass::text COLLATE "C", 2} ],
 	[ privileges => q{SELECT c.oid::regclass, c.relacl, a.attname, a.attacl FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attacl IS NOT NULL
-		WHERE c.relnamespace IN ('p'::regnamespace, 'lakehouse_policies'::regnamespace) ORDER BY 1, 3} ],
+		WHERE c.relnamespace IN ('p'::regnamespace, 'lakehouse_policies'::regnamespace) ORDER BY c.oid::regclass::text COLLATE "C", 3} ],
 	[ owners => q{SELECT relname, relowner::regrole FROM pg_class WHERE relnamespace = 'lakehouse_policies'::regnamespace ORDER BY 1} ],
 	[ reader => q{SET ROLE reader; SELECT id, ssn, born FROM p.person ORDER BY id} ],
 	[ junior => q{SET ROLE junior; SELECT * FROM p."odd ""table" ORDER BY 1} ],
@@ -119,8 +119,8 @@ is($bare->safe_psql('postgres', q{SELECT lakehouse.policy_drop('person'); SELECT
 
 SKIP:
 {
-	my $bin = PostgreSQL::Test::Utils::can('system_or_bail') ? $old->config_data('--bindir') : '';
-	skip 'no pg_upgrade here', 3 unless -x "$bin/pg_upgrade";
+	my ($bin) = grep { -x "$_/pg_upgrade" && -x "$_/postgres" } split /:/, $ENV{PATH};
+	skip 'no pg_upgrade here', 3 unless $bin;
 	my $target = PostgreSQL::Test::Cluster->new('target');
 	$target->init;
 	$target->append_conf('postgresql.conf', "shared_preload_libraries = 'lakehouse'");
