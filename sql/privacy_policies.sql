@@ -151,6 +151,10 @@ SELECT filter, pp_refused('{}', filter) FROM unnest(ARRAY['id', 'name', 'max(id)
 	'id IN (WITH a AS (SELECT 1 AS i) SELECT i FROM a)', 'id IN (SELECT id FROM (SELECT id FROM pp.allowed) a)',
 	'id IN (SELECT id FROM pp.allowed UNION SELECT 1)', 'id IN (SELECT id FROM pp.allowed WHERE pp.leak(role::text) = name)',
 	'id IN (SELECT id FROM pp.allowed TABLESAMPLE system (1))']) filter;
+-- a name in pg_temp does not come before PostgreSQL's own
+CREATE DOMAIN pg_temp.text AS pg_catalog.text;
+SELECT pp_refused(ARRAY['ssn', '''x''::text', 'name', 'name::no_such_type']);
+DROP DOMAIN pg_temp.text;
 -- nothing is left of any of them
 SELECT count(*) FROM lakehouse.policy_list();
 RESET ROLE;
