@@ -23,7 +23,7 @@
 #include "pg/bridge/pin.h"
 #include "pg/fdw/fdw.h"
 #include "pg/lake/lake.h"
-#include "pg/privacy/privacy.h"
+#include "pg/privacy/utility.h"
 #include "pg/util/features.h"
 #include "pg/util/progress.h"
 #include "pg/util/threads.h"
@@ -74,17 +74,24 @@ executor_start(QueryDesc *query, int eflags)
 		lh_pin_executor(query->estate);
 }
 
-/* COPY in our format ends here: PostgreSQL and other extensions would not know it. */
+/*
+ * Policies first: what COPY of a table becomes may be in our format, too.  COPY in our format ends here: PostgreSQL and other
+ * extensions would not know it.
+ */
 static void
 process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *completion)
 {
+	if (lh_privacy_preloaded && lh_utility_before(&pstmt, source, context, params, env, dest, completion))
+		return;
 	if (lh_lake_copy(pstmt, source, completion))
 		return;
 	if (next_process_utility != NULL)
 		next_process_utility(pstmt, source, read_only_tree, context, params, env, dest, completion);
 	else
 		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, env, dest, completion);
+	if (lh_privacy_preloaded)
+		lh_utility_after(pstmt, source, completion);
 }
 
 static void
@@ -131,6 +138,7 @@ _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	lh_privacy_preloaded = true;
+	lh_utility_init();
 	next_shmem_request = shmem_request_hook;
 	shmem_request_hook = shmem_request;
 	next_shmem_startup = shmem_startup_hook;
