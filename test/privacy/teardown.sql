@@ -1,0 +1,14 @@
+\set ECHO none
+SET client_min_messages = error;
+RESET ROLE;
+\o /dev/null
+SELECT lakehouse.policy_drop(name) FROM lakehouse.policy_list();
+\o
+DROP PUBLICATION IF EXISTS q;
+DROP PUBLICATION IF EXISTS r;
+DROP SCHEMA attack CASCADE;
+DROP SCHEMA mine CASCADE;
+DROP OWNED BY attack_owner, attack_masked, attack_group, attack_reader;
+DROP ROLE attack_owner, attack_masked, attack_group, attack_reader;
+RESET client_min_messages;
+\set ECHO all
