@@ -15,6 +15,7 @@
 #include "tcop/utility.h"
 #include "utils/selfuncs.h"
 
+#include "catalog/objectaccess.h"
 #include "executor/executor.h"
 
 #include "files/files.h"
@@ -44,6 +45,7 @@ static set_rel_pathlist_hook_type next_rel_pathlist;
 static ExecutorStart_hook_type next_executor_start;
 static get_relation_stats_hook_type next_relation_stats;
 static ProcessUtility_hook_type next_process_utility;
+static object_access_hook_type next_object_access;
 static shmem_request_hook_type next_shmem_request;
 static shmem_startup_hook_type next_shmem_startup;
 
@@ -72,6 +74,8 @@ executor_start(QueryDesc *query, int eflags)
 		standard_ExecutorStart(query, eflags);
 	if (query->estate != NULL)
 		lh_pin_executor(query->estate);
+	if (lh_privacy_preloaded && query->estate != NULL)
+		lh_utility_started(query);
 }
 
 /*
@@ -92,6 +96,14 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, env, dest, completion);
 	if (lh_privacy_preloaded)
 		lh_utility_after(pstmt, source, completion);
+}
+
+static void
+object_access(ObjectAccessType access, Oid class, Oid object, int part, void *arg)
+{
+	if (next_object_access != NULL)
+		next_object_access(access, class, object, part, arg);
+	lh_utility_object(access, class, object, part, arg);
 }
 
 static void
@@ -138,7 +150,8 @@ _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	lh_privacy_preloaded = true;
-	lh_utility_init();
+	next_object_access = object_access_hook;
+	object_access_hook = object_access;
 	next_shmem_request = shmem_request_hook;
 	shmem_request_hook = shmem_request;
 	next_shmem_startup = shmem_startup_hook;

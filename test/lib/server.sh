@@ -106,6 +106,7 @@ stage_conf()
 		echo "output_plugin_libraries = 'pgoutput, test_decoding, lakehouse'"
 	fi
 	[ "${1:-test}" = test ] || return 0
+	echo "shared_preload_libraries = 'lakehouse'"
 	echo "fsync = off"
 	echo "wal_level = logical"
 	echo "max_prepared_transactions = 10"

@@ -76,3 +76,21 @@ SELECT define('CREATE UNIQUE INDEX ON attack.person (name)');
 SELECT define('UPDATE attack.person SET city = NULL WHERE id = 1');
 SELECT 1 / 0;
 SELECT define('UPDATE attack.person SET city = NULL WHERE id = 1');
+\echo '== 21 an expression of a CHECK quotes the row'
+UPDATE tricky SET before = 'x' WHERE id = 1;
+\echo '== 22 an expression of a generated column'
+UPDATE tricky SET behind = 'x' WHERE id = 2;
+\echo '== 23 a context that quotes the row'
+UPDATE tricky SET behind = 'x' WHERE id = 1;
+\echo '== 24 the same, caught'
+DO $$
+DECLARE d text; m text; c text;
+BEGIN
+	UPDATE attack.tricky SET behind = 'x' WHERE id = 1;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL, m = MESSAGE_TEXT, c = PG_EXCEPTION_CONTEXT;
+	RAISE NOTICE '% / % / %', m, d, c;
+END $$;
+\echo '== 25 errors of a caller''s own expressions are told'
+SELECT ('my' || 'own')::int;
+UPDATE tricky SET id = 1 / 0 WHERE id = 1;

@@ -9,6 +9,7 @@ CREATE ROLE attack_owner;
 CREATE ROLE attack_group;
 CREATE ROLE attack_masked LOGIN IN ROLE attack_group;
 CREATE ROLE attack_reader LOGIN;
+SELECT format('GRANT CREATE ON DATABASE %I TO attack_owner', current_database()) \gexec
 CREATE SCHEMA attack AUTHORIZATION attack_owner;
 CREATE SCHEMA mine AUTHORIZATION attack_masked;
 GRANT USAGE ON SCHEMA attack TO PUBLIC;
@@ -44,6 +45,11 @@ INSERT INTO attack.heir VALUES (2, 'SECRET-heir', 'more');
 
 CREATE TABLE attack.child (id int PRIMARY KEY, person text REFERENCES attack.person (ssn));
 INSERT INTO attack.child VALUES (1, 'SECRET-ssn-1001');
+
+-- expressions that fail over some rows quote them
+CREATE TABLE attack.tricky (id int, before text, secret text, behind text, CHECK ((before || secret)::bigint > 0),
+	doc json GENERATED ALWAYS AS ((('"' || secret || '"') || behind)::json) STORED);
+INSERT INTO attack.tricky (id, before, secret, behind) VALUES (1, '', '7700177', ''), (2, '', '7700178', '');
 
 CREATE VIEW attack.owner_view AS SELECT id, city, ssn, name FROM attack.person;
 CREATE VIEW attack.invoker_view WITH (security_invoker = true) AS SELECT id, city, ssn, name FROM attack.person;

@@ -61,10 +61,6 @@ lh_utility_before(PlannedStmt **pstmt, const char *source, ProcessUtilityContext
 			return false;
 		case T_LockStmt:
 			return lh_utility_lock((LockStmt *) stmt, context == PROCESS_UTILITY_TOPLEVEL);
-		case T_CreateTableAsStmt:
-		case T_RefreshMatViewStmt:
-			lh_utility_derive_before(stmt);
-			return false;
 		default:
 			lh_utility_ddl(stmt);
 			return false;
@@ -76,12 +72,6 @@ lh_utility_after(PlannedStmt *pstmt, const char *source, QueryCompletion *comple
 {
 	Node	   *stmt = pstmt->utilityStmt;
 
-	if (IsA(stmt, CreateTableAsStmt))
-		lh_utility_derive_after(stmt);
-}
-
-void
-lh_utility_init(void)
-{
-	lh_utility_objects_init();
+	if (IsA(stmt, CreateTableAsStmt) || IsA(stmt, RefreshMatViewStmt))
+		lh_utility_derive(stmt);
 }

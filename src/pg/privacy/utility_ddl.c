@@ -12,6 +12,7 @@
  *
  * Superusers pass, as a restore must.
  */
+#include "pg/privacy/policy_internal.h"
 #include "pg/privacy/utility_parts.h"
 
 #include "catalog/namespace.h"
@@ -212,27 +213,54 @@ guard_published(List *objects)
 /* ---- privileges ---- */
 
 static bool
+masked(Oid relid, AttrNumber attnum)
+{
+	const LhColumnPolicy *column = lh_policy_strictest(relid, attnum);
+
+	return column != NULL && column->mask != NULL;
+}
+
+static bool
 has_masks(Oid relid)
 {
 	AttrNumber	natts = lh_utility_natts(relid);
 
 	for (AttrNumber i = 1; i <= natts; i++)
 	{
-		if (lh_policy_strictest(relid, i) != NULL)
+		if (masked(relid, i))
 			return true;
 	}
 	return false;
 }
 
-/* Would the grant give SELECT on a column that a policy masks? */
+/* Rows that a filter hides have all columns: none may be granted. */
+static bool
+has_filter(Oid relid)
+{
+	List	   *family = list_concat(list_make1_oid(relid),
+									 list_concat_copy(lh_policy_ancestors(relid), lh_policy_descendants(relid)));
+	ListCell   *lc;
+
+	foreach(lc, lh_policies())
+	{
+		const LhPolicy *policy = lfirst(lc);
+
+		if (policy->filter != NULL && list_member_oid(family, policy->relid))
+			return true;
+	}
+	return false;
+}
+
+/* Would the grant give SELECT on a column that a policy hides something of? */
 static bool
 gives(const GrantStmt *stmt, Oid relid)
 {
+	bool		filter = has_filter(relid);
 	ListCell   *lc;
 	ListCell   *name;
 
 	if (stmt->privileges == NIL)	/* ALL */
-		return has_masks(relid);
+		return filter || has_masks(relid);
 	foreach(lc, stmt->privileges)
 	{
 		AccessPriv *priv = lfirst(lc);
@@ -240,17 +268,33 @@ gives(const GrantStmt *stmt, Oid relid)
 		/* ALL (columns) has no name */
 		if (priv->priv_name != NULL && strcmp(priv->priv_name, "select") != 0)
 			continue;
-		if (priv->cols == NIL && has_masks(relid))
+		if (filter || (priv->cols == NIL && has_masks(relid)))
 			return true;
 		foreach(name, priv->cols)
 		{
 			AttrNumber	attnum = get_attnum(relid, strVal(lfirst(name)));
 
-			if (attnum > 0 && lh_policy_strictest(relid, attnum) != NULL)
+			if (attnum > 0 && masked(relid, attnum))
 				return true;
 		}
 	}
 	return false;
+}
+
+/* Tables with policies, and those that have them by descent. */
+static List *
+governed(void)
+{
+	List	   *all = NIL;
+	ListCell   *lc;
+
+	foreach(lc, lh_policy_relations())
+	{
+		all = list_append_unique_oid(all, lfirst_oid(lc));
+		all = list_concat_unique_oid(all, lh_policy_ancestors(lfirst_oid(lc)));
+		all = list_concat_unique_oid(all, lh_policy_descendants(lfirst_oid(lc)));
+	}
+	return all;
 }
 
 static void
@@ -274,7 +318,7 @@ guard_grant(const GrantStmt *stmt)
 	}
 	if (stmt->targtype != ACL_TARGET_ALL_IN_SCHEMA)
 		return;
-	foreach(lc, lh_policy_relations())
+	foreach(lc, governed())
 	{
 		Oid			relid = lfirst_oid(lc);
 

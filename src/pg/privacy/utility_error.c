@@ -22,6 +22,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
 #include "miscadmin.h"
+#include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -120,11 +121,9 @@ about_rows(int code)
 static void
 clean_detail(void)
 {
-	MemoryContext context = AllocSetContextCreate(TopTransactionContext, "lakehouse error", ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
 	LhSubject	subject = viewer();
 
-	if (!subject.superuser && !lh_policy_none())
+	if (!lh_policy_none())
 	{
 		ErrorData  *error = CopyErrorData();
 
@@ -135,23 +134,88 @@ clean_detail(void)
 				errdetail_log("The values are hidden by a policy.");
 		}
 	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+}
+
+/* ---- statements that write ---- */
+
+/* Statements being run that write to a table with a policy for whom they are run. */
+static int	writing = 0;
+
+static void
+written(void *arg)
+{
+	writing--;
+}
+
+void
+lh_utility_started(QueryDesc *query)
+{
+	PlannedStmt *plan = query->plannedstmt;
+	MemoryContextCallback *end;
+	LhSubject	subject;
+	ListCell   *lc;
+
+	if (plan->resultRelations == NIL || lh_policy_none())
+		return;
+	subject = viewer();
+	foreach(lc, plan->resultRelations)
+	{
+		if (!under_policy(rt_fetch(lfirst_int(lc), plan->rtable)->relid, &subject))
+			continue;
+		/* ends with the statement, also by an error: after that one was made */
+		end = MemoryContextAllocZero(query->estate->es_query_cxt, sizeof(MemoryContextCallback));
+		end->func = written;
+		MemoryContextRegisterResetCallback(query->estate->es_query_cxt, end);
+		writing++;
+		return;
+	}
+}
+
+/* Data exceptions quote what they could not use. */
+static bool
+quotes_values(int code)
+{
+	return ERRCODE_TO_CATEGORY(code) == ERRCODE_DATA_EXCEPTION && code != ERRCODE_DIVISION_BY_ZERO;
+}
+
+/* Another error in its place: a context that was given with it (JSON's has the text) cannot be taken back. */
+static void
+replace_error(void)
+{
+	ErrorData  *error = CopyErrorData();
+
+	if (error->elevel == ERROR)
+		ereport(ERROR,
+				(errcode(error->sqlerrcode),
+				 errmsg("an expression failed over a row of a table under a policy"),
+				 errdetail("The message is hidden, as it may have values of the row."),
+				 errhint("Constraints, indexes, generated columns and triggers have expressions, too.")));
 }
 
 static void
 clean_error(void *arg)
 {
-	if (cleaning || !IsTransactionState() || !about_rows(geterrcode()))
+	bool		replaced = writing > 0 && quotes_values(geterrcode());
+	MemoryContext context;
+	MemoryContext old;
+
+	if (cleaning || !IsTransactionState() || !(replaced || about_rows(geterrcode())))
 		return;
 	cleaning = true;
+	context = AllocSetContextCreate(TopTransactionContext, "lakehouse error", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		clean_detail();
+		if (replaced)
+			replace_error();
+		else
+			clean_detail();
 	}
 	PG_FINALLY();
 	{
 		cleaning = false;
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
 	}
 	PG_END_TRY();
 }

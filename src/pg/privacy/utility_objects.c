@@ -21,8 +21,6 @@
 
 #include "access/htup_details.h"
 
-static object_access_hook_type next_object_access;
-
 static const char *const schemas[] = {"lakehouse_policies", "lakehouse_domains"};
 
 static bool
@@ -62,13 +60,11 @@ may_touch(Oid namespace)
 	return owner || lh_utility_admin();
 }
 
-static void
-object_access(ObjectAccessType access, Oid class, Oid object, int part, void *arg)
+void
+lh_utility_object(ObjectAccessType access, Oid class, Oid object, int part, void *arg)
 {
 	Oid			namespace;
 
-	if (next_object_access != NULL)
-		next_object_access(access, class, object, part, arg);
 	if (access != OAT_DROP && access != OAT_POST_ALTER)
 		return;
 	if (access == OAT_DROP && arg != NULL && (((ObjectAccessDrop *) arg)->dropflags & PERFORM_DELETION_INTERNAL) != 0)
@@ -86,11 +82,4 @@ object_access(ObjectAccessType access, Oid class, Oid object, int part, void *ar
 					get_rel_name(object)),
 			 errdetail("Policies and token domains are kept there; it takes the right \"policy_admin\"."),
 			 errhint("Change or drop the policy first, as a policy administrator.")));
-}
-
-void
-lh_utility_objects_init(void)
-{
-	next_object_access = object_access_hook;
-	object_access_hook = object_access;
 }

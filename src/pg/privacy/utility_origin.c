@@ -250,8 +250,28 @@ search_output(Query *query, AttrNumber column, const Scope *outer, bool plain, L
 		search_expression((Node *) entry->expr, &search);
 }
 
+/* Tables anywhere in it, also those that only decide which rows come. */
+static bool
+collect_relations(Node *node, List **relations)
+{
+	if (node == NULL)
+		return false;
+	check_stack_depth();
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *rte = (RangeTblEntry *) node;
+
+		if (rte->rtekind == RTE_RELATION)
+			*relations = list_append_unique_oid(*relations, rte->relid);
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, collect_relations, relations, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, collect_relations, relations);
+}
+
 List *
-lh_utility_origins(Query *query)
+lh_utility_origins(Query *query, List **relations)
 {
 	List	   *rewritten;
 	List	   *outputs = NIL;
@@ -264,6 +284,7 @@ lh_utility_origins(Query *query)
 	if (list_length(rewritten) != 1)
 		return NIL;
 	query = linitial_node(Query, rewritten);
+	(void) collect_relations((Node *) query, relations);
 	foreach(lc, query->targetList)
 	{
 		TargetEntry *entry = lfirst(lc);

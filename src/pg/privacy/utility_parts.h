@@ -31,9 +31,6 @@ extern void lh_utility_ddl(Node *stmt);
 extern bool lh_utility_admin(void);
 extern AttrNumber lh_utility_natts(Oid relid);
 
-/* Hook on objects made, changed and dropped. */
-extern void lh_utility_objects_init(void);
-
 /*
  * Errors of this session show no values of rows to whom a policy holds for.  Called before anything runs; cheap.
  */
@@ -54,11 +51,10 @@ typedef struct LhOrigins
 	List	   *visits;			/* of the search */
 } LhOrigins;
 
-/* For each output column of a SELECT as parse analysis has it (List of LhOrigins). */
-extern List *lh_utility_origins(Query *query);
+/* For each output column of a SELECT as parse analysis has it (List of LhOrigins); relations: tables in it (Oid). */
+extern List *lh_utility_origins(Query *query, List **relations);
 
-/* Before: who may make it; after: what was made is told of. */
-extern void lh_utility_derive_before(Node *stmt);
-extern void lh_utility_derive_after(Node *stmt);
+/* CREATE TABLE AS or REFRESH has run: the copy inherits policies, or is reported. */
+extern void lh_utility_derive(Node *stmt);
 
 #endif
