@@ -15,7 +15,6 @@
 #include "tcop/utility.h"
 #include "utils/selfuncs.h"
 
-#include "catalog/objectaccess.h"
 #include "executor/executor.h"
 
 #include "files/files.h"
@@ -46,7 +45,6 @@ static set_rel_pathlist_hook_type next_rel_pathlist;
 static ExecutorStart_hook_type next_executor_start;
 static get_relation_stats_hook_type next_relation_stats;
 static ProcessUtility_hook_type next_process_utility;
-static object_access_hook_type next_object_access;
 static shmem_request_hook_type next_shmem_request;
 static shmem_startup_hook_type next_shmem_startup;
 
@@ -100,14 +98,6 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 }
 
 static void
-object_access(ObjectAccessType access, Oid class, Oid object, int part, void *arg)
-{
-	if (next_object_access != NULL)
-		next_object_access(access, class, object, part, arg);
-	lh_utility_object(access, class, object, part, arg);
-}
-
-static void
 shmem_request(void)
 {
 	if (next_shmem_request != NULL)
@@ -152,8 +142,6 @@ _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	lh_privacy_preloaded = true;
-	next_object_access = object_access_hook;
-	object_access_hook = object_access;
 	next_shmem_request = shmem_request_hook;
 	shmem_request_hook = shmem_request;
 	next_shmem_startup = shmem_startup_hook;

@@ -11,7 +11,6 @@
 
 #include "pg/privacy/policy.h"
 
-#include "catalog/objectaccess.h"
 #include "executor/execdesc.h"
 #include "tcop/utility.h"
 
@@ -22,7 +21,5 @@ extern void lh_utility_after(PlannedStmt *pstmt, const char *source, QueryComple
 
 /* At the end of every executor start. */
 extern void lh_utility_started(QueryDesc *query);
-/* object_access_hook */
-extern void lh_utility_object(ObjectAccessType access, Oid class, Oid object, int part, void *arg);
 
 #endif

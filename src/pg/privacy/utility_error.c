@@ -9,8 +9,8 @@
  *
  * So it is done where errors are made: a callback at the bottom of error_context_stack, the last that is called before an
  * error is thrown, puts another detail in its place when the error is about a table of which a policy holds for the outer
- * role.  PostgreSQL empties that stack after an error that reached the client; what comes first in
- * every statement (planner, executor, utility hook) calls lh_utility_watch_errors.
+ * role.  PostgreSQL empties that stack after an error that reached the client; each utility statement and each executor start
+ * calls lh_utility_watch_errors.
  *
  * Errors in expressions over rows ("invalid input syntax for type integer: ...") name no table.  Such expressions
  * (constraints, indexes, generated columns, triggers) get values as they are while a statement writes to a table, so
@@ -155,6 +155,7 @@ lh_utility_started(QueryDesc *query)
 	LhSubject	subject;
 	ListCell   *lc;
 
+	lh_utility_watch_errors();
 	if (plan->resultRelations == NIL || lh_policy_none())
 		return;
 	subject = viewer();

@@ -6,7 +6,6 @@
  *	utility_copy.c		COPY t TO
  *	utility_lock.c		LOCK TABLE
  *	utility_ddl.c		DDL that would take a policy away, or what it keeps
- *	utility_objects.c	objects in the schemas of definitions
  *	utility_error.c		details of errors
  *	utility_origin.c	from which columns an output column comes
  *	utility_derive.c	CREATE TABLE AS, materialized views: copies of what is under policies

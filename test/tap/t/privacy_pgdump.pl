@@ -23,7 +23,7 @@ my @masks = (
 	q{lakehouse.mask_null(secret)},
 	q{lakehouse.mask_constant(secret, 'hidden')},
 	q{lakehouse.mask_partial(secret, 1, '*', 1)},
-	q{lakehouse.mask_constant(secret, 'number ' || id)},
+	q{lakehouse.mask_constant(secret, 'number ' || id::text)},
 	q{CASE WHEN id % 2 = 0 THEN lakehouse.mask_null(secret) ELSE lakehouse.mask_partial(secret, 0, '#', 2) END},
 );
 my @roles = qw(dumper reader);
@@ -82,8 +82,8 @@ $policy->('t14', [ 'secret', $masks[1] ]);
 table('t15', 'CREATE TABLE app.t15 (id int PRIMARY KEY, secret text UNIQUE, word text); INSERT INTO app.t15 VALUES ' . values_of(20));
 table('t16', q{CREATE TABLE app.t16 (id int, person int, secret text REFERENCES app.t15 (secret));
 	INSERT INTO app.t16 SELECT 100 + id, id, secret FROM app.t15});
-$policy->('t15', [ 'secret', q{lakehouse.mask_constant(secret, 'person ' || id)} ]);
-$policy->('t16', [ 'secret', q{lakehouse.mask_constant(secret, 'person ' || person)} ]);
+$policy->('t15', [ 'secret', q{lakehouse.mask_constant(secret, 'person ' || id::text)} ]);
+$policy->('t16', [ 'secret', q{lakehouse.mask_constant(secret, 'person ' || person::text)} ]);
 # 17: a name that needs quotes, a dropped column, a default, NOT NULL
 table('t17', q{CREATE TABLE app.t17 (id int, gone text, "The Secret" text NOT NULL DEFAULT 'none', word text);
 	ALTER TABLE app.t17 DROP COLUMN gone; INSERT INTO app.t17 VALUES } . values_of(5));
