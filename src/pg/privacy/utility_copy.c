@@ -9,6 +9,7 @@
  * pg_dump also reads the tables in which the extension keeps keys, masks and the like.  Who reads masked has no rights there:
  * for it they are empty, so that its dump is whole.  That goes for COPY and for the cursor of pg_dump --inserts.
  */
+#include "pg/privacy/enforce.h"
 #include "pg/privacy/utility_parts.h"
 
 #include "access/genam.h"
@@ -227,7 +228,7 @@ lh_utility_copy(const CopyStmt *stmt)
 	{
 		LhSubject	subject = lh_subject();
 
-		if (lh_policy_any(RelationGetRelid(rel)) && lh_policy_effective(RelationGetRelid(rel), &subject) != NULL)
+		if (lh_policy_any(RelationGetRelid(rel)) && lh_enforce_effective(RelationGetRelid(rel), &subject) != NULL)
 			query = select_of(rel, stmt->attlist);
 		else if (empty_for_subject(RelationGetRelid(rel)))
 			query = nothing_of(rel, stmt->attlist);

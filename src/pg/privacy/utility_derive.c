@@ -238,6 +238,7 @@ derive(Query *query, Oid relid, Oid owner)
 	maker.role = owner;
 	maker.superuser = superuser_arg(owner);
 	maker.integrity = false;
+	maker.unknown = false;
 	outputs = lh_utility_origins(query, &relations);
 	foreach(lc, policies_evaded(&maker))
 	{

@@ -53,6 +53,7 @@ viewer(void)
 	subject.role = GetOuterUserId();
 	subject.superuser = superuser_arg(subject.role);
 	subject.integrity = false;
+	subject.unknown = false;
 	return subject;
 }
 
