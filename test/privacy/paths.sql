@@ -261,6 +261,6 @@ BEGIN
 END $$;
 \echo '== 62 what psql stores with gset'
 SELECT ssn AS s, name AS n FROM person WHERE id = 1 \gset
-SELECT :'s', :'n';
+SELECT :'s';
 \echo '== 63 probe by a range'
 SELECT id, ssn FROM person WHERE salary > 1000 LIMIT 1;

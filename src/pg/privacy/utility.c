@@ -61,6 +61,9 @@ lh_utility_before(PlannedStmt **pstmt, const char *source, ProcessUtilityContext
 			return false;
 		case T_LockStmt:
 			return lh_utility_lock((LockStmt *) stmt, context == PROCESS_UTILITY_TOPLEVEL);
+		case T_CreateTableAsStmt:
+			lh_utility_report((CreateTableAsStmt *) stmt);
+			return false;
 		default:
 			lh_utility_ddl(stmt);
 			return false;
@@ -72,6 +75,8 @@ lh_utility_after(PlannedStmt *pstmt, const char *source, QueryCompletion *comple
 {
 	Node	   *stmt = pstmt->utilityStmt;
 
-	if (IsA(stmt, CreateTableAsStmt) || IsA(stmt, RefreshMatViewStmt))
-		lh_utility_derive(stmt);
+	if (IsA(stmt, CreateTableAsStmt) && ((CreateTableAsStmt *) stmt)->objtype == OBJECT_MATVIEW)
+		lh_utility_derive(((CreateTableAsStmt *) stmt)->into->rel);
+	else if (IsA(stmt, RefreshMatViewStmt))
+		lh_utility_derive(((RefreshMatViewStmt *) stmt)->relation);
 }

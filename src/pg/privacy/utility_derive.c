@@ -309,24 +309,30 @@ selected(const CreateTableAsStmt *stmt)
 	return query != NULL && query->commandType == CMD_SELECT ? query : NULL;
 }
 
-/* The statement has run: the relation is there, and locked. */
+/* Before it runs: that changes the tree. */
 void
-lh_utility_derive(Node *node)
+lh_utility_report(const CreateTableAsStmt *stmt)
 {
-	CreateTableAsStmt *stmt = (CreateTableAsStmt *) node;
-	RangeVar   *name = IsA(node, RefreshMatViewStmt) ? ((RefreshMatViewStmt *) node)->relation : stmt->into->rel;
+	Query	   *query;
+
+	if (lh_policy_none() || stmt->objtype == OBJECT_MATVIEW)
+		return;
+	if (stmt->if_not_exists && OidIsValid(RangeVarGetRelid(stmt->into->rel, NoLock, true)))
+		return;
+	query = selected(stmt);
+	if (query != NULL)
+		report(query, stmt->into->rel->relname);
+}
+
+/* The statement has run: the materialized view is there, and locked. */
+void
+lh_utility_derive(const RangeVar *name)
+{
 	Oid			relid;
 	Query	   *query;
 
 	if (lh_policy_none())
 		return;
-	if (IsA(node, CreateTableAsStmt) && stmt->objtype != OBJECT_MATVIEW)
-	{
-		query = selected(stmt);
-		if (query != NULL)
-			report(query, name->relname);
-		return;
-	}
 	CommandCounterIncrement();
 	relid = RangeVarGetRelid(name, NoLock, true);
 	query = OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_MATVIEW ? query_of(relid) : NULL;

@@ -53,7 +53,9 @@ typedef struct LhOrigins
 /* For each output column of a SELECT as parse analysis has it (List of LhOrigins); relations: tables in it (Oid). */
 extern List *lh_utility_origins(Query *query, List **relations);
 
-/* CREATE TABLE AS or REFRESH has run: the copy inherits policies, or is reported. */
-extern void lh_utility_derive(Node *stmt);
+/* Before CREATE TABLE AS: columns that will be copies of masked ones are reported. */
+extern void lh_utility_report(const CreateTableAsStmt *stmt);
+/* After a materialized view was made or refreshed: it inherits policies. */
+extern void lh_utility_derive(const RangeVar *name);
 
 #endif
