@@ -21,7 +21,7 @@ CREATE TYPE attack.base_type AS (id int, secret text);
 -- 1. triggers: OLD is raw
 CREATE TRIGGER t AFTER UPDATE ON attack.person FOR EACH ROW EXECUTE FUNCTION attack.leak();
 CREATE TRIGGER t AFTER UPDATE ON attack.parted_1 FOR EACH ROW EXECUTE FUNCTION attack.leak();
-ALTER TABLE attack.person ENABLE TRIGGER ALL;
+ALTER TABLE attack.person ENABLE TRIGGER USER;
 -- 2. rules
 CREATE RULE r AS ON UPDATE TO attack.person DO ALSO INSERT INTO attack.stranger VALUES (1, OLD.ssn);
 -- 3. row security policies are given raw rows
@@ -39,8 +39,8 @@ CREATE STATISTICS attack.s ON (upper(ssn)) FROM attack.person;
 ALTER TABLE attack.parted DETACH PARTITION attack.parted_1;
 ALTER TABLE attack.parted ATTACH PARTITION attack.parted_9 FOR VALUES IN (9);
 ALTER TABLE attack.heir NO INHERIT attack.base;
-ALTER TABLE attack.person INHERIT attack.stranger;
 ALTER TABLE attack.stranger INHERIT attack.base;
+ALTER TABLE attack.heir INHERIT attack.stranger;
 ALTER TABLE attack.base OF attack.base_type;
 -- 6. privileges beneath
 GRANT SELECT ON attack.person TO attack_masked;
@@ -85,7 +85,6 @@ DROP EXTENSION lakehouse CASCADE;
 SELECT lakehouse.policy_drop('person');
 SELECT lakehouse.policy_create('more', 'attack.person', ARRAY['ssn', 'ssn'], for_roles => '{attack_masked}');
 SELECT lakehouse.policy_list();
-SELECT lakehouse.right_grant('policy_admin', 'attack_owner');
 GRANT EXECUTE ON FUNCTION lakehouse.policy_admin() TO attack_owner;
 CREATE OR REPLACE FUNCTION lakehouse.policy_admin() RETURNS void LANGUAGE sql AS '';
 -- 11. settings
@@ -121,7 +120,7 @@ SET ROLE attack_masked;
 SELECT surplus FROM attack.person LIMIT 1;
 RESET ROLE;
 -- and a policy administrator may
-SELECT lakehouse.right_grant('policy_admin', 'attack_owner');
+GRANT EXECUTE ON FUNCTION lakehouse.policy_admin() TO attack_owner;
 SET ROLE attack_owner;
 CREATE TRIGGER t AFTER UPDATE ON attack.person FOR EACH ROW EXECUTE FUNCTION attack.leak();
 DROP TRIGGER t ON attack.person;
