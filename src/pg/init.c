@@ -177,6 +177,9 @@ static void
 process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *completion)
 {
+	/* EXECUTE takes a plan before any other hook is called; SET changes for whom */
+	if (lh_privacy_preloaded)
+		lh_enforce_subject_changed();
 	if (lh_privacy_preloaded && lh_utility_before(&pstmt, source, context, params, env, dest, completion))
 		return;
 	if (lh_lake_copy(pstmt, source, completion))
@@ -186,7 +189,10 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 	else
 		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, env, dest, completion);
 	if (lh_privacy_preloaded)
+	{
 		lh_utility_after(pstmt, source, completion);
+		lh_enforce_subject_changed();
+	}
 }
 
 static void

@@ -252,11 +252,11 @@ scan_entry(Replacement *r)
 	scan->eref = copyObject(rte->eref);
 	scan->tablesample = rte->tablesample;
 	rte->tablesample = NULL;
-	/* columns of tables beside it, perhaps */
-	if (scan->tablesample != NULL && contain_vars_of_level((Node *) scan->tablesample, 0))
+	if (scan->tablesample != NULL)
 	{
+		/* it may use columns of tables beside it, or of outer queries */
+		rte->lateral |= contain_vars_of_level((Node *) scan->tablesample, 0);
 		IncrementVarSublevelsUp((Node *) scan->tablesample, 1, 0);
-		rte->lateral = true;
 	}
 	scan->securityQuals = rte->securityQuals;
 	rte->securityQuals = NIL;
@@ -289,8 +289,8 @@ row_marks(Replacement *r)
 		mark->waitPolicy = outer->waitPolicy;
 		mark->pushedDown = true;
 		r->inner->rowMarks = lappend(r->inner->rowMarks, mark);
-		(void) lh_privileges(LH_QUERY_PRIVILEGES(r->inner), linitial(r->inner->rtable), &privileges);
-		*privileges.required |= ACL_SELECT_FOR_UPDATE;
+		if (lh_privileges(LH_QUERY_PRIVILEGES(r->inner), linitial(r->inner->rtable), &privileges))
+			*privileges.required |= ACL_SELECT_FOR_UPDATE;
 	}
 }
 

@@ -48,7 +48,10 @@ sub table
 {
 	my ($name, $ddl) = @_;
 	push @tables, $name;
-	$old->safe_psql('postgres', "SET ROLE tables_owner; $ddl; GRANT SELECT ON app.$name TO dumper");
+	# pg_dump reads each partition by itself
+	$old->safe_psql('postgres', "SET ROLE tables_owner; $ddl;
+		SELECT format('GRANT SELECT ON %s TO dumper', string_agg(inhrelid::regclass::text, ', ')) FROM (SELECT 'app.$name'::regclass AS inhrelid UNION
+			SELECT relid FROM pg_partition_tree('app.$name') UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = 'app.$name'::regclass) t \\gexec");
 	return $name;
 }
 
