@@ -94,3 +94,6 @@ END $$;
 \echo '== 25 errors of a caller''s own expressions are told'
 SELECT ('my' || 'own')::int;
 UPDATE tricky SET id = 1 / 0 WHERE id = 1;
+\echo '== 26 foreign key of a table without a policy'
+SELECT define('DELETE FROM attack.person WHERE id = 5');
+SELECT define('INSERT INTO attack.loose SELECT ssn || ''x'' FROM attack.person WHERE id = 6');

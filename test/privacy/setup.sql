@@ -51,6 +51,10 @@ CREATE TABLE attack.tricky (id int, before text, secret text, behind text, CHECK
 	doc json GENERATED ALWAYS AS ((('"' || secret || '"') || behind)::json) STORED);
 INSERT INTO attack.tricky (id, before, secret, behind) VALUES (1, '', '7700177', ''), (2, '', '7700178', '');
 
+-- no policy, and nobody's to read, but its key is one with a mask
+CREATE TABLE attack.loose (person text REFERENCES attack.person (ssn));
+INSERT INTO attack.loose VALUES ('SECRET-ssn-1005');
+
 CREATE VIEW attack.owner_view AS SELECT id, city, ssn, name FROM attack.person;
 CREATE VIEW attack.invoker_view WITH (security_invoker = true) AS SELECT id, city, ssn, name FROM attack.person;
 CREATE VIEW attack.checked_view AS SELECT id, city, ssn, name FROM attack.person WHERE city <> 'gone' WITH CHECK OPTION;
@@ -65,6 +69,7 @@ CREATE FUNCTION attack.definer_dynamic(q text) RETURNS text LANGUAGE plpgsql SEC
 	'DECLARE s text; BEGIN EXECUTE q INTO s; RETURN s; END';
 CREATE FUNCTION attack.define(q text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN EXECUTE q; END';
 GRANT SELECT ON ALL TABLES IN SCHEMA attack TO attack_reader, attack_masked;
+REVOKE ALL ON attack.loose FROM attack_masked;
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA attack TO attack_masked;
 RESET ROLE;
 ANALYZE attack.person;

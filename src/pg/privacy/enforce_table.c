@@ -240,7 +240,7 @@ scan_entry(Replacement *r)
 {
 	RangeTblEntry *scan = makeNode(RangeTblEntry);
 	RangeTblEntry *rte = r->rte;
-	LhPrivileges privileges;
+	LhPrivileges privileges = {0};
 
 	scan->rtekind = RTE_RELATION;
 	scan->relid = rte->relid;
@@ -274,7 +274,7 @@ static void
 row_marks(Replacement *r)
 {
 	ListCell   *lc;
-	LhPrivileges privileges;
+	LhPrivileges privileges = {0};
 
 	foreach(lc, r->query->rowMarks)
 	{

@@ -178,8 +178,8 @@ reads_masked_anywhere(void)
 	return false;
 }
 
-static bool
-empty_for_subject(Oid relid)
+bool
+lh_utility_empty(Oid relid)
 {
 	return dumped_of_ours(relid) && pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
 		pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK &&
@@ -230,7 +230,7 @@ lh_utility_copy(const CopyStmt *stmt)
 
 		if (lh_policy_any(RelationGetRelid(rel)) && lh_enforce_effective(RelationGetRelid(rel), &subject) != NULL)
 			query = select_of(rel, stmt->attlist);
-		else if (empty_for_subject(RelationGetRelid(rel)))
+		else if (lh_utility_empty(RelationGetRelid(rel)))
 			query = nothing_of(rel, stmt->attlist);
 	}
 	if (query != NULL)
@@ -258,7 +258,7 @@ lh_utility_cursor(const DeclareCursorStmt *stmt)
 	if (!IsA(query, Query) || query->commandType != CMD_SELECT || list_length(query->rtable) != 1 || lh_policy_none())
 		return NULL;
 	rte = linitial(query->rtable);
-	if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION || !empty_for_subject(rte->relid))
+	if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION || !lh_utility_empty(rte->relid))
 		return NULL;
 	foreach(lc, query->targetList)
 	{

@@ -4,7 +4,8 @@
  *
  * pg_dump locks each table in ACCESS SHARE mode before it reads, and PostgreSQL lets those do that who have SELECT
  * on the whole table: grants on columns do not count, and who reads masked has not even these.  To read a table takes
- * that very lock, so who may read it may as well have the lock before.  Other modes are PostgreSQL's.
+ * that very lock, so who may read it may as well have the lock before.  So with tables of the extension that pg_dump takes along
+ * (utility_copy.c): its workers lock them, too.  Other modes are PostgreSQL's.
  */
 #include "pg/privacy/utility_parts.h"
 
@@ -28,8 +29,10 @@ reads_masked(Oid relid)
 
 	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
 		return false;
-	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK || !lh_policy_any(relid))
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
 		return false;
+	if (!lh_policy_any(relid))
+		return lh_utility_empty(relid);
 	subject = lh_subject();
 	return lh_policy_effective(relid, &subject) != NULL;
 }

@@ -21,6 +21,9 @@
 extern CopyStmt *lh_utility_copy(const CopyStmt *stmt);
 extern DeclareCursorStmt *lh_utility_cursor(const DeclareCursorStmt *stmt);
 
+/* A table of the extension that pg_dump takes along, and that is empty for who reads masked. */
+extern bool lh_utility_empty(Oid relid);
+
 /* False: nothing in it is ours. */
 extern bool lh_utility_lock(const LockStmt *stmt, bool top_level);
 
