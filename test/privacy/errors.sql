@@ -97,3 +97,5 @@ UPDATE tricky SET id = 1 / 0 WHERE id = 1;
 \echo '== 26 foreign key of a table without a policy'
 SELECT define('DELETE FROM attack.person WHERE id = 5');
 SELECT define('INSERT INTO attack.loose SELECT ssn || ''x'' FROM attack.person WHERE id = 6');
+\echo '== 27 REFRESH that finds a row twice'
+SELECT define('REFRESH MATERIALIZED VIEW CONCURRENTLY attack.once');

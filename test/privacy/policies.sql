@@ -11,6 +11,7 @@ SELECT lakehouse.policy_create('base', 'attack.base', ARRAY['secret', $$lakehous
 	for_roles => '{attack_group}');
 SELECT lakehouse.policy_create('child', 'attack.child', ARRAY['person', $$lakehouse.mask_constant(person, 'masked')$$],
 	for_roles => '{attack_group}');
+SELECT lakehouse.policy_create('twice', 'attack.twice', ARRAY['secret', 'lakehouse.mask_null(secret)'], for_roles => '{attack_group}');
 SELECT lakehouse.policy_create('tricky', 'attack.tricky', ARRAY['secret', $$lakehouse.mask_constant(secret, 'masked')$$,
 	'doc', 'lakehouse.mask_null(doc)'], for_roles => '{attack_group}');
 RESET client_min_messages;

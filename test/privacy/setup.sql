@@ -55,6 +55,13 @@ INSERT INTO attack.tricky (id, before, secret, behind) VALUES (1, '', '7700177',
 CREATE TABLE attack.loose (person text REFERENCES attack.person (ssn));
 INSERT INTO attack.loose VALUES ('SECRET-ssn-1005');
 
+-- its REFRESH finds two rows that are the same
+CREATE TABLE attack.twice (secret text);
+INSERT INTO attack.twice VALUES ('SECRET-twice');
+CREATE MATERIALIZED VIEW attack.once AS SELECT secret FROM attack.twice;
+CREATE UNIQUE INDEX ON attack.once (secret);
+INSERT INTO attack.twice VALUES ('SECRET-twice');
+
 CREATE VIEW attack.owner_view AS SELECT id, city, ssn, name FROM attack.person;
 CREATE VIEW attack.invoker_view WITH (security_invoker = true) AS SELECT id, city, ssn, name FROM attack.person;
 CREATE VIEW attack.checked_view AS SELECT id, city, ssn, name FROM attack.person WHERE city <> 'gone' WITH CHECK OPTION;
@@ -69,7 +76,7 @@ CREATE FUNCTION attack.definer_dynamic(q text) RETURNS text LANGUAGE plpgsql SEC
 	'DECLARE s text; BEGIN EXECUTE q INTO s; RETURN s; END';
 CREATE FUNCTION attack.define(q text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN EXECUTE q; END';
 GRANT SELECT ON ALL TABLES IN SCHEMA attack TO attack_reader, attack_masked;
-REVOKE ALL ON attack.loose FROM attack_masked;
+REVOKE ALL ON attack.loose, attack.once FROM attack_masked;
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA attack TO attack_masked;
 RESET ROLE;
 ANALYZE attack.person;
