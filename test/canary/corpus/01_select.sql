@@ -1,0 +1,1 @@
+SELECT * FROM crm.person ORDER BY id LIMIT 3;

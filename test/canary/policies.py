@@ -1,0 +1,7 @@
+"""policies.py
+		The policies of the attacked database.
+"""
+
+
+def apply(root):
+    raise NotImplementedError
