@@ -23,6 +23,7 @@
 #include "pg/bridge/pin.h"
 #include "pg/fdw/fdw.h"
 #include "pg/lake/lake.h"
+#include "pg/privacy/policy.h"
 #include "pg/privacy/privacy.h"
 #include "pg/util/features.h"
 #include "pg/util/progress.h"
@@ -117,6 +118,7 @@ _PG_init(void)
 	lh_features.import_foreign_schema = lh_lake_import_schema;
 	lh_features.relation_stats = lh_fdw_relation_stats;
 
+	lh_policy_init();
 	lh_lake_read_init();
 	next_rel_pathlist = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = rel_pathlist;

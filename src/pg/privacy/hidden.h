@@ -83,6 +83,11 @@ extern Oid	lh_hidden_find(LhHiddenKind kind, const char *name);
 extern List *lh_hidden_all(LhHiddenKind kind);
 /* ERROR when the view is not what lh_hidden_put makes. */
 extern LhHidden *lh_hidden_read(Oid view);
+/*
+ * The same without an ERROR: *wrong says in a sentence what the view is not, or is NULL; what could be read is there all
+ * the same, relid first.  NULL: there is no such view (any more).
+ */
+extern LhHidden *lh_hidden_look(Oid view, const char **wrong);
 /* Set or take back a privilege of a role (ACL_ID_PUBLIC: everybody). */
 extern void lh_hidden_grant(Oid view, Oid role, AclMode mode, bool grant);
 /*
@@ -97,5 +102,22 @@ extern bool lh_hidden_has(const LhHidden *hidden, Oid role, AclMode mode);
 extern void lh_hidden_changed(void);
 /* Be told of it; cheap, no catalog access within.  Also told on every relcache reset. */
 extern void lh_hidden_watch(void (*changed) (void));
+/* _PG_init: views that come and go without lh_hidden_put (dumps, cascades) are noticed, or kept from going. */
+extern void lh_hidden_init(void);
+/* One change of definitions at a time, until the end of the transaction. */
+extern void lh_hidden_lock(void);
+
+/* ---- acting as the extension's owner, with names looked up in pg_catalog and lakehouse only ---- */
+
+typedef struct LhHiddenOwner
+{
+	Oid			user;
+	int			context;
+	int			settings;
+} LhHiddenOwner;
+
+/* role InvalidOid: the extension's owner.  After an ERROR the transaction's end puts things back. */
+extern LhHiddenOwner lh_hidden_become(Oid role);
+extern void lh_hidden_return(LhHiddenOwner was);
 
 #endif

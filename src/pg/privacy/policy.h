@@ -34,13 +34,22 @@ typedef struct LhColumnPolicy
 	/* over varno 1; the column's type, typmod and collation; keyed masks are their executing twins.  NULL: the value itself (a masked-read grant without a mask). */
 	Expr	   *mask;
 	const char *policy;			/* whose it is, for audit and policy_explain */
+	/*
+	 * The subject may read the column as it is shown here without holding SELECT on it.  False: a policy of a
+	 * partition or child alone masks it; core's privileges on the column are needed as well.
+	 */
+	bool		granted;
 } LhColumnPolicy;
 
 typedef struct LhEffective
 {
 	Oid			relid;
 	List	   *columns;		/* of LhColumnPolicy, by attnum; a column that is not here is under core's privileges alone */
-	List	   *filters;		/* of Expr, over varno 1: rows for which all are true */
+	/*
+	 * Of Expr, over varno 1: rows for which all are true.  Their sub-selects are of tables that are read as the policies'
+	 * owner (checkAsUser is set): they are to be locked (AcquireRewriteLocks), and no policy is put into them.
+	 */
+	List	   *filters;
 	TimestampTz until;			/* what was decided holds until then (infinity: for good) */
 	uint64		stamp;			/* the same only while the same policies hold: plans are compared by it */
 } LhEffective;
@@ -66,6 +75,9 @@ extern const LhColumnPolicy *lh_policy_strictest(Oid relid, AttrNumber attnum);
 
 /* Changes whenever any policy does; for comparing plans. */
 extern uint64 lh_policy_version(void);
+
+/* _PG_init: what the catalog of policies needs of PostgreSQL (definitions' hook, tags' label provider). */
+extern void lh_policy_init(void);
 
 /* Relations that have policies (List of Oid). */
 extern List *lh_policy_relations(void);

@@ -11,6 +11,7 @@
 #include "pg/privacy/privacy.h"
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
 
 char	   *lakehouse_purpose = NULL;
 
@@ -34,4 +35,30 @@ lh_subject_same(const LhSubject *a, const LhSubject *b)
 {
 	return a->role == b->role && a->session == b->session && a->superuser == b->superuser &&
 		a->integrity == b->integrity && strcmp(a->purpose, b->purpose) == 0;
+}
+
+/* ---- SQL: for row filters ---- */
+
+PG_FUNCTION_INFO_V1(lakehouse_subject_role);
+
+Datum
+lakehouse_subject_role(PG_FUNCTION_ARGS)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(lh_subject().role, false)));
+}
+
+PG_FUNCTION_INFO_V1(lakehouse_subject_session);
+
+Datum
+lakehouse_subject_session(PG_FUNCTION_ARGS)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(lh_subject().session, false)));
+}
+
+PG_FUNCTION_INFO_V1(lakehouse_purpose_text);
+
+Datum
+lakehouse_purpose_text(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(lh_subject().purpose));
 }

@@ -1,0 +1,315 @@
+/*
+ * hidden.c
+ *		Definitions kept as views: made, dropped, granted, listed.
+ *
+ * 1. The statement is built of nodes, never of text, so there is nothing to inject into.
+ * 2. It runs as the extension's owner, whoever asked: the views are his, and what a row filter looks up
+ *	  is read with his rights.
+ * 3. Names are looked up in pg_catalog and lakehouse.  pg_temp comes last and is named for
+ *	  that: unnamed it would come first for types and tables.
+ *
+ * hidden_read.c reads them again, hidden_watch.c notices their changes.
+ */
+#include "pg/privacy/hidden.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
+#include "commands/extension.h"
+#include "commands/view.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/value.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "pg/privacy/hidden_internal.h"
+
+const char *const lh_hidden_schemas[] = {
+	[LH_HIDDEN_POLICY] = "lakehouse_policies",
+	[LH_HIDDEN_DOMAIN] = "lakehouse_domains",
+};
+
+static const char *const nouns[] = {
+	[LH_HIDDEN_POLICY] = "policy",
+	[LH_HIDDEN_DOMAIN] = "token domain",
+};
+
+/* ---- as whom ---- */
+
+static Oid
+extension_owner(void)
+{
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			owner = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("lakehouse"));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	if (!OidIsValid(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"lakehouse\" is not in this database"),
+				 errhint("CREATE EXTENSION lakehouse.")));
+	return owner;
+}
+
+LhHiddenOwner
+lh_hidden_become(Oid role)
+{
+	LhHiddenOwner was;
+
+	if (!OidIsValid(role))
+		role = extension_owner();
+	GetUserIdAndSecContext(&was.user, &was.context);
+	SetUserIdAndSecContext(role, was.context | SECURITY_LOCAL_USERID_CHANGE);
+	was.settings = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, lakehouse, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return was;
+}
+
+void
+lh_hidden_return(LhHiddenOwner was)
+{
+	AtEOXact_GUC(false, was.settings);
+	SetUserIdAndSecContext(was.user, was.context);
+}
+
+/* ---- made ---- */
+
+static ResTarget *
+target(char *name, Node *value)
+{
+	ResTarget  *made = makeNode(ResTarget);
+
+	made->name = name;
+	made->val = value;
+	made->location = -1;
+	return made;
+}
+
+static Node *
+options_constant(Jsonb *definition)
+{
+	A_Const    *constant = makeNode(A_Const);
+	TypeCast   *cast = makeNode(TypeCast);
+
+	constant->val.sval.type = T_String;
+	constant->val.sval.sval = JsonbToCString(NULL, &definition->root, VARSIZE(definition));
+	constant->location = -1;
+	cast->arg = (Node *) constant;
+	cast->typeName = makeTypeNameFromNameList(list_make2(makeString("pg_catalog"), makeString("jsonb")));
+	cast->location = -1;
+	return (Node *) cast;
+}
+
+static List *
+targets(Jsonb *definition, List *pairs)
+{
+	List	   *list = list_make1(target("definition", options_constant(definition)));
+	int			i;
+
+	if (list_length(pairs) % 2 != 0)
+		elog(ERROR, "columns and expressions of a definition are not pairs");
+	for (i = 0; i < list_length(pairs); i++)
+		list = lappend(list, target(psprintf("%c%d", i % 2 == 0 ? 'c' : 'm', i / 2 + 1), list_nth(pairs, i)));
+	return list;
+}
+
+static void
+check_name(LhHiddenKind kind, const char *name)
+{
+	if (name[0] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("the name of a %s is empty", nouns[kind])));
+	if (strlen(name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG), errmsg("the name of a %s is too long", nouns[kind]),
+				 errdetail("It has %zu bytes; %d are possible.", strlen(name), NAMEDATALEN - 1)));
+}
+
+Oid
+lh_hidden_put(LhHiddenKind kind, const char *name, Jsonb *definition, Oid from, List *pairs, Node *filter, bool replace)
+{
+	ViewStmt   *stmt = makeNode(ViewStmt);
+	SelectStmt *select = makeNode(SelectStmt);
+	ObjectAddress made;
+	LhHiddenOwner was;
+
+	check_name(kind, name);
+	if (!replace && OidIsValid(lh_hidden_find(kind, name)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("%s \"%s\" already exists", nouns[kind], name)));
+	select->targetList = targets(definition, pairs);
+	if (OidIsValid(from))
+		select->fromClause = list_make1(makeRangeVar(get_namespace_name(get_rel_namespace(from)),
+													 get_rel_name(from), -1));
+	select->whereClause = filter;
+	stmt->view = makeRangeVar(pstrdup(lh_hidden_schemas[kind]), pstrdup(name), -1);
+	stmt->query = (Node *) select;
+	stmt->replace = replace;
+	stmt->withCheckOption = NO_CHECK_OPTION;
+
+	was = lh_hidden_become(InvalidOid);
+	made = DefineView(stmt, "", -1, -1);
+	lh_hidden_return(was);
+	lh_hidden_changed();
+	return made.objectId;
+}
+
+void
+lh_hidden_drop(LhHiddenKind kind, const char *name)
+{
+	Oid			view = lh_hidden_find(kind, name);
+	ObjectAddress address;
+	LhHiddenOwner was;
+
+	if (!OidIsValid(view))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("%s \"%s\" does not exist", nouns[kind], name)));
+	ObjectAddressSet(address, RelationRelationId, view);
+	was = lh_hidden_become(InvalidOid);
+	performDeletion(&address, DROP_RESTRICT, 0);
+	lh_hidden_return(was);
+	lh_hidden_changed();
+}
+
+/* ---- found ---- */
+
+Oid
+lh_hidden_find(LhHiddenKind kind, const char *name)
+{
+	Oid			schema = lh_hidden_schema(kind);
+	Oid			view = OidIsValid(schema) && strlen(name) < NAMEDATALEN ? get_relname_relid(name, schema) : InvalidOid;
+
+	return OidIsValid(view) && get_rel_relkind(view) == RELKIND_VIEW ? view : InvalidOid;
+}
+
+static int
+by_name(const ListCell *a, const ListCell *b)
+{
+	char	   *x = get_rel_name(lfirst_oid(a));
+	char	   *y = get_rel_name(lfirst_oid(b));
+
+	/* one that vanishes while we sort is told later that it is gone */
+	return strcmp(x != NULL ? x : "", y != NULL ? y : "");
+}
+
+/* By what depends on the schema: pg_class has no index by schema. */
+List *
+lh_hidden_all(LhHiddenKind kind)
+{
+	Oid			schema = lh_hidden_schema(kind);
+	List	   *all = NIL;
+	Relation	rel;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (!OidIsValid(schema))
+		return NIL;
+	rel = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(NamespaceRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(schema));
+	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend d = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (d->classid == RelationRelationId && d->objsubid == 0 && get_rel_relkind(d->objid) == RELKIND_VIEW)
+			all = lappend_oid(all, d->objid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	list_sort(all, by_name);
+	return all;
+}
+
+/* ---- granted ---- */
+
+static const struct
+{
+	AclMode		mode;
+	const char *name;
+}			privileges[] = {
+	{ACL_SELECT, "select"}, {ACL_REFERENCES, "references"}, {ACL_INSERT, "insert"},
+	{ACL_UPDATE, "update"}, {ACL_TRIGGER, "trigger"}, {ACL_DELETE, "delete"},
+};
+
+void
+lh_hidden_grant(Oid view, Oid role, AclMode mode, bool grant)
+{
+	GrantStmt  *stmt = makeNode(GrantStmt);
+	RoleSpec   *grantee = makeNode(RoleSpec);
+	LhHiddenOwner was;
+
+	for (size_t i = 0; i < lengthof(privileges); i++)
+	{
+		AccessPriv *privilege;
+
+		if ((mode & privileges[i].mode) == 0)
+			continue;
+		privilege = makeNode(AccessPriv);
+		privilege->priv_name = pstrdup(privileges[i].name);
+		stmt->privileges = lappend(stmt->privileges, privilege);
+		mode &= ~privileges[i].mode;
+	}
+	if (mode != 0 || stmt->privileges == NIL)
+		elog(ERROR, "privileges that definitions do not have");
+	grantee->roletype = role == ACL_ID_PUBLIC ? ROLESPEC_PUBLIC : ROLESPEC_CSTRING;
+	grantee->rolename = role == ACL_ID_PUBLIC ? NULL : GetUserNameFromId(role, false);
+	grantee->location = -1;
+	stmt->is_grant = grant;
+	stmt->targtype = ACL_TARGET_OBJECT;
+	stmt->objtype = OBJECT_TABLE;
+	stmt->objects = list_make1(makeRangeVar(get_namespace_name(get_rel_namespace(view)), get_rel_name(view), -1));
+	stmt->grantees = list_make1(grantee);
+	stmt->behavior = DROP_RESTRICT;
+
+	was = lh_hidden_become(InvalidOid);
+	ExecuteGrantStmt(stmt);
+	lh_hidden_return(was);
+	lh_hidden_changed();
+}
+
+/*
+ * PostgreSQL's has_privs_of_role says yes to every superuser, who would be of every role; there a superuser has the
+ * roles that he was made a member of.
+ */
+bool
+lh_hidden_member(Oid role, Oid of)
+{
+	if (role == of)
+		return true;
+	return superuser_arg(role) ? is_member_of_role_nosuper(role, of) : has_privs_of_role(role, of);
+}
+
+bool
+lh_hidden_has(const LhHidden *hidden, Oid role, AclMode mode)
+{
+	const AclItem *items;
+
+	if (hidden->acl == NULL)
+		return false;
+	items = ACL_DAT(hidden->acl);
+	for (int i = 0; i < ACL_NUM(hidden->acl); i++)
+		if ((ACLITEM_GET_PRIVS(items[i]) & mode) != 0 && items[i].ai_grantee != hidden->owner &&
+			(items[i].ai_grantee == ACL_ID_PUBLIC || lh_hidden_member(role, items[i].ai_grantee)))
+			return true;
+	return false;
+}

@@ -1,0 +1,98 @@
+/*
+ * policy_parse.c
+ *		Expressions of policies from text, and back to it.
+ *
+ * Text is parsed once, when a policy is made; after that there are trees only.  It has to be one expression: what
+ * the grammar would take besides (FROM, WHERE, UNION, a second statement) is refused.
+ */
+#include "pg/privacy/policy_internal.h"
+
+#include "miscadmin.h"
+#include "parser/parser.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+
+/* The position of a syntax error is one of the expression, not of the statement that brought it. */
+static void
+parse_context(void *arg)
+{
+	const LhPolicyText *where = arg;
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(where->text);
+	}
+	errcontext("%s", where->what);
+}
+
+static Node *
+only_expression(List *statements)
+{
+	const SelectStmt *select;
+	const ResTarget *target;
+
+	if (list_length(statements) != 1)
+		return NULL;
+	select = (const SelectStmt *) linitial_node(RawStmt, statements)->stmt;
+	if (!IsA(select, SelectStmt) || list_length(select->targetList) != 1)
+		return NULL;
+	if (select->distinctClause != NIL || select->intoClause != NULL || select->fromClause != NIL ||
+		select->whereClause != NULL || select->groupClause != NIL || select->havingClause != NULL ||
+		select->windowClause != NIL || select->valuesLists != NIL || select->sortClause != NIL ||
+		select->limitOffset != NULL || select->limitCount != NULL || select->lockingClause != NIL ||
+		select->withClause != NULL || select->op != SETOP_NONE)
+		return NULL;
+	target = linitial(select->targetList);
+	if (!IsA(target, ResTarget) || target->name != NULL || target->indirection != NIL)
+		return NULL;
+	return target->val;
+}
+
+void
+lh_policy_text_begin(LhPolicyText *at, const char *text, const char *what)
+{
+	at->text = text;
+	at->what = what;
+	at->callback.callback = parse_context;
+	at->callback.arg = at;
+	at->callback.previous = error_context_stack;
+	error_context_stack = &at->callback;
+}
+
+void
+lh_policy_text_end(LhPolicyText *at)
+{
+	error_context_stack = at->callback.previous;
+}
+
+Node *
+lh_policy_parse(const char *text)
+{
+	Node	   *expr = only_expression(raw_parser(text, RAW_PARSE_PLPGSQL_EXPR));
+
+	if (expr == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR), errmsg("a policy takes one expression"),
+				 errdetail("There is none, or something besides one, in: %s", text)));
+	return expr;
+}
+
+/* With all names qualified that are not PostgreSQL's own. */
+char *
+lh_policy_deparse(const Node *expr, Oid relid)
+{
+	LhHiddenOwner was;
+	List	   *names = deparse_context_for(get_rel_name(relid), relid);
+	char	   *text;
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	was = lh_hidden_become(user);
+	text = deparse_expression(unconstify(Node *, expr), names, false, false);
+	lh_hidden_return(was);
+	return text;
+}
