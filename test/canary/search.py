@@ -12,8 +12,9 @@ A canary is a random value of one of these kinds, made so that nothing else look
 
 Needles(canaries).find(data) gives what it sees of them:
 
-	text	pieces of 5 characters: all lower or all upper case, reversed; pieces of 6 as hex digits; pieces of 8 in base64,
-			whatever the alignment and with line breaks
+	text	pieces of 5 characters: all lower or all upper case, reversed; pieces of 6 as hex digits, and as decimal
+			numbers of bytes (as dumps of plans have them); pieces of 8 in base64, whatever the alignment and with
+			line breaks
 	int		pieces of 12 digits (5 come up by themselves), forwards and backwards, points and commas ignored;
 			as hex digits; as eight bytes of either order
 	num		likewise; as digits of base 10000 of either order
@@ -39,7 +40,8 @@ Hit = collections.namedtuple("Hit", "form canary offset excerpt")
 Canary = collections.namedtuple("Canary", "kind value place")
 
 FORMS = ("as is", "upper case", "reversed", "hex", "base64", "digits", "digits reversed", "int as hex", "int as bytes",
-         "numeric as bytes", "date", "date as seconds", "uuid", "uuid as bytes")
+         "numeric as bytes", "date", "date as seconds", "uuid", "uuid as bytes",
+         "byte numbers")
 
 
 class Maker:
@@ -99,6 +101,7 @@ class Needles:
     HEX_RUN = re.compile(rb"[0-9A-Fa-f]{%d,}" % UUID_PIECE)
     UUID_RUN = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
     BASE64_RUN = re.compile(rb"[A-Za-z0-9+/](?:[A-Za-z0-9+/]|\r?\n(?=[A-Za-z0-9+/])){%d,}" % (BASE64_PIECE * 4 // 3))
+    NUMBER_RUN = re.compile(rb"(?:\d{2,3},? ){%d,}\d{2,3}" % (HEX_PIECE - 1))
     DIGIT_RUN = re.compile(rb"\d(?:[.,]?\d){%d,}" % (DIGITS_PIECE - 1))
     DATE = re.compile(rb"(?<!\d)(?:([5-8]\d{3})[-/.](\d\d)[-/.](\d\d)|(\d\d)[-/.](\d\d)[-/.]([5-8]\d{3})|([5-8]\d{3})([01]\d)([0-3]\d))(?!\d)")
     # bytes of integers and numerics: their fixed upper halves
@@ -150,7 +153,7 @@ class Needles:
     def find(self, data, limit=20):
         """The first hits of each form."""
         hits = []
-        for look in (self._letters, self._hex, self._base64, self._digits, self._dates, self._bytes):
+        for look in (self._letters, self._hex, self._base64, self._numbers, self._digits, self._dates, self._bytes):
             for n, hit in enumerate(look(data)):
                 if n >= limit:
                     break
@@ -217,6 +220,14 @@ class Needles:
                 raw = base64.b64decode(part[:len(part) & ~3])
                 for form, canary, _ in self._run(raw, BASE64_PIECE):
                     yield self._hit("base64", canary, data, m.start())
+
+    def _numbers(self, data):
+        if "byte numbers" in self.without:
+            return
+        for m in self.NUMBER_RUN.finditer(data):
+            raw = bytes(n if n < 256 else 0 for n in map(int, m.group().replace(b",", b"").split()))
+            for _, canary, _ in self._run(raw, HEX_PIECE):
+                yield self._hit("byte numbers", canary, data, m.start())
 
     def _digits(self, data):
         for m in self.DIGIT_RUN.finditer(data):

@@ -55,6 +55,8 @@ def planted(rng, c):
         yield "as is", s.capitalize()
         yield "reversed", s[::-1]
         yield "reversed", piece(search.PIECE)[::-1]
+        yield "byte numbers", b":constvalue 20 [ 80 0 0 0 %s ]" % b" ".join(b"%d" % x for x in s)
+        yield "byte numbers", b", ".join(b"%d" % x for x in piece(search.HEX_PIECE))
         yield "hex", s.hex().encode()
         yield "hex", s.hex().upper().encode()
         yield "hex", b"7" + piece(search.HEX_PIECE).hex().encode()
