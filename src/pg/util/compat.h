@@ -64,6 +64,13 @@ lh_collation_is_c(Oid collid)
 #endif
 }
 
+/* make_range takes a context of soft errors with 16. */
+#if PG_VERSION_NUM >= 160000
+#define LH_MAKE_RANGE(cache, lower, upper) make_range(cache, lower, upper, false, NULL)
+#else
+#define LH_MAKE_RANGE(cache, lower, upper) make_range(cache, lower, upper, false)
+#endif
+
 /* May a role use a foreign server? */
 #include "catalog/pg_foreign_server.h"
 #include "utils/acl.h"
