@@ -174,7 +174,7 @@ check_roles(const LhPolicySpec *spec, Oid owner)
 							GetUserNameFromId(lfirst_oid(cell), false))));
 }
 
-static void pg_attribute_noreturn()
+static void __attribute__((noreturn))
 refuse(const char *what, const char *wrong)
 {
 	ereport(ERROR,

@@ -185,7 +185,7 @@ grant_text(const Grant *grant)
 					role_name(grant->grantee));
 }
 
-static void pg_attribute_noreturn()
+static void __attribute__((noreturn))
 refuse(const LhPolicy *policy, List *grants, bool tried)
 {
 	StringInfoData list;

@@ -67,7 +67,7 @@ extern List *lh_policy_descendants(Oid relid);
 /* ---- policy_effective.c ---- */
 
 /* Raise the error that closes a relation. */
-extern void lh_policy_closed(Oid relid, const LhPolicy *policy) pg_attribute_noreturn();
+extern void lh_policy_closed(Oid relid, const LhPolicy *policy) __attribute__((noreturn));
 /* Does the policy hold for the subject now?  *until comes down to when that may change. */
 extern bool lh_policy_holds(const LhPolicy *policy, const LhSubject *subject, TimestampTz now, TimestampTz *until);
 

@@ -7,8 +7,8 @@
  */
 #include "pg/privacy/policy_internal.h"
 
-#include "miscadmin.h"
 #include "parser/parser.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 
@@ -80,19 +80,17 @@ lh_policy_parse(const char *text)
 	return expr;
 }
 
-/* With all names qualified that are not PostgreSQL's own. */
+/* With all names qualified that are not PostgreSQL's own: it reads the same wherever it is parsed again. */
 char *
 lh_policy_deparse(const Node *expr, Oid relid)
 {
-	LhHiddenOwner was;
 	List	   *names = deparse_context_for(get_rel_name(relid), relid);
+	int			settings = NewGUCNestLevel();
 	char	   *text;
-	Oid			user;
-	int			context;
 
-	GetUserIdAndSecContext(&user, &context);
-	was = lh_hidden_become(user);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
 	text = deparse_expression(unconstify(Node *, expr), names, false, false);
-	lh_hidden_return(was);
+	AtEOXact_GUC(true, settings);
 	return text;
 }
