@@ -11,6 +11,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "optimizer/paths.h"
+#include "optimizer/planner.h"
 #include "storage/ipc.h"
 #include "tcop/utility.h"
 #include "utils/selfuncs.h"
@@ -23,8 +24,8 @@
 #include "pg/bridge/pin.h"
 #include "pg/fdw/fdw.h"
 #include "pg/lake/lake.h"
+#include "pg/privacy/enforce.h"
 #include "pg/privacy/policy.h"
-#include "pg/privacy/privacy.h"
 #include "pg/util/features.h"
 #include "pg/util/progress.h"
 #include "pg/util/threads.h"
@@ -42,7 +43,9 @@ LhFeatures	lh_features;
 
 /* Hooks as they were before ours. */
 static set_rel_pathlist_hook_type next_rel_pathlist;
+static planner_hook_type next_planner;
 static ExecutorStart_hook_type next_executor_start;
+static ExecutorRun_hook_type next_executor_run;
 static get_relation_stats_hook_type next_relation_stats;
 static ProcessUtility_hook_type next_process_utility;
 static shmem_request_hook_type next_shmem_request;
@@ -59,13 +62,51 @@ rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 static bool
 relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attno, VariableStatData *vardata)
 {
+	if (lh_enforce_hides_stats(rte, attno))
+		return true;
 	if (next_relation_stats != NULL && next_relation_stats(root, rte, attno, vardata))
 		return true;
 	return lh_features.relation_stats != NULL && lh_features.relation_stats(root, rte, attno, vardata);
 }
 
+static PlannedStmt *
+plan_next(Query *query, const char *source, int options, ParamListInfo params)
+{
+	if (next_planner != NULL)
+		return next_planner(query, source, options, params);
+	return standard_planner(query, source, options, params);
+}
+
+/* Policies come before whatever else plans: others see masks where columns were. */
+static PlannedStmt *
+plan(Query *query, const char *source, int options, ParamListInfo params)
+{
+	PlannedStmt *result;
+	bool		before;
+	bool		pinned;
+
+	lh_enforce_query(query);
+	if (lh_policy_none())
+		return plan_next(query, source, options, params);
+	before = lh_enforce_planning_begin();
+	pinned = lh_subject_pin();
+	PG_TRY();
+	{
+		result = plan_next(query, source, options, params);
+	}
+	PG_FINALLY();
+	{
+		if (pinned)
+			lh_subject_unpin();
+		lh_enforce_planning_end(before);
+	}
+	PG_END_TRY();
+	lh_enforce_planned(result);
+	return result;
+}
+
 static void
-executor_start(QueryDesc *query, int eflags)
+start_next(QueryDesc *query, int eflags)
 {
 	if (next_executor_start != NULL)
 		next_executor_start(query, eflags);
@@ -73,6 +114,56 @@ executor_start(QueryDesc *query, int eflags)
 		standard_ExecutorStart(query, eflags);
 	if (query->estate != NULL)
 		lh_pin_executor(query->estate);
+}
+
+static void
+executor_start(QueryDesc *query, int eflags)
+{
+	if (lh_privacy_preloaded)
+		lh_enforce_start(query, eflags);
+	if (!lh_subject_pin())
+	{
+		start_next(query, eflags);
+		return;
+	}
+	PG_TRY();
+	{
+		start_next(query, eflags);
+	}
+	PG_FINALLY();
+	{
+		lh_subject_unpin();
+	}
+	PG_END_TRY();
+}
+
+static void
+run_next(LH_EXECUTOR_RUN_ARGUMENTS)
+{
+	if (next_executor_run != NULL)
+		next_executor_run(LH_EXECUTOR_RUN_PASS);
+	else
+		standard_ExecutorRun(LH_EXECUTOR_RUN_PASS);
+}
+
+static void
+executor_run(LH_EXECUTOR_RUN_ARGUMENTS)
+{
+	lh_enforce_run(query);
+	if (!lh_subject_pin())
+	{
+		run_next(LH_EXECUTOR_RUN_PASS);
+		return;
+	}
+	PG_TRY();
+	{
+		run_next(LH_EXECUTOR_RUN_PASS);
+	}
+	PG_FINALLY();
+	{
+		lh_subject_unpin();
+	}
+	PG_END_TRY();
 }
 
 /* COPY in our format ends here: PostgreSQL and other extensions would not know it. */
@@ -133,6 +224,11 @@ _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	lh_privacy_preloaded = true;
+	next_planner = planner_hook;
+	planner_hook = plan;
+	next_executor_run = ExecutorRun_hook;
+	ExecutorRun_hook = executor_run;
+	lh_enforce_init();
 	next_shmem_request = shmem_request_hook;
 	shmem_request_hook = shmem_request;
 	next_shmem_startup = shmem_startup_hook;

@@ -5,6 +5,7 @@
 #						inst/	the extension, installed with DESTDIR
 #						src/	sql, expected and test/, as in the repository
 #						conf	settings that let a server find inst/
+#	stage_preload	servers preload the library
 #	as_user CMD...	run CMD there, as the test user when we are root
 #
 # Nothing is installed into the system, the servers listen on Unix sockets only,
@@ -110,6 +111,13 @@ stage_conf()
 	echo "wal_level = logical"
 	echo "max_prepared_transactions = 10"
 	echo "log_line_prefix = '%m [%p] %q%a '"
+}
+
+# Policies exist only where the library is preloaded.  Suites with one server for all tests do so; a TAP test says
+# for each of its servers whether it does.
+stage_preload()
+{
+	echo "shared_preload_libraries = 'lakehouse'" >> "$STAGE/conf"
 }
 
 # What tests read, without what was built.

@@ -2,10 +2,13 @@
  * enforce.h
  *		Policies applied to statements.
  *
- *	enforce.c			planner hook: which statements, whose subject
+ *	enforce.c			planner hook: which statements, whose subject, tables that are written to
  *	enforce_table.c		a table in a query replaced by a subquery of masks
  *	enforce_plan.c		executor: plans of another subject are not run; privileges of used columns
+ *	enforce_stats.c		what the planner may know of masked columns
  *	utility*.c			statements that the planner does not see (utility.h)
+ *
+ * docs/policies-enforcement.md has the whole of it, in prose.
  */
 #ifndef LH_PG_PRIVACY_ENFORCE_H
 #define LH_PG_PRIVACY_ENFORCE_H
@@ -18,13 +21,75 @@
 
 /*
  * Hooks, called by init.c in this order: before planning (the query is changed in place: the planner's caller owns it),
- * after it, and at every executor start before anything else.
+ * after it, at every executor start before anything else, and at every run (a cursor has many).
  */
 extern void lh_enforce_query(Query *query);
 extern void lh_enforce_planned(PlannedStmt *plan);
 extern void lh_enforce_start(QueryDesc *query, int eflags);
+extern void lh_enforce_run(QueryDesc *query);
+
+/*
+ * While a statement is planned, functions that could bring tables into it by themselves stay calls.  Returns
+ * what lh_enforce_planning_end has to be given, also after an ERROR.
+ */
+extern bool lh_enforce_planning_begin(void);
+extern void lh_enforce_planning_end(bool before);
+
+/*
+ * The subject may have become another (after SET, and before what could use a cached plan): plans of the
+ * last one are dropped.  Cheap when it is the same; may be called in a failed transaction.
+ */
+extern void lh_enforce_subject_changed(void);
 
 /* _PG_init: fmgr and other hooks of its own, settings. */
 extern void lh_enforce_init(void);
+
+/* ---- between these files ---- */
+
+/*
+ * As lh_policy_effective, but an ERROR when nobody knows for whom: every caller of this
+ * folder that enforces asks this.
+ */
+extern const LhEffective *lh_enforce_effective(Oid relid, const LhSubject *subject);
+
+/*
+ * An entry of the range table that was looked at for a subject says so: plans are flattened and cached, and what is
+ * in one without this, or with another, is not run.  The executor's copy of the entry keeps it, inheritance hands it on to
+ * children, and no statement of SQL can make it.
+ */
+typedef enum LhMarkKind
+{
+	LH_MARK_MASKED = 'm',		/* read by a subquery of ours */
+	LH_MARK_PRIVILEGES = 'p',	/* scanned by nothing: carries privileges */
+	LH_MARK_WRITTEN = 'w',		/* result relation: what is read of it was checked */
+	LH_MARK_POLICY = 'x'		/* read by an expression of a policy */
+} LhMarkKind;
+
+typedef struct LhMark
+{
+	LhMarkKind	kind;
+	Oid			relid;			/* whose policies: an ancestor, in a child's entry */
+	uint64		stamp;
+	TimestampTz until;
+} LhMark;
+
+extern void lh_mark_set(RangeTblEntry *rte, LhMarkKind kind, const LhEffective *effective);
+/* False: there is none. */
+extern bool lh_mark_get(const RangeTblEntry *rte, LhMark *mark);
+
+/* The entry is read in this query, by its FROM: replaced as policies say. */
+extern void lh_enforce_table(Query *query, Index rti, const LhSubject *subject);
+
+/* Tables that an expression of a policy looks things up in are marked: it reads them as its owner, without masks. */
+extern void lh_enforce_expression(Node *expression, const LhSubject *subject);
+
+/* "permission denied for column x of table y" */
+extern void lh_enforce_denied(Oid relid, AttrNumber attnum, const char *what) __attribute__((noreturn));
+
+/* enforce_plan.c, enforce_stats.c: their hooks */
+extern void lh_enforce_plan_init(void);
+extern void lh_enforce_stats_init(void);
+/* get_relation_stats_hook: true: the planner gets no statistics of this column. */
+extern bool lh_enforce_hides_stats(RangeTblEntry *rte, AttrNumber attnum);
 
 #endif

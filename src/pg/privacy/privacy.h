@@ -52,7 +52,8 @@ extern void lh_right_require(LhRight right, const char *what);
 /*
  * For whom values are shown.  The outer role (GetOuterUserId: SET ROLE counts, SECURITY DEFINER
  * does not), and the session's for policies that ask for it.  Where PostgreSQL works for a table (SECURITY_RESTRICTED_OPERATION:
- * REFRESH, ANALYZE, index builds; SECURITY_NOFORCE_RLS: checks of foreign keys) it is GetUserId().
+ * REFRESH, ANALYZE, index builds; SECURITY_NOFORCE_RLS: checks of foreign keys) it is GetUserId(), and stays so in whatever
+ * code of users such a statement calls.
  */
 typedef struct LhSubject
 {
@@ -60,6 +61,7 @@ typedef struct LhSubject
 	Oid			session;
 	bool		superuser;		/* role is one: outside of what policies can keep */
 	bool		integrity;		/* a check of a foreign key: values are compared, never shown; no policy holds */
+	bool		unknown;		/* a SECURITY DEFINER function within PostgreSQL's own work: for whom is not known; policied tables are an error */
 	const char *purpose;		/* setting lakehouse.purpose; "": none claimed */
 } LhSubject;
 
@@ -67,7 +69,11 @@ extern LhSubject lh_subject(void);
 /* purposes compared, too */
 extern bool lh_subject_same(const LhSubject *a, const LhSubject *b);
 
-/* Setting lakehouse.purpose. */
-extern char *lakehouse_purpose;
+/*
+ * Around planning and running each statement: when PostgreSQL works for a table, all statements that
+ * this one calls have its subject.  True: lh_subject_unpin has to be called, also after an ERROR.
+ */
+extern bool lh_subject_pin(void);
+extern void lh_subject_unpin(void);
 
 #endif

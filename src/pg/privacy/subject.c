@@ -7,13 +7,24 @@
  * counts, which SET ROLE and SET SESSION AUTHORIZATION alone change.  Where PostgreSQL itself works as a table's
  * owner there is nobody outside: then the present user counts, as statistics or an index would
  * otherwise hold whatever the caller may see.
+ *
+ * Code of users may be called from there as well, by index expressions, triggers and casts:
+ *
+ *	1. the statement that PostgreSQL runs pins its subject, and what it calls has that one;
+ *	2. a trigger under a cascade is no check of a foreign key any more, so policies hold for it;
+ *	3. a SECURITY DEFINER function that is called before any statement (by an index
+ *	   expression while an index is built) has lost the user for whom it works: unknown.
  */
 #include "pg/privacy/privacy.h"
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-char	   *lakehouse_purpose = NULL;
+static bool pinned = false;
+static Oid	pinned_role;
+
+/* PostgreSQL works for a table */
+#define MAINTENANCE (SECURITY_NOFORCE_RLS | SECURITY_RESTRICTED_OPERATION)
 
 LhSubject
 lh_subject(void)
@@ -23,8 +34,16 @@ lh_subject(void)
 	int			context;
 
 	GetUserIdAndSecContext(&user, &context);
-	subject.integrity = (context & SECURITY_NOFORCE_RLS) != 0;
-	subject.role = (context & (SECURITY_NOFORCE_RLS | SECURITY_RESTRICTED_OPERATION)) != 0 ? user : GetOuterUserId();
+	if ((context & MAINTENANCE) == 0)
+		subject.role = GetOuterUserId();
+	else if (pinned)
+		subject.role = pinned_role;
+	else
+	{
+		subject.role = user;
+		subject.integrity = (context & SECURITY_NOFORCE_RLS) != 0;
+		subject.unknown = !subject.integrity && (context & SECURITY_LOCAL_USERID_CHANGE) != 0;
+	}
 	subject.session = GetSessionUserId();
 	subject.superuser = superuser_arg(subject.role);
 	return subject;
@@ -34,7 +53,31 @@ bool
 lh_subject_same(const LhSubject *a, const LhSubject *b)
 {
 	return a->role == b->role && a->session == b->session && a->superuser == b->superuser &&
-		a->integrity == b->integrity && strcmp(a->purpose, b->purpose) == 0;
+		a->integrity == b->integrity && a->unknown == b->unknown && strcmp(a->purpose, b->purpose) == 0;
+}
+
+bool
+lh_subject_pin(void)
+{
+	Oid			user;
+	int			context;
+
+	if (pinned)
+		return false;
+	GetUserIdAndSecContext(&user, &context);
+	/* nobody is pinned who is not known: what is called then is unknown as well */
+	if ((context & MAINTENANCE) == 0 ||
+		(context & (MAINTENANCE | SECURITY_LOCAL_USERID_CHANGE)) == (SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE))
+		return false;
+	pinned = true;
+	pinned_role = user;
+	return true;
+}
+
+void
+lh_subject_unpin(void)
+{
+	pinned = false;
 }
 
 /* ---- SQL: for row filters ---- */

@@ -214,4 +214,98 @@ lh_attribute_is_virtual(Form_pg_attribute attribute)
 #endif
 }
 
+/*
+ * Privileges of an entry of the range table: in it until 15, in a list beside the range table since 16.  False: none are
+ * checked for this entry.
+ */
+#include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
+#include "parser/parse_relation.h"
+typedef struct LhPrivileges
+{
+	AclMode    *required;
+	Oid		   *as;				/* checkAsUser */
+	Bitmapset **selected;
+	Bitmapset **inserted;
+	Bitmapset **updated;
+} LhPrivileges;
+
+#if PG_VERSION_NUM >= 160000
+#define LH_QUERY_PRIVILEGES(query) ((query)->rteperminfos)
+#define LH_PLAN_PRIVILEGES(plan) ((plan)->permInfos)
+typedef RTEPermissionInfo LhPrivilegesHolder;
+#else
+#define LH_QUERY_PRIVILEGES(query) NIL
+#define LH_PLAN_PRIVILEGES(plan) NIL
+typedef RangeTblEntry LhPrivilegesHolder;
+#endif
+
+static inline bool
+lh_privileges(List *infos, RangeTblEntry *rte, LhPrivileges *out)
+{
+#if PG_VERSION_NUM >= 160000
+	LhPrivilegesHolder *holder;
+
+	if (rte->perminfoindex == 0)
+		return false;
+	holder = getRTEPermissionInfo(infos, rte);
+#else
+	LhPrivilegesHolder *holder = rte;
+#endif
+	out->required = &holder->requiredPerms;
+	out->as = &holder->checkAsUser;
+	out->selected = &holder->selectedCols;
+	out->inserted = &holder->insertedCols;
+	out->updated = &holder->updatedCols;
+	return true;
+}
+
+/* The same of an entry that was just made for this query; nothing is required yet. */
+static inline void
+lh_privileges_add(Query *query, RangeTblEntry *rte, LhPrivileges *out)
+{
+#if PG_VERSION_NUM >= 160000
+	rte->perminfoindex = 0;
+	addRTEPermissionInfo(&query->rteperminfos, rte);
+	(void) lh_privileges(query->rteperminfos, rte, out);
+#else
+	(void) lh_privileges(NIL, rte, out);
+	rte->extraUpdatedCols = NULL;
+#endif
+	*out->required = 0;
+	*out->as = InvalidOid;
+	*out->selected = *out->inserted = *out->updated = NULL;
+}
+
+/* An entry that needs no privileges any more. */
+static inline void
+lh_privileges_none(RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 160000
+	rte->perminfoindex = 0;
+#else
+	rte->requiredPerms = 0;
+	rte->checkAsUser = InvalidOid;
+	rte->selectedCols = rte->insertedCols = rte->updatedCols = rte->extraUpdatedCols = NULL;
+#endif
+}
+
+/* Hooks of the executor: 16 gives the privileges beside the range table, 18 no execute_once. */
+#if PG_VERSION_NUM >= 160000
+#define LH_CHECK_PERMS_ARGUMENTS List *rtable, List *infos, bool raise
+#define LH_CHECK_PERMS_PASS rtable, infos, raise
+#define LH_CHECK_PERMS_INFOS infos
+#else
+#define LH_CHECK_PERMS_ARGUMENTS List *rtable, bool raise
+#define LH_CHECK_PERMS_PASS rtable, raise
+#define LH_CHECK_PERMS_INFOS NIL
+#endif
+#if PG_VERSION_NUM >= 180000
+#define LH_EXECUTOR_RUN_ARGUMENTS QueryDesc *query, ScanDirection direction, uint64 count
+#define LH_EXECUTOR_RUN_PASS query, direction, count
+#else
+#define LH_EXECUTOR_RUN_ARGUMENTS QueryDesc *query, ScanDirection direction, uint64 count, bool once
+#define LH_EXECUTOR_RUN_PASS query, direction, count, once
+#endif
+
 #endif

@@ -26,6 +26,8 @@ int			lakehouse_threads_min_kb = 4 * 1024;
 int			lakehouse_max_threads = 1;
 char	   *lakehouse_instance_endpoint = NULL;
 char	   *lakehouse_cdc_mask_key_file = NULL;
+char	   *lakehouse_purpose = NULL;
+void		(*lh_pg_purpose_changed) (void) = NULL;
 static int	simd = LH_ISA_AVX512;
 
 /* As many threads as there are cores, but so many at most unless somebody asks for more. */
@@ -80,6 +82,15 @@ assign_delete_cache(int kb, void *extra)
 	lakehouse_delete_cache_kb = kb;
 	if (lh_pg_manifest_cache_changed != NULL)
 		lh_pg_manifest_cache_changed();
+}
+
+/* Also when a transaction or function that had set it ends. */
+static void
+assign_purpose(const char *value, void *extra)
+{
+	if (lh_pg_purpose_changed != NULL &&
+		strcmp(value != NULL ? value : "", lakehouse_purpose != NULL ? lakehouse_purpose : "") != 0)
+		lh_pg_purpose_changed();
 }
 
 void
@@ -159,5 +170,10 @@ lh_pg_define_settings(void)
 							   "16 to 4096 bytes without a last newline; of the server's user, with mode 0600.",
 							   &lakehouse_cdc_mask_key_file, "",
 							   PGC_SUSET, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomStringVariable("lakehouse.purpose",
+							   "What the data is asked for, where policies tell purposes apart.",
+							   "A claim of the session, not a proof; the audit log has it.",
+							   &lakehouse_purpose, "",
+							   PGC_USERSET, 0, NULL, assign_purpose, NULL);
 	MarkGUCPrefixReserved("lakehouse");
 }

@@ -55,10 +55,13 @@ extern int	lakehouse_max_threads;	/* helpers of all sessions, when preloaded */
 extern int	lakehouse_threads_min_kb;	/* of columns, for each helper thread */
 extern char *lakehouse_instance_endpoint;	/* of the metadata service; "": the real one */
 extern char *lakehouse_cdc_mask_key_file;	/* key of the hash masks of change streams; "": none */
+extern char *lakehouse_purpose;				/* claimed purpose of the session; "": none */
 extern void lh_pg_define_settings(void);
 extern int	lakehouse_delete_cache_kb;	/* memory of keys of equality deletes per backend */
 /* Told when lakehouse.manifest_cache or lakehouse.delete_cache is set (init.c). */
 extern void (*lh_pg_manifest_cache_changed) (void);
+/* Called when lakehouse.purpose becomes another; must not fail. */
+extern void (*lh_pg_purpose_changed) (void);
 
 /*
  * Helper threads for work over so many bytes of columns, as far as settings go;
