@@ -218,7 +218,7 @@ class Run:
         self.options = options
         self.database = "canary"
         self.passed = self.failed = self.skipped = 0
-        self.corpus_seen, self.dump_status = {}, {}
+        self.corpus_seen, self.dump_status, self.before = {}, {}, None
 
     def check(self, good, what):
         if good:
@@ -299,7 +299,7 @@ class Run:
             if q.touches:
                 every += 1
                 every_good += p.answers[n] == "00000"
-                if q.reads and q.honest and self.before.answers[n] == "00000":
+                if q.reads and q.honest and (self.before is None or self.before.answers[n] == "00000"):
                     total += 1
                     if p.answers[n] == "00000":
                         good += 1
@@ -349,11 +349,13 @@ def main():
     parser.add_argument("--queries", type=int, default=20000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-policies", action="store_true", help="the first half only")
+    parser.add_argument("--policies-only", action="store_true", help="the second half only: for those who look for a leak")
     parser.add_argument("--leaks", help="file for all leaks")
     parser.add_argument("--show", type=int, default=0, help="so many examples of statements that failed, by kind")
     run = Run(parser.parse_args())
     run.prepare()
-    run.without_policies()
+    if not run.options.policies_only:
+        run.without_policies()
     if run.options.no_policies:
         run.skipped += 1
     else:

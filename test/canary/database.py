@@ -76,9 +76,9 @@ RESET ROLE;
 DERIVED = """
 SET ROLE keeper;
 SET search_path = crm;
-CREATE INDEX ON person (ssn);
+CREATE INDEX ON person (ssn) WITH (deduplicate_items = off);
 CREATE INDEX ON person (grp);
-CREATE INDEX ON person (lower(name));
+CREATE INDEX ON person (lower(name)) WITH (deduplicate_items = off);
 CREATE INDEX ON visit (person_id);
 CREATE STATISTICS person_stats (dependencies, mcv) ON name, ssn FROM person;
 CREATE VIEW person_view AS SELECT %(shown)s FROM person;
