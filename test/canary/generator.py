@@ -657,7 +657,7 @@ class Generator:
     def kind_notify(self):
         q = self.column_query() + " ORDER BY 1 LIMIT 2"
         self.repeat = False
-        return "LISTEN c; BEGIN; SELECT pg_notify('c', coalesce(i.v, '-')) FROM (%s) i; COMMIT; UNLISTEN c" % q
+        return "LISTEN c; BEGIN; SELECT pg_notify('c', coalesce(i.v, '-')) FROM (%s) i; COMMIT" % q
 
     def kind_utility_dynamic(self):
         """A value in the text of another statement: logs, pg_stat_statements and errors have it."""
