@@ -171,12 +171,17 @@ static void
 process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *completion)
 {
+	/* EXECUTE takes a plan before any other hook is called; SET changes for whom */
+	if (lh_privacy_preloaded)
+		lh_enforce_subject_changed();
 	if (lh_lake_copy(pstmt, source, completion))
 		return;
 	if (next_process_utility != NULL)
 		next_process_utility(pstmt, source, read_only_tree, context, params, env, dest, completion);
 	else
 		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, env, dest, completion);
+	if (lh_privacy_preloaded)
+		lh_enforce_subject_changed();
 }
 
 static void

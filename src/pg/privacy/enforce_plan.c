@@ -64,6 +64,7 @@ static struct
 	Oid			role;
 	Oid			session;
 }			last;
+static bool policies = false;	/* there are some, as far as was known when something was last planned */
 static TimestampTz next_end = PG_INT64_MAX;	/* when the first of what plans were made with ends */
 
 /* Of plans only: what runs is not touched.  Fails never, and reads no catalogs. */
@@ -104,7 +105,8 @@ lh_enforce_subject_changed(void)
 		return;
 	last.role = role;
 	last.session = GetSessionUserId();
-	drop_plans();
+	if (policies)
+		drop_plans();
 }
 
 /* ---- what a plan was made for ---- */
@@ -154,8 +156,7 @@ lh_enforce_planned(PlannedStmt *plan)
 	bool		known = false;
 	ListCell   *lc;
 
-	if (lh_policy_none())
-		return;
+	policies = true;
 	foreach(lc, plan->rtable)
 	{
 		RangeTblEntry *rte = lfirst(lc);

@@ -252,11 +252,11 @@ scan_entry(Replacement *r)
 	scan->eref = copyObject(rte->eref);
 	scan->tablesample = rte->tablesample;
 	rte->tablesample = NULL;
-	/* columns of tables beside it, perhaps */
-	if (scan->tablesample != NULL && contain_vars_of_level((Node *) scan->tablesample, 0))
+	if (scan->tablesample != NULL)
 	{
+		/* it may use columns of tables beside it, or of outer queries */
+		rte->lateral |= contain_vars_of_level((Node *) scan->tablesample, 0);
 		IncrementVarSublevelsUp((Node *) scan->tablesample, 1, 0);
-		rte->lateral = true;
 	}
 	scan->securityQuals = rte->securityQuals;
 	rte->securityQuals = NIL;

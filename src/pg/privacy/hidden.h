@@ -57,6 +57,7 @@ typedef struct LhHidden
 	Oid			relid;			/* of the one relation in its FROM; InvalidOid: none */
 	List	   *pairs;			/* of LhHiddenPair */
 	Node	   *filter;			/* varno 1 is the relation; NULL: none */
+	List	   *named;			/* Oid: all relations in the view, whatever its shape */
 	Acl		   *acl;			/* NULL: as created, for nobody */
 	Oid			owner;
 } LhHidden;
@@ -85,7 +86,7 @@ extern List *lh_hidden_all(LhHiddenKind kind);
 extern LhHidden *lh_hidden_read(Oid view);
 /*
  * The same without an ERROR: *wrong says in a sentence what the view is not, or is NULL; what could be read is there all
- * the same, relid first.  NULL: there is no such view (any more).
+ * the same, named at least.  NULL: there is no such view (any more).
  */
 extern LhHidden *lh_hidden_look(Oid view, const char **wrong);
 /* Set or take back a privilege of a role (ACL_ID_PUBLIC: everybody). */

@@ -175,19 +175,25 @@ read_query(LhHidden *hidden, Query *query)
 	return NULL;
 }
 
-/* Of a view whose shape is wrong: the first relation in it, as that one is meant. */
-static void
-guess_relation(LhHidden *hidden, const Query *query)
+/* Every relation in the query: of a view whose shape is wrong nobody knows which is meant. */
+static bool
+name_relations(Node *node, void *context)
 {
-	ListCell   *cell;
+	LhHidden   *hidden = context;
 
-	foreach(cell, query->rtable)
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, name_relations, context, QTW_EXAMINE_RTES_BEFORE);
+	if (IsA(node, RangeTblEntry))
 	{
-		const RangeTblEntry *rte = lfirst(cell);
+		const RangeTblEntry *rte = (RangeTblEntry *) node;
 
-		if (rte->rtekind == RTE_RELATION && rte->relid != hidden->view && !OidIsValid(hidden->relid))
-			hidden->relid = rte->relid;
+		if (rte->rtekind == RTE_RELATION && rte->relid != hidden->view)
+			hidden->named = list_append_unique_oid(hidden->named, rte->relid);
+		return false;
 	}
+	return expression_tree_walker(node, name_relations, context);
 }
 
 LhHidden *
@@ -224,10 +230,9 @@ lh_hidden_look(Oid view, const char **wrong)
 			*wrong = "it has no query";
 		return hidden;
 	}
+	(void) name_relations((Node *) query, hidden);
 	if (*wrong == NULL)
 		*wrong = read_query(hidden, query);
-	if (*wrong != NULL && !OidIsValid(hidden->relid))
-		guess_relation(hidden, query);
 	return hidden;
 }
 

@@ -235,18 +235,38 @@ enter(Oid relid)
 }
 
 static void
+enter_family(Oid relid)
+{
+	ListCell   *cell;
+
+	foreach(cell, lh_policy_ancestors(relid))
+		(void) enter(lfirst_oid(cell));
+	foreach(cell, lh_policy_descendants(relid))
+		(void) enter(lfirst_oid(cell));
+}
+
+static void
 enter_policy(LhPolicy *policy)
 {
 	LhPolicyRelation *relation = enter(policy->relid);
-	ListCell   *cell;
 
 	relation->policies = lappend(relation->policies, policy);
-	if (policy->wrong != NULL && relation->wrong == NULL)
-		relation->wrong = policy;
-	foreach(cell, lh_policy_ancestors(policy->relid))
-		(void) enter(lfirst_oid(cell));
-	foreach(cell, lh_policy_descendants(policy->relid))
-		(void) enter(lfirst_oid(cell));
+	enter_family(policy->relid);
+}
+
+/* It closes all that it may have been about. */
+static void
+enter_wrong(LhPolicy *policy)
+{
+	ListCell   *cell;
+
+	foreach(cell, list_append_unique_oid(list_copy(policy->hidden->named), policy->relid))
+	{
+		if (!OidIsValid(lfirst_oid(cell)))
+			continue;
+		enter(lfirst_oid(cell))->wrong = policy;
+		enter_family(lfirst_oid(cell));
+	}
 }
 
 static void
@@ -265,7 +285,9 @@ read_all(void)
 		if (policy == NULL)
 			continue;
 		cache.policies = lappend(cache.policies, policy);
-		if (OidIsValid(policy->relid))
+		if (policy->wrong != NULL)
+			enter_wrong(policy);
+		else if (OidIsValid(policy->relid))
 			enter_policy(policy);
 	}
 }
@@ -349,7 +371,7 @@ lh_policy_relations(void)
 	{
 		const LhPolicy *policy = lfirst(cell);
 
-		if (OidIsValid(policy->relid))
+		if (OidIsValid(policy->relid) && policy->wrong == NULL)
 			relations = list_append_unique_oid(relations, policy->relid);
 	}
 	return relations;

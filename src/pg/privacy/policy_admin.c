@@ -39,8 +39,9 @@
 
 /* ---- arguments ---- */
 
+/* null_text: what a null element is, or NULL where there must be none. */
 static List *
-text_list(FunctionCallInfo fcinfo, int arg, const char *what)
+text_list_or(FunctionCallInfo fcinfo, int arg, const char *what, const char *null_text)
 {
 	ArrayType  *array;
 	Datum	   *values;
@@ -60,6 +61,11 @@ text_list(FunctionCallInfo fcinfo, int arg, const char *what)
 	{
 		char	   *item;
 
+		if (nulls[i] && null_text != NULL && i % 2 == 1)
+		{
+			list = lappend(list, pstrdup(null_text));
+			continue;
+		}
 		if (nulls[i])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", what)));
 		item = TextDatumGetCString(values[i]);
@@ -68,6 +74,19 @@ text_list(FunctionCallInfo fcinfo, int arg, const char *what)
 		list = lappend(list, item);
 	}
 	return list;
+}
+
+static List *
+text_list(FunctionCallInfo fcinfo, int arg, const char *what)
+{
+	return text_list_or(fcinfo, arg, what, NULL);
+}
+
+/* '{ssn,NULL}' has no text NULL but a null: it means the same here. */
+static List *
+mask_list(FunctionCallInfo fcinfo, int arg)
+{
+	return text_list_or(fcinfo, arg, "masks", "NULL");
 }
 
 static List *
@@ -464,7 +483,7 @@ lakehouse_policy_create(PG_FUNCTION_ARGS)
 	require_admin("to create policies");
 	spec.name = policy_name(fcinfo);
 	spec.relid = PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1);
-	spec.masks = text_list(fcinfo, 2, "masks");
+	spec.masks = mask_list(fcinfo, 2);
 	spec.filter = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
 	spec.for_roles = role_list(fcinfo, 4, "for_roles");
 	spec.except_roles = role_list(fcinfo, 5, "except_roles");
@@ -574,7 +593,7 @@ lakehouse_policy_alter(PG_FUNCTION_ARGS)
 		refuse(psprintf("policy \"%s\"", name), policy->wrong);
 	spec = lh_policy_spec(policy);
 	if (!PG_ARGISNULL(1))
-		spec.masks = text_list(fcinfo, 1, "masks");
+		spec.masks = mask_list(fcinfo, 1);
 	if (!PG_ARGISNULL(2))
 	{
 		char	   *filter = text_to_cstring(PG_GETARG_TEXT_PP(2));

@@ -94,8 +94,6 @@ contribute(List *list, Oid relid, Kinship kinship, bool tolerant)
 		const LhPolicy *policy = lfirst(cell);
 		Contribution *c;
 
-		if (policy->wrong != NULL)
-			continue;
 		c = palloc(sizeof(Contribution));
 		c->policy = policy;
 		c->kinship = kinship;

@@ -47,7 +47,7 @@ typedef struct LhPolicyRelation
 {
 	Oid			relid;
 	List	   *policies;		/* of LhPolicy, bound to this very relation, by name */
-	const LhPolicy *wrong;		/* one of them that cannot be used */
+	const LhPolicy *wrong;		/* one that cannot be used, and may be about it */
 } LhPolicyRelation;
 
 /* All policies (of LhPolicy), by name; valid as lh_policy_effective's result. */

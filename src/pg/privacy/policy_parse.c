@@ -48,6 +48,9 @@ only_expression(List *statements)
 	target = linitial(select->targetList);
 	if (!IsA(target, ResTarget) || target->name != NULL || target->indirection != NIL)
 		return NULL;
+	/* a star is made columns of only where a list of them may be */
+	if (IsA(target->val, ColumnRef) && IsA(llast(((const ColumnRef *) target->val)->fields), A_Star))
+		return NULL;
 	return target->val;
 }
 

@@ -197,7 +197,7 @@ lakehouse_policy_columns(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(lakehouse_policy_concerns);
 
-/* By its roles alone: purposes and times come and go. */
+/* By its roles: whatever they claim, and be its time over. */
 Datum
 lakehouse_policy_concerns(PG_FUNCTION_ARGS)
 {
@@ -208,7 +208,7 @@ lakehouse_policy_concerns(PG_FUNCTION_ARGS)
 	policy = lh_policy_named(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_BOOL((policy->superusers || !superuser_arg(role)) &&
 				   lh_hidden_has(policy->hidden, role, LH_HIDDEN_FOR) &&
-				   !lh_hidden_has(policy->hidden, role, LH_HIDDEN_EXCEPT));
+				   !(lh_hidden_has(policy->hidden, role, LH_HIDDEN_EXCEPT) && GetCurrentTimestamp() < policy->except_until));
 }
 
 PG_FUNCTION_INFO_V1(lakehouse_policy_enforced);
@@ -226,11 +226,12 @@ typedef struct Read
 {
 	Oid			relid;
 	Oid			as;				/* InvalidOid: whoever runs the query */
+	bool		target;			/* of INSERT, UPDATE and the like: what they test must not be masked */
 	Bitmapset  *columns;		/* offset FirstLowInvalidHeapAttributeNumber */
 } Read;
 
 static void
-add_read(List **reads, Oid relid, Oid as, const Bitmapset *columns)
+add_read(List **reads, Oid relid, Oid as, bool target, const Bitmapset *columns)
 {
 	Read	   *read;
 	ListCell   *cell;
@@ -238,7 +239,7 @@ add_read(List **reads, Oid relid, Oid as, const Bitmapset *columns)
 	foreach(cell, *reads)
 	{
 		read = lfirst(cell);
-		if (read->relid == relid && read->as == as)
+		if (read->relid == relid && read->as == as && read->target == target)
 		{
 			read->columns = bms_add_members(read->columns, columns);
 			return;
@@ -247,12 +248,13 @@ add_read(List **reads, Oid relid, Oid as, const Bitmapset *columns)
 	read = palloc(sizeof(Read));
 	read->relid = relid;
 	read->as = as;
+	read->target = target;
 	read->columns = bms_copy(columns);
 	*reads = lappend(*reads, read);
 }
 
 static void
-add_rte(List **reads, Query *query, RangeTblEntry *rte)
+add_rte(List **reads, Query *query, RangeTblEntry *rte, bool target)
 {
 	if (rte->rtekind != RTE_RELATION || get_rel_relkind(rte->relid) == RELKIND_VIEW)
 		return;
@@ -261,11 +263,11 @@ add_rte(List **reads, Query *query, RangeTblEntry *rte)
 	{
 		RTEPermissionInfo *info = getRTEPermissionInfo(query->rteperminfos, rte);
 
-		add_read(reads, rte->relid, info->checkAsUser, info->selectedCols);
+		add_read(reads, rte->relid, info->checkAsUser, target, info->selectedCols);
 	}
 #else
 	if (rte->requiredPerms != 0)
-		add_read(reads, rte->relid, rte->checkAsUser, rte->selectedCols);
+		add_read(reads, rte->relid, rte->checkAsUser, target, rte->selectedCols);
 #endif
 }
 
@@ -280,7 +282,7 @@ find_reads(Node *node, void *reads)
 		ListCell   *cell;
 
 		foreach(cell, query->rtable)
-			add_rte(reads, query, lfirst(cell));
+			add_rte(reads, query, lfirst(cell), foreach_current_index(cell) + 1 == query->resultRelation);
 		return query_tree_walker(query, find_reads, reads, 0);
 	}
 	return expression_tree_walker(node, find_reads, reads);
@@ -293,7 +295,9 @@ access_of(const Read *read, const LhColumnPolicy *column, AttrNumber attnum, Oid
 	bool		granted = pg_class_aclcheck(read->relid, as, ACL_SELECT) == ACLCHECK_OK ||
 		pg_attribute_aclcheck(read->relid, attnum, as, ACL_SELECT) == ACLCHECK_OK;
 
-	if (!granted && !(column != NULL && column->granted))
+	if (read->target && column != NULL && column->mask != NULL)
+		return "denied";
+	if (!granted && !(column != NULL && column->granted && !read->target))
 		return "denied";
 	return column != NULL && column->mask != NULL ? "masked" : "plain";
 }

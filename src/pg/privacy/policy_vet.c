@@ -209,7 +209,7 @@ value_function_wrong(const SQLValueFunction *function)
 		case SVFOP_LOCALTIMESTAMP_N:
 			return NULL;
 		default:
-			return "current_user is not who a statement is run for: use lakehouse.subject_role() or lakehouse.subject_session()";
+			return "it asks for current_user, which is not who a statement is run for: use lakehouse.subject_role() or lakehouse.subject_session()";
 	}
 }
 
@@ -221,7 +221,7 @@ table_wrong(const RangeTblEntry *rte, Vet *vet)
 	char		relkind = get_rel_relkind(rte->relid);
 
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
-		return psprintf("%s, which it looks up, is not a plain table", get_rel_name(rte->relid));
+		return psprintf("it looks up %s, which is not a plain table", get_rel_name(rte->relid));
 	if (rte->relid < FirstNormalObjectId)
 		return psprintf("it looks up %s, a table of the system", get_rel_name(rte->relid));
 	if (rte->relid == vet->relid || list_member_oid(lh_policy_ancestors(vet->relid), rte->relid) ||
