@@ -289,8 +289,8 @@ row_marks(Replacement *r)
 		mark->waitPolicy = outer->waitPolicy;
 		mark->pushedDown = true;
 		r->inner->rowMarks = lappend(r->inner->rowMarks, mark);
-		(void) lh_privileges(LH_QUERY_PRIVILEGES(r->inner), linitial(r->inner->rtable), &privileges);
-		*privileges.required |= ACL_SELECT_FOR_UPDATE;
+		if (lh_privileges(LH_QUERY_PRIVILEGES(r->inner), linitial(r->inner->rtable), &privileges))
+			*privileges.required |= ACL_SELECT_FOR_UPDATE;
 	}
 }
 
