@@ -26,6 +26,7 @@
 #include "pg/lake/lake.h"
 #include "pg/privacy/enforce.h"
 #include "pg/privacy/policy.h"
+#include "pg/privacy/utility.h"
 #include "pg/util/features.h"
 #include "pg/util/progress.h"
 #include "pg/util/threads.h"
@@ -114,6 +115,8 @@ start_next(QueryDesc *query, int eflags)
 		standard_ExecutorStart(query, eflags);
 	if (query->estate != NULL)
 		lh_pin_executor(query->estate);
+	if (lh_privacy_preloaded && query->estate != NULL)
+		lh_utility_started(query);
 }
 
 static void
@@ -166,7 +169,10 @@ executor_run(LH_EXECUTOR_RUN_ARGUMENTS)
 	PG_END_TRY();
 }
 
-/* COPY in our format ends here: PostgreSQL and other extensions would not know it. */
+/*
+ * Policies first: what COPY of a table becomes may be in our format, too.  COPY in our format ends here: PostgreSQL and other
+ * extensions would not know it.
+ */
 static void
 process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *completion)
@@ -174,6 +180,8 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 	/* EXECUTE takes a plan before any other hook is called; SET changes for whom */
 	if (lh_privacy_preloaded)
 		lh_enforce_subject_changed();
+	if (lh_privacy_preloaded && lh_utility_before(&pstmt, source, context, params, env, dest, completion))
+		return;
 	if (lh_lake_copy(pstmt, source, completion))
 		return;
 	if (next_process_utility != NULL)
@@ -181,7 +189,10 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 	else
 		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, env, dest, completion);
 	if (lh_privacy_preloaded)
+	{
 		lh_enforce_subject_changed();
+		lh_utility_after(pstmt, source, completion);
+	}
 }
 
 static void

@@ -11,6 +11,7 @@
 
 #include "pg/privacy/policy.h"
 
+#include "executor/execdesc.h"
 #include "tcop/utility.h"
 
 /* True: done.  *pstmt may be replaced by a changed copy. */
@@ -18,6 +19,7 @@ extern bool lh_utility_before(PlannedStmt **pstmt, const char *source, ProcessUt
 							  QueryEnvironment *env, DestReceiver *dest, QueryCompletion *completion);
 extern void lh_utility_after(PlannedStmt *pstmt, const char *source, QueryCompletion *completion);
 
-extern void lh_utility_init(void);
+/* At the end of every executor start. */
+extern void lh_utility_started(QueryDesc *query);
 
 #endif

@@ -1,0 +1,415 @@
+/*
+ * utility_ddl.c
+ *		DDL that would take a policy away, or show what it keeps.
+ *
+ * Who owns a table may do as he likes with it, and is not the one who decides who sees what.  So on tables that have a
+ * policy these statements take the right "policy_admin" besides PostgreSQL's own privileges:
+ *
+ *	- what is given the rows as they are: triggers, rules, row security policies, CHECKs, generated columns, expressions and
+ *	  predicates of indexes and statistics, ALTER COLUMN TYPE ... USING, publications;
+ *	- what changes from whom a table has policies: ATTACH, DETACH, INHERIT, NO INHERIT, OF;
+ *	- what gives away the privileges beneath: GRANT SELECT on a column with a mask, or on all; OWNER TO.
+ *
+ * Superusers pass, as a restore must.
+ */
+#include "pg/privacy/policy_internal.h"
+#include "pg/privacy/utility_parts.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+
+bool
+lh_utility_admin(void)
+{
+	return superuser() || lh_right_has(LH_RIGHT_POLICY_ADMIN, GetUserId());
+}
+
+static void __attribute__((noreturn))
+refuse(Oid relid, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to %s \"%s\": it has a policy", what, get_rel_name(relid)),
+			 errdetail("It takes the right \"policy_admin\"; to own the table is not enough."),
+			 errhint("A superuser, or who may grant it, gives it with lakehouse.right_grant('policy_admin', role).")));
+}
+
+/* InvalidOid: no such table, which PostgreSQL will say. */
+static Oid
+relation_of(const RangeVar *name)
+{
+	return name == NULL ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
+}
+
+static void
+guard_oid(Oid relid, const char *what)
+{
+	if (OidIsValid(relid) && lh_policy_any(relid))
+		refuse(relid, what);
+}
+
+static void
+guard(const RangeVar *name, const char *what)
+{
+	guard_oid(relation_of(name), what);
+}
+
+/* ---- ALTER TABLE ---- */
+
+/* Does a column definition compute with other columns of the row? */
+static bool
+computes(const ColumnDef *def)
+{
+	ListCell   *lc;
+
+	foreach(lc, def->constraints)
+	{
+		Constraint *constraint = lfirst(lc);
+
+		if (constraint->contype == CONSTR_GENERATED || constraint->contype == CONSTR_CHECK)
+			return true;
+	}
+	return def->generated != '\0';
+}
+
+/* What the subcommand does to a table with a policy; NULL: nothing that would matter. */
+static const char *
+dangerous(const AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AttachPartition:
+		case AT_DetachPartition:
+			return "attach or detach partitions of";
+		case AT_AddInherit:
+		case AT_DropInherit:
+		case AT_AddOf:
+		case AT_DropOf:
+			return "change the ancestors of";
+		case AT_EnableTrig:
+		case AT_EnableAlwaysTrig:
+		case AT_EnableReplicaTrig:
+		case AT_EnableTrigAll:
+		case AT_EnableTrigUser:
+			return "enable triggers of";
+		case AT_EnableRule:
+		case AT_EnableAlwaysRule:
+		case AT_EnableReplicaRule:
+			return "enable rules of";
+		case AT_DisableRowSecurity:
+		case AT_NoForceRowSecurity:
+			return "disable row security of";
+		case AT_ChangeOwner:
+			return "change the owner of";
+		case AT_AddColumn:
+			return computes((ColumnDef *) cmd->def) ? "add a column that computes to" : NULL;
+		case AT_AlterColumnType:
+			return ((ColumnDef *) cmd->def)->raw_default != NULL ? "convert a column with an expression of" : NULL;
+#if PG_VERSION_NUM >= 170000
+		case AT_SetExpression:
+			return "change the expression of a column of";
+#endif
+		case AT_AddConstraint:
+			switch (((Constraint *) cmd->def)->contype)
+			{
+				case CONSTR_CHECK:
+				case CONSTR_EXCLUSION:
+					return "add a constraint with an expression to";
+				default:
+					return NULL;
+			}
+		default:
+			return NULL;
+	}
+}
+
+/* The other table that a subcommand names: a partition, a parent. */
+static const RangeVar *
+other_table(const AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AttachPartition:
+		case AT_DetachPartition:
+			return cmd->def != NULL && IsA(cmd->def, PartitionCmd) ? ((PartitionCmd *) cmd->def)->name : NULL;
+		case AT_AddInherit:
+		case AT_DropInherit:
+			return cmd->def != NULL && IsA(cmd->def, RangeVar) ? (RangeVar *) cmd->def : NULL;
+		default:
+			return NULL;
+	}
+}
+
+static void
+guard_alter(const AlterTableStmt *stmt)
+{
+	Oid			relid = relation_of(stmt->relation);
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst(lc);
+		const char *what = dangerous(cmd);
+
+		if (what == NULL)
+			continue;
+		guard_oid(relid, what);
+		guard(other_table(cmd), what);
+	}
+}
+
+/* ---- indexes, statistics ---- */
+
+static void
+guard_index(const IndexStmt *stmt)
+{
+	bool		expression = stmt->whereClause != NULL;
+	ListCell   *lc;
+
+	foreach(lc, stmt->indexParams)
+		expression |= ((IndexElem *) lfirst(lc))->expr != NULL;
+	if (expression || stmt->excludeOpNames != NIL)
+		guard(stmt->relation, "make an index with an expression on");
+}
+
+static void
+guard_statistics(const CreateStatsStmt *stmt)
+{
+	bool		expression = false;
+	ListCell   *lc;
+
+	foreach(lc, stmt->exprs)
+		expression |= ((StatsElem *) lfirst(lc))->expr != NULL;
+	if (!expression)
+		return;
+	foreach(lc, stmt->relations)
+	{
+		if (IsA(lfirst(lc), RangeVar))
+			guard((RangeVar *) lfirst(lc), "make statistics of an expression on");
+	}
+}
+
+/* ---- publications ---- */
+
+static void
+guard_published(List *objects)
+{
+	ListCell   *lc;
+
+	foreach(lc, objects)
+	{
+		PublicationObjSpec *spec = lfirst(lc);
+
+		/* schemas and all tables take a superuser */
+		if (spec->pubobjtype == PUBLICATIONOBJ_TABLE && spec->pubtable != NULL)
+			guard(spec->pubtable->relation, "publish");
+	}
+}
+
+/* ---- privileges ---- */
+
+static bool
+masked(Oid relid, AttrNumber attnum)
+{
+	const LhColumnPolicy *column = lh_policy_strictest(relid, attnum);
+
+	return column != NULL && column->mask != NULL;
+}
+
+static bool
+has_masks(Oid relid)
+{
+	AttrNumber	natts = lh_utility_natts(relid);
+
+	for (AttrNumber i = 1; i <= natts; i++)
+	{
+		if (masked(relid, i))
+			return true;
+	}
+	return false;
+}
+
+/* Rows that a filter hides have all columns: none may be granted. */
+static bool
+has_filter(Oid relid)
+{
+	List	   *family = list_concat(list_make1_oid(relid),
+									 list_concat_copy(lh_policy_ancestors(relid), lh_policy_descendants(relid)));
+	ListCell   *lc;
+
+	foreach(lc, lh_policies())
+	{
+		const LhPolicy *policy = lfirst(lc);
+
+		if (policy->filter != NULL && list_member_oid(family, policy->relid))
+			return true;
+	}
+	return false;
+}
+
+/* Would the grant give SELECT on a column that a policy hides something of? */
+static bool
+gives(const GrantStmt *stmt, Oid relid)
+{
+	bool		filter = has_filter(relid);
+	ListCell   *lc;
+	ListCell   *name;
+
+	if (stmt->privileges == NIL)	/* ALL */
+		return filter || has_masks(relid);
+	foreach(lc, stmt->privileges)
+	{
+		AccessPriv *priv = lfirst(lc);
+
+		/* ALL (columns) has no name */
+		if (priv->priv_name != NULL && strcmp(priv->priv_name, "select") != 0)
+			continue;
+		if (filter || (priv->cols == NIL && has_masks(relid)))
+			return true;
+		foreach(name, priv->cols)
+		{
+			AttrNumber	attnum = get_attnum(relid, strVal(lfirst(name)));
+
+			if (attnum > 0 && masked(relid, attnum))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Tables with policies, and those that have them by descent. */
+static List *
+governed(void)
+{
+	List	   *all = NIL;
+	ListCell   *lc;
+
+	foreach(lc, lh_policy_relations())
+	{
+		all = list_append_unique_oid(all, lfirst_oid(lc));
+		all = list_concat_unique_oid(all, lh_policy_ancestors(lfirst_oid(lc)));
+		all = list_concat_unique_oid(all, lh_policy_descendants(lfirst_oid(lc)));
+	}
+	return all;
+}
+
+static void
+guard_grant(const GrantStmt *stmt)
+{
+	ListCell   *lc;
+	ListCell   *schema;
+
+	if (!stmt->is_grant || stmt->objtype != OBJECT_TABLE)
+		return;
+	if (stmt->targtype == ACL_TARGET_OBJECT)
+	{
+		foreach(lc, stmt->objects)
+		{
+			Oid			relid = relation_of(lfirst(lc));
+
+			if (OidIsValid(relid) && lh_policy_any(relid) && gives(stmt, relid))
+				refuse(relid, "grant SELECT on masked columns of");
+		}
+		return;
+	}
+	if (stmt->targtype != ACL_TARGET_ALL_IN_SCHEMA)
+		return;
+	foreach(lc, governed())
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		foreach(schema, stmt->objects)
+		{
+			if (get_rel_namespace(relid) == get_namespace_oid(strVal(lfirst(schema)), true) && gives(stmt, relid))
+				refuse(relid, "grant SELECT on masked columns of");
+		}
+	}
+}
+
+/* ---- DROP POLICY ---- */
+
+/* Core's row security policies: the table's name and the policy's. */
+static void
+guard_drop(const DropStmt *stmt)
+{
+	ListCell   *lc;
+
+	if (stmt->removeType != OBJECT_POLICY)
+		return;
+	foreach(lc, stmt->objects)
+	{
+		List	   *name = castNode(List, lfirst(lc));
+
+		if (list_length(name) > 1)
+			guard(makeRangeVarFromNameList(list_truncate(list_copy(name), list_length(name) - 1)),
+				  "drop a row security policy of");
+	}
+}
+
+void
+lh_utility_ddl(Node *stmt)
+{
+	/* the frequent ones first, without a look into catalogs */
+	switch (nodeTag(stmt))
+	{
+		case T_AlterTableStmt:
+		case T_CreateTrigStmt:
+		case T_RuleStmt:
+		case T_IndexStmt:
+		case T_CreateStatsStmt:
+		case T_CreatePolicyStmt:
+		case T_AlterPolicyStmt:
+		case T_DropStmt:
+		case T_CreatePublicationStmt:
+		case T_AlterPublicationStmt:
+		case T_GrantStmt:
+			break;
+		default:
+			return;
+	}
+	if (lh_policy_none() || lh_utility_admin())
+		return;
+	switch (nodeTag(stmt))
+	{
+		case T_AlterTableStmt:
+			guard_alter((AlterTableStmt *) stmt);
+			break;
+		case T_CreateTrigStmt:
+			guard(((CreateTrigStmt *) stmt)->relation, "create a trigger on");
+			break;
+		case T_RuleStmt:
+			guard(((RuleStmt *) stmt)->relation, "create a rule on");
+			break;
+		case T_IndexStmt:
+			guard_index((IndexStmt *) stmt);
+			break;
+		case T_CreateStatsStmt:
+			guard_statistics((CreateStatsStmt *) stmt);
+			break;
+		case T_CreatePolicyStmt:
+			guard(((CreatePolicyStmt *) stmt)->table, "create a row security policy on");
+			break;
+		case T_AlterPolicyStmt:
+			guard(((AlterPolicyStmt *) stmt)->table, "alter a row security policy of");
+			break;
+		case T_DropStmt:
+			guard_drop((DropStmt *) stmt);
+			break;
+		case T_CreatePublicationStmt:
+			guard_published(((CreatePublicationStmt *) stmt)->pubobjects);
+			break;
+		case T_AlterPublicationStmt:
+			if (((AlterPublicationStmt *) stmt)->action != AP_DropObjects)
+				guard_published(((AlterPublicationStmt *) stmt)->pubobjects);
+			break;
+		case T_GrantStmt:
+			guard_grant((GrantStmt *) stmt);
+			break;
+		default:
+			break;
+	}
+}

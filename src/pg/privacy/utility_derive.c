@@ -1,0 +1,347 @@
+/*
+ * utility_derive.c
+ *		Copies of what is under policies: CREATE TABLE AS, SELECT INTO, materialized views.
+ *
+ * What a copy holds is what its maker may see: the planner hook masks for him, and REFRESH, which runs as the owner of the materialized view, masks
+ * for the owner.  When the maker sees values as they are the copy has them, and no policy by itself.  So:
+ *
+ *	1. For each output column it is found from which columns of tables it comes (utility_origin.c).
+ *	2. A policy on one of these that does not hold for the maker is one that the copy would get round.
+ *	3. A materialized view inherits it: a policy for the same roles, with the same mask where the column is the very value and
+ *	   the mask looks at nothing else, and NULL otherwise; what has rows of a table with a filter shows no rows to them.  At each REFRESH
+ *	   what is missing is made, as policies may have been made and roles exempted since.
+ *	4. Of tables (and SELECT INTO) a WARNING names the columns: they are made to be worked with, and belong to who
+ *	   made them.
+ */
+#include "pg/privacy/policy_internal.h"
+#include "pg/privacy/utility_parts.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/createas.h"
+#include "commands/prepare.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/timestamp.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "mb/pg_wchar.h"
+#include "utils/syscache.h"
+
+/* ---- which policies a copy would get round ---- */
+
+/* Is the relation one that the policy has to do with? */
+static bool
+concerns(const LhPolicy *policy, Oid relid)
+{
+	return policy->relid == relid || list_member_oid(lh_policy_ancestors(relid), policy->relid) ||
+		list_member_oid(lh_policy_descendants(relid), policy->relid);
+}
+
+static bool
+holds(const LhPolicy *policy, const LhSubject *subject)
+{
+	TimestampTz until = DT_NOEND;
+
+	return lh_policy_holds(policy, subject, GetCurrentTimestamp(), &until);
+}
+
+/* The policy's mask of what an output column comes from; NULL: none. */
+static const LhPolicyColumn *
+masked_origin(const LhPolicy *policy, const LhOrigins *output, bool *very)
+{
+	const LhPolicyColumn *found = NULL;
+	ListCell   *o;
+	ListCell   *c;
+
+	*very = list_length(output->origins) == 1;
+	foreach(o, output->origins)
+	{
+		LhOrigin   *origin = lfirst(o);
+
+		if (!lh_policy_any(origin->relid) || !concerns(policy, origin->relid))
+			continue;
+		foreach(c, policy->columns)
+		{
+			const LhPolicyColumn *column = lfirst(c);
+
+			if (column->mask != NULL &&
+				lh_policy_map_column(policy->relid, column->attnum, origin->relid) == origin->attnum)
+			{
+				found = column;
+				*very &= origin->plain;
+			}
+		}
+	}
+	return found;
+}
+
+/* ---- what a materialized view inherits ---- */
+
+/* The mask over a column of the copy; NULL when it looks at other columns, or is of another type. */
+static const char *
+same_mask(const LhPolicy *policy, const LhPolicyColumn *column, Oid relid, AttrNumber attnum)
+{
+	Node	   *mask = copyObject((Node *) column->mask);
+	List	   *vars = pull_var_clause(mask, 0);
+	ListCell   *lc;
+
+	foreach(lc, vars)
+	{
+		Var		   *var = lfirst(lc);
+
+		if (var->varattno != column->attnum || var->varlevelsup != 0)
+			return NULL;
+		if (var->vartype != get_atttype(relid, attnum))
+			return NULL;
+	}
+	/* pull_var_clause gave the very nodes */
+	foreach(lc, vars)
+	{
+		((Var *) lfirst(lc))->varattno = attnum;
+		((Var *) lfirst(lc))->varattnosyn = attnum;
+	}
+	return lh_policy_deparse(mask, relid);
+}
+
+static List *
+inherited_masks(const LhPolicy *policy, List *outputs, Oid relid)
+{
+	List	   *masks = NIL;
+	AttrNumber	attnum = 0;
+	ListCell   *lc;
+
+	foreach(lc, outputs)
+	{
+		char	   *name = get_attname(relid, ++attnum, false);
+		bool		very;
+		const LhPolicyColumn *column = masked_origin(policy, lfirst(lc), &very);
+		const char *mask = NULL;
+
+		if (column == NULL)
+			continue;
+		if (very)
+			mask = same_mask(policy, column, relid, attnum);
+		if (mask == NULL)
+			mask = psprintf("lakehouse.mask_null(%s)", quote_identifier(name));
+		masks = lappend(lappend(masks, name), (char *) mask);
+	}
+	return masks;
+}
+
+/* One that is bound to the materialized view already stands for this: made before, or by an administrator. */
+static bool
+has_inherited(const LhPolicy *policy, Oid relid)
+{
+	const LhPolicyRelation *relation = lh_policy_relation(relid);
+	char	   *prefix = psprintf("%s/", policy->name);
+	ListCell   *lc;
+
+	if (relation == NULL)
+		return false;
+	foreach(lc, relation->policies)
+	{
+		if (strncmp(((LhPolicy *) lfirst(lc))->name, prefix, strlen(prefix)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "policy/view", cut and numbered where that is needed. */
+static char *
+free_name(const LhPolicy *policy, Oid relid)
+{
+	char	   *name = psprintf("%s/%s", policy->name, get_rel_name(relid));
+
+	for (int i = 0;; i++)
+	{
+		char	   *suffix = i == 0 ? "" : psprintf("/%d", i);
+		char	   *tried = pnstrdup(name, pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1 - strlen(suffix)));
+
+		tried = psprintf("%s%s", tried, suffix);
+		if (!OidIsValid(lh_hidden_find(LH_HIDDEN_POLICY, tried)))
+			return tried;
+	}
+}
+
+static bool
+filters_rows(const LhPolicy *policy, List *relations)
+{
+	ListCell   *lc;
+
+	if (policy->filter == NULL)
+		return false;
+	foreach(lc, relations)
+	{
+		if (concerns(policy, lfirst_oid(lc)))
+			return true;
+	}
+	return false;
+}
+
+static void
+inherit(const LhPolicy *policy, List *outputs, List *relations, Oid relid)
+{
+	LhPolicySpec spec = lh_policy_spec(policy);
+	bool		filtered = filters_rows(policy, relations);
+
+	spec.masks = inherited_masks(policy, outputs, relid);
+	if ((spec.masks == NIL && !filtered) || has_inherited(policy, relid))
+		return;
+	spec.filter = filtered ? "false" : NULL;
+	spec.name = free_name(policy, relid);
+	spec.relid = relid;
+	spec.revoke = true;
+	spec.origin = NULL;
+	lh_policy_make(&spec);
+	ereport(NOTICE,
+			(errmsg("materialized view \"%s\" inherits policy \"%s\" as \"%s\"", get_rel_name(relid), policy->name, spec.name)));
+}
+
+/* ---- statements ---- */
+
+/* Policies that the copy would get round; what an error callback or a cache reset frees is copied. */
+static List *
+policies_evaded(const LhSubject *maker)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, lh_policies())
+	{
+		const LhPolicy *policy = lfirst(lc);
+
+		if (policy->wrong == NULL && OidIsValid(policy->relid) && !holds(policy, maker))
+			names = lappend(names, pstrdup(policy->name));
+	}
+	return names;
+}
+
+static void
+derive(Query *query, Oid relid, Oid owner)
+{
+	LhSubject	maker = lh_subject();
+	List	   *relations = NIL;
+	List	   *outputs;
+	ListCell   *lc;
+
+	maker.role = owner;
+	maker.superuser = superuser_arg(owner);
+	maker.integrity = false;
+	maker.unknown = false;
+	outputs = lh_utility_origins(query, &relations);
+	foreach(lc, policies_evaded(&maker))
+	{
+		LhPolicy   *policy = lh_policy_named(lfirst(lc));
+
+		/* a policy of the copy itself is none that it gets round */
+		if (policy->relid != relid)
+			inherit(policy, outputs, relations, relid);
+	}
+}
+
+static void
+report(Query *query, const char *name)
+{
+	LhSubject	maker = lh_subject();
+	List	   *relations = NIL;
+	List	   *outputs = lh_utility_origins(query, &relations);
+	StringInfoData columns;
+	ListCell   *lc;
+	ListCell   *p;
+
+	initStringInfo(&columns);
+	foreach(lc, outputs)
+	{
+		LhOrigins  *output = lfirst(lc);
+
+		foreach(p, policies_evaded(&maker))
+		{
+			bool		very;
+
+			if (masked_origin(lh_policy_named(lfirst(p)), output, &very) == NULL)
+				continue;
+			appendStringInfo(&columns, "%s\"%s\"", columns.len > 0 ? ", " : "", output->name);
+			break;
+		}
+	}
+	if (columns.len > 0)
+		ereport(WARNING,
+				(errmsg("table \"%s\" has copies of masked columns as they are: %s", name, columns.data),
+				 errdetail("A table has no policy by being made from one that has."),
+				 errhint("Make a policy for it with lakehouse.policy_create.")));
+}
+
+/* The query that a materialized view is kept as. */
+static Query *
+query_of(Oid relid)
+{
+	Relation	rel = table_open(relid, NoLock);
+	Query	   *query = NULL;
+
+	if (rel->rd_rel->relkind == RELKIND_MATVIEW && rel->rd_rules != NULL && rel->rd_rules->numLocks == 1)
+		query = copyObject(linitial_node(Query, rel->rd_rules->rules[0]->actions));
+	table_close(rel, NoLock);
+	return query;
+}
+
+/* The query of CREATE TABLE AS, also of what it EXECUTEs. */
+static Query *
+selected(const CreateTableAsStmt *stmt)
+{
+	Query	   *query = castNode(Query, stmt->query);
+	PreparedStatement *prepared = NULL;
+
+	if (query->commandType == CMD_UTILITY && IsA(query->utilityStmt, ExecuteStmt))
+		prepared = FetchPreparedStatement(((ExecuteStmt *) query->utilityStmt)->name, false);
+	if (prepared != NULL)
+		query = prepared->plansource->query_list == NIL ? NULL : linitial_node(Query, prepared->plansource->query_list);
+	return query != NULL && query->commandType == CMD_SELECT ? query : NULL;
+}
+
+/* Before it runs: that changes the tree. */
+void
+lh_utility_report(const CreateTableAsStmt *stmt)
+{
+	Query	   *query;
+
+	if (lh_policy_none() || stmt->objtype == OBJECT_MATVIEW)
+		return;
+	if (stmt->if_not_exists && OidIsValid(RangeVarGetRelid(stmt->into->rel, NoLock, true)))
+		return;
+	query = selected(stmt);
+	if (query != NULL)
+		report(query, stmt->into->rel->relname);
+}
+
+/* The statement has run: the materialized view is there, and locked. */
+void
+lh_utility_derive(const RangeVar *name)
+{
+	Oid			relid;
+	Query	   *query;
+
+	if (lh_policy_none())
+		return;
+	CommandCounterIncrement();
+	relid = RangeVarGetRelid(name, NoLock, true);
+	query = OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_MATVIEW ? query_of(relid) : NULL;
+	if (query != NULL)
+	{
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+		Oid			owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+
+		ReleaseSysCache(tuple);
+		derive(query, relid, owner);
+	}
+}

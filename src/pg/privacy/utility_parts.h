@@ -1,0 +1,61 @@
+/*
+ * utility_parts.h
+ *		What the files of utility*.c share.
+ *
+ *	utility.c			which statement goes where
+ *	utility_copy.c		COPY t TO
+ *	utility_lock.c		LOCK TABLE
+ *	utility_ddl.c		DDL that would take a policy away, or what it keeps
+ *	utility_error.c		details of errors
+ *	utility_origin.c	from which columns an output column comes
+ *	utility_derive.c	CREATE TABLE AS, materialized views: copies of what is under policies
+ */
+#ifndef LH_PG_PRIVACY_UTILITY_PARTS_H
+#define LH_PG_PRIVACY_UTILITY_PARTS_H
+
+#include "pg/privacy/utility.h"
+
+#include "nodes/parsenodes.h"
+
+/* NULL: the statement is PostgreSQL's as it is. */
+extern CopyStmt *lh_utility_copy(const CopyStmt *stmt);
+extern DeclareCursorStmt *lh_utility_cursor(const DeclareCursorStmt *stmt);
+
+/* False: nothing in it is ours. */
+extern bool lh_utility_lock(const LockStmt *stmt, bool top_level);
+
+/* ERROR when the statement takes a policy administrator and the user is none. */
+extern void lh_utility_ddl(Node *stmt);
+/* True: the user may do to tables under policies what takes a policy administrator. */
+extern bool lh_utility_admin(void);
+extern AttrNumber lh_utility_natts(Oid relid);
+
+/*
+ * Errors of this session show no values of rows to whom a policy holds for.  Called before anything runs; cheap.
+ */
+extern void lh_utility_watch_errors(void);
+
+typedef struct LhOrigin
+{
+	Oid			relid;
+	AttrNumber	attnum;
+	bool		plain;			/* its very value; else it is computed with */
+} LhOrigin;
+
+/* One output column of a query. */
+typedef struct LhOrigins
+{
+	char	   *name;
+	List	   *origins;		/* of LhOrigin; columns of tables, whether under policies or not */
+	List	   *visits;			/* of the search */
+} LhOrigins;
+
+/* For each output column of a SELECT as parse analysis has it (List of LhOrigins); relations: tables in it (Oid). */
+extern List *lh_utility_origins(Query *query, List **relations);
+
+/* Before CREATE TABLE AS: columns that will be copies of masked ones are reported. */
+extern void lh_utility_report(const CreateTableAsStmt *stmt);
+/* After a materialized view was made or refreshed: it inherits policies. */
+extern void lh_utility_derive(const RangeVar *name);
+
+#endif
