@@ -287,6 +287,11 @@ class Run:
     def with_policies(self):
         print("\n-- with policies: none may")
         policies.apply(self.root)
+        own = wire.Connection("analyst", self.database)
+        seen = own.statement("TABLE crm.person_mat").raw
+        own.close()
+        if not self.check(not self.needles.find(seen), "the materialized view did not inherit the policies of its table"):
+            policies.close_materialized(self.root)
         p = self.phase("with policies")
         for path in sorted(p.paths.values(), key=lambda x: x.name):
             if path.judged:

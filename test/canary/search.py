@@ -7,7 +7,7 @@ A canary is a random value of one of these kinds, made so that nothing else look
 			them in a row
 	int		17 digits; as eight bytes its upper half is INT_HIGH
 	num		16 digits and two behind the point; as a PostgreSQL numeric it begins with NUM_HIGH
-	date	in the years 5200 to 8998, never on the first day of a month
+	date	in the years 5200 to 8998, never in January nor on the first day of a month: what masks truncate to
 	uuid	random
 
 Needles(canaries).find(data) gives what it sees of them:
@@ -77,7 +77,7 @@ class Maker:
                                                                     self.rng.randrange(11, 100)), place)
 
     def date(self, place):
-        return self._add("date", lambda: datetime.date(self.rng.randrange(5200, 8999), self.rng.randrange(1, 13),
+        return self._add("date", lambda: datetime.date(self.rng.randrange(5200, 8999), self.rng.randrange(2, 13),
                                                        self.rng.randrange(2, 29)).isoformat(), place)
 
     def uuid(self, place):
