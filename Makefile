@@ -29,7 +29,7 @@ export PG_CONFIG FLAVOUR
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
 .PHONY: all install uninstall deps demo demo-stop check unit regress isolation pgtap tap \
-	installcheck check-asan golden interop fuzz fuzz-smoke bench coverage layers format help \
+	installcheck check-asan golden canary interop fuzz fuzz-smoke bench coverage layers format help \
 	clean need-pgxs
 
 ## Build and use
@@ -95,6 +95,10 @@ check-asan:			## unit tests and pg_regress under ASan and UBSan
 
 golden: all			## other people's files and tables, row for row (needs ../shared/fixtures)
 	@test/lib/with_server golden test/golden/all $(ARGS)
+
+canary: all			## secrets searched for in all that masked roles get (test/canary), at smoke size
+	@test/canary/canary --queries $(or $(QUERIES),1000)
+	@test/canary/noninterference --queries $(or $(QUERIES),300)
 
 interop: all		## foreign engines as writers and readers (makes a Python environment)
 	@$(call driver,test/interop/all)

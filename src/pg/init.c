@@ -191,8 +191,8 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, env, dest, completion);
 	if (lh_privacy_preloaded)
 	{
-		lh_utility_after(pstmt, source, completion);
 		lh_enforce_subject_changed();
+		lh_utility_after(pstmt, source, completion);
 	}
 }
 
