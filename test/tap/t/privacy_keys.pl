@@ -154,15 +154,15 @@ vault('rotate');
 sub stale { return $_[0]->value(q(SELECT count(*) FROM lakehouse.keys JOIN lakehouse.key_versions v USING (id) WHERE kek = 'app' AND provider = 'vault' AND v.parent_version < 3)) }
 my $all = stale($s);
 cmp_ok($all, '>', 60, 'keys to wrap anew');
-# a rewrap and the proof of it for each key: it stops for good somewhere in the third batch
+# Vault does not answer the 36th: that is in the third batch
 sub wrapped_anew { return scalar($vault->requests(qr{/v1/transit/rewrap/app})) }
 $vault->reset;
+$vault->fault(kind => 'hang', match => '/v1/transit/rewrap', every => 36);
 my $worker = session($node);
 $worker->begin('CALL lakehouse.key_rewrap()');
-ok(wait_until(60, sub { wrapped_anew() > 35 }), 'a run is under way');
-$vault->fault(kind => 'hang', match => '/v1/transit/rewrap');
-ok(wait_until(60, sub { $s->value(q(SELECT state || (done > 0)::text || (done < total)::text FROM lakehouse.key_progress ORDER BY job DESC LIMIT 1)) eq 'runningtruetrue' }),
-	'its progress is seen') or diag $s->value('TABLE lakehouse.key_progress');
+ok(wait_until(60, sub { $s->value(q(SELECT state || ' ' || done || (done < total)::text FROM lakehouse.key_progress ORDER BY job DESC LIMIT 1)) eq 'running 32true' }),
+	'a run is under way, its progress is seen') or diag $s->value('TABLE lakehouse.key_progress');
+ok(wait_until(60, sub { wrapped_anew() == 36 }), '... and it waits for Vault');
 fails('one run at a time', $s, 'CALL lakehouse.key_rewrap()', qr/55006: keys are being wrapped anew/);
 is($s->value(q(SELECT lakehouse.key_rotate('cards') > 0)), 't', 'other functions go on beside it');
 kill('KILL', $worker->pid);
@@ -173,8 +173,7 @@ $vault->reset;
 $s = session($node);
 is($s->value(q(SELECT state FROM lakehouse.key_progress ORDER BY job DESC LIMIT 1)), 'stopped', 'kill -9: what was stopped is seen');
 my ($done, $left) = ($s->value('SELECT done FROM lakehouse.key_progress ORDER BY job DESC LIMIT 1'), stale($s));
-cmp_ok($left, '>', 0, "... with $left versions left");
-cmp_ok($left, '<', $all, '... of more');
+is("$done $left", '32 ' . ($all - 32), '... and what was committed stays');
 $s->value('CALL lakehouse.key_rewrap()');
 is(wrapped_anew(), $left, 'called again, it wraps what was left and no more');
 is(stale($s), 0, '... all of it');
