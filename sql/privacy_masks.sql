@@ -158,3 +158,24 @@ REVOKE USAGE ON SCHEMA lakehouse FROM masked_nobody;
 DROP ROLE masked_nobody;
 DROP TABLE masked_people;
 DROP SEQUENCE masked_calls;
+
+-- ---- other encodings
+
+CREATE DATABASE masked_ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C';
+CREATE DATABASE masked_latin1 ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C';
+\c masked_ascii
+CREATE EXTENSION lakehouse;
+SELECT lakehouse.mask_partial('abcd', 1, '-', 1), lakehouse.mask_partial(E'ab\xc3\xa4cd', 1, '-', 1), lakehouse.mask_partial(E'ab\xffcd', 1, '-', 1),
+	lakehouse.mask_email(E'j\xf6rg@example.com'), lakehouse.mask_email('jorg@example.com'), lakehouse.mask_phone('1234567', 4, E'\xe2');
+\c masked_latin1
+CREATE EXTENSION lakehouse;
+SELECT lakehouse.mask_partial(E'\xe9t\xe9', 1, '-', 1) = E'\xe9-\xe9', lakehouse.mask_email(E'\xe9ric@example.com') = E'\xe9***@example.com',
+	lakehouse.mask_phone('1234567', 4, E'\xa7') = E'\xa7\xa7\xa74567', lakehouse.mask_regex(E'\xe9t\xe9', E'\xe9', 'e');
+\c contrib_regression
+DROP DATABASE masked_ascii;
+DROP DATABASE masked_latin1;
+
+-- what takes long can be cancelled, while it is one match
+SET statement_timeout = '50ms';
+SELECT lakehouse.mask_regex(repeat('a', 59999), '^(aa+)\1+$', '#') AS "59999 is a prime";
+RESET statement_timeout;
