@@ -18,6 +18,10 @@ EXPLAIN (VERBOSE, COSTS OFF) SELECT id FROM masked_people WHERE lakehouse.mask_c
 CREATE SEQUENCE masked_calls;
 SELECT lakehouse.mask_null(nextval('masked_calls')), lakehouse.mask_constant(nextval('masked_calls'), 7);
 SELECT last_value FROM masked_calls;
+SELECT lakehouse.mask_null(generate_series(1, 2)), lakehouse.mask_constant(generate_series(1, 2), 7);
+SELECT lakehouse.mask_null(count(*)), lakehouse.mask_constant(max(id), 7) FROM masked_people;
+-- where an outer join has no row there is nothing
+SELECT a, m FROM generate_series(5, 6) a LEFT JOIN (SELECT id, lakehouse.mask_constant(name, 'x') AS m FROM masked_people) p ON p.id = a ORDER BY a;
 
 -- ---- partial
 
