@@ -47,8 +47,8 @@ simplify(FuncExpr *call)
 	Node	   *value = linitial(call->args);
 	Node	   *constant;
 
-	/* what has effects is evaluated */
-	if (contain_volatile_functions(value))
+	/* what has effects, or makes rows, is evaluated */
+	if (contain_volatile_functions(value) || expression_returns_set(value))
 		return NULL;
 	if (list_length(call->args) == 1)
 		return (Node *) makeNullConst(call->funcresulttype, -1, call->funccollid);
