@@ -18,6 +18,10 @@ EXPLAIN (VERBOSE, COSTS OFF) SELECT id FROM masked_people WHERE lakehouse.mask_c
 CREATE SEQUENCE masked_calls;
 SELECT lakehouse.mask_null(nextval('masked_calls')), lakehouse.mask_constant(nextval('masked_calls'), 7);
 SELECT last_value FROM masked_calls;
+SELECT lakehouse.mask_null(generate_series(1, 2)), lakehouse.mask_constant(generate_series(1, 2), 7);
+SELECT lakehouse.mask_null(count(*)), lakehouse.mask_constant(max(id), 7) FROM masked_people;
+-- where an outer join has no row there is nothing
+SELECT a, m FROM generate_series(5, 6) a LEFT JOIN (SELECT id, lakehouse.mask_constant(name, 'x') AS m FROM masked_people) p ON p.id = a ORDER BY a;
 
 -- ---- partial
 
@@ -158,3 +162,24 @@ REVOKE USAGE ON SCHEMA lakehouse FROM masked_nobody;
 DROP ROLE masked_nobody;
 DROP TABLE masked_people;
 DROP SEQUENCE masked_calls;
+
+-- ---- other encodings
+
+CREATE DATABASE masked_ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C';
+CREATE DATABASE masked_latin1 ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C';
+\c masked_ascii
+CREATE EXTENSION lakehouse;
+SELECT lakehouse.mask_partial('abcd', 1, '-', 1), lakehouse.mask_partial(E'ab\xc3\xa4cd', 1, '-', 1), lakehouse.mask_partial(E'ab\xffcd', 1, '-', 1),
+	lakehouse.mask_email(E'j\xf6rg@example.com'), lakehouse.mask_email('jorg@example.com'), lakehouse.mask_phone('1234567', 4, E'\xe2');
+\c masked_latin1
+CREATE EXTENSION lakehouse;
+SELECT lakehouse.mask_partial(E'\xe9t\xe9', 1, '-', 1) = E'\xe9-\xe9', lakehouse.mask_email(E'\xe9ric@example.com') = E'\xe9***@example.com',
+	lakehouse.mask_phone('1234567', 4, E'\xa7') = E'\xa7\xa7\xa74567', lakehouse.mask_regex(E'\xe9t\xe9', E'\xe9', 'e');
+\c contrib_regression
+DROP DATABASE masked_ascii;
+DROP DATABASE masked_latin1;
+
+-- what takes long can be cancelled, while it is one match
+SET statement_timeout = '50ms';
+SELECT lakehouse.mask_regex(repeat('a', 59999), '^(aa+)\1+$', '#') AS "59999 is a prime";
+RESET statement_timeout;

@@ -15,6 +15,8 @@
 #ifndef LH_MASK_TEXT_H
 #define LH_MASK_TEXT_H
 
+#include <string.h>
+
 #include "mask/outcome.h"
 
 #define LH_MASK_MAX_FILL  1024	/* bytes of a text that stands for what is hidden */
@@ -36,6 +38,41 @@ typedef struct LhMaskCut
  */
 extern LhMaskOutcome lh_mask_partial(LhSlice value, int64_t first, LhSlice fill, int64_t last,
 									 LhMaskEncoding encoding, LhMaskCut *cut);
+
+/* Bytes of the result of a cut that has one. */
+static inline size_t
+lh_mask_cut_size(const LhMaskCut *cut, LhSlice fill)
+{
+	return cut->head + fill.len + cut->tail;
+}
+
+/* The result, where there is room for LH_MASK_SPARE bytes more. */
+#define LH_MASK_SPARE 8
+
+static inline void
+lh_mask_cut_put(const LhMaskCut *cut, LhSlice value, LhSlice fill, uint8_t *out)
+{
+	uint8_t    *middle = out + cut->head;
+	uint64_t	word;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	/* of what is kept mostly few bytes: whole words, of which the next part covers what is too much */
+	if (value.len >= 8 && cut->head <= 8 && cut->tail <= 8 && fill.len <= 8)
+	{
+		memcpy(&word, value.data, 8);
+		memcpy(out, &word, 8);
+		for (size_t i = 0; i < fill.len; i++)
+			middle[i] = fill.data[i];
+		memcpy(&word, value.data + value.len - 8, 8);
+		word = cut->tail > 0 ? word >> 8 * (8 - cut->tail) : 0;
+		memcpy(middle + fill.len, &word, 8);
+		return;
+	}
+#endif
+	memcpy(out, value.data, cut->head);
+	memcpy(middle, fill.data, fill.len);
+	memcpy(middle + fill.len, value.data + value.len - cut->tail, cut->tail);
+}
 
 /* ---- forms: there is a result for LH_MASK_DONE only ---- */
 

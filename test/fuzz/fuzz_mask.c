@@ -35,6 +35,15 @@ is_same(LhSlice a, const uint8_t *b, size_t n)
 	return a.len == n && (n == 0 || memcmp(a.data, b, n) == 0);
 }
 
+/* Of texts with a NUL only that much is promised that nothing of the rest is shown. */
+static bool
+is_text(const Input *in, LhMaskEncoding encoding)
+{
+	return encoding == LH_MASK_UTF8 && lh_utf8_valid(in->fill.data, in->fill.len) &&
+		   (lh_utf8_valid(in->value.data, in->value.len) ||
+			memchr(in->value.data, 0, in->value.len) == NULL);
+}
+
 static void
 one_partial(LhCtx *ctx, const Input *in, LhMaskEncoding encoding)
 {
@@ -51,11 +60,11 @@ one_partial(LhCtx *ctx, const Input *in, LhMaskEncoding encoding)
 	if (cut.nothing)
 		return;
 	CHECK(lh_buf_init(ctx, &out, false) == LH_OK);
-	CHECK(lh_buf_append(ctx, &out, in->value.data, cut.head) == LH_OK);
-	CHECK(lh_buf_append(ctx, &out, in->fill.data, in->fill.len) == LH_OK);
-	CHECK(lh_buf_append(ctx, &out, in->value.data + in->value.len - cut.tail, cut.tail) == LH_OK);
+	CHECK(lh_buf_reserve(ctx, &out, lh_mask_cut_size(&cut, in->fill) + LH_MASK_SPARE) == LH_OK);
+	out.len = lh_mask_cut_size(&cut, in->fill);
+	lh_mask_cut_put(&cut, in->value, in->fill, out.data);
 	CHECK(!is_same(in->value, out.data, out.len));
-	if (encoding == LH_MASK_UTF8 && lh_utf8_valid(in->fill.data, in->fill.len))
+	if (is_text(in, encoding))
 		CHECK(lh_utf8_valid(out.data, out.len));
 }
 
@@ -85,7 +94,7 @@ one_form(const Input *in, LhMaskEncoding encoding)
 	if (outcome != LH_MASK_DONE)
 		return;
 	CHECK(form.len <= sizeof(form.bytes) && !is_same(in->value, form.bytes, form.len));
-	if (encoding == LH_MASK_UTF8 && lh_utf8_valid(in->fill.data, in->fill.len))
+	if (is_text(in, encoding))
 		CHECK(lh_utf8_valid(form.bytes, form.len));
 	if (email || fill_digit)
 		return;

@@ -43,15 +43,16 @@ static const char *
 partial(const char *value, int64_t first, const char *fill, int64_t last, LhMaskEncoding encoding,
 		LhMaskOutcome *outcome)
 {
-	static char out[4096];
+	static uint8_t out[4096];
 	LhMaskCut cut;
 
 	*outcome = lh_mask_partial(s(value), first, s(fill), last, encoding, &cut);
 	if (cut.nothing)
 		return "<null>";
-	snprintf(out, sizeof(out), "%.*s%s%s", (int) cut.head, value, fill,
-			 value + strlen(value) - cut.tail);
-	return out;
+	assert_true(lh_mask_cut_size(&cut, s(fill)) < sizeof(out) - LH_MASK_SPARE);
+	lh_mask_cut_put(&cut, s(value), s(fill), out);
+	out[lh_mask_cut_size(&cut, s(fill))] = '\0';
+	return (const char *) out;
 }
 
 static void

@@ -47,8 +47,8 @@ simplify(FuncExpr *call)
 	Node	   *value = linitial(call->args);
 	Node	   *constant;
 
-	/* what has effects is evaluated */
-	if (contain_volatile_functions(value))
+	/* what has effects, or makes rows, is evaluated */
+	if (contain_volatile_functions(value) || expression_returns_set(value))
 		return NULL;
 	if (list_length(call->args) == 1)
 		return (Node *) makeNullConst(call->funcresulttype, -1, call->funccollid);
@@ -78,19 +78,16 @@ lakehouse_mask_partial(PG_FUNCTION_ARGS)
 	LhSlice		fill = lh_mask_argument(fcinfo, 2);
 	LhMaskCut	cut;
 	LhMaskOutcome outcome = lh_mask_partial(value, PG_GETARG_INT32(1), fill, PG_GETARG_INT32(3), lh_mask_encoding(), &cut);
+	size_t		size = VARHDRSZ + lh_mask_cut_size(&cut, fill);
 	text	   *result;
-	char	   *to;
 
 	if (unlikely(outcome != LH_MASK_DONE))
 		lh_mask_count(LH_MASK_ID_PARTIAL, outcome);
 	/* a value of a gigabyte whose fill is longer than what it hides has no room for its result */
-	if (cut.nothing || cut.head + fill.len + cut.tail > MaxAllocSize - VARHDRSZ)
+	if (cut.nothing || size > MaxAllocSize - LH_MASK_SPARE)
 		PG_RETURN_NULL();
-	result = palloc(VARHDRSZ + cut.head + fill.len + cut.tail);
-	SET_VARSIZE(result, VARHDRSZ + cut.head + fill.len + cut.tail);
-	to = VARDATA(result);
-	memcpy(to, value.data, cut.head);
-	memcpy(to + cut.head, fill.data, fill.len);
-	memcpy(to + cut.head + fill.len, value.data + value.len - cut.tail, cut.tail);
+	result = palloc(size + LH_MASK_SPARE);
+	SET_VARSIZE(result, size);
+	lh_mask_cut_put(&cut, value, fill, (uint8_t *) VARDATA(result));
 	PG_RETURN_TEXT_P(result);
 }

@@ -95,17 +95,14 @@ static void
 put_partial(const LhMaskMember *how, LhSlice value, JsonbValue *out)
 {
 	LhMaskCut	cut;
-	char	   *to;
 
 	(void) lh_mask_partial(value, how->first, how->text, how->last, lh_mask_encoding(), &cut);
 	if (cut.nothing)
 		return;
 	out->type = jbvString;
-	out->val.string.len = (int) (cut.head + how->text.len + cut.tail);
-	out->val.string.val = to = palloc(out->val.string.len + 1);
-	memcpy(to, value.data, cut.head);
-	memcpy(to + cut.head, how->text.data, how->text.len);
-	memcpy(to + cut.head + how->text.len, value.data + value.len - cut.tail, cut.tail);
+	out->val.string.len = (int) lh_mask_cut_size(&cut, how->text);
+	out->val.string.val = palloc(out->val.string.len + LH_MASK_SPARE);
+	lh_mask_cut_put(&cut, value, how->text, (uint8_t *) out->val.string.val);
 }
 
 /* What stands in place of v: null unless said otherwise, and where a part of it cannot be kept. */

@@ -11,7 +11,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/fmgroids.h"
@@ -76,25 +75,7 @@ lh_mask_strength(Oid function)
 	return found != NULL ? found->strength : LH_STRENGTH_PARTIAL;
 }
 
-LhMaskEncoding
-lh_mask_encoding(void)
-{
-	int			encoding = GetDatabaseEncoding();
-
-	if (encoding == PG_UTF8)
-		return LH_MASK_UTF8;
-	return encoding != PG_SQL_ASCII && pg_database_encoding_max_length() == 1 ? LH_MASK_BYTES : LH_MASK_ASCII;
-}
-
 /* ---- arguments and results ---- */
-
-LhSlice
-lh_mask_argument(FunctionCallInfo fcinfo, int n)
-{
-	text	   *t = PG_GETARG_TEXT_PP(n);
-
-	return lh_slice(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
-}
 
 Datum
 lh_mask_text(LhSlice s)

@@ -18,6 +18,8 @@
 
 #include "pg/privacy/privacy.h"
 
+#include "mb/pg_wchar.h"
+
 #include "mask/outcome.h"
 
 /* Of several masks on one column the greatest holds; the order is that of policy.h. */
@@ -91,10 +93,27 @@ extern void lh_mask_count(LhMaskId mask, LhMaskOutcome outcome);
 	} while (0)
 
 /* How texts of this database are characters. */
-extern LhMaskEncoding lh_mask_encoding(void);
+static inline LhMaskEncoding
+lh_mask_encoding(void)
+{
+	int			encoding = GetDatabaseEncoding();
+
+	if (encoding == PG_UTF8)
+		return LH_MASK_UTF8;
+	return encoding != PG_SQL_ASCII && pg_database_encoding_max_length() == 1 ? LH_MASK_BYTES : LH_MASK_ASCII;
+}
 
 /* Argument n, text, detoasted; the bytes are the value's own where they can be. */
-extern LhSlice lh_mask_argument(FunctionCallInfo fcinfo, int n);
+static inline LhSlice
+lh_mask_argument(FunctionCallInfo fcinfo, int n)
+{
+	text	   *t = (text *) PG_GETARG_POINTER(n);
+
+	if (unlikely(VARATT_IS_COMPRESSED(t) || VARATT_IS_EXTERNAL(t)))
+		t = pg_detoast_datum_packed(t);
+	return lh_slice(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+}
+
 extern Datum lh_mask_text(LhSlice s);
 
 /*
