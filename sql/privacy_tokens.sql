@@ -154,6 +154,20 @@ GRANT tokens_team TO tokens_maker;
 SET ROLE tokens_maker;
 EXECUTE u;
 RESET ROLE;
+-- also while one expression of a function is evaluated again and again
+CREATE FUNCTION leave_team() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN REVOKE tokens_team FROM tokens_maker; END $$;
+SET ROLE tokens_maker;
+DO $$
+DECLARE
+	n int;
+BEGIN
+	FOR i IN 1 .. 2 LOOP
+		n := length(lakehouse.tokenize('4111111111111111', 't_digits'));
+		RAISE WARNING 'round % has %', i, n;
+		PERFORM leave_team();
+	END LOOP;
+END $$;
+RESET ROLE;
 REVOKE tokens_team FROM tokens_maker;
 SET ROLE tokens_maker;
 EXECUTE u;

@@ -8,17 +8,18 @@
  *
  * Nothing else of the query has to change: the subquery has the table's columns under their numbers, dropped ones
  * included, so every reference, join alias and whole row goes on as it was, and what the user wrote sees masked values only.
- * The planner pulls the subquery up again when there is no filter: indexes on other columns are used, masks
- * that nobody asks for are not computed, and the nullable side of an outer join gives NULL for a constant mask.
+ * Conditions on other columns go down into the subquery, where indexes are used, and masks that nobody asks for are not
+ * computed.  The nullable side of an outer join gives NULL for a constant mask.
  *
  *	1. What belongs to the scan goes into the subquery: ONLY, TABLESAMPLE, conditions of row security (on raw values,
  *	   before the filter), FOR UPDATE.
- *	2. With a filter it is a security barrier.
+ *	2. With a filter it is a security barrier.  Without one it stays a subquery only where a mask is computed from what it hides: pulled
+ *	   up, the mask would be evaluated above joins and sorts, and raw values would lie in their temporary files.
  *	3. It reads as the table's owner, and only the columns that it needs.
  *	4. The entry's own privileges stay, but for columns that the policy shows: on a copy of the
  *	   entry that nothing scans, checked for whom core would have checked (a view's owner, else the user).
- *	5. System columns that the query uses become further columns of the subquery; they are junk there, so that a whole
- *	   row does not get them.
+ *	5. System columns that the query uses become further columns of the subquery; they are junk there when it uses
+ *	   whole rows as well, which must not get them.
  */
 #include "pg/privacy/enforce.h"
 
@@ -50,6 +51,7 @@ typedef struct Replacement
 	LhEffective effective;
 	LhPrivileges privileges;	/* of the entry as it came */
 	bool		checked;		/* it has any */
+	bool		whole;			/* the query uses whole rows */
 	Bitmapset  *used;			/* columns that the query uses, whole rows taken apart; user columns only */
 	Bitmapset  *needed;			/* what the owner has to read for that */
 	List	   *system;			/* attribute numbers of system columns that the query uses, in order (integers) */
@@ -109,13 +111,14 @@ static void
 used_columns(Replacement *r)
 {
 	int			natts = RelationGetDescr(r->relation)->natts;
-	bool		whole = r->checked && bms_is_member(COLUMN(InvalidAttrNumber), *r->privileges.selected);
 	AttrNumber	attnum;
+
+	r->whole = !r->checked || bms_is_member(COLUMN(InvalidAttrNumber), *r->privileges.selected);
 
 	/* an entry without privileges (16 and later) may read what it likes: only core makes these */
 	for (attnum = 1; attnum <= natts; attnum++)
 	{
-		if (!dropped(r, attnum) && (!r->checked || whole || bms_is_member(COLUMN(attnum), *r->privileges.selected)))
+		if (!dropped(r, attnum) && (r->whole || bms_is_member(COLUMN(attnum), *r->privileges.selected)))
 			r->used = bms_add_member(r->used, COLUMN(attnum));
 	}
 }
@@ -226,12 +229,12 @@ user_column(Replacement *r, AttrNumber attnum)
 }
 
 static TargetEntry *
-system_column(AttrNumber attnum, AttrNumber resno)
+system_column(const Replacement *r, AttrNumber attnum, AttrNumber resno)
 {
 	const FormData_pg_attribute *att = SystemAttributeDefinition(attnum);
 
 	return makeTargetEntry((Expr *) makeVar(1, attnum, att->atttypid, att->atttypmod, att->attcollation, 0), resno,
-						   pstrdup(NameStr(att->attname)), true);
+						   pstrdup(NameStr(att->attname)), r->whole);
 }
 
 /* The scan, with everything that belongs to it, which leaves the outer entry. */
@@ -294,6 +297,48 @@ row_marks(Replacement *r)
 	}
 }
 
+/* Is a mask that the query uses computed from the row? */
+static bool
+raw_values(const Replacement *r)
+{
+	int			column = -1;
+
+	while ((column = bms_next_member(r->used, column)) >= 0)
+	{
+		const LhColumnPolicy *policy = policy_of(r, column + FirstLowInvalidHeapAttributeNumber);
+
+		if (policy != NULL && policy->mask != NULL && contain_var_clause((Node *) policy->mask))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A WITH query that nobody refers to.  It makes the planner leave a subquery where it is, and is left out of the
+ * plan; unlike LIMIT or a security barrier it lets conditions go down into the subquery.
+ */
+static CommonTableExpr *
+unread_query(void)
+{
+	CommonTableExpr *cte = makeNode(CommonTableExpr);
+	Query	   *query = makeNode(Query);
+
+	query->commandType = CMD_SELECT;
+	query->jointree = makeFromExpr(NIL, NULL);
+	query->targetList = list_make1(makeTargetEntry((Expr *) makeNullConst(INT4OID, -1, InvalidOid), 1,
+												   pstrdup("nothing"), false));
+	query->stmt_location = -1;
+	cte->ctename = pstrdup("masks stay here");
+	cte->ctematerialized = CTEMaterializeDefault;
+	cte->ctequery = (Node *) query;
+	cte->ctecolnames = list_make1(makeString(pstrdup("nothing")));
+	cte->ctecoltypes = list_make1_oid(INT4OID);
+	cte->ctecoltypmods = list_make1_int(-1);
+	cte->ctecolcollations = list_make1_oid(InvalidOid);
+	cte->location = -1;
+	return cte;
+}
+
 static void
 build(Replacement *r, const LhSubject *subject)
 {
@@ -316,12 +361,21 @@ build(Replacement *r, const LhSubject *subject)
 	for (i = 1; i <= natts; i++)
 		inner->targetList = lappend(inner->targetList, user_column(r, i));
 	for (i = 0; i < list_length(r->system); i++)
-		inner->targetList = lappend(inner->targetList, system_column(list_nth_int(r->system, i), natts + i + 1));
+		inner->targetList = lappend(inner->targetList, system_column(r, list_nth_int(r->system, i), natts + i + 1));
 	inner->hasSubLinks = checkExprHasSubLink((Node *) inner->targetList) || checkExprHasSubLink(inner->jointree->quals) ||
 		checkExprHasSubLink((Node *) ((RangeTblEntry *) linitial(inner->rtable))->securityQuals);
 	lh_enforce_expression((Node *) inner->targetList, subject);
 	lh_enforce_expression(inner->jointree->quals, subject);
 	row_marks(r);
+	if (raw_values(r))
+		inner->cteList = list_make1(unread_query());
+	/* the planner takes no condition on a junk column of a subquery that stays one */
+	if (r->system != NIL && r->whole && (inner->cteList != NIL || r->effective.filters != NIL))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("whole rows and system columns of table \"%s\" cannot be used in one statement",
+						RelationGetRelationName(r->relation)),
+				 errdetail("A policy masks it."), errhint("Name the columns.")));
 }
 
 /* ---- privileges ---- */
