@@ -509,3 +509,34 @@ lh_ff1_digits(LhCtx *ctx, const LhFf1 *ff1, LhFf1Way way, LhFf1Tweaks tweaks, co
 	end_group(&g);
 	return status;
 }
+
+/* ---- one string ---- */
+
+LhStatus
+lh_ff1_tweak(LhCtx *ctx, const LhFf1 *ff1, const uint8_t *tweak, LhFf1Tweaked *out)
+{
+	LhFf1Tweaks tweaks = {tweak, 0};
+	LhStatus status;
+	LhFf1Call call;
+
+	LH_TRY(lh_ff1_call_begin(ctx, ff1->key, &call));
+	status = lh_ff1_states(ctx, ff1, &call, tweaks, 1, out->state);
+	lh_ff1_call_end(&call);
+	return status;
+}
+
+bool
+lh_ff1_digits_one(const LhFf1 *ff1, LhFf1Way way, const LhFf1Tweaked *tweaked, const char *in,
+				  char *out)
+{
+	const LhFf1Kernels *k = lh_ff1_kernels();
+	uint64_t left, right;
+
+	if (k->fused_one == NULL || !ff1->is_fused || ff1->spec.radix != 10)
+		return false;
+	if (lh_ff1_parse_digits(k, in, 1, ff1->u, ff1->v, &left, &right) == 0)
+		return false;
+	k->fused_one(ff1->key, &ff1->fused, way, tweaked->state, &left, &right);
+	lh_ff1_format_digits(k, out, 1, ff1->u, ff1->v, &left, &right);
+	return true;
+}

@@ -93,4 +93,20 @@ extern bool lh_ff1_has_halves(const LhFf1 *ff1);
 extern LhStatus lh_ff1_halves(LhCtx *ctx, const LhFf1 *ff1, LhFf1Way way, LhFf1Tweaks tweaks,
 							  uint64_t *left, uint64_t *right, size_t count);
 
+/*
+ * One string of digits after the other, under a tweak whose blocks were encrypted before: nothing is
+ * allocated, and nothing can fail.  *out is a secret, as what it was made with is.
+ */
+typedef struct LhFf1Tweaked
+{
+	uint8_t		state[16];
+} LhFf1Tweaked;
+extern LhStatus lh_ff1_tweak(LhCtx *ctx, const LhFf1 *ff1, const uint8_t *tweak, LhFf1Tweaked *out);
+/*
+ * out may be in.  False: it is no string of digits, or this object or machine has no such way; then out is
+ * as it was, and lh_ff1_digits tells.
+ */
+extern bool lh_ff1_digits_one(const LhFf1 *ff1, LhFf1Way way, const LhFf1Tweaked *tweaked, const char *in,
+							  char *out);
+
 #endif

@@ -3,7 +3,9 @@
  *		Where the keys come from that wrap all other keys.
  *
  *	provider.c			settings and names, checked for all of them
- *	provider_file.c		a file with the keys themselves: development
+ *	provider_keys.c		providers that hold the keys themselves (provider_keys.h)
+ *	provider_file.c		... in a file: development
+ *	provider_env.c		... in the environment that the server was started with
  *	net/vault.c			HashiCorp Vault's transit engine (net/vault.h)
  *
  * A provider holds key encryption keys by name and version, and wraps data keys with
@@ -68,6 +70,15 @@ struct LhProviderKind
 };
 
 extern const LhProviderKind lh_provider_file;
+extern const LhProviderKind lh_provider_env;
+
+/* Names of the variables of lh_provider_env begin so; without more it is the one that is meant unless another is named. */
+#define LH_PROVIDER_ENV "LAKEHOUSE_KEYS"
+/*
+ * Take them from the environment of the process into secret memory of its own, which its children by fork inherit.
+ * Before there are threads; may be called again.  LH_LIMIT: one is too long, and gone all the same.
+ */
+extern LhStatus lh_provider_env_take(LhCtx *ctx);
 
 /* ---- for providers ---- */
 

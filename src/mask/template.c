@@ -203,6 +203,8 @@ check_text(LhCtx *ctx, const LhTemplateSpec *s)
 		radix = s->classes[c].n > radix ? s->classes[c].n : radix;
 	if (s->keep_first >= most || s->keep_last >= most - s->keep_first)
 		return bad_template(ctx, "it keeps all characters of a value");
+	if (s->min_characters > most)
+		return bad_template(ctx, "the fewest characters are more than the most");
 	most -= s->keep_first + s->keep_last + s->luhn;
 	if (!lh_ff1_domain_allowed((uint32_t) radix, most, s->legacy))
 		return bad_template(ctx, "even its longest values are too few for FF1");
@@ -276,7 +278,7 @@ compile(LhCtx *ctx, LhTemplate *t)
 						  &t->work,      &t->own_tweaks, &t->shapes};
 
 	if (s->kind != LH_TEMPLATE_TEXT && s->kind != LH_TEMPLATE_EMAIL &&
-		(s->nclasses > 0 || s->keep_first > 0 || s->keep_last > 0 || s->luhn))
+		(s->nclasses > 0 || s->keep_first > 0 || s->keep_last > 0 || s->luhn || s->min_characters > 0))
 		return bad_template(ctx, "classes, kept characters and Luhn are for text");
 	if (s->max_characters == 0)
 		s->max_characters = s->kind == LH_TEMPLATE_EMAIL ? EMAIL_LENGTH : DEFAULT_LENGTH;
@@ -292,6 +294,7 @@ compile(LhCtx *ctx, LhTemplate *t)
 	LH_TRY(make_prefix(ctx, t));
 	for (int i = 0; i < 6; i++)
 		LH_TRY(lh_buf_init(ctx, all[i], false));
+	t->plain = s->kind == LH_TEMPLATE_TEXT && is_digits(s) && s->keep_first + s->keep_last == 0 && !s->luhn;
 	t->shape_arena = lh_arena_child(t->arena);
 	if (t->shape_arena == NULL)
 		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for a format template");

@@ -11,6 +11,7 @@
  *	template_read.c		a value into positions, a tweak and a number
  *	template_rank.c		positions of several classes as one number, and back
  *	template_write.c	what FF1 gave into the form of the value
+ *	template_plain.c	the short way for digits and nothing else
  *
  * Each position keeps its class: a digit becomes a digit, an upper case letter one.  When all
  * encrypted positions are of one class, they are a string of FF1 over that class.  When not, the value is
@@ -74,6 +75,7 @@ typedef struct LhTemplateSpec
 	size_t		keep_first,		/* of the characters in classes: kept, and part of the tweak */
 				keep_last;
 	size_t		max_characters;	/* of a value; 0: 256 */
+	size_t		min_characters;	/* of the characters in classes: what has fewer is refused, which bounds what is guessed */
 
 	/*
 	 * TEXT with the one class lh_alphabet_digits: values are valid by Luhn, and stay so.  The last
@@ -120,6 +122,17 @@ extern const char *lh_cannot_text(LhCannot why);
  */
 extern LhStatus lh_template_apply(LhCtx *ctx, LhTemplate *t, LhFf1Way way, const LhSlice *in, size_t n,
 								  LhBuf *bytes, LhSlice *out, LhCannot *why);
+
+/*
+ * The same for "count" strings of ASCII digits of one length, one behind the other; out may be in.  Quicker, and one
+ * alone allocates nothing once its length has been met.  *done false: the template takes more than digits, or these
+ * are none or too few; then out is unspecified but for one alone, and lh_template_apply tells.
+ */
+extern LhStatus lh_template_plain(LhCtx *ctx, LhTemplate *t, LhFf1Way way, const char *in, char *out, size_t length,
+								  size_t count, bool *done);
+
+/* How many values there are at least of a form that the template takes: what guessing costs. */
+extern double lh_template_least_values(const LhTemplate *t);
 
 /* The same for RANGE and DATE by numbers (out[i] is 0 where there is none); out may be in. */
 extern LhStatus lh_template_integers(LhCtx *ctx, LhTemplate *t, LhFf1Way way, const int64_t *in, size_t n,

@@ -62,6 +62,16 @@ typedef struct LhShape
 	uint32_t	count;
 } LhShape;
 
+/* Strings of digits up to this length have the short way: FF1's fused kernels end there. */
+#define LH_TEMPLATE_PLAIN 18
+
+typedef struct LhPlain
+{
+	LhFf1	   *ff1;
+	LhFf1Tweaked tweaked;
+	uint8_t		tweak[4 + LH_TEMPLATE_MAX_DOMAIN + 3];
+} LhPlain;
+
 struct LhTemplate
 {
 	LhTemplateSpec spec;
@@ -84,6 +94,8 @@ struct LhTemplate
 	LhArena    *shape_arena;
 	LhBuf		shapes;
 	uint32_t	slots[2048];	/* 1 + shape, by hash */
+	bool		plain;			/* digits, all of them encrypted */
+	LhPlain    *plains[LH_TEMPLATE_PLAIN + 1];	/* by length; NULL: not met yet */
 };
 
 static inline LhPosition *

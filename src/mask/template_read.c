@@ -168,7 +168,7 @@ finish_text(LhCtx *ctx, LhTemplate *t, LhValue *v, LhSlice kept)
 {
 	size_t first = t->spec.keep_first, last = t->spec.keep_last, n = v->npositions;
 
-	if (first > n || last > n - first || first + last == n)
+	if (first > n || last > n - first || first + last == n || n < t->spec.min_characters)
 	{
 		v->why = LH_CANNOT_SMALL;
 		return LH_OK;

@@ -25,6 +25,7 @@
 #include "pg/fdw/fdw.h"
 #include "pg/lake/lake.h"
 #include "pg/privacy/enforce.h"
+#include "pg/privacy/keyring.h"
 #include "pg/privacy/policy.h"
 #include "pg/privacy/utility.h"
 #include "pg/util/features.h"
@@ -202,6 +203,7 @@ shmem_request(void)
 		next_shmem_request();
 	lh_pg_progress_request();
 	lh_pg_threads_request();
+	lh_keyring_request();
 }
 
 static void
@@ -211,6 +213,7 @@ shmem_startup(void)
 		next_shmem_startup();
 	lh_pg_progress_startup();
 	lh_pg_threads_startup();
+	lh_keyring_startup();
 }
 
 void
@@ -245,6 +248,9 @@ _PG_init(void)
 	next_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = executor_run;
 	lh_enforce_init();
+	lh_keyring_environment();
+	lh_crypto_start();
+	lh_keyring_register_worker();
 	next_shmem_request = shmem_request_hook;
 	shmem_request_hook = shmem_request;
 	next_shmem_startup = shmem_startup_hook;

@@ -3,8 +3,8 @@
  *		FF1: NIST's samples, an oracle that shares nothing with it, all kernels alike, bad parameters.
  *
  * FF1_RANDOM=N gives the number of random values of each comparison, FF1_ONLY=NAME (with
- * wildcards) limits the tests, FF1_SURE=N the values of each setting that the slow oracle sees
- * (docs/evidence/crypto.md).
+ * wildcards) limits the tests, FF1_SURE=N the values of each setting that the slow oracle sees,
+ * FF1_SEED=N begins with other numbers (docs/evidence/crypto.md).
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -663,6 +663,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_chosen_set_is_used, setup, teardown),
 	};
 
+	if (getenv("FF1_SEED") != NULL)
+		seed += strtoull(getenv("FF1_SEED"), NULL, 10) * 0xd1342543de82ef95;
 	if (getenv("FF1_ONLY") != NULL)
 		cmocka_set_test_filter(getenv("FF1_ONLY"));
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -820,6 +820,97 @@ bad_templates_are_refused(void **state)
 			"too long");
 }
 
+/* ---- the short way ---- */
+
+/* One and many, by every kernel, are what lh_template_apply gives. */
+static void
+plain_digits_are_the_same(void **state)
+{
+	LhCtx *ctx = *state;
+	LhTemplate *t = make(ctx, (LhTemplateSpec){.kind = LH_TEMPLATE_TEXT,
+											   .classes = &lh_alphabet_digits,
+											   .nclasses = 1,
+											   .any_separator = true});
+	size_t short_way = 0;
+
+	for (const LhFf1Kernels *const *k = lh_ff1_kernels_all; *k != NULL; k++)
+	{
+		if (!(*k)->supported())
+			continue;
+		lh_ff1_kernels_force(*k);
+		for (size_t n = 0; n <= 24; n++)
+		{
+			char in[24 * 50 + 1], out[24 * 50];
+			LhSlice values[50], want[50];
+			bool done;
+
+			for (size_t i = 0; i < n * 50; i++)
+				in[i] = (char) ('0' + next() % 10);
+			for (size_t i = 0; i < 50; i++)
+				values[i] = lh_slice(in + i * n, n);
+			for (int way = LH_FF1_ENCRYPT; way <= LH_FF1_DECRYPT; way++)
+			{
+				LH_OK_(ctx,
+					   lh_template_apply(ctx, t, (LhFf1Way) way, values, 50, &bytes, want, NULL));
+				LH_OK_(ctx, lh_template_plain(ctx, t, (LhFf1Way) way, in, out, n, 50, &done));
+				/* fewer than 10^6 values, or longer than the kernels take */
+				assert_int_equal(done, n >= 6 && n <= 18);
+				for (size_t i = 0; done && i < 50; i++)
+					assert_memory_equal(out + i * n, want[i].data, n);
+				for (size_t i = 0; i < 50; i++)
+				{
+					LH_OK_(ctx,
+						   lh_template_plain(ctx, t, (LhFf1Way) way, in + i * n, out, n, 1, &done));
+					assert_true(!done || (n >= 6 && n <= 18));
+					if (done)
+						assert_memory_equal(out, want[i].data, n);
+					short_way += done;
+				}
+				if (n == 0)
+					continue;
+				/* what is no digit is left to the other way */
+				in[n / 2] = '-';
+				LH_OK_(ctx, lh_template_plain(ctx, t, (LhFf1Way) way, in, out, n, 50, &done));
+				assert_false(done);
+				LH_OK_(ctx, lh_template_plain(ctx, t, (LhFf1Way) way, in, out, n, 1, &done));
+				assert_false(done);
+				in[n / 2] = '7';
+				values[0] = lh_slice(in, n);
+			}
+		}
+	}
+	lh_isa_choose(LH_ISA_AVX512);
+	if (lh_cpu_has_aes())
+		assert_true(short_way > 0);
+}
+
+static void
+fewest_characters_bound_what_is_guessed(void **state)
+{
+	LhCtx *ctx = *state;
+	LhTemplateSpec spec = {.kind = LH_TEMPLATE_TEXT,
+						   .classes = &lh_alphabet_digits,
+						   .nclasses = 1,
+						   .any_separator = true};
+	LhTemplate *t = make(ctx, spec);
+	bool done;
+	char out[9];
+
+	assert_true(lh_template_least_values(t) == 1e6);
+	spec.min_characters = 9;
+	t = make(ctx, spec);
+	assert_true(lh_template_least_values(t) == 1e9);
+	assert_true(cannot(one(ctx, t, "12345678"), LH_CANNOT_SMALL));
+	assert_true(cannot(one(ctx, t, "1234-5678"), LH_CANNOT_SMALL));
+	same_form("123-456-789", one(ctx, t, "123-456-789"));
+	LH_OK_(ctx, lh_template_plain(ctx, t, LH_FF1_ENCRYPT, "12345678", out, 8, 1, &done));
+	assert_false(done);
+	spec.keep_last = 4;
+	assert_true(lh_template_least_values(make(ctx, spec)) == 1e6);
+	spec = (LhTemplateSpec){.kind = LH_TEMPLATE_RANGE, .least = INT64_MIN, .most = INT64_MAX};
+	assert_true(lh_template_least_values(make(ctx, spec)) == 0x1p64);
+}
+
 int
 main(void)
 {
@@ -839,6 +930,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(dates_stay_dates, setup, teardown),
 		cmocka_unit_test_setup_teardown(uuids_keep_version_and_variant, setup, teardown),
 		cmocka_unit_test_setup_teardown(batches_equal_single_values, setup, teardown),
+		cmocka_unit_test_setup_teardown(plain_digits_are_the_same, setup, teardown),
+		cmocka_unit_test_setup_teardown(fewest_characters_bound_what_is_guessed, setup, teardown),
 		cmocka_unit_test_setup_teardown(any_separator_keeps_what_is_in_no_class, setup, teardown),
 		cmocka_unit_test_setup_teardown(lengths_have_a_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(shapes_are_bounded, setup, teardown),

@@ -118,6 +118,15 @@ restrict_rows(Query *query, RangeTblEntry *rte, List *filters, const LhSubject *
 	}
 }
 
+/* A check of a foreign key: no policy holds, and its plan is good for no other use. */
+static bool
+visit_integrity(RangeTblEntry *rte, const LhSubject *subject)
+{
+	if (subject->integrity && lh_policy_any(rte->relid))
+		lh_mark_set(rte, LH_MARK_INTEGRITY, NULL);
+	return subject->integrity;
+}
+
 static void
 visit_result(Query *query, const LhSubject *subject)
 {
@@ -126,7 +135,8 @@ visit_result(Query *query, const LhSubject *subject)
 	LhPrivileges privileges;
 	AttrNumber	found;
 
-	if (rte->rtekind != RTE_RELATION || (effective = lh_enforce_effective(rte->relid, subject)) == NULL)
+	if (rte->rtekind != RTE_RELATION || visit_integrity(rte, subject) ||
+		(effective = lh_enforce_effective(rte->relid, subject)) == NULL)
 		return;
 	if (lh_privileges(LH_QUERY_PRIVILEGES(query), rte, &privileges))
 	{
@@ -180,7 +190,8 @@ visit_tables(Query *query, const LhSubject *subject)
 		RangeTblEntry *rte = rt_fetch(i, query->rtable);
 		const LhEffective *effective;
 
-		if (rte->rtekind != RTE_RELATION || i == query->resultRelation || !lh_policy_any(rte->relid))
+		if (rte->rtekind != RTE_RELATION || i == query->resultRelation || visit_integrity(rte, subject) ||
+			!lh_policy_any(rte->relid))
 			continue;
 		if (from == NULL)
 			from = scanned((Node *) query->jointree, NULL);

@@ -62,7 +62,8 @@ typedef enum LhMarkKind
 	LH_MARK_MASKED = 'm',		/* read by a subquery of ours */
 	LH_MARK_PRIVILEGES = 'p',	/* scanned by nothing: carries privileges */
 	LH_MARK_WRITTEN = 'w',		/* result relation: what is read of it was checked */
-	LH_MARK_POLICY = 'x'		/* read by an expression of a policy */
+	LH_MARK_POLICY = 'x',		/* read by an expression of a policy */
+	LH_MARK_INTEGRITY = 'i'		/* compared raw by a check of a foreign key */
 } LhMarkKind;
 
 typedef struct LhMark
@@ -73,6 +74,7 @@ typedef struct LhMark
 	TimestampTz until;
 } LhMark;
 
+/* effective NULL: of LH_MARK_INTEGRITY */
 extern void lh_mark_set(RangeTblEntry *rte, LhMarkKind kind, const LhEffective *effective);
 /* False: there is none. */
 extern bool lh_mark_get(const RangeTblEntry *rte, LhMark *mark);

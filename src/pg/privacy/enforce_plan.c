@@ -36,7 +36,8 @@
 void
 lh_mark_set(RangeTblEntry *rte, LhMarkKind kind, const LhEffective *effective)
 {
-	rte->enrname = psprintf(MARK_FORMAT, (char) kind, effective->relid, effective->stamp, effective->until);
+	rte->enrname = psprintf(MARK_FORMAT, (char) kind, effective != NULL ? effective->relid : rte->relid,
+							effective != NULL ? effective->stamp : 0, effective != NULL ? effective->until : PG_INT64_MAX);
 }
 
 bool
@@ -141,6 +142,8 @@ look(const RangeTblEntry *rte, LhSubject *subject, bool *known)
 		*subject = lh_subject();
 		*known = true;
 	}
+	if (marked && mark.kind == LH_MARK_INTEGRITY)
+		return subject->integrity ? MARKED : WRONG;
 	effective = lh_enforce_effective(marked ? mark.relid : rte->relid, subject);
 	if (!marked)
 		return effective == NULL ? UNTOUCHED : UNMARKED;
@@ -178,9 +181,6 @@ lh_enforce_planned(PlannedStmt *plan)
 	}
 }
 
-/* Range table of the plan that is about to check its privileges: each of its entries was looked at. */
-static List *started = NIL;
-
 static void
 check(const PlannedStmt *plan)
 {
@@ -205,14 +205,12 @@ lh_enforce_start(QueryDesc *query, int eflags)
 {
 	lh_enforce_subject_changed();
 	check(query->plannedstmt);
-	started = query->plannedstmt->rtable;
 }
 
 /* Its rows are for who opened it. */
 void
 lh_enforce_run(QueryDesc *query)
 {
-	started = NIL;
 	check(query->plannedstmt);
 }
 
@@ -253,14 +251,12 @@ static bool
 check_perms(LH_CHECK_PERMS_ARGUMENTS)
 {
 	LhSubject	subject;
-	bool		looked = started != NIL && rtable == started;
 	AttrNumber	column;
 	ListCell   *lc;
 
-	started = NIL;
 	if (next_check_perms != NULL && !next_check_perms(LH_CHECK_PERMS_PASS))
 		return false;
-	if (looked || IsParallelWorker() || lh_policy_none())
+	if (IsParallelWorker() || lh_policy_none())
 		return true;
 	subject = lh_subject();
 	foreach(lc, rtable)

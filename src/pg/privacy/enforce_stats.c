@@ -51,7 +51,7 @@ lh_enforce_hides_stats(RangeTblEntry *rte, AttrNumber attnum)
 	const LhEffective *effective;
 	LhMark		mark;
 
-	if (rte->rtekind != RTE_RELATION || !lh_mark_get(rte, &mark))
+	if (rte->rtekind != RTE_RELATION || !lh_mark_get(rte, &mark) || mark.kind == LH_MARK_INTEGRITY)
 		return false;
 	effective = effective_of(mark.relid);
 	if (effective == NULL)

@@ -2,8 +2,12 @@
  * keyring.h
  *		Keys in shared memory, and the worker that asks providers for them.
  *
- *	keyring.c			settings, the per-start key, the cache
- *	keyring_worker.c	the worker "lakehouse keys": providers, requests, timeouts
+ *	keyring.c			the per-start key, shared memory, the cache
+ *	keyring_call.c		requests of a backend
+ *	keyring_worker.c	the worker "lakehouse keys"
+ *	keyring_lane.c		... and its threads, which ask providers
+ *	keyring_show.c		what of it is seen in SQL
+ *	selftest_pg.c		self-tests of crypto/
  *
  * Knows nothing of catalogs: keys have numbers, requests have all they need with them.
  *
@@ -31,6 +35,9 @@
 extern void lh_keyring_request(void);
 extern void lh_keyring_startup(void);
 extern void lh_keyring_register_worker(void);
+/* In the postmaster: self-tests of crypto/ (FATAL names what fails); keys go from the environment into secret memory. */
+extern void lh_crypto_start(void);
+extern void lh_keyring_environment(void);
 
 /* ---- the cache: keys of (database, id, version), unwrapped once for all backends ---- */
 

@@ -4,7 +4,10 @@
  *
  *	keys.c				look-up: names to references, references to bytes
  *	keys_admin.c		key_create, key_rotate, key_retire, key_destroy, key_list, key_status
+ *	keys_store.h		rows and wrapping: what these files share
  *	keys_provider.c		key_provider_create, _alter, _drop, _list
+ *	keys_use.c			what uses a version, so that it is not retired
+ *	keys_verify.c		key_verify
  *	keys_rewrap.c		rewrap: wrapped keys under the newest version of what wraps them; its progress
  *
  * A key encryption key is outside of the database, at a provider.  It wraps domain keys (one for each tenant), and these
@@ -29,7 +32,13 @@ extern uint64 lh_key_id(const char *name);
 extern char *lh_key_name(uint64 id);	/* palloc'd; NULL: none */
 
 /*
- * Its LH_PROVIDER_KEY bytes, in secret memory of ctx->arena.  ERROR: no such version, destroyed, or the provider fails.
+ * Before a version's number is stored: nobody retires or destroys it until the transaction ends.  ERROR unless
+ * it is active.  Who stores numbers has a line in keys_use.c.
+ */
+extern void lh_key_hold(LhKeyRef ref);
+
+/*
+ * Its LH_PROVIDER_KEY bytes, in secret memory of ctx->arena.  ERROR: no such version, retired, destroyed, or the provider fails.
  * From the keyring; else unwrapped, the worker asking the provider, and put there.
  * Does not write: works on standbys, in parallel workers and while decoding.
  */

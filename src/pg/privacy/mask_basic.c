@@ -74,25 +74,23 @@ lakehouse_mask_support(PG_FUNCTION_ARGS)
 Datum
 lakehouse_mask_partial(PG_FUNCTION_ARGS)
 {
-	text	   *value = PG_GETARG_TEXT_PP(0);
-	text	   *fill = PG_GETARG_TEXT_PP(2);
-	LhSlice		in = lh_slice(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-	LhSlice		filled = lh_slice(VARDATA_ANY(fill), VARSIZE_ANY_EXHDR(fill));
+	LhSlice		value = lh_mask_argument(fcinfo, 0);
+	LhSlice		fill = lh_mask_argument(fcinfo, 2);
 	LhMaskCut	cut;
-	LhMaskOutcome outcome = lh_mask_partial(in, PG_GETARG_INT32(1), filled, PG_GETARG_INT32(3), lh_mask_encoding(), &cut);
+	LhMaskOutcome outcome = lh_mask_partial(value, PG_GETARG_INT32(1), fill, PG_GETARG_INT32(3), lh_mask_encoding(), &cut);
 	text	   *result;
 	char	   *to;
 
 	if (unlikely(outcome != LH_MASK_DONE))
 		lh_mask_count(LH_MASK_ID_PARTIAL, outcome);
 	/* a value of a gigabyte whose fill is longer than what it hides has no room for its result */
-	if (cut.nothing || cut.head + filled.len + cut.tail > MaxAllocSize - VARHDRSZ)
+	if (cut.nothing || cut.head + fill.len + cut.tail > MaxAllocSize - VARHDRSZ)
 		PG_RETURN_NULL();
-	result = palloc(VARHDRSZ + cut.head + filled.len + cut.tail);
-	SET_VARSIZE(result, VARHDRSZ + cut.head + filled.len + cut.tail);
+	result = palloc(VARHDRSZ + cut.head + fill.len + cut.tail);
+	SET_VARSIZE(result, VARHDRSZ + cut.head + fill.len + cut.tail);
 	to = VARDATA(result);
-	memcpy(to, in.data, cut.head);
-	memcpy(to + cut.head, filled.data, filled.len);
-	memcpy(to + cut.head + filled.len, in.data + in.len - cut.tail, cut.tail);
+	memcpy(to, value.data, cut.head);
+	memcpy(to + cut.head, fill.data, fill.len);
+	memcpy(to + cut.head + fill.len, value.data + value.len - cut.tail, cut.tail);
 	PG_RETURN_TEXT_P(result);
 }

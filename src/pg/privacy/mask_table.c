@@ -86,6 +86,36 @@ lh_mask_encoding(void)
 	return encoding != PG_SQL_ASCII && pg_database_encoding_max_length() == 1 ? LH_MASK_BYTES : LH_MASK_ASCII;
 }
 
+/* ---- arguments and results ---- */
+
+LhSlice
+lh_mask_argument(FunctionCallInfo fcinfo, int n)
+{
+	text	   *t = PG_GETARG_TEXT_PP(n);
+
+	return lh_slice(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+}
+
+Datum
+lh_mask_text(LhSlice s)
+{
+	return PointerGetDatum(cstring_to_text_with_len((const char *) s.data, (int) s.len));
+}
+
+Datum
+lh_mask_fallback(FunctionCallInfo fcinfo, LhMaskId mask, LhMaskOutcome outcome, LhSlice value, int n)
+{
+	LhSlice		instead;
+
+	lh_mask_count(mask, outcome);
+	if (PG_ARGISNULL(n))
+		PG_RETURN_NULL();
+	instead = lh_mask_argument(fcinfo, n);
+	if (instead.len == value.len && memcmp(instead.data, value.data, value.len) == 0)
+		PG_RETURN_NULL();
+	return lh_mask_text(instead);
+}
+
 /* ---- lakehouse.mask_functions ---- */
 
 static void

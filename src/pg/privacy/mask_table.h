@@ -4,8 +4,10 @@
  *
  *	mask_table.c	the table, and lakehouse.mask_functions, mask_counters
  *	mask_basic.c	null, constant, partial
- *	mask_text.c		regex, email, phone, card
- *	mask_value.c	addresses, places, ranges, dates
+ *	mask_text.c		email, phone, card
+ *	mask_regex.c	regular expressions
+ *	mask_value.c	addresses, places, numbers, times: their class
+ *	mask_range.c	the same as ranges
  *	mask_json.c		documents
  *
  * The table is the one list: who adds a mask function adds a line to it, and test privacy_masks
@@ -49,7 +51,30 @@ typedef enum LhMaskId
 #define LH_MASK_FUNCTIONS(X) \
 	X(NULL, "mask_null", NULL, false, "NULL") \
 	X(CONSTANT, "mask_constant", CONSTANT, false, "a constant, also in place of NULL") \
-	X(PARTIAL, "mask_partial", PARTIAL, false, "the first and last characters, a fill between them")
+	X(PARTIAL, "mask_partial", PARTIAL, false, "the first and last characters, a fill between them") \
+	X(REGEX, "mask_regex", PARTIAL, false, "what a regular expression finds is replaced") \
+	X(EMAIL, "mask_email", PARTIAL, false, "first characters and domain of an e-mail address") \
+	X(PHONE, "mask_phone", PARTIAL, false, "form and last digits of a telephone number") \
+	X(CARD, "mask_card", PARTIAL, false, "form, issuer and last four digits of a card number") \
+	X(JSON, "mask_json", PARTIAL, false, "members of a document by their paths") \
+	X(IP, "mask_ip", GENERALISED, false, "the network of an address") \
+	X(GEO, "mask_geo", GENERALISED, false, "rounded degrees") \
+	X(FLOOR, "mask_floor", GENERALISED, false, "the least number of a range") \
+	X(RANGE, "mask_range", GENERALISED, false, "the range that a number, date or time is in") \
+	X(RANGE_TEXT, "mask_range_text", GENERALISED, false, "the same as text") \
+	X(DATE_TRUNC, "mask_date_trunc", GENERALISED, false, "the first day or moment of a unit, in UTC") \
+	X(FPE, "mask_fpe", TOKEN, true, "another value of the same form, under a key") \
+	X(HASH, "mask_hash", TOKEN, true, "a hash under a key") \
+	X(DATE_SHIFT, "mask_date_shift", PARTIAL, true, "a date moved by days that depend on its subject and a key") \
+	X(NOISE, "mask_noise", PARTIAL, true, "a number moved by a share of it that depends on it and a key") \
+	X(FAKE_FIRST_NAME, "mask_fake_first_name", PARTIAL, true, "a first name from a list, chosen by a key") \
+	X(FAKE_LAST_NAME, "mask_fake_last_name", PARTIAL, true, "a last name from a list, chosen by a key") \
+	X(FAKE_NAME, "mask_fake_name", PARTIAL, true, "first and last name from lists, chosen by a key") \
+	X(FAKE_CITY, "mask_fake_city", PARTIAL, true, "an invented place, chosen by a key") \
+	X(FAKE_COMPANY, "mask_fake_company", PARTIAL, true, "an invented company, chosen by a key") \
+	X(FAKE_STREET, "mask_fake_street", PARTIAL, true, "an invented street and number, chosen by a key") \
+	X(FAKE_EMAIL, "mask_fake_email", PARTIAL, true, "an address in example.com, chosen by a key") \
+	X(FAKE_PHONE, "mask_fake_phone", PARTIAL, true, "a telephone number that nobody has, chosen by a key")
 #define X(id, name, strength, keyed, summary) LH_MASK_ID_##id,
 	LH_MASK_FUNCTIONS(X)
 #undef X
@@ -58,7 +83,24 @@ typedef enum LhMaskId
 
 extern void lh_mask_count(LhMaskId mask, LhMaskOutcome outcome);
 
+/* In an SQL function: count, and return NULL. */
+#define LH_MASK_GIVE_UP(mask, outcome) \
+	do { \
+		lh_mask_count(LH_MASK_ID_##mask, outcome); \
+		PG_RETURN_NULL(); \
+	} while (0)
+
 /* How texts of this database are characters. */
 extern LhMaskEncoding lh_mask_encoding(void);
+
+/* Argument n, text, detoasted; the bytes are the value's own where they can be. */
+extern LhSlice lh_mask_argument(FunctionCallInfo fcinfo, int n);
+extern Datum lh_mask_text(LhSlice s);
+
+/*
+ * Count what was not masked as told, and return what argument n, text, says to return instead: NULL when there is
+ * no such argument, or it is the value.
+ */
+extern Datum lh_mask_fallback(FunctionCallInfo fcinfo, LhMaskId mask, LhMaskOutcome outcome, LhSlice value, int n);
 
 #endif

@@ -27,9 +27,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/privacy/mask_table.h"
-
-/* until token.h is here */
-extern Expr *lh_mask_executing(Expr *expr) pg_attribute_unused() __attribute__((weak));
+#include "pg/privacy/token.h"
 
 /* Results of so many relations and subjects are kept. */
 #define MOST_KEPT 1024
@@ -273,8 +271,7 @@ ready_mask(Expr *mask, Oid relid, AttrNumber attnum)
 	if (mask == NULL)
 		return NULL;
 	get_atttypetypmodcoll(relid, attnum, &type, &typmod, &collation);
-	if (lh_mask_executing != NULL)
-		mask = lh_mask_executing(mask);
+	mask = lh_mask_executing(mask);
 	return (Expr *) applyRelabelType((Node *) mask, type, typmod, collation, COERCE_IMPLICIT_CAST, -1, false);
 }
 

@@ -64,6 +64,13 @@ lh_collation_is_c(Oid collid)
 #endif
 }
 
+/* make_range takes a context of soft errors with 16. */
+#if PG_VERSION_NUM >= 160000
+#define LH_MAKE_RANGE(cache, lower, upper) make_range(cache, lower, upper, false, NULL)
+#else
+#define LH_MAKE_RANGE(cache, lower, upper) make_range(cache, lower, upper, false)
+#endif
+
 /* May a role use a foreign server? */
 #include "catalog/pg_foreign_server.h"
 #include "utils/acl.h"
@@ -89,16 +96,21 @@ lh_relation_owner(Oid relid, Oid roleid)
 #endif
 }
 
-/* May a role execute a function? */
+/* May a role execute a function, or grant that? */
 #include "catalog/pg_proc.h"
+static inline AclResult
+lh_function_aclcheck(Oid funcid, Oid roleid, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, funcid, roleid, mode);
+#else
+	return pg_proc_aclcheck(funcid, roleid, mode);
+#endif
+}
 static inline AclResult
 lh_function_execute(Oid funcid, Oid roleid)
 {
-#if PG_VERSION_NUM >= 160000
-	return object_aclcheck(ProcedureRelationId, funcid, roleid, ACL_EXECUTE);
-#else
-	return pg_proc_aclcheck(funcid, roleid, ACL_EXECUTE);
-#endif
+	return lh_function_aclcheck(funcid, roleid, ACL_EXECUTE);
 }
 
 /* To be called after a Form_pg_attribute of a TupleDesc was written to: 18 keeps a short form beside it. */

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "parquet/parquet.h"
@@ -28,6 +29,8 @@ char	   *lakehouse_instance_endpoint = NULL;
 char	   *lakehouse_cdc_mask_key_file = NULL;
 char	   *lakehouse_purpose = NULL;
 void		(*lh_pg_purpose_changed) (void) = NULL;
+int			lakehouse_key_timeout_ms = 30 * 1000;
+int			lakehouse_key_cache = 1024;
 static int	simd = LH_ISA_AVX512;
 
 /* As many threads as there are cores, but so many at most unless somebody asks for more. */
@@ -175,5 +178,17 @@ lh_pg_define_settings(void)
 							   "A claim of the session, not a proof; the audit log has it.",
 							   &lakehouse_purpose, "",
 							   PGC_USERSET, 0, NULL, assign_purpose, NULL);
+	DefineCustomIntVariable("lakehouse.key_timeout",
+							"Time that a key provider has for its answer.",
+							"A statement that needs a key waits so long for it at most.",
+							&lakehouse_key_timeout_ms, 30 * 1000, 100, 3600 * 1000,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	/* of the size of shared memory, which is there for those alone who ask while the server starts */
+	if (process_shared_preload_libraries_in_progress)
+		DefineCustomIntVariable("lakehouse.key_cache",
+								"Keys that are kept in shared memory, each wrapped.",
+								"0 keeps none: each is asked for whenever it is needed.",
+								&lakehouse_key_cache, 1024, 0, 1024 * 1024,
+								PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("lakehouse");
 }

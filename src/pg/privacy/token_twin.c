@@ -1,0 +1,122 @@
+/*
+ * token_twin.c
+ *		The function that stands in a plan for the name of a keyed mask.
+ *
+ * A twin is found by its name and arguments in schema lakehouse, where the extension's owner alone makes
+ * functions; it has to be one of ours in C, so that a name without a twin is never taken for masked.
+ */
+#include "pg/privacy/token.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "pg/privacy/mask_table.h"
+
+/* In schema lakehouse, by name and arguments; InvalidOid: none. */
+static Oid
+find_function(const char *name, const Oid *arguments, int n)
+{
+	oidvector  *types = buildoidvector(arguments, n);
+
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name), PointerGetDatum(types),
+						   ObjectIdGetDatum(get_namespace_oid("lakehouse", false)));
+}
+
+static bool
+is_twin(Oid function, Oid result)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Form_pg_proc proc;
+	bool		twin;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	twin = proc->prolang == ClanguageId && proc->proisstrict && proc->prorettype == result;
+	ReleaseSysCache(tuple);
+	return twin;
+}
+
+Oid
+lh_mask_twin(Oid function)
+{
+	const LhMaskFunction *mask = lh_mask_function(function);
+	Oid			arguments[FUNC_MAX_ARGS];
+	Oid		   *declared;
+	Oid			result,
+				twin;
+	int			n;
+
+	if (mask == NULL || !mask->keyed)
+		return InvalidOid;
+	result = get_func_signature(function, &declared, &n);
+	if (n >= FUNC_MAX_ARGS)
+		return InvalidOid;
+	memcpy(arguments, declared, n * sizeof(Oid));
+	arguments[n] = INTERNALOID;
+	twin = find_function(psprintf("%s_run", mask->name), arguments, n + 1);
+	return OidIsValid(twin) && is_twin(twin, result) ? twin : InvalidOid;
+}
+
+/* lakehouse.mask_gate(NULL) */
+static Expr *
+gate_call(void)
+{
+	Oid			internal = INTERNALOID;
+	Oid			gate = find_function("mask_gate", &internal, 1);
+
+	if (!OidIsValid(gate))
+		elog(ERROR, "function lakehouse.mask_gate does not exist");
+	return (Expr *) makeFuncExpr(gate, INTERNALOID, list_make1(makeNullConst(INTERNALOID, -1, InvalidOid)), InvalidOid,
+								 InvalidOid, COERCE_EXPLICIT_CALL);
+}
+
+/* Arguments by position, as they were declared. */
+static List *
+arguments_of(FuncExpr *call)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(call->funcid));
+	List	   *args;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", call->funcid);
+	args = expand_function_arguments(call->args, false, call->funcresulttype, tuple);
+	ReleaseSysCache(tuple);
+	return args;
+}
+
+static Node *
+put_twins(Node *node, void *context)
+{
+	FuncExpr   *call;
+	Oid			twin;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Query))
+		return (Node *) query_tree_mutator((Query *) node, put_twins, context, 0);
+	if (IsA(node, FuncExpr) && OidIsValid(twin = lh_mask_twin(((FuncExpr *) node)->funcid)))
+	{
+		call = copyObject((FuncExpr *) node);
+		call->args = (List *) expression_tree_mutator((Node *) arguments_of(call), put_twins, context);
+		call->args = lappend(call->args, gate_call());
+		call->funcid = twin;
+		return (Node *) call;
+	}
+	return expression_tree_mutator(node, put_twins, context);
+}
+
+Expr *
+lh_mask_executing(Expr *expr)
+{
+	return (Expr *) put_twins((Node *) expr, NULL);
+}
