@@ -199,14 +199,40 @@ lh_hidden_find(LhHiddenKind kind, const char *name)
 	return OidIsValid(view) && get_rel_relkind(view) == RELKIND_VIEW ? view : InvalidOid;
 }
 
+typedef struct Named
+{
+	char	   *name;
+	Oid			view;
+} Named;
+
 static int
 by_name(const ListCell *a, const ListCell *b)
 {
-	char	   *x = get_rel_name(lfirst_oid(a));
-	char	   *y = get_rel_name(lfirst_oid(b));
+	return strcmp(((const Named *) lfirst(a))->name, ((const Named *) lfirst(b))->name);
+}
 
-	/* one that vanishes while we sort is told later that it is gone */
-	return strcmp(x != NULL ? x : "", y != NULL ? y : "");
+static List *
+sorted(List *named)
+{
+	List	   *views = NIL;
+	ListCell   *cell;
+
+	list_sort(named, by_name);
+	foreach(cell, named)
+		views = lappend_oid(views, ((const Named *) lfirst(cell))->view);
+	list_free_deep(named);
+	return views;
+}
+
+static List *
+add_named(List *all, Oid view)
+{
+	Named	   *named = palloc(sizeof(Named));
+
+	named->view = view;
+	named->name = get_rel_name(view);
+	/* what vanishes meanwhile is told by an invalidation, too */
+	return named->name != NULL ? lappend(all, named) : all;
 }
 
 /* By what depends on the schema: pg_class has no index by schema. */
@@ -232,12 +258,11 @@ lh_hidden_all(LhHiddenKind kind)
 		Form_pg_depend d = (Form_pg_depend) GETSTRUCT(tuple);
 
 		if (d->classid == RelationRelationId && d->objsubid == 0 && get_rel_relkind(d->objid) == RELKIND_VIEW)
-			all = lappend_oid(all, d->objid);
+			all = add_named(all, d->objid);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	list_sort(all, by_name);
-	return all;
+	return sorted(all);
 }
 
 /* ---- granted ---- */
