@@ -171,7 +171,7 @@ foreach my $kind (sort keys %dumps)
 		}
 		is($there, $here, "$kind: $name holds what the role saw") or next;
 	}
-	is($new->safe_psql('postgres', q{SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated}), 1, "$kind: the foreign key holds");
+	is($new->safe_psql('postgres', q{SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated AND connamespace = 'app'::regnamespace}), 1, "$kind: the foreign key holds");
 	is($new->safe_psql('postgres', q{SELECT count(*) FROM lakehouse.policy_list()}),
 		$old->safe_psql('postgres', q{SELECT count(*) FROM lakehouse.policy_list()}), "$kind: the policies came along");
 	$new->safe_psql('postgres', 'VACUUM ANALYZE; CHECKPOINT');
