@@ -74,6 +74,7 @@ SET ROLE attack_owner;
 CREATE MATERIALIZED VIEW attack.m7 AS SELECT id, city FROM attack.person;
 CREATE MATERIALIZED VIEW IF NOT EXISTS attack.m1 AS SELECT 1;
 CREATE MATERIALIZED VIEW attack.m8 AS SELECT id, ssn FROM attack.person WITH NO DATA;
+REFRESH MATERIALIZED VIEW attack.m8;
 RESET ROLE;
 
 -- 6. Tables are reported.
@@ -84,6 +85,7 @@ PREPARE q AS SELECT max(salary) FROM attack.person;
 CREATE TABLE mine.t3 AS EXECUTE q;
 CREATE TABLE mine.t4 AS SELECT id, city FROM attack.person WHERE ssn IS NOT NULL;
 CREATE TABLE IF NOT EXISTS mine.t4 AS SELECT ssn FROM attack.person;
+CREATE TABLE mine.t6 AS WITH w AS (INSERT INTO mine.t2 SELECT ssn FROM attack.person RETURNING ssn, 1 AS one) SELECT one FROM w;
 SET ROLE attack_masked;
 CREATE TABLE mine.t5 AS SELECT ssn, name FROM attack.person;
 RESET ROLE;

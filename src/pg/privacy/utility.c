@@ -76,7 +76,13 @@ lh_utility_after(PlannedStmt *pstmt, const char *source, QueryCompletion *comple
 	Node	   *stmt = pstmt->utilityStmt;
 
 	if (IsA(stmt, CreateTableAsStmt) && ((CreateTableAsStmt *) stmt)->objtype == OBJECT_MATVIEW)
-		lh_utility_derive(((CreateTableAsStmt *) stmt)->into->rel);
+	{
+		IntoClause *into = ((CreateTableAsStmt *) stmt)->into;
+
+		/* WITH NO DATA: at REFRESH; a dump makes all views so, and brings the policy itself */
+		if (!into->skipData)
+			lh_utility_derive(into->rel);
+	}
 	else if (IsA(stmt, RefreshMatViewStmt))
 		lh_utility_derive(((RefreshMatViewStmt *) stmt)->relation);
 }

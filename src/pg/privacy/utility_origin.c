@@ -72,13 +72,20 @@ add_relation(LhOrigins *found, Oid relid, AttrNumber attnum, bool plain)
 	}
 }
 
+/* Of a statement that writes, in a CTE, it is RETURNING that is read. */
+static List *
+outputs_of(const Query *query)
+{
+	return query->commandType == CMD_SELECT ? query->targetList : query->returningList;
+}
+
 /* All output columns of a query. */
 static void
 search_all(Query *query, const Scope *outer, LhOrigins *found)
 {
 	ListCell   *lc;
 
-	foreach(lc, query->targetList)
+	foreach(lc, outputs_of(query))
 		search_output(query, ((TargetEntry *) lfirst(lc))->resno, outer, false, found);
 }
 
@@ -238,7 +245,7 @@ search_output(Query *query, AttrNumber column, const Scope *outer, bool plain, L
 {
 	Scope		scope = {.query = query, .outer = outer};
 	Search		search = {.scope = &scope, .found = found, .plain = plain};
-	TargetEntry *entry = get_tle_by_resno(query->targetList, column);
+	TargetEntry *entry = get_tle_by_resno(outputs_of(query), column);
 
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
