@@ -105,6 +105,7 @@ RESET ROLE;
 CREATE SERVER lake FOREIGN DATA WRAPPER lakehouse;
 SELECT * FROM lakehouse.write_parquet('SELECT %(lake)s FROM crm.person ORDER BY id', '%(files)s/person.parquet', '%(options)s');
 CREATE FOREIGN TABLE crm.person_lake (%(lake_declared)s) SERVER lake OPTIONS (location '%(files)s/person.parquet');
+GRANT SELECT ON crm.person_lake TO keeper;
 GRANT USAGE ON SCHEMA crm TO analyst;
 GRANT USAGE ON TYPE crm.color TO analyst;
 GRANT CREATE, TEMPORARY ON DATABASE %(database)s TO analyst;
