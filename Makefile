@@ -97,7 +97,7 @@ golden: all			## other people's files and tables, row for row (needs ../shared/f
 	@test/lib/with_server golden test/golden/all $(ARGS)
 
 canary: all			## secrets searched for in all that masked roles get (test/canary), at smoke size
-	@test/canary/canary --queries $(or $(QUERIES),1000)
+	@test/canary/canary --queries $(or $(QUERIES),800)
 	@test/canary/noninterference --queries $(or $(QUERIES),300)
 
 interop: all		## foreign engines as writers and readers (makes a Python environment)

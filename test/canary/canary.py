@@ -134,6 +134,23 @@ class Phase:
                 self.run.corpus_seen[(self.name, name, sql)] = reply.sqlstate if reply else "crash"
             connection.close()
 
+    def crossing(self):
+        """Plans that the owner made, whom no policy concerns, run by the masked role of the same session."""
+        for name, run in CROSSINGS:
+            for mode in ("auto", "force_generic_plan", "force_custom_plan"):
+                c = wire.Connection("pooled", self.run.database)
+                c.must("SET plan_cache_mode = %s; SET ROLE keeper" % mode)
+                if name.startswith("PREPARE"):
+                    c.must(name)
+                for _ in range(7):
+                    c.must(run)
+                for back in ("SET ROLE analyst", "BEGIN; SET LOCAL ROLE analyst"):
+                    c.must(back)
+                    self.look("plans of the owner", c.statement(run).raw, "%s; %s" % (back, run))
+                    c.statement("ROLLBACK; SET ROLE keeper")
+                    c.must(run)
+                c.close()
+
     def dumps(self):
         for title, options in (("pg_dump", ["-n", "crm"]), ("pg_dump --inserts", ["-n", "crm", "--inserts", "--data-only"]),
                                ("pg_dump --column-inserts -t", ["-t", "crm.person", "--column-inserts"]), ("pg_dump -Fc", ["-n", "crm", "-Fc", "-Z0"]),
@@ -252,7 +269,7 @@ class Run:
         p = Phase(self, name)
         started = time.time()
         p.begin()
-        for step in (p.corpus, p.generated, p.dumps, p.end):
+        for step in (p.corpus, p.generated, p.crossing, p.dumps, p.end):
             t = time.time()
             step()
             print("  %s: %.0f s" % (step.__name__, time.time() - t))
@@ -335,6 +352,18 @@ class Run:
                 for leak in judged:
                     f.write("%s\t%s\t%s\t%r\t%r\n" % (leak.path, leak.hit.canary.place, leak.hit.form, leak.sql, leak.hit.excerpt))
 
+
+CROSSINGS = (
+    ("PREPARE q AS SELECT name, ssn, doc FROM crm.person ORDER BY id LIMIT 9", "EXECUTE q"),
+    ("PREPARE q AS SELECT p FROM crm.person_view p WHERE id < 9", "EXECUTE q"),
+    ("PREPARE q (int) AS SELECT v.diag, p.name FROM crm.visit v JOIN crm.person p ON p.id = v.person_id WHERE v.id = $1", "EXECUTE q (7)"),
+    ("PREPARE q AS SELECT payload, amount FROM crm.event WHERE id < 9", "EXECUTE q"),
+    ("PREPARE q AS SELECT name, account FROM crm.person_lake WHERE id < 9", "EXECUTE q"),
+    ("SQL function", "SELECT crm.ssn_of(3), crm.name_of(4)"),
+    ("definer's", "SELECT crm.ssn_definer(3), d.name FROM crm.persons_definer() d WHERE d.id = 4"),
+    ("PL/pgSQL", "SELECT crm.name_loop(4)"),
+    ("inlined", "SELECT name, account FROM crm.persons_atomic(4)"),
+)
 
 # Paths that have no secret without policies either, and why.
 BLIND = {

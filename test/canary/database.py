@@ -4,6 +4,7 @@
 	keeper		owns everything in schema crm; not a superuser
 	analyst		the role that policies are about; may write some tables, and make temporary things
 	app			logs in, inherits nothing, and says SET ROLE analyst
+	pooled		a pool's session: SET ROLE keeper, then analyst, with the plans of the one still there
 
 COLUMNS says what there is: relation -> ((column, type, masked), ...).  Values of masked columns come from
 values(), a function of (relation, column, type, row number): secrets here, equal masks in noninterference.py.
@@ -47,6 +48,8 @@ CREATE ROLE keeper LOGIN;
 CREATE ROLE analyst LOGIN;
 CREATE ROLE app LOGIN NOINHERIT;
 GRANT analyst TO app;
+CREATE ROLE pooled LOGIN NOINHERIT;
+GRANT keeper, analyst TO pooled;
 """
 
 
@@ -102,6 +105,7 @@ RESET ROLE;
 CREATE SERVER lake FOREIGN DATA WRAPPER lakehouse;
 SELECT * FROM lakehouse.write_parquet('SELECT %(lake)s FROM crm.person ORDER BY id', '%(files)s/person.parquet', '%(options)s');
 CREATE FOREIGN TABLE crm.person_lake (%(lake_declared)s) SERVER lake OPTIONS (location '%(files)s/person.parquet');
+GRANT SELECT ON crm.person_lake TO keeper;
 GRANT USAGE ON SCHEMA crm TO analyst;
 GRANT USAGE ON TYPE crm.color TO analyst;
 GRANT CREATE, TEMPORARY ON DATABASE %(database)s TO analyst;

@@ -599,7 +599,7 @@ class Generator:
         if r == 1: return self.transaction(q.replace(" FROM ", " INTO TEMP %s FROM " % name, 1) if q.count(" FROM ") == 1 else "CREATE TEMP TABLE %s AS %s" % (name, q), show)
         if r == 2: return self.transaction("CREATE TEMP VIEW %s AS %s" % (name, q), show)
         return self.transaction("CREATE TEMP TABLE %s AS %s WITH NO DATA" % (name, q), "INSERT INTO pg_temp.%s %s" % (name, q), show, "ANALYZE pg_temp.%s" % name,
-                                "SELECT most_common_vals::text, histogram_bounds::text FROM pg_stats WHERE tablename = '%s'" % name)
+                                "SELECT most_common_vals::text, histogram_bounds::text FROM pg_stats WHERE tablename = '%s' ORDER BY attname" % name)
 
     def kind_into_prepared(self):
         self.reads = False

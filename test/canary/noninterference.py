@@ -33,7 +33,7 @@ import wire
 LETTERS = "gjkpqvwxz"
 DISTINCT, REPEATED = "pair_a", "pair_b"
 # Of the statements that touch masked columns, how many have to differ for the owner.
-TELLING = 0.5
+TELLING = 0.4
 
 
 def values(which):
@@ -103,6 +103,10 @@ class Run:
                 database.refill(own, values(name), files)
             own.close()
         root.close()
+        sizes = {os.path.getsize(os.path.join(os.environ["LH_FILES"], name, "person.parquet")) for name in (DISTINCT, REPEATED)}
+        self.sizes_differ = len(sizes) > 1
+        if self.sizes_differ:
+            print("the lake table's files have sizes %s: its costs, made of them, are not compared" % sorted(sizes))
 
     def statements(self):
         for q in generator.generate(self.options.seed, self.options.queries, repeatable=True):
@@ -125,6 +129,8 @@ class Run:
                 if "CREATE" in sql:
                     # made of the oids of what the session created
                     answer = re.sub(rb".Query Identifier: -?\d+", b"", answer, flags=re.S)
+                if self.sizes_differ and "crm.person_lake" in q.relations:
+                    answer = re.sub(rb"cost=[0-9.]+", b"cost", answer)
                 out.append(answer)
                 if reply.messages[-1][1] != b"I":
                     connection.statement("ROLLBACK")
