@@ -97,4 +97,19 @@ DROP MATERIALIZED VIEW attack.m1 CASCADE;
 RESET ROLE;
 SELECT lakehouse.policy_drop('person/m1');
 DROP MATERIALIZED VIEW attack.m1;
+
+-- 8. A policy that is made later is inherited by what is there: through views, from partitions' parents, by copies of copies.
+RESET ROLE;
+CREATE TABLE mine.late (id int, note text);
+INSERT INTO mine.late VALUES (1, 'SECRET-late');
+CREATE VIEW mine.late_view AS SELECT id, upper(note) AS shout, note FROM mine.late;
+CREATE MATERIALIZED VIEW mine.late_copy AS SELECT id, shout, note FROM mine.late_view;
+CREATE MATERIALIZED VIEW mine.late_copy2 AS SELECT max(note) AS note FROM mine.late_copy;
+GRANT SELECT ON mine.late_copy, mine.late_copy2 TO attack_masked;
+SELECT lakehouse.policy_create('late', 'mine.late', ARRAY['note', $$lakehouse.mask_partial(note, 0, '*', 0)$$], for_roles => '{attack_masked}');
+SET ROLE attack_masked;
+SELECT * FROM mine.late_copy;
+SELECT * FROM mine.late_copy2;
+RESET ROLE;
+SELECT lakehouse.policy_drop(p) FROM unnest('{late/late_copy/late_copy2,late/late_copy,late}'::text[]) p;
 \i :teardown

@@ -75,7 +75,17 @@ RESET ROLE;
 GRANT SELECT (tableoid, ctid, xmin) ON people TO regress_pe_masked;
 SET ROLE regress_pe_masked;
 SELECT tableoid::regclass, ctid, xmin IS NOT NULL AS xmin, ssn FROM people ORDER BY ctid;
+-- not both, where the table stays a subquery
 SELECT p, p.tableoid::regclass FROM people p WHERE p.ctid = '(0,1)';
+SELECT p.ssn, p.tableoid::regclass FROM people p WHERE p.ctid = '(0,1)';
+-- what joins and sorts write to temporary files is masked before
+SET enable_nestloop = off;
+SET enable_mergejoin = off;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT p.ssn, o.total FROM people p JOIN orders o ON o.person = p.id;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT ssn, row_number() OVER (ORDER BY city, id) FROM people;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT ssn FROM people ORDER BY id LIMIT 2;
+RESET enable_nestloop;
+RESET enable_mergejoin;
 SELECT (SELECT p.ctid FROM orders o LIMIT 1) FROM people p ORDER BY id LIMIT 1;
 
 -- ---- joins

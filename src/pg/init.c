@@ -227,6 +227,7 @@ _PG_init(void)
 	lh_format_register(&lh_iceberg_format);
 	lh_features.import_foreign_schema = lh_lake_import_schema;
 	lh_features.relation_stats = lh_fdw_relation_stats;
+	lh_features.under_policy = lh_enforce_holds;
 
 	lh_policy_init();
 	lh_lake_read_init();

@@ -13,6 +13,8 @@ SELECT set_eq(
 	ARRAY['cdc_ddl_status', 'cdc_formats', 'cdc_heartbeat', 'cdc_options', 'cdc_setup', 'cdc_row', 'cdc_schemas', 'cdc_snapshot_tables', 'cdc_snapshot_plan', 'cdc_snapshot_state', 'cdc_snapshot_note',
 		'cdc_snapshot_start', 'cdc_snapshot_cancel', 'cdc_snapshot_forget', 'changes', 'iceberg_changes', 'refresh_columns', 'running_scans',
 		'mask_card', 'mask_constant', 'mask_date_trunc', 'mask_email', 'mask_floor', 'mask_functions', 'mask_geo', 'mask_ip', 'mask_json', 'mask_null', 'mask_partial', 'mask_phone', 'mask_range', 'mask_range_text', 'mask_regex', 'mask_support',
+		-- what the session is
+		'purpose', 'subject_role', 'subject_session',
 		-- the domain's rights decide; masks yield NULL, and their twins cannot be called
 		'detokenize', 'mask_date_shift', 'mask_date_shift_run', 'mask_fake_city', 'mask_fake_city_run', 'mask_fake_company', 'mask_fake_company_run', 'mask_fake_email', 'mask_fake_email_run', 'mask_fake_first_name', 'mask_fake_first_name_run', 'mask_fake_last_name', 'mask_fake_last_name_run', 'mask_fake_name', 'mask_fake_name_run', 'mask_fake_phone', 'mask_fake_phone_run', 'mask_fake_street', 'mask_fake_street_run', 'mask_fpe', 'mask_fpe_run', 'mask_gate', 'mask_hash', 'mask_hash_run', 'mask_noise', 'mask_noise_run', 'tokenize'],
 	'PUBLIC executes only what is harmless');

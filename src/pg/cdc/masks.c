@@ -26,13 +26,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/genam.h"
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xlog.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "executor/tuptable.h"
 #include "nodes/bitmapset.h"
@@ -40,6 +45,7 @@
 #include "storage/fd.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -67,7 +73,7 @@ typedef struct ConsumerMask
 struct LhCdcMasks
 {
 	Oid			table;			/* lakehouse.cdc_masks; invalid: the extension is not here */
-	Oid			snapshots;		/* lakehouse.cdc_snapshots; invalid: the extension is older */
+	List	   *own;			/* relations of the extension (Oid): their changes are nobody's data */
 	List	   *masks;			/* of TableMask */
 	List	   *consumer;		/* of ConsumerMask */
 	LhMask	   *derived;		/* of generated columns made from masked ones: null; NULL: there are no masks */
@@ -226,20 +232,44 @@ read_table(LhCdc *cdc, LhCdcMasks *masks)
 	table_close(rel, NoLock);
 }
 
+/* Its relations. */
+static List *
+members(Oid extension)
+{
+	Relation	rel = table_open(DependRelationId, AccessShareLock);
+	List	   *found = NIL;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(ExtensionRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
+	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend d = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (d->classid == RelationRelationId && d->deptype == DEPENDENCY_EXTENSION)
+			found = lappend_oid(found, d->objid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
 /* Our own tables, where the extension is; an extension without it is older than the library. */
 static void
 find_tables(LhCdcMasks *masks)
 {
+	Oid			extension = get_extension_oid("lakehouse", true);
 	Oid			schema;
 
-	if (!OidIsValid(get_extension_oid("lakehouse", true)))
+	if (!OidIsValid(extension))
 		return;
+	masks->own = members(extension);
 	schema = get_namespace_oid("lakehouse", true);
 	if (OidIsValid(schema))
-	{
 		masks->table = get_relname_relid("cdc_masks", schema);
-		masks->snapshots = get_relname_relid("cdc_snapshots", schema);
-	}
 	if (!OidIsValid(masks->table))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -297,7 +327,7 @@ lh_cdc_read_masks(LhCdc *cdc)
 bool
 lh_cdc_is_own_table(LhCdc *cdc, Oid relid)
 {
-	return relid == cdc->masks->table || relid == cdc->masks->snapshots;
+	return list_member_oid(cdc->masks->own, relid);
 }
 
 static const LhMask *

@@ -34,6 +34,7 @@
 
 #include "iceberg/iceberg.h"
 #include "pg/bridge/iceberg.h"
+#include "pg/util/features.h"
 
 #define FUNCTION(name, which) \
 	extern PGDLLEXPORT Datum lakehouse_iceberg_##name(PG_FUNCTION_ARGS); \
@@ -211,6 +212,7 @@ relation_of(const char *name)
 	result = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FOREIGN_TABLE, get_rel_name(relid));
+	lh_refuse_policied(relid);
 	return relid;
 }
 

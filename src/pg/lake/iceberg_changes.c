@@ -25,6 +25,7 @@
 #include "utils/typcache.h"
 
 #include "pg/bridge/changes.h"
+#include "pg/util/features.h"
 
 extern PGDLLEXPORT Datum lakehouse_iceberg_changes(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(lakehouse_iceberg_changes);
@@ -45,6 +46,7 @@ table_of(Oid rowtype)
 	result = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FOREIGN_TABLE, get_rel_name(relid));
+	lh_refuse_policied(relid);
 	return relid;
 }
 

@@ -47,6 +47,17 @@ lh_enforce_effective(Oid relid, const LhSubject *subject)
 	return lh_policy_effective(relid, subject);
 }
 
+bool
+lh_enforce_holds(Oid relid)
+{
+	LhSubject	subject;
+
+	if (lh_policy_none() || !lh_policy_any(relid))
+		return false;
+	subject = lh_subject();
+	return lh_enforce_effective(relid, &subject) != NULL;
+}
+
 void
 lh_enforce_denied(Oid relid, AttrNumber attnum, const char *what)
 {

@@ -41,6 +41,9 @@ extern void lh_enforce_planning_end(bool before);
  */
 extern void lh_enforce_subject_changed(void);
 
+/* Does a policy of the relation hold for the present subject?  LhFeatures.under_policy. */
+extern bool lh_enforce_holds(Oid relid);
+
 /* _PG_init: fmgr and other hooks of its own, settings. */
 extern void lh_enforce_init(void);
 

@@ -297,7 +297,7 @@ row_marks(Replacement *r)
 	}
 }
 
-/* Is a mask that the query uses computed from the row? */
+/* Is a mask that the query uses computed from the row?  lakehouse.mask_constant(ssn, 'x') is not. */
 static bool
 raw_values(const Replacement *r)
 {
@@ -307,7 +307,8 @@ raw_values(const Replacement *r)
 	{
 		const LhColumnPolicy *policy = policy_of(r, column + FirstLowInvalidHeapAttributeNumber);
 
-		if (policy != NULL && policy->mask != NULL && contain_var_clause((Node *) policy->mask))
+		if (policy != NULL && policy->mask != NULL &&
+			contain_var_clause(eval_const_expressions(NULL, (Node *) policy->mask)))
 			return true;
 	}
 	return false;

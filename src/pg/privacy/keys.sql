@@ -16,7 +16,7 @@ CREATE TABLE lakehouse.keys (
 	id bigint PRIMARY KEY CHECK (id > 0),
 	name text COLLATE "C" NOT NULL UNIQUE,
 	kind text NOT NULL CHECK (kind IN ('domain', 'data')),
-	parent bigint REFERENCES lakehouse.keys,
+	parent bigint,				-- of this table; a foreign key to it would make pg_dump warn of a circle
 	provider text COLLATE "C" REFERENCES lakehouse.key_providers ON UPDATE RESTRICT,
 	kek text,
 	created timestamptz NOT NULL DEFAULT now(),

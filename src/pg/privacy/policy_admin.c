@@ -11,6 +11,9 @@
  * All of it is one transaction: an ERROR in any step leaves nothing.
  */
 #include "pg/privacy/policy_internal.h"
+#include "pg/privacy/utility.h"
+
+#include "access/xact.h"
 
 #include "access/relation.h"
 #include "access/table.h"
@@ -471,6 +474,8 @@ lh_policy_make(const LhPolicySpec *spec)
 	make_view(spec, pairs, filter);
 	relation_close(rel, NoLock);
 	warn(spec, hash);
+	CommandCounterIncrement();
+	lh_utility_derive_over(spec->relid);
 }
 
 PG_FUNCTION_INFO_V1(lakehouse_policy_create);

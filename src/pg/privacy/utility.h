@@ -22,4 +22,7 @@ extern void lh_utility_after(PlannedStmt *pstmt, const char *source, QueryComple
 /* At the end of every executor start. */
 extern void lh_utility_started(QueryDesc *query);
 
+/* A policy was made for the relation: the materialized views over it inherit it. */
+extern void lh_utility_derive_over(Oid relid);
+
 #endif

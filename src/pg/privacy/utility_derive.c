@@ -10,6 +10,7 @@
  *	3. A materialized view inherits it: a policy for the same roles, with the same mask where the column is the very value and
  *	   the mask looks at nothing else, and NULL otherwise; what has rows of a table with a filter shows no rows to them.  At each REFRESH
  *	   what is missing is made, as policies may have been made and roles exempted since.
+ *	   A policy that is made later is inherited at once by the materialized views that are there.
  *	4. Of tables (and SELECT INTO) a WARNING names the columns: they are made to be worked with, and belong to who
  *	   made them.
  */
@@ -33,9 +34,15 @@
 #include "utils/relcache.h"
 #include "utils/timestamp.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_rewrite.h"
 #include "mb/pg_wchar.h"
+#include "utils/fmgroids.h"
 #include "utils/syscache.h"
 
 /* ---- which policies a copy would get round ---- */
@@ -324,24 +331,115 @@ lh_utility_report(const CreateTableAsStmt *stmt)
 		report(query, stmt->into->rel->relname);
 }
 
+/* A materialized view, which is locked. */
+static void
+derive_of(Oid relid)
+{
+	Query	   *query = query_of(relid);
+	HeapTuple	tuple;
+	Oid			owner;
+
+	if (query == NULL)
+		return;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	derive(query, relid, owner);
+}
+
 /* The statement has run: the materialized view is there, and locked. */
 void
 lh_utility_derive(const RangeVar *name)
 {
 	Oid			relid;
-	Query	   *query;
 
 	if (lh_policy_none())
 		return;
 	CommandCounterIncrement();
 	relid = RangeVarGetRelid(name, NoLock, true);
-	query = OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_MATVIEW ? query_of(relid) : NULL;
-	if (query != NULL)
-	{
-		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-		Oid			owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_MATVIEW)
+		derive_of(relid);
+}
 
-		ReleaseSysCache(tuple);
-		derive(query, relid, owner);
+/* ---- a policy that is made later ---- */
+
+/* Which relation has the rule; InvalidOid: it is gone. */
+static Oid
+relation_of_rule(Oid rule)
+{
+	Relation	rel = table_open(RewriteRelationId, AccessShareLock);
+	Oid			relid = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_rewrite_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(rule));
+	scan = systable_beginscan(rel, RewriteOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		relid = ((Form_pg_rewrite) GETSTRUCT(tuple))->ev_class;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return relid;
+}
+
+/* Materialized views over the relation, also through views; of these only the nearest. */
+static List *
+views_over(Oid relid, List *found)
+{
+	Relation	rel = table_open(DependRelationId, AccessShareLock);
+	List	   *over = NIL;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	ListCell   *lc;
+
+	check_stack_depth();
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend d = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (d->classid == RewriteRelationId)
+			over = list_append_unique_oid(over, relation_of_rule(d->objid));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	foreach(lc, over)
+	{
+		Oid			view = lfirst_oid(lc);
+
+		if (!OidIsValid(view) || view == relid)
+			continue;
+		if (get_rel_relkind(view) == RELKIND_MATVIEW)
+			found = list_append_unique_oid(found, view);
+		else if (get_rel_relkind(view) == RELKIND_VIEW)
+			found = views_over(view, found);
+	}
+	return found;
+}
+
+void
+lh_utility_derive_over(Oid relid)
+{
+	List	   *relations = lcons_oid(relid, list_concat_copy(lh_policy_ancestors(relid), lh_policy_descendants(relid)));
+	List	   *views = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relations)
+		views = views_over(lfirst_oid(lc), views);
+	foreach(lc, views)
+	{
+		Oid			view = lfirst_oid(lc);
+		Relation	rel = try_relation_open(view, ShareUpdateExclusiveLock);
+
+		if (rel == NULL)
+			continue;
+		derive_of(view);
+		relation_close(rel, NoLock);
 	}
 }
