@@ -260,7 +260,7 @@ INSERT INTO promised VALUES
 	('write_parquet', 'query text, location text, options jsonb, server name, OUT rows bigint, OUT bytes bigint, OUT
 		row_groups integer', 'record');
 SELECT set_eq(
-	$$ SELECT proname || '(' || pg_get_function_identity_arguments(oid) || ') ' || pg_get_function_result(oid) FROM functions $$,
+	$$ SELECT proname || '(' || pg_get_function_identity_arguments(oid) || ') ' || coalesce(pg_get_function_result(oid), '') FROM functions $$,
 	$$ SELECT name || '(' || regexp_replace(arguments, '\s+', ' ', 'g') || ') ' || result FROM promised $$,
 	'the functions, their arguments and results are those promised');
 
