@@ -139,15 +139,16 @@ class Phase:
         for name, run in CROSSINGS:
             for mode in ("auto", "force_generic_plan", "force_custom_plan"):
                 c = wire.Connection("pooled", self.run.database)
-                c.must("SET plan_cache_mode = %s; SET ROLE keeper" % mode)
+                # what the owner's own runs leave in temporary files would be values as they are
+                c.must("SET plan_cache_mode = %s; SET work_mem = '512MB'; SET ROLE keeper" % mode)
                 if name.startswith("PREPARE"):
                     c.must(name)
                 for _ in range(7):
                     c.must(run)
                 for back in ("SET ROLE analyst", "BEGIN; SET LOCAL ROLE analyst"):
-                    c.must(back)
+                    c.must("RESET work_mem; " + back)
                     self.look("plans of the owner", c.statement(run).raw, "%s; %s" % (back, run))
-                    c.statement("ROLLBACK; SET ROLE keeper")
+                    c.statement("ROLLBACK; SET work_mem = '512MB'; SET ROLE keeper")
                     c.must(run)
                 c.close()
 
@@ -204,8 +205,16 @@ class Phase:
                 self.look("log: " + kind, entry, entry.decode("utf-8", "replace")[:600])
         self.temp_logged = len(re.findall(rb"LOG:  00000: temporary file: path", data))
 
+    def temp_writers(self):
+        """Which statement wrote which temporary file, by the file's name without its prefix."""
+        with open(os.environ["LH_SERVER_LOG"], "rb") as f:
+            f.seek(self.log_from)
+            data = f.read().decode("utf-8", "replace")
+        return dict(re.findall(r'temporary file: path "[^"]*pgsql_tmp([0-9]+\.[^"]*)", size[^\n]*\n(?:[^\n]*(?:LOCATION|CONTEXT):[^\n]*\n)*[^\n]*STATEMENT: *([^\n]*)', data))
+
     def temp(self):
         self.temp_kept = 0
+        writers = self.temp_writers()
         for f in sorted(os.listdir(os.environ["LH_TEMP"])):
             full = os.path.join(os.environ["LH_TEMP"], f)
             with open(full, "rb") as stream:
@@ -213,7 +222,7 @@ class Phase:
             os.unlink(full)
             if data:
                 self.temp_kept += 1
-                self.look("temporary files", data, f)
+                self.look("temporary files", data, f"{f}: {writers.get(f, 'written by whom?')[:300]}")
 
 
 def statements(path):
