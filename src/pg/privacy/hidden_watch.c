@@ -20,10 +20,13 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
@@ -88,21 +91,37 @@ lh_hidden_watch(void (*changed) (void))
 	watchers[nwatchers++] = changed;
 }
 
+/*
+ * Names are not enough: who may create schemas in a database without the extension could make all of these himself, and policies
+ * grant.
+ */
+static bool
+of_extension(Oid classid, Oid objid)
+{
+	Oid			extension = get_extension_oid("lakehouse", true);
+
+	return OidIsValid(extension) && getExtensionOfObject(classid, objid) == extension;
+}
+
 static Oid
 find_anchor(void)
 {
 	Oid			schema = get_namespace_oid("lakehouse", true);
+	Oid			relid = OidIsValid(schema) ? get_relname_relid("privacy_anchor", schema) : InvalidOid;
 
-	return OidIsValid(schema) ? get_relname_relid("privacy_anchor", schema) : InvalidOid;
+	return OidIsValid(relid) && of_extension(RelationRelationId, relid) ? relid : InvalidOid;
 }
 
 Oid
 lh_hidden_schema(LhHiddenKind kind)
 {
+	Oid			schema;
+
 	listen();
 	/* before anything is read: a change after this is told */
 	anchor = find_anchor();
-	return OidIsValid(anchor) ? get_namespace_oid(lh_hidden_schemas[kind], true) : InvalidOid;
+	schema = OidIsValid(anchor) ? get_namespace_oid(lh_hidden_schemas[kind], true) : InvalidOid;
+	return OidIsValid(schema) && of_extension(NamespaceRelationId, schema) ? schema : InvalidOid;
 }
 
 void
