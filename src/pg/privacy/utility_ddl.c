@@ -5,8 +5,9 @@
  * Who owns a table may do as he likes with it, and is not the one who decides who sees what.  So on tables that have a
  * policy these statements take the right "policy_admin" besides PostgreSQL's own privileges:
  *
- *	- what is given the rows as they are: triggers, rules, row security policies, CHECKs, generated columns, expressions and
- *	  predicates of indexes and statistics, ALTER COLUMN TYPE ... USING, publications;
+ *	- what is given the rows as they are: triggers, rules, row security policies, CHECKs (of their domains, too), generated columns,
+ *	  expressions and predicates of indexes and statistics, ALTER COLUMN TYPE ... USING, publications, partitions that compute or are
+ *	  foreign;
  *	- what changes from whom a table has policies: ATTACH, DETACH, INHERIT, NO INHERIT, OF;
  *	- what gives away the privileges beneath: GRANT SELECT on a column with a mask, or on all; OWNER TO.
  *
@@ -18,9 +19,13 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 bool
 lh_utility_admin(void)
@@ -160,6 +165,56 @@ guard_alter(const AlterTableStmt *stmt)
 		guard_oid(relid, what);
 		guard(other_table(cmd), what);
 	}
+}
+
+/* ---- CREATE TABLE ---- */
+
+/* Does it bring expressions over rows?  What LIKE takes from another table may be one. */
+static bool
+element_computes(const Node *element)
+{
+	if (IsA(element, ColumnDef))
+		return computes((const ColumnDef *) element);
+	if (IsA(element, TableLikeClause))
+		return (((const TableLikeClause *) element)->options &
+				(CREATE_TABLE_LIKE_CONSTRAINTS | CREATE_TABLE_LIKE_GENERATED | CREATE_TABLE_LIKE_INDEXES | CREATE_TABLE_LIKE_STATISTICS)) != 0;
+	return IsA(element, Constraint) && (((const Constraint *) element)->contype == CONSTR_CHECK ||
+										((const Constraint *) element)->contype == CONSTR_EXCLUSION);
+}
+
+static bool
+create_computes(const CreateStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->tableElts)
+	{
+		if (element_computes(lfirst(lc)))
+			return true;
+	}
+	foreach(lc, stmt->constraints)
+	{
+		if (element_computes(lfirst(lc)))
+			return true;
+	}
+	foreach(lc, stmt->partspec != NULL ? stmt->partspec->partParams : NIL)
+	{
+		if (lfirst_node(PartitionElem, lc)->expr != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Rows that are written to the parent come into a new partition, and into its expressions; a foreign one sends them away. */
+static void
+guard_create(const CreateStmt *stmt, bool foreign)
+{
+	ListCell   *lc;
+
+	if (stmt->inhRelations == NIL || !(foreign || create_computes(stmt)))
+		return;
+	foreach(lc, stmt->inhRelations)
+		guard(lfirst(lc), foreign ? "make a foreign table that gets rows of" : "make a table with expressions over rows of");
 }
 
 /* ---- indexes, statistics ---- */
@@ -330,6 +385,71 @@ guard_grant(const GrantStmt *stmt)
 	}
 }
 
+/* ---- ALTER DOMAIN ---- */
+
+/* What a domain is directly made of. */
+static Oid
+domain_base(Oid domain)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(domain));
+	Oid			base = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		base = ((Form_pg_type) GETSTRUCT(tuple))->typbasetype;
+		ReleaseSysCache(tuple);
+	}
+	return base;
+}
+
+/* Are values of the type, or parts of them, of the domain? */
+static bool
+type_has(Oid type, Oid domain)
+{
+	Oid			relid;
+	AttrNumber	natts;
+
+	check_stack_depth();
+	if (!OidIsValid(type) || type == domain)
+		return type == domain;
+	if (type_has(get_element_type(type), domain) || type_has(get_range_subtype(type), domain) ||
+		type_has(get_range_subtype(get_multirange_range(type)), domain))
+		return true;
+	if (get_typtype(type) == TYPTYPE_DOMAIN)
+		return type_has(domain_base(type), domain);
+	relid = get_typ_typrelid(type);
+	natts = OidIsValid(relid) ? lh_utility_natts(relid) : 0;
+	for (AttrNumber i = 1; i <= natts; i++)
+	{
+		if (type_has(get_atttype(relid, i), domain))
+			return true;
+	}
+	return false;
+}
+
+/* A new CHECK is evaluated over all values that are there, of masked columns as well. */
+static void
+guard_domain(const AlterDomainStmt *stmt)
+{
+	Oid			domain;
+	ListCell   *lc;
+
+	if (stmt->subtype != 'C' && stmt->subtype != 'V')
+		return;
+	domain = LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true);
+	foreach(lc, OidIsValid(domain) ? governed() : NIL)
+	{
+		Oid			relid = lfirst_oid(lc);
+		AttrNumber	natts = lh_utility_natts(relid);
+
+		for (AttrNumber i = 1; i <= natts; i++)
+		{
+			if (type_has(get_atttype(relid, i), domain))
+				refuse(relid, "check values of a domain in");
+		}
+	}
+}
+
 /* ---- DROP POLICY ---- */
 
 /* Core's row security policies: the table's name and the policy's. */
@@ -357,6 +477,9 @@ lh_utility_ddl(Node *stmt)
 	switch (nodeTag(stmt))
 	{
 		case T_AlterTableStmt:
+		case T_CreateStmt:
+		case T_CreateForeignTableStmt:
+		case T_AlterDomainStmt:
 		case T_CreateTrigStmt:
 		case T_RuleStmt:
 		case T_IndexStmt:
@@ -377,6 +500,15 @@ lh_utility_ddl(Node *stmt)
 	{
 		case T_AlterTableStmt:
 			guard_alter((AlterTableStmt *) stmt);
+			break;
+		case T_CreateStmt:
+			guard_create((CreateStmt *) stmt, false);
+			break;
+		case T_CreateForeignTableStmt:
+			guard_create(&((CreateForeignTableStmt *) stmt)->base, true);
+			break;
+		case T_AlterDomainStmt:
+			guard_domain((AlterDomainStmt *) stmt);
 			break;
 		case T_CreateTrigStmt:
 			guard(((CreateTrigStmt *) stmt)->relation, "create a trigger on");
