@@ -117,7 +117,7 @@ lakehouse_domain_create(PG_FUNCTION_ARGS)
 	legacy = take_legacy(name, &options);
 	ref = lh_key_current(key);
 	lh_key_hold(ref);
-	(void) lh_hidden_put(LH_HIDDEN_DOMAIN, name, make_definition(kind, ref, legacy, options), InvalidOid, NIL, NULL, false);
+	(void) lh_hidden_put(LH_HIDDEN_DOMAIN, name, make_definition(kind, ref, legacy, options), NULL, NIL, NULL, false);
 	(void) lh_domain_get(name);
 	PG_RETURN_VOID();
 }
@@ -181,7 +181,7 @@ lakehouse_domain_rotate(PG_FUNCTION_ARGS)
 	lh_key_hold(ref);
 	(void) lh_hidden_put(LH_HIDDEN_DOMAIN, name,
 						 make_definition(lh_domain_kind_names[domain->kind], ref, domain->legacy, template_of(domain)),
-						 InvalidOid, NIL, NULL, true);
+						 NULL, NIL, NULL, true);
 	(void) lh_domain_get(name);
 	ereport(NOTICE,
 			(errmsg("tokens of domain \"%s\" are made with version %u of its key now", name, ref.version),

@@ -14,22 +14,29 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/view.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/value.h"
+#include "parser/parse_node.h"
+#include "parser/parse_relation.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "pg/privacy/hidden_internal.h"
 
@@ -92,43 +99,108 @@ lh_hidden_return(LhHiddenOwner was)
 
 /* ---- made ---- */
 
-static ResTarget *
-target(char *name, Node *value)
+static TargetEntry *
+target(List *before, char *name, void *expr)
 {
-	ResTarget  *made = makeNode(ResTarget);
-
-	made->name = name;
-	made->val = value;
-	made->location = -1;
-	return made;
-}
-
-static Node *
-options_constant(Jsonb *definition)
-{
-	A_Const    *constant = makeNode(A_Const);
-	TypeCast   *cast = makeNode(TypeCast);
-
-	constant->val.sval.type = T_String;
-	constant->val.sval.sval = JsonbToCString(NULL, &definition->root, VARSIZE(definition));
-	constant->location = -1;
-	cast->arg = (Node *) constant;
-	cast->typeName = makeTypeNameFromNameList(list_make2(makeString("pg_catalog"), makeString("jsonb")));
-	cast->location = -1;
-	return (Node *) cast;
+	return makeTargetEntry(expr, (AttrNumber) (list_length(before) + 1), name, false);
 }
 
 static List *
 targets(Jsonb *definition, List *pairs)
 {
-	List	   *list = list_make1(target("definition", options_constant(definition)));
+	Const	   *constant = makeConst(JSONBOID, -1, InvalidOid, -1, JsonbPGetDatum(definition), false, false);
+	List	   *list = list_make1(target(NIL, pstrdup("definition"), constant));
 	int			i;
 
 	if (list_length(pairs) % 2 != 0)
 		elog(ERROR, "columns and expressions of a definition are not pairs");
 	for (i = 0; i < list_length(pairs); i++)
-		list = lappend(list, target(psprintf("%c%d", i % 2 == 0 ? 'c' : 'm', i / 2 + 1), list_nth(pairs, i)));
+		list = lappend(list, target(list, psprintf("%c%d", i % 2 == 0 ? 'c' : 'm', i / 2 + 1), list_nth(pairs, i)));
 	return list;
+}
+
+static Query *
+query_of(Jsonb *definition, const ParseState *over, List *pairs, Node *filter)
+{
+	Query	   *query = makeNode(Query);
+	RangeTblRef *ref = makeNode(RangeTblRef);
+
+	ref->rtindex = 1;
+	query->commandType = CMD_SELECT;
+	query->querySource = QSRC_ORIGINAL;
+	query->canSetTag = true;
+	query->stmt_location = -1;
+	query->targetList = targets(definition, pairs);
+	query->jointree = makeFromExpr(over != NULL ? list_make1(ref) : NIL, filter);
+	if (over != NULL)
+	{
+		query->rtable = over->p_rtable;
+#if PG_VERSION_NUM >= 160000
+		query->rteperminfos = over->p_rteperminfos;
+#endif
+		query->hasSubLinks = over->p_hasSubLinks;
+	}
+	/* the view would go with the session */
+	if (isQueryUsingTempRelation(query))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION), errmsg("a definition cannot look up temporary tables")));
+	return query;
+}
+
+static List *
+collation_names(Oid collation)
+{
+	HeapTuple	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+	Form_pg_collation form;
+	List	   *names;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for collation %u", collation);
+	form = (Form_pg_collation) GETSTRUCT(tuple);
+	names = list_make2(makeString(get_namespace_name(form->collnamespace)), makeString(pstrdup(NameStr(form->collname))));
+	ReleaseSysCache(tuple);
+	return names;
+}
+
+/* NULL::type, with the type given by its oid: no name is looked up. */
+static ResTarget *
+column_like(const TargetEntry *entry)
+{
+	ResTarget  *made = makeNode(ResTarget);
+	A_Const    *constant = makeNode(A_Const);
+	TypeCast   *cast = makeNode(TypeCast);
+	Oid			collation = exprCollation((Node *) entry->expr);
+
+	constant->isnull = true;
+	constant->location = -1;
+	cast->arg = (Node *) constant;
+	cast->typeName = makeTypeNameFromOid(exprType((Node *) entry->expr), exprTypmod((Node *) entry->expr));
+	cast->location = -1;
+	made->name = entry->resname;
+	made->val = (Node *) cast;
+	made->location = -1;
+	if (OidIsValid(collation) && collation != get_typcollation(exprType((Node *) entry->expr)))
+	{
+		CollateClause *collate = makeNode(CollateClause);
+
+		collate->arg = (Node *) cast;
+		collate->collname = collation_names(collation);
+		collate->location = -1;
+		made->val = (Node *) collate;
+	}
+	return made;
+}
+
+/* A view with the columns of the query, which is put in afterwards. */
+static Node *
+select_like(const Query *query)
+{
+	SelectStmt *select = makeNode(SelectStmt);
+	ListCell   *cell;
+
+	foreach(cell, query->targetList)
+		select->targetList = lappend(select->targetList, column_like(lfirst(cell)));
+	return (Node *) select;
 }
 
 static void
@@ -143,10 +215,11 @@ check_name(LhHiddenKind kind, const char *name)
 }
 
 Oid
-lh_hidden_put(LhHiddenKind kind, const char *name, Jsonb *definition, Oid from, List *pairs, Node *filter, bool replace)
+lh_hidden_put(LhHiddenKind kind, const char *name, Jsonb *definition, const ParseState *over, List *pairs, Node *filter,
+			  bool replace)
 {
 	ViewStmt   *stmt = makeNode(ViewStmt);
-	SelectStmt *select = makeNode(SelectStmt);
+	Query	   *query;
 	ObjectAddress made;
 	LhHiddenOwner was;
 
@@ -154,18 +227,16 @@ lh_hidden_put(LhHiddenKind kind, const char *name, Jsonb *definition, Oid from, 
 	if (!replace && OidIsValid(lh_hidden_find(kind, name)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("%s \"%s\" already exists", nouns[kind], name)));
-	select->targetList = targets(definition, pairs);
-	if (OidIsValid(from))
-		select->fromClause = list_make1(makeRangeVar(get_namespace_name(get_rel_namespace(from)),
-													 get_rel_name(from), -1));
-	select->whereClause = filter;
+	query = query_of(definition, over, pairs, filter);
 	stmt->view = makeRangeVar(pstrdup(lh_hidden_schemas[kind]), pstrdup(name), -1);
-	stmt->query = (Node *) select;
+	stmt->query = select_like(query);
 	stmt->replace = replace;
 	stmt->withCheckOption = NO_CHECK_OPTION;
 
 	was = lh_hidden_become(InvalidOid);
 	made = DefineView(stmt, "", -1, -1);
+	CommandCounterIncrement();
+	StoreViewQuery(made.objectId, query, true);
 	lh_hidden_return(was);
 	lh_hidden_changed();
 	return made.objectId;

@@ -28,6 +28,8 @@
 #include "utils/acl.h"
 #include "utils/jsonb.h"
 
+struct ParseState;
+
 typedef enum LhHiddenKind
 {
 	LH_HIDDEN_POLICY,			/* schema lakehouse_policies */
@@ -69,13 +71,15 @@ typedef struct LhHiddenPair
 } LhHiddenPair;
 
 /*
- * Make or replace one.  pairs: raw expressions of the parser (ColumnRef and what stands for it), alternately;
- * from: the relation or InvalidOid; filter: raw or NULL.  Parsed with an empty search_path but for pg_catalog and
- * lakehouse.  The caller has checked rights, and vets what the view then holds (lh_hidden_read) before anybody
- * can use it: an ERROR undoes all.
+ * Make or replace one.  over: where the expressions were analysed, with the relation as its first entry, or NULL: there are
+ * none; pairs: analysed expressions (a column and what stands for it), alternately; filter: analysed or NULL.
+ *
+ * They are not parsed again here, where it would be done as the extension's owner: names may mean something else by
+ * then, and to read a constant can run code (checks of domains in an array).  The caller has checked rights, and vets what
+ * the view then holds (lh_hidden_read) before anybody can use it: an ERROR undoes all.
  */
-extern Oid	lh_hidden_put(LhHiddenKind kind, const char *name, Jsonb *definition, Oid from, List *pairs, Node *filter,
-						  bool replace);
+extern Oid	lh_hidden_put(LhHiddenKind kind, const char *name, Jsonb *definition, const struct ParseState *over, List *pairs,
+						  Node *filter, bool replace);
 /* ERROR when there is none. */
 extern void lh_hidden_drop(LhHiddenKind kind, const char *name);
 /* InvalidOid: none of that name. */

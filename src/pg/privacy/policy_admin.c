@@ -5,7 +5,8 @@
  *	1. Arguments become a LhPolicySpec; policy_alter takes what it does not change from the policy that is there.
  *	2. Each expression is parsed, and analysed as the caller with names of pg_catalog and lakehouse alone; then
  *	   it is vetted.  Analysis as somebody mightier would run input functions for him (a domain's checks).
- *	3. The view is made of the raw expressions, read back and vetted again.
+ *	3. The view is made of what was analysed, read back and vetted again.  It is not parsed a second time: names could mean something
+ *	   else then.
  *	4. The privileges beneath are seen to (policy_floor.c).
  *
  * All of it is one transaction: an ERROR in any step leaves nothing.
@@ -206,13 +207,13 @@ refuse(const char *what, const char *wrong)
 
 /* ---- expressions ---- */
 
+/* One for all expressions of a policy: together they become the view's query. */
 static ParseState *
-over(Relation rel, const char *text)
+over(Relation rel)
 {
 	ParseState *pstate = make_parsestate(NULL);
 	ParseNamespaceItem *item;
 
-	pstate->p_sourcetext = text;
 	item = addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, false);
 	addNSItemToQuery(pstate, item, true, true, true);
 	return pstate;
@@ -236,54 +237,50 @@ as_caller(void)
 	return lh_hidden_become(user);
 }
 
-/* The raw mask, cast to the column's type if need be; vetted. */
+/* As the column's type; an explicit cast cuts what is too long for the column, an assignment would fail. */
 static Node *
-make_mask(Relation rel, AttrNumber attnum, const char *text, const LhPolicySpec *spec, const char **hash)
+cast_mask(ParseState *pstate, Node *expr, Form_pg_attribute attribute, const char *what)
+{
+	int32		typmod = attribute->atttypmod;
+	Oid			type = getBaseTypeAndTypmod(attribute->atttypid, &typmod);
+
+	if ((exprType(expr) == type && exprTypmod(expr) == typmod) ||
+		(IsA(expr, Var) && ((Var *) expr)->varattno == attribute->attnum))
+		return expr;
+	expr = coerce_to_target_type(pstate, expr, exprType(expr), type, typmod, COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
+	if (expr == NULL)
+		refuse(what, psprintf("it cannot be cast to type %s", format_type_be(type)));
+	return expr;
+}
+
+/* The mask, cast to the column's type if need be; vetted. */
+static Node *
+make_mask(ParseState *pstate, Relation rel, AttrNumber attnum, const char *text, const LhPolicySpec *spec, const char **hash)
 {
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 	const char *what = psprintf("mask of column \"%s\"", NameStr(attribute->attname));
 	LhHiddenOwner was = as_caller();
-	ParseState *pstate = over(rel, text);
 	LhPolicyText at;
 	Node	   *raw;
 	Node	   *expr;
-	int32		typmod = attribute->atttypmod;
-	Oid			type = getBaseTypeAndTypmod(attribute->atttypid, &typmod);
-	Node	   *cast = NULL;
 	LhVetted	vetted;
 
+	pstate->p_sourcetext = text;
 	lh_policy_text_begin(&at, text, what);
 	raw = lh_policy_parse(text);
 	if (spec->substitute != NULL)
 		(void) spec->substitute(raw, NameStr(attribute->attname));
 	expr = analyse(pstate, raw);
 	lh_policy_text_end(&at);
-	if (exprType(expr) != type || exprTypmod(expr) != typmod)
-	{
-		/* an explicit cast cuts what is too long for the column; an assignment would fail */
-		TypeCast   *made = makeNode(TypeCast);
-
-		made->arg = raw;
-		made->typeName = makeTypeNameFromOid(type, typmod);
-		made->location = -1;
-		cast = (Node *) made;
-		if (!IsA(expr, Var) || ((Var *) expr)->varattno != attnum)
-			expr = coerce_to_target_type(pstate, expr, exprType(expr), type, typmod, COERCION_EXPLICIT,
-										 COERCE_EXPLICIT_CAST, -1);
-		else
-			cast = NULL;
-		if (expr == NULL)
-			refuse(what, psprintf("it cannot be cast to type %s", format_type_be(type)));
-	}
+	expr = cast_mask(pstate, expr, attribute, what);
 	assign_expr_collations(pstate, expr);
 	vetted = lh_policy_vet(expr, RelationGetRelid(rel), false);
 	if (vetted.wrong != NULL)
 		refuse(what, vetted.wrong);
 	if (*hash == NULL)
 		*hash = vetted.hash;
-	free_parsestate(pstate);
 	lh_hidden_return(was);
-	return cast != NULL ? cast : raw;
+	return expr;
 }
 
 /* What a filter looks up is read with its owner's rights: the caller has to have that much himself. */
@@ -307,27 +304,24 @@ check_tables(List *tables)
 }
 
 static Node *
-make_filter(Relation rel, const char *text)
+make_filter(ParseState *pstate, Relation rel, const char *text)
 {
 	LhHiddenOwner was = as_caller();
-	ParseState *pstate = over(rel, text);
 	LhPolicyText at;
-	Node	   *raw;
 	Node	   *expr;
 	LhVetted	vetted;
 
+	pstate->p_sourcetext = text;
 	lh_policy_text_begin(&at, text, "row filter");
-	raw = lh_policy_parse(text);
-	expr = coerce_to_boolean(pstate, analyse(pstate, raw), "row filter");
+	expr = coerce_to_boolean(pstate, analyse(pstate, lh_policy_parse(text)), "row filter");
 	lh_policy_text_end(&at);
 	assign_expr_collations(pstate, expr);
 	vetted = lh_policy_vet(expr, RelationGetRelid(rel), true);
 	if (vetted.wrong != NULL)
 		refuse("row filter", vetted.wrong);
 	check_tables(vetted.tables);
-	free_parsestate(pstate);
 	lh_hidden_return(was);
-	return raw;
+	return expr;
 }
 
 static Node *
@@ -342,7 +336,7 @@ column_ref(const char *name)
 
 /* Pairs of lh_hidden_put.  With a row filter all other columns may be read as they are. */
 static List *
-make_pairs(Relation rel, const LhPolicySpec *spec, const char **hash)
+make_pairs(ParseState *pstate, Relation rel, const LhPolicySpec *spec, const char **hash)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 	Bitmapset  *seen = NULL;
@@ -366,8 +360,8 @@ make_pairs(Relation rel, const LhPolicySpec *spec, const char **hash)
 		if (bms_is_member(attnum, seen))
 			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN), errmsg("column \"%s\" is named twice", name)));
 		seen = bms_add_member(seen, attnum);
-		pairs = lappend(pairs, column_ref(name));
-		pairs = lappend(pairs, make_mask(rel, attnum, list_nth(spec->masks, i + 1), spec, hash));
+		pairs = lappend(pairs, analyse(pstate, column_ref(name)));
+		pairs = lappend(pairs, make_mask(pstate, rel, attnum, list_nth(spec->masks, i + 1), spec, hash));
 	}
 	for (int i = 0; spec->filter != NULL && i < desc->natts; i++)
 	{
@@ -375,8 +369,8 @@ make_pairs(Relation rel, const LhPolicySpec *spec, const char **hash)
 
 		if (attribute->attisdropped || bms_is_member(attribute->attnum, seen))
 			continue;
-		pairs = lappend(pairs, column_ref(NameStr(attribute->attname)));
-		pairs = lappend(pairs, column_ref(NameStr(attribute->attname)));
+		pairs = lappend(pairs, analyse(pstate, column_ref(NameStr(attribute->attname))));
+		pairs = lappend(pairs, analyse(pstate, column_ref(NameStr(attribute->attname))));
 	}
 	return pairs;
 }
@@ -393,10 +387,10 @@ grant_roles(Oid view, List *roles, AclMode mode)
 }
 
 static void
-make_view(const LhPolicySpec *spec, List *pairs, Node *filter)
+make_view(const LhPolicySpec *spec, const ParseState *pstate, List *pairs, Node *filter)
 {
 	Jsonb	   *definition = lh_policy_options_write(spec->options, spec->purposes, spec->until, spec->tag_mask, spec->origin);
-	Oid			view = lh_hidden_put(LH_HIDDEN_POLICY, spec->name, definition, spec->relid, pairs, filter, false);
+	Oid			view = lh_hidden_put(LH_HIDDEN_POLICY, spec->name, definition, pstate, pairs, filter, false);
 	LhPolicy   *policy;
 
 	grant_roles(view, spec->for_roles, LH_HIDDEN_FOR);
@@ -444,13 +438,14 @@ make_of_tag(const LhPolicySpec *spec)
 	lh_policy_text_begin(&at, made.tag_mask, "mask of a tag");
 	(void) lh_policy_parse(made.tag_mask);
 	lh_policy_text_end(&at);
-	make_view(&made, NIL, NULL);
+	make_view(&made, NULL, NIL, NULL);
 }
 
 void
 lh_policy_make(const LhPolicySpec *spec)
 {
 	Relation	rel;
+	ParseState *pstate;
 	const char *hash = NULL;
 	List	   *pairs;
 	Node	   *filter;
@@ -466,12 +461,14 @@ lh_policy_make(const LhPolicySpec *spec)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", spec->relid)));
 	check_relation(rel);
-	pairs = make_pairs(rel, spec, &hash);
-	filter = spec->filter != NULL ? make_filter(rel, spec->filter) : NULL;
+	pstate = over(rel);
+	pairs = make_pairs(pstate, rel, spec, &hash);
+	filter = spec->filter != NULL ? make_filter(pstate, rel, spec->filter) : NULL;
 	if (pairs == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("policy \"%s\" neither masks nor filters", spec->name)));
-	make_view(spec, pairs, filter);
+	make_view(spec, pstate, pairs, filter);
+	free_parsestate(pstate);
 	relation_close(rel, NoLock);
 	warn(spec, hash);
 	CommandCounterIncrement();
