@@ -16,6 +16,7 @@
  * they may not read.
  */
 #include "pg/privacy/enforce.h"
+#include "pg/privacy/utility_parts.h"
 
 #include "access/parallel.h"
 #include "access/sysattr.h"
@@ -211,6 +212,8 @@ lh_enforce_start(QueryDesc *query, int eflags)
 void
 lh_enforce_run(QueryDesc *query)
 {
+	/* PortalStart's PG_TRY has put back what was watched before */
+	lh_utility_watch_errors();
 	check(query->plannedstmt);
 }
 

@@ -13,13 +13,17 @@
  * calls lh_utility_watch_errors.
  *
  * Errors in expressions over rows ("invalid input syntax for type integer: ...") name no table.  Such expressions
- * (constraints, indexes, generated columns, triggers) get values as they are while a statement writes to a table, so
- * their text is replaced while one is being written to that has a policy for the outer role (lh_utility_writes).
+ * (constraints, indexes, generated columns, triggers) get values as they are while a statement writes to a table, and conditions of
+ * row security while one reads it, so their text is replaced while that is done to a table that has a policy for the outer role
+ * (lh_utility_started).
  */
+#include "pg/privacy/enforce.h"
 #include "pg/privacy/utility_parts.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "miscadmin.h"
 #include "parser/parsetree.h"
@@ -137,40 +141,77 @@ clean_detail(void)
 	}
 }
 
-/* ---- statements that write ---- */
+/* ---- statements with expressions over raw rows ---- */
 
-/* Statements being run that write to a table with a policy for whom they are run. */
-static int	writing = 0;
+/* Such statements being run, on a table with a policy for whom they are run. */
+static int	exposed = 0;
 
 static void
-written(void *arg)
+ended(void *arg)
 {
-	writing--;
+	exposed--;
+}
+
+static bool
+writes(const PlannedStmt *plan, const LhSubject *subject)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->resultRelations)
+	{
+		if (under_policy(rt_fetch(lfirst_int(lc), plan->rtable)->relid, subject))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_row_security(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		has = HeapTupleIsValid(tuple) && ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return has;
+}
+
+/* Conditions of row security come before masks. */
+static bool
+reads_behind_row_security(const PlannedStmt *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->rtable)
+	{
+		const RangeTblEntry *rte = lfirst(lc);
+		LhMark		mark;
+
+		/* children are read under their parent's */
+		if (rte->rtekind == RTE_RELATION && lh_mark_get(rte, &mark) && mark.kind == LH_MARK_MASKED &&
+			(has_row_security(rte->relid) || has_row_security(mark.relid)))
+			return true;
+	}
+	return false;
 }
 
 void
 lh_utility_started(QueryDesc *query)
 {
-	PlannedStmt *plan = query->plannedstmt;
 	MemoryContextCallback *end;
 	LhSubject	subject;
-	ListCell   *lc;
 
 	lh_utility_watch_errors();
-	if (plan->resultRelations == NIL || lh_policy_none())
+	if (lh_policy_none())
 		return;
 	subject = viewer();
-	foreach(lc, plan->resultRelations)
-	{
-		if (!under_policy(rt_fetch(lfirst_int(lc), plan->rtable)->relid, &subject))
-			continue;
-		/* ends with the statement, also by an error: after that one was made */
-		end = MemoryContextAllocZero(query->estate->es_query_cxt, sizeof(MemoryContextCallback));
-		end->func = written;
-		MemoryContextRegisterResetCallback(query->estate->es_query_cxt, end);
-		writing++;
+	if (!writes(query->plannedstmt, &subject) && !reads_behind_row_security(query->plannedstmt))
 		return;
-	}
+	/* ends with the statement, also by an error: after that one was made */
+	end = MemoryContextAllocZero(query->estate->es_query_cxt, sizeof(MemoryContextCallback));
+	end->func = ended;
+	MemoryContextRegisterResetCallback(query->estate->es_query_cxt, end);
+	exposed++;
 }
 
 /* Data exceptions quote what they could not use. */
@@ -191,13 +232,13 @@ replace_error(void)
 				(errcode(error->sqlerrcode),
 				 errmsg("an expression failed over a row of a table under a policy"),
 				 errdetail("The message is hidden, as it may have values of the row."),
-				 errhint("Constraints, indexes, generated columns and triggers have expressions, too.")));
+				 errhint("Constraints, indexes, generated columns, triggers and row security have expressions, too.")));
 }
 
 static void
 clean_error(void *arg)
 {
-	bool		replaced = writing > 0 && quotes_values(geterrcode());
+	bool		replaced = exposed > 0 && quotes_values(geterrcode());
 	MemoryContext context;
 	MemoryContext old;
 
