@@ -389,7 +389,8 @@ grant_roles(Oid view, List *roles, AclMode mode)
 static void
 make_view(const LhPolicySpec *spec, const ParseState *pstate, List *pairs, Node *filter)
 {
-	Jsonb	   *definition = lh_policy_options_write(spec->options, spec->purposes, spec->until, spec->tag_mask, spec->origin);
+	Jsonb	   *definition = lh_policy_options_write(spec->options, spec->purposes, spec->until, spec->tag_mask, spec->origin,
+												   spec->inherits);
 	Oid			view = lh_hidden_put(LH_HIDDEN_POLICY, spec->name, definition, pstate, pairs, filter, false);
 	LhPolicy   *policy;
 
@@ -472,7 +473,7 @@ lh_policy_make(const LhPolicySpec *spec)
 	relation_close(rel, NoLock);
 	warn(spec, hash);
 	CommandCounterIncrement();
-	lh_utility_derive_over(spec->relid);
+	lh_utility_derive_over(spec->relid, spec->name);
 }
 
 PG_FUNCTION_INFO_V1(lakehouse_policy_create);
@@ -563,6 +564,7 @@ lh_policy_spec(const LhPolicy *policy)
 	spec.options = lh_policy_options_of(policy);
 	spec.revoke = true;
 	spec.origin = policy->origin;
+	spec.inherits = policy->inherits;
 	return spec;
 }
 

@@ -39,6 +39,7 @@ typedef struct LhPolicy
 	const char *tag;			/* of a policy of a tag */
 	const char *tag_mask;		/* its expression over "value" */
 	const char *origin;			/* the policy of a tag that this one was made from */
+	const char *inherits;		/* the policy of a table that this one of a materialized view stands for */
 } LhPolicy;
 
 /* ---- policy.c ---- */
@@ -77,7 +78,7 @@ extern bool lh_policy_holds(const LhPolicy *policy, const LhSubject *subject, Ti
 extern const char *lh_policy_options_read(LhPolicy *policy, const Jsonb *definition);
 /* From the options that a user gives, and what has arguments of its own. */
 extern Jsonb *lh_policy_options_write(const Jsonb *options, List *purposes, TimestampTz until, const char *tag_mask,
-									  const char *origin);
+									  const char *origin, const char *inherits);
 /* Options as a user would give them. */
 extern Jsonb *lh_policy_options_of(const LhPolicy *policy);
 
@@ -119,6 +120,7 @@ typedef struct LhPolicySpec
 	bool		revoke;			/* floor */
 	const char *tag_mask;
 	const char *origin;
+	const char *inherits;
 	/* NULL, or puts the column's name (context) for "value" into a raw mask */
 	bool		(*substitute) (Node *raw, void *name);
 } LhPolicySpec;

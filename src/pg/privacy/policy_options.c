@@ -4,7 +4,8 @@
  *
  *	{"purposes": ["billing"], "until": "2027-01-01T00:00:00Z",
  *	 "except_purposes": ["fraud"], "except_until": "2026-12-24T18:00:00Z", "superusers": true, "session_user": true,
- *	 "tag": "pii.ssn", "tag_mask": "lakehouse.mask_null(value)", "origin": "name of a policy of a tag"}
+ *	 "tag": "pii.ssn", "tag_mask": "lakehouse.mask_null(value)", "origin": "name of a policy of a tag",
+ *	 "inherits": "name of a policy of a table"}
  *
  * Users give the second line and "tag" as options; what has arguments of its own is put beside it.
  * A key that is not in the list makes the policy unusable: it may have been written by a later version that
@@ -38,6 +39,7 @@ static const struct
 	{"tag", OPTION_TEXT, true, offsetof(LhPolicy, tag)},
 	{"tag_mask", OPTION_TEXT, false, offsetof(LhPolicy, tag_mask)},
 	{"origin", OPTION_TEXT, false, offsetof(LhPolicy, origin)},
+	{"inherits", OPTION_TEXT, false, offsetof(LhPolicy, inherits)},
 };
 
 /* ---- read ---- */
@@ -286,7 +288,8 @@ check_given(const Jsonb *options)
 }
 
 Jsonb *
-lh_policy_options_write(const Jsonb *options, List *purposes, TimestampTz until, const char *tag_mask, const char *origin)
+lh_policy_options_write(const Jsonb *options, List *purposes, TimestampTz until, const char *tag_mask, const char *origin,
+						const char *inherits)
 {
 	LhPolicy	policy = {0};
 	const char *wrong;
@@ -299,6 +302,7 @@ lh_policy_options_write(const Jsonb *options, List *purposes, TimestampTz until,
 	policy.until = until;
 	policy.tag_mask = tag_mask;
 	policy.origin = origin;
+	policy.inherits = inherits;
 	return write_all(&policy, false);
 }
 

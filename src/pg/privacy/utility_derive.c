@@ -10,7 +10,8 @@
  *	3. A materialized view inherits it: a policy for the same roles, with the same mask where the column is the very value and
  *	   the mask looks at nothing else, and NULL otherwise; what has rows of a table with a filter shows no rows to them.  At each REFRESH
  *	   what is missing is made, as policies may have been made and roles exempted since.
- *	   A policy that is made later is inherited at once by the materialized views that are there.
+ *	   A policy that is made or changed later is inherited at once by the materialized views that are there, whoever it holds for:
+ *	   what is in them was made without it.
  *	4. Of tables (and SELECT INTO) a WARNING names the columns: they are made to be worked with, and belong to who
  *	   made them.
  */
@@ -32,6 +33,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "access/genam.h"
@@ -146,22 +148,21 @@ inherited_masks(const LhPolicy *policy, List *outputs, Oid relid)
 	return masks;
 }
 
-/* One that is bound to the materialized view already stands for this: made before, or by an administrator. */
-static bool
-has_inherited(const LhPolicy *policy, Oid relid)
+/* The policy of the materialized view that stands for this one, also if an administrator has changed it since; NULL: none. */
+static char *
+inherited_before(const LhPolicy *policy, Oid relid)
 {
 	const LhPolicyRelation *relation = lh_policy_relation(relid);
-	char	   *prefix = psprintf("%s/", policy->name);
 	ListCell   *lc;
 
-	if (relation == NULL)
-		return false;
-	foreach(lc, relation->policies)
+	foreach(lc, relation != NULL ? relation->policies : NIL)
 	{
-		if (strncmp(((LhPolicy *) lfirst(lc))->name, prefix, strlen(prefix)) == 0)
-			return true;
+		const LhPolicy *own = lfirst(lc);
+
+		if (own->inherits != NULL && strcmp(own->inherits, policy->name) == 0)
+			return pstrdup(own->name);
 	}
-	return false;
+	return NULL;
 }
 
 /* "policy/view", cut and numbered where that is needed. */
@@ -196,20 +197,25 @@ filters_rows(const LhPolicy *policy, List *relations)
 	return false;
 }
 
+/* anew: the policy was made or changed just now, and what was inherited from it before is made again. */
 static void
-inherit(const LhPolicy *policy, List *outputs, List *relations, Oid relid)
+inherit(const LhPolicy *policy, List *outputs, List *relations, Oid relid, bool anew)
 {
 	LhPolicySpec spec = lh_policy_spec(policy);
 	bool		filtered = filters_rows(policy, relations);
+	char	   *before = inherited_before(policy, relid);
 
 	spec.masks = inherited_masks(policy, outputs, relid);
-	if ((spec.masks == NIL && !filtered) || has_inherited(policy, relid))
+	if ((spec.masks == NIL && !filtered) || (before != NULL && !anew))
 		return;
+	if (before != NULL)
+		lh_hidden_drop(LH_HIDDEN_POLICY, before);
 	spec.filter = filtered ? "false" : NULL;
 	spec.name = free_name(policy, relid);
 	spec.relid = relid;
 	spec.revoke = true;
 	spec.origin = NULL;
+	spec.inherits = policy->name;
 	lh_policy_make(&spec);
 	ereport(NOTICE,
 			(errmsg("materialized view \"%s\" inherits policy \"%s\" as \"%s\"", get_rel_name(relid), policy->name, spec.name)));
@@ -234,8 +240,9 @@ policies_evaded(const LhSubject *maker)
 	return names;
 }
 
+/* made: the policy that was made just now; NULL: all that do not hold for the owner. */
 static void
-derive(Query *query, Oid relid, Oid owner)
+derive(Query *query, Oid relid, Oid owner, const char *made)
 {
 	LhSubject	maker = lh_subject();
 	List	   *relations = NIL;
@@ -247,13 +254,13 @@ derive(Query *query, Oid relid, Oid owner)
 	maker.integrity = false;
 	maker.unknown = false;
 	outputs = lh_utility_origins(query, &relations);
-	foreach(lc, policies_evaded(&maker))
+	foreach(lc, made != NULL ? list_make1(pstrdup(made)) : policies_evaded(&maker))
 	{
 		LhPolicy   *policy = lh_policy_named(lfirst(lc));
 
 		/* a policy of the copy itself is none that it gets round */
 		if (policy->relid != relid)
-			inherit(policy, outputs, relations, relid);
+			inherit(policy, outputs, relations, relid, made != NULL);
 	}
 }
 
@@ -333,7 +340,7 @@ lh_utility_report(const CreateTableAsStmt *stmt)
 
 /* A materialized view, which is locked. */
 static void
-derive_of(Oid relid)
+derive_of(Oid relid, const char *made)
 {
 	Query	   *query = query_of(relid);
 	HeapTuple	tuple;
@@ -346,7 +353,7 @@ derive_of(Oid relid)
 		elog(ERROR, "cache lookup failed for relation %u", relid);
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
-	derive(query, relid, owner);
+	derive(query, relid, owner, made);
 }
 
 /* The statement has run: the materialized view is there, and locked. */
@@ -360,7 +367,7 @@ lh_utility_derive(const RangeVar *name)
 	CommandCounterIncrement();
 	relid = RangeVarGetRelid(name, NoLock, true);
 	if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_MATVIEW)
-		derive_of(relid);
+		derive_of(relid, NULL);
 }
 
 /* ---- a policy that is made later ---- */
@@ -385,18 +392,16 @@ relation_of_rule(Oid rule)
 	return relid;
 }
 
-/* Materialized views over the relation, also through views; of these only the nearest. */
+/* Views of both kinds that read the relation. */
 static List *
-views_over(Oid relid, List *found)
+views_of(Oid relid)
 {
 	Relation	rel = table_open(DependRelationId, AccessShareLock);
-	List	   *over = NIL;
+	List	   *views = NIL;
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	ListCell   *lc;
 
-	check_stack_depth();
 	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
 	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
 	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
@@ -405,41 +410,101 @@ views_over(Oid relid, List *found)
 		Form_pg_depend d = (Form_pg_depend) GETSTRUCT(tuple);
 
 		if (d->classid == RewriteRelationId)
-			over = list_append_unique_oid(over, relation_of_rule(d->objid));
+			views = list_append_unique_oid(views, relation_of_rule(d->objid));
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	foreach(lc, over)
-	{
-		Oid			view = lfirst_oid(lc);
+	return views;
+}
 
-		if (!OidIsValid(view) || view == relid)
-			continue;
-		if (get_rel_relkind(view) == RELKIND_MATVIEW)
-			found = list_append_unique_oid(found, view);
-		else if (get_rel_relkind(view) == RELKIND_VIEW)
-			found = views_over(view, found);
+/*
+ * Materialized views over the relations, also through views; of these only the nearest.  Anybody may make views over a table, in
+ * circles too, and as many ways from one to another as he likes: each is looked at once.
+ */
+static List *
+views_over(List *relations)
+{
+	List	   *seen = list_copy(relations);	/* grows while it is walked */
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	for (int i = 0; i < list_length(seen); i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		foreach(lc, views_of(list_nth_oid(seen, i)))
+		{
+			char		relkind = get_rel_relkind(lfirst_oid(lc));
+
+			if (relkind == RELKIND_MATVIEW && !list_member_oid(relations, lfirst_oid(lc)))
+				found = list_append_unique_oid(found, lfirst_oid(lc));
+			else if (relkind == RELKIND_VIEW)
+				seen = list_append_unique_oid(seen, lfirst_oid(lc));
+		}
 	}
 	return found;
 }
 
+/* Cancelled, a deadlock, out of memory. */
+static bool
+not_of_view(int category)
+{
+	return category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_TRANSACTION_ROLLBACK ||
+		category == ERRCODE_INSUFFICIENT_RESOURCES;
+}
+
+/*
+ * Whoever may make views over a table may make ones that cannot be followed (in circles); he must not keep the table from having
+ * policies by that.
+ */
+static void
+derive_or_warn(Oid view, const char *made)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		derive_of(view, made);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+		if (not_of_view(ERRCODE_TO_CATEGORY(error->sqlerrcode)))
+			ReThrowError(error);
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("materialized view \"%s\" could not inherit policy \"%s\"", get_rel_name(view), made),
+				 errdetail("%s", error->message), errhint("Who may read it sees what it holds. Make a policy for it, or drop it.")));
+	}
+	PG_END_TRY();
+}
+
 void
-lh_utility_derive_over(Oid relid)
+lh_utility_derive_over(Oid relid, const char *made)
 {
 	List	   *relations = lcons_oid(relid, list_concat_copy(lh_policy_ancestors(relid), lh_policy_descendants(relid)));
-	List	   *views = NIL;
 	ListCell   *lc;
 
-	foreach(lc, relations)
-		views = views_over(lfirst_oid(lc), views);
-	foreach(lc, views)
+	foreach(lc, views_over(relations))
 	{
 		Oid			view = lfirst_oid(lc);
 		Relation	rel = try_relation_open(view, ShareUpdateExclusiveLock);
 
 		if (rel == NULL)
 			continue;
-		derive_of(view);
+		derive_or_warn(view, made);
 		relation_close(rel, NoLock);
 	}
 }
