@@ -20,6 +20,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "commands/tablecmds.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
@@ -43,11 +44,34 @@ refuse(Oid relid, const char *what)
 			 errhint("A superuser, or who may grant it, gives it with lakehouse.right_grant('policy_admin', role).")));
 }
 
-/* InvalidOid: no such table, which PostgreSQL will say. */
-static Oid
-relation_of(const RangeVar *name)
+/* Who may not even try gets PostgreSQL's own error, and no lock. */
+static bool
+may_alter(Oid relid)
 {
-	return name == NULL ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
+	return lh_relation_owner(relid, GetUserId()) || pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) == ACLCHECK_OK;
+}
+
+static void
+check_lockable(const RangeVar *name, Oid relid, Oid oldrelid, void *arg)
+{
+	if (OidIsValid(relid) && !may_alter(relid))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name->relname);
+}
+
+/*
+ * InvalidOid: no such table, which PostgreSQL will say.
+ *
+ * lock: the one that PostgreSQL will take for the statement.  Where it had to wait for that after we looked, the name could
+ * be another table's by then, or the table could have a policy.
+ */
+static Oid
+relation_of(const RangeVar *name, LOCKMODE lock)
+{
+	Oid			relid = name == NULL ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
+
+	if (lock == NoLock || !OidIsValid(relid) || !may_alter(relid))
+		return relid;
+	return RangeVarGetRelidExtended(name, lock, RVR_MISSING_OK, check_lockable, NULL);
 }
 
 static void
@@ -58,9 +82,9 @@ guard_oid(Oid relid, const char *what)
 }
 
 static void
-guard(const RangeVar *name, const char *what)
+guard(const RangeVar *name, const char *what, LOCKMODE lock)
 {
-	guard_oid(relation_of(name), what);
+	guard_oid(relation_of(name, lock), what);
 }
 
 /* ---- ALTER TABLE ---- */
@@ -152,7 +176,6 @@ other_table(const AlterTableCmd *cmd)
 static void
 guard_alter(const AlterTableStmt *stmt)
 {
-	Oid			relid = relation_of(stmt->relation);
 	ListCell   *lc;
 
 	foreach(lc, stmt->cmds)
@@ -162,8 +185,8 @@ guard_alter(const AlterTableStmt *stmt)
 
 		if (what == NULL)
 			continue;
-		guard_oid(relid, what);
-		guard(other_table(cmd), what);
+		guard(stmt->relation, what, AlterTableGetLockLevel(stmt->cmds));
+		guard(other_table(cmd), what, cmd->subtype == AT_AttachPartition ? AccessExclusiveLock : ShareUpdateExclusiveLock);
 	}
 }
 
@@ -214,7 +237,8 @@ guard_create(const CreateStmt *stmt, bool foreign)
 	if (stmt->inhRelations == NIL || !(foreign || create_computes(stmt)))
 		return;
 	foreach(lc, stmt->inhRelations)
-		guard(lfirst(lc), foreign ? "make a foreign table that gets rows of" : "make a table with expressions over rows of");
+		guard(lfirst(lc), foreign ? "make a foreign table that gets rows of" : "make a table with expressions over rows of",
+			  stmt->partbound != NULL ? AccessExclusiveLock : ShareUpdateExclusiveLock);
 }
 
 /* ---- indexes, statistics ---- */
@@ -228,7 +252,7 @@ guard_index(const IndexStmt *stmt)
 	foreach(lc, stmt->indexParams)
 		expression |= ((IndexElem *) lfirst(lc))->expr != NULL;
 	if (expression || stmt->excludeOpNames != NIL)
-		guard(stmt->relation, "make an index with an expression on");
+		guard(stmt->relation, "make an index with an expression on", stmt->concurrent ? ShareUpdateExclusiveLock : ShareLock);
 }
 
 static void
@@ -244,7 +268,7 @@ guard_statistics(const CreateStatsStmt *stmt)
 	foreach(lc, stmt->relations)
 	{
 		if (IsA(lfirst(lc), RangeVar))
-			guard((RangeVar *) lfirst(lc), "make statistics of an expression on");
+			guard((RangeVar *) lfirst(lc), "make statistics of an expression on", ShareUpdateExclusiveLock);
 	}
 }
 
@@ -261,7 +285,7 @@ guard_published(List *objects)
 
 		/* schemas and all tables take a superuser */
 		if (spec->pubobjtype == PUBLICATIONOBJ_TABLE && spec->pubtable != NULL)
-			guard(spec->pubtable->relation, "publish");
+			guard(spec->pubtable->relation, "publish", ShareUpdateExclusiveLock);
 	}
 }
 
@@ -364,7 +388,7 @@ guard_grant(const GrantStmt *stmt)
 	{
 		foreach(lc, stmt->objects)
 		{
-			Oid			relid = relation_of(lfirst(lc));
+			Oid			relid = relation_of(lfirst(lc), NoLock);
 
 			if (OidIsValid(relid) && lh_policy_any(relid) && gives(stmt, relid))
 				refuse(relid, "grant SELECT on masked columns of");
@@ -466,7 +490,7 @@ guard_drop(const DropStmt *stmt)
 
 		if (list_length(name) > 1)
 			guard(makeRangeVarFromNameList(list_truncate(list_copy(name), list_length(name) - 1)),
-				  "drop a row security policy of");
+				  "drop a row security policy of", AccessExclusiveLock);
 	}
 }
 
@@ -494,7 +518,8 @@ lh_utility_ddl(Node *stmt)
 		default:
 			return;
 	}
-	if (lh_policy_none() || lh_utility_admin())
+	/* without any policy yet, too: one may be made while the statement waits for its lock */
+	if (!OidIsValid(lh_hidden_schema(LH_HIDDEN_POLICY)) || lh_utility_admin())
 		return;
 	switch (nodeTag(stmt))
 	{
@@ -511,10 +536,10 @@ lh_utility_ddl(Node *stmt)
 			guard_domain((AlterDomainStmt *) stmt);
 			break;
 		case T_CreateTrigStmt:
-			guard(((CreateTrigStmt *) stmt)->relation, "create a trigger on");
+			guard(((CreateTrigStmt *) stmt)->relation, "create a trigger on", ShareRowExclusiveLock);
 			break;
 		case T_RuleStmt:
-			guard(((RuleStmt *) stmt)->relation, "create a rule on");
+			guard(((RuleStmt *) stmt)->relation, "create a rule on", AccessExclusiveLock);
 			break;
 		case T_IndexStmt:
 			guard_index((IndexStmt *) stmt);
@@ -523,10 +548,10 @@ lh_utility_ddl(Node *stmt)
 			guard_statistics((CreateStatsStmt *) stmt);
 			break;
 		case T_CreatePolicyStmt:
-			guard(((CreatePolicyStmt *) stmt)->table, "create a row security policy on");
+			guard(((CreatePolicyStmt *) stmt)->table, "create a row security policy on", AccessExclusiveLock);
 			break;
 		case T_AlterPolicyStmt:
-			guard(((AlterPolicyStmt *) stmt)->table, "alter a row security policy of");
+			guard(((AlterPolicyStmt *) stmt)->table, "alter a row security policy of", AccessExclusiveLock);
 			break;
 		case T_DropStmt:
 			guard_drop((DropStmt *) stmt);
