@@ -69,6 +69,26 @@ CREATE VIEW more_mine.w0 AS SELECT id FROM more.t;
 SELECT format('CREATE VIEW more_mine.w%s AS SELECT a.id FROM more_mine.w%s a, more_mine.w%s b', i, i - 1, greatest(i - 2, 0)) FROM generate_series(1, 60) i \gexec
 RESET ROLE;
 SELECT lakehouse.policy_create('more_last', 'more.t', ARRAY['name', 'NULL'], for_roles => '{more_other}');
+-- 4. statistics, which system views show to owners
+SET ROLE more_owner;
+CREATE TABLE more.stats (id int, ssn text);
+INSERT INTO more.stats SELECT 1, 'SECRET' FROM generate_series(1, 20);
+CREATE TABLE more.stats_kid () INHERITS (more.stats);
+INSERT INTO more.stats_kid SELECT 1, 'SECRET' FROM generate_series(1, 20);
+CREATE TABLE more.free (ssn text);
+INSERT INTO more.free SELECT 'free' FROM generate_series(1, 20);
+CREATE INDEX stats_index ON more.stats ((ssn || '!'));
+CREATE STATISTICS more.stats_more (mcv) ON id, ssn FROM more.stats;
+ANALYZE more.stats, more.stats_kid, more.free;
+SELECT tablename, attname, inherited, most_common_vals FROM pg_stats WHERE schemaname = 'more' ORDER BY 1, 2, 3;
+SELECT statistics_name, most_common_vals FROM pg_stats_ext WHERE schemaname = 'more' ORDER BY most_common_vals;
+RESET ROLE;
+SELECT lakehouse.policy_create('more_stats', 'more.stats', ARRAY['ssn', 'NULL'], for_roles => '{more_owner}');
+SET ROLE more_owner;
+SELECT tablename, attname, inherited, most_common_vals FROM pg_stats WHERE schemaname = 'more' ORDER BY 1, 2, 3;
+SELECT statistics_name, most_common_vals FROM pg_stats_ext WHERE schemaname = 'more';
+RESET ROLE;
+SELECT count(*) FROM pg_stats WHERE schemaname = 'more';
 SET client_min_messages = error;
 SELECT count(lakehouse.policy_drop(name)) > 0 AS dropped FROM lakehouse.policy_list() WHERE relation::text LIKE 'more%';
 DROP SCHEMA more, more_mine CASCADE;

@@ -202,11 +202,13 @@ visit_tables(Query *query, const LhSubject *subject)
 		const LhEffective *effective;
 
 		if (rte->rtekind != RTE_RELATION || i == query->resultRelation || visit_integrity(rte, subject) ||
-			!lh_policy_any(rte->relid))
+			!(lh_policy_any(rte->relid) || lh_enforce_is_statistics(rte->relid)))
 			continue;
 		if (from == NULL)
 			from = scanned((Node *) query->jointree, NULL);
-		if (bms_is_member(i, from))
+		if (lh_enforce_is_statistics(rte->relid))
+			lh_enforce_statistics(rte, i, subject);
+		else if (bms_is_member(i, from))
 			lh_enforce_table(query, i, subject);
 		else if ((effective = lh_enforce_effective(rte->relid, subject)) != NULL)
 			lh_mark_set(rte, LH_MARK_PRIVILEGES, effective);
@@ -267,7 +269,7 @@ concerns(Node *node, void *context)
 		{
 			RangeTblEntry *rte = lfirst(lc);
 
-			if (rte->rtekind == RTE_RELATION ? lh_policy_any(rte->relid) :
+			if (rte->rtekind == RTE_RELATION ? lh_policy_any(rte->relid) || lh_enforce_is_statistics(rte->relid) :
 				rte->rtekind == RTE_SUBQUERY && concerns((Node *) rte->subquery, context))
 				return true;
 		}

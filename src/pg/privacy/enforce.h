@@ -96,5 +96,8 @@ extern void lh_enforce_plan_init(void);
 extern void lh_enforce_stats_init(void);
 /* get_relation_stats_hook: true: the planner gets no statistics of this column. */
 extern bool lh_enforce_hides_stats(RangeTblEntry *rte, AttrNumber attnum);
+/* Catalogs with samples of values: what is in them of tables under a policy is left out of what the entry reads. */
+extern bool lh_enforce_is_statistics(Oid relid);
+extern void lh_enforce_statistics(RangeTblEntry *rte, Index rti, const LhSubject *subject);
 
 #endif

@@ -8,13 +8,27 @@
  * of masked columns, of all columns when rows are filtered, of index expressions, and all extended ones.
  */
 #include "pg/privacy/enforce.h"
+#include "pg/privacy/policy_internal.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/index.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_statistic.h"
+#include "catalog/pg_statistic_ext.h"
+#include "catalog/pg_statistic_ext_data.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/plancat.h"
 #include "parser/parsetree.h"
+#include "utils/array.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/selfuncs.h"
 #include "utils/syscache.h"
 
@@ -86,6 +100,102 @@ relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 	if (rel->statlist != NIL && lh_mark_get(planner_rt_fetch(rel->relid, root), &mark))
 		rel->statlist = NIL;
 }
+
+/* ---- pg_statistic and pg_statistic_ext_data, read by views of the system ---- */
+
+/*
+ * Views like pg_stats show to the owner of a table what is in these, and he may be masked himself.  What has to do with a table under
+ * a policy is left out.
+ */
+bool
+lh_enforce_is_statistics(Oid relid)
+{
+	return relid == StatisticRelationId || relid == StatisticExtDataRelationId;
+}
+
+/* What hangs on the relation: the column "oid" of rows of a catalog whose column "of" is the relation. */
+static List *
+hanging(List *found, Oid relid, Oid catalog, Oid index, AttrNumber of, AttrNumber oid)
+{
+	Relation	rel = table_open(catalog, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, of, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, index, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+
+		found = lappend_oid(found, DatumGetObjectId(heap_getattr(tuple, oid, RelationGetDescr(rel), &isnull)));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+static List *
+hidden_from(const LhSubject *subject, bool extended)
+{
+	List	   *relations = lh_policy_relations();
+	List	   *families = list_copy(relations);
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relations)
+	{
+		families = list_concat_unique_oid(families, lh_policy_ancestors(lfirst_oid(lc)));
+		families = list_concat_unique_oid(families, lh_policy_descendants(lfirst_oid(lc)));
+	}
+	foreach(lc, families)
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		if (lh_policy_effective(relid, subject) == NULL)
+			continue;
+		if (extended)
+			found = hanging(found, relid, StatisticExtRelationId, StatisticExtRelidIndexId,
+							Anum_pg_statistic_ext_stxrelid, Anum_pg_statistic_ext_oid);
+		else
+			/* those of an index are of its expressions */
+			found = hanging(lappend_oid(found, relid), relid, IndexRelationId, IndexIndrelidIndexId,
+							Anum_pg_index_indrelid, Anum_pg_index_indexrelid);
+	}
+	return found;
+}
+
+static Const *
+oid_array(List *oids)
+{
+	Datum	   *values = palloc(sizeof(Datum) * list_length(oids));
+	ListCell   *lc;
+
+	foreach(lc, oids)
+		values[foreach_current_index(lc)] = ObjectIdGetDatum(lfirst_oid(lc));
+	return makeConst(OIDARRAYOID, -1, InvalidOid, -1,
+					 PointerGetDatum(construct_array(values, list_length(oids), OIDOID, sizeof(Oid), true, TYPALIGN_INT)), false, false);
+}
+
+/* Its first column is the relation's oid, or that of the extended statistics. */
+void
+lh_enforce_statistics(RangeTblEntry *rte, Index rti, const LhSubject *subject)
+{
+	List	   *oids = hidden_from(subject, rte->relid == StatisticExtDataRelationId);
+	ScalarArrayOpExpr *any;
+
+	if (oids == NIL)
+		return;
+	any = makeNode(ScalarArrayOpExpr);
+	any->opno = get_opfamily_member(OID_BTREE_FAM_OID, OIDOID, OIDOID, BTEqualStrategyNumber);
+	any->opfuncid = F_OIDEQ;
+	any->useOr = true;
+	any->args = list_make2(makeVar(rti, 1, OIDOID, -1, InvalidOid, 0), oid_array(oids));
+	any->location = -1;
+	rte->securityQuals = lappend(rte->securityQuals, makeBoolExpr(NOT_EXPR, list_make1(any), -1));
+}
+
+/* ---- hooks ---- */
 
 /* Of columns that no statistics are known of it asks for the type's own guess. */
 static int32
