@@ -214,7 +214,7 @@ over(Relation rel)
 	ParseState *pstate = make_parsestate(NULL);
 	ParseNamespaceItem *item;
 
-	item = addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, false);
+	item = addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, true);
 	addNSItemToQuery(pstate, item, true, true, true);
 	return pstate;
 }
