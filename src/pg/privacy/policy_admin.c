@@ -13,10 +13,9 @@
 #include "pg/privacy/policy_internal.h"
 #include "pg/privacy/utility.h"
 
-#include "access/xact.h"
-
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"

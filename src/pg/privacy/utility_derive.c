@@ -2,48 +2,48 @@
  * utility_derive.c
  *		Copies of what is under policies: CREATE TABLE AS, SELECT INTO, materialized views.
  *
- * What a copy holds is what its maker may see: the planner hook masks for him, and REFRESH, which runs as the owner of the materialized view, masks
- * for the owner.  When the maker sees values as they are the copy has them, and no policy by itself.  So:
+ * What a copy holds is what its maker may see: the planner hook masks for him, and REFRESH, which runs as the owner of
+ * the materialized view, masks for the owner.  When the maker sees values as they are the copy has them, and no policy
+ * by itself.  So:
  *
  *	1. For each output column it is found from which columns of tables it comes (utility_origin.c).
  *	2. A policy on one of these that does not hold for the maker is one that the copy would get round.
- *	3. A materialized view inherits it: a policy for the same roles, with the same mask where the column is the very value and
- *	   the mask looks at nothing else, and NULL otherwise; what has rows of a table with a filter shows no rows to them.  At each REFRESH
- *	   what is missing is made, as policies may have been made and roles exempted since.
- *	   A policy that is made later is inherited at once by the materialized views that are there.
+ *	3. A materialized view inherits it: a policy for the same roles, with the same mask where the column is the very value
+ *	   and the mask looks at nothing else, and NULL otherwise; what has rows of a table with a filter shows no rows to
+ *	   them.  A policy that is made later is inherited at once by the materialized views that are there, and each
+ *	   REFRESH makes what is missing.
  *	4. Of tables (and SELECT INTO) a WARNING names the columns: they are made to be worked with, and belong to who
  *	   made them.
  */
 #include "pg/privacy/policy_internal.h"
 #include "pg/privacy/utility_parts.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_rewrite.h"
 #include "commands/createas.h"
 #include "commands/prepare.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
-#include "utils/timestamp.h"
-
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/relation.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_depend.h"
-#include "catalog/pg_rewrite.h"
-#include "mb/pg_wchar.h"
-#include "utils/fmgroids.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 /* ---- which policies a copy would get round ---- */
 
