@@ -112,4 +112,28 @@ SELECT * FROM mine.late_copy;
 SELECT * FROM mine.late_copy2;
 RESET ROLE;
 SELECT lakehouse.policy_drop(p) FROM unnest('{late/late_copy/late_copy2,late/late_copy,late}'::text[]) p;
+
+-- 9. Functions that show files, bounds or changes of an Iceberg table without a scan: not for whom a policy holds, whatever he was granted.
+\set orders :fixtures '/iceberg/warehouse/demo/orders'
+CREATE SERVER mine_lake FOREIGN DATA WRAPPER lakehouse;
+CREATE FOREIGN TABLE mine.ice () SERVER mine_lake OPTIONS (location :'orders', rebase_location 'auto');
+SELECT lakehouse.policy_create('ice', 'mine.ice', ARRAY['customer', 'NULL'], for_roles => '{attack_masked}');
+GRANT SELECT ON mine.ice TO attack_masked;
+BEGIN;
+GRANT EXECUTE ON FUNCTION lakehouse.iceberg_files, lakehouse.iceberg_changes TO attack_masked;
+SET LOCAL ROLE attack_masked;
+SELECT count(*) > 0 AS rows, count(customer) FROM mine.ice;
+SAVEPOINT s;
+SELECT count(*) FROM lakehouse.iceberg_files('mine.ice');
+ROLLBACK TO s;
+SELECT count(*) FROM lakehouse.iceberg_changes(NULL::mine.ice);
+ROLLBACK TO s;
+RESET ROLE;
+SELECT lakehouse.policy_drop('ice');
+SET LOCAL ROLE attack_masked;
+SELECT count(*) > 0 AS files FROM lakehouse.iceberg_files('mine.ice');
+SELECT count(*) > 0 AS changes FROM lakehouse.iceberg_changes(NULL::mine.ice);
+ROLLBACK;
+SELECT lakehouse.policy_drop('ice');
+DROP SERVER mine_lake CASCADE;
 \i :teardown
