@@ -168,7 +168,7 @@ SELECT pg_drop_replication_slot('changes');
 \set ECHO queries
 SELECT lakehouse.key_provider_create('dev', 'file', jsonb_build_object('path', :'keys'));
 SELECT lakehouse.key_create('payments', 'data', provider => 'dev', kek => 'app');
-SELECT lakehouse.domain_create('cards', 'card', 'payments');
+SELECT lakehouse.domain_create('cards', 'card', 'payments', '{"min_characters": 15}');
 CREATE TABLE payments (id int PRIMARY KEY, card text, mail text, amount numeric, country text);
 INSERT INTO payments VALUES (1, '4111 1111 1111 1111', 'anna@example.org', 20, 'AT'),
 	(2, '5500 0000 0000 0004', 'bert@example.org', 35, 'FR'), (3, '4111 1111 1111 1111', 'anna@example.org', 7, 'AT');

@@ -113,6 +113,23 @@ SELECT * FROM mine.late_copy2;
 RESET ROLE;
 SELECT lakehouse.policy_drop(p) FROM unnest('{late/late_copy/late_copy2,late/late_copy,late}'::text[]) p;
 
+-- The copy has values from before, even where its owner is masked as well.
+GRANT USAGE ON SCHEMA mine TO attack_owner;
+CREATE TABLE mine.own (id int, note text);
+INSERT INTO mine.own VALUES (1, 'SECRET-own');
+CREATE MATERIALIZED VIEW mine.own_copy AS SELECT note FROM mine.own;
+ALTER TABLE mine.own OWNER TO attack_owner;
+ALTER MATERIALIZED VIEW mine.own_copy OWNER TO attack_owner;
+GRANT SELECT ON mine.own_copy TO attack_masked;
+SELECT lakehouse.policy_create('own', 'mine.own', ARRAY['note', $$lakehouse.mask_partial(note, 0, '*', 0)$$], for_roles => '{attack_owner, attack_masked}');
+SET ROLE attack_masked;
+SELECT * FROM mine.own_copy;
+SET ROLE attack_owner;
+SELECT * FROM mine.own_copy;
+RESET ROLE;
+SELECT lakehouse.policy_drop(p) FROM unnest('{own/own_copy,own}'::text[]) p;
+REVOKE USAGE ON SCHEMA mine FROM attack_owner;
+
 -- 9. Functions that show files, bounds or changes of an Iceberg table without a scan: not for whom a policy holds, whatever he was granted.
 \set orders :fixtures '/iceberg/warehouse/demo/orders'
 CREATE SERVER mine_lake FOREIGN DATA WRAPPER lakehouse;

@@ -410,6 +410,18 @@ WHERE m.keyed AND p.proname = m.name AND p.pronamespace = 'lakehouse'::regnamesp
 SELECT count(*) AS twins FROM pg_proc p WHERE proname LIKE 'mask\_%\_run' AND pronamespace = 'lakehouse'::regnamespace;
 SELECT count(*) AS names FROM lakehouse.mask_functions() WHERE keyed;
 
+-- ---- policies that show tokens of few values warn
+CREATE TABLE few (id int, card text, ssn text);
+CREATE ROLE tokens_masked;
+SELECT lakehouse.domain_create('t_long', 'card', 'tokens_key', '{"min_characters": 15}');
+SELECT lakehouse.policy_create('few', 'few', ARRAY['id', $$lakehouse.mask_fpe(id, 't_small')$$, 'card', $$coalesce(lakehouse.mask_fpe(card, 't_card'), '?')$$],
+	for_roles => '{tokens_masked}');
+SELECT lakehouse.policy_alter('few', ARRAY['id', $$lakehouse.mask_fpe(id, 't_integer')$$, 'card', $$lakehouse.mask_fpe(card, 't_long')$$, 'ssn', $$lakehouse.mask_fpe(ssn, 't_ssn')$$]);
+SELECT lakehouse.policy_alter('few', ARRAY['ssn', $$lakehouse.mask_fpe(ssn, 'no such domain')$$, 'card', $$lakehouse.mask_hash(card, 't_card')$$]);
+SELECT lakehouse.policy_drop('few');
+DROP TABLE few;
+DROP ROLE tokens_masked;
+
 -- ---- dropped
 SELECT lakehouse.domain_drop('t_other');
 SELECT lakehouse.domain_drop('t_other');

@@ -18,6 +18,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -127,14 +128,11 @@ load(LhDomain *domain, const LhTemplateSpec *spec)
 	lh_pg_check(ctx, status);
 }
 
+/* All but its key, in mcxt, which is the current one. */
 static LhDomain *
-read_domain(const char *name, Oid view)
+definition_of(const char *name, Oid view, MemoryContext mcxt, LhTemplateSpec *spec)
 {
-	/* below the caller's context until it is whole: an ERROR takes it away, its keys wiped */
-	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse token domain", ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	LhDomain   *domain = palloc0(sizeof(LhDomain));
-	LhTemplateSpec spec = {0};
 	char	   *utf8;
 
 	namestrcpy(&domain->name, name);
@@ -142,9 +140,21 @@ read_domain(const char *name, Oid view)
 	domain->mcxt = mcxt;
 	domain->hidden = lh_hidden_read(view);
 	domain->ctx = lh_pg_ctx(mcxt, 0, NULL);
-	lh_domain_parse(domain, &spec);
+	lh_domain_parse(domain, spec);
 	utf8 = pg_server_to_any(pstrdup(name), (int) strlen(name), PG_UTF8);
-	spec.domain = lh_slice(utf8, strlen(utf8));
+	spec->domain = lh_slice(utf8, strlen(utf8));
+	return domain;
+}
+
+static LhDomain *
+read_domain(const char *name, Oid view)
+{
+	/* below the caller's context until it is whole: an ERROR takes it away, its keys wiped */
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse token domain", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	LhTemplateSpec spec = {0};
+	LhDomain   *domain = definition_of(name, view, mcxt, &spec);
+
 	load(domain, &spec);
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(mcxt, CacheMemoryContext);
@@ -228,8 +238,37 @@ lh_domain_require(const LhDomain *domain, LhDomainRight right)
 			 errhint("lakehouse.domain_grant gives it; superusers and owners do not have it by that.")));
 }
 
-double
-lh_domain_least_values(const LhDomain *domain)
+/* How many values there are depends on no key: one of zeros does. */
+static LhStatus
+least_values(LhCtx *ctx, const LhTemplateSpec *spec, double *least)
 {
-	return lh_template_least_values(domain->template);
+	LhKey		none = {.len = 32};
+	LhFf1Key   *ff1;
+	LhTemplate *template;
+
+	LH_TRY(lh_ff1_key_create(ctx, &none, &ff1));
+	LH_TRY(lh_template_create(ctx, ff1, spec, &template));
+	*least = lh_template_least_values(template);
+	return LH_OK;
+}
+
+double
+lh_domain_least_values(const char *name)
+{
+	Oid			view = strlen(name) < NAMEDATALEN ? lh_hidden_find(LH_HIDDEN_DOMAIN, name) : InvalidOid;
+	MemoryContext mcxt,
+				old;
+	LhDomain   *domain;
+	LhTemplateSpec spec = {0};
+	double		least = 0;
+
+	if (!OidIsValid(view))
+		return get_float8_infinity();
+	mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse token domain", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(mcxt);
+	domain = definition_of(name, view, mcxt, &spec);
+	lh_pg_check(domain->ctx, least_values(domain->ctx, &spec, &least));
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(mcxt);
+	return least;
 }

@@ -23,6 +23,6 @@ extern void lh_utility_after(PlannedStmt *pstmt, const char *source, QueryComple
 extern void lh_utility_started(QueryDesc *query);
 
 /* A policy was made for the relation: materialized views over it, and over its family, inherit it. */
-extern void lh_utility_derive_over(Oid relid);
+extern void lh_utility_derive_over(Oid relid, const char *policy);
 
 #endif

@@ -10,8 +10,8 @@
  *	2. A policy on one of these that does not hold for the maker is one that the copy would get round.
  *	3. A materialized view inherits it: a policy for the same roles, with the same mask where the column is the very value
  *	   and the mask looks at nothing else, and NULL otherwise; what has rows of a table with a filter shows no rows to
- *	   them.  A policy that is made later is inherited at once by the materialized views that are there, and each
- *	   REFRESH makes what is missing.
+ *	   them.  A policy that is made later is inherited at once by the materialized views that are there, whoever it
+ *	   holds for, and each REFRESH makes what is missing.
  *	4. Of tables (and SELECT INTO) a WARNING names the columns: they are made to be worked with, and belong to who
  *	   made them.
  */
@@ -217,9 +217,12 @@ inherit(const LhPolicy *policy, List *outputs, List *relations, Oid relid)
 
 /* ---- statements ---- */
 
-/* Policies that the copy would get round; what an error callback or a cache reset frees is copied. */
+/*
+ * Policies that the copy would get round; what an error callback or a cache reset frees is copied.  later: one that was
+ * made just now, or NULL: the copy is from before it, so that it has the values even of a maker for whom it holds.
+ */
 static List *
-policies_evaded(const LhSubject *maker)
+policies_evaded(const LhSubject *maker, const char *later)
 {
 	List	   *names = NIL;
 	ListCell   *lc;
@@ -228,14 +231,15 @@ policies_evaded(const LhSubject *maker)
 	{
 		const LhPolicy *policy = lfirst(lc);
 
-		if (policy->wrong == NULL && OidIsValid(policy->relid) && !holds(policy, maker))
+		if (policy->wrong == NULL && OidIsValid(policy->relid) &&
+			(!holds(policy, maker) || (later != NULL && strcmp(policy->name, later) == 0)))
 			names = lappend(names, pstrdup(policy->name));
 	}
 	return names;
 }
 
 static void
-derive(Query *query, Oid relid, Oid owner)
+derive(Query *query, Oid relid, Oid owner, const char *later)
 {
 	LhSubject	maker = lh_subject();
 	List	   *relations = NIL;
@@ -247,7 +251,7 @@ derive(Query *query, Oid relid, Oid owner)
 	maker.integrity = false;
 	maker.unknown = false;
 	outputs = lh_utility_origins(query, &relations);
-	foreach(lc, policies_evaded(&maker))
+	foreach(lc, policies_evaded(&maker, later))
 	{
 		LhPolicy   *policy = lh_policy_named(lfirst(lc));
 
@@ -272,7 +276,7 @@ report(Query *query, const char *name)
 	{
 		LhOrigins  *output = lfirst(lc);
 
-		foreach(p, policies_evaded(&maker))
+		foreach(p, policies_evaded(&maker, NULL))
 		{
 			bool		very;
 
@@ -333,7 +337,7 @@ lh_utility_report(const CreateTableAsStmt *stmt)
 
 /* A materialized view, which is locked. */
 static void
-derive_of(Oid relid)
+derive_of(Oid relid, const char *later)
 {
 	Query	   *query = query_of(relid);
 	HeapTuple	tuple;
@@ -346,7 +350,7 @@ derive_of(Oid relid)
 		elog(ERROR, "cache lookup failed for relation %u", relid);
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
-	derive(query, relid, owner);
+	derive(query, relid, owner, later);
 }
 
 /* The statement has run: the materialized view is there, and locked. */
@@ -360,7 +364,7 @@ lh_utility_derive(const RangeVar *name)
 	CommandCounterIncrement();
 	relid = RangeVarGetRelid(name, NoLock, true);
 	if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_MATVIEW)
-		derive_of(relid);
+		derive_of(relid, NULL);
 }
 
 /* ---- a policy that is made later ---- */
@@ -424,7 +428,7 @@ views_over(Oid relid, List *found)
 }
 
 void
-lh_utility_derive_over(Oid relid)
+lh_utility_derive_over(Oid relid, const char *policy)
 {
 	List	   *relations = lcons_oid(relid, list_concat_copy(lh_policy_ancestors(relid), lh_policy_descendants(relid)));
 	List	   *views = NIL;
@@ -439,7 +443,7 @@ lh_utility_derive_over(Oid relid)
 
 		if (rel == NULL)
 			continue;
-		derive_of(view);
+		derive_of(view, policy);
 		relation_close(rel, NoLock);
 	}
 }
