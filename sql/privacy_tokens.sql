@@ -115,6 +115,16 @@ SELECT lent_plain('4111111111111111');
 SELECT token FROM seen;
 SET ROLE tokens_maker;
 SELECT length(lent('4111111111111111')), length(lent_plain('4111111111111111')), (SELECT length(token) FROM seen);
+-- nor where it is called before any statement, while PostgreSQL works for somebody's table
+RESET ROLE;
+CREATE FUNCTION lent_back(v text) RETURNS text LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER AS $$ BEGIN RETURN lakehouse.detokenize(v, 't_digits'); END $$;
+ALTER FUNCTION lent_back(text) OWNER TO tokens_maker;
+GRANT CREATE ON SCHEMA test_privacy_tokens TO tokens_nobody;
+SET ROLE tokens_nobody;
+CREATE TABLE stolen AS SELECT text '4111111111111111' AS token;
+CREATE INDEX ON stolen (lent_back(token), token);
+DROP TABLE stolen;
+SET ROLE tokens_maker;
 -- nor does it take its caller's away
 RESET ROLE;
 ALTER FUNCTION lent(text) OWNER TO tokens_nobody;

@@ -217,6 +217,12 @@ lh_domain_require(const LhDomain *domain, LhDomainRight right)
 	LhSubject	subject = lh_subject();
 	int			i = 0;
 
+	/* a function with SECURITY DEFINER in an index: its owner is not who asks, and who does is not known */
+	if (subject.unknown)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied in token domain \"%s\"", NameStr(domain->name)),
+				 errdetail("A function with SECURITY DEFINER is called while PostgreSQL works for a table, so that it is not known who asks.")));
 	if (lh_domain_has(domain, right, subject.role))
 		return;
 	while (i + 1 < lengthof(rights) && rights[i].right != right)
