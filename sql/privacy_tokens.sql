@@ -357,6 +357,8 @@ CREATE FUNCTION shift(timestamp, text, text, bigint DEFAULT gate()) RETURNS time
 CREATE FUNCTION noise(numeric, text, float8, bigint DEFAULT gate()) RETURNS numeric AS :'probin', 'lakehouse_mask_noise_numeric_run' LANGUAGE C STABLE STRICT;
 CREATE FUNCTION noise(bigint, text, float8, bigint DEFAULT gate()) RETURNS bigint AS :'probin', 'lakehouse_mask_noise_bigint_run' LANGUAGE C STABLE STRICT;
 CREATE FUNCTION noise(integer, text, float8, bigint DEFAULT gate()) RETURNS integer AS :'probin', 'lakehouse_mask_noise_integer_run' LANGUAGE C STABLE STRICT;
+CREATE FUNCTION noise(smallint, text, float8, bigint DEFAULT gate()) RETURNS smallint AS :'probin', 'lakehouse_mask_noise_smallint_run' LANGUAGE C STABLE STRICT;
+CREATE FUNCTION noise(real, text, float8, bigint DEFAULT gate()) RETURNS real AS :'probin', 'lakehouse_mask_noise_real_run' LANGUAGE C STABLE STRICT;
 CREATE FUNCTION noise(float8, text, float8, bigint DEFAULT gate()) RETURNS float8 AS :'probin', 'lakehouse_mask_noise_float8_run' LANGUAGE C STABLE STRICT;
 CREATE FUNCTION fake_name(text, text, bigint DEFAULT gate()) RETURNS text AS :'probin', 'lakehouse_mask_fake_name_run' LANGUAGE C STABLE STRICT;
 CREATE FUNCTION fake_city(text, text, bigint DEFAULT gate()) RETURNS text AS :'probin', 'lakehouse_mask_fake_city_run' LANGUAGE C STABLE STRICT;
@@ -407,6 +409,9 @@ SELECT bool_and(noise(v, 't_text', 0.01) <> v) AS other FROM unnest('{0,1,-1,100
 SELECT bool_and(coalesce(noise(v, 't_text', 0.01) <> v, true)) AS other, bool_and(coalesce(noise(v::int, 't_text', 0.01) <> v, true)) AS other FROM unnest('{0,1,-1,2147483647,-2147483648}'::bigint[]) v;
 SELECT bool_and(coalesce(noise(v, 't_text', 1000) <> v, true)) AS other FROM unnest('{9223372036854775807,-9223372036854775808,9007199254740993}'::bigint[]) v;
 SELECT bool_and(coalesce(noise(v, 't_text', 0.01) <> v, true)) AS other FROM unnest('{0,1,-1,1e308,1e-320,5e-324,NaN,Infinity}'::float8[]) v;
+-- numbers of few digits: none is the value again
+SELECT bool_and(coalesce(noise(v::smallint, 't_text', 0.01) <> v, true)) AS other, count(noise(v::smallint, 't_text', 0.01)) > 65000 AS most FROM generate_series(-32768, 32767) v;
+SELECT bool_and(coalesce(noise(v, 't_text', 1e-12) <> v, true)) AS other FROM unnest('{0,1,-1,16777217,3.4028235e38,1e-45,NaN,Infinity}'::real[]) v;
 SELECT fake_name('Erika Mustermann', 't_text') = fake_name('Erika Mustermann', 't_text') AS same, fake_name('Erika Mustermann', 't_text') ~ '^[A-Z][a-z]+ [A-Z][a-z]+$' AS form,
 	fake_email('a@b.c', 't_text') ~ '^[a-z.]+[0-9]{6}@example\.com$' AS form, fake_city('Berlin', 't_text') ~ '^[A-Z][a-z]+$' AS form,
 	(SELECT count(DISTINCT fake_name(i::text, 't_text')) > 900 FROM generate_series(1, 1000) i) AS many;
@@ -426,6 +431,8 @@ SELECT lakehouse.domain_drop('t_other');
 SET ROLE tokens_maker;
 SELECT lakehouse.tokenize('4111111111111111', 't_other');
 RESET ROLE;
+-- keys of what was dropped do not stay in the sessions that used it
+SELECT count(*) AS kept FROM pg_backend_memory_contexts WHERE name = 'lakehouse token domain';
 -- a role whose rights are its last
 DROP ROLE tokens_reader;
 SELECT lakehouse.domain_revoke('t_digits', 'tokenize', 'tokens_reader');

@@ -307,6 +307,39 @@ lakehouse_mask_noise_integer_run(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32((int32) x);
 }
 
+/* By its own type: cast from a wider one, what moved by less than one would be the value again. */
+TWIN(noise_smallint);
+Datum
+lakehouse_mask_noise_smallint_run(PG_FUNCTION_ARGS)
+{
+	int64		x;
+
+	if (CLOSED(3) || !integer_noise(fcinfo, PG_GETARG_INT16(0), PG_INT16_MIN, PG_INT16_MAX, &x))
+		PG_RETURN_NULL();
+	PG_RETURN_INT16((int16) x);
+}
+
+TWIN(noise_real);
+Datum
+lakehouse_mask_noise_real_run(PG_FUNCTION_ARGS)
+{
+	float		value = PG_GETARG_FLOAT4(0);
+	float		result;
+	double		noise;
+
+	if (CLOSED(3))
+		PG_RETURN_NULL();
+	if (!begin_noise(fcinfo, psprintf("%.9g", value == 0 ? 0.0 : value), &noise))
+		PG_RETURN_NULL();
+	result = (float) (value == 0 ? noise : value + fabs((double) value) * noise);
+	if (result == value)
+		result = nextafterf(value, noise < 0 ? -INFINITY : INFINITY);
+	if (isfinite(value) && isfinite(result))
+		PG_RETURN_FLOAT4(result);
+	lh_mask_count(LH_MASK_ID_NOISE, LH_MASK_RANGE);
+	PG_RETURN_NULL();
+}
+
 TWIN(noise_float8);
 Datum
 lakehouse_mask_noise_float8_run(PG_FUNCTION_ARGS)
