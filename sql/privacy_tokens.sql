@@ -412,6 +412,9 @@ SELECT bool_and(coalesce(noise(v, 't_text', 0.01) <> v, true)) AS other FROM unn
 -- numbers of few digits: none is the value again
 SELECT bool_and(coalesce(noise(v::smallint, 't_text', 0.01) <> v, true)) AS other, count(noise(v::smallint, 't_text', 0.01)) > 65000 AS most FROM generate_series(-32768, 32767) v;
 SELECT bool_and(coalesce(noise(v, 't_text', 1e-12) <> v, true)) AS other FROM unnest('{0,1,-1,16777217,3.4028235e38,1e-45,NaN,Infinity}'::real[]) v;
+-- two ratios of one number do not give it away
+SELECT count(*) AS computed FROM (SELECT v, noise(v, 't_text', 0.1) AS a, noise(v, 't_text', 0.5) AS b FROM (SELECT i * 12345.67 AS v FROM generate_series(1, 100) i) x) y
+	WHERE abs((0.5 * a - 0.1 * b) / 0.4 - v) < 0.05;
 SELECT fake_name('Erika Mustermann', 't_text') = fake_name('Erika Mustermann', 't_text') AS same, fake_name('Erika Mustermann', 't_text') ~ '^[A-Z][a-z]+ [A-Z][a-z]+$' AS form,
 	fake_email('a@b.c', 't_text') ~ '^[a-z.]+[0-9]{6}@example\.com$' AS form, fake_city('Berlin', 't_text') ~ '^[A-Z][a-z]+$' AS form,
 	(SELECT count(DISTINCT fake_name(i::text, 't_text')) > 900 FROM generate_series(1, 1000) i) AS many;
