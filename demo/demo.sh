@@ -46,8 +46,8 @@ as_user initdb --pgdata=../data --username=demo --pwfile=../password --auth-loca
 rm "$STAGE/password"
 {
 	stage_conf demo
-	# COPY in our formats and masks in plans are there from the first statement on
-	echo "session_preload_libraries = 'lakehouse'"
+	# policies, the worker for keys, and COPY in our formats from the first statement on
+	echo "shared_preload_libraries = 'lakehouse'"
 	# for change streams
 	echo "wal_level = logical"
 	echo "listen_addresses = '127.0.0.1'"
@@ -67,7 +67,12 @@ for port in $(shuf -i 20000-32000 -n 20); do
 done
 [ -n "$started" ] || give_up "the server did not start"
 
-STAGE_ENV+=(PGHOST="$STAGE/socket" PGPORT="$port" PGUSER=demo LAKEHOUSE_DEMO_DATA="$STAGE/lake" PAGER=)
+# what wraps all keys is outside of the database: here a file, which the server alone may read
+(umask 077; echo "{\"keys\": {\"app:1\": \"$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')\"}}" > "$STAGE/keys.json")
+[ "$(id -u)" != 0 ] || chown "$TEST_USER:" "$STAGE/keys.json"
+
+STAGE_ENV+=(PGHOST="$STAGE/socket" PGPORT="$port" PGUSER=demo LAKEHOUSE_DEMO_DATA="$STAGE/lake"
+	LAKEHOUSE_DEMO_KEYS="$STAGE/keys.json" PAGER=)
 cp demo/demo.sql "$STAGE/src/"
 as_user createdb demo || give_up "createdb failed"
 as_user psql -X -q -v ON_ERROR_STOP=1 -d demo -f demo.sql || give_up "demo.sql failed"

@@ -1,8 +1,9 @@
--- demo.sql: Parquet files and Iceberg tables as PostgreSQL tables, in some queries and some that write.
--- Run by demo.sh; LAKEHOUSE_DEMO_DATA is the directory of the sample files:
+-- demo.sql: Parquet files and Iceberg tables as PostgreSQL tables, in some queries and some that write; a change stream; masks.
+-- Run by demo.sh; LAKEHOUSE_DEMO_KEYS is a file of keys, LAKEHOUSE_DEMO_DATA the directory of the sample files:
 -- trips/year=2024/month=1..6, zones and places, made by make_data.py; orders, an Iceberg
 -- table that Spark wrote (test/fixtures/make/iceberg.py).
 \getenv data LAKEHOUSE_DEMO_DATA
+\getenv keys LAKEHOUSE_DEMO_KEYS
 \set trips :data '/trips'
 \set zones :data '/zones.parquet'
 \set places :data '/places.parquet'
@@ -160,4 +161,33 @@ SELECT data FROM pg_logical_slot_peek_changes('changes', NULL, NULL, 'format', '
 SELECT data FROM pg_logical_slot_get_changes('changes', NULL, NULL, 'format', 'debezium-json', 'table.include.list', 'public.customers', 'topic.prefix', 'demo');
 \pset format aligned
 SELECT pg_drop_replication_slot('changes');
+\set ECHO none
+
+\echo
+\echo === 18. Privacy: tokens under a key that the database never shows, masks and a row filter for a role, whatever the query
+\set ECHO queries
+SELECT lakehouse.key_provider_create('dev', 'file', jsonb_build_object('path', :'keys'));
+SELECT lakehouse.key_create('payments', 'data', provider => 'dev', kek => 'app');
+SELECT lakehouse.domain_create('cards', 'card', 'payments', '{"min_characters": 15}');
+CREATE TABLE payments (id int PRIMARY KEY, card text, mail text, amount numeric, country text);
+INSERT INTO payments VALUES (1, '4111 1111 1111 1111', 'anna@example.org', 20, 'AT'),
+	(2, '5500 0000 0000 0004', 'bert@example.org', 35, 'FR'), (3, '4111 1111 1111 1111', 'anna@example.org', 7, 'AT');
+CREATE VIEW spent AS SELECT card, sum(amount) FROM payments GROUP BY card;
+GRANT SELECT ON payments, spent TO analyst;
+SELECT lakehouse.policy_create('payments', 'payments',
+	masks => ARRAY['card', $$lakehouse.mask_fpe(card, 'cards')$$, 'mail', $$lakehouse.mask_email(mail)$$],
+	row_filter => $$country = 'AT'$$, for_roles => '{analyst}');
+SET ROLE analyst;
+SELECT * FROM payments;
+SELECT * FROM spent;
+SELECT card FROM payments LIMIT 1 \gset
+SELECT count(*) FROM payments WHERE card = '4111 1111 1111 1111';
+COPY payments TO STDOUT;
+RESET ROLE;
+SELECT "column", access, expression FROM lakehouse.policy_explain('analyst', 'SELECT card, amount FROM payments');
+CREATE ROLE fraud_desk;
+SELECT lakehouse.domain_grant('cards', 'detokenize', 'fraud_desk');
+SET ROLE fraud_desk;
+SELECT lakehouse.detokenize(:'card', 'cards');
+RESET ROLE;
 \set ECHO none

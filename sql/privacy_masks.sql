@@ -111,6 +111,15 @@ SELECT v, lakehouse.mask_floor(v, 10), lakehouse.mask_range(v, 10) FROM unnest(A
 SELECT v, lakehouse.mask_floor(v, 10), lakehouse.mask_range(v, 10) FROM unnest(ARRAY[-1, 9223372036854775807, -9223372036854775808]) v;
 SELECT left(v::text, 12), lakehouse.mask_floor(v, 2.5), lakehouse.mask_range(v, 2.5), lakehouse.mask_range_text(v, 2.5), lakehouse.mask_floor(v::float8, 2.5)
 FROM unnest(ARRAY[0, 2.4999, 2.5, -0.0001, 12.3456, 'NaN', 'Infinity', '-Infinity', 1e200]::numeric[]) v;
+CREATE TABLE fits (n numeric(5, 2));
+-- in the type's own room, and no class of one value
+SELECT v, lakehouse.mask_floor(v::smallint, 1000) FROM unnest('{-32768,-32000,999,32767}'::int[]) v;
+SELECT v, lakehouse.mask_floor(v, w) FROM (VALUES (real '-3.4e38', 1e38), ('1e10', 1), ('8388607', 1), ('NaN', 1), ('Infinity', 1), ('-0', 1), ('37', 10), ('37', 0)) x (v, w);
+-- what stands in a plan for the cast to numeric(precision, scale)
+SELECT v, s, lakehouse.mask_fit(v::numeric, (((5 << 16) | (s & 2047)) + 4)) FROM unnest('{999.994,999.995,-999.995,1e1000,0.00001,99999.4,NaN,Infinity,-Infinity,NULL}'::text[]) v, unnest('{2,0}'::int[]) s;
+SELECT v, lakehouse.mask_fit(v, -1) FROM unnest('{999.995,NaN,Infinity}'::numeric[]) v;
+SELECT lakehouse.mask_fit(v::numeric(5, 2), atttypmod) IS NOT DISTINCT FROM v FROM pg_attribute, unnest('{999.99,-999.99,0,0.1,NaN}'::numeric(5, 2)[]) v
+	WHERE attname = 'n' AND attrelid = 'fits'::regclass;
 -- a class of one value would be the value
 SELECT lakehouse.mask_floor(5, 1), lakehouse.mask_range(5, 0), lakehouse.mask_floor(5::bigint, -10), lakehouse.mask_floor(5.5, 0), lakehouse.mask_range(5.5, 'NaN'),
 	lakehouse.mask_floor(5.5::float8, 'NaN'), lakehouse.mask_floor(1e300::float8, 1.0), lakehouse.mask_floor('-0'::float8, 1.0), lakehouse.mask_range_text(5.5, -1);
@@ -137,7 +146,7 @@ WHERE lakehouse.mask_date_trunc(t, u) IS DISTINCT FROM date_trunc(u, t) OR upper
 SELECT name, arguments, strength FROM lakehouse.mask_functions() WHERE NOT keyed ORDER BY 1, 2;
 -- every function that is called mask_... is in it
 SELECT proname FROM pg_proc WHERE pronamespace = 'lakehouse'::regnamespace AND proname LIKE 'mask\_%'
-	AND 'internal'::regtype <> ALL (proargtypes) AND proname NOT IN ('mask_functions', 'mask_counters', 'mask_counters_reset')
+	AND 'internal'::regtype <> ALL (proargtypes) AND proname NOT IN ('mask_functions', 'mask_counters', 'mask_counters_reset', 'mask_fit')
 	AND proname NOT IN (SELECT name FROM lakehouse.mask_functions());
 -- and all are immutable, parallel safe, and no one's but the caller's
 SELECT proname FROM pg_proc WHERE pronamespace = 'lakehouse'::regnamespace AND proname IN (SELECT name FROM lakehouse.mask_functions() WHERE NOT keyed)

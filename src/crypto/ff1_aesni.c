@@ -121,7 +121,7 @@ lh_ff1_blocks_aesni(const LhFf1Call *call, uint8_t *blocks, size_t count)
  * (half + y) % m, or (half - y) % m.  The quotient is one too small at most, so that what is left is below
  * 3 m; all steps but the last two do not wait for one another.
  */
-static inline uint64_t
+static inline __attribute__((always_inline)) uint64_t
 reduce_one(const LhFf1Fused *f, int which, LhFf1Way way, uint64_t half, uint64_t y)
 {
 	uint64_t m = f->small[which].m;
@@ -133,32 +133,61 @@ reduce_one(const LhFf1Fused *f, int which, LhFf1Way way, uint64_t half, uint64_t
 	return (int64_t) two < 0 ? sum : two;
 }
 
+/* The number that round i adds, made of the other half. */
+static inline __attribute__((always_inline)) uint64_t
+round_one(const LhFf1Key *key, int rounds, __m128i start, unsigned shift, int i, uint64_t other)
+{
+	/* the last 8 bytes of a block, which are little-endian here, from a number */
+	const __m128i place = _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1);
+	__m128i round = _mm_set_epi64x((int64_t) ((uint64_t) i << shift), 0);
+	__m128i q = _mm_shuffle_epi8(_mm_cvtsi64_si128((int64_t) other), place);
+	__m128i x = _mm_xor_si128(_mm_xor_si128(start, round), q);
+
+	for (int r = 1; r < rounds; r++)
+		x = _mm_aesenc_si128(x, _mm_load_si128((const __m128i *) key->keys[r]));
+	x = _mm_aesenclast_si128(x, _mm_load_si128((const __m128i *) key->keys[rounds]));
+	return __builtin_bswap64((uint64_t) _mm_cvtsi128_si64(x));
+}
+
+/* Two rounds at a time, so that both halves stay in registers; with constants for the way and the rounds of AES. */
+static inline __attribute__((always_inline)) void
+one(const LhFf1Key *key, int rounds, const LhFf1Fused *f, LhFf1Way way, const uint8_t *base,
+	uint64_t *left, uint64_t *right)
+{
+	uint64_t a = *left, b = *right;
+	__m128i start = _mm_xor_si128(LOAD(base), _mm_load_si128((const __m128i *) key->keys[0]));
+	unsigned shift = 8 * (7 - f->b); /* of the round in them */
+
+	for (int n = 0; n < LH_FF1_ROUNDS; n += 2)
+	{
+		if (way == LH_FF1_ENCRYPT)
+		{
+			a = reduce_one(f, 0, way, a, round_one(key, rounds, start, shift, n, b));
+			b = reduce_one(f, 1, way, b, round_one(key, rounds, start, shift, n + 1, a));
+		}
+		else
+		{
+			b = reduce_one(f, 1, way, b,
+						   round_one(key, rounds, start, shift, LH_FF1_ROUNDS - 1 - n, a));
+			a = reduce_one(f, 0, way, a,
+						   round_one(key, rounds, start, shift, LH_FF1_ROUNDS - 2 - n, b));
+		}
+	}
+	*left = a;
+	*right = b;
+}
+
 void
 lh_ff1_one_aesni(const LhFf1Key *key, const LhFf1Fused *f, LhFf1Way way, const uint8_t *base,
 				 uint64_t *left, uint64_t *right)
 {
-	/* the last 8 bytes of a block, which are little-endian here, from a number */
-	const __m128i place = _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1);
-	uint64_t half[2] = {*left, *right};
-	__m128i start = _mm_xor_si128(LOAD(base), _mm_load_si128((const __m128i *) key->keys[0]));
-	unsigned shift = 8 * (7 - f->b); /* of the round in them */
-
-	for (int n = 0; n < LH_FF1_ROUNDS; n++)
-	{
-		int i = way == LH_FF1_ENCRYPT ? n : LH_FF1_ROUNDS - 1 - n;
-		__m128i round = _mm_set_epi64x((int64_t) ((uint64_t) i << shift), 0);
-		__m128i q = _mm_shuffle_epi8(_mm_cvtsi64_si128((int64_t) half[~i & 1]), place);
-		__m128i x = _mm_xor_si128(_mm_xor_si128(start, round), q);
-		uint64_t y;
-
-		for (int r = 1; r < key->rounds; r++)
-			x = _mm_aesenc_si128(x, _mm_load_si128((const __m128i *) key->keys[r]));
-		x = _mm_aesenclast_si128(x, _mm_load_si128((const __m128i *) key->keys[key->rounds]));
-		y = __builtin_bswap64((uint64_t) _mm_cvtsi128_si64(x));
-		half[i & 1] = reduce_one(f, i & 1, way, half[i & 1], y);
-	}
-	*left = half[0];
-	*right = half[1];
+	/* AES-256: all keys of domains */
+	if (key->rounds != 14)
+		one(key, key->rounds, f, way, base, left, right);
+	else if (way == LH_FF1_ENCRYPT)
+		one(key, 14, f, LH_FF1_ENCRYPT, base, left, right);
+	else
+		one(key, 14, f, LH_FF1_DECRYPT, base, left, right);
 }
 
 const LhFf1Kernels lh_ff1_kernels_aesni = {.name = "aesni",

@@ -6,8 +6,12 @@
  *	fake.c		names, places and addresses that nobody has
  *	fake_lists.h	what they are put together from
  *
- * All are made of HMAC-SHA256(key, "lakehouse mask 1" ‖ 0x00 ‖ purpose ‖ 0x00 ‖ length of domain ‖ domain ‖ value), the length
- * having 8 bytes, big-endian: the same value of one domain always has the same mask, and nobody without the key can tell or try.
+ * All are made of
+ *
+ *	HMAC-SHA256(key, "lakehouse mask 1" ‖ 0x00 ‖ purpose ‖ 0x00 ‖ length of domain ‖ domain ‖ value)
+ *
+ * the length having 8 bytes, big-endian: the same value of one domain always has the same mask, and nobody without the
+ * key can tell or try.
  */
 #ifndef LH_MASK_KEYED_H
 #define LH_MASK_KEYED_H

@@ -50,7 +50,10 @@ extern bool lh_mask_unit(LhSlice name, LhMaskUnit *unit);
  * weeks begin on Mondays, centuries with the years 1, 101, ... and decades with 0, 10, ...
  */
 extern LhMaskOutcome lh_mask_days(int64_t day, LhMaskUnit unit, int64_t *first, int64_t *next);
-/* The same for microseconds since 2000 (as PostgreSQL counts: since 1970 its last years do not fit) and any unit; beyond int64 its ends. */
+/*
+ * The same for microseconds since 2000 (as PostgreSQL counts: since 1970 its last years do not fit) and any unit; beyond
+ * int64 its ends.
+ */
 extern void lh_mask_microseconds(int64_t us, LhMaskUnit unit, int64_t *first, int64_t *next);
 
 #endif

@@ -12,7 +12,7 @@ SELECT set_eq(
 	$$ SELECT proname::text FROM functions WHERE has_function_privilege('public', oid, 'EXECUTE') $$,
 	ARRAY['cdc_ddl_status', 'cdc_formats', 'cdc_heartbeat', 'cdc_options', 'cdc_setup', 'cdc_row', 'cdc_schemas', 'cdc_snapshot_tables', 'cdc_snapshot_plan', 'cdc_snapshot_state', 'cdc_snapshot_note',
 		'cdc_snapshot_start', 'cdc_snapshot_cancel', 'cdc_snapshot_forget', 'changes', 'iceberg_changes', 'refresh_columns', 'running_scans',
-		'mask_card', 'mask_constant', 'mask_date_trunc', 'mask_email', 'mask_floor', 'mask_functions', 'mask_geo', 'mask_ip', 'mask_json', 'mask_null', 'mask_partial', 'mask_phone', 'mask_range', 'mask_range_text', 'mask_regex', 'mask_support',
+		'mask_card', 'mask_constant', 'mask_date_trunc', 'mask_email', 'mask_fit', 'mask_floor', 'mask_functions', 'mask_geo', 'mask_ip', 'mask_json', 'mask_null', 'mask_partial', 'mask_phone', 'mask_range', 'mask_range_text', 'mask_regex', 'mask_support',
 		-- what the session is
 		'purpose', 'subject_role', 'subject_session',
 		-- the domain's rights decide; masks yield NULL, and their twins cannot be called

@@ -362,7 +362,7 @@ digits_are_kept_or_hidden(void **state)
 {
 	for (int i = 0; i < MANY; i++)
 	{
-		char value[64], digits[32];
+		char value[64];
 		size_t n = 0, len = 0, kept = 0, hidden = 0, allowed;
 		bool is_card = i % 2 == 1;
 		int64_t first = (int64_t) (next() % 12) - 1, last = (int64_t) (next() % 8) - 1;
@@ -370,7 +370,8 @@ digits_are_kept_or_hidden(void **state)
 
 		while (n < (is_card ? 12 + next() % 8 : 1 + next() % 20))
 		{
-			digits[n++] = value[len++] = (char) ('0' + next() % 10);
+			value[len++] = (char) ('0' + next() % 10);
+			n++;
 			if (next() % 4 == 0)
 				value[len++] = next() % 2 ? ' ' : '-';
 		}

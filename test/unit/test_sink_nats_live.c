@@ -522,7 +522,10 @@ typedef struct Counts
 	uint64_t restarts, failures, parts;
 } Counts;
 
-/* Have all replicas of the stream what its leader has? */
+/*
+ * Have all replicas of the stream what its leader has, as far as it has heard of them within
+ * a second?  Of one that was killed just now it may still say so: wait_for_all asks until it stays that way.
+ */
 static bool
 is_whole(int port)
 {
@@ -544,12 +547,26 @@ is_whole(int port)
 			json_object_get(cluster, "leader") != NULL && json_array_size(replicas) == NODES - 1;
 		json_array_foreach(replicas, i, r) whole &=
 			json_is_true(json_object_get(r, "current")) &&
+			!json_is_true(json_object_get(r, "offline")) &&
+			json_integer_value(json_object_get(r, "active")) < 1000000000 &&
 			json_integer_value(json_object_get(r, "lag")) == 0;
 		json_decref(json);
 		natsMsg_Destroy(reply);
 	}
 	natsConnection_Destroy(nc);
 	return whole;
+}
+
+static void
+wait_for_all(int port)
+{
+	int whole = 0;
+
+	for (int i = 0; i < 1200 && whole < 30; i++)
+	{
+		whole = is_whole(port) ? whole + 1 : 0;
+		usleep(50000);
+	}
 }
 
 static void
@@ -586,8 +603,8 @@ kill_and_go_on(uint64_t seed, const char *where, NatsServer *servers, int nserve
 			counts->servers++;
 			assert_true(nats_server_start(s));
 			/* in a cluster the others must not go before it has caught up */
-			for (int i = 0; i < 600 && nservers > 1 && !is_whole(s->port); i++)
-				usleep(50000);
+			if (nservers > 1)
+				wait_for_all(s->port);
 			continue;
 		}
 		kill(pid, SIGKILL);

@@ -9,15 +9,17 @@
  * with id and version big-endian in 8 and 4 bytes.  The domain's name is part of what each value is
  * encrypted or hashed with, so that domains of one key do not join.
  *
- * Domains are kept by name.  Any change of a definition, a key, a role or its memberships makes all of them stale; a stale one is
- * released when it is asked for again, never while somebody may be using it.
+ * Domains are kept by name.  Any change of a definition, a key, a role or its memberships makes all of them stale.  Stale ones are
+ * released, their keys wiped, when some domain is asked for, or when the transaction ends: never while somebody may be using them.
  */
 #include "pg/privacy/domain_state.h"
 
+#include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -29,7 +31,7 @@
 typedef struct Entry
 {
 	NameData	name;			/* key */
-	LhDomain   *domain;			/* NULL: not there, or it failed */
+	LhDomain   *domain;
 } Entry;
 
 uint64		lh_domain_generation = 1;
@@ -51,6 +53,44 @@ roles_changed(Datum arg, int cache, uint32 hash)
 	lh_domain_generation++;
 }
 
+/* Also what nobody will ask for again, as it was dropped. */
+static void
+release_stale(void)
+{
+	static uint64 released = 0;
+	HASH_SEQ_STATUS all;
+	Entry	   *entry;
+
+	if (released == lh_domain_generation)
+		return;
+	hash_seq_init(&all, domains);
+	while ((entry = hash_seq_search(&all)) != NULL)
+	{
+		if (entry->domain->generation == lh_domain_generation)
+			continue;
+		MemoryContextDelete(entry->domain->mcxt);
+		(void) hash_search(domains, &entry->name, HASH_REMOVE, NULL);
+	}
+	released = lh_domain_generation;
+}
+
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PARALLEL_ABORT:
+		case XACT_EVENT_PREPARE:
+			release_stale();
+			break;
+		default:
+			break;
+	}
+}
+
 static void
 begin(void)
 {
@@ -66,6 +106,7 @@ begin(void)
 	lh_keys_watch(changed);
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, 0);
 	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, 0);
+	RegisterXactCallback(transaction_ends, NULL);
 }
 
 /* ---- making ready ---- */
@@ -127,14 +168,11 @@ load(LhDomain *domain, const LhTemplateSpec *spec)
 	lh_pg_check(ctx, status);
 }
 
+/* All but its key, in mcxt, which is the current one. */
 static LhDomain *
-read_domain(const char *name, Oid view)
+definition_of(const char *name, Oid view, MemoryContext mcxt, LhTemplateSpec *spec)
 {
-	/* below the caller's context until it is whole: an ERROR takes it away, its keys wiped */
-	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse token domain", ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	LhDomain   *domain = palloc0(sizeof(LhDomain));
-	LhTemplateSpec spec = {0};
 	char	   *utf8;
 
 	namestrcpy(&domain->name, name);
@@ -142,9 +180,21 @@ read_domain(const char *name, Oid view)
 	domain->mcxt = mcxt;
 	domain->hidden = lh_hidden_read(view);
 	domain->ctx = lh_pg_ctx(mcxt, 0, NULL);
-	lh_domain_parse(domain, &spec);
+	lh_domain_parse(domain, spec);
 	utf8 = pg_server_to_any(pstrdup(name), (int) strlen(name), PG_UTF8);
-	spec.domain = lh_slice(utf8, strlen(utf8));
+	spec->domain = lh_slice(utf8, strlen(utf8));
+	return domain;
+}
+
+static LhDomain *
+read_domain(const char *name, Oid view)
+{
+	/* below the caller's context until it is whole: an ERROR takes it away, its keys wiped */
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse token domain", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	LhTemplateSpec spec = {0};
+	LhDomain   *domain = definition_of(name, view, mcxt, &spec);
+
 	load(domain, &spec);
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(mcxt, CacheMemoryContext);
@@ -166,8 +216,9 @@ lh_domain_get(const char *name)
 	{
 		namestrcpy(&key, name);
 		entry = hash_search(domains, &key, HASH_FIND, NULL);
-		if (entry != NULL && entry->domain != NULL && entry->domain->generation == lh_domain_generation)
+		if (entry != NULL && entry->domain->generation == lh_domain_generation)
 			return entry->domain;
+		release_stale();
 		view = lh_hidden_find(LH_HIDDEN_DOMAIN, name);
 	}
 	if (!OidIsValid(view))
@@ -178,11 +229,8 @@ lh_domain_get(const char *name)
 	{
 		LhDomain   *domain = read_domain(name, view);
 
-		/* reading may have looked at the table itself */
 		entry = hash_search(domains, &key, HASH_ENTER, &found);
-		if (!found)
-			entry->domain = NULL;
-		if (entry->domain != NULL)
+		if (found)
 			MemoryContextDelete(entry->domain->mcxt);
 		entry->domain = domain;
 		return domain;
@@ -217,6 +265,12 @@ lh_domain_require(const LhDomain *domain, LhDomainRight right)
 	LhSubject	subject = lh_subject();
 	int			i = 0;
 
+	/* a function with SECURITY DEFINER in an index: its owner is not who asks, and who does is not known */
+	if (subject.unknown)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied in token domain \"%s\"", NameStr(domain->name)),
+				 errdetail("A function with SECURITY DEFINER is called while PostgreSQL works for a table, so that it is not known who asks.")));
 	if (lh_domain_has(domain, right, subject.role))
 		return;
 	while (i + 1 < lengthof(rights) && rights[i].right != right)
@@ -228,8 +282,37 @@ lh_domain_require(const LhDomain *domain, LhDomainRight right)
 			 errhint("lakehouse.domain_grant gives it; superusers and owners do not have it by that.")));
 }
 
-double
-lh_domain_least_values(const LhDomain *domain)
+/* How many values there are depends on no key: one of zeros does. */
+static LhStatus
+least_values(LhCtx *ctx, const LhTemplateSpec *spec, double *least)
 {
-	return lh_template_least_values(domain->template);
+	LhKey		none = {.len = 32};
+	LhFf1Key   *ff1;
+	LhTemplate *template;
+
+	LH_TRY(lh_ff1_key_create(ctx, &none, &ff1));
+	LH_TRY(lh_template_create(ctx, ff1, spec, &template));
+	*least = lh_template_least_values(template);
+	return LH_OK;
+}
+
+double
+lh_domain_least_values(const char *name)
+{
+	Oid			view = strlen(name) < NAMEDATALEN ? lh_hidden_find(LH_HIDDEN_DOMAIN, name) : InvalidOid;
+	MemoryContext mcxt,
+				old;
+	LhDomain   *domain;
+	LhTemplateSpec spec = {0};
+	double		least = 0;
+
+	if (!OidIsValid(view))
+		return get_float8_infinity();
+	mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse token domain", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(mcxt);
+	domain = definition_of(name, view, mcxt, &spec);
+	lh_pg_check(domain->ctx, least_values(domain->ctx, &spec, &least));
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(mcxt);
+	return least;
 }

@@ -36,7 +36,7 @@ typedef struct LhDomain LhDomain;
  * valid until the next call that may process invalidations.  ERROR: no such domain.
  */
 extern LhDomain *lh_domain_get(const char *name);
-/* ERROR unless the present subject (lh_subject) has the right. */
+/* ERROR unless the present subject (lh_subject) has the right; superusers need it, too. */
 extern void lh_domain_require(const LhDomain *domain, LhDomainRight right);
 extern bool lh_domain_has(const LhDomain *domain, LhDomainRight right, Oid role);
 

@@ -248,6 +248,18 @@ CREATE FUNCTION lakehouse.mask_noise(value integer, domain text, ratio double pr
 COMMENT ON FUNCTION lakehouse.mask_noise(integer, text, double precision) IS
 	'The number moved by at most that share of it, always by the same; NULL but in a policy';
 
+CREATE FUNCTION lakehouse.mask_noise(value smallint, domain text, ratio double precision) RETURNS smallint
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_name'
+	LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_noise(smallint, text, double precision) IS
+	'The number moved by at most that share of it, always by the same; NULL but in a policy';
+
+CREATE FUNCTION lakehouse.mask_noise(value real, domain text, ratio double precision) RETURNS real
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_name'
+	LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_noise(real, text, double precision) IS
+	'The number moved by at most that share of it, always by the same; NULL but in a policy';
+
 CREATE FUNCTION lakehouse.mask_noise(value double precision, domain text, ratio double precision) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'lakehouse_mask_name'
 	LANGUAGE C STABLE PARALLEL SAFE;
@@ -385,6 +397,18 @@ CREATE FUNCTION lakehouse.mask_noise_run(value integer, domain text, ratio doubl
 	AS 'MODULE_PATHNAME', 'lakehouse_mask_noise_integer_run'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION lakehouse.mask_noise_run(integer, text, double precision, internal) IS
+	'What lakehouse.mask_noise is in a plan';
+
+CREATE FUNCTION lakehouse.mask_noise_run(value smallint, domain text, ratio double precision, gate internal) RETURNS smallint
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_noise_smallint_run'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_noise_run(smallint, text, double precision, internal) IS
+	'What lakehouse.mask_noise is in a plan';
+
+CREATE FUNCTION lakehouse.mask_noise_run(value real, domain text, ratio double precision, gate internal) RETURNS real
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_noise_real_run'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_noise_run(real, text, double precision, internal) IS
 	'What lakehouse.mask_noise is in a plan';
 
 CREATE FUNCTION lakehouse.mask_noise_run(value double precision, domain text, ratio double precision, gate internal) RETURNS double precision

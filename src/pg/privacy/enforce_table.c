@@ -13,8 +13,8 @@
  *
  *	1. What belongs to the scan goes into the subquery: ONLY, TABLESAMPLE, conditions of row security (on raw values,
  *	   before the filter), FOR UPDATE.
- *	2. With a filter it is a security barrier.  Without one it stays a subquery only where a mask is computed from what it hides: pulled
- *	   up, the mask would be evaluated above joins and sorts, and raw values would lie in their temporary files.
+ *	2. With a filter it is a security barrier.  Without one it stays a subquery only where a mask is computed from the row:
+ *	   pulled up, the mask would be evaluated above joins and sorts, and raw values would lie in their temporary files.
  *	3. It reads as the table's owner, and only the columns that it needs.
  *	4. The entry's own privileges stay, but for columns that the policy shows: on a copy of the
  *	   entry that nothing scans, checked for whom core would have checked (a view's owner, else the user).

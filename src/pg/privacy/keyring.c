@@ -11,6 +11,8 @@
  *	   where all entries are taken pushes out the one that was found longest ago.
  *	4. A key that is forgotten can come back, put by a backend that had asked for it before: whether a key may be
  *	   used is not decided here, but by the catalog of keys, each time (keys.h).
+ *	5. Others use a version until its retirement is committed.  So it is forgotten then once more, after the
+ *	   invalidation was sent: who puts it there later looks again (keys.c).
  */
 #include "pg/privacy/keyring_internal.h"
 
@@ -25,6 +27,8 @@
 #include "port/pg_bitutils.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "net/vault.h"
@@ -439,4 +443,43 @@ lh_keyring_forget(Oid database, uint64 id, uint32 version)
 			free_link(find_link(&key));
 	}
 	LWLockRelease(lh_keyring->cache_lock);
+}
+
+/* ---- at commit ---- */
+
+typedef struct Going
+{
+	struct Going *next;
+	uint64		id;
+	uint32		version;
+} Going;
+
+static Going *going = NULL;		/* in the transaction's memory */
+
+/* After locks are released: invalidations have been sent. */
+static void
+resources_released(ResourceReleasePhase phase, bool commit, bool top, void *arg)
+{
+	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !top)
+		return;
+	for (const Going *g = going; commit && g != NULL; g = g->next)
+		lh_keyring_forget(MyDatabaseId, g->id, g->version);
+	going = NULL;
+}
+
+void
+lh_keyring_forget_for_good(uint64 id, uint32 version)
+{
+	static bool registered = false;
+	Going	   *g;
+
+	if (lh_keyring == NULL)
+		return;
+	if (!registered)
+		RegisterResourceReleaseCallback(resources_released, NULL);
+	registered = true;
+	g = MemoryContextAlloc(TopTransactionContext, sizeof(Going));
+	*g = (Going) {going, id, version};
+	going = g;
+	lh_keyring_forget(MyDatabaseId, id, version);
 }

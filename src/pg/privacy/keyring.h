@@ -47,6 +47,8 @@ extern bool lh_keyring_find(LhCtx *ctx, Oid database, LhKeyRef ref, LhSlice *key
 extern void lh_keyring_put(LhCtx *ctx, Oid database, LhKeyRef ref, LhSlice key);
 /* version 0: all versions; id 0: all keys of the database. */
 extern void lh_keyring_forget(Oid database, uint64 id, uint32 version);
+/* Of this database, now and when the transaction has committed: until then others may put it there again. */
+extern void lh_keyring_forget_for_good(uint64 id, uint32 version);
 
 /* ---- providers ---- */
 

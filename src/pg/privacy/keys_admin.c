@@ -316,7 +316,7 @@ lakehouse_key_retire(PG_FUNCTION_ARGS)
 		check_order(&row, version.ref);
 		check_unused(&row, version.ref, "retired");
 		set_state(version.ref, "state = 'retired', retired = now()");
-		lh_keyring_forget(MyDatabaseId, version.ref.id, version.ref.version);
+		lh_keyring_forget_for_good(version.ref.id, version.ref.version);
 	}
 	else if (!retire && version.state == LH_KEY_RETIRED)
 		set_state(version.ref, "state = 'active', retired = NULL");
@@ -364,7 +364,7 @@ lakehouse_key_destroy(PG_FUNCTION_ARGS)
 					 errhint("Commit, see that all still works, and destroy it then.")));
 		check_unused(&row, version.ref, "destroyed");
 		set_state(version.ref, "state = 'destroyed', destroyed = now(), wrapped = NULL");
-		lh_keyring_forget(MyDatabaseId, version.ref.id, version.ref.version);
+		lh_keyring_forget_for_good(version.ref.id, version.ref.version);
 	}
 	lh_keys_end(&sql);
 	PG_RETURN_VOID();

@@ -22,7 +22,7 @@
 
 #include "mask/outcome.h"
 
-/* Of several masks on one column the greatest holds; the order is that of policy.h. */
+/* Of several masks on one column the greatest holds (policy.h). */
 typedef enum LhMaskStrength
 {
 	LH_STRENGTH_TOKEN = 1,		/* equal values stay equal; may be undone with a key and a right */
@@ -47,7 +47,7 @@ extern int	lh_mask_strength(Oid function);
 
 /* ---- for the files of masks ---- */
 
-/* Values that were not masked as told, in this process, by mask (lines of the table) and reason. */
+/* The table, a line a function.  Its numbers are those by which values are counted that could not be masked. */
 typedef enum LhMaskId
 {
 #define LH_MASK_FUNCTIONS(X) \
@@ -83,6 +83,7 @@ typedef enum LhMaskId
 	LH_N_MASK_IDS
 } LhMaskId;
 
+/* A value was not masked as told; counted for this process, by mask and reason. */
 extern void lh_mask_count(LhMaskId mask, LhMaskOutcome outcome);
 
 /* In an SQL function: count, and return NULL. */
@@ -114,6 +115,7 @@ lh_mask_argument(FunctionCallInfo fcinfo, int n)
 	return lh_slice(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
 }
 
+/* As text of SQL, palloc'd. */
 extern Datum lh_mask_text(LhSlice s);
 
 /*

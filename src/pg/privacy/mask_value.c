@@ -6,6 +6,7 @@
  */
 #include "pg/privacy/mask_value.h"
 
+#include <math.h>
 #include <sys/socket.h>
 
 #include "utils/builtins.h"
@@ -13,6 +14,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/geo_decls.h"
 #include "utils/inet.h"
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 extern PGDLLEXPORT Datum lakehouse_mask_ip(PG_FUNCTION_ARGS);
@@ -23,6 +25,9 @@ extern PGDLLEXPORT Datum lakehouse_mask_floor_integer(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum lakehouse_mask_floor_bigint(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum lakehouse_mask_floor_numeric(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum lakehouse_mask_floor_double(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum lakehouse_mask_floor_smallint(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum lakehouse_mask_floor_real(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum lakehouse_mask_fit(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum lakehouse_mask_date_trunc_date(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum lakehouse_mask_date_trunc_timestamp(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(lakehouse_mask_ip);
@@ -33,6 +38,9 @@ PG_FUNCTION_INFO_V1(lakehouse_mask_floor_integer);
 PG_FUNCTION_INFO_V1(lakehouse_mask_floor_bigint);
 PG_FUNCTION_INFO_V1(lakehouse_mask_floor_numeric);
 PG_FUNCTION_INFO_V1(lakehouse_mask_floor_double);
+PG_FUNCTION_INFO_V1(lakehouse_mask_floor_smallint);
+PG_FUNCTION_INFO_V1(lakehouse_mask_floor_real);
+PG_FUNCTION_INFO_V1(lakehouse_mask_fit);
 PG_FUNCTION_INFO_V1(lakehouse_mask_date_trunc_date);
 PG_FUNCTION_INFO_V1(lakehouse_mask_date_trunc_timestamp);
 
@@ -144,6 +152,42 @@ lakehouse_mask_floor_double(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(lower);
 }
 
+/* Of types that have less room than what a wider one's result is: there a cast would fail. */
+Datum
+lakehouse_mask_floor_smallint(PG_FUNCTION_ARGS)
+{
+	LhMaskRange range;
+	LhMaskOutcome outcome = lh_mask_range(PG_GETARG_INT16(0), PG_GETARG_INT32(1), &range);
+
+	if (outcome == LH_MASK_DONE && range.lower < PG_INT16_MIN)
+		outcome = LH_MASK_RANGE;
+	if (outcome != LH_MASK_DONE)
+		LH_MASK_GIVE_UP(FLOOR, outcome);
+	PG_RETURN_INT16((int16) range.lower);
+}
+
+/* Above these a real has no digits behind the point. */
+#define MOST_REAL_QUOTIENT 8388608.0	/* 2^23 */
+
+Datum
+lakehouse_mask_floor_real(PG_FUNCTION_ARGS)
+{
+	double		lower;
+	float		value = PG_GETARG_FLOAT4(0),
+				result;
+	double		width = PG_GETARG_FLOAT8(1);
+	LhMaskOutcome outcome = lh_mask_floor(value, width, &lower);
+
+	if (outcome == LH_MASK_DONE && !(fabs(value / width) < MOST_REAL_QUOTIENT))
+		outcome = LH_MASK_RANGE;
+	result = outcome == LH_MASK_DONE ? (float) lower : 0;
+	if (!isfinite(result))
+		outcome = LH_MASK_RANGE;
+	if (outcome != LH_MASK_DONE)
+		LH_MASK_GIVE_UP(FLOOR, outcome);
+	PG_RETURN_FLOAT4(result);
+}
+
 Datum
 lakehouse_mask_floor_numeric(PG_FUNCTION_ARGS)
 {
@@ -154,6 +198,34 @@ lakehouse_mask_floor_numeric(PG_FUNCTION_ARGS)
 	if (outcome != LH_MASK_DONE)
 		LH_MASK_GIVE_UP(FLOOR, outcome);
 	PG_RETURN_DATUM(lower);
+}
+
+/* ---- casts ---- */
+
+/*
+ * The cast to numeric(precision, scale) in a plan of a mask: NULL where core's fails.  Core's is that it has to round
+ * to less than 10^(precision - scale); NaN fits anywhere.
+ */
+Datum
+lakehouse_mask_fit(PG_FUNCTION_ARGS)
+{
+	Numeric		value = PG_GETARG_NUMERIC(0);
+	int32		typmod = PG_GETARG_INT32(1);
+	int32		precision = ((typmod - VARHDRSZ) >> 16) & 0xffff,
+				scale = (((typmod - VARHDRSZ) & 0x7ff) ^ 1024) - 1024;
+	Datum		rounded,
+				bound;
+
+	if (typmod < (int32) VARHDRSZ || numeric_is_nan(value))
+		PG_RETURN_NUMERIC(value);
+	if (numeric_is_inf(value))
+		PG_RETURN_NULL();
+	rounded = DirectFunctionCall2(numeric_round, NumericGetDatum(value), Int32GetDatum(scale));
+	bound = DirectFunctionCall3(numeric_in, CStringGetDatum(psprintf("1e%d", precision - scale)), ObjectIdGetDatum(InvalidOid),
+								Int32GetDatum(-1));
+	if (DatumGetInt32(DirectFunctionCall2(numeric_cmp, DirectFunctionCall1(numeric_abs, rounded), bound)) >= 0)
+		PG_RETURN_NULL();
+	return DirectFunctionCall2(numeric, NumericGetDatum(value), Int32GetDatum(typmod));
 }
 
 /* ---- times ---- */

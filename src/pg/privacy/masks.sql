@@ -87,10 +87,25 @@ CREATE FUNCTION lakehouse.mask_floor(value numeric, width numeric) RETURNS numer
 COMMENT ON FUNCTION lakehouse.mask_floor(numeric, numeric) IS
 	'The greatest multiple of a width that is not above the number';
 
+CREATE FUNCTION lakehouse.mask_floor(value smallint, width integer) RETURNS smallint
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_floor_smallint' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_floor(smallint, integer) IS
+	'The greatest multiple of a width that is not above the number';
+
+CREATE FUNCTION lakehouse.mask_floor(value real, width double precision) RETURNS real
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_floor_real' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_floor(real, double precision) IS
+	'The greatest multiple of a width that is not above the number';
+
 CREATE FUNCTION lakehouse.mask_floor(value double precision, width double precision) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'lakehouse_mask_floor_double' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION lakehouse.mask_floor(double precision, double precision) IS
 	'The greatest multiple of a width that is not above the number';
+
+CREATE FUNCTION lakehouse.mask_fit(value numeric, typmod integer) RETURNS numeric
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_fit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_fit(numeric, integer) IS
+	'What the cast of a mask to numeric(precision, scale) is in a plan: NULL where the number has no room';
 
 CREATE FUNCTION lakehouse.mask_range(value integer, width integer) RETURNS int4range
 	AS 'MODULE_PATHNAME', 'lakehouse_mask_range_integer' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

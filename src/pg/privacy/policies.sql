@@ -118,7 +118,7 @@ BEGIN ATOMIC
 	FROM pg_extension WHERE extname IN ('pageinspect', 'dblink', 'file_fdw', 'pg_walinspect', 'postgres_fdw', 'adminpack', 'pgstattuple',
 		'pg_surgery', 'amcheck', 'lo', 'plpython3u', 'plperlu', 'pltclu', 'pg_stat_statements')
 	UNION ALL
-	SELECT 'privilege', h.relation || '.' || h."column", h.policy, CASE WHEN c.relowner = r.oid THEN r.rolname || ' owns the table'
+	SELECT 'privilege', h.relation || '.' || h."column", h.policy, CASE WHEN c.relowner = r.oid THEN r.rolname || ' owns the table: finds samples of values in pg_stats'
 			ELSE r.rolname || ' is masked, but holds SELECT: sees the value where policies do not hold' END
 	FROM hidden h JOIN pg_class c ON c.oid = h.relation
 	JOIN pg_roles r ON NOT r.rolsuper AND has_column_privilege(r.oid, h.relation, h.attnum, 'SELECT')

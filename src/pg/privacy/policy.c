@@ -218,6 +218,22 @@ lh_policy_read(Oid view)
 	return policy;
 }
 
+List *
+lh_policies_read(void)
+{
+	List	   *policies = NIL;
+	ListCell   *cell;
+
+	foreach(cell, lh_hidden_all(LH_HIDDEN_POLICY))
+	{
+		LhPolicy   *policy = lh_policy_read(lfirst_oid(cell));
+
+		if (policy != NULL)
+			policies = lappend(policies, policy);
+	}
+	return policies;
+}
+
 /* ---- all of them ---- */
 
 static LhPolicyRelation *

@@ -8,17 +8,19 @@
  *	policy_floor.c		the privileges beneath: what a masked role must not hold
  *	policy_show.c		policy_list, policy_explain, policy_holes
  *	tags.c				tags of columns (SECURITY LABEL), and policies bound to tags
+ *	policy_internal.h	what these share, and their smaller parts
  *
  * A policy is bound to one relation.  It masks columns, filters rows, or both, for roles (and their members) but for
- * exempt ones, perhaps for claimed purposes and until a time.  Its roles may read its columns masked without holding SELECT on them:
- * that is the masked-read grant.
+ * exempt ones, perhaps for claimed purposes and until a time.  Its roles may read its columns masked without
+ * holding SELECT on them: that is the masked-read grant.
  *
  * Of several policies on one column the strictest mask holds:
  *
  *	raw < deterministic token < partial < generalised < constant < null
  *
- * (a mask's strength: table lakehouse.mask_strength, filled at installation; anything not in it is "partial"; equal strength: the
- * first by name).  Filters all hold.  A partition or child has what all its ancestors have, and a parent what its children have, by column name.
+ * (a mask's strength is in the table of mask_table.h; what is not there is "partial"; of equals the first by the
+ * policy's name).  Filters all hold.  A partition or child has what all its ancestors have, and a parent what its
+ * children have, by column name.
  */
 #ifndef LH_PG_PRIVACY_POLICY_H
 #define LH_PG_PRIVACY_POLICY_H
@@ -31,7 +33,10 @@
 typedef struct LhColumnPolicy
 {
 	AttrNumber	attnum;
-	/* over varno 1; the column's type, typmod and collation; keyed masks are their executing twins.  NULL: the value itself (a masked-read grant without a mask). */
+	/*
+	 * Over varno 1; of the column's type, typmod and collation; keyed masks are their executing twins.  NULL: the
+	 * value itself (a masked-read grant without a mask).
+	 */
 	Expr	   *mask;
 	const char *policy;			/* whose it is, for audit and policy_explain */
 	/*
@@ -70,7 +75,7 @@ extern bool lh_policy_none(void);
 extern const LhEffective *lh_policy_effective(Oid relid, const LhSubject *subject);
 /* The policy of one column; NULL: none. */
 extern const LhColumnPolicy *lh_policy_column(const LhEffective *effective, AttrNumber attnum);
-/* The strictest mask of all policies of a column, whoever they are for; NULL: none.  For streams, copies, materialized views. */
+/* The strictest mask of all policies of a column, whoever they are for; NULL: none.  For GRANT. */
 extern const LhColumnPolicy *lh_policy_strictest(Oid relid, AttrNumber attnum);
 
 /* Changes whenever any policy does; for comparing plans. */

@@ -12,12 +12,13 @@
  * All of it is one transaction: an ERROR in any step leaves nothing.
  */
 #include "pg/privacy/policy_internal.h"
+#include "pg/privacy/mask_table.h"
+#include "pg/privacy/token.h"
 #include "pg/privacy/utility.h"
-
-#include "access/xact.h"
 
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
@@ -406,10 +407,46 @@ make_view(const LhPolicySpec *spec, const ParseState *pstate, List *pairs, Node 
 		lh_policy_floor(policy, spec->revoke);
 }
 
+/* Tokens of so many values can be found by trying all, for who may tokenize or write to the table. */
+#define FEW_VALUES 1e9
+
+static void
+warn_of_domain(const LhPolicySpec *spec, const char *domain)
+{
+	if (lh_domain_least_values(domain) < FEW_VALUES)
+		ereport(WARNING,
+				(errmsg("policy \"%s\" shows tokens of domain \"%s\", each of which may be of fewer than 10^9 values",
+						spec->name, domain),
+				 errdetail("Who may tokenize there, or write to the table, finds a token's value by trying all."),
+				 errhint("Make a domain that takes longer values alone (option min_characters), or a larger range.")));
+}
+
+/* mask_fpe(value, domain); policies have arguments by position. */
+static bool
+warn_of_few(Node *node, void *context)
+{
+	const LhMaskFunction *mask;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr) && (mask = lh_mask_function(((FuncExpr *) node)->funcid)) != NULL &&
+		strcmp(mask->name, "mask_fpe") == 0)
+	{
+		Const	   *domain = lsecond(((FuncExpr *) node)->args);
+
+		if (IsA(domain, Const) && !domain->constisnull)
+			warn_of_domain(context, TextDatumGetCString(domain->constvalue));
+	}
+	return expression_tree_walker(node, warn_of_few, context);
+}
+
 static void
 warn(const LhPolicySpec *spec, const char *hash)
 {
 	ListCell   *cell;
+
+	foreach(cell, lh_policy_named(spec->name)->columns)
+		(void) warn_of_few((Node *) ((LhPolicyColumn *) lfirst(cell))->mask, (void *) spec);
 
 	if (hash != NULL)
 		ereport(WARNING,
@@ -471,8 +508,8 @@ lh_policy_make(const LhPolicySpec *spec)
 	make_view(spec, pstate, pairs, filter);
 	free_parsestate(pstate);
 	relation_close(rel, NoLock);
-	warn(spec, hash);
 	CommandCounterIncrement();
+	warn(spec, hash);
 	lh_utility_derive_over(spec->relid, spec->name);
 }
 

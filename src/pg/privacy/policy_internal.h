@@ -3,6 +3,7 @@
  *		What the files policy*.c and tags.c share.
  *
  *	policy_options.c	the jsonb of a definition: written, and read with mistrust
+ *	policy_parse.c		text to raw expressions and back, errors that tell where
  *	policy_vet.c		what expressions may contain
  *	policy_map.c		expressions of one relation over another of its family
  */
@@ -59,6 +60,8 @@ extern const LhPolicyRelation *lh_policy_relation(Oid relid);
 extern const LhPolicyRelation *lh_policy_relation_read(Oid relid);
 /* Read one anew, in CurrentMemoryContext; NULL: it is gone. */
 extern LhPolicy *lh_policy_read(Oid view);
+/* All of them likewise: nothing that happens meanwhile pulls them away from the caller. */
+extern List *lh_policies_read(void);
 /* Something changed that policies look at, but not they. */
 extern void lh_policy_bump(void);
 /* Parents, their parents and so on; children likewise.  Without the relation itself. */

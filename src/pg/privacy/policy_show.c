@@ -110,23 +110,6 @@ list_policy(ReturnSetInfo *result, const LhPolicy *policy)
 	put(result, values, nulls);
 }
 
-/* Policies read for this call alone: what is shown is not pulled away while it is written. */
-static List *
-read_policies(void)
-{
-	List	   *policies = NIL;
-	ListCell   *cell;
-
-	foreach(cell, lh_hidden_all(LH_HIDDEN_POLICY))
-	{
-		LhPolicy   *policy = lh_policy_read(lfirst_oid(cell));
-
-		if (policy != NULL)
-			policies = lappend(policies, policy);
-	}
-	return policies;
-}
-
 PG_FUNCTION_INFO_V1(lakehouse_policy_list);
 
 Datum
@@ -137,7 +120,7 @@ lakehouse_policy_list(PG_FUNCTION_ARGS)
 
 	require_reader();
 	InitMaterializedSRF(fcinfo, 0);
-	foreach(cell, read_policies())
+	foreach(cell, lh_policies_read())
 		list_policy(result, lfirst(cell));
 	return (Datum) 0;
 }
@@ -179,7 +162,7 @@ lakehouse_policy_columns(PG_FUNCTION_ARGS)
 
 	require_reader();
 	InitMaterializedSRF(fcinfo, 0);
-	foreach(cell, read_policies())
+	foreach(cell, lh_policies_read())
 	{
 		const LhPolicy *policy = lfirst(cell);
 

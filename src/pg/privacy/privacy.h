@@ -12,7 +12,8 @@
  *	token*.c		tokenize, detokenize and the masks that need keys
  *	policy*.c		policies and what holds for a subject (policy.h)
  *	enforce*.c		planner and executor: policies applied
- *	utility*.c		COPY, LOCK, DDL: statements that the planner does not see
+ *	utility*.c		COPY, LOCK, DDL, copies: statements that the planner does not see
+ *	selftest_pg.c	self-tests of cryptography before the first key is used
  *
  * docs/adr/0013-privacy.md has the decisions, docs/threat_model.md what is and is not kept.
  */
@@ -50,10 +51,10 @@ extern void lh_right_require(LhRight right, const char *what);
 /* ---- subject.c ---- */
 
 /*
- * For whom values are shown.  The outer role (GetOuterUserId: SET ROLE counts, SECURITY DEFINER
- * does not), and the session's for policies that ask for it.  Where PostgreSQL works for a table (SECURITY_RESTRICTED_OPERATION:
- * REFRESH, ANALYZE, index builds; SECURITY_NOFORCE_RLS: checks of foreign keys) it is GetUserId(), and stays so in whatever
- * code of users such a statement calls.
+ * For whom values are shown.  The outer role (GetOuterUserId: SET ROLE counts, SECURITY DEFINER does not), and the
+ * session's for policies that ask for it.  Where PostgreSQL works for a table (SECURITY_RESTRICTED_OPERATION:
+ * REFRESH, ANALYZE, index builds; SECURITY_NOFORCE_RLS: checks of foreign keys) it is GetUserId(), and stays so in
+ * whatever code of users such a statement calls.
  */
 typedef struct LhSubject
 {
@@ -61,7 +62,8 @@ typedef struct LhSubject
 	Oid			session;
 	bool		superuser;		/* role is one: outside of what policies can keep */
 	bool		integrity;		/* a check of a foreign key: values are compared, never shown; no policy holds */
-	bool		unknown;		/* a SECURITY DEFINER function within PostgreSQL's own work: for whom is not known; policied tables are an error */
+	/* a SECURITY DEFINER function within PostgreSQL's own work: for whom is not known; tables with policies are an error */
+	bool		unknown;
 	const char *purpose;		/* setting lakehouse.purpose; "": none claimed */
 } LhSubject;
 

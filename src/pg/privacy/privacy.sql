@@ -27,7 +27,7 @@ COMMENT ON FUNCTION lakehouse.key_admin() IS
 CREATE FUNCTION lakehouse.auditor() RETURNS void
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT; END;
 COMMENT ON FUNCTION lakehouse.auditor() IS
-	'Does nothing: who may execute it may read the audit log';
+	'Does nothing: who may execute it may look at keys, domains and policies';
 REVOKE ALL ON FUNCTION lakehouse.policy_admin(), lakehouse.key_admin(), lakehouse.auditor() FROM PUBLIC;
 
 CREATE FUNCTION lakehouse.right_grant("right" text, role regrole) RETURNS void

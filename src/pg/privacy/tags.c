@@ -180,23 +180,6 @@ tagged_columns(const char *tag)
 	return columns;
 }
 
-/* All policies, read anew. */
-static List *
-read_policies(void)
-{
-	List	   *policies = NIL;
-	ListCell   *cell;
-
-	foreach(cell, lh_hidden_all(LH_HIDDEN_POLICY))
-	{
-		LhPolicy   *policy = lh_policy_read(lfirst_oid(cell));
-
-		if (policy != NULL)
-			policies = lappend(policies, policy);
-	}
-	return policies;
-}
-
 static const LhPolicy *
 made_for(List *policies, const char *origin, Oid relid, AttrNumber attnum)
 {
@@ -276,7 +259,7 @@ make_one(const LhPolicy *of_tag, const Tagged *tagged)
 int
 lh_tags_apply(const char *name)
 {
-	List	   *policies = read_policies();
+	List	   *policies = lh_policies_read();
 	int			made = 0;
 	ListCell   *p,
 			   *c;
@@ -305,7 +288,7 @@ lh_tags_withdraw(const char *name)
 {
 	ListCell   *cell;
 
-	foreach(cell, read_policies())
+	foreach(cell, lh_policies_read())
 	{
 		const LhPolicy *policy = lfirst(cell);
 
@@ -390,7 +373,7 @@ lakehouse_tag(PG_FUNCTION_ARGS)
 static void
 withdraw_from(const char *tag, Oid relid, AttrNumber attnum)
 {
-	List	   *policies = read_policies();
+	List	   *policies = lh_policies_read();
 	ListCell   *cell;
 
 	foreach(cell, policies)

@@ -46,6 +46,10 @@ lh_token_begin_slow(FunctionCallInfo fcinfo, text *name, int kinds, LhDomainRigh
 	call->domain = domain;
 	GetUserIdAndSecContext(&call->user, &call->context);
 	call->outer = GetOuterUserId();
+	/* there these three do not say who the subject is: it is asked for each value */
+	if (right != LH_DOMAIN_MASK && (call->context & SECURITY_RESTRICTED_OPERATION) != 0 &&
+		(call->context & SECURITY_LOCAL_USERID_CHANGE) != 0)
+		return call;
 	call->generation = domain->generation;
 	return call;
 }

@@ -25,9 +25,9 @@ extern Oid	lh_mask_twin(Oid function);
 extern Expr *lh_mask_executing(Expr *expr);
 
 /*
- * How many values somebody has to try at most who knows that a value is of this domain, at least: below 10^9 a policy that shows
- * its tokens warns.
+ * Of how many values a token of this domain may be, at the fewest: below 10^9 a policy that shows its tokens warns.
+ * Asks no provider for the key.  Infinity: there is no such domain.
  */
-extern double lh_domain_least_values(const LhDomain *domain);
+extern double lh_domain_least_values(const char *name);
 
 #endif

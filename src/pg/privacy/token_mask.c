@@ -239,8 +239,9 @@ lakehouse_mask_date_shift_timestamp_run(PG_FUNCTION_ARGS)
 #define NOISE_DIGITS 1000
 
 /*
- * From -ratio to ratio, made of the number's shortest text: 1 and 1.0 have the same.  False: the ratio makes no
- * sense, or the number has no such text.
+ * From -ratio to ratio, made of the number's shortest text: 1 and 1.0 have the same.  And of the ratio: who sees one number
+ * with two ratios would else compute it, as both would be moved by the same times its ratio.  False: the ratio makes no sense,
+ * or the number has no such text.
  */
 static bool
 begin_noise(FunctionCallInfo fcinfo, const char *text, double *noise)
@@ -248,6 +249,8 @@ begin_noise(FunctionCallInfo fcinfo, const char *text, double *noise)
 	LhTokenCall *call = lh_token_begin(fcinfo, 1, LH_KINDS_ANY, LH_DOMAIN_MASK);
 	double		ratio = PG_GETARG_FLOAT8(2);
 	size_t		len = strlen(text);
+	uint64		bits;
+	char		input[NOISE_DIGITS + 1 + sizeof(bits)];
 
 	if (!(ratio > 0 && ratio <= 1000))
 		lh_mask_count(LH_MASK_ID_NOISE, LH_MASK_ARGUMENT);
@@ -255,7 +258,12 @@ begin_noise(FunctionCallInfo fcinfo, const char *text, double *noise)
 		lh_mask_count(LH_MASK_ID_NOISE, LH_MASK_LONG);
 	else
 	{
-		*noise = ratio * lh_keyed_noise(call->domain->keyed, lh_slice(text, len));
+		/* the number, 0x00, the ratio big-endian */
+		memcpy(input, text, len + 1);
+		memcpy(&bits, &ratio, sizeof(bits));
+		bits = __builtin_bswap64(bits);
+		memcpy(input + len + 1, &bits, sizeof(bits));
+		*noise = ratio * lh_keyed_noise(call->domain->keyed, lh_slice(input, len + 1 + sizeof(bits)));
 		return true;
 	}
 	return false;
@@ -305,6 +313,39 @@ lakehouse_mask_noise_integer_run(PG_FUNCTION_ARGS)
 	if (CLOSED(3) || !integer_noise(fcinfo, PG_GETARG_INT32(0), PG_INT32_MIN, PG_INT32_MAX, &x))
 		PG_RETURN_NULL();
 	PG_RETURN_INT32((int32) x);
+}
+
+/* By its own type: cast from a wider one, what moved by less than one would be the value again. */
+TWIN(noise_smallint);
+Datum
+lakehouse_mask_noise_smallint_run(PG_FUNCTION_ARGS)
+{
+	int64		x;
+
+	if (CLOSED(3) || !integer_noise(fcinfo, PG_GETARG_INT16(0), PG_INT16_MIN, PG_INT16_MAX, &x))
+		PG_RETURN_NULL();
+	PG_RETURN_INT16((int16) x);
+}
+
+TWIN(noise_real);
+Datum
+lakehouse_mask_noise_real_run(PG_FUNCTION_ARGS)
+{
+	float		value = PG_GETARG_FLOAT4(0);
+	float		result;
+	double		noise;
+
+	if (CLOSED(3))
+		PG_RETURN_NULL();
+	if (!begin_noise(fcinfo, psprintf("%.9g", value == 0 ? 0.0 : value), &noise))
+		PG_RETURN_NULL();
+	result = (float) (value == 0 ? noise : value + fabs((double) value) * noise);
+	if (result == value)
+		result = nextafterf(value, noise < 0 ? -INFINITY : INFINITY);
+	if (isfinite(value) && isfinite(result))
+		PG_RETURN_FLOAT4(result);
+	lh_mask_count(LH_MASK_ID_NOISE, LH_MASK_RANGE);
+	PG_RETURN_NULL();
 }
 
 TWIN(noise_float8);

@@ -1,6 +1,6 @@
 /*
  * token_twin.c
- *		The function that stands in a plan for the name of a keyed mask.
+ *		The function that stands in a plan for the name of a keyed mask, or for a cast that may fail.
  *
  * A twin is found by its name and arguments in schema lakehouse, where the extension's owner alone makes
  * functions; it has to be one of ours in C, so that a name without a twin is never taken for masked.
@@ -16,6 +16,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -94,6 +95,19 @@ arguments_of(FuncExpr *call)
 	return args;
 }
 
+/* The cast to numeric(precision, scale) raises where the number has no room; lakehouse.mask_fit gives NULL. */
+static void
+put_fit(FuncExpr *call)
+{
+	Oid			arguments[] = {NUMERICOID, INT4OID};
+	Oid			fit = find_function("mask_fit", arguments, 2);
+
+	if (!OidIsValid(fit))
+		elog(ERROR, "function lakehouse.mask_fit does not exist");
+	call->funcid = fit;
+	call->funcformat = COERCE_EXPLICIT_CALL;
+}
+
 static Node *
 put_twins(Node *node, void *context)
 {
@@ -112,7 +126,10 @@ put_twins(Node *node, void *context)
 		call->funcid = twin;
 		return (Node *) call;
 	}
-	return expression_tree_mutator(node, put_twins, context);
+	node = expression_tree_mutator(node, put_twins, context);
+	if (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcid == F_NUMERIC_NUMERIC_INT4)
+		put_fit((FuncExpr *) node);
+	return node;
 }
 
 Expr *

@@ -2,8 +2,8 @@
  * utility_origin.c
  *		From which columns of tables an output column of a query comes.
  *
- * A column counts when it is anywhere in the expression, through subqueries, views, joins, CTEs and set operations.  What only decides
- * which rows come (WHERE, join conditions) does not count.  Too much may be found, never too little:
+ * A column counts when it is anywhere in the expression, through subqueries, views, joins, CTEs and set operations.
+ * What only decides which rows come (WHERE, join conditions) does not count.  Too much may be found, never too little:
  * what cannot be followed into (a whole row, a sublink, a recursion) counts with all columns it could have.
  */
 #include "pg/privacy/utility_parts.h"

@@ -58,7 +58,7 @@ extern List *lh_utility_origins(Query *query, List **relations);
 
 /* Before CREATE TABLE AS: columns that will be copies of masked ones are reported. */
 extern void lh_utility_report(const CreateTableAsStmt *stmt);
-/* After a materialized view was made or refreshed: it inherits policies. */
+/* After a materialized view was made or refreshed: it inherits policies.  (Policies that come later: utility.h.) */
 extern void lh_utility_derive(const RangeVar *name);
 
 #endif

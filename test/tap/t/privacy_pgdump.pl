@@ -1,4 +1,4 @@
-# Plain pg_dump by a role that reads masked: of twenty tables under policies, as COPY, as INSERTs and in parallel.  What it writes
+# Plain pg_dump by a role that reads masked: of twenty-two tables under policies, as COPY, as INSERTs and in parallel.  What it writes
 # goes into a new cluster as it is, constraints included, and has no secret anywhere: the
 # dumps and all files of the new cluster are searched.  The old cluster's files are, too, which shows
 # that the search finds what is there.
@@ -16,7 +16,7 @@ my $dir = PostgreSQL::Test::Utils::tempdir;
 my @conf = (q{shared_preload_libraries = 'lakehouse'}, 'log_statement = none', 'log_min_error_statement = panic', 'wal_compression = off');
 my $old = lake_node('old', @conf);
 
-# ---- twenty tables
+# ---- twenty-two tables
 
 # What stands for a text column "secret" of each; a table has an "id", too.
 my @masks = (
@@ -102,7 +102,17 @@ $old->safe_psql('postgres', 'GRANT SELECT ON SEQUENCE app.t19_id_seq TO dumper')
 $policy->('t19', [ 'secret', $masks[1] ]);
 table('t20', 'CREATE TABLE app.t20 (id int, secret text, word text); INSERT INTO app.t20 VALUES ' . values_of(5));
 $policy->('t20', [ 'secret', $masks[2] ]);
-is(scalar @tables, 20, 'twenty tables');
+# 21, 22: keyed masks, and a foreign key between tokens of one domain
+my $keys = "$dir/keys.json";
+PostgreSQL::Test::Utils::append_to_file($keys, '{"keys": {"app:1": "' . '0123456789abcdef' x 4 . '"}}');
+chmod 0600, $keys;
+$old->safe_psql('postgres', qq{SELECT lakehouse.key_provider_create('file', 'file', jsonb_build_object('path', '$keys')); SELECT lakehouse.key_create('k', provider => 'file', kek => 'app');
+	SELECT lakehouse.domain_create('persons', 'bigint', 'k'), lakehouse.domain_create('names', 'text', 'k')});
+table('t21', 'CREATE TABLE app.t21 (id bigint PRIMARY KEY, secret text, word text); INSERT INTO app.t21 VALUES ' . values_of(20));
+table('t22', 'CREATE TABLE app.t22 (id int, person bigint REFERENCES app.t21, paid numeric(4, 2)); INSERT INTO app.t22 SELECT 100 + id, id, 99 FROM app.t21');
+$policy->('t21', [ 'id', q{lakehouse.mask_fpe(id, 'persons')}, 'secret', q{lakehouse.mask_hash(secret, 'names')}, 'word', q{lakehouse.mask_fake_name(word, 'names')} ]);
+$policy->('t22', [ 'person', q{lakehouse.mask_fpe(person, 'persons')}, 'paid', q{lakehouse.mask_noise(paid, 'names', 0.5)} ]);
+is(scalar @tables, 22, 'twenty-two tables');
 # a materialized view inherits; its schema's name comes after that of the definitions
 $old->safe_psql('postgres', q{SET client_min_messages = warning; CREATE SCHEMA zz AUTHORIZATION tables_owner;
 	SET ROLE tables_owner; CREATE MATERIALIZED VIEW zz.seen AS SELECT id, secret FROM app.t03});
@@ -171,7 +181,8 @@ foreach my $kind (sort keys %dumps)
 		}
 		is($there, $here, "$kind: $name holds what the role saw") or next;
 	}
-	is($new->safe_psql('postgres', q{SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated AND connamespace = 'app'::regnamespace}), 1, "$kind: the foreign key holds");
+	is($new->safe_psql('postgres', q{SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated AND connamespace = 'app'::regnamespace}), 2, "$kind: the foreign keys hold");
+	is($new->safe_psql('postgres', q{SELECT count(DISTINCT p.id), bool_and(p.id > 20 OR p.id < 1) FROM app.t21 p JOIN app.t22 o ON o.person = p.id}), '20|t', "$kind: tokens join, and are no numbers that were");
 	is($new->safe_psql('postgres', q{SELECT count(*) FROM lakehouse.policy_list()}),
 		$old->safe_psql('postgres', q{SELECT count(*) FROM lakehouse.policy_list()}), "$kind: the policies came along");
 	$new->safe_psql('postgres', 'VACUUM ANALYZE; CHECKPOINT');
