@@ -19,6 +19,7 @@ import collections
 import os
 import random
 import re
+import struct
 import subprocess
 import sys
 import time
@@ -221,8 +222,33 @@ class Phase:
                 data = stream.read()
             os.unlink(full)
             if data:
+                written, ends = split_tapes(data)
                 self.temp_kept += 1
-                self.look("temporary files", data, f"{f}: {writers.get(f, 'written by whom?')[:300]}")
+                self.look("temporary files", written, f"{f}: {writers.get(f, 'written by whom?')[:300]}")
+                # what the server's memory held before: PostgreSQL writes whole blocks
+                self.look("temporary files: unused ends of blocks", ends, f, judged=False)
+
+
+BLOCK, TRAILER = 8192, 16
+
+
+def split_tapes(data):
+    """
+    What a sort wrote, and what lies behind the end of its tapes: each block ends with the numbers of the block before and the
+    next one, or, of the last, less the number of its bytes (PostgreSQL's logtape.c).  Other files have no such ends.
+    """
+    blocks = len(data) // BLOCK
+    if len(data) % BLOCK or not blocks:
+        return data, b""
+    written, ends = [], []
+    for at in range(0, len(data), BLOCK):
+        previous, following = struct.unpack_from("<qq", data, at + BLOCK - TRAILER)
+        used = BLOCK - TRAILER if following >= 0 else -following
+        if not -1 <= previous < blocks or following >= blocks or used > BLOCK - TRAILER:
+            return data, b""
+        written.append(data[at:at + used])
+        ends.append(data[at + used:at + BLOCK - TRAILER])
+    return b"".join(written), b"\n".join(e for e in ends if e)
 
 
 def statements(path):
@@ -376,6 +402,7 @@ CROSSINGS = (
 
 # Paths that have no secret without policies either, and why.
 BLIND = {
+    "temporary files: unused ends of blocks": "by chance",
     "log: rest": "the client's own statements, which hold no secrets",
     "query: explain": "plans hold values only where a function was folded: explain_folded",
 }
