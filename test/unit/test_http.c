@@ -658,11 +658,12 @@ static void
 a_header_with_a_line_break_is_refused(void **state)
 {
 	Fixture *f = *state;
-	LhHttp http = request(f, "/data");
+	LhHttp http = request(f, "/data?refused");
 
 	http.sign_arg = "Authorization: x\r\nEvil: y";
 	fails(f, &http, LH_INVALID, "line break");
-	assert_int_equal(stub_count(&stub, "GET"), 0);
+	/* what an earlier test gave up may still come */
+	assert_int_equal(stub_count(&stub, "refused"), 0);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
