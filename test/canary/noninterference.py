@@ -125,7 +125,8 @@ class Run:
                 connection.statement("SET extra_float_digits = 1; SET max_parallel_workers_per_gather = 0")
             try:
                 reply = connection.statement(sql) if way == "simple" else connection.extended(sql, binary=way == "binary")
-                answer = self.normal(reply, name)
+                # the number of a session's temporary schema is that of its place in the server
+                answer = re.sub(rb"pg_(toast_)?temp_\d+", rb"pg_\1temp", self.normal(reply, name))
                 if "CREATE" in sql:
                     # made of the oids of what the session created
                     answer = re.sub(rb".Query Identifier: -?\d+", b"", answer, flags=re.S)
