@@ -21,22 +21,21 @@
  * vacuumed away beneath it.
  */
 #include "pg/cdc/cdc.h"
+#include "pg/util/catalog.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "access/genam.h"
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xlog.h"
 #include "catalog/dependency.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_attribute.h"
-#include "catalog/pg_depend.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "executor/tuptable.h"
@@ -45,7 +44,6 @@
 #include "storage/fd.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -232,31 +230,6 @@ read_table(LhCdc *cdc, LhCdcMasks *masks)
 	table_close(rel, NoLock);
 }
 
-/* Its relations. */
-static List *
-members(Oid extension)
-{
-	Relation	rel = table_open(DependRelationId, AccessShareLock);
-	List	   *found = NIL;
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(ExtensionRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
-	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend d = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (d->classid == RelationRelationId && d->deptype == DEPENDENCY_EXTENSION)
-			found = lappend_oid(found, d->objid);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return found;
-}
-
 /* Our own tables, where the extension is; an extension without it is older than the library. */
 static void
 find_tables(LhCdcMasks *masks)
@@ -266,7 +239,7 @@ find_tables(LhCdcMasks *masks)
 
 	if (!OidIsValid(extension))
 		return;
-	masks->own = members(extension);
+	masks->own = lh_pg_dependents(ExtensionRelationId, extension, RelationRelationId, DEPENDENCY_EXTENSION);
 	schema = get_namespace_oid("lakehouse", true);
 	if (OidIsValid(schema))
 		masks->table = get_relname_relid("cdc_masks", schema);

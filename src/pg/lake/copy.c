@@ -8,6 +8,7 @@
  * or something in the session must have loaded it.
  */
 #include "pg/lake/write.h"
+#include "pg/util/catalog.h"
 
 #include "access/tupdesc.h"
 #include "commands/defrem.h"
@@ -121,30 +122,6 @@ lh_copy_raw(const LhCopy *copy, Node *stmt)
 	return raw;
 }
 
-/* The attribute that a column list names. */
-static AttrNumber
-attribute_named(Relation rel, const char *name)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (att->attisdropped || strcmp(NameStr(att->attname), name) != 0)
-			continue;
-		if (att->attgenerated)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
-					 errmsg("column \"%s\" is a generated column", name),
-					 errdetail("Generated columns cannot be used in COPY.")));
-		return att->attnum;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("column \"%s\" of relation \"%s\" does not exist", name, RelationGetRelationName(rel))));
-}
-
 List *
 lh_copy_attributes(Relation rel, List *names)
 {
@@ -165,7 +142,7 @@ lh_copy_attributes(Relation rel, List *names)
 	}
 	foreach(lc, names)
 	{
-		AttrNumber	attno = attribute_named(rel, strVal(lfirst(lc)));
+		AttrNumber	attno = lh_pg_copy_column(rel, strVal(lfirst(lc)));
 
 		if (list_member_int(attnos, attno))
 			ereport(ERROR,

@@ -19,7 +19,6 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
@@ -39,6 +38,7 @@
 #include "utils/syscache.h"
 
 #include "pg/privacy/hidden_internal.h"
+#include "pg/util/catalog.h"
 
 const char *const lh_hidden_schemas[] = {
 	[LH_HIDDEN_POLICY] = "lakehouse_policies",
@@ -312,27 +312,15 @@ lh_hidden_all(LhHiddenKind kind)
 {
 	Oid			schema = lh_hidden_schema(kind);
 	List	   *all = NIL;
-	Relation	rel;
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	ListCell   *lc;
 
 	if (!OidIsValid(schema))
 		return NIL;
-	rel = table_open(DependRelationId, AccessShareLock);
-	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(NamespaceRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(schema));
-	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	foreach(lc, lh_pg_dependents(NamespaceRelationId, schema, RelationRelationId, 0))
 	{
-		Form_pg_depend d = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (d->classid == RelationRelationId && d->objsubid == 0 && get_rel_relkind(d->objid) == RELKIND_VIEW)
-			all = add_named(all, d->objid);
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_VIEW)
+			all = add_named(all, lfirst_oid(lc));
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
 	return sorted(all);
 }
 

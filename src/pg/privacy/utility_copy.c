@@ -11,6 +11,7 @@
  */
 #include "pg/privacy/enforce.h"
 #include "pg/privacy/utility_parts.h"
+#include "pg/util/catalog.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -57,29 +58,6 @@ column(char *name)
 	return target;
 }
 
-static AttrNumber
-named(Relation rel, const char *name)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (att->attisdropped || strcmp(NameStr(att->attname), name) != 0)
-			continue;
-		if (att->attgenerated)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
-					 errmsg("column \"%s\" is a generated column", name),
-					 errdetail("Generated columns cannot be used in COPY.")));
-		return att->attnum;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("column \"%s\" of relation \"%s\" does not exist", name, RelationGetRelationName(rel))));
-}
-
 /* What PostgreSQL's COPY would take of the table: the columns named, or all but generated ones. */
 static List *
 targets_of(Relation rel, List *names)
@@ -92,7 +70,7 @@ targets_of(Relation rel, List *names)
 	foreach(lc, names)
 	{
 		char	   *name = strVal(lfirst(lc));
-		AttrNumber	attnum = named(rel, name);
+		AttrNumber	attnum = lh_pg_copy_column(rel, name);
 
 		if (bms_is_member(attnum, seen))
 			ereport(ERROR,
@@ -201,7 +179,7 @@ nothing_of(Relation rel, List *names)
 	foreach(lc, targets)
 	{
 		char	   *name = strVal(linitial(((ColumnRef *) ((ResTarget *) lfirst(lc))->val)->fields));
-		Form_pg_attribute att = TupleDescAttr(desc, named(rel, name) - 1);
+		Form_pg_attribute att = TupleDescAttr(desc, lh_pg_copy_column(rel, name) - 1);
 
 		appendStringInfo(&sql, "%sNULL::%s AS %s", comma,
 						 format_type_extended(att->atttypid, att->atttypmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY),

@@ -17,6 +17,7 @@
  */
 #include "pg/privacy/policy_internal.h"
 #include "pg/privacy/utility_parts.h"
+#include "pg/util/catalog.h"
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
@@ -41,7 +42,6 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
-#include "catalog/pg_depend.h"
 #include "catalog/pg_rewrite.h"
 #include "mb/pg_wchar.h"
 #include "utils/fmgroids.h"
@@ -396,24 +396,11 @@ relation_of_rule(Oid rule)
 static List *
 views_of(Oid relid)
 {
-	Relation	rel = table_open(DependRelationId, AccessShareLock);
 	List	   *views = NIL;
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	ListCell   *lc;
 
-	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend d = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (d->classid == RewriteRelationId)
-			views = list_append_unique_oid(views, relation_of_rule(d->objid));
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	foreach(lc, lh_pg_dependents(RelationRelationId, relid, RewriteRelationId, 0))
+		views = list_append_unique_oid(views, relation_of_rule(lfirst_oid(lc)));
 	return views;
 }
 
