@@ -22,6 +22,7 @@ CORE_FOLDERS := \
 	mask \
 	match \
 	stats \
+	audit \
 	change
 
 # The PostgreSQL part: src/pg/init.c, what features share, the features.

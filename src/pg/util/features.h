@@ -14,6 +14,9 @@
 #include "nodes/parsenodes.h"
 #include "utils/lsyscache.h"
 
+#include "audit/record.h"
+
+struct PlannedStmt;
 struct PlannerInfo;
 struct VariableStatData;
 
@@ -26,9 +29,41 @@ typedef struct LhFeatures
 								   struct VariableStatData *vardata);
 	/* privacy: does a policy of the relation hold for who is asking?  What has its rows or their bounds without a plan is then refused. */
 	bool		(*under_policy) (Oid relid);
+	/* privacy: what policies made of the tables of a plan: List of LhPolicyUse, in the current context; NIL: nothing */
+	List	   *(*policy_uses) (struct PlannedStmt *plan);
+	/* audit: values were turned back, or made, in the running statement.  Cheap: may be called a value; ERROR when no record can be kept. */
+	void		(*audit_use) (LhAuditUse use, const char *object, uint64 values);
+	/*
+	 * audit: something administrative is about to take effect: action "key_rotate", kind "key", its name, a few words or NULL.  Recorded
+	 * also when the transaction is rolled back, which the record of its end says.  ERROR when it cannot be kept.
+	 */
+	void		(*audit_event) (const char *action, const char *kind, const char *name, const char *detail);
 } LhFeatures;
 
 extern LhFeatures lh_features;
+
+/* A column of a table with policies, as a plan reads it. */
+typedef struct LhPolicyUse
+{
+	Oid			relid;
+	AttrNumber	attnum;			/* 0: a row filter holds */
+	const char *policy;
+	const char *mask;			/* name of the mask function; "expression": another; NULL: the value itself is shown by a policy */
+} LhPolicyUse;
+
+static inline void
+lh_audit_use(LhAuditUse use, const char *object, uint64 values)
+{
+	if (lh_features.audit_use != NULL)
+		lh_features.audit_use(use, object, values);
+}
+
+static inline void
+lh_audit_event(const char *action, const char *kind, const char *name, const char *detail)
+{
+	if (lh_features.audit_event != NULL)
+		lh_features.audit_event(action, kind, name, detail);
+}
 
 /* ERROR when one does. */
 static inline void
