@@ -11,6 +11,7 @@
  * 3. The row is read first, each time: a version that was retired is not given, wherever its bytes are.
  */
 #include "pg/privacy/keys_store.h"
+#include "pg/privacy/subject_keys.h"
 
 #include "access/xact.h"
 #include "commands/trigger.h"
@@ -325,6 +326,8 @@ load_usable(LhCtx *ctx, LhKeyRef ref, bool retired)
 LhSlice
 lh_key_load(LhCtx *ctx, LhKeyRef ref)
 {
+	if ((ref.id & LH_SUBJECT_KEY) != 0)
+		return lh_subject_key_load(ctx, ref);
 	return load_usable(ctx, ref, false);
 }
 

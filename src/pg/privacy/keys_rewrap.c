@@ -9,9 +9,11 @@
  *	   has the wrapped key that was wrapped anew.  What replaces it was unwrapped before, so that no key is lost
  *	   by a provider that does not do what it should.
  *	3. Parents are locked FOR SHARE before rows are changed, and looked at again: their version is not retired meanwhile.
- *	4. One run at a time in a database: a lock of the session, which also shows that it runs (view key_progress).
+ *	4. Keys of subjects, which are in a store outside of the database, come last (subject_rewrap.c).
+ *	5. One run at a time in a database: a lock of the session, which also shows that it runs (view key_progress).
  */
 #include "pg/privacy/keys_store.h"
+#include "pg/privacy/subject_store.h"
 
 #include "access/xact.h"
 #include "executor/spi.h"
@@ -346,6 +348,35 @@ run_batch(const Rewrap *r, Target *g)
 	return more;
 }
 
+/* Keys of subjects: a batch is a part of the store. */
+static bool
+subject_batch(const Rewrap *r, LhSubjectRewrap *run)
+{
+	int64		done;
+	bool		more = lh_subject_rewrap_next(run, &done);
+	LhKeysSql	sql;
+
+	if (done > 0)
+	{
+		lh_keys_begin(&sql, FUNCTION, true, true);
+		count_done(r, (int) done);
+		lh_keys_end(&sql);
+	}
+	SPI_commit();
+	return more;
+}
+
+static void
+run_subjects(const Rewrap *r)
+{
+	MemoryContext old = MemoryContextSwitchTo(r->mcxt);
+	LhSubjectRewrap *run = lh_subject_rewrap_begin(r->only);
+
+	MemoryContextSwitchTo(old);
+	while (run != NULL && subject_batch(r, run))
+		CHECK_FOR_INTERRUPTS();
+}
+
 Datum
 lakehouse_key_rewrap(PG_FUNCTION_ARGS)
 {
@@ -369,6 +400,7 @@ lakehouse_key_rewrap(PG_FUNCTION_ARGS)
 	for (int i = 0; i < r.ntargets; i++)
 		while (run_batch(&r, &r.targets[i]))
 			CHECK_FOR_INTERRUPTS();
+	run_subjects(&r);
 	end_job(&r);
 	LockRelease(&tag, ExclusiveLock, true);
 	SPI_finish();

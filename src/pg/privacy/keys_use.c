@@ -7,6 +7,7 @@
  * for it.
  */
 #include "pg/privacy/keys_store.h"
+#include "pg/privacy/subject_store.h"
 
 #include "pg/privacy/hidden.h"
 #include "utils/builtins.h"
@@ -48,7 +49,7 @@ token_domain(LhKeyRef ref)
 	return NULL;
 }
 
-static const UseFn uses[] = {token_domain};
+static const UseFn uses[] = {token_domain, lh_subject_users};
 
 char *
 lh_key_users(LhKeyRef ref)

@@ -7,6 +7,7 @@
  *	hidden.c		definitions that PostgreSQL tracks, dumps and upgrades (hidden.h)
  *	keyring*.c		keys in shared memory, and the worker that asks providers (keyring.h)
  *	keys*.c			the catalog of keys, their versions and rotation (keys.h)
+ *	subject_*.c		keys of subjects, outside of the database, and their erasure (subject_keys.h)
  *	domain*.c		token domains: what is tokenized how, under which key, by whom (domain.h)
  *	mask_*.c		mask functions of SQL
  *	token*.c		tokenize, detokenize and the masks that need keys

@@ -31,6 +31,7 @@ char	   *lakehouse_purpose = NULL;
 void		(*lh_pg_purpose_changed) (void) = NULL;
 int			lakehouse_key_timeout_ms = 30 * 1000;
 int			lakehouse_key_cache = 1024;
+char	   *lakehouse_subject_key_store = NULL;
 static int	simd = LH_ISA_AVX512;
 
 /* As many threads as there are cores, but so many at most unless somebody asks for more. */
@@ -94,6 +95,28 @@ assign_purpose(const char *value, void *extra)
 	if (lh_pg_purpose_changed != NULL &&
 		strcmp(value != NULL ? value : "", lakehouse_purpose != NULL ? lakehouse_purpose : "") != 0)
 		lh_pg_purpose_changed();
+}
+
+/* What can be said of a path without looking: where it leads is seen when it is used (privacy/subject_store.c). */
+static bool
+check_subject_key_store(char **value, void **extra, GucSource source)
+{
+	const char *path = *value;
+	size_t		len = DataDir != NULL ? strlen(DataDir) : 0;
+
+	if (path == NULL || path[0] == '\0')
+		return true;
+	if (path[0] != '/')
+	{
+		GUC_check_errdetail("It must be an absolute path.");
+		return false;
+	}
+	if (len > 0 && strncmp(path, DataDir, len) == 0 && (path[len] == '/' || path[len] == '\0'))
+	{
+		GUC_check_errdetail("Base backups have the data directory, so keys of subjects must be elsewhere.");
+		return false;
+	}
+	return true;
 }
 
 void
@@ -183,6 +206,11 @@ lh_pg_define_settings(void)
 							"A statement that needs a key waits so long for it at most.",
 							&lakehouse_key_timeout_ms, 30 * 1000, 100, 3600 * 1000,
 							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomStringVariable("lakehouse.subject_key_store",
+							   "Directory of the keys of subjects.",
+							   "Outside of the data directory and of tablespaces, and not in backups of these.",
+							   &lakehouse_subject_key_store, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_subject_key_store, NULL, NULL);
 	/* of the size of shared memory, which is there for those alone who ask while the server starts */
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomIntVariable("lakehouse.key_cache",

@@ -58,6 +58,7 @@ extern char *lakehouse_cdc_mask_key_file;	/* key of the hash masks of change str
 extern char *lakehouse_purpose;				/* claimed purpose of the session; "": none */
 extern int	lakehouse_key_timeout_ms;	/* for a key provider's answer */
 extern int	lakehouse_key_cache;	/* keys in shared memory, when preloaded */
+extern char *lakehouse_subject_key_store;	/* directory of keys of subjects; "": none */
 extern void lh_pg_define_settings(void);
 extern int	lakehouse_delete_cache_kb;	/* memory of keys of equality deletes per backend */
 /* Told when lakehouse.manifest_cache or lakehouse.delete_cache is set (init.c). */

@@ -1,0 +1,363 @@
+/*
+ * keystore_file.c
+ *		Entries of the key store: got, made, replaced, walked over.
+ */
+#include "crypto/keystore_internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/err.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A reader beside a writer sees a mixture for less than this. */
+#define READ_TRIES    5
+#define READ_PAUSE_MS 2
+/* An entry of this age has a durable name: whoever made it has synced it, or failed. */
+#define SETTLED_US    (INT64_C(600) * 1000000)
+
+static uint32_t
+shard_of(uint64_t id)
+{
+	return (uint32_t) (id % LH_KEYSTORE_SHARDS);
+}
+
+static void
+shard_name(uint32_t shard, char out[LH_KEYSTORE_NAME])
+{
+	snprintf(out, LH_KEYSTORE_NAME, "%03" PRIx32, shard);
+}
+
+void
+lh_keystore_name(uint64_t id, char out[LH_KEYSTORE_NAME])
+{
+	snprintf(out, LH_KEYSTORE_NAME, "%016" PRIx64, id);
+}
+
+/* The directory of an id; the caller closes it.  make: under the lock; else LH_NOT_FOUND without it. */
+static LhStatus
+open_folder(LhCtx *ctx, LhKeyStore *store, uint64_t id, bool make, int *fd)
+{
+	char name[LH_KEYSTORE_NAME];
+	LhStatus status;
+
+	if ((id & LH_KEYSTORE_SUBJECT) == 0)
+	{
+		*fd = fcntl(store->parents, F_DUPFD_CLOEXEC, 0);
+		return *fd >= 0 ? LH_OK : lh_keystore_failed(ctx, store, "open", "parents");
+	}
+	shard_name(shard_of(id), name);
+	status = lh_keystore_dir(ctx, store, store->keys, name, fd);
+	if (status != LH_NOT_FOUND || !make)
+		return status;
+	lh_error_clear(ctx);
+	if (mkdirat(store->keys, name, 0700) != 0 && errno != EEXIST)
+		return lh_keystore_failed(ctx, store, "make", name);
+	LH_TRY(lh_keystore_sync(ctx, store, store->keys, "keys"));
+	return lh_keystore_dir(ctx, store, store->keys, name, fd);
+}
+
+LhStatus
+lh_keystore_entry_file(LhCtx *ctx, LhKeyStore *store, uint64_t id, int flags, int *fd)
+{
+	char name[LH_KEYSTORE_NAME];
+	LhStatus status;
+	int64_t size;
+	int folder;
+
+	*fd = -1;
+	LH_TRY(open_folder(ctx, store, id, (flags & O_CREAT) != 0, &folder));
+	lh_keystore_name(id, name);
+	status = lh_keystore_file(ctx, store, folder, name, flags, &size, fd);
+	/* what was made has to keep its name */
+	if (status == LH_OK && (flags & O_CREAT) != 0)
+		status = lh_keystore_sync(ctx, store, folder, name);
+	close(folder);
+	if (status == LH_OK && size > LH_KEYSTORE_ENTRY && (flags & O_CREAT) == 0)
+		status = lh_fail(ctx, LH_CORRUPT,
+						 "entry \"%s\" of key store \"%s\" has %" PRId64 " bytes, not %d", name,
+						 store->path, size, LH_KEYSTORE_ENTRY);
+	if (status != LH_OK && *fd >= 0)
+	{
+		close(*fd);
+		*fd = -1;
+	}
+	return status;
+}
+
+/* ---- getting ---- */
+
+static LhStatus
+read_entry(LhCtx *ctx, LhKeyStore *store, int fd, uint64_t id, LhKeyStoreEntry *out)
+{
+	uint8_t bytes[LH_KEYSTORE_ENTRY];
+	char name[LH_KEYSTORE_NAME];
+	LhStatus status = LH_OK;
+	size_t got;
+
+	lh_keystore_name(id, name);
+	for (int i = 0; i < READ_TRIES; i++)
+	{
+		if (i > 0)
+			(void) lh_host_wait(ctx, NULL, 0, READ_PAUSE_MS);
+		lh_error_clear(ctx);
+		LH_TRY(lh_poll(ctx));
+		LH_TRY(lh_keystore_read(ctx, store, fd, name, bytes, LH_KEYSTORE_ENTRY, 0, &got));
+		status = lh_keystore_entry_read(ctx, lh_slice(bytes, got), out);
+		if (status != LH_CORRUPT)
+			break;
+	}
+	if (status == LH_OK && out->id != id)
+		status = lh_fail(ctx, LH_CORRUPT, "it is the entry of another key");
+	if (status != LH_OK)
+		lh_error_prefix(ctx, "entry \"%s\" of key store \"%s\"", name, store->path);
+	return status;
+}
+
+LhStatus
+lh_keystore_get(LhCtx *ctx, LhKeyStore *store, uint64_t id, LhKeyStoreEntry *out)
+{
+	LhStatus status;
+	int fd;
+
+	LH_TRY(lh_keystore_entry_file(ctx, store, id, O_RDONLY, &fd));
+	status = read_entry(ctx, store, fd, id, out);
+	close(fd);
+	return status;
+}
+
+/* ---- making and replacing ---- */
+
+/* A new file in tmp/ with the entry, synced. */
+static LhStatus
+write_new(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry, char name[LH_KEYSTORE_NAME])
+{
+	uint8_t bytes[LH_KEYSTORE_ENTRY];
+	LhStatus status;
+	uint64_t random;
+	int64_t size;
+	int fd;
+
+	if (RAND_bytes((unsigned char *) &random, sizeof(random)) != 1)
+	{
+		ERR_clear_error();
+		LH_FAIL(ctx, LH_BUG, "the cryptographic library failed to make a number");
+	}
+	snprintf(name, LH_KEYSTORE_NAME, "%x-%016" PRIx64, (unsigned) getpid(), random);
+	lh_keystore_entry_write(entry, bytes);
+	LH_TRY(lh_keystore_file(ctx, store, store->tmp, name, O_WRONLY | O_CREAT | O_EXCL, &size, &fd));
+	status = lh_keystore_write(ctx, store, fd, name, bytes, sizeof(bytes), 0);
+	if (status == LH_OK)
+		status = lh_keystore_sync(ctx, store, fd, name);
+	close(fd);
+	if (status != LH_OK)
+		(void) unlinkat(store->tmp, name, 0);
+	return status;
+}
+
+LhStatus
+lh_keystore_add(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry, bool *made)
+{
+	char name[LH_KEYSTORE_NAME], temporary[LH_KEYSTORE_NAME];
+	LhStatus status = LH_OK;
+	int folder;
+
+	LH_TRY(lh_keystore_need(ctx, store, LH_KEYSTORE_SHARED));
+	lh_keystore_name(entry->id, name);
+	LH_TRY(open_folder(ctx, store, entry->id, true, &folder));
+	status = write_new(ctx, store, entry, temporary);
+	if (status == LH_OK)
+	{
+		*made = linkat(store->tmp, temporary, folder, name, 0) == 0;
+		if (!*made && errno != EEXIST)
+			status = lh_keystore_failed(ctx, store, "make", name);
+		(void) unlinkat(store->tmp, temporary, 0);
+		if (status == LH_OK)
+			status = lh_keystore_sync(ctx, store, folder, name);
+	}
+	close(folder);
+	return status;
+}
+
+LhStatus
+lh_keystore_settle(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry, int64_t now)
+{
+	LhStatus status;
+	int folder;
+
+	if (entry->created < now - SETTLED_US)
+		return LH_OK;
+	LH_TRY(open_folder(ctx, store, entry->id, false, &folder));
+	status = lh_keystore_sync(ctx, store, folder, "keys");
+	close(folder);
+	return status;
+}
+
+static LhStatus
+wipe(LhCtx *ctx, LhKeyStore *store, int fd, const char *name)
+{
+	static const uint8_t zeros[LH_KEYSTORE_ENTRY];
+
+	LH_TRY(lh_keystore_write(ctx, store, fd, name, zeros, sizeof(zeros), 0));
+	return lh_keystore_sync(ctx, store, fd, name);
+}
+
+/* The file that has been replaced is overwritten by its descriptor, as no name leads to it any more. */
+static LhStatus
+replace_in(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry, int folder, int old)
+{
+	char name[LH_KEYSTORE_NAME], temporary[LH_KEYSTORE_NAME];
+
+	lh_keystore_name(entry->id, name);
+	LH_TRY(write_new(ctx, store, entry, temporary));
+	if (renameat(store->tmp, temporary, folder, name) != 0)
+		return lh_keystore_failed(ctx, store, "replace", name);
+	LH_TRY(lh_keystore_sync(ctx, store, folder, name));
+	return wipe(ctx, store, old, name);
+}
+
+LhStatus
+lh_keystore_replace(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry)
+{
+	LhStatus status;
+	int folder, old;
+
+	LH_TRY(lh_keystore_need(ctx, store, LH_KEYSTORE_EXCLUSIVE));
+	LH_TRY(open_folder(ctx, store, entry->id, false, &folder));
+	status = lh_keystore_entry_file(ctx, store, entry->id, O_WRONLY, &old);
+	if (status == LH_OK)
+	{
+		status = replace_in(ctx, store, entry, folder, old);
+		close(old);
+	}
+	close(folder);
+	return status;
+}
+
+/* ---- what was left behind ---- */
+
+/*
+ * A file in tmp/ that has another name is an entry that was made; one that has not is the copy of a key that was never used, or of one that
+ * was to be replaced: it could outlive the entry.
+ */
+static LhStatus
+clear_one(LhCtx *ctx, LhKeyStore *store, const char *name)
+{
+	LhStatus status = LH_OK;
+	struct stat st;
+	int64_t size;
+	int fd;
+
+	LH_TRY(lh_keystore_file(ctx, store, store->tmp, name, O_WRONLY, &size, &fd));
+	if (fstat(fd, &st) != 0)
+		status = lh_keystore_failed(ctx, store, "examine", name);
+	else if (st.st_nlink == 1)
+		status = wipe(ctx, store, fd, name);
+	close(fd);
+	LH_TRY(status);
+	if (unlinkat(store->tmp, name, 0) != 0)
+		return lh_keystore_failed(ctx, store, "remove", name);
+	return LH_OK;
+}
+
+static LhStatus
+each_name(LhCtx *ctx, LhKeyStore *store, int at, const char *folder,
+		  LhStatus (*fn)(LhCtx *ctx, LhKeyStore *store, const char *name, void *arg), void *arg)
+{
+	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	LhStatus status = LH_OK;
+	struct dirent *e;
+
+	if (dir == NULL)
+	{
+		status = lh_keystore_failed(ctx, store, "read", folder);
+		if (fd >= 0)
+			close(fd);
+		return status;
+	}
+	while (status == LH_OK)
+	{
+		errno = 0;
+		e = readdir(dir);
+		if (e == NULL && errno != 0)
+			status = lh_keystore_failed(ctx, store, "read", folder);
+		if (e == NULL)
+			break;
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			status = fn(ctx, store, e->d_name, arg);
+	}
+	closedir(dir);
+	return status;
+}
+
+static LhStatus
+clear_name(LhCtx *ctx, LhKeyStore *store, const char *name, void *arg)
+{
+	(void) arg;
+	return clear_one(ctx, store, name);
+}
+
+LhStatus
+lh_keystore_clear(LhCtx *ctx, LhKeyStore *store)
+{
+	return each_name(ctx, store, store->tmp, "tmp", clear_name, NULL);
+}
+
+/* ---- walking ---- */
+
+typedef struct Listing
+{
+	LhBuf ids;
+	size_t strange;
+	int shard; /* -1: index keys */
+} Listing;
+
+static LhStatus
+list_name(LhCtx *ctx, LhKeyStore *store, const char *name, void *arg)
+{
+	Listing *l = arg;
+	char again[LH_KEYSTORE_NAME];
+	uint64_t id = strtoull(name, NULL, 16);
+	bool subject = (id & LH_KEYSTORE_SUBJECT) != 0;
+
+	(void) store;
+	lh_keystore_name(id, again);
+	if (strcmp(name, again) == 0 &&
+		(l->shard < 0 ? !subject : subject && shard_of(id) == (uint32_t) l->shard))
+		return lh_buf_append(ctx, &l->ids, &id, sizeof(id));
+	l->strange++;
+	return lh_poll(ctx);
+}
+
+LhStatus
+lh_keystore_list(LhCtx *ctx, LhKeyStore *store, int shard, uint64_t **ids, size_t *n,
+				 size_t *strange)
+{
+	Listing l = {.shard = shard};
+	LhStatus status;
+	int folder;
+
+	*n = *strange = 0;
+	status = open_folder(ctx, store, shard < 0 ? 0 : LH_KEYSTORE_SUBJECT | (uint64_t) shard, false,
+						 &folder);
+	if (status == LH_NOT_FOUND)
+	{
+		lh_error_clear(ctx);
+		return LH_OK;
+	}
+	LH_TRY(status);
+	status = lh_buf_init(ctx, &l.ids, false);
+	if (status == LH_OK)
+		status = each_name(ctx, store, folder, "keys", list_name, &l);
+	close(folder);
+	*ids = (uint64_t *) l.ids.data;
+	*n = l.ids.len / sizeof(uint64_t);
+	*strange = l.strange;
+	return status;
+}
