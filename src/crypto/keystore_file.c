@@ -93,25 +93,20 @@ lh_keystore_entry_file(LhCtx *ctx, LhKeyStore *store, uint64_t id, int flags, in
 /* ---- getting ---- */
 
 static LhStatus
-read_entry(LhCtx *ctx, LhKeyStore *store, int fd, uint64_t id, LhKeyStoreEntry *out)
+read_once(LhCtx *ctx, LhKeyStore *store, uint64_t id, LhKeyStoreEntry *out)
 {
 	uint8_t bytes[LH_KEYSTORE_ENTRY];
 	char name[LH_KEYSTORE_NAME];
-	LhStatus status = LH_OK;
+	LhStatus status;
 	size_t got;
+	int fd;
 
 	lh_keystore_name(id, name);
-	for (int i = 0; i < READ_TRIES; i++)
-	{
-		if (i > 0)
-			(void) lh_host_wait(ctx, NULL, 0, READ_PAUSE_MS);
-		lh_error_clear(ctx);
-		LH_TRY(lh_poll(ctx));
-		LH_TRY(lh_keystore_read(ctx, store, fd, name, bytes, LH_KEYSTORE_ENTRY, 0, &got));
-		status = lh_keystore_entry_read(ctx, lh_slice(bytes, got), out);
-		if (status != LH_CORRUPT)
-			break;
-	}
+	LH_TRY(lh_keystore_entry_file(ctx, store, id, O_RDONLY, &fd));
+	status = lh_keystore_read(ctx, store, fd, name, bytes, LH_KEYSTORE_ENTRY, 0, &got);
+	close(fd);
+	LH_TRY(status);
+	status = lh_keystore_entry_read(ctx, lh_slice(bytes, got), out);
 	if (status == LH_OK && out->id != id)
 		status = lh_fail(ctx, LH_CORRUPT, "it is the entry of another key");
 	if (status != LH_OK)
@@ -119,15 +114,19 @@ read_entry(LhCtx *ctx, LhKeyStore *store, int fd, uint64_t id, LhKeyStoreEntry *
 	return status;
 }
 
+/* Opened anew each time: what was open may have been replaced, and overwritten then. */
 LhStatus
 lh_keystore_get(LhCtx *ctx, LhKeyStore *store, uint64_t id, LhKeyStoreEntry *out)
 {
-	LhStatus status;
-	int fd;
+	LhStatus status = read_once(ctx, store, id, out);
 
-	LH_TRY(lh_keystore_entry_file(ctx, store, id, O_RDONLY, &fd));
-	status = read_entry(ctx, store, fd, id, out);
-	close(fd);
+	for (int i = 1; i < READ_TRIES && status == LH_CORRUPT; i++)
+	{
+		LH_TRY(lh_poll(ctx));
+		(void) lh_host_wait(ctx, NULL, 0, READ_PAUSE_MS);
+		lh_error_clear(ctx);
+		status = read_once(ctx, store, id, out);
+	}
 	return status;
 }
 
