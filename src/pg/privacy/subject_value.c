@@ -144,7 +144,7 @@ lakehouse_subject_encrypt(PG_FUNCTION_ARGS)
 	lh_audit_use(LH_AUDIT_ENCRYPT, NameStr(call->token.domain->name), 1);
 	lh_crypto_ready();
 	refresh(fcinfo, call);
-	key = ready_key(fcinfo, call, lh_subject_key_of(parent, subject, !RecoveryInProgress()));
+	key = ready_key(fcinfo, call, lh_subject_key_of(parent, subject, true));
 	n = lh_envelope_size(LH_ENVELOPE_GCM, plain.len);
 	sealed = palloc_extended(n, MCXT_ALLOC_HUGE);
 	lh_pg_check(call->ctx, lh_envelope_seal(call->ctx, key->key, LH_ENVELOPE_GCM, &key->binding, plain, sealed));
