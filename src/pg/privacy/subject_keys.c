@@ -160,6 +160,30 @@ make_entry(LhSubjectStore *s, void *arg)
 	PG_END_TRY();
 }
 
+/*
+ * Entries whose names this process knows to be durable, each in its place by its number: what was made a moment ago by
+ * somebody else is synced once before values depend on it.
+ */
+#define SETTLED 4096
+static uint64 settled[SETTLED];
+
+static uint64 *
+settled_place(uint64 id)
+{
+	return &settled[(id >> 12) % SETTLED];
+}
+
+static void
+settle(LhSubjectStore *s, const LhKeyStoreEntry *entry)
+{
+	uint64	   *place = settled_place(entry->id);
+
+	if (*place == entry->id)
+		return;
+	lh_subject_check(s, lh_keystore_settle(s->ctx, s->store, entry, lh_subject_now()));
+	*place = entry->id;
+}
+
 static void
 check_may_make(void)
 {
@@ -210,7 +234,7 @@ lh_subject_index(LhSubjectStore *s, uint64 parent, bool make)
 			elog(ERROR, "the index key of key " UINT64_FORMAT " is not there", parent);
 	}
 	else if (make)
-		lh_subject_check(s, lh_keystore_settle(s->ctx, s->store, &entry, lh_subject_now()));
+		settle(s, &entry);
 	if (entry.state != LH_KEYSTORE_ACTIVE || entry.parent != parent)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
@@ -292,12 +316,18 @@ lh_subject_add(LhSubjectStore *s, uint64 parent, LhSlice subject)
 
 		if (lh_subject_entries(s, parent, index, subject, blind, &last, NULL, NULL, &free) > 0 &&
 			last.state == LH_KEYSTORE_ACTIVE)
+		{
+			settle(s, &last);
 			return (LhKeyRef) {last.id, 1};
+		}
 		m = (Making) {.entry = {.id = lh_subject_id(index, blind, free), .parent = parent, .ordinal = free}};
 		memcpy(m.entry.blind, blind, LH_SHA256);
 		lh_subject_locked(s, LH_KEYSTORE_SHARED, make_entry, &m);
 		if (m.made)
+		{
+			*settled_place(m.entry.id) = m.entry.id;
 			return (LhKeyRef) {m.entry.id, 1};
+		}
 		/* somebody else was faster: with this subject's key, most likely */
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -320,7 +350,7 @@ lh_subject_key_of(uint64 parent, LhSlice name, bool make)
 	if (last.state == LH_KEYSTORE_ERASED)
 		erased_error(&last);
 	if (make)
-		lh_subject_check(s, lh_keystore_settle(s->ctx, s->store, &last, lh_subject_now()));
+		settle(s, &last);
 	return (LhKeyRef) {last.id, 1};
 }
 

@@ -24,7 +24,7 @@ extern PGDLLEXPORT Datum lakehouse_subject_encrypt(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum lakehouse_subject_decrypt(PG_FUNCTION_ARGS);
 
 /* Keys of a call. */
-#define READY 32
+#define READY 128
 
 typedef struct ReadyKey
 {
