@@ -20,6 +20,7 @@
  *	merkle.h	hash trees of logs, and their proofs
  *	sign.h		Ed25519 signatures and signed checkpoints of logs
  *	base64.h	base64, strictly
+ *	keystore.h	a directory of small wrapped keys that can be destroyed one by one
  *	provider.h	where the keys come from that wrap all others
  *	selftest.h	known answers, checked when the library is loaded
  *
