@@ -262,6 +262,12 @@ RESET ROLE;
 SELECT damaged, regexp_replace(replace(problem, :'dir', '.'), '[0-9a-f]{16}', 'ID') AS problem FROM lakehouse.subject_store_verify();
 \! cd $DIR/store/keys && cat $DIR/x > $(find . -name $X)
 SELECT damaged, problem FROM lakehouse.subject_store_verify();
+-- a damaged one can be erased
+\! cd $DIR/store/keys && head -c 256 /dev/zero > $(find . -name $X)
+SELECT said('SELECT lakehouse.subject_key(''people'', ''person 3'')');
+SELECT number FROM lakehouse.subject_erase('people', 'person 3');
+SELECT said('SELECT lakehouse.subject_key(''people'', ''person 3'')');
+SELECT damaged, problem FROM lakehouse.subject_store_verify();
 
 -- inside of the data directory, by a link above
 \setenv DATA `psql -XAtc 'SHOW data_directory'`

@@ -90,9 +90,8 @@ tell(const char *action, const char *parent, const LhErasure *e, uint64 id)
 }
 
 static void
-erase_one(LhSubjectStore *s, const LhKeyStoreEntry *entry, void *arg)
+erase_one(LhSubjectStore *s, const LhKeyStoreEntry *entry, Erasing *erasing)
 {
-	Erasing    *erasing = arg;
 	LhKeyStoreEntry what = *entry;
 	Proof		proof = {.known_by = true, .reason = erasing->reason};
 
@@ -109,18 +108,59 @@ erase_one(LhSubjectStore *s, const LhKeyStoreEntry *entry, void *arg)
 	erasing->last = proof.erasure;
 }
 
+static void
+nothing(LhSubjectStore *s, void *arg)
+{
+}
+
+/*
+ * All keys that the subject has had; how many.  An entry that is damaged has one of its numbers, which nobody else's has but by chance: it is
+ * erased, too.
+ */
+static int
+erase_all(LhSubjectStore *s, uint64 parent, const LhHmac *index, LhSlice subject, Erasing *erasing)
+{
+	uint8_t		blind[LH_SHA256];
+	int			n = 0;
+
+	lh_subject_check(s, lh_subject_blind(s->ctx, index, subject, blind));
+	/* what was interrupted is finished first */
+	lh_subject_locked(s, LH_KEYSTORE_EXCLUSIVE, nothing, NULL);
+	for (uint32 ordinal = 0; ordinal < LH_SUBJECT_ORDINALS; ordinal++)
+	{
+		uint64		id = lh_subject_id(index, blind, ordinal);
+		LhKeyStoreEntry entry;
+		LhStatus	status = lh_keystore_get(s->ctx, s->store, id, &entry);
+
+		CHECK_FOR_INTERRUPTS();
+		if (status == LH_NOT_FOUND)
+			break;
+		if (status == LH_CORRUPT)
+		{
+			entry = (LhKeyStoreEntry) {.id = id, .parent = parent, .ordinal = ordinal};
+			memcpy(entry.blind, blind, LH_SHA256);
+		}
+		else
+			lh_subject_check(s, status);
+		if (entry.parent != parent || memcmp(entry.blind, blind, LH_SHA256) != 0)
+			continue;
+		lh_error_clear(s->ctx);
+		erase_one(s, &entry, erasing);
+		n++;
+	}
+	lh_error_clear(s->ctx);
+	return n;
+}
+
 Datum
 lakehouse_subject_erase(PG_FUNCTION_ARGS)
 {
 	Erasing		erasing = {0};
 	LhSubjectStore *s;
 	const LhHmac *index;
-	uint8_t		blind[LH_SHA256];
-	LhKeyStoreEntry last;
-	LhSlice		subject = {0};
+	LhSlice		subject;
 	LhKeysSql	sql;
 	uint64		parent;
-	uint32		free;
 	TupleDesc	desc;
 	Datum		values[4];
 	bool		nulls[4] = {false};
@@ -140,7 +180,7 @@ lakehouse_subject_erase(PG_FUNCTION_ARGS)
 	parent = lh_subject_parent_id(erasing.parent);
 	s = lh_subject_store();
 	index = lh_subject_index(s, parent, false);
-	if (index == NULL || lh_subject_entries(s, parent, index, subject, blind, &last, erase_one, &erasing, &free) == 0)
+	if (index == NULL || erase_all(s, parent, index, subject, &erasing) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("this subject has no key under \"%s\"", erasing.parent),

@@ -252,8 +252,7 @@ lh_subject_index(LhSubjectStore *s, uint64 parent, bool make)
 
 int
 lh_subject_entries(LhSubjectStore *s, uint64 parent, const LhHmac *index, LhSlice subject, uint8_t blind[LH_SHA256],
-				   LhKeyStoreEntry *last, void (*each) (LhSubjectStore *s, const LhKeyStoreEntry *entry, void *arg), void *arg,
-				   uint32 *free)
+				   LhKeyStoreEntry *last, uint32 *free)
 {
 	int			n = 0;
 
@@ -267,8 +266,6 @@ lh_subject_entries(LhSubjectStore *s, uint64 parent, const LhHmac *index, LhSlic
 			return n;
 		if (entry.parent != parent || memcmp(entry.blind, blind, LH_SHA256) != 0)
 			continue;
-		if (each != NULL)
-			each(s, &entry, arg);
 		*last = entry;
 		n++;
 	}
@@ -314,7 +311,7 @@ lh_subject_add(LhSubjectStore *s, uint64 parent, LhSlice subject)
 		uint8_t		blind[LH_SHA256];
 		uint32		free;
 
-		if (lh_subject_entries(s, parent, index, subject, blind, &last, NULL, NULL, &free) > 0 &&
+		if (lh_subject_entries(s, parent, index, subject, blind, &last, &free) > 0 &&
 			last.state == LH_KEYSTORE_ACTIVE)
 		{
 			settle(s, &last);
@@ -345,7 +342,7 @@ lh_subject_key_of(uint64 parent, LhSlice name, bool make)
 
 	if (index == NULL)
 		return (LhKeyRef) {0};
-	if (lh_subject_entries(s, parent, index, subject, blind, &last, NULL, NULL, &free) == 0)
+	if (lh_subject_entries(s, parent, index, subject, blind, &last, &free) == 0)
 		return make ? lh_subject_add(s, parent, subject) : (LhKeyRef) {0};
 	if (last.state == LH_KEYSTORE_ERASED)
 		erased_error(&last);

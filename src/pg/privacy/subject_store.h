@@ -72,12 +72,9 @@ extern const LhHmac *lh_subject_index(LhSubjectStore *s, uint64 parent, bool mak
 /* The number of a data key that can be a parent; ERROR. */
 extern uint64 lh_subject_parent_id(const char *name);
 
-/*
- * Entries of a subject, in order; how many (at most LH_SUBJECT_ORDINALS).  *free: the ordinal of the next.
- */
+/* How many entries a subject has, the last of them, and the ordinal of the next. */
 extern int	lh_subject_entries(LhSubjectStore *s, uint64 parent, const LhHmac *index, LhSlice subject, uint8_t blind[LH_SHA256],
-							   LhKeyStoreEntry *last, void (*each) (LhSubjectStore *s, const LhKeyStoreEntry *entry, void *arg),
-							   void *arg, uint32 *free);
+							   LhKeyStoreEntry *last, uint32 *free);
 /* As lh_subject_key_load, and whose child it is. */
 extern LhSlice lh_subject_load(LhCtx *ctx, LhKeyRef ref, uint64 *parent);
 /* A new key for a subject that has none that is active. */

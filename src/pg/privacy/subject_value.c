@@ -28,7 +28,7 @@ extern PGDLLEXPORT Datum lakehouse_subject_decrypt(PG_FUNCTION_ARGS);
 
 typedef struct ReadyKey
 {
-	uint64		id;				/* 0: none */
+	uint64		id;
 	LhEnvelopeKey *key;
 	LhBinding	binding;
 } ReadyKey;
@@ -42,7 +42,7 @@ typedef struct SubjectCall
 	uint64		erasures;
 	NameData	domain;
 	ReadyKey	keys[READY];
-	int			next;
+	int			next;			/* so many */
 } SubjectCall;
 
 static const LhSlice label = {(const uint8_t *) "lakehouse subject value", 24};
@@ -68,7 +68,7 @@ refresh(FunctionCallInfo fcinfo, SubjectCall *call)
 	if (call->mcxt != NULL)
 		MemoryContextDelete(call->mcxt);
 	call->mcxt = NULL;
-	memset(call->keys, 0, sizeof(call->keys));
+	call->next = 0;
 	call->mcxt = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "lakehouse keys of subjects in a call", ALLOCSET_SMALL_SIZES);
 	call->ctx = lh_pg_ctx(call->mcxt, 0, NULL);
 	call->domain = domain->name;
@@ -87,23 +87,32 @@ prepare(LhCtx *ctx, LhKeyRef ref, LhSlice bytes, const LhDomain *domain, ReadyKe
 	return lh_envelope_bind(ctx, out->key, lh_slice(name.data, name.len), (LhSlice) {0}, &out->binding);
 }
 
+/* NULL: not yet. */
+static const ReadyKey *
+find_ready(const SubjectCall *call, uint64 id)
+{
+	for (int i = 0; i < call->next; i++)
+		if (call->keys[i].id == id)
+			return &call->keys[i];
+	return NULL;
+}
+
 /* The key of a subject, ready; its bytes are in memory for a moment. */
 static const ReadyKey *
-ready_key(FunctionCallInfo fcinfo, SubjectCall *call, LhKeyRef ref)
+ready_key(SubjectCall *call, LhKeyRef ref)
 {
+	const ReadyKey *found = find_ready(call, ref.id);
 	ReadyKey	made = {.id = ref.id};
 	uint64		parent;
 	LhCtx	   *scratch;
 	LhSlice		bytes;
 
-	for (int i = 0; i < READY; i++)
-		if (call->keys[i].id == ref.id)
-			return &call->keys[i];
+	if (found != NULL)
+		return found;
 	/* full: begin anew, which wipes them */
 	if (call->next == READY)
 	{
 		call->next = 0;
-		memset(call->keys, 0, sizeof(call->keys));
 		lh_arena_reset(call->ctx->arena);
 	}
 	scratch = lh_pg_ctx(CurrentMemoryContext, 0, NULL);
@@ -144,7 +153,7 @@ lakehouse_subject_encrypt(PG_FUNCTION_ARGS)
 	lh_audit_use(LH_AUDIT_ENCRYPT, NameStr(call->token.domain->name), 1);
 	lh_crypto_ready();
 	refresh(fcinfo, call);
-	key = ready_key(fcinfo, call, lh_subject_key_of(parent, subject, true));
+	key = ready_key(call, lh_subject_key_of(parent, subject, true));
 	n = lh_envelope_size(LH_ENVELOPE_GCM, plain.len);
 	sealed = palloc_extended(n, MCXT_ALLOC_HUGE);
 	lh_pg_check(call->ctx, lh_envelope_seal(call->ctx, key->key, LH_ENVELOPE_GCM, &key->binding, plain, sealed));
@@ -191,9 +200,9 @@ lakehouse_subject_decrypt(PG_FUNCTION_ARGS)
 	lh_audit_use(LH_AUDIT_DECRYPT, NameStr(call->token.domain->name), 1);
 	lh_crypto_ready();
 	refresh(fcinfo, call);
-	if (PG_GETARG_BOOL(2) && lh_subject_key_erased(e.key.id))
+	if (PG_GETARG_BOOL(2) && find_ready(call, e.key.id) == NULL && lh_subject_key_erased(e.key.id))
 		PG_RETURN_NULL();
-	result = open_value(call, ready_key(fcinfo, call, e.key), &e);
+	result = open_value(call, ready_key(call, e.key), &e);
 	lh_arena_reset(ctx->arena);
 	PG_RETURN_TEXT_P(result);
 }
