@@ -73,6 +73,9 @@ static const RightName routines[] = {
 	{LH_RIGHT_KEY_ADMIN, "key_status"},
 	{LH_RIGHT_KEY_ADMIN, "key_verify"},
 	{LH_RIGHT_KEY_ADMIN, "key_rewrap"},
+	{LH_RIGHT_KEY_ADMIN, "encryption_rotate"},
+	{LH_RIGHT_KEY_ADMIN, "encryption_status"},
+	{LH_RIGHT_AUDITOR, "encryption_status"},
 
 	{LH_RIGHT_AUDITOR, "auditor"},
 	{LH_RIGHT_AUDITOR, "key_list"},
@@ -88,6 +91,8 @@ static const RightName routines[] = {
 };
 
 static const RightName views[] = {
+	{LH_RIGHT_KEY_ADMIN, "encryption_progress"},
+	{LH_RIGHT_AUDITOR, "encryption_progress"},
 	{LH_RIGHT_KEY_ADMIN, "key_progress"},
 	{LH_RIGHT_AUDITOR, "key_progress"},
 };
