@@ -101,7 +101,7 @@ CREATE TABLE generated (m lakehouse.enc_text('e_people'), t text GENERATED ALWAY
 ALTER TABLE people ADD CONSTRAINT positive CHECK (id > 0);
 RESET ROLE;
 ALTER TABLE people ADD CONSTRAINT positive CHECK (id > 0);
-ALTER TABLE people ADD CONSTRAINT known CHECK (lakehouse.key_version(mail) < 100);
+ALTER TABLE people ADD CONSTRAINT known CHECK (lakehouse.encryption_version(mail) < 100);
 SET ROLE enc_clerk;
 SET client_min_messages = notice;
 SELECT 1 AS shown FROM people WHERE mail::text = 'alice@x.org' LIMIT 1;
@@ -201,7 +201,7 @@ RESET ROLE;
 SELECT lakehouse.key_rotate('enc_own');
 SET ROLE enc_writer;
 -- what is renewed is not his by that
-SELECT lakehouse.key_version(lakehouse.enc_renew(v)) FROM own;
+SELECT lakehouse.encryption_version(lakehouse.enc_renew(v)) FROM own;
 SELECT lakehouse.decrypt(lakehouse.enc_renew(v)::lakehouse.enc_text('e_other')) FROM own LIMIT 1;
 RESET ROLE;
 SELECT * FROM lakehouse.encryption_status('own', 'v');
@@ -292,11 +292,11 @@ SELECT null_frac, n_distinct, most_common_vals IS NULL AS no_values FROM pg_stat
 
 -- ---- versions
 
-SELECT DISTINCT lakehouse.key_version(mail) FROM people WHERE mail IS NOT NULL;
+SELECT DISTINCT lakehouse.encryption_version(mail) FROM people WHERE mail IS NOT NULL;
 SELECT lakehouse.key_rotate('enc_key');
 SET ROLE enc_clerk;
 INSERT INTO people VALUES (10, 'alice@x.org', 'new');
-SELECT id, lakehouse.key_version(mail), lakehouse.decrypt(mail) FROM people WHERE mail = 'alice@x.org' ORDER BY id;
+SELECT id, lakehouse.encryption_version(mail), lakehouse.decrypt(mail) FROM people WHERE mail = 'alice@x.org' ORDER BY id;
 SELECT * FROM lakehouse.encryption_status('people', 'mail');
 CALL lakehouse.encryption_rotate('people', 'mail');
 RESET ROLE;

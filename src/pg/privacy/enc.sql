@@ -136,10 +136,10 @@ CREATE FUNCTION lakehouse.decrypt(value lakehouse.enc_text) RETURNS text
 COMMENT ON FUNCTION lakehouse.decrypt(lakehouse.enc_text) IS
 	'The value itself; takes the right "decrypt" in its domain';
 
-CREATE FUNCTION lakehouse.key_version(value lakehouse.enc_text) RETURNS integer
+CREATE FUNCTION lakehouse.encryption_version(value lakehouse.enc_text) RETURNS integer
 	AS 'MODULE_PATHNAME', 'lakehouse_enc_key_version'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lakehouse.key_version(lakehouse.enc_text) IS
+COMMENT ON FUNCTION lakehouse.encryption_version(lakehouse.enc_text) IS
 	'The version of the key that a value is under';
 
 CREATE FUNCTION lakehouse.enc_stale(value lakehouse.enc_text) RETURNS boolean

@@ -59,10 +59,10 @@ CREATE FUNCTION lakehouse.decrypt(value lakehouse.enc_bytea) RETURNS bytea
 COMMENT ON FUNCTION lakehouse.decrypt(lakehouse.enc_bytea) IS
 	'The value itself; takes the right "decrypt" in its domain';
 
-CREATE FUNCTION lakehouse.key_version(value lakehouse.enc_bytea) RETURNS integer
+CREATE FUNCTION lakehouse.encryption_version(value lakehouse.enc_bytea) RETURNS integer
 	AS 'MODULE_PATHNAME', 'lakehouse_enc_key_version'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lakehouse.key_version(lakehouse.enc_bytea) IS
+COMMENT ON FUNCTION lakehouse.encryption_version(lakehouse.enc_bytea) IS
 	'The version of the key that a value is under';
 
 CREATE FUNCTION lakehouse.enc_stale(value lakehouse.enc_bytea) RETURNS boolean
@@ -230,10 +230,10 @@ CREATE FUNCTION lakehouse.decrypt(value lakehouse.enc_bigint) RETURNS bigint
 COMMENT ON FUNCTION lakehouse.decrypt(lakehouse.enc_bigint) IS
 	'The value itself; takes the right "decrypt" in its domain';
 
-CREATE FUNCTION lakehouse.key_version(value lakehouse.enc_bigint) RETURNS integer
+CREATE FUNCTION lakehouse.encryption_version(value lakehouse.enc_bigint) RETURNS integer
 	AS 'MODULE_PATHNAME', 'lakehouse_enc_key_version'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lakehouse.key_version(lakehouse.enc_bigint) IS
+COMMENT ON FUNCTION lakehouse.encryption_version(lakehouse.enc_bigint) IS
 	'The version of the key that a value is under';
 
 CREATE FUNCTION lakehouse.enc_stale(value lakehouse.enc_bigint) RETURNS boolean
@@ -401,10 +401,10 @@ CREATE FUNCTION lakehouse.decrypt(value lakehouse.enc_numeric) RETURNS numeric
 COMMENT ON FUNCTION lakehouse.decrypt(lakehouse.enc_numeric) IS
 	'The value itself; takes the right "decrypt" in its domain';
 
-CREATE FUNCTION lakehouse.key_version(value lakehouse.enc_numeric) RETURNS integer
+CREATE FUNCTION lakehouse.encryption_version(value lakehouse.enc_numeric) RETURNS integer
 	AS 'MODULE_PATHNAME', 'lakehouse_enc_key_version'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lakehouse.key_version(lakehouse.enc_numeric) IS
+COMMENT ON FUNCTION lakehouse.encryption_version(lakehouse.enc_numeric) IS
 	'The version of the key that a value is under';
 
 CREATE FUNCTION lakehouse.enc_stale(value lakehouse.enc_numeric) RETURNS boolean
@@ -565,10 +565,10 @@ CREATE FUNCTION lakehouse.decrypt(value lakehouse.enc_date) RETURNS date
 COMMENT ON FUNCTION lakehouse.decrypt(lakehouse.enc_date) IS
 	'The value itself; takes the right "decrypt" in its domain';
 
-CREATE FUNCTION lakehouse.key_version(value lakehouse.enc_date) RETURNS integer
+CREATE FUNCTION lakehouse.encryption_version(value lakehouse.enc_date) RETURNS integer
 	AS 'MODULE_PATHNAME', 'lakehouse_enc_key_version'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lakehouse.key_version(lakehouse.enc_date) IS
+COMMENT ON FUNCTION lakehouse.encryption_version(lakehouse.enc_date) IS
 	'The version of the key that a value is under';
 
 CREATE FUNCTION lakehouse.enc_stale(value lakehouse.enc_date) RETURNS boolean
@@ -729,10 +729,10 @@ CREATE FUNCTION lakehouse.decrypt(value lakehouse.enc_timestamptz) RETURNS times
 COMMENT ON FUNCTION lakehouse.decrypt(lakehouse.enc_timestamptz) IS
 	'The value itself; takes the right "decrypt" in its domain';
 
-CREATE FUNCTION lakehouse.key_version(value lakehouse.enc_timestamptz) RETURNS integer
+CREATE FUNCTION lakehouse.encryption_version(value lakehouse.enc_timestamptz) RETURNS integer
 	AS 'MODULE_PATHNAME', 'lakehouse_enc_key_version'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lakehouse.key_version(lakehouse.enc_timestamptz) IS
+COMMENT ON FUNCTION lakehouse.encryption_version(lakehouse.enc_timestamptz) IS
 	'The version of the key that a value is under';
 
 CREATE FUNCTION lakehouse.enc_stale(value lakehouse.enc_timestamptz) RETURNS boolean
@@ -893,10 +893,10 @@ CREATE FUNCTION lakehouse.decrypt(value lakehouse.enc_jsonb) RETURNS jsonb
 COMMENT ON FUNCTION lakehouse.decrypt(lakehouse.enc_jsonb) IS
 	'The value itself; takes the right "decrypt" in its domain';
 
-CREATE FUNCTION lakehouse.key_version(value lakehouse.enc_jsonb) RETURNS integer
+CREATE FUNCTION lakehouse.encryption_version(value lakehouse.enc_jsonb) RETURNS integer
 	AS 'MODULE_PATHNAME', 'lakehouse_enc_key_version'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION lakehouse.key_version(lakehouse.enc_jsonb) IS
+COMMENT ON FUNCTION lakehouse.encryption_version(lakehouse.enc_jsonb) IS
 	'The version of the key that a value is under';
 
 CREATE FUNCTION lakehouse.enc_stale(value lakehouse.enc_jsonb) RETURNS boolean
