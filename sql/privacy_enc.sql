@@ -91,6 +91,20 @@ SET ROLE enc_clerk;
 CREATE MATERIALIZED VIEW kept AS SELECT id, mail::text AS mail FROM people;
 REFRESH MATERIALIZED VIEW kept;
 SELECT bool_and(armoured(mail)) FROM kept WHERE mail IS NOT NULL;
+CREATE MATERIALIZED VIEW kept_plain AS SELECT lakehouse.decrypt(mail) FROM people;
+CREATE TABLE measured (mail lakehouse.enc_text('e_people'), n int);
+INSERT INTO measured SELECT 'alice'::text, i FROM generate_series(1, 50) i;
+INSERT INTO measured SELECT m.* FROM measured m, generate_series(1, 3);
+CREATE STATISTICS of_text (mcv) ON (mail::text), n FROM measured;
+ANALYZE measured;
+RESET ROLE;
+SELECT count(*) > 0 AS listed, bool_and(m.values[1] LIKE 'lhc1:%') AS armoured FROM pg_statistic_ext s JOIN pg_statistic_ext_data d ON d.stxoid = s.oid, pg_mcv_list_items(d.stxdmcv) m
+	WHERE stxname = 'of_text';
+SET ROLE enc_clerk;
+DROP STATISTICS of_text;
+CREATE STATISTICS of_plain ON (lakehouse.decrypt(mail)) FROM measured;
+ANALYZE measured;
+DROP TABLE measured;
 CREATE TABLE indexed (mail lakehouse.enc_text('e_people'));
 CREATE INDEX ON indexed ((mail::text));
 CREATE TABLE generated (m lakehouse.enc_text('e_people'), t text GENERATED ALWAYS AS (m::text) STORED);
@@ -170,6 +184,21 @@ SELECT (substr(:'mail', 1, 100))::lakehouse.enc_text;
 SELECT (:'mail' || '=')::lakehouse.enc_text;
 SELECT :'mail'::lakehouse.enc_bytea;
 SELECT 'lhc1:'::lakehouse.enc_text;
+-- none of its characters may be another one
+CREATE FUNCTION pg_temp.accepted(armour text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE n int := 0;
+BEGIN
+	FOR i IN 6 .. length(armour) LOOP
+		BEGIN
+			PERFORM overlay(armour placing translate(substr(armour, i, 1), 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_', 'BCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_A') from i for 1)::lakehouse.enc_text('e_people', 'search');
+			n := n + 1;
+		EXCEPTION WHEN others THEN NULL;
+		END;
+	END LOOP;
+	RETURN n;
+END $$;
+SELECT pg_temp.accepted(:'mail');
+DROP FUNCTION pg_temp.accepted(text);
 RESET ROLE;
 -- text that begins so and is none
 SET ROLE enc_clerk;
@@ -205,7 +234,16 @@ SELECT lakehouse.encryption_version(lakehouse.enc_renew(v)) FROM own;
 SELECT lakehouse.decrypt(lakehouse.enc_renew(v)::lakehouse.enc_text('e_other')) FROM own LIMIT 1;
 RESET ROLE;
 SELECT * FROM lakehouse.encryption_status('own', 'v');
-DROP TABLE own;
+-- nor is what a function of somebody else seals for him
+CREATE TABLE secrets AS SELECT 'secret of the owner'::text AS s;
+CREATE FUNCTION seal() RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = test_privacy_enc AS 'INSERT INTO own SELECT s FROM secrets';
+TRUNCATE own;
+SET ROLE enc_writer;
+SELECT seal();
+SELECT lakehouse.decrypt(v::lakehouse.enc_text('e_other')) FROM own;
+RESET ROLE;
+DROP FUNCTION seal();
+DROP TABLE own, secrets;
 
 -- ---- equality
 

@@ -96,6 +96,8 @@ extern void lh_enc_parse_head(Datum value, LhEnc *out);
 /* The same as lh_enc_parse of bytes; false: they are none. */
 extern bool lh_enc_parse_bytes(LhSlice bytes, LhEnc *out);
 
+/* Another number in each transaction, once a domain was asked for. */
+extern uint64 lh_enc_transaction(void);
 /* A domain's keys at hand; valid until the next call that asks for one. */
 typedef struct LhEncDomain LhEncDomain;
 /* ERROR: there is none of that number. */
@@ -123,6 +125,11 @@ extern struct varlena *lh_enc_needle(LhEncDomain *domain, LhEncType type, LhSlic
 extern LhSlice lh_enc_open(LhEncDomain *domain, const LhEnc *value);
 /* Can the version of its key be used?  One that is gone is no ERROR. */
 extern bool lh_enc_key_usable(const LhEnc *value);
+/*
+ * Can it be opened, to see that it is one?  Not where the domain, its key or all versions of that are not there yet, as in a restore, and not when
+ * the version is gone.  ERROR: it is under another key than the domain's, or a version that there is not.
+ */
+extern bool lh_enc_can_verify(const LhEnc *value);
 /* Sealed by this session for the present subject: it has seen the value already. */
 extern bool lh_enc_ours(const LhEnc *value);
 /* Opens it if the subject may see it in any case: it made it, or has the right to decrypt.  Else ERROR. */

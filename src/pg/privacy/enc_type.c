@@ -20,7 +20,6 @@
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "storage/proc.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -254,7 +253,7 @@ armoured_input(LhEncType type, const char *text, int32 typmod)
 	Datum		datum = dearmour(type, text, &value);
 
 	refuse_needle(&value);
-	if (lh_enc_key_usable(&value))
+	if (lh_enc_can_verify(&value))
 	{
 		LhSlice		plain = lh_enc_open(lh_enc_domain(value.number), &value);
 
@@ -314,31 +313,36 @@ lakehouse_enc_recv(PG_FUNCTION_ARGS)
 /* ---- output ---- */
 
 /* Output has decrypted in the transaction: details of errors may have what it gave. */
-static LocalTransactionId shown = InvalidLocalTransactionId;
+static uint64 shown = 0;
 
 bool
 lh_enc_shown(void)
 {
-	return shown != InvalidLocalTransactionId && shown == MyProc->lxid;
+	return shown == lh_enc_transaction();
 }
 
 static void
 note_shown(void)
 {
-	shown = MyProc->lxid;
+	shown = lh_enc_transaction();
 	lh_utility_watch_errors();
+}
+
+/* Materialized views, indexes, statistics. */
+static bool
+works_for_table(void)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	return (context & (SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS)) != 0;
 }
 
 static bool
 shows_values(void)
 {
-	Oid			user;
-	int			context;
-
-	if (!lakehouse_decrypt_shown || MyBackendType != B_BACKEND || !IsTransactionState() || HistoricSnapshotActive())
-		return false;
-	GetUserIdAndSecContext(&user, &context);
-	return (context & (SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS)) == 0;
+	return lakehouse_decrypt_shown && MyBackendType == B_BACKEND && IsTransactionState() && !HistoricSnapshotActive() && !works_for_table();
 }
 
 static char *
@@ -523,9 +527,10 @@ lakehouse_decrypt(PG_FUNCTION_ARGS)
 	LhEncDomain *domain;
 	LhEnc		value;
 
-	if (HistoricSnapshotActive())
+	if (HistoricSnapshotActive() || works_for_table())
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("nothing is decrypted while changes are decoded")));
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("nothing is decrypted while changes are decoded, or while PostgreSQL makes what a table keeps")));
 	parse(PG_GETARG_DATUM(0), call->type, &value);
 	domain = lh_enc_domain(value.number);
 	lh_enc_require(domain, LH_DOMAIN_DECRYPT);

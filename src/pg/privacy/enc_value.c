@@ -22,7 +22,6 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
-#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
@@ -73,7 +72,7 @@ struct LhEncDomain
 	int			nkeys;
 	Memory		memory[MAYS];
 	/* where the version in "current" is held */
-	LocalTransactionId held;
+	uint64		held;
 	SubTransactionId held_by;
 };
 
@@ -90,6 +89,8 @@ typedef struct Numbered
 } Numbered;
 
 static uint64 generation = 1;
+/* that this session has ended since, and 1 */
+static uint64 transactions = 1;
 static HTAB *domains;
 
 /* names by number, as of "names_of" */
@@ -139,8 +140,10 @@ transaction_ends(XactEvent event, void *arg)
 {
 	static uint64 released = 0;
 
-	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE || event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
-		released == generation)
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE || event == XACT_EVENT_PARALLEL_PRE_COMMIT)
+		return;
+	transactions++;
+	if (released == generation)
 		return;
 	release_stale();
 	released = generation;
@@ -162,6 +165,12 @@ begin(void)
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, 0);
 	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, 0);
 	RegisterXactCallback(transaction_ends, NULL);
+}
+
+uint64
+lh_enc_transaction(void)
+{
+	return transactions;
 }
 
 /* ---- numbers and names ---- */
@@ -589,13 +598,13 @@ hold_version(LhEncDomain *domain)
 {
 	LOCKTAG		tag;
 
-	if (RecoveryInProgress() || (domain->held == MyProc->lxid && domain->held_by == GetCurrentSubTransactionId()))
+	if (RecoveryInProgress() || (domain->held == transactions && domain->held_by == GetCurrentSubTransactionId()))
 		return true;
 	version_tag(&tag, domain->current);
 	(void) LockAcquire(&tag, ShareLock, false, false);
 	if (!may_seal_under(domain->current))
 		return false;
-	domain->held = MyProc->lxid;
+	domain->held = transactions;
 	domain->held_by = GetCurrentSubTransactionId();
 	return true;
 }
@@ -642,9 +651,9 @@ static void
 mark_of(const uint8 *random, uint8 out[LH_ENC_MARK])
 {
 	static LhHmac *session = NULL;
-	uint8_t		role[4],
+	uint8_t		roles[8],
 				hash[LH_SHA256];
-	LhSlice		parts[2] = {lh_slice(random, LH_ENC_BLIND), lh_slice(role, sizeof(role))};
+	LhSlice		parts[2] = {lh_slice(random, LH_ENC_BLIND), lh_slice(roles, sizeof(roles))};
 
 	if (session == NULL)
 	{
@@ -655,7 +664,9 @@ mark_of(const uint8 *random, uint8 out[LH_ENC_MARK])
 		lh_pg_check(ctx, lh_hmac_create(ctx, lh_slice(key, sizeof(key)), &session));
 		lh_wipe(key, sizeof(key));
 	}
-	put_be32(role, lh_subject().role);
+	/* what a function with SECURITY DEFINER seals is its owner's business as well */
+	put_be32(roles, lh_subject().role);
+	put_be32(roles + 4, GetUserId());
 	lh_hmac(session, parts, 2, hash);
 	memcpy(out, hash, LH_ENC_MARK);
 }
@@ -807,6 +818,47 @@ lh_enc_key_usable(const LhEnc *value)
 		return value->envelope.key.id == entry->domain->domain->key.id;
 	return lh_enc_domain_name(value->number) != NULL && may_seal_under(value->envelope.key) &&
 		value->envelope.key.id == lh_enc_domain(value->number)->domain->key.id;
+}
+
+/* Of a domain's definition, whether the key is there or not. */
+static uint64
+key_id_of_definition(const char *name)
+{
+	LhDomain   *domain = palloc0(sizeof(LhDomain));
+	LhTemplateSpec spec = {0};
+	Oid			view = lh_hidden_find(LH_HIDDEN_DOMAIN, name);
+
+	if (!OidIsValid(view))
+		return 0;
+	namestrcpy(&domain->name, name);
+	domain->hidden = lh_hidden_read(view);
+	lh_domain_parse(domain, &spec);
+	return domain->key.id;
+}
+
+bool
+lh_enc_can_verify(const LhEnc *value)
+{
+	char	   *name = lh_enc_domain_name(value->number);
+	LhKeyRef	key = value->envelope.key;
+	uint64		id;
+	LhKeyVersion version;
+	LhKeyRow	row;
+
+	if (name == NULL)
+		return false;
+	if (lh_enc_key_usable(value))
+		return true;
+	id = key_id_of_definition(name);
+	/* versions come with the key, but after it */
+	if (id == 0 || !lh_key_row(id, &row) || lh_key_newest(id) == 0)
+		return false;
+	if (key.id != id || !lh_key_version(key, &version))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("an encrypted value is not under the key of domain \"%s\"", name)));
+	/* retired or destroyed */
+	return false;
 }
 
 bool
