@@ -430,3 +430,8 @@ SELECT lakehouse.domain_drop(name) FROM lakehouse.domain_list() WHERE name LIKE 
 DROP TABLE IF EXISTS loose;
 REVOKE ALL ON SCHEMA lakehouse FROM enc_clerk, enc_writer, enc_finder, enc_nobody;
 DROP ROLE enc_clerk, enc_writer, enc_finder, enc_nobody;
+-- keys of what was dropped do not stay in the session
+SELECT count(*) AS kept FROM pg_backend_memory_contexts WHERE name = 'lakehouse encryption domain';
+DELETE FROM lakehouse.key_versions WHERE id IN (SELECT id FROM lakehouse.keys WHERE name LIKE 'enc\_%');
+DELETE FROM lakehouse.keys WHERE name LIKE 'enc\_%';
+DELETE FROM lakehouse.key_providers WHERE name = 'enc_file';
