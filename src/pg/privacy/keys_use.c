@@ -9,6 +9,7 @@
 #include "pg/privacy/keys_store.h"
 #include "pg/privacy/subject_store.h"
 
+#include "pg/privacy/enc.h"
 #include "pg/privacy/hidden.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
@@ -49,7 +50,7 @@ token_domain(LhKeyRef ref)
 	return NULL;
 }
 
-static const UseFn uses[] = {token_domain, lh_subject_users};
+static const UseFn uses[] = {token_domain, lh_enc_users, lh_subject_users};
 
 char *
 lh_key_users(LhKeyRef ref)

@@ -11,6 +11,7 @@
  *	domain*.c		token domains: what is tokenized how, under which key, by whom (domain.h)
  *	mask_*.c		mask functions of SQL
  *	token*.c		tokenize, detokenize and the masks that need keys
+ *	enc_*.c			encrypted columns: types, search, rotation (enc.h)
  *	policy*.c		policies and what holds for a subject (policy.h)
  *	enforce*.c		planner and executor: policies applied
  *	utility*.c		COPY, LOCK, DDL, copies: statements that the planner does not see

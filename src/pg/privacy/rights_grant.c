@@ -79,6 +79,9 @@ static const RightName routines[] = {
 	{LH_RIGHT_KEY_ADMIN, "subject_store_status"},
 	{LH_RIGHT_KEY_ADMIN, "subject_store_verify"},
 	{LH_RIGHT_KEY_ADMIN, "subject_store_reconcile"},
+	{LH_RIGHT_KEY_ADMIN, "encryption_rotate"},
+	{LH_RIGHT_KEY_ADMIN, "encryption_status"},
+	{LH_RIGHT_AUDITOR, "encryption_status"},
 
 	{LH_RIGHT_AUDITOR, "auditor"},
 	{LH_RIGHT_AUDITOR, "key_list"},
@@ -97,6 +100,8 @@ static const RightName routines[] = {
 };
 
 static const RightName views[] = {
+	{LH_RIGHT_KEY_ADMIN, "encryption_progress"},
+	{LH_RIGHT_AUDITOR, "encryption_progress"},
 	{LH_RIGHT_KEY_ADMIN, "key_progress"},
 	{LH_RIGHT_AUDITOR, "key_progress"},
 };

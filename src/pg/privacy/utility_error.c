@@ -17,6 +17,7 @@
  * row security while one reads it, so their text is replaced while that is done to a table that has a policy for the outer role
  * (lh_utility_started).
  */
+#include "pg/privacy/enc.h"
 #include "pg/privacy/enforce.h"
 #include "pg/privacy/utility_parts.h"
 
@@ -128,7 +129,12 @@ clean_detail(void)
 {
 	LhSubject	subject = viewer();
 
-	if (!lh_policy_none())
+	if (lh_enc_shown())
+	{
+		errdetail("The values are not told, as encrypted ones were decrypted in this transaction.");
+		errdetail_log("The values are not told, as encrypted ones were decrypted in this transaction.");
+	}
+	else if (!lh_policy_none())
 	{
 		ErrorData  *error = CopyErrorData();
 

@@ -29,6 +29,8 @@ char	   *lakehouse_instance_endpoint = NULL;
 char	   *lakehouse_cdc_mask_key_file = NULL;
 char	   *lakehouse_purpose = NULL;
 void		(*lh_pg_purpose_changed) (void) = NULL;
+bool		lakehouse_decrypt_shown = false;
+char	   *lakehouse_encryption_domain = NULL;
 int			lakehouse_key_timeout_ms = 30 * 1000;
 int			lakehouse_key_cache = 1024;
 char	   *lakehouse_subject_key_store = NULL;
@@ -201,6 +203,17 @@ lh_pg_define_settings(void)
 							   "A claim of the session, not a proof; the audit log has it.",
 							   &lakehouse_purpose, "",
 							   PGC_USERSET, 0, NULL, assign_purpose, NULL);
+	DefineCustomBoolVariable("lakehouse.decrypt",
+							 "Show values of encrypted columns to who has the right to decrypt them.",
+							 "Off: they are shown as armoured text, which can be put back.",
+							 &lakehouse_decrypt_shown, false,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	/* a superuser's: who chooses it chooses who can decrypt what others write */
+	DefineCustomStringVariable("lakehouse.encryption_domain",
+							   "Domain of encrypted values that no column says one of.",
+							   "Literals of encrypted types are in it until they are cast to a column's. For ALTER DATABASE.",
+							   &lakehouse_encryption_domain, "",
+							   PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("lakehouse.key_timeout",
 							"Time that a key provider has for its answer.",
 							"A statement that needs a key waits so long for it at most.",

@@ -56,6 +56,8 @@ extern int	lakehouse_threads_min_kb;	/* of columns, for each helper thread */
 extern char *lakehouse_instance_endpoint;	/* of the metadata service; "": the real one */
 extern char *lakehouse_cdc_mask_key_file;	/* key of the hash masks of change streams; "": none */
 extern char *lakehouse_purpose;				/* claimed purpose of the session; "": none */
+extern bool lakehouse_decrypt_shown;			/* output of encrypted types decrypts for who may */
+extern char *lakehouse_encryption_domain;	/* of encrypted values that no column says a domain of; "": none */
 extern int	lakehouse_key_timeout_ms;	/* for a key provider's answer */
 extern int	lakehouse_key_cache;	/* keys in shared memory, when preloaded */
 extern char *lakehouse_subject_key_store;	/* directory of keys of subjects; "": none */
