@@ -154,6 +154,10 @@ SELECT count(*) FROM (SELECT ssn, mail, token FROM lake_rows EXCEPT SELECT ssn, 
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
+-- compiled
+SET jit_above_cost = 0;
+SELECT count(*) FROM (SELECT ssn, token FROM lake_rows WHERE token <> 'x' EXCEPT SELECT ssn, token FROM rows) d;
+RESET jit_above_cost;
 BEGIN;
 DECLARE c SCROLL CURSOR FOR SELECT id, ssn FROM lake_rows WHERE id < 5;
 FETCH 2 FROM c;

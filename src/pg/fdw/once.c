@@ -49,6 +49,7 @@ typedef struct Once
 	AttrNumber	attno;			/* of the table */
 	int16		typlen;
 	bool		typbyval;
+	const LhReaderColumn *column;	/* of the attribute; NULL: not looked for yet, or none */
 
 	uint64_t	dict;			/* id; 0: none */
 	uint32_t	n;				/* entries; the code of null is n */
@@ -197,18 +198,17 @@ begin_dictionary(Once *once, const LhDict *dict)
 
 /* The vector of the column in the batch of the row that was returned last; NULL: no row of a batch is at hand. */
 static const LhVec *
-vector(const Once *once, const LhReader *reader)
+vector(Once *once, const LhReader *reader)
 {
 	if (reader == NULL || reader->batch == NULL || reader->next == 0)
 		return NULL;
-	for (int i = 0; i < reader->ncolumns; i++)
+	/* columns are added, perhaps, but stay where they are */
+	for (int i = 0; once->column == NULL && i < reader->ncolumns; i++)
 	{
-		const LhReaderColumn *c = &reader->columns[i];
-
-		if (c->attno == once->attno)
-			return c->emitter != NULL ? reader->batch->vecs[c->col] : NULL;
+		if (reader->columns[i].attno == once->attno)
+			once->column = &reader->columns[i];
 	}
-	return NULL;
+	return once->column != NULL && once->column->emitter != NULL ? reader->batch->vecs[once->column->col] : NULL;
 }
 
 static void
