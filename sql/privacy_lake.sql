@@ -139,6 +139,8 @@ SELECT DISTINCT CASE WHEN city <> 'x2' THEN picky(city) END AS c FROM lake_rows 
 SELECT DISTINCT CASE city WHEN 'x2' THEN 'two' ELSE picky(city) END AS c FROM lake_rows ORDER BY c;
 SELECT count(DISTINCT picky(city)) FROM lake_rows WHERE id % 3 <> 2;
 SELECT count(DISTINCT picky(city)) FROM lake_rows;
+-- what is volatile is called for each row
+SELECT count(DISTINCT city || random()) FROM lake_rows WHERE id <= 100;
 -- parameters, generic plans, cursors, parallel plans
 SET plan_cache_mode = force_generic_plan;
 PREPARE p(text) AS SELECT count(*), min(upper(city) || $1), max(upper(city)) FROM lake_rows WHERE id < 1000 AND lower(city) || $1 <> 'x1b';

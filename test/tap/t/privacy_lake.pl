@@ -40,6 +40,7 @@ $node->safe_psql('postgres', server('one', "http://127.0.0.1:$sp", '') . server(
 	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA lakehouse TO masked, clerk;
 	CREATE FOREIGN TABLE people () SERVER one OPTIONS (location 's3://bucket/lake/people/*/*.parquet');
 	GRANT SELECT ON people TO clerk;
+	GRANT SELECT (id) ON people TO masked;
 	SELECT lakehouse.policy_create('people', 'people', ARRAY['ssn', \$\$lakehouse.mask_partial(ssn, 0, 'X', 1)\$\$], for_roles => '{masked}');
 	SET ROLE colleague;
 	CREATE FOREIGN TABLE other (id bigint, ssn text) SERVER two OPTIONS (location 's3a://bucket/lake/people');
