@@ -97,6 +97,7 @@ typedef struct LhError
 	X(ROWS_SELECTED, "rows_selected", "Rows Selected") \
 	X(RUNS_FOLDED, "runs_folded", "Runs Folded") \
 	X(HOST_EVALS, "host_evals", "Dictionary Entries Evaluated by PostgreSQL") \
+	X(ENTRIES_COMPUTED, "entries_computed", "Dictionary Entries Computed") \
 	X(BYTES_READ, "bytes_read", "Bytes Read") \
 	X(BYTES_DECOMPRESSED, "bytes_decompressed", "Bytes Decompressed") \
 	X(MODULES_DECRYPTED, "modules_decrypted", "Modules Decrypted") \

@@ -369,7 +369,7 @@ find_scope(LhCtx *ctx, LhIceTable *table, const char *path, const char **scope)
 
 	*scope = access->remote != NULL ? access->remote->scope : NULL;
 	if (path[0] != '/')
-		return LH_OK;
+		return lh_object_check(ctx, table->base.store, path);
 	*scope = NULL;
 	LH_TRY(lh_object_open(ctx, table->base.store, path, &obj));
 	lh_object_close(obj);

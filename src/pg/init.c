@@ -27,6 +27,7 @@
 #include "pg/lake/lake.h"
 #include "pg/privacy/enforce.h"
 #include "pg/privacy/keyring.h"
+#include "pg/privacy/location_closed.h"
 #include "pg/privacy/policy.h"
 #include "pg/privacy/utility.h"
 #include "pg/util/features.h"
@@ -232,6 +233,8 @@ _PG_init(void)
 	lh_features.import_foreign_schema = lh_lake_import_schema;
 	lh_features.relation_stats = lh_fdw_relation_stats;
 	lh_features.under_policy = lh_enforce_holds;
+	lh_features.closed_locations = lh_location_closed;
+	lh_features.lake_table_changed = lh_location_changed;
 
 	lh_policy_init();
 	lh_lake_read_init();

@@ -76,6 +76,7 @@ lh_store_create(LhCtx *ctx, const LhAccess *access, LhStore **out)
 	}
 	store->nbases = access->nbases;
 	store->arena = ctx->arena;
+	LH_TRY(lh_closed_create(ctx, store));
 	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release_store, store));
 	*out = store;
 	return LH_OK;
@@ -327,6 +328,12 @@ lh_local_opendir(LhCtx *ctx, LhStore *store, const char *path, DIR **dir)
 	int fd;
 
 	LH_TRY(lh_local_open(ctx, store, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, &fd));
+	status = lh_closed_check_file(ctx, store, fd, path);
+	if (status != LH_OK)
+	{
+		close(fd);
+		return status;
+	}
 	*dir = fdopendir(fd);
 	if (*dir == NULL)
 	{
@@ -495,6 +502,8 @@ lh_local_object_open(LhCtx *ctx, LhStore *store, const char *path, LhObject **ou
 	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, release_object, obj));
 	/* O_NONBLOCK: a fifo without a writer would block before it could be refused */
 	status = lh_local_open(ctx, store, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &obj->fd);
+	if (status == LH_OK)
+		status = lh_closed_check_file(ctx, store, obj->fd, path);
 	if (status == LH_OK)
 		status = identify(ctx, obj, path);
 	if (status != LH_OK)

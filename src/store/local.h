@@ -25,12 +25,16 @@
 #define LH_LIST_ENTRIES_PER_FILE 10
 #define LH_LIST_ENTRIES_SLACK    100000
 
+typedef struct LhClosed LhClosed; /* closed.c */
+
 struct LhStore
 {
 	const LhAccess *access;
 	int nbases;
 	const char **bases; /* normalised; "" is the root directory */
 	int *base_fds;      /* O_PATH; -1 until the base is first used */
+	int nclosed;
+	LhClosed *closed;
 	LhArena *arena;
 	struct LhRemote *remote; /* NULL until a network location is first used */
 };
@@ -66,6 +70,18 @@ extern LhStatus lh_local_exists(LhCtx *ctx, LhStore *store, const char *path, bo
 /* A directory to be read; released with ctx->arena or by lh_local_closedir, whichever comes first. */
 extern LhStatus lh_local_opendir(LhCtx *ctx, LhStore *store, const char *path, DIR **dir);
 extern void lh_local_closedir(LhCtx *ctx, DIR *dir);
+
+/* closed.c: LH_DENIED for what lies in a closed place */
+
+/* Of a new store, from its access. */
+extern LhStatus lh_closed_create(LhCtx *ctx, LhStore *store);
+/* A local file or directory that is open, called path. */
+extern LhStatus lh_closed_check_file(LhCtx *ctx, const LhStore *store, int fd, const char *path);
+/* By its raw path alone: whoever opens it asks again. */
+extern LhStatus lh_closed_check(LhCtx *ctx, const LhStore *store, LhScheme scheme, const char *path);
+/* Of a listing: messages name its location. */
+extern LhStatus lh_closed_check_list(LhCtx *ctx, const LhStore *store, const char *location,
+									 const LhList *list);
 
 /* list.c: lh_store_list and lh_store_children of local files; path is parsed. */
 extern LhStatus lh_local_list(LhCtx *ctx, LhStore *store, const char *location, const char *path,

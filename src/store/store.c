@@ -12,6 +12,18 @@ lh_store_access(const LhStore *store)
 	return store->access;
 }
 
+/* Of a location that is about to be listed, a pattern perhaps: is all of it closed? */
+static LhStatus
+check_location(LhCtx *ctx, LhStore *store, LhScheme scheme, const char *path)
+{
+	size_t n = lh_is_glob(path) ? lh_glob_static_prefix(path) : strlen(path);
+
+	if (store->nclosed == 0)
+		return LH_OK;
+	LH_TRY(lh_glob_unescape(ctx, path, n, &path));
+	return lh_closed_check(ctx, store, scheme, path);
+}
+
 LhStatus
 lh_store_list(LhCtx *ctx, LhStore *store, const char *location, const char *suffix,
 			  size_t max_files, LhList *out)
@@ -20,16 +32,19 @@ lh_store_list(LhCtx *ctx, LhStore *store, const char *location, const char *suff
 	const char *path;
 
 	LH_TRY(lh_location_parse(ctx, location, &scheme, &path));
+	LH_TRY(check_location(ctx, store, scheme, path));
 	if (max_files == 0)
 		max_files = LH_LIST_MAX_FILES;
 	switch (scheme)
 	{
 		case LH_SCHEME_HTTP:
-		case LH_SCHEME_HTTPS: return lh_web_list(ctx, store, path, out);
-		case LH_SCHEME_S3: return lh_s3_list(ctx, store, path, suffix, max_files, out);
-		case LH_SCHEME_LOCAL: break;
+		case LH_SCHEME_HTTPS: LH_TRY(lh_web_list(ctx, store, path, out)); break;
+		case LH_SCHEME_S3: LH_TRY(lh_s3_list(ctx, store, path, suffix, max_files, out)); break;
+		case LH_SCHEME_LOCAL:
+			LH_TRY(lh_local_list(ctx, store, location, path, suffix, max_files, out));
+			break;
 	}
-	return lh_local_list(ctx, store, location, path, suffix, max_files, out);
+	return lh_closed_check_list(ctx, store, location, out);
 }
 
 LhStatus
@@ -39,6 +54,7 @@ lh_store_children(LhCtx *ctx, LhStore *store, const char *location, LhList *out)
 	const char *path;
 
 	LH_TRY(lh_location_parse(ctx, location, &scheme, &path));
+	LH_TRY(check_location(ctx, store, scheme, path));
 	if (scheme == LH_SCHEME_S3)
 		return lh_s3_children(ctx, store, path, out);
 	if (scheme != LH_SCHEME_LOCAL)
@@ -51,11 +67,21 @@ lh_store_children(LhCtx *ctx, LhStore *store, const char *location, LhList *out)
 }
 
 LhStatus
+lh_object_check(LhCtx *ctx, LhStore *store, const char *path)
+{
+	LhScheme scheme;
+
+	LH_TRY(lh_location_raw(ctx, path, &scheme, &path));
+	return lh_closed_check(ctx, store, scheme, path);
+}
+
+LhStatus
 lh_object_open(LhCtx *ctx, LhStore *store, const char *path, LhObject **out)
 {
 	LhScheme scheme;
 
 	LH_TRY(lh_location_raw(ctx, path, &scheme, &path));
+	LH_TRY(lh_closed_check(ctx, store, scheme, path));
 	if (scheme != LH_SCHEME_LOCAL)
 		return lh_remote_object_open(ctx, store, scheme, path, out);
 	return lh_local_object_open(ctx, store, path, out);
@@ -69,6 +95,7 @@ lh_object_exists(LhCtx *ctx, LhStore *store, const char *path, bool *yes)
 	LhStatus status;
 
 	LH_TRY(lh_location_raw(ctx, path, &scheme, &path));
+	LH_TRY(lh_closed_check(ctx, store, scheme, path));
 	if (scheme == LH_SCHEME_LOCAL)
 		return lh_local_exists(ctx, store, path, yes);
 	status = lh_remote_object_open(ctx, store, scheme, path, &obj);

@@ -65,6 +65,12 @@ typedef struct LhAccess
 	int			nwrite_bases;
 	const char *const *write_bases; /* the same for writing; reading needs bases */
 	const LhRemoteAccess *remote;	/* NULL: no network location */
+	/*
+	 * Locations that are closed all the same: what lies at or below them is not read, however it is reached (closed.c).
+	 * Writing is another matter.
+	 */
+	int			nclosed;
+	const char *const *closed;
 } LhAccess;
 
 typedef enum LhScheme
@@ -182,6 +188,9 @@ extern LhStatus lh_store_children(LhCtx *ctx, LhStore *store, const char *locati
  * object is opened, that is, asked for.
  */
 extern LhStatus lh_object_exists(LhCtx *ctx, LhStore *store, const char *path, bool *yes);
+
+/* LH_DENIED when the path is closed: for who takes from a cache what he would open else. */
+extern LhStatus lh_object_check(LhCtx *ctx, LhStore *store, const char *path);
 
 /* Open for reading; stays open until the arena of ctx is reset or lh_object_close. */
 extern LhStatus lh_object_open(LhCtx *ctx, LhStore *store, const char *path, LhObject **out);

@@ -18,6 +18,8 @@
 
 #include "scan/scan.h"
 
+struct ForeignServer;
+
 /* ---- types (typemap.c) ---- */
 
 /*
@@ -105,6 +107,8 @@ typedef struct LhSortItem
 /* Options of server, table and columns, parsed. */
 typedef struct LhLakeOptions
 {
+	Oid			relid;			/* the foreign table whose options these are; InvalidOid: none */
+	bool		sampled;		/* values go to catalogs that others read, too */
 	const char *format;			/* NULL: detect */
 	LhTableOptions table;
 	LhEmitOptions emit;
@@ -118,6 +122,9 @@ typedef struct LhLakeOptions
 } LhLakeOptions;
 
 extern void lh_lake_options(Oid foreigntableid, LhLakeOptions *out);
+/* Is this a foreign server, a foreign table, of our wrapper? */
+extern bool lh_lake_is_server(const struct ForeignServer *server);
+extern bool lh_lake_is_table(Oid relid);
 /* With whose rights a foreign table is read; raises when it is gone. */
 extern Oid	lh_lake_owner(Oid foreigntableid);
 /* The defaults, and one option at a time, for functions that take options of their own. */

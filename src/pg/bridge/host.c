@@ -167,7 +167,6 @@ lh_host_answer(LhHostQuals *h, LhHostRequest *request)
 		entries.n = (int) request->dict->n;
 		entries.data = request->dict->values;
 		vec = &entries;
-		LH_COUNT(h->source->ctx, HOST_EVALS, (uint64_t) request->n);
 	}
 	for (int from = 0; from < request->n; from += LH_BATCH)
 		answer_some(h, q, vec, request->items + from, Min(LH_BATCH, request->n - from), request->result + from);

@@ -10,7 +10,9 @@
  *	   allowed_locations cover them (remote.c).
  *	4. What a catalog says of a table's place gives no right to it: it is opened
  *	   under the same rules.
- *	5. For scans the role is the table's owner, so that GRANT SELECT suffices;
+ *	5. Files of a table with policies are closed to those whom these are for, by
+ *	   whatever way but the table (features.h: closed_locations).
+ *	6. For scans the role is the table's owner, so that GRANT SELECT suffices;
  *	   for functions it is the caller.
  *
  * The keys of encrypted files (option parquet_keys_file of the server) come with
@@ -20,16 +22,20 @@
  * enters base directories without following what leads out of them.
  */
 #include "pg/bridge/options.h"
+#include "pg/util/features.h"
 
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "commands/defrem.h"
+#include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
@@ -65,6 +71,23 @@ lh_location_list(const char *location)
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 			 errmsg("option \"location\" must not be empty")));
+}
+
+bool
+lh_lake_is_server(const ForeignServer *server)
+{
+	ForeignDataWrapper *wrapper = GetForeignDataWrapper(server->fdwid);
+	char	   *name = OidIsValid(wrapper->fdwhandler) ? get_func_name(wrapper->fdwhandler) : NULL;
+
+	return name != NULL && strcmp(name, "fdw_handler") == 0 &&
+		get_func_namespace(wrapper->fdwhandler) == get_namespace_oid("lakehouse", true);
+}
+
+bool
+lh_lake_is_table(Oid relid)
+{
+	return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE &&
+		lh_lake_is_server(GetForeignServer(GetForeignServerIdByRelId(relid)));
 }
 
 Oid
@@ -176,9 +199,9 @@ reads_any_file(Oid roleid)
 	return superuser_arg(roleid) || has_privs_of_role(roleid, ROLE_PG_READ_SERVER_FILES);
 }
 
-/* The access lives in the arena of ctx, as the store does. */
+/* The access lives in the arena of ctx, as the store does; options NULL: no table reads. */
 static LhStatus
-make_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
+make_store(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *options, LhStore **out)
 {
 	LhAccess   *access;
 	LhRemoteAccess *remote;
@@ -189,6 +212,10 @@ make_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
 	access->local_any = reads_any_file(roleid);
 	if (!access->local_any)
 		LH_TRY(lh_server_directories(ctx, roleid, serverid, "base_directories", &access->bases, &access->nbases));
+	if (lh_features.closed_locations != NULL)
+		LH_TRY(lh_core_strings(ctx, lh_features.closed_locations(options != NULL ? options->relid : InvalidOid,
+																 options != NULL && options->sampled),
+							   &access->closed, &access->nclosed));
 	return lh_store_create(ctx, access, out);
 }
 
@@ -196,7 +223,7 @@ void
 lh_lake_store(LhCtx *ctx, Oid roleid, Oid serverid, LhStore **out)
 {
 	use_keys(ctx, roleid, serverid, NULL);
-	lh_pg_check(ctx, make_store(ctx, roleid, serverid, out));
+	lh_pg_check(ctx, make_store(ctx, roleid, serverid, NULL, out));
 }
 
 LhStatus
@@ -219,7 +246,7 @@ lh_lake_try_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *opti
 		return LH_INVALID;
 	}
 	use_keys(ctx, roleid, serverid, options->keys_file);
-	LH_TRY(make_store(ctx, roleid, serverid, &store));
+	LH_TRY(make_store(ctx, roleid, serverid, options, &store));
 	lh_iceberg_use_cache();
 	return lh_table_open(ctx, store, lh_pg_footer_cache(), format, &table, out);
 }

@@ -536,6 +536,7 @@ lh_lake_options(Oid foreigntableid, LhLakeOptions *out)
 	ListCell   *lc;
 
 	lh_lake_options_init(out);
+	out->relid = foreigntableid;
 	foreach(lc, table->options)
 	{
 		DefElem    *def = lfirst(lc);

@@ -10,6 +10,7 @@
  */
 #include "pg/bridge/reader.h"
 #include "pg/bridge/members.h"
+#include "pg/util/features.h"
 
 #include "access/sysattr.h"
 #include "miscadmin.h"
@@ -19,6 +20,57 @@
 /* Copies of text may take this part of work_mem, but each column this much at least. */
 #define TEXT_SHARE 4
 #define TEXT_LEAST ((size_t) 64 * 1024)
+
+/* ---- errors that quote values ---- */
+
+bool
+lh_source_hides(const LhSource *s)
+{
+	return OidIsValid(s->relid) && lh_features.under_policy != NULL && lh_features.under_policy(s->relid);
+}
+
+/* Another error in its place: what was said with it cannot be taken back. */
+static void
+hide_error(void *arg)
+{
+	static bool hiding = false;
+	const LhHiddenErrors *errors = arg;
+	int			category = ERRCODE_TO_CATEGORY(geterrcode());
+	int			code = geterrcode();
+
+	if (hiding || (category != ERRCODE_DATA_EXCEPTION && category != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION &&
+				   category != ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR)))
+		return;
+	hiding = true;
+	PG_TRY();
+	{
+		ereport(ERROR,
+				(errcode(code),
+				 errmsg("a value in the files of foreign table \"%s\" does not fit its column", errors->source->relname),
+				 errdetail("The message is hidden by a policy, as it may have the value.")));
+	}
+	PG_FINALLY();
+	{
+		hiding = false;
+	}
+	PG_END_TRY();
+}
+
+void
+lh_hidden_errors_push(LhHiddenErrors *errors, const LhSource *s)
+{
+	errors->source = s;
+	errors->callback.callback = hide_error;
+	errors->callback.arg = errors;
+	errors->callback.previous = error_context_stack;
+	error_context_stack = &errors->callback;
+}
+
+void
+lh_hidden_errors_pop(const LhHiddenErrors *errors)
+{
+	error_context_stack = errors->callback.previous;
+}
 
 /* ---- start ---- */
 
@@ -130,6 +182,7 @@ lh_reader_start(LhSource *source, List *attnos, List *clauses, Index rti, ExprCo
 	r->clauses = clauses;
 	r->rti = rti;
 	r->columns = palloc0(sizeof(LhReaderColumn) * Max(source->desc->natts, 1));
+	r->hides = lh_source_hides(source);
 	r->batch_mcxt = AllocSetContextCreate(source->mcxt, "lakehouse batch", ALLOCSET_DEFAULT_SIZES);
 	lh_source_open(source);
 	foreach(lc, attnos)
@@ -251,13 +304,9 @@ next_batch(LhReader *r)
 	return true;
 }
 
-bool
-lh_reader_fill(LhReader *r)
+static bool
+fill(LhReader *r)
 {
-	if (r->next < r->emitted)
-		return true;
-	if (r->done)
-		return false;
 	while (r->emitted >= r->nrows)
 	{
 		if (!next_batch(r))
@@ -269,6 +318,24 @@ lh_reader_fill(LhReader *r)
 	emit_window(r);
 	lh_source_notice(r->source);
 	return true;
+}
+
+bool
+lh_reader_fill(LhReader *r)
+{
+	LhHiddenErrors errors;
+	bool		filled;
+
+	if (r->next < r->emitted)
+		return true;
+	if (r->done)
+		return false;
+	if (likely(!r->hides))
+		return fill(r);
+	lh_hidden_errors_push(&errors, r->source);
+	filled = fill(r);
+	lh_hidden_errors_pop(&errors);
+	return filled;
 }
 
 bool

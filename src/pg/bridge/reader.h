@@ -24,6 +24,20 @@ extern void lh_push_clauses(RelOptInfo *rel, List *clauses, List **pushed, List 
 
 /* ---- execution (reader.c) ---- */
 
+/*
+ * Around what makes values of a table's files: while a policy of it holds for the subject, errors that quote a value
+ * ("value 17 is out of range") come without it.  Pushed and popped like any callback of error_context_stack.
+ */
+typedef struct LhHiddenErrors
+{
+	ErrorContextCallback callback;
+	const LhSource *source;
+} LhHiddenErrors;
+
+extern bool lh_source_hides(const LhSource *source);
+extern void lh_hidden_errors_push(LhHiddenErrors *errors, const LhSource *source);
+extern void lh_hidden_errors_pop(const LhHiddenErrors *errors);
+
 typedef struct LhReaderColumn
 {
 	AttrNumber	attno;
@@ -54,6 +68,7 @@ typedef struct LhReader
 	int			first;			/* of rows: what values[0] belongs to */
 	int			next;			/* of rows: to be returned next */
 	bool		done;
+	bool		hides;			/* lh_source_hides */
 	MemoryContext batch_mcxt;	/* values of the window */
 } LhReader;
 

@@ -9,8 +9,10 @@
  */
 #include "pg/bridge/reader.h"
 
+#include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "utils/acl.h"
 #include "utils/ruleutils.h"
 
 static bool
@@ -178,10 +180,46 @@ show_facts(const LhSource *source, ExplainState *es)
 		lh_pg_check(source->ctx, source->table->facts(source->ctx, source->table, show_fact, es));
 }
 
+/*
+ * Counters that depend on values which the reader of a plan may see masked: how many different ones some rows have, how
+ * well their pages were packed.  What prunes is no masked value.
+ */
+static bool
+tells_of_values(LhCounterId id)
+{
+	switch (id)
+	{
+		case LH_CTR_HOST_EVALS:
+		case LH_CTR_ENTRIES_COMPUTED:
+		case LH_CTR_RUNS_FOLDED:
+		case LH_CTR_PAGES_READ:
+		case LH_CTR_PAGES_SKIPPED:
+		case LH_CTR_DICT_PAGES_READ:
+		case LH_CTR_BYTES_READ:
+		case LH_CTR_BYTES_DECOMPRESSED:
+		case LH_CTR_BYTES_AHEAD:
+		case LH_CTR_READS:
+		case LH_CTR_HTTP_REQUESTS:
+		case LH_CTR_MODULES_DECRYPTED:
+		case LH_CTR_DIGITS_LOST:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Whoever a policy of the table holds for sees no such counters, unless he watches the server. */
+static bool
+hides_values(const LhSource *source)
+{
+	return lh_source_hides(source) && !has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+}
+
 void
 lh_explain_counters(const LhSource *source, ExplainState *es)
 {
 	const LhBudget *budget = lh_pg_budget(source->ctx);
+	bool		hide = hides_values(source);
 
 	show_facts(source, es);
 
@@ -189,10 +227,10 @@ lh_explain_counters(const LhSource *source, ExplainState *es)
 	{
 		uint64_t	v = source->ctx->counters->v[i] + source->workers.v[i];
 
-		if (v != 0 || show_all(es))
+		if ((v != 0 || show_all(es)) && !(hide && tells_of_values(i)))
 			ExplainPropertyUInteger(lh_counter_label[i], NULL, v, es);
 	}
-	if (!show_all(es))
+	if (!show_all(es) || hide)
 		return;
 	ExplainPropertyUInteger("Memory Floor", "kB", (Max(budget->floor_peak, source->workers_floor) + 1023) / 1024, es);
 	ExplainPropertyUInteger("Memory Peak", "kB", (Max(budget->peak, source->workers_peak) + 1023) / 1024, es);

@@ -9,6 +9,7 @@
  *	   enter it become values.
  */
 #include "pg/fdw/fdw.h"
+#include "pg/util/features.h"
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"
@@ -164,15 +165,20 @@ acquire_sample_rows(Relation rel, int elevel, HeapTuple *rows, int targrows, dou
 					double *totaldeadrows)
 {
 	LhSource   *s = lh_source_create(RelationGetRelid(rel), CurrentMemoryContext);
+	ErrorContextCallback *context = error_context_stack;
+	LhHiddenErrors errors;
 	Sample		sample = {0};
 	const LhBatch *batch;
 	uint16_t	selected[LH_BATCH];
 	uint32_t	drawn[LH_BATCH];
 	int			place[LH_BATCH];
 
+	s->options.sampled = true;
 	memset(rows, 0, sizeof(HeapTuple) * targrows);
 	sample.rows = rows;
 	sample.wanted = targrows;
+	if (lh_source_hides(s))
+		lh_hidden_errors_push(&errors, s);
 	open_source(s);
 	prepare(&sample, s);
 	while ((batch = lh_source_next(s)) != NULL)
@@ -184,6 +190,7 @@ acquire_sample_rows(Relation rel, int elevel, HeapTuple *rows, int targrows, dou
 			keep(&sample, batch, drawn, place, n);
 		MemoryContextReset(sample.batch_mcxt);
 	}
+	error_context_stack = context;
 	*totalrows = s->schema.rows;
 	*totaldeadrows = 0;
 	ereport(elevel,
@@ -198,7 +205,18 @@ lh_fdw_analyze(Relation rel, AcquireSampleRowsFunc *func, BlockNumber *pages)
 {
 	LhSource   *s = lh_source_create(RelationGetRelid(rel), CurrentMemoryContext);
 
-	open_source(s);
+	/* everybody who may read the table finds values in pg_stats: PostgreSQL leaves it out with a warning */
+	s->options.sampled = true;
+	if (!lh_source_try_open(s, 0))
+	{
+		bool		closed = s->ctx->error->code == LH_DENIED && lh_features.closed_locations != NULL &&
+			lh_features.closed_locations(RelationGetRelid(rel), true) != NIL;
+
+		if (!closed)
+			lh_pg_raise(s->ctx);
+		MemoryContextDelete(s->mcxt);
+		return false;
+	}
 	*pages = (BlockNumber) Min(Max(s->schema.bytes / BLCKSZ, 1), MaxBlockNumber);
 	*func = acquire_sample_rows;
 	MemoryContextDelete(s->mcxt);

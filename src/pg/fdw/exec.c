@@ -82,6 +82,7 @@ lh_fdw_begin(ForeignScanState *node)
 	/* columns that nobody needs stay null */
 	memset(slot->tts_values, 0, sizeof(Datum) * slot->tts_tupleDescriptor->natts);
 	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+	lh_once_begin(node, scan);
 }
 
 /* The clauses that the engine refused, for rows. */

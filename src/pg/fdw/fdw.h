@@ -9,6 +9,7 @@
  *	sorted.c		the declared order of rows
  *	stats.c			what table metadata says of columns, for the planner
  *	exec.c			rows
+ *	once.c			expressions of the plan, once a dictionary entry
  *	explain.c		what EXPLAIN shows
  *	analyze.c		samples for ANALYZE
  *	parallel.c		workers of a parallel plan
@@ -117,6 +118,12 @@ extern void lh_fdw_begin(ForeignScanState *node);
 extern TupleTableSlot *lh_fdw_iterate(ForeignScanState *node);
 extern void lh_fdw_rescan(ForeignScanState *node);
 extern void lh_fdw_end(ForeignScanState *node);
+
+/*
+ * once.c: at the end of begin, before any row.  Parts of the target list and of the executor's conditions that depend on one
+ * dictionary column are evaluated once for each entry of it.
+ */
+extern void lh_once_begin(ForeignScanState *node, LhFdwScan *scan);
 
 /* parallel.c */
 extern bool lh_fdw_parallel_safe(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte);

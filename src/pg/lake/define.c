@@ -12,12 +12,15 @@
  *	2. A new table without columns gets those of its files.  One that has
  *	   columns, its own or inherited, is left alone and no file is touched: so
  *	   a dump restores where the files are not.
- *	3. A column that is renamed keeps its place in the files: its old name
+ *	3. What a table with policies reads of which files is changed by who may
+ *	   change these.
+ *	4. A column that is renamed keeps its place in the files: its old name
  *	   becomes the option column_name, unless it has one.
  *
  * The function's search_path is pg_catalog alone (lake.sql).
  */
 #include "pg/lake/lake.h"
+#include "pg/util/features.h"
 
 #include "access/table.h"
 #include "catalog/namespace.h"
@@ -45,35 +48,16 @@ typedef struct Change
 	AttrNumber	attno;			/* of a column; 0: the table */
 } Change;
 
-/* ---- is it ours? ---- */
-
-static bool
-is_server(const ForeignServer *server)
-{
-	ForeignDataWrapper *wrapper = GetForeignDataWrapper(server->fdwid);
-	char	   *name = OidIsValid(wrapper->fdwhandler) ? get_func_name(wrapper->fdwhandler) : NULL;
-
-	return name != NULL && strcmp(name, "fdw_handler") == 0 &&
-		get_func_namespace(wrapper->fdwhandler) == get_namespace_oid("lakehouse", true);
-}
-
 Oid
 lh_lake_server_named(const char *name)
 {
 	ForeignServer *server = GetForeignServerByName(name, false);
 
-	if (!is_server(server))
+	if (!lh_lake_is_server(server))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("server \"%s\" is not a lakehouse server", server->servername)));
 	return server->serverid;
-}
-
-bool
-lh_lake_is_table(Oid relid)
-{
-	return get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE &&
-		is_server(GetForeignServer(GetForeignServerIdByRelId(relid)));
 }
 
 /* ---- statements ---- */
@@ -154,6 +138,32 @@ check_rights(Oid relid)
 
 	if (location != NULL)
 		lh_location_check(GetUserId(), GetForeignServerIdByRelId(relid), location);
+}
+
+/* ---- policies ---- */
+
+/* The ALTER TABLE at hand. */
+static const AlterTableStmt *changed;
+
+/* Where the table is, and what of the files its columns are, is what its policies are about. */
+static void
+check_policies(Oid relid)
+{
+	bool		place = false,
+				columns = false;
+	ListCell   *lc;
+
+	if (lh_features.lake_table_changed == NULL)
+		return;
+	foreach(lc, changed->cmds)
+	{
+		AlterTableType type = lfirst_node(AlterTableCmd, lc)->subtype;
+
+		place |= type == AT_GenericOptions;
+		columns |= type == AT_AlterColumnGenericOptions || type == AT_AddColumn;
+	}
+	if (place || columns)
+		lh_features.lake_table_changed(relid, place);
 }
 
 /* Does an ALTER TABLE set the location? */
@@ -332,6 +342,8 @@ lakehouse_define(PG_FUNCTION_ARGS)
 		case T_AlterTableStmt:
 			if (sets_location((AlterTableStmt *) command))
 				for_each_table(check_rights);
+			changed = (AlterTableStmt *) command;
+			for_each_table(check_policies);
 			break;
 		case T_RenameStmt:
 			rename_column((RenameStmt *) command);

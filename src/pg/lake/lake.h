@@ -118,8 +118,6 @@ extern List *lh_lake_row_types(LhLakeColumns *columns, const char *schema, const
 extern bool lh_lake_has_column_name(Oid relid, AttrNumber attno);
 /* Set while columns are renamed to follow the files, not away from them. */
 extern bool lh_lake_following;
-/* Is this a foreign table of our wrapper? */
-extern bool lh_lake_is_table(Oid relid);
 /* Raises unless there is such a server, and it is ours. */
 extern Oid	lh_lake_server_named(const char *name);
 /* Run one statement of ours; the caller's search_path is ours already. */

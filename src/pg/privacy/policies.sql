@@ -157,10 +157,18 @@ BEGIN ATOMIC
 	SELECT 'trigger', t.relation || '.' || g.tgname, t.policy, 'its function ' || g.tgfoid::regprocedure || ' gets values as they are'
 	FROM tables t JOIN pg_trigger g ON g.tgrelid = t.relation AND NOT g.tgisinternal
 	UNION ALL
-	SELECT 'foreign table', o.ftrelid::regclass::text, t.policy, 'has the location of ' || t.relation || ' without its policy'
+	SELECT 'foreign table', t.relation::text, t.policy, 'its files are read by other tables and functions as they are: its option other_paths says so'
+	FROM tables t JOIN listed l ON l.name = t.policy JOIN pg_foreign_table f ON f.ftrelid = t.relation
+	WHERE l.options->>'other_paths' = 'true'
+	UNION ALL
+	-- our own wrapper closes locations of policies, but for their option other_paths
+	SELECT 'foreign table', o.ftrelid::regclass::text, t.policy, 'has the location of ' || t.relation ||
+		CASE WHEN own THEN ': whoever a policy of its own is for sees what that says' ELSE ' without its policy' END
 	FROM tables t JOIN pg_foreign_table f ON f.ftrelid = t.relation
-	JOIN pg_foreign_table o ON o.ftrelid <> f.ftrelid
-	WHERE NOT EXISTS (SELECT FROM tables x WHERE x.relation = o.ftrelid)
+	JOIN pg_foreign_table o ON o.ftrelid <> f.ftrelid JOIN pg_foreign_server s ON s.oid = o.ftserver
+	JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw JOIN listed l ON l.name = t.policy,
+	LATERAL (SELECT EXISTS (SELECT FROM tables x WHERE x.relation = o.ftrelid) AS own) x
+	WHERE (own OR l.options->>'other_paths' = 'true' OR w.fdwhandler <> 'lakehouse.fdw_handler()'::regprocedure)
 		AND EXISTS (SELECT FROM pg_options_to_table(f.ftoptions) a JOIN pg_options_to_table(o.ftoptions) b USING (option_name, option_value)
 			WHERE option_name IN ('location', 'filename', 'table_name'))
 	ORDER BY 1, 2, 3, 4;

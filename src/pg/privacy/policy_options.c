@@ -4,10 +4,11 @@
  *
  *	{"purposes": ["billing"], "until": "2027-01-01T00:00:00Z",
  *	 "except_purposes": ["fraud"], "except_until": "2026-12-24T18:00:00Z", "superusers": true, "session_user": true,
+ *	 "other_paths": true,
  *	 "tag": "pii.ssn", "tag_mask": "lakehouse.mask_null(value)", "origin": "name of a policy of a tag",
  *	 "inherits": "name of a policy of a table"}
  *
- * Users give the second line and "tag" as options; what has arguments of its own is put beside it.
+ * Users give the second and third line and "tag" as options; what has arguments of its own is put beside it.
  * A key that is not in the list makes the policy unusable: it may have been written by a later version that
  * means something by it.
  */
@@ -36,6 +37,7 @@ static const struct
 	{"except_until", OPTION_TIME, true, offsetof(LhPolicy, except_until)},
 	{"superusers", OPTION_BOOL, true, offsetof(LhPolicy, superusers)},
 	{"session_user", OPTION_BOOL, true, offsetof(LhPolicy, session_user)},
+	{"other_paths", OPTION_BOOL, true, offsetof(LhPolicy, other_paths)},
 	{"tag", OPTION_TEXT, true, offsetof(LhPolicy, tag)},
 	{"tag_mask", OPTION_TEXT, false, offsetof(LhPolicy, tag_mask)},
 	{"origin", OPTION_TEXT, false, offsetof(LhPolicy, origin)},
@@ -283,7 +285,7 @@ check_given(const Jsonb *options)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("policies have no option \"%s\"", value_text(&value)),
-					 errhint("Options are except_purposes, except_until, superusers, session_user and tag.")));
+					 errhint("Options are except_purposes, except_until, superusers, session_user, other_paths and tag.")));
 	}
 }
 

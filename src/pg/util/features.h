@@ -29,6 +29,13 @@ typedef struct LhFeatures
 								   struct VariableStatData *vardata);
 	/* privacy: does a policy of the relation hold for who is asking?  What has its rows or their bounds without a plan is then refused. */
 	bool		(*under_policy) (Oid relid);
+	/*
+	 * privacy: locations that policies close to the present subject (List of char *, in the server's encoding), unless this
+	 * foreign table reads them; reader InvalidOid: none does.  anybody: to whomever, for what is read is shown to others.
+	 */
+	List	   *(*closed_locations) (Oid reader, bool anybody);
+	/* privacy: ERROR unless the current user may change where a table of the lake is (place), or which of its files' columns it has */
+	void		(*lake_table_changed) (Oid relid, bool place);
 	/* privacy: what policies made of the tables of a plan: List of LhPolicyUse, in the current context; NIL: nothing */
 	List	   *(*policy_uses) (struct PlannedStmt *plan);
 	/* audit: values were turned back, or made, in the running statement.  Cheap: may be called a value; ERROR when no record can be kept. */
