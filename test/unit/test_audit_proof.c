@@ -169,7 +169,6 @@ notes_go_to_a_file(void **state)
 	LhAuditLog *log = open_log("log", 0);
 	const char *path = lh_sprintf(ctx, "%s/kept", root);
 	LhAuditPublisher *p = publisher_of(path, NULL);
-	LhVerifier *v = verifier_of(1);
 	uint64_t sent;
 
 	(void) state;
@@ -204,9 +203,7 @@ notes_go_to_a_file(void **state)
 	shell("rmdir %s && mv %s.away %s", path, path, path);
 	ASSERT_OK(lh_audit_publish(ctx, p, log, &sent));
 	assert_int_equal(sent, 19);
-	shell(
-		"tail -n 6 %s | cmp - %s/tail || tail -n 6 %s > %s/tail; tail -n 6 %s/log/checkpoints | cmp - %s/tail",
-		path, root, path, root, root, root);
+	shell("cd %s && tail -n 6 kept > a && tail -n 6 log/checkpoints > b && cmp a b", root);
 	/* other people's files are left alone */
 	shell("echo precious > %s/other", root);
 	ASSERT_FAILS(
@@ -217,7 +214,6 @@ notes_go_to_a_file(void **state)
 	assert_int_equal(
 		lh_audit_publish(ctx, publisher_of(lh_sprintf(ctx, "%s/link", root), NULL), log, &sent),
 		LH_IO);
-	(void) v;
 }
 
 static void
@@ -310,7 +306,7 @@ notes_go_over_http(void **state)
 /* ---- OCSF ---- */
 
 static json_t *
-event_of(const LhAuditRecord *r)
+parsed(const LhAuditRecord *r, size_t flags)
 {
 	json_error_t error;
 	json_t *event;
@@ -318,10 +314,16 @@ event_of(const LhAuditRecord *r)
 
 	ASSERT_OK(lh_buf_init(ctx, &out, false));
 	ASSERT_OK(lh_audit_ocsf(ctx, r, 17, &out));
-	event = json_loadb((const char *) out.data, out.len, JSON_REJECT_DUPLICATES, &error);
+	event = json_loadb((const char *) out.data, out.len, flags | JSON_REJECT_DUPLICATES, &error);
 	if (event == NULL)
 		fail_msg("%s: %.*s", error.text, (int) out.len, (const char *) out.data);
 	return event;
+}
+
+static json_t *
+event_of(const LhAuditRecord *r)
+{
+	return parsed(r, 0);
 }
 
 static void
@@ -412,7 +414,7 @@ any_record_is_an_event(void **state)
 	{
 		LhAuditRecord r = random_record(&seed, 30, 4, i % 2 == 0);
 
-		json_decref(event_of(&r));
+		json_decref(parsed(&r, JSON_DECODE_INT_AS_REAL));
 		lh_arena_reset(ctx->arena);
 	}
 }
