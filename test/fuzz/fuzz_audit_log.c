@@ -9,6 +9,7 @@
  */
 #include "fuzz/fuzz_ctx.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -78,22 +79,14 @@ path_of(const char *name)
 static void
 clear(void)
 {
-	char command[32];
+	DIR *list = opendir(dir);
+	struct dirent *e;
 
-	for (size_t i = 0; i < NAMES; i++)
-		unlink(path_of(names[i]));
-	for (int i = 0; i < 12; i++)
-	{
-		snprintf(command, sizeof(command), "nodes-%02d", i);
-		unlink(path_of(command));
-		snprintf(command, sizeof(command), "torn-%020d", i);
-		unlink(path_of(command));
-		snprintf(command, sizeof(command), "%020d.jsonl", i);
-		unlink(path_of(command));
-		snprintf(command, sizeof(command), "%020d.index", i);
-		unlink(path_of(command));
-	}
-	unlink(path_of("public.new"));
+	CHECK(list != NULL);
+	while ((e = readdir(list)) != NULL)
+		if (e->d_name[0] != '.')
+			unlinkat(dirfd(list), e->d_name, 0);
+	closedir(list);
 }
 
 static LhSigner *

@@ -257,6 +257,10 @@ a_log_that_was_put_back_is_found(void **state)
 	assert_intact("old", kept, 3, 0, 130, 120);
 	v = verdict("old", &newer, 1, 1);
 	assert_broken("put back", &v, "it was put back to an earlier state");
+	/* all but its checkpoints */
+	shell("cp -a %s/old %s/part && cp %s/log/checkpoints %s/part/", root, root, root, root);
+	v = verdict("part", &newer, 1, 1);
+	assert_broken("put back but its checkpoints", &v, "a checkpoint covers 140 entries, but the log has 130");
 	/* it goes on with other lines, to the same size */
 	log = open_log("old", 1500);
 	for (int i = 130; i < 140; i++)
