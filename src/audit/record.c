@@ -441,12 +441,11 @@ lh_audit_decode(LhCtx *ctx, LhSlice bytes, LhAuditRecord *out)
 		return damaged(ctx, "texts that are longer than it");
 	LH_TRY(take_relations(ctx, &rest, out));
 	LH_TRY(take_used(ctx, &rest, out));
-	if (rest.len != 0)
-		return damaged(ctx, "bytes behind its end");
 	if (!lh_audit_valid(out))
 		return damaged(ctx, "a kind, a time or a code that is none");
+	/* with that nothing is left over, and no more is there than one may have */
 	make_plan(out, texts, &plan);
 	if (plan.length != bytes.len || plan.cut != out->cut)
-		return damaged(ctx, "more parts than one may have");
+		return damaged(ctx, "another length than its parts");
 	return LH_OK;
 }

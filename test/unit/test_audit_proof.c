@@ -278,8 +278,15 @@ notes_go_over_http(void **state)
 	ASSERT_FAILS(lh_audit_publish(ctx, put, log, &sent), LH_IO, "127.0.0.1");
 	stub_tell(&stub, "fault?kind=status&match=PUT&every=1&times=1&status=403");
 	ASSERT_FAILS(lh_audit_publish(ctx, put, log, &sent), LH_DENIED, "status 403");
-	stub_tell(&stub, "fault?kind=redirect&match=PUT&every=1&times=1&arg=http://127.0.0.1:1/");
+	stub_tell(
+		&stub,
+		lh_sprintf(
+			ctx,
+			"fault?kind=redirect&match=PUT&every=1&times=1&arg=http://127.0.0.1:%d/bucket/kept/elsewhere",
+			stub.port));
 	ASSERT_FAILS(lh_audit_publish(ctx, put, log, &sent), LH_IO, "did not take");
+	assert_non_null(strstr(ctx->error->hint, "Redirects are not followed"));
+	assert_int_equal(stub_count(&stub, "elsewhere"), 0);
 	append_lines(log, 5, 8);
 	(void) checkpoint_of(log, 1);
 	ASSERT_OK(lh_audit_publish(ctx, put, log, &sent));
