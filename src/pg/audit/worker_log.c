@@ -1,0 +1,367 @@
+/*
+ * worker_log.c
+ *		The worker's side of the log: its directory, key, checkpoints and retention.
+ *
+ * Errors of the core are values, and stay such: they are told in lakehouse.audit_status() and, when they are new, in
+ * the server's log; the log is closed and opened again a second later.
+ *
+ * A worker that dies between writing and saying so finds, at its next start, entries that the ring has as well.  The state in
+ * shared memory knows how many entries were said to be durable, and those behind are compared with what
+ * comes from the ring: nothing is logged twice.
+ */
+#include "pg/audit/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "audit/log.h"
+#include "audit/outside.h"
+#include "crypto/crypto.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+static MemoryContext context;	/* of the log; NULL: it is closed */
+static LhCtx *ctx;
+static LhAuditLog *log_;
+static LhSigner *signer;
+static LhArena *work;			/* of one record */
+static uint64 extra;			/* entries from here to extra_end may come from the ring once more */
+static uint64 extra_end;
+
+/* ---- failures ---- */
+
+void
+lh_worker_close(void)
+{
+	if (context != NULL)
+		MemoryContextDelete(context);
+	context = NULL;
+	ctx = NULL;
+	log_ = NULL;
+	signer = NULL;
+	work = NULL;
+}
+
+/* Told once, until something works again. */
+static void
+tell(char *place, const char *what, const LhError *error)
+{
+	char		text[LH_AUDIT_TEXT];
+
+	snprintf(text, sizeof(text), "%s", error->message);
+	if (strcmp(text, place) != 0)
+		ereport(LOG, (errmsg("%s: %s", what, lh_pg_text(text)),
+					  error->detail[0] != '\0' ? errdetail("%s", lh_pg_text(error->detail)) : 0,
+					  error->hint[0] != '\0' ? errhint("%s", lh_pg_text(error->hint)) : 0));
+	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
+	strlcpy(place, text, LH_AUDIT_TEXT);
+	LWLockRelease(lh_ring->state_lock);
+}
+
+static bool
+fail(const char *what)
+{
+	tell(lh_ring->state.error, what, ctx->error);
+	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
+	lh_ring->state.open = false;
+	LWLockRelease(lh_ring->state_lock);
+	lh_worker_close();
+	return false;
+}
+
+/* What the log has is known to all. */
+static void
+show(bool works)
+{
+	LhAuditWorkerState *s = &lh_ring->state;
+
+	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
+	s->open = true;
+	s->size = lh_audit_log_size(log_);
+	s->first = lh_audit_log_first(log_);
+	if (works)
+		s->error[0] = '\0';
+	LWLockRelease(lh_ring->state_lock);
+}
+
+/* ---- the key ---- */
+
+static void
+close_fd(void *arg)
+{
+	close(*(int *) arg);
+}
+
+static LhStatus
+write_key(const char *path, const uint8 *seed)
+{
+	static const char digits[] = "0123456789abcdef";
+	char	   *text;
+	int		   *fd;
+
+	LH_TRY(lh_secret_alloc(ctx, 2 * LH_ED25519_SEED + 1, (void **) &text));
+	for (int i = 0; i < LH_ED25519_SEED; i++)
+	{
+		text[2 * i] = digits[seed[i] >> 4];
+		text[2 * i + 1] = digits[seed[i] & 15];
+	}
+	text[2 * LH_ED25519_SEED] = '\n';
+	LH_NEW(ctx, fd);
+	*fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (*fd < 0)
+		LH_FAIL(ctx, LH_IO, "cannot make the key of the audit log \"%s\": %s", path, strerror(errno));
+	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, close_fd, fd));
+	if (write(*fd, text, 2 * LH_ED25519_SEED + 1) != 2 * LH_ED25519_SEED + 1 || fsync(*fd) != 0)
+	{
+		(void) unlink(path);
+		LH_FAIL(ctx, LH_IO, "cannot write the key of the audit log \"%s\": %s", path, strerror(errno));
+	}
+	return LH_OK;
+}
+
+static LhStatus
+read_key(const char *path, uint8 **seed)
+{
+	uint8_t    *text;
+	size_t		len;
+
+	LH_TRY(lh_secret_file(ctx, "key of the audit log", path, &text, &len));
+	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+		len--;
+	LH_TRY(lh_secret_alloc(ctx, LH_ED25519_SEED, (void **) seed));
+	for (size_t i = 0; i < len && len == 2 * LH_ED25519_SEED; i += 2)
+	{
+		int			high = lh_hex_digit(text[i]);
+		int			low = lh_hex_digit(text[i + 1]);
+
+		if (high < 0 || low < 0)
+			len = 0;
+		else
+			(*seed)[i / 2] = (uint8) (high << 4 | low);
+	}
+	if (len != 2 * LH_ED25519_SEED)
+		LH_FAIL(ctx, LH_INVALID, "the key of the audit log \"%s\" is not 64 hexadecimal digits", path);
+	return LH_OK;
+}
+
+/* The file's key; a new one when there is neither a key nor a log that another has signed. */
+static LhStatus
+load_signer(const char *path, const char *dir)
+{
+	uint8	   *seed;
+	struct stat st;
+	const char *public = lh_sprintf(ctx, "%s/public", dir);
+
+	if (public == NULL)
+		return ctx->error->code;
+	if (lstat(path, &st) != 0 && errno == ENOENT && lstat(public, &st) != 0 && errno == ENOENT)
+	{
+		LH_TRY(lh_ed25519_seed(ctx, &seed));
+		LH_TRY(write_key(path, seed));
+	}
+	LH_TRY(read_key(path, &seed));
+	return lh_signer_create(ctx, lakehouse_audit_origin, lh_slice(seed, LH_ED25519_SEED), &signer);
+}
+
+/* ---- opening ---- */
+
+static LhStatus
+open_log(const char *dir, const char *key)
+{
+	LhAuditLogOptions options = {.origin = lh_slice(lakehouse_audit_origin, strlen(lakehouse_audit_origin))};
+
+	LH_TRY(load_signer(key, dir));
+	LH_TRY(lh_audit_log_open(ctx, dir, &options, &log_));
+	work = lh_arena_child(ctx->arena);
+	return work != NULL ? LH_OK : lh_fail(ctx, LH_NO_MEMORY, "out of memory");
+}
+
+bool
+lh_worker_is_open(void)
+{
+	return log_ != NULL;
+}
+
+uint64
+lh_worker_size(void)
+{
+	return log_ != NULL ? lh_audit_log_size(log_) : 0;
+}
+
+bool
+lh_worker_open(void)
+{
+	MemoryContext old;
+	LhStatus	status;
+
+	context = AllocSetContextCreate(TopMemoryContext, "lakehouse audit log", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	ctx = lh_pg_ctx(context, 0, NULL);
+	status = open_log(lh_audit_directory(), lh_audit_key_path());
+	MemoryContextSwitchTo(old);
+	if (status != LH_OK)
+		return fail("the audit log cannot be opened");
+	extra_end = lh_audit_log_size(log_);
+	/* of the server's last run nothing is in the ring */
+	extra = lh_ring->state.known ? lh_ring->state.durable : extra_end;
+	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
+	if (!lh_ring->state.known)
+		lh_ring->state.durable = extra_end;
+	lh_ring->state.known = true;
+	LWLockRelease(lh_ring->state_lock);
+	show(false);
+	return true;
+}
+
+/* ---- appending ---- */
+
+/* The line is among those that were written before the worker died. */
+static LhStatus
+find_extra(LhSlice line, bool *found)
+{
+	*found = false;
+	for (uint64 i = extra; i < extra_end; i++)
+	{
+		LhSlice		there;
+
+		LH_TRY(lh_audit_log_entry(ctx, log_, i, &there));
+		if (there.len == line.len && memcmp(there.data, line.data, line.len) == 0)
+		{
+			*found = true;
+			extra = i + 1;
+			return LH_OK;
+		}
+	}
+	return LH_OK;
+}
+
+static LhStatus
+append_record(const LhAuditRecord *record, bool from_ring)
+{
+	bool		found = false;
+	uint64_t	number;
+	LhBuf		line;
+
+	LH_TRY(lh_buf_init(ctx, &line, false));
+	LH_TRY(lh_audit_line(ctx, record, &line));
+	if (from_ring && extra < extra_end)
+		LH_TRY(find_extra(lh_slice(line.data, line.len), &found));
+	return found ? LH_OK : lh_audit_log_append(ctx, log_, lh_slice(line.data, line.len), &number);
+}
+
+static LhStatus
+append_message(const LhAuditMessage *m, const uint8 *body)
+{
+	LhAuditRecord record = {0};
+
+	if (m->body > 0)
+		LH_TRY(lh_audit_decode(ctx, lh_slice(body, m->body), &record));
+	record.kind = m->kind;
+	record.time = m->time;
+	record.pid = m->pid;
+	record.session_start = m->session_start;
+	record.transaction = m->transaction;
+	record.statement = m->statement;
+	record.rows = m->rows;
+	record.result = m->result;
+	memcpy(record.sqlstate, m->sqlstate, sizeof(record.sqlstate));
+	return append_record(&record, true);
+}
+
+/* In an arena that is emptied after each record. */
+static bool
+finish_append(LhStatus status, LhArena *old)
+{
+	lh_use(ctx, old);
+	lh_arena_reset(work);
+	return status == LH_OK || fail("the audit log cannot be written");
+}
+
+bool
+lh_worker_append(const LhAuditMessage *message, const uint8 *body)
+{
+	LhArena    *old = lh_use(ctx, work);
+
+	return finish_append(append_message(message, body), old);
+}
+
+bool
+lh_worker_note(LhAuditKind kind, uint64 count, const char *detail)
+{
+	LhArena    *old = lh_use(ctx, work);
+	LhAuditRecord record = {.kind = kind, .time = lh_audit_now(), .pid = MyProcPid, .count = count};
+
+	record.detail = lh_slice(detail, strlen(detail));
+	return finish_append(append_record(&record, false), old);
+}
+
+bool
+lh_worker_sync(void)
+{
+	if (lh_audit_log_sync(ctx, log_) != LH_OK)
+		return fail("the audit log cannot be written");
+	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
+	lh_ring->state.durable = lh_audit_log_size(log_);
+	LWLockRelease(lh_ring->state_lock);
+	show(true);
+	return true;
+}
+
+/* ---- checkpoints and retention ---- */
+
+/* A target that fails keeps nobody waiting: the next checkpoint says all that this one did. */
+static void
+send_outside(LhSlice note)
+{
+	const char *target = lakehouse_audit_checkpoint_target;
+	LhStatus	status;
+
+	if (target == NULL || target[0] == '\0')
+		return;
+	status = lh_audit_send_checkpoint(ctx, target, note);
+	if (status != LH_OK)
+	{
+		tell(lh_ring->state.target_error, "a checkpoint of the audit log did not reach its target", ctx->error);
+		return;
+	}
+	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
+	lh_ring->state.target_error[0] = '\0';
+	LWLockRelease(lh_ring->state_lock);
+}
+
+bool
+lh_worker_checkpoint(void)
+{
+	LhArena    *old = lh_use(ctx, work);
+	LhStatus	status;
+	LhBuf		note;
+
+	status = lh_buf_init(ctx, &note, false);
+	if (status == LH_OK)
+		status = lh_audit_log_checkpoint(ctx, log_, signer, &note);
+	if (status == LH_OK)
+		send_outside(lh_slice(note.data, note.len));
+	if (!finish_append(status, old))
+		return false;
+	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
+	lh_ring->state.checkpoint_size = lh_audit_log_size(log_);
+	lh_ring->state.checkpoint_time = GetCurrentTimestamp();
+	LWLockRelease(lh_ring->state_lock);
+	return true;
+}
+
+bool
+lh_worker_retain(int64 before, uint64 *removed)
+{
+	uint64_t	n = 0;
+	LhArena    *old = lh_use(ctx, work);
+
+	if (!finish_append(lh_audit_log_retain(ctx, log_, before, &n), old))
+		return false;
+	*removed = n;
+	show(true);
+	return true;
+}
