@@ -3,7 +3,8 @@
  *		What is audited: one record an event, as bytes of the ring and as a line of the log.
  *
  *	record.c		records as bytes: between the processes of one server, of one version of the library
- *	line.c			records as lines of JSON: what is logged, hashed and kept; and lines read again
+ *	line.c			records as lines of JSON: what is logged, hashed and kept
+ *	line_read.c		lines read again
  *	ocsf.c			lines as events of the Open Cybersecurity Schema Framework, for other programs
  *	log.h			the log
  *
@@ -95,19 +96,30 @@ typedef struct LhAuditRecord
 	uint64_t	count;			/* LOST: records */
 	int			nused;
 	const LhAuditUsed *used;
+	bool		cut;			/* something of it is missing: encoding found too little room */
 } LhAuditRecord;
 
-/* Longest record as bytes, and longest line; what is longer is cut: columns first, and "cut" says so. */
+/*
+ * Longest record as bytes, and longest line.  What is longer is cut and "cut" says so: first texts of
+ * more than LH_AUDIT_TEXT_MOST bytes (at a character), then columns from the last relation on, then whole
+ * relations and uses beyond LH_AUDIT_PARTS_MOST bytes.
+ */
+#define LH_AUDIT_TEXT_MOST 1024
+#define LH_AUDIT_PARTS_MOST 8192
 #define LH_AUDIT_RECORD_MOST 32768
 #define LH_AUDIT_LINE_MOST (8 * LH_AUDIT_RECORD_MOST)
 
-/* Append the bytes of a record, at most LH_AUDIT_RECORD_MOST. */
+/* Times that a record can have: years 1 to 9999. */
+#define LH_AUDIT_TIME_LEAST INT64_C(-62135596800000000)
+#define LH_AUDIT_TIME_MOST INT64_C(253402300799999999)
+
+/* Append the bytes of a record, at most LH_AUDIT_RECORD_MOST.  LH_INVALID: an enumeration, a time or an SQLSTATE is none. */
 extern LhStatus lh_audit_encode(LhCtx *ctx, const LhAuditRecord *record, LhBuf *out);
-/* LH_CORRUPT.  Slices borrow bytes, arrays are in ctx->arena. */
+/* LH_CORRUPT.  Slices borrow bytes, arrays are in ctx->arena.  What it takes, encoding makes again, byte for byte. */
 extern LhStatus lh_audit_decode(LhCtx *ctx, LhSlice bytes, LhAuditRecord *out);
 /* Append the line, without its end. */
 extern LhStatus lh_audit_line(LhCtx *ctx, const LhAuditRecord *record, LhBuf *out);
-/* A line, read again: hostile.  LH_CORRUPT.  In ctx->arena. */
+/* A line, read again: hostile, unknown members are passed over.  LH_CORRUPT.  In ctx->arena, or borrowed from line. */
 extern LhStatus lh_audit_read_line(LhCtx *ctx, LhSlice line, LhAuditRecord *out);
 /* Append the OCSF event (JSON, one line, no end) that says the same: Datastore Activity (6005), Account/Authorization where they fit. */
 extern LhStatus lh_audit_ocsf(LhCtx *ctx, const LhAuditRecord *record, uint64_t number, LhBuf *out);

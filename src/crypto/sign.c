@@ -230,6 +230,13 @@ lh_verifier_text(LhCtx *ctx, const LhVerifier *verifier)
 	return lh_sprintf(ctx, "%s+%08x+%.*s", k->name, lh_load_be32(k->hash), (int) n, base64);
 }
 
+LhStatus
+lh_signer_verifier(LhCtx *ctx, const LhSigner *signer, LhVerifier **out)
+{
+	return lh_verifier_create(ctx, signer->note.name,
+							  lh_slice(signer->note.public_key, LH_ED25519_PUBLIC), out);
+}
+
 const LhNoteKey *
 lh_verifier_note(const LhVerifier *verifier)
 {

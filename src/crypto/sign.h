@@ -51,6 +51,8 @@ extern LhStatus lh_verifier_create(LhCtx *ctx, const char *name, LhSlice public_
 extern LhStatus lh_verifier_parse(LhCtx *ctx, LhSlice text, LhVerifier **out);
 /* That text, for those who keep it outside. */
 extern char *lh_verifier_text(LhCtx *ctx, const LhVerifier *verifier);
+/* Of a signer's own key. */
+extern LhStatus lh_signer_verifier(LhCtx *ctx, const LhSigner *signer, LhVerifier **out);
 extern LhStatus lh_verify(LhCtx *ctx, LhVerifier *verifier, LhSlice message, LhSlice signature, bool *authentic);
 
 /* ---- notes and checkpoints ---- */
