@@ -16,6 +16,7 @@
 
 #include "access/parallel.h"
 #include "access/xact.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "postmaster/autovacuum.h"
 #include "storage/ipc.h"
@@ -333,17 +334,25 @@ record_intent(LhAuditStatement *s, LhSlice body)
 	settle_intent(s, at);
 }
 
-static void
-record_now(LhAuditStatement *s)
+/* Of those around it, not itself. */
+static LhAuditChain
+chain_of(const LhAuditStatement *s)
 {
 	LhAuditStatement *before = running;
 	LhAuditChain chain;
-	LhAuditBody body;
 
-	/* those around it, not itself */
 	running = s->outer;
 	chain = present_chain();
 	running = before;
+	return chain;
+}
+
+static void
+record_now(LhAuditStatement *s)
+{
+	LhAuditChain chain = chain_of(s);
+	LhAuditBody body;
+
 	if (s->query != NULL)
 		body = lh_audit_plan_body(s->query->plannedstmt, s->command, s->into, &chain, true);
 	else
@@ -427,21 +436,6 @@ is_open(const LhAuditStatement *s)
 	return at != NULL && s != NULL;
 }
 
-void
-lh_audit_failed(const LhAuditMark *mark)
-{
-	int			code = geterrcode();
-
-	if (mark->now != NULL && is_open(mark->now))
-	{
-		/* one that nobody records is told of when it was denied */
-		if (mark->now->recorded || mark->now->event != NULL)
-			denied_recorded |= code == ERRCODE_INSUFFICIENT_PRIVILEGE;
-		close_statement(mark->now, result_of(code), code);
-	}
-	running = is_open(mark->before) ? mark->before : NULL;
-}
-
 /* ---- what was denied ---- */
 
 static void
@@ -460,25 +454,20 @@ put_denied(LhSlice body, int code)
 	put_aside(&m, body);
 }
 
-void
-lh_audit_planning_failed(Query *query)
+/* A description, whatever becomes of making it; there is no error pending. */
+static LhSlice
+describe_denied(Query *query, LhAuditStatement *s)
 {
-	MemoryContext old;
-	ErrorData  *error;
 	LhAuditChain chain;
 	LhSlice		body;
 
-	if (geterrcode() != ERRCODE_INSUFFICIENT_PRIVILEGE || denied_recorded)
-		return;
-	old = MemoryContextSwitchTo(CurTransactionContext);
-	error = CopyErrorData();
-	FlushErrorState();
 	PG_TRY();
 	{
 		begin_process();
-		chain = present_chain();
 		(void) lh_ring_reserve(needed);
-		body = lh_audit_query_body(query, &chain).bytes;
+		chain = s != NULL ? chain_of(s) : present_chain();
+		body = query != NULL ? lh_audit_query_body(query, &chain).bytes :
+			lh_audit_plan_body(s->query->plannedstmt, s->command, s->into, &chain, true).bytes;
 	}
 	PG_CATCH();
 	{
@@ -487,9 +476,47 @@ lh_audit_planning_failed(Query *query)
 		body = lh_audit_session_body("DENIED");
 	}
 	PG_END_TRY();
-	put_denied(body, error->sqlerrcode);
-	MemoryContextSwitchTo(old);
+	return body;
+}
+
+/* Of what has no record of its intent.  Catalogs are read, so the pending error is put away meanwhile, and thrown again. */
+static void __attribute__((noreturn))
+record_denied(Query *query, LhAuditStatement *s)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(CurTransactionContext);
+	error = CopyErrorData();
+	FlushErrorState();
+	put_denied(describe_denied(query, s), error->sqlerrcode);
+	if (s != NULL)
+		close_statement(s, LH_AUDIT_DENIED, error->sqlerrcode);
 	ReThrowError(error);
+}
+
+void
+lh_audit_planning_failed(Query *query)
+{
+	if (geterrcode() == ERRCODE_INSUFFICIENT_PRIVILEGE && !denied_recorded)
+		record_denied(query, NULL);
+}
+
+void
+lh_audit_failed(const LhAuditMark *mark)
+{
+	LhAuditStatement *s = is_open(mark->now) ? mark->now : NULL;
+	int			code = geterrcode();
+
+	running = is_open(mark->before) ? mark->before : NULL;
+	if (s == NULL)
+		return;
+	if (code == ERRCODE_INSUFFICIENT_PRIVILEGE && !denied_recorded)
+	{
+		if (s->query != NULL && !s->recorded && !s->dropped)
+			record_denied(NULL, s);
+		denied_recorded = s->recorded || s->event != NULL;
+	}
+	close_statement(s, result_of(code), code);
 }
 
 void
@@ -520,6 +547,9 @@ lh_audit_utility(PlannedStmt *pstmt)
 
 	/* no catalogs in a transaction that failed */
 	if (!IsTransactionState() || IsA(pstmt->utilityStmt, TransactionStmt))
+		return mark;
+	/* the script is known, CREATE EXTENSION was recorded */
+	if (creating_extension)
 		return mark;
 	begin_process();
 	(void) lh_ring_reserve(needed);

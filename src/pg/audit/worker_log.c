@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "audit/log.h"
-#include "audit/outside.h"
 #include "crypto/crypto.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -312,26 +311,6 @@ lh_worker_sync(void)
 
 /* ---- checkpoints and retention ---- */
 
-/* A target that fails keeps nobody waiting: the next checkpoint says all that this one did. */
-static void
-send_outside(LhSlice note)
-{
-	const char *target = lakehouse_audit_checkpoint_target;
-	LhStatus	status;
-
-	if (target == NULL || target[0] == '\0')
-		return;
-	status = lh_audit_send_checkpoint(ctx, target, note);
-	if (status != LH_OK)
-	{
-		tell(lh_ring->state.target_error, "a checkpoint of the audit log did not reach its target", ctx->error);
-		return;
-	}
-	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
-	lh_ring->state.target_error[0] = '\0';
-	LWLockRelease(lh_ring->state_lock);
-}
-
 bool
 lh_worker_checkpoint(void)
 {
@@ -342,8 +321,6 @@ lh_worker_checkpoint(void)
 	status = lh_buf_init(ctx, &note, false);
 	if (status == LH_OK)
 		status = lh_audit_log_checkpoint(ctx, log_, signer, &note);
-	if (status == LH_OK)
-		send_outside(lh_slice(note.data, note.len));
 	if (!finish_append(status, old))
 		return false;
 	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
