@@ -228,6 +228,7 @@ address(void)
 					MyProcPort->remote_port != NULL ? MyProcPort->remote_port : "");
 }
 
+/* Names are as they are, but for those that would be taken for two. */
 static char *
 chain_text(const LhAuditChain *chain)
 {
@@ -235,7 +236,11 @@ chain_text(const LhAuditChain *chain)
 
 	initStringInfo(&s);
 	for (int i = 0; i < chain->n; i++)
-		appendStringInfo(&s, "%s%s", i > 0 ? "," : "", quote_identifier(role_name(chain->roles[i])));
+	{
+		const char *name = role_name(chain->roles[i]);
+
+		appendStringInfo(&s, "%s%s", i > 0 ? "," : "", strpbrk(name, ",\"") != NULL ? quote_identifier(name) : name);
+	}
 	return s.data;
 }
 
