@@ -11,16 +11,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "audit/log.h"
+#include "audit/log_internal.h"
 
 #define ORIGIN "example.com/audit"
 
 static char root[64];
 
+/* Nothing here outlives a power failure: what a sync promises is simulated. */
+static inline int
+no_sync(int fd, bool data)
+{
+	(void) fd;
+	(void) data;
+	return 0;
+}
+
 static inline int
 make_root(void **state)
 {
-	strcpy(root, "/tmp/lakehouse-audit.XXXXXX");
+	/* thousands of logs come and go: in memory where that is possible */
+	strcpy(root, access("/dev/shm", W_OK) == 0 ? "/dev/shm/lakehouse-audit.XXXXXX" : "/tmp/lakehouse-audit.XXXXXX");
+	lh_audit_io.sync = no_sync;
 	return setup(state) != 0 || mkdtemp(root) == NULL;
 }
 
