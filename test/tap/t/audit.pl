@@ -222,6 +222,12 @@ unlike($text, qr/canary|987654321|literal-in-text/, 'no value and no literal is 
 is($admin->value('SELECT count(*) FROM lakehouse.audit_read(0, NULL)'), scalar(records()), 'SQL reads the same records');
 is($admin->value("SELECT count(*) FROM lakehouse.audit_export('json', 0, NULL)"), scalar(records()), 'and exports them');
 is($admin->value("SELECT count(*) FROM lakehouse.audit_inclusion_proof(3, $size)"), 1, 'an inclusion proof');
+is($admin->value("SELECT intact FROM lakehouse.audit_verify(ARRAY[\$q\$$note\$q\$])"), 't', 'the log agrees with the checkpoint that was kept');
+is($admin->value(q(SELECT lakehouse.audit_inclusion_document(3)::json ->> 'type')), 'inclusion', 'a proof for those outside');
+is($admin->value("SELECT count(*) FROM lakehouse.audit_export('ocsf', 0, NULL) e WHERE (e::json ->> 'class_uid')::int IN (6005, 3004, 6002, 6008)"), scalar(records()),
+	'all records are events of OCSF');
+(my $changed = $note) =~ s/\n$size\n/"\n" . ($size - 1) . "\n"/e;
+is($admin->value("SELECT intact FROM lakehouse.audit_verify(ARRAY[\$q\$$changed\$q\$])"), 'f', 'and not with one that was changed');
 my ($out, $err) = $denied->query('SELECT * FROM lakehouse.audit_status()');
 like($err, qr/permission denied for function audit_status/, 'it is for auditors');
 $admin->value(q(SELECT lakehouse.right_grant('auditor', 'nobody'); GRANT USAGE ON SCHEMA lakehouse TO nobody));
@@ -362,6 +368,7 @@ ok(!(grep { $_->{kind} eq 'outcome' && $_->{pid} == $gone->{pid} } @r), 'a kille
 my $new = $admin->value('SELECT lakehouse.audit_checkpoint()');
 my ($new_size) = $new =~ /\n(\d+)\n/;
 is($admin->value("SELECT count(*) FROM lakehouse.audit_consistency_proof($old_size, $new_size)"), 1, 'a consistency proof over the crash');
+is($admin->value("SELECT intact FROM lakehouse.audit_verify(ARRAY[\$q\$$old\$q\$, \$q\$$new\$q\$])"), 't', 'the log agrees with both checkpoints');
 $worker = worker();
 kill 'KILL', $worker;
 ok(wait_until(60, sub { my (undef, $open) = $node->psql('postgres', "SELECT open FROM lakehouse.audit_status() WHERE pid <> $worker"); ($open // '') eq 't' }),
@@ -369,6 +376,18 @@ ok(wait_until(60, sub { my (undef, $open) = $node->psql('postgres', "SELECT open
 $admin = session($node);
 cmp_ok($admin->value('SELECT size FROM lakehouse.audit_status()'), '>=', $new_size, 'what was durable is there');
 is(twice(records()), 0, 'nothing is there twice');
+
+# ---- checkpoints go outside
+
+set('lakehouse.audit_checkpoint_target' => "$base/outside");
+my $sent = $admin->value('SELECT lakehouse.audit_checkpoint()');
+ok(wait_until(30, sub { -e "$base/outside" && index(PostgreSQL::Test::Utils::slurp_file("$base/outside"), $sent) >= 0 }), 'a checkpoint is outside');
+set('lakehouse.audit_checkpoint_target' => "$base/none/outside");
+$admin->value('SELECT lakehouse.audit_checkpoint()');
+ok(wait_until(30, sub { $admin->value('SELECT target_error IS NOT NULL FROM lakehouse.audit_status()') eq 't' }), 'a target that fails is told');
+mkdir "$base/none";
+ok(wait_until(30, sub { -e "$base/none/outside" }), 'and tried again');
+ok(wait_until(30, sub { $admin->value('SELECT target_error IS NULL FROM lakehouse.audit_status()') eq 't' }), 'until it works');
 
 # ---- a standby has a log of its own
 
