@@ -245,7 +245,8 @@ executor_finish(QueryDesc *query)
 	ExecutorFinish_hook_type finish = next_executor_finish != NULL ? next_executor_finish : standard_ExecutorFinish;
 	LhAuditMark mark;
 
-	if (!lh_audit_on())
+	/* without changes there are no triggers */
+	if (!lh_audit_on() || (query->operation == CMD_SELECT && !query->plannedstmt->hasModifyingCTE))
 	{
 		finish(query);
 		return;

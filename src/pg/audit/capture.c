@@ -111,11 +111,18 @@ begin_process(void)
 
 /* ---- messages ---- */
 
+/* What begins because the client asked has the time of that, which costs nothing. */
+static TimestampTz
+time_of(LhAuditKind kind)
+{
+	return kind == LH_AUDIT_INTENT && running == NULL && !IsParallelWorker() ? GetCurrentStatementStartTimestamp() : GetCurrentTimestamp();
+}
+
 static LhAuditMessage
 message(LhAuditKind kind, LhSlice body, uint64 transaction)
 {
 	return (LhAuditMessage) {
-		.kind = kind, .pid = MyProcPid, .body = (uint32) body.len, .time = lh_audit_now(),
+		.kind = kind, .pid = MyProcPid, .body = (uint32) body.len, .time = lh_audit_time(time_of(kind)),
 		.session_start = lh_audit_time(MyStartTimestamp), .transaction = transaction,
 	};
 }

@@ -217,6 +217,16 @@ fill(uint64 at, const LhAuditMessage *message, LhSlice body)
 	*(volatile uint32 *) &place->complete = 1;
 }
 
+#define LINE 64
+#define LINES_AHEAD 8
+
+static inline void
+fetch_ahead(uint64 at)
+{
+	for (int i = 0; i < LINES_AHEAD; i++)
+		__builtin_prefetch(at_place(at + i * LINE), 1);
+}
+
 bool
 lh_ring_put(const LhAuditMessage *message, LhSlice body, bool from_aside, uint64 *at)
 {
@@ -232,6 +242,9 @@ lh_ring_put(const LhAuditMessage *message, LhSlice body, bool from_aside, uint64
 		return false;
 	fill(*at, message, body);
 	*at += bytes;
+	/* the next record most likely goes there, and by then it would have to be waited for */
+	if (from_aside)
+		fetch_ahead(*at);
 	/* pairs with the worker's, which looks for records after it has said that it sleeps */
 	pg_memory_barrier();
 	if (unlikely(pg_atomic_read_u32(&lh_ring->asleep) != 0) && pg_atomic_exchange_u32(&lh_ring->asleep, 0) != 0)
