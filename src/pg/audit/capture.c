@@ -64,6 +64,7 @@ struct LhAuditStatement
 static MemoryContext statements;
 static LhAuditStatement *open_statements;	/* newest first */
 static LhAuditStatement *running;
+static LhAuditStatement *stored;	/* results without a statement */
 static LhAuditStatement *spare;	/* one that is free */
 static uint64 last_number;
 static uint64 needed;			/* bytes that have to be set aside */
@@ -632,11 +633,6 @@ lh_audit_admin_event(const char *action, const char *kind, const char *name, con
 	put_event(lh_audit_event_body(action, kind, name, detail, &chain).bytes);
 }
 
-static const char *const use_names[] = {
-	[LH_AUDIT_TOKENIZE] = "tokenize", [LH_AUDIT_DETOKENIZE] = "detokenize", [LH_AUDIT_ENCRYPT] = "encrypt",
-	[LH_AUDIT_DECRYPT] = "decrypt", [LH_AUDIT_BLIND_INDEX] = "blind_index", [LH_AUDIT_SEARCH] = "search",
-};
-
 /* Room for one more name in the outcome; "" when there are too many. */
 static Use *
 add_use(LhAuditStatement *s, LhAuditUse use, const char *object)
@@ -673,22 +669,42 @@ find_use(LhAuditStatement *s, LhAuditUse use, const char *object)
 	return add_use(s, use, object);
 }
 
+/*
+ * Values of a result that was stored before (RETURNING, held cursors) become text when their statement has ended, and the fast path
+ * of the protocol calls functions without one.  All such of a transaction are one statement.
+ */
+static LhAuditStatement *
+result_statement(void)
+{
+	if (stored == NULL)
+	{
+		stored = open_statement(NULL);
+		stored->command = "RESULT";
+		stored->started = true;
+	}
+	return stored;
+}
+
+static void
+close_result(LhAuditResult result)
+{
+	if (stored != NULL)
+		close_statement(stored, result, 0);
+	stored = NULL;
+}
+
 void
 lh_audit_use_values(LhAuditUse use, const char *object, uint64 values)
 {
+	LhAuditStatement *s;
 	Use		   *u;
 
 	if (!lh_audit_on())
 		return;
-	if (running == NULL)
-	{
-		/* called by itself: the fast path of the protocol */
-		lh_audit_admin_event(use_names[use], "values", object, "without a statement");
-		return;
-	}
-	if (!running->recorded && !running->dropped)
-		record_now(running);
-	if (running->recorded && (u = find_use(running, use, object)) != NULL)
+	s = running != NULL ? running : result_statement();
+	if (!s->recorded && !s->dropped)
+		record_now(s);
+	if (s->recorded && (u = find_use(s, use, object)) != NULL)
 		u->values += values;
 }
 
@@ -728,6 +744,7 @@ at_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PARALLEL_ABORT:
 			close_from(TopSubTransactionId);
+			close_result(LH_AUDIT_FAILED);
 			if (changed != 0)
 				record_rollback("ROLLBACK");
 			running = NULL;
@@ -735,6 +752,7 @@ at_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
 		case XACT_EVENT_PREPARE:
+			close_result(LH_AUDIT_OK);
 			break;
 		default:
 			return;
@@ -774,6 +792,7 @@ at_subtransaction(SubXactEvent event, SubTransactionId subid, SubTransactionId p
 static void
 at_exit(int code, Datum arg)
 {
+	stored = NULL;
 	while (open_statements != NULL)
 		close_statement(open_statements, code > 1 ? LH_AUDIT_GONE : LH_AUDIT_CANCELLED, fatal_code);
 	if (changed != 0)

@@ -210,6 +210,39 @@ $admin->value('SELECT sum(hidden_read(id)) FROM other');
 is(scalar(grep { $_->{kind} eq 'intent' } @r), 200, 'is recorded, each of them');
 ok((grep { $_->{pid} != $admin->{pid} } @r) > 0, 'by workers');
 
+# ---- keys and tokens
+
+{
+	open(my $f, '>', "$base/keys.json") or die;
+	print $f '{"keys": {"app:1": "' . ('5a' x 32) . '"}}';
+	close $f;
+	chmod 0600, "$base/keys.json";
+}
+$admin->value(qq(SELECT lakehouse.key_provider_create('file', 'file', '{"path": "$base/keys.json"}')));
+$admin->value($_) foreach q(SELECT lakehouse.key_create('k', provider => 'file', kek => 'app')), q(SELECT lakehouse.domain_create('cards', 'digits', 'k')),
+  q(CREATE ROLE teller LOGIN), q(SELECT lakehouse.domain_grant('cards', 'tokenize', 'teller'), lakehouse.domain_grant('cards', 'detokenize', 'teller')),
+  q(SELECT lakehouse.tag('people', 'city', 'place')), q(SELECT lakehouse.right_grant('policy_admin', 'teller')), q(GRANT USAGE ON SCHEMA lakehouse TO teller);
+@r = fresh('keys, domains, tags and rights are events', sub { grep { ($_->{command} // '') eq 'GRANT' && $_->{object} eq 'schema/lakehouse' } @_ });
+my @events = map { "$_->{command} $_->{object}" } grep { $_->{kind} eq 'event' } @r;
+foreach my $event ('key_provider_create key provider/file', 'key_create key/k', 'domain_create domain/cards', 'domain_grant domain/cards', 'tag column/public.people.city', 'right_grant right/policy_admin')
+{
+	is(scalar(grep { $_ eq $event } @events), $event =~ /domain_grant/ ? 2 : 1, $event);
+}
+my $teller = session($node, user => 'teller');
+my $token = $teller->value(q(SELECT lakehouse.tokenize('4929123456789012', 'cards')));
+@r = fresh('what makes tokens is recorded, without any table', outcome());
+is_deeply($r[1]{used}, [ { use => 'tokenize', object => 'cards', values => 1 } ], 'with its domain and how many') or diag(explain($r[1]));
+$teller->value(q(SELECT count(lakehouse.detokenize(lpad(g::text, 16, '1'), 'cards')) FROM generate_series(10, 29) g));
+@r = fresh('what turns them back', outcome());
+is(kinds(@r), 'intent outcome', 'once for the statement');
+is_deeply($r[1]{used}, [ { use => 'detokenize', object => 'cards', values => 20 } ], 'with how many');
+$teller->query(q(DO $$ BEGIN PERFORM lakehouse.detokenize('4929123456789012', 'cards'); RAISE 'no'; END $$));
+@r = fresh('in a transaction that fails', sub { (outcome(1))->(@_) });
+is($r[1]{used}[0]{values}, 1, 'too');
+$teller->query(q(SELECT lakehouse.tokenize('1', 'cards')));
+$teller->query(q(SELECT lakehouse.key_create('l', provider => 'file', kek => 'app')));
+@r = fresh('a right that is missing', sub { grep { ($_->{result} // '') eq 'denied' } @_ });
+
 # ---- the log itself
 
 my $note = $admin->value('SELECT lakehouse.audit_checkpoint()');
@@ -218,7 +251,7 @@ my ($size) = $note =~ /\n(\d+)\n/;
 is((stat "$base/key")[2] & 07777, 0600, 'the key is nobody else\'s');
 is((stat $log)[2] & 077, 0, 'nor is the log');
 my $text = PostgreSQL::Test::Utils::slurp_file((sort glob "$log/*.jsonl")[0]);
-unlike($text, qr/canary|987654321|literal-in-text/, 'no value and no literal is in the log');
+unlike($text, qr/canary|987654321|literal-in-text|4929123456789012|\Q$token\E/, 'no value and no literal is in the log');
 is($admin->value('SELECT count(*) FROM lakehouse.audit_read(0, NULL)'), scalar(records()), 'SQL reads the same records');
 is($admin->value("SELECT count(*) FROM lakehouse.audit_export('json', 0, NULL)"), scalar(records()), 'and exports them');
 is($admin->value("SELECT count(*) FROM lakehouse.audit_inclusion_proof(3, $size)"), 1, 'an inclusion proof');
