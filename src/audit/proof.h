@@ -1,8 +1,9 @@
 /*
  * proof.h
- *		Proofs as documents that need nothing else, and checkpoints brought outside.
+ *		Proofs as documents that need nothing else, keys, and checkpoints brought outside.
  *
  *	proof.c			documents made and verified
+ *	key.c			the file of the key that signs
  *	publish.c		checkpoints to a file, a directory or a URL
  *
  * A document is one object of JSON:
@@ -43,6 +44,13 @@ typedef struct LhAuditProof
  */
 extern LhStatus lh_audit_proof_verify(LhCtx *ctx, LhSlice document, LhVerifier *const *verifiers, int nverifiers, LhSlice origin,
 									  LhSlice kept, LhAuditProof *out);
+
+/* ---- key.c ---- */
+
+/* Make a new key in a file that is not there yet, for its owner alone.  LH_EXISTS. */
+extern LhStatus lh_audit_key_make(LhCtx *ctx, const char *path);
+/* In ctx->arena.  The file is read by the rules of files of keys; name as in lh_signer_create. */
+extern LhStatus lh_audit_key_load(LhCtx *ctx, const char *path, const char *name, LhSigner **out);
 
 /* ---- publish.c ---- */
 

@@ -154,6 +154,7 @@ changed_files_are_found(void **state)
 		{"rm checkpoints", "that the log does not have"},
 		{"sed -i '8,$d' checkpoints", "that the log does not have\npart of one"},
 		{"truncate -s -9 checkpoints", "part of one"},
+		{"cat checkpoints checkpoints > x; mv x checkpoints", "the one before"},
 	};
 
 	(void) state;

@@ -358,14 +358,21 @@ chain_of(const LhAuditStatement *s)
 static void
 record_now(LhAuditStatement *s)
 {
-	LhAuditChain chain = chain_of(s);
-	LhAuditBody body;
+	bool		leaders = IsParallelWorker() && s->outer == NULL;
+	LhAuditChain chain;
+	LhSlice		body;
 
-	if (s->query != NULL)
-		body = lh_audit_plan_body(s->query->plannedstmt, s->command, s->into, &chain, true);
+	if (!IsTransactionState())
+		body = lh_audit_session_body(s->command);
 	else
-		body = lh_audit_relations_body(s->command, NIL, NIL, false, &chain, true);
-	record_intent(s, body.bytes);
+	{
+		chain = chain_of(s);
+		/* the leader has what the plan uses; marks of policies do not travel to workers */
+		body = s->query != NULL && !leaders ?
+			lh_audit_plan_body(s->query->plannedstmt, s->command, s->into, &chain, true).bytes :
+			lh_audit_relations_body(leaders ? "PARALLEL WORKER" : s->command, NIL, NIL, false, &chain, true).bytes;
+	}
+	record_intent(s, body);
 }
 
 /* ---- the executor ---- */
@@ -712,7 +719,7 @@ lh_audit_use_values(LhAuditUse use, const char *object, uint64 values)
 
 /* Statements of the executor that were begun in this subtransaction or below. */
 static void
-close_from(SubTransactionId subid)
+close_from(SubTransactionId subid, LhAuditResult result)
 {
 	LhAuditStatement *s = open_statements;
 
@@ -721,7 +728,7 @@ close_from(SubTransactionId subid)
 		LhAuditStatement *next = s->next;
 
 		if ((s->query != NULL || !s->started) && s->subid >= subid)
-			close_statement(s, LH_AUDIT_CANCELLED, 0);
+			close_statement(s, result, 0);
 		s = next;
 	}
 }
@@ -743,7 +750,7 @@ at_transaction(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PARALLEL_ABORT:
-			close_from(TopSubTransactionId);
+			close_from(TopSubTransactionId, LH_AUDIT_CANCELLED);
 			close_result(LH_AUDIT_FAILED);
 			if (changed != 0)
 				record_rollback("ROLLBACK");
@@ -752,6 +759,8 @@ at_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
 		case XACT_EVENT_PREPARE:
+			/* cursors that were open when the audit was switched off */
+			close_from(TopSubTransactionId, LH_AUDIT_OK);
 			close_result(LH_AUDIT_OK);
 			break;
 		default:
@@ -783,7 +792,7 @@ at_subtransaction(SubXactEvent event, SubTransactionId subid, SubTransactionId p
 		}
 		return;
 	}
-	close_from(subid);
+	close_from(subid, LH_AUDIT_CANCELLED);
 	if (changed != 0 && changed_subid >= subid)
 		record_rollback("ROLLBACK TO SAVEPOINT");
 }

@@ -199,10 +199,15 @@ static void
 answer(void)
 {
 	LhAuditWorkerState *s = &lh_ring->state;
-	LhAuditAsk	ask = s->ask;
+	LhAuditAsk	ask;
+	int64		argument;
 	uint64		result = 0;
 	bool		done = lh_worker_is_open();
 
+	LWLockAcquire(lh_ring->state_lock, LW_SHARED);
+	ask = s->ask;
+	argument = s->argument;
+	LWLockRelease(lh_ring->state_lock);
 	if (ask == LH_ASK_NOTHING)
 		return;
 	if (done && ask == LH_ASK_CHECKPOINT)
@@ -214,7 +219,7 @@ answer(void)
 		result = lh_worker_size();
 	}
 	else if (done && ask == LH_ASK_RETAIN)
-		done = lh_worker_retain(s->argument, &result);
+		done = lh_worker_retain(argument, &result);
 	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
 	s->answer = result;
 	strlcpy(s->answer_error, done ? "" : s->error[0] != '\0' ? s->error : "the log is not open", sizeof(s->answer_error));

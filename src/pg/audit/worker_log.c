@@ -12,12 +12,9 @@
 #include "pg/audit/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "audit/proof.h"
-#include "crypto/crypto.h"
 #include "miscadmin.h"
 #include "postmaster/interrupt.h"
 #include "utils/memutils.h"
@@ -89,81 +86,18 @@ show(bool works)
 
 /* ---- the key ---- */
 
-static void
-close_fd(void *arg)
-{
-	close(*(int *) arg);
-}
-
-static LhStatus
-write_key(const char *path, const uint8 *seed)
-{
-	static const char digits[] = "0123456789abcdef";
-	char	   *text;
-	int		   *fd;
-
-	LH_TRY(lh_secret_alloc(ctx, 2 * LH_ED25519_SEED + 1, (void **) &text));
-	for (int i = 0; i < LH_ED25519_SEED; i++)
-	{
-		text[2 * i] = digits[seed[i] >> 4];
-		text[2 * i + 1] = digits[seed[i] & 15];
-	}
-	text[2 * LH_ED25519_SEED] = '\n';
-	LH_NEW(ctx, fd);
-	*fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (*fd < 0)
-		LH_FAIL(ctx, LH_IO, "cannot make the key of the audit log \"%s\": %s", path, strerror(errno));
-	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, close_fd, fd));
-	if (write(*fd, text, 2 * LH_ED25519_SEED + 1) != 2 * LH_ED25519_SEED + 1 || fsync(*fd) != 0)
-	{
-		(void) unlink(path);
-		LH_FAIL(ctx, LH_IO, "cannot write the key of the audit log \"%s\": %s", path, strerror(errno));
-	}
-	return LH_OK;
-}
-
-static LhStatus
-read_key(const char *path, uint8 **seed)
-{
-	uint8_t    *text;
-	size_t		len;
-
-	LH_TRY(lh_secret_file(ctx, "key of the audit log", path, &text, &len));
-	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
-		len--;
-	LH_TRY(lh_secret_alloc(ctx, LH_ED25519_SEED, (void **) seed));
-	for (size_t i = 0; i < len && len == 2 * LH_ED25519_SEED; i += 2)
-	{
-		int			high = lh_hex_digit(text[i]);
-		int			low = lh_hex_digit(text[i + 1]);
-
-		if (high < 0 || low < 0)
-			len = 0;
-		else
-			(*seed)[i / 2] = (uint8) (high << 4 | low);
-	}
-	if (len != 2 * LH_ED25519_SEED)
-		LH_FAIL(ctx, LH_INVALID, "the key of the audit log \"%s\" is not 64 hexadecimal digits", path);
-	return LH_OK;
-}
-
 /* The file's key; a new one when there is neither a key nor a log that another has signed. */
 static LhStatus
 load_signer(const char *path, const char *dir)
 {
-	uint8	   *seed;
 	struct stat st;
 	const char *public = lh_sprintf(ctx, "%s/public", dir);
 
 	if (public == NULL)
 		return ctx->error->code;
 	if (lstat(path, &st) != 0 && errno == ENOENT && lstat(public, &st) != 0 && errno == ENOENT)
-	{
-		LH_TRY(lh_ed25519_seed(ctx, &seed));
-		LH_TRY(write_key(path, seed));
-	}
-	LH_TRY(read_key(path, &seed));
-	return lh_signer_create(ctx, lakehouse_audit_origin, lh_slice(seed, LH_ED25519_SEED), &signer);
+		LH_TRY(lh_audit_key_make(ctx, path));
+	return lh_audit_key_load(ctx, path, lakehouse_audit_origin, &signer);
 }
 
 /* ---- opening ---- */
