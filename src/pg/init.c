@@ -21,10 +21,12 @@
 
 #include "files/files.h"
 #include "iceberg/iceberg.h"
+#include "pg/audit/audit.h"
 #include "pg/bridge/iceberg.h"
 #include "pg/bridge/pin.h"
 #include "pg/fdw/fdw.h"
 #include "pg/lake/lake.h"
+#include "pg/privacy/audit_uses.h"
 #include "pg/privacy/enforce.h"
 #include "pg/privacy/keyring.h"
 #include "pg/privacy/location_closed.h"
@@ -50,6 +52,9 @@ static set_rel_pathlist_hook_type next_rel_pathlist;
 static planner_hook_type next_planner;
 static ExecutorStart_hook_type next_executor_start;
 static ExecutorRun_hook_type next_executor_run;
+static ExecutorFinish_hook_type next_executor_finish;
+static ExecutorEnd_hook_type next_executor_end;
+static emit_log_hook_type next_emit_log;
 static get_relation_stats_hook_type next_relation_stats;
 static ProcessUtility_hook_type next_process_utility;
 static shmem_request_hook_type next_shmem_request;
@@ -86,7 +91,7 @@ plan_next(Query *query, const char *source, int options, ParamListInfo params)
 
 /* Policies come before whatever else plans: others see masks where columns were. */
 static PlannedStmt *
-plan(Query *query, const char *source, int options, ParamListInfo params)
+plan_with_policies(Query *query, const char *source, int options, ParamListInfo params)
 {
 	PlannedStmt *result;
 	bool		before;
@@ -112,6 +117,30 @@ plan(Query *query, const char *source, int options, ParamListInfo params)
 	return result;
 }
 
+/* What is denied before there is a plan is recorded here. */
+static PlannedStmt *
+plan(Query *query, const char *source, int options, ParamListInfo params)
+{
+	PlannedStmt *result;
+
+	if (!lh_audit_on())
+		return plan_with_policies(query, source, options, params);
+	/* queries within utility statements have no identifier of their own until 18 */
+	if (query->queryId == 0 && IsQueryIdEnabled())
+		(void) LH_JUMBLE_QUERY(query, source);
+	PG_TRY();
+	{
+		result = plan_with_policies(query, source, options, params);
+	}
+	PG_CATCH();
+	{
+		lh_audit_planning_failed(query);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return result;
+}
+
 static void
 start_next(QueryDesc *query, int eflags)
 {
@@ -125,12 +154,21 @@ start_next(QueryDesc *query, int eflags)
 		lh_utility_started(query);
 }
 
+/* Policies first, then audit: an intent is recorded of what they let through, before anything is run. */
 static void
 executor_start(QueryDesc *query, int eflags)
 {
+	LhAuditMark mark = {0};
+	bool		audited;
+	bool		pinned;
+
 	if (lh_privacy_preloaded)
 		lh_enforce_start(query, eflags);
-	if (!lh_subject_pin())
+	audited = lh_audit_on();
+	if (audited)
+		mark = lh_audit_start(query, eflags);
+	pinned = lh_subject_pin();
+	if (!pinned && !audited)
 	{
 		start_next(query, eflags);
 		return;
@@ -139,11 +177,19 @@ executor_start(QueryDesc *query, int eflags)
 	{
 		start_next(query, eflags);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
-		lh_subject_unpin();
+		if (pinned)
+			lh_subject_unpin();
+		if (audited)
+			lh_audit_failed(&mark);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	if (pinned)
+		lh_subject_unpin();
+	if (audited)
+		lh_audit_left(&mark);
 }
 
 static void
@@ -158,8 +204,15 @@ run_next(LH_EXECUTOR_RUN_ARGUMENTS)
 static void
 executor_run(LH_EXECUTOR_RUN_ARGUMENTS)
 {
+	LhAuditMark mark = {0};
+	bool		audited = lh_audit_on();
+	bool		pinned;
+
 	lh_enforce_run(query);
-	if (!lh_subject_pin())
+	if (audited)
+		mark = lh_audit_enter(query);
+	pinned = lh_subject_pin();
+	if (!pinned && !audited)
 	{
 		run_next(LH_EXECUTOR_RUN_PASS);
 		return;
@@ -168,37 +221,127 @@ executor_run(LH_EXECUTOR_RUN_ARGUMENTS)
 	{
 		run_next(LH_EXECUTOR_RUN_PASS);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
-		lh_subject_unpin();
+		if (pinned)
+			lh_subject_unpin();
+		if (audited)
+			lh_audit_failed(&mark);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	if (pinned)
+		lh_subject_unpin();
+	if (audited)
+	{
+		lh_audit_ran(&mark, query);
+		lh_audit_left(&mark);
+	}
+}
+
+/* Triggers that wait for the end of the statement run here. */
+static void
+executor_finish(QueryDesc *query)
+{
+	ExecutorFinish_hook_type finish = next_executor_finish != NULL ? next_executor_finish : standard_ExecutorFinish;
+	LhAuditMark mark;
+
+	/* without changes there are no triggers */
+	if (!lh_audit_on() || (query->operation == CMD_SELECT && !query->plannedstmt->hasModifyingCTE))
+	{
+		finish(query);
+		return;
+	}
+	mark = lh_audit_enter(query);
+	PG_TRY();
+	{
+		finish(query);
+	}
+	PG_CATCH();
+	{
+		lh_audit_failed(&mark);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	lh_audit_left(&mark);
+}
+
+/* An ERROR in here leaves the statement to the end of the transaction. */
+static void
+executor_end(QueryDesc *query)
+{
+	ExecutorEnd_hook_type end = next_executor_end != NULL ? next_executor_end : standard_ExecutorEnd;
+	LhAuditMark mark;
+
+	if (!lh_audit_on())
+	{
+		end(query);
+		return;
+	}
+	mark = lh_audit_enter(query);
+	end(query);
+	lh_audit_ended(&mark);
+}
+
+static void
+emit_log(ErrorData *error)
+{
+	if (next_emit_log != NULL)
+		next_emit_log(error);
+	lh_audit_error(error);
 }
 
 /*
  * Policies first: what COPY of a table becomes may be in our format, too.  COPY in our format ends here: PostgreSQL and other
  * extensions would not know it.
  */
+#define LH_UTILITY_ARGUMENTS PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context, \
+	ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *completion
+#define LH_UTILITY_PASS pstmt, source, read_only_tree, context, params, env, dest, completion
+
 static void
-process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
-				ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *completion)
+run_utility(LH_UTILITY_ARGUMENTS)
 {
-	/* EXECUTE takes a plan before any other hook is called; SET changes for whom */
-	if (lh_privacy_preloaded)
-		lh_enforce_subject_changed();
 	if (lh_privacy_preloaded && lh_utility_before(&pstmt, source, context, params, env, dest, completion))
 		return;
 	if (lh_lake_copy(pstmt, source, completion))
 		return;
 	if (next_process_utility != NULL)
-		next_process_utility(pstmt, source, read_only_tree, context, params, env, dest, completion);
+		next_process_utility(LH_UTILITY_PASS);
 	else
-		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, env, dest, completion);
+		standard_ProcessUtility(LH_UTILITY_PASS);
 	if (lh_privacy_preloaded)
 	{
 		lh_enforce_subject_changed();
 		lh_utility_after(pstmt, source, completion);
 	}
+}
+
+static void
+process_utility(LH_UTILITY_ARGUMENTS)
+{
+	LhAuditMark mark;
+
+	/* EXECUTE takes a plan before any other hook is called; SET changes for whom */
+	if (lh_privacy_preloaded)
+		lh_enforce_subject_changed();
+	if (!lh_audit_on())
+	{
+		run_utility(LH_UTILITY_PASS);
+		return;
+	}
+	mark = lh_audit_utility(pstmt);
+	PG_TRY();
+	{
+		run_utility(LH_UTILITY_PASS);
+	}
+	PG_CATCH();
+	{
+		lh_audit_failed(&mark);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	lh_audit_utility_ended(&mark, completion);
 }
 
 static void
@@ -209,6 +352,7 @@ shmem_request(void)
 	lh_pg_progress_request();
 	lh_pg_threads_request();
 	lh_keyring_request();
+	lh_audit_request();
 }
 
 static void
@@ -219,11 +363,13 @@ shmem_startup(void)
 	lh_pg_progress_startup();
 	lh_pg_threads_startup();
 	lh_keyring_startup();
+	lh_audit_startup();
 }
 
 void
 _PG_init(void)
 {
+	lh_audit_define_settings();
 	lh_pg_define_settings();
 	lh_pg_manifest_cache_changed = lh_iceberg_resize_cache;
 	lh_format_register(&lh_files_format);
@@ -235,6 +381,9 @@ _PG_init(void)
 	lh_features.under_policy = lh_enforce_holds;
 	lh_features.closed_locations = lh_location_closed;
 	lh_features.lake_table_changed = lh_location_changed;
+	lh_features.has_policy = lh_policy_any;
+	lh_features.policy_uses = lh_audit_policy_uses;
+	lh_features.policy_entry = lh_audit_policy_entry;
 
 	lh_policy_init();
 	lh_lake_read_init();
@@ -255,10 +404,18 @@ _PG_init(void)
 	planner_hook = plan;
 	next_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = executor_run;
+	next_executor_finish = ExecutorFinish_hook;
+	ExecutorFinish_hook = executor_finish;
+	next_executor_end = ExecutorEnd_hook;
+	ExecutorEnd_hook = executor_end;
+	next_emit_log = emit_log_hook;
+	emit_log_hook = emit_log;
 	lh_enforce_init();
 	lh_keyring_environment();
 	lh_crypto_start();
 	lh_keyring_register_worker();
+	lh_audit_init();
+	lh_audit_register_worker();
 	next_shmem_request = shmem_request_hook;
 	shmem_request_hook = shmem_request;
 	next_shmem_startup = shmem_startup_hook;

@@ -13,6 +13,26 @@ CREATE TEMP TABLE promised (name text, arguments text, result text);
 INSERT INTO promised VALUES
 	('key_rewrap', 'IN name text', ''),
 	('auditor', '', 'void'),
+	('audit_checkpoint', '', 'text'),
+	('audit_consistency_proof', 'from_size bigint, to_size bigint, OUT "from" bigint, OUT "to" bigint, OUT from_root bytea, OUT to_root bytea, OUT path bytea[]', 'record'),
+	('audit_consistency_document', 'from_size bigint, to_size bigint', 'text'),
+	('audit_inclusion_document', 'entry bigint, tree_size bigint', 'text'),
+	('audit_verify', 'checkpoints text[], OUT intact boolean, OUT size bigint, OUT first bigint, OUT lines bigint, OUT notes bigint, OUT
+		covered bigint, OUT wrong bigint, OUT why text', 'record'),
+	('audit_export', 'format text, first bigint, most bigint', 'SETOF text'),
+	('audit_inclusion_proof', 'entry bigint, tree_size bigint, OUT number bigint, OUT size bigint, OUT leaf bytea, OUT root bytea, OUT path bytea[]', 'record'),
+	('audit_note', 'size bigint', 'text'),
+	('audit_public_key', '', 'text'),
+	('audit_read', 'first bigint, most bigint, OUT number bigint, OUT "time" timestamp with time zone, OUT kind text, OUT database text, OUT
+		session_user_name text, OUT role text, OUT roles text, OUT application text, OUT address text, OUT pid integer, OUT
+		session_start timestamp with time zone, OUT transaction text, OUT statement bigint, OUT purpose text, OUT command text, OUT
+		fingerprint text, OUT object text, OUT detail text, OUT relations text[], OUT columns text[], OUT result text, OUT sqlstate
+		text, OUT rows bigint, OUT lost bigint, OUT used text[], OUT line text', 'SETOF record'),
+	('audit_retain', 'age interval', 'bigint'),
+	('audit_status', 'OUT mode text, OUT directory text, OUT pid integer, OUT started_at timestamp with time zone, OUT starts bigint, OUT
+		open boolean, OUT error text, OUT ring_size bigint, OUT ring_used bigint, OUT ring_reserved bigint, OUT dropped bigint, OUT
+		size bigint, OUT durable bigint, OUT first bigint, OUT checkpoint_size bigint, OUT checkpoint_time timestamp with time zone,
+		OUT target_error text', 'record'),
 	('key_admin', '', 'void'),
 	('key_create', 'name text, kind text, parent text, provider text, kek text', 'bigint'),
 	('key_destroy', 'name text, version integer', 'void'),
@@ -524,7 +544,7 @@ SELECT set_eq(
 SELECT set_eq(
 	$$ SELECT name || ' ' || context || ' ' || vartype FROM pg_settings
 	   -- is there when the library is preloaded
-	   WHERE name LIKE 'lakehouse.%' AND name <> 'lakehouse.key_cache' $$,
+	   WHERE name LIKE 'lakehouse.%' AND name <> 'lakehouse.key_cache' AND name !~ '^lakehouse\.audit' $$,
 	ARRAY['lakehouse.as_of user string', 'lakehouse.decrypt user bool', 'lakehouse.encryption_domain superuser string', 'lakehouse.cdc_mask_key_file superuser string', 'lakehouse.check_crc user bool', 'lakehouse.delete_cache user integer', 'lakehouse.float_order user enum',
 		'lakehouse.footer_cache user integer', 'lakehouse.instance_metadata_endpoint superuser string', 'lakehouse.key_timeout superuser integer', 'lakehouse.subject_key_store sighup string',
 		'lakehouse.manifest_cache user integer', 'lakehouse.max_threads sighup integer',

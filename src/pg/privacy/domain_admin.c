@@ -15,6 +15,7 @@
 #include "utils/tuplestore.h"
 
 #include "pg/privacy/token.h"
+#include "pg/util/features.h"
 
 extern PGDLLEXPORT Datum lakehouse_domain_create(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum lakehouse_domain_drop(PG_FUNCTION_ARGS);
@@ -111,6 +112,7 @@ lakehouse_domain_create(PG_FUNCTION_ARGS)
 
 	lh_right_require(LH_RIGHT_POLICY_ADMIN, "to create token domains");
 	check_kind(kind);
+	lh_audit_event("domain_create", "domain", name, NULL);
 	if (!JB_ROOT_IS_OBJECT(options))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options of a token domain are an object")));
@@ -126,6 +128,7 @@ Datum
 lakehouse_domain_drop(PG_FUNCTION_ARGS)
 {
 	lh_right_require(LH_RIGHT_POLICY_ADMIN, "to drop token domains");
+	lh_audit_event("domain_drop", "domain", text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL);
 	lh_hidden_drop(LH_HIDDEN_DOMAIN, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_VOID();
 }
@@ -170,6 +173,7 @@ lakehouse_domain_rotate(PG_FUNCTION_ARGS)
 	uint32		old;
 
 	lh_right_require(LH_RIGHT_POLICY_ADMIN, "to rotate token domains");
+	lh_audit_event("domain_rotate", "domain", name, NULL);
 	domain = parse(find(name));
 	ref = lh_key_current_of(domain->key.id);
 	old = domain->key.version;
@@ -223,6 +227,7 @@ grant(FunctionCallInfo fcinfo, bool give)
 				(errcode(ERRCODE_INVALID_GRANT_OPERATION),
 				 errmsg("the owner of extension \"lakehouse\" cannot have rights in token domains"),
 				 errhint("Grant them to another role, and use that.")));
+	lh_audit_event(give ? "domain_grant" : "domain_revoke", "domain", name, psprintf("%s, role %s", right, quote_identifier(role)));
 	lh_hidden_grant(hidden->view, grantee, (AclMode) right_named(right), give);
 }
 

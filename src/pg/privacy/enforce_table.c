@@ -21,6 +21,7 @@
  *	5. System columns that the query uses become further columns of the subquery; they are junk there when it uses
  *	   whole rows as well, which must not get them.
  */
+#include "pg/privacy/audit_uses.h"
 #include "pg/privacy/enforce.h"
 
 #include "access/sysattr.h"
@@ -424,6 +425,7 @@ privileges_entry(Replacement *r)
 	entry->inFromCl = false;
 	entry->lateral = false;
 	lh_mark_set(entry, LH_MARK_PRIVILEGES, &r->effective);
+	lh_audit_note_columns(entry, r->used);
 	r->query->rtable = lappend(r->query->rtable, entry);
 }
 

@@ -26,6 +26,8 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "pg/util/features.h"
+
 PG_FUNCTION_INFO_V1(lakehouse_key_create);
 PG_FUNCTION_INFO_V1(lakehouse_key_rotate);
 PG_FUNCTION_INFO_V1(lakehouse_key_retire);
@@ -199,6 +201,7 @@ lakehouse_key_create(PG_FUNCTION_ARGS)
 	row.name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	lh_keys_check_name("key", row.name);
 	row.kind = kind_of(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	lh_audit_event("key_create", "key", row.name, NULL);
 	lh_keys_begin(&sql, "lakehouse.key_create()", true, true);
 	check_above(&row, text_or_null(fcinfo, 2));
 	row.id = new_id();
@@ -221,6 +224,7 @@ lakehouse_key_rotate(PG_FUNCTION_ARGS)
 	int32		version;
 
 	lh_right_require(LH_RIGHT_KEY_ADMIN, "to rotate keys");
+	lh_audit_event("key_rotate", "key", name, NULL);
 	lh_keys_begin(&sql, "lakehouse.key_rotate()", true, true);
 	lock_key(name, "FOR NO KEY UPDATE", &row);
 	id = Int64GetDatum((int64) row.id);
@@ -304,6 +308,7 @@ lakehouse_key_retire(PG_FUNCTION_ARGS)
 	LhKeyRow	row;
 
 	lh_right_require(LH_RIGHT_KEY_ADMIN, "to retire keys");
+	lh_audit_event("key_retire", "key", name, psprintf("version %d%s", PG_GETARG_INT32(1), retire ? "" : ", active again"));
 	lh_keys_begin(&sql, "lakehouse.key_retire()", true, true);
 	lock_key(name, "FOR NO KEY UPDATE", &row);
 	read_version(&row, PG_GETARG_INT32(1), &version);
@@ -346,6 +351,7 @@ lakehouse_key_destroy(PG_FUNCTION_ARGS)
 	LhKeyRow	row;
 
 	lh_right_require(LH_RIGHT_KEY_ADMIN, "to destroy keys");
+	lh_audit_event("key_destroy", "key", name, psprintf("version %d", PG_GETARG_INT32(1)));
 	lh_keys_begin(&sql, "lakehouse.key_destroy()", true, true);
 	lock_key(name, "FOR NO KEY UPDATE", &row);
 	read_version(&row, PG_GETARG_INT32(1), &version);

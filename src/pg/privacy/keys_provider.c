@@ -12,6 +12,8 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "pg/util/features.h"
+
 PG_FUNCTION_INFO_V1(lakehouse_key_provider_create);
 PG_FUNCTION_INFO_V1(lakehouse_key_provider_alter);
 PG_FUNCTION_INFO_V1(lakehouse_key_provider_drop);
@@ -68,6 +70,7 @@ lakehouse_key_provider_create(PG_FUNCTION_ARGS)
 
 	require_superuser();
 	lh_keys_check_name("key provider", name);
+	lh_audit_event("key_provider_create", "key provider", name, NULL);
 	check_options(kind, values[2]);
 	lh_keys_begin(&sql, "lakehouse.key_provider_create()", true, true);
 	/* catalog tables have no ON CONFLICT: of two at once, one fails by the index */
@@ -91,6 +94,7 @@ lakehouse_key_provider_alter(PG_FUNCTION_ARGS)
 	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(values[1])))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options of a key provider must be an object of JSON")));
+	lh_audit_event("key_provider_alter", "key provider", name, NULL);
 	lh_keys_begin(&sql, "lakehouse.key_provider_alter()", true, true);
 	if (lh_keys_sql("UPDATE lakehouse.key_providers SET options = jsonb_strip_nulls(options || $2) WHERE name = $1"
 					" RETURNING kind, options", "tj", values, NULL) == 0)
@@ -111,6 +115,7 @@ lakehouse_key_provider_drop(PG_FUNCTION_ARGS)
 	LhKeysSql	sql;
 
 	require_superuser();
+	lh_audit_event("key_provider_drop", "key provider", name, NULL);
 	lh_keys_begin(&sql, "lakehouse.key_provider_drop()", true, true);
 	if (lh_keys_sql("SELECT 1 FROM lakehouse.key_providers WHERE name = $1 FOR UPDATE", "t", values, NULL) == 0)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("key provider \"%s\" does not exist", name)));

@@ -24,6 +24,8 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "pg/util/features.h"
+
 PG_FUNCTION_INFO_V1(lakehouse_key_rewrap);
 extern PGDLLEXPORT Datum lakehouse_key_rewrap(PG_FUNCTION_ARGS);
 
@@ -389,6 +391,7 @@ lakehouse_key_rewrap(PG_FUNCTION_ARGS)
 				 errmsg("%s commits as it goes, so it cannot be called in a transaction block", FUNCTION)));
 	lh_right_require(LH_RIGHT_KEY_ADMIN, "to wrap keys anew");
 	PreventCommandIfReadOnly(FUNCTION);
+	lh_audit_event("key_rewrap", "key", PG_ARGISNULL(0) ? "all" : text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL);
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	/* of this call of SPI, which lasts longer than a transaction */

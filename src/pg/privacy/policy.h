@@ -55,6 +55,7 @@ typedef struct LhEffective
 	 * owner (checkAsUser is set): they are to be locked (AcquireRewriteLocks), and no policy is put into them.
 	 */
 	List	   *filters;
+	List	   *filtering;		/* names (char *) of the policies whose filters these are, for audit */
 	TimestampTz until;			/* what was decided holds until then (infinity: for good) */
 	uint64		stamp;			/* the same only while the same policies hold: plans are compared by it */
 } LhEffective;

@@ -39,6 +39,8 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "pg/util/features.h"
+
 /* More than a table has columns is a mistake; and there must be an end. */
 #define MOST_NAMES 1664
 
@@ -531,6 +533,7 @@ lakehouse_policy_create(PG_FUNCTION_ARGS)
 	spec.until = PG_ARGISNULL(7) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(7);
 	spec.options = PG_ARGISNULL(8) ? empty_options() : PG_GETARG_JSONB_P(8);
 	spec.revoke = floor_revokes(fcinfo, 9);
+	lh_audit_event("policy_create", "policy", spec.name, NULL);
 	lh_policy_make(&spec);
 	if (!OidIsValid(spec.relid))
 		(void) lh_tags_apply(spec.name);
@@ -627,6 +630,7 @@ lakehouse_policy_alter(PG_FUNCTION_ARGS)
 
 	require_admin("to change policies");
 	name = policy_name(fcinfo);
+	lh_audit_event("policy_alter", "policy", name, NULL);
 	lh_hidden_lock();
 	policy = lh_policy_named(name);
 	check_not_made(policy);
@@ -672,6 +676,7 @@ lakehouse_policy_drop(PG_FUNCTION_ARGS)
 
 	lh_right_require(LH_RIGHT_POLICY_ADMIN, "to drop policies");
 	name = policy_name(fcinfo);
+	lh_audit_event("policy_drop", "policy", name, NULL);
 	lh_hidden_lock();
 	policy = lh_policy_named(name);
 	check_not_made(policy);

@@ -174,6 +174,7 @@ typedef struct Merge
 	Oid			relid;
 	List	   *columns;		/* of Merged */
 	List	   *filters;
+	List	   *filtering;
 } Merge;
 
 typedef struct Merged
@@ -257,6 +258,7 @@ merge_contribution(Merge *merge, const Contribution *c)
 		if (filter == NULL)
 			filter = makeBoolConst(false, false);
 		merge->filters = lappend(merge->filters, filter);
+		merge->filtering = lappend(merge->filtering, unconstify(char *, c->policy->name));
 	}
 }
 
@@ -313,6 +315,7 @@ finish(Merge *merge, TimestampTz until)
 	effective = palloc0(sizeof(LhEffective));
 	effective->relid = merge->relid;
 	effective->filters = merge->filters;
+	effective->filtering = merge->filtering;
 	effective->until = until;
 	foreach(cell, merge->columns)
 	{

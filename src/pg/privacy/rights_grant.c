@@ -23,6 +23,8 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
+#include "pg/util/features.h"
+
 PG_FUNCTION_INFO_V1(lakehouse_right_grant);
 PG_FUNCTION_INFO_V1(lakehouse_right_revoke);
 PG_FUNCTION_INFO_V1(lakehouse_right_objects);
@@ -97,6 +99,17 @@ static const RightName routines[] = {
 	{LH_RIGHT_AUDITOR, "policy_enforced"},
 	{LH_RIGHT_AUDITOR, "policy_holes"},
 	{LH_RIGHT_AUDITOR, "domain_list"},
+	{LH_RIGHT_AUDITOR, "audit_status"},
+	{LH_RIGHT_AUDITOR, "audit_read"},
+	{LH_RIGHT_AUDITOR, "audit_export"},
+	{LH_RIGHT_AUDITOR, "audit_checkpoint"},
+	{LH_RIGHT_AUDITOR, "audit_note"},
+	{LH_RIGHT_AUDITOR, "audit_inclusion_proof"},
+	{LH_RIGHT_AUDITOR, "audit_consistency_proof"},
+	{LH_RIGHT_AUDITOR, "audit_inclusion_document"},
+	{LH_RIGHT_AUDITOR, "audit_consistency_document"},
+	{LH_RIGHT_AUDITOR, "audit_verify"},
+	{LH_RIGHT_AUDITOR, "audit_public_key"},
 };
 
 static const RightName views[] = {
@@ -247,6 +260,8 @@ change_all(FunctionCallInfo fcinfo, bool grant)
 	to = quote_identifier(GetUserNameFromId(role, false));
 	foreach(lc, objects)
 		check_may_grant(lfirst(lc));
+	lh_audit_event(grant ? "right_grant" : "right_revoke", "right", text_to_cstring(PG_GETARG_TEXT_PP(0)),
+				   psprintf("%s role %s", grant ? "to" : "from", to));
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	foreach(lc, objects)

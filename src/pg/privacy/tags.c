@@ -34,6 +34,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "pg/util/features.h"
+
 #define PROVIDER "lakehouse"
 
 /* ---- labels ---- */
@@ -354,6 +356,14 @@ present_tags(FunctionCallInfo fcinfo, ObjectAddress *object, const char **tag)
 	return label == NULL ? NIL : split(label, &wrong);
 }
 
+/* As the audit names it. */
+static const char *
+column_text(const ObjectAddress *object)
+{
+	return psprintf("%s.%s.%s", get_namespace_name(get_rel_namespace(object->objectId)), get_rel_name(object->objectId),
+					get_attname(object->objectId, (AttrNumber) object->objectSubId, false));
+}
+
 PG_FUNCTION_INFO_V1(lakehouse_tag);
 
 Datum
@@ -364,6 +374,7 @@ lakehouse_tag(PG_FUNCTION_ARGS)
 	List	   *tags = present_tags(fcinfo, &object, &tag);
 
 	lh_privacy_require();
+	lh_audit_event("tag", "column", column_text(&object), tag);
 	if (!contains(tags, tag))
 		set_tags(&object, lappend(tags, unconstify(char *, tag)));
 	(void) lh_tags_apply(NULL);
@@ -408,6 +419,7 @@ lakehouse_untag(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("column \"%s\" of \"%s\" has no tag \"%s\"", NameStr(*PG_GETARG_NAME(1)),
 						get_rel_name(object.objectId), tag)));
+	lh_audit_event("untag", "column", column_text(&object), tag);
 	set_tags(&object, rest);
 	withdraw_from(tag, object.objectId, (AttrNumber) object.objectSubId);
 	PG_RETURN_VOID();
@@ -420,6 +432,7 @@ lakehouse_tags_apply(PG_FUNCTION_ARGS)
 {
 	lh_privacy_require();
 	lh_right_require(LH_RIGHT_POLICY_ADMIN, "to apply policies of tags");
+	lh_audit_event("tags_apply", "policy", "all", NULL);
 	lh_hidden_lock();
 	PG_RETURN_INT32(lh_tags_apply(NULL));
 }

@@ -13,6 +13,8 @@
 #include "utils/numeric.h"
 #include "utils/uuid.h"
 
+#include "pg/util/features.h"
+
 /* ---- calls ---- */
 
 static void
@@ -252,8 +254,10 @@ token(FunctionCallInfo fcinfo, LhFf1Way way, int kinds, LhDomainRight right, LhT
 {
 	LhTokenCall *call = lh_token_begin(fcinfo, 1, kinds, right);
 	LhCannot	why;
-	Datum		result = through(call->domain, way, PG_GETARG_DATUM(0), &why);
+	Datum		result;
 
+	lh_audit_use(way == LH_FF1_ENCRYPT ? LH_AUDIT_TOKENIZE : LH_AUDIT_DETOKENIZE, NameStr(call->domain->name), 1);
+	result = through(call->domain, way, PG_GETARG_DATUM(0), &why);
 	if (unlikely(why != LH_CANNOT_NOT))
 		lh_token_cannot(call->domain, way, why, 0);
 	return result;

@@ -14,6 +14,8 @@
 #include "utils/date.h"
 #include "utils/uuid.h"
 
+#include "pg/util/features.h"
+
 #define CHUNK 1024
 /* Digits that go the short way have at most so many characters. */
 #define PLAIN 32
@@ -201,6 +203,7 @@ tokens(FunctionCallInfo fcinfo, LhFf1Way way, int kinds, Oid type)
 	char		align = type == UUIDOID ? TYPALIGN_CHAR : type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_INT;
 
 	deconstruct_array(e.array, type, width, by_value, align, &e.values, &e.nulls, &e.n);
+	lh_audit_use(way == LH_FF1_ENCRYPT ? LH_AUDIT_TOKENIZE : LH_AUDIT_DETOKENIZE, NameStr(call->domain->name), (uint64) e.n);
 	if (type == TEXTOID)
 		all_texts(&e);
 	else if (type == UUIDOID)

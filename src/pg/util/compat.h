@@ -159,6 +159,28 @@ lh_backend_index(void)
 #endif
 }
 
+/* The running transaction as one number, backend and its local number; 0: none.  Its place moved with 17. */
+#include "storage/proc.h"
+static inline uint64
+lh_virtual_transaction(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid == InvalidLocalTransactionId ? 0 :
+		((uint64) MyProc->vxid.procNumber + 1) << 32 | MyProc->vxid.lxid;
+#else
+	return MyProc->lxid == InvalidLocalTransactionId ? 0 : (uint64) MyProc->backendId << 32 | MyProc->lxid;
+#endif
+}
+
+/* Identifiers of queries: their header moved, and they are made without the text, since 16. */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/queryjumble.h"
+#define LH_JUMBLE_QUERY(query, source) JumbleQuery(query)
+#else
+#include "utils/queryjumble.h"
+#define LH_JUMBLE_QUERY(query, source) JumbleQuery(query, source)
+#endif
+
 /* ExecutorRun to the end: execute_once went with 18. */
 #include "executor/executor.h"
 static inline void

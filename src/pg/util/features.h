@@ -38,6 +38,10 @@ typedef struct LhFeatures
 	void		(*lake_table_changed) (Oid relid, bool place);
 	/* privacy: what policies made of the tables of a plan: List of LhPolicyUse, in the current context; NIL: nothing */
 	List	   *(*policy_uses) (struct PlannedStmt *plan);
+	/* privacy: is what is read by this entry of a plan's range table told by policy_uses?  Else it is in the entry's privileges. */
+	bool		(*policy_entry) (const RangeTblEntry *rte);
+	/* privacy: has the relation any policy, for whomever? */
+	bool		(*has_policy) (Oid relid);
 	/* audit: values were turned back, or made, in the running statement.  Cheap: may be called a value; ERROR when no record can be kept. */
 	void		(*audit_use) (LhAuditUse use, const char *object, uint64 values);
 	/*
@@ -49,13 +53,13 @@ typedef struct LhFeatures
 
 extern LhFeatures lh_features;
 
-/* A column of a table with policies, as a plan reads it. */
+/* A column of a table with policies, as a plan reads it for whom policies hold: each that is used has one. */
 typedef struct LhPolicyUse
 {
 	Oid			relid;
-	AttrNumber	attnum;			/* 0: a row filter holds */
-	const char *policy;
-	const char *mask;			/* name of the mask function; "expression": another; NULL: the value itself is shown by a policy */
+	AttrNumber	attnum;			/* 0: a row filter holds; negative: no column, but the relation is used */
+	const char *policy;			/* NULL: none is about this column */
+	const char *mask;			/* name of the mask function; "expression": another; NULL: the value itself is shown */
 } LhPolicyUse;
 
 static inline void
