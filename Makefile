@@ -42,7 +42,7 @@ help:				## this list
 deps:				## install the Debian packages that build and tests need
 	@PG_MAJOR=$(PG_MAJOR) tools/deps
 
-all: need-pgxs		## build the extension and its client (build/pgN/lakehouse.so, lakehouse_cdc)
+all: need-pgxs		## build the extension and its programs (build/pgN/lakehouse.so, lakehouse_cdc, lakehouse_audit)
 	@$(PGXS_MAKE) all
 
 install: need-pgxs	## install both for the server of pg_config (as root)

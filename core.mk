@@ -82,7 +82,11 @@ BENCH_SHARED := $(call shared,test/bench,$(BENCH_SRCS))
 STUB := $(B)/stub_server
 STUB_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard test/lib/stub_*.c)))
 
-unit: $(UNIT:%=$(B)/%) $(STUB)
+# The program of auditors, for its test.
+AUDIT_TOOL := $(B)/lakehouse_audit
+AUDIT_TOOL_OBJS := $(AUDIT_TOOL_SRCS:%.c=$(B)/%.o)
+
+unit: $(UNIT:%=$(B)/%) $(STUB) $(AUDIT_TOOL)
 stub: $(STUB)
 fuzz: $(FUZZ:%=$(B)/%)
 bench: $(BENCH:%=build/bench/%)
@@ -128,12 +132,14 @@ $(UNIT:%=$(B)/%): $(B)/%: $(B)/test/unit/%.o $(UNIT_SHARED) $(CORE_LIB)
 	$(call link,-lcmocka)
 $(STUB): $(STUB_OBJS) $(CORE_LIB)
 	$(call link,)
+$(AUDIT_TOOL): $(AUDIT_TOOL_OBJS) $(CORE_LIB)
+	$(call link,)
 $(FUZZ:%=$(B)/%): $(B)/%: $(B)/test/fuzz/%.o $(FUZZ_SHARED) $(CORE_LIB)
 	$(call link,,$(FUZZ_LDFLAGS))
 $(BENCH:%=build/bench/%): build/bench/%: $(B)/test/bench/%.o $(BENCH_SHARED) $(CORE_LIB)
 	$(call link,)
 
--include $(CORE_OBJS:.o=.d) $(SINK_OBJS:.o=.d) $(CLIENT_CORE_OBJS:.o=.d) $(STUB_OBJS:.o=.d) $(patsubst %.c,$(B)/%.d,$(wildcard test/unit/*.c test/fuzz/*.c test/bench/*.c))
+-include $(CORE_OBJS:.o=.d) $(SINK_OBJS:.o=.d) $(CLIENT_CORE_OBJS:.o=.d) $(STUB_OBJS:.o=.d) $(AUDIT_TOOL_OBJS:.o=.d) $(patsubst %.c,$(B)/%.d,$(wildcard test/unit/*.c test/fuzz/*.c test/bench/*.c))
 
 .SECONDARY:
 .PHONY: unit stub fuzz bench lib force

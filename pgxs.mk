@@ -1,4 +1,4 @@
-# pgxs.mk: build and install the extension and lakehouse_cdc with PostgreSQL's own rules (PGXS).
+# pgxs.mk: build and install the extension, lakehouse_cdc and lakehouse_audit with PostgreSQL's own rules (PGXS).
 #
 # The Makefile calls this one in build/pgN, so that builds for several servers
 # and with several sets of flags live side by side and the source tree stays
@@ -21,6 +21,8 @@ PG_OBJS := $(PG_SRCS:.c=.o)
 # The client is linked with the core's objects of the extension: they know no server.
 CLIENT_OBJS := $(SINK_SRCS:.c=.o) $(CLIENT_SRCS:.c=.o)
 CLIENT := lakehouse_cdc
+AUDIT_TOOL_OBJS := $(AUDIT_TOOL_SRCS:.c=.o)
+AUDIT_TOOL := lakehouse_audit
 INSTALL_SQL := lakehouse--$(VERSION_STRING).sql
 
 EXTENSION = lakehouse
@@ -28,7 +30,7 @@ MODULE_big = lakehouse
 OBJS = $(CORE_OBJS) $(PG_OBJS)
 DATA = $(call relative,$(wildcard $(ROOT)/lakehouse--*--*.sql))
 DATA_built = $(INSTALL_SQL)
-EXTRA_CLEAN = flags $(CLIENT)
+EXTRA_CLEAN = flags $(CLIENT) $(AUDIT_TOOL)
 
 PG_CPPFLAGS = -I$(ROOT)/src $(CORE_INCLUDES) -I$(shell $(PG_CONFIG) --includedir) -DLAKEHOUSE_VERSION='"$(VERSION_STRING)"'
 # -O2 of the server's own flags does not vectorise; ours come later and win.
@@ -53,21 +55,21 @@ unknown_flags := $(foreach f,$(filter -Wmissing-variable-declarations \
 	$(CC) -Werror $(f) -E -x c /dev/null >/dev/null 2>&1 || echo $(f)))
 override CFLAGS := $(filter-out $(unknown_flags),$(CFLAGS)) -MMD -MP
 
-# The client by the same rules.
-all: $(CLIENT)
+# The programs by the same rules.
+all: $(CLIENT) $(AUDIT_TOOL)
 install: install-client
 uninstall: uninstall-client
 
 # On PostgreSQL 15 -fvisibility=hidden would hide the SQL functions of src/pg.
-$(CORE_OBJS) $(CLIENT_OBJS): CFLAGS += -std=gnu11 -fvisibility=hidden
+$(CORE_OBJS) $(CLIENT_OBJS) $(AUDIT_TOOL_OBJS): CFLAGS += -std=gnu11 -fvisibility=hidden
 
 $(foreach s,$(CORE_SRCS),$(if $(call isa_flags,$(s)),$(eval \
 	$(s:.c=.o): CFLAGS += $(call isa_flags,$(s)))))
 
 # Not a rule: make would find the folders of the source tree and be content.
-$(shell mkdir -p $(sort $(dir $(OBJS) $(CLIENT_OBJS))))
+$(shell mkdir -p $(sort $(dir $(OBJS) $(CLIENT_OBJS) $(AUDIT_TOOL_OBJS))))
 
-$(OBJS) $(CLIENT_OBJS): %.o: %.c flags
+$(OBJS) $(CLIENT_OBJS) $(AUDIT_TOOL_OBJS): %.o: %.c flags
 	@echo "  CC $(notdir $(CURDIR)) $(<:$(ROOT)/%=%)"
 	$(if $(V),,@)$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
@@ -85,13 +87,20 @@ $(CLIENT): $(CLIENT_OBJS) $(CORE_OBJS) client-objects
 	$(if $(V),,@)$(CC) $(CFLAGS) -o $@ $(CLIENT_OBJS) $(CORE_OBJS) -Wl,--as-needed \
 		-L$(shell $(PG_CONFIG) --libdir) -lpq $(SINK_LIBS) $(CORE_LIBS) $(EXTRA_LDFLAGS)
 client-objects: force
-	$(call remember,$@,$(CLIENT_OBJS) $(CORE_OBJS) $(SINK_LIBS) $(CORE_LIBS))
+	$(call remember,$@,$(CLIENT_OBJS) $(AUDIT_TOOL_OBJS) $(CORE_OBJS) $(SINK_LIBS) $(CORE_LIBS))
 
-install-client: $(CLIENT)
+# The core alone: it verifies where no server is.
+$(AUDIT_TOOL): $(AUDIT_TOOL_OBJS) $(CORE_OBJS) client-objects
+	@echo "  LD $(notdir $(CURDIR)) $@"
+	$(if $(V),,@)$(CC) $(CFLAGS) -o $@ $(AUDIT_TOOL_OBJS) $(CORE_OBJS) -Wl,--as-needed \
+		$(CORE_LIBS) $(EXTRA_LDFLAGS)
+
+install-client: $(CLIENT) $(AUDIT_TOOL)
 	$(MKDIR_P) '$(DESTDIR)$(bindir)'
 	$(INSTALL_PROGRAM) $(CLIENT) '$(DESTDIR)$(bindir)/$(CLIENT)'
+	$(INSTALL_PROGRAM) $(AUDIT_TOOL) '$(DESTDIR)$(bindir)/$(AUDIT_TOOL)'
 uninstall-client:
-	rm -f '$(DESTDIR)$(bindir)/$(CLIENT)'
+	rm -f '$(DESTDIR)$(bindir)/$(CLIENT)' '$(DESTDIR)$(bindir)/$(AUDIT_TOOL)'
 
 # The install script: the features' SQL in the order of src/pg/order.
 SQL_ORDER := $(wildcard $(ROOT)/src/pg/order)
@@ -107,6 +116,6 @@ $(INSTALL_SQL): $(SQL_ORDER) $(SQL_FILES) $(ROOT)/lakehouse.control $(ROOT)/pgxs
 		done; \
 	} > $@.new && mv $@.new $@
 
--include $(OBJS:.o=.d) $(CLIENT_OBJS:.o=.d)
+-include $(OBJS:.o=.d) $(CLIENT_OBJS:.o=.d) $(AUDIT_TOOL_OBJS:.o=.d)
 
 .PHONY: force install-client uninstall-client

@@ -60,6 +60,9 @@ CLIENT_PG_SRCS := $(addprefix src/client/,main.c source.c slot.c heartbeat.c sin
 CLIENT_PG_SRCS += $(filter src/client/snapshot% src/client/incremental%,$(CLIENT_SRCS))
 CLIENT_CORE_SRCS := $(filter-out $(CLIENT_PG_SRCS),$(CLIENT_SRCS))
 
+# lakehouse_audit: what an auditor runs, of the core alone.
+AUDIT_TOOL_SRCS := $(call relative,$(call folder_sources,audit_tool))
+
 VERSION_STRING := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(ROOT)/lakehouse.control)
 
 # Kernels compiled once per instruction set, chosen at load by core/cpu.c.

@@ -136,8 +136,8 @@ lh_audit_put_string(LhCtx *ctx, LhBuf *out, LhSlice text)
 }
 
 /* A comma before all members but the first. */
-static LhStatus
-put_name(LhCtx *ctx, LhBuf *out, const char *name)
+LhStatus
+lh_audit_put_name(LhCtx *ctx, LhBuf *out, const char *name)
 {
 	uint8_t last = out->len > 0 ? out->data[out->len - 1] : '{';
 
@@ -148,34 +148,34 @@ put_name(LhCtx *ctx, LhBuf *out, const char *name)
 	return lh_buf_append(ctx, out, "\":", 2);
 }
 
-static LhStatus
-put_text(LhCtx *ctx, LhBuf *out, const char *name, LhSlice text)
+LhStatus
+lh_audit_put_text(LhCtx *ctx, LhBuf *out, const char *name, LhSlice text)
 {
 	if (text.len == 0)
 		return LH_OK;
-	LH_TRY(put_name(ctx, out, name));
+	LH_TRY(lh_audit_put_name(ctx, out, name));
 	return lh_audit_put_string(ctx, out, text);
 }
 
-static LhStatus
-put_word(LhCtx *ctx, LhBuf *out, const char *name, const char *word)
+LhStatus
+lh_audit_put_word(LhCtx *ctx, LhBuf *out, const char *name, const char *word)
 {
-	return put_text(ctx, out, name, lh_slice(word, strlen(word)));
+	return lh_audit_put_text(ctx, out, name, lh_slice(word, strlen(word)));
 }
 
-static LhStatus
-put_number(LhCtx *ctx, LhBuf *out, const char *name, uint64_t v)
+LhStatus
+lh_audit_put_number(LhCtx *ctx, LhBuf *out, const char *name, uint64_t v)
 {
 	char text[24];
 
-	LH_TRY(put_name(ctx, out, name));
+	LH_TRY(lh_audit_put_name(ctx, out, name));
 	return lh_buf_append(ctx, out, text, (size_t) snprintf(text, sizeof(text), "%" PRIu64, v));
 }
 
 static LhStatus
 put_number_set(LhCtx *ctx, LhBuf *out, const char *name, uint64_t v)
 {
-	return v != 0 ? put_number(ctx, out, name, v) : LH_OK;
+	return v != 0 ? lh_audit_put_number(ctx, out, name, v) : LH_OK;
 }
 
 static LhStatus
@@ -184,7 +184,7 @@ put_time(LhCtx *ctx, LhBuf *out, const char *name, int64_t time)
 	char text[LH_AUDIT_TIME_TEXT];
 
 	lh_audit_time_text(time, text);
-	return put_word(ctx, out, name, text);
+	return lh_audit_put_word(ctx, out, name, text);
 }
 
 static LhStatus
@@ -192,7 +192,7 @@ put_true(LhCtx *ctx, LhBuf *out, const char *name, bool set)
 {
 	if (!set)
 		return LH_OK;
-	LH_TRY(put_name(ctx, out, name));
+	LH_TRY(lh_audit_put_name(ctx, out, name));
 	return lh_buf_append(ctx, out, "true", 4);
 }
 
@@ -205,9 +205,9 @@ open_item(LhCtx *ctx, LhBuf *out, int i)
 static LhStatus
 put_column(LhCtx *ctx, LhBuf *out, const LhAuditColumn *c)
 {
-	LH_TRY(put_text(ctx, out, "name", c->name));
-	LH_TRY(put_text(ctx, out, "policy", c->policy));
-	LH_TRY(put_text(ctx, out, "mask", c->mask));
+	LH_TRY(lh_audit_put_text(ctx, out, "name", c->name));
+	LH_TRY(lh_audit_put_text(ctx, out, "policy", c->policy));
+	LH_TRY(lh_audit_put_text(ctx, out, "mask", c->mask));
 	LH_TRY(put_true(ctx, out, "written", c->written));
 	return lh_buf_putc(ctx, out, '}');
 }
@@ -215,14 +215,14 @@ put_column(LhCtx *ctx, LhBuf *out, const LhAuditColumn *c)
 static LhStatus
 put_relation(LhCtx *ctx, LhBuf *out, const LhAuditRelation *r)
 {
-	LH_TRY(put_text(ctx, out, "schema", r->schema));
-	LH_TRY(put_text(ctx, out, "name", r->name));
+	LH_TRY(lh_audit_put_text(ctx, out, "schema", r->schema));
+	LH_TRY(lh_audit_put_text(ctx, out, "name", r->name));
 	LH_TRY(put_number_set(ctx, out, "oid", r->oid));
-	LH_TRY(put_text(ctx, out, "kind", lh_slice(&r->kind, 1)));
-	LH_TRY(put_text(ctx, out, "filters", r->filters));
+	LH_TRY(lh_audit_put_text(ctx, out, "kind", lh_slice(&r->kind, 1)));
+	LH_TRY(lh_audit_put_text(ctx, out, "filters", r->filters));
 	if (r->ncolumns > 0)
 	{
-		LH_TRY(put_name(ctx, out, "columns"));
+		LH_TRY(lh_audit_put_name(ctx, out, "columns"));
 		LH_TRY(lh_buf_putc(ctx, out, '['));
 		for (int i = 0; i < r->ncolumns; i++)
 		{
@@ -237,43 +237,43 @@ put_relation(LhCtx *ctx, LhBuf *out, const LhAuditRelation *r)
 static LhStatus
 put_used(LhCtx *ctx, LhBuf *out, const LhAuditUsed *u)
 {
-	LH_TRY(put_word(ctx, out, "use", lh_audit_use_name[u->use]));
-	LH_TRY(put_text(ctx, out, "object", u->object));
-	LH_TRY(put_number(ctx, out, "values", u->values));
+	LH_TRY(lh_audit_put_word(ctx, out, "use", lh_audit_use_name[u->use]));
+	LH_TRY(lh_audit_put_text(ctx, out, "object", u->object));
+	LH_TRY(lh_audit_put_number(ctx, out, "values", u->values));
 	return lh_buf_putc(ctx, out, '}');
 }
 
 static LhStatus
 put_who(LhCtx *ctx, LhBuf *out, const LhAuditRecord *r)
 {
-	LH_TRY(put_text(ctx, out, "database", r->database));
-	LH_TRY(put_text(ctx, out, "session_user", r->session_user));
-	LH_TRY(put_text(ctx, out, "role", r->role));
-	LH_TRY(put_text(ctx, out, "roles", r->roles));
-	LH_TRY(put_text(ctx, out, "application", r->application));
-	LH_TRY(put_text(ctx, out, "address", r->address));
+	LH_TRY(lh_audit_put_text(ctx, out, "database", r->database));
+	LH_TRY(lh_audit_put_text(ctx, out, "session_user", r->session_user));
+	LH_TRY(lh_audit_put_text(ctx, out, "role", r->role));
+	LH_TRY(lh_audit_put_text(ctx, out, "roles", r->roles));
+	LH_TRY(lh_audit_put_text(ctx, out, "application", r->application));
+	LH_TRY(lh_audit_put_text(ctx, out, "address", r->address));
 	if (r->pid != 0)
 	{
-		LH_TRY(put_name(ctx, out, "pid"));
+		LH_TRY(lh_audit_put_name(ctx, out, "pid"));
 		LH_TRY(lh_buf_printf(ctx, out, "%d", r->pid));
 	}
 	if (r->session_start != 0)
 		LH_TRY(put_time(ctx, out, "session_start", r->session_start));
 	if (r->transaction != 0)
 	{
-		LH_TRY(put_name(ctx, out, "transaction"));
+		LH_TRY(lh_audit_put_name(ctx, out, "transaction"));
 		LH_TRY(lh_buf_printf(ctx, out, "\"%u/%u\"", (unsigned) (r->transaction >> 32),
 							 (unsigned) r->transaction));
 	}
 	return LH_OK;
 }
 
-static LhStatus
-put_relations(LhCtx *ctx, LhBuf *out, const LhAuditRecord *r)
+LhStatus
+lh_audit_put_relations(LhCtx *ctx, LhBuf *out, const LhAuditRecord *r)
 {
 	if (r->nrelations == 0)
 		return LH_OK;
-	LH_TRY(put_name(ctx, out, "relations"));
+	LH_TRY(lh_audit_put_name(ctx, out, "relations"));
 	LH_TRY(lh_buf_putc(ctx, out, '['));
 	for (int i = 0; i < r->nrelations; i++)
 	{
@@ -283,12 +283,12 @@ put_relations(LhCtx *ctx, LhBuf *out, const LhAuditRecord *r)
 	return lh_buf_putc(ctx, out, ']');
 }
 
-static LhStatus
-put_uses(LhCtx *ctx, LhBuf *out, const LhAuditRecord *r)
+LhStatus
+lh_audit_put_uses(LhCtx *ctx, LhBuf *out, const LhAuditRecord *r)
 {
 	if (r->nused == 0)
 		return LH_OK;
-	LH_TRY(put_name(ctx, out, "used"));
+	LH_TRY(lh_audit_put_name(ctx, out, "used"));
 	LH_TRY(lh_buf_putc(ctx, out, '['));
 	for (int i = 0; i < r->nused; i++)
 	{
@@ -305,22 +305,22 @@ lh_audit_line(LhCtx *ctx, const LhAuditRecord *r, LhBuf *out)
 		LH_FAIL(ctx, LH_INVALID, "an audit record has a kind, a time or a code that is none");
 	LH_TRY(lh_buf_putc(ctx, out, '{'));
 	LH_TRY(put_time(ctx, out, "time", r->time));
-	LH_TRY(put_word(ctx, out, "kind", lh_audit_kind_name[r->kind]));
+	LH_TRY(lh_audit_put_word(ctx, out, "kind", lh_audit_kind_name[r->kind]));
 	LH_TRY(put_who(ctx, out, r));
 	LH_TRY(put_number_set(ctx, out, "statement", r->statement));
-	LH_TRY(put_text(ctx, out, "purpose", r->purpose));
-	LH_TRY(put_text(ctx, out, "command", r->command));
-	LH_TRY(put_text(ctx, out, "fingerprint", r->fingerprint));
-	LH_TRY(put_text(ctx, out, "object", r->object));
-	LH_TRY(put_text(ctx, out, "detail", r->detail));
-	LH_TRY(put_relations(ctx, out, r));
+	LH_TRY(lh_audit_put_text(ctx, out, "purpose", r->purpose));
+	LH_TRY(lh_audit_put_text(ctx, out, "command", r->command));
+	LH_TRY(lh_audit_put_text(ctx, out, "fingerprint", r->fingerprint));
+	LH_TRY(lh_audit_put_text(ctx, out, "object", r->object));
+	LH_TRY(lh_audit_put_text(ctx, out, "detail", r->detail));
+	LH_TRY(lh_audit_put_relations(ctx, out, r));
 	if (r->result != 0)
-		LH_TRY(put_word(ctx, out, "result", lh_audit_result_name[r->result]));
-	LH_TRY(put_word(ctx, out, "sqlstate", r->sqlstate));
+		LH_TRY(lh_audit_put_word(ctx, out, "result", lh_audit_result_name[r->result]));
+	LH_TRY(lh_audit_put_word(ctx, out, "sqlstate", r->sqlstate));
 	if (r->kind == LH_AUDIT_OUTCOME || r->rows != 0)
-		LH_TRY(put_number(ctx, out, "rows", r->rows));
+		LH_TRY(lh_audit_put_number(ctx, out, "rows", r->rows));
 	LH_TRY(put_number_set(ctx, out, "count", r->count));
-	LH_TRY(put_uses(ctx, out, r));
+	LH_TRY(lh_audit_put_uses(ctx, out, r));
 	LH_TRY(put_true(ctx, out, "cut", r->cut));
 	return lh_buf_putc(ctx, out, '}');
 }

@@ -131,6 +131,8 @@ extern LhStatus lh_audit_nodes_read(LhCtx *ctx, void *arg, int level, uint64_t i
 extern bool lh_audit_note_next(LhSlice *rest, LhSlice *note);
 /* What an unverified note says; false: it says nothing. */
 extern bool lh_audit_note_peek(LhSlice note, LhSlice *origin, uint64_t *size, LhMerkleHash *root);
+/* The last whole note in bytes of such a file, from its start or from its middle on, and where it ends; false: there is none. */
+extern bool lh_audit_notes_end(LhSlice bytes, bool from_start, LhSlice *last, size_t *end);
 /* The newest note, LH_NOT_FOUND; for the writer, a torn one behind it is cut first. */
 extern LhStatus lh_audit_notes_last(LhCtx *ctx, LhAuditLog *log, LhSlice *note);
 extern LhStatus lh_audit_notes_add(LhCtx *ctx, LhAuditLog *log, LhSlice note);

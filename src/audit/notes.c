@@ -140,6 +140,18 @@ last_of(LhSlice rest, uint64_t most, LhSlice *note, const uint8_t **behind)
 	return found;
 }
 
+bool
+lh_audit_notes_end(LhSlice all, bool from_start, LhSlice *last, size_t *end)
+{
+	LhSlice rest = from_start ? all : skip_part(all);
+	const uint8_t *behind;
+
+	if (rest.len == 0 || !last_of(rest, UINT64_MAX, last, &behind))
+		return false;
+	*end = (size_t) (behind - all.data);
+	return true;
+}
+
 static LhStatus
 open_notes(LhCtx *ctx, LhAuditLog *log, uint64_t *bytes)
 {

@@ -157,7 +157,7 @@ put_u64(uint8_t *p, uint64_t v)
 static uint8_t *
 put_texts(uint8_t *p, uint8_t *lengths, const LhSlice *const *texts, int n)
 {
-	bool cut;
+	bool cut = false;
 
 	for (int i = 0; i < n; i++)
 	{

@@ -121,7 +121,10 @@ extern LhStatus lh_audit_decode(LhCtx *ctx, LhSlice bytes, LhAuditRecord *out);
 extern LhStatus lh_audit_line(LhCtx *ctx, const LhAuditRecord *record, LhBuf *out);
 /* A line, read again: hostile, unknown members are passed over.  LH_CORRUPT.  In ctx->arena, or borrowed from line. */
 extern LhStatus lh_audit_read_line(LhCtx *ctx, LhSlice line, LhAuditRecord *out);
-/* Append the OCSF event (JSON, one line, no end) that says the same: Datastore Activity (6005), Account/Authorization where they fit. */
+/*
+ * Append the OCSF event (JSON, one line, no end) that says the same, of entry "number": statements are Datastore Activity (6005),
+ * administrative events Entity Management (3004), start and stop Application Lifecycle (6002), lost records Application Error (6008).
+ */
 extern LhStatus lh_audit_ocsf(LhCtx *ctx, const LhAuditRecord *record, uint64_t number, LhBuf *out);
 
 #endif
