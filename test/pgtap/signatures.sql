@@ -15,6 +15,10 @@ INSERT INTO promised VALUES
 	('auditor', '', 'void'),
 	('audit_checkpoint', '', 'text'),
 	('audit_consistency_proof', 'from_size bigint, to_size bigint, OUT "from" bigint, OUT "to" bigint, OUT from_root bytea, OUT to_root bytea, OUT path bytea[]', 'record'),
+	('audit_consistency_document', 'from_size bigint, to_size bigint', 'text'),
+	('audit_inclusion_document', 'entry bigint, tree_size bigint', 'text'),
+	('audit_verify', 'checkpoints text[], OUT intact boolean, OUT size bigint, OUT first bigint, OUT lines bigint, OUT notes bigint, OUT
+		covered bigint, OUT wrong bigint, OUT why text', 'record'),
 	('audit_export', 'format text, first bigint, most bigint', 'SETOF text'),
 	('audit_inclusion_proof', 'entry bigint, tree_size bigint, OUT number bigint, OUT size bigint, OUT leaf bytea, OUT root bytea, OUT path bytea[]', 'record'),
 	('audit_note', 'size bigint', 'text'),

@@ -50,6 +50,8 @@ extern char *lakehouse_audit_key;
 extern int	lakehouse_audit_checkpoint_s;
 extern int	lakehouse_audit_checkpoint_entries;
 extern char *lakehouse_audit_checkpoint_target;
+extern char *lakehouse_audit_checkpoint_credentials;
+extern char *lakehouse_audit_checkpoint_ca;
 extern int	lakehouse_audit_retention_min;
 
 /* Before lh_pg_define_settings, which closes the list. */

@@ -101,6 +101,33 @@ CREATE FUNCTION lakehouse.audit_consistency_proof(
 COMMENT ON FUNCTION lakehouse.audit_consistency_proof(bigint, bigint) IS
 	'Hashes that show that the audit log of one size is the beginning of that of another (RFC 6962)';
 
+CREATE FUNCTION lakehouse.audit_inclusion_document(entry bigint, tree_size bigint DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME', 'lakehouse_audit_inclusion_document'
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION lakehouse.audit_inclusion_document(bigint, bigint) IS
+	'An entry of the audit log with its proof and the newest checkpoint of at most this size: all that a verifier needs but the key';
+
+CREATE FUNCTION lakehouse.audit_consistency_document(from_size bigint, to_size bigint DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME', 'lakehouse_audit_consistency_document'
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION lakehouse.audit_consistency_document(bigint, bigint) IS
+	'Two checkpoints of the audit log with the proof that one is the beginning of the other: all that a verifier needs but the key';
+
+CREATE FUNCTION lakehouse.audit_verify(
+	checkpoints text[] DEFAULT '{}',
+	OUT intact boolean,
+	OUT size bigint,
+	OUT first bigint,
+	OUT lines bigint,
+	OUT notes bigint,
+	OUT covered bigint,
+	OUT wrong bigint,
+	OUT why text) RETURNS record
+	AS 'MODULE_PATHNAME', 'lakehouse_audit_verify'
+	LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION lakehouse.audit_verify(text[]) IS
+	'Does the audit log agree with its hashes, its checkpoints and those that were kept? Verify outside of the server what may have been changed in it';
+
 CREATE FUNCTION lakehouse.audit_public_key() RETURNS text
 	AS 'MODULE_PATHNAME', 'lakehouse_audit_public_key'
 	LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
@@ -115,4 +142,5 @@ COMMENT ON FUNCTION lakehouse.audit_retain(interval) IS
 
 REVOKE ALL ON FUNCTION lakehouse.audit_status(), lakehouse.audit_read(bigint, bigint), lakehouse.audit_export(text, bigint, bigint),
 	lakehouse.audit_checkpoint(), lakehouse.audit_note(bigint), lakehouse.audit_inclusion_proof(bigint, bigint),
-	lakehouse.audit_consistency_proof(bigint, bigint), lakehouse.audit_public_key(), lakehouse.audit_retain(interval) FROM PUBLIC;
+	lakehouse.audit_consistency_proof(bigint, bigint), lakehouse.audit_inclusion_document(bigint, bigint),
+	lakehouse.audit_consistency_document(bigint, bigint), lakehouse.audit_verify(text[]), lakehouse.audit_public_key(), lakehouse.audit_retain(interval) FROM PUBLIC;

@@ -17,7 +17,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "audit/log.h"
+#include "audit/proof.h"
 
 #define FUNCTION(name) \
 	extern PGDLLEXPORT Datum lakehouse_audit_##name(PG_FUNCTION_ARGS); \
@@ -30,7 +30,10 @@ FUNCTION(checkpoint);
 FUNCTION(notes);
 FUNCTION(inclusion_proof);
 FUNCTION(consistency_proof);
+FUNCTION(inclusion_document);
+FUNCTION(consistency_document);
 FUNCTION(public_key);
+FUNCTION(verify);
 FUNCTION(retain);
 
 /* ---- arguments and results ---- */
@@ -453,25 +456,130 @@ lakehouse_audit_consistency_proof(PG_FUNCTION_ARGS)
 	return row(fcinfo, values, nulls);
 }
 
-/* The verifiers' texts, a line each; NULL before the first checkpoint. */
+/* ---- the same for the stand-alone verifier ---- */
+
+Datum
+lakehouse_audit_inclusion_document(PG_FUNCTION_ARGS)
+{
+	LhAuditLog *log;
+	LhCtx	   *ctx = begin(&log);
+	LhBuf		out;
+
+	lh_pg_check(ctx, lh_buf_init(ctx, &out, false));
+	lh_pg_check(ctx, lh_audit_proof_inclusion(ctx, log, entry_argument(fcinfo, 0, 0), entry_argument(fcinfo, 1, UINT64_MAX), &out));
+	return text_of(lh_slice(out.data, out.len));
+}
+
+Datum
+lakehouse_audit_consistency_document(PG_FUNCTION_ARGS)
+{
+	LhAuditLog *log;
+	LhCtx	   *ctx = begin(&log);
+	LhBuf		out;
+
+	lh_pg_check(ctx, lh_buf_init(ctx, &out, false));
+	lh_pg_check(ctx, lh_audit_proof_consistency(ctx, log, entry_argument(fcinfo, 0, 0), entry_argument(fcinfo, 1, UINT64_MAX), &out));
+	return text_of(lh_slice(out.data, out.len));
+}
+
+/* ---- keys, verifying ---- */
+
+/* The verifiers' texts, a line each; empty before the first checkpoint. */
+static LhSlice
+public_keys(void)
+{
+	char	   *path = psprintf("%s/public", lh_audit_directory());
+	char	   *bytes = palloc(LH_NOTE_MOST);
+	FILE	   *file = AllocateFile(path, PG_BINARY_R);
+	size_t		n;
+
+	if (file == NULL && errno == ENOENT)
+		return lh_slice(bytes, 0);
+	if (file == NULL)
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not open file \"%s\": %m", path)));
+	n = fread(bytes, 1, LH_NOTE_MOST, file);
+	FreeFile(file);
+	return lh_slice(bytes, n);
+}
+
 Datum
 lakehouse_audit_public_key(PG_FUNCTION_ARGS)
 {
-	char		bytes[LH_NOTE_MOST];
-	char	   *path;
-	FILE	   *file;
-	size_t		n;
+	LhSlice		keys;
 
 	require_ring();
-	path = psprintf("%s/public", lh_audit_directory());
-	file = AllocateFile(path, PG_BINARY_R);
-	if (file == NULL && errno == ENOENT)
+	keys = public_keys();
+	if (keys.len == 0)
 		PG_RETURN_NULL();
-	if (file == NULL)
-		ereport(ERROR, (errcode_for_file_access(), errmsg("could not open file \"%s\": %m", path)));
-	n = fread(bytes, 1, sizeof(bytes), file);
-	FreeFile(file);
-	return text_of(lh_slice(bytes, n));
+	return text_of(keys);
+}
+
+#define KEYS_MOST 64
+
+static int
+verifiers_of(LhCtx *ctx, LhSlice keys, LhVerifier *verifiers[KEYS_MOST])
+{
+	int			n = 0;
+
+	while (keys.len > 0 && n < KEYS_MOST)
+	{
+		const uint8_t *end = memchr(keys.data, '\n', keys.len);
+		size_t		len = end != NULL ? (size_t) (end - keys.data) : keys.len;
+
+		if (len > 0)
+			lh_pg_check(ctx, lh_verifier_parse(ctx, lh_slice(keys.data, len), &verifiers[n++]));
+		len += end != NULL;
+		keys = lh_slice(keys.data + len, keys.len - len);
+	}
+	return n;
+}
+
+static LhSlice *
+notes_argument(FunctionCallInfo fcinfo, int *n)
+{
+	Datum	   *texts;
+	LhSlice    *notes;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &texts, NULL, n);
+	notes = palloc(sizeof(LhSlice) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+	{
+		char	   *note = TextDatumGetCString(texts[i]);
+
+		notes[i] = lh_slice(note, strlen(note));
+	}
+	return notes;
+}
+
+/* Of the server by itself: it says nothing against who may write its files; the stand-alone verifier does. */
+Datum
+lakehouse_audit_verify(PG_FUNCTION_ARGS)
+{
+	LhVerifier *verifiers[KEYS_MOST];
+	LhAuditVerdict v;
+	LhSlice    *notes;
+	Datum		values[8];
+	bool		nulls[8] = {false};
+	LhCtx	   *ctx;
+	int			nnotes;
+	int			n;
+
+	require_ring();
+	ctx = lh_pg_ctx(CurrentMemoryContext, 0, NULL);
+	n = verifiers_of(ctx, public_keys(), verifiers);
+	notes = notes_argument(fcinfo, &nnotes);
+	lh_pg_check(ctx, lh_audit_log_verify(ctx, lh_audit_directory(), verifiers, n,
+										 lh_slice(lakehouse_audit_origin, strlen(lakehouse_audit_origin)), notes, nnotes, &v));
+	values[0] = BoolGetDatum(v.intact);
+	values[1] = Int64GetDatum((int64) v.size);
+	values[2] = Int64GetDatum((int64) v.first);
+	values[3] = Int64GetDatum((int64) v.lines);
+	values[4] = Int64GetDatum((int64) v.notes);
+	values[5] = Int64GetDatum((int64) v.covered);
+	nulls[6] = v.wrong == UINT64_MAX;
+	values[6] = Int64GetDatum((int64) v.wrong);
+	put_string(values, nulls, 7, v.why);
+	return row(fcinfo, values, nulls);
 }
 
 /* ---- lakehouse.audit_retain(age) ---- */

@@ -44,6 +44,8 @@ char	   *lakehouse_audit_key = NULL;
 int			lakehouse_audit_checkpoint_s = 60;
 int			lakehouse_audit_checkpoint_entries = 100000;
 char	   *lakehouse_audit_checkpoint_target = NULL;
+char	   *lakehouse_audit_checkpoint_credentials = NULL;
+char	   *lakehouse_audit_checkpoint_ca = NULL;
 int			lakehouse_audit_retention_min = 0;
 static char *filter_text = NULL;
 static int	full = 0;
@@ -283,8 +285,18 @@ define_places(void)
 							   PGC_POSTMASTER, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	DefineCustomStringVariable("lakehouse.audit_checkpoint_target",
 							   "Where checkpoints also go, outside of this server.",
-							   "A file that is appended to, or an http or https URL that they are posted to.",
+							   "A file that is appended to, a directory (with \"/\" at its end), or an https URL that they are posted to.",
 							   &lakehouse_audit_checkpoint_target, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomStringVariable("lakehouse.audit_checkpoint_credentials_file",
+							   "File whose line is the header Authorization for the URL of checkpoints.",
+							   "Of the server's user, with mode 0600.",
+							   &lakehouse_audit_checkpoint_credentials, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomStringVariable("lakehouse.audit_checkpoint_ca_file",
+							   "Certificates that the URL of checkpoints is trusted by.",
+							   "Empty: the system's.",
+							   &lakehouse_audit_checkpoint_ca, "",
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 }
 

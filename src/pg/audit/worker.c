@@ -35,6 +35,7 @@ extern PGDLLEXPORT void lakehouse_audit_worker(Datum arg) __attribute__((noretur
 #define RETRY_MS	 1000
 #define RETAIN_MS	 (3600 * 1000)
 #define SHUTDOWN_MS  3000
+#define SEND_AGAIN_MS 1000
 #define BATCH		 4096		/* records between looks at who waits */
 
 static uint64 at;				/* place in the ring: all before is appended */
@@ -44,6 +45,8 @@ static TimestampTz last_try;
 static TimestampTz last_retain;
 static TimestampTz last_checkpoint;
 static uint64 own;				/* records of our own that wait for a sync */
+static bool unsent;				/* a checkpoint is to go outside */
+static TimestampTz last_send;
 
 static bool
 passed(TimestampTz since, int ms)
@@ -141,16 +144,36 @@ entries_since_checkpoint(void)
 	return lh_worker_size() - lh_ring->state.checkpoint_size;
 }
 
+bool
+lh_worker_is_awaited(void)
+{
+	uint64		read = pg_atomic_read_u64(&lh_ring->read);
+
+	return pg_atomic_read_u64(&lh_ring->wanted) > read || pg_atomic_read_u64(&lh_ring->write) - read > lh_ring->size / 2;
+}
+
+/* What a target did not take is sent again, but not in each round. */
+static void
+send_again(void)
+{
+	if (unsent && passed(last_send, SEND_AGAIN_MS))
+	{
+		unsent = !lh_worker_send();
+		last_send = GetCurrentTimestamp();
+	}
+}
+
 static void
 checkpoint(void)
 {
-	if (lh_worker_checkpoint())
-	{
-		last_checkpoint = GetCurrentTimestamp();
-		own = 0;
-		/* it has synced */
-		lh_ring_durable(at);
-	}
+	if (!lh_worker_checkpoint())
+		return;
+	last_checkpoint = GetCurrentTimestamp();
+	own = 0;
+	/* it has synced */
+	lh_ring_durable(at);
+	unsent = true;
+	send_again();
 }
 
 static void
@@ -161,6 +184,8 @@ keep_house(void)
 	if (entries_since_checkpoint() >= lakehouse_audit_checkpoint_entries ||
 		(entries_since_checkpoint() > 0 && passed(last_checkpoint, lakehouse_audit_checkpoint_s * 1000)))
 		checkpoint();
+	if (lh_worker_is_open())
+		send_again();
 	if (lakehouse_audit_retention_min > 0 && lh_worker_is_open() && passed(last_retain, RETAIN_MS))
 	{
 		last_retain = GetCurrentTimestamp();
@@ -238,6 +263,8 @@ sleep_ms(void)
 		return in_use() ? RETRY_MS : 3600 * 1000L;
 	if (!passed(last_record, QUIET_MS) || !empty() || own > 0 || at != pg_atomic_read_u64(&lh_ring->read))
 		return POLL_MS;
+	if (unsent)
+		return SEND_AGAIN_MS;
 	return entries_since_checkpoint() > 0 || lakehouse_audit_retention_min > 0 ?
 		Min(lakehouse_audit_checkpoint_s, 60) * 1000L : 3600 * 1000L;
 }

@@ -18,8 +18,11 @@ extern bool lh_worker_append(const LhAuditMessage *message, const uint8 *body);
 /* A record of the worker's own. */
 extern bool lh_worker_note(LhAuditKind kind, uint64 count, const char *detail);
 extern bool lh_worker_sync(void);
-/* A checkpoint, here and outside. */
 extern bool lh_worker_checkpoint(void);
+/* The newest checkpoint goes outside, if there is a target that has not got it.  The log stays open whatever comes of it. */
+extern bool lh_worker_send(void);
+/* Does somebody wait for a record (worker.c)? */
+extern bool lh_worker_is_awaited(void);
 /* Lines before the time (microseconds since 1970) go. */
 extern bool lh_worker_retain(int64 before, uint64 *removed);
 extern void lh_worker_close(void);

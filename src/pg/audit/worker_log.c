@@ -16,9 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "audit/log.h"
+#include "audit/proof.h"
 #include "crypto/crypto.h"
 #include "miscadmin.h"
+#include "postmaster/interrupt.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -310,6 +311,75 @@ lh_worker_sync(void)
 }
 
 /* ---- checkpoints and retention ---- */
+
+/*
+ * Nobody who waits for a record waits for a slow target: then sending is given up, and tried again later.  A target that
+ * answers in less than this is never given up.
+ */
+#define SEND_PATIENCE_MS 500
+#define SEND_TIMEOUT_MS  5000
+
+static const LhHost *usual;
+static TimestampTz send_began;
+
+static bool
+send_interrupted(void *arg)
+{
+	if (usual->interrupted(arg))
+		return true;
+	return (ShutdownRequestPending || lh_worker_is_awaited()) &&
+		TimestampDifferenceExceeds(send_began, GetCurrentTimestamp(), SEND_PATIENCE_MS);
+}
+
+/* In slices, between which the above is asked. */
+static int
+send_wait(void *arg, LhWaitFd *fds, int nfds, int timeout_ms)
+{
+	return usual->wait(arg, fds, nfds, timeout_ms < 0 || timeout_ms > 50 ? 50 : timeout_ms);
+}
+
+static LhStatus
+send_outside(const char *target)
+{
+	LhAuditPublishOptions options = {.target = target, .timeout_ms = SEND_TIMEOUT_MS, .attempts = 1};
+	LhAuditPublisher *publisher;
+
+	if (lakehouse_audit_checkpoint_credentials[0] != '\0')
+		options.credentials_file = lakehouse_audit_checkpoint_credentials;
+	if (lakehouse_audit_checkpoint_ca[0] != '\0')
+		options.ca_file = lakehouse_audit_checkpoint_ca;
+	LH_TRY(lh_audit_publisher_open(ctx, &options, &publisher));
+	return lh_audit_publish(ctx, publisher, log_, NULL);
+}
+
+bool
+lh_worker_send(void)
+{
+	const char *target = lakehouse_audit_checkpoint_target;
+	LhArena    *old;
+	LhStatus	status;
+	LhHost		host = *ctx->host;
+
+	if (target[0] == '\0')
+		return true;
+	usual = ctx->host;
+	host.interrupted = send_interrupted;
+	host.wait = send_wait;
+	send_began = GetCurrentTimestamp();
+	old = lh_use(ctx, work);
+	ctx->host = &host;
+	status = send_outside(target);
+	ctx->host = usual;
+	lh_use(ctx, old);
+	if (status != LH_OK && status != LH_CANCELLED)
+		tell(lh_ring->state.target_error, "a checkpoint of the audit log did not reach its target", ctx->error);
+	lh_arena_reset(work);
+	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
+	if (status == LH_OK)
+		lh_ring->state.target_error[0] = '\0';
+	LWLockRelease(lh_ring->state_lock);
+	return status == LH_OK;
+}
 
 bool
 lh_worker_checkpoint(void)

@@ -94,6 +94,9 @@ static const RightName routines[] = {
 	{LH_RIGHT_AUDITOR, "audit_note"},
 	{LH_RIGHT_AUDITOR, "audit_inclusion_proof"},
 	{LH_RIGHT_AUDITOR, "audit_consistency_proof"},
+	{LH_RIGHT_AUDITOR, "audit_inclusion_document"},
+	{LH_RIGHT_AUDITOR, "audit_consistency_document"},
+	{LH_RIGHT_AUDITOR, "audit_verify"},
 	{LH_RIGHT_AUDITOR, "audit_public_key"},
 };
 

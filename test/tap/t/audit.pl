@@ -49,19 +49,20 @@ sub records
 
 my $seen = 0;
 
-# Those that came since the last time, when the last one is like this.
+# Those that came since the last time, as soon as they are enough.
 sub fresh
 {
 	my ($what, $last) = @_;
 	my @all;
-	my $there = wait_until(30, sub { @all = records(); @all > $seen && grep { $last->($_) } @all[$seen .. $#all] });
+	my $there = wait_until(30, sub { @all = records(); @all > $seen && $last->(@all[$seen .. $#all]) });
 	my @new = @all[$seen .. $#all];
 	ok($there, $what) or diag(explain(\@new));
 	$seen = @all;
 	return @new;
 }
 
-sub outcome { my ($n) = @_; my $seen = 0; return sub { $_[0]{kind} eq 'outcome' && ++$seen >= ($n // 1) } }
+# One outcome, or so many of statements that were begun.
+sub outcome { my ($n) = @_; return sub { (grep { $_->{kind} eq 'outcome' && (!defined $n || defined $_->{statement}) } @_) >= ($n // 1) } }
 
 sub kinds { return join ' ', map { $_->{kind} } @_ }
 
@@ -75,7 +76,7 @@ sub columns
 
 my $admin = session($node);
 my $reader = session($node, user => 'reader');
-my @r = fresh('roles and policies are events', sub { ($_[0]{command} // '') eq 'GRANT' && $_[0]{object} eq 'relation/names' });
+my @r = fresh('roles and policies are events', sub { grep { ($_->{command} // '') eq 'GRANT' && $_->{object} eq 'relation/names' } @_ });
 is($r[0]{kind}, 'start', 'the worker says that it began');
 like($r[0]{detail}, qr/^PostgreSQL \d+.*, lakehouse \d/, 'and of what');
 is_deeply([ map { $_->{object} } grep { ($_->{command} // '') eq 'policy_create' } @r ], [ 'policy/ssn', 'policy/here' ], 'policies are named');
@@ -85,7 +86,7 @@ is_deeply([ grep { $_->{kind} eq 'intent' && columns($_) =~ /other/ } @r ], [], 
 
 $reader->value(q(SET lakehouse.purpose = 'billing'));
 $reader->value(q(SET application_name = 'test app'));
-$reader->value(q(SELECT ssn, name FROM people WHERE id = 424242 OR name = 'literal-in-text'));
+$reader->value(q(SELECT ssn, name FROM people WHERE id = 987654321 OR name = 'literal-in-text'));
 @r = fresh('a statement has a record before and one after', outcome());
 is(kinds(@r), 'intent outcome', 'and no others');
 my ($intent, $outcome) = @r;
@@ -120,7 +121,7 @@ $admin->value('BEGIN');
 $admin->value('SELECT count(ssn) FROM people');
 $admin->value('UPDATE people SET city = city WHERE id = 1');
 $admin->value('ROLLBACK');
-@r = fresh('a rollback takes nothing back', sub { ($_[0]{command} // '') eq 'ROLLBACK' });
+@r = fresh('a rollback takes nothing back', sub { grep { ($_->{command} // '') eq 'ROLLBACK' } @_ });
 is(kinds(@r), 'intent outcome intent outcome event', 'and is recorded when something was changed');
 is(columns($r[2]), 'people.id people.city people.city<-', 'columns that are read, and written');
 
@@ -177,14 +178,14 @@ $admin->query('SELECT 1 / (id - 500), ssn FROM people ORDER BY id');
 @r = fresh('an error in the midst of rows', outcome());
 is("$r[1]{result} $r[1]{sqlstate}", 'failed 22012', 'is the outcome');
 $reader->begin('SELECT count(pg_sleep(60)), max(ssn) FROM people');
-fresh('while it runs its intent is there', sub { $_[0]{kind} eq 'intent' });
+fresh('while it runs its intent is there', sub { grep { $_->{kind} eq 'intent' } @_ });
 $admin->value("SELECT pg_cancel_backend($reader->{pid})");
 $reader->finish;
 @r = fresh('and its end when it is cancelled', outcome());
 is("$r[-1]{result} $r[-1]{sqlstate}", 'cancelled 57014', 'as such');
 my $gone = session($node);
 $gone->begin('SELECT count(pg_sleep(60)), max(ssn) FROM people');
-fresh('a session that will be terminated', sub { $_[0]{kind} eq 'intent' });
+fresh('a session that will be terminated', sub { grep { $_->{kind} eq 'intent' } @_ });
 $admin->value("SELECT pg_terminate_backend($gone->{pid})");
 @r = fresh('the end of the process is its end', outcome());
 is("$r[-1]{result} $r[-1]{sqlstate}", 'cancelled 57P01', 'with the reason');
@@ -202,7 +203,8 @@ is(kinds(@r), 'intent outcome', 'by its leader alone');
 $admin->value(q(CREATE FUNCTION hidden_read(int) RETURNS bigint LANGUAGE plpgsql PARALLEL SAFE COST 100000 AS
 	$$ DECLARE n bigint; BEGIN SELECT count(ssn) INTO n FROM people WHERE id = $1; RETURN n; END $$));
 $admin->value('SET parallel_leader_participation = off');
-$admin->value('INSERT INTO other SELECT generate_series(1, 200); ANALYZE other');
+$admin->value('ALTER TABLE other SET (parallel_workers = 2); INSERT INTO other SELECT generate_series(1, 200); ANALYZE other');
+like($admin->value('EXPLAIN SELECT sum(hidden_read(id)) FROM other'), qr/Gather/, 'a parallel plan with a function');
 $admin->value('SELECT sum(hidden_read(id)) FROM other');
 @r = fresh('what a function reads in parallel workers', outcome(200));
 is(scalar(grep { $_->{kind} eq 'intent' } @r), 200, 'is recorded, each of them');
@@ -216,10 +218,16 @@ my ($size) = $note =~ /\n(\d+)\n/;
 is((stat "$base/key")[2] & 07777, 0600, 'the key is nobody else\'s');
 is((stat $log)[2] & 077, 0, 'nor is the log');
 my $text = PostgreSQL::Test::Utils::slurp_file((sort glob "$log/*.jsonl")[0]);
-unlike($text, qr/canary|424242|literal-in-text/, 'no value and no literal is in the log');
+unlike($text, qr/canary|987654321|literal-in-text/, 'no value and no literal is in the log');
 is($admin->value('SELECT count(*) FROM lakehouse.audit_read(0, NULL)'), scalar(records()), 'SQL reads the same records');
 is($admin->value("SELECT count(*) FROM lakehouse.audit_export('json', 0, NULL)"), scalar(records()), 'and exports them');
 is($admin->value("SELECT count(*) FROM lakehouse.audit_inclusion_proof(3, $size)"), 1, 'an inclusion proof');
+is($admin->value("SELECT intact FROM lakehouse.audit_verify(ARRAY[\$q\$$note\$q\$])"), 't', 'the log agrees with the checkpoint that was kept');
+is($admin->value(q(SELECT lakehouse.audit_inclusion_document(3)::json ->> 'type')), 'inclusion', 'a proof for those outside');
+is($admin->value("SELECT count(*) FROM lakehouse.audit_export('ocsf', 0, NULL) e WHERE (e::json ->> 'class_uid')::int IN (6005, 3004, 6002, 6008)"), scalar(records()),
+	'all records are events of OCSF');
+(my $changed = $note) =~ s/\n$size\n/"\n" . ($size - 1) . "\n"/e;
+is($admin->value("SELECT intact FROM lakehouse.audit_verify(ARRAY[\$q\$$changed\$q\$])"), 'f', 'and not with one that was changed');
 my ($out, $err) = $denied->query('SELECT * FROM lakehouse.audit_status()');
 like($err, qr/permission denied for function audit_status/, 'it is for auditors');
 $admin->value(q(SELECT lakehouse.right_grant('auditor', 'nobody'); GRANT USAGE ON SCHEMA lakehouse TO nobody));
@@ -265,7 +273,7 @@ sub set
 
 set('lakehouse.audit' => 'synchronous');
 $reader->value('SELECT 1');
-@r = fresh('settings are events', sub { ($_[0]{object} // '') eq 'setting/lakehouse.audit' });
+@r = fresh('settings are events', sub { grep { ($_->{object} // '') eq 'setting/lakehouse.audit' } @_ });
 $reader->value('SELECT ssn FROM people WHERE id = 7');
 is(scalar(grep { $_->{kind} eq 'intent' } (records())[$seen .. $#{ [ records() ] }]), 1, 'the intent is in the files when the rows are there');
 fresh('and the outcome', outcome());
@@ -280,7 +288,7 @@ kill 'CONT', $worker;
 my ($rows) = $reader->finish;
 like($rows, qr/^ca/, 'then it goes on');
 set('lakehouse.audit_timeout' => '500ms');
-fresh('(records of these)', sub { ($_[0]{object} // '') eq 'setting/lakehouse.audit_timeout' });
+fresh('(records of these)', sub { grep { ($_->{object} // '') eq 'setting/lakehouse.audit_timeout' } @_ });
 kill 'STOP', $worker;
 (undef, $err) = $reader->query('SELECT ssn FROM people WHERE id = 9');
 like($err, qr/58030.*the audit record of this statement was not durable within 500 ms/s, 'a record that cannot be durable refuses the statement');
@@ -297,7 +305,7 @@ like($admin->value('SELECT error FROM lakehouse.audit_status()'), qr/File too la
 system('prlimit', '--pid', $worker, '--fsize=unlimited:unlimited') == 0 or die 'prlimit';
 ok(wait_until(30, sub { ($reader->query('SELECT ssn FROM people WHERE id = 10'))[1] eq '' }), 'when there is room again it goes on');
 is($admin->value('SELECT error IS NULL FROM lakehouse.audit_status()'), 't', 'and the error is over');
-@r = fresh('(records of these)', sub { $_[0]{kind} eq 'outcome' && $_[0]{result} eq 'ok' });
+@r = fresh('(records of these)', sub { grep { $_->{kind} eq 'outcome' && $_->{result} eq 'ok' } @_ });
 is(twice(records()), 0, 'nothing is there twice');
 
 # ---- a full ring
@@ -336,7 +344,7 @@ is($err, '', 'with "drop" nobody waits');
 my $dropped = $admin->value('SELECT dropped FROM lakehouse.audit_status()');
 cmp_ok($dropped, '>', 1000, 'what was dropped is counted');
 kill 'CONT', $worker;
-@r = fresh('and logged', sub { $_[0]{kind} eq 'lost' });
+@r = fresh('and logged', sub { grep { $_->{kind} eq 'lost' } @_ });
 my ($lost) = grep { $_->{kind} eq 'lost' } @r;
 cmp_ok($lost->{count}, '>', 1000, 'with how many');
 $admin->value('ALTER SYSTEM RESET lakehouse.audit_full');
@@ -349,17 +357,18 @@ my ($old_size) = $old =~ /\n(\d+)\n/;
 $seen = records();
 $gone = session($node);
 $gone->begin('SELECT count(pg_sleep(60)), max(ssn) FROM people');
-@r = fresh('a session that will be killed', sub { $_[0]{kind} eq 'intent' });
+@r = fresh('a session that will be killed', sub { grep { $_->{kind} eq 'intent' } @_ });
 my $killed = $r[-1]{statement};
 kill 'KILL', $gone->{pid};
 ok(wait_until(60, sub { $node->psql('postgres', 'SELECT 1') == 0 && ($node->psql('postgres', 'SELECT open FROM lakehouse.audit_status()'))[1] eq 't' }),
 	'the server is back after a kill');
 $admin = session($node);
-@r = fresh('and the log', sub { $_[0]{kind} eq 'start' });
+@r = fresh('and the log', sub { grep { $_->{kind} eq 'start' } @_ });
 ok(!(grep { $_->{kind} eq 'outcome' && $_->{pid} == $gone->{pid} } @r), 'a killed session has an intent without an outcome before the next start');
 my $new = $admin->value('SELECT lakehouse.audit_checkpoint()');
 my ($new_size) = $new =~ /\n(\d+)\n/;
 is($admin->value("SELECT count(*) FROM lakehouse.audit_consistency_proof($old_size, $new_size)"), 1, 'a consistency proof over the crash');
+is($admin->value("SELECT intact FROM lakehouse.audit_verify(ARRAY[\$q\$$old\$q\$, \$q\$$new\$q\$])"), 't', 'the log agrees with both checkpoints');
 $worker = worker();
 kill 'KILL', $worker;
 ok(wait_until(60, sub { my (undef, $open) = $node->psql('postgres', "SELECT open FROM lakehouse.audit_status() WHERE pid <> $worker"); ($open // '') eq 't' }),
@@ -367,6 +376,18 @@ ok(wait_until(60, sub { my (undef, $open) = $node->psql('postgres', "SELECT open
 $admin = session($node);
 cmp_ok($admin->value('SELECT size FROM lakehouse.audit_status()'), '>=', $new_size, 'what was durable is there');
 is(twice(records()), 0, 'nothing is there twice');
+
+# ---- checkpoints go outside
+
+set('lakehouse.audit_checkpoint_target' => "$base/outside");
+my $sent = $admin->value('SELECT lakehouse.audit_checkpoint()');
+ok(wait_until(30, sub { -e "$base/outside" && index(PostgreSQL::Test::Utils::slurp_file("$base/outside"), $sent) >= 0 }), 'a checkpoint is outside');
+set('lakehouse.audit_checkpoint_target' => "$base/none/outside");
+$admin->value('SELECT lakehouse.audit_checkpoint()');
+ok(wait_until(30, sub { $admin->value('SELECT target_error IS NOT NULL FROM lakehouse.audit_status()') eq 't' }), 'a target that fails is told');
+mkdir "$base/none";
+ok(wait_until(30, sub { -e "$base/none/outside" }), 'and tried again');
+ok(wait_until(30, sub { $admin->value('SELECT target_error IS NULL FROM lakehouse.audit_status()') eq 't' }), 'until it works');
 
 # ---- a standby has a log of its own
 
@@ -388,7 +409,7 @@ $standby->stop;
 
 $seen = records();
 $node->restart;
-@r = fresh('after a restart', sub { $_[0]{kind} eq 'start' });
+@r = fresh('after a restart', sub { grep { $_->{kind} eq 'start' } @_ });
 is(join(' ', map { $_->{kind} } grep { $_->{kind} =~ /^st/ } @r), 'stop start', 'the log has its end and its new beginning');
 $node->stop;
 
