@@ -120,10 +120,10 @@ count_of(const Key *key, int64 window, TimestampTz now)
 		c->start = now;
 		c->window = window;
 	}
-	/* a limit that was changed counts what was spent in its own windows */
+	/* a limit per another time begins anew */
 	if (c->window != window)
 	{
-		c->before = 0;
+		c->used = c->before = 0;
 		c->start = now;
 		c->window = window;
 	}

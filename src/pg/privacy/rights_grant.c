@@ -64,6 +64,8 @@ static const RightName routines[] = {
 	{LH_RIGHT_POLICY_ADMIN, "domain_drop"},
 	{LH_RIGHT_POLICY_ADMIN, "domain_grant"},
 	{LH_RIGHT_POLICY_ADMIN, "domain_revoke"},
+	{LH_RIGHT_POLICY_ADMIN, "domain_limit"},
+	{LH_RIGHT_POLICY_ADMIN, "domain_limit_status"},
 	{LH_RIGHT_POLICY_ADMIN, "domain_list"},
 
 	{LH_RIGHT_KEY_ADMIN, "key_admin"},
@@ -86,6 +88,7 @@ static const RightName routines[] = {
 	{LH_RIGHT_AUDITOR, "policy_concerns"},
 	{LH_RIGHT_AUDITOR, "policy_enforced"},
 	{LH_RIGHT_AUDITOR, "policy_holes"},
+	{LH_RIGHT_AUDITOR, "domain_limit_status"},
 	{LH_RIGHT_AUDITOR, "domain_list"},
 	{LH_RIGHT_AUDITOR, "audit_status"},
 	{LH_RIGHT_AUDITOR, "audit_read"},
