@@ -15,6 +15,7 @@
 #include "utils/tuplestore.h"
 
 #include "pg/privacy/token.h"
+#include "pg/privacy/vault.h"
 #include "pg/util/features.h"
 
 extern PGDLLEXPORT Datum lakehouse_domain_create(PG_FUNCTION_ARGS);
@@ -148,9 +149,16 @@ lakehouse_domain_create(PG_FUNCTION_ARGS)
 Datum
 lakehouse_domain_drop(PG_FUNCTION_ARGS)
 {
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
 	lh_right_require(LH_RIGHT_POLICY_ADMIN, "to drop token domains");
-	lh_audit_event("domain_drop", "domain", text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL);
-	lh_hidden_drop(LH_HIDDEN_DOMAIN, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	lh_audit_event("domain_drop", "domain", name, NULL);
+	if (lh_vault_has(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("token domain \"%s\" has tokens in a vault", name),
+				 errhint("lakehouse.vault_revoke ends them, lakehouse.vault_purge removes those that have ended.")));
+	lh_hidden_drop(LH_HIDDEN_DOMAIN, name);
 	PG_RETURN_VOID();
 }
 

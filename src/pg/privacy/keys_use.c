@@ -9,6 +9,7 @@
 #include "pg/privacy/keys_store.h"
 
 #include "pg/privacy/hidden.h"
+#include "pg/privacy/vault.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
@@ -48,7 +49,7 @@ token_domain(LhKeyRef ref)
 	return NULL;
 }
 
-static const UseFn uses[] = {token_domain};
+static const UseFn uses[] = {token_domain, lh_vault_users};
 
 char *
 lh_key_users(LhKeyRef ref)

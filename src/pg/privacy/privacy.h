@@ -9,6 +9,8 @@
  *	keys*.c			the catalog of keys, their versions and rotation (keys.h)
  *	domain*.c		token domains: what is tokenized how, under which key, by whom (domain.h)
  *	mask_*.c		mask functions of SQL
+ *	limits.c		how many values a role may turn in a while
+ *	vault.c			tokens that are drawn and kept
  *	token*.c		tokenize, detokenize and the masks that need keys
  *	policy*.c		policies and what holds for a subject (policy.h)
  *	enforce*.c		planner and executor: policies applied

@@ -67,6 +67,9 @@ static const RightName routines[] = {
 	{LH_RIGHT_POLICY_ADMIN, "domain_limit"},
 	{LH_RIGHT_POLICY_ADMIN, "domain_limit_status"},
 	{LH_RIGHT_POLICY_ADMIN, "domain_list"},
+	{LH_RIGHT_POLICY_ADMIN, "vault_revoke"},
+	{LH_RIGHT_POLICY_ADMIN, "vault_purge"},
+	{LH_RIGHT_POLICY_ADMIN, "vault_status"},
 
 	{LH_RIGHT_KEY_ADMIN, "key_admin"},
 	{LH_RIGHT_KEY_ADMIN, "key_create"},
@@ -90,6 +93,7 @@ static const RightName routines[] = {
 	{LH_RIGHT_AUDITOR, "policy_holes"},
 	{LH_RIGHT_AUDITOR, "domain_limit_status"},
 	{LH_RIGHT_AUDITOR, "domain_list"},
+	{LH_RIGHT_AUDITOR, "vault_status"},
 	{LH_RIGHT_AUDITOR, "audit_status"},
 	{LH_RIGHT_AUDITOR, "audit_read"},
 	{LH_RIGHT_AUDITOR, "audit_export"},
