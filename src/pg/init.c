@@ -30,6 +30,7 @@
 #include "pg/privacy/enforce.h"
 #include "pg/privacy/keyring.h"
 #include "pg/privacy/location_closed.h"
+#include "pg/privacy/limits.h"
 #include "pg/privacy/policy.h"
 #include "pg/privacy/utility.h"
 #include "pg/util/features.h"
@@ -352,6 +353,7 @@ shmem_request(void)
 	lh_pg_progress_request();
 	lh_pg_threads_request();
 	lh_keyring_request();
+	lh_limits_request();
 	lh_audit_request();
 }
 
@@ -363,6 +365,7 @@ shmem_startup(void)
 	lh_pg_progress_startup();
 	lh_pg_threads_startup();
 	lh_keyring_startup();
+	lh_limits_startup();
 	lh_audit_startup();
 }
 

@@ -253,6 +253,18 @@ static const struct
 	{LH_DOMAIN_SEARCH, "search for a guessed value", "search"},
 };
 
+const char *const lh_domain_right_names[LH_DOMAIN_RIGHTS] = {"tokenize", "detokenize", "encrypt", "decrypt", "index", "search"};
+
+int
+lh_domain_right_place(LhDomainRight right)
+{
+	int			i = 0;
+
+	while (i + 1 < lengthof(rights) && rights[i].right != right)
+		i++;
+	return i;
+}
+
 bool
 lh_domain_has(const LhDomain *domain, LhDomainRight right, Oid role)
 {

@@ -15,6 +15,7 @@
 #include "utils/tuplestore.h"
 
 #include "pg/privacy/token.h"
+#include "pg/privacy/vault.h"
 #include "pg/util/features.h"
 
 extern PGDLLEXPORT Datum lakehouse_domain_create(PG_FUNCTION_ARGS);
@@ -30,6 +31,10 @@ PG_FUNCTION_INFO_V1(lakehouse_domain_grant);
 PG_FUNCTION_INFO_V1(lakehouse_domain_revoke);
 PG_FUNCTION_INFO_V1(lakehouse_domain_list);
 
+extern PGDLLEXPORT Datum lakehouse_domain_limit(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(lakehouse_domain_limit);
+
+/* In the order of lh_domain_right_names. */
 static const struct
 {
 	const char *name;
@@ -57,15 +62,32 @@ print_jsonb(Jsonb *j)
 	return JsonbToCString(NULL, &j->root, VARSIZE(j));
 }
 
+/* limits NULL: none */
 static Jsonb *
-make_definition(const char *kind, LhKeyRef key, bool legacy, Jsonb *template)
+make_definition(const char *kind, LhKeyRef key, bool legacy, Jsonb *template, const LhDomainLimit *limits)
 {
+	const char *separator = "";
+
 	StringInfoData text;
 
 	initStringInfo(&text);
 	appendStringInfo(&text, "{\"key\": " UINT64_FORMAT ", \"version\": %u, \"kind\": ", key.id, key.version);
 	escape_json(&text, kind);
-	appendStringInfo(&text, ", \"legacy\": %s, \"template\": %s}", legacy ? "true" : "false", print_jsonb(template));
+	appendStringInfo(&text, ", \"legacy\": %s, \"template\": %s", legacy ? "true" : "false", print_jsonb(template));
+	if (limits != NULL)
+	{
+		appendStringInfoString(&text, ", \"limits\": {");
+		for (int i = 0; i < LH_DOMAIN_RIGHTS; i++)
+		{
+			if (limits[i].values < 0)
+				continue;
+			appendStringInfo(&text, "%s\"%s\": [" INT64_FORMAT ", " INT64_FORMAT "]", separator, rights[i].name, limits[i].values,
+							 limits[i].window / USECS_PER_SEC);
+			separator = ", ";
+		}
+		appendStringInfoChar(&text, '}');
+	}
+	appendStringInfoChar(&text, '}');
 	return parse_jsonb(text.data);
 }
 
@@ -119,7 +141,7 @@ lakehouse_domain_create(PG_FUNCTION_ARGS)
 	legacy = take_legacy(name, &options);
 	ref = lh_key_current(key);
 	lh_key_hold(ref);
-	(void) lh_hidden_put(LH_HIDDEN_DOMAIN, name, make_definition(kind, ref, legacy, options), NULL, NIL, NULL, false);
+	(void) lh_hidden_put(LH_HIDDEN_DOMAIN, name, make_definition(kind, ref, legacy, options, NULL), NULL, NIL, NULL, false);
 	(void) lh_domain_get(name);
 	PG_RETURN_VOID();
 }
@@ -127,9 +149,16 @@ lakehouse_domain_create(PG_FUNCTION_ARGS)
 Datum
 lakehouse_domain_drop(PG_FUNCTION_ARGS)
 {
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
 	lh_right_require(LH_RIGHT_POLICY_ADMIN, "to drop token domains");
-	lh_audit_event("domain_drop", "domain", text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL);
-	lh_hidden_drop(LH_HIDDEN_DOMAIN, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	lh_audit_event("domain_drop", "domain", name, NULL);
+	if (lh_vault_has(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("token domain \"%s\" has tokens in a vault", name),
+				 errhint("lakehouse.vault_revoke ends them, lakehouse.vault_purge removes those that have ended.")));
+	lh_hidden_drop(LH_HIDDEN_DOMAIN, name);
 	PG_RETURN_VOID();
 }
 
@@ -163,6 +192,12 @@ template_of(const LhDomain *domain)
 	return JsonbValueToJsonb(getKeyJsonValueFromContainer(&domain->hidden->definition->root, "template", 8, NULL));
 }
 
+static const LhDomainLimit *
+limits_of(const LhDomain *domain)
+{
+	return domain->limited != 0 ? domain->limits : NULL;
+}
+
 /* To the key's newest version: what comes from now on joins no more with what was. */
 Datum
 lakehouse_domain_rotate(PG_FUNCTION_ARGS)
@@ -184,7 +219,7 @@ lakehouse_domain_rotate(PG_FUNCTION_ARGS)
 				 errhint("lakehouse.key_rotate makes a new version of the key.")));
 	lh_key_hold(ref);
 	(void) lh_hidden_put(LH_HIDDEN_DOMAIN, name,
-						 make_definition(lh_domain_kind_names[domain->kind], ref, domain->legacy, template_of(domain)),
+						 make_definition(lh_domain_kind_names[domain->kind], ref, domain->legacy, template_of(domain), limits_of(domain)),
 						 NULL, NIL, NULL, true);
 	(void) lh_domain_get(name);
 	ereport(NOTICE,
@@ -245,6 +280,57 @@ lakehouse_domain_revoke(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* ---- limits ---- */
+
+/* Whole seconds of an interval without months. */
+static int64
+seconds_of(const Interval *per)
+{
+	int64		seconds = per->day * (int64) SECS_PER_DAY + per->time / USECS_PER_SEC;
+
+	if (per->month != 0 || per->time % USECS_PER_SEC != 0 || per->day < 0 || per->day > 366 || per->time < 0 || seconds < 1 ||
+		seconds > 366 * SECS_PER_DAY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a limit is per a whole number of seconds, from 1 second to 366 days")));
+	return seconds;
+}
+
+Datum
+lakehouse_domain_limit(PG_FUNCTION_ARGS)
+{
+	char	   *name,
+			   *right;
+	LhDomain   *domain;
+	LhDomainLimit *limit;
+
+	for (int i = 0; i < 4; i++)
+		if (PG_ARGISNULL(i) && i != 2)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("of a limit only the number of values may be null: there is none then")));
+	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	right = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	lh_right_require(LH_RIGHT_POLICY_ADMIN, "to set limits of token domains");
+	lh_privacy_require();
+	domain = parse(find(name));
+	limit = &domain->limits[lh_domain_right_place(right_named(right))];
+	limit->window = seconds_of(PG_GETARG_INTERVAL_P(3)) * USECS_PER_SEC;
+	limit->values = PG_ARGISNULL(2) ? -1 : PG_GETARG_INT64(2);
+	if (!PG_ARGISNULL(2) && limit->values < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a limit is 0 or more values")));
+	lh_audit_event("domain_limit", "domain", name,
+				   limit->values < 0 ? psprintf("%s, none", right) :
+				   psprintf("%s, " INT64_FORMAT " in " INT64_FORMAT " seconds", right, limit->values, limit->window / USECS_PER_SEC));
+	domain->limited = 0;
+	for (int i = 0; i < LH_DOMAIN_RIGHTS; i++)
+		domain->limited |= domain->limits[i].values >= 0 ? (AclMode) rights[i].right : 0;
+	(void) lh_hidden_put(LH_HIDDEN_DOMAIN, name,
+						 make_definition(lh_domain_kind_names[domain->kind], domain->key, domain->legacy, template_of(domain), limits_of(domain)),
+						 NULL, NIL, NULL, true);
+	PG_RETURN_VOID();
+}
+
 /* ---- lakehouse.domain_list ---- */
 
 /* {"role": ["tokenize", ...], ...} */
@@ -285,8 +371,9 @@ put_domain(ReturnSetInfo *result, LhHidden *hidden)
 {
 	LhDomain   *domain = parse(hidden);
 	char	   *key = lh_key_name(domain->key.id);
-	Datum		values[7];
-	bool		nulls[7] = {false, false, key == NULL};
+	const JsonbValue *limits = getKeyJsonValueFromContainer(&hidden->definition->root, "limits", 6, NULL);
+	Datum		values[8];
+	bool		nulls[8] = {false, false, key == NULL};
 
 	values[0] = CStringGetTextDatum(hidden->name);
 	values[1] = CStringGetTextDatum(lh_domain_kind_names[domain->kind]);
@@ -295,6 +382,8 @@ put_domain(ReturnSetInfo *result, LhHidden *hidden)
 	values[4] = BoolGetDatum(domain->legacy);
 	values[5] = JsonbPGetDatum(template_of(domain));
 	values[6] = JsonbPGetDatum(list_rights(hidden));
+	nulls[7] = limits == NULL;
+	values[7] = limits != NULL ? JsonbPGetDatum(JsonbValueToJsonb(unconstify(JsonbValue *, limits))) : (Datum) 0;
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

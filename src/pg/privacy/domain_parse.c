@@ -350,12 +350,44 @@ member(const LhDomain *domain, const char *name)
 	return v;
 }
 
+/* {"detokenize": [values, seconds], ...} */
+static void
+read_limits(LhDomain *domain, const JsonbValue *v)
+{
+	static const LhDomainRight rights[LH_DOMAIN_RIGHTS] = {LH_DOMAIN_TOKENIZE, LH_DOMAIN_DETOKENIZE, LH_DOMAIN_ENCRYPT,
+	LH_DOMAIN_DECRYPT, LH_DOMAIN_INDEX, LH_DOMAIN_SEARCH};
+	uint32		known = 0;
+
+	if (v->type != jbvBinary || !JsonContainerIsObject(v->val.binary.data))
+		bad_option(domain, "limits", "must be an object");
+	for (int i = 0; i < LH_DOMAIN_RIGHTS; i++)
+	{
+		JsonbValue *limit = getKeyJsonValueFromContainer(v->val.binary.data, lh_domain_right_names[i],
+														 (int) strlen(lh_domain_right_names[i]), NULL);
+
+		if (limit == NULL)
+			continue;
+		if (limit->type != jbvBinary || !JsonContainerIsArray(limit->val.binary.data) || JsonContainerSize(limit->val.binary.data) != 2)
+			bad_option(domain, "limits", "has a limit that is not two numbers");
+		domain->limits[i].values = integer(domain, "limits", getIthJsonbValueFromContainer(limit->val.binary.data, 0), 0, PG_INT64_MAX);
+		domain->limits[i].window = integer(domain, "limits", getIthJsonbValueFromContainer(limit->val.binary.data, 1), 1,
+										   366 * SECS_PER_DAY) * USECS_PER_SEC;
+		domain->limited |= (AclMode) rights[i];
+		known++;
+	}
+	if (JsonContainerSize(v->val.binary.data) != known)
+		bad_option(domain, "limits", "names something that is no right");
+}
+
 void
 lh_domain_parse(LhDomain *domain, LhTemplateSpec *spec)
 {
 	Jsonb	   *definition = domain->hidden->definition;
 
-	if (!JB_ROOT_IS_OBJECT(definition) || JB_ROOT_COUNT(definition) != 5)
+	const JsonbValue *limits;
+
+	limits = JB_ROOT_IS_OBJECT(definition) ? getKeyJsonValueFromContainer(&definition->root, "limits", 6, NULL) : NULL;
+	if (!JB_ROOT_IS_OBJECT(definition) || JB_ROOT_COUNT(definition) != 5 + (limits != NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("token domain \"%s\": its definition is none of a domain", NameStr(domain->name))));
@@ -363,6 +395,10 @@ lh_domain_parse(LhDomain *domain, LhTemplateSpec *spec)
 	domain->key.id = (uint64) integer(domain, "key", member(domain, "key"), 1, PG_INT64_MAX);
 	domain->key.version = (uint32) integer(domain, "version", member(domain, "version"), 1, PG_INT32_MAX);
 	domain->legacy = boolean(domain, "legacy", member(domain, "legacy"));
+	for (int i = 0; i < LH_DOMAIN_RIGHTS; i++)
+		domain->limits[i].values = -1;
+	if (limits != NULL)
+		read_limits(domain, limits);
 	defaults(domain, spec);
 	read_template(domain, member(domain, "template"), spec);
 	domain->least = spec->least;

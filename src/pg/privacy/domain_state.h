@@ -18,6 +18,18 @@ typedef enum LhDomainKind
 
 extern const char *const lh_domain_kind_names[LH_DOMAIN_KINDS];
 
+#define LH_DOMAIN_RIGHTS 6
+extern const char *const lh_domain_right_names[LH_DOMAIN_RIGHTS];
+/* Its place among them. */
+extern int	lh_domain_right_place(LhDomainRight right);
+
+/* So many values in so long; values -1: any number. */
+typedef struct LhDomainLimit
+{
+	int64		values;
+	int64		window;			/* microseconds */
+} LhDomainLimit;
+
 struct LhDomain
 {
 	NameData	name;
@@ -27,6 +39,8 @@ struct LhDomain
 	LhDomainKind kind;
 	LhKeyRef	key;
 	bool		legacy;
+	AclMode		limited;		/* rights that have a limit */
+	LhDomainLimit limits[LH_DOMAIN_RIGHTS];
 	int64		least,			/* of numbers and of days since 1970 */
 				most;
 	int64		shift_days;		/* dates are moved by at most so many */
@@ -38,6 +52,19 @@ struct LhDomain
 
 /* Another number: whatever was looked up is to be looked up again. */
 extern uint64 lh_domain_generation;
+
+extern void lh_domain_spend_slow(const LhDomain *domain, LhDomainRight right, uint64 n);
+
+/*
+ * n values are about to be turned by the present subject, who has the right: counted, and an ERROR when its limit does not
+ * allow them.
+ */
+static inline void
+lh_domain_spend(const LhDomain *domain, LhDomainRight right, uint64 n)
+{
+	if (unlikely((domain->limited & (AclMode) right) != 0))
+		lh_domain_spend_slow(domain, right, n);
+}
 
 /* Of a definition: its parts, without its key being loaded.  ERROR when it makes no sense. */
 extern void lh_domain_parse(LhDomain *domain, LhTemplateSpec *spec);

@@ -30,12 +30,25 @@ CREATE FUNCTION lakehouse.domain_revoke(domain text, "right" text, role text) RE
 COMMENT ON FUNCTION lakehouse.domain_revoke(text, text, text) IS
 	'Take a right in a token domain back';
 
+CREATE FUNCTION lakehouse.domain_limit(domain text, "right" text, "values" bigint, per interval DEFAULT '1 minute') RETURNS void
+	AS 'MODULE_PATHNAME', 'lakehouse_domain_limit'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION lakehouse.domain_limit(text, text, bigint, interval) IS
+	'How many values a role may turn by a right of a token domain in a while; null: any number';
+
+CREATE FUNCTION lakehouse.domain_limit_status(OUT domain text, OUT "right" text, OUT role text, OUT spent bigint,
+	OUT since timestamptz) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'lakehouse_domain_limit_status'
+	LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 20;
+COMMENT ON FUNCTION lakehouse.domain_limit_status() IS
+	'What roles have spent of limits of token domains, on this server';
+
 CREATE FUNCTION lakehouse.domain_list(OUT name text, OUT kind text, OUT key text, OUT version integer, OUT legacy boolean,
-	OUT options jsonb, OUT rights jsonb) RETURNS SETOF record
+	OUT options jsonb, OUT rights jsonb, OUT limits jsonb) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'lakehouse_domain_list'
 	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 20;
 COMMENT ON FUNCTION lakehouse.domain_list() IS
-	'Token domains, their keys and versions, options, and who has which right';
+	'Token domains, their keys and versions, options, who has which right, and limits: values and seconds';
 
 REVOKE ALL ON FUNCTION
 	lakehouse.domain_create(text, text, text, jsonb),
@@ -43,6 +56,8 @@ REVOKE ALL ON FUNCTION
 	lakehouse.domain_rotate(text),
 	lakehouse.domain_grant(text, text, text),
 	lakehouse.domain_revoke(text, text, text),
+	lakehouse.domain_limit(text, text, bigint, interval),
+	lakehouse.domain_limit_status(),
 	lakehouse.domain_list()
 	FROM PUBLIC;
 

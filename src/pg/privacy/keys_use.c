@@ -11,6 +11,7 @@
 
 #include "pg/privacy/enc.h"
 #include "pg/privacy/hidden.h"
+#include "pg/privacy/vault.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
@@ -50,7 +51,7 @@ token_domain(LhKeyRef ref)
 	return NULL;
 }
 
-static const UseFn uses[] = {token_domain, lh_enc_users, lh_subject_users};
+static const UseFn uses[] = {token_domain, lh_enc_users, lh_subject_users, lh_vault_users};
 
 char *
 lh_key_users(LhKeyRef ref)

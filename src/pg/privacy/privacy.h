@@ -10,6 +10,8 @@
  *	subject_*.c		keys of subjects, outside of the database, and their erasure (subject_keys.h)
  *	domain*.c		token domains: what is tokenized how, under which key, by whom (domain.h)
  *	mask_*.c		mask functions of SQL
+ *	limits.c		how many values a role may turn in a while
+ *	vault.c			tokens that are drawn and kept
  *	token*.c		tokenize, detokenize and the masks that need keys
  *	enc_*.c			encrypted columns: types, search, rotation (enc.h)
  *	policy*.c		policies and what holds for a subject (policy.h)

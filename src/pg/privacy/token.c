@@ -256,6 +256,7 @@ token(FunctionCallInfo fcinfo, LhFf1Way way, int kinds, LhDomainRight right, LhT
 	LhCannot	why;
 	Datum		result;
 
+	lh_domain_spend(call->domain, right, 1);
 	lh_audit_use(way == LH_FF1_ENCRYPT ? LH_AUDIT_TOKENIZE : LH_AUDIT_DETOKENIZE, NameStr(call->domain->name), 1);
 	result = through(call->domain, way, PG_GETARG_DATUM(0), &why);
 	if (unlikely(why != LH_CANNOT_NOT))

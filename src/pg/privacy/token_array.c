@@ -203,6 +203,7 @@ tokens(FunctionCallInfo fcinfo, LhFf1Way way, int kinds, Oid type)
 	char		align = type == UUIDOID ? TYPALIGN_CHAR : type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_INT;
 
 	deconstruct_array(e.array, type, width, by_value, align, &e.values, &e.nulls, &e.n);
+	lh_domain_spend(call->domain, way == LH_FF1_ENCRYPT ? LH_DOMAIN_TOKENIZE : LH_DOMAIN_DETOKENIZE, (uint64) e.n);
 	lh_audit_use(way == LH_FF1_ENCRYPT ? LH_AUDIT_TOKENIZE : LH_AUDIT_DETOKENIZE, NameStr(call->domain->name), (uint64) e.n);
 	if (type == TEXTOID)
 		all_texts(&e);
