@@ -629,6 +629,8 @@ other_damage_is_refused(void **state)
 		{"rm state; sed -i 3s/x/y/ *.jsonl", "is not the one that its newest checkpoint covers"},
 		{"printf X | dd of=nodes-03 bs=1 seek=7 conv=notrunc status=none",
 		 "is not the one that its"},
+		{"rm checkpoints; printf X | dd of=nodes-03 bs=1 seek=7 conv=notrunc status=none",
+		 "is not the one that its state covers"},
 		{"rm state && mkfifo state", "no regular file"},
 		{"rm nodes-00 && ln -s /dev/zero nodes-00", "could not open"},
 	};
