@@ -223,8 +223,11 @@ SELECT said('SELECT lakehouse.subject_key(''people'', ''ann'')');
 \! mkdir -m 700 $DIR/store
 SELECT said('SELECT lakehouse.subject_key(''people'', ''ann'')');
 SELECT said('SELECT lakehouse.subject_store_create()');
-SELECT said('SELECT lakehouse.subject_key(''people'', ''ann'')');
 SELECT said('SELECT lakehouse.key_retire(''spare'', 1)');
+-- another store, with a number of its own
+\! rm -r $DIR/store && cp -a $DIR/away $DIR/store && perl -MDigest::SHA=sha256 -e 'local $/; my $f = "$ENV{DIR}/store/store"; open(I, "<", $f); my $s = substr(<I>, 0, 32); substr($s, 8, 16) = "another number !"; open(O, ">", $f); print O $s . sha256($s)'
+SELECT said('SELECT lakehouse.subject_key(''people'', ''ann'')');
+SELECT said('SELECT lakehouse.subject_store_create()');
 \! rm -r $DIR/store && ln -s away $DIR/store
 SELECT said('SELECT lakehouse.subject_key(''people'', ''ann'')');
 \! rm $DIR/store && mv $DIR/away $DIR/store && cp -a $DIR/store $DIR/backup

@@ -208,9 +208,7 @@ read_id(LhCtx *ctx, LhKeyStore *store)
 	if (status == LH_NOT_FOUND)
 	{
 		lh_fail(ctx, LH_NOT_FOUND, "\"%s\" is no key store", store->path);
-		lh_hint(
-			ctx,
-			"If it is one otherwise, its file system may not be mounted; lakehouse.subject_store_create() makes a new one of an empty directory.");
+		lh_hint(ctx, "If it should be one, its file system may not be mounted.");
 	}
 	LH_TRY(status);
 	status = lh_keystore_read(ctx, store, fd, "store", bytes, STORE_FILE, 0, &got);
