@@ -27,6 +27,7 @@
 #include "pg/privacy/enforce.h"
 #include "pg/privacy/keyring.h"
 #include "pg/privacy/policy.h"
+#include "pg/privacy/stream.h"
 #include "pg/privacy/utility.h"
 #include "pg/util/features.h"
 #include "pg/util/progress.h"
@@ -228,6 +229,7 @@ _PG_init(void)
 	lh_features.import_foreign_schema = lh_lake_import_schema;
 	lh_features.relation_stats = lh_fdw_relation_stats;
 	lh_features.under_policy = lh_enforce_holds;
+	lh_features.stream_policies = &lh_stream_api;
 
 	lh_policy_init();
 	lh_lake_read_init();

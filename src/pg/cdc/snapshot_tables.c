@@ -125,7 +125,7 @@ masked_key(const LhCdcRel *rel)
 {
 	for (int i = 0; i < rel->change.nkeys; i++)
 	{
-		if (rel->masks[rel->change.keys[i]] != NULL)
+		if (rel->change.columns[rel->change.keys[i]].masked)
 			return rel->change.columns[rel->change.keys[i]].name;
 	}
 	return NULL;

@@ -264,6 +264,7 @@ facts(const LhCdcUnfinished *u, const ReorderBufferTXN *txn)
 static void
 open_block(LhCdc *cdc, LhCdcUnfinished *u, const ReorderBufferTXN *txn)
 {
+	lh_cdc_policies_update(cdc);
 	cdc->open = u;
 	cdc->sub = u->xid;
 	cdc->scope = u->scope;

@@ -17,6 +17,7 @@
 #include "audit/record.h"
 
 struct PlannedStmt;
+struct LhStreamApi;
 struct PlannerInfo;
 struct VariableStatData;
 
@@ -29,6 +30,8 @@ typedef struct LhFeatures
 								   struct VariableStatData *vardata);
 	/* privacy: does a policy of the relation hold for who is asking?  What has its rows or their bounds without a plan is then refused. */
 	bool		(*under_policy) (Oid relid);
+	/* privacy: what policies make of change streams (stream_policy.h) */
+	const struct LhStreamApi *stream_policies;
 	/* privacy: what policies made of the tables of a plan: List of LhPolicyUse, in the current context; NIL: nothing */
 	List	   *(*policy_uses) (struct PlannedStmt *plan);
 	/* audit: values were turned back, or made, in the running statement.  Cheap: may be called a value; ERROR when no record can be kept. */
