@@ -173,8 +173,8 @@ typedef struct LhCdcPresent
 
 /* From one to the other the present catalog is in sight; no system table may be being scanned. */
 extern void lh_cdc_present_begin(LhCdc *cdc, LhCdcPresent *was);
-extern void lh_cdc_present_end(const LhCdcPresent *was);
-/* Caches of one time are of no use in another.  Callbacks are not called. */
+extern void lh_cdc_present_end(LhCdc *cdc, const LhCdcPresent *was);
+/* All that caches know goes, without a word to callbacks; no relation is open. */
 extern void lh_cdc_drop_caches(void);
 
 /* ---- policies.c ---- */
@@ -441,6 +441,8 @@ struct LhCdc
 	uint64		scopes;			/* the last one given away */
 	bool		in_event;
 	LhCdcRel   *half;			/* a plan that is being made */
+	Relation   *at_hand;		/* whose changes are told, while plans of them may be made */
+	int			nat_hand;
 	int			settings;		/* level of lh_cell_settings; 0: not yet */
 	int			settings_level;	/* of transactions, when they were made */
 	int			skipped;		/* changes since the last sign of life */

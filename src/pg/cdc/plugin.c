@@ -143,6 +143,7 @@ begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 	LhCdc	   *cdc = pg->output_plugin_private;
 	MemoryContext old;
 
+	cdc->nat_hand = 0;
 	lh_cdc_policies_update(cdc);
 	lh_cdc_hold_begin(cdc, txn);
 	cdc->txn = (LhChangeTxn) {
@@ -293,6 +294,8 @@ lh_cdc_take_truncate(LogicalDecodingContext *pg, ReorderBufferTXN *txn, int n, R
 	MemoryContext old;
 	int			wanted = 0;
 
+	cdc->at_hand = relations;
+	cdc->nat_hand = n;
 	for (int i = 0; i < n; i++)
 		wanted += tells_truncate(lh_cdc_relation(cdc, relations[i]));
 	for (int i = 0; i < n; i++)
@@ -317,6 +320,7 @@ lh_cdc_take_truncate(LogicalDecodingContext *pg, ReorderBufferTXN *txn, int n, R
 		lh_cdc_emit(cdc, &ev, rel, 0);
 		lh_cdc_end_event(cdc, old);
 	}
+	cdc->nat_hand = 0;
 }
 
 /* ---- messages ---- */

@@ -75,7 +75,7 @@ read_all(LhCdc *cdc)
 
 	lh_cdc_present_begin(cdc, &was);
 	cdc->policies = api()->read(cdc->mcxt, cdc->pg == NULL);
-	lh_cdc_present_end(&was);
+	lh_cdc_present_end(cdc, &was);
 	/* plans have pointers into the old ones */
 	lh_cdc_forget_plans(cdc);
 	if (old == NULL)

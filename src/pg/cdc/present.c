@@ -6,11 +6,11 @@
  * that catalog is put aside while they are read:
  *
  *	1. the historic snapshot goes, and with it the watch over the transaction that is decoded (CheckXidAlive);
- *	2. what caches know of the past is dropped.  The table whose row is at hand is open, and its
- *	   entry has to stay what it is, so entries of the relcache stay, but for the extension's own tables, which may be
- *	   read;
- *	3. afterwards all caches are dropped, under the historic snapshot again: the table at hand is read anew from the past, as
- *	   an invalidation that came meanwhile may have made it one of the present.
+ *	2. what the caches of system catalogs know of the past is dropped, and afterwards what they know of the present;
+ *	3. entries of the relcache stay: an SQL function's caller has relations open that are not there yet in the past.  Who
+ *	   reads policies opens system catalogs, which are of no time, and tables of the extension, which are dropped on both ways;
+ *	4. tables whose rows are at hand are read anew from the past afterwards, as an invalidation that came meanwhile may have
+ *	   made them ones of the present.
  *
  * Callbacks of invalidation are not called: nothing changed, and what policies and keys have cached is of the present.
  *
@@ -22,13 +22,23 @@
 
 #include "access/xact.h"
 #include "utils/catcache.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
+
+static void
+drop(LhCdc *cdc)
+{
+	ListCell   *lc;
+
+	InvalidateCatalogSnapshot();
+	ResetCatalogCaches();
+	foreach(lc, lh_cdc_own_tables(cdc))
+		RelationCacheInvalidateEntry(lfirst_oid(lc));
+}
 
 void
 lh_cdc_present_begin(LhCdc *cdc, LhCdcPresent *was)
 {
-	ListCell   *lc;
-
 	*was = (LhCdcPresent) {.historic = HistoricSnapshotActive()};
 	if (!was->historic)
 		return;
@@ -39,21 +49,20 @@ lh_cdc_present_begin(LhCdc *cdc, LhCdcPresent *was)
 	TeardownHistoricSnapshot(false);
 	CheckXidAlive = InvalidTransactionId;
 	bsysscan = false;
-	InvalidateCatalogSnapshot();
-	ResetCatalogCaches();
-	foreach(lc, lh_cdc_own_tables(cdc))
-		RelationCacheInvalidateEntry(lfirst_oid(lc));
+	drop(cdc);
 }
 
 void
-lh_cdc_present_end(const LhCdcPresent *was)
+lh_cdc_present_end(LhCdc *cdc, const LhCdcPresent *was)
 {
 	if (!was->historic)
 		return;
 	SetupHistoricSnapshot(was->snapshot, was->tuplecids);
 	CheckXidAlive = was->alive;
 	bsysscan = was->scanning;
-	lh_cdc_drop_caches();
+	drop(cdc);
+	for (int i = 0; i < cdc->nat_hand; i++)
+		RelationCacheInvalidateEntry(RelationGetRelid(cdc->at_hand[i]));
 }
 
 void

@@ -686,6 +686,37 @@ keep_plan(LhCdc *cdc, LhCdcRel *rel)
 	dlist_push_head(&cdc->plans, &rel->used);
 }
 
+/* Policies are those of now when it is made, and still when it is used. */
+static LhCdcRel *
+make_current_plan(LhCdc *cdc, Relation relation, uint64 *before)
+{
+	Relation   *at_hand = cdc->at_hand;
+	int			nat_hand = cdc->nat_hand;
+	LhCdcRel   *rel;
+
+	if (nat_hand == 0)
+	{
+		cdc->at_hand = &relation;
+		cdc->nat_hand = 1;
+	}
+	for (int i = 0;; i++)
+	{
+		lh_cdc_policies_update(cdc);
+		*before = changes;
+		rel = make_plan(cdc, relation);
+		if (lh_cdc_policies_current(cdc))
+			break;
+		cdc->half = rel;
+		lh_cdc_drop_half(cdc);
+		if (i == MOST_PLANS)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("policies change faster than a stream can read them")));
+	}
+	cdc->at_hand = at_hand;
+	cdc->nat_hand = nat_hand;
+	return rel;
+}
+
 LhCdcRel *
 lh_cdc_relation(LhCdc *cdc, Relation relation)
 {
@@ -708,19 +739,7 @@ lh_cdc_relation(LhCdc *cdc, Relation relation)
 		entry->rel = NULL;
 		free_plan(cdc, rel);
 	}
-	for (int i = 0;; i++)
-	{
-		lh_cdc_policies_update(cdc);
-		before = changes;
-		rel = make_plan(cdc, relation);
-		if (lh_cdc_policies_current(cdc) || i == MOST_PLANS)
-			break;
-		cdc->half = rel;
-		lh_cdc_drop_half(cdc);
-	}
-	if (!lh_cdc_policies_current(cdc))
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("policies change faster than a stream can read them")));
+	rel = make_current_plan(cdc, relation, &before);
 	/* what made it may have told of changes: a historic catalog cannot have any more, the present one can */
 	rel->valid = cdc->pg != NULL || before == changes;
 	keep_plan(cdc, rel);
