@@ -200,6 +200,8 @@ extern void lh_cdc_policy_check(const LhCdcRel *rel, Relation relation);
 /* Is an attribute of the log's rows masked?  policy may be NULL, as below. */
 extern bool lh_cdc_policy_masks(const LhCdcPolicy *policy, int attribute);
 extern bool lh_cdc_policy_filters(const LhCdcPolicy *policy);
+/* Do rows that a query reads come masked or filtered? */
+extern bool lh_cdc_policy_arrives(const LhCdcPolicy *policy);
 /* A row: values that masks made of the last one go. */
 extern void lh_cdc_policy_begin_row(LhCdc *cdc, LhCdcPolicy *policy);
 /* Does the filter let a row pass?  old_values: of the old row, for what the new one has not; NULL: none. */

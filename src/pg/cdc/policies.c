@@ -49,6 +49,7 @@ struct LhCdcPolicy
 	LhStreamPolicies *policies;
 	const LhCdcRel *rel;
 	bool		nothing;		/* no row goes out */
+	bool		arrives;		/* queries have done with rows what policies say, or part of it */
 	const LhStreamExpr *filter; /* NULL: there is none, or rows have passed it */
 	Shown	   *shown;			/* of each attribute of the log's rows */
 	const LhStreamExpr **masks; /* of each attribute, where it is SHOWN_MASKED */
@@ -354,6 +355,19 @@ new_policy(LhCdc *cdc, const LhCdcRel *rel, TupleDesc desc, TupleDesc shape)
 	return policy;
 }
 
+static bool
+comes_masked(const LhStreamTable *own)
+{
+	ListCell   *lc;
+
+	foreach(lc, own != NULL ? own->masks : NIL)
+	{
+		if (((const LhStreamMask *) lfirst(lc))->arrives)
+			return true;
+	}
+	return own != NULL && own->passed;
+}
+
 static void
 check_open(const LhCdcRel *rel, const LhStreamTable *table)
 {
@@ -392,6 +406,7 @@ lh_cdc_policy_plan(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation publis
 	policy->nothing = gone;
 	plan_masks(policy, table, own, shape);
 	plan_own(policy, table, own, desc);
+	policy->arrives = comes_masked(own);
 	plan_arrived(policy, desc->natts);
 	plan_generated(policy, desc);
 	plan_filter(policy, table, own, shape);
@@ -402,6 +417,12 @@ lh_cdc_policy_plan(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation publis
 		if (policy->masks[i] != NULL)
 			plan_costs(rel, policy->masks[i]);
 	}
+}
+
+bool
+lh_cdc_policy_arrives(const LhCdcPolicy *policy)
+{
+	return policy != NULL && policy->arrives;
 }
 
 bool
