@@ -11,7 +11,7 @@
  *	3. A row is masked before anything else sees it but conditions: what comes after, be it a mask of the consumer's, a
  *	   key, an outbox or quarantine, has masked values.
  *	4. Old rows that hold the key alone have to be enough for masks of the key and for the filter: else the stream is refused.
- *	5. A table that is gone has no policies any more; one that had some when the row was written is not streamed.
+ *	5. A table or column that is gone has no policies any more.  What one named when the row was written is not streamed, or null.
  *
  * Rows that a query reads (snapshot.c) come masked already where a policy holds for who asks.
  */
@@ -20,9 +20,11 @@
 #include "pg/util/stream_policy.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -32,6 +34,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 /* So often are policies read anew because they changed meanwhile. */
@@ -302,19 +305,16 @@ plan_generated(LhCdcPolicy *policy, TupleDesc desc)
 	}
 }
 
-/* Is the relation there now, whatever the catalog in sight says? */
+/* One look at a catalog of now, whatever catalog is in sight: has it a row that fn says yes to?  fn NULL: any. */
 static bool
-is_there(Oid relid)
+there_now(Oid catalog, Oid index, const ScanKeyData *keys, int nkeys, bool (*fn) (HeapTuple tuple))
 {
-	Relation	rel = table_open(RelationRelationId, AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetNonHistoricCatalogSnapshot(RelationRelationId));
-	ScanKeyData key;
-	SysScanDesc scan;
-	bool		found;
+	Relation	rel = table_open(catalog, AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetNonHistoricCatalogSnapshot(catalog));
+	SysScanDesc scan = systable_beginscan(rel, index, true, snapshot, nkeys, unconstify(ScanKeyData *, keys));
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		found = HeapTupleIsValid(tuple) && (fn == NULL || fn(tuple));
 
-	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, ClassOidIndexId, true, snapshot, 1, &key);
-	found = HeapTupleIsValid(systable_getnext(scan));
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
@@ -322,20 +322,58 @@ is_there(Oid relid)
 }
 
 static bool
-was_policied(const LhCdcRel *rel)
+has_table(Oid relid)
 {
-	ListCell   *lc;
+	ScanKeyData key;
 
-	if (!HistoricSnapshotActive() || is_there(rel->relid))
-		return false;
-	if (api()->named(rel->relid))
-		return true;
-	foreach(lc, rel->ancestors)
+	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	return there_now(RelationRelationId, ClassOidIndexId, &key, 1, NULL);
+}
+
+static bool
+is_column(HeapTuple tuple)
+{
+	return !((Form_pg_attribute) GETSTRUCT(tuple))->attisdropped;
+}
+
+static bool
+has_column(Oid relid, AttrNumber attnum)
+{
+	ScanKeyData keys[2];
+
+	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(attnum));
+	return there_now(AttributeRelationId, AttributeRelidNumIndexId, keys, 2, is_column);
+}
+
+/*
+ * What policies named of the row's table when it was written, and is not there any more, so that no policy can be about
+ * it now: 0 for the table, numbers for columns.
+ */
+static Bitmapset *
+named_and_gone(const LhCdcRel *rel)
+{
+	Bitmapset  *named;
+	Bitmapset  *gone = NULL;
+	ListCell   *lc;
+	int			k = 0;
+
+	if (!HistoricSnapshotActive())
+		return NULL;
+	named = api()->named(rel->relid);
+	if (named != NULL && has_table(rel->relid))
 	{
-		if (api()->named(lfirst_oid(lc)))
-			return true;
+		while ((k = bms_next_member(named, k)) > 0)
+		{
+			if (!has_column(rel->relid, (AttrNumber) k))
+				gone = bms_add_member(gone, k);
+		}
+		return gone;
 	}
-	return false;
+	/* a partition is told of by the names of those above */
+	foreach(lc, rel->ancestors)
+		named = bms_union(named, api()->named(lfirst_oid(lc)));
+	return named != NULL && !has_table(rel->relid) ? bms_make_singleton(0) : NULL;
 }
 
 static LhCdcPolicy *
@@ -395,19 +433,25 @@ lh_cdc_policy_plan(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation publis
 	const LhStreamTable *own = published == relation ? table : table_of(cdc, rel->relid);
 	TupleDesc	desc = RelationGetDescr(relation);
 	TupleDesc	shape = RelationGetDescr(published);
-	bool		gone = table == NULL && own == NULL && was_policied(rel);
+	Bitmapset  *gone = named_and_gone(rel);
 	LhCdcPolicy *policy;
+	int			k = 0;
 
-	if (table == NULL && own == NULL && !gone)
+	if (table == NULL && own == NULL && gone == NULL)
 		return;
 	check_open(rel, table);
 	check_open(rel, own);
 	policy = rel->policy = new_policy(cdc, rel, desc, shape);
-	policy->nothing = gone;
+	policy->nothing = bms_is_member(0, gone);
 	plan_masks(policy, table, own, shape);
 	plan_own(policy, table, own, desc);
 	policy->arrives = comes_masked(own);
 	plan_arrived(policy, desc->natts);
+	while ((k = bms_next_member(gone, k)) > 0)
+	{
+		if (k <= desc->natts && policy->shown[k - 1] == SHOWN_RAW)
+			policy->shown[k - 1] = SHOWN_NULL;
+	}
 	plan_generated(policy, desc);
 	plan_filter(policy, table, own, shape);
 	if (policy->filter != NULL)
@@ -651,7 +695,7 @@ lh_cdc_policies_check(LhCdc *cdc)
 		relation = RelationIdGetRelation(lfirst_oid(lc));
 		if (!RelationIsValid(relation))
 			continue;
-		if (lh_cdc_has_rows(cdc, relation))
+		if (lh_cdc_has_rows(cdc, relation) || relation->rd_rel->relkind == RELKIND_MATVIEW)
 			(void) lh_cdc_relation(cdc, relation);
 		RelationClose(relation);
 	}

@@ -11,6 +11,7 @@
  *	mask_*.c		mask functions of SQL
  *	token*.c		tokenize, detokenize and the masks that need keys
  *	policy*.c		policies and what holds for a subject (policy.h)
+ *	stream_policy.c	policies made ready for change streams (stream.h)
  *	enforce*.c		planner and executor: policies applied
  *	utility*.c		COPY, LOCK, DDL, copies: statements that the planner does not see
  *	selftest_pg.c	self-tests of cryptography before the first key is used

@@ -22,6 +22,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -41,7 +42,6 @@
 
 #include "pg/privacy/domain_state.h"
 #include "pg/privacy/policy_internal.h"
-#include "pg/util/catalog.h"
 
 /* What is being made. */
 typedef struct Reading
@@ -453,21 +453,35 @@ schema_of_rule(Oid rule)
 	return schema;
 }
 
-/* Nothing is remembered of it, as lh_hidden_all would. */
-static bool
+/* By what depends on the table: nothing is remembered of it, as lh_hidden_all would. */
+static Bitmapset *
 named(Oid relid)
 {
 	Oid			schema = get_namespace_oid(lh_hidden_schemas[LH_HIDDEN_POLICY], true);
-	ListCell   *cell;
+	Bitmapset  *columns = NULL;
+	Relation	rel;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
 	if (!OidIsValid(schema))
-		return false;
-	foreach(cell, lh_pg_dependents(RelationRelationId, relid, RewriteRelationId, 0))
+		return NULL;
+	rel = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		if (schema_of_rule(lfirst_oid(cell)) == schema)
-			return true;
+		Form_pg_depend d = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (d->classid != RewriteRelationId || schema_of_rule(d->objid) != schema)
+			continue;
+		columns = bms_add_member(columns, 0);
+		columns = bms_add_member(columns, Max(d->refobjsubid, 0));
 	}
-	return false;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return columns;
 }
 
 const LhStreamApi lh_stream_api = {

@@ -70,8 +70,11 @@ typedef struct LhStreamApi
 	bool		(*ready) (const LhStreamPolicies *policies);
 	/* Be told when "current" may have become false, but for times; no catalog access within. */
 	void		(*watch) (void (*changed) (void));
-	/* Did a policy name the table, as the catalog in sight (a past one) has it? */
-	bool		(*named) (Oid relid);
+	/*
+	 * The columns of the table that policies name in the catalog in sight (a past one), attribute numbers, 0 among them when the
+	 * table is named at all; NULL: it is not.  In CurrentMemoryContext.
+	 */
+	Bitmapset  *(*named) (Oid relid);
 } LhStreamApi;
 
 #endif
