@@ -264,7 +264,6 @@ SELECT lakehouse.policy_drop('s_snap');
 SELECT lakehouse.policy_create('s_snap', 'snap', ARRAY['id', $$lakehouse.mask_fpe(id, 's_id')$$], for_roles => '{stream_masked}');
 SELECT table_name, method, reason FROM lakehouse.cdc_snapshot_tables('{format,json,table.include.list,test_privacy_stream.snap}');
 SELECT lakehouse.cdc_snapshot_start('regress_cdc', 'snap', 'id > 2');
-SELECT lakehouse.cdc_snapshot_start('regress_cdc', 'snap', 'plain > ''2''') > 0 AS started;
 
 -- ---- commands that define such tables go out without their text
 SELECT lakehouse.cdc_ddl_enable();
@@ -287,4 +286,3 @@ SELECT count(lakehouse.domain_drop(name)) FROM lakehouse.domain_list() WHERE nam
 DELETE FROM lakehouse.key_versions WHERE id = (SELECT id FROM lakehouse.keys WHERE name = 'stream_key');
 DELETE FROM lakehouse.keys WHERE name = 'stream_key';
 DELETE FROM lakehouse.key_providers WHERE name = 'stream_file';
-DELETE FROM lakehouse.cdc_snapshots WHERE slot = 'regress_cdc';
