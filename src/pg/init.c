@@ -32,6 +32,7 @@
 #include "pg/privacy/location_closed.h"
 #include "pg/privacy/limits.h"
 #include "pg/privacy/policy.h"
+#include "pg/privacy/stream.h"
 #include "pg/privacy/utility.h"
 #include "pg/util/features.h"
 #include "pg/util/progress.h"
@@ -387,6 +388,7 @@ _PG_init(void)
 	lh_features.has_policy = lh_policy_any;
 	lh_features.policy_uses = lh_audit_policy_uses;
 	lh_features.policy_entry = lh_audit_policy_entry;
+	lh_features.stream_policies = &lh_stream_api;
 
 	lh_policy_init();
 	lh_lake_read_init();

@@ -14,6 +14,7 @@
  *	stream.c		what both need around an event
  *	options.c		what the consumer asked for
  *	masks.c			which columns may not be seen, read before anything is decoded
+ *	policies.c		policies of tables; present.c: the present catalog while a past one is in sight
  *	relation.c		the plan of each table and schema generation
  *	publication.c, filter.c, row_filter.c	what of it is wanted
  *	outbox.c		tables whose inserts are messages of their own
@@ -157,6 +158,61 @@ extern bool lh_cdc_has_masks(LhCdc *cdc);
 /* Is a column of this table, perhaps one that is gone?  Names in UTF-8, NULL: only the number counts. */
 extern bool lh_cdc_masks_table(LhCdc *cdc, Oid relid, const char *schema, const char *table);
 
+extern List *lh_cdc_own_tables(LhCdc *cdc);
+
+/* ---- present.c ---- */
+
+typedef struct LhCdcPresent
+{
+	bool		historic;		/* else there was nothing to put aside */
+	struct SnapshotData *snapshot;
+	HTAB	   *tuplecids;
+	TransactionId alive;
+	bool		scanning;
+} LhCdcPresent;
+
+/* From one to the other the present catalog is in sight; no system table may be being scanned. */
+extern void lh_cdc_present_begin(LhCdc *cdc, LhCdcPresent *was);
+extern void lh_cdc_present_end(LhCdc *cdc, const LhCdcPresent *was);
+/* All that caches know goes, without a word to callbacks; no relation is open. */
+extern void lh_cdc_drop_caches(void);
+
+/* ---- policies.c ---- */
+
+typedef struct LhCdcPolicy LhCdcPolicy;
+
+/* Be told of changes: plans are to be made anew. */
+extern void lh_cdc_policies_init(void (*changed) (void));
+/* Read them anew if anything changed; no plan is in use. */
+extern void lh_cdc_policies_update(LhCdc *cdc);
+extern bool lh_cdc_policies_current(LhCdc *cdc);
+/* When a stream starts, with the present catalog: an error for each table of it that cannot be streamed. */
+extern void lh_cdc_policies_check(LhCdc *cdc);
+/* Does any policy concern any table; one this table? */
+extern bool lh_cdc_has_policies(LhCdc *cdc);
+extern bool lh_cdc_policies_hide(LhCdc *cdc, Oid relid);
+/* An error when a condition of a user's over the relation (varno 1) reads what policies mask for him. */
+extern void lh_cdc_policies_refuse(Relation relation, Node *condition);
+/* rel->policy, when attributes are mapped; an error when the table cannot be streamed. */
+extern void lh_cdc_policy_plan(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation published);
+/* Are old rows enough for it?  An error; keys and the outbox are planned. */
+extern void lh_cdc_policy_check(const LhCdcRel *rel, Relation relation);
+/* Is an attribute of the log's rows masked?  policy may be NULL, as below. */
+extern bool lh_cdc_policy_masks(const LhCdcPolicy *policy, int attribute);
+extern bool lh_cdc_policy_filters(const LhCdcPolicy *policy);
+/* Do rows that a query reads come masked or filtered? */
+extern bool lh_cdc_policy_arrives(const LhCdcPolicy *policy);
+/* A row: values that masks made of the last one go. */
+extern void lh_cdc_policy_begin_row(LhCdc *cdc, LhCdcPolicy *policy);
+/* Does the filter let a row pass?  old_values: of the old row, for what the new one has not; NULL: none. */
+extern bool lh_cdc_policy_passes(const LhCdcPolicy *policy, TupleDesc desc, const Datum *values, const bool *nulls,
+								 const Datum *old_values, const bool *old_nulls);
+/* Mask a row's values in place.  is_key: it holds the identity's columns alone. */
+extern void lh_cdc_policy_row(LhCdc *cdc, const LhCdcRel *rel, TupleDesc desc, Datum *values, bool *nulls,
+							  const Datum *old_values, const bool *old_nulls, bool is_key, bool is_new);
+/* Did the last new row not have what the mask of the attribute reads? */
+extern bool lh_cdc_policy_unknown(const LhCdcPolicy *policy, int attribute);
+
 /* ---- mask_functions.c ---- */
 
 /* Is it this library's?  A slot may name it with its path. */
@@ -196,6 +252,7 @@ struct LhCdcRel
 	bool		guarded;		/* they, or conditions of publications, may raise errors */
 	uint64		announced;		/* the scope that knows its schema (LhCdc.scope); 0: none does */
 	struct LhOutbox *outbox;	/* NULL: it is none */
+	struct LhCdcPolicy *policy; /* NULL: no policy concerns it */
 	TransactionId warned;		/* of the last warning that it was updated */
 	dlist_node	used;			/* among all plans, the last used first */
 	size_t		bytes;
@@ -221,6 +278,8 @@ extern void lh_cdc_relations_init(LhCdc *cdc);
 extern LhCdcRel *lh_cdc_relation(LhCdc *cdc, Relation relation);
 /* Is a schema event due before a row of a plan in the present scope?  Says so once, and sets its generation. */
 extern bool lh_cdc_announce(LhCdc *cdc, LhCdcRel *rel);
+/* All are made anew when they are asked for. */
+extern void lh_cdc_forget_plans(LhCdc *cdc);
 /* A plan that an error left half made goes. */
 extern void lh_cdc_drop_half(LhCdc *cdc);
 /* Conditions become executable, in rel->mcxt (publication.c). */
@@ -363,6 +422,7 @@ struct LhCdc
 	int			nrow_filters;
 	const struct LhRowFilter *row_filters;
 	LhCdcMasks *masks;
+	struct LhStreamPolicies *policies;	/* NULL: not read yet */
 	LhCellMaker cells;
 	LhCdcWriter writer;
 	LhCdcHold	hold;
@@ -383,10 +443,13 @@ struct LhCdc
 	uint64		scopes;			/* the last one given away */
 	bool		in_event;
 	LhCdcRel   *half;			/* a plan that is being made */
+	Relation   *at_hand;		/* whose changes are told, while plans of them may be made */
+	int			nat_hand;
 	int			settings;		/* level of lh_cell_settings; 0: not yet */
 	int			settings_level;	/* of transactions, when they were made */
 	int			skipped;		/* changes since the last sign of life */
 	int			column;			/* whose value is being made, for quarantine */
+	bool		masking;		/* by a policy's mask */
 	LhBuf		mask_text;
 	bool		streaming;		/* to a walsender's client; else for an SQL function */
 	TimestampTz now;

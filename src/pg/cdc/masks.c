@@ -303,6 +303,12 @@ lh_cdc_is_own_table(LhCdc *cdc, Oid relid)
 	return list_member_oid(cdc->masks->own, relid);
 }
 
+List *
+lh_cdc_own_tables(LhCdc *cdc)
+{
+	return cdc->masks->own;
+}
+
 static const LhMask *
 stricter(const LhMask *a, const LhMask *b)
 {
@@ -408,7 +414,7 @@ lh_cdc_mask_of(LhCdc *cdc, Relation relation, AttrNumber attnum, const char *sch
 bool
 lh_cdc_has_masks(LhCdc *cdc)
 {
-	return cdc->masks->derived != NULL;
+	return cdc->masks->derived != NULL || lh_cdc_has_policies(cdc);
 }
 
 bool
@@ -417,6 +423,8 @@ lh_cdc_masks_table(LhCdc *cdc, Oid relid, const char *schema, const char *table)
 	const char *full = schema != NULL ? psprintf("%s.%s.", schema, table) : NULL;
 	ListCell   *lc;
 
+	if (lh_cdc_policies_hide(cdc, relid))
+		return true;
 	foreach(lc, cdc->masks->masks)
 	{
 		if (((TableMask *) lfirst(lc))->relid == relid)

@@ -19,6 +19,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "replication/origin.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -56,10 +57,15 @@ start_stream(LogicalDecodingContext *pg, OutputPluginOptions *options, bool is_i
 		StartTransactionCommand();
 	MemoryContextSwitchTo(cdc->mcxt);
 	lh_cdc_read_catalog(cdc, pg->output_plugin_options);
-	if (cdc->streaming)
-		CommitTransactionCommand();
-	MemoryContextSwitchTo(cdc->mcxt);
 	lh_cdc_relations_init(cdc);
+	lh_cdc_policies_check(cdc);
+	if (cdc->streaming)
+	{
+		/* caches know the present; SQL functions see to that themselves */
+		lh_cdc_drop_caches();
+		CommitTransactionCommand();
+	}
+	MemoryContextSwitchTo(cdc->mcxt);
 	lh_cdc_writer_init(cdc);
 	lh_cdc_hold_start(cdc);
 	lh_cdc_unfinished_init(cdc);
@@ -137,6 +143,8 @@ begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 	LhCdc	   *cdc = pg->output_plugin_private;
 	MemoryContext old;
 
+	cdc->nat_hand = 0;
+	lh_cdc_policies_update(cdc);
 	lh_cdc_hold_begin(cdc, txn);
 	cdc->txn = (LhChangeTxn) {
 		.xid = txn->xid,
@@ -228,7 +236,13 @@ emit_row(LhCdc *cdc, LhCdcRel *rel, const LhCdcRow *row, XLogRecPtr lsn)
 	need_begin(cdc);
 	lh_cdc_need_schema(cdc, rel, lsn);
 	if (count_event(cdc) % CLOCK_EVENTS == 0)
+	{
 		cdc->now = GetCurrentTimestamp();
+		/* within a long transaction nobody else may listen */
+		AcceptInvalidationMessages();
+		if (!lh_cdc_policies_current(cdc))
+			lh_cdc_forget_plans(cdc);
+	}
 	ev = lh_cdc_new_event(cdc, row->quarantine != NULL ? LH_CHANGE_QUARANTINE : row->op, lsn);
 	ev.order = cdc->order;
 	ev.new_cells = row->new_cells;
@@ -280,6 +294,8 @@ lh_cdc_take_truncate(LogicalDecodingContext *pg, ReorderBufferTXN *txn, int n, R
 	MemoryContext old;
 	int			wanted = 0;
 
+	cdc->at_hand = relations;
+	cdc->nat_hand = n;
 	for (int i = 0; i < n; i++)
 		wanted += tells_truncate(lh_cdc_relation(cdc, relations[i]));
 	for (int i = 0; i < n; i++)
@@ -304,6 +320,7 @@ lh_cdc_take_truncate(LogicalDecodingContext *pg, ReorderBufferTXN *txn, int n, R
 		lh_cdc_emit(cdc, &ev, rel, 0);
 		lh_cdc_end_event(cdc, old);
 	}
+	cdc->nat_hand = 0;
 }
 
 /* ---- messages ---- */

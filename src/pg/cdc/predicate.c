@@ -172,6 +172,7 @@ lh_cdc_predicate(Relation relation, const char *text)
 	expr = transformWhereClause(pstate, raw, EXPR_KIND_WHERE, "WHERE");
 	assign_expr_collations(pstate, expr);
 	(void) check_node(expr, NULL);
+	lh_cdc_policies_refuse(relation, expr);
 	result = write_expression(relation, expr);
 	free_parsestate(pstate);
 	return result;

@@ -286,7 +286,10 @@ lh_cdc_compile_filters(LhCdc *cdc, LhCdcRel *rel, Relation published, const LhCd
 	for (int i = 0; i < LH_CDC_N_ROW_ACTIONS; i++)
 		rel->filtered |= publish->filters[i] != NIL;
 	if (!rel->filtered)
+	{
+		rel->filtered = lh_cdc_policy_filters(rel->policy);
 		return;
+	}
 	old = MemoryContextSwitchTo(rel->mcxt);
 	desc = CreateTupleDescCopyConstr(RelationGetDescr(published));
 	rel->estate = CreateExecutorState();

@@ -37,8 +37,11 @@ reason_of(LhCdc *cdc, LhCdcRel *rel, int sqlstate)
 		&rel->change.columns[cdc->column] : NULL;
 	const char *text = c == NULL ?
 		lh_sprintf(cdc->ctx, "%s raised an error with SQLSTATE %s",
+				   lh_cdc_policy_filters(rel->policy) ? "a row filter (of a policy or the stream)" :
 				   rel->narrowed ? "a row filter (option \"row.filter\" or a publication's)" : "a publication's row filter",
 				   unpack_sql_state(sqlstate)) :
+		cdc->masking ?
+		lh_sprintf(cdc->ctx, "a policy's mask raised an error with SQLSTATE %s for column \"%s\"", unpack_sql_state(sqlstate), c->name) :
 		lh_sprintf(cdc->ctx, "the output function of type %s raised an error with SQLSTATE %s for column \"%s\"",
 				   c->type_name, unpack_sql_state(sqlstate), c->name);
 

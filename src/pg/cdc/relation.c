@@ -48,6 +48,9 @@ typedef struct Entry
 	LhCdcRel   *rel;
 } Entry;
 
+/* So often is a plan made anew because policies changed meanwhile. */
+#define MOST_PLANS 5
+
 /* Bytes of plans that a stream keeps. */
 #define PLANS_MAX ((size_t) 32 << 20)
 
@@ -110,6 +113,21 @@ type_changed(Datum arg, int cacheid, uint32 hash)
 }
 
 static void
+policies_changed(void)
+{
+	invalidate(NULL, InvalidOid);
+}
+
+void
+lh_cdc_forget_plans(LhCdc *cdc)
+{
+	dlist_iter	i;
+
+	dlist_foreach(i, &cdc->plans)
+		dlist_container(LhCdcRel, used, i.cur)->valid = false;
+}
+
+static void
 register_callbacks(void)
 {
 	static bool done = false;
@@ -124,6 +142,7 @@ register_callbacks(void)
 	CacheRegisterSyscacheCallback(NAMESPACEOID, publication_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(TYPEOID, type_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(ENUMOID, type_changed, (Datum) 0);
+	lh_cdc_policies_init(policies_changed);
 }
 
 static HTAB *
@@ -265,6 +284,13 @@ describe_column(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation published
 	}
 	else if (!c->generated)
 		c->default_text = default_of(cdc, published, a);
+
+	if (lh_cdc_policy_masks(rel->policy, rel->attributes[i]))
+	{
+		c->masked = true;
+		c->not_null = false;
+		c->default_text = NULL;
+	}
 
 	rel->user_types |= needs_user_types(type);
 	rel->has_other |= type->kind == LH_CELL_OTHER || (type->elem != NULL && type->elem->kind == LH_CELL_OTHER);
@@ -602,10 +628,12 @@ describe(LhCdc *cdc, LhCdcRel *rel, Relation relation, Relation published, const
 	}
 	lh_cdc_need_settings(cdc);
 	map_attributes(rel, relation, published);
+	lh_cdc_policy_plan(cdc, rel, relation, published);
 	describe_columns(cdc, rel, relation, published, publish);
 	describe_keys(cdc, rel, relation);
 	room_for_rows(rel, relation);
 	lh_cdc_outbox_plan(cdc, rel);
+	lh_cdc_policy_check(rel, relation);
 	lh_cdc_compile_filters(cdc, rel, published, publish);
 	rel->change.fingerprint = fingerprint(&rel->change);
 	for (int i = 0; i < cdc->nformats; i++)
@@ -658,6 +686,37 @@ keep_plan(LhCdc *cdc, LhCdcRel *rel)
 	dlist_push_head(&cdc->plans, &rel->used);
 }
 
+/* Policies are those of now when it is made, and still when it is used. */
+static LhCdcRel *
+make_current_plan(LhCdc *cdc, Relation relation, uint64 *before)
+{
+	Relation   *at_hand = cdc->at_hand;
+	int			nat_hand = cdc->nat_hand;
+	LhCdcRel   *rel;
+
+	if (nat_hand == 0)
+	{
+		cdc->at_hand = &relation;
+		cdc->nat_hand = 1;
+	}
+	for (int i = 0;; i++)
+	{
+		lh_cdc_policies_update(cdc);
+		*before = changes;
+		rel = make_plan(cdc, relation);
+		if (lh_cdc_policies_current(cdc))
+			break;
+		cdc->half = rel;
+		lh_cdc_drop_half(cdc);
+		if (i == MOST_PLANS)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("policies change faster than a stream can read them")));
+	}
+	cdc->at_hand = at_hand;
+	cdc->nat_hand = nat_hand;
+	return rel;
+}
+
 LhCdcRel *
 lh_cdc_relation(LhCdc *cdc, Relation relation)
 {
@@ -680,8 +739,7 @@ lh_cdc_relation(LhCdc *cdc, Relation relation)
 		entry->rel = NULL;
 		free_plan(cdc, rel);
 	}
-	before = changes;
-	rel = make_plan(cdc, relation);
+	rel = make_current_plan(cdc, relation, &before);
 	/* what made it may have told of changes: a historic catalog cannot have any more, the present one can */
 	rel->valid = cdc->pg != NULL || before == changes;
 	keep_plan(cdc, rel);

@@ -4,7 +4,8 @@
  *
  *	1. Conditions of publications decide, and may turn an update into an insert or
  *	   a delete: where only the new or only the old row passes.
- *	2. Values become cells; a masked one never stays as it was.
+ *	2. Values become cells; a masked one never stays as it was.  Masks of policies come first, and all that
+ *	   follows has what they made.
  *	3. The old row is whole under REPLICA IDENTITY FULL, else it holds the key, and
  *	   is there at all only where the key changed.
  *	4. What may raise an error is done under guard, and its row goes to quarantine:
@@ -61,6 +62,36 @@ passes(LhCdcRel *rel, LhCdcAction action, TupleTableSlot *slot)
 	return !isnull && DatumGetBool(result);
 }
 
+static inline bool
+has_condition(const LhCdcRel *rel, LhCdcAction action)
+{
+	return rel->filters[action] != NULL || lh_cdc_policy_filters(rel->policy);
+}
+
+static bool
+new_passes(LhCdcRel *rel, LhCdcAction action, TupleDesc desc, const Datum *old_values, const bool *old_nulls)
+{
+	if (rel->filters[action] != NULL)
+	{
+		fill_slot(rel, rel->new_slot, rel->new_values, rel->new_nulls, old_values, old_nulls, desc);
+		if (!passes(rel, action, rel->new_slot))
+			return false;
+	}
+	return rel->policy == NULL || lh_cdc_policy_passes(rel->policy, desc, rel->new_values, rel->new_nulls, old_values, old_nulls);
+}
+
+static bool
+old_passes(LhCdcRel *rel, LhCdcAction action, TupleDesc desc)
+{
+	if (rel->filters[action] != NULL)
+	{
+		fill_slot(rel, rel->old_slot, rel->old_values, rel->old_nulls, NULL, NULL, desc);
+		if (!passes(rel, action, rel->old_slot))
+			return false;
+	}
+	return rel->policy == NULL || lh_cdc_policy_passes(rel->policy, desc, rel->old_values, rel->old_nulls, NULL, NULL);
+}
+
 /*
  * The operation as the conditions leave it; false: nothing is left.  An update
  * without an old row left the columns of the identity as they are, and conditions
@@ -69,37 +100,28 @@ passes(LhCdcRel *rel, LhCdcAction action, TupleTableSlot *slot)
 static bool
 filter_row(LhCdcRel *rel, TupleDesc desc, bool has_old, bool has_new, LhChangeOp *op)
 {
-	bool		old_passes,
-				new_passes;
+	bool		old,
+				new;
 
 	if (*op == LH_CHANGE_INSERT)
-	{
-		fill_slot(rel, rel->new_slot, rel->new_values, rel->new_nulls, NULL, NULL, desc);
-		return passes(rel, LH_CDC_INSERT, rel->new_slot);
-	}
+		return new_passes(rel, LH_CDC_INSERT, desc, NULL, NULL);
 	if (*op == LH_CHANGE_DELETE)
 	{
-		if (rel->filters[LH_CDC_DELETE] == NULL)
+		if (!has_condition(rel, LH_CDC_DELETE))
 			return true;
-		if (!has_old)
-			return false;
-		fill_slot(rel, rel->old_slot, rel->old_values, rel->old_nulls, NULL, NULL, desc);
-		return passes(rel, LH_CDC_DELETE, rel->old_slot);
+		return has_old && old_passes(rel, LH_CDC_DELETE, desc);
 	}
-	if (rel->filters[LH_CDC_UPDATE] == NULL)
+	if (!has_condition(rel, LH_CDC_UPDATE))
 		return true;
-	fill_slot(rel, rel->new_slot, rel->new_values, rel->new_nulls, has_old ? rel->old_values : NULL,
-			  has_old ? rel->old_nulls : NULL, desc);
-	new_passes = passes(rel, LH_CDC_UPDATE, rel->new_slot);
+	new = new_passes(rel, LH_CDC_UPDATE, desc, has_old ? rel->old_values : NULL, has_old ? rel->old_nulls : NULL);
 	if (!has_old)
-		return new_passes;
-	fill_slot(rel, rel->old_slot, rel->old_values, rel->old_nulls, NULL, NULL, desc);
-	old_passes = passes(rel, LH_CDC_UPDATE, rel->old_slot);
-	if (!old_passes && !new_passes)
+		return new;
+	old = old_passes(rel, LH_CDC_UPDATE, desc);
+	if (!old && !new)
 		return false;
-	if (!old_passes)
+	if (!old)
 		*op = LH_CHANGE_INSERT;
-	else if (!new_passes)
+	else if (!new)
 		*op = LH_CHANGE_DELETE;
 	return true;
 }
@@ -127,7 +149,7 @@ shows_value(const LhMask *mask)
 }
 
 static inline void
-make_cell(Build *b, int i, Datum value, bool isnull, LhCell *cell)
+make_cell(Build *b, int i, Datum value, bool isnull, bool is_new, LhCell *cell)
 {
 	LhCdc	   *cdc = b->cdc;
 	LhCdcRel   *rel = b->rel;
@@ -135,7 +157,9 @@ make_cell(Build *b, int i, Datum value, bool isnull, LhCell *cell)
 
 	*cell = lh_cell_null();
 	cdc->column = i;
-	if (isnull)
+	if (unlikely(rel->policy != NULL) && is_new && lh_cdc_policy_unknown(rel->policy, rel->attributes[i]))
+		cell->kind = LH_CELL_UNCHANGED;
+	else if (isnull)
 		;
 	else if (a->attlen == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value)))
 		cell->kind = LH_CELL_UNCHANGED;
@@ -150,6 +174,20 @@ make_cell(Build *b, int i, Datum value, bool isnull, LhCell *cell)
 		lh_pg_check(cdc->ctx, lh_mask_apply(cdc->ctx, rel->masks[i], lh_put_cell_text, &cdc->mask_text, cell));
 }
 
+/* The new row first: it may look at the old one. */
+static void
+mask_rows(Build *b)
+{
+	LhCdcRel   *rel = b->rel;
+	bool		look = b->has_old && !b->cdc->session;
+
+	if (b->has_new)
+		lh_cdc_policy_row(b->cdc, rel, b->desc, rel->new_values, rel->new_nulls, look ? rel->old_values : NULL,
+						  look ? rel->old_nulls : NULL, false, true);
+	if (b->has_old)
+		lh_cdc_policy_row(b->cdc, rel, b->desc, rel->old_values, rel->old_nulls, NULL, NULL, b->old_is_key, false);
+}
+
 static void
 build(void *arg)
 {
@@ -161,6 +199,8 @@ build(void *arg)
 		return;
 	if (b->op == LH_CHANGE_DELETE)
 		b->has_new = false;
+	if (unlikely(rel->policy != NULL))
+		mask_rows(b);
 
 	for (int i = 0; b->has_old && i < rel->change.ncolumns; i++)
 	{
@@ -169,13 +209,13 @@ build(void *arg)
 		if (b->old_is_key && !rel->identity[i])
 			rel->old_cells[i] = (LhCell) {.kind = LH_CELL_ABSENT};
 		else
-			make_cell(b, i, rel->old_values[from], rel->old_nulls[from], &rel->old_cells[i]);
+			make_cell(b, i, rel->old_values[from], rel->old_nulls[from], false, &rel->old_cells[i]);
 	}
 	for (int i = 0; b->has_new && i < rel->change.ncolumns; i++)
 	{
 		int			from = rel->attributes[i];
 
-		make_cell(b, i, rel->new_values[from], rel->new_nulls[from], &rel->new_cells[i]);
+		make_cell(b, i, rel->new_values[from], rel->new_nulls[from], true, &rel->new_cells[i]);
 		if (rel->new_cells[i].kind == LH_CELL_UNCHANGED && b->has_old && !b->cdc->session &&
 			rel->old_cells[i].kind != LH_CELL_ABSENT)
 			rel->new_cells[i] = rel->old_cells[i];
@@ -234,6 +274,8 @@ lh_cdc_row(LhCdc *cdc, LhCdcRel *rel, TupleDesc desc, LhChangeOp op, HeapTuple o
 		heap_deform_tuple(new, desc, rel->new_values, rel->new_nulls);
 	if (rel->has_settings)
 		lh_cdc_need_settings(cdc);
+	if (unlikely(rel->policy != NULL))
+		lh_cdc_policy_begin_row(cdc, rel->policy);
 	if (rel->has_other)
 		guarded = guarded || (old != NULL && any_large(rel, rel->old_values, rel->old_nulls)) ||
 			(new != NULL && any_large(rel, rel->new_values, rel->new_nulls));

@@ -137,7 +137,7 @@ read_column(Reading *r, Form_pg_attribute a, int location)
 	int			i;
 	const LhChangeColumn *c = streamed_column(r->rel, a->attnum, &i);
 
-	if (c == NULL || r->rel->masks[i] != NULL)
+	if (c == NULL || c->masked)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("option \"row.filter\" reads column \"%s\" of table \"%s\", which %s", NameStr(a->attname),

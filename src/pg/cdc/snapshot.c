@@ -84,6 +84,7 @@ lh_cdc_snapshot_stream(MemoryContext parent, ArrayType *array)
 	options = lappend(options, makeDefElem("frames", (Node *) makeString("on"), -1));
 	lh_cdc_read_catalog(cdc, options);
 	lh_cdc_relations_init(cdc);
+	lh_cdc_policies_update(cdc);
 	lh_cdc_writer_init(cdc);
 	cdc->now = GetCurrentTimestamp();
 	MemoryContextSwitchTo(old);

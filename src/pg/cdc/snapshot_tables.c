@@ -125,7 +125,7 @@ masked_key(const LhCdcRel *rel)
 {
 	for (int i = 0; i < rel->change.nkeys; i++)
 	{
-		if (rel->masks[rel->change.keys[i]] != NULL)
+		if (rel->change.columns[rel->change.keys[i]].masked)
 			return rel->change.columns[rel->change.keys[i]].name;
 	}
 	return NULL;
@@ -235,7 +235,8 @@ put_table(LhCdc *cdc, ReturnSetInfo *rsinfo, Relation relation, LhCdcRel *rel)
 	values[0] = ObjectIdGetDatum(RelationGetRelid(relation));
 	values[1] = CStringGetTextDatum(get_namespace_name(RelationGetNamespace(relation)));
 	values[2] = CStringGetTextDatum(RelationGetRelationName(relation));
-	values[3] = Int64GetDatum((int64) RelationGetNumberOfBlocks(relation));
+	/* rows that come masked are read in one piece: no statement has them and their places */
+	values[3] = Int64GetDatum(lh_cdc_policy_arrives(rel->policy) ? 0 : (int64) RelationGetNumberOfBlocks(relation));
 	values[4] = Int64GetDatum((int64) rows);
 	nulls[4] = rows < 0;
 	put_method(cdc, rel, relation, &values[5], &nulls[5]);

@@ -264,6 +264,9 @@ facts(const LhCdcUnfinished *u, const ReorderBufferTXN *txn)
 static void
 open_block(LhCdc *cdc, LhCdcUnfinished *u, const ReorderBufferTXN *txn)
 {
+	/* an error may have left them */
+	cdc->nat_hand = 0;
+	lh_cdc_policies_update(cdc);
 	cdc->open = u;
 	cdc->sub = u->xid;
 	cdc->scope = u->scope;

@@ -127,6 +127,9 @@ BEGIN ATOMIC
 	SELECT 'publication', p.pubname || ': ' || t.relation, t.policy, 'sends the table''s values as they are'
 	FROM tables t JOIN pg_publication_tables p ON (quote_ident(p.schemaname) || '.' || quote_ident(p.tablename))::regclass = t.relation
 	UNION ALL
+	SELECT 'slot', slot_name || ': ' || plugin, NULL, 'decodes with another plugin, which sends all tables'' values as they are'
+	FROM pg_replication_slots WHERE database = current_database() AND plugin !~ '(^|/)lakehouse(\.so)?$' AND EXISTS (SELECT FROM tables)
+	UNION ALL
 	SELECT 'default', h.relation || '.' || h."column", h.policy, 'everybody may read it in the catalogs: ' || pg_get_expr(a.adbin, a.adrelid)
 	FROM masked h JOIN pg_attrdef a ON a.adrelid = h.relation AND a.adnum = h.attnum
 	UNION ALL

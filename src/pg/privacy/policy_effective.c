@@ -27,6 +27,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/privacy/mask_table.h"
+#include "pg/privacy/stream.h"
 #include "pg/privacy/token.h"
 
 /* Results of so many relations and subjects are kept. */
@@ -451,4 +452,84 @@ lh_policy_strictest(Oid relid, AttrNumber attnum)
 		return column;
 	}
 	return NULL;
+}
+
+/* ---- for streams ---- */
+
+/* Why the relation is closed to everybody; NULL: it is not. */
+static const char *
+closed_by(Oid relid)
+{
+	List	   *family = lcons_oid(relid, list_concat(lh_policy_ancestors(relid), lh_policy_descendants(relid)));
+	ListCell   *cell;
+
+	(void) lh_policies();
+	foreach(cell, family)
+	{
+		const LhPolicyRelation *relation = lh_policy_relation_read(lfirst_oid(cell));
+
+		if (relation != NULL && relation->wrong != NULL)
+			return psprintf("its policy \"%s\" cannot be used: %s", relation->wrong->name, relation->wrong->wrong);
+	}
+	return NULL;
+}
+
+/* Columns that no policy of the subject's is about are masked as for others. */
+static void
+merge_others(Merge *held, const Merge *others)
+{
+	ListCell   *cell;
+
+	foreach(cell, others->columns)
+	{
+		const Merged *m = lfirst(cell);
+		ListCell   *other;
+		bool		there = false;
+
+		foreach(other, held->columns)
+			there |= ((const Merged *) lfirst(other))->column.attnum == m->column.attnum;
+		if (!there && m->column.mask != NULL)
+			held->columns = lappend(held->columns, (void *) m);
+	}
+}
+
+LhEffective *
+lh_policy_streamed(Oid relid, const LhSubject *subject, TimestampTz *until, const char **closed)
+{
+	Merge		held = {.relid = relid};
+	Merge		others = {.relid = relid};
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz least = DT_NOEND;
+	bool		any = false;
+	LhEffective *effective;
+	ListCell   *cell;
+
+	*closed = NULL;
+	if (!lh_policy_any(relid) || (*closed = closed_by(relid)) != NULL)
+		return NULL;
+	foreach(cell, contributions(relid, true))
+	{
+		const Contribution *c = lfirst(cell);
+
+		if (lh_policy_holds(c->policy, subject, now, &least))
+		{
+			merge_contribution(&held, c);
+			any = true;
+		}
+		else if (!exempt(c->policy, subject, now, &least))
+			merge_contribution(&others, c);
+	}
+	merge_others(&held, &others);
+	if (!any)
+		held.filters = others.filters;
+	effective = finish(&held, least);
+	*until = Min(*until, least);
+	/* definitions may be read anew while the result is used */
+	foreach(cell, effective->columns)
+	{
+		LhColumnPolicy *column = lfirst(cell);
+
+		column->policy = pstrdup(column->policy);
+	}
+	return effective;
 }

@@ -16,6 +16,7 @@
  *	enc_*.c			encrypted columns: types, search, rotation (enc.h)
  *	policy*.c		policies and what holds for a subject (policy.h)
  *	location_*.c	files of foreign tables with policies (location_closed.h)
+ *	stream_policy.c	policies made ready for change streams (stream.h)
  *	enforce*.c		planner and executor: policies applied
  *	utility*.c		COPY, LOCK, DDL, copies: statements that the planner does not see
  *	selftest_pg.c	self-tests of cryptography before the first key is used

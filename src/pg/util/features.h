@@ -17,6 +17,7 @@
 #include "audit/record.h"
 
 struct PlannedStmt;
+struct LhStreamApi;
 struct PlannerInfo;
 struct VariableStatData;
 
@@ -36,6 +37,8 @@ typedef struct LhFeatures
 	List	   *(*closed_locations) (Oid reader, bool anybody);
 	/* privacy: ERROR unless the current user may change where a table of the lake is (place), or which of its files' columns it has */
 	void		(*lake_table_changed) (Oid relid, bool place);
+	/* privacy: what policies make of change streams (stream_policy.h) */
+	const struct LhStreamApi *stream_policies;
 	/* privacy: what policies made of the tables of a plan: List of LhPolicyUse, in the current context; NIL: nothing */
 	List	   *(*policy_uses) (struct PlannedStmt *plan);
 	/* privacy: is what is read by this entry of a plan's range table told by policy_uses?  Else it is in the entry's privileges. */

@@ -1,0 +1,74 @@
+/*
+ * present.c
+ *		The present catalog, for a moment, while a past one is decoded under.
+ *
+ * PostgreSQL decodes a row under the catalog as it was when the row was written.  Policies are the present ones, so
+ * that catalog is put aside while they are read:
+ *
+ *	1. the historic snapshot goes, and with it the watch over the transaction that is decoded (CheckXidAlive);
+ *	2. what the caches of system catalogs know of the past is dropped, and afterwards what they know of the present;
+ *	3. entries of the relcache stay: an SQL function's caller has relations open that are not there yet in the past.  Who
+ *	   reads policies opens system catalogs, which are of no time, and tables of the extension, which are dropped on both ways;
+ *	4. tables whose rows are at hand are read anew from the past afterwards, as an invalidation that came meanwhile may have
+ *	   made them ones of the present.
+ *
+ * Callbacks of invalidation are not called: nothing changed, and what policies and keys have cached is of the present.
+ *
+ * An ERROR needs no care: decoding ends, and takes the historic snapshot with it.
+ *
+ * What is read is there: a slot keeps the rows of catalogs from its catalog_xmin on, which is older than any snapshot of now.
+ */
+#include "pg/cdc/cdc.h"
+
+#include "access/xact.h"
+#include "utils/catcache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+static void
+drop(LhCdc *cdc)
+{
+	ListCell   *lc;
+
+	InvalidateCatalogSnapshot();
+	ResetCatalogCaches();
+	foreach(lc, lh_cdc_own_tables(cdc))
+		RelationCacheInvalidateEntry(lfirst_oid(lc));
+}
+
+void
+lh_cdc_present_begin(LhCdc *cdc, LhCdcPresent *was)
+{
+	*was = (LhCdcPresent) {.historic = HistoricSnapshotActive()};
+	if (!was->historic)
+		return;
+	was->snapshot = GetCatalogSnapshot(InvalidOid);
+	was->tuplecids = HistoricSnapshotGetTupleCids();
+	was->alive = CheckXidAlive;
+	was->scanning = bsysscan;
+	TeardownHistoricSnapshot(false);
+	CheckXidAlive = InvalidTransactionId;
+	bsysscan = false;
+	drop(cdc);
+}
+
+void
+lh_cdc_present_end(LhCdc *cdc, const LhCdcPresent *was)
+{
+	if (!was->historic)
+		return;
+	SetupHistoricSnapshot(was->snapshot, was->tuplecids);
+	CheckXidAlive = was->alive;
+	bsysscan = was->scanning;
+	drop(cdc);
+	for (int i = 0; i < cdc->nat_hand; i++)
+		RelationCacheInvalidateEntry(RelationGetRelid(cdc->at_hand[i]));
+}
+
+void
+lh_cdc_drop_caches(void)
+{
+	InvalidateCatalogSnapshot();
+	ResetCatalogCaches();
+	RelationCacheInvalidate(false);
+}
