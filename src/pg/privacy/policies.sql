@@ -64,6 +64,51 @@ CREATE FUNCTION lakehouse.policy_explain(role regrole, query text, OUT relation 
 COMMENT ON FUNCTION lakehouse.policy_explain(regrole, text) IS
 	'What a query reads and how a role would see it: plain, masked, denied, filtered; the query is not run';
 
+CREATE FUNCTION lakehouse.policy_diff(role_a regrole, role_b regrole, relations regclass[] DEFAULT NULL,
+		OUT relation regclass, OUT "column" name, OUT access_a text, OUT mask_a text, OUT policy_a text,
+		OUT access_b text, OUT mask_b text, OUT policy_b text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'lakehouse_policy_diff' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 50;
+COMMENT ON FUNCTION lakehouse.policy_diff(regrole, regrole, regclass[]) IS
+	'Columns and rows that two roles see differently; without relations: of all that policies are about';
+
+-- Relations and roles by name, so that it can be kept outside and compared later.
+CREATE FUNCTION lakehouse.policy_export() RETURNS jsonb
+	LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+BEGIN ATOMIC
+	SELECT coalesce(jsonb_object_agg(l.name, to_jsonb(l) - 'name'), '{}') FROM lakehouse.policy_list() l;
+END;
+COMMENT ON FUNCTION lakehouse.policy_export() IS 'All policies as one document, for policy_changes';
+-- A mask is a field of its own, "mask of <column>".
+CREATE FUNCTION lakehouse.policy_changes(before jsonb, after jsonb DEFAULT NULL,
+		OUT policy text, OUT relation text, OUT change text, OUT field text, OUT was text, OUT "is" text)
+	RETURNS SETOF record LANGUAGE sql VOLATILE PARALLEL RESTRICTED ROWS 50 SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	WITH states(state, name, body) AS (
+		SELECT 1, e.key, e.value FROM jsonb_each($1) e
+		UNION ALL
+		SELECT 2, e.key, e.value FROM jsonb_each(coalesce($2, lakehouse.policy_export())) e),
+	fields(state, name, field, value) AS (
+		SELECT s.state, s.name, f.key, f.value #>> '{}' FROM states s, jsonb_each(s.body) f
+		WHERE f.key <> 'masks' AND f.value <> 'null' AND f.value <> '[]' AND f.value <> '{}'
+		UNION ALL
+		SELECT s.state, s.name, 'mask of ' || (m.value #>> '{}'), s.body->'masks'->>m.ordinality::int
+		FROM states s, jsonb_array_elements(CASE jsonb_typeof(s.body->'masks') WHEN 'array' THEN s.body->'masks' ELSE '[]' END)
+			WITH ORDINALITY m(value, ordinality)
+		WHERE m.ordinality % 2 = 1)
+	SELECT coalesce(a.name, b.name), coalesce(b.body, a.body)->>'relation',
+		CASE WHEN a.name IS NULL THEN 'made' WHEN b.name IS NULL THEN 'dropped' ELSE 'changed' END, f.field, f.was, f."is"
+	FROM (SELECT * FROM states WHERE state = 1) a FULL JOIN (SELECT * FROM states WHERE state = 2) b ON a.name = b.name
+	LEFT JOIN LATERAL (
+		SELECT coalesce(x.field, y.field) AS field, x.value AS was, y.value AS "is"
+		FROM (SELECT * FROM fields WHERE state = 1 AND name = a.name) x
+		FULL JOIN (SELECT * FROM fields WHERE state = 2 AND name = b.name) y ON x.field = y.field
+		WHERE x.value IS DISTINCT FROM y.value) f ON true
+	WHERE a.body IS DISTINCT FROM b.body
+	ORDER BY 1, 4;
+END;
+COMMENT ON FUNCTION lakehouse.policy_changes(jsonb, jsonb) IS
+	'What has changed between two exports of policies; after null: until now';
+
 -- What a database leaves open in spite of its policies.  Reads catalogs that everybody may read.
 CREATE FUNCTION lakehouse.policy_holes(OUT kind text, OUT object text, OUT policy text, OUT detail text)
 	RETURNS SETOF record LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
@@ -171,6 +216,7 @@ COMMENT ON FUNCTION lakehouse.policy_holes() IS
 REVOKE ALL ON FUNCTION
 	lakehouse.policy_list(), lakehouse.policy_columns(), lakehouse.policy_concerns(text, regrole),
 	lakehouse.policy_enforced(), lakehouse.policy_explain(regrole, text), lakehouse.policy_holes(),
+	lakehouse.policy_diff(regrole, regrole, regclass[]), lakehouse.policy_export(), lakehouse.policy_changes(jsonb, jsonb),
 	lakehouse.tag(regclass, name, text), lakehouse.untag(regclass, name, text), lakehouse.tags_apply(),
 	lakehouse.policy_create(text, regclass, text[], text, text[], text[], text[], timestamptz, jsonb, text),
 	lakehouse.policy_alter(text, text[], text, text[], text[], text[], timestamptz, jsonb, text),

@@ -150,6 +150,16 @@ extern void lh_policy_text_end(LhPolicyText *at);
 extern Node *lh_policy_parse(const char *text);
 extern char *lh_policy_deparse(const Node *expr, Oid relid);
 
+/* ---- policy_show.c ---- */
+
+/* ERROR unless the user may see policies: an administrator of them, or an auditor. */
+extern void lh_policy_require_reader(void);
+
+/* ---- policy_diff.c ---- */
+
+/* Relations that policies are about: their own, and those that have them by descent (List of Oid). */
+extern List *lh_policy_governed(void);
+
 /* ---- policy_floor.c ---- */
 
 /*

@@ -360,22 +360,6 @@ gives(const GrantStmt *stmt, Oid relid)
 	return false;
 }
 
-/* Tables with policies, and those that have them by descent. */
-static List *
-governed(void)
-{
-	List	   *all = NIL;
-	ListCell   *lc;
-
-	foreach(lc, lh_policy_relations())
-	{
-		all = list_append_unique_oid(all, lfirst_oid(lc));
-		all = list_concat_unique_oid(all, lh_policy_ancestors(lfirst_oid(lc)));
-		all = list_concat_unique_oid(all, lh_policy_descendants(lfirst_oid(lc)));
-	}
-	return all;
-}
-
 static void
 guard_grant(const GrantStmt *stmt)
 {
@@ -397,7 +381,7 @@ guard_grant(const GrantStmt *stmt)
 	}
 	if (stmt->targtype != ACL_TARGET_ALL_IN_SCHEMA)
 		return;
-	foreach(lc, governed())
+	foreach(lc, lh_policy_governed())
 	{
 		Oid			relid = lfirst_oid(lc);
 
@@ -461,7 +445,7 @@ guard_domain(const AlterDomainStmt *stmt)
 	if (stmt->subtype != 'C' && stmt->subtype != 'V')
 		return;
 	domain = LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true);
-	foreach(lc, OidIsValid(domain) ? governed() : NIL)
+	foreach(lc, OidIsValid(domain) ? lh_policy_governed() : NIL)
 	{
 		Oid			relid = lfirst_oid(lc);
 		AttrNumber	natts = lh_utility_natts(relid);
