@@ -45,6 +45,8 @@ typedef struct LhColumnPolicy
 	 * partition or child alone masks it; core's privileges on the column are needed as well.
 	 */
 	bool		granted;
+	/* Masked, and all policies that mask it say "writes": "allow": it may be changed. */
+	bool		writable;
 } LhColumnPolicy;
 
 typedef struct LhEffective

@@ -37,6 +37,7 @@ typedef struct LhPolicy
 	TimestampTz except_until;	/* exempt roles are exempt until then */
 	bool		superusers;		/* it holds for superusers as well */
 	bool		session_user;	/* for whoever is it as outer role or as session user */
+	const char *writes;			/* "allow": who is masked may change what is masked; NULL or "deny": he may not */
 	const char *tag;			/* of a policy of a tag */
 	const char *tag_mask;		/* its expression over "value" */
 	const char *origin;			/* the policy of a tag that this one was made from */

@@ -278,9 +278,9 @@ access_of(const Read *read, const LhColumnPolicy *column, AttrNumber attnum, Oid
 	bool		granted = pg_class_aclcheck(read->relid, as, ACL_SELECT) == ACLCHECK_OK ||
 		pg_attribute_aclcheck(read->relid, attnum, as, ACL_SELECT) == ACLCHECK_OK;
 
-	if (read->target && column != NULL && column->mask != NULL)
+	if (read->target && column != NULL && column->mask != NULL && !column->writable)
 		return "denied";
-	if (!granted && !(column != NULL && column->granted && !read->target))
+	if (!granted && !(column != NULL && column->granted && (!read->target || column->writable)))
 		return "denied";
 	return column != NULL && column->mask != NULL ? "masked" : "plain";
 }
