@@ -210,6 +210,9 @@ SET ROLE static_admin;
 SELECT * FROM lakehouse.static_copy('{st.dept}', 'st_copy', 'static_masked');
 RESET ROLE;
 ALTER TABLE st.dept DISABLE ROW LEVEL SECURITY;
+-- keys to tables that are not copied, or that are left out, are masked all the same
+SELECT relation, object, treatment FROM lakehouse.static_plan('{st.contact}', 'st_copy', 'static_masked') WHERE object ~ 'friend|customer';
+SELECT relation, object, treatment FROM lakehouse.static_plan('{st.account,st.customer}', 'st_copy', 'static_masked', without => '{account_customer_fkey}') WHERE object ~ 'customer';
 DROP TABLE st_copy.contact;
 
 -- ---- what is refused
@@ -232,6 +235,10 @@ SET client_min_messages = error;
 -- keys whose masks are none
 SELECT refused('{st.customer,st.region,st.employee}', ARRAY['id', '0'], 'st_customer');
 SELECT refused('{st.customer,st.account}', ARRAY['id', $$lakehouse.mask_fpe(id, 's_id') / 10$$], 'st_customer');
+BEGIN;
+SELECT lakehouse.policy_alter('st_customer', masks => ARRAY['id', $$lakehouse.mask_fpe(id, 's_id') / 10$$]);
+SELECT treatment FROM lakehouse.static_plan('{st.account}', 'st_copy', 'static_masked') WHERE object = 'customer';
+ROLLBACK;
 SELECT refused('{st.employee}', ARRAY['ssn', $$lakehouse.mask_partial(ssn, 0, 'X', 4)$$], 'st_employee');
 SELECT refused('{st.product}', ARRAY['balance', '1'], 'st_clerk', 'checks => ''never''');
 -- cut to the column's length a hash is no key

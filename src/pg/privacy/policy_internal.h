@@ -149,6 +149,7 @@ extern void lh_policy_text_begin(LhPolicyText *at, const char *text, const char 
 extern void lh_policy_text_end(LhPolicyText *at);
 /* The one expression that the text is, raw. */
 extern Node *lh_policy_parse(const char *text);
+/* As users would write it: keyed masks by their names. */
 extern char *lh_policy_deparse(const Node *expr, Oid relid);
 
 /* ---- policy_show.c ---- */

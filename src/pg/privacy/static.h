@@ -15,7 +15,7 @@
  *	   masks where the table is scanned, and nothing else is written, be it to tables, their log or temporary files.
  *	3. Columns that foreign keys make equal have one mask, or keys would not be found again.  Where a policy masks only
  *	   some of them the others get that mask ("derived"); where policies say different things, that is a problem.  As one of
- *	   them is unique the mask has to be a bijection: mask_fpe, or mask_hash.
+ *	   them is unique the mask has to be a bijection: mask_fpe, or mask_hash.  So it is where the foreign key itself does not come along.
  *	4. Constraints and indexes come when the rows are there.
  */
 #ifndef LH_PG_PRIVACY_STATIC_H
@@ -62,6 +62,7 @@ typedef struct LhStaticColumn
 	bool		role_may_read;
 	Expr	   *derived;		/* the mask of a column that a foreign key makes it equal to, over this one */
 	const char *derived_from;	/* "table.column" */
+	const char *refers_masked;	/* a masked "table.column" that it refers to, whose mask it cannot have, by a key that is left out */
 } LhStaticColumn;
 
 typedef struct LhStaticTable
@@ -72,6 +73,7 @@ typedef struct LhStaticTable
 	const char *source;			/* qualified, quoted */
 	const char *copy;			/* likewise */
 	List	   *columns;		/* of LhStaticColumn */
+	bool		copied;			/* false: only referred to, by a copied one */
 	List	   *parents;		/* Oid: copied tables that it inherits from, or is a partition of */
 	const char *partition_key;	/* NULL: the copy is not partitioned */
 	const char *bound;			/* NULL: no partition */
@@ -92,8 +94,7 @@ typedef struct LhStaticObject
 	bool		expression;		/* indexes: has expressions or a condition */
 	bool		foreign_code;
 	List	   *columns;		/* attribute numbers, of foreign keys in their order */
-	LhStaticTable *refers;		/* foreign keys: the other table; NULL: it is not copied */
-	const char *refers_name;
+	LhStaticTable *refers;		/* foreign keys: the other table */
 	List	   *refers_columns;
 	List	   *operators;		/* char *: qualified, referenced = referencing */
 	const char *left_out;		/* why it is not made; NULL: it is */
@@ -114,6 +115,7 @@ typedef struct LhStaticPlan
 	const LhStaticOptions *options;
 	LhSubject	subject;
 	List	   *tables;			/* of LhStaticTable */
+	List	   *referred;		/* of LhStaticTable: those that are not copied, with what the role sees of them */
 	List	   *objects;		/* of LhStaticObject, in the order in which they can be made */
 	List	   *notes;			/* of LhStaticNote: the report */
 	List	   *problems;		/* of LhStaticNote */
@@ -128,6 +130,8 @@ extern void lh_static_note(LhStaticPlan *plan, const char *kind, const LhStaticT
 extern void lh_static_problem(LhStaticPlan *plan, const char *kind, const LhStaticTable *table, const char *object,
 							  const char *remedy);
 extern LhStaticTable *lh_static_table(const LhStaticPlan *plan, Oid relid);
+/* One that a foreign key refers to, copied or not. */
+extern LhStaticTable *lh_static_referred(LhStaticPlan *plan, Oid relid);
 extern LhStaticColumn *lh_static_column(const LhStaticTable *table, AttrNumber attnum);
 
 /* The mask that the copy's column gets; NULL: the value. */
@@ -174,7 +178,7 @@ extern void lh_static_keys(LhStaticPlan *plan);
 extern void lh_static_make_tables(LhStaticPlan *plan);
 extern void lh_static_make_objects(LhStaticPlan *plan);
 /* In PG_CATCH: raise the error again, without values of rows in it. */
-extern void lh_static_raise(MemoryContext caller) pg_attribute_noreturn();
+extern void lh_static_raise(MemoryContext caller) __attribute__((noreturn));
 /* Utility statements and writes to the copies, as the invoker; %s and the like are the caller's to quote. */
 extern void lh_static_run(const char *format, ...) pg_attribute_printf(1, 2);
 /* The one value of a query, as text; NULL: none, or null. */

@@ -158,7 +158,8 @@ derive_all(LhStaticPlan *plan)
 	{
 		LhStaticObject *key = lfirst(lc);
 
-		if (key->kind != 'f' || key->left_out != NULL)
+		/* also where the key itself is left out: its columns are what they are */
+		if (key->kind != 'f')
 			continue;
 		for (int i = 0; i < list_length(key->columns); i++)
 		{
@@ -167,7 +168,7 @@ derive_all(LhStaticPlan *plan)
 
 			if (lh_static_mask(child) == NULL && lh_static_mask(parent) != NULL)
 				any |= derive(key->refers, parent, child);
-			else if (lh_static_mask(parent) == NULL && lh_static_mask(child) != NULL && !always_null(child->mask))
+			else if (key->refers->copied && lh_static_mask(parent) == NULL && lh_static_mask(child) != NULL && !always_null(child->mask))
 				any |= derive(key->table, child, parent);
 		}
 	}
@@ -219,11 +220,28 @@ check_referred(LhStaticPlan *plan, const LhStaticObject *key)
 						  psprintf("it needs %s, which is left out: name the key in \"without\" as well", quote_identifier(left_out->name)));
 }
 
+/* Of a key that is left out: a reviewer has to see it, but nothing would be wrong in the copy. */
+static void
+note_unmasked(const LhStaticObject *key)
+{
+	for (int i = 0; i < list_length(key->columns); i++)
+	{
+		LhStaticColumn *child = lh_static_column(key->table, list_nth_int(key->columns, i));
+		const LhStaticColumn *parent = lh_static_column(key->refers, list_nth_int(key->refers_columns, i));
+
+		if (lh_static_mask(child) == NULL && lh_static_mask(parent) != NULL)
+			child->refers_masked = place(key->refers, parent);
+	}
+}
+
 static void
 check_foreign_key(LhStaticPlan *plan, const LhStaticObject *key)
 {
 	if (key->left_out != NULL)
+	{
+		note_unmasked(key);
 		return;
+	}
 	for (int i = 0; i < list_length(key->columns); i++)
 		check_pair(plan, key, lh_static_column(key->table, list_nth_int(key->columns, i)),
 				   lh_static_column(key->refers, list_nth_int(key->refers_columns, i)));

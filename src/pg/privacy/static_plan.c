@@ -175,16 +175,25 @@ qualified(const char *schema, const char *name)
 	return psprintf("%s.%s", quote_identifier(schema), quote_identifier(name));
 }
 
-static void
-add_table(LhStaticPlan *plan, Oid relid)
+static LhStaticTable *
+make_table(Oid relid)
 {
 	LhStaticTable *table = palloc0(sizeof(LhStaticTable));
-	ListCell   *lc;
 
 	table->relid = relid;
 	table->relkind = get_rel_relkind(relid);
 	table->name = get_rel_name(relid);
 	table->source = qualified(get_namespace_name(get_rel_namespace(relid)), table->name);
+	return table;
+}
+
+static void
+add_table(LhStaticPlan *plan, Oid relid)
+{
+	LhStaticTable *table = make_table(relid);
+	ListCell   *lc;
+
+	table->copied = true;
 	table->copy = qualified(plan->options->schema, table->name);
 	/* of a flattened table no partitions are made, but what was named beside it */
 	table->parents = direct_parents(plan, relid);
@@ -249,6 +258,26 @@ masks_of(const LhStaticPlan *plan, LhStaticTable *table)
 	}
 }
 
+LhStaticTable *
+lh_static_referred(LhStaticPlan *plan, Oid relid)
+{
+	LhStaticTable *table = OidIsValid(relid) ? lh_static_table(plan, relid) : NULL;
+	ListCell   *lc;
+
+	if (table != NULL || !OidIsValid(relid))
+		return table;
+	foreach(lc, plan->referred)
+	{
+		if (((LhStaticTable *) lfirst(lc))->relid == relid)
+			return lfirst(lc);
+	}
+	table = make_table(relid);
+	lh_static_read_columns(table);
+	masks_of(plan, table);
+	plan->referred = lappend(plan->referred, table);
+	return table;
+}
+
 /* A domain's CHECKs are not applied to masks, so the copy's column is of what the domain is made of. */
 static void
 base_types(LhStaticTable *table)
@@ -280,8 +309,8 @@ leave_out(LhStaticPlan *plan, LhStaticObject *object)
 	}
 	if (object->left_out == NULL && object->foreign_code)
 		object->left_out = "left out: it calls functions of another user";
-	if (object->left_out == NULL && object->kind == 'f' && object->refers == NULL)
-		object->left_out = psprintf("left out: it refers to %s, which is not copied", object->refers_name);
+	if (object->left_out == NULL && object->kind == 'f' && !object->refers->copied)
+		object->left_out = psprintf("left out: it refers to %s, which is not copied", object->refers->source);
 }
 
 static void
@@ -312,6 +341,8 @@ treatment_of(const LhStaticTable *table, const LhStaticColumn *column)
 		return psprintf("%s, as %s", lh_policy_deparse((Node *) column->derived, table->relid), column->derived_from);
 	if (lh_static_computed(column))
 		return "computed anew from the copy";
+	if (column->refers_masked != NULL)
+		return psprintf("copied as it is; %s, which it refers to, is masked", column->refers_masked);
 	if (column->masked_for_others != NULL)
 		return "copied as it is; a policy masks it, for others";
 	if (!column->role_may_read)

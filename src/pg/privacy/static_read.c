@@ -153,8 +153,7 @@ static const char constraints_sql[] =
 	"		WHEN c.coninhcount > 0 THEN (SELECT p.conrelid FROM pg_inherits i JOIN pg_constraint p ON p.conrelid = i.inhparent"
 	"			AND p.conname = c.conname WHERE i.inhrelid = c.conrelid LIMIT 1)::oid END,"
 	"	(SELECT array_agg(quote_ident(n.nspname) || '.' || o.oprname ORDER BY k.at) FROM unnest(c.conpfeqop) WITH ORDINALITY k(op, at)"
-	"		JOIN pg_operator o ON o.oid = k.op JOIN pg_namespace n ON n.oid = o.oprnamespace),"
-	"	(SELECT r.oid::regclass::text FROM pg_class r WHERE r.oid = c.confrelid)"
+	"		JOIN pg_operator o ON o.oid = k.op JOIN pg_namespace n ON n.oid = o.oprnamespace)"
 	" FROM pg_constraint c WHERE c.conrelid = $1 AND c.contype IN ('p', 'u', 'x', 'c', 'f')"
 	" ORDER BY array_position('{p,u,x,c,f}', c.contype::text), c.conname";
 
@@ -163,7 +162,7 @@ static const char indexes_sql[] =
 	"	" FOREIGN_CODE("pg_class", "c.oid") ","
 	"	(SELECT array_agg(DISTINCT d.refobjsubid::int2) FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid"
 	"		AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0), NULL, NULL,"
-	"	(SELECT p.indrelid FROM pg_inherits h JOIN pg_index p ON p.indexrelid = h.inhparent WHERE h.inhrelid = c.oid LIMIT 1)::oid, NULL, NULL"
+	"	(SELECT p.indrelid FROM pg_inherits h JOIN pg_index p ON p.indexrelid = h.inhparent WHERE h.inhrelid = c.oid LIMIT 1)::oid, NULL"
 	" FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
 	" WHERE i.indrelid = $1 AND i.indisvalid"
 	"	AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid AND k.contype IN ('p', 'u', 'x') AND k.conrelid = $1)"
@@ -172,6 +171,11 @@ static const char indexes_sql[] =
 static void
 read_objects(LhStaticPlan *plan, LhStaticTable *table, const char *sql)
 {
+	List	   *made = NIL;
+	List	   *referred = NIL;
+	ListCell   *lc;
+	ListCell   *relid;
+
 	query(sql, table->relid);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -195,13 +199,16 @@ read_objects(LhStaticPlan *plan, LhStaticTable *table, const char *sql)
 		object->expression = bool_at(i, 7);
 		object->foreign_code = bool_at(i, 8);
 		object->columns = list_at(i, 9, INT2OID);
-		object->refers = lh_static_table(plan, oid_at(i, 10));
+		referred = lappend_oid(referred, oid_at(i, 10));
 		object->refers_columns = list_at(i, 11, INT2OID);
 		object->operators = list_at(i, 13, TEXTOID);
-		object->refers_name = text_at(i, 14);
+		made = lappend(made, object);
 		plan->objects = lappend(plan->objects, object);
 	}
 	SPI_freetuptable(SPI_tuptable);
+	/* which asks catalogs as well */
+	forboth(lc, made, relid, referred)
+		((LhStaticObject *) lfirst(lc))->refers = lh_static_referred(plan, lfirst_oid(relid));
 }
 
 void
