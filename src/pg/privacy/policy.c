@@ -39,7 +39,7 @@ typedef struct Cache
 } Cache;
 
 static Cache cache;
-static bool stale = true;
+LhPolicyBits lh_policy_bits = {.stale = true};
 static bool reading = false;
 static bool listening = false;
 static uint64 version = 1;
@@ -50,7 +50,7 @@ static void
 changed(void)
 {
 	version++;
-	stale = true;
+	lh_policy_bits.stale = true;
 }
 
 void
@@ -247,6 +247,7 @@ enter(Oid relid)
 		relation->policies = NIL;
 		relation->wrong = NULL;
 	}
+	lh_policy_bits.bits[relid % LH_POLICY_BITS / 64] |= UINT64CONST(1) << (relid % 64);
 	return relation;
 }
 
@@ -315,7 +316,7 @@ forget(void)
 
 	/* first, so that a callback or an ERROR meanwhile finds nothing half gone */
 	cache = (Cache) {0};
-	stale = true;
+	lh_policy_bits = (LhPolicyBits) {.stale = true};
 	if (old != NULL)
 		MemoryContextDelete(old);
 }
@@ -324,7 +325,7 @@ static void
 load(void)
 {
 	listen();
-	for (int i = 0; stale && i < MOST_READINGS; i++)
+	for (int i = 0; lh_policy_bits.stale && i < MOST_READINGS; i++)
 	{
 		MemoryContext caller = CurrentMemoryContext;
 		uint64		begun = version;
@@ -336,7 +337,8 @@ load(void)
 		read_all();
 		reading = false;
 		MemoryContextSwitchTo(caller);
-		stale = version != begun;
+		lh_policy_bits.none = cache.policies == NIL;
+		lh_policy_bits.stale = version != begun;
 	}
 }
 
@@ -358,21 +360,21 @@ lh_policy_relation_read(Oid relid)
 const LhPolicyRelation *
 lh_policy_relation(Oid relid)
 {
-	if (stale)
+	if (lh_policy_bits.stale)
 		load();
 	return lh_policy_relation_read(relid);
 }
 
 bool
-lh_policy_any(Oid relid)
+lh_policy_any_read(Oid relid)
 {
 	return lh_policy_relation(relid) != NULL;
 }
 
 bool
-lh_policy_none(void)
+lh_policy_none_read(void)
 {
-	if (stale)
+	if (lh_policy_bits.stale)
 		load();
 	return cache.policies == NIL;
 }
