@@ -75,7 +75,7 @@ CREATE TRIGGER nothing BEFORE INSERT ON product FOR EACH ROW EXECUTE FUNCTION no
 CREATE STATISTICS customer_two ON ssn, mail FROM customer;
 GRANT SELECT ON ALL TABLES IN SCHEMA st TO static_admin, static_masked;
 -- nothing but the copy writes to the log while it is looked at
-SELECT format('ALTER TABLE %s SET (autovacuum_enabled = false)', oid::regclass) FROM pg_class WHERE relnamespace = 'st'::regnamespace AND relkind = 'r' \gexec
+SELECT format('ALTER TABLE %s SET (autovacuum_enabled = false)', oid::regclass) FROM pg_class WHERE relnamespace = 'st'::regnamespace AND relkind = 'r' ORDER BY relname \gexec
 RESET ROLE;
 SET client_min_messages = error;
 -- only one side of each key is masked
