@@ -262,6 +262,8 @@ SELECT refused('{st.customer}', ARRAY['ssn', $$'x'$$, 'mail', $$'***'$$, 'note',
 -- masks that are NULL for some
 SELECT refused('{st.employee}', ARRAY['name', $$CASE WHEN id > 50 THEN NULL ELSE 'x' END$$, 'ssn', 'NULL'], 'st_employee');
 SELECT refused('{st.employee}', ARRAY['name', $$CASE WHEN id > 50 THEN NULL ELSE 'x' END$$, 'ssn', 'NULL'], 'st_employee', 'without => ''{employee_ssn_key}''');
+-- the session is who it was, though that came while rows were read
+SELECT lakehouse.subject_role() = current_user AS same;
 -- names that are not there, and relations that are no tables
 SELECT refused('{st.region}', ARRAY['total', '0'], 'st_orders', 'without => ''{nothing}''');
 CREATE VIEW st.regions AS SELECT * FROM st.region;

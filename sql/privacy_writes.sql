@@ -77,6 +77,7 @@ UPDATE person p SET city = 'x' WHERE spy(p::text);
 UPDATE person p SET city = e.city FROM extra e WHERE e.id = p.id AND p.ssn LIKE 'X%';
 DELETE FROM person p USING extra e WHERE e.city = p.ssn;
 UPDATE person SET city = 'x' WHERE ssn IN (SELECT city FROM extra);
+UPDATE person SET city = 'x' WHERE ssn LIKE 'X%' AND id IN (SELECT id FROM extra);
 UPDATE person p SET city = 'x' WHERE EXISTS (SELECT FROM extra e WHERE e.city = p.ssn);
 UPDATE person p SET city = 'x' WHERE id = 2 RETURNING (SELECT p.ssn);
 INSERT INTO person (id, ssn) VALUES (2, 'raw-z') ON CONFLICT (id) DO UPDATE SET city = person.ssn;
