@@ -60,15 +60,21 @@ INSERT INTO promised VALUES
 	('policy_columns', 'OUT policy text, OUT relation regclass, OUT attnum smallint, OUT "column" name, OUT masked boolean', 'SETOF record'),
 	('policy_concerns', 'name text, role regrole', 'boolean'),
 	('policy_create', 'name text, relation regclass, masks text[], row_filter text, for_roles text[], except_roles text[], purposes text[], until timestamp with time zone, options jsonb, floor text', 'void'),
+	('policy_changes', 'before jsonb, after jsonb, OUT policy text, OUT relation text, OUT change text, OUT field text, OUT was text, OUT "is" text', 'SETOF record'),
+	('policy_diff', 'role_a regrole, role_b regrole, relations regclass[], OUT relation regclass, OUT "column" name, OUT access_a text, OUT mask_a text, OUT policy_a text, OUT access_b text, OUT mask_b text, OUT policy_b text', 'SETOF record'),
 	('policy_drop', 'name text', 'void'),
 	('policy_enforced', '', 'boolean'),
 	('policy_explain', 'role regrole, query text, OUT relation regclass, OUT "column" name, OUT access text, OUT policy text, OUT expression text', 'SETOF record'),
+	('policy_export', '', 'jsonb'),
 	('policy_holes', 'OUT kind text, OUT object text, OUT policy text, OUT detail text', 'SETOF record'),
 	('policy_list', 'OUT name text, OUT relation regclass, OUT masks text[], OUT row_filter text, OUT for_roles text[], OUT except_roles text[], OUT purposes text[], OUT until timestamp with time zone, OUT options jsonb, OUT origin text, OUT problem text', 'SETOF record'),
 	('purpose', '', 'text'),
 	('right_grant', '"right" text, role regrole', 'void'),
 	('right_objects', 'OUT "right" text, OUT routine regprocedure, OUT view regclass', 'SETOF record'),
 	('right_revoke', '"right" text, role regrole', 'void'),
+	('static_copy', 'relations regclass[], to_schema name, role regrole, orphans text, checks text, partitions text, without text[], OUT kind text, OUT relation regclass, OUT object text, OUT treatment text, OUT policy text, OUT rows bigint', 'SETOF record'),
+	('static_copy_schema', 'from_schema regnamespace, to_schema name, role regrole, orphans text, checks text, partitions text, without text[], OUT kind text, OUT relation regclass, OUT object text, OUT treatment text, OUT policy text, OUT rows bigint', 'SETOF record'),
+	('static_plan', 'relations regclass[], to_schema name, role regrole, orphans text, checks text, partitions text, without text[], OUT kind text, OUT relation regclass, OUT object text, OUT treatment text, OUT policy text, OUT rows bigint', 'SETOF record'),
 	('subject_role', '', 'name'),
 	('subject_session', '', 'name'),
 	('tag', 'relation regclass, "column" name, tag text', 'void'),
@@ -485,7 +491,7 @@ SELECT is_empty(
 SELECT is_empty($$ SELECT signature FROM functions WHERE proleakproof $$, 'none says that it is leakproof');
 SELECT is_empty(
 	$$ SELECT signature FROM functions WHERE prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
-		AND proname NOT IN ('policy_admin', 'key_admin', 'auditor', 'policy_holes') $$,
+		AND proname NOT IN ('policy_admin', 'key_admin', 'auditor', 'policy_holes', 'policy_export', 'policy_changes', 'static_copy_schema') $$,
 	'all functions are C, but what does nothing, and a list of questions to catalogs');
 SELECT is_empty(
 	$$ SELECT signature FROM functions WHERE probin IS NOT NULL AND prosrc !~ '^lakehouse_[a-z0-9_]+$' $$,
@@ -523,7 +529,7 @@ SELECT set_eq(
 	ARRAY['foreign-data wrapper lakehouse', 'event trigger lakehouse_define', 'table lakehouse.cdc_masks',
 		'table lakehouse.cdc_snapshots', 'sequence lakehouse.cdc_snapshots_id_seq',
 		'schema lakehouse_policies', 'schema lakehouse_domains', 'table lakehouse.privacy_anchor', 'table lakehouse.key_providers', 'table lakehouse.keys',
-		'table lakehouse.key_versions', 'table lakehouse.token_vault', 'table lakehouse.encryption_jobs', 'sequence lakehouse.encryption_jobs_job_seq', 'view lakehouse.encryption_progress', 'table lakehouse.subject_stores', 'table lakehouse.erasures', 'table lakehouse.key_rewraps', 'sequence lakehouse.key_rewraps_job_seq',
+		'table lakehouse.key_versions', 'view lakehouse.static_progress', 'table lakehouse.token_vault', 'table lakehouse.encryption_jobs', 'sequence lakehouse.encryption_jobs_job_seq', 'view lakehouse.encryption_progress', 'table lakehouse.subject_stores', 'table lakehouse.erasures', 'table lakehouse.key_rewraps', 'sequence lakehouse.key_rewraps_job_seq',
 		'view lakehouse.cdc_health', 'view lakehouse.key_progress', 'view lakehouse.keyring_status', 'view lakehouse.rights', 'view lakehouse.scan_progress'],
 	'the other members of the extension');
 -- encrypted types: each has casts, and but for jsonb operators and their classes

@@ -8,8 +8,8 @@
  *	1. no policy in the database, or none on any table of the statement: nothing is done;
  *	2. each table that a FROM reads is replaced by a subquery (enforce_table.c), at every level: CTEs, sublinks,
  *	   branches of UNION;
- *	3. a table that is written to cannot be replaced.  Of its columns that are masked for the subject none may
- *	   be read or changed, and rows that it may not see are added to row security's conditions;
+ *	3. a table that is written to cannot be replaced.  What may be done with its masked columns is little (enforce_write.c), and
+ *	   rows that the subject may not see are added to row security's conditions;
  *	4. entries that nothing scans (of views, for privileges) stay, and are marked as looked at.
  *
  * What the planner itself brings in (bodies of inlined set-returning functions) was not here to be seen: such functions
@@ -73,34 +73,6 @@ lh_enforce_denied(Oid relid, AttrNumber attnum, const char *what)
 
 /* ---- what is written to ---- */
 
-/* A column of the set that is masked; InvalidAttrNumber: the whole row, InvalidAttrNumber - 1: none. */
-#define NO_COLUMN (FirstLowInvalidHeapAttributeNumber)
-
-static AttrNumber
-masked_in(const Bitmapset *columns, const LhEffective *effective)
-{
-	bool		whole = bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, columns);
-	ListCell   *lc;
-
-	foreach(lc, effective->columns)
-	{
-		const LhColumnPolicy *column = lfirst(lc);
-
-		if (column->mask == NULL)
-			continue;
-		if (whole || bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, columns))
-			return column->attnum;
-	}
-	return NO_COLUMN;
-}
-
-static bool
-updates(const Query *query)
-{
-	return query->commandType == CMD_UPDATE || query->commandType == CMD_MERGE ||
-		(query->onConflict != NULL && query->onConflict->action == ONCONFLICT_UPDATE);
-}
-
 /* Of rows that a filter hides none may be changed. */
 static void
 restrict_rows(Query *query, RangeTblEntry *rte, List *filters, const LhSubject *subject)
@@ -144,20 +116,17 @@ visit_result(Query *query, const LhSubject *subject)
 	RangeTblEntry *rte = rt_fetch(query->resultRelation, query->rtable);
 	const LhEffective *effective;
 	LhPrivileges privileges;
-	AttrNumber	found;
+	List	   *filters;
 
 	if (rte->rtekind != RTE_RELATION || visit_integrity(rte, subject) ||
 		(effective = lh_enforce_effective(rte->relid, subject)) == NULL)
 		return;
-	if (lh_privileges(LH_QUERY_PRIVILEGES(query), rte, &privileges))
-	{
-		if ((found = masked_in(*privileges.selected, effective)) != NO_COLUMN)
-			lh_enforce_denied(rte->relid, found, "It is masked by a policy, so a statement that writes to the table may not read it.");
-		if (updates(query) && (found = masked_in(*privileges.updated, effective)) != NO_COLUMN)
-			lh_enforce_denied(rte->relid, found, "It is masked by a policy, so it may not be changed.");
-	}
+	/* its filters outlive what follows */
+	filters = copyObject(effective->filters);
 	lh_mark_set(rte, LH_MARK_WRITTEN, effective);
-	restrict_rows(query, rte, copyObject(effective->filters), subject);
+	if (lh_privileges(LH_QUERY_PRIVILEGES(query), rte, &privileges))
+		lh_enforce_written(query, effective, &privileges);
+	restrict_rows(query, rte, filters, subject);
 }
 
 /* ---- what is read ---- */
@@ -211,7 +180,11 @@ visit_tables(Query *query, const LhSubject *subject)
 		else if (bms_is_member(i, from))
 			lh_enforce_table(query, i, subject);
 		else if ((effective = lh_enforce_effective(rte->relid, subject)) != NULL)
+		{
 			lh_mark_set(rte, LH_MARK_PRIVILEGES, effective);
+			if (query->onConflict != NULL && i == query->onConflict->exclRelIndex)
+				lh_enforce_excluded(query, rte, effective);
+		}
 	}
 	bms_free(from);
 }

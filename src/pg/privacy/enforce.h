@@ -4,6 +4,7 @@
  *
  *	enforce.c			planner hook: which statements, whose subject, tables that are written to
  *	enforce_table.c		a table in a query replaced by a subquery of masks
+ *	enforce_write.c		masked columns of a table that is written to
  *	enforce_plan.c		executor: plans of another subject are not run; privileges of used columns
  *	enforce_stats.c		what the planner may know of masked columns
  *	utility*.c			statements that the planner does not see (utility.h)
@@ -90,6 +91,12 @@ lh_mark_get(const RangeTblEntry *rte, LhMark *mark)
 
 /* The entry is read in this query, by its FROM: replaced as policies say. */
 extern void lh_enforce_table(Query *query, Index rti, const LhSubject *subject);
+
+/* The statement writes to its result relation: ERROR when it does with masked columns what it may not. */
+extern void lh_enforce_written(Query *query, const LhEffective *effective, LhPrivileges *privileges);
+
+/* EXCLUDED of ON CONFLICT: the values that the statement proposed. */
+extern void lh_enforce_excluded(Query *query, RangeTblEntry *rte, const LhEffective *effective);
 
 /* Tables that an expression of a policy looks things up in are marked: it reads them as its owner, without masks. */
 extern void lh_enforce_expression(Node *expression, const LhSubject *subject);

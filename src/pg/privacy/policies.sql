@@ -64,11 +64,56 @@ CREATE FUNCTION lakehouse.policy_explain(role regrole, query text, OUT relation 
 COMMENT ON FUNCTION lakehouse.policy_explain(regrole, text) IS
 	'What a query reads and how a role would see it: plain, masked, denied, filtered; the query is not run';
 
+CREATE FUNCTION lakehouse.policy_diff(role_a regrole, role_b regrole, relations regclass[] DEFAULT NULL,
+		OUT relation regclass, OUT "column" name, OUT access_a text, OUT mask_a text, OUT policy_a text,
+		OUT access_b text, OUT mask_b text, OUT policy_b text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'lakehouse_policy_diff' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 50;
+COMMENT ON FUNCTION lakehouse.policy_diff(regrole, regrole, regclass[]) IS
+	'Columns and rows that two roles see differently; without relations: of all that policies are about';
+
+-- Relations and roles by name, so that it can be kept outside and compared later.
+CREATE FUNCTION lakehouse.policy_export() RETURNS jsonb
+	LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+BEGIN ATOMIC
+	SELECT coalesce(jsonb_object_agg(l.name, to_jsonb(l) - 'name'), '{}') FROM lakehouse.policy_list() l;
+END;
+COMMENT ON FUNCTION lakehouse.policy_export() IS 'All policies as one document, for policy_changes';
+-- A mask is a field of its own, "mask of <column>".
+CREATE FUNCTION lakehouse.policy_changes(before jsonb, after jsonb DEFAULT NULL,
+		OUT policy text, OUT relation text, OUT change text, OUT field text, OUT was text, OUT "is" text)
+	RETURNS SETOF record LANGUAGE sql VOLATILE PARALLEL RESTRICTED ROWS 50 SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	WITH states(state, name, body) AS (
+		SELECT 1, e.key, e.value FROM jsonb_each($1) e
+		UNION ALL
+		SELECT 2, e.key, e.value FROM jsonb_each(coalesce($2, lakehouse.policy_export())) e),
+	fields(state, name, field, value) AS (
+		SELECT s.state, s.name, f.key, f.value #>> '{}' FROM states s, jsonb_each(s.body) f
+		WHERE f.key <> 'masks' AND f.value <> 'null' AND f.value <> '[]' AND f.value <> '{}'
+		UNION ALL
+		SELECT s.state, s.name, 'mask of ' || (m.value #>> '{}'), s.body->'masks'->>m.ordinality::int
+		FROM states s, jsonb_array_elements(CASE jsonb_typeof(s.body->'masks') WHEN 'array' THEN s.body->'masks' ELSE '[]' END)
+			WITH ORDINALITY m(value, ordinality)
+		WHERE m.ordinality % 2 = 1)
+	SELECT coalesce(a.name, b.name), coalesce(b.body, a.body)->>'relation',
+		CASE WHEN a.name IS NULL THEN 'made' WHEN b.name IS NULL THEN 'dropped' ELSE 'changed' END, f.field, f.was, f."is"
+	FROM (SELECT * FROM states WHERE state = 1) a FULL JOIN (SELECT * FROM states WHERE state = 2) b ON a.name = b.name
+	LEFT JOIN LATERAL (
+		SELECT coalesce(x.field, y.field) AS field, x.value AS was, y.value AS "is"
+		FROM (SELECT * FROM fields WHERE state = 1 AND name = a.name) x
+		FULL JOIN (SELECT * FROM fields WHERE state = 2 AND name = b.name) y ON x.field = y.field
+		WHERE x.value IS DISTINCT FROM y.value) f ON true
+	WHERE a.body IS DISTINCT FROM b.body
+	ORDER BY 1, 4;
+END;
+COMMENT ON FUNCTION lakehouse.policy_changes(jsonb, jsonb) IS
+	'What has changed between two exports of policies; after null: until now';
+
 -- What a database leaves open in spite of its policies.  Reads catalogs that everybody may read.
 CREATE FUNCTION lakehouse.policy_holes(OUT kind text, OUT object text, OUT policy text, OUT detail text)
 	RETURNS SETOF record LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	WITH hidden AS MATERIALIZED (SELECT * FROM lakehouse.policy_columns()),
+	WITH RECURSIVE hidden AS MATERIALIZED (SELECT * FROM lakehouse.policy_columns()),
 	masked AS MATERIALIZED (SELECT * FROM hidden WHERE masked),
 	listed AS MATERIALIZED (SELECT * FROM lakehouse.policy_list()),
 	tables AS MATERIALIZED (SELECT DISTINCT policy, relation FROM hidden),
@@ -82,7 +127,23 @@ BEGIN ATOMIC
 			AND d.classid = 'pg_rewrite'::regclass
 		JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class c ON c.oid = r.ev_class
 		WHERE c.oid <> t.relation AND c.relkind IN ('v', 'm')
-			AND c.relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('lakehouse_policies', 'lakehouse_domains')))
+			AND c.relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('lakehouse_policies', 'lakehouse_domains'))),
+	-- and what reads a table through views; what reads a view that has policies itself is found by those
+	over(policy, relation, view, relkind) AS (
+		SELECT policy, relation, view, relkind FROM views
+		UNION
+		SELECT o.policy, o.relation, c.oid, c.relkind
+		FROM over o JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = o.view AND d.classid = 'pg_rewrite'::regclass
+		JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class c ON c.oid = r.ev_class
+		WHERE c.oid <> o.view AND c.relkind IN ('v', 'm') AND NOT EXISTS (SELECT FROM tables t WHERE t.relation = o.view)),
+	-- functions that are given rows, as constraints, indexes, statistics, generated columns and row security call them
+	called AS (
+		SELECT DISTINCT t.policy, t.relation, p.oid AS function, p.proowner
+		FROM tables t JOIN pg_depend b ON b.refclassid = 'pg_class'::regclass AND b.refobjid = t.relation
+			AND (b.deptype = 'i' OR (b.deptype = 'a' AND b.classid <> 'pg_attrdef'::regclass))
+			AND b.classid IN ('pg_constraint'::regclass, 'pg_class'::regclass, 'pg_statistic_ext'::regclass, 'pg_attrdef'::regclass, 'pg_policy'::regclass)
+		JOIN pg_depend f ON f.classid = b.classid AND f.objid = b.objid AND f.refclassid = 'pg_proc'::regclass
+		JOIN pg_proc p ON p.oid = f.refobjid)
 	SELECT 'server', 'shared_preload_libraries', NULL, 'lakehouse is not preloaded: no policy holds, and what it masks is denied'
 	WHERE NOT lakehouse.policy_enforced()
 	UNION ALL
@@ -155,10 +216,23 @@ BEGIN ATOMIC
 	FROM views v WHERE (relkind = 'm' AND NOT EXISTS (SELECT FROM tables t WHERE t.relation = v.view))
 		OR (relkind = 'v' AND NOT coalesce(reloptions && ARRAY['security_invoker=true', 'security_invoker=on', 'security_invoker=1'], false))
 	UNION ALL
+	SELECT 'view', o.view::regclass::text, o.policy, 'holds values of ' || o.relation || ' through views; it needs a policy of its own'
+	FROM over o WHERE o.relkind = 'm' AND NOT EXISTS (SELECT FROM views v WHERE v.view = o.view AND v.policy = o.policy)
+		AND NOT EXISTS (SELECT FROM tables t WHERE t.relation = o.view)
+	UNION ALL
 	SELECT 'view', view::regclass::text, policy, 'everybody may read its text in the catalogs, with constants of WHERE' FROM views
 	UNION ALL
 	SELECT 'trigger', t.relation || '.' || g.tgname, t.policy, 'its function ' || g.tgfoid::regprocedure || ' gets values as they are'
 	FROM tables t JOIN pg_trigger g ON g.tgrelid = t.relation AND NOT g.tgisinternal
+	UNION ALL
+	SELECT 'function', c.function::regprocedure::text, c.policy, 'gets values of ' || c.relation || ' as they are, and calls what its owner ' || r.rolname || ' may change'
+	FROM called c JOIN pg_roles r ON r.oid = c.proowner AND NOT r.rolsuper
+	UNION ALL
+	SELECT DISTINCT 'default privilege', CASE WHEN d.defaclnamespace = 0 THEN 'any schema' ELSE 'schema ' || d.defaclnamespace::regnamespace END, t.policy,
+		CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END || ' will hold SELECT on tables that ' || d.defaclrole::regrole || ' makes, partitions of what is masked for it as well'
+	FROM pg_default_acl d CROSS JOIN aclexplode(d.defaclacl) a CROSS JOIN (SELECT DISTINCT policy FROM masked) t
+	WHERE d.defaclobjtype = 'r' AND a.privilege_type = 'SELECT' AND a.grantee <> d.defaclrole
+		AND (a.grantee = 0 OR lakehouse.policy_concerns(t.policy, a.grantee::regrole))
 	UNION ALL
 	SELECT 'foreign table', t.relation::text, t.policy, 'its files are read by other tables and functions as they are: its option other_paths says so'
 	FROM tables t JOIN listed l ON l.name = t.policy JOIN pg_foreign_table f ON f.ftrelid = t.relation
@@ -177,11 +251,12 @@ BEGIN ATOMIC
 	ORDER BY 1, 2, 3, 4;
 END;
 COMMENT ON FUNCTION lakehouse.policy_holes() IS
-	'What the database leaves open in spite of its policies: roles, extensions, catalogs, privileges, views, triggers';
+	'What the database leaves open in spite of its policies: roles, extensions, catalogs, privileges, views, triggers, functions';
 
 REVOKE ALL ON FUNCTION
 	lakehouse.policy_list(), lakehouse.policy_columns(), lakehouse.policy_concerns(text, regrole),
 	lakehouse.policy_enforced(), lakehouse.policy_explain(regrole, text), lakehouse.policy_holes(),
+	lakehouse.policy_diff(regrole, regrole, regclass[]), lakehouse.policy_export(), lakehouse.policy_changes(jsonb, jsonb),
 	lakehouse.tag(regclass, name, text), lakehouse.untag(regclass, name, text), lakehouse.tags_apply(),
 	lakehouse.policy_create(text, regclass, text[], text, text[], text[], text[], timestamptz, jsonb, text),
 	lakehouse.policy_alter(text, text[], text, text[], text[], text[], timestamptz, jsonb, text),

@@ -7,6 +7,7 @@
  *	policy_admin.c		policy_create, policy_alter, policy_drop: parsing and vetting
  *	policy_floor.c		the privileges beneath: what a masked role must not hold
  *	policy_show.c		policy_list, policy_explain, policy_holes
+ *	policy_diff.c		what two roles see differently
  *	tags.c				tags of columns (SECURITY LABEL), and policies bound to tags
  *	policy_internal.h	what these share, and their smaller parts
  *
@@ -44,6 +45,8 @@ typedef struct LhColumnPolicy
 	 * partition or child alone masks it; core's privileges on the column are needed as well.
 	 */
 	bool		granted;
+	/* Masked, and all policies that mask it say "writes": "allow": it may be changed. */
+	bool		writable;
 } LhColumnPolicy;
 
 typedef struct LhEffective

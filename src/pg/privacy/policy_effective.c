@@ -200,6 +200,7 @@ merged_column(Merge *merge, AttrNumber attnum)
 	made = palloc0(sizeof(Merged));
 	made->column.attnum = attnum;
 	made->strength = -1;
+	made->column.writable = true;
 	merge->columns = lappend(merge->columns, made);
 	return made;
 }
@@ -231,6 +232,9 @@ merge_column(Merge *merge, const Contribution *c, const LhPolicyColumn *column)
 	m = merged_column(merge, attnum);
 	if (c->kinship != KIN_DESCENDANT)
 		m->column.granted = true;
+	/* of each that masks it, not only of the strictest */
+	if (column->mask != NULL && (c->policy->writes == NULL || strcmp(c->policy->writes, "allow") != 0))
+		m->column.writable = false;
 	if (m->strength > strength || (m->strength == strength && strcmp(m->column.policy, c->policy->name) <= 0))
 		return;
 	mask = NULL;
@@ -296,7 +300,7 @@ stamp_of(const LhEffective *effective)
 		char	   *text = nodeToString(column->mask);
 
 		stamp = hash_bytes_extended((unsigned char *) text, (int) strlen(text),
-									hash_combine64(stamp, (uint64) column->attnum * 2 + column->granted));
+									hash_combine64(stamp, (uint64) column->attnum * 4 + column->granted * 2 + column->writable));
 	}
 	foreach(cell, effective->filters)
 	{
@@ -323,6 +327,7 @@ finish(Merge *merge, TimestampTz until)
 		LhColumnPolicy *column = &((Merged *) lfirst(cell))->column;
 
 		column->mask = ready_mask(column->mask, merge->relid, column->attnum);
+		column->writable &= column->mask != NULL;
 		effective->columns = lappend(effective->columns, column);
 	}
 	list_sort(effective->columns, by_attnum);

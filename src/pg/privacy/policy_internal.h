@@ -38,6 +38,7 @@ typedef struct LhPolicy
 	bool		superusers;		/* it holds for superusers as well */
 	bool		session_user;	/* for whoever is it as outer role or as session user */
 	bool		other_paths;	/* files of its foreign tables may be read by other ways than these */
+	const char *writes;			/* "allow": who is masked may change what is masked; NULL or "deny": he may not */
 	const char *tag;			/* of a policy of a tag */
 	const char *tag_mask;		/* its expression over "value" */
 	const char *origin;			/* the policy of a tag that this one was made from */
@@ -149,7 +150,18 @@ extern void lh_policy_text_begin(LhPolicyText *at, const char *text, const char 
 extern void lh_policy_text_end(LhPolicyText *at);
 /* The one expression that the text is, raw. */
 extern Node *lh_policy_parse(const char *text);
+/* As users would write it: keyed masks by their names. */
 extern char *lh_policy_deparse(const Node *expr, Oid relid);
+
+/* ---- policy_show.c ---- */
+
+/* ERROR unless the user may see policies: an administrator of them, or an auditor. */
+extern void lh_policy_require_reader(void);
+
+/* ---- policy_diff.c ---- */
+
+/* Relations that policies are about: their own, and those that have them by descent (List of Oid). */
+extern List *lh_policy_governed(void);
 
 /* ---- policy_floor.c ---- */
 

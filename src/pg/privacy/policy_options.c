@@ -5,6 +5,7 @@
  *	{"purposes": ["billing"], "until": "2027-01-01T00:00:00Z",
  *	 "except_purposes": ["fraud"], "except_until": "2026-12-24T18:00:00Z", "superusers": true, "session_user": true,
  *	 "other_paths": true,
+ *	 "writes": "allow",
  *	 "tag": "pii.ssn", "tag_mask": "lakehouse.mask_null(value)", "origin": "name of a policy of a tag",
  *	 "inherits": "name of a policy of a table"}
  *
@@ -38,6 +39,7 @@ static const struct
 	{"superusers", OPTION_BOOL, true, offsetof(LhPolicy, superusers)},
 	{"session_user", OPTION_BOOL, true, offsetof(LhPolicy, session_user)},
 	{"other_paths", OPTION_BOOL, true, offsetof(LhPolicy, other_paths)},
+	{"writes", OPTION_TEXT, true, offsetof(LhPolicy, writes)},
 	{"tag", OPTION_TEXT, true, offsetof(LhPolicy, tag)},
 	{"tag_mask", OPTION_TEXT, false, offsetof(LhPolicy, tag_mask)},
 	{"origin", OPTION_TEXT, false, offsetof(LhPolicy, origin)},
@@ -164,6 +166,8 @@ lh_policy_options_read(LhPolicy *policy, const Jsonb *definition)
 		else if (token == WJB_VALUE && i >= 0 && !read_value(policy, i, &value))
 			return psprintf("its option \"%s\" is not valid", table[i].name);
 	}
+	if (policy->writes != NULL && strcmp(policy->writes, "allow") != 0 && strcmp(policy->writes, "deny") != 0)
+		return "its option \"writes\" is neither \"allow\" nor \"deny\"";
 	if (policy->tag != NULL && policy->relid != InvalidOid)
 		return "it is of a tag and of a relation at once";
 	if ((policy->tag != NULL) != (policy->tag_mask != NULL))
@@ -285,7 +289,7 @@ check_given(const Jsonb *options)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("policies have no option \"%s\"", value_text(&value)),
-					 errhint("Options are except_purposes, except_until, superusers, session_user, other_paths and tag.")));
+					 errhint("Options are except_purposes, except_until, superusers, session_user, other_paths, writes and tag.")));
 	}
 }
 

@@ -7,10 +7,16 @@
  */
 #include "pg/privacy/policy_internal.h"
 
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
 #include "parser/parser.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
+#include "utils/syscache.h"
 
 /* The position of a syntax error is one of the expression, not of the statement that brought it. */
 static void
@@ -84,6 +90,46 @@ lh_policy_parse(const char *text)
 }
 
 /* With all names qualified that are not PostgreSQL's own: it reads the same wherever it is parsed again. */
+/* The keyed mask that users write, of the twin that runs; InvalidOid: the function is none. */
+static Oid
+name_of_twin(Oid function)
+{
+	Oid			schema = get_namespace_oid("lakehouse", true);
+	Oid		   *declared;
+	char	   *name;
+	int			n;
+
+	if (!OidIsValid(schema) || get_func_namespace(function) != schema)
+		return InvalidOid;
+	name = get_func_name(function);
+	if (name == NULL || strlen(name) < 4 || strcmp(name + strlen(name) - 4, "_run") != 0)
+		return InvalidOid;
+	(void) get_func_signature(function, &declared, &n);
+	if (n < 1 || declared[n - 1] != INTERNALOID)
+		return InvalidOid;
+	name[strlen(name) - 4] = '\0';
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+						   PointerGetDatum(buildoidvector(declared, n - 1)), ObjectIdGetDatum(schema));
+}
+
+static Node *
+take_twins(Node *node, void *context)
+{
+	FuncExpr   *call;
+	Oid			name;
+
+	/* sub-selects of filters have no masks */
+	if (node == NULL || IsA(node, Query))
+		return node;
+	node = expression_tree_mutator(node, take_twins, context);
+	if (!IsA(node, FuncExpr) || !OidIsValid(name = name_of_twin(((FuncExpr *) node)->funcid)))
+		return node;
+	call = (FuncExpr *) node;
+	call->funcid = name;
+	call->args = list_truncate(list_copy(call->args), list_length(call->args) - 1);
+	return node;
+}
+
 char *
 lh_policy_deparse(const Node *expr, Oid relid)
 {
@@ -93,7 +139,7 @@ lh_policy_deparse(const Node *expr, Oid relid)
 
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 							 false);
-	text = deparse_expression(unconstify(Node *, expr), names, false, false);
+	text = deparse_expression(take_twins(unconstify(Node *, expr), NULL), names, false, false);
 	AtEOXact_GUC(true, settings);
 	return text;
 }

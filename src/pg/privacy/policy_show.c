@@ -27,8 +27,8 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-static void
-require_reader(void)
+void
+lh_policy_require_reader(void)
 {
 	if (!lh_right_has(LH_RIGHT_AUDITOR, GetUserId()))
 		lh_right_require(LH_RIGHT_POLICY_ADMIN, "to see policies");
@@ -118,7 +118,7 @@ lakehouse_policy_list(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	ListCell   *cell;
 
-	require_reader();
+	lh_policy_require_reader();
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(cell, lh_policies_read())
 		list_policy(result, lfirst(cell));
@@ -160,7 +160,7 @@ lakehouse_policy_columns(PG_FUNCTION_ARGS)
 	ListCell   *cell,
 			   *of;
 
-	require_reader();
+	lh_policy_require_reader();
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(cell, lh_policies_read())
 	{
@@ -187,7 +187,7 @@ lakehouse_policy_concerns(PG_FUNCTION_ARGS)
 	const LhPolicy *policy;
 	Oid			role = PG_GETARG_OID(1);
 
-	require_reader();
+	lh_policy_require_reader();
 	policy = lh_policy_named(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_BOOL((policy->superusers || !superuser_arg(role)) &&
 				   lh_hidden_has(policy->hidden, role, LH_HIDDEN_FOR) &&
@@ -278,9 +278,9 @@ access_of(const Read *read, const LhColumnPolicy *column, AttrNumber attnum, Oid
 	bool		granted = pg_class_aclcheck(read->relid, as, ACL_SELECT) == ACLCHECK_OK ||
 		pg_attribute_aclcheck(read->relid, attnum, as, ACL_SELECT) == ACLCHECK_OK;
 
-	if (read->target && column != NULL && column->mask != NULL)
+	if (read->target && column != NULL && column->mask != NULL && !column->writable)
 		return "denied";
-	if (!granted && !(column != NULL && column->granted && !read->target))
+	if (!granted && !(column != NULL && column->granted && (!read->target || column->writable)))
 		return "denied";
 	return column != NULL && column->mask != NULL ? "masked" : "plain";
 }
@@ -377,14 +377,12 @@ Datum
 lakehouse_policy_explain(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	LhSubject	subject = lh_subject();
+	LhSubject	subject;
 	ListCell   *cell;
 
-	require_reader();
-	subject.role = subject.session = PG_GETARG_OID(0);
-	(void) GetUserNameFromId(subject.role, false);
-	subject.superuser = superuser_arg(subject.role);
-	subject.integrity = false;
+	lh_policy_require_reader();
+	(void) GetUserNameFromId(PG_GETARG_OID(0), false);
+	subject = lh_subject_of(PG_GETARG_OID(0));
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(cell, reads_of(text_to_cstring(PG_GETARG_TEXT_PP(1))))
 		explain_read(result, lfirst(cell), &subject);

@@ -18,6 +18,7 @@
  *	location_*.c	files of foreign tables with policies (location_closed.h)
  *	stream_policy.c	policies made ready for change streams (stream.h)
  *	enforce*.c		planner and executor: policies applied
+ *	static*.c		tables copied with the masks of a role, foreign keys kept (static.h)
  *	utility*.c		COPY, LOCK, DDL, copies: statements that the planner does not see
  *	selftest_pg.c	self-tests of cryptography before the first key is used
  *
@@ -74,6 +75,8 @@ typedef struct LhSubject
 } LhSubject;
 
 extern LhSubject lh_subject(void);
+/* Who would be the subject if the role had logged in and claimed the present purpose. */
+extern LhSubject lh_subject_of(Oid role);
 /* purposes compared, too */
 extern bool lh_subject_same(const LhSubject *a, const LhSubject *b);
 
@@ -83,5 +86,11 @@ extern bool lh_subject_same(const LhSubject *a, const LhSubject *b);
  */
 extern bool lh_subject_pin(void);
 extern void lh_subject_unpin(void);
+
+/*
+ * From now on statements are planned and run as if the role had logged in; InvalidOid: for whoever they are again, which has to be
+ * said after an ERROR, too.  Privileges stay those of the user.  Cached plans are to be dropped by the caller.
+ */
+extern void lh_subject_assume(Oid role);
 
 #endif

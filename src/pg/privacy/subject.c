@@ -23,6 +23,9 @@
 static bool pinned = false;
 static Oid	pinned_role;
 
+/* While a static copy reads: the role that it is made for. */
+static Oid	assumed = InvalidOid;
+
 /* PostgreSQL works for a table */
 #define MAINTENANCE (SECURITY_NOFORCE_RLS | SECURITY_RESTRICTED_OPERATION)
 
@@ -33,6 +36,8 @@ lh_subject(void)
 	Oid			user;
 	int			context;
 
+	if (OidIsValid(assumed))
+		return lh_subject_of(assumed);
 	GetUserIdAndSecContext(&user, &context);
 	if ((context & MAINTENANCE) == 0)
 		subject.role = GetOuterUserId();
@@ -46,6 +51,15 @@ lh_subject(void)
 	}
 	subject.session = GetSessionUserId();
 	subject.superuser = superuser_arg(subject.role);
+	return subject;
+}
+
+LhSubject
+lh_subject_of(Oid role)
+{
+	LhSubject	subject = {.role = role, .session = role, .purpose = lakehouse_purpose != NULL ? lakehouse_purpose : ""};
+
+	subject.superuser = superuser_arg(role);
 	return subject;
 }
 
@@ -78,6 +92,12 @@ void
 lh_subject_unpin(void)
 {
 	pinned = false;
+}
+
+void
+lh_subject_assume(Oid role)
+{
+	assumed = role;
 }
 
 /* ---- SQL: for row filters ---- */

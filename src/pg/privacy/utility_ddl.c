@@ -9,7 +9,8 @@
  *	  expressions and predicates of indexes and statistics, ALTER COLUMN TYPE ... USING, publications, partitions that compute or are
  *	  foreign;
  *	- what changes from whom a table has policies: ATTACH, DETACH, INHERIT, NO INHERIT, OF;
- *	- what gives away the privileges beneath: GRANT SELECT on a column with a mask, or on all; OWNER TO.
+ *	- what gives away the privileges beneath: GRANT SELECT on a column with a mask, or on all; OWNER TO, REASSIGN OWNED;
+ *	- functions that get rows, replaced or altered (utility_function.c).
  *
  * Superusers pass, as a restore must.
  */
@@ -21,6 +22,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
+#include "commands/user.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
@@ -360,22 +362,6 @@ gives(const GrantStmt *stmt, Oid relid)
 	return false;
 }
 
-/* Tables with policies, and those that have them by descent. */
-static List *
-governed(void)
-{
-	List	   *all = NIL;
-	ListCell   *lc;
-
-	foreach(lc, lh_policy_relations())
-	{
-		all = list_append_unique_oid(all, lfirst_oid(lc));
-		all = list_concat_unique_oid(all, lh_policy_ancestors(lfirst_oid(lc)));
-		all = list_concat_unique_oid(all, lh_policy_descendants(lfirst_oid(lc)));
-	}
-	return all;
-}
-
 static void
 guard_grant(const GrantStmt *stmt)
 {
@@ -397,7 +383,7 @@ guard_grant(const GrantStmt *stmt)
 	}
 	if (stmt->targtype != ACL_TARGET_ALL_IN_SCHEMA)
 		return;
-	foreach(lc, governed())
+	foreach(lc, lh_policy_governed())
 	{
 		Oid			relid = lfirst_oid(lc);
 
@@ -451,17 +437,12 @@ type_has(Oid type, Oid domain)
 	return false;
 }
 
-/* A new CHECK is evaluated over all values that are there, of masked columns as well. */
-static void
-guard_domain(const AlterDomainStmt *stmt)
+Oid
+lh_utility_domain_table(Oid domain)
 {
-	Oid			domain;
 	ListCell   *lc;
 
-	if (stmt->subtype != 'C' && stmt->subtype != 'V')
-		return;
-	domain = LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true);
-	foreach(lc, OidIsValid(domain) ? governed() : NIL)
+	foreach(lc, OidIsValid(domain) ? lh_policy_governed() : NIL)
 	{
 		Oid			relid = lfirst_oid(lc);
 		AttrNumber	natts = lh_utility_natts(relid);
@@ -469,8 +450,45 @@ guard_domain(const AlterDomainStmt *stmt)
 		for (AttrNumber i = 1; i <= natts; i++)
 		{
 			if (type_has(get_atttype(relid, i), domain))
-				refuse(relid, "check values of a domain in");
+				return relid;
 		}
+	}
+	return InvalidOid;
+}
+
+/* A new CHECK is evaluated over all values that are there, of masked columns as well. */
+static void
+guard_domain(const AlterDomainStmt *stmt)
+{
+	Oid			relid;
+
+	if (stmt->subtype != 'C' && stmt->subtype != 'V')
+		return;
+	relid = lh_utility_domain_table(LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true));
+	if (OidIsValid(relid))
+		refuse(relid, "check values of a domain in");
+}
+
+/* ---- REASSIGN OWNED ---- */
+
+static void
+guard_reassign(const ReassignOwnedStmt *stmt)
+{
+	List	   *roles = roleSpecsToIds(stmt->roles);
+	ListCell   *lc;
+
+	foreach(lc, lh_policy_governed())
+	{
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
+		Oid			owner = InvalidOid;
+
+		if (HeapTupleIsValid(tuple))
+		{
+			owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+			ReleaseSysCache(tuple);
+		}
+		if (list_member_oid(roles, owner))
+			refuse(lfirst_oid(lc), "change the owner of");
 	}
 }
 
@@ -514,6 +532,9 @@ lh_utility_ddl(Node *stmt)
 		case T_CreatePublicationStmt:
 		case T_AlterPublicationStmt:
 		case T_GrantStmt:
+		case T_ReassignOwnedStmt:
+		case T_CreateFunctionStmt:
+		case T_AlterFunctionStmt:
 			break;
 		default:
 			return;
@@ -565,6 +586,15 @@ lh_utility_ddl(Node *stmt)
 			break;
 		case T_GrantStmt:
 			guard_grant((GrantStmt *) stmt);
+			break;
+		case T_ReassignOwnedStmt:
+			guard_reassign((ReassignOwnedStmt *) stmt);
+			break;
+		case T_CreateFunctionStmt:
+			lh_utility_create_function((CreateFunctionStmt *) stmt);
+			break;
+		case T_AlterFunctionStmt:
+			lh_utility_alter_function((AlterFunctionStmt *) stmt);
 			break;
 		default:
 			break;

@@ -6,6 +6,7 @@
  *	utility_copy.c		COPY t TO
  *	utility_lock.c		LOCK TABLE
  *	utility_ddl.c		DDL that would take a policy away, or what it keeps
+ *	utility_function.c	functions that get rows, replaced
  *	utility_error.c		details of errors
  *	utility_origin.c	from which columns an output column comes
  *	utility_derive.c	CREATE TABLE AS, materialized views: copies of what is under policies
@@ -32,6 +33,10 @@ extern void lh_utility_ddl(Node *stmt);
 /* True: the user may do to tables under policies what takes a policy administrator. */
 extern bool lh_utility_admin(void);
 extern AttrNumber lh_utility_natts(Oid relid);
+/* A table that policies are about with values of the domain; InvalidOid: none. */
+extern Oid	lh_utility_domain_table(Oid domain);
+extern void lh_utility_create_function(const CreateFunctionStmt *stmt);
+extern void lh_utility_alter_function(const AlterFunctionStmt *stmt);
 
 /*
  * Errors of this session show no values of rows to whom a policy holds for.  Called before anything runs; cheap.

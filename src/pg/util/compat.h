@@ -96,8 +96,18 @@ lh_relation_owner(Oid relid, Oid roleid)
 #endif
 }
 
-/* May a role execute a function, or grant that? */
 #include "catalog/pg_proc.h"
+static inline bool
+lh_function_owner(Oid funcid, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(ProcedureRelationId, funcid, roleid);
+#else
+	return pg_proc_ownercheck(funcid, roleid);
+#endif
+}
+
+/* May a role execute a function, or grant that? */
 static inline AclResult
 lh_function_aclcheck(Oid funcid, Oid roleid, AclMode mode)
 {
