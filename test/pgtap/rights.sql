@@ -16,7 +16,7 @@ SELECT set_eq(
 		-- what the session is
 		'purpose', 'subject_role', 'subject_session',
 		-- the domain's rights decide; masks yield NULL, and their twins cannot be called
-		'detokenize', 'mask_date_shift', 'mask_date_shift_run', 'mask_fake_city', 'mask_fake_city_run', 'mask_fake_company', 'mask_fake_company_run', 'mask_fake_email', 'mask_fake_email_run', 'mask_fake_first_name', 'mask_fake_first_name_run', 'mask_fake_last_name', 'mask_fake_last_name_run', 'mask_fake_name', 'mask_fake_name_run', 'mask_fake_phone', 'mask_fake_phone_run', 'mask_fake_street', 'mask_fake_street_run', 'mask_fpe', 'mask_fpe_run', 'mask_gate', 'mask_hash', 'mask_hash_run', 'mask_noise', 'mask_noise_run', 'tokenize'],
+		'detokenize', 'mask_date_shift', 'mask_date_shift_run', 'mask_fake_city', 'mask_fake_city_run', 'mask_fake_company', 'mask_fake_company_run', 'mask_fake_email', 'mask_fake_email_run', 'mask_fake_first_name', 'mask_fake_first_name_run', 'mask_fake_last_name', 'mask_fake_last_name_run', 'mask_fake_name', 'mask_fake_name_run', 'mask_fake_phone', 'mask_fake_phone_run', 'mask_fake_street', 'mask_fake_street_run', 'mask_fpe', 'mask_fpe_run', 'mask_gate', 'mask_hash', 'mask_hash_run', 'mask_invert', 'mask_noise', 'mask_noise_run', 'tokenize'],
 	'PUBLIC executes only what is harmless');
 
 -- what takes a location is for those who may read any file of the server
