@@ -34,6 +34,7 @@ INSERT INTO promised VALUES
 	('policy_drop', 'name text', 'void'),
 	('policy_enforced', '', 'boolean'),
 	('policy_explain', 'role regrole, query text, OUT relation regclass, OUT "column" name, OUT access text, OUT policy text, OUT expression text', 'SETOF record'),
+	('policy_readings', '', 'bigint'),
 	('policy_holes', 'OUT kind text, OUT object text, OUT policy text, OUT detail text', 'SETOF record'),
 	('policy_list', 'OUT name text, OUT relation regclass, OUT masks text[], OUT row_filter text, OUT for_roles text[], OUT except_roles text[], OUT purposes text[], OUT until timestamp with time zone, OUT options jsonb, OUT origin text, OUT problem text', 'SETOF record'),
 	('purpose', '', 'text'),
