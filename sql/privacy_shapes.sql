@@ -137,6 +137,26 @@ RESET enable_nestloop;
 RESET enable_mergejoin;
 RESET ROLE;
 
+-- ---- row security that says of a masked column what another one is: it stands for it nowhere
+CREATE TABLE twin (id int, ssn text, same text);
+INSERT INTO twin SELECT id, ssn, ssn FROM a;
+CREATE TABLE tens (k text);
+INSERT INTO tens SELECT ssn FROM a WHERE id % 10 = 0;
+ANALYZE twin, tens;
+SELECT lakehouse.policy_create('s_twin', 'twin', ARRAY['ssn', 'lakehouse.mask_partial(ssn, 1, ''X'', 2)'], for_roles => '{shapes_masked}');
+GRANT SELECT (id, same) ON twin TO shapes_masked;
+GRANT SELECT ON tens TO shapes_masked;
+ALTER TABLE twin ENABLE ROW LEVEL SECURITY;
+CREATE POLICY alike ON twin USING (ssn = same);
+SET ROLE shapes_masked;
+SET enable_nestloop = off;
+SET enable_hashjoin = off;
+SELECT count(*), count(t.ssn), bool_and(t.ssn LIKE 'rX__') AS masked FROM twin t JOIN tens ON t.same = tens.k;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT t.ssn FROM twin t JOIN tens ON t.same = tens.k;
+RESET enable_nestloop;
+RESET enable_hashjoin;
+RESET ROLE;
+
 -- ---- too many placeholders of the planner's own: refused, and not confused
 SELECT 'SELECT count(*) FROM a' || string_agg(format(' LEFT JOIN (SELECT id, %s FROM plain) l%s ON l%2$s.id = a.id', cols, t), '') || ' WHERE ssn = concat(' || string_agg(used, ',') || ')' AS many
 	FROM (SELECT t, string_agg(format('coalesce(a, %s) AS c%s', i, i), ', ') AS cols, 'concat(' || string_agg(format('l%s.c%s', t, i), ', ') || ')' AS used
