@@ -52,7 +52,7 @@ WARN := -Wall -Wextra -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat-securi
 # benches are programs for their authors, not interfaces
 LOOSE := -Wno-missing-prototypes
 
-override CPPFLAGS += -Isrc -Itest -D_GNU_SOURCE -DLAKEHOUSE_VERSION='"$(VERSION_STRING)"'
+override CPPFLAGS += -Isrc -Itest $(CORE_INCLUDES) -D_GNU_SOURCE -DLAKEHOUSE_VERSION='"$(VERSION_STRING)"'
 ALL_CFLAGS = -std=gnu11 -g $(OPT) $(WARN) $(INSTRUMENT) $(EXTRA_CFLAGS)
 COMPILE = $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP
 

@@ -30,7 +30,7 @@ DATA = $(call relative,$(wildcard $(ROOT)/lakehouse--*--*.sql))
 DATA_built = $(INSTALL_SQL)
 EXTRA_CLEAN = flags $(CLIENT)
 
-PG_CPPFLAGS = -I$(ROOT)/src -I$(shell $(PG_CONFIG) --includedir) -DLAKEHOUSE_VERSION='"$(VERSION_STRING)"'
+PG_CPPFLAGS = -I$(ROOT)/src $(CORE_INCLUDES) -I$(shell $(PG_CONFIG) --includedir) -DLAKEHOUSE_VERSION='"$(VERSION_STRING)"'
 # -O2 of the server's own flags does not vectorise; ours come later and win.
 PG_CFLAGS = -O3 -Wno-declaration-after-statement $(if $(WERROR),-Werror) $(EXTRA_CFLAGS)
 SHLIB_LINK = -Wl,--as-needed $(CORE_LIBS) -L$(shell $(PG_CONFIG) --libdir) -lpq \

@@ -44,6 +44,9 @@ SINK_LIBS := -lrdkafka -lhiredis -lnats
 CORE_SRCS := $(call relative,$(call folder_sources,$(or $(ROOMS),$(CORE_FOLDERS))))
 PG_SRCS := $(call relative,$(call folder_sources,pg $(addprefix pg/,$(PG_FOLDERS))))
 
+# PKCS#11's declarations; modules are loaded when they are used.
+CORE_INCLUDES := -isystem /usr/include/p11-kit-1
+
 # Libraries of the core, Debian's package in tools/deps.
 CORE_LIBS := \
 	-lzstd -llz4 -lbrotlidec -lbrotlienc -lsnappy -ldeflate -lz \

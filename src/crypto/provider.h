@@ -6,7 +6,9 @@
  *	provider_keys.c		providers that hold the keys themselves (provider_keys.h)
  *	provider_file.c		... in a file: development
  *	provider_env.c		... in the environment that the server was started with
+ *	provider_pkcs11.c	hardware security modules (provider_pkcs11.h)
  *	net/vault.c			HashiCorp Vault's transit engine (net/vault.h)
+ *	net/awskms.c		AWS KMS (net/awskms.h)
  *
  * A provider holds key encryption keys by name and version, and wraps data keys with
  * them.  Only wrapped keys are stored.  The latest version wraps; older ones go on

@@ -11,6 +11,7 @@
  *	sigv4.c		signatures of AWS
  *	instance.c	credentials of the machine's role
  *	vault.h		HashiCorp Vault as a key provider
+ *	awskms.h	AWS KMS as a key provider
  *
  * There is no thread here, and no blocking call: transfers move on while
  * somebody waits in lh_http_wait, which waits through the host (core/ctx.h) and

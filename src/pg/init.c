@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "optimizer/paths.h"
@@ -67,6 +68,9 @@ rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 static bool
 relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attno, VariableStatData *vardata)
 {
+	/* nearly always: neither under a policy, nor ours */
+	if (next_relation_stats == NULL && rte->enrname == NULL && rte->relkind != RELKIND_FOREIGN_TABLE)
+		return false;
 	if (lh_enforce_hides_stats(rte, attno))
 		return true;
 	if (next_relation_stats != NULL && next_relation_stats(root, rte, attno, vardata))

@@ -34,6 +34,7 @@ typedef struct StubOptions
 	bool registry;    /* of schemas */
 	const char *refuse; /* it takes no schema that holds this text */
 	const char *vault;  /* HashiCorp Vault, with this token */
+	bool kms;           /* of AWS; requests are signed with one of the keys */
 } StubOptions;
 
 typedef struct StubRequest
@@ -80,6 +81,10 @@ extern void stub_etag(const struct stat *st, char *out, size_t size);
 /* Serve an S3 request; the signature is checked before. */
 extern void stub_s3(const StubRequest *r, const StubFault *fault);
 
+/* The signature of a request to a service of AWS: NULL when all is well, else the code of the error. */
+struct LhCtx;
+extern const char *stub_check_signature(struct LhCtx *ctx, const StubRequest *r, const char *service);
+
 /* A registry of schemas: its memory, before connections come; and a request. */
 extern void stub_registry_begin(void);
 extern void stub_registry(const StubRequest *r);
@@ -87,5 +92,9 @@ extern void stub_registry(const StubRequest *r);
 /* The same of a Vault. */
 extern void stub_vault_begin(void);
 extern void stub_vault(const StubRequest *r);
+
+/* ... of AWS's key management. */
+extern void stub_kms_begin(void);
+extern void stub_kms(const StubRequest *r);
 
 #endif

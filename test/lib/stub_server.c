@@ -5,13 +5,13 @@
  *	stub_server --root DIR [--s3] [--key ID:SECRET[:TOKEN]]... [--vhost HOST]
  *		[--page N] [--require AUTHORIZATION] [--tls CERTIFICATE]
  *		[--instance ROLE --seconds N] [--registry [--refuse TEXT]]
- *		[--vault TOKEN]
+ *		[--vault TOKEN] [--kms]
  *
  * It listens on a free port of 127.0.0.1, says "port N" on standard output, and
  * ends when standard input does, so that no test can leave it behind.  With
  * --tls it makes a certificate for localhost and writes it to that file.  With
  * --instance it is a cloud's metadata service (version 2), with --registry one of
- * schemas (stub_registry.c), with --vault a HashiCorp Vault (stub_vault.c).  A process serves a connection; what all know lies in shared memory:
+ * schemas (stub_registry.c), with --vault a HashiCorp Vault (stub_vault.c), with --kms AWS's key management (stub_kms.c).  A process serves a connection; what all know lies in shared memory:
  *
  *	GET /_stub/log		a line for each request: METHOD target range auth host key
  *	GET /_stub/reset	forget log and faults
@@ -653,6 +653,11 @@ serve_request(const StubRequest *r)
 		stub_vault(r);
 		return;
 	}
+	if (stub_options.kms)
+	{
+		stub_kms(r);
+		return;
+	}
 	if (!stub_decode(r->path, strlen(r->path), path, sizeof(path)) || strstr(path, "/..") != NULL)
 	{
 		stub_answer_error(400, "BadRequest", "no");
@@ -750,9 +755,11 @@ parse_options(int argc, char **argv)
 		const char *name = argv[i];
 		char *value = i + 1 < argc ? argv[i + 1] : NULL;
 
-		if (strcmp(name, "--s3") == 0 || strcmp(name, "--registry") == 0)
+		if (strcmp(name, "--s3") == 0 || strcmp(name, "--registry") == 0 || strcmp(name, "--kms") == 0)
 		{
-			*(name[2] == 's' ? &stub_options.s3 : &stub_options.registry) = true;
+			*(name[2] == 's'   ? &stub_options.s3
+			  : name[2] == 'k' ? &stub_options.kms
+							   : &stub_options.registry) = true;
 			continue;
 		}
 		if (value == NULL)
@@ -800,6 +807,8 @@ main(int argc, char **argv)
 		stub_registry_begin();
 	if (stub_options.vault != NULL)
 		stub_vault_begin();
+	if (stub_options.kms)
+		stub_kms_begin();
 	fd = listen_somewhere();
 	for (;;)
 	{

@@ -41,6 +41,7 @@ typedef struct Scope
 } Scope;
 
 static Scope *scopes;
+static Scope only;				/* the first of them: in use while there are any */
 static Pin *transaction_pins;	/* in TopTransactionContext */
 
 /* ---- scopes ---- */
@@ -78,7 +79,9 @@ scope_of(EState *estate)
 
 	if (s != NULL || snapshot == NULL)
 		return s;
-	s = MemoryContextAllocZero(estate->es_query_cxt, sizeof(Scope));
+	/* most statements are the only one: no memory is asked for */
+	s = scopes == NULL ? &only : MemoryContextAlloc(estate->es_query_cxt, sizeof(Scope));
+	memset(s, 0, sizeof(Scope));
 	s->snapshot = snapshot;
 	s->xmin = snapshot->xmin;
 	s->xmax = snapshot->xmax;

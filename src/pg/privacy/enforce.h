@@ -89,8 +89,14 @@ typedef struct LhMark
 
 /* effective NULL: of LH_MARK_INTEGRITY */
 extern void lh_mark_set(RangeTblEntry *rte, LhMarkKind kind, const LhEffective *effective);
+extern bool lh_mark_read(const RangeTblEntry *rte, LhMark *mark);
+
 /* False: there is none. */
-extern bool lh_mark_get(const RangeTblEntry *rte, LhMark *mark);
+static inline bool
+lh_mark_get(const RangeTblEntry *rte, LhMark *mark)
+{
+	return unlikely(rte->enrname != NULL) && lh_mark_read(rte, mark);
+}
 
 /* The entry is read in this query, by its FROM: replaced as policies say.  kept: a subquery with masks stays one. */
 extern void lh_enforce_table(Query *query, Index rti, const LhSubject *subject, bool kept);

@@ -42,13 +42,13 @@ lh_mark_set(RangeTblEntry *rte, LhMarkKind kind, const LhEffective *effective)
 }
 
 bool
-lh_mark_get(const RangeTblEntry *rte, LhMark *mark)
+lh_mark_read(const RangeTblEntry *rte, LhMark *mark)
 {
 	char		kind;
 	char	   *rest;
 	const char *text = rte->enrname;
 
-	if (text == NULL || strncmp(text, "lakehouse ", 10) != 0)
+	if (strncmp(text, "lakehouse ", 10) != 0)
 		return false;
 	kind = text[10];
 	mark->kind = kind;
@@ -133,10 +133,13 @@ static Looked
 look(const RangeTblEntry *rte, LhSubject *subject, bool *known)
 {
 	LhMark		mark;
-	bool		marked = lh_mark_get(rte, &mark);
+	bool		marked;
 	const LhEffective *effective;
 
-	if (rte->rtekind != RTE_RELATION || (!marked && !lh_policy_any(rte->relid)))
+	if (rte->rtekind != RTE_RELATION || (rte->enrname == NULL && !lh_policy_any(rte->relid)))
+		return UNTOUCHED;
+	marked = lh_mark_get(rte, &mark);
+	if (!marked && !lh_policy_any(rte->relid))
 		return UNTOUCHED;
 	if (!*known)
 	{
@@ -237,8 +240,7 @@ past_policy(RangeTblEntry *rte, List *infos, const LhSubject *subject, AttrNumbe
 	bool		whole;
 	ListCell   *lc;
 
-	if (rte->rtekind != RTE_RELATION || !lh_policy_any(rte->relid) || lh_mark_get(rte, &mark) ||
-		!lh_privileges(infos, rte, &privileges) || (*privileges.required & ACL_SELECT) == 0 ||
+	if (lh_mark_get(rte, &mark) || !lh_privileges(infos, rte, &privileges) || (*privileges.required & ACL_SELECT) == 0 ||
 		(effective = lh_enforce_effective(rte->relid, subject)) == NULL)
 		return false;
 	*column = InvalidAttrNumber;
@@ -260,6 +262,7 @@ static bool
 check_perms(LH_CHECK_PERMS_ARGUMENTS)
 {
 	LhSubject	subject;
+	bool		known = false;
 	AttrNumber	column;
 	ListCell   *lc;
 
@@ -267,11 +270,15 @@ check_perms(LH_CHECK_PERMS_ARGUMENTS)
 		return false;
 	if (IsParallelWorker() || lh_policy_none())
 		return true;
-	subject = lh_subject();
 	foreach(lc, rtable)
 	{
 		RangeTblEntry *rte = lfirst(lc);
 
+		if (rte->rtekind != RTE_RELATION || !lh_policy_any(rte->relid))
+			continue;
+		if (!known)
+			subject = lh_subject();
+		known = true;
 		if (!past_policy(rte, LH_CHECK_PERMS_INFOS, &subject, &column))
 			continue;
 		if (raise)

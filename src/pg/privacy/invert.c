@@ -29,6 +29,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
@@ -139,7 +140,7 @@ token_as(Expr *token, Oid type)
 static bool
 outside(PlannerInfo *root, Node *expr, Index relid)
 {
-	return !bms_is_member(relid, pull_varnos(root, expr)) && !contain_volatile_functions(expr);
+	return !bms_is_member(relid, pull_varnos(root, expr)) && !contain_volatile_functions(expr) && !contain_subplans(expr);
 }
 
 static bool
@@ -341,7 +342,7 @@ indexed(const RelOptInfo *rel)
 
 /* Is the table read through masks by which it may be looked up? */
 static bool
-applies(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
+applies(RelOptInfo *rel, RangeTblEntry *rte)
 {
 	LhMark		mark;
 	LhSubject	subject;
@@ -352,7 +353,7 @@ applies(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 		return false;
 	subject = lh_subject();
 	effective = lh_enforce_effective(mark.relid, &subject);
-	return effective != NULL && effective->filters == NIL && root->qual_security_level == 0;
+	return effective != NULL && effective->filters == NIL;
 }
 
 void
@@ -362,7 +363,7 @@ lh_invert_paths(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 	int			column = -1;
 	ListCell   *lc;
 
-	if (lh_policy_none() || !applies(root, rel, rte))
+	if (lh_policy_none() || !applies(rel, rte))
 		return;
 	foreach(lc, rel->baserestrictinfo)
 		use_condition(root, rel, lfirst_node(RestrictInfo, lc));

@@ -31,6 +31,8 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "crypto/provider_pkcs11.h"
+#include "net/awskms.h"
 #include "net/vault.h"
 
 LhKeyring  *lh_keyring = NULL;
@@ -50,7 +52,8 @@ lh_keyring_now_ms(void)
 
 /* ---- provider kinds ---- */
 
-static const LhProviderKind *const kinds[] = {&lh_provider_file, &lh_provider_env, &lh_provider_vault};
+static const LhProviderKind *const kinds[] = {&lh_provider_file, &lh_provider_env, &lh_provider_vault, &lh_provider_awskms,
+&lh_provider_pkcs11};
 
 const LhProviderKind *
 lh_keyring_kind(const char *name)

@@ -60,7 +60,7 @@ typedef enum LhKeyringOp
 typedef struct LhKeyringCall
 {
 	LhKeyringOp op;
-	const char *kind;			/* "file", "env", "vault" */
+	const char *kind;			/* "file", "env", "vault", "awskms", "pkcs11" */
 	const LhProviderOption *options;
 	int			noptions;
 	const char *name;			/* of the key encryption key */

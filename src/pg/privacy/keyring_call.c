@@ -17,7 +17,6 @@
 #include "storage/ipc.h"
 #include "utils/wait_event.h"
 
-#include "net/vault.h"
 
 /* ---- one call, by whoever does it ---- */
 
@@ -45,7 +44,7 @@ lh_keyring_ask(LhCtx *ctx, LhProvider *provider, const LhKeyringCall *call, LhKe
 /* ---- by the backend itself ---- */
 
 /*
- * Providers that wait for a network are the worker's alone: but in single-user mode there is nobody else, and nobody
+ * Providers that wait for a network or a device are the worker's alone: but in single-user mode there is nobody else, and nobody
  * who would have to wait.
  */
 static void
@@ -53,11 +52,11 @@ ask_directly(LhCtx *ctx, const LhProviderKind *kind, const LhKeyringCall *call, 
 {
 	LhProvider *provider;
 
-	if (kind == &lh_provider_vault && IsUnderPostmaster)
+	if (kind != &lh_provider_file && kind != &lh_provider_env && IsUnderPostmaster)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("key provider \"%s\" needs lakehouse in shared_preload_libraries", kind->name),
-				 errdetail("A background worker asks it, so that no query waits for a network by itself."),
+				 errdetail("A background worker asks it, so that no query waits for a network or a device by itself."),
 				 errhint("Add lakehouse to shared_preload_libraries and restart the server.")));
 	if (kind == &lh_provider_env)
 		lh_pg_check(ctx, lh_provider_env_take(ctx));
@@ -328,7 +327,7 @@ lh_keyring_call(LhCtx *ctx, const LhKeyringCall *call, LhKeyringAnswer *answer)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("there is no key provider \"%s\"", call->kind),
-				 errhint("Key providers are \"file\", \"env\" and \"vault\".")));
+				 errhint("Key providers are \"file\", \"env\", \"vault\", \"awskms\" and \"pkcs11\".")));
 	if (slot != NULL)
 		ask_worker(ctx, slot, call, answer);
 	else

@@ -87,7 +87,7 @@ CREATE FUNCTION lakehouse.key_provider_create(name text, kind text, options json
 	AS 'MODULE_PATHNAME', 'lakehouse_key_provider_create'
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION lakehouse.key_provider_create(text, text, jsonb) IS
-	'Name a place where keys come from that wrap others: kind file, env or vault (superusers)';
+	'Name a place where keys come from that wrap others: kind file, env, vault, awskms or pkcs11 (superusers)';
 
 CREATE FUNCTION lakehouse.key_provider_alter(name text, options jsonb) RETURNS void
 	AS 'MODULE_PATHNAME', 'lakehouse_key_provider_alter'

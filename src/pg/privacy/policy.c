@@ -59,6 +59,7 @@ typedef struct Cache
 	List	   *readings;		/* of Reading */
 	List	   *policies;
 	HTAB	   *relations;		/* of LhPolicyRelation */
+	uint64		bits[LH_POLICY_BITS / 64];	/* of these */
 } Cache;
 
 /* What changed since; all: too much to tell. */
@@ -72,7 +73,7 @@ typedef struct Changes
 
 static Cache cache;
 static Changes changes = {.all = true};
-static bool stale = true;
+LhPolicyBits lh_policy_bits = {.stale = true};
 static bool reading = false;
 static bool listening = false;
 static uint64 version = 1;
@@ -85,7 +86,7 @@ static void
 changed(void)
 {
 	version++;
-	stale = true;
+	lh_policy_bits.stale = true;
 }
 
 void
@@ -434,6 +435,8 @@ read_all(const Changes *what)
 {
 	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(LhPolicyRelation), .hcxt = CurrentMemoryContext};
 	Cache		next = {.mcxt = CurrentMemoryContext};
+	HASH_SEQ_STATUS all;
+	const LhPolicyRelation *relation;
 	ListCell   *cell;
 
 	next.relations = hash_create("lakehouse policies", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -450,6 +453,9 @@ read_all(const Changes *what)
 		next.policies = lappend(next.policies, r->policy);
 		enter_policy(next.relations, r);
 	}
+	hash_seq_init(&all, next.relations);
+	while ((relation = hash_seq_search(&all)) != NULL)
+		next.bits[relation->relid % LH_POLICY_BITS / 64] |= UINT64CONST(1) << (relation->relid % 64);
 	return next;
 }
 
@@ -461,6 +467,8 @@ put(const Cache *next)
 	ListCell   *cell;
 
 	cache = *next;
+	memcpy(lh_policy_bits.bits, next->bits, sizeof(next->bits));
+	lh_policy_bits.none = cache.policies == NIL;
 	MemoryContextSetParent(next->mcxt, TopMemoryContext);
 	foreach(cell, next->readings)
 		MemoryContextSetParent(((Reading *) lfirst(cell))->mcxt, TopMemoryContext);
@@ -499,14 +507,14 @@ read_changes(void)
 	reading = false;
 	put(&next);
 	MemoryContextSwitchTo(caller);
-	stale = version != begun;
+	lh_policy_bits.stale = version != begun;
 }
 
 static void
 load(void)
 {
 	listen();
-	for (int i = 0; stale && i < MOST_READINGS; i++)
+	for (int i = 0; lh_policy_bits.stale && i < MOST_READINGS; i++)
 		read_changes();
 }
 
@@ -528,21 +536,21 @@ lh_policy_relation_read(Oid relid)
 const LhPolicyRelation *
 lh_policy_relation(Oid relid)
 {
-	if (stale)
+	if (lh_policy_bits.stale)
 		load();
 	return lh_policy_relation_read(relid);
 }
 
 bool
-lh_policy_any(Oid relid)
+lh_policy_any_read(Oid relid)
 {
 	return lh_policy_relation(relid) != NULL;
 }
 
 bool
-lh_policy_none(void)
+lh_policy_none_read(void)
 {
-	if (stale)
+	if (lh_policy_bits.stale)
 		load();
 	return cache.policies == NIL;
 }

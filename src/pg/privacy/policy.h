@@ -60,12 +60,41 @@ typedef struct LhEffective
 } LhEffective;
 
 /*
- * Has any policy been bound to the relation, its ancestors or descendants, for whomever?  A look into
- * one table of the backend: for each relation of each query.
+ * What a relation without policies costs: a bit, for each relation of each query.  Set: perhaps (oids share bits), the table of the
+ * backend knows.  Written by policy.c.
  */
-extern bool lh_policy_any(Oid relid);
+#define LH_POLICY_BITS 4096
+typedef struct LhPolicyBits
+{
+	bool		stale;			/* definitions have to be read again before anything is known */
+	bool		none;
+	uint64		bits[LH_POLICY_BITS / 64];
+} LhPolicyBits;
+
+extern LhPolicyBits lh_policy_bits;
+
+extern bool lh_policy_any_read(Oid relid);
+extern bool lh_policy_none_read(void);
+
+/*
+ * Has any policy been bound to the relation, its ancestors or descendants, for whomever?
+ */
+static inline bool
+lh_policy_any(Oid relid)
+{
+	const LhPolicyBits *b = &lh_policy_bits;
+
+	if (likely(!b->stale && (b->bits[relid % LH_POLICY_BITS / 64] >> (relid % 64) & 1) == 0))
+		return false;
+	return lh_policy_any_read(relid);
+}
+
 /* No policy in this database at all: the fastest way out. */
-extern bool lh_policy_none(void);
+static inline bool
+lh_policy_none(void)
+{
+	return likely(!lh_policy_bits.stale) ? lh_policy_bits.none : lh_policy_none_read();
+}
 
 /*
  * What holds for the subject; NULL: no policy does.  Cached by (relation, subject); valid until the next call that may

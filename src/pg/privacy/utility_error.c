@@ -195,6 +195,22 @@ reads_behind_row_security(const PlannedStmt *plan)
 	return false;
 }
 
+/* Without asking who looks: has any table of the plan a policy? */
+static bool
+concerned(const PlannedStmt *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->rtable)
+	{
+		const RangeTblEntry *rte = lfirst(lc);
+
+		if (rte->rtekind == RTE_RELATION && (rte->enrname != NULL || lh_policy_any(rte->relid)))
+			return true;
+	}
+	return false;
+}
+
 void
 lh_utility_started(QueryDesc *query)
 {
@@ -202,7 +218,7 @@ lh_utility_started(QueryDesc *query)
 	LhSubject	subject;
 
 	lh_utility_watch_errors();
-	if (lh_policy_none())
+	if (!concerned(query->plannedstmt))
 		return;
 	subject = viewer();
 	if (!writes(query->plannedstmt, &subject) && !reads_behind_row_security(query->plannedstmt))

@@ -84,7 +84,7 @@ is(worker('requests') - $count, 7, '... the worker was asked');
 is($s->value(vault_check()), '1 1', 'Vault');
 is($s->value(check('env', {}, 'env')), '2 2', 'the environment');
 is(worker('failed || timed_out::text || abandoned || lost || waiting || running'), '000000', 'nothing else has happened');
-fails('no such kind', $s, check('kms', {}, 'x'), qr/22023: there is no key provider "kms"/, qr/"file", "env" and "vault"/);
+fails('no such kind', $s, check('kms', {}, 'x'), qr/22023: there is no key provider "kms"/, qr/"file", "env", "vault", "awskms" and "pkcs11"/);
 fails('no such key', $s, check('file', { path => $file }, 'none'), qr/has no version of key "none"/, qr/HINT:.*"none:1"/);
 fails('no such option', $s, check('file', { path => $file, x => 1 }, 'app'), qr/22023: key provider "file" has no option "x"/);
 fails('too long a request', $s, check('file', { path => '/' . 'x' x 9000 }, 'app'), qr/54000: a request to key provider "file" has more than 8192 bytes/);
