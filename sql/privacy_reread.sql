@@ -43,6 +43,9 @@ CALL since('GRANT reread_masked TO reread_other');
 CALL since($$SELECT lakehouse.policy_alter('r_6', masks => ARRAY['v', 'lakehouse.mask_null(v)'])$$);
 CALL since($$SELECT lakehouse.policy_alter('r_7', for_roles => '{reread_masked,reread_other}')$$);
 CALL since($$SELECT lakehouse.policy_create('r_other', 'other', ARRAY['v', 'lakehouse.mask_null(v)'], for_roles => '{reread_masked}')$$);
+-- the view alone
+CALL since('GRANT REFERENCES ON lakehouse_policies.r_10 TO reread_other');
+CALL since('ALTER VIEW lakehouse_policies.r_11 RENAME TO r_11_renamed');
 CALL since($$SELECT lakehouse.policy_drop('r_8')$$);
 CALL since('DROP TABLE r9 CASCADE');
 
