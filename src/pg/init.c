@@ -28,6 +28,7 @@
 #include "pg/lake/lake.h"
 #include "pg/privacy/audit_uses.h"
 #include "pg/privacy/enforce.h"
+#include "pg/privacy/invert.h"
 #include "pg/privacy/keyring.h"
 #include "pg/privacy/location_closed.h"
 #include "pg/privacy/limits.h"
@@ -68,6 +69,8 @@ rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	if (next_rel_pathlist != NULL)
 		next_rel_pathlist(root, rel, rti, rte);
 	lh_lake_read_paths(root, rel, rte);
+	if (lh_privacy_preloaded)
+		lh_invert_paths(root, rel, rte);
 }
 
 static bool
@@ -96,13 +99,13 @@ static PlannedStmt *
 plan_with_policies(Query *query, const char *source, int options, ParamListInfo params)
 {
 	PlannedStmt *result;
-	bool		before;
+	LhPlaces	places = lh_enforce_query(query);
+	LhPlanning	before;
 	bool		pinned;
 
-	lh_enforce_query(query);
 	if (lh_policy_none())
 		return plan_next(query, source, options, params);
-	before = lh_enforce_planning_begin();
+	before = lh_enforce_planning_begin(places);
 	pinned = lh_subject_pin();
 	PG_TRY();
 	{

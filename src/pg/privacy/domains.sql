@@ -372,6 +372,68 @@ CREATE FUNCTION lakehouse.mask_fpe_run(value date, domain text, gate internal) R
 COMMENT ON FUNCTION lakehouse.mask_fpe_run(date, text, internal) IS
 	'What lakehouse.mask_fpe is in a plan';
 
+-- ---- from a token to its value, in plans alone
+
+CREATE FUNCTION lakehouse.mask_invert(token text, domain text, gate internal) RETURNS text
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_text'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(text, text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is the token; in plans alone';
+
+CREATE FUNCTION lakehouse.mask_invert(tokens text[], domain text, gate internal) RETURNS text[]
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_text_array'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(text[], text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is one of the tokens; in plans alone';
+
+CREATE FUNCTION lakehouse.mask_invert(token bigint, domain text, gate internal) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_bigint'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(bigint, text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is the token; in plans alone';
+
+CREATE FUNCTION lakehouse.mask_invert(tokens bigint[], domain text, gate internal) RETURNS bigint[]
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_bigint_array'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(bigint[], text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is one of the tokens; in plans alone';
+
+CREATE FUNCTION lakehouse.mask_invert(token integer, domain text, gate internal) RETURNS integer
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_integer'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(integer, text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is the token; in plans alone';
+
+CREATE FUNCTION lakehouse.mask_invert(tokens integer[], domain text, gate internal) RETURNS integer[]
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_integer_array'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(integer[], text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is one of the tokens; in plans alone';
+
+CREATE FUNCTION lakehouse.mask_invert(token uuid, domain text, gate internal) RETURNS uuid
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_uuid'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(uuid, text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is the token; in plans alone';
+
+CREATE FUNCTION lakehouse.mask_invert(tokens uuid[], domain text, gate internal) RETURNS uuid[]
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_uuid_array'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(uuid[], text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is one of the tokens; in plans alone';
+
+CREATE FUNCTION lakehouse.mask_invert(token date, domain text, gate internal) RETURNS date
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_date'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(date, text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is the token; in plans alone';
+
+CREATE FUNCTION lakehouse.mask_invert(tokens date[], domain text, gate internal) RETURNS date[]
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_date_array'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(date[], text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is one of the tokens; in plans alone';
+
 CREATE FUNCTION lakehouse.mask_hash_run(value text, domain text, gate internal) RETURNS text
 	AS 'MODULE_PATHNAME', 'lakehouse_mask_hash_run'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;

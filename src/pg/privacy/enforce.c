@@ -32,7 +32,14 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-static void visit(Query *query, const LhSubject *subject);
+/* On the way through a statement. */
+typedef struct Visit
+{
+	const LhSubject *subject;
+	bool		kept;			/* masked tables have to stay subqueries: see enforce_place.c */
+} Visit;
+
+static void visit(Query *query, const Visit *v);
 
 const LhEffective *
 lh_enforce_effective(Oid relid, const LhSubject *subject)
@@ -159,8 +166,9 @@ scanned(Node *node, Bitmapset *found)
 
 /* Tables of one level. */
 static void
-visit_tables(Query *query, const LhSubject *subject)
+visit_tables(Query *query, const Visit *v)
 {
+	const LhSubject *subject = v->subject;
 	Bitmapset  *from = NULL;
 	int			entries = list_length(query->rtable);	/* more are appended */
 	int			i;
@@ -178,7 +186,7 @@ visit_tables(Query *query, const LhSubject *subject)
 		if (lh_enforce_is_statistics(rte->relid))
 			lh_enforce_statistics(rte, i, subject);
 		else if (bms_is_member(i, from))
-			lh_enforce_table(query, i, subject);
+			lh_enforce_table(query, i, subject, v->kept);
 		else if ((effective = lh_enforce_effective(rte->relid, subject)) != NULL)
 		{
 			lh_mark_set(rte, LH_MARK_PRIVILEGES, effective);
@@ -202,8 +210,17 @@ visit_sublinks(Node *node, void *context)
 	return expression_tree_walker(node, visit_sublinks, context);
 }
 
+/* A branch of UNION ALL like this may become a child of one relation. */
+static bool
+scans_one(const Query *query)
+{
+	const FromExpr *from = query->jointree;
+
+	return from->quals == NULL && list_length(from->fromlist) == 1 && IsA(linitial(from->fromlist), RangeTblRef);
+}
+
 static void
-visit(Query *query, const LhSubject *subject)
+visit(Query *query, const Visit *v)
 {
 	ListCell   *lc;
 
@@ -214,15 +231,27 @@ visit(Query *query, const LhSubject *subject)
 		RangeTblEntry *rte = lfirst(lc);
 
 		if (rte->rtekind == RTE_SUBQUERY)
-			visit(rte->subquery, subject);
+		{
+			Visit		below = *v;
+
+			below.kept |= query->setOperations != NULL && scans_one(rte->subquery);
+			visit(rte->subquery, &below);
+		}
 	}
 	foreach(lc, query->cteList)
-		visit(castNode(Query, lfirst_node(CommonTableExpr, lc)->ctequery), subject);
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
+		Visit		below = *v;
+
+		/* each reference to it becomes a subquery of its own */
+		below.kept |= cte->ctematerialized == CTEMaterializeNever && cte->cterefcount > 1;
+		visit(castNode(Query, cte->ctequery), &below);
+	}
 	if (query->hasSubLinks)
-		query_tree_walker(query, visit_sublinks, (void *) subject, QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES);
+		query_tree_walker(query, visit_sublinks, (void *) v, QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES);
 	if (query->resultRelation != 0)
-		visit_result(query, subject);
-	visit_tables(query, subject);
+		visit_result(query, v->subject);
+	visit_tables(query, v);
 }
 
 /* ---- has it any table with a policy? ---- */
@@ -258,38 +287,42 @@ concerns(Node *node, void *context)
 	return expression_tree_walker(node, concerns, context);
 }
 
-void
+LhPlaces
 lh_enforce_query(Query *query)
 {
 	LhSubject	subject;
+	Visit		v = {.subject = &subject};
+	LhPlaces	before;
 
 	lh_enforce_subject_changed();
 	if (lh_policy_none())
-		return;
+		return 0;
 	if (!concerns((Node *) query, NULL))
-		return;
+		return 0;
 	subject = lh_subject();
-	visit(query, &subject);
+	before = lh_places_begin();
+	visit(query, &v);
+	return lh_places_end(before);
 }
 
 /* ---- functions that stay calls ---- */
 
-static bool planning = false;
+LhPlanning	lh_planning;
 static needs_fmgr_hook_type next_needs_fmgr;
 
-bool
-lh_enforce_planning_begin(void)
+LhPlanning
+lh_enforce_planning_begin(LhPlaces places)
 {
-	bool		before = planning;
+	LhPlanning	before = lh_planning;
 
-	planning = !lh_policy_none();
+	lh_planning = (LhPlanning) {.active = !lh_policy_none(), .places = places};
 	return before;
 }
 
 void
-lh_enforce_planning_end(bool before)
+lh_enforce_planning_end(LhPlanning before)
 {
-	planning = before;
+	lh_planning = before;
 }
 
 /*
@@ -304,7 +337,7 @@ needs_fmgr(Oid function)
 
 	if (next_needs_fmgr != NULL && next_needs_fmgr(function))
 		return true;
-	if (!planning || !IsUnderPostmaster)
+	if (!lh_planning.active || !IsUnderPostmaster)
 		return false;
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))

@@ -5,6 +5,8 @@
  *	enforce.c			planner hook: which statements, whose subject, tables that are written to
  *	enforce_table.c		a table in a query replaced by a subquery of masks
  *	enforce_write.c		masked columns of a table that is written to
+ *	enforce_place.c		masks that stay at the scan in a query that has no subquery any more
+ *	enforce_raw.c		plans: what is masked is nowhere above its scan
  *	enforce_plan.c		executor: plans of another subject are not run; privileges of used columns
  *	enforce_stats.c		what the planner may know of masked columns
  *	utility*.c			statements that the planner does not see (utility.h)
@@ -20,21 +22,29 @@
 #include "nodes/params.h"
 #include "nodes/plannodes.h"
 
+/* PlaceHolderVars that masks of a statement are in: numbers of them (enforce_place.c). */
+typedef Index LhPlaces;
+
+/* What is known while a statement is planned; statements that planning calls have their own. */
+typedef struct LhPlanning
+{
+	bool		active;			/* functions that could bring tables into it by themselves stay calls */
+	LhPlaces	places;
+	const struct PlannerGlobal *told;	/* who numbers its own after these */
+} LhPlanning;
+
 /*
  * Hooks, called by init.c in this order: before planning (the query is changed in place: the planner's caller owns it),
  * after it, at every executor start before anything else, and at every run (a cursor has many).
  */
-extern void lh_enforce_query(Query *query);
+extern LhPlaces lh_enforce_query(Query *query);
 extern void lh_enforce_planned(PlannedStmt *plan);
 extern void lh_enforce_start(QueryDesc *query, int eflags);
 extern void lh_enforce_run(QueryDesc *query);
 
-/*
- * While a statement is planned, functions that could bring tables into it by themselves stay calls.  Returns
- * what lh_enforce_planning_end has to be given, also after an ERROR.
- */
-extern bool lh_enforce_planning_begin(void);
-extern void lh_enforce_planning_end(bool before);
+/* Around planning; returns what lh_enforce_planning_end has to be given, also after an ERROR. */
+extern LhPlanning lh_enforce_planning_begin(LhPlaces places);
+extern void lh_enforce_planning_end(LhPlanning before);
 
 /*
  * The subject may have become another (after SET, and before what could use a cached plan): plans of the
@@ -89,8 +99,8 @@ lh_mark_get(const RangeTblEntry *rte, LhMark *mark)
 	return unlikely(rte->enrname != NULL) && lh_mark_read(rte, mark);
 }
 
-/* The entry is read in this query, by its FROM: replaced as policies say. */
-extern void lh_enforce_table(Query *query, Index rti, const LhSubject *subject);
+/* The entry is read in this query, by its FROM: replaced as policies say.  kept: a subquery with masks stays one. */
+extern void lh_enforce_table(Query *query, Index rti, const LhSubject *subject, bool kept);
 
 /* The statement writes to its result relation: ERROR when it does with masked columns what it may not. */
 extern void lh_enforce_written(Query *query, const LhEffective *effective, LhPrivileges *privileges);
@@ -103,6 +113,24 @@ extern void lh_enforce_expression(Node *expression, const LhSubject *subject);
 
 /* "permission denied for column x of table y" */
 extern void lh_enforce_denied(Oid relid, AttrNumber attnum, const char *what) __attribute__((noreturn));
+
+/* ---- enforce_place.c ---- */
+
+/* Before the first of a statement; ends with how many there were, and what was counted before. */
+extern LhPlaces lh_places_begin(void);
+extern LhPlaces lh_places_end(LhPlaces before);
+/* Are there numbers for so many more? */
+extern bool lh_places_room(int n);
+/* The expression over this entry of the query, evaluated where that is scanned and nowhere else. */
+extern Expr *lh_place_at_scan(Expr *expr, Index rti);
+/* get_relation_info_hook: the planner numbers its own after ours.  Before it looks for any in this query. */
+extern void lh_places_tell(struct PlannerInfo *root, LhPlanning *planning);
+extern LhPlanning lh_planning;
+
+/* ---- enforce_raw.c ---- */
+
+/* ERROR when a node above a scan has use for a masked column; what is merely carried along to where rows are stored is taken out. */
+extern void lh_enforce_raw(PlannedStmt *plan, const LhSubject *subject);
 
 /* enforce_plan.c, enforce_stats.c: their hooks */
 extern void lh_enforce_plan_init(void);

@@ -161,6 +161,7 @@ lh_enforce_planned(PlannedStmt *plan)
 {
 	LhSubject	subject;
 	bool		known = false;
+	bool		masked = false;
 	ListCell   *lc;
 
 	policies = true;
@@ -181,8 +182,13 @@ lh_enforce_planned(PlannedStmt *plan)
 		if (looked == WRONG)
 			refuse(rte->relid);
 		if (looked == MARKED && lh_mark_get(rte, &mark))
+		{
 			next_end = Min(next_end, mark.until);
+			masked |= mark.kind == LH_MARK_MASKED;
+		}
 	}
+	if (masked)
+		lh_enforce_raw(plan, &subject);
 }
 
 static void

@@ -12,6 +12,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/index.h"
 #include "catalog/indexing.h"
@@ -23,6 +24,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/pathnodes.h"
+#include "optimizer/optimizer.h"
 #include "optimizer/plancat.h"
 #include "parser/parsetree.h"
 #include "utils/array.h"
@@ -49,14 +51,29 @@ effective_of(Oid relid)
 }
 
 static bool
+masks_column(const LhEffective *effective, AttrNumber attnum)
+{
+	const LhColumnPolicy *column = lh_policy_column(effective, attnum);
+
+	return column != NULL && column->mask != NULL;
+}
+
+static bool
 hides_column(const LhEffective *effective, AttrNumber attnum)
 {
-	const LhColumnPolicy *column;
+	return effective->filters != NIL || masks_column(effective, attnum);
+}
 
-	if (effective->filters != NIL)
-		return true;
-	column = lh_policy_column(effective, attnum);
-	return column != NULL && column->mask != NULL;
+/* A child may have its columns in another order than the table that policies were looked up for. */
+static AttrNumber
+marked_column(const RangeTblEntry *rte, const LhMark *mark, AttrNumber attnum)
+{
+	char	   *name;
+
+	if (mark->relid == rte->relid)
+		return attnum;
+	name = get_attname(rte->relid, attnum, true);
+	return name != NULL ? get_attnum(mark->relid, name) : InvalidAttrNumber;
 }
 
 bool
@@ -68,18 +85,10 @@ lh_enforce_hides_stats(RangeTblEntry *rte, AttrNumber attnum)
 	if (rte->rtekind != RTE_RELATION || !lh_mark_get(rte, &mark) || mark.kind == LH_MARK_INTEGRITY)
 		return false;
 	effective = effective_of(mark.relid);
-	if (effective == NULL)
+	if (effective == NULL || effective->filters != NIL)
 		return true;
-	/* a child may have its columns in another order */
-	if (mark.relid != rte->relid && effective->filters == NIL)
-	{
-		char	   *name = get_attname(rte->relid, attnum, true);
-
-		attnum = name != NULL ? get_attnum(mark.relid, name) : InvalidAttrNumber;
-		if (attnum == InvalidAttrNumber)
-			return true;
-	}
-	return hides_column(effective, attnum);
+	attnum = marked_column(rte, &mark, attnum);
+	return attnum == InvalidAttrNumber || masks_column(effective, attnum);
 }
 
 static bool
@@ -90,15 +99,68 @@ index_stats(PlannerInfo *root, Oid index, AttrNumber attnum, VariableStatData *v
 	return next_index_stats != NULL && next_index_stats(root, index, attnum, vardata);
 }
 
+/* Has the index a masked column, as a key, beside them, or in an expression? */
+static bool
+index_of_masked(const RangeTblEntry *rte, const LhMark *mark, const LhEffective *effective, const IndexOptInfo *index)
+{
+	Bitmapset  *columns = NULL;
+	int			column = -1;
+
+	pull_varattnos((Node *) index->indexprs, index->rel->relid, &columns);
+	for (int i = 0; i < index->ncolumns; i++)
+	{
+		if (index->indexkeys[i] > 0)
+			columns = bms_add_member(columns, index->indexkeys[i] - FirstLowInvalidHeapAttributeNumber);
+	}
+	while ((column = bms_next_member(columns, column)) >= 0)
+	{
+		AttrNumber	attnum = marked_column(rte, mark, column + FirstLowInvalidHeapAttributeNumber);
+
+		/* whole rows, and what the parent has not, are as masked ones */
+		if (attnum == InvalidAttrNumber || masks_column(effective, attnum))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Rows that come in the order of a masked column show it: such an index gives a bitmap only, whose rows come as they
+ * lie in the table.
+ */
+static void
+hide_order(const RangeTblEntry *rte, const LhMark *mark, RelOptInfo *rel)
+{
+	const LhEffective *effective = effective_of(mark->relid);
+	ListCell   *lc;
+
+	if (effective == NULL)
+		return;
+	foreach(lc, rel->indexlist)
+	{
+		IndexOptInfo *index = lfirst(lc);
+
+		if (!index_of_masked(rte, mark, effective, index))
+			continue;
+		index->amhasgettuple = false;
+		for (int i = 0; i < index->ncolumns; i++)
+			index->canreturn[i] = false;
+	}
+}
+
 static void
 relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 {
+	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
 	LhMark		mark;
 
 	if (next_relation_info != NULL)
 		next_relation_info(root, relid, inhparent, rel);
-	if (rel->statlist != NIL && lh_mark_get(planner_rt_fetch(rel->relid, root), &mark))
-		rel->statlist = NIL;
+	lh_places_tell(root, &lh_planning);
+	if (!lh_mark_get(rte, &mark))
+		return;
+	rel->statlist = NIL;
+	if (mark.kind == LH_MARK_MASKED)
+		hide_order(rte, &mark, rel);
 }
 
 /* ---- pg_statistic and pg_statistic_ext_data, read by views of the system ---- */

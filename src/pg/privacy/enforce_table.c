@@ -13,8 +13,9 @@
  *
  *	1. What belongs to the scan goes into the subquery: ONLY, TABLESAMPLE, conditions of row security (on raw values,
  *	   before the filter), FOR UPDATE.
- *	2. With a filter it is a security barrier.  Without one it stays a subquery only where a mask is computed from the row:
- *	   pulled up, the mask would be evaluated above joins and sorts, and raw values would lie in their temporary files.
+ *	2. With a filter it is a security barrier.  Without one the planner pulls it up.  Masks that are computed from the row would
+ *	   then be evaluated above joins and sorts, and raw values would lie in their temporary files: they are put where the scan
+ *	   evaluates them (enforce_place.c), or, where that cannot be, the subquery is kept one.
  *	3. It reads as the table's owner, and only the columns that it needs.
  *	4. The entry's own privileges stay, but for columns that the policy shows: on a copy of the
  *	   entry that nothing scans, checked for whom core would have checked (a view's owner, else the user).
@@ -23,6 +24,7 @@
  */
 #include "pg/privacy/audit_uses.h"
 #include "pg/privacy/enforce.h"
+#include "pg/privacy/policy_internal.h"
 
 #include "access/sysattr.h"
 #include "access/table.h"
@@ -56,6 +58,8 @@ typedef struct Replacement
 	Bitmapset  *used;			/* columns that the query uses, whole rows taken apart; user columns only */
 	Bitmapset  *needed;			/* what the owner has to read for that */
 	List	   *system;			/* attribute numbers of system columns that the query uses, in order (integers) */
+	bool		kept;			/* the subquery stays one in any case */
+	bool		placed;			/* masks computed from the row are put at the scan */
 	Query	   *inner;
 } Replacement;
 
@@ -204,6 +208,100 @@ system_columns(Replacement *r)
 	(void) query_tree_walker(r->query, take_system, &sys, 0);
 }
 
+/* ---- masks computed from the row ---- */
+
+/* lakehouse.mask_constant(ssn, 'x') is not. */
+static bool
+from_row(const LhColumnPolicy *policy)
+{
+	return policy != NULL && policy->mask != NULL &&
+		contain_var_clause(eval_const_expressions(NULL, (Node *) policy->mask));
+}
+
+/* How many the query uses. */
+static int
+raw_values(const Replacement *r)
+{
+	int			column = -1;
+	int			n = 0;
+
+	while ((column = bms_next_member(r->used, column)) >= 0)
+		n += from_row(policy_of(r, column + FirstLowInvalidHeapAttributeNumber));
+	return n;
+}
+
+/* Row security that looks at what is masked: an equality in it could stand for the raw column elsewhere. */
+static bool
+security_uses_masked(const Replacement *r)
+{
+	List	   *quals = r->rte->securityQuals;
+	Bitmapset  *columns = NULL;
+	int			column = -1;
+
+	if (checkExprHasSubLink((Node *) quals))
+		return true;
+	pull_varattnos((Node *) quals, r->rti, &columns);
+	while ((column = bms_next_member(columns, column)) >= 0)
+	{
+		const LhColumnPolicy *policy = policy_of(r, column + FirstLowInvalidHeapAttributeNumber);
+
+		if (column == COLUMN(InvalidAttrNumber) || (policy != NULL && policy->mask != NULL))
+			return true;
+	}
+	return false;
+}
+
+/* Statements that lock or change rows beside it take whole rows of foreign tables with them. */
+static bool
+foreign(const Replacement *r)
+{
+	ListCell   *lc;
+
+	if (r->relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
+		return true;
+	if (!r->rte->inh || !r->relation->rd_rel->relhassubclass)
+		return false;
+	foreach(lc, lh_policy_descendants(r->rte->relid))
+	{
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+			return true;
+	}
+	return false;
+}
+
+static bool
+row_locked(const Replacement *r)
+{
+	ListCell   *lc;
+
+	foreach(lc, r->query->rowMarks)
+	{
+		if (lfirst_node(RowMarkClause, lc)->rti == r->rti)
+			return true;
+	}
+	return false;
+}
+
+/* Pulled up, a whole row is a ROW() of all columns, and IS NOT NULL would see dropped ones. */
+static bool
+row_with_dropped(const Replacement *r)
+{
+	for (AttrNumber attnum = 1; r->whole && attnum <= RelationGetDescr(r->relation)->natts; attnum++)
+	{
+		if (dropped(r, attnum))
+			return true;
+	}
+	return false;
+}
+
+/* Can the scan be one of the query around it, and give masks all the same? */
+static bool
+can_be_placed(const Replacement *r)
+{
+	return lakehouse_mask_plans != LH_MASK_PLANS_SUBQUERY && !r->kept && r->effective.filters == NIL && !row_locked(r) &&
+		!row_with_dropped(r) && !foreign(r) && !security_uses_masked(r) && lh_places_room(raw_values(r));
+}
+
 /* ---- the subquery ---- */
 
 static TargetEntry *
@@ -225,6 +323,8 @@ user_column(Replacement *r, AttrNumber attnum)
 		if (exprType((Node *) expr) != att->atttypid)
 			elog(ERROR, "mask of column %s of table %s has another type than the column", NameStr(att->attname),
 				 RelationGetRelationName(r->relation));
+		if (r->placed && bms_is_member(COLUMN(attnum), r->used) && from_row(policy))
+			expr = lh_place_at_scan(expr, 1);
 	}
 	return makeTargetEntry(expr, attnum, pstrdup(NameStr(att->attname)), false);
 }
@@ -298,23 +398,6 @@ row_marks(Replacement *r)
 	}
 }
 
-/* Is a mask that the query uses computed from the row?  lakehouse.mask_constant(ssn, 'x') is not. */
-static bool
-raw_values(const Replacement *r)
-{
-	int			column = -1;
-
-	while ((column = bms_next_member(r->used, column)) >= 0)
-	{
-		const LhColumnPolicy *policy = policy_of(r, column + FirstLowInvalidHeapAttributeNumber);
-
-		if (policy != NULL && policy->mask != NULL &&
-			contain_var_clause(eval_const_expressions(NULL, (Node *) policy->mask)))
-			return true;
-	}
-	return false;
-}
-
 /*
  * A WITH query that nobody refers to.  It makes the planner leave a subquery where it is, and is left out of the
  * plan; unlike LIMIT or a security barrier it lets conditions go down into the subquery.
@@ -350,6 +433,7 @@ build(Replacement *r, const LhSubject *subject)
 	int			i;
 
 	r->inner = inner;
+	r->placed = can_be_placed(r);
 	inner->commandType = CMD_SELECT;
 	inner->querySource = QSRC_ORIGINAL;
 	inner->canSetTag = true;
@@ -369,7 +453,7 @@ build(Replacement *r, const LhSubject *subject)
 	lh_enforce_expression((Node *) inner->targetList, subject);
 	lh_enforce_expression(inner->jointree->quals, subject);
 	row_marks(r);
-	if (raw_values(r))
+	if (!r->placed && (raw_values(r) > 0 || row_with_dropped(r)))
 		inner->cteList = list_make1(unread_query());
 	/* the planner takes no condition on a junk column of a subquery that stays one */
 	if (r->system != NIL && r->whole && (inner->cteList != NIL || r->effective.filters != NIL))
@@ -456,9 +540,9 @@ become_subquery(Replacement *r)
 }
 
 void
-lh_enforce_table(Query *query, Index rti, const LhSubject *subject)
+lh_enforce_table(Query *query, Index rti, const LhSubject *subject, bool kept)
 {
-	Replacement r = {.query = query, .rti = rti, .rte = rt_fetch(rti, query->rtable)};
+	Replacement r = {.query = query, .rti = rti, .rte = rt_fetch(rti, query->rtable), .kept = kept};
 	const LhEffective *effective;
 
 	/* the lock is the parser's, or the rewriter's */

@@ -110,6 +110,12 @@ COMMENT ON FUNCTION lakehouse.policy_changes(jsonb, jsonb) IS
 	'What has changed between two exports of policies; after null: until now';
 
 -- What a database leaves open in spite of its policies.  Reads catalogs that everybody may read.
+CREATE FUNCTION lakehouse.policy_readings() RETURNS bigint
+	AS 'MODULE_PATHNAME', 'lakehouse_policy_readings'
+	LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION lakehouse.policy_readings() IS
+	'How many definitions of policies this session has read: one more for each that changed';
+
 CREATE FUNCTION lakehouse.policy_holes(OUT kind text, OUT object text, OUT policy text, OUT detail text)
 	RETURNS SETOF record LANGUAGE sql VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -254,7 +260,7 @@ COMMENT ON FUNCTION lakehouse.policy_holes() IS
 	'What the database leaves open in spite of its policies: roles, extensions, catalogs, privileges, views, triggers, functions';
 
 REVOKE ALL ON FUNCTION
-	lakehouse.policy_list(), lakehouse.policy_columns(), lakehouse.policy_concerns(text, regrole),
+	lakehouse.policy_list(), lakehouse.policy_columns(), lakehouse.policy_readings(), lakehouse.policy_concerns(text, regrole),
 	lakehouse.policy_enforced(), lakehouse.policy_explain(regrole, text), lakehouse.policy_holes(),
 	lakehouse.policy_diff(regrole, regrole, regclass[]), lakehouse.policy_export(), lakehouse.policy_changes(jsonb, jsonb),
 	lakehouse.tag(regclass, name, text), lakehouse.untag(regclass, name, text), lakehouse.tags_apply(),

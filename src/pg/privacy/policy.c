@@ -7,8 +7,9 @@
  *	2. What is not in the table has nothing to do with policies: that is the answer for nearly all
  *	   relations of nearly all queries, and costs a look into a hash table.
  *	3. A change of a definition (hidden_watch.c), or of a relation in the table (a column renamed, a partition
- *	   attached), makes all of it stale; it is read again when somebody asks.  Callbacks
- *	   themselves only set flags.
+ *	   attached), is noted by callbacks, and looked into when somebody asks: views are read again whose rows in pg_class or pg_rewrite are
+ *	   other ones than those that were read, and those that have to do with a changed relation.  To read one costs as much
+ *	   as to ask for the rows of hundreds.
  *
  * A policy that cannot be used is kept with the reason: its relation is closed (policy_effective.c).
  */
@@ -19,7 +20,10 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_rewrite.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -31,21 +35,53 @@
 /* So often is reading begun anew because something changed meanwhile; after that the next call goes on. */
 #define MOST_READINGS 5
 
-typedef struct Cache
+/* Which row of a catalog it was: an update makes another. */
+typedef struct Row
+{
+	TransactionId xmin;
+	ItemPointerData tid;
+} Row;
+
+/* A view as it was read, in a memory context of its own. */
+typedef struct Reading
 {
 	MemoryContext mcxt;
+	Oid			view;
+	Row			class,
+				rewrite;
+	LhPolicy   *policy;			/* NULL: it had gone meanwhile */
+	List	   *families;		/* Oid: what it may be about, with ancestors and descendants */
+} Reading;
+
+typedef struct Cache
+{
+	MemoryContext mcxt;			/* of all but what is in readings */
+	List	   *readings;		/* of Reading */
 	List	   *policies;
 	HTAB	   *relations;		/* of LhPolicyRelation */
+	uint64		bits[LH_POLICY_BITS / 64];	/* of these */
 } Cache;
 
+/* What changed since; all: too much to tell. */
+#define MOST_CHANGES 64
+typedef struct Changes
+{
+	bool		all;
+	int			n;
+	Oid			relations[MOST_CHANGES];
+} Changes;
+
 static Cache cache;
+static Changes changes = {.all = true};
 LhPolicyBits lh_policy_bits = {.stale = true};
 static bool reading = false;
 static bool listening = false;
 static uint64 version = 1;
+static uint64 readings = 0;
 
 /* ---- changes ---- */
 
+/* Of definitions: which ones is seen by their rows. */
 static void
 changed(void)
 {
@@ -65,13 +101,18 @@ lh_policy_version(void)
 	return version;
 }
 
-/* While we read, the table is not there yet that would tell which relations matter. */
+/* While we read it is not known yet which relations matter. */
 static void
 relation_changed(Datum arg, Oid relid)
 {
-	if (reading || !OidIsValid(relid) ||
-		(cache.relations != NULL && hash_search(cache.relations, &relid, HASH_FIND, NULL) != NULL))
-		changed();
+	if (OidIsValid(relid) && !reading &&
+		(cache.relations == NULL || hash_search(cache.relations, &relid, HASH_FIND, NULL) == NULL))
+		return;
+	if (!OidIsValid(relid) || changes.n == MOST_CHANGES)
+		changes.all = true;
+	else
+		changes.relations[changes.n++] = relid;
+	changed();
 }
 
 static void
@@ -237,88 +278,236 @@ lh_policies_read(void)
 /* ---- all of them ---- */
 
 static LhPolicyRelation *
-enter(Oid relid)
+enter(HTAB *relations, Oid relid)
 {
 	bool		found;
-	LhPolicyRelation *relation = hash_search(cache.relations, &relid, HASH_ENTER, &found);
+	LhPolicyRelation *relation = hash_search(relations, &relid, HASH_ENTER, &found);
 
 	if (!found)
 	{
 		relation->policies = NIL;
 		relation->wrong = NULL;
 	}
-	lh_policy_bits.bits[relid % LH_POLICY_BITS / 64] |= UINT64CONST(1) << (relid % 64);
 	return relation;
 }
 
 static void
-enter_family(Oid relid)
+enter_policy(HTAB *relations, const Reading *r)
 {
+	LhPolicy   *policy = r->policy;
+	LhPolicyRelation *relation;
 	ListCell   *cell;
 
-	foreach(cell, lh_policy_ancestors(relid))
-		(void) enter(lfirst_oid(cell));
-	foreach(cell, lh_policy_descendants(relid))
-		(void) enter(lfirst_oid(cell));
-}
-
-static void
-enter_policy(LhPolicy *policy)
-{
-	LhPolicyRelation *relation = enter(policy->relid);
-
-	relation->policies = lappend(relation->policies, policy);
-	enter_family(policy->relid);
-}
-
-/* It closes all that it may have been about. */
-static void
-enter_wrong(LhPolicy *policy)
-{
-	ListCell   *cell;
-
-	foreach(cell, list_append_unique_oid(list_copy(policy->hidden->named), policy->relid))
+	foreach(cell, r->families)
+		(void) enter(relations, lfirst_oid(cell));
+	if (policy->wrong == NULL)
 	{
-		if (!OidIsValid(lfirst_oid(cell)))
-			continue;
-		enter(lfirst_oid(cell))->wrong = policy;
-		enter_family(lfirst_oid(cell));
+		if (!OidIsValid(policy->relid))
+			return;
+		relation = enter(relations, policy->relid);
+		relation->policies = lappend(relation->policies, policy);
+		return;
 	}
+	/* it closes all that it may have been about */
+	foreach(cell, policy->hidden->named)
+		enter(relations, lfirst_oid(cell))->wrong = policy;
+	if (OidIsValid(policy->relid))
+		enter(relations, policy->relid)->wrong = policy;
+}
+
+/* ---- one view ---- */
+
+static Row
+row_of(HeapTuple tuple)
+{
+	return (Row) {HeapTupleHeaderGetRawXmin(tuple->t_data), tuple->t_self};
+}
+
+static bool
+same_row(const Row *a, const Row *b)
+{
+	return a->xmin == b->xmin && ItemPointerEquals(unconstify(ItemPointerData *, &a->tid), unconstify(ItemPointerData *, &b->tid));
+}
+
+/* The one row of a catalog with this key; xmin InvalidTransactionId: there is none. */
+static Row
+find_row(Oid catalog, Oid index, AttrNumber attnum, Oid key)
+{
+	Relation	rel = table_open(catalog, AccessShareLock);
+	ScanKeyData scankey;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Row			row = {InvalidTransactionId};
+
+	ScanKeyInit(&scankey, attnum, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(key));
+	scan = systable_beginscan(rel, index, true, NULL, 1, &scankey);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		row = row_of(tuple);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return row;
 }
 
 static void
-read_all(void)
+note_rows(Oid view, Reading *r)
+{
+	r->view = view;
+	r->class = find_row(RelationRelationId, ClassOidIndexId, Anum_pg_class_oid, view);
+	r->rewrite = find_row(RewriteRelationId, RewriteRelRulenameIndexId, Anum_pg_rewrite_ev_class, view);
+}
+
+static List *
+families(const LhPolicy *policy)
+{
+	List	   *all = NIL;
+	ListCell   *cell;
+
+	foreach(cell, policy->wrong != NULL ? list_append_unique_oid(list_copy(policy->hidden->named), policy->relid) :
+			list_make1_oid(policy->relid))
+	{
+		Oid			relid = lfirst_oid(cell);
+
+		if (!OidIsValid(relid))
+			continue;
+		all = list_append_unique_oid(all, relid);
+		all = list_concat_unique_oid(all, lh_policy_ancestors(relid));
+		all = list_concat_unique_oid(all, lh_policy_descendants(relid));
+	}
+	return all;
+}
+
+/* Rows first: what changes while the view is read makes them others. */
+static Reading *
+read_view(Oid view)
+{
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse policy", ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(mcxt);
+	Reading    *r = palloc0(sizeof(Reading));
+
+	CHECK_FOR_INTERRUPTS();
+	r->mcxt = mcxt;
+	note_rows(view, r);
+	readings++;
+	r->policy = lh_policy_read(view);
+	if (r->policy != NULL)
+		r->families = families(r->policy);
+	MemoryContextSwitchTo(caller);
+	return r;
+}
+
+static bool
+touched(const Reading *r, const Changes *what)
+{
+	for (int i = 0; i < what->n; i++)
+	{
+		if (list_member_oid(r->families, what->relations[i]))
+			return true;
+	}
+	return false;
+}
+
+/* As it was read last, if that holds. */
+static Reading *
+still(Oid view, const Changes *what)
+{
+	Reading		now;
+	ListCell   *cell;
+
+	foreach(cell, cache.readings)
+	{
+		Reading    *r = lfirst(cell);
+
+		if (r->view != view)
+			continue;
+		if (what->all || r->policy == NULL || touched(r, what))
+			return NULL;
+		note_rows(view, &now);
+		return same_row(&now.class, &r->class) && same_row(&now.rewrite, &r->rewrite) ? r : NULL;
+	}
+	return NULL;
+}
+
+/* ---- all of them, anew ---- */
+
+/* In the current memory context, with what is kept of the last. */
+static Cache
+read_all(const Changes *what)
 {
 	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(LhPolicyRelation), .hcxt = CurrentMemoryContext};
+	Cache		next = {.mcxt = CurrentMemoryContext};
+	HASH_SEQ_STATUS all;
+	const LhPolicyRelation *relation;
 	ListCell   *cell;
 
-	cache.relations = hash_create("lakehouse policies", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	next.relations = hash_create("lakehouse policies", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	foreach(cell, lh_hidden_all(LH_HIDDEN_POLICY))
 	{
-		LhPolicy   *policy;
+		Oid			view = lfirst_oid(cell);
+		Reading    *r = still(view, what);
 
-		CHECK_FOR_INTERRUPTS();
-		policy = lh_policy_read(lfirst_oid(cell));
-		if (policy == NULL)
+		if (r == NULL)
+			r = read_view(view);
+		next.readings = lappend(next.readings, r);
+		if (r->policy == NULL)
 			continue;
-		cache.policies = lappend(cache.policies, policy);
-		if (policy->wrong != NULL)
-			enter_wrong(policy);
-		else if (OidIsValid(policy->relid))
-			enter_policy(policy);
+		next.policies = lappend(next.policies, r->policy);
+		enter_policy(next.relations, r);
 	}
+	hash_seq_init(&all, next.relations);
+	while ((relation = hash_seq_search(&all)) != NULL)
+		next.bits[relation->relid % LH_POLICY_BITS / 64] |= UINT64CONST(1) << (relation->relid % 64);
+	return next;
 }
 
+/* These are known from now on.  Nothing here fails. */
 static void
-forget(void)
+put(const Cache *next)
 {
-	MemoryContext old = cache.mcxt;
+	Cache		old = cache;
+	ListCell   *cell;
 
-	/* first, so that a callback or an ERROR meanwhile finds nothing half gone */
-	cache = (Cache) {0};
-	lh_policy_bits = (LhPolicyBits) {.stale = true};
-	if (old != NULL)
-		MemoryContextDelete(old);
+	cache = *next;
+	memcpy(lh_policy_bits.bits, next->bits, sizeof(next->bits));
+	lh_policy_bits.none = cache.policies == NIL;
+	MemoryContextSetParent(next->mcxt, TopMemoryContext);
+	foreach(cell, next->readings)
+		MemoryContextSetParent(((Reading *) lfirst(cell))->mcxt, TopMemoryContext);
+	foreach(cell, old.readings)
+	{
+		if (!list_member_ptr(next->readings, lfirst(cell)))
+			MemoryContextDelete(((Reading *) lfirst(cell))->mcxt);
+	}
+	if (old.mcxt != NULL)
+		MemoryContextDelete(old.mcxt);
+}
+
+/* What changes meanwhile is noted for the next time; after an ERROR nobody knows what was read. */
+static void
+read_changes(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	uint64		begun = version;
+	Changes		what = changes;
+	Cache		next;
+
+	changes = (Changes) {.all = false};
+	MemoryContextSwitchTo(AllocSetContextCreate(caller, "lakehouse policies", ALLOCSET_DEFAULT_SIZES));
+	reading = true;
+	PG_TRY();
+	{
+		next = read_all(&what);
+	}
+	PG_CATCH();
+	{
+		reading = false;
+		changes.all = true;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	reading = false;
+	put(&next);
+	MemoryContextSwitchTo(caller);
+	lh_policy_bits.stale = version != begun;
 }
 
 static void
@@ -326,20 +515,7 @@ load(void)
 {
 	listen();
 	for (int i = 0; lh_policy_bits.stale && i < MOST_READINGS; i++)
-	{
-		MemoryContext caller = CurrentMemoryContext;
-		uint64		begun = version;
-
-		forget();
-		cache.mcxt = AllocSetContextCreate(TopMemoryContext, "lakehouse policies", ALLOCSET_DEFAULT_SIZES);
-		MemoryContextSwitchTo(cache.mcxt);
-		reading = true;
-		read_all();
-		reading = false;
-		MemoryContextSwitchTo(caller);
-		lh_policy_bits.none = cache.policies == NIL;
-		lh_policy_bits.stale = version != begun;
-	}
+		read_changes();
 }
 
 List *
@@ -393,6 +569,15 @@ lh_policy_relations(void)
 			relations = list_append_unique_oid(relations, policy->relid);
 	}
 	return relations;
+}
+
+extern PGDLLEXPORT Datum lakehouse_policy_readings(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(lakehouse_policy_readings);
+
+Datum
+lakehouse_policy_readings(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64((int64) readings);
 }
 
 void

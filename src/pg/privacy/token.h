@@ -5,6 +5,7 @@
  *	token.c			values through a domain: text, numbers, dates
  *	token_array.c	many of them in one call
  *	token_mask.c	masks that need keys, and the names by which they are written
+ *	invert_run.c	lakehouse.mask_invert
  *	token_twin.c	which function stands for such a name in a plan
  *
  * A keyed mask is a pair.  The name that definitions and users write yields NULL, whoever calls it.  Its twin
@@ -23,6 +24,11 @@
 extern Oid	lh_mask_twin(Oid function);
 /* A copy of the tree with twins in place of names. */
 extern Expr *lh_mask_executing(Expr *expr);
+
+/* The twin of lakehouse.mask_fpe, for any type? */
+extern bool lh_mask_is_fpe(Oid function);
+/* A call of lakehouse.mask_invert: the value of which the token is that of the domain; NULL: not for this type. */
+extern Expr *lh_mask_inverse(Expr *token, Expr *domain);
 
 /*
  * Of how many values a token of this domain may be, at the fewest: below 10^9 a policy that shows its tokens warns.

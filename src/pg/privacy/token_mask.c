@@ -26,7 +26,7 @@ extern PGDLLEXPORT Datum lakehouse_mask_gate(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(lakehouse_mask_name);
 PG_FUNCTION_INFO_V1(lakehouse_mask_gate);
 
-static const char gate;
+const char	lh_mask_gate;
 
 /* All names of keyed masks. */
 Datum
@@ -38,11 +38,11 @@ lakehouse_mask_name(PG_FUNCTION_ARGS)
 Datum
 lakehouse_mask_gate(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(&gate);
+	PG_RETURN_POINTER(&lh_mask_gate);
 }
 
 /* Twins have it as their last argument. */
-#define CLOSED(n) (PG_GETARG_POINTER(n) != &gate)
+#define CLOSED(n) (PG_GETARG_POINTER(n) != &lh_mask_gate)
 
 #define TWIN(name) \
 	extern PGDLLEXPORT Datum lakehouse_mask_##name##_run(PG_FUNCTION_ARGS); \

@@ -74,6 +74,9 @@ extern Datum lh_through_integer(LhDomain *domain, LhFf1Way way, Datum value, LhC
 extern Datum lh_through_uuid(LhDomain *domain, LhFf1Way way, Datum value, LhCannot *why);
 extern Datum lh_through_date(LhDomain *domain, LhFf1Way way, Datum value, LhCannot *why);
 
+/* What lakehouse.mask_gate gives to twins: its address. */
+extern const char lh_mask_gate;
+
 /* The ERROR of a value that has no result; it does not tell the value.  element: its place in an array, from 1; 0: alone. */
 extern void lh_token_cannot(const LhDomain *domain, LhFf1Way way, LhCannot why, int element) __attribute__((noreturn));
 

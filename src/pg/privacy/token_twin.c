@@ -137,3 +137,28 @@ lh_mask_executing(Expr *expr)
 {
 	return (Expr *) put_twins((Node *) expr, NULL);
 }
+
+bool
+lh_mask_is_fpe(Oid function)
+{
+	char	   *name;
+
+	if (get_func_namespace(function) != get_namespace_oid("lakehouse", true))
+		return false;
+	name = get_func_name(function);
+	return name != NULL && strcmp(name, "mask_fpe_run") == 0 && is_twin(function, get_func_rettype(function));
+}
+
+Expr *
+lh_mask_inverse(Expr *token, Expr *domain)
+{
+	Oid			type = exprType((Node *) token);
+	Oid			collation = exprCollation((Node *) token);
+	Oid			arguments[] = {type, TEXTOID, INTERNALOID};
+	Oid			inverse = find_function("mask_invert", arguments, 3);
+
+	if (!OidIsValid(inverse) || !is_twin(inverse, type))
+		return NULL;
+	return (Expr *) makeFuncExpr(inverse, type, list_make3(token, domain, gate_call()), collation, collation,
+								 COERCE_EXPLICIT_CALL);
+}

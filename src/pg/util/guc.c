@@ -28,6 +28,7 @@ int			lakehouse_max_threads = 1;
 char	   *lakehouse_instance_endpoint = NULL;
 char	   *lakehouse_cdc_mask_key_file = NULL;
 char	   *lakehouse_purpose = NULL;
+int			lakehouse_mask_plans = LH_MASK_PLANS_INDEX;
 void		(*lh_pg_purpose_changed) (void) = NULL;
 bool		lakehouse_decrypt_shown = false;
 char	   *lakehouse_encryption_domain = NULL;
@@ -54,6 +55,13 @@ static const struct config_enum_entry float_orders[] = {
 	{"rows", 0, false},
 	{"fast", 1, false},
 	{NULL, 0, false},
+};
+
+static const struct config_enum_entry mask_plans[] = {
+	{"subquery", LH_MASK_PLANS_SUBQUERY, false},
+	{"scan", LH_MASK_PLANS_SCAN, false},
+	{"index", LH_MASK_PLANS_INDEX, false},
+	{NULL, 0, false}
 };
 
 static void
@@ -224,6 +232,11 @@ lh_pg_define_settings(void)
 							   "Outside of the data directory and of tablespaces, and not in backups of these.",
 							   &lakehouse_subject_key_store, "",
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_subject_key_store, NULL, NULL);
+	DefineCustomEnumVariable("lakehouse.mask_plans",
+							 "How tables with masks are planned: for tests of the planner.",
+							 "Rows are the same with each.",
+							 &lakehouse_mask_plans, LH_MASK_PLANS_INDEX, mask_plans,
+							 PGC_SUSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 	/* of the size of shared memory, which is there for those alone who ask while the server starts */
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomIntVariable("lakehouse.key_cache",

@@ -67,6 +67,14 @@ extern int	lakehouse_delete_cache_kb;	/* memory of keys of equality deletes per 
 extern void (*lh_pg_manifest_cache_changed) (void);
 /* Called when lakehouse.purpose becomes another; must not fail. */
 extern void (*lh_pg_purpose_changed) (void);
+/* lakehouse.mask_plans: how tables with masks are planned; each gives the same rows */
+typedef enum LhMaskPlans
+{
+	LH_MASK_PLANS_SUBQUERY,		/* each stays a subquery, and is scanned by itself */
+	LH_MASK_PLANS_SCAN,			/* masks stay at the scan */
+	LH_MASK_PLANS_INDEX			/* and tokens are looked up in indexes of raw columns */
+} LhMaskPlans;
+extern int	lakehouse_mask_plans;
 
 /*
  * Helper threads for work over so many bytes of columns, as far as settings go;
