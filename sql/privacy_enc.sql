@@ -178,7 +178,7 @@ SELECT id FROM people WHERE mail = :'mail' ORDER BY id;
 SELECT id FROM people WHERE mail = :'mail'::text ORDER BY id;
 SET ROLE enc_nobody;
 -- changed, cut, of another type
-SELECT ('lhc1:' || translate(substr(:'mail', 6), 'ABCabc', 'BCAbca'))::lakehouse.enc_text('e_people', 'search');
+SELECT overlay(:'mail' PLACING CASE WHEN substr(:'mail', length(:'mail') - 9, 1) = 'A' THEN 'B' ELSE 'A' END FROM length(:'mail') - 9 FOR 1)::lakehouse.enc_text('e_people', 'search');
 SELECT (substr(:'mail', 1, 60))::lakehouse.enc_text;
 SELECT (substr(:'mail', 1, 100))::lakehouse.enc_text;
 SELECT (:'mail' || '=')::lakehouse.enc_text;
