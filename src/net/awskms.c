@@ -44,6 +44,8 @@ typedef struct Kms
 	LhInstanceCredentials role;
 } Kms;
 
+static const LhKeyServiceSteps steps; /* at the end */
+
 /*
  * Opening
  */
@@ -82,6 +84,7 @@ kms_open(LhCtx *ctx, const LhProviderOption *options, int n, LhProvider **out)
 
 	LH_NEW(ctx, k);
 	k->base.base.kind = &lh_provider_awskms;
+	k->base.steps = &steps;
 	k->s.profile = "default";
 	{
 		const LhProviderField fields[] = {{"region", &k->s.region, true},
@@ -634,65 +637,17 @@ status_step(LhCtx *ctx, LhKeyServiceJob *job)
 	return begin(ctx, job, id, &job->status.latest);
 }
 
-static LhStatus
-kms_wrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice key, LhSlice *wrapped)
-{
-	LhKeyServiceJob job = {.key = key};
-
-	LH_TRY(lh_provider_check_key(ctx, key));
-	LH_TRY(lh_keyservice_run(ctx, provider, name, wrap_step, &job));
-	*wrapped = job.wrapped;
-	return LH_OK;
-}
-
-static LhStatus
-kms_unwrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped, LhSlice *key)
-{
-	LhKeyServiceJob job = {.wrapped = wrapped};
-
-	LH_TRY(lh_keyservice_run(ctx, provider, name, unwrap_step, &job));
-	*key = job.key;
-	return LH_OK;
-}
-
-static LhStatus
-kms_rewrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped, LhSlice *out)
-{
-	LhKeyServiceJob job = {.wrapped = wrapped};
-
-	LH_TRY(lh_keyservice_run(ctx, provider, name, rewrap_step, &job));
-	*out = job.wrapped;
-	return LH_OK;
-}
-
-static LhStatus
-kms_generate(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice *key, LhSlice *wrapped)
-{
-	LhKeyServiceJob job = {0};
-
-	LH_TRY(lh_keyservice_run(ctx, provider, name, generate_step, &job));
-	*key = job.key;
-	*wrapped = job.wrapped;
-	return LH_OK;
-}
-
-static LhStatus
-kms_status(LhCtx *ctx, LhProvider *provider, const char *name, LhProviderStatus *out)
-{
-	LhKeyServiceJob job = {0};
-
-	LH_TRY(lh_keyservice_run(ctx, provider, name, status_step, &job));
-	*out = job.status;
-	return LH_OK;
-}
+static const LhKeyServiceSteps steps = {
+	.wrap = wrap_step,
+	.unwrap = unwrap_step,
+	.rewrap = rewrap_step,
+	.generate = generate_step,
+	.status = status_step,
+};
 
 const LhProviderKind lh_provider_awskms = {
 	.name = "awskms",
 	.open = kms_open,
-	.wrap = kms_wrap,
-	.unwrap = kms_unwrap,
-	.rewrap = kms_rewrap,
-	.generate = kms_generate,
-	.status = kms_status,
+	LH_KEYSERVICE_CALLS,
 	.version = kms_version,
 };

@@ -270,9 +270,8 @@ lh_keyservice_number(LhCtx *ctx, const LhKeyService *service, const LhKeyService
  * Operations
  */
 
-LhStatus
-lh_keyservice_run(LhCtx *ctx, LhProvider *provider, const char *name, LhKeyServiceStep step,
-				  LhKeyServiceJob *job)
+static LhStatus
+run(LhCtx *ctx, LhProvider *provider, const char *name, LhKeyServiceStep step, LhKeyServiceJob *job)
 {
 	LhArena *keep = ctx->arena, *scratch;
 	LhStatus status;
@@ -288,6 +287,68 @@ lh_keyservice_run(LhCtx *ctx, LhProvider *provider, const char *name, LhKeyServi
 	lh_use(ctx, keep);
 	lh_arena_destroy(scratch);
 	return status;
+}
+
+static const LhKeyServiceSteps *
+steps_of(const LhProvider *provider)
+{
+	return ((const LhKeyService *) provider)->steps;
+}
+
+LhStatus
+lh_keyservice_wrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice key,
+				   LhSlice *wrapped)
+{
+	LhKeyServiceJob job = {.key = key};
+
+	LH_TRY(lh_provider_check_key(ctx, key));
+	LH_TRY(run(ctx, provider, name, steps_of(provider)->wrap, &job));
+	*wrapped = job.wrapped;
+	return LH_OK;
+}
+
+LhStatus
+lh_keyservice_unwrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped,
+					 LhSlice *key)
+{
+	LhKeyServiceJob job = {.wrapped = wrapped};
+
+	LH_TRY(run(ctx, provider, name, steps_of(provider)->unwrap, &job));
+	*key = job.key;
+	return LH_OK;
+}
+
+LhStatus
+lh_keyservice_rewrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped,
+					 LhSlice *out)
+{
+	LhKeyServiceJob job = {.wrapped = wrapped};
+
+	LH_TRY(run(ctx, provider, name, steps_of(provider)->rewrap, &job));
+	*out = job.wrapped;
+	return LH_OK;
+}
+
+LhStatus
+lh_keyservice_generate(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice *key,
+					   LhSlice *wrapped)
+{
+	LhKeyServiceJob job = {0};
+
+	LH_TRY(run(ctx, provider, name, steps_of(provider)->generate, &job));
+	*key = job.key;
+	*wrapped = job.wrapped;
+	return LH_OK;
+}
+
+LhStatus
+lh_keyservice_status(LhCtx *ctx, LhProvider *provider, const char *name, LhProviderStatus *out)
+{
+	LhKeyServiceJob job = {0};
+
+	LH_TRY(run(ctx, provider, name, steps_of(provider)->status, &job));
+	*out = job.status;
+	return LH_OK;
 }
 
 LhStatus

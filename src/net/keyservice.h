@@ -21,10 +21,13 @@
 /* ... of a wrapped key. */
 #define LH_KEYSERVICE_WRAPPED ((size_t) 16384)
 
+struct LhKeyServiceSteps;
+
 /* A provider's struct begins with it. */
 typedef struct LhKeyService
 {
 	LhProvider	base;
+	const struct LhKeyServiceSteps *steps;
 	const char *root;			/* "https://host:port" */
 	const char *host;			/* as the Host header has it */
 	LhNetRule	rule;
@@ -43,7 +46,7 @@ typedef struct LhKeyServiceOptions
 } LhKeyServiceOptions;
 
 /*
- * Checks the address (https, or http to this machine; no path, no query) and makes the client; service->base.kind is set.
+ * Checks the address (https, or http to this machine; no path, no query) and makes the client; service->base.kind and steps are set.
  * The host may have a private address, as it was named on purpose.
  */
 extern LhStatus lh_keyservice_open(LhCtx *ctx, LhKeyService *service, const LhKeyServiceOptions *options);
@@ -99,9 +102,23 @@ typedef struct LhKeyServiceJob
 
 typedef LhStatus (*LhKeyServiceStep) (LhCtx *ctx, LhKeyServiceJob *job);
 
-/* Checks the key's name first. */
-extern LhStatus lh_keyservice_run(LhCtx *ctx, LhProvider *provider, const char *name, LhKeyServiceStep step,
-								  LhKeyServiceJob *job);
+/* What a kind does, of which its calls are made. */
+typedef struct LhKeyServiceSteps
+{
+	LhKeyServiceStep wrap, unwrap, rewrap, generate, status;
+} LhKeyServiceSteps;
+
+/* Names and keys are checked first. */
+extern LhStatus lh_keyservice_wrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice key, LhSlice *wrapped);
+extern LhStatus lh_keyservice_unwrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped, LhSlice *key);
+extern LhStatus lh_keyservice_rewrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped, LhSlice *out);
+extern LhStatus lh_keyservice_generate(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice *key, LhSlice *wrapped);
+extern LhStatus lh_keyservice_status(LhCtx *ctx, LhProvider *provider, const char *name, LhProviderStatus *out);
+
+#define LH_KEYSERVICE_CALLS \
+	.wrap = lh_keyservice_wrap, .unwrap = lh_keyservice_unwrap, .rewrap = lh_keyservice_rewrap, \
+	.generate = lh_keyservice_generate, .status = lh_keyservice_status
+
 /* The key in base64, in secret memory that stays. */
 extern LhStatus lh_keyservice_keep_key(LhCtx *ctx, LhKeyServiceJob *job, LhSlice text, const char *member);
 /* A copy of a wrapped key, in the arena that stays. */

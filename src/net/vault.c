@@ -35,6 +35,8 @@ typedef struct Vault
 	int64_t until_ms; /* it is used so long; -1: for ever */
 } Vault;
 
+static const LhKeyServiceSteps steps; /* at the end */
+
 /*
  * Opening
  */
@@ -86,6 +88,7 @@ vault_open(LhCtx *ctx, const LhProviderOption *options, int n, LhProvider **out)
 
 	LH_NEW(ctx, v);
 	v->base.base.kind = &lh_provider_vault;
+	v->base.steps = &steps;
 	v->s.mount = "transit";
 	v->s.approle_mount = "approle";
 	{
@@ -436,65 +439,17 @@ status_step(LhCtx *ctx, LhKeyServiceJob *job)
 	return LH_OK;
 }
 
-static LhStatus
-vault_wrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice key, LhSlice *wrapped)
-{
-	LhKeyServiceJob job = {.key = key};
-
-	LH_TRY(lh_provider_check_key(ctx, key));
-	LH_TRY(lh_keyservice_run(ctx, provider, name, wrap_step, &job));
-	*wrapped = job.wrapped;
-	return LH_OK;
-}
-
-static LhStatus
-vault_unwrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped, LhSlice *key)
-{
-	LhKeyServiceJob job = {.wrapped = wrapped};
-
-	LH_TRY(lh_keyservice_run(ctx, provider, name, unwrap_step, &job));
-	*key = job.key;
-	return LH_OK;
-}
-
-static LhStatus
-vault_rewrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped, LhSlice *out)
-{
-	LhKeyServiceJob job = {.wrapped = wrapped};
-
-	LH_TRY(lh_keyservice_run(ctx, provider, name, rewrap_step, &job));
-	*out = job.wrapped;
-	return LH_OK;
-}
-
-static LhStatus
-vault_generate(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice *key, LhSlice *wrapped)
-{
-	LhKeyServiceJob job = {0};
-
-	LH_TRY(lh_keyservice_run(ctx, provider, name, generate_step, &job));
-	*key = job.key;
-	*wrapped = job.wrapped;
-	return LH_OK;
-}
-
-static LhStatus
-vault_status(LhCtx *ctx, LhProvider *provider, const char *name, LhProviderStatus *out)
-{
-	LhKeyServiceJob job = {0};
-
-	LH_TRY(lh_keyservice_run(ctx, provider, name, status_step, &job));
-	*out = job.status;
-	return LH_OK;
-}
+static const LhKeyServiceSteps steps = {
+	.wrap = wrap_step,
+	.unwrap = unwrap_step,
+	.rewrap = rewrap_step,
+	.generate = generate_step,
+	.status = status_step,
+};
 
 const LhProviderKind lh_provider_vault = {
 	.name = "vault",
 	.open = vault_open,
-	.wrap = vault_wrap,
-	.unwrap = vault_unwrap,
-	.rewrap = vault_rewrap,
-	.generate = vault_generate,
-	.status = vault_status,
+	LH_KEYSERVICE_CALLS,
 	.version = vault_version,
 };
