@@ -169,7 +169,7 @@ $psql->value(q{CREATE TABLE app.many (id int PRIMARY KEY, a text, b inet);
 	INSERT INTO app.slow VALUES (1);
 	CREATE PUBLICATION slow FOR TABLE app.slow WHERE (factorial(id + 32000::bigint) > 0);});
 my $s = session($node);
-my $contexts = q{SELECT coalesce(string_agg(name, ', '), 'none') FROM pg_backend_memory_contexts WHERE name LIKE 'lakehouse %'};
+my $contexts = q{SELECT coalesce(string_agg(name, ', '), 'none') FROM pg_backend_memory_contexts WHERE name LIKE 'lakehouse %' AND name <> 'lakehouse policies'};
 my $run = sub { $s->query(q{SELECT count(lakehouse.cdc_row(m.*, '{}')), count(1 / (id - 500)) FROM app.many m; } x $_[0]) };
 $run->(100);
 my $before = rss_kb($s->pid);

@@ -53,7 +53,7 @@ sub holdings
 	my $contexts = $s->value(q{
 		SELECT sum(used_bytes) FROM pg_backend_memory_contexts});
 	my $ours = $s->value(q{
-		SELECT coalesce(string_agg(name, ', '), 'none') FROM pg_backend_memory_contexts WHERE name LIKE 'lakehouse %'});
+		SELECT coalesce(string_agg(name, ', '), 'none') FROM pg_backend_memory_contexts WHERE name LIKE 'lakehouse %' AND name <> 'lakehouse policies'});
 	return {
 		files => [ grep { /\Q$dir/ } open_files($s->pid) ],
 		# but for PostgreSQL's relations
