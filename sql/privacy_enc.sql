@@ -180,7 +180,7 @@ SET ROLE enc_nobody;
 -- changed, cut, of another type
 SELECT overlay(:'mail' PLACING CASE WHEN substr(:'mail', length(:'mail') - 9, 1) = 'A' THEN 'B' ELSE 'A' END FROM length(:'mail') - 9 FOR 1)::lakehouse.enc_text('e_people', 'search');
 SELECT (substr(:'mail', 1, 60))::lakehouse.enc_text;
-SELECT (substr(:'mail', 1, 100))::lakehouse.enc_text;
+SELECT (substr(:'mail', 1, 101))::lakehouse.enc_text;
 SELECT (:'mail' || '=')::lakehouse.enc_text;
 SELECT :'mail'::lakehouse.enc_bytea;
 SELECT 'lhc1:'::lakehouse.enc_text;
