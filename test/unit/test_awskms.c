@@ -348,6 +348,12 @@ a_role_is_asked_once_while_it_lasts(void **state)
 	stub_tell(&instance, "fault?kind=status&status=404");
 	ASSERT_OK(kind->open(ctx, options, 4, &p));
 	ASSERT_REFUSED(kind->generate(ctx, p, "app", &key, &wrapped), LH_DENIED, "metadata service");
+	/* nor is it followed elsewhere: the second request is a GET */
+	stub_tell(&instance, "reset");
+	stub_tell(&instance, "fault?kind=redirect&every=2&times=1&arg=http://127.0.0.1:1/stolen");
+	ASSERT_OK(kind->open(ctx, options, 4, &p));
+	ASSERT_REFUSED(kind->generate(ctx, p, "app", &key, &wrapped), LH_DENIED, "status 302");
+	stub_tell(&instance, "reset");
 }
 
 /* ---- servers in trouble ---- */
