@@ -101,6 +101,59 @@ SELECT pg_sleep(2.1);
 SELECT count(lakehouse.detokenize(value, 'l_cards')) FROM (SELECT value FROM tokens LIMIT 5) s;
 RESET ROLE;
 
+-- as soon as a window ends, what was spent in it weighs nearly all: a limit of 1 is not 2
+SELECT lakehouse.domain_limit('l_cards', 'detokenize', 1, '6 seconds');
+CREATE FUNCTION pg_temp.asks() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM lakehouse.detokenize('4444444444444444', 'l_cards'); RETURN true; EXCEPTION WHEN configuration_limit_exceeded THEN RETURN false; END $$;
+SELECT clock_timestamp() AS begun \gset
+SET ROLE limits_ann;
+SELECT pg_temp.asks() AS first;
+SELECT pg_sleep(6.2);
+-- unless this machine slept for longer, it is refused
+SELECT pg_temp.asks() AND clock_timestamp() < :'begun'::timestamptz + '12 seconds' AS another;
+RESET ROLE;
+
+-- encrypted columns, and values of subjects: what is written, what is shown, what is guessed
+SELECT count(lakehouse.domain_grant('l_cards', r, 'limits_team')) FROM unnest('{encrypt,decrypt,search}'::text[]) r;
+SELECT count(lakehouse.domain_limit('l_cards', r, n, '1 day')) FROM (VALUES ('encrypt', 5), ('decrypt', 6), ('search', 3)) v (r, n);
+CREATE TABLE sealed (id int, s lakehouse.enc_text('l_cards', 'search'));
+GRANT ALL ON sealed TO limits_ann, limits_bob;
+SET ROLE limits_ann;
+INSERT INTO sealed SELECT i, lakehouse.encrypt('v' || i, 'l_cards', true) FROM generate_series(1, 5) i;
+INSERT INTO sealed VALUES (6, lakehouse.encrypt('v6', 'l_cards', true));
+SELECT lakehouse.encrypt('v6', 'l_cards');
+INSERT INTO sealed VALUES (6, 'v6'::text);
+SELECT count(lakehouse.decrypt(s)) FROM (SELECT s FROM sealed LIMIT 3) x;
+SET lakehouse.decrypt = on;
+SELECT s FROM sealed WHERE id <= 3 ORDER BY id;
+SELECT s FROM sealed WHERE id = 4;
+RESET lakehouse.decrypt;
+SELECT lakehouse.decrypt(s) FROM sealed WHERE id = 4;
+-- armoured, it is still to be had, and copied
+SELECT count(*) FROM sealed WHERE s::text LIKE 'lhc1:%';
+-- a constant is one guess for the planner and one for the scan, however many rows it is compared with; each other one is another
+SELECT count(*) FROM sealed WHERE s OPERATOR(lakehouse.=) 'v2'::text;
+RESET ROLE;
+SELECT spent BETWEEN 1 AND 4 AS not_by_rows FROM lakehouse.domain_limit_status() WHERE domain = 'l_cards' AND "right" = 'search' AND role = 'limits_ann';
+SELECT lakehouse.domain_limit('l_cards', 'search', 3, '2 days');
+SET ROLE limits_ann;
+SELECT count(lakehouse.search('w' || g, 'l_cards')) FROM generate_series(1, 3) g;
+SELECT count(*) FROM sealed WHERE s OPERATOR(lakehouse.=) 'v3'::text;
+SELECT lakehouse.search('v3', 'l_cards') IS NULL;
+RESET ROLE;
+-- bob has his own
+SET ROLE limits_bob;
+SELECT lakehouse.decrypt(s) FROM sealed WHERE id = 1;
+SELECT lakehouse.search('v3', 'l_cards') IS NULL;
+RESET ROLE;
+SELECT "right", role, spent FROM lakehouse.domain_limit_status() WHERE domain = 'l_cards' AND "right" IN ('encrypt', 'decrypt', 'search') ORDER BY 1, 2;
+-- values of subjects
+SELECT count(lakehouse.domain_limit('l_cards', r, 0, '2 days')) FROM (VALUES ('encrypt'), ('decrypt')) v (r);
+SET ROLE limits_bob;
+SELECT lakehouse.subject_encrypt('x', 'l_cards', 'ann');
+SELECT lakehouse.subject_decrypt('x', 'l_cards');
+RESET ROLE;
+DROP TABLE sealed;
+
 SELECT lakehouse.domain_drop(name) FROM lakehouse.domain_list() WHERE name LIKE 'l\_%';
 DROP TABLE made;
 SELECT lakehouse.right_revoke('policy_admin', 'limits_admin');

@@ -25,6 +25,7 @@
 #define MAX_KEY_ID       64
 #define MAX_ROTATIONS    10000 /* that are counted */
 #define ROTATIONS_A_PAGE 1000
+#define MAX_PAGES        100 /* some may be empty */
 /* Repeats of what is throttled: 0.2, 0.4, 0.8 s. */
 #define REPEATS          3
 /* Credentials of a role are renewed so long before they end. */
@@ -400,7 +401,8 @@ parse_wrapped(LhSlice wrapped, Wrapped *out)
 	*out = (Wrapped){.version = (uint32_t) v,
 					 .key_id = lh_slice(wrapped.data + from, i - from),
 					 .text = lh_slice(wrapped.data + i + 1, wrapped.len - i - 1)};
-	if (!is_key_id(id) || out->text.len == 0)
+	/* with a zero in it only its beginning was looked at */
+	if (!is_key_id(id) || strlen(id) != out->key_id.len || out->text.len == 0)
 		return false;
 	for (i = 0; i < out->text.len; i++)
 		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=",
@@ -460,6 +462,7 @@ version_now(LhCtx *ctx, LhKeyServiceJob *job, const char *key_id, uint32_t *vers
 {
 	Kms *k = (Kms *) job->service;
 	uint32_t count = 0;
+	int pages = 0;
 	char *marker = NULL;
 
 	do
@@ -478,6 +481,8 @@ version_now(LhCtx *ctx, LhKeyServiceJob *job, const char *key_id, uint32_t *vers
 			break;
 		LH_TRY(status);
 		LH_TRY(count_page(ctx, job, &answer, &count, &marker));
+		if (++pages == MAX_PAGES && marker != NULL)
+			return lh_keyservice_bad_answer(ctx, job->service, "Rotations");
 	} while (marker != NULL && count < MAX_ROTATIONS);
 	*version = count + 1;
 	return LH_OK;

@@ -348,6 +348,12 @@ a_role_is_asked_once_while_it_lasts(void **state)
 	stub_tell(&instance, "fault?kind=status&status=404");
 	ASSERT_OK(kind->open(ctx, options, 4, &p));
 	ASSERT_REFUSED(kind->generate(ctx, p, "app", &key, &wrapped), LH_DENIED, "metadata service");
+	/* nor is it followed elsewhere: the second request is a GET */
+	stub_tell(&instance, "reset");
+	stub_tell(&instance, "fault?kind=redirect&every=2&times=1&arg=http://127.0.0.1:1/stolen");
+	ASSERT_OK(kind->open(ctx, options, 4, &p));
+	ASSERT_REFUSED(kind->generate(ctx, p, "app", &key, &wrapped), LH_DENIED, "status 302");
+	stub_tell(&instance, "reset");
 }
 
 /* ---- servers in trouble ---- */
@@ -457,6 +463,16 @@ answers_are_read_strictly(void **state)
 		ASSERT_REFUSED(kind->generate(ctx, p, "app", &key, &wrapped), LH_IO, cases[i].part);
 	}
 	stub_tell(&stub, "reset");
+	/* pages without end */
+	sprintf(fault,
+			"fault?kind=body&status=200&arg={%%22KeyMetadata%%22:{%%22KeyId%%22:%%22%s%%22},"
+			"%%22Rotations%%22:[],%%22Truncated%%22:true,%%22NextMarker%%22:%%22a%%22}",
+			FIRST);
+	stub_tell(&stub, fault);
+	polls = 20000;
+	ASSERT_REFUSED(kind->generate(ctx, p, "app", &key, &wrapped), LH_IO, "Rotations");
+	polls = -1;
+	stub_tell(&stub, "reset");
 	stub_tell(&stub, "fault?kind=huge&status=200&arg=100000");
 	ASSERT_REFUSED(kind->generate(ctx, p, "app", &key, &wrapped), LH_IO, "longer than");
 }
@@ -512,6 +528,7 @@ wrapped_keys_are_checked_before_they_are_sent(void **state)
 		ASSERT_REFUSED(kind->rewrap(ctx, p, "app", w, &back), LH_CORRUPT, "none of key provider");
 	}
 	assert_false(kind->version(lh_slice("awskms:v1:" FIRST ":QU\0D", 51), &version));
+	assert_false(kind->version(lh_slice("awskms:v1:" FIRST "\0x:QUJD", 53), &version));
 	assert_int_equal(stub_count(&stub, "POST"), 0);
 	/* one that looks right and is not */
 	ASSERT_REFUSED(kind->unwrap(ctx, p, "app", lh_slice("awskms:v1:" FIRST ":QUJD", 51), &back),

@@ -110,17 +110,26 @@ open_token(const char *token)
 	return p;
 }
 
-/* An AES key on token "lake", as the maker's tools would make it. */
+/* An AES key on token "lake", as the maker's tools would make it; of these bytes, or (NULL) of its own. */
 static void
-make_key(const char *label, const void *id, size_t id_len)
+put_key(const char *label, const void *id, size_t id_len, const uint8_t *bytes)
 {
+	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+	CK_KEY_TYPE type = CKK_AES;
 	CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 	CK_ULONG len = 32;
-	CK_ATTRIBUTE template[] = {
-		{CKA_LABEL, (void *) label, strlen(label)}, {CKA_ID, (void *) id, id_len},
-		{CKA_VALUE_LEN, &len, sizeof(len)},         {CKA_TOKEN, &yes, sizeof(yes)},
-		{CKA_SENSITIVE, &yes, sizeof(yes)},         {CKA_EXTRACTABLE, &no, sizeof(no)},
-		{CKA_ENCRYPT, &yes, sizeof(yes)},           {CKA_DECRYPT, &yes, sizeof(yes)}};
+	CK_ATTRIBUTE template[] = {{CKA_LABEL, (void *) label, strlen(label)},
+							   {CKA_ID, (void *) id, id_len},
+							   {bytes != NULL ? CKA_VALUE : CKA_VALUE_LEN,
+								bytes != NULL ? (void *) bytes : &len,
+								bytes != NULL ? len : sizeof(len)},
+							   {CKA_TOKEN, &yes, sizeof(yes)},
+							   {CKA_SENSITIVE, &yes, sizeof(yes)},
+							   {CKA_EXTRACTABLE, &no, sizeof(no)},
+							   {CKA_ENCRYPT, &yes, sizeof(yes)},
+							   {CKA_DECRYPT, &yes, sizeof(yes)},
+							   {CKA_CLASS, &class, sizeof(class)},
+							   {CKA_KEY_TYPE, &type, sizeof(type)}};
 	CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
 	CK_SLOT_ID slots[16];
 	CK_ULONG n = 16;
@@ -150,8 +159,16 @@ make_key(const char *label, const void *id, size_t id_len)
 		CKR_OK);
 	rv = calls->C_Login(session, CKU_USER, (CK_UTF8CHAR_PTR) PIN, strlen(PIN));
 	assert_true(rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN);
-	assert_int_equal(calls->C_GenerateKey(session, &mechanism, template, 8, &key), CKR_OK);
+	rv = bytes != NULL ? calls->C_CreateObject(session, template, 10, &key)
+					   : calls->C_GenerateKey(session, &mechanism, template, 8, &key);
+	assert_int_equal(rv, CKR_OK);
 	calls->C_CloseSession(session);
+}
+
+static void
+make_key(const char *label, const void *id, size_t id_len)
+{
+	put_key(label, id, id_len, NULL);
 }
 
 #define NEED_TOKEN()        \
@@ -273,6 +290,7 @@ wrapped_keys_are_bound(void **state)
 										"pkcs11:v1:QUJD",
 										"pkcs11:v99999999999:QUJD",
 										"vault:v1:QUJD"};
+	static const uint8_t copied[32] = {7, 7, 7};
 	LhProvider *p;
 	LhSlice key, wrapped, back;
 	char changed[512];
@@ -303,6 +321,19 @@ wrapped_keys_are_bound(void **state)
 	changed[strlen("pkcs11:v")] = '7';
 	ASSERT_REFUSED(kind->unwrap(ctx, p, "bound", lh_slice(changed, wrapped.len), &back),
 				   LH_NOT_FOUND, "no version 7 of key \"bound\"");
+	/* nor where the token has the same key by another name, or of another version */
+	put_key("copied", "\1", 1, copied);
+	put_key("twice", "\1", 1, copied);
+	put_key("twice", "\2", 1, copied);
+	ASSERT_OK(kind->generate(ctx, p, "copied", &key, &wrapped));
+	ASSERT_REFUSED(kind->unwrap(ctx, p, "twice", wrapped, &back), LH_CORRUPT,
+				   "not what this key wrapped");
+	ASSERT_OK(kind->generate(ctx, p, "twice", &key, &wrapped));
+	ASSERT_OK(kind->unwrap(ctx, p, "twice", wrapped, &back));
+	memcpy(changed, wrapped.data, wrapped.len);
+	changed[strlen("pkcs11:v")] = '1';
+	ASSERT_REFUSED(kind->unwrap(ctx, p, "twice", lh_slice(changed, wrapped.len), &back), LH_CORRUPT,
+				   "not what this key wrapped");
 }
 
 static void

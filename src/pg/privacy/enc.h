@@ -113,6 +113,8 @@ extern uint32 lh_enc_search_version(const LhEncDomain *domain);
 /* Has the subject the right?  Remembered while neither it nor rights change. */
 extern bool lh_enc_may(LhEncDomain *domain, LhDomainRight right);
 extern void lh_enc_require(LhEncDomain *domain, LhDomainRight right);
+/* As lh_domain_spend: one value, by who has the right. */
+extern void lh_enc_spend(const LhEncDomain *domain, LhDomainRight right);
 
 /*
  * A value under the newest version of the domain's key, palloc'd.  canonical: the bytes that equal values have in common.  Rights are

@@ -159,14 +159,37 @@ lakehouse_enc_hash_extended(PG_FUNCTION_ARGS)
 
 /* ---- searching ---- */
 
-static LhEncDomain *
-domain_to_search(uint32 number)
+/* What a call has searched for last (fn_extra), and for whom. */
+typedef struct Searched
+{
+	Oid			user,
+				outer;
+	uint8		needle[HEAD];
+} Searched;
+
+/*
+ * For who has the right "search".  A scan asks for the needle of one constant at each row: of a limit only what was not the last is spent.
+ */
+static Datum
+needle_to_search(FunctionCallInfo fcinfo, uint32 number, LhEncType type, LhSlice canonical)
 {
 	LhEncDomain *domain = lh_enc_domain(number);
+	Searched   *last = fcinfo->flinfo->fn_extra;
+	struct varlena *needle;
 
 	lh_enc_require(domain, LH_DOMAIN_SEARCH);
 	lh_audit_use(LH_AUDIT_SEARCH, lh_enc_name(domain), 1);
-	return domain;
+	needle = lh_enc_needle(domain, type, canonical);
+	Assert(VARSIZE(needle) == VARHDRSZ + HEAD);
+	if (last != NULL && last->user == GetUserId() && last->outer == GetOuterUserId() && memcmp(last->needle, VARDATA(needle), HEAD) == 0)
+		return PointerGetDatum(needle);
+	lh_enc_spend(domain, LH_DOMAIN_SEARCH);
+	if (last == NULL)
+		last = fcinfo->flinfo->fn_extra = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(Searched));
+	last->user = GetUserId();
+	last->outer = GetOuterUserId();
+	memcpy(last->needle, VARDATA(needle), HEAD);
+	return PointerGetDatum(needle);
 }
 
 static void
@@ -181,7 +204,7 @@ check_modifier(int32 typmod)
 
 /* Of a value that is encrypted, in the domain of a column. */
 static Datum
-needle_of_encrypted(Datum datum, int32 typmod)
+needle_of_encrypted(FunctionCallInfo fcinfo, Datum datum, int32 typmod)
 {
 	LhSlice		plain;
 	LhEnc		value;
@@ -190,14 +213,14 @@ needle_of_encrypted(Datum datum, int32 typmod)
 	if (value.number == LH_ENC_TYPMOD_NUMBER(typmod) && (value.form == LH_ENC_SEARCH || value.form == LH_ENC_NEEDLE))
 		return datum;
 	plain = lh_enc_canonical(value.type, lh_enc_open_as_subject(&value));
-	return PointerGetDatum(lh_enc_needle(domain_to_search(LH_ENC_TYPMOD_NUMBER(typmod)), value.type, plain));
+	return needle_to_search(fcinfo, LH_ENC_TYPMOD_NUMBER(typmod), value.type, plain);
 }
 
 Datum
 lakehouse_enc_search(PG_FUNCTION_ARGS)
 {
 	check_modifier(PG_GETARG_INT32(1));
-	return needle_of_encrypted(PG_GETARG_DATUM(0), PG_GETARG_INT32(1));
+	return needle_of_encrypted(fcinfo, PG_GETARG_DATUM(0), PG_GETARG_INT32(1));
 }
 
 /* The encrypted type that the SQL function gives. */
@@ -215,11 +238,11 @@ type_of_result(FunctionCallInfo fcinfo)
 }
 
 static Datum
-needle_of_plain(LhEncType type, Datum datum, uint32 number)
+needle_of_plain(FunctionCallInfo fcinfo, LhEncType type, Datum datum, uint32 number)
 {
 	const LhEncPlain *plain = &lh_enc_plain[type];
 
-	return PointerGetDatum(lh_enc_needle(domain_to_search(number), type, plain->canonical != NULL ? plain->canonical(datum) : plain->pack(datum)));
+	return needle_to_search(fcinfo, number, type, plain->canonical != NULL ? plain->canonical(datum) : plain->pack(datum));
 }
 
 /* Of a value that is not encrypted, unless it is armoured text. */
@@ -231,8 +254,8 @@ lakehouse_enc_search_plain(PG_FUNCTION_ARGS)
 
 	check_modifier(typmod);
 	if (type == LH_ENC_TEXT && lh_enc_is_armoured(PG_GETARG_DATUM(0)))
-		return needle_of_encrypted(lh_enc_from_armour(type, PG_GETARG_DATUM(0), -1), typmod);
-	return needle_of_plain(type, PG_GETARG_DATUM(0), LH_ENC_TYPMOD_NUMBER(typmod));
+		return needle_of_encrypted(fcinfo, lh_enc_from_armour(type, PG_GETARG_DATUM(0), -1), typmod);
+	return needle_of_plain(fcinfo, type, PG_GETARG_DATUM(0), LH_ENC_TYPMOD_NUMBER(typmod));
 }
 
 /* lakehouse.search(value, domain): what is written where the column does not say it. */
@@ -247,7 +270,7 @@ lakehouse_search(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("encryption domain \"%s\" does not exist", name),
 				 errhint("lakehouse.domain_create makes it.")));
-	return needle_of_plain(type_of_result(fcinfo), PG_GETARG_DATUM(0), number);
+	return needle_of_plain(fcinfo, type_of_result(fcinfo), PG_GETARG_DATUM(0), number);
 }
 
 /* ---- in plans ---- */

@@ -158,6 +158,7 @@ seal_plain(LhEncType type, int32 typmod, LhSlice plain)
 		check_searchable(type);
 	domain = lh_enc_domain(LH_ENC_TYPMOD_NUMBER(typmod));
 	lh_enc_require(domain, LH_DOMAIN_ENCRYPT);
+	lh_enc_spend(domain, LH_DOMAIN_ENCRYPT);
 	lh_audit_use(LH_AUDIT_ENCRYPT, lh_enc_name(domain), 1);
 	return PointerGetDatum(lh_enc_seal(domain, type, search ? LH_ENC_SEARCH : LH_ENC_RANDOM, plain,
 									   search ? lh_enc_canonical(type, plain) : plain));
@@ -376,6 +377,7 @@ output(Call *call, Datum datum)
 	domain = lh_enc_domain(value.number);
 	if (!lh_enc_may(domain, LH_DOMAIN_DECRYPT))
 		return armour(datum);
+	lh_enc_spend(domain, LH_DOMAIN_DECRYPT);
 	lh_audit_use(LH_AUDIT_DECRYPT, lh_enc_name(domain), 1);
 	note_shown();
 	return OutputFunctionCall(&call->base, lh_enc_plain[value.type].unpack(lh_enc_open(domain, &value)));
@@ -534,6 +536,7 @@ lakehouse_decrypt(PG_FUNCTION_ARGS)
 	parse(PG_GETARG_DATUM(0), call->type, &value);
 	domain = lh_enc_domain(value.number);
 	lh_enc_require(domain, LH_DOMAIN_DECRYPT);
+	lh_enc_spend(domain, LH_DOMAIN_DECRYPT);
 	lh_audit_use(LH_AUDIT_DECRYPT, lh_enc_name(domain), 1);
 	return lh_enc_plain[call->type].unpack(lh_enc_open(domain, &value));
 }

@@ -573,6 +573,12 @@ lh_enc_require(LhEncDomain *domain, LhDomainRight right)
 		lh_domain_require(domain->domain, right);
 }
 
+void
+lh_enc_spend(const LhEncDomain *domain, LhDomainRight right)
+{
+	lh_domain_spend(domain->domain, right, 1);
+}
+
 /* ---- who seals under a version, and who wants it unused ---- */
 
 static void
@@ -759,6 +765,7 @@ lh_enc_seal(LhEncDomain *domain, LhEncType type, LhEncForm form, LhSlice plain, 
 
 	while (!hold_version(domain))
 	{
+		CHECK_FOR_INTERRUPTS();
 		AcceptInvalidationMessages();
 		domain = lh_enc_domain(domain->number);
 	}
@@ -880,6 +887,7 @@ lh_enc_open_as_subject(const LhEnc *value)
 	if (!lh_enc_ours(value))
 	{
 		lh_enc_require(domain, LH_DOMAIN_DECRYPT);
+		lh_enc_spend(domain, LH_DOMAIN_DECRYPT);
 		lh_audit_use(LH_AUDIT_DECRYPT, lh_enc_name(domain), 1);
 	}
 	return lh_enc_open(domain, value);

@@ -18,6 +18,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
@@ -95,8 +96,8 @@ type_of(char letter)
 	}
 }
 
-uint64
-lh_keys_sql(const char *text, const char *types, const Datum *values, const char *nulls)
+static uint64
+execute(const char *text, const char *types, const Datum *values, const char *nulls, bool read_only)
 {
 	int			n = (int) strlen(types);
 	Oid			oids[MAX_PARAMETERS];
@@ -109,10 +110,28 @@ lh_keys_sql(const char *text, const char *types, const Datum *values, const char
 		oids[i] = type_of(types[i]);
 		copies[i] = values[i];
 	}
-	code = SPI_execute_with_args(text, n, oids, copies, nulls, false, 0);
+	code = SPI_execute_with_args(text, n, oids, copies, nulls, read_only, 0);
 	if (code < 0)
 		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(code));
 	return SPI_processed;
+}
+
+uint64
+lh_keys_sql(const char *text, const char *types, const Datum *values, const char *nulls)
+{
+	return execute(text, types, values, nulls, false);
+}
+
+uint64
+lh_keys_sql_now(const char *text, const char *types, const Datum *values)
+{
+	uint64		n;
+
+	/* a statement that only reads has the active snapshot, whatever the transaction's is */
+	PushActiveSnapshot(GetLatestSnapshot());
+	n = execute(text, types, values, NULL, true);
+	PopActiveSnapshot();
+	return n;
 }
 
 bool

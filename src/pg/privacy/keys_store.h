@@ -109,6 +109,8 @@ extern void lh_keys_begin(LhKeysSql *sql, const char *what, bool write, bool ato
 extern void lh_keys_end(LhKeysSql *sql);
 /* Rows that were returned or changed.  types: letters: i int4, l int8, t text, b bytea, j jsonb, o bool */
 extern uint64 lh_keys_sql(const char *text, const char *types, const Datum *values, const char *nulls);
+/* The same of what only reads: it sees what is committed by now, whatever snapshot the transaction has. */
+extern uint64 lh_keys_sql_now(const char *text, const char *types, const Datum *values);
 /* Of a row that was returned; false: NULL. */
 extern bool lh_keys_get(uint64 row, int column, Datum *out);
 /* Hand all returned rows to a set-returning function's caller. */

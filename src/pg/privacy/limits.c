@@ -13,6 +13,8 @@
  */
 #include "pg/privacy/domain_state.h"
 
+#include <math.h>
+
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -75,18 +77,22 @@ slide(Count *c, TimestampTz now)
 {
 	int64		gone = now - c->start;
 
-	/* a clock that was set back begins anew */
-	if (gone >= 0 && gone < c->window)
+	/* somebody else looked at the clock after us, or it was set back: nothing is forgotten for that */
+	if (gone < 0)
+		c->start = now;
+	if (gone < c->window)
 		return;
-	c->before = gone >= c->window && gone < 2 * c->window ? c->used : 0;
+	c->before = gone < 2 * c->window ? c->used : 0;
 	c->used = 0;
-	c->start = gone >= c->window && gone < 2 * c->window ? c->start + c->window : now;
+	c->start = gone < 2 * c->window ? c->start + c->window : now;
 }
 
+/* now is in the present window (slide). */
 static uint64
 spent(const Count *c, TimestampTz now)
 {
-	return c->used + (uint64) ((double) c->before * (double) (c->window - (now - c->start)) / (double) c->window);
+	/* a part of a value is a value: with a limit of 1 there would be another one as soon as a window ends */
+	return c->used + (uint64) ceil((double) c->before * (double) (c->window - (now - c->start)) / (double) c->window);
 }
 
 /* What would be nothing by now. */

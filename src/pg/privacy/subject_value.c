@@ -148,6 +148,7 @@ lakehouse_subject_encrypt(PG_FUNCTION_ARGS)
 	text	   *result;
 	LhBuf		out;
 
+	lh_domain_spend(call->token.domain, LH_DOMAIN_ENCRYPT, 1);
 	if (plain.data == NULL)
 		ereport(ERROR, (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER), errmsg("the value cannot be encrypted: it is not UTF-8")));
 	lh_audit_use(LH_AUDIT_ENCRYPT, NameStr(call->token.domain->name), 1);
@@ -192,6 +193,7 @@ lakehouse_subject_decrypt(PG_FUNCTION_ARGS)
 	LhSlice		bytes;
 	text	   *result;
 
+	lh_domain_spend(call->token.domain, LH_DOMAIN_DECRYPT, 1);
 	lh_pg_check(ctx, lh_envelope_from_text(ctx, text_slice(PG_GETARG_TEXT_PP(0)), &bytes));
 	lh_pg_check(ctx, lh_envelope_parse(ctx, bytes, &e));
 	if ((e.key.id & LH_SUBJECT_KEY) == 0 || e.plain_len >= MaxAllocSize - VARHDRSZ)

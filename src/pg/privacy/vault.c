@@ -356,8 +356,9 @@ lakehouse_vault_detokenize(PG_FUNCTION_ARGS)
 	lh_domain_spend(domain, LH_DOMAIN_DETOKENIZE, 1);
 	lh_audit_use(LH_AUDIT_DETOKENIZE, NameStr(domain->name), 1);
 	lh_keys_begin(&sql, "lakehouse.vault_detokenize()", false, true);
-	if (lh_keys_sql("SELECT v.sealed FROM lakehouse.token_vault v WHERE v.domain = $1 COLLATE \"C\" AND v.token = $2 COLLATE \"C\""
-					" AND v.revoked IS NULL AND (v.expires IS NULL OR v.expires > clock_timestamp())", "tt", values, NULL) > 0)
+	/* what is revoked does not open in a transaction that began before, either */
+	if (lh_keys_sql_now("SELECT v.sealed FROM lakehouse.token_vault v WHERE v.domain = $1 COLLATE \"C\" AND v.token = $2 COLLATE \"C\""
+						" AND v.revoked IS NULL AND (v.expires IS NULL OR v.expires > clock_timestamp())", "tt", values) > 0)
 	{
 		MemoryContext old = MemoryContextSwitchTo(mcxt);
 		Datum		found;
