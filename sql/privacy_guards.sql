@@ -115,6 +115,13 @@ CREATE TABLE salaries (salary int PRIMARY KEY);
 ALTER TABLE pay ADD FOREIGN KEY (salary) REFERENCES salaries;
 CREATE TABLE part PARTITION OF parts (salary REFERENCES salaries) FOR VALUES IN (1);
 CREATE TABLE part PARTITION OF parts (FOREIGN KEY (salary) REFERENCES salaries) FOR VALUES IN (1);
+-- so do unique keys
+CREATE UNIQUE INDEX ON pay (name, salary);
+CREATE UNIQUE INDEX pay_unique ON pay (name, id);
+ALTER TABLE pay ADD UNIQUE (name, salary);
+CREATE TABLE part PARTITION OF parts (salary UNIQUE) FOR VALUES IN (1);
+CREATE TABLE part PARTITION OF parts (PRIMARY KEY (id, salary)) FOR VALUES IN (1);
+CREATE TABLE part PARTITION OF parts (PRIMARY KEY (id)) FOR VALUES IN (1);
 CLUSTER pay USING pay_salary;
 ALTER TABLE pay CLUSTER ON pay_salary;
 CLUSTER pay USING pay_name;

@@ -8,7 +8,8 @@
  *	- what is given the rows as they are: triggers, rules, row security policies, CHECKs (of their domains, too), generated columns,
  *	  expressions and predicates of indexes and statistics, ALTER COLUMN TYPE ... USING, publications, partitions that compute or are
  *	  foreign;
- *	- what answers guesses, or shows the order of values: foreign keys of and to masked columns, CLUSTER by an index that has one;
+ *	- what answers guesses, or shows the order of values: foreign keys of and to masked columns, unique keys that have one, CLUSTER by an
+ *	  index that has one;
  *	- what changes from whom a table has policies: ATTACH, DETACH, INHERIT, NO INHERIT, OF; and what a foreign table's columns are
  *	  (of our own wrapper lake/define.c asks);
  *	- what gives away the privileges beneath: GRANT SELECT on a column with a mask, or on all; OWNER TO, REASSIGN OWNED;
@@ -204,6 +205,29 @@ guard_referring(const RangeVar *name, const Constraint *key, LOCKMODE lock)
 	}
 }
 
+/* ---- unique keys ---- */
+
+/* Who may write a row asks whether there is one with the same values. */
+static void
+guard_unique(Oid relid, const List *columns)
+{
+	ListCell   *lc;
+
+	if (!OidIsValid(relid) || !lh_policy_any(relid))
+		return;
+	foreach(lc, columns)
+	{
+		if (masked(relid, get_attnum(relid, strVal(lfirst(lc)))))
+			refuse(relid, "make masked columns unique in");
+	}
+}
+
+static bool
+is_unique(const Constraint *constraint)
+{
+	return constraint->contype == CONSTR_UNIQUE || constraint->contype == CONSTR_PRIMARY;
+}
+
 /* ---- the order of rows ---- */
 
 static bool
@@ -351,6 +375,8 @@ guard_compared(const AlterTableStmt *stmt, const AlterTableCmd *cmd, LOCKMODE lo
 	{
 		guard_foreign_key((Constraint *) cmd->def, ShareRowExclusiveLock);
 		guard_referring(stmt->relation, (Constraint *) cmd->def, lock);
+		if (is_unique((Constraint *) cmd->def))
+			guard_unique(relation_of(stmt->relation, lock), ((Constraint *) cmd->def)->keys);
 	}
 	else if (cmd->subtype == AT_AddColumn)
 		guard_foreign_keys(((ColumnDef *) cmd->def)->constraints, ShareRowExclusiveLock);
@@ -454,6 +480,28 @@ create_computes(const CreateStmt *stmt)
 	return false;
 }
 
+/* What a partition makes unique of the parent's columns. */
+static void
+guard_inherited(const CreateStmt *stmt, const Node *element)
+{
+	const List *constraints = IsA(element, ColumnDef) ? ((const ColumnDef *) element)->constraints : NIL;
+	ListCell   *lc;
+	ListCell   *parent;
+
+	foreach(parent, stmt->inhRelations)
+	{
+		Oid			relid = relation_of(lfirst(parent), NoLock);
+
+		if (IsA(element, Constraint) && is_unique((const Constraint *) element))
+			guard_unique(relid, ((const Constraint *) element)->keys);
+		foreach(lc, constraints)
+		{
+			if (is_unique(lfirst_node(Constraint, lc)))
+				guard_unique(relid, list_make1(makeString(((const ColumnDef *) element)->colname)));
+		}
+	}
+}
+
 /* Rows that are written to the parent come into a new partition, and into its expressions; a foreign one sends them away. */
 static void
 guard_create(const CreateStmt *stmt, bool foreign)
@@ -468,6 +516,7 @@ guard_create(const CreateStmt *stmt, bool foreign)
 			guard_foreign_keys(((ColumnDef *) element)->constraints, ShareRowExclusiveLock);
 		else if (IsA(element, Constraint))
 			guard_foreign_key((Constraint *) element, ShareRowExclusiveLock);
+		guard_inherited(stmt, element);
 	}
 	if (stmt->inhRelations == NIL || !(foreign || create_computes(stmt)))
 		return;
@@ -481,13 +530,23 @@ guard_create(const CreateStmt *stmt, bool foreign)
 static void
 guard_index(const IndexStmt *stmt)
 {
+	LOCKMODE	lock = stmt->concurrent ? ShareUpdateExclusiveLock : ShareLock;
 	bool		expression = stmt->whereClause != NULL;
+	List	   *columns = NIL;
 	ListCell   *lc;
 
 	foreach(lc, stmt->indexParams)
-		expression |= ((IndexElem *) lfirst(lc))->expr != NULL;
+	{
+		const IndexElem *element = lfirst(lc);
+
+		expression |= element->expr != NULL;
+		if (element->name != NULL)
+			columns = lappend(columns, makeString(element->name));
+	}
+	if (stmt->unique)
+		guard_unique(relation_of(stmt->relation, lock), columns);
 	if (expression || stmt->excludeOpNames != NIL)
-		guard(stmt->relation, "make an index with an expression on", stmt->concurrent ? ShareUpdateExclusiveLock : ShareLock);
+		guard(stmt->relation, "make an index with an expression on", lock);
 }
 
 static void
