@@ -95,6 +95,99 @@ SET ROLE guard_masked;
 UPDATE person SET id = 2;
 RESET ROLE;
 
+-- ---- foreign keys answer guesses; CLUSTER puts rows in the order of values
+
+CREATE TABLE pay (id int PRIMARY KEY, salary int, name text UNIQUE, UNIQUE (id, salary));
+INSERT INTO pay VALUES (1, 4711, 'a'), (2, 815, 'b');
+CREATE INDEX pay_salary ON pay (name, salary);
+CREATE INDEX pay_name ON pay (name) INCLUDE (id);
+CREATE TABLE parts (id int, salary int) PARTITION BY LIST (id);
+ALTER TABLE pay OWNER TO guard_owner;
+ALTER TABLE parts OWNER TO guard_owner;
+SELECT lakehouse.policy_create('pay', 'pay', ARRAY['salary', 'NULL'], for_roles => '{guard_owner,guard_masked}');
+SELECT lakehouse.policy_create('parts', 'parts', ARRAY['salary', 'NULL'], for_roles => '{guard_owner}');
+GRANT REFERENCES ON pay TO guard_coder;
+SET ROLE guard_owner;
+CREATE TABLE probe (id int, salary int, FOREIGN KEY (id, salary) REFERENCES pay (id, salary));
+CREATE TABLE probe (id int REFERENCES pay, salary int, name text REFERENCES pay (name));
+ALTER TABLE probe ADD FOREIGN KEY (id, salary) REFERENCES pay (id, salary);
+CREATE TABLE salaries (salary int PRIMARY KEY);
+ALTER TABLE pay ADD FOREIGN KEY (salary) REFERENCES salaries;
+CREATE TABLE part PARTITION OF parts (salary REFERENCES salaries) FOR VALUES IN (1);
+CREATE TABLE part PARTITION OF parts (FOREIGN KEY (salary) REFERENCES salaries) FOR VALUES IN (1);
+-- so do unique keys
+CREATE UNIQUE INDEX ON pay (name, salary);
+CREATE UNIQUE INDEX pay_unique ON pay (name, id);
+ALTER TABLE pay ADD UNIQUE (name, salary);
+CREATE TABLE part PARTITION OF parts (salary UNIQUE) FOR VALUES IN (1);
+CREATE TABLE part PARTITION OF parts (PRIMARY KEY (id, salary)) FOR VALUES IN (1);
+CREATE TABLE part PARTITION OF parts (PRIMARY KEY (id)) FOR VALUES IN (1);
+CLUSTER pay USING pay_salary;
+ALTER TABLE pay CLUSTER ON pay_salary;
+CLUSTER pay USING pay_name;
+RESET ROLE;
+SET ROLE guard_coder;
+CREATE TABLE guess (id int, salary int, FOREIGN KEY (id, salary) REFERENCES pay (id, salary));
+RESET ROLE;
+-- a mark that was there before
+ALTER TABLE pay CLUSTER ON pay_salary;
+SET ROLE guard_owner;
+CLUSTER pay;
+CLUSTER;
+RESET ROLE;
+-- the primary key, without its name; whose rows are filtered
+SELECT lakehouse.policy_alter('pay', ARRAY['id', '0']);
+SET ROLE guard_owner;
+ALTER TABLE probe ADD FOREIGN KEY (id) REFERENCES pay;
+RESET ROLE;
+SELECT lakehouse.policy_alter('pay', '{}', 'id > 1');
+SET ROLE guard_owner;
+ALTER TABLE probe ADD FOREIGN KEY (name) REFERENCES pay (name);
+RESET ROLE;
+SELECT lakehouse.policy_drop(unnest('{pay,parts}'::text[]));
+DROP TABLE probe, pay, parts, salaries;
+
+-- ---- UPDATE and DELETE find rows in the order of an index, and RETURNING shows it
+
+CREATE TABLE ranked (id int, salary int, team text);
+INSERT INTO ranked SELECT i, i * 37 % 101, 'x' FROM generate_series(1, 100) i;
+CREATE INDEX ON ranked (team, salary);
+GRANT SELECT (id, team), UPDATE (team), DELETE ON ranked TO guard_masked;
+SELECT lakehouse.policy_create('ranked', 'ranked', ARRAY['salary', 'NULL'], for_roles => '{guard_masked}');
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+SET ROLE guard_masked;
+WITH w AS (UPDATE ranked SET team = 'x' WHERE team = 'x' RETURNING id), n AS (SELECT id, row_number() OVER () AS n FROM w) SELECT bool_and(id = n) AS as_they_lie FROM n;
+WITH w AS (DELETE FROM ranked WHERE team = 'x' RETURNING id), n AS (SELECT id, row_number() OVER () AS n FROM w) SELECT bool_and(id = n) AS as_they_lie FROM n;
+RESET ROLE;
+RESET enable_seqscan;
+RESET enable_bitmapscan;
+SELECT lakehouse.policy_drop('ranked');
+DROP TABLE ranked;
+
+-- ---- columns of foreign tables of other wrappers
+
+SET client_min_messages = error;
+CREATE EXTENSION file_fdw;
+RESET client_min_messages;
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE away (id text, ssn text, city text) SERVER files OPTIONS (program 'echo 1,RAW-away,a', format 'csv');
+SELECT lakehouse.policy_create('away', 'away', ARRAY['ssn', 'NULL'], for_roles => '{guard_owner}');
+ALTER FOREIGN TABLE away OWNER TO guard_owner;
+SET ROLE guard_owner;
+-- the second of the file would be the third of the table
+ALTER FOREIGN TABLE away DROP COLUMN id;
+ALTER FOREIGN TABLE away ADD COLUMN more text;
+ALTER FOREIGN TABLE away RENAME COLUMN ssn TO other;
+ALTER FOREIGN TABLE away OPTIONS (SET format 'text');
+ALTER TABLE away ALTER COLUMN city OPTIONS (force_null 'true');
+ALTER FOREIGN TABLE away ALTER COLUMN city SET DEFAULT 'x';
+SELECT * FROM away;
+RESET ROLE;
+SELECT lakehouse.policy_drop('away');
+DROP SERVER files CASCADE;
+DROP EXTENSION file_fdw;
+
 -- ---- REASSIGN OWNED
 
 SET ROLE guard_owner;

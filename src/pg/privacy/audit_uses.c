@@ -122,11 +122,15 @@ add_entry(List *uses, const RangeTblEntry *rte, const LhSubject *subject)
 	return uses;
 }
 
-/* Marks that have no columns are of entries that were not replaced: a view's. */
+/*
+ * Marks that have no columns are of entries that were not replaced: a view's.  Those of a table that is written to are what is read of it
+ * as masks; its children have its mark, and not its columns.
+ */
 static bool
 has_columns(const RangeTblEntry *rte, const LhMark *mark)
 {
-	return mark->kind == LH_MARK_PRIVILEGES && strstr(rte->enrname, COLUMNS) != NULL;
+	return (mark->kind == LH_MARK_PRIVILEGES || (mark->kind == LH_MARK_WRITTEN && mark->relid == rte->relid)) &&
+		strstr(rte->enrname, COLUMNS) != NULL;
 }
 
 bool
@@ -135,7 +139,8 @@ lh_audit_policy_entry(const RangeTblEntry *rte)
 	LhMark		mark;
 
 	return lh_mark_get(rte, &mark) &&
-		(mark.kind == LH_MARK_MASKED || mark.kind == LH_MARK_POLICY || has_columns(rte, &mark));
+		(mark.kind == LH_MARK_MASKED || mark.kind == LH_MARK_POLICY ||
+		 (mark.kind == LH_MARK_PRIVILEGES && has_columns(rte, &mark)));
 }
 
 List *

@@ -159,7 +159,8 @@ relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 	if (!lh_mark_get(rte, &mark))
 		return;
 	rel->statlist = NIL;
-	if (mark.kind == LH_MARK_MASKED)
+	/* RETURNING shows in which order rows were found */
+	if (mark.kind == LH_MARK_MASKED || mark.kind == LH_MARK_WRITTEN)
 		hide_order(rte, &mark, rel);
 }
 

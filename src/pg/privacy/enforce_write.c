@@ -14,6 +14,7 @@
  *
  * Whether that is all is not argued: the tree is searched for other uses of such columns.
  */
+#include "pg/privacy/audit_uses.h"
 #include "pg/privacy/enforce.h"
 
 #include "access/sysattr.h"
@@ -229,6 +230,23 @@ mask_reads(Query *query, Target *target)
 
 /* ---- privileges ---- */
 
+/* For the audit: those that are read as masks. */
+static Bitmapset *
+masked_reads(const List *columns, const Bitmapset *selected)
+{
+	Bitmapset  *read = NULL;
+	ListCell   *lc;
+
+	foreach(lc, columns)
+	{
+		int			column = COLUMN(((const LhColumnPolicy *) lfirst(lc))->attnum);
+
+		if (bms_is_member(column, selected))
+			read = bms_add_member(read, column);
+	}
+	return read;
+}
+
 /* What policies grant needs none of core's. */
 static void
 release(const List *columns, LhPrivileges *privileges)
@@ -284,6 +302,7 @@ lh_enforce_written(Query *query, const LhEffective *effective, LhPrivileges *pri
 		if (!mask_reads(query, &target))
 			lh_enforce_denied(rte->relid, column->attnum,
 							  "It is masked by a policy: a statement that writes to the table may read it in RETURNING, and in WHERE, without joins, sub-selects, ON CONFLICT and MERGE.");
+		lh_audit_note_columns(rte, masked_reads(target.masked, *privileges->selected));
 		release(target.masked, privileges);
 	}
 	foreach(lc, updates(query) ? target.masked : NIL)

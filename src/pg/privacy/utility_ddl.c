@@ -8,17 +8,25 @@
  *	- what is given the rows as they are: triggers, rules, row security policies, CHECKs (of their domains, too), generated columns,
  *	  expressions and predicates of indexes and statistics, ALTER COLUMN TYPE ... USING, publications, partitions that compute or are
  *	  foreign;
- *	- what changes from whom a table has policies: ATTACH, DETACH, INHERIT, NO INHERIT, OF;
+ *	- what answers guesses, or shows the order of values: foreign keys of and to masked columns, unique keys that have one, CLUSTER by an
+ *	  index that has one;
+ *	- what changes from whom a table has policies: ATTACH, DETACH, INHERIT, NO INHERIT, OF; and what a foreign table's columns are
+ *	  (of our own wrapper lake/define.c asks);
  *	- what gives away the privileges beneath: GRANT SELECT on a column with a mask, or on all; OWNER TO, REASSIGN OWNED;
  *	- functions that get rows, replaced or altered (utility_function.c).
  *
  * Superusers pass, as a restore must.
  */
+#include "pg/bridge/bridge.h"
 #include "pg/privacy/policy_internal.h"
 #include "pg/privacy/utility_parts.h"
 
+#include "access/sysattr.h"
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
@@ -28,6 +36,7 @@
 #include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
 bool
@@ -87,6 +96,192 @@ static void
 guard(const RangeVar *name, const char *what, LOCKMODE lock)
 {
 	guard_oid(relation_of(name, lock), what);
+}
+
+/* ---- what is hidden ---- */
+
+static bool
+masked(Oid relid, AttrNumber attnum)
+{
+	const LhColumnPolicy *column = lh_policy_strictest(relid, attnum);
+
+	return column != NULL && column->mask != NULL;
+}
+
+static bool
+has_masks(Oid relid)
+{
+	AttrNumber	natts = lh_utility_natts(relid);
+
+	for (AttrNumber i = 1; i <= natts; i++)
+	{
+		if (masked(relid, i))
+			return true;
+	}
+	return false;
+}
+
+/* Rows that a filter hides have all columns: none may be granted. */
+static bool
+has_filter(Oid relid)
+{
+	List	   *family = list_concat(list_make1_oid(relid),
+									 list_concat_copy(lh_policy_ancestors(relid), lh_policy_descendants(relid)));
+	ListCell   *lc;
+
+	foreach(lc, lh_policies())
+	{
+		const LhPolicy *policy = lfirst(lc);
+
+		if (policy->filter != NULL && list_member_oid(family, policy->relid))
+			return true;
+	}
+	return false;
+}
+
+/* ---- foreign keys ---- */
+
+/* Who may write to a table that refers to a masked column asks of each value whether it is there, with other columns of which row. */
+static bool
+refers_to_hidden(Oid relid, const List *columns)
+{
+	Bitmapset  *primary;
+	Oid			constraint;
+	int			column = -1;
+	ListCell   *lc;
+
+	if (has_filter(relid))
+		return true;
+	foreach(lc, columns)
+	{
+		if (masked(relid, get_attnum(relid, strVal(lfirst(lc)))))
+			return true;
+	}
+	if (columns != NIL)
+		return false;
+	primary = get_primary_key_attnos(relid, false, &constraint);
+	while ((column = bms_next_member(primary, column)) >= 0)
+	{
+		if (masked(relid, column + FirstLowInvalidHeapAttributeNumber))
+			return true;
+	}
+	return false;
+}
+
+static void
+guard_foreign_key(const Constraint *key, LOCKMODE lock)
+{
+	Oid			relid;
+
+	if (key->contype != CONSTR_FOREIGN)
+		return;
+	relid = relation_of(key->pktable, lock);
+	if (OidIsValid(relid) && lh_policy_any(relid) && refers_to_hidden(relid, key->pk_attrs))
+		refuse(relid, "refer to masked columns of");
+}
+
+static void
+guard_foreign_keys(const List *constraints, LOCKMODE lock)
+{
+	ListCell   *lc;
+
+	foreach(lc, constraints)
+		guard_foreign_key(lfirst_node(Constraint, lc), lock);
+}
+
+/* A masked column that refers to a table is compared with what is in that. */
+static void
+guard_referring(const RangeVar *name, const Constraint *key, LOCKMODE lock)
+{
+	Oid			relid = key->contype == CONSTR_FOREIGN ? relation_of(name, lock) : InvalidOid;
+	ListCell   *lc;
+
+	if (!OidIsValid(relid) || !lh_policy_any(relid))
+		return;
+	foreach(lc, key->fk_attrs)
+	{
+		if (masked(relid, get_attnum(relid, strVal(lfirst(lc)))))
+			refuse(relid, "let masked columns refer to others in");
+	}
+}
+
+/* ---- unique keys ---- */
+
+/* Who may write a row asks whether there is one with the same values. */
+static void
+guard_unique(Oid relid, const List *columns)
+{
+	ListCell   *lc;
+
+	if (!OidIsValid(relid) || !lh_policy_any(relid))
+		return;
+	foreach(lc, columns)
+	{
+		if (masked(relid, get_attnum(relid, strVal(lfirst(lc)))))
+			refuse(relid, "make masked columns unique in");
+	}
+}
+
+static bool
+is_unique(const Constraint *constraint)
+{
+	return constraint->contype == CONSTR_UNIQUE || constraint->contype == CONSTR_PRIMARY;
+}
+
+/* ---- the order of rows ---- */
+
+static bool
+index_of_masked(Oid relid, Oid index)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	Form_pg_index form;
+	bool		found = false;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_index) GETSTRUCT(tuple);
+	/* 0 is an expression; what is in it is not looked for */
+	for (int i = 0; i < form->indnatts; i++)
+		found |= form->indkey.values[i] <= 0 ? has_masks(relid) : masked(relid, form->indkey.values[i]);
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+/* name NULL: by which it was done last. */
+static void
+guard_order(Oid relid, const char *name)
+{
+	Relation	rel;
+	List	   *indexes;
+	ListCell   *lc;
+
+	if (!OidIsValid(relid) || !lh_policy_any(relid) || !lh_relation_owner(relid, GetUserId()))
+		return;
+	rel = table_open(relid, AccessShareLock);
+	indexes = RelationGetIndexList(rel);
+	table_close(rel, NoLock);
+	foreach(lc, indexes)
+	{
+		Oid			index = lfirst_oid(lc);
+
+		if ((name != NULL ? strcmp(get_rel_name(index), name) == 0 : get_index_isclustered(index)) && index_of_masked(relid, index))
+			refuse(relid, "put in the order of a masked column the rows of");
+	}
+}
+
+static void
+guard_cluster(const ClusterStmt *stmt)
+{
+	ListCell   *lc;
+
+	if (stmt->relation != NULL)
+	{
+		guard_order(relation_of(stmt->relation, AccessExclusiveLock), stmt->indexname);
+		return;
+	}
+	/* all that there are of his */
+	foreach(lc, lh_policy_governed())
+		guard_order(lfirst_oid(lc), NULL);
 }
 
 /* ---- ALTER TABLE ---- */
@@ -158,6 +353,44 @@ dangerous(const AlterTableCmd *cmd)
 	}
 }
 
+/* Columns of another wrapper's tables are found where they are by their place, name or options: what is masked could become another one. */
+static bool
+foreign_columns(Oid relid)
+{
+	return OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE && !lh_lake_is_table(relid);
+}
+
+static bool
+changes_columns(const AlterTableCmd *cmd)
+{
+	return cmd->subtype == AT_GenericOptions || cmd->subtype == AT_AlterColumnGenericOptions || cmd->subtype == AT_AddColumn ||
+		cmd->subtype == AT_DropColumn;
+}
+
+/* Masked columns that would be compared with others' values, or give rows their order. */
+static void
+guard_compared(const AlterTableStmt *stmt, const AlterTableCmd *cmd, LOCKMODE lock)
+{
+	if (cmd->subtype == AT_AddConstraint)
+	{
+		guard_foreign_key((Constraint *) cmd->def, ShareRowExclusiveLock);
+		guard_referring(stmt->relation, (Constraint *) cmd->def, lock);
+		if (is_unique((Constraint *) cmd->def))
+			guard_unique(relation_of(stmt->relation, lock), ((Constraint *) cmd->def)->keys);
+	}
+	else if (cmd->subtype == AT_AddColumn)
+		guard_foreign_keys(((ColumnDef *) cmd->def)->constraints, ShareRowExclusiveLock);
+	else if (cmd->subtype == AT_ClusterOn)
+		guard_order(relation_of(stmt->relation, lock), cmd->name);
+}
+
+static void
+guard_rename(const RenameStmt *stmt)
+{
+	if (stmt->renameType == OBJECT_COLUMN && foreign_columns(relation_of(stmt->relation, NoLock)))
+		guard(stmt->relation, "rename columns of", AccessExclusiveLock);
+}
+
 /* The other table that a subcommand names: a partition, a parent. */
 static const RangeVar *
 other_table(const AlterTableCmd *cmd)
@@ -185,6 +418,9 @@ guard_alter(const AlterTableStmt *stmt)
 		AlterTableCmd *cmd = lfirst(lc);
 		const char *what = dangerous(cmd);
 
+		guard_compared(stmt, cmd, AlterTableGetLockLevel(stmt->cmds));
+		if (what == NULL && changes_columns(cmd) && foreign_columns(relation_of(stmt->relation, NoLock)))
+			what = "change columns of";
 		if (what == NULL)
 			continue;
 		guard(stmt->relation, what, AlterTableGetLockLevel(stmt->cmds));
@@ -194,16 +430,30 @@ guard_alter(const AlterTableStmt *stmt)
 
 /* ---- CREATE TABLE ---- */
 
+static bool
+refers(const ColumnDef *def)
+{
+	ListCell   *lc;
+
+	foreach(lc, def->constraints)
+	{
+		if (lfirst_node(Constraint, lc)->contype == CONSTR_FOREIGN)
+			return true;
+	}
+	return false;
+}
+
 /* Does it bring expressions over rows?  What LIKE takes from another table may be one. */
 static bool
 element_computes(const Node *element)
 {
 	if (IsA(element, ColumnDef))
-		return computes((const ColumnDef *) element);
+		return computes((const ColumnDef *) element) || refers((const ColumnDef *) element);
 	if (IsA(element, TableLikeClause))
 		return (((const TableLikeClause *) element)->options &
 				(CREATE_TABLE_LIKE_CONSTRAINTS | CREATE_TABLE_LIKE_GENERATED | CREATE_TABLE_LIKE_INDEXES | CREATE_TABLE_LIKE_STATISTICS)) != 0;
 	return IsA(element, Constraint) && (((const Constraint *) element)->contype == CONSTR_CHECK ||
+										((const Constraint *) element)->contype == CONSTR_FOREIGN ||
 										((const Constraint *) element)->contype == CONSTR_EXCLUSION);
 }
 
@@ -230,12 +480,44 @@ create_computes(const CreateStmt *stmt)
 	return false;
 }
 
+/* What a partition makes unique of the parent's columns. */
+static void
+guard_inherited(const CreateStmt *stmt, const Node *element)
+{
+	const List *constraints = IsA(element, ColumnDef) ? ((const ColumnDef *) element)->constraints : NIL;
+	ListCell   *lc;
+	ListCell   *parent;
+
+	foreach(parent, stmt->inhRelations)
+	{
+		Oid			relid = relation_of(lfirst(parent), NoLock);
+
+		if (IsA(element, Constraint) && is_unique((const Constraint *) element))
+			guard_unique(relid, ((const Constraint *) element)->keys);
+		foreach(lc, constraints)
+		{
+			if (is_unique(lfirst_node(Constraint, lc)))
+				guard_unique(relid, list_make1(makeString(((const ColumnDef *) element)->colname)));
+		}
+	}
+}
+
 /* Rows that are written to the parent come into a new partition, and into its expressions; a foreign one sends them away. */
 static void
 guard_create(const CreateStmt *stmt, bool foreign)
 {
 	ListCell   *lc;
 
+	foreach(lc, stmt->tableElts)
+	{
+		Node	   *element = lfirst(lc);
+
+		if (IsA(element, ColumnDef))
+			guard_foreign_keys(((ColumnDef *) element)->constraints, ShareRowExclusiveLock);
+		else if (IsA(element, Constraint))
+			guard_foreign_key((Constraint *) element, ShareRowExclusiveLock);
+		guard_inherited(stmt, element);
+	}
 	if (stmt->inhRelations == NIL || !(foreign || create_computes(stmt)))
 		return;
 	foreach(lc, stmt->inhRelations)
@@ -248,13 +530,23 @@ guard_create(const CreateStmt *stmt, bool foreign)
 static void
 guard_index(const IndexStmt *stmt)
 {
+	LOCKMODE	lock = stmt->concurrent ? ShareUpdateExclusiveLock : ShareLock;
 	bool		expression = stmt->whereClause != NULL;
+	List	   *columns = NIL;
 	ListCell   *lc;
 
 	foreach(lc, stmt->indexParams)
-		expression |= ((IndexElem *) lfirst(lc))->expr != NULL;
+	{
+		const IndexElem *element = lfirst(lc);
+
+		expression |= element->expr != NULL;
+		if (element->name != NULL)
+			columns = lappend(columns, makeString(element->name));
+	}
+	if (stmt->unique)
+		guard_unique(relation_of(stmt->relation, lock), columns);
 	if (expression || stmt->excludeOpNames != NIL)
-		guard(stmt->relation, "make an index with an expression on", stmt->concurrent ? ShareUpdateExclusiveLock : ShareLock);
+		guard(stmt->relation, "make an index with an expression on", lock);
 }
 
 static void
@@ -292,45 +584,6 @@ guard_published(List *objects)
 }
 
 /* ---- privileges ---- */
-
-static bool
-masked(Oid relid, AttrNumber attnum)
-{
-	const LhColumnPolicy *column = lh_policy_strictest(relid, attnum);
-
-	return column != NULL && column->mask != NULL;
-}
-
-static bool
-has_masks(Oid relid)
-{
-	AttrNumber	natts = lh_utility_natts(relid);
-
-	for (AttrNumber i = 1; i <= natts; i++)
-	{
-		if (masked(relid, i))
-			return true;
-	}
-	return false;
-}
-
-/* Rows that a filter hides have all columns: none may be granted. */
-static bool
-has_filter(Oid relid)
-{
-	List	   *family = list_concat(list_make1_oid(relid),
-									 list_concat_copy(lh_policy_ancestors(relid), lh_policy_descendants(relid)));
-	ListCell   *lc;
-
-	foreach(lc, lh_policies())
-	{
-		const LhPolicy *policy = lfirst(lc);
-
-		if (policy->filter != NULL && list_member_oid(family, policy->relid))
-			return true;
-	}
-	return false;
-}
 
 /* Would the grant give SELECT on a column that a policy hides something of? */
 static bool
@@ -535,6 +788,8 @@ lh_utility_ddl(Node *stmt)
 		case T_ReassignOwnedStmt:
 		case T_CreateFunctionStmt:
 		case T_AlterFunctionStmt:
+		case T_ClusterStmt:
+		case T_RenameStmt:
 			break;
 		default:
 			return;
@@ -595,6 +850,12 @@ lh_utility_ddl(Node *stmt)
 			break;
 		case T_AlterFunctionStmt:
 			lh_utility_alter_function((AlterFunctionStmt *) stmt);
+			break;
+		case T_ClusterStmt:
+			guard_cluster((ClusterStmt *) stmt);
+			break;
+		case T_RenameStmt:
+			guard_rename((RenameStmt *) stmt);
 			break;
 		default:
 			break;

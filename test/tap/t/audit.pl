@@ -26,6 +26,10 @@ $node->safe_psql('postgres', q{
 	GRANT SELECT (id, name, city) ON people TO reader;
 	SELECT lakehouse.policy_create('ssn', 'people', ARRAY['ssn', 'lakehouse.mask_partial(ssn, 2, ''*'', 0)'], for_roles => '{reader}');
 	SELECT lakehouse.policy_create('here', 'people', '{}', 'city = ''here''', for_roles => '{reader}');
+	CREATE TABLE notes (id int, ssn text);
+	INSERT INTO notes VALUES (1, 'canary-note');
+	GRANT SELECT (id), UPDATE (id) ON notes TO reader;
+	SELECT lakehouse.policy_create('notes', 'notes', ARRAY['ssn', 'lakehouse.mask_partial(ssn, 2, ''*'', 0)'], for_roles => '{reader}', options => '{"writes": "allow"}');
 	CREATE FUNCTION inner_count() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER AS
 		$$ DECLARE n bigint; BEGIN SELECT count(ssn) INTO n FROM people; RETURN n; END $$;
 	CREATE FUNCTION caught() RETURNS text LANGUAGE plpgsql AS
@@ -79,7 +83,7 @@ my $reader = session($node, user => 'reader');
 my @r = fresh('roles and policies are events', sub { grep { ($_->{command} // '') eq 'GRANT' && $_->{object} eq 'relation/names' } @_ });
 is($r[0]{kind}, 'start', 'the worker says that it began');
 like($r[0]{detail}, qr/^PostgreSQL \d+.*, lakehouse \d/, 'and of what');
-is_deeply([ map { $_->{object} } grep { ($_->{command} // '') eq 'policy_create' } @r ], [ 'policy/ssn', 'policy/here' ], 'policies are named');
+is_deeply([ map { $_->{object} } grep { ($_->{command} // '') eq 'policy_create' } @r ], [ 'policy/ssn', 'policy/here', 'policy/notes' ], 'policies are named');
 is_deeply([ grep { $_->{kind} eq 'intent' && columns($_) =~ /other/ } @r ], [], 'relations without policies are not recorded');
 
 # ---- who, what, how it ended
@@ -124,6 +128,12 @@ $admin->value('ROLLBACK');
 @r = fresh('a rollback takes nothing back', sub { grep { ($_->{command} // '') eq 'ROLLBACK' } @_ });
 is(kinds(@r), 'intent outcome intent outcome event', 'and is recorded when something was changed');
 is(columns($r[2]), 'people.id people.city people.city<-', 'columns that are read, and written');
+$reader->value(q(UPDATE notes SET id = 1 WHERE ssn > ''));
+@r = fresh('a write that reads masks', outcome());
+is(columns($r[0]), 'notes.id<- notes.ssn=mask_partial', 'says which');
+$reader->value(q(UPDATE notes SET id = 2 WHERE id = 1 RETURNING ssn));
+@r = fresh('so does one that returns them', outcome());
+is(columns($r[0]), 'notes.id notes.id<- notes.ssn=mask_partial', 'beside what it reads as it is');
 
 $admin->value('BEGIN; DECLARE c CURSOR FOR SELECT ssn FROM people');
 $admin->value('FETCH 10 FROM c');
