@@ -83,6 +83,8 @@ typedef struct LhAuditWanted
 extern LhAuditWanted lh_audit_wanted(void);
 extern bool lh_audit_wants_schema(const char *schema);
 extern bool lh_audit_wants_role(const char *role);
+/* Does the filter ask for no more than relations with policies? */
+extern bool lh_audit_wants_only_policies(void);
 /* Changes whenever the filter does. */
 extern uint32 lh_audit_filter_version(void);
 
@@ -181,5 +183,7 @@ typedef struct LhAuditUtility
 } LhAuditUtility;
 
 extern void lh_audit_examine(Node *stmt, LhAuditUtility *out);
+/* Of a transaction that is prepared, or was: it ends elsewhere, and later. */
+extern bool lh_audit_is_prepared(const Node *stmt);
 
 #endif

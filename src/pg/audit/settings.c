@@ -107,6 +107,12 @@ lh_audit_wants_role(const char *role)
 	return has_name('r', role);
 }
 
+bool
+lh_audit_wants_only_policies(void)
+{
+	return filter == NULL || (!filter->wanted.all && !filter->wanted.relations && filter->len == 0);
+}
+
 uint32
 lh_audit_filter_version(void)
 {
