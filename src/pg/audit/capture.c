@@ -388,15 +388,15 @@ lh_audit_start(QueryDesc *query, int eflags)
 
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
 		return mark;
-	chain = present_chain();
 	s = open_statement(query);
 	if (running != NULL && running->passes)
 	{
 		s->command = running->command;
 		s->into = running->into;
 	}
-	if (!s->quiet)
+	if (!s->quiet && !lh_audit_clearly_unwanted(query->plannedstmt))
 	{
+		chain = present_chain();
 		body = lh_audit_plan_body(query->plannedstmt, s->command, s->into, &chain, false);
 		if (body.wanted)
 			record_intent(s, body.bytes);

@@ -565,8 +565,8 @@ work_end(MemoryContext work, MemoryContext old)
 }
 
 /* The usual answer for the usual filter, as cheap as it can be: no relation of it has policies, and nothing else is asked for. */
-static bool
-is_clearly_unwanted(const PlannedStmt *plan)
+bool
+lh_audit_clearly_unwanted(const PlannedStmt *plan)
 {
 	ListCell   *lc;
 
@@ -594,8 +594,6 @@ lh_audit_plan_body(PlannedStmt *plan, const char *command, const RangeVar *into,
 	Slot	   *slot;
 	uint32		as_of = version;
 
-	if (!force && is_clearly_unwanted(plan))
-		return (LhAuditBody) {0};
 	plan_key(&key, plan, command, chain, force);
 	slot = slot_of(&key);
 	if (likely(into == NULL && !key.full && is_kept(slot, &key)))

@@ -222,14 +222,6 @@ assign_filter(const char *value, void *extra)
 
 /* ---- others ---- */
 
-/* Fingerprints are PostgreSQL's identifiers of queries. */
-static void
-assign_mode(int value, void *extra)
-{
-	if (value != LH_AUDIT_OFF)
-		EnableQueryId();
-}
-
 static void
 assign_full(int value, void *extra)
 {
@@ -346,7 +338,7 @@ lh_audit_define_settings(void)
 							 "Record what statements read and write.",
 							 "\"synchronous\" makes the record of a statement durable before its first row.",
 							 &lakehouse_audit, LH_AUDIT_OFF, modes,
-							 PGC_SIGHUP, 0, NULL, assign_mode, NULL);
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("lakehouse.audit_filter",
 							   "Which statements are recorded.",
 							   "A list of policies, relations, all, schema NAME, role NAME.",
