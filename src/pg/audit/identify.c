@@ -10,6 +10,7 @@
 
 #include "access/transam.h"
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 
 #include "pg/util/features.h"
@@ -20,20 +21,55 @@ is_users(Oid id, void *context)
 	return id >= FirstNormalObjectId;
 }
 
+/* The nodes of most statements are looked at here: the walkers of all nodes cost as much as half of an identifier. */
 static bool
 uses_more(Node *node, void *context)
 {
-	if (node == NULL || IsA(node, RangeTblRef))
+	ListCell   *lc;
+
+	if (node == NULL)
 		return false;
-	if (IsA(node, Var))
-		return is_users(((Var *) node)->vartype, NULL);
-	if (IsA(node, Const))
-		return is_users(((Const *) node)->consttype, NULL);
-	if (IsA(node, Param))
-		return is_users(((Param *) node)->paramtype, NULL);
-	if (IsA(node, Query) || check_functions_in_node(node, is_users, NULL))
-		return true;
-	return expression_tree_walker(node, uses_more, context);
+	switch (nodeTag(node))
+	{
+		case T_RangeTblRef:
+			return false;
+		case T_Var:
+			return is_users(((Var *) node)->vartype, NULL);
+		case T_Const:
+			return is_users(((Const *) node)->consttype, NULL);
+		case T_Param:
+			return is_users(((Param *) node)->paramtype, NULL);
+		case T_TargetEntry:
+			return uses_more((Node *) ((TargetEntry *) node)->expr, context);
+		case T_FromExpr:
+			return uses_more((Node *) ((FromExpr *) node)->fromlist, context) || uses_more(((FromExpr *) node)->quals, context);
+		case T_List:
+			foreach(lc, (List *) node)
+			{
+				if (uses_more(lfirst(lc), context))
+					return true;
+			}
+			return false;
+		case T_OpExpr:
+			if (OidIsValid(((OpExpr *) node)->opfuncid))
+			{
+				check_stack_depth();
+				return is_users(((OpExpr *) node)->opfuncid, NULL) || uses_more((Node *) ((OpExpr *) node)->args, context);
+			}
+			break;
+		case T_Query:
+			return true;
+		default:
+			break;
+	}
+	return check_functions_in_node(node, is_users, NULL) || expression_tree_walker(node, uses_more, context);
+}
+
+static bool
+is_bare(const Query *query)
+{
+	return query->commandType == CMD_SELECT && query->havingQual == NULL && query->limitOffset == NULL && query->limitCount == NULL &&
+		query->windowClause == NIL;
 }
 
 static bool
@@ -59,6 +95,8 @@ may_be_recorded(Query *query)
 		if (!is_plain(lfirst(lc)))
 			return true;
 	}
+	if (is_bare(query))
+		return uses_more((Node *) query->targetList, NULL) || uses_more((Node *) query->jointree, NULL);
 	return query_tree_walker(query, uses_more, NULL, QTW_IGNORE_RANGE_TABLE);
 }
 
