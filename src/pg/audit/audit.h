@@ -5,6 +5,7 @@
  *	settings.c		lakehouse.audit and its settings; what is recorded (lakehouse.audit_filter)
  *	ring.c			records on their way: shared memory between backends and the worker (ring.h)
  *	capture.c		statements: begin, run, end, however they end
+ *	identify.c		fingerprints
  *	columns.c		which relations and columns a plan uses, and what policies made of them
  *	utility.c		statements that have no plan
  *	worker.c		the worker "lakehouse audit", which alone writes the log
@@ -83,6 +84,8 @@ typedef struct LhAuditWanted
 extern LhAuditWanted lh_audit_wanted(void);
 extern bool lh_audit_wants_schema(const char *schema);
 extern bool lh_audit_wants_role(const char *role);
+/* Does the filter ask for no more than relations with policies? */
+extern bool lh_audit_wants_only_policies(void);
 /* Changes whenever the filter does. */
 extern uint32 lh_audit_filter_version(void);
 
@@ -119,6 +122,11 @@ extern void lh_audit_ended(const LhAuditMark *mark);
 /* In a PG_CATCH: the statement ends by the present error. */
 extern void lh_audit_failed(const LhAuditMark *mark);
 
+/* ---- identify.c ---- */
+
+/* A query that was analysed, or is planned, gets its identifier if it may be recorded. */
+extern void lh_audit_identify(Query *query, const char *source);
+
 /* In a PG_CATCH around planning. */
 extern void lh_audit_planning_failed(Query *query);
 /* emit_log_hook: permissions that were denied before there was a plan. */
@@ -149,6 +157,7 @@ typedef struct LhAuditChain
 } LhAuditChain;
 
 extern void lh_audit_columns_init(void);
+extern bool lh_audit_clearly_unwanted(const PlannedStmt *plan);
 /* command NULL: by the plan.  into: name of a table that it makes, or NULL.  force: also when the filter does not want it. */
 extern LhAuditBody lh_audit_plan_body(PlannedStmt *plan, const char *command, const RangeVar *into, const LhAuditChain *chain, bool force);
 /* A query that was refused before it had a plan. */
@@ -181,5 +190,7 @@ typedef struct LhAuditUtility
 } LhAuditUtility;
 
 extern void lh_audit_examine(Node *stmt, LhAuditUtility *out);
+/* Of a transaction that is prepared, or was: it ends elsewhere, and later. */
+extern bool lh_audit_is_prepared(const Node *stmt);
 
 #endif

@@ -215,8 +215,9 @@ open_statement(QueryDesc *query)
 	s->transaction = lh_virtual_transaction();
 	GetUserIdAndSecContext(&s->user, &context);
 	s->integrity = (context & SECURITY_NOFORCE_RLS) != 0;
-	/* what a trigger under such a check does is no check any more */
-	s->quiet = (s->integrity && (running == NULL || !running->integrity)) || (IsParallelWorker() && running == NULL);
+	/* what a trigger under such a check does is no check any more, nor is ON DELETE CASCADE */
+	s->quiet = (s->integrity && (running == NULL || !running->integrity) && query != NULL && query->operation == CMD_SELECT) ||
+		(IsParallelWorker() && running == NULL);
 	open_statements = s;
 	if (running == NULL)
 		denied_recorded = false;
@@ -387,15 +388,15 @@ lh_audit_start(QueryDesc *query, int eflags)
 
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
 		return mark;
-	chain = present_chain();
 	s = open_statement(query);
 	if (running != NULL && running->passes)
 	{
 		s->command = running->command;
 		s->into = running->into;
 	}
-	if (!s->quiet)
+	if (!s->quiet && !lh_audit_clearly_unwanted(query->plannedstmt))
 	{
+		chain = present_chain();
 		body = lh_audit_plan_body(query->plannedstmt, s->command, s->into, &chain, false);
 		if (body.wanted)
 			record_intent(s, body.bytes);
@@ -561,7 +562,7 @@ lh_audit_utility(PlannedStmt *pstmt)
 	LhAuditBody body;
 
 	/* no catalogs in a transaction that failed */
-	if (!IsTransactionState() || IsA(pstmt->utilityStmt, TransactionStmt))
+	if (!IsTransactionState() || (IsA(pstmt->utilityStmt, TransactionStmt) && !lh_audit_is_prepared(pstmt->utilityStmt)))
 		return mark;
 	/* the script is known, CREATE EXTENSION was recorded */
 	if (creating_extension)
@@ -608,6 +609,22 @@ put_event(LhSlice body)
 	settle(at);
 }
 
+/* When it cannot be kept the statement fails, and is not to stay as the running one. */
+static void
+put_own_event(const LhAuditMark *mark)
+{
+	PG_TRY();
+	{
+		put_event(lh_slice(mark->now->event, mark->now->event_len));
+	}
+	PG_CATCH();
+	{
+		lh_audit_failed(mark);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
 void
 lh_audit_utility_ended(const LhAuditMark *mark, const QueryCompletion *completion)
 {
@@ -619,7 +636,7 @@ lh_audit_utility_ended(const LhAuditMark *mark, const QueryCompletion *completio
 			s->rows = completion->nprocessed;
 		/* CALL may have ended the transaction that it began in */
 		if (s->event != NULL && IsTransactionState())
-			put_event(lh_slice(s->event, s->event_len));
+			put_own_event(mark);
 		close_statement(s, LH_AUDIT_OK, 0);
 	}
 	running = is_open(mark->before) ? mark->before : NULL;
@@ -767,6 +784,7 @@ at_transaction(XactEvent event, void *arg)
 			return;
 	}
 	changed = 0;
+	lh_ring_trim(needed);
 	/* CALL goes on, in another transaction */
 	for (LhAuditStatement *s = open_statements; s != NULL; s = s->next)
 	{

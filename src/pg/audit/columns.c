@@ -131,9 +131,11 @@ plan_key(Key *key, const PlannedStmt *plan, const char *command, const LhAuditCh
 		RangeTblEntry *rte = lfirst(lc);
 		LhPrivileges p;
 
-		if (!OidIsValid(rte->relid) || !lh_privileges(LH_PLAN_PRIVILEGES(plan), rte, &p))
+		if (!OidIsValid(rte->relid))
 			continue;
 		put(key, &rte->relid, sizeof(Oid));
+		if (!lh_privileges(LH_PLAN_PRIVILEGES(plan), rte, &p))
+			continue;
 		put(key, p.required, sizeof(AclMode));
 		put_columns(key, *p.selected);
 		put_columns(key, *p.inserted);
@@ -276,6 +278,13 @@ used_of(List **all, Oid relid)
 	return u;
 }
 
+/* A partition, say, that has policies and is read by its parent's name: nobody asks for privileges on it. */
+static bool
+is_child_with_policy(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION && lh_features.has_policy != NULL && lh_features.has_policy(rte->relid);
+}
+
 /* Entries whose privileges are checked; of those that policies have replaced only what is written. */
 static void
 collect(List **all, List *rtable, List *infos)
@@ -286,12 +295,18 @@ collect(List **all, List *rtable, List *infos)
 	{
 		RangeTblEntry *rte = lfirst(lc);
 		LhPrivileges p;
+		bool		asked;
 		Used	   *u;
 
-		if (!OidIsValid(rte->relid) || !lh_privileges(infos, rte, &p) || *p.required == 0 ||
+		if (!OidIsValid(rte->relid) ||
 			(rte->rtekind == RTE_RELATION && lh_features.policy_entry != NULL && lh_features.policy_entry(rte)))
 			continue;
+		asked = lh_privileges(infos, rte, &p);
+		if ((!asked || *p.required == 0) && !is_child_with_policy(rte))
+			continue;
 		u = used_of(all, rte->relid);
+		if (!asked)
+			continue;
 		u->read = bms_add_members(u->read, *p.selected);
 		u->written = bms_add_members(bms_add_members(u->written, *p.inserted), *p.updated);
 	}
@@ -547,6 +562,24 @@ work_end(MemoryContext work, MemoryContext old)
 {
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(work);
+}
+
+/* The usual answer for the usual filter, as cheap as it can be: no relation of it has policies, and nothing else is asked for. */
+bool
+lh_audit_clearly_unwanted(const PlannedStmt *plan)
+{
+	ListCell   *lc;
+
+	if (!lh_audit_wants_only_policies() || lh_features.has_policy == NULL)
+		return false;
+	foreach(lc, plan->rtable)
+	{
+		const RangeTblEntry *rte = lfirst(lc);
+
+		if (OidIsValid(rte->relid) && lh_features.has_policy(rte->relid))
+			return false;
+	}
+	return true;
 }
 
 LhAuditBody

@@ -22,6 +22,13 @@ typedef struct Place
 
 static uint64 aside;			/* set aside by this backend */
 
+/*
+ * What is set aside is never all of the ring: an eighth is for records, whatever happens; sessions with many open statements share a
+ * half, none more than an eighth; what is left is for those with few.  Sessions that waited for what others have
+ * set aside would wait for each other for good, so they fail.
+ */
+#define FEW_BYTES 6144
+
 /* ---- shared memory ---- */
 
 /* Each backend sets something aside for good, so a small ring has room for that at least. */
@@ -123,13 +130,25 @@ room(void)
 	return lh_ring->size - used - lh_ring->reserved;
 }
 
-static bool
-try_reserve(uint64 more)
+static void __attribute__((noreturn))
+too_many(const char *whose)
 {
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("%s more open audit records than the ring may hold", whose),
+			 errhint("Raise lakehouse.audit_ring_size, or close cursors.")));
+}
+
+/* *never: so much is set aside that no record which becomes durable makes room. */
+static bool
+try_reserve(uint64 more, bool *never)
+{
+	uint64		most = aside + more > FEW_BYTES ? lh_ring->size / 2 : lh_ring->size / 8 * 7;
 	bool		done;
 
 	SpinLockAcquire(&lh_ring->lock);
-	done = room() >= more;
+	*never = lh_ring->reserved + more > most;
+	done = !*never && room() >= more;
 	if (done)
 		lh_ring->reserved += more;
 	SpinLockRelease(&lh_ring->lock);
@@ -157,22 +176,34 @@ try_place(uint32 bytes, bool from_aside, uint64 *at)
 	return done;
 }
 
+/* With interrupts held: in the midst of something. */
+#define HELD_MS 1000
+
 /* Until try says yes.  False: the setting is to drop.  Interruptible. */
 static bool
 wait_for_room(uint64 bytes, bool place, uint64 *at)
 {
-	uint64		most = lh_ring->size / 4;
+	bool		never = false;
+	TimestampTz end = 0;
 
-	if (bytes > most)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a session has more open audit records than the ring may hold of one"),
-				 errhint("Raise lakehouse.audit_ring_size, or close cursors.")));
 	if (lakehouse_audit_drop)
 		return false;
+	/* nobody could cancel it, and whom else it keeps is not known */
+	if (InterruptHoldoffCount > 0)
+		end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), HELD_MS);
 	ConditionVariablePrepareToSleep(&lh_ring->moved);
-	while (place ? !try_place((uint32) bytes, false, at) : !try_reserve(bytes))
+	while (place ? !try_place((uint32) bytes, false, at) : !try_reserve(bytes, &never))
 	{
+		if (never || (end != 0 && GetCurrentTimestamp() >= end))
+		{
+			ConditionVariableCancelSleep();
+			if (never)
+				too_many("sessions have");
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+					 errmsg("there is no room for an audit record, in a place where none can be waited for"),
+					 errhint("lakehouse.audit_status() says what keeps the worker.")));
+		}
 		lh_ring_wake_worker();
 		(void) ConditionVariableTimedSleep(&lh_ring->moved, 1000, PG_WAIT_EXTENSION);
 	}
@@ -183,12 +214,29 @@ wait_for_room(uint64 bytes, bool place, uint64 *at)
 bool
 lh_ring_reserve(uint64 bytes)
 {
+	bool		never;
+
 	if (likely(bytes <= aside))
 		return true;
-	if (!try_reserve(bytes - aside) && !wait_for_room(bytes - aside, false, NULL))
+	if (bytes > lh_ring->size / 8)
+	{
+		if (lakehouse_audit_drop)
+			return false;
+		too_many("this session has");
+	}
+	if (!try_reserve(bytes - aside, &never) && !wait_for_room(bytes - aside, false, NULL))
 		return false;
 	aside = bytes;
 	return true;
+}
+
+#define TRIM_BYTES 4096
+
+void
+lh_ring_trim(uint64 bytes)
+{
+	if (unlikely(aside > bytes + TRIM_BYTES))
+		lh_ring_release(bytes);
 }
 
 void
@@ -410,10 +458,17 @@ lh_ring_next(uint64 *at, LhAuditMessage *message, uint8 *body)
 	return true;
 }
 
+/*
+ * Place and entries belong together: a worker that is started in between would take what is durable for new.  The place comes
+ * first, as entries that are compared in vain do no harm.
+ */
 void
-lh_ring_durable(uint64 at)
+lh_ring_durable(uint64 at, uint64 entries)
 {
 	pg_memory_barrier();
 	pg_atomic_write_u64(&lh_ring->read, at);
+	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
+	lh_ring->state.durable = entries;
+	LWLockRelease(lh_ring->state_lock);
 	ConditionVariableBroadcast(&lh_ring->moved);
 }

@@ -101,6 +101,8 @@ extern LhAuditRing *lh_ring;
 extern bool lh_ring_reserve(uint64 bytes);
 /* Give back all that is more than so many bytes. */
 extern void lh_ring_release(uint64 bytes);
+/* The same, when it is much: not at each end of a transaction. */
+extern void lh_ring_trim(uint64 bytes);
 
 /*
  * Write a record; *at: to wait for.  aside: into what was set aside, or else is free; it never waits then, nor fails, and
@@ -119,7 +121,7 @@ extern void lh_ring_wake_worker(void);
 
 /* The record at *at, complete, into bytes (LH_AUDIT_MESSAGE_MOST); *at moves behind it.  False: there is none yet. */
 extern bool lh_ring_next(uint64 *at, LhAuditMessage *message, uint8 *body);
-/* All before this place is durable. */
-extern void lh_ring_durable(uint64 at);
+/* All before this place is durable, in so many entries of the log. */
+extern void lh_ring_durable(uint64 at, uint64 entries);
 
 #endif

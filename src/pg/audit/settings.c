@@ -107,6 +107,12 @@ lh_audit_wants_role(const char *role)
 	return has_name('r', role);
 }
 
+bool
+lh_audit_wants_only_policies(void)
+{
+	return filter == NULL || (!filter->wanted.all && !filter->wanted.relations && filter->len == 0);
+}
+
 uint32
 lh_audit_filter_version(void)
 {
@@ -215,14 +221,6 @@ assign_filter(const char *value, void *extra)
 }
 
 /* ---- others ---- */
-
-/* Fingerprints are PostgreSQL's identifiers of queries. */
-static void
-assign_mode(int value, void *extra)
-{
-	if (value != LH_AUDIT_OFF)
-		EnableQueryId();
-}
 
 static void
 assign_full(int value, void *extra)
@@ -340,7 +338,7 @@ lh_audit_define_settings(void)
 							 "Record what statements read and write.",
 							 "\"synchronous\" makes the record of a statement durable before its first row.",
 							 &lakehouse_audit, LH_AUDIT_OFF, modes,
-							 PGC_SIGHUP, 0, NULL, assign_mode, NULL);
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("lakehouse.audit_filter",
 							   "Which statements are recorded.",
 							   "A list of policies, relations, all, schema NAME, role NAME.",

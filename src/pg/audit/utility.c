@@ -10,6 +10,7 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
@@ -200,12 +201,36 @@ examine_event(const Node *stmt, LhAuditUtility *out)
 		case T_AlterExtensionStmt:
 			event(out, "extension", ((const AlterExtensionStmt *) stmt)->extname);
 			return true;
+		case T_TransactionStmt:
+			if (!lh_audit_is_prepared(stmt))
+				return false;
+			event(out, "transaction", ((const TransactionStmt *) stmt)->gid);
+			return true;
 		default:
 			return false;
 	}
 }
 
+bool
+lh_audit_is_prepared(const Node *stmt)
+{
+	const TransactionStmt *t = (const TransactionStmt *) stmt;
+
+	return IsA(stmt, TransactionStmt) && (t->kind == TRANS_STMT_PREPARE || t->kind == TRANS_STMT_COMMIT_PREPARED ||
+										  t->kind == TRANS_STMT_ROLLBACK_PREPARED);
+}
+
 /* ---- tables ---- */
+
+/* What is named may be an index; its table is meant. */
+static List *
+reindexed(const ReindexStmt *stmt)
+{
+	List	   *list = add_relation(NIL, stmt->relation);
+	Oid			table = list != NIL && stmt->kind == REINDEX_OBJECT_INDEX ? IndexGetRelation(linitial_oid(list), true) : InvalidOid;
+
+	return OidIsValid(table) ? list_make1_oid(table) : list;
+}
 
 static List *
 dropped(const DropStmt *stmt)
@@ -260,6 +285,9 @@ examine_tables(const Node *stmt, LhAuditUtility *out)
 			break;
 		case T_IndexStmt:
 			out->relations = add_relation(NIL, ((const IndexStmt *) stmt)->relation);
+			break;
+		case T_ReindexStmt:
+			out->relations = reindexed((const ReindexStmt *) stmt);
 			break;
 		case T_ClusterStmt:
 			out->relations = add_relation(NIL, ((const ClusterStmt *) stmt)->relation);

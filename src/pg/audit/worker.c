@@ -39,6 +39,7 @@ extern PGDLLEXPORT void lakehouse_audit_worker(Datum arg) __attribute__((noretur
 #define BATCH		 4096		/* records between looks at who waits */
 
 static uint64 at;				/* place in the ring: all before is appended */
+static uint64 new_from;			/* what is behind was put there since the log is open */
 static TimestampTz last_record;
 static TimestampTz last_sync;
 static TimestampTz last_try;
@@ -68,6 +69,7 @@ open_again(void)
 		return false;
 	/* what was not durable comes from the ring again */
 	at = pg_atomic_read_u64(&lh_ring->read);
+	new_from = pg_atomic_read_u64(&lh_ring->write);
 	snprintf(detail, sizeof(detail), "PostgreSQL %s, lakehouse %s, system " UINT64_FORMAT "%s", PG_VERSION, LAKEHOUSE_VERSION,
 			 GetSystemIdentifier(), RecoveryInProgress() ? ", standby" : "");
 	if (!lh_worker_note(LH_AUDIT_START, 0, detail))
@@ -109,7 +111,7 @@ append_records(void)
 
 	for (; n < BATCH && lh_worker_is_open() && lh_ring_next(&next, &message, body); n++)
 	{
-		if (lh_worker_append(&message, body))
+		if (lh_worker_append(&message, body, at < new_from))
 			at = next;
 	}
 	if (n > 0)
@@ -135,7 +137,7 @@ sync_log(void)
 		return;
 	own = 0;
 	last_sync = GetCurrentTimestamp();
-	lh_ring_durable(at);
+	lh_ring_durable(at, lh_worker_size());
 }
 
 static uint64
@@ -171,7 +173,7 @@ checkpoint(void)
 	last_checkpoint = GetCurrentTimestamp();
 	own = 0;
 	/* it has synced */
-	lh_ring_durable(at);
+	lh_ring_durable(at, lh_worker_size());
 	unsent = true;
 	send_again();
 }

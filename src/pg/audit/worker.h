@@ -13,8 +13,8 @@
  */
 extern bool lh_worker_open(void);
 extern bool lh_worker_is_open(void);
-/* A message of the ring; the same again after a failure is found in the log and not written twice. */
-extern bool lh_worker_append(const LhAuditMessage *message, const uint8 *body);
+/* A message of the ring.  again: it may have been written before a failure, and is then found in the log and not written twice. */
+extern bool lh_worker_append(const LhAuditMessage *message, const uint8 *body, bool again);
 /* A record of the worker's own. */
 extern bool lh_worker_note(LhAuditKind kind, uint64 count, const char *detail);
 extern bool lh_worker_sync(void);

@@ -215,10 +215,12 @@ finish_append(LhStatus status, LhArena *old)
 }
 
 bool
-lh_worker_append(const LhAuditMessage *message, const uint8 *body)
+lh_worker_append(const LhAuditMessage *message, const uint8 *body, bool again)
 {
 	LhArena    *old = lh_use(ctx, work);
 
+	if (!again)
+		extra = extra_end;
 	return finish_append(append_message(message, body), old);
 }
 
@@ -237,9 +239,6 @@ lh_worker_sync(void)
 {
 	if (lh_audit_log_sync(ctx, log_) != LH_OK)
 		return fail("the audit log cannot be written");
-	LWLockAcquire(lh_ring->state_lock, LW_EXCLUSIVE);
-	lh_ring->state.durable = lh_audit_log_size(log_);
-	LWLockRelease(lh_ring->state_lock);
 	show(true);
 	return true;
 }
