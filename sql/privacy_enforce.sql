@@ -413,7 +413,7 @@ RESET ROLE;
 
 -- ---- workers of a parallel plan
 SET ROLE regress_pe_masked;
-SET force_parallel_mode = on;
+SELECT set_config(name, 'on', false) AS parallel FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
