@@ -80,7 +80,9 @@ CREATE OR REPLACE FUNCTION in_view(text) RETURNS text LANGUAGE sql AS 'SELECT $1
 CREATE OR REPLACE FUNCTION elsewhere(text) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT true';
 CREATE OR REPLACE FUNCTION in_check(text, text) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT true';
 CREATE OR REPLACE FUNCTION in_new(text, OUT a int) LANGUAGE sql AS 'SELECT 1';
+\set VERBOSITY sqlstate
 CREATE OR REPLACE FUNCTION in_nothing(no_type) RETURNS int LANGUAGE sql AS 'SELECT 1';
+\set VERBOSITY default
 ALTER FUNCTION no_function(text) STABLE;
 RESET ROLE;
 -- who may not gets core's error; an administrator of policies may, if it is his

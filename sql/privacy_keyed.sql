@@ -97,7 +97,7 @@ FETCH RELATIVE 0 FROM c \gset
 SELECT :id = :first_id AND :'card' = :'first_card' AND :kids = :first_kids AS same;
 COMMIT;
 -- parallel workers: they have caches of domains of their own
-SET force_parallel_mode = on;
+SELECT set_config(name, 'on', false) AS parallel FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
@@ -113,7 +113,7 @@ RESET max_parallel_workers_per_gather;
 RESET min_parallel_table_scan_size;
 RESET parallel_tuple_cost;
 RESET parallel_setup_cost;
-RESET force_parallel_mode;
+SELECT set_config(name, 'off', false) AS parallel FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
 EXPLAIN (VERBOSE, COSTS off) SELECT born, seen FROM people;
 
 -- ---- tokens of one domain join, in whatever way they are joined

@@ -225,9 +225,9 @@ RESET client_min_messages;
 DROP ROLE keys_nobody, keys_admin;
 
 -- parallel workers
-SET force_parallel_mode = on;
+SELECT set_config(name, 'on', false) AS parallel FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
 SELECT lakehouse.key_verify('cards');
-RESET force_parallel_mode;
+SELECT set_config(name, 'off', false) AS parallel FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
 
 -- all of it goes
 TRUNCATE lakehouse.key_versions, lakehouse.keys, lakehouse.key_providers, lakehouse.key_rewraps;

@@ -178,7 +178,7 @@ CREATE TEMP VIEW shape AS
 	SELECT c.relnamespace::regnamespace AS ns, c.relname, 'column ' || a.attname AS what, row_number() OVER (PARTITION BY c.oid ORDER BY attnum) || format_type(atttypid, atttypmod) || attnotnull::text || attidentity::text || attgenerated::text || attcollation::text ||
 		coalesce(pg_get_expr(adbin, adrelid), '') || coalesce(col_description(c.oid, attnum), '') AS def
 	FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped LEFT JOIN pg_attrdef ON adrelid = c.oid AND adnum = attnum WHERE relkind IN ('r', 'p')
-	UNION ALL SELECT connamespace::regnamespace, conrelid::regclass::text, 'constraint ' || CASE WHEN contype <> 'f' OR conparentid = 0 THEN conname ELSE '' END, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype <> 't'
+	UNION ALL SELECT connamespace::regnamespace, conrelid::regclass::text, 'constraint ' || CASE WHEN contype <> 'f' OR conparentid = 0 THEN conname ELSE '' END, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype NOT IN ('t', 'n')
 	UNION ALL SELECT relnamespace::regnamespace, relname, 'index', pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class ON oid = indrelid
 	UNION ALL SELECT relnamespace::regnamespace, relname, 'table', relkind::text || relispartition::text || coalesce(pg_get_expr(relpartbound, oid), '') || coalesce(pg_get_partkeydef(oid), '') || coalesce(obj_description(oid), '') FROM pg_class WHERE relkind IN ('r', 'p');
 CREATE FUNCTION shape(schema text) RETURNS TABLE (relname text, what text, def text) LANGUAGE plpgsql AS $$

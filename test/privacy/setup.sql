@@ -13,7 +13,11 @@ SELECT format('GRANT CREATE ON DATABASE %I TO attack_owner', current_database())
 CREATE SCHEMA attack AUTHORIZATION attack_owner;
 CREATE SCHEMA mine AUTHORIZATION attack_masked;
 GRANT USAGE ON SCHEMA attack TO PUBLIC;
+-- servers without contrib have an exclusion constraint of another sort
+SELECT count(*) > 0 AS btree_gist FROM pg_available_extensions WHERE name = 'btree_gist' \gset
+\if :btree_gist
 CREATE EXTENSION IF NOT EXISTS btree_gist;
+\endif
 
 SET ROLE attack_owner;
 CREATE TABLE attack.person (
@@ -22,8 +26,12 @@ CREATE TABLE attack.person (
 	ssn text UNIQUE,
 	name text,
 	salary int,
-	initial text GENERATED ALWAYS AS ('<' || name || '>') STORED,
-	EXCLUDE USING gist (salary WITH =));
+	initial text GENERATED ALWAYS AS ('<' || name || '>') STORED);
+\if :btree_gist
+ALTER TABLE attack.person ADD EXCLUDE USING gist (salary WITH =);
+\else
+ALTER TABLE attack.person ADD EXCLUDE USING hash (salary WITH =);
+\endif
 INSERT INTO attack.person (id, city, ssn, name, salary)
 	SELECT i, 'city' || i % 3, 'SECRET-ssn-' || 1000 + i, 'SECRET-name-' || i % 4, 77001000 + i FROM generate_series(1, 40) i;
 CREATE STATISTICS attack.person_stats (mcv) ON city, name FROM attack.person;

@@ -18,7 +18,6 @@
 #include "access/xact.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
-#include "postmaster/autovacuum.h"
 #include "storage/ipc.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
@@ -88,7 +87,7 @@ lh_audit_here(void)
 
 	if (here)
 		return true;
-	here = IsUnderPostmaster && lh_ring != NULL && MyProc != NULL && OidIsValid(MyDatabaseId) && !IsAutoVacuumWorkerProcess();
+	here = IsUnderPostmaster && lh_ring != NULL && MyProc != NULL && OidIsValid(MyDatabaseId) && !lh_autovacuum_worker();
 	return here;
 }
 

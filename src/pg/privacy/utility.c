@@ -75,14 +75,12 @@ lh_utility_after(PlannedStmt *pstmt, const char *source, QueryCompletion *comple
 {
 	Node	   *stmt = pstmt->utilityStmt;
 
+	/*
+	 * WITH NO DATA: at REFRESH; a dump makes all views so, and brings the policy itself.  The statement itself does not
+	 * tell: since 17 CREATE takes its own skipData, and fills the view by REFRESH.
+	 */
 	if (IsA(stmt, CreateTableAsStmt) && ((CreateTableAsStmt *) stmt)->objtype == OBJECT_MATVIEW)
-	{
-		IntoClause *into = ((CreateTableAsStmt *) stmt)->into;
-
-		/* WITH NO DATA: at REFRESH; a dump makes all views so, and brings the policy itself */
-		if (!into->skipData)
-			lh_utility_derive(into->rel);
-	}
+		lh_utility_derive(((CreateTableAsStmt *) stmt)->into->rel, true);
 	else if (IsA(stmt, RefreshMatViewStmt))
-		lh_utility_derive(((RefreshMatViewStmt *) stmt)->relation);
+		lh_utility_derive(((RefreshMatViewStmt *) stmt)->relation, false);
 }

@@ -356,9 +356,23 @@ derive_of(Oid relid, const char *made)
 	derive(query, relid, owner, made);
 }
 
+/* Does the relation have data, in the catalog's words? */
+static bool
+is_filled(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		filled;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	filled = ((Form_pg_class) GETSTRUCT(tuple))->relispopulated;
+	ReleaseSysCache(tuple);
+	return filled;
+}
+
 /* The statement has run: the materialized view is there, and locked. */
 void
-lh_utility_derive(const RangeVar *name)
+lh_utility_derive(const RangeVar *name, bool filled)
 {
 	Oid			relid;
 
@@ -366,7 +380,7 @@ lh_utility_derive(const RangeVar *name)
 		return;
 	CommandCounterIncrement();
 	relid = RangeVarGetRelid(name, NoLock, true);
-	if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_MATVIEW)
+	if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_MATVIEW && (!filled || is_filled(relid)))
 		derive_of(relid, NULL);
 }
 

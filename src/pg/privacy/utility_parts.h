@@ -63,7 +63,10 @@ extern List *lh_utility_origins(Query *query, List **relations);
 
 /* Before CREATE TABLE AS: columns that will be copies of masked ones are reported. */
 extern void lh_utility_report(const CreateTableAsStmt *stmt);
-/* After a materialized view was made or refreshed: it inherits policies.  (Policies that come later: utility.h.) */
-extern void lh_utility_derive(const RangeVar *name);
+/*
+ * After a materialized view was made or refreshed: it inherits policies; filled: unless it was made WITH NO DATA.
+ * (Policies that come later: utility.h.)
+ */
+extern void lh_utility_derive(const RangeVar *name, bool filled);
 
 #endif

@@ -169,6 +169,18 @@ lh_backend_index(void)
 #endif
 }
 
+/* Is this a worker of autovacuum?  A macro of another name since 17. */
+#include "postmaster/autovacuum.h"
+static inline bool
+lh_autovacuum_worker(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return AmAutoVacuumWorkerProcess();
+#else
+	return IsAutoVacuumWorkerProcess();
+#endif
+}
+
 /* The running transaction as one number, backend and its local number; 0: none.  Its place moved with 17. */
 #include "storage/proc.h"
 static inline uint64
