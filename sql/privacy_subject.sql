@@ -20,6 +20,11 @@ SET ROLE regress_ps_mallory;
 SELECT ssn_of(1), ssn_of(2);
 -- ---- a foreign key: compared raw, also with a row that is filtered
 CREATE TABLE visits (person int REFERENCES people ON UPDATE CASCADE ON DELETE CASCADE, ssn text REFERENCES people (ssn) ON UPDATE CASCADE, note text);
+-- to ask by it takes policy_admin; one that is there compares
+RESET ROLE;
+CREATE TABLE visits (person int REFERENCES people ON UPDATE CASCADE ON DELETE CASCADE, ssn text REFERENCES people (ssn) ON UPDATE CASCADE, note text);
+ALTER TABLE visits OWNER TO regress_ps_mallory;
+SET ROLE regress_ps_mallory;
 INSERT INTO visits VALUES (1, 'raw-1', 'a'), (2, 'raw-2', 'b');
 INSERT INTO visits VALUES (7, NULL, 'c');
 -- what a cascade calls is not the check any more
