@@ -17,8 +17,10 @@
 #include "pg/cdc/cdc.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "replication/origin.h"
+#include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -137,6 +139,24 @@ lh_cdc_name_of_origin(LhCdc *cdc, RepOriginId origin)
 	return cdc->origin_name;
 }
 
+/*
+ * A transaction is in the log before its session tells others what it changed.  One that may have made policies is waited
+ * for, so that they hold for its own rows; not for ever: with synchronous replication its session may be waiting for us.
+ */
+#define MOST_WAITS 1000			/* milliseconds */
+
+static void
+wait_until_told(const ReorderBufferTXN *txn)
+{
+	if (!rbtxn_has_catalog_changes(txn) || RecoveryInProgress())
+		return;
+	for (int i = 0; i < MOST_WAITS && !lh_transaction_is_over(txn->xid); i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(1000);
+	}
+}
+
 static void
 begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 {
@@ -144,6 +164,7 @@ begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 	MemoryContext old;
 
 	cdc->nat_hand = 0;
+	wait_until_told(txn);
 	lh_cdc_policies_update(cdc);
 	lh_cdc_hold_begin(cdc, txn);
 	cdc->txn = (LhChangeTxn) {

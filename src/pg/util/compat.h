@@ -357,4 +357,11 @@ lh_privileges_none(RangeTblEntry *rte)
 #define LH_EXECUTOR_RUN_PASS query, direction, count, once
 #endif
 
+/* Is the transaction over, its locks gone, and what it changed told to all?  18 also asks whether to log that it is not. */
+#if PG_VERSION_NUM >= 180000
+#define lh_transaction_is_over(xid) ConditionalXactLockTableWait(xid, false)
+#else
+#define lh_transaction_is_over(xid) ConditionalXactLockTableWait(xid)
+#endif
+
 #endif
