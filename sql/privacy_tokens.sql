@@ -347,7 +347,10 @@ DROP TABLE keeps;
 -- What twins do.  A superuser may call any C function by another signature, here the gate as a number.
 SELECT probin FROM pg_proc WHERE oid = 'lakehouse.mask_gate(internal)'::regprocedure \gset
 CREATE FUNCTION gate() RETURNS bigint AS :'probin', 'lakehouse_mask_gate' LANGUAGE C STABLE;
+-- called in another way than the planner's it opens nothing
+CREATE FUNCTION no_gate(bigint) RETURNS bigint AS :'probin', 'lakehouse_mask_gate' LANGUAGE C STABLE;
 CREATE FUNCTION fpe(text, text, bigint DEFAULT gate()) RETURNS text AS :'probin', 'lakehouse_mask_fpe_text_run' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+SELECT fpe('4111111111111111'::text, 't_digits', no_gate(NULL)) AS closed, no_gate(1) AS nor_this;
 CREATE FUNCTION fpe(numeric, text, bigint DEFAULT gate()) RETURNS numeric AS :'probin', 'lakehouse_mask_fpe_numeric_run' LANGUAGE C STABLE STRICT;
 CREATE FUNCTION fpe(bigint, text, bigint DEFAULT gate()) RETURNS bigint AS :'probin', 'lakehouse_mask_fpe_bigint_run' LANGUAGE C STABLE STRICT;
 CREATE FUNCTION fpe(integer, text, bigint DEFAULT gate()) RETURNS integer AS :'probin', 'lakehouse_mask_fpe_integer_run' LANGUAGE C STABLE STRICT;

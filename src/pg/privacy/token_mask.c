@@ -35,9 +35,21 @@ lakehouse_mask_name(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
+/* Is this the call that the planner hook makes?  Or one of a superuser's own function, without arguments. */
+static bool
+is_ours(const FmgrInfo *flinfo)
+{
+	const FuncExpr *call = flinfo != NULL && flinfo->fn_expr != NULL && IsA(flinfo->fn_expr, FuncExpr) ?
+		(const FuncExpr *) flinfo->fn_expr : NULL;
+
+	return call != NULL && (call->args == NIL || call->inputcollid == LH_MASK_GATE_MARK);
+}
+
 Datum
 lakehouse_mask_gate(PG_FUNCTION_ARGS)
 {
+	if (!is_ours(fcinfo->flinfo))
+		PG_RETURN_NULL();
 	PG_RETURN_POINTER(&lh_mask_gate);
 }
 

@@ -11,6 +11,7 @@
 
 #include "pg/privacy/domain_state.h"
 
+#include "catalog/pg_collation.h"
 #include "miscadmin.h"
 
 /* Kinds of domains, as bits: what a function takes. */
@@ -76,6 +77,12 @@ extern Datum lh_through_date(LhDomain *domain, LhFf1Way way, Datum value, LhCann
 
 /* What lakehouse.mask_gate gives to twins: its address. */
 extern const char lh_mask_gate;
+/*
+ * The collation of the call where the planner hook has put it: type internal has none, so that no SQL can make
+ * a call with one.  Servers before the minor versions that refuse all explicit calls of such functions let
+ * "PREPARE p(internal) AS SELECT ... mask_gate($1)" through.
+ */
+#define LH_MASK_GATE_MARK C_COLLATION_OID
 
 /* The ERROR of a value that has no result; it does not tell the value.  element: its place in an array, from 1; 0: alone. */
 extern void lh_token_cannot(const LhDomain *domain, LhFf1Way way, LhCannot why, int element) __attribute__((noreturn));

@@ -6,6 +6,7 @@
  * functions; it has to be one of ours in C, so that a name without a twin is never taken for masked.
  */
 #include "pg/privacy/token.h"
+#include "pg/privacy/token_state.h"
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
@@ -78,7 +79,7 @@ gate_call(void)
 	if (!OidIsValid(gate))
 		elog(ERROR, "function lakehouse.mask_gate does not exist");
 	return (Expr *) makeFuncExpr(gate, INTERNALOID, list_make1(makeNullConst(INTERNALOID, -1, InvalidOid)), InvalidOid,
-								 InvalidOid, COERCE_EXPLICIT_CALL);
+								 LH_MASK_GATE_MARK, COERCE_EXPLICIT_CALL);
 }
 
 /* Arguments by position, as they were declared. */
