@@ -214,7 +214,10 @@ ok(wait_until(30, sub { temp_bytes() > $after }), 'gather on disk, not in memory
 
 # ---- lost
 
-# no checkpoint comes by itself: the next is 50 MB or an hour away
+# no checkpoint comes by itself: the next is 2 GB or an hour away (of 96 MB two segments are enough for one)
+sql(q{ALTER SYSTEM SET max_wal_size = '4GB'});
+$node->reload;
+wait_until(60, sub { sql('SHOW max_wal_size') eq '4GB' });
 sql('CHECKPOINT');
 sql(q{ALTER SYSTEM SET max_slot_wal_keep_size = '32MB'});
 $node->reload;
