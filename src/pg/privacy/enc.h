@@ -2,6 +2,7 @@
  * enc.h
  *		Typed columns whose values are encrypted wherever they are kept.
  *
+ *	enc_domain.c	a domain's keys at hand, rights in it, who seals under a version (enc_domain.h)
  *	enc_value.c		a datum's bytes; sealed and opened under the keys of a domain
  *	enc_type.c		the types: input, output, type modifiers, casts, lakehouse.encrypt and decrypt
  *	enc_plain.c		values of PostgreSQL's types as bytes to be encrypted, and back
@@ -79,6 +80,8 @@ typedef struct LhEnc
 #define LH_ENC_TYPMOD_NUMBER(typmod)  ((uint32) (typmod) >> 1)
 #define LH_ENC_TYPMOD_SEARCH(typmod)  (((typmod) & 1) != 0)
 
+/* ---- enc_domain.c ---- */
+
 /*
  * The number of a domain of this name: 30 bits of SHA-256, so that a column of it can be made, by a dump for instance, before the domain
  * is.  Never 0.
@@ -86,15 +89,6 @@ typedef struct LhEnc
 extern uint32 lh_enc_number(const char *name);
 /* The name of the domain that has the number, palloc'd; NULL: none.  ERROR: two have. */
 extern char *lh_enc_domain_name(uint32 number);
-
-/* ---- enc_value.c ---- */
-
-/* What a datum of any of these types is made of; detoasted.  ERROR unless it is one. */
-extern void lh_enc_parse(Datum value, LhEnc *out);
-/* All but the envelope's bytes, of the first bytes of the datum alone. */
-extern void lh_enc_parse_head(Datum value, LhEnc *out);
-/* The same as lh_enc_parse of bytes; false: they are none. */
-extern bool lh_enc_parse_bytes(LhSlice bytes, LhEnc *out);
 
 /* Another number in each transaction, once a domain was asked for. */
 extern uint64 lh_enc_transaction(void);
@@ -116,6 +110,28 @@ extern void lh_enc_require(LhEncDomain *domain, LhDomainRight right);
 /* As lh_domain_spend: one value, by who has the right. */
 extern void lh_enc_spend(const LhEncDomain *domain, LhDomainRight right);
 
+/* Can the version of its key be used?  One that is gone is no ERROR. */
+extern bool lh_enc_key_usable(const LhEnc *value);
+/*
+ * Can it be opened, to see that it is one?  Not where the domain, its key or all versions of that are not there yet, as in a restore, and not when
+ * the version is gone.  ERROR: it is under another key than the domain's, or a version that there is not.
+ */
+extern bool lh_enc_can_verify(const LhEnc *value);
+/*
+ * Has some transaction that is not over sealed under the version?  When none has, and the version is not the newest, nobody does until
+ * this transaction ends.
+ */
+extern bool lh_enc_seals_now(LhKeyRef ref);
+
+/* ---- enc_value.c ---- */
+
+/* What a datum of any of these types is made of; detoasted.  ERROR unless it is one. */
+extern void lh_enc_parse(Datum value, LhEnc *out);
+/* All but the envelope's bytes, of the first bytes of the datum alone. */
+extern void lh_enc_parse_head(Datum value, LhEnc *out);
+/* The same as lh_enc_parse of bytes; false: they are none. */
+extern bool lh_enc_parse_bytes(LhSlice bytes, LhEnc *out);
+
 /*
  * A value under the newest version of the domain's key, palloc'd.  canonical: the bytes that equal values have in common.  Rights are
  * the caller's to check.  The version is held until the transaction ends: nobody finds it unused meanwhile.
@@ -125,25 +141,10 @@ extern struct varlena *lh_enc_seal(LhEncDomain *domain, LhEncType type, LhEncFor
 extern struct varlena *lh_enc_needle(LhEncDomain *domain, LhEncType type, LhSlice canonical);
 /* Its bytes, palloc'd; ERROR: they are not what the key sealed for this domain, form and type.  Rights are the caller's to check. */
 extern LhSlice lh_enc_open(LhEncDomain *domain, const LhEnc *value);
-/* Can the version of its key be used?  One that is gone is no ERROR. */
-extern bool lh_enc_key_usable(const LhEnc *value);
-/*
- * Can it be opened, to see that it is one?  Not where the domain, its key or all versions of that are not there yet, as in a restore, and not when
- * the version is gone.  ERROR: it is under another key than the domain's, or a version that there is not.
- */
-extern bool lh_enc_can_verify(const LhEnc *value);
 /* Sealed by this session for the present subject: it has seen the value already. */
 extern bool lh_enc_ours(const LhEnc *value);
 /* Opens it if the subject may see it in any case: it made it, or has the right to decrypt.  Else ERROR. */
 extern LhSlice lh_enc_open_as_subject(const LhEnc *value);
-
-/*
- * Has some transaction that is not over sealed under the version?  When none has, and the version is not the newest, nobody does until
- * this transaction ends.
- */
-extern bool lh_enc_seals_now(LhKeyRef ref);
-/* Under another version than the newest, or with the blind index of another than the domain's?  As lh_enc_parse_head has it. */
-extern bool lh_enc_stale(const LhEnc *value);
 
 /* ---- enc_plain.c ---- */
 
@@ -169,6 +170,8 @@ extern Oid	lh_enc_type_oid(LhEncType type);
 /* A text: is it armoured, and the value that it is then, for a column of this modifier (or -1); ERROR: it is none. */
 extern bool lh_enc_is_armoured(Datum value);
 extern Datum lh_enc_from_armour(LhEncType type, Datum value, int32 typmod);
+/* Under another version than the newest, or with the blind index of another than the domain's?  As lh_enc_parse_head has it. */
+extern bool lh_enc_stale(const LhEnc *value);
 /* Output has decrypted in this transaction: what errors say of rows may have it. */
 extern bool lh_enc_shown(void);
 
