@@ -91,6 +91,72 @@ SET ROLE vault_maker;
 SELECT lakehouse.vault_detokenize(day, 'v_digits') FROM short;
 RESET ROLE;
 
+-- ---- edited rows, as of a dump that somebody restores
+
+-- what was revoked has nothing that could be opened, whatever the row says
+RESET ROLE;
+CREATE TABLE kept AS SELECT v.* FROM lakehouse.token_vault v, short s WHERE false;
+SET ROLE vault_maker;
+CREATE TEMP TABLE ended AS SELECT lakehouse.vault_tokenize('4000056655665556', 'v_digits') AS t, lakehouse.vault_tokenize('5200828282828210', 'v_digits', '1 day') AS day;
+RESET ROLE;
+GRANT SELECT ON ended TO vault_admin;
+INSERT INTO kept SELECT v.* FROM lakehouse.token_vault v, ended e WHERE v.token = e.t;
+SET ROLE vault_admin;
+SELECT lakehouse.vault_revoke(t, 'v_digits') FROM ended;
+RESET ROLE;
+SELECT revoked IS NOT NULL AS revoked, sealed, value_index FROM lakehouse.token_vault v, ended e WHERE v.token = e.t;
+\set VERBOSITY terse
+BEGIN;
+UPDATE lakehouse.token_vault v SET revoked = NULL FROM ended e WHERE v.token = e.t;
+ROLLBACK;
+\set VERBOSITY default
+BEGIN;
+ALTER TABLE lakehouse.token_vault DROP CONSTRAINT token_vault_check;
+UPDATE lakehouse.token_vault v SET revoked = NULL FROM ended e WHERE v.token = e.t;
+SET LOCAL ROLE vault_maker;
+SELECT lakehouse.vault_tokenize('4000056655665556', 'v_digits') <> t AS another FROM ended;
+SELECT lakehouse.vault_detokenize(t, 'v_digits') FROM ended;
+ROLLBACK;
+-- nor with the index of another
+BEGIN;
+ALTER TABLE lakehouse.token_vault DROP CONSTRAINT token_vault_check;
+UPDATE lakehouse.token_vault v SET revoked = NULL, value_index = k.value_index FROM ended e, kept k WHERE v.token = e.t;
+SET LOCAL ROLE vault_maker;
+SELECT lakehouse.vault_tokenize('4000056655665556', 'v_digits') FROM ended;
+ROLLBACK;
+BEGIN;
+UPDATE lakehouse.token_vault v SET value_index = k.value_index FROM ended e, kept k WHERE v.token = e.day;
+SET LOCAL ROLE vault_maker;
+SELECT lakehouse.vault_tokenize('4000056655665556', 'v_digits') FROM ended;
+ROLLBACK;
+-- an end cannot be put off, or taken away
+BEGIN;
+UPDATE lakehouse.token_vault v SET expires = expires + interval '1 year' FROM ended e WHERE v.token = e.day;
+SAVEPOINT s;
+SET LOCAL ROLE vault_maker;
+SELECT lakehouse.vault_detokenize(day, 'v_digits') FROM ended;
+ROLLBACK TO s;
+SET LOCAL ROLE vault_maker;
+SELECT lakehouse.vault_tokenize('5200828282828210', 'v_digits') FROM ended;
+ROLLBACK;
+BEGIN;
+UPDATE lakehouse.token_vault v SET expires = NULL FROM ended e WHERE v.token = e.day;
+SET LOCAL ROLE vault_maker;
+SELECT lakehouse.vault_detokenize(day, 'v_digits') FROM ended;
+ROLLBACK;
+-- the row of an older dump is as it was: there the vault cannot tell
+BEGIN;
+DELETE FROM lakehouse.token_vault v USING ended e WHERE v.token = e.t;
+INSERT INTO lakehouse.token_vault SELECT * FROM kept;
+SET LOCAL ROLE vault_maker;
+SELECT lakehouse.vault_detokenize(t, 'v_digits') FROM ended;
+ROLLBACK;
+SET ROLE vault_maker;
+SELECT lakehouse.vault_detokenize(day, 'v_digits') FROM ended;
+DROP TABLE ended;
+RESET ROLE;
+DROP TABLE kept;
+
 -- no masks: they write, or read what was written
 CREATE TABLE masked (id int, v text);
 SELECT lakehouse.policy_create('v_no', 'masked', ARRAY['v', 'lakehouse.vault_tokenize(v, ''v_digits'')'], for_roles => '{vault_reader}');
@@ -118,7 +184,7 @@ SELECT lakehouse.vault_detokenize(t, d) = v AS old_one, lakehouse.vault_tokenize
 RESET ROLE;
 SELECT lakehouse.key_retire('vault_key', 1);
 SELECT lakehouse.domain_drop('v_digits');
-UPDATE lakehouse.token_vault SET revoked = made WHERE domain LIKE 'v\_%';
+UPDATE lakehouse.token_vault SET revoked = made, sealed = NULL, value_index = NULL WHERE domain LIKE 'v\_%';
 SELECT lakehouse.vault_purge(name) > 0 AS purged FROM lakehouse.domain_list() WHERE name IN ('v_digits', 'v_other', 'v_text', 'v_email', 'v_card');
 SELECT lakehouse.key_retire('vault_key', 1);
 

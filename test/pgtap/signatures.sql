@@ -68,6 +68,7 @@ INSERT INTO promised VALUES
 	('policy_export', '', 'jsonb'),
 	('policy_readings', '', 'bigint'),
 	('policy_holes', 'OUT kind text, OUT object text, OUT policy text, OUT detail text', 'SETOF record'),
+	('policy_keys', 'OUT kind text, OUT object text, OUT policy text, OUT detail text', 'SETOF record'),
 	('policy_list', 'OUT name text, OUT relation regclass, OUT masks text[], OUT row_filter text, OUT for_roles text[], OUT except_roles text[], OUT purposes text[], OUT until timestamp with time zone, OUT options jsonb, OUT origin text, OUT problem text', 'SETOF record'),
 	('purpose', '', 'text'),
 	('right_grant', '"right" text, role regrole', 'void'),
@@ -502,7 +503,7 @@ SELECT is_empty(
 SELECT is_empty($$ SELECT signature FROM functions WHERE proleakproof $$, 'none says that it is leakproof');
 SELECT is_empty(
 	$$ SELECT signature FROM functions WHERE prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
-		AND proname NOT IN ('policy_admin', 'key_admin', 'auditor', 'policy_holes', 'policy_export', 'policy_changes', 'static_copy_schema') $$,
+		AND proname NOT IN ('policy_admin', 'key_admin', 'auditor', 'policy_holes', 'policy_keys', 'policy_export', 'policy_changes', 'static_copy_schema') $$,
 	'all functions are C, but what does nothing, and a list of questions to catalogs');
 SELECT is_empty(
 	$$ SELECT signature FROM functions WHERE probin IS NOT NULL AND prosrc !~ '^lakehouse_[a-z0-9_]+$' $$,

@@ -91,6 +91,8 @@ type_of(char letter)
 			return JSONBOID;
 		case 'o':
 			return BOOLOID;
+		case 'z':
+			return TIMESTAMPTZOID;
 		default:
 			elog(ERROR, "unknown letter of a type: '%c'", letter);
 	}

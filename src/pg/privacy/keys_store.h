@@ -107,7 +107,7 @@ typedef struct LhKeysSql
  */
 extern void lh_keys_begin(LhKeysSql *sql, const char *what, bool write, bool atomic);
 extern void lh_keys_end(LhKeysSql *sql);
-/* Rows that were returned or changed.  types: letters: i int4, l int8, t text, b bytea, j jsonb, o bool */
+/* Rows that were returned or changed.  types: letters: i int4, l int8, t text, b bytea, j jsonb, o bool, z timestamptz */
 extern uint64 lh_keys_sql(const char *text, const char *types, const Datum *values, const char *nulls);
 /* The same of what only reads: it sees what is committed by now, whatever snapshot the transaction has. */
 extern uint64 lh_keys_sql_now(const char *text, const char *types, const Datum *values);

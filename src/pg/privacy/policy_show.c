@@ -7,7 +7,7 @@
  *	policy_concerns(name, role)	is a policy for a role
  *	policy_explain(role, query)	each column that a query reads, and how the role would see it
  *
- * policy_holes() is made of these in policies.sql.
+ * policy_holes() is made of these in holes.sql.
  */
 #include "pg/privacy/policy_internal.h"
 

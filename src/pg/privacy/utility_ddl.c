@@ -21,22 +21,15 @@
 #include "pg/privacy/policy_internal.h"
 #include "pg/privacy/utility_parts.h"
 
-#include "access/sysattr.h"
-#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
-#include "catalog/pg_index.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
-#include "commands/user.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/syscache.h"
 
 bool
@@ -45,8 +38,8 @@ lh_utility_admin(void)
 	return superuser() || lh_right_has(LH_RIGHT_POLICY_ADMIN, GetUserId());
 }
 
-static void __attribute__((noreturn))
-refuse(Oid relid, const char *what)
+void
+lh_utility_refuse(Oid relid, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -75,8 +68,8 @@ check_lockable(const RangeVar *name, Oid relid, Oid oldrelid, void *arg)
  * lock: the one that PostgreSQL will take for the statement.  Where it had to wait for that after we looked, the name could
  * be another table's by then, or the table could have a policy.
  */
-static Oid
-relation_of(const RangeVar *name, LOCKMODE lock)
+Oid
+lh_utility_relation(const RangeVar *name, LOCKMODE lock)
 {
 	Oid			relid = name == NULL ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
 
@@ -89,199 +82,13 @@ static void
 guard_oid(Oid relid, const char *what)
 {
 	if (OidIsValid(relid) && lh_policy_any(relid))
-		refuse(relid, what);
+		lh_utility_refuse(relid, what);
 }
 
-static void
-guard(const RangeVar *name, const char *what, LOCKMODE lock)
+void
+lh_utility_guard(const RangeVar *name, const char *what, LOCKMODE lock)
 {
-	guard_oid(relation_of(name, lock), what);
-}
-
-/* ---- what is hidden ---- */
-
-static bool
-masked(Oid relid, AttrNumber attnum)
-{
-	const LhColumnPolicy *column = lh_policy_strictest(relid, attnum);
-
-	return column != NULL && column->mask != NULL;
-}
-
-static bool
-has_masks(Oid relid)
-{
-	AttrNumber	natts = lh_utility_natts(relid);
-
-	for (AttrNumber i = 1; i <= natts; i++)
-	{
-		if (masked(relid, i))
-			return true;
-	}
-	return false;
-}
-
-/* Rows that a filter hides have all columns: none may be granted. */
-static bool
-has_filter(Oid relid)
-{
-	List	   *family = list_concat(list_make1_oid(relid),
-									 list_concat_copy(lh_policy_ancestors(relid), lh_policy_descendants(relid)));
-	ListCell   *lc;
-
-	foreach(lc, lh_policies())
-	{
-		const LhPolicy *policy = lfirst(lc);
-
-		if (policy->filter != NULL && list_member_oid(family, policy->relid))
-			return true;
-	}
-	return false;
-}
-
-/* ---- foreign keys ---- */
-
-/* Who may write to a table that refers to a masked column asks of each value whether it is there, with other columns of which row. */
-static bool
-refers_to_hidden(Oid relid, const List *columns)
-{
-	Bitmapset  *primary;
-	Oid			constraint;
-	int			column = -1;
-	ListCell   *lc;
-
-	if (has_filter(relid))
-		return true;
-	foreach(lc, columns)
-	{
-		if (masked(relid, get_attnum(relid, strVal(lfirst(lc)))))
-			return true;
-	}
-	if (columns != NIL)
-		return false;
-	primary = get_primary_key_attnos(relid, false, &constraint);
-	while ((column = bms_next_member(primary, column)) >= 0)
-	{
-		if (masked(relid, column + FirstLowInvalidHeapAttributeNumber))
-			return true;
-	}
-	return false;
-}
-
-static void
-guard_foreign_key(const Constraint *key, LOCKMODE lock)
-{
-	Oid			relid;
-
-	if (key->contype != CONSTR_FOREIGN)
-		return;
-	relid = relation_of(key->pktable, lock);
-	if (OidIsValid(relid) && lh_policy_any(relid) && refers_to_hidden(relid, key->pk_attrs))
-		refuse(relid, "refer to masked columns of");
-}
-
-static void
-guard_foreign_keys(const List *constraints, LOCKMODE lock)
-{
-	ListCell   *lc;
-
-	foreach(lc, constraints)
-		guard_foreign_key(lfirst_node(Constraint, lc), lock);
-}
-
-/* A masked column that refers to a table is compared with what is in that. */
-static void
-guard_referring(const RangeVar *name, const Constraint *key, LOCKMODE lock)
-{
-	Oid			relid = key->contype == CONSTR_FOREIGN ? relation_of(name, lock) : InvalidOid;
-	ListCell   *lc;
-
-	if (!OidIsValid(relid) || !lh_policy_any(relid))
-		return;
-	foreach(lc, key->fk_attrs)
-	{
-		if (masked(relid, get_attnum(relid, strVal(lfirst(lc)))))
-			refuse(relid, "let masked columns refer to others in");
-	}
-}
-
-/* ---- unique keys ---- */
-
-/* Who may write a row asks whether there is one with the same values. */
-static void
-guard_unique(Oid relid, const List *columns)
-{
-	ListCell   *lc;
-
-	if (!OidIsValid(relid) || !lh_policy_any(relid))
-		return;
-	foreach(lc, columns)
-	{
-		if (masked(relid, get_attnum(relid, strVal(lfirst(lc)))))
-			refuse(relid, "make masked columns unique in");
-	}
-}
-
-static bool
-is_unique(const Constraint *constraint)
-{
-	return constraint->contype == CONSTR_UNIQUE || constraint->contype == CONSTR_PRIMARY;
-}
-
-/* ---- the order of rows ---- */
-
-static bool
-index_of_masked(Oid relid, Oid index)
-{
-	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
-	Form_pg_index form;
-	bool		found = false;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	form = (Form_pg_index) GETSTRUCT(tuple);
-	/* 0 is an expression; what is in it is not looked for */
-	for (int i = 0; i < form->indnatts; i++)
-		found |= form->indkey.values[i] <= 0 ? has_masks(relid) : masked(relid, form->indkey.values[i]);
-	ReleaseSysCache(tuple);
-	return found;
-}
-
-/* name NULL: by which it was done last. */
-static void
-guard_order(Oid relid, const char *name)
-{
-	Relation	rel;
-	List	   *indexes;
-	ListCell   *lc;
-
-	if (!OidIsValid(relid) || !lh_policy_any(relid) || !lh_relation_owner(relid, GetUserId()))
-		return;
-	rel = table_open(relid, AccessShareLock);
-	indexes = RelationGetIndexList(rel);
-	table_close(rel, NoLock);
-	foreach(lc, indexes)
-	{
-		Oid			index = lfirst_oid(lc);
-
-		if ((name != NULL ? strcmp(get_rel_name(index), name) == 0 : get_index_isclustered(index)) && index_of_masked(relid, index))
-			refuse(relid, "put in the order of a masked column the rows of");
-	}
-}
-
-static void
-guard_cluster(const ClusterStmt *stmt)
-{
-	ListCell   *lc;
-
-	if (stmt->relation != NULL)
-	{
-		guard_order(relation_of(stmt->relation, AccessExclusiveLock), stmt->indexname);
-		return;
-	}
-	/* all that there are of his */
-	foreach(lc, lh_policy_governed())
-		guard_order(lfirst_oid(lc), NULL);
+	guard_oid(lh_utility_relation(name, lock), what);
 }
 
 /* ---- ALTER TABLE ---- */
@@ -373,22 +180,22 @@ guard_compared(const AlterTableStmt *stmt, const AlterTableCmd *cmd, LOCKMODE lo
 {
 	if (cmd->subtype == AT_AddConstraint)
 	{
-		guard_foreign_key((Constraint *) cmd->def, ShareRowExclusiveLock);
-		guard_referring(stmt->relation, (Constraint *) cmd->def, lock);
-		if (is_unique((Constraint *) cmd->def))
-			guard_unique(relation_of(stmt->relation, lock), ((Constraint *) cmd->def)->keys);
+		lh_utility_foreign_key((Constraint *) cmd->def, ShareRowExclusiveLock);
+		lh_utility_referring(stmt->relation, (Constraint *) cmd->def, lock);
+		if (lh_utility_is_unique((Constraint *) cmd->def))
+			lh_utility_unique(lh_utility_relation(stmt->relation, lock), ((Constraint *) cmd->def)->keys);
 	}
 	else if (cmd->subtype == AT_AddColumn)
-		guard_foreign_keys(((ColumnDef *) cmd->def)->constraints, ShareRowExclusiveLock);
+		lh_utility_foreign_keys(((ColumnDef *) cmd->def)->constraints, ShareRowExclusiveLock);
 	else if (cmd->subtype == AT_ClusterOn)
-		guard_order(relation_of(stmt->relation, lock), cmd->name);
+		lh_utility_order(lh_utility_relation(stmt->relation, lock), cmd->name);
 }
 
 static void
 guard_rename(const RenameStmt *stmt)
 {
-	if (stmt->renameType == OBJECT_COLUMN && foreign_columns(relation_of(stmt->relation, NoLock)))
-		guard(stmt->relation, "rename columns of", AccessExclusiveLock);
+	if (stmt->renameType == OBJECT_COLUMN && foreign_columns(lh_utility_relation(stmt->relation, NoLock)))
+		lh_utility_guard(stmt->relation, "rename columns of", AccessExclusiveLock);
 }
 
 /* The other table that a subcommand names: a partition, a parent. */
@@ -419,12 +226,12 @@ guard_alter(const AlterTableStmt *stmt)
 		const char *what = dangerous(cmd);
 
 		guard_compared(stmt, cmd, AlterTableGetLockLevel(stmt->cmds));
-		if (what == NULL && changes_columns(cmd) && foreign_columns(relation_of(stmt->relation, NoLock)))
+		if (what == NULL && changes_columns(cmd) && foreign_columns(lh_utility_relation(stmt->relation, NoLock)))
 			what = "change columns of";
 		if (what == NULL)
 			continue;
-		guard(stmt->relation, what, AlterTableGetLockLevel(stmt->cmds));
-		guard(other_table(cmd), what, cmd->subtype == AT_AttachPartition ? AccessExclusiveLock : ShareUpdateExclusiveLock);
+		lh_utility_guard(stmt->relation, what, AlterTableGetLockLevel(stmt->cmds));
+		lh_utility_guard(other_table(cmd), what, cmd->subtype == AT_AttachPartition ? AccessExclusiveLock : ShareUpdateExclusiveLock);
 	}
 }
 
@@ -490,14 +297,14 @@ guard_inherited(const CreateStmt *stmt, const Node *element)
 
 	foreach(parent, stmt->inhRelations)
 	{
-		Oid			relid = relation_of(lfirst(parent), NoLock);
+		Oid			relid = lh_utility_relation(lfirst(parent), NoLock);
 
-		if (IsA(element, Constraint) && is_unique((const Constraint *) element))
-			guard_unique(relid, ((const Constraint *) element)->keys);
+		if (IsA(element, Constraint) && lh_utility_is_unique((const Constraint *) element))
+			lh_utility_unique(relid, ((const Constraint *) element)->keys);
 		foreach(lc, constraints)
 		{
-			if (is_unique(lfirst_node(Constraint, lc)))
-				guard_unique(relid, list_make1(makeString(((const ColumnDef *) element)->colname)));
+			if (lh_utility_is_unique(lfirst_node(Constraint, lc)))
+				lh_utility_unique(relid, list_make1(makeString(((const ColumnDef *) element)->colname)));
 		}
 	}
 }
@@ -513,15 +320,15 @@ guard_create(const CreateStmt *stmt, bool foreign)
 		Node	   *element = lfirst(lc);
 
 		if (IsA(element, ColumnDef))
-			guard_foreign_keys(((ColumnDef *) element)->constraints, ShareRowExclusiveLock);
+			lh_utility_foreign_keys(((ColumnDef *) element)->constraints, ShareRowExclusiveLock);
 		else if (IsA(element, Constraint))
-			guard_foreign_key((Constraint *) element, ShareRowExclusiveLock);
+			lh_utility_foreign_key((Constraint *) element, ShareRowExclusiveLock);
 		guard_inherited(stmt, element);
 	}
 	if (stmt->inhRelations == NIL || !(foreign || create_computes(stmt)))
 		return;
 	foreach(lc, stmt->inhRelations)
-		guard(lfirst(lc), foreign ? "make a foreign table that gets rows of" : "make a table with expressions over rows of",
+		lh_utility_guard(lfirst(lc), foreign ? "make a foreign table that gets rows of" : "make a table with expressions over rows of",
 			  stmt->partbound != NULL ? AccessExclusiveLock : ShareUpdateExclusiveLock);
 }
 
@@ -544,9 +351,9 @@ guard_index(const IndexStmt *stmt)
 			columns = lappend(columns, makeString(element->name));
 	}
 	if (stmt->unique)
-		guard_unique(relation_of(stmt->relation, lock), columns);
+		lh_utility_unique(lh_utility_relation(stmt->relation, lock), columns);
 	if (expression || stmt->excludeOpNames != NIL)
-		guard(stmt->relation, "make an index with an expression on", lock);
+		lh_utility_guard(stmt->relation, "make an index with an expression on", lock);
 }
 
 static void
@@ -562,7 +369,7 @@ guard_statistics(const CreateStatsStmt *stmt)
 	foreach(lc, stmt->relations)
 	{
 		if (IsA(lfirst(lc), RangeVar))
-			guard((RangeVar *) lfirst(lc), "make statistics of an expression on", ShareUpdateExclusiveLock);
+			lh_utility_guard((RangeVar *) lfirst(lc), "make statistics of an expression on", ShareUpdateExclusiveLock);
 	}
 }
 
@@ -579,72 +386,7 @@ guard_published(List *objects)
 
 		/* schemas and all tables take a superuser */
 		if (spec->pubobjtype == PUBLICATIONOBJ_TABLE && spec->pubtable != NULL)
-			guard(spec->pubtable->relation, "publish", ShareUpdateExclusiveLock);
-	}
-}
-
-/* ---- privileges ---- */
-
-/* Would the grant give SELECT on a column that a policy hides something of? */
-static bool
-gives(const GrantStmt *stmt, Oid relid)
-{
-	bool		filter = has_filter(relid);
-	ListCell   *lc;
-	ListCell   *name;
-
-	if (stmt->privileges == NIL)	/* ALL */
-		return filter || has_masks(relid);
-	foreach(lc, stmt->privileges)
-	{
-		AccessPriv *priv = lfirst(lc);
-
-		/* ALL (columns) has no name */
-		if (priv->priv_name != NULL && strcmp(priv->priv_name, "select") != 0)
-			continue;
-		if (filter || (priv->cols == NIL && has_masks(relid)))
-			return true;
-		foreach(name, priv->cols)
-		{
-			AttrNumber	attnum = get_attnum(relid, strVal(lfirst(name)));
-
-			if (attnum > 0 && masked(relid, attnum))
-				return true;
-		}
-	}
-	return false;
-}
-
-static void
-guard_grant(const GrantStmt *stmt)
-{
-	ListCell   *lc;
-	ListCell   *schema;
-
-	if (!stmt->is_grant || stmt->objtype != OBJECT_TABLE)
-		return;
-	if (stmt->targtype == ACL_TARGET_OBJECT)
-	{
-		foreach(lc, stmt->objects)
-		{
-			Oid			relid = relation_of(lfirst(lc), NoLock);
-
-			if (OidIsValid(relid) && lh_policy_any(relid) && gives(stmt, relid))
-				refuse(relid, "grant SELECT on masked columns of");
-		}
-		return;
-	}
-	if (stmt->targtype != ACL_TARGET_ALL_IN_SCHEMA)
-		return;
-	foreach(lc, lh_policy_governed())
-	{
-		Oid			relid = lfirst_oid(lc);
-
-		foreach(schema, stmt->objects)
-		{
-			if (get_rel_namespace(relid) == get_namespace_oid(strVal(lfirst(schema)), true) && gives(stmt, relid))
-				refuse(relid, "grant SELECT on masked columns of");
-		}
+			lh_utility_guard(spec->pubtable->relation, "publish", ShareUpdateExclusiveLock);
 	}
 }
 
@@ -719,30 +461,7 @@ guard_domain(const AlterDomainStmt *stmt)
 		return;
 	relid = lh_utility_domain_table(LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true));
 	if (OidIsValid(relid))
-		refuse(relid, "check values of a domain in");
-}
-
-/* ---- REASSIGN OWNED ---- */
-
-static void
-guard_reassign(const ReassignOwnedStmt *stmt)
-{
-	List	   *roles = roleSpecsToIds(stmt->roles);
-	ListCell   *lc;
-
-	foreach(lc, lh_policy_governed())
-	{
-		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
-		Oid			owner = InvalidOid;
-
-		if (HeapTupleIsValid(tuple))
-		{
-			owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-			ReleaseSysCache(tuple);
-		}
-		if (list_member_oid(roles, owner))
-			refuse(lfirst_oid(lc), "change the owner of");
-	}
+		lh_utility_refuse(relid, "check values of a domain in");
 }
 
 /* ---- DROP POLICY ---- */
@@ -760,7 +479,7 @@ guard_drop(const DropStmt *stmt)
 		List	   *name = castNode(List, lfirst(lc));
 
 		if (list_length(name) > 1)
-			guard(makeRangeVarFromNameList(list_truncate(list_copy(name), list_length(name) - 1)),
+			lh_utility_guard(makeRangeVarFromNameList(list_truncate(list_copy(name), list_length(name) - 1)),
 				  "drop a row security policy of", AccessExclusiveLock);
 	}
 }
@@ -812,10 +531,10 @@ lh_utility_ddl(Node *stmt)
 			guard_domain((AlterDomainStmt *) stmt);
 			break;
 		case T_CreateTrigStmt:
-			guard(((CreateTrigStmt *) stmt)->relation, "create a trigger on", ShareRowExclusiveLock);
+			lh_utility_guard(((CreateTrigStmt *) stmt)->relation, "create a trigger on", ShareRowExclusiveLock);
 			break;
 		case T_RuleStmt:
-			guard(((RuleStmt *) stmt)->relation, "create a rule on", AccessExclusiveLock);
+			lh_utility_guard(((RuleStmt *) stmt)->relation, "create a rule on", AccessExclusiveLock);
 			break;
 		case T_IndexStmt:
 			guard_index((IndexStmt *) stmt);
@@ -824,10 +543,10 @@ lh_utility_ddl(Node *stmt)
 			guard_statistics((CreateStatsStmt *) stmt);
 			break;
 		case T_CreatePolicyStmt:
-			guard(((CreatePolicyStmt *) stmt)->table, "create a row security policy on", AccessExclusiveLock);
+			lh_utility_guard(((CreatePolicyStmt *) stmt)->table, "create a row security policy on", AccessExclusiveLock);
 			break;
 		case T_AlterPolicyStmt:
-			guard(((AlterPolicyStmt *) stmt)->table, "alter a row security policy of", AccessExclusiveLock);
+			lh_utility_guard(((AlterPolicyStmt *) stmt)->table, "alter a row security policy of", AccessExclusiveLock);
 			break;
 		case T_DropStmt:
 			guard_drop((DropStmt *) stmt);
@@ -840,10 +559,10 @@ lh_utility_ddl(Node *stmt)
 				guard_published(((AlterPublicationStmt *) stmt)->pubobjects);
 			break;
 		case T_GrantStmt:
-			guard_grant((GrantStmt *) stmt);
+			lh_utility_grant((GrantStmt *) stmt);
 			break;
 		case T_ReassignOwnedStmt:
-			guard_reassign((ReassignOwnedStmt *) stmt);
+			lh_utility_reassign((ReassignOwnedStmt *) stmt);
 			break;
 		case T_CreateFunctionStmt:
 			lh_utility_create_function((CreateFunctionStmt *) stmt);
@@ -852,7 +571,7 @@ lh_utility_ddl(Node *stmt)
 			lh_utility_alter_function((AlterFunctionStmt *) stmt);
 			break;
 		case T_ClusterStmt:
-			guard_cluster((ClusterStmt *) stmt);
+			lh_utility_cluster((ClusterStmt *) stmt);
 			break;
 		case T_RenameStmt:
 			guard_rename((RenameStmt *) stmt);

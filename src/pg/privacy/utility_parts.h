@@ -6,6 +6,8 @@
  *	utility_copy.c		COPY t TO
  *	utility_lock.c		LOCK TABLE
  *	utility_ddl.c		DDL that would take a policy away, or what it keeps
+ *	utility_keys.c		... by keys and by the order of rows
+ *	utility_grant.c		... by privileges
  *	utility_function.c	functions that get rows, replaced
  *	utility_error.c		details of errors
  *	utility_origin.c	from which columns an output column comes
@@ -33,6 +35,25 @@ extern void lh_utility_ddl(Node *stmt);
 /* True: the user may do to tables under policies what takes a policy administrator. */
 extern bool lh_utility_admin(void);
 extern AttrNumber lh_utility_natts(Oid relid);
+/* "permission denied to <what> <relation>: it has a policy". */
+extern void lh_utility_refuse(Oid relid, const char *what) __attribute__((noreturn));
+extern Oid	lh_utility_relation(const RangeVar *name, LOCKMODE lock);
+extern void lh_utility_guard(const RangeVar *name, const char *what, LOCKMODE lock);
+/* Does a policy mask the column, for whomever? */
+extern bool lh_utility_masked(Oid relid, AttrNumber attnum);
+extern bool lh_utility_has_masks(Oid relid);
+extern bool lh_utility_has_filter(Oid relid);
+/* utility_keys.c, of parts of statements; ERROR as lh_utility_ddl. */
+extern void lh_utility_foreign_key(const Constraint *key, LOCKMODE lock);
+extern void lh_utility_foreign_keys(const List *constraints, LOCKMODE lock);
+extern void lh_utility_referring(const RangeVar *name, const Constraint *key, LOCKMODE lock);
+extern void lh_utility_unique(Oid relid, const List *columns);
+extern bool lh_utility_is_unique(const Constraint *constraint);
+extern void lh_utility_order(Oid relid, const char *name);
+extern void lh_utility_cluster(const ClusterStmt *stmt);
+/* utility_grant.c */
+extern void lh_utility_grant(const GrantStmt *stmt);
+extern void lh_utility_reassign(const ReassignOwnedStmt *stmt);
 /* A table that policies are about with values of the domain; InvalidOid: none. */
 extern Oid	lh_utility_domain_table(Oid domain);
 extern void lh_utility_create_function(const CreateFunctionStmt *stmt);

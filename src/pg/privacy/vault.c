@@ -3,7 +3,7 @@
  *		Vaulted tokens: drawn at random and kept, with an end and revocation.
  *
  * A token of a vault is no function of its value: nothing but the row of lakehouse.token_vault leads back.  That has the value sealed
- * under the domain's key (AES-SIV, bound to domain and token) and its blind index, by which the same value finds its token again:
+ * under the domain's key (AES-SIV, bound to domain, token and end) and its blind index, by which the same value finds its token again:
  *
  *	value_index = HMAC of the domain's mask key, purpose "vault", over the value
  *
@@ -11,7 +11,10 @@
  *	  everything else stays; a card's last digit is made to fit.  There are at least a million of its form, and none is its value.
  * 2. Two uniqueness rules decide between sessions: one token in a domain is of one row, and one value has one row that is valid.  Who loses
  *	  looks again.
- * 3. Functions of this file write, or read what was written.  So no mask is made of them: policies take none that is VOLATILE, and a stream
+ * 3. Who edits rows (in a dump that he restores) gives no token a longer life.  Revocation takes the sealed value and the index out of
+ *	  the row, so there is nothing left that could be opened; it needs no key, and no key has to keep it.  The end is part of what the value is
+ *	  sealed with.  A row of an older dump, put in the place of a newer one, is as it was: that nothing in the database can tell.
+ * 4. Functions of this file write, or read what was written.  So no mask is made of them: policies take none that is VOLATILE, and a stream
  *	  could not call them.
  */
 #include "pg/privacy/token_state.h"
@@ -19,6 +22,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
@@ -147,14 +151,27 @@ index_of(const LhDomain *domain, LhSlice utf8)
 	return lh_keys_bytea(lh_slice(index, LH_SHA256));
 }
 
+/* What a row says of a value besides its domain: the token, a NUL, which no text has, and the end (DT_NOEND: none). */
+static LhSlice
+row_context(LhSlice token, TimestampTz end)
+{
+	uint64		big = pg_hton64((uint64) end);
+	uint8	   *bytes = palloc(token.len + 1 + sizeof(big));
+
+	memcpy(bytes, token.data, token.len);
+	bytes[token.len] = 0;
+	memcpy(bytes + token.len + 1, &big, sizeof(big));
+	return lh_slice(bytes, token.len + 1 + sizeof(big));
+}
+
 /* The envelope's key, ready; its bytes and all that is made of them go with ctx->arena. */
 static LhEnvelopeKey *
-envelope_key(LhCtx *ctx, LhKeyRef ref, const LhDomain *domain, LhSlice token, LhBinding *binding)
+envelope_key(LhCtx *ctx, LhKeyRef ref, const LhDomain *domain, LhSlice context, LhBinding *binding)
 {
 	LhEnvelopeKey *key;
 
 	lh_pg_check(ctx, lh_envelope_key_create(ctx, ref, lh_key_load(ctx, ref), 0, &key));
-	lh_pg_check(ctx, lh_envelope_bind(ctx, key, lh_slice(NameStr(domain->name), strlen(NameStr(domain->name))), token, binding));
+	lh_pg_check(ctx, lh_envelope_bind(ctx, key, lh_slice(NameStr(domain->name), strlen(NameStr(domain->name))), context, binding));
 	return key;
 }
 
@@ -169,12 +186,12 @@ keys_context(LhCtx **ctx)
 }
 
 static Datum
-seal(const LhDomain *domain, LhSlice value, LhSlice token)
+seal(const LhDomain *domain, LhSlice value, LhSlice token, TimestampTz end)
 {
 	LhCtx	   *ctx;
 	MemoryContext mcxt = keys_context(&ctx);
 	LhBinding	binding;
-	LhEnvelopeKey *key = envelope_key(ctx, domain->key, domain, token, &binding);
+	LhEnvelopeKey *key = envelope_key(ctx, domain->key, domain, row_context(token, end), &binding);
 	size_t		size = lh_envelope_size(LH_ENVELOPE_SIV, value.len);
 	bytea	   *sealed = palloc(VARHDRSZ + size);
 
@@ -184,8 +201,9 @@ seal(const LhDomain *domain, LhSlice value, LhSlice token)
 	return PointerGetDatum(sealed);
 }
 
+/* ERROR: the row is not as vault_tokenize made it. */
 static text *
-unseal(const LhDomain *domain, LhSlice sealed, LhSlice token)
+unseal(const LhDomain *domain, LhSlice sealed, LhSlice token, TimestampTz end)
 {
 	LhCtx	   *ctx;
 	MemoryContext mcxt = keys_context(&ctx);
@@ -198,7 +216,7 @@ unseal(const LhDomain *domain, LhSlice sealed, LhSlice token)
 	if (envelope.key.id != domain->key.id || envelope.plain_len > MOST_BYTES)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("a row of the vault of token domain \"%s\" is not of its key", NameStr(domain->name))));
-	key = envelope_key(ctx, envelope.key, domain, token, &binding);
+	key = envelope_key(ctx, envelope.key, domain, row_context(token, end), &binding);
 	value = palloc(VARHDRSZ + envelope.plain_len);
 	SET_VARSIZE(value, VARHDRSZ + envelope.plain_len);
 	lh_pg_check(ctx, lh_envelope_open(ctx, key, &binding, &envelope, (uint8_t *) VARDATA(value)));
@@ -237,45 +255,79 @@ value_of(const LhDomain *domain, text *value)
 	return utf8;
 }
 
+/* A row that was found: copies in the context. */
+typedef struct Row
+{
+	text	   *token;
+	bytea	   *sealed;
+	TimestampTz end;			/* DT_NOEND: none */
+	bool		ended;
+} Row;
+
+/* Of the first that the last statement returned: token, sealed, expires. */
+static Row
+get_row(MemoryContext mcxt)
+{
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	Row			row = {.end = DT_NOEND};
+	Datum		value;
+
+	(void) lh_keys_get(0, 1, &value);
+	row.token = DatumGetTextPCopy(value);
+	/* not of a row that was revoked */
+	if (lh_keys_get(0, 2, &value))
+		row.sealed = DatumGetByteaPCopy(value);
+	if (lh_keys_get(0, 3, &value))
+		row.end = DatumGetTimestampTz(value);
+	row.ended = row.end <= GetCurrentTimestamp();
+	MemoryContextSwitchTo(old);
+	return row;
+}
+
+/* A row that ends keeps its token alone, so that it is not drawn again before it is purged. */
+#define END_ROW ", sealed = NULL, value_index = NULL"
+
 /* The token that the value has, unless it has ended; NULL: none. */
 static text *
-present_token(const LhDomain *domain, Datum name, Datum index, MemoryContext mcxt)
+present_token(const LhDomain *domain, Datum name, Datum index, LhSlice utf8, MemoryContext mcxt)
 {
 	Datum		values[2] = {name, index};
-	Datum		token,
-				ended;
-	MemoryContext old;
+	text	   *value;
+	Row			row;
 
-	if (lh_keys_sql("SELECT v.token, v.expires <= clock_timestamp() FROM lakehouse.token_vault v"
+	if (lh_keys_sql("SELECT v.token, v.sealed, v.expires FROM lakehouse.token_vault v"
 					" WHERE v.domain = $1 COLLATE \"C\" AND v.value_index = $2 AND v.revoked IS NULL", "tb", values, NULL) == 0)
 		return NULL;
-	(void) lh_keys_get(0, 1, &token);
-	if (lh_keys_get(0, 2, &ended) && DatumGetBool(ended))
+	row = get_row(mcxt);
+	if (row.ended)
 	{
-		(void) lh_keys_sql("UPDATE lakehouse.token_vault v SET revoked = v.expires"
+		(void) lh_keys_sql("UPDATE lakehouse.token_vault v SET revoked = v.expires" END_ROW
 						   " WHERE v.domain = $1 COLLATE \"C\" AND v.value_index = $2 AND v.revoked IS NULL AND v.expires <= clock_timestamp()",
 						   "tb", values, NULL);
 		return NULL;
 	}
-	old = MemoryContextSwitchTo(mcxt);
-	token = PointerGetDatum(DatumGetTextPCopy(token));
-	MemoryContextSwitchTo(old);
-	return DatumGetTextPP(token);
+	value = row.sealed != NULL ? unseal(domain, LH_TEXT_SLICE(row.sealed), LH_TEXT_SLICE(row.token), row.end) : NULL;
+	if (value == NULL || VARSIZE_ANY_EXHDR(value) != utf8.len || memcmp(VARDATA_ANY(value), utf8.data, utf8.len) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a row of the vault of token domain \"%s\" is not as it was made", NameStr(domain->name)),
+				 errhint("Restore it from a backup, or delete it.")));
+	return row.token;
 }
 
 /* False: the token, or meanwhile the value, is there already. */
 static bool
-put_row(const LhDomain *domain, Datum name, text *token, Datum index, LhSlice value, Datum expires, bool for_ever)
+put_row(const LhDomain *domain, Datum name, text *token, Datum index, LhSlice value, TimestampTz end)
 {
-	Datum		values[7] = {name, PointerGetDatum(token), index, seal(domain, value, LH_TEXT_SLICE(token)),
-	Int64GetDatum((int64) domain->key.id), Int32GetDatum((int32) domain->key.version), expires};
+	Datum		values[7] = {name, PointerGetDatum(token), index, seal(domain, value, LH_TEXT_SLICE(token), end),
+	Int64GetDatum((int64) domain->key.id), Int32GetDatum((int32) domain->key.version), TimestampTzGetDatum(end)};
 
 	return lh_keys_sql("INSERT INTO lakehouse.token_vault (domain, token, value_index, sealed, key_id, key_version, expires)"
-					   " VALUES ($1, $2, $3, $4, $5, $6, $7::timestamptz) ON CONFLICT DO NOTHING",
-					   "ttbblit", values, for_ever ? "      n" : NULL) > 0;
+					   " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+					   "ttbbliz", values, end == DT_NOEND ? "      n" : NULL) > 0;
 }
 
-static Datum
+static TimestampTz
 end_of(const LhDomain *domain, Interval *ttl)
 {
 	TimestampTz now = GetCurrentTimestamp();
@@ -284,11 +336,11 @@ end_of(const LhDomain *domain, Interval *ttl)
 	if (DatumGetTimestampTz(end) <= now)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a token of domain \"%s\" cannot end before it begins", NameStr(domain->name))));
-	return CStringGetTextDatum(timestamptz_to_str(DatumGetTimestampTz(end)));
+	return DatumGetTimestampTz(end);
 }
 
 static text *
-tokenize(const LhDomain *domain, LhSlice utf8, Datum expires, bool for_ever)
+tokenize(const LhDomain *domain, LhSlice utf8, TimestampTz end)
 {
 	Datum		name = CStringGetTextDatum(NameStr(domain->name));
 	Datum		index = index_of(domain, utf8);
@@ -304,7 +356,7 @@ tokenize(const LhDomain *domain, LhSlice utf8, Datum expires, bool for_ever)
 		MemoryContext old;
 
 		CHECK_FOR_INTERRUPTS();
-		token = present_token(domain, name, index, mcxt);
+		token = present_token(domain, name, index, utf8, mcxt);
 		if (token != NULL)
 			break;
 		old = MemoryContextSwitchTo(mcxt);
@@ -312,7 +364,7 @@ tokenize(const LhDomain *domain, LhSlice utf8, Datum expires, bool for_ever)
 		MemoryContextSwitchTo(old);
 		if (VARSIZE_ANY_EXHDR(drawn) == utf8.len && memcmp(VARDATA_ANY(drawn), utf8.data, utf8.len) == 0)
 			continue;
-		if (put_row(domain, name, drawn, index, utf8, expires, for_ever))
+		if (put_row(domain, name, drawn, index, utf8, end))
 			token = drawn;
 	}
 	lh_keys_end(&sql);
@@ -337,7 +389,7 @@ lakehouse_vault_tokenize(PG_FUNCTION_ARGS)
 	utf8 = value_of(domain, PG_GETARG_TEXT_PP(0));
 	lh_domain_spend(domain, LH_DOMAIN_TOKENIZE, 1);
 	lh_audit_use(LH_AUDIT_TOKENIZE, NameStr(domain->name), 1);
-	PG_RETURN_TEXT_P(tokenize(domain, utf8, PG_ARGISNULL(2) ? (Datum) 0 : end_of(domain, PG_GETARG_INTERVAL_P(2)), PG_ARGISNULL(2)));
+	PG_RETURN_TEXT_P(tokenize(domain, utf8, PG_ARGISNULL(2) ? DT_NOEND : end_of(domain, PG_GETARG_INTERVAL_P(2))));
 }
 
 /* ---- lakehouse.vault_detokenize ---- */
@@ -345,11 +397,10 @@ lakehouse_vault_tokenize(PG_FUNCTION_ARGS)
 Datum
 lakehouse_vault_detokenize(PG_FUNCTION_ARGS)
 {
-	text	   *token = PG_GETARG_TEXT_PP(0);
 	LhDomain   *domain = domain_of(PG_GETARG_TEXT_PP(1), LH_DOMAIN_DETOKENIZE);
-	Datum		values[2] = {CStringGetTextDatum(NameStr(domain->name)), PointerGetDatum(token)};
+	Datum		values[2] = {CStringGetTextDatum(NameStr(domain->name)), PG_GETARG_DATUM(0)};
 	MemoryContext mcxt = CurrentMemoryContext;
-	bytea	   *sealed = NULL;
+	Row			row = {0};
 	LhKeysSql	sql;
 	text	   *value;
 
@@ -357,22 +408,15 @@ lakehouse_vault_detokenize(PG_FUNCTION_ARGS)
 	lh_audit_use(LH_AUDIT_DETOKENIZE, NameStr(domain->name), 1);
 	lh_keys_begin(&sql, "lakehouse.vault_detokenize()", false, true);
 	/* what is revoked does not open in a transaction that began before, either */
-	if (lh_keys_sql_now("SELECT v.sealed FROM lakehouse.token_vault v WHERE v.domain = $1 COLLATE \"C\" AND v.token = $2 COLLATE \"C\""
-						" AND v.revoked IS NULL AND (v.expires IS NULL OR v.expires > clock_timestamp())", "tt", values) > 0)
-	{
-		MemoryContext old = MemoryContextSwitchTo(mcxt);
-		Datum		found;
-
-		(void) lh_keys_get(0, 1, &found);
-		sealed = DatumGetByteaPCopy(found);
-		MemoryContextSwitchTo(old);
-	}
+	if (lh_keys_sql_now("SELECT v.token, v.sealed, v.expires FROM lakehouse.token_vault v WHERE v.domain = $1 COLLATE \"C\" AND v.token = $2 COLLATE \"C\""
+						" AND v.revoked IS NULL", "tt", values) > 0)
+		row = get_row(mcxt);
 	lh_keys_end(&sql);
 	/* one that has ended, was revoked or never was: nobody is told which */
-	if (sealed == NULL)
+	if (row.sealed == NULL || row.ended)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no such token in the vault of domain \"%s\"", NameStr(domain->name))));
-	value = unseal(domain, LH_TEXT_SLICE(sealed), LH_TEXT_SLICE(token));
+	value = unseal(domain, LH_TEXT_SLICE(row.sealed), LH_TEXT_SLICE(row.token), row.end);
 	PG_RETURN_TEXT_P(lh_token_from_utf8(LH_TEXT_SLICE(value)));
 }
 
@@ -389,7 +433,7 @@ lakehouse_vault_revoke(PG_FUNCTION_ARGS)
 	lh_right_require(LH_RIGHT_POLICY_ADMIN, "to revoke tokens");
 	lh_audit_event("vault_revoke", "domain", NameStr(domain->name), NULL);
 	lh_keys_begin(&sql, "lakehouse.vault_revoke()", true, true);
-	n = lh_keys_sql("UPDATE lakehouse.token_vault v SET revoked = clock_timestamp() WHERE v.domain = $1 COLLATE \"C\""
+	n = lh_keys_sql("UPDATE lakehouse.token_vault v SET revoked = clock_timestamp()" END_ROW " WHERE v.domain = $1 COLLATE \"C\""
 					" AND v.token = $2 COLLATE \"C\" AND v.revoked IS NULL", "tt", values, NULL);
 	lh_keys_end(&sql);
 	PG_RETURN_BOOL(n > 0);
@@ -455,7 +499,8 @@ lh_vault_users(LhKeyRef ref)
 	Datum		domain;
 
 	lh_keys_begin(&sql, "a function that looks into vaults", false, true);
-	if (lh_keys_sql("SELECT v.domain::text FROM lakehouse.token_vault v WHERE v.key_id = $1 AND v.key_version = $2 LIMIT 1", "li", values,
+	if (lh_keys_sql("SELECT v.domain::text FROM lakehouse.token_vault v WHERE v.key_id = $1 AND v.key_version = $2"
+					" AND v.sealed IS NOT NULL LIMIT 1", "li", values,
 					NULL) > 0)
 	{
 		(void) lh_keys_get(0, 1, &domain);

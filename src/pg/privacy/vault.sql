@@ -3,14 +3,16 @@
 CREATE TABLE lakehouse.token_vault (
 	domain text COLLATE "C" NOT NULL,
 	token text COLLATE "C" NOT NULL,
-	value_index bytea NOT NULL,		-- blind index of the value under the domain's key
-	sealed bytea NOT NULL,			-- the value: an envelope bound to domain and token
+	value_index bytea,				-- blind index of the value under the domain's key; null: revoked
+	sealed bytea,					-- the value: an envelope bound to domain, token and expires; null: revoked
 	key_id bigint NOT NULL,
 	key_version integer NOT NULL,
 	made timestamptz NOT NULL DEFAULT clock_timestamp(),
 	expires timestamptz,			-- null: never
 	revoked timestamptz,
-	PRIMARY KEY (domain, token)
+	PRIMARY KEY (domain, token),
+	-- what is revoked keeps nothing that could be opened
+	CHECK (pg_catalog.num_nonnulls(value_index, sealed) OPERATOR(pg_catalog.=) CASE WHEN revoked IS NULL THEN 2 ELSE 0 END)
 );
 CREATE UNIQUE INDEX token_vault_value ON lakehouse.token_vault (domain, value_index) WHERE revoked IS NULL;
 CREATE INDEX token_vault_key ON lakehouse.token_vault (key_id, key_version);
