@@ -1,7 +1,7 @@
 """canary.py
 		Secrets in masked columns, hostile statements as a masked role, and a search of all that comes out.
 
-usage: canary.py [--queries N] [--seed S] [--no-policies] [--leaks FILE] [--show N]
+usage: canary.py [--queries N] [--seed S] [--no-policies] [--leaks FILE] [--show N] [--corpus DIR]
 
 First without policies: the role holds SELECT, and a secret must come up on every path, or the harness is
 blind there and the run fails.  Then with policies: no secret may come up on any, and of the honest reads that touch
@@ -27,6 +27,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import audit
 import database
 import generator
 import policies
@@ -63,6 +64,7 @@ class Phase:
         self.paths, self.leaks = {}, []
         self.answers = {}               # number of generated query -> sqlstate
         self.crashes = []
+        self.asked, self.audited = collections.Counter(), {}    # for the audit: kinds; names of reads that worked -> query
 
     def look(self, path, data, sql=None, judged=True):
         p = self.paths.get(path)
@@ -117,8 +119,13 @@ class Phase:
                     connection.close()
                 user = "app" if n // 250 % 4 == 1 else "analyst"
                 connection = self.connect(user)
+            name = "%s.%d" % (q.kind, n)
+            connection.must("SET application_name = '%s'" % name)
             connection, reply = self.ask(connection, user, "query: " + q.kind, q.sql, q.way)
             self.answers[n] = reply.sqlstate if reply else "crash"
+            self.asked[q.kind] += 1
+            if q.touches and q.reads and q.honest and self.answers[n] == "00000":
+                self.audited[name] = q
             hits_of = self.leaks[-1] if self.leaks and self.leaks[-1].sql is q.sql else None
             if len(q.relations) == 1:
                 relation, = q.relations
@@ -130,10 +137,40 @@ class Phase:
     def corpus(self):
         for name in sorted(os.listdir(os.path.join(HERE, "corpus"))):
             connection = self.connect("analyst")
-            for sql in statements(os.path.join(HERE, "corpus", name)):
+            for n, sql in enumerate(statements(os.path.join(HERE, "corpus", name))):
+                connection.must("SET application_name = 'corpus.%s.%d'" % (name[:2], n))
                 connection, reply = self.ask(connection, "analyst", "corpus: " + name, sql)
                 self.run.corpus_seen[(self.name, name, sql)] = reply.sqlstate if reply else "crash"
             connection.close()
+
+    def synchronous(self):
+        """Some more, each of which waits until its record is durable."""
+        self.run.audit.switch("synchronous")
+        connection = self.connect("analyst")
+        for n, q in enumerate(generator.generate(self.run.options.seed + 1000003, max(60, self.run.options.queries // 50))):
+            connection.must("SET application_name = 'synchronous.%d'" % n)
+            connection, _ = self.ask(connection, "analyst", "synchronous audit", q.sql, q.way)
+        connection.close()
+        self.run.audit.switch("asynchronous")
+
+    def activity(self):
+        """What others see of a session that says masked values of itself."""
+        c = self.connect("analyst")
+        for say in ("SELECT set_config('application_name', (SELECT name FROM crm.person WHERE id = %d), false)",
+                    "PREPARE a AS SELECT name, %d FROM crm.person; EXECUTE a",
+                    "BEGIN; DECLARE a CURSOR FOR SELECT ssn, %d FROM crm.person; FETCH 3 FROM a"):
+            for i in (3, 70):
+                self.look("client of activity", c.statement(say % i).raw, say % i)
+                pid = c.must("SELECT pg_backend_pid()")[0][0]
+                seen = self.run.root.must("SELECT to_jsonb(a)::text FROM pg_stat_activity a")
+                self.look("pg_stat_activity", b"\n".join(r[0].encode() for r in seen), say)
+                for title in ("cmdline", "stat"):
+                    with open("/proc/%s/%s" % (pid, title), "rb") as f:
+                        self.look("process titles", f.read(), say)
+                for view in ("pg_stat_activity", "pg_cursors", "pg_prepared_statements", "pg_locks", "pg_stat_progress_copy"):
+                    self.look("activity, by its own", c.statement("SELECT to_jsonb(a) FROM %s a" % view).raw, view)
+                c.statement("ROLLBACK; DEALLOCATE ALL")
+        c.close()
 
     def crossing(self):
         """Plans that the owner made, whom no policy concerns, run by the masked role of the same session."""
@@ -172,11 +209,13 @@ class Phase:
             os.unlink(os.path.join(os.environ["LH_TEMP"], f))
         root.must("SELECT pg_create_logical_replication_slot('canary', 'lakehouse')")
         self.log_from = os.path.getsize(os.environ["LH_SERVER_LOG"])
+        self.run.audit.begin()
 
     def end(self):
         root = self.run.root
         self.log()
         self.temp()
+        self.run.audit.end(self)
         if "pg_stat_statements" in LIBRARIES:
             self.look("pg_stat_statements", b"\n".join(r[0].encode() for r in root.must("SELECT query FROM pg_stat_statements")))
         # changes of rows with secrets, as a stream has them
@@ -271,6 +310,7 @@ class Run:
         self.database = "canary"
         self.passed = self.failed = self.skipped = 0
         self.corpus_seen, self.dump_status, self.before = {}, {}, None
+        self.quiet, self.audit = QUIET, audit.Audit(self)
 
     def check(self, good, what):
         if good:
@@ -304,7 +344,7 @@ class Run:
         p = Phase(self, name)
         started = time.time()
         p.begin()
-        for step in (p.corpus, p.generated, p.crossing, p.dumps, p.end):
+        for step in (p.corpus, p.generated, p.synchronous, p.activity, p.crossing, p.dumps, p.end):
             t = time.time()
             step()
             print("  %s: %.0f s" % (step.__name__, time.time() - t))
@@ -404,6 +444,10 @@ CROSSINGS = (
 BLIND = {
     "temporary files: unused ends of blocks": "by chance",
     "log: rest": "the client's own statements, which hold no secrets",
+    "process titles": "titles have commands, not values",
+    "audit: other files": "offsets, checkpoints and keys",
+    "audit: SQL audit_status": "numbers",
+    "audit: literals": "a check of its own",
     "query: explain": "plans hold values only where a function was folded: explain_folded",
 }
 
@@ -422,7 +466,14 @@ def main():
     parser.add_argument("--policies-only", action="store_true", help="the second half only: for those who look for a leak")
     parser.add_argument("--leaks", help="file for all leaks")
     parser.add_argument("--show", type=int, default=0, help="so many examples of statements that failed, by kind")
+    parser.add_argument("--corpus", help="a source tree of PostgreSQL: its regression scripts instead of all else")
+    parser.add_argument("--scripts", help="of these, only some: a,b,c")
     run = Run(parser.parse_args())
+    if run.options.corpus:
+        import upstream
+        upstream.Upstream(run, run.options.corpus).go()
+        print("%d passed, %d failed, %d skipped" % (run.passed, run.failed, run.skipped))
+        return 1 if run.failed else 0
     run.prepare()
     if not run.options.policies_only:
         run.without_policies()

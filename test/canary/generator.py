@@ -647,8 +647,9 @@ class Generator:
     def kind_activity(self):
         self.repeat = False
         q = self.column_query() + " ORDER BY 1 LIMIT 1"
-        return self.transaction("SELECT set_config('application_name', (%s), true)" % q, "SELECT application_name, query FROM pg_stat_activity WHERE pid = pg_backend_pid()",
-                                "SHOW application_name")
+        name = self.pick("application_name", "application_name", "lakehouse.purpose")
+        return self.transaction("SELECT set_config('%s', (%s), true)" % (name, q), "SELECT application_name, query FROM pg_stat_activity WHERE pid = pg_backend_pid()",
+                                "SELECT count(*) FROM crm.visit", "SHOW " + name)
 
     def kind_setting(self):
         q = self.column_query() + " ORDER BY 1 LIMIT 1"

@@ -10,6 +10,7 @@
 make --no-print-directory all || exit 1
 stage "$CANARY_NAME"
 mkdir -m 755 "$STAGE/socket" "$STAGE/temp" "$STAGE/files" "$STAGE/regress"
+mkdir -m 700 "$STAGE/outside"
 gcc -O1 -shared -fPIC -Wall -o "$STAGE/keep_temp.so" test/canary/keep_temp.c -ldl || exit 1
 STAGE_ENV+=(LH_KEEP_TEMP="$STAGE/temp")
 for i in "${!STAGE_ENV[@]}"; do
@@ -18,7 +19,7 @@ for i in "${!STAGE_ENV[@]}"; do
 	esac
 done
 [ -n "${preloaded:-}" ] || STAGE_ENV+=(LD_PRELOAD="$STAGE/keep_temp.so")
-[ "$(id -u)" != 0 ] || chown -R "$TEST_USER:" "$STAGE/socket" "$STAGE/temp" "$STAGE/files" "$STAGE/regress"
+[ "$(id -u)" != 0 ] || chown -R "$TEST_USER:" "$STAGE/socket" "$STAGE/temp" "$STAGE/files" "$STAGE/regress" "$STAGE/outside"
 
 libraries=lakehouse
 for library in auto_explain pg_stat_statements; do
@@ -53,6 +54,13 @@ as_user initdb --pgdata=../data --username=postgres --auth=trust --no-locale --e
 	compute_query_id = on
 	track_activity_query_size = 32kB
 	xmlbinary = hex
+	lakehouse.audit = ${CANARY_AUDIT:-off}
+	lakehouse.audit_filter = all
+	lakehouse.audit_directory = '$STAGE/audit'
+	lakehouse.audit_key = '$STAGE/audit.key'
+	lakehouse.audit_origin = 'canary/audit'
+	lakehouse.audit_checkpoint_interval = 10s
+	lakehouse.audit_checkpoint_target = '$STAGE/outside/'
 	EOC
 	if [[ $libraries == *auto_explain* ]]; then
 		cat <<-EOC
@@ -75,6 +83,8 @@ as_user pg_ctl --silent --wait --pgdata=../data --log=../log/server.log start > 
 
 export PGHOST="$STAGE/socket" PGPORT=5432 PGDATABASE=postgres
 export LH_SERVER_LOG="$STAGE/log/server.log" LH_TEMP="$STAGE/temp" LH_FILES="$STAGE/files" LH_DATA="$STAGE/data"
+export LH_AUDIT="$STAGE/audit" LH_AUDIT_OUTSIDE="$STAGE/outside" LH_AUDIT_PROGRAM="$STAGE/inst$PG_BIN/lakehouse_audit"
+[ -e "$LH_AUDIT_PROGRAM" ] || LH_AUDIT_PROGRAM=$PG_BIN/lakehouse_audit
 export LH_LIBRARIES="$libraries" LH_PG_BIN="$PG_BIN"
 
 # The command's status, or 1 where a server process crashed.

@@ -71,6 +71,7 @@ class Connection:
         self.socket.connect("%s/.s.PGSQL.%s" % (host, port))
         self.buffer = bytearray()
         self.user = user
+        self.transaction = b"I"         # for whoever keeps count: the last ReadyForQuery
         pairs = ["user", user, "database", database or os.environ.get("PGDATABASE", "postgres"), "client_encoding", "UTF8"]
         if options:
             pairs += ["options", options]
