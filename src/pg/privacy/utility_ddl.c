@@ -59,7 +59,8 @@ refuse(Oid relid, const char *what)
 static bool
 may_alter(Oid relid)
 {
-	return lh_relation_owner(relid, GetUserId()) || pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) == ACLCHECK_OK;
+	return lh_relation_owner(relid, GetUserId()) || pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) == ACLCHECK_OK ||
+		lh_may_maintain(relid, GetUserId());
 }
 
 static void
@@ -255,7 +256,8 @@ guard_order(Oid relid, const char *name)
 	List	   *indexes;
 	ListCell   *lc;
 
-	if (!OidIsValid(relid) || !lh_policy_any(relid) || !lh_relation_owner(relid, GetUserId()))
+	if (!OidIsValid(relid) || !lh_policy_any(relid) ||
+		!(lh_relation_owner(relid, GetUserId()) || lh_may_maintain(relid, GetUserId())))
 		return;
 	rel = table_open(relid, AccessShareLock);
 	indexes = RelationGetIndexList(rel);
@@ -367,6 +369,31 @@ changes_columns(const AlterTableCmd *cmd)
 		cmd->subtype == AT_DropColumn;
 }
 
+/* A foreign key that was there before a policy begins to compare values, and those that are there first. */
+static void
+guard_enforced(const AlterTableStmt *stmt, const AlterTableCmd *cmd, LOCKMODE lock)
+{
+#if PG_VERSION_NUM >= 180000
+	const ATAlterConstraint *alter = (const ATAlterConstraint *) cmd->def;
+	Oid			relid;
+	Oid			constraint;
+	HeapTuple	tuple;
+
+	if (!alter->alterEnforceability || !alter->is_enforced || !OidIsValid(relid = relation_of(stmt->relation, lock)))
+		return;
+	constraint = get_relation_constraint_oid(relid, alter->conname, true);
+	tuple = OidIsValid(constraint) ? SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint)) : NULL;
+	if (HeapTupleIsValid(tuple))
+	{
+		Oid			other = ((Form_pg_constraint) GETSTRUCT(tuple))->confrelid;
+
+		ReleaseSysCache(tuple);
+		guard_oid(relid, "enforce a foreign key of");
+		guard_oid(other, "enforce a foreign key to");
+	}
+#endif
+}
+
 /* Masked columns that would be compared with others' values, or give rows their order. */
 static void
 guard_compared(const AlterTableStmt *stmt, const AlterTableCmd *cmd, LOCKMODE lock)
@@ -380,6 +407,8 @@ guard_compared(const AlterTableStmt *stmt, const AlterTableCmd *cmd, LOCKMODE lo
 	}
 	else if (cmd->subtype == AT_AddColumn)
 		guard_foreign_keys(((ColumnDef *) cmd->def)->constraints, ShareRowExclusiveLock);
+	else if (cmd->subtype == AT_AlterConstraint)
+		guard_enforced(stmt, cmd, lock);
 	else if (cmd->subtype == AT_ClusterOn)
 		guard_order(relation_of(stmt->relation, lock), cmd->name);
 }
