@@ -87,6 +87,9 @@ take_string(const redisReadTask *task, char *p, size_t n)
 	LhRedisLink *link = task->privdata;
 	LhRedisNode *node = node_of(link, task);
 
+	if (task->type != REDIS_REPLY_ERROR && task->type != REDIS_REPLY_STATUS &&
+		task->type != REDIS_REPLY_STRING)
+		return refuse(link, "a text of another kind");
 	if (task->type == REDIS_REPLY_ERROR)
 		copy_error(&link->reply, p, n);
 	if (node == NULL)
@@ -102,19 +105,41 @@ take_string(const redisReadTask *task, char *p, size_t n)
 	return link;
 }
 
+/* hiredis 1 knows kinds of values of the newer protocol, which a server only sends when asked. */
+#ifdef REDIS_REPLY_DOUBLE
+typedef size_t Elements;
+
 static void *
-take_array(const redisReadTask *task, int elements)
+take_double(const redisReadTask *task, double value, char *p, size_t n)
+{
+	return refuse(task->privdata, "a number with a fraction");
+}
+
+static void *
+take_bool(const redisReadTask *task, int value)
+{
+	return refuse(task->privdata, "a truth value");
+}
+#else
+typedef int Elements;
+#endif
+
+static void *
+take_array(const redisReadTask *task, Elements elements)
 {
 	LhRedisLink *link = task->privdata;
 	LhRedisNode *node;
 
+	if (task->type != REDIS_REPLY_ARRAY)
+		return refuse(link, "a collection that is no array");
 	if (task->parent != NULL)
 		return refuse(link, "an array within an array");
-	if (elements < 0 || elements > LH_REDIS_ELEMENTS)
+	/* a negative number is a large one, too */
+	if ((size_t) elements > LH_REDIS_ELEMENTS)
 		return refuse(link, "an array of too many elements");
 	node = node_of(link, task);
 	node->kind = LH_REDIS_ARRAY;
-	link->reply.elements = elements;
+	link->reply.elements = (int) elements;
 	return link;
 }
 
@@ -148,8 +173,17 @@ drop_object(void *object)
 {
 }
 
-static redisReplyObjectFunctions callbacks = {take_string, take_array, take_integer, take_nil,
-											  drop_object};
+static redisReplyObjectFunctions callbacks = {
+	.createString = take_string,
+	.createArray = take_array,
+	.createInteger = take_integer,
+#ifdef REDIS_REPLY_DOUBLE
+	.createDouble = take_double,
+	.createBool = take_bool,
+#endif
+	.createNil = take_nil,
+	.freeObject = drop_object,
+};
 
 const char *
 lh_redis_text(const LhRedisLink *link, const LhRedisNode *node)

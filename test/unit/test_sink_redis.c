@@ -420,7 +420,16 @@ hostile_replies_are_errors(void **state)
 		"$-5\r\n",
 		"*-7\r\n",
 		":12x\r\n",
-		"%1\r\n+a\r\n+b\r\n", /* RESP3, which we did not ask for */
+		/* RESP3, which we did not ask for */
+		"%1\r\n+a\r\n+b\r\n",
+		"~1\r\n+a\r\n",
+		">1\r\n+a\r\n",
+		",1.5\r\n",
+		"#t\r\n",
+		"(123\r\n",
+		"=5\r\ntxt:a\r\n",
+		"*1\r\n,1.5\r\n",
+		"*1\r\n%1\r\n+a\r\n+b\r\n",
 	};
 	static const char *const cut[] = {"", "$", "$2\r\n", "$2\r\nO", "$2\r\nOK\r", "*3\r\n:1\r\n",
 									  "-"};

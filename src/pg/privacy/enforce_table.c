@@ -218,6 +218,32 @@ from_row(const LhColumnPolicy *policy)
 		contain_var_clause(eval_const_expressions(NULL, (Node *) policy->mask));
 }
 
+/*
+ * A virtual generated column that the policy shows is its expression, over columns that it may mask: evaluated at the
+ * scan as well.  That the expression tells of them is as with columns that are stored.
+ */
+static bool
+from_masked(const Replacement *r, AttrNumber attnum)
+{
+#if PG_VERSION_NUM >= 180000
+	const LhColumnPolicy *policy = policy_of(r, attnum);
+	Bitmapset  *columns = NULL;
+	int			column = -1;
+
+	if (!lh_attribute_is_virtual(TupleDescAttr(RelationGetDescr(r->relation), attnum - 1)) ||
+		(policy != NULL && policy->mask != NULL))
+		return false;
+	pull_varattnos(build_generation_expression(r->relation, attnum), 1, &columns);
+	while ((column = bms_next_member(columns, column)) >= 0)
+	{
+		policy = policy_of(r, column + FirstLowInvalidHeapAttributeNumber);
+		if (policy != NULL && policy->mask != NULL)
+			return true;
+	}
+#endif
+	return false;
+}
+
 /* How many the query uses. */
 static int
 raw_values(const Replacement *r)
@@ -226,7 +252,11 @@ raw_values(const Replacement *r)
 	int			n = 0;
 
 	while ((column = bms_next_member(r->used, column)) >= 0)
-		n += from_row(policy_of(r, column + FirstLowInvalidHeapAttributeNumber));
+	{
+		AttrNumber	attnum = column + FirstLowInvalidHeapAttributeNumber;
+
+		n += from_row(policy_of(r, attnum)) || from_masked(r, attnum);
+	}
 	return n;
 }
 
@@ -243,9 +273,10 @@ security_uses_masked(const Replacement *r)
 	pull_varattnos((Node *) quals, r->rti, &columns);
 	while ((column = bms_next_member(columns, column)) >= 0)
 	{
-		const LhColumnPolicy *policy = policy_of(r, column + FirstLowInvalidHeapAttributeNumber);
+		AttrNumber	attnum = column + FirstLowInvalidHeapAttributeNumber;
+		const LhColumnPolicy *policy = policy_of(r, attnum);
 
-		if (column == COLUMN(InvalidAttrNumber) || (policy != NULL && policy->mask != NULL))
+		if (attnum == InvalidAttrNumber || (policy != NULL && policy->mask != NULL) || (attnum > 0 && from_masked(r, attnum)))
 			return true;
 	}
 	return false;
@@ -316,7 +347,11 @@ user_column(Replacement *r, AttrNumber attnum)
 		return makeTargetEntry((Expr *) makeNullConst(INT4OID, -1, InvalidOid), attnum, pstrdup(""), false);
 	policy = policy_of(r, attnum);
 	if (policy == NULL || policy->mask == NULL)
+	{
 		expr = (Expr *) makeVar(1, attnum, att->atttypid, att->atttypmod, att->attcollation, 0);
+		if (r->placed && bms_is_member(COLUMN(attnum), r->used) && from_masked(r, attnum))
+			expr = lh_place_at_scan(expr, 1);
+	}
 	else
 	{
 		expr = copyObject(policy->mask);

@@ -5,7 +5,7 @@
  *	1. What concerns any table is read while the present catalog is in sight; later nothing is looked up: rows
  *	   are decoded under a catalog in which policies, masks and keys may not be there yet, or be others.
  *	2. An expression that could not run then is not run at all: it closes its table, with the reason.  So do sub-selects, which
- *	   need tables, and functions that are VOLATILE, which may write.
+ *	   need tables, functions that are VOLATILE, which may write, and virtual generated columns, which rows of the log do not have.
  *	3. Keyed masks keep what they need of their domain; their domains are loaded here.  When a domain or a key
  *	   has changed, "ready" says so before the next value is masked.
  *
@@ -51,6 +51,7 @@ typedef struct Reading
 	LhSubject	session;		/* as queries have it */
 	bool		snapshot;
 	Oid			schema;			/* lakehouse */
+	Oid			relid;			/* the table at hand */
 	const char *wrong;			/* with the expression at hand; NULL: nothing */
 } Reading;
 
@@ -180,6 +181,19 @@ columns_of(Node *expr)
 	return columns;
 }
 
+static bool
+reads_virtual(const Reading *r, const Bitmapset *columns)
+{
+	int			column = 0;
+
+	while ((column = bms_next_member(columns, column)) > 0)
+	{
+		if (lh_generated_virtually(get_attgenerated(r->relid, column)))
+			return true;
+	}
+	return false;
+}
+
 /* NULL: it cannot be, and r->wrong says why. */
 static LhStreamExpr *
 ready(Reading *r, Expr *expr)
@@ -193,6 +207,11 @@ ready(Reading *r, Expr *expr)
 		return NULL;
 	e->expr = expression_planner((Expr *) node);
 	e->reads = columns_of((Node *) e->expr);
+	if (reads_virtual(r, e->reads))
+	{
+		r->wrong = "reads a virtual generated column, which rows of the log do not have";
+		return NULL;
+	}
 	e->risky = is_risky((Node *) e->expr, r);
 	e->settings = reads_settings((Node *) e->expr, NULL);
 	e->keyed = has_twin((Node *) e->expr, NULL);
@@ -226,7 +245,8 @@ fill(Reading *r, LhStreamTable *table, const LhEffective *effective, const LhEff
 		const LhColumnPolicy *seen = lh_policy_column(queried, column->attnum);
 		LhStreamMask *mask;
 
-		if (column->mask == NULL)
+		/* a virtual column is none of a stream */
+		if (column->mask == NULL || lh_generated_virtually(get_attgenerated(r->relid, column->attnum)))
 			continue;
 		mask = palloc0(sizeof(LhStreamMask));
 		mask->attnum = column->attnum;
@@ -254,6 +274,7 @@ read_table(Reading *r, LhStreamTable *table)
 	const LhEffective *queried = NULL;
 	LhEffective *effective = lh_policy_streamed(table->relid, &r->subject, &r->policies->until, &table->closed);
 
+	r->relid = table->relid;
 	if (effective == NULL)
 		return;
 	if (!lh_privacy_loaded())

@@ -52,7 +52,8 @@ lh_utility_refuse(Oid relid, const char *what)
 static bool
 may_alter(Oid relid)
 {
-	return lh_relation_owner(relid, GetUserId()) || pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) == ACLCHECK_OK;
+	return lh_relation_owner(relid, GetUserId()) || pg_class_aclcheck(relid, GetUserId(), ACL_TRIGGER) == ACLCHECK_OK ||
+		lh_may_maintain(relid, GetUserId());
 }
 
 static void
@@ -187,6 +188,8 @@ guard_compared(const AlterTableStmt *stmt, const AlterTableCmd *cmd, LOCKMODE lo
 	}
 	else if (cmd->subtype == AT_AddColumn)
 		lh_utility_foreign_keys(((ColumnDef *) cmd->def)->constraints, ShareRowExclusiveLock);
+	else if (cmd->subtype == AT_AlterConstraint)
+		lh_utility_enforced(stmt, cmd, lock);
 	else if (cmd->subtype == AT_ClusterOn)
 		lh_utility_order(lh_utility_relation(stmt->relation, lock), cmd->name);
 }

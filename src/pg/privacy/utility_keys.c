@@ -83,6 +83,33 @@ lh_utility_referring(const RangeVar *name, const Constraint *key, LOCKMODE lock)
 	}
 }
 
+/* A foreign key that was there before a policy begins to compare values, and those that are there first. */
+void
+lh_utility_enforced(const AlterTableStmt *stmt, const AlterTableCmd *cmd, LOCKMODE lock)
+{
+#if PG_VERSION_NUM >= 180000
+	const ATAlterConstraint *alter = (const ATAlterConstraint *) cmd->def;
+	Oid			relid;
+	Oid			constraint;
+	HeapTuple	tuple;
+
+	if (!alter->alterEnforceability || !alter->is_enforced || !OidIsValid(relid = lh_utility_relation(stmt->relation, lock)))
+		return;
+	constraint = get_relation_constraint_oid(relid, alter->conname, true);
+	tuple = OidIsValid(constraint) ? SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint)) : NULL;
+	if (HeapTupleIsValid(tuple))
+	{
+		Oid			other = ((Form_pg_constraint) GETSTRUCT(tuple))->confrelid;
+
+		ReleaseSysCache(tuple);
+		if (lh_policy_any(relid))
+			lh_utility_refuse(relid, "enforce a foreign key of");
+		if (OidIsValid(other) && lh_policy_any(other))
+			lh_utility_refuse(other, "enforce a foreign key to");
+	}
+#endif
+}
+
 /* ---- unique keys ---- */
 
 /* Who may write a row asks whether there is one with the same values. */
@@ -133,7 +160,8 @@ lh_utility_order(Oid relid, const char *name)
 	List	   *indexes;
 	ListCell   *lc;
 
-	if (!OidIsValid(relid) || !lh_policy_any(relid) || !lh_relation_owner(relid, GetUserId()))
+	if (!OidIsValid(relid) || !lh_policy_any(relid) ||
+		!(lh_relation_owner(relid, GetUserId()) || lh_may_maintain(relid, GetUserId())))
 		return;
 	rel = table_open(relid, AccessShareLock);
 	indexes = RelationGetIndexList(rel);

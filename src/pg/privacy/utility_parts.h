@@ -47,6 +47,7 @@ extern bool lh_utility_has_filter(Oid relid);
 extern void lh_utility_foreign_key(const Constraint *key, LOCKMODE lock);
 extern void lh_utility_foreign_keys(const List *constraints, LOCKMODE lock);
 extern void lh_utility_referring(const RangeVar *name, const Constraint *key, LOCKMODE lock);
+extern void lh_utility_enforced(const AlterTableStmt *stmt, const AlterTableCmd *cmd, LOCKMODE lock);
 extern void lh_utility_unique(Oid relid, const List *columns);
 extern bool lh_utility_is_unique(const Constraint *constraint);
 extern void lh_utility_order(Oid relid, const char *name);

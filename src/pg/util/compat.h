@@ -252,15 +252,33 @@ lh_primary_key_index(Relation relation)
 #endif
 }
 
-/* Generated columns that the heap has no values of: 18. */
+/* May the role maintain the table (CLUSTER, REFRESH, ...)?  Its owner may; since 17 that is a privilege of its own. */
+#include "utils/acl.h"
 static inline bool
-lh_attribute_is_virtual(Form_pg_attribute attribute)
+lh_may_maintain(Oid relid, Oid role)
 {
-#if PG_VERSION_NUM >= 180000
-	return attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
+#if PG_VERSION_NUM >= 170000
+	return pg_class_aclcheck(relid, role, ACL_MAINTAIN) == ACLCHECK_OK;
 #else
 	return false;
 #endif
+}
+
+/* Generated columns that the heap has no values of: 18. */
+#include "catalog/pg_attribute.h"
+static inline bool
+lh_generated_virtually(char generated)
+{
+#if PG_VERSION_NUM >= 180000
+	return generated == ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+	return false;
+#endif
+}
+static inline bool
+lh_attribute_is_virtual(Form_pg_attribute attribute)
+{
+	return lh_generated_virtually(attribute->attgenerated);
 }
 
 /*
