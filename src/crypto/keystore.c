@@ -254,6 +254,22 @@ lh_keystore_fd(const LhKeyStore *store)
 	return store->root;
 }
 
+static LhStatus
+wait_for_lock(LhCtx *ctx, LhKeyStore *store, int fd, int operation)
+{
+	for (int i = 0; i < LOCK_TRIES; i++)
+	{
+		if (flock(fd, operation | LOCK_NB) == 0)
+			return LH_OK;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return lh_keystore_failed(ctx, store, "lock", "lock");
+		LH_TRY(lh_poll(ctx));
+		(void) lh_host_wait(ctx, NULL, 0, LOCK_PAUSE_MS);
+	}
+	LH_FAIL(ctx, LH_LIMIT, "the lock of key store \"%s\" was not given within %d s", store->path,
+			LOCK_TRIES * LOCK_PAUSE_MS / 1000);
+}
+
 static void
 close_dir(void *arg)
 {
@@ -339,7 +355,7 @@ make_id(LhCtx *ctx, LhKeyStore *store)
 		status = lh_keystore_sync(ctx, store, fd, "store.new");
 	close(fd);
 	LH_TRY(status);
-	/* of two who make one store the first wins: its keys may be in use already */
+	/* one that is there stays: its keys may be in use already */
 	if (linkat(store->root, "store.new", store->root, "store", 0) != 0)
 		return lh_keystore_failed(ctx, store, "make", "store");
 	if (unlinkat(store->root, "store.new", 0) != 0)
@@ -351,11 +367,20 @@ LhStatus
 lh_keystore_create(LhCtx *ctx, const char *path)
 {
 	LhKeyStore *store;
+	LhStatus status;
+	int64_t size;
 
 	LH_TRY(open_root(ctx, path, &store));
 	LH_TRY(check_empty(ctx, store));
 	LH_TRY(make_parts(ctx, store));
-	return make_id(ctx, store);
+	LH_TRY(lh_keystore_file(ctx, store, store->root, "lock", O_RDWR, &size, &store->lock));
+	LH_TRY(wait_for_lock(ctx, store, store->lock, LOCK_EX));
+	/* somebody else may have made it while we waited */
+	status = check_empty(ctx, store);
+	if (status == LH_OK)
+		status = make_id(ctx, store);
+	lh_keystore_unlock(store);
+	return status;
 }
 
 LhStatus
@@ -371,26 +396,41 @@ lh_keystore_erasures(LhCtx *ctx, LhKeyStore *store, uint64_t *n)
 
 /* ---- the lock ---- */
 
+/* The lock of this name, not of a file that had it before (a backup that was put back). */
 static LhStatus
-wait_for_lock(LhCtx *ctx, LhKeyStore *store, int operation)
+check_lock(LhCtx *ctx, LhKeyStore *store)
 {
-	for (int i = 0; i < LOCK_TRIES; i++)
-	{
-		if (flock(store->lock, operation | LOCK_NB) == 0)
-			return LH_OK;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return lh_keystore_failed(ctx, store, "lock", "lock");
-		LH_TRY(lh_poll(ctx));
-		(void) lh_host_wait(ctx, NULL, 0, LOCK_PAUSE_MS);
-	}
-	LH_FAIL(ctx, LH_LIMIT, "the lock of key store \"%s\" was not given within %d s", store->path,
-			LOCK_TRIES * LOCK_PAUSE_MS / 1000);
+	struct stat held, named;
+
+	if (fstat(store->lock, &held) != 0 ||
+		fstatat(store->root, "lock", &named, AT_SYMLINK_NOFOLLOW) != 0)
+		return lh_keystore_failed(ctx, store, "examine", "lock");
+	if (held.st_ino != named.st_ino || held.st_dev != named.st_dev)
+		LH_FAIL(ctx, LH_IO, "\"%s/lock\" of the key store was exchanged", store->path);
+	return LH_OK;
+}
+
+/* Past those who wait for the exclusive lock, who hold the gate. */
+static LhStatus
+wait_for_turn(LhCtx *ctx, LhKeyStore *store, int operation)
+{
+	LhStatus status;
+	int64_t size;
+	int gate;
+
+	LH_TRY(lh_keystore_file(ctx, store, store->root, "store", O_RDWR, &size, &gate));
+	status = wait_for_lock(ctx, store, gate, operation);
+	if (status == LH_OK)
+		status = wait_for_lock(ctx, store, store->lock, operation);
+	close(gate);
+	return status;
 }
 
 static LhStatus
 take(LhCtx *ctx, LhKeyStore *store, LhKeyStoreLock how)
 {
-	LH_TRY(wait_for_lock(ctx, store, how == LH_KEYSTORE_SHARED ? LOCK_SH : LOCK_EX));
+	LH_TRY(wait_for_turn(ctx, store, how == LH_KEYSTORE_SHARED ? LOCK_SH : LOCK_EX));
+	LH_TRY(check_lock(ctx, store));
 	store->how = how;
 	if (how == LH_KEYSTORE_SHARED)
 		return LH_OK;

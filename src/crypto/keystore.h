@@ -25,8 +25,11 @@
  *	   see all of it or nothing.
  *	2. Erasing first appends to the log and syncs it, then writes the tombstone and syncs that.  What was
  *	   interrupted between both is finished by the next who takes the lock.
- *	3. Replacing (a new version of the parent) renames a new file over the entry, and then overwrites the old one.
- *	4. Readers take no lock: a checksum tells a half-written entry, which is read again.
+ *	3. Replacing (a new version of the parent) renames a new file over the entry, and then overwrites the old one, which has a
+ *	   second name in tmp/ until that is done: whoever takes the lock next finds it there.
+ *	4. Who waits for the exclusive lock holds the file "store" locked meanwhile, and all others pass by that first: so many who make keys
+ *	   do not keep him out.
+ *	5. Readers take no lock: a checksum tells a half-written entry, which is read again.
  *
  * Whoever has the right to write into the directory can destroy keys; he cannot make one open as another's.
  */

@@ -6,7 +6,8 @@
  *	2. The tombstone, which names the record, is written over the entry and synced: the key is gone.
  *
  * Whoever takes the lock next looks at the last record: an erasure between both steps is finished before anything else. So a record
- * without a tombstone is the last one only.  A record that is cut off, or the last one when it is not whole, was never synced, so its key
+ * without a tombstone is the last one only.  One that seems to be finished is synced again: who wrote it may have been killed before
+ * he did, and after the next record nobody looks at it any more.  A record that is cut off, or the last one when it is not whole, was never synced, so its key
  * is still there and the record is taken away.
  *
  * Each record has the receipt (hash) of the one before.  Who keeps a receipt outside, as the database's proof does, finds out
@@ -171,13 +172,32 @@ cut_log(LhCtx *ctx, LhKeyStore *store, uint64_t n)
 }
 
 static LhStatus
+sync_entry(LhCtx *ctx, LhKeyStore *store, uint64_t id)
+{
+	char name[LH_KEYSTORE_NAME];
+	LhStatus status;
+	int fd;
+
+	lh_keystore_name(id, name);
+	LH_TRY(lh_keystore_entry_file(ctx, store, id, O_WRONLY, &fd));
+	status = lh_keystore_sync(ctx, store, fd, name);
+	close(fd);
+	return status;
+}
+
+static LhStatus
 finish(LhCtx *ctx, LhKeyStore *store, const LhErasure *last)
 {
 	LhKeyStoreEntry entry = {0};
-	LhStatus status = lh_keystore_get(ctx, store, last->id, &entry);
+	LhStatus status;
 
+	LH_TRY(lh_keystore_sync(ctx, store, store->log, "erased"));
+	status = lh_keystore_get(ctx, store, last->id, &entry);
 	if (status == LH_OK && entry.state == LH_KEYSTORE_ERASED)
-		return LH_OK;
+	{
+		LH_TRY(lh_keystore_settle_name(ctx, store, last->id));
+		return sync_entry(ctx, store, last->id);
+	}
 	if (status != LH_OK && status != LH_CORRUPT && status != LH_NOT_FOUND)
 		return status;
 	lh_error_clear(ctx);
@@ -198,11 +218,15 @@ lh_keystore_recover(LhCtx *ctx, LhKeyStore *store)
 		return lh_keystore_failed(ctx, store, "examine", "erased");
 	if (st.st_size % LH_KEYSTORE_RECORD != 0)
 		LH_TRY(cut_log(ctx, store, n));
-	if (n == 0)
+	if (n == 0 || n == store->finished)
 		return LH_OK;
 	status = lh_keystore_erasure(ctx, store, n, &last);
 	if (status == LH_OK)
-		return finish(ctx, store, &last);
+	{
+		LH_TRY(finish(ctx, store, &last));
+		store->finished = n;
+		return LH_OK;
+	}
 	if (status != LH_CORRUPT)
 		return status;
 	lh_error_clear(ctx);

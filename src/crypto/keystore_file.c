@@ -39,7 +39,10 @@ lh_keystore_name(uint64_t id, char out[LH_KEYSTORE_NAME])
 	snprintf(out, LH_KEYSTORE_NAME, "%016" PRIx64, id);
 }
 
-/* The directory of an id; the caller closes it.  make: under the lock; else LH_NOT_FOUND without it. */
+/*
+ * The directory of an id; the caller closes it.  make: under the lock; else LH_NOT_FOUND without it.  One that is there may be of somebody who
+ * was killed before he synced its name: who makes an entry in it does so.
+ */
 static LhStatus
 open_folder(LhCtx *ctx, LhKeyStore *store, uint64_t id, bool make, int *fd)
 {
@@ -52,14 +55,16 @@ open_folder(LhCtx *ctx, LhKeyStore *store, uint64_t id, bool make, int *fd)
 		return *fd >= 0 ? LH_OK : lh_keystore_failed(ctx, store, "open", "parents");
 	}
 	shard_name(shard_of(id), name);
-	status = lh_keystore_dir(ctx, store, store->keys, name, fd);
-	if (status != LH_NOT_FOUND || !make)
-		return status;
-	lh_error_clear(ctx);
-	if (mkdirat(store->keys, name, 0700) != 0 && errno != EEXIST)
+	if (make && mkdirat(store->keys, name, 0700) != 0 && errno != EEXIST)
 		return lh_keystore_failed(ctx, store, "make", name);
-	LH_TRY(lh_keystore_sync(ctx, store, store->keys, "keys"));
-	return lh_keystore_dir(ctx, store, store->keys, name, fd);
+	LH_TRY(lh_keystore_dir(ctx, store, store->keys, name, fd));
+	status = make ? lh_keystore_sync(ctx, store, store->keys, "keys") : LH_OK;
+	if (status != LH_OK)
+	{
+		close(*fd);
+		*fd = -1;
+	}
+	return status;
 }
 
 LhStatus
@@ -132,6 +137,39 @@ lh_keystore_get(LhCtx *ctx, LhKeyStore *store, uint64_t id, LhKeyStoreEntry *out
 
 /* ---- making and replacing ---- */
 
+/* The bytes that are there: a full disk has none for more. */
+static LhStatus
+wipe(LhCtx *ctx, LhKeyStore *store, int fd, const char *name)
+{
+	static const uint8_t zeros[LH_KEYSTORE_ENTRY];
+	struct stat st;
+	size_t n;
+
+	if (fstat(fd, &st) != 0)
+		return lh_keystore_failed(ctx, store, "examine", name);
+	n = st.st_size < LH_KEYSTORE_ENTRY ? (size_t) st.st_size : LH_KEYSTORE_ENTRY;
+	LH_TRY(lh_keystore_write(ctx, store, fd, name, zeros, n, 0));
+	return lh_keystore_sync(ctx, store, fd, name);
+}
+
+/* A file in tmp/ that is not needed after all.  What cannot be overwritten now stays there for the next who takes the lock exclusively. */
+static void
+drop_new(LhKeyStore *store, const char *name)
+{
+	static const uint8_t zeros[LH_KEYSTORE_ENTRY];
+	int fd = openat(store->tmp, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	bool gone;
+
+	if (fd < 0)
+		return;
+	gone = fstat(fd, &st) == 0 && st.st_nlink == 1 && st.st_size <= LH_KEYSTORE_ENTRY &&
+		   pwrite(fd, zeros, (size_t) st.st_size, 0) == st.st_size && fsync(fd) == 0;
+	close(fd);
+	if (gone)
+		(void) unlinkat(store->tmp, name, 0);
+}
+
 /* A new file in tmp/ with the entry, synced. */
 static LhStatus
 write_new(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry, char name[LH_KEYSTORE_NAME])
@@ -155,7 +193,7 @@ write_new(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry, char name
 		status = lh_keystore_sync(ctx, store, fd, name);
 	close(fd);
 	if (status != LH_OK)
-		(void) unlinkat(store->tmp, name, 0);
+		drop_new(store, name);
 	return status;
 }
 
@@ -175,7 +213,10 @@ lh_keystore_add(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry, boo
 		*made = linkat(store->tmp, temporary, folder, name, 0) == 0;
 		if (!*made && errno != EEXIST)
 			status = lh_keystore_failed(ctx, store, "make", name);
-		(void) unlinkat(store->tmp, temporary, 0);
+		if (*made)
+			(void) unlinkat(store->tmp, temporary, 0);
+		else
+			drop_new(store, temporary);
 		if (status == LH_OK)
 			status = lh_keystore_sync(ctx, store, folder, name);
 	}
@@ -184,40 +225,52 @@ lh_keystore_add(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry, boo
 }
 
 LhStatus
-lh_keystore_settle(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry, int64_t now)
+lh_keystore_settle_name(LhCtx *ctx, LhKeyStore *store, uint64_t id)
 {
 	LhStatus status;
 	int folder;
 
-	if (entry->created < now - SETTLED_US)
-		return LH_OK;
-	LH_TRY(open_folder(ctx, store, entry->id, false, &folder));
+	LH_TRY(open_folder(ctx, store, id, false, &folder));
 	status = lh_keystore_sync(ctx, store, folder, "keys");
 	close(folder);
-	return status;
+	LH_TRY(status);
+	return lh_keystore_sync(ctx, store, store->keys, "keys");
 }
 
-static LhStatus
-wipe(LhCtx *ctx, LhKeyStore *store, int fd, const char *name)
+LhStatus
+lh_keystore_settle(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry, int64_t now)
 {
-	static const uint8_t zeros[LH_KEYSTORE_ENTRY];
-
-	LH_TRY(lh_keystore_write(ctx, store, fd, name, zeros, sizeof(zeros), 0));
-	return lh_keystore_sync(ctx, store, fd, name);
+	if (entry->created < now - SETTLED_US)
+		return LH_OK;
+	return lh_keystore_settle_name(ctx, store, entry->id);
 }
 
-/* The file that has been replaced is overwritten by its descriptor, as no name leads to it any more. */
+static void
+old_name(uint64_t id, char out[LH_KEYSTORE_NAME])
+{
+	snprintf(out, LH_KEYSTORE_NAME, "old-%016" PRIx64, id);
+}
+
+/* The old file keeps a name in tmp/ until it is overwritten: without one, a kill in between would leave a key in a free block. */
 static LhStatus
 replace_in(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry, int folder, int old)
 {
-	char name[LH_KEYSTORE_NAME], temporary[LH_KEYSTORE_NAME];
+	char name[LH_KEYSTORE_NAME], temporary[LH_KEYSTORE_NAME], before[LH_KEYSTORE_NAME];
 
 	lh_keystore_name(entry->id, name);
+	old_name(entry->id, before);
 	LH_TRY(write_new(ctx, store, entry, temporary));
+	/* what fails from here on is cleared away by the next who takes the lock */
+	if (linkat(folder, name, store->tmp, before, 0) != 0)
+		return lh_keystore_failed(ctx, store, "make", before);
+	LH_TRY(lh_keystore_sync(ctx, store, store->tmp, "tmp"));
 	if (renameat(store->tmp, temporary, folder, name) != 0)
 		return lh_keystore_failed(ctx, store, "replace", name);
 	LH_TRY(lh_keystore_sync(ctx, store, folder, name));
-	return wipe(ctx, store, old, name);
+	LH_TRY(wipe(ctx, store, old, name));
+	if (unlinkat(store->tmp, before, 0) != 0)
+		return lh_keystore_failed(ctx, store, "remove", before);
+	return LH_OK;
 }
 
 LhStatus
@@ -241,6 +294,44 @@ lh_keystore_replace(LhCtx *ctx, LhKeyStore *store, const LhKeyStoreEntry *entry)
 /* ---- what was left behind ---- */
 
 /*
+ * Is it the file of an entry?  Of one that was replaced it no longer is, when the new name is durable: otherwise the entry would be lost with
+ * the old bytes.
+ */
+static LhStatus
+is_entry(LhCtx *ctx, LhKeyStore *store, const char *name, const struct stat *st, bool *yes)
+{
+	uint64_t id = strncmp(name, "old-", 4) == 0 ? strtoull(name + 4, NULL, 16) : 0;
+	char again[LH_KEYSTORE_NAME];
+	struct stat entry = {0};
+	LhStatus status;
+	int folder;
+
+	old_name(id, again);
+	*yes = st->st_nlink > 1;
+	if (strcmp(name, again) != 0)
+		return LH_OK;
+	lh_keystore_name(id, again);
+	status = lh_keystore_settle_name(ctx, store, id);
+	if (status == LH_OK)
+		status = open_folder(ctx, store, id, false, &folder);
+	if (status == LH_OK)
+	{
+		if (fstatat(folder, again, &entry, AT_SYMLINK_NOFOLLOW) != 0)
+			status = lh_keystore_failed(ctx, store, "examine", again);
+		close(folder);
+	}
+	if (status == LH_NOT_FOUND)
+	{
+		/* no entry of ours has that name */
+		lh_error_clear(ctx);
+		return LH_OK;
+	}
+	LH_TRY(status);
+	*yes = entry.st_ino == st->st_ino && entry.st_dev == st->st_dev;
+	return LH_OK;
+}
+
+/*
  * A file in tmp/ that has another name is an entry that was made; one that has not is the copy of a key that was never used, or of one that
  * was to be replaced: it could outlive the entry.
  */
@@ -249,13 +340,16 @@ clear_one(LhCtx *ctx, LhKeyStore *store, const char *name)
 {
 	LhStatus status = LH_OK;
 	struct stat st;
+	bool entry = false;
 	int64_t size;
 	int fd;
 
 	LH_TRY(lh_keystore_file(ctx, store, store->tmp, name, O_WRONLY, &size, &fd));
 	if (fstat(fd, &st) != 0)
 		status = lh_keystore_failed(ctx, store, "examine", name);
-	else if (st.st_nlink == 1)
+	else
+		status = is_entry(ctx, store, name, &st, &entry);
+	if (status == LH_OK && !entry)
 		status = wipe(ctx, store, fd, name);
 	close(fd);
 	LH_TRY(status);

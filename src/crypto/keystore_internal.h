@@ -16,6 +16,7 @@ struct LhKeyStore
 	int root, keys, parents, versions, tmp, log; /* descriptors; -1: not open */
 	int lock;                                    /* held; -1: not */
 	LhKeyStoreLock how;
+	uint64_t finished; /* the last erasure that is known to be on disk, log and tombstone */
 	uint8_t id[LH_KEYSTORE_ID];
 };
 
@@ -40,6 +41,8 @@ extern LhStatus lh_keystore_need(LhCtx *ctx, const LhKeyStore *store, LhKeyStore
 extern void lh_keystore_name(uint64_t id, char out[LH_KEYSTORE_NAME]);
 /* The entry's file; the caller closes it. */
 extern LhStatus lh_keystore_entry_file(LhCtx *ctx, LhKeyStore *store, uint64_t id, int flags, int *fd);
+/* The name of the entry's file, and of its directory, are durable. */
+extern LhStatus lh_keystore_settle_name(LhCtx *ctx, LhKeyStore *store, uint64_t id);
 /* Overwrite what no name leads to any more, and clear tmp/: under the exclusive lock. */
 extern LhStatus lh_keystore_clear(LhCtx *ctx, LhKeyStore *store);
 

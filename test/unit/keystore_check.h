@@ -136,12 +136,18 @@ look_for(const char *path, const struct stat *st, int type, struct FTW *ftw)
 }
 
 static inline int
-seen(const char *bytes)
+seen_in(const char *where, const char *bytes)
 {
 	sought = bytes;
 	sightings = 0;
-	nftw(root, look_for, 16, FTW_PHYS);
+	nftw(where, look_for, 16, FTW_PHYS);
 	return sightings;
+}
+
+static inline int
+seen(const char *bytes)
+{
+	return seen_in(root, bytes);
 }
 
 #endif

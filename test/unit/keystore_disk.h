@@ -7,6 +7,10 @@
  * file, names by a sync of their directory.  disk_lose_power then undoes any of what is left, chosen by chance: an operating system may
  * have written some of it and not the rest, in any order.  A write into one sector happens or does not; a longer one, or one that makes a
  * file longer, may be cut.
+ *
+ * Files that have lost their names keep one in the directory "undo": what a test finds in there is on the disk, in blocks that
+ * nothing leads to.  Instead of the kill a step can fail, as on a full or broken disk, and that may be the first of many; or the process
+ * can be stopped, so that another comes between.
  */
 #ifndef KEYSTORE_DISK_H
 #define KEYSTORE_DISK_H
@@ -48,10 +52,20 @@ typedef struct DiskNote
 	uint8_t old[DISK_BYTES];
 } DiskNote;
 
+typedef enum DiskFault
+{
+	DISK_KILL,
+	DISK_STOP,
+	DISK_FAIL, /* this step, with EIO; of a write the half is done */
+	DISK_FULL  /* this step and all after it that need space, with ENOSPC */
+} DiskFault;
+
 typedef struct Disk
 {
-	long left; /* steps until the kill; 0: none */
+	long left; /* steps until the fault; 0: none */
 	long steps;
+	DiskFault fault;
+	bool full;
 	int n, kept;
 	DiskNote notes[DISK_NOTES];
 } Disk;
@@ -68,14 +82,20 @@ disk_create(const char *undo)
 	snprintf(disk_undo, sizeof(disk_undo), "%s", undo);
 }
 
-static inline void
-disk_step(void)
+/* Does this step fail?  errno says how. */
+static inline bool
+disk_step(bool grows)
 {
+	bool now = disk != NULL && disk->left > 0 && --disk->left == 0;
+
 	if (disk == NULL)
-		return;
+		return false;
 	disk->steps++;
-	if (disk->left > 0 && --disk->left == 0)
-		kill(getpid(), SIGKILL);
+	if (now && disk->fault <= DISK_STOP)
+		kill(getpid(), disk->fault == DISK_KILL ? SIGKILL : SIGSTOP);
+	disk->full |= now && disk->fault == DISK_FULL;
+	errno = disk->full ? ENOSPC : EIO;
+	return (now && disk->fault == DISK_FAIL) || (disk->full && grows);
 }
 
 static inline DiskNote *
@@ -154,7 +174,8 @@ fsync(int fd)
 {
 	int result;
 
-	disk_step();
+	if (disk_step(false))
+		return -1;
 	result = (int) syscall(SYS_fsync, fd);
 	for (int i = 0; disk != NULL && result == 0 && i < disk->n; i++)
 		if (disk->notes[i].ino == disk_ino(fd))
@@ -165,10 +186,19 @@ fsync(int fd)
 ssize_t
 pwrite(int fd, const void *p, size_t n, off_t at)
 {
-	disk_step();
+	struct stat st;
+	bool grows = disk != NULL && fstat(fd, &st) == 0 && at + (off_t) n > st.st_size;
+	bool fails = disk_step(grows);
+	int err = errno;
+
 	if (disk != NULL)
 		disk_note_bytes(fd, at, n);
-	return syscall(SYS_pwrite64, fd, p, n, at);
+	if (!fails)
+		return syscall(SYS_pwrite64, fd, p, n, at);
+	if (!disk->full)
+		(void) syscall(SYS_pwrite64, fd, p, n / 2, at);
+	errno = err;
+	return -1;
 }
 
 int
@@ -176,7 +206,8 @@ ftruncate(int fd, off_t size)
 {
 	struct stat st;
 
-	disk_step();
+	if (disk_step(false))
+		return -1;
 	if (disk != NULL && fstat(fd, &st) == 0 && st.st_size > size)
 		disk_note_bytes(fd, size, (size_t) (st.st_size - size));
 	return (int) syscall(SYS_ftruncate, fd, size);
@@ -187,7 +218,8 @@ linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
 {
 	int result;
 
-	disk_step();
+	if (disk_step(true))
+		return -1;
 	result = (int) syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
 	if (disk != NULL && result == 0)
 		disk_note_made(to_dir, to);
@@ -197,7 +229,8 @@ linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
 int
 unlinkat(int dir, const char *name, int flags)
 {
-	disk_step();
+	if (disk_step(false))
+		return -1;
 	if (disk != NULL)
 		disk_note_gone(dir, name);
 	return (int) syscall(SYS_unlinkat, dir, name, flags);
@@ -206,7 +239,8 @@ unlinkat(int dir, const char *name, int flags)
 int
 renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
-	disk_step();
+	if (disk_step(false))
+		return -1;
 	if (disk != NULL)
 	{
 		disk_note_gone(from_dir, from);
@@ -220,7 +254,13 @@ mkdirat(int dir, const char *name, mode_t mode)
 {
 	int result;
 
-	disk_step();
+	if (disk != NULL && faccessat(dir, name, F_OK, 0) == 0)
+	{
+		errno = EEXIST;
+		return -1;
+	}
+	if (disk_step(true))
+		return -1;
 	result = (int) syscall(SYS_mkdirat, dir, name, mode);
 	if (disk != NULL && result == 0)
 		disk_note_made(dir, name);
@@ -242,8 +282,8 @@ openat(int dir, const char *name, int flags, ...)
 	va_end(args);
 	makes =
 		disk != NULL && (flags & O_CREAT) != 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0;
-	if (makes)
-		disk_step();
+	if (makes && disk_step(true))
+		return -1;
 	fd = (int) syscall(SYS_openat, dir, name, flags, mode);
 	if (makes && fd >= 0)
 		disk_note_made(dir, name);
@@ -274,6 +314,8 @@ disk_undo_bytes(const DiskNote *n, const char *root)
 	disk_wanted = n->ino;
 	disk_found[0] = '\0';
 	nftw(root, disk_look, 16, FTW_PHYS);
+	if (disk_found[0] == '\0')
+		nftw(disk_undo, disk_look, 16, FTW_PHYS);
 	if (disk_found[0] == '\0' || (fd = open(disk_found, O_RDWR)) < 0)
 		return;
 	/* what it was longer by may be there in part */
@@ -293,7 +335,13 @@ disk_undo_one(const DiskNote *n, const char *root)
 	{
 		case DISK_NAME_MADE:
 			if (unlink(n->path) != 0)
-				(void) rmdir(n->path);
+			{
+				char gone[DISK_PATH];
+
+				/* a directory that nobody finds any more, with all that is in it */
+				snprintf(gone, sizeof(gone), "%.200s/%d", disk_undo, disk->kept++);
+				(void) rename(n->path, gone);
+			}
 			break;
 		case DISK_NAME_GONE:
 			(void) unlink(n->path);
@@ -304,7 +352,7 @@ disk_undo_one(const DiskNote *n, const char *root)
 	}
 }
 
-/* Undo each note with this chance of a hundred, the last first; then nothing is noted any more. */
+/* Undo each note with this chance of a hundred, the last first; then nothing is noted any more.  In "undo" stays what has no name. */
 static inline void
 disk_lose_power(const char *root, int chance)
 {
@@ -314,11 +362,18 @@ disk_lose_power(const char *root, int chance)
 	for (int i = 0; i < disk->kept; i++)
 	{
 		char path[DISK_PATH];
+		struct stat st;
 
 		snprintf(path, sizeof(path), "%.200s/%d", disk_undo, i);
-		(void) unlink(path);
+		if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
+			continue;
+		disk_wanted = st.st_ino;
+		disk_found[0] = '\0';
+		nftw(root, disk_look, 16, FTW_PHYS);
+		if (disk_found[0] != '\0')
+			(void) unlink(path);
 	}
-	disk->n = disk->kept = 0;
+	disk->n = 0;
 	disk->left = 0;
 }
 

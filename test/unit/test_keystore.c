@@ -2,6 +2,8 @@
  * test_keystore.c
  *		The store of small keys: entries, erasure, hostile directories, several processes at once.
  */
+#include <sys/file.h>
+
 #include "unit/keystore_check.h"
 
 #include <sys/mman.h>
@@ -580,6 +582,75 @@ the_lock_is_waited_for_and_can_be_cancelled(void **state)
 	ctx->host = NULL;
 }
 
+/* Somebody waits for the exclusive lock: who wants the shared one comes after him. */
+static void
+who_erases_is_not_kept_out_by_who_makes_keys(void **state)
+{
+	static const LhHost host = {.interrupted = interrupted};
+	LhKeyStore *a = new_store(), *b = open_store();
+	pid_t pid;
+	int gate = open(lh_sprintf(ctx, "%s/store", root), O_RDONLY | O_CLOEXEC);
+
+	(void) state;
+	ASSERT_OK(lh_keystore_lock(ctx, a, LH_KEYSTORE_SHARED));
+	pid = fork();
+	if (pid == 0)
+	{
+		/* what was inherited keeps the lock of a */
+		lh_keystore_unlock(a);
+		close(gate);
+		_exit(lh_keystore_lock(ctx, open_store(), LH_KEYSTORE_EXCLUSIVE) != LH_OK);
+	}
+	for (int i = 0; flock(gate, LOCK_SH | LOCK_NB) == 0; i++)
+	{
+		flock(gate, LOCK_UN);
+		assert_true(i < 60000);
+		usleep(1000);
+	}
+	ctx->host = &host;
+	interrupt_now = true;
+	assert_int_equal(lh_keystore_lock(ctx, b, LH_KEYSTORE_SHARED), LH_CANCELLED);
+	ctx->host = NULL;
+	lh_error_clear(ctx);
+	lh_keystore_unlock(a);
+	wait_for(&pid, 1);
+	ASSERT_OK(lh_keystore_lock(ctx, b, LH_KEYSTORE_SHARED));
+	close(gate);
+}
+
+static LhKeyStore *holder;
+
+/* While the lock is waited for, its file is exchanged and the old one given free. */
+static bool
+exchange(void *arg)
+{
+	(void) arg;
+	if (holder != NULL)
+	{
+		shell("umask 077; mv store/lock old && : > store/lock");
+		lh_keystore_unlock(holder);
+		holder = NULL;
+	}
+	return false;
+}
+
+static void
+a_lock_that_was_exchanged_is_none(void **state)
+{
+	static const LhHost host = {.interrupted = exchange};
+	LhKeyStore *b;
+
+	(void) state;
+	holder = new_store();
+	b = open_store();
+	ASSERT_OK(lh_keystore_lock(ctx, holder, LH_KEYSTORE_SHARED));
+	ctx->host = &host;
+	ASSERT_FAILS(lh_keystore_lock(ctx, b, LH_KEYSTORE_EXCLUSIVE), LH_IO, "was exchanged");
+	ctx->host = NULL;
+	lh_error_clear(ctx);
+	ASSERT_OK(lh_keystore_lock(ctx, b, LH_KEYSTORE_EXCLUSIVE));
+}
+
 int
 main(void)
 {
@@ -601,6 +672,8 @@ main(void)
 		TEST(of_many_makers_one_wins),
 		TEST(readers_never_see_half_an_entry),
 		TEST(the_lock_is_waited_for_and_can_be_cancelled),
+		TEST(who_erases_is_not_kept_out_by_who_makes_keys),
+		TEST(a_lock_that_was_exchanged_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, start_group, end_group);

@@ -11,11 +11,52 @@
 typedef struct Acknowledged
 {
 	bool added_a, added_b, replaced_b, erased_a, erased_b;
-	bool began_replace, began_erase_a, began_erase_b;
+	bool began_replace, began_erase_a, began_erase_b, added_c;
 	LhErasure a, b;
 } Acknowledged;
 
 static Acknowledged *told;
+
+/* Nothing but a disk that is full or broken excuses an error. */
+static bool
+went_well(LhStatus status)
+{
+	if (status != LH_OK && disk->fault < DISK_FAIL)
+		fail_msg("%s", ctx->error->message);
+	lh_error_clear(ctx);
+	return status == LH_OK;
+}
+
+static bool
+try_add(LhKeyStore *store, const LhKeyStoreEntry *e)
+{
+	bool made = false, well;
+
+	if (!went_well(lh_keystore_lock(ctx, store, LH_KEYSTORE_SHARED)))
+		return false;
+	well = went_well(lh_keystore_add(ctx, store, e, &made));
+	lh_keystore_unlock(store);
+	return well && made;
+}
+
+static bool
+try_replace(LhKeyStore *store, const LhKeyStoreEntry *e)
+{
+	bool well;
+
+	if (!went_well(lh_keystore_lock(ctx, store, LH_KEYSTORE_EXCLUSIVE)))
+		return false;
+	well = went_well(lh_keystore_replace(ctx, store, e));
+	lh_keystore_unlock(store);
+	return well;
+}
+
+static bool
+try_erase(LhKeyStore *store, LhKeyStoreEntry e, LhErasure *out)
+{
+	e.erased = 2000;
+	return went_well(lh_keystore_erase(ctx, store, &e, false, out));
+}
 
 static void
 child_work(void)
@@ -24,30 +65,46 @@ child_work(void)
 	LhKeyStoreEntry a = entry_of(ID(1), "SECRET-A"), b = entry_of(ID(2), "SECRET-B1"),
 					b2 = entry_of(ID(2), "SECRET-B2");
 
-	told->added_a = add(store, &a);
-	told->added_b = add(store, &b);
+	told->added_a = try_add(store, &a);
+	told->added_b = try_add(store, &b);
 	told->began_erase_a = true;
-	told->a = erase(store, a);
-	told->erased_a = true;
+	told->erased_a = try_erase(store, a, &told->a);
 	told->began_replace = true;
-	ASSERT_OK(lh_keystore_lock(ctx, store, LH_KEYSTORE_EXCLUSIVE));
-	ASSERT_OK(lh_keystore_replace(ctx, store, &b2));
-	lh_keystore_unlock(store);
-	told->replaced_b = true;
+	told->replaced_b = try_replace(store, &b2);
 	told->began_erase_b = true;
-	told->b = erase(store, b2);
-	told->erased_b = true;
+	told->erased_b = try_erase(store, b2, &told->b);
 }
 
-/* Kill at this step; whether there was one. */
-static bool
-run_to(long step)
+/* Another one, after the first was killed; of what it has been told to be done nothing may be lost. */
+static void
+go_on(void)
 {
+	LhKeyStore *store = open_store();
+	LhKeyStoreEntry a = entry_of(ID(1), "SECRET-A"), b = entry_of(ID(2), "SECRET-B"),
+					c = entry_of(ID(0x1001), "SECRET-C");
+
+	/* in the directory of a */
+	told->added_c = try_add(store, &c);
+	told->added_b |= try_add(store, &b);
+	if (told->began_erase_a && try_add(store, &a))
+		told->added_a = true;
+	if (told->began_erase_a)
+		told->erased_a = try_erase(store, a, &told->a);
+	if (told->began_erase_b)
+		told->erased_b = try_erase(store, b, &told->b);
+}
+
+/* The fault at this step; whether there was one. */
+static bool
+run_to(long step, DiskFault fault)
+{
+	bool happened;
 	pid_t pid;
 	int status;
 
 	memset(told, 0, sizeof(*told));
 	disk->left = step;
+	disk->fault = fault;
 	disk->steps = 0;
 	pid = fork();
 	if (pid == 0)
@@ -62,7 +119,9 @@ run_to(long step)
 		return true;
 	}
 	assert_int_equal(WEXITSTATUS(status), 0);
-	return false;
+	happened = disk->left == 0;
+	disk->left = 0;
+	return happened;
 }
 
 static void
@@ -93,7 +152,7 @@ check_key(LhKeyStore *store, const LhKeyStoreEntry *e, bool added, bool began, b
 
 /* Whatever happened: what was promised holds, and what was interrupted can be done again. */
 static void
-check_promises(void)
+check_promises(bool lost_power)
 {
 	LhKeyStore *store = open_store();
 	LhKeyStoreEntry a = entry_of(ID(1), "SECRET-A"), b = entry_of(ID(2), "SECRET-B");
@@ -116,7 +175,17 @@ check_promises(void)
 	(void) erase(store, b);
 	ASSERT_OK(lh_keystore_log(ctx, store, NULL, NULL, &n));
 	assert_int_equal(n, 2);
+	if (told->added_c)
+	{
+		LhKeyStoreEntry c = entry_of(ID(0x1001), "SECRET-C");
+
+		assert_memory_equal(get(store, c.id).wrapped, c.wrapped, 64);
+		(void) erase(store, c);
+	}
 	assert_int_equal(seen("SECRET"), 0);
+	/* nor in what no name leads to any more */
+	if (!lost_power)
+		assert_int_equal(seen_in(undo, "SECRET"), 0);
 	shell("test -z \"$(ls store/tmp)\"");
 }
 
@@ -146,10 +215,10 @@ promises_hold_after_a_kill_at_each_step(void **state)
 	for (bool more = true; more; step++)
 	{
 		begin_store();
-		more = run_to(step);
+		more = run_to(step, DISK_KILL);
 		disk_lose_power(root, 0);
 		disk = NULL;
-		check_promises();
+		check_promises(false);
 		lh_arena_reset(ctx->arena);
 	}
 	/* of what was done there are that many steps at least */
@@ -169,12 +238,151 @@ promises_hold_after_a_loss_of_power_at_each_step(void **state)
 		for (size_t i = 0; i < sizeof(chances) / sizeof(chances[0]); i++)
 		{
 			begin_store();
-			more = run_to(step);
+			more = run_to(step, DISK_KILL);
 			disk_lose_power(root, chances[i]);
 			disk = NULL;
-			check_promises();
+			check_promises(true);
 			lh_arena_reset(ctx->arena);
 		}
+}
+
+/* What a process that was killed left unsynced must not be taken for done by those who come after it. */
+static void
+promises_hold_when_the_power_goes_after_a_kill(void **state)
+{
+	static const int chances[] = {100, 50, 50, 75};
+	bool more = true;
+
+	(void) state;
+	share_told();
+	srand(11);
+	for (long step = 1; more; step++)
+		for (size_t i = 0; i < sizeof(chances) / sizeof(chances[0]); i++)
+		{
+			begin_store();
+			more = run_to(step, DISK_KILL);
+			go_on();
+			disk_lose_power(root, chances[i]);
+			disk = NULL;
+			check_promises(true);
+			lh_arena_reset(ctx->arena);
+		}
+}
+
+static void
+promises_hold_when_a_step_fails(void **state)
+{
+	static const DiskFault faults[] = {DISK_FAIL, DISK_FULL};
+	bool more = true;
+
+	(void) state;
+	share_told();
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++, more = true)
+		for (long step = 1; more; step++)
+		{
+			begin_store();
+			more = run_to(step, faults[i]);
+			disk_lose_power(root, 0);
+			disk = NULL;
+			check_promises(false);
+			lh_arena_reset(ctx->arena);
+		}
+}
+
+static void
+a_full_disk_does_not_keep_tmp_from_being_cleared(void **state)
+{
+	LhKeyStore *store;
+
+	(void) state;
+	begin_store();
+	store = open_store();
+	shell(
+		"umask 077; : > store/tmp/1-0000000000000001; printf SECRET > store/tmp/1-0000000000000002");
+	disk->fault = DISK_FULL;
+	disk->full = true;
+	ASSERT_OK(lh_keystore_lock(ctx, store, LH_KEYSTORE_EXCLUSIVE));
+	shell("test -z \"$(ls store/tmp)\"");
+	assert_int_equal(seen_in(undo, "SECRET"), 0);
+	disk = NULL;
+}
+
+/* ---- two at once ---- */
+
+static pid_t stopped;
+
+/* Who is waited for goes on. */
+static bool
+wake(void *arg)
+{
+	(void) arg;
+	kill(stopped, SIGCONT);
+	return false;
+}
+
+/* Makes a store, or takes the one that is there, and tells its number; stops at a step. */
+static pid_t
+begin_making(long step, uint8_t *id)
+{
+	int status;
+	pid_t pid;
+
+	disk->left = step;
+	disk->fault = DISK_STOP;
+	pid = fork();
+	if (pid == 0)
+	{
+		LhStatus made = lh_keystore_create(ctx, root);
+
+		disk = NULL;
+		if (made != LH_OK && made != LH_EXISTS)
+			_exit(1);
+		memcpy(id, lh_keystore_id(open_store()), LH_KEYSTORE_ID);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	return WIFSTOPPED(status) ? pid : 0;
+}
+
+static void
+of_two_who_make_a_store_one_wins(void **state)
+{
+	static const LhHost host = {.interrupted = wake};
+	uint8_t *id =
+		mmap(NULL, LH_KEYSTORE_ID, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	bool more = true;
+
+	(void) state;
+	for (long step = 1; more; step++)
+	{
+		uint8_t mine[LH_KEYSTORE_ID];
+		LhStatus made;
+		int status;
+
+		disk = NULL;
+		shell("rm -rf store undo && mkdir -m 700 store undo");
+		disk_create(undo);
+		stopped = begin_making(step, id);
+		more = stopped != 0;
+		ctx->host = &host;
+		disk->left = 0;
+		made = lh_keystore_create(ctx, root);
+		ctx->host = NULL;
+		if (made != LH_EXISTS)
+			ASSERT_OK(made);
+		lh_error_clear(ctx);
+		memcpy(mine, lh_keystore_id(open_store()), LH_KEYSTORE_ID);
+		if (more)
+		{
+			kill(stopped, SIGCONT);
+			assert_int_equal(waitpid(stopped, &status, 0), stopped);
+			assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		}
+		assert_memory_equal(id, mine, LH_KEYSTORE_ID);
+		assert_memory_equal(lh_keystore_id(open_store()), mine, LH_KEYSTORE_ID);
+		lh_arena_reset(ctx->arena);
+	}
+	munmap(id, LH_KEYSTORE_ID);
 }
 
 static void
@@ -229,7 +437,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(promises_hold_after_a_kill_at_each_step),
 		TEST(promises_hold_after_a_loss_of_power_at_each_step),
+		TEST(promises_hold_when_the_power_goes_after_a_kill),
+		TEST(promises_hold_when_a_step_fails),
+		TEST(a_full_disk_does_not_keep_tmp_from_being_cleared),
 		TEST(a_store_is_made_whole_or_can_be_made_again),
+		TEST(of_two_who_make_a_store_one_wins),
 	};
 
 	return cmocka_run_group_tests(tests, start_group, end_group);
