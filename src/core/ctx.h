@@ -86,6 +86,8 @@ typedef struct LhError
 	X(PAGES_SKIPPED, "pages_skipped", "Pages Skipped") \
 	X(PAGES_PRUNED_INDEX, "pages_pruned_index", "Pages Pruned by Page Index") \
 	X(DICT_PAGES_READ, "dict_pages_read", "Dictionary Pages Read") \
+	X(DICT_CACHE_HITS, "dict_cache_hits", "Dictionary Cache Hits") \
+	X(DICT_CACHE_BYTES, "dict_cache_bytes", "Dictionary Cache Bytes") \
 	X(DELETE_FILES_READ, "delete_files_read", "Delete Files Read") \
 	X(DELETE_FILES_CACHED, "delete_files_cached", "Delete Files Cached") \
 	X(DELETION_VECTORS_READ, "deletion_vectors_read", "Deletion Vectors Read") \

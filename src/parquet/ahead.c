@@ -8,6 +8,7 @@
  * part while the one before is decoded (window.c).  A hint is never an error:
  * who reads the bytes will meet it.
  */
+#include "parquet/dicts.h"
 #include "parquet/file.h"
 #include "parquet/meta.h"
 #include "parquet/window.h"
@@ -18,7 +19,7 @@ add_leaves(LhCtx *ctx, LhPqFile *file, int group, int node, LhRange *ranges, int
 {
 	const LhPqNode *nodes = file->meta->nodes, *at = &nodes[node];
 	const LhPqChunk *chunk;
-	size_t len;
+	int64_t start, len;
 
 	if (at->leaf < 0)
 	{
@@ -32,11 +33,14 @@ add_leaves(LhCtx *ctx, LhPqFile *file, int group, int node, LhRange *ranges, int
 	LH_TRY(lh_pq_chunk(ctx, file, group, at->leaf, &chunk));
 	if (chunk->file_path != NULL || chunk->num_values == 0 || *n == most)
 		return LH_OK;
-	len = LH_PQ_READ_AHEAD_REMOTE;
-	if ((int64_t) len > chunk->compressed_size)
-		len = (size_t) chunk->compressed_size;
+	start = chunk->start;
+	if (file->crypt == NULL)
+		start = lh_pq_dicts_skip(lh_object_id(file->obj), start, file->options.check_crc);
+	len = chunk->start + chunk->compressed_size - start;
+	if (len > (int64_t) LH_PQ_READ_AHEAD_REMOTE)
+		len = (int64_t) LH_PQ_READ_AHEAD_REMOTE;
 	if (len > 0)
-		ranges[(*n)++] = (LhRange){.offset = chunk->start, .len = len};
+		ranges[(*n)++] = (LhRange){.offset = start, .len = (size_t) len};
 	return LH_OK;
 }
 

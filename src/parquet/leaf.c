@@ -140,8 +140,12 @@ lh_pq_leaf_begin(LhCtx *ctx, LhPqLeaf *leaf)
 
 	if (leaf->begun || leaf->chunk->num_values == 0)
 		return LH_OK;
-	LH_TRY(lh_pq_header_read(ctx, &leaf->window, leaf->chunk, leaf->decrypt, start, leaf->read_ahead, 0,
-							 &h));
+	LH_TRY(lh_pq_dict_find(ctx, leaf));
+	if (leaf->kept != NULL)
+		h = leaf->kept->page->header;
+	else
+		LH_TRY(lh_pq_header_read(ctx, &leaf->window, leaf->chunk, leaf->decrypt, start, leaf->read_ahead,
+								 0, &h));
 	leaf->begun = true;
 	if (h.type != LH_PQ_DICTIONARY_PAGE)
 		return LH_OK;
@@ -149,6 +153,21 @@ lh_pq_leaf_begin(LhCtx *ctx, LhPqLeaf *leaf)
 	if (leaf->next == start)
 		leaf->next = start + h.header_size + h.stored_size;
 	return lh_pq_dict_load(ctx, leaf);
+}
+
+/* A dictionary at the beginning that is kept need not be read to be passed over. */
+static LhStatus
+pass_kept(LhCtx *ctx, LhPqLeaf *leaf)
+{
+	const LhPqPageHeader *h;
+
+	LH_TRY(lh_pq_dict_find(ctx, leaf));
+	if (leaf->kept == NULL)
+		return LH_OK;
+	h = &leaf->kept->page->header;
+	LH_TRY(note_dict(ctx, leaf, h, leaf->chunk->start + h->header_size));
+	leaf->next = leaf->dict_pos + h->stored_size;
+	return LH_OK;
 }
 
 LhStatus
@@ -168,6 +187,12 @@ lh_pq_leaf_next(LhCtx *ctx, LhPqLeaf *leaf, LhPqApproach approach)
 		if (leaf->values_before >= leaf->chunk->num_values)
 			LH_FAIL(ctx, LH_CORRUPT, "column ends after %lld values",
 					(long long) leaf->values_before);
+		if (pos == leaf->chunk->start && !leaf->begun)
+		{
+			LH_TRY(pass_kept(ctx, leaf));
+			if (leaf->kept != NULL)
+				continue;
+		}
 		LH_TRY(lh_pq_header_read(ctx, &leaf->window, leaf->chunk, leaf->decrypt, pos, ahead,
 								 leaf->page_no + 1, h));
 		leaf->body = pos + h->header_size;

@@ -20,6 +20,7 @@
 #include "parquet/convert.h"
 #include "parquet/crypt.h"
 #include "parquet/decode.h"
+#include "parquet/dicts.h"
 #include "parquet/levels.h"
 #include "parquet/window.h"
 
@@ -34,6 +35,14 @@ typedef struct LhPqPage
 	size_t len; /* bytes of values; LH_PADDING more are readable */
 	LhPqBlock *block; /* where all of this lies; the page is an owner */
 } LhPqPage;
+
+/* A kept page that a leaf refers to; it counts in the budget until then. */
+typedef struct LhPqHold
+{
+	LhPqKept *kept;
+	const LhPqKeptPage *page;
+	LhArena *arena;
+} LhPqHold;
 
 typedef struct LhPqLeaf
 {
@@ -61,6 +70,7 @@ typedef struct LhPqLeaf
 	LhDict *dict; /* &dict_space once loaded */
 	LhPqBlock *dict_bytes; /* what dict's values point into */
 	LhPqBlock *dict_values;
+	LhPqHold *kept; /* the page as it was kept (dicts.h); NULL: it is read */
 
 	/* The current page */
 	int64_t next; /* file offset of the next page header */
@@ -103,6 +113,11 @@ extern LhStatus lh_pq_page_dict_bytes(LhCtx *ctx, LhPqLeaf *leaf, LhPqBlock **ou
 									  const uint8_t **data, size_t *len);
 
 /* dict.c */
+
+/* Can the dictionary of this leaf be kept? */
+extern bool lh_pq_dict_keepable(const LhPqLeaf *leaf);
+/* Take the page of the chunk's beginning from those that are kept; leaf->kept NULL: it is not there. */
+extern LhStatus lh_pq_dict_find(LhCtx *ctx, LhPqLeaf *leaf);
 extern LhStatus lh_pq_dict_load(LhCtx *ctx, LhPqLeaf *leaf);
 extern void lh_pq_dict_drop(LhPqLeaf *leaf);
 /* Write the values of n codes. */

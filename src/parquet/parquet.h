@@ -216,6 +216,18 @@ extern void lh_pq_cache_resize(LhPqCache *cache, size_t max_bytes);
 extern void lh_pq_cache_clear(LhPqCache *cache);
 extern size_t lh_pq_cache_bytes(const LhPqCache *cache);
 
+/*
+ * Inflated dictionary pages, process-wide, for all threads; malloc'ed (dicts.h).
+ * lh_pq_use_dicts says which cache the process has (NULL: none) and which statement runs: a
+ * number that is another one for each.  A cache that helper threads may use stays named.
+ */
+typedef struct LhPqDicts LhPqDicts;
+extern LhPqDicts *lh_pq_dicts_create(size_t max_bytes);	/* NULL: out of memory */
+extern void lh_pq_dicts_destroy(LhPqDicts *dicts);
+extern void lh_pq_dicts_resize(LhPqDicts *dicts, size_t max_bytes);
+extern size_t lh_pq_dicts_bytes(const LhPqDicts *dicts);
+extern void lh_pq_use_dicts(LhPqDicts *dicts, uint64_t stamp);
+
 /* Metadata of one column chunk, parsed at first use and kept. */
 extern LhStatus lh_pq_chunk(LhCtx *ctx, LhPqFile *file, int group, int leaf, const LhPqChunk **out);
 /*

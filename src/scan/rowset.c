@@ -342,22 +342,29 @@ lh_rowset_count_range(const LhRowSet *set, int64_t from, int64_t to)
 	return count;
 }
 
-/* Bits [from, to) of a bitset become bits at and after "at". */
+/* Bits [from, to) of a bitset become bits at and after "at", which are 0 yet: a word at a time, then what is left. */
 static void
 copy_bitset(const uint64_t *bits, int from, int to, uint64_t *words, int at)
 {
-	for (int row = from; row < to;)
-	{
-		int have = 64 - row % 64, room = 64 - at % 64;
-		int n = have < room ? have : room;
-		uint64_t piece;
+	int down = from % 64, up = at % 64;
 
-		n = n < to - row ? n : to - row;
-		piece = bits[row / 64] >> (row % 64);
-		if (n < 64)
-			piece &= (UINT64_C(1) << n) - 1;
-		words[at / 64] |= piece << (at % 64);
-		row += n;
+	for (; to - from >= 64; from += 64, at += 64)
+	{
+		const uint64_t *in = &bits[from / 64];
+		uint64_t word = down == 0 ? in[0] : in[0] >> down | in[1] << (64 - down);
+
+		words[at / 64] |= word << up;
+		if (up != 0)
+			words[at / 64 + 1] |= word >> (64 - up);
+	}
+	while (from < to)
+	{
+		int have = 64 - from % 64, room = 64 - at % 64;
+		int n = have < room ? have : room;
+
+		n = n < to - from ? n : to - from;
+		words[at / 64] |= (bits[from / 64] >> (from % 64) & ((UINT64_C(1) << n) - 1)) << (at % 64);
+		from += n;
 		at += n;
 	}
 }

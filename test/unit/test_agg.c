@@ -628,6 +628,47 @@ runs_and_expressions_are_folded(void **state)
 	assert_int_equal(ctx->counters->v[LH_CTR_RUNS_FOLDED], 2);
 }
 
+/* Larger than what lies in a processor's cache: the values of live rows, whatever length and place they have. */
+static void
+large_dictionaries_are_summed(void **state)
+{
+	enum { ENTRIES = 70000 };
+	LhType type = gen_simple(LH_T_INT64, LH_LANE_I64);
+	static int64_t values[ENTRIES];
+	static uint32_t codes[LH_BATCH];
+	LhDict d = {.type = type, .n = ENTRIES, .values = values, .id = lh_dict_new_id()};
+
+	for (int i = 0; i < ENTRIES; i++)
+		values[i] = ((int64_t) i << 40) - ((int64_t) 1 << 55) + i;
+	for (int round = 0; round < 400; round++)
+	{
+		int n = round == 0 ? LH_BATCH : 1 + gen_int(LH_BATCH);
+		LhVec v = {.type = type, .kind = LH_VEC_DICT, .n = n, .dict = &d, .codes = codes};
+		const LhVec *vecs[1] = {&v};
+		LhAgg *agg;
+		LhI128 want = 0;
+		LhSel sel;
+
+		gen_isa();
+		agg = single(LH_AGG_SUM, 0, &type);
+		lh_sel_all(&sel, n);
+		for (int i = 0; i < n; i++)
+			codes[i] = (uint32_t) gen_int(ENTRIES);
+		for (int w = 0; w < (int) LH_WORDS(n) && round % 3 != 0; w++)
+			sel.w[w] &= gen_chance(3) ? 0 : gen_u64();
+		sel.count = (int) lh_bits_count(sel.w, LH_WORDS(n));
+		for (int i = 0; i < n; i++)
+			if (lh_bit_get(sel.w, (size_t) i))
+				want += values[codes[i]];
+		ok(lh_agg_update(ctx, agg, vecs, &sel));
+		ok(lh_agg_finish(ctx, agg));
+		assert_int_equal(lh_agg_state(agg, 0)->count, sel.count);
+		assert_true(sel.count == 0 || is_sum(lh_agg_state(agg, 0), want));
+		lh_arena_reset(ctx->arena);
+	}
+	lh_isa_choose(LH_ISA_AVX512);
+}
+
 static void
 what_does_not_fit_is_refused(void **state)
 {
@@ -955,6 +996,7 @@ main(void)
 		TEST(nothing_seen_is_null),
 		TEST(metadata_counts_and_extremes_join_in),
 		TEST(runs_and_expressions_are_folded),
+		TEST(large_dictionaries_are_summed),
 		TEST(what_does_not_fit_is_refused),
 		TEST(distinct_of_many_integers),
 		TEST(distinct_of_decimals_beyond_the_scale),
