@@ -8,6 +8,7 @@
  *	identify.c		fingerprints
  *	columns.c		which relations and columns a plan uses, and what policies made of them
  *	utility.c		statements that have no plan
+ *	reach.c			... and relations that they reach without naming them
  *	worker.c		the worker "lakehouse audit", which alone writes the log
  *	worker_log.c	... the log's directory, key, checkpoints and retention
  *	audit_sql.c		functions of SQL that read the log
@@ -183,14 +184,33 @@ typedef struct LhAuditUtility
 	bool		event;			/* administrative: always recorded */
 	const char *kind;			/* of an event's object */
 	const char *name;
-	List	   *relations;		/* of Oid */
+	List	   *relations;		/* of Oid; first those that it names */
+	int			named;			/* so many */
 	List	   *columns;		/* of the first, attribute numbers */
 	bool		written;
 	const RangeVar *into;		/* made by the query that it runs */
 } LhAuditUtility;
 
 extern void lh_audit_examine(Node *stmt, LhAuditUtility *out);
+/* Its record, if the filter wants any of the relations: at most LH_AUDIT_RELATIONS_MOST of them, the others counted (columns.c). */
+#define LH_AUDIT_RELATIONS_MOST 32
+/* Not the system's, unless the filter asks for its schema (columns.c). */
+extern bool lh_audit_is_told(Oid relid);
+extern LhAuditBody lh_audit_utility_body(const LhAuditUtility *what, const LhAuditChain *chain);
 /* Of a transaction that is prepared, or was: it ends elsewhere, and later. */
 extern bool lh_audit_is_prepared(const Node *stmt);
+
+
+/* ---- reach.c ---- */
+
+/* Lists of Oid, without repeats; named: what the statement names, which comes first. */
+extern List *lh_audit_reached_by_drop(const DropStmt *stmt);
+extern List *lh_audit_reached_by_drop_owned(const DropOwnedStmt *stmt);
+extern List *lh_audit_reached_by_truncate(const TruncateStmt *stmt);
+extern List *lh_audit_reached_by_vacuum(List *named);
+extern List *lh_audit_reached_by_reindex(const ReindexStmt *stmt, List *named);
+extern List *lh_audit_reached_by_cluster(List *named);
+/* Those that a record names: what the statement names, then what has policies, then others; *more: how many it leaves out. */
+extern List *lh_audit_told(const LhAuditUtility *what, uint64 *more);
 
 #endif

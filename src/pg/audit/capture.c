@@ -461,7 +461,7 @@ put_denied(LhSlice body, int code)
 
 	set_result(&m, LH_AUDIT_DENIED, code);
 	denied_recorded = true;
-	if (lh_ring_put(&m, body, true, &at))
+	if (lh_ring_put_late(&m, body, &at))
 		return;
 	/* in part, rather than not at all */
 	body = lh_audit_session_body("DENIED");
@@ -581,9 +581,9 @@ lh_audit_utility(PlannedStmt *pstmt)
 		memcpy(s->event, body.bytes.data, body.bytes.len);
 		s->event_len = (uint32) body.bytes.len;
 	}
-	else if (what.recorded)
+	if (what.recorded)
 	{
-		body = lh_audit_relations_body(what.command, what.relations, what.columns, what.written, &chain, false);
+		body = lh_audit_utility_body(&what, &chain);
 		if (body.wanted)
 			record_intent(s, body.bytes);
 	}

@@ -474,6 +474,16 @@ describe_made(LhAuditRelation *r, const RangeVar *into)
 	*r = (LhAuditRelation) {.schema = utf8(into->schemaname), .name = utf8(into->relname), .kind = RELKIND_RELATION};
 }
 
+/* Catalogs are the noise of every tool. */
+bool
+lh_audit_is_told(Oid relid)
+{
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+
+	return !is_system(relid, schema) || (schema != NULL && lh_audit_wants_schema(schema)) ||
+		(lh_features.has_policy != NULL && lh_features.has_policy(relid));
+}
+
 static void
 describe_relations(LhAuditRecord *r, List *all, List *uses, const RangeVar *into)
 {
@@ -483,11 +493,8 @@ describe_relations(LhAuditRecord *r, List *all, List *uses, const RangeVar *into
 	foreach(lc, all)
 	{
 		const Used *u = lfirst(lc);
-		char	   *schema = get_namespace_name(get_rel_namespace(u->relid));
 
-		/* catalogs are the noise of every tool; those that the filter asks for by their schema are told */
-		if (!is_system(u->relid, schema) || (schema != NULL && lh_audit_wants_schema(schema)) ||
-			(lh_features.has_policy != NULL && lh_features.has_policy(u->relid)))
+		if (lh_audit_is_told(u->relid))
 			describe_relation(&relations[r->nrelations++], u, uses);
 	}
 	if (into != NULL)
@@ -528,9 +535,9 @@ command_of(CmdType type)
 	}
 }
 
-/* In the present context, which the caller throws away. */
+/* In the present context, which the caller throws away.  more: relations that it is about, too. */
 static LhAuditBody
-describe(const char *command, uint64 query, List *all, List *uses, const RangeVar *into, const LhAuditChain *chain, bool force)
+describe_part(const char *command, uint64 query, List *all, uint64 more, List *uses, const RangeVar *into, const LhAuditChain *chain, bool force)
 {
 	LhAuditBody body = {.wanted = wants_any(all, chain)};
 	LhAuditRecord r = {.kind = LH_AUDIT_INTENT};
@@ -541,9 +548,20 @@ describe(const char *command, uint64 query, List *all, List *uses, const RangeVa
 	r.command = utf8(command);
 	if (query != 0)
 		r.fingerprint = utf8(psprintf("%016llx", (unsigned long long) query));
+	if (more > 0)
+	{
+		r.detail = utf8(psprintf("and " UINT64_FORMAT " more relations", more));
+		r.cut = true;
+	}
 	describe_relations(&r, all, uses, into);
 	body.bytes = encode(&r);
 	return body;
+}
+
+static LhAuditBody
+describe(const char *command, uint64 query, List *all, List *uses, const RangeVar *into, const LhAuditChain *chain, bool force)
+{
+	return describe_part(command, query, all, 0, uses, into, chain, force);
 }
 
 static MemoryContext
@@ -666,6 +684,45 @@ lh_audit_relations_body(const char *command, List *relations, List *columns, boo
 		}
 	}
 	body = describe(command, 0, all, NIL, NULL, chain, force);
+	work_end(work, old);
+	return body;
+}
+
+static List *
+used_relations(const List *relations)
+{
+	List	   *all = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relations)
+	{
+		Used	   *u = palloc0(sizeof(Used));
+
+		u->relid = lfirst_oid(lc);
+		all = lappend(all, u);
+	}
+	return all;
+}
+
+LhAuditBody
+lh_audit_utility_body(const LhAuditUtility *what, const LhAuditChain *chain)
+{
+	MemoryContext old;
+	MemoryContext work;
+	LhAuditBody body = {0};
+	uint64		more;
+	List	   *told;
+
+	if (list_length(what->relations) <= 1)
+		return lh_audit_relations_body(what->command, what->relations, what->columns, what->written, chain, false);
+	work = work_begin(&old);
+	/* the filter is asked about all */
+	if (wants_any(used_relations(what->relations), chain))
+	{
+		told = lh_audit_told(what, &more);
+		body = describe_part(what->command, 0, used_relations(told), more, NIL, NULL, chain, true);
+		body.wanted = true;
+	}
 	work_end(work, old);
 	return body;
 }

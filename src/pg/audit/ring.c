@@ -7,6 +7,7 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "storage/ipc.h"
+#include "storage/pmsignal.h"
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -297,6 +298,25 @@ lh_ring_put(const LhAuditMessage *message, LhSlice body, bool from_aside, uint64
 	pg_memory_barrier();
 	if (unlikely(pg_atomic_read_u32(&lh_ring->asleep) != 0) && pg_atomic_exchange_u32(&lh_ring->asleep, 0) != 0)
 		lh_ring_wake_worker();
+	return true;
+}
+
+#define LATE_US 10000
+
+/* Interrupts may be held, and no error may come of it: so the flags are looked at, and latches left alone. */
+bool
+lh_ring_put_late(const LhAuditMessage *message, LhSlice body, uint64 *at)
+{
+	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), lakehouse_audit_timeout_ms);
+
+	while (!lh_ring_put(message, body, true, at))
+	{
+		if (lakehouse_audit_drop || ProcDiePending || QueryCancelPending || proc_exit_inprogress || GetCurrentTimestamp() >= end ||
+			!PostmasterIsAlive())
+			return false;
+		lh_ring_wake_worker();
+		pg_usleep(LATE_US);
+	}
 	return true;
 }
 

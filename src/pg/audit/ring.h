@@ -109,6 +109,11 @@ extern void lh_ring_trim(uint64 bytes);
  * false says that there was no room.  Else it waits for room; false: to be dropped.
  */
 extern bool lh_ring_put(const LhAuditMessage *message, LhSlice body, bool aside, uint64 *at);
+/*
+ * As with aside, of an error that is about to be reported: it does not fail, but waits for room, unless that is to be dropped, somebody
+ * cancels, or lakehouse.audit_timeout is over.
+ */
+extern bool lh_ring_put_late(const LhAuditMessage *message, LhSlice body, uint64 *at);
 /* Until the worker has made it durable; ERROR after lakehouse.audit_timeout. */
 extern void lh_ring_wait_durable(uint64 at);
 /* One that was not written. */

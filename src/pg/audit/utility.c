@@ -179,6 +179,9 @@ examine_event(const Node *stmt, LhAuditUtility *out)
 			return true;
 		case T_DropOwnedStmt:
 			event(out, "role", roles_of(((const DropOwnedStmt *) stmt)->roles));
+			/* beside the event: what goes */
+			out->relations = lh_audit_reached_by_drop_owned((const DropOwnedStmt *) stmt);
+			out->recorded = true;
 			return true;
 		case T_ReassignOwnedStmt:
 			event(out, "role", roles_of(((const ReassignOwnedStmt *) stmt)->roles));
@@ -233,20 +236,6 @@ reindexed(const ReindexStmt *stmt)
 }
 
 static List *
-dropped(const DropStmt *stmt)
-{
-	List	   *list = NIL;
-	ListCell   *lc;
-
-	if (stmt->removeType != OBJECT_TABLE && stmt->removeType != OBJECT_VIEW && stmt->removeType != OBJECT_MATVIEW &&
-		stmt->removeType != OBJECT_FOREIGN_TABLE)
-		return NIL;
-	foreach(lc, stmt->objects)
-		list = add_relation(list, makeRangeVarFromNameList(lfirst_node(List, lc)));
-	return list;
-}
-
-static List *
 vacuumed(const VacuumStmt *stmt)
 {
 	List	   *list = NIL;
@@ -263,16 +252,19 @@ examine_tables(const Node *stmt, LhAuditUtility *out)
 	switch (nodeTag(stmt))
 	{
 		case T_TruncateStmt:
-			out->relations = add_relations(NIL, ((const TruncateStmt *) stmt)->relations);
+			out->named = list_length(((const TruncateStmt *) stmt)->relations);
+			out->relations = lh_audit_reached_by_truncate((const TruncateStmt *) stmt);
 			break;
 		case T_LockStmt:
 			out->relations = add_relations(NIL, ((const LockStmt *) stmt)->relations);
 			break;
 		case T_DropStmt:
-			out->relations = dropped((const DropStmt *) stmt);
+			out->named = list_length(((const DropStmt *) stmt)->objects);
+			out->relations = lh_audit_reached_by_drop((const DropStmt *) stmt);
 			break;
 		case T_VacuumStmt:
-			out->relations = vacuumed((const VacuumStmt *) stmt);
+			out->named = list_length(((const VacuumStmt *) stmt)->rels);
+			out->relations = lh_audit_reached_by_vacuum(vacuumed((const VacuumStmt *) stmt));
 			break;
 		case T_AlterTableStmt:
 			out->relations = add_relation(NIL, ((const AlterTableStmt *) stmt)->relation);
@@ -288,9 +280,12 @@ examine_tables(const Node *stmt, LhAuditUtility *out)
 			break;
 		case T_ReindexStmt:
 			out->relations = reindexed((const ReindexStmt *) stmt);
+			out->named = list_length(out->relations);
+			out->relations = lh_audit_reached_by_reindex((const ReindexStmt *) stmt, out->relations);
 			break;
 		case T_ClusterStmt:
-			out->relations = add_relation(NIL, ((const ClusterStmt *) stmt)->relation);
+			out->named = ((const ClusterStmt *) stmt)->relation != NULL ? 1 : 0;
+			out->relations = lh_audit_reached_by_cluster(add_relation(NIL, ((const ClusterStmt *) stmt)->relation));
 			break;
 		case T_CreateTrigStmt:
 			out->relations = add_relation(NIL, ((const CreateTrigStmt *) stmt)->relation);

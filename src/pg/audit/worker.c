@@ -9,7 +9,8 @@
  *	3. While records come it looks every few milliseconds, so that writers need no system call; when none come it
  *	   sleeps until one sets its latch.
  *	4. A log that cannot be opened or written is tried again each second.  Meanwhile the ring fills up.
- *	5. At shutdown it waits for the last outcomes, for a moment.
+ *	5. When the server stops it outlives the sessions: all of them get their SIGTERM at once with it, and it goes on until the last has written
+ *	   its outcomes and gone.  Sent to it alone, SIGTERM ends it when no statement is open, or after a moment.
  */
 #include "pg/audit/worker.h"
 
@@ -34,7 +35,7 @@ extern PGDLLEXPORT void lakehouse_audit_worker(Datum arg) __attribute__((noretur
 #define SYNC_MS		 200		/* what nobody waits for is durable after so long */
 #define RETRY_MS	 1000
 #define RETAIN_MS	 (3600 * 1000)
-#define SHUTDOWN_MS  3000
+#define SHUTDOWN_MS  3000		/* without sessions: for a log that cannot be written to work again */
 #define SEND_AGAIN_MS 1000
 #define BATCH		 4096		/* records between looks at who waits */
 
@@ -61,6 +62,7 @@ static bool
 open_again(void)
 {
 	char		detail[256];
+	int			notes = 0;
 
 	if (!passed(last_try, RETRY_MS))
 		return false;
@@ -72,9 +74,9 @@ open_again(void)
 	new_from = pg_atomic_read_u64(&lh_ring->write);
 	snprintf(detail, sizeof(detail), "PostgreSQL %s, lakehouse %s, system " UINT64_FORMAT "%s", PG_VERSION, LAKEHOUSE_VERSION,
 			 GetSystemIdentifier(), RecoveryInProgress() ? ", standby" : "");
-	if (!lh_worker_note(LH_AUDIT_START, 0, detail))
+	if (!lh_worker_note(LH_AUDIT_START, 0, detail) || !lh_worker_tell_lost(lh_worker_found_unfinished(), &notes))
 		return false;
-	own++;
+	own += 1 + notes;
 	last_sync = last_checkpoint = GetCurrentTimestamp();
 	return true;
 }
@@ -136,6 +138,7 @@ sync_log(void)
 	if (!lh_worker_sync())
 		return;
 	own = 0;
+	lh_worker_lost_is_durable();
 	last_sync = GetCurrentTimestamp();
 	lh_ring_durable(at, lh_worker_size());
 }
@@ -172,6 +175,7 @@ checkpoint(void)
 		return;
 	last_checkpoint = GetCurrentTimestamp();
 	own = 0;
+	lh_worker_lost_is_durable();
 	/* it has synced */
 	lh_ring_durable(at, lh_worker_size());
 	unsent = true;
@@ -293,27 +297,47 @@ rest(void)
 	pg_atomic_write_u32(&lh_ring->asleep, 0);
 }
 
-/* Sessions that are about to end still write their outcomes. */
+static bool
+all_is_durable(void)
+{
+	return pg_atomic_read_u64(&lh_ring->read) == pg_atomic_read_u64(&lh_ring->write) && own == 0;
+}
+
+static bool
+nothing_is_open(void)
+{
+	uint64		reserved;
+
+	SpinLockAcquire(&lh_ring->lock);
+	reserved = lh_ring->reserved;
+	SpinLockRelease(&lh_ring->lock);
+	return reserved == 0;
+}
+
+/* Sessions that are about to end still write their outcomes; the postmaster waits for them as we do. */
 static void
 last_rounds(void)
 {
+	bool		stops = lh_worker_server_stops();
 	TimestampTz since = GetCurrentTimestamp();
 
 	for (;;)
 	{
-		uint64		reserved;
+		bool		sessions = stops && lh_worker_has_sessions();
 
+		/* after the look: what they have written before they went is there */
 		(void) work();
-		SpinLockAcquire(&lh_ring->lock);
-		reserved = lh_ring->reserved;
-		SpinLockRelease(&lh_ring->lock);
-		if ((reserved == 0 && empty()) || !lh_worker_is_open() || passed(since, SHUTDOWN_MS))
+		if (sessions)
+			since = GetCurrentTimestamp();
+		else if ((all_is_durable() && (stops || nothing_is_open())) || passed(since, SHUTDOWN_MS))
 			break;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, POLL_MS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
 	if (lh_worker_is_open() && lh_worker_note(LH_AUDIT_STOP, 0, ""))
 		checkpoint();
+	if (stops)
+		lh_worker_keep_lost();
 }
 
 /* ---- beginning and end ---- */

@@ -1,6 +1,6 @@
 /*
  * worker.h
- *		The worker's two halves: the ring (worker.c) and the log (worker_log.c).
+ *		The worker's parts: the ring (worker.c), the log (worker_log.c), and what did not come from one to the other (worker_lost.c).
  */
 #ifndef LH_PG_AUDIT_WORKER_H
 #define LH_PG_AUDIT_WORKER_H
@@ -12,6 +12,8 @@
  * is appended again when it is open.
  */
 extern bool lh_worker_open(void);
+/* Of the log as it was opened: it belongs to a run of the server that is over, and that had written no "stop". */
+extern bool lh_worker_found_unfinished(void);
 extern bool lh_worker_is_open(void);
 /* A message of the ring.  again: it may have been written before a failure, and is then found in the log and not written twice. */
 extern bool lh_worker_append(const LhAuditMessage *message, const uint8 *body, bool again);
@@ -27,5 +29,16 @@ extern bool lh_worker_is_awaited(void);
 extern bool lh_worker_retain(int64 before, uint64 *removed);
 extern void lh_worker_close(void);
 extern uint64 lh_worker_size(void);
+
+/* ---- worker_lost.c ---- */
+
+extern bool lh_worker_server_stops(void);
+/* Are there processes that may still record something? */
+extern bool lh_worker_has_sessions(void);
+/* What is in the ring will not get into the log: counted, told to the server's log, and kept for the next start. */
+extern void lh_worker_keep_lost(void);
+/* At a start: records that say so, counted in *notes.  False: the log is closed. */
+extern bool lh_worker_tell_lost(bool unfinished, int *notes);
+extern void lh_worker_lost_is_durable(void);
 
 #endif

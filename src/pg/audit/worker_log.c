@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "audit/place.h"
 #include "audit/proof.h"
 #include "miscadmin.h"
 #include "postmaster/interrupt.h"
@@ -27,6 +28,7 @@ static LhSigner *signer;
 static LhArena *work;			/* of one record */
 static uint64 extra;			/* entries from here to extra_end may come from the ring once more */
 static uint64 extra_end;
+static bool unfinished;			/* the run before did not end in order */
 
 /* ---- failures ---- */
 
@@ -107,10 +109,34 @@ open_log(const char *dir, const char *key)
 {
 	LhAuditLogOptions options = {.origin = lh_slice(lakehouse_audit_origin, strlen(lakehouse_audit_origin))};
 
+	LH_TRY(lh_audit_place_check(ctx, dir, LH_AUDIT_PLACE_OWN, "lakehouse.audit_directory"));
 	LH_TRY(load_signer(key, dir));
 	LH_TRY(lh_audit_log_open(ctx, dir, &options, &log_));
 	work = lh_arena_child(ctx->arena);
 	return work != NULL ? LH_OK : lh_fail(ctx, LH_NO_MEMORY, "out of memory");
+}
+
+/* The last record is no "stop". */
+static LhStatus
+look_for_stop(void)
+{
+	LhAuditRecord record;
+	LhSlice		line;
+	uint64		size = lh_audit_log_size(log_);
+
+	unfinished = false;
+	if (size == 0 || size == lh_audit_log_first(log_))
+		return LH_OK;
+	LH_TRY(lh_audit_log_entry(ctx, log_, size - 1, &line));
+	LH_TRY(lh_audit_read_line(ctx, line, &record));
+	unfinished = record.kind != LH_AUDIT_STOP;
+	return LH_OK;
+}
+
+bool
+lh_worker_found_unfinished(void)
+{
+	return unfinished;
 }
 
 bool
@@ -135,6 +161,9 @@ lh_worker_open(void)
 	old = MemoryContextSwitchTo(context);
 	ctx = lh_pg_ctx(context, 0, NULL);
 	status = open_log(lh_audit_directory(), lh_audit_key_path());
+	unfinished = false;
+	if (status == LH_OK && !lh_ring->state.known)
+		status = look_for_stop();
 	MemoryContextSwitchTo(old);
 	if (status != LH_OK)
 		return fail("the audit log cannot be opened");
@@ -281,6 +310,8 @@ send_outside(const char *target)
 		options.credentials_file = lakehouse_audit_checkpoint_credentials;
 	if (lakehouse_audit_checkpoint_ca[0] != '\0')
 		options.ca_file = lakehouse_audit_checkpoint_ca;
+	if (target[0] == '/')
+		LH_TRY(lh_audit_place_check_parent(ctx, target, LH_AUDIT_PLACE_OWN_OR_ROOT, "lakehouse.audit_checkpoint_target"));
 	LH_TRY(lh_audit_publisher_open(ctx, &options, &publisher));
 	return lh_audit_publish(ctx, publisher, log_, NULL);
 }
