@@ -321,7 +321,7 @@ commit(LhSink *q, uint64_t end)
 static void
 wait_durable(LhSink *q, uint64_t end)
 {
-	for (int i = 0; i < 1000 && q->durable.commit_end < end; i++)
+	for (int i = 0; i < 6000 && q->durable.commit_end < end; i++)
 	{
 		struct pollfd fd = {.fd = q->kind->async->event(q), .events = POLLIN};
 
