@@ -88,7 +88,7 @@ stub:
 
 installcheck: regress isolation	## regress and isolation; also: make regress, isolation, pgtap, tap
 
-check-asan:			## unit tests and pg_regress under ASan and UBSan
+check-asan: stub	## unit tests, pg_regress and some TAP under ASan and UBSan
 	@$(MAKE) --no-print-directory unit-build ASAN=1
 	@$(MAKE) --no-print-directory all FLAVOUR=asan
 	@FLAVOUR=asan test/run/asan

@@ -264,7 +264,7 @@ SELECT "column", access, policy FROM pg_temp.masked('pp_junior');
 SELECT lakehouse.policy_alter('over', options => '{"except_until": "2101-01-01T00:00:00Z"}');
 SELECT "column", access, policy FROM pg_temp.masked('pp_junior');
 -- a time that comes while the session runs
-SELECT lakehouse.policy_alter('over', options => '{}', except_roles => '{}', until => clock_timestamp() + interval '0.3 s');
+SELECT lakehouse.policy_alter('over', options => '{}', except_roles => '{}', until => clock_timestamp() + interval '4 s');
 SELECT "column", policy FROM pg_temp.masked('pp_junior') WHERE "column" = 'ssn';
 SELECT pg_sleep_until(until) FROM lakehouse.policy_list();
 SELECT "column", policy FROM pg_temp.masked('pp_junior') WHERE "column" = 'ssn';

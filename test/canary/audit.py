@@ -68,7 +68,7 @@ class Audit:
         self.run = run
         self.directory, self.outside = os.environ["LH_AUDIT"], os.environ["LH_AUDIT_OUTSIDE"]
         self.program = os.environ["LH_AUDIT_PROGRAM"]
-        self.first, self.marks = None, 0
+        self.first, self.marks, self.marker = None, 0, "SELECT count(*) FROM crm.vehicle"
 
     # ---- the log ----
 
@@ -78,7 +78,7 @@ class Audit:
         self.marks += 1
         mark = "mark.%d" % self.marks
         root.must("SET application_name = '%s'" % mark)
-        root.must("SELECT count(*) FROM crm.vehicle")
+        root.must(self.marker)
         root.must("SET application_name = ''")
         for _ in range(1200):
             number, tail = self.tail()

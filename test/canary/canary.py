@@ -220,7 +220,7 @@ class Phase:
             self.look("pg_stat_statements", b"\n".join(r[0].encode() for r in root.must("SELECT query FROM pg_stat_statements")))
         # changes of rows with secrets, as a stream has them
         root.must("UPDATE crm.person SET grp = grp WHERE id < 40; UPDATE crm.visit SET place = place WHERE id < 40;"
-                  "UPDATE crm.event SET kind = kind WHERE id < 40")
+                  "UPDATE crm.event SET kind = kind WHERE id < 40; UPDATE crm.branch SET grp = grp WHERE id < 40")
         rows = root.must("SELECT data FROM pg_logical_slot_get_changes('canary', NULL, NULL)")
         self.look("change stream", b"\n".join((r[0] or "").encode() for r in rows))
         root.must("SELECT pg_drop_replication_slot('canary')")

@@ -10,7 +10,7 @@ COLUMNS says what there is: relation -> ((column, type, masked), ...).  Values o
 values(), a function of (relation, column, type, row number): secrets here, equal masks in noninterference.py.
 """
 
-ROWS = {"person": 240, "visit": 700, "event": 500, "asset": 120, "vehicle": 60}
+ROWS = {"person": 240, "visit": 700, "event": 500, "asset": 120, "vehicle": 60, "branch": 300}
 
 PERSON = (("id", "int", False), ("name", "text", True), ("ssn", "text", True), ("account", "int8", True),
           ("salary", "num", True), ("born", "date", True), ("doc", "jsonb", True), ("tags", "text[]", True),
@@ -21,6 +21,8 @@ VISIT = (("id", "int", False), ("person_id", "int", False), ("diag", "text", Tru
 EVENT = (("id", "int", False), ("kind", "int", False), ("payload", "text", True), ("amount", "int8", True),
          ("day", "date", False))
 ASSET = (("id", "int", False), ("label", "text", True), ("size", "int8", True), ("grp", "int", False))
+# With a row filter beside its masks, and an index on a masked column.
+BRANCH = (("id", "int", False), ("code", "text", True), ("budget", "int8", True), ("place", "text", False), ("grp", "int", False))
 
 
 def some(columns, names):
@@ -35,10 +37,11 @@ LAKE = some(PERSON, "id name ssn account born city grp")
 COLUMNS = {
     "crm.person": PERSON, "crm.visit": VISIT, "crm.event": EVENT, "crm.event_1": EVENT, "crm.event_2": EVENT,
     "crm.asset": ASSET, "crm.vehicle": ASSET + (("wheels", "int", False),),
+    "crm.branch": BRANCH,
     "crm.person_view": SHOWN, "crm.person_invoker": SHOWN, "crm.person_barrier": SHOWN, "crm.person_mat": SHOWN,
     "crm.person_lake": LAKE,
 }
-TABLES = ("person", "visit", "event", "asset", "vehicle")
+TABLES = ("person", "visit", "event", "asset", "vehicle", "branch")
 WRITABLE = ("crm.person", "crm.visit", "crm.event", "crm.asset")
 SQL_TYPES = {"int": "int", "int8": "int8", "num": "numeric(20,2)", "text": "text", "date": "date", "jsonb": "jsonb",
              "text[]": "text[]", "bytea": "bytea", "uuid": "uuid", "timestamptz": "timestamptz"}
@@ -72,8 +75,10 @@ CREATE TABLE event_2 PARTITION OF event FOR VALUES FROM (200) TO (400);
 CREATE TABLE event_rest PARTITION OF event DEFAULT;
 CREATE TABLE asset (%(asset)s);
 CREATE TABLE vehicle (wheels int) INHERITS (asset);
+CREATE TABLE branch (%(branch)s);
+ALTER TABLE branch REPLICA IDENTITY FULL;
 RESET ROLE;
-""" % {"person": declared(PERSON), "visit": declared(VISIT), "event": declared(EVENT), "asset": declared(ASSET)}
+""" % {"person": declared(PERSON), "visit": declared(VISIT), "event": declared(EVENT), "asset": declared(ASSET), "branch": declared(BRANCH)}
 
 # After the rows: what is made of them.
 DERIVED = """
@@ -83,6 +88,8 @@ CREATE INDEX ON person (ssn) WITH (deduplicate_items = off);
 CREATE INDEX ON person (grp);
 CREATE INDEX ON person (lower(name)) WITH (deduplicate_items = off);
 CREATE INDEX ON visit (person_id);
+CREATE INDEX ON branch (code) WITH (deduplicate_items = off);
+CREATE INDEX ON branch (place, id) WITH (deduplicate_items = off);
 CREATE STATISTICS person_stats (dependencies, mcv) ON name, ssn FROM person;
 CREATE VIEW person_view AS SELECT %(shown)s FROM person;
 CREATE VIEW person_invoker WITH (security_invoker) AS SELECT %(shown)s FROM person;
@@ -189,7 +196,7 @@ def refill(connection, values, files):
     connection.must("VACUUM ANALYZE")
 
 
-KEPT = {"crm.person.ssn": ("", "%04d"), "crm.visit.diag": ("%02d", ""), "crm.asset.label": ("%d", "%04d"), "crm.vehicle.label": ("%d", "%04d")}
+KEPT = {"crm.person.ssn": ("", "%04d"), "crm.visit.diag": ("%02d", ""), "crm.branch.code": ("%02d", ""), "crm.asset.label": ("%d", "%04d"), "crm.vehicle.label": ("%d", "%04d")}
 
 
 def secrets(maker):

@@ -19,10 +19,12 @@ import collections
 import random
 
 import database
+import shapes
 
 Query = collections.namedtuple("Query", "kind sql touches relations reads honest way")
 
-TEXT, NUMBER = ("text",), ("int", "int8", "num")
+NUMBER = ("int", "int8", "num")
+TEXT = shapes.TEXT
 
 
 class Source:
@@ -32,7 +34,7 @@ class Source:
         self.alias, self.columns, self.relation = alias, columns, relation
 
 
-class Generator:
+class Generator(shapes.Shapes):
     def __init__(self, seed, repeatable=False):
         self.rng = random.Random(seed)
         self.repeatable = repeatable

@@ -19,14 +19,18 @@ MASKS = {
     "crm.visit": (("diag", "lakehouse.mask_partial(diag, 2, '*', 0)"), ("cost", "lakehouse.mask_floor(cost, 10000000000)")),
     "crm.event": (("payload", "lakehouse.mask_constant(payload, 'payload'::text)"), ("amount", "lakehouse.mask_null(amount)")),
     "crm.asset": (("label", "lakehouse.mask_partial(label, 1, '-', 4)"), ("size", "NULL")),
+    "crm.branch": (("code", "lakehouse.mask_partial(code, 2, '*', 0)"), ("budget", "lakehouse.mask_floor(budget, 1000000000000)")),
     "crm.person_lake": (("name", "lakehouse.mask_constant(name, 'somebody'::text)"), ("ssn", "lakehouse.mask_partial(ssn, 0, '#', 4)"),
                         ("account", "lakehouse.mask_floor(account, 1000000000000)"), ("born", "lakehouse.mask_date_trunc(born, 'year')")),
 }
 
+FILTERS = {"crm.branch": "place IS DISTINCT FROM 'south' AND grp < 11"}
+
 
 def create(root, relation, masks):
     masks = ", ".join("'%s', $m$%s$m$" % m for m in masks)
-    root.must("SELECT lakehouse.policy_create('%s', '%s', ARRAY[%s], for_roles => '{analyst}')" % (relation[4:], relation, masks))
+    root.must("SELECT lakehouse.policy_create('%s', '%s', ARRAY[%s], %s, for_roles => '{analyst}')" % (
+        relation[4:], relation, masks, "$f$%s$f$" % FILTERS[relation] if relation in FILTERS else "NULL"))
 
 
 def apply(root):

@@ -3,7 +3,7 @@
 
 A canary is a random value of one of these kinds, made so that nothing else looks like it:
 
-	text	letters of LETTERS only, no letter twice in a row: no English, no SQL, no mask has five of
+	text	letters of LETTERS only, none twice among three: no English, no SQL, no mask has five of
 			them in a row
 	int		17 digits; as eight bytes its upper half is INT_HIGH
 	num		16 digits and two behind the point; as a PostgreSQL numeric it begins with NUM_HIGH
@@ -63,7 +63,8 @@ class Maker:
             s = self.rng.choice(LETTERS)
             while len(s) < length:
                 c = self.rng.choice(LETTERS)
-                if c != s[-1]:
+                # nor alternate two, as numbers in a row do in binary data
+                if c not in s[-2:]:
                     s += c
             return s
         return self._add("text", make, place)

@@ -64,7 +64,7 @@ count_threads_left(void)
 {
 	int n = count_threads();
 
-	for (int i = 0; n > 0 && i < 1000; i++)
+	for (int i = 0; n > 0 && i < 30000; i++)
 	{
 		usleep(1000);
 		n = count_threads();

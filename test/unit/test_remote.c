@@ -249,7 +249,7 @@ requests_run_side_by_side(void **state)
 	stub_tell(&web, "reset");
 	stub_tell(&web, "fault?kind=hang&match=GET&times=3");
 	assert_int_equal(lh_object_will_need(f->ctx, obj, 3, ahead), LH_OK);
-	for (int i = 0; i < 200 && stub_count(&web, "GET") < 3; i++)
+	for (int i = 0; i < 6000 && stub_count(&web, "GET") < 3; i++)
 	{
 		lh_http_progress(f->ctx, f->store->remote->net);
 		usleep(5000);

@@ -321,7 +321,7 @@ commit(LhSink *q, uint64_t end)
 static void
 wait_durable(LhSink *q, uint64_t end)
 {
-	for (int i = 0; i < 1000 && q->durable.commit_end < end; i++)
+	for (int i = 0; i < 6000 && q->durable.commit_end < end; i++)
 	{
 		struct pollfd fd = {.fd = q->kind->async->event(q), .events = POLLIN};
 
@@ -570,7 +570,7 @@ durable_moves_later(void **state)
 	FINE(put(q, 32, 1, "x", 1));
 	FINE(commit(q, 32));
 	FINE(q->kind->flush(ctx, q));
-	for (int i = 0; i < 1000 && q->durable.commit_end != 32; i++)
+	for (int i = 0; i < 30000 && q->durable.commit_end != 32; i++)
 	{
 		usleep(1000);
 		q->kind->async->refresh(q);

@@ -38,14 +38,15 @@ sub readable
 	return (sysread($f, my $bytes, 1) // 0) == 1;
 }
 
-# Where these bytes are: a hit is the mapping it is in.  Dies when nothing could be read.
+# Where these bytes are: a hit is the mapping it is in.  Dies when nothing could be read.  AddressSanitizer's shadow,
+# terabytes that hold no data, is left out.
 sub find_in
 {
 	my ($pid, @wanted) = @_;
 	my ($size, $read, @hits) = (1 << 20, 0);
 	my $overlap = 4096;
 	open(my $f, '<:raw', "/proc/$pid/mem") or die "/proc/$pid/mem: $!";
-	foreach my $map (grep { $_->{read} && $_->{name} !~ /^\[v/ } mappings($pid))
+	foreach my $map (grep { $_->{read} && $_->{name} !~ /^\[v/ && $_->{to} - $_->{from} < 1 << 36 } mappings($pid))
 	{
 		for (my $at = $map->{from}; $at < $map->{to}; $at += $size)
 		{

@@ -301,14 +301,22 @@ is(join(' ', map { $_->{kind} } grep { $_->{kind} =~ /^st/ } @r), 'stop start', 
 
 # ---- synchronous
 
+# Settings, once they hold for the sessions that are there.
 sub set
 {
 	my (%settings) = @_;
-	$admin->value("ALTER SYSTEM SET $_ = '$settings{$_}'") foreach sort keys %settings;
+	foreach my $name (sort keys %settings)
+	{
+		# a synchronous event may be refused by a slow disk
+		wait_until(60, sub { ($admin->query("ALTER SYSTEM SET $name = '$settings{$name}'"))[1] eq '' }) or die "$name cannot be set";
+	}
 	$node->reload;
 	foreach my $name (sort keys %settings)
 	{
-		wait_until(30, sub { $admin->value("SELECT current_setting('$name')") eq $settings{$name} }) or die "$name is not $settings{$name}";
+		foreach my $session ($admin, $reader, $gone)
+		{
+			wait_until(60, sub { (eval { $session->value("SELECT current_setting('$name')") } // $settings{$name}) eq $settings{$name} }) or die "$name is not $settings{$name}";
+		}
 	}
 	sleep(0.3);
 	return;
@@ -366,18 +374,21 @@ $admin->value("SELECT pg_cancel_backend($gone->{pid})");
 (undef, $err) = $gone->finish;
 like($err, qr/57014/, 'waiting can be cancelled');
 $gone->begin('CALL many(5000)');
-sleep(0.5);
+ok(wait_until(60, sub { $admin->value("SELECT count(*) FROM pg_stat_activity WHERE pid = $gone->{pid} AND wait_event_type = 'Extension'") == 1 }),
+	'the next one waits as well');
 kill 'CONT', $worker;
 (undef, $err) = $gone->finish;
 is($err, '', 'with room it goes on');
-sleep(1);
-@r = records();
 my %open;
-foreach (@r)
-{
-	$open{"$_->{pid} $_->{session_start} $_->{statement}"}++ if $_->{kind} eq 'intent';
-	$open{"$_->{pid} $_->{session_start} $_->{statement}"}-- if $_->{kind} eq 'outcome' && defined $_->{statement};
-}
+wait_until(60, sub {
+	@r = records();
+	%open = ();
+	foreach (@r)
+	{
+		$open{"$_->{pid} $_->{session_start} $_->{statement}"}++ if $_->{kind} eq 'intent';
+		$open{"$_->{pid} $_->{session_start} $_->{statement}"}-- if $_->{kind} eq 'outcome' && defined $_->{statement};
+	}
+	return (grep { $_->{kind} eq 'intent' && $_->{pid} == $gone->{pid} } @r) > 5000 && !grep { $open{$_} != 0 } keys %open });
 is_deeply([ grep { $open{$_} != 0 } keys %open ], [], 'each intent has its outcome');
 $seen = @r;
 set('lakehouse.audit_full' => 'drop');

@@ -64,16 +64,25 @@ sub command { my ($command) = @_; return sub { grep { ($_->{command} // '') eq $
 sub relations { my ($record) = @_; return join ' ', map { $_->{name} } @{ $record->{relations} // [] } }
 
 my $admin = session($node);
+my $other;
 sub worker { return $admin->value('SELECT pid FROM lakehouse.audit_status()') }
 
+# Settings, once they hold for the sessions that are there.
 sub set
 {
 	my (%settings) = @_;
-	$admin->value("ALTER SYSTEM SET $_ = '$settings{$_}'") foreach sort keys %settings;
+	foreach my $name (sort keys %settings)
+	{
+		# a synchronous event may be refused by a slow disk
+		wait_until(60, sub { ($admin->query("ALTER SYSTEM SET $name = '$settings{$name}'"))[1] eq '' }) or die "$name cannot be set";
+	}
 	$node->reload;
 	foreach my $name (sort keys %settings)
 	{
-		wait_until(30, sub { $admin->value("SELECT current_setting('$name')") eq $settings{$name} }) or die "$name is not $settings{$name}";
+		foreach my $session (grep { defined } $admin, $other)
+		{
+			wait_until(60, sub { (eval { $session->value("SELECT current_setting('$name')") } // $settings{$name}) eq $settings{$name} }) or die "$name is not $settings{$name}";
+		}
 	}
 	sleep(0.5);
 	return;
@@ -106,7 +115,7 @@ is(join(' ', map { "$_->{command}/$_->{object}" } grep { $_->{kind} eq 'event' }
 my $worker = worker();
 set('lakehouse.audit' => 'synchronous', 'lakehouse.audit_timeout' => '500ms');
 fresh('(settings)', sub { grep { ($_->{object} // '') eq 'setting/lakehouse.audit_timeout' } @_ });
-my $other = session($node);
+$other = session($node);
 kill 'STOP', $worker;
 my (undef, $err) = $other->query('CREATE ROLE not_made');
 like($err, qr/58030/, 'an event that cannot be durable refuses the statement');

@@ -156,8 +156,11 @@ my ($kills, $apart) = (0, 0);
 for my $kill (1 .. 10)
 {
 	$run = start("$dir/out", @both);
-	sleep(0.3 + rand(1));
-	$apart++ if metric_of('sink_durable_lsn', 1) != metric_of('sink_durable_lsn', 2);
+	# a busy machine may take longer to begin
+	wait_until(60, sub { metric_of('sink_durable_lsn', 1) >= 0 });
+	sleep(rand(1));
+	my @durable;
+	$apart++ if wait_until($kill == 10 && !$apart ? 60 : 0.2, sub { @durable = map { metric_of('sink_durable_lsn', $_) } 1, 2; $durable[0] >= 0 && $durable[1] >= 0 && $durable[0] != $durable[1] });
 	kill 'KILL', pid_of($run);
 	$kills++ if ends($run) eq 'signal 9';
 }

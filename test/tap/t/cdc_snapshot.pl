@@ -119,7 +119,8 @@ for my $round (1 .. 3)
 	my $run = start("run$round", 'run', '--slot', "run$round", '--sink', "file:$dir/run$round", '--table', 'public.k', '--chunk-blocks', '5', '--jobs', 1 + 3 * ($round % 2));
 	ok(waits_for("run$round", 'streaming'), "round $round: the stream follows the snapshot") or diag slurp("$dir/log.run$round");
 	sleep(0.5);
-	is(stop($run), 0, 'and is stopped');
+	# 130: in the midst of a batch, which is taken again below
+	like(stop($run), qr/^(?:0|130)$/, 'and is stopped');
 }
 sql(qq{SELECT pg_cancel_backend($writer->{pid})});
 $writer->finish;
@@ -261,7 +262,8 @@ sql(q{CREATE TABLE big (id int PRIMARY KEY, v text); INSERT INTO big SELECT g, r
 $run = start('lost', 'snapshot', '--slot', 'lost', '--sink', "file:$dir/lost", '--table', 'public.big', '--chunk-blocks', '16');
 waits_for('lost', 'snapshot');
 my $terminated = 0;
-for (1 .. 30)
+# until it has read all: on a busy machine its workers come late
+for (my $until = time + 120; time < $until;)
 {
 	# the holder has a snapshot that it exported; workers have imported it
 	$terminated += sql(q{SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity a WHERE query LIKE 'COPY (SELECT lakehouse.cdc_row%'
@@ -278,8 +280,11 @@ same(ids(@events), join(' ', 1 .. 100000), 'and each row is there once');
 $run = start('half', 'snapshot', '--slot', 'half', '--sink', "file:$dir/half", '--table', 'public.big', '--chunk-blocks', int(sql(q{SELECT pg_relation_size('big') / 8192}) / 2 + 1),
 	'--chunk-memory', '64kB');
 wait_until(60, sub { my $bytes = 0; $bytes += -s $_ // 0 for glob("$dir/half/* $dir/half/.tmp-*"); $bytes > 40_000_000 });
+# it stands still while we look for its connection
+kill 'STOP', pid_of($run);
 is(sql(q{SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity a WHERE query LIKE 'COPY (SELECT lakehouse.cdc_row%'
 	AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory')}), 1, 'one is lost in the midst of its unit');
+kill 'CONT', pid_of($run);
 is(ends($run), 0, 'which is begun again') or diag slurp("$dir/log.half");
 ok(logged('half', 'snapshot_worker'), 'as is told');
 same(ids(events("$dir/half")), join(' ', 1 .. 100000), 'and each row is there once');

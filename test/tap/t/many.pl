@@ -84,6 +84,7 @@ foreach my $limit (0, $cache_kb)
 # rescans keep some files open, no more
 $fresh->begin('SELECT count(*) FROM generate_series(1, 5) g, LATERAL (SELECT id FROM many WHERE id > g AND t <> \'x\' || g OFFSET 0) s');
 my $most = 0;
+wait_until(10, sub { ($most = grep { /\Q$dir/ } open_files($fresh->pid)) > 0 });
 for (1 .. 50)
 {
 	my $n = grep { /\Q$dir/ } open_files($fresh->pid);

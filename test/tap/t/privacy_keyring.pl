@@ -201,8 +201,12 @@ cmp_ok(scalar(@hits), '>', 0, 'the backend that gave it has it');
 is(scalar(grep { $_->{dumped} || $_->{shared} } @hits), 0, '... in secret memory alone: neither in shared memory nor in a core dump');
 is(scalar(find_in($_, $key, pack('H*', $k1), pack('H*', $k2), pack('H*', $k3))), 0, 'no other process has it, nor keys that wrap keys')
   foreach $s->pid;
-is(scalar(grep { $_->{dumped} || $_->{shared} } find_in($_, $key, map { (pack('H*', $_), $_) } $k1, $k2, $k3)), 0, "process $_ would dump none")
-  foreach $postmaster, $s->pid, $other->pid;
+SKIP:
+{
+	skip('AddressSanitizer keeps a copy of the first environment', 3) if defined $ENV{ASAN_OPTIONS};
+	is(scalar(grep { $_->{dumped} || $_->{shared} } find_in($_, $key, map { (pack('H*', $_), $_) } $k1, $k2, $k3)), 0, "process $_ would dump none")
+	  foreach $postmaster, $s->pid, $other->pid;
+}
 is(scalar(find_in($_, $key)), 0, 'what is in shared memory is no key') foreach $postmaster;
 ok((grep { $_->{shared} && !$_->{dumped} } mappings($postmaster)), 'dumps leave out the keyring');
 ok(!readable(worker('pid')), 'nobody reads the memory of the worker');

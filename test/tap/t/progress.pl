@@ -115,7 +115,7 @@ is_gone('aggregates cancelled');
 $session->begin('DO $$ BEGIN FOR i IN 1..500 LOOP ANALYZE many; END LOOP; END $$');
 grows('ANALYZE');
 $node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . $session->pid . ')');
-ok(wait_until(10, sub { !-e '/proc/' . $session->pid }), 'terminated');
+ok(wait_until(60, sub { !-e '/proc/' . $session->pid }), 'terminated');
 is_gone('terminated');
 
 # a helper thread has its own counts, but files are taken from one list
