@@ -49,6 +49,37 @@ CALL since('ALTER VIEW lakehouse_policies.r_11 RENAME TO r_11_renamed');
 CALL since($$SELECT lakehouse.policy_drop('r_8')$$);
 CALL since('DROP TABLE r9 CASCADE');
 
+-- ---- a reading that ends with an error, between taking note of what changed and the end: nobody goes on with the half of it
+CREATE TABLE joins (id int, v text);
+INSERT INTO joins VALUES (20, 'raw j');
+GRANT SELECT ON joins TO reread_masked;
+SET ROLE reread_masked;
+SELECT v FROM joins;
+RESET ROLE;
+-- another session's change; who holds this lock lets nobody look for families
+\setenv PGDATABASE :DBNAME
+\! psql -X -q -A -t -c "ALTER TABLE test_privacy_reread.parent ATTACH PARTITION test_privacy_reread.joins FOR VALUES FROM (20) TO (30)"
+\! psql -X -q -A -t -c "BEGIN; LOCK TABLE pg_inherits IN ACCESS EXCLUSIVE MODE; PREPARE TRANSACTION 'privacy_reread'"
+SET lock_timeout = '1ms';
+\set VERBOSITY sqlstate
+SET ROLE reread_masked;
+SELECT v FROM joins;
+SELECT v FROM joins;
+SELECT v FROM r1;
+BEGIN;
+SAVEPOINT s;
+SELECT v FROM joins;
+ROLLBACK TO s;
+RESET lock_timeout;
+RESET ROLE;
+COMMIT;
+\set VERBOSITY default
+COMMIT PREPARED 'privacy_reread';
+SET ROLE reread_masked;
+SELECT v FROM joins;
+SELECT v FROM r1;
+RESET ROLE;
+
 -- ---- what holds is what is there, also in the middle of a transaction and after it was undone
 SET ROLE reread_masked;
 SELECT v FROM r1;

@@ -146,10 +146,15 @@ typedef struct Below
 	int			outer_no;		/* by which number references name them */
 } Below;
 
-static Raw *
+/*
+ * The masked columns that a reference stands for: one of each child of an Append that gives it out there, and all of a whole row.
+ * Each child has columns of its own, in an order of its own, and what is done with one of them says nothing of the others.
+ */
+static List *
 referenced(const Below *below, const Var *var)
 {
 	List	   *carried = var->varno == below->outer_no ? below->outer : var->varno == INNER_VAR ? below->inner : NIL;
+	List	   *found = NIL;
 	ListCell   *lc;
 
 	foreach(lc, carried)
@@ -157,9 +162,9 @@ referenced(const Below *below, const Var *var)
 		Carried    *c = lfirst(lc);
 
 		if (c->resno == var->varattno || var->varattno == InvalidAttrNumber)
-			return c->raw;
+			found = lappend(found, c->raw);
 	}
-	return NULL;
+	return found;
 }
 
 static bool
@@ -169,10 +174,10 @@ mark_used(Node *node, void *context)
 		return false;
 	if (IsA(node, Var))
 	{
-		Raw		   *raw = referenced(context, (Var *) node);
+		ListCell   *lc;
 
-		if (raw != NULL)
-			raw->used = true;
+		foreach(lc, referenced(context, (Var *) node))
+			((Raw *) lfirst(lc))->used = true;
 		return false;
 	}
 	/* not one that the walker knows */
@@ -370,14 +375,15 @@ follow(Plans *plans, Plan *plan)
 	{
 		TargetEntry *entry = lfirst_node(TargetEntry, lc);
 		Var		   *var = plain_var(entry->expr);
-		Raw		   *raw = var != NULL ? referenced(&below, var) : NULL;
+		List	   *raws = var != NULL ? referenced(&below, var) : NIL;
+		ListCell   *raw;
 
-		if (raw == NULL)
+		if (raws == NIL)
 			(void) mark_used((Node *) entry->expr, &below);
 		else if (IsA(plan, Append) || IsA(plan, MergeAppend))
 			break;				/* its columns are those of all below it */
-		else
-			carried = carry(carried, entry->resno, raw);
+		foreach(raw, raws)
+			carried = carry(carried, entry->resno, lfirst(raw));
 	}
 	return IsA(plan, Append) || IsA(plan, MergeAppend) ? below.outer : carried;
 }

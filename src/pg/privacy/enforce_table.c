@@ -59,7 +59,8 @@ typedef struct Replacement
 	Bitmapset  *needed;			/* what the owner has to read for that */
 	List	   *system;			/* attribute numbers of system columns that the query uses, in order (integers) */
 	bool		kept;			/* the subquery stays one in any case */
-	bool		placed;			/* masks computed from the row are put at the scan */
+	bool		placed;			/* masks computed from the row are put at the scan, and the subquery goes */
+	bool		joined;			/* it stays, and may come to have joins: they are put at its scan */
 	Query	   *inner;
 } Replacement;
 
@@ -333,6 +334,16 @@ can_be_placed(const Replacement *r)
 		!row_with_dropped(r) && !foreign(r) && !security_uses_masked(r) && lh_places_room(raw_values(r));
 }
 
+/*
+ * A filter like "dept IN (SELECT ...)" becomes a join within the subquery.  That one is a security barrier, which is neither pulled up nor
+ * made a child of UNION ALL, so that its numbers meet no others, be it copied.
+ */
+static bool
+may_be_joined(const Replacement *r)
+{
+	return r->effective.filters != NIL && checkExprHasSubLink((Node *) r->effective.filters) && lh_places_room(raw_values(r));
+}
+
 /* ---- the subquery ---- */
 
 static TargetEntry *
@@ -358,7 +369,7 @@ user_column(Replacement *r, AttrNumber attnum)
 		if (exprType((Node *) expr) != att->atttypid)
 			elog(ERROR, "mask of column %s of table %s has another type than the column", NameStr(att->attname),
 				 RelationGetRelationName(r->relation));
-		if (r->placed && bms_is_member(COLUMN(attnum), r->used) && from_row(policy))
+		if ((r->placed || r->joined) && bms_is_member(COLUMN(attnum), r->used) && from_row(policy))
 			expr = lh_place_at_scan(expr, 1);
 	}
 	return makeTargetEntry(expr, attnum, pstrdup(NameStr(att->attname)), false);
@@ -469,6 +480,7 @@ build(Replacement *r, const LhSubject *subject)
 
 	r->inner = inner;
 	r->placed = can_be_placed(r);
+	r->joined = may_be_joined(r);
 	inner->commandType = CMD_SELECT;
 	inner->querySource = QSRC_ORIGINAL;
 	inner->canSetTag = true;

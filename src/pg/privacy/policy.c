@@ -481,26 +481,33 @@ put(const Cache *next)
 		MemoryContextDelete(old.mcxt);
 }
 
-/* What changes meanwhile is noted for the next time; after an ERROR nobody knows what was read. */
+/*
+ * Built beside what is known, and put in its place at the end.  What changes meanwhile is noted for the next time.  After an ERROR,
+ * wherever it came from, what was known stays, but nobody relies on it: it is stale, and all views are read again.  Whatever can fail is
+ * either before the noted changes are taken, or within PG_TRY.
+ */
 static void
 read_changes(void)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext mcxt = AllocSetContextCreate(caller, "lakehouse policies", ALLOCSET_DEFAULT_SIZES);
 	uint64		begun = version;
 	Changes		what = changes;
 	Cache		next;
 
-	changes = (Changes) {.all = false};
-	MemoryContextSwitchTo(AllocSetContextCreate(caller, "lakehouse policies", ALLOCSET_DEFAULT_SIZES));
 	reading = true;
 	PG_TRY();
 	{
+		changes = (Changes) {.all = false};
+		MemoryContextSwitchTo(mcxt);
 		next = read_all(&what);
 	}
 	PG_CATCH();
 	{
 		reading = false;
 		changes.all = true;
+		lh_policy_bits.stale = true;
+		MemoryContextDelete(mcxt);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -508,11 +515,16 @@ read_changes(void)
 	put(&next);
 	MemoryContextSwitchTo(caller);
 	lh_policy_bits.stale = version != begun;
+	/* what was made of the last, between a change and this, is of the last */
+	version++;
 }
 
 static void
 load(void)
 {
+	/* an inner reading would free what the outer one goes on with */
+	if (reading)
+		elog(ERROR, "policies are asked for while they are read");
 	listen();
 	for (int i = 0; lh_policy_bits.stale && i < MOST_READINGS; i++)
 		read_changes();
