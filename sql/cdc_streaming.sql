@@ -273,7 +273,7 @@ CREATE PUBLICATION narrow FOR TABLE filtered (id, v) WHERE (id <> 3 AND 10 / (id
 BEGIN;
 INSERT INTO filtered SELECT g, repeat('f', 100) FROM generate_series(1, 1500) g;
 SAVEPOINT a;
-UPDATE filtered SET v = 'a' WHERE id BETWEEN 400 AND 700;
+UPDATE filtered SET v = 'a' WHERE id BETWEEN 400 AND 1400;
 ROLLBACK TO a;
 UPDATE filtered SET v = 'b' WHERE id BETWEEN 400 AND 700;
 COMMIT;

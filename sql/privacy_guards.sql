@@ -167,29 +167,6 @@ RESET enable_bitmapscan;
 SELECT lakehouse.policy_drop('ranked');
 DROP TABLE ranked;
 
--- ---- columns of foreign tables of other wrappers
-
-SET client_min_messages = error;
-CREATE EXTENSION file_fdw;
-RESET client_min_messages;
-CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
-CREATE FOREIGN TABLE away (id text, ssn text, city text) SERVER files OPTIONS (program 'echo 1,RAW-away,a', format 'csv');
-SELECT lakehouse.policy_create('away', 'away', ARRAY['ssn', 'NULL'], for_roles => '{guard_owner}');
-ALTER FOREIGN TABLE away OWNER TO guard_owner;
-SET ROLE guard_owner;
--- the second of the file would be the third of the table
-ALTER FOREIGN TABLE away DROP COLUMN id;
-ALTER FOREIGN TABLE away ADD COLUMN more text;
-ALTER FOREIGN TABLE away RENAME COLUMN ssn TO other;
-ALTER FOREIGN TABLE away OPTIONS (SET format 'text');
-ALTER TABLE away ALTER COLUMN city OPTIONS (force_null 'true');
-ALTER FOREIGN TABLE away ALTER COLUMN city SET DEFAULT 'x';
-SELECT * FROM away;
-RESET ROLE;
-SELECT lakehouse.policy_drop('away');
-DROP SERVER files CASCADE;
-DROP EXTENSION file_fdw;
-
 -- ---- REASSIGN OWNED
 
 SET ROLE guard_owner;

@@ -66,7 +66,8 @@ CREATE TABLE tokens AS SELECT * FROM t WHERE id = 1234;
 CREATE TABLE many AS SELECT id, ssn FROM t WHERE id % 97 = 0;
 ANALYZE tokens, many;
 SELECT ssn, vc, mail, b, i, u, d, n FROM tokens \gset
-CREATE FUNCTION shown(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+-- (lines: those with this; others are not the same in all versions of PostgreSQL)
+CREATE FUNCTION shown(query text, lines text DEFAULT '') RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	line text;
 	token tokens;
@@ -76,7 +77,9 @@ BEGIN
 			line := replace(replace(replace(replace(replace(replace(replace(line, token.ssn, '<token>'), token.vc, '<token>'), token.mail, '<token>'), token.b::text, '<token>'), token.i::text, '<token>'),
 				token.u::text, '<token>'), token.d::text, '<token>');
 		END LOOP;
-		RETURN NEXT replace(line, 'lakehouse.mask_gate(NULL::internal)', 'gate');
+		IF line ~ lines THEN
+			RETURN NEXT replace(line, 'lakehouse.mask_gate(NULL::internal)', 'gate');
+		END IF;
 	END LOOP;
 END $$;
 
@@ -98,29 +101,6 @@ SELECT shown('SELECT id FROM t WHERE n = 1.5');
 SELECT shown('SELECT id FROM t WHERE c > ''000000001''');
 SELECT shown('SELECT id FROM t WHERE ssn > ''000000001'' AND ssn < ''000000002''');
 SELECT count(*) FROM t WHERE n = :n;
--- letters that a collation takes for the same have other tokens
-RESET ROLE;
-CREATE COLLATION nd (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-SELECT lakehouse.domain_create('i_letters', 'text', 'invert_key');
-SET ROLE invert_owner;
-CREATE TABLE letters (id int, v text, w text COLLATE nd);
-INSERT INTO letters SELECT i, x, x FROM (SELECT i, translate(i::text, '0123456789', 'abcdefghij') || 'Qwertzuiop' AS x FROM generate_series(10001, 12000) i) l;
-CREATE INDEX ON letters (v);
-CREATE INDEX ON letters (w);
-RESET ROLE;
-ANALYZE letters;
-SELECT lakehouse.policy_create('i_letters', 'letters', ARRAY['v', $$lakehouse.mask_fpe(v, 'i_letters')$$, 'w', $$lakehouse.mask_fpe(w, 'i_letters')$$], for_roles => '{invert_masked}');
-GRANT SELECT (id) ON letters TO invert_masked;
-SET ROLE invert_masked;
-SELECT v AS letters FROM letters WHERE id = 10777 \gset
-SELECT count(*) FROM letters WHERE v = upper(:'letters') COLLATE nd;
-SELECT count(*) FROM letters WHERE w = upper(:'letters');
-SELECT count(*) FROM letters WHERE v = :'letters';
-SELECT count(*) FROM letters WHERE w = :'letters' COLLATE "C";
-SELECT replace(shown(format('SELECT id FROM letters WHERE v = %L COLLATE nd', :'letters')), :'letters', '<token>');
-SELECT replace(shown(format('SELECT id FROM letters WHERE w = %L', :'letters')), :'letters', '<token>');
-SELECT replace(shown(format('SELECT id FROM letters WHERE w = %L COLLATE "C"', :'letters')), :'letters', '<token>');
-SELECT replace(shown(format('SELECT id FROM letters WHERE v = %L COLLATE "C"', :'letters')), :'letters', '<token>');
 -- values without a mask are not found, neither by themselves nor as NULL
 SELECT count(*) FROM t WHERE ssn = 'raw 501' OR ssn = 'raw 1';
 SELECT count(*) FROM t WHERE ssn = NULL;
@@ -149,8 +129,8 @@ RESET enable_seqscan;
 SELECT shown('SELECT o.total, t.ssn, t.city FROM o JOIN t ON t.id = o.t WHERE o.id < 10');
 SELECT shown('SELECT t.id FROM many m LEFT JOIN t ON t.ssn = m.ssn WHERE m.id < 200');
 SELECT shown('SELECT t.id, o.id FROM o JOIN t ON t.ssn = o.ssn WHERE o.id < 10');
-SELECT shown('SELECT p.id, o.id FROM o JOIN p ON p.ssn = o.ssn WHERE o.id = 10');
-SELECT shown('SELECT id, (SELECT min(t.id) FROM t WHERE t.ssn = m.ssn) FROM many m');
+SELECT shown('SELECT p.id, o.id FROM o JOIN p ON p.ssn = o.ssn WHERE o.id = 10', ' on |Index Cond|Loop|Append');
+SELECT shown('SELECT id, (SELECT min(t.id) FROM t WHERE t.ssn = m.ssn) FROM many m', ' on |Filter|Limit');
 SELECT count(*), min(t.id), max(t.id) FROM many m JOIN t ON t.ssn = m.ssn;
 SELECT count(*) FROM o JOIN t ON t.ssn = o.ssn WHERE o.id < 10;
 
@@ -512,8 +492,7 @@ RESET enable_seqscan;
 SELECT count(lakehouse.policy_drop(name)) FROM lakehouse.policy_list() WHERE name LIKE 'i\_%';
 SELECT count(lakehouse.domain_drop(name)) FROM lakehouse.domain_list() WHERE name LIKE 'i\_%';
 DROP FUNCTION plain, kshown, rows_of, differs, counted, shown, thrown_away, index_order, attempt, find, answer, pick, token_of, condition, joined, question;
-DROP TABLE k, kseen, parity, tokens, many, t, o, p, small, d, seen, asked, answered, letters;
-DROP COLLATION nd;
+DROP TABLE k, kseen, parity, tokens, many, t, o, p, small, d, seen, asked, answered;
 DROP OWNED BY invert_owner, invert_masked;
 DROP ROLE invert_owner, invert_masked;
 DELETE FROM lakehouse.key_versions WHERE id = (SELECT id FROM lakehouse.keys WHERE name = 'invert_key');

@@ -273,7 +273,7 @@ SELECT data::jsonb->>'op' AS op, data ~ 'raw default' AS raw FROM pg_logical_slo
 SELECT lakehouse.cdc_ddl_disable();
 
 -- ---- what other plugins show is no business of policies
-SELECT slot_name FROM pg_create_logical_replication_slot('regress_other', 'test_decoding');
+SELECT slot_name FROM pg_create_logical_replication_slot('regress_other', 'pgoutput');
 SELECT kind, object, detail FROM lakehouse.policy_holes() WHERE kind = 'slot';
 SELECT pg_drop_replication_slot('regress_other');
 

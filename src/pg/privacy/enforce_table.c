@@ -360,7 +360,7 @@ user_column(Replacement *r, AttrNumber attnum)
 	if (policy == NULL || policy->mask == NULL)
 	{
 		expr = (Expr *) makeVar(1, attnum, att->atttypid, att->atttypmod, att->attcollation, 0);
-		if (r->placed && bms_is_member(COLUMN(attnum), r->used) && from_masked(r, attnum))
+		if ((r->placed || r->joined) && bms_is_member(COLUMN(attnum), r->used) && from_masked(r, attnum))
 			expr = lh_place_at_scan(expr, 1);
 	}
 	else

@@ -15,6 +15,12 @@ my $log = "$base/log";
 my $node = lake_node('audit_ring', q(shared_preload_libraries = 'lakehouse'), 'max_connections = 12', 'max_worker_processes = 4',
 	'max_wal_senders = 0', 'max_prepared_transactions = 2', 'autovacuum = off', 'lakehouse.audit = asynchronous',
 	"lakehouse.audit_directory = '$log'", "lakehouse.audit_key = '$base/key'", 'lakehouse.audit_ring_size = 256kB');
+# the ring has room for all backends that there may be, of which 18 has more
+if ($node->pg_version >= 18)
+{
+	$node->append_conf('postgresql.conf', 'autovacuum_worker_slots = 3');
+	$node->restart;
+}
 
 $node->safe_psql('postgres', q{
 	CREATE ROLE reader LOGIN;

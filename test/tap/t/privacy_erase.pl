@@ -83,9 +83,10 @@ my $decrypt = q(SELECT lakehouse.subject_decrypt(c, 'd') FROM t WHERE who = %d O
 my $ann = sprintf $decrypt, 1;
 my $bob = sprintf $decrypt, 2;
 is($app->value($ann), $plain, 'a value is read');
-$app->value('SET force_parallel_mode = on');
+my $parallel = $node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
+$app->value("SET $parallel = on");
 is($app->value($ann), $plain, '... and in a parallel worker');
-$app->value('RESET force_parallel_mode');
+$app->value("RESET $parallel");
 
 # ---- a backup and WAL of before the erasure
 

@@ -148,6 +148,15 @@ my %dumps = (
 	column_inserts => [ '--column-inserts', '--rows-per-insert', '7', '--file', "$dir/column_inserts" ],
 	parallel => [ '--format', 'directory', '-j2', '-Z0', '--file', "$dir/parallel" ],
 );
+# statistics have values as well: 18 dumps them, of whom it is asked to
+my ($help) = run_command([ 'pg_dump', '--help' ]);
+if ($help =~ /^\s*--statistics\s/m)
+{
+	$old->safe_psql('postgres', 'ANALYZE');
+	$old->command_ok([ 'pg_dump', '--statistics-only', '--file', "$dir/statistics", 'postgres' ], 'statistics: pg_dump by a superuser');
+	like(slurp_file("$dir/statistics"), $pattern, 'statistics: they have secrets');
+	push @$_, '--statistics' foreach values %dumps;
+}
 my %rows;
 foreach my $kind (sort keys %dumps)
 {
