@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "crypto/base64.h"
+#include "crypto/provider_job.h"
 
 #define PREFIX      "pkcs11:v"
 #define NONCE       12
@@ -174,6 +175,8 @@ module_of(LhCtx *ctx, const char *path, CK_FUNCTION_LIST_PTR *out)
  * Opening
  */
 
+static const LhProviderSteps steps; /* at the end */
+
 static LhStatus
 hsm_open(LhCtx *ctx, const LhProviderOption *options, int n, LhProvider **out)
 {
@@ -181,6 +184,7 @@ hsm_open(LhCtx *ctx, const LhProviderOption *options, int n, LhProvider **out)
 
 	LH_NEW(ctx, h);
 	h->base.kind = &lh_provider_pkcs11;
+	h->base.steps = &steps;
 	{
 		const LhProviderField fields[] = {{"module", &h->module, true},
 										  {"token", &h->token, true},
@@ -552,19 +556,19 @@ mechanism_of(CK_GCM_PARAMS *params, uint8_t *nonce, LhSlice bound)
 }
 
 static LhStatus
-seal(LhCtx *ctx, const Session *s, const TokenKey *token, const char *name, LhSlice key,
-	 LhSlice *wrapped)
+seal(LhCtx *ctx, const TokenKey *token, LhProviderJob *job)
 {
 	CK_GCM_PARAMS params;
 	CK_MECHANISM mechanism;
+	const Session *s = job->session;
+	LhSlice key = job->key, bound = {0};
 	CK_ULONG len = key.len + TAG;
-	LhSlice bound = {0};
 	uint8_t *bytes;
 	char *text;
 	int head;
 	CK_RV rv;
 
-	LH_TRY(bind(ctx, name, token->version, &bound));
+	LH_TRY(bind(ctx, job->name, token->version, &bound));
 	LH_NEW_ARRAY(ctx, bytes, NONCE + key.len + TAG);
 	/* a token that makes nonces itself writes its own there */
 	if (RAND_bytes(bytes, NONCE) != 1)
@@ -577,19 +581,19 @@ seal(LhCtx *ctx, const Session *s, const TokenKey *token, const char *name, LhSl
 		return fail(ctx, rv, "wrap a key");
 	if (len != key.len + TAG)
 		LH_FAIL(ctx, LH_IO, "key provider \"pkcs11\" wrapped %zu bytes to %lu", key.len, len);
-	text = lh_alloc(ctx, sizeof(PREFIX) + 12 + LH_BASE64_TEXT(NONCE + len));
+	text = lh_provider_keep(ctx, job, sizeof(PREFIX) + 12 + LH_BASE64_TEXT(NONCE + len));
 	if (text == NULL)
 		return ctx->error->code;
 	head = sprintf(text, PREFIX "%u:", token->version);
-	*wrapped = lh_slice(text, (size_t) head + lh_base64_encode(LH_BASE64_STANDARD, bytes,
-															   NONCE + len, text + head));
+	job->wrapped = lh_slice(text, (size_t) head + lh_base64_encode(LH_BASE64_STANDARD, bytes,
+																   NONCE + len, text + head));
 	return LH_OK;
 }
 
 static LhStatus
-unseal(LhCtx *ctx, const Session *s, const TokenKey *token, const char *name, LhSlice text,
-	   LhSlice *key)
+unseal(LhCtx *ctx, const TokenKey *token, LhSlice text, LhProviderJob *job)
 {
+	const Session *s = job->session;
 	CK_GCM_PARAMS params;
 	CK_MECHANISM mechanism;
 	CK_ULONG len;
@@ -603,7 +607,7 @@ unseal(LhCtx *ctx, const Session *s, const TokenKey *token, const char *name, Lh
 	if (!lh_base64_decode(LH_BASE64_STANDARD, (const char *) text.data, text.len, bytes, &n) ||
 		n <= NONCE + TAG || n > NONCE + TAG + LH_PROVIDER_MOST)
 		LH_FAIL(ctx, LH_CORRUPT, "a wrapped key is none of key provider \"pkcs11\"");
-	LH_TRY(bind(ctx, name, token->version, &bound));
+	LH_TRY(bind(ctx, job->name, token->version, &bound));
 	/* some tokens want room for the tag as well */
 	LH_TRY(lh_secret_alloc(ctx, n, &memory));
 	len = n;
@@ -619,7 +623,7 @@ unseal(LhCtx *ctx, const Session *s, const TokenKey *token, const char *name, Lh
 		return fail(ctx, rv, "unwrap a key");
 	if (len != n - NONCE - TAG)
 		LH_FAIL(ctx, LH_IO, "key provider \"pkcs11\" unwrapped %zu bytes to %lu", n, len);
-	*key = lh_slice(memory, len);
+	job->key = lh_slice(memory, len);
 	return LH_OK;
 }
 
@@ -627,40 +631,36 @@ unseal(LhCtx *ctx, const Session *s, const TokenKey *token, const char *name, Lh
  * Operations
  */
 
-typedef struct Job
-{
-	const char *name;
-	LhSlice key, wrapped;
-	LhProviderStatus status;
-} Job;
-
-typedef LhStatus (*StepFn)(LhCtx *ctx, const Session *s, Job *job);
-
 static LhStatus
-run(LhCtx *ctx, LhProvider *provider, const char *name, StepFn step, Job *job)
+begin_step(LhCtx *ctx, LhProviderJob *job)
 {
-	Session s;
-	LhStatus status;
+	Session *s;
 
-	LH_TRY(lh_provider_check_name(ctx, name));
-	job->name = name;
-	LH_TRY(begin(ctx, (const Hsm *) provider, &s));
-	status = step(ctx, &s, job);
-	s.calls->C_CloseSession(s.handle);
-	return status;
+	LH_NEW(ctx, s);
+	job->session = s;
+	return begin(ctx, (const Hsm *) job->provider, s);
+}
+
+static void
+end_step(LhProviderJob *job)
+{
+	const Session *s = job->session;
+
+	s->calls->C_CloseSession(s->handle);
 }
 
 static LhStatus
-wrap_step(LhCtx *ctx, const Session *s, Job *job)
+wrap_step(LhCtx *ctx, LhProviderJob *job)
 {
 	Found found;
 
-	LH_TRY(find_keys(ctx, s, job->name, 0, &found));
-	return seal(ctx, s, &found.latest, job->name, job->key, &job->wrapped);
+	LH_TRY(find_keys(ctx, job->session, job->name, 0, &found));
+	return seal(ctx, &found.latest, job);
 }
 
+/* To job->key, in memory that goes with the call. */
 static LhStatus
-unwrap_step(LhCtx *ctx, const Session *s, Job *job)
+open_key(LhCtx *ctx, LhProviderJob *job)
 {
 	uint32_t version;
 	LhSlice text = {0};
@@ -668,101 +668,68 @@ unwrap_step(LhCtx *ctx, const Session *s, Job *job)
 
 	if (!parse_wrapped(job->wrapped, &version, &text))
 		LH_FAIL(ctx, LH_CORRUPT, "a wrapped key is none of key provider \"pkcs11\"");
-	LH_TRY(find_keys(ctx, s, job->name, version, &found));
-	return unseal(ctx, s, &found.wanted, job->name, text, &job->key);
+	LH_TRY(find_keys(ctx, job->session, job->name, version, &found));
+	return unseal(ctx, &found.wanted, text, job);
 }
 
 static LhStatus
-rewrap_step(LhCtx *ctx, const Session *s, Job *job)
+unwrap_step(LhCtx *ctx, LhProviderJob *job)
 {
-	LH_TRY(unwrap_step(ctx, s, job));
-	return wrap_step(ctx, s, job);
+	void *memory;
+
+	LH_TRY(open_key(ctx, job));
+	LH_TRY(lh_provider_keep_secret(ctx, job, job->key.len, &memory));
+	memcpy(memory, job->key.data, job->key.len);
+	job->key.data = memory;
+	return LH_OK;
 }
 
 static LhStatus
-generate_step(LhCtx *ctx, const Session *s, Job *job)
+rewrap_step(LhCtx *ctx, LhProviderJob *job)
 {
+	LH_TRY(open_key(ctx, job));
+	return wrap_step(ctx, job);
+}
+
+static LhStatus
+generate_step(LhCtx *ctx, LhProviderJob *job)
+{
+	const Session *s = job->session;
 	void *memory;
 	CK_RV rv;
 
-	LH_TRY(lh_secret_alloc(ctx, LH_PROVIDER_KEY, &memory));
+	LH_TRY(lh_provider_keep_secret(ctx, job, LH_PROVIDER_KEY, &memory));
 	rv = s->calls->C_GenerateRandom(s->handle, memory, LH_PROVIDER_KEY);
 	if (rv != CKR_OK)
 		return fail(ctx, rv, "make a data key");
 	job->key = lh_slice(memory, LH_PROVIDER_KEY);
-	return wrap_step(ctx, s, job);
+	return wrap_step(ctx, job);
 }
 
 static LhStatus
-status_step(LhCtx *ctx, const Session *s, Job *job)
+status_step(LhCtx *ctx, LhProviderJob *job)
 {
 	Found found;
 
-	LH_TRY(find_keys(ctx, s, job->name, 0, &found));
+	LH_TRY(find_keys(ctx, job->session, job->name, 0, &found));
 	job->status =
 		(LhProviderStatus){.latest = found.latest.version, .oldest = found.oldest.version};
 	return LH_OK;
 }
 
-static LhStatus
-hsm_wrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice key, LhSlice *wrapped)
-{
-	Job job = {.key = key};
-
-	LH_TRY(lh_provider_check_key(ctx, key));
-	LH_TRY(run(ctx, provider, name, wrap_step, &job));
-	*wrapped = job.wrapped;
-	return LH_OK;
-}
-
-static LhStatus
-hsm_unwrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped, LhSlice *key)
-{
-	Job job = {.wrapped = wrapped};
-
-	LH_TRY(run(ctx, provider, name, unwrap_step, &job));
-	*key = job.key;
-	return LH_OK;
-}
-
-static LhStatus
-hsm_rewrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped, LhSlice *out)
-{
-	Job job = {.wrapped = wrapped};
-
-	LH_TRY(run(ctx, provider, name, rewrap_step, &job));
-	*out = job.wrapped;
-	return LH_OK;
-}
-
-static LhStatus
-hsm_generate(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice *key, LhSlice *wrapped)
-{
-	Job job = {0};
-
-	LH_TRY(run(ctx, provider, name, generate_step, &job));
-	*key = job.key;
-	*wrapped = job.wrapped;
-	return LH_OK;
-}
-
-static LhStatus
-hsm_status(LhCtx *ctx, LhProvider *provider, const char *name, LhProviderStatus *out)
-{
-	Job job = {0};
-
-	LH_TRY(run(ctx, provider, name, status_step, &job));
-	*out = job.status;
-	return LH_OK;
-}
+static const LhProviderSteps steps = {
+	.begin = begin_step,
+	.end = end_step,
+	.wrap = wrap_step,
+	.unwrap = unwrap_step,
+	.rewrap = rewrap_step,
+	.generate = generate_step,
+	.status = status_step,
+};
 
 const LhProviderKind lh_provider_pkcs11 = {
 	.name = "pkcs11",
 	.open = hsm_open,
-	.wrap = hsm_wrap,
-	.unwrap = hsm_unwrap,
-	.rewrap = hsm_rewrap,
-	.generate = hsm_generate,
-	.status = hsm_status,
+	LH_PROVIDER_CALLS,
 	.version = hsm_version,
 };
