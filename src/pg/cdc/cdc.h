@@ -387,6 +387,8 @@ extern void lh_cdc_take_message(LogicalDecodingContext *pg, ReorderBufferTXN *tx
 								const char *prefix, Size size, const char *content);
 /* In UTF-8; opens a transaction where the catalog is needed and none is open. */
 extern const char *lh_cdc_text_anywhere(LhCdc *cdc, const char *text);
+/* Until a transaction that has a commit in the log is noted as committed: what follows it in the log sees its policies. */
+extern void lh_cdc_wait_for_commit(const ReorderBufferTXN *txn);
 /* In the stream's memory, until the next; NULL: local. */
 extern const char *lh_cdc_name_of_origin(LhCdc *cdc, RepOriginId origin);
 

@@ -146,16 +146,24 @@ lh_cdc_name_of_origin(LhCdc *cdc, RepOriginId origin)
  * waits for standbys first, of which we may be one.  But right after the log it is noted as committed, which is what the
  * present catalog goes by (present.c); so what its session will tell is told here, and a policy that it made holds for its own rows.
  */
-static void
-tell_ourselves(const ReorderBufferTXN *txn)
+void
+lh_cdc_wait_for_commit(const ReorderBufferTXN *txn)
 {
-	if (!rbtxn_has_catalog_changes(txn) || RecoveryInProgress() || lh_transaction_is_over(txn->xid))
+	if (!rbtxn_has_catalog_changes(txn) || RecoveryInProgress())
 		return;
 	while (!TransactionIdDidCommit(txn->xid))
 	{
 		CHECK_FOR_INTERRUPTS();
 		pg_usleep(1000);
 	}
+}
+
+static void
+tell_ourselves(const ReorderBufferTXN *txn)
+{
+	if (!rbtxn_has_catalog_changes(txn) || RecoveryInProgress() || lh_transaction_is_over(txn->xid))
+		return;
+	lh_cdc_wait_for_commit(txn);
 	for (uint32 i = 0; i < txn->ninvalidations; i++)
 		LocalExecuteInvalidationMessage(&txn->invalidations[i]);
 }
