@@ -9,7 +9,7 @@
 #include "audit/internal.h"
 #include "audit/log_internal.h"
 #include "crypto/base64.h"
-#include "iceberg/json.h"
+#include "core/json_pull.h"
 
 /*
  * Making
@@ -150,53 +150,53 @@ enum
 #define BIT(m) (UINT64_C(1) << (m))
 
 static LhStatus
-read_hash(LhCtx *ctx, LhIceJson *j, LhMerkleHash *out)
+read_hash(LhCtx *ctx, LhPull *j, LhMerkleHash *out)
 {
 	uint8_t bytes[LH_BASE64_BYTES(LH_BASE64_TEXT(LH_SHA256))];
 	LhSlice text;
 	size_t n;
 
-	LH_TRY(lh_ice_json_slice(ctx, j, &text));
+	LH_TRY(lh_pull_slice(ctx, j, &text));
 	if (text.len != LH_BASE64_TEXT(LH_SHA256) ||
 		!lh_base64_decode(LH_BASE64_STANDARD, (const char *) text.data, text.len, bytes, &n) ||
 		n != LH_SHA256)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected a hash in base64");
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "expected a hash in base64");
 	memcpy(out->b, bytes, LH_SHA256);
 	return LH_OK;
 }
 
 static LhStatus
-read_hashes(LhCtx *ctx, LhIceJson *j, LhMerkleProof *out)
+read_hashes(LhCtx *ctx, LhPull *j, LhMerkleProof *out)
 {
 	bool more;
 
-	LH_TRY(lh_ice_json_array(ctx, j));
+	LH_TRY(lh_pull_array(ctx, j));
 	for (out->n = 0;; out->n++)
 	{
-		LH_TRY(lh_ice_json_item(ctx, j, &more));
+		LH_TRY(lh_pull_item(ctx, j, &more));
 		if (!more)
 			return LH_OK;
 		if (out->n == LH_MERKLE_PROOF)
-			return lh_ice_json_fail(ctx, j, LH_CORRUPT, "a proof has at most %d hashes",
-									LH_MERKLE_PROOF);
+			return lh_pull_fail(ctx, j, LH_CORRUPT, "a proof has at most %d hashes",
+								LH_MERKLE_PROOF);
 		LH_TRY(read_hash(ctx, j, &out->hashes[out->n]));
 	}
 }
 
 static LhStatus
-read_size(LhCtx *ctx, LhIceJson *j, uint64_t *out)
+read_size(LhCtx *ctx, LhPull *j, uint64_t *out)
 {
 	int64_t v;
 
-	LH_TRY(lh_ice_json_i64(ctx, j, &v));
+	LH_TRY(lh_pull_i64(ctx, j, &v));
 	if (v < 0)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected a number that is not negative");
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "expected a number that is not negative");
 	*out = (uint64_t) v;
 	return LH_OK;
 }
 
 static LhStatus
-read_document(LhCtx *ctx, LhIceJson *j, LhSlice text, Document *d)
+read_document(LhCtx *ctx, LhPull *j, LhSlice text, Document *d)
 {
 	static const char *const names[] = {"type", "origin", "number", "from_size",       "size",
 										"line", "leaf",   "hashes", "from_checkpoint", "checkpoint",
@@ -204,31 +204,30 @@ read_document(LhCtx *ctx, LhIceJson *j, LhSlice text, Document *d)
 	bool more;
 	int which;
 
-	LH_TRY(lh_ice_json_open(ctx, j, "proof", text));
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_open(ctx, j, "proof", text));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, names, &d->seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, names, &d->seen, &which, &more));
 		if (!more)
 			break;
 		switch (which)
 		{
-			case M_TYPE: LH_TRY(lh_ice_json_slice(ctx, j, &d->type)); break;
-			case M_ORIGIN: LH_TRY(lh_ice_json_slice(ctx, j, &d->origin)); break;
+			case M_TYPE: LH_TRY(lh_pull_slice(ctx, j, &d->type)); break;
+			case M_ORIGIN: LH_TRY(lh_pull_slice(ctx, j, &d->origin)); break;
 			case M_NUMBER: LH_TRY(read_size(ctx, j, &d->number)); break;
 			case M_FROM: LH_TRY(read_size(ctx, j, &d->from)); break;
 			case M_SIZE: LH_TRY(read_size(ctx, j, &d->size)); break;
-			case M_LINE: LH_TRY(lh_ice_json_slice(ctx, j, &d->line)); break;
+			case M_LINE: LH_TRY(lh_pull_slice(ctx, j, &d->line)); break;
 			case M_LEAF: LH_TRY(read_hash(ctx, j, &d->leaf)); break;
 			case M_HASHES: LH_TRY(read_hashes(ctx, j, &d->proof)); break;
-			case M_FROM_NOTE: LH_TRY(lh_ice_json_slice(ctx, j, &d->from_note)); break;
-			default: LH_TRY(lh_ice_json_slice(ctx, j, &d->note)); break;
+			case M_FROM_NOTE: LH_TRY(lh_pull_slice(ctx, j, &d->from_note)); break;
+			default: LH_TRY(lh_pull_slice(ctx, j, &d->note)); break;
 		}
 	}
-	LH_TRY(lh_ice_json_close(ctx, j));
-	return lh_ice_json_need(ctx, j, names, d->seen,
-							BIT(M_TYPE) | BIT(M_ORIGIN) | BIT(M_SIZE) | BIT(M_HASHES) |
-								BIT(M_NOTE));
+	LH_TRY(lh_pull_close(ctx, j));
+	return lh_pull_need(ctx, j, names, d->seen,
+						BIT(M_TYPE) | BIT(M_ORIGIN) | BIT(M_SIZE) | BIT(M_HASHES) | BIT(M_NOTE));
 }
 
 /* A note by one of the keys, of this size. */
@@ -285,11 +284,11 @@ verify(LhCtx *ctx, Document *d, LhVerifier *const *v, int nv, LhSlice origin, Lh
 	LhSlice hashes[LH_MERKLE_PROOF];
 	LhCheckpoint c, from, k;
 
-	out->inclusion = lh_ice_slice_is(d->type, "inclusion");
+	out->inclusion = lh_slice_is(d->type, "inclusion");
 	out->number = d->number;
 	out->from = d->from;
 	out->size = d->size;
-	if (!out->inclusion && !lh_ice_slice_is(d->type, "consistency"))
+	if (!out->inclusion && !lh_slice_is(d->type, "consistency"))
 		return does_not(ctx, "a proof has type \"inclusion\" or \"consistency\"");
 	LH_TRY(open_note(ctx, d->note, v, nv, origin, "checkpoint of a proof", &c));
 	if (c.size != d->size || d->origin.len != origin.len ||
@@ -327,7 +326,7 @@ lh_audit_proof_verify(LhCtx *ctx, LhSlice document, LhVerifier *const *verifiers
 					  LhSlice origin, LhSlice kept, LhAuditProof *out)
 {
 	LhStatus status = LH_OK;
-	LhIceJson *j;
+	LhPull *j;
 	Document *d;
 
 	*out = (LhAuditProof){0};

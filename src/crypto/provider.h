@@ -6,6 +6,7 @@
  *	provider_keys.c		providers that hold the keys themselves (provider_keys.h)
  *	provider_file.c		... in a file: development
  *	provider_env.c		... in the environment that the server was started with
+ *	provider_job.c		calls made of steps (provider_job.h)
  *	provider_pkcs11.c	hardware security modules (provider_pkcs11.h)
  *	net/vault.c			HashiCorp Vault's transit engine (net/vault.h)
  *	net/awskms.c		AWS KMS (net/awskms.h)
@@ -42,11 +43,13 @@ typedef struct LhProviderStatus
 } LhProviderStatus;
 
 typedef struct LhProviderKind LhProviderKind;
+typedef struct LhProviderSteps LhProviderSteps;
 
 /* Of one configuration; each kind's own struct begins with it. */
 typedef struct LhProvider
 {
 	const LhProviderKind *kind;
+	const LhProviderSteps *steps;	/* of kinds whose calls are made of steps (provider_job.h) */
 } LhProvider;
 
 /*

@@ -5,7 +5,9 @@
  *	1. Modules are loaded once a process; a table of them is guarded by a mutex.
  *	2. Each operation has a session of its own, and logs in when the token is not logged in yet: a login is the
  *	   process's, and others may be using it, so nobody logs out.
- *	3. A token that was taken away and came back, or a session that has ended, is an error of this operation; the
+ *	3. A PIN that the token refused is not given to it again, as it locks itself after a few: until the file of the PIN is
+ *	   another or the process is.
+ *	4. A token that was taken away and came back, or a session that has ended, is an error of this operation; the
  *	   next opens another session.
  */
 #include "crypto/provider_pkcs11.h"
@@ -21,6 +23,7 @@
 #include <unistd.h>
 
 #include "crypto/base64.h"
+#include "crypto/provider_job.h"
 
 #define PREFIX      "pkcs11:v"
 #define NONCE       12
@@ -28,7 +31,8 @@
 #define MAX_WRAPPED ((size_t) 16384)
 #define MAX_PIN     255
 #define MAX_SLOTS   256
-#define MAX_KEYS    1024 /* of one label */
+#define PAGE_KEYS   256   /* asked for at once */
+#define MAX_KEYS    65536 /* of one label */
 /* of 3.0; older declarations have it not */
 #ifndef CKR_AEAD_DECRYPT_FAILED
 #define CKR_AEAD_DECRYPT_FAILED 0x42UL
@@ -53,6 +57,8 @@ typedef struct Code
 
 static const Code codes[] = {
 	{CKR_PIN_INCORRECT, LH_DENIED, "the PIN is wrong"},
+	{CKR_PIN_INVALID, LH_DENIED, "the PIN is wrong"},
+	{CKR_PIN_LEN_RANGE, LH_DENIED, "the PIN is wrong"},
 	{CKR_PIN_LOCKED, LH_DENIED, "the PIN is locked"},
 	{CKR_PIN_EXPIRED, LH_DENIED, "the PIN has expired"},
 	{CKR_USER_PIN_NOT_INITIALIZED, LH_DENIED, "the token has no PIN of a user yet"},
@@ -169,6 +175,8 @@ module_of(LhCtx *ctx, const char *path, CK_FUNCTION_LIST_PTR *out)
  * Opening
  */
 
+static const LhProviderSteps steps; /* at the end */
+
 static LhStatus
 hsm_open(LhCtx *ctx, const LhProviderOption *options, int n, LhProvider **out)
 {
@@ -176,6 +184,7 @@ hsm_open(LhCtx *ctx, const LhProviderOption *options, int n, LhProvider **out)
 
 	LH_NEW(ctx, h);
 	h->base.kind = &lh_provider_pkcs11;
+	h->base.steps = &steps;
 	{
 		const LhProviderField fields[] = {{"module", &h->module, true},
 										  {"token", &h->token, true},
@@ -262,20 +271,110 @@ read_pin(LhCtx *ctx, const char *path, LhSlice *out)
 	return LH_OK;
 }
 
+/* A token of the process, and the file whose PIN it refused last.  One thread logs in at a time: several would try a wrong PIN at once. */
+typedef struct Login
+{
+	struct Login *next;
+	char *module, *token;
+	pthread_mutex_t lock;
+	bool refused;
+	struct stat file;
+} Login;
+
+static pthread_mutex_t logins_lock = PTHREAD_MUTEX_INITIALIZER;
+static Login *logins; /* for as long as the process lives */
+
+static Login *
+login_of(const Hsm *h)
+{
+	Login *l;
+
+	pthread_mutex_lock(&logins_lock);
+	for (l = logins; l != NULL; l = l->next)
+		if (strcmp(l->module, h->module) == 0 && strcmp(l->token, h->token) == 0)
+			break;
+	if (l == NULL && (l = calloc(1, sizeof(*l))) != NULL)
+	{
+		l->module = strdup(h->module);
+		l->token = strdup(h->token);
+		if (l->module == NULL || l->token == NULL || pthread_mutex_init(&l->lock, NULL) != 0)
+		{
+			free(l->module);
+			free(l->token);
+			free(l);
+			l = NULL;
+		}
+		else
+		{
+			l->next = logins;
+			logins = l;
+		}
+	}
+	pthread_mutex_unlock(&logins_lock);
+	return l;
+}
+
+static bool
+is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+		   a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+		   a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+static bool
+is_logged_in(const Session *s)
+{
+	CK_SESSION_INFO info;
+
+	return s->calls->C_GetSessionInfo(s->handle, &info) == CKR_OK &&
+		   (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS);
+}
+
+static LhStatus
+try_pin(LhCtx *ctx, const Hsm *h, const Session *s, Login *l)
+{
+	struct stat file = {0};
+	LhSlice pin = {0};
+	CK_RV rv;
+
+	if (is_logged_in(s))
+		return LH_OK;
+	/* looked at before it is read: what is put there meanwhile is another */
+	if (stat(h->pin_file, &file) == 0 && l->refused && is_same_file(&file, &l->file))
+	{
+		lh_fail(
+			ctx, LH_DENIED,
+			"key provider \"pkcs11\" does not log in to token \"%s\": it refused the PIN of file "
+			"\"%s\" before",
+			h->token, h->pin_file);
+		lh_detail(ctx, "A token locks itself after a few wrong PINs.");
+		lh_hint(ctx, "Correct the PIN file.");
+		return LH_DENIED;
+	}
+	LH_TRY(read_pin(ctx, h->pin_file, &pin));
+	rv = s->calls->C_Login(s->handle, CKU_USER, (CK_UTF8CHAR_PTR) pin.data, pin.len);
+	l->refused = rv == CKR_PIN_INCORRECT || rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE;
+	l->file = file;
+	return rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN ? LH_OK : fail(ctx, rv, "log in");
+}
+
 /* Unless somebody of this process is logged in already. */
 static LhStatus
 log_in(LhCtx *ctx, const Hsm *h, const Session *s)
 {
-	CK_SESSION_INFO info;
-	LhSlice pin = {0};
-	CK_RV rv;
+	LhStatus status;
+	Login *l;
 
-	if (s->calls->C_GetSessionInfo(s->handle, &info) == CKR_OK &&
-		(info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS))
+	if (is_logged_in(s))
 		return LH_OK;
-	LH_TRY(read_pin(ctx, h->pin_file, &pin));
-	rv = s->calls->C_Login(s->handle, CKU_USER, (CK_UTF8CHAR_PTR) pin.data, pin.len);
-	return rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN ? LH_OK : fail(ctx, rv, "log in");
+	l = login_of(h);
+	if (l == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for key provider \"pkcs11\"");
+	pthread_mutex_lock(&l->lock);
+	status = try_pin(ctx, h, s, l);
+	pthread_mutex_unlock(&l->lock);
+	return status;
 }
 
 static LhStatus
@@ -351,6 +450,29 @@ take_key(LhCtx *ctx, const Session *s, const char *name, CK_OBJECT_HANDLE object
 	return LH_OK;
 }
 
+/* Handles of all of them; a token may give fewer at once than it is asked for. */
+static LhStatus
+list_keys(LhCtx *ctx, const Session *s, const char *name, LhBuf *handles)
+{
+	CK_OBJECT_HANDLE page[PAGE_KEYS];
+	CK_ULONG n;
+
+	for (;;)
+	{
+		CK_RV rv = s->calls->C_FindObjects(s->handle, page, PAGE_KEYS, &n);
+
+		if (rv != CKR_OK)
+			return fail(ctx, rv, "look for keys");
+		if (n == 0)
+			return LH_OK;
+		LH_TRY(lh_poll(ctx));
+		if (n > PAGE_KEYS || handles->len / sizeof(page[0]) + n > MAX_KEYS)
+			LH_FAIL(ctx, LH_LIMIT, "key provider \"pkcs11\" has more than %d keys \"%s\"", MAX_KEYS,
+					name);
+		LH_TRY(lh_buf_append(ctx, handles, page, n * sizeof(page[0])));
+	}
+}
+
 static LhStatus
 find_keys(LhCtx *ctx, const Session *s, const char *name, uint32_t wanted, Found *out)
 {
@@ -359,19 +481,21 @@ find_keys(LhCtx *ctx, const Session *s, const char *name, uint32_t wanted, Found
 	CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof(class)},
 							   {CKA_KEY_TYPE, &type, sizeof(type)},
 							   {CKA_LABEL, (void *) name, strlen(name)}};
-	CK_OBJECT_HANDLE objects[MAX_KEYS];
-	CK_ULONG n = 0;
-	CK_RV rv = s->calls->C_FindObjectsInit(s->handle, template, 3);
+	const CK_OBJECT_HANDLE *objects;
+	LhStatus status;
+	LhBuf handles;
+	CK_RV rv;
 
 	*out = (Found){0};
-	if (rv == CKR_OK)
-	{
-		rv = s->calls->C_FindObjects(s->handle, objects, MAX_KEYS, &n);
-		s->calls->C_FindObjectsFinal(s->handle);
-	}
+	LH_TRY(lh_buf_init(ctx, &handles, false));
+	rv = s->calls->C_FindObjectsInit(s->handle, template, 3);
 	if (rv != CKR_OK)
 		return fail(ctx, rv, "look for keys");
-	for (CK_ULONG i = 0; i < n; i++)
+	status = list_keys(ctx, s, name, &handles);
+	s->calls->C_FindObjectsFinal(s->handle);
+	LH_TRY(status);
+	objects = (const CK_OBJECT_HANDLE *) handles.data;
+	for (size_t i = 0; i < handles.len / sizeof(*objects); i++)
 		LH_TRY(take_key(ctx, s, name, objects[i], wanted, out));
 	if (out->latest.version == 0)
 		LH_FAIL(ctx, LH_NOT_FOUND, "key provider \"pkcs11\" has no key \"%s\"", name);
@@ -432,19 +556,19 @@ mechanism_of(CK_GCM_PARAMS *params, uint8_t *nonce, LhSlice bound)
 }
 
 static LhStatus
-seal(LhCtx *ctx, const Session *s, const TokenKey *token, const char *name, LhSlice key,
-	 LhSlice *wrapped)
+seal(LhCtx *ctx, const TokenKey *token, LhProviderJob *job)
 {
 	CK_GCM_PARAMS params;
 	CK_MECHANISM mechanism;
+	const Session *s = job->session;
+	LhSlice key = job->key, bound = {0};
 	CK_ULONG len = key.len + TAG;
-	LhSlice bound = {0};
 	uint8_t *bytes;
 	char *text;
 	int head;
 	CK_RV rv;
 
-	LH_TRY(bind(ctx, name, token->version, &bound));
+	LH_TRY(bind(ctx, job->name, token->version, &bound));
 	LH_NEW_ARRAY(ctx, bytes, NONCE + key.len + TAG);
 	/* a token that makes nonces itself writes its own there */
 	if (RAND_bytes(bytes, NONCE) != 1)
@@ -457,19 +581,19 @@ seal(LhCtx *ctx, const Session *s, const TokenKey *token, const char *name, LhSl
 		return fail(ctx, rv, "wrap a key");
 	if (len != key.len + TAG)
 		LH_FAIL(ctx, LH_IO, "key provider \"pkcs11\" wrapped %zu bytes to %lu", key.len, len);
-	text = lh_alloc(ctx, sizeof(PREFIX) + 12 + LH_BASE64_TEXT(NONCE + len));
+	text = lh_provider_keep(ctx, job, sizeof(PREFIX) + 12 + LH_BASE64_TEXT(NONCE + len));
 	if (text == NULL)
 		return ctx->error->code;
 	head = sprintf(text, PREFIX "%u:", token->version);
-	*wrapped = lh_slice(text, (size_t) head + lh_base64_encode(LH_BASE64_STANDARD, bytes,
-															   NONCE + len, text + head));
+	job->wrapped = lh_slice(text, (size_t) head + lh_base64_encode(LH_BASE64_STANDARD, bytes,
+																   NONCE + len, text + head));
 	return LH_OK;
 }
 
 static LhStatus
-unseal(LhCtx *ctx, const Session *s, const TokenKey *token, const char *name, LhSlice text,
-	   LhSlice *key)
+unseal(LhCtx *ctx, const TokenKey *token, LhSlice text, LhProviderJob *job)
 {
+	const Session *s = job->session;
 	CK_GCM_PARAMS params;
 	CK_MECHANISM mechanism;
 	CK_ULONG len;
@@ -483,7 +607,7 @@ unseal(LhCtx *ctx, const Session *s, const TokenKey *token, const char *name, Lh
 	if (!lh_base64_decode(LH_BASE64_STANDARD, (const char *) text.data, text.len, bytes, &n) ||
 		n <= NONCE + TAG || n > NONCE + TAG + LH_PROVIDER_MOST)
 		LH_FAIL(ctx, LH_CORRUPT, "a wrapped key is none of key provider \"pkcs11\"");
-	LH_TRY(bind(ctx, name, token->version, &bound));
+	LH_TRY(bind(ctx, job->name, token->version, &bound));
 	/* some tokens want room for the tag as well */
 	LH_TRY(lh_secret_alloc(ctx, n, &memory));
 	len = n;
@@ -499,7 +623,7 @@ unseal(LhCtx *ctx, const Session *s, const TokenKey *token, const char *name, Lh
 		return fail(ctx, rv, "unwrap a key");
 	if (len != n - NONCE - TAG)
 		LH_FAIL(ctx, LH_IO, "key provider \"pkcs11\" unwrapped %zu bytes to %lu", n, len);
-	*key = lh_slice(memory, len);
+	job->key = lh_slice(memory, len);
 	return LH_OK;
 }
 
@@ -507,40 +631,36 @@ unseal(LhCtx *ctx, const Session *s, const TokenKey *token, const char *name, Lh
  * Operations
  */
 
-typedef struct Job
-{
-	const char *name;
-	LhSlice key, wrapped;
-	LhProviderStatus status;
-} Job;
-
-typedef LhStatus (*StepFn)(LhCtx *ctx, const Session *s, Job *job);
-
 static LhStatus
-run(LhCtx *ctx, LhProvider *provider, const char *name, StepFn step, Job *job)
+begin_step(LhCtx *ctx, LhProviderJob *job)
 {
-	Session s;
-	LhStatus status;
+	Session *s;
 
-	LH_TRY(lh_provider_check_name(ctx, name));
-	job->name = name;
-	LH_TRY(begin(ctx, (const Hsm *) provider, &s));
-	status = step(ctx, &s, job);
-	s.calls->C_CloseSession(s.handle);
-	return status;
+	LH_NEW(ctx, s);
+	job->session = s;
+	return begin(ctx, (const Hsm *) job->provider, s);
+}
+
+static void
+end_step(LhProviderJob *job)
+{
+	const Session *s = job->session;
+
+	s->calls->C_CloseSession(s->handle);
 }
 
 static LhStatus
-wrap_step(LhCtx *ctx, const Session *s, Job *job)
+wrap_step(LhCtx *ctx, LhProviderJob *job)
 {
 	Found found;
 
-	LH_TRY(find_keys(ctx, s, job->name, 0, &found));
-	return seal(ctx, s, &found.latest, job->name, job->key, &job->wrapped);
+	LH_TRY(find_keys(ctx, job->session, job->name, 0, &found));
+	return seal(ctx, &found.latest, job);
 }
 
+/* To job->key, in memory that goes with the call. */
 static LhStatus
-unwrap_step(LhCtx *ctx, const Session *s, Job *job)
+open_key(LhCtx *ctx, LhProviderJob *job)
 {
 	uint32_t version;
 	LhSlice text = {0};
@@ -548,101 +668,68 @@ unwrap_step(LhCtx *ctx, const Session *s, Job *job)
 
 	if (!parse_wrapped(job->wrapped, &version, &text))
 		LH_FAIL(ctx, LH_CORRUPT, "a wrapped key is none of key provider \"pkcs11\"");
-	LH_TRY(find_keys(ctx, s, job->name, version, &found));
-	return unseal(ctx, s, &found.wanted, job->name, text, &job->key);
+	LH_TRY(find_keys(ctx, job->session, job->name, version, &found));
+	return unseal(ctx, &found.wanted, text, job);
 }
 
 static LhStatus
-rewrap_step(LhCtx *ctx, const Session *s, Job *job)
+unwrap_step(LhCtx *ctx, LhProviderJob *job)
 {
-	LH_TRY(unwrap_step(ctx, s, job));
-	return wrap_step(ctx, s, job);
+	void *memory;
+
+	LH_TRY(open_key(ctx, job));
+	LH_TRY(lh_provider_keep_secret(ctx, job, job->key.len, &memory));
+	memcpy(memory, job->key.data, job->key.len);
+	job->key.data = memory;
+	return LH_OK;
 }
 
 static LhStatus
-generate_step(LhCtx *ctx, const Session *s, Job *job)
+rewrap_step(LhCtx *ctx, LhProviderJob *job)
 {
+	LH_TRY(open_key(ctx, job));
+	return wrap_step(ctx, job);
+}
+
+static LhStatus
+generate_step(LhCtx *ctx, LhProviderJob *job)
+{
+	const Session *s = job->session;
 	void *memory;
 	CK_RV rv;
 
-	LH_TRY(lh_secret_alloc(ctx, LH_PROVIDER_KEY, &memory));
+	LH_TRY(lh_provider_keep_secret(ctx, job, LH_PROVIDER_KEY, &memory));
 	rv = s->calls->C_GenerateRandom(s->handle, memory, LH_PROVIDER_KEY);
 	if (rv != CKR_OK)
 		return fail(ctx, rv, "make a data key");
 	job->key = lh_slice(memory, LH_PROVIDER_KEY);
-	return wrap_step(ctx, s, job);
+	return wrap_step(ctx, job);
 }
 
 static LhStatus
-status_step(LhCtx *ctx, const Session *s, Job *job)
+status_step(LhCtx *ctx, LhProviderJob *job)
 {
 	Found found;
 
-	LH_TRY(find_keys(ctx, s, job->name, 0, &found));
+	LH_TRY(find_keys(ctx, job->session, job->name, 0, &found));
 	job->status =
 		(LhProviderStatus){.latest = found.latest.version, .oldest = found.oldest.version};
 	return LH_OK;
 }
 
-static LhStatus
-hsm_wrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice key, LhSlice *wrapped)
-{
-	Job job = {.key = key};
-
-	LH_TRY(lh_provider_check_key(ctx, key));
-	LH_TRY(run(ctx, provider, name, wrap_step, &job));
-	*wrapped = job.wrapped;
-	return LH_OK;
-}
-
-static LhStatus
-hsm_unwrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped, LhSlice *key)
-{
-	Job job = {.wrapped = wrapped};
-
-	LH_TRY(run(ctx, provider, name, unwrap_step, &job));
-	*key = job.key;
-	return LH_OK;
-}
-
-static LhStatus
-hsm_rewrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped, LhSlice *out)
-{
-	Job job = {.wrapped = wrapped};
-
-	LH_TRY(run(ctx, provider, name, rewrap_step, &job));
-	*out = job.wrapped;
-	return LH_OK;
-}
-
-static LhStatus
-hsm_generate(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice *key, LhSlice *wrapped)
-{
-	Job job = {0};
-
-	LH_TRY(run(ctx, provider, name, generate_step, &job));
-	*key = job.key;
-	*wrapped = job.wrapped;
-	return LH_OK;
-}
-
-static LhStatus
-hsm_status(LhCtx *ctx, LhProvider *provider, const char *name, LhProviderStatus *out)
-{
-	Job job = {0};
-
-	LH_TRY(run(ctx, provider, name, status_step, &job));
-	*out = job.status;
-	return LH_OK;
-}
+static const LhProviderSteps steps = {
+	.begin = begin_step,
+	.end = end_step,
+	.wrap = wrap_step,
+	.unwrap = unwrap_step,
+	.rewrap = rewrap_step,
+	.generate = generate_step,
+	.status = status_step,
+};
 
 const LhProviderKind lh_provider_pkcs11 = {
 	.name = "pkcs11",
 	.open = hsm_open,
-	.wrap = hsm_wrap,
-	.unwrap = hsm_unwrap,
-	.rewrap = hsm_rewrap,
-	.generate = hsm_generate,
-	.status = hsm_status,
+	LH_PROVIDER_CALLS,
 	.version = hsm_version,
 };

@@ -246,19 +246,19 @@ write_summary(LhCtx *ctx, LhSlice summary, LhBuf *out)
 {
 	bool more, first = true;
 	LhSlice name, value;
-	LhIceJson j;
+	LhPull j;
 
 	out->len = 0;
-	LH_TRY(lh_ice_json_open(ctx, &j, "summary of a snapshot", summary));
-	LH_TRY(lh_ice_json_object(ctx, &j));
+	LH_TRY(lh_pull_open(ctx, &j, "summary of a snapshot", summary));
+	LH_TRY(lh_pull_object(ctx, &j));
 	LH_TRY(lh_buf_putc(ctx, out, '{'));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_member(ctx, &j, &name, &more));
+		LH_TRY(lh_pull_member(ctx, &j, &name, &more));
 		if (!more)
 			return lh_buf_putc(ctx, out, '}');
-		LH_TRY(lh_ice_json_skip(ctx, &j, &value));
-		if (lh_ice_slice_is(name, "operation"))
+		LH_TRY(lh_pull_skip(ctx, &j, &value));
+		if (lh_slice_is(name, "operation"))
 			continue;
 		LH_TRY(lh_buf_append_str(ctx, out, first ? "" : ", "));
 		LH_TRY(lh_json_string(ctx, out, (const char *) name.data, name.len));
@@ -293,7 +293,8 @@ snapshots_rows(LhCtx *ctx, Walk *walk)
 		put_int(&walk->row, s->has_parent, s->parent_id);
 		put_text(&walk->row, s->operation);
 		put_text(&walk->row, s->manifest_list);
-		put_slice(&walk->row, s->summary.len > 0 ? lh_slice(summary.data, summary.len) : (LhSlice){0});
+		put_slice(&walk->row,
+				  s->summary.len > 0 ? lh_slice(summary.data, summary.len) : (LhSlice){0});
 		LH_TRY(give(ctx, walk));
 	}
 	return LH_OK;

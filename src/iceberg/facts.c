@@ -117,7 +117,7 @@ struct LhIceDistinct
 
 /* "ndv" of a blob that is of one field alone; those of younger statistics stay. */
 static LhStatus
-add_blob(LhCtx *ctx, LhIceJson *j, struct LhIceDistinct *out)
+add_blob(LhCtx *ctx, LhPull *j, struct LhIceDistinct *out)
 {
 	enum
 	{
@@ -132,29 +132,29 @@ add_blob(LhCtx *ctx, LhIceJson *j, struct LhIceDistinct *out)
 	uint64_t seen = 0;
 	bool more;
 
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, names, &seen, &which, &more));
 		if (!more)
 			break;
 		if (which == TYPE)
-			LH_TRY(lh_ice_json_slice(ctx, j, &type));
+			LH_TRY(lh_pull_slice(ctx, j, &type));
 		else if (which == PROPERTIES)
-			LH_TRY(lh_ice_json_pairs(ctx, j, &npairs, &pairs));
+			LH_TRY(lh_pull_pairs(ctx, j, &npairs, &pairs));
 		else
 		{
-			LH_TRY(lh_ice_json_array(ctx, j));
+			LH_TRY(lh_pull_array(ctx, j));
 			for (;; nfields++)
 			{
-				LH_TRY(lh_ice_json_item(ctx, j, &more));
+				LH_TRY(lh_pull_item(ctx, j, &more));
 				if (!more)
 					break;
-				LH_TRY(lh_ice_json_i32(ctx, j, &field));
+				LH_TRY(lh_pull_i32(ctx, j, &field));
 			}
 		}
 	}
-	if (nfields != 1 || !lh_ice_slice_is(type, "apache-datasketches-theta-v1"))
+	if (nfields != 1 || !lh_slice_is(type, "apache-datasketches-theta-v1"))
 		return LH_OK;
 	for (int i = 0; i < npairs; i++)
 	{
@@ -173,20 +173,19 @@ add_blob(LhCtx *ctx, LhIceJson *j, struct LhIceDistinct *out)
 }
 
 static LhStatus
-add_file(LhCtx *ctx, const LhIceMetadata *m, const LhIceStatistics *file,
-		 struct LhIceDistinct *out)
+add_file(LhCtx *ctx, const LhIceMetadata *m, const LhIceStatistics *file, struct LhIceDistinct *out)
 {
 	const char *what = lh_sprintf(ctx, "metadata file \"%s\": statistics", m->path);
-	LhIceJson j;
+	LhPull j;
 	bool more;
 
 	if (what == NULL)
 		return ctx->error->code;
-	LH_TRY(lh_ice_json_open(ctx, &j, what, file->blobs));
-	LH_TRY(lh_ice_json_array(ctx, &j));
+	LH_TRY(lh_pull_open(ctx, &j, what, file->blobs));
+	LH_TRY(lh_pull_array(ctx, &j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_item(ctx, &j, &more));
+		LH_TRY(lh_pull_item(ctx, &j, &more));
 		if (!more)
 			return LH_OK;
 		LH_TRY(add_blob(ctx, &j, out));

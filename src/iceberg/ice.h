@@ -2,7 +2,7 @@
  * ice.h
  *		Internal: what the files of iceberg/ share.
  *
- * Two halves meet here.  The first reads the metadata file (json.c, metadata.c,
+ * Two halves meet here.  The first reads the metadata file (metadata.c,
  * schema.c, snapshot.c, path.c, location.c, table.c, describe_meta.c); the
  * second what snapshots consist of (value.c, transform.c, manifest.c, cache.c,
  * prune.c, deletes.c, plan.c, puffin.c, describe_files.c).

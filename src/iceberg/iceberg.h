@@ -8,8 +8,7 @@
  * metadata file and gives that as the location.
  *
  *	location.c	directory or metadata file -> the metadata file to read
- *	json.c		a pull parser for JSON of any size, bounded in depth
- *	metadata.c	the metadata file: schemas, specs, snapshots, refs, logs
+ *	metadata.c	the metadata file (core/json_pull.h): schemas, specs, snapshots, refs, logs
  *	schema.c	Iceberg's types and defaults -> LhType, LhDefault, name mappings
  *	spec.c		partition specs, sort orders
  *	snapshot.c	which snapshot and which schema (id, time, ref)

@@ -6,7 +6,7 @@
 #define LH_ICEBERG_META_H
 
 #include "iceberg/ice.h"
-#include "iceberg/json.h"
+#include "core/json_pull.h"
 
 /* Types nested deeper are refused (three levels of JSON each). */
 #define LH_ICE_MAX_DEPTH 100
@@ -15,9 +15,9 @@
 #define LH_ICE_METADATA_MAX ((int64_t) 1 << 30)
 
 /* The value that stands at j. */
-extern LhStatus lh_ice_schema_at(LhCtx *ctx, LhIceJson *j, LhIceSchema *out);
-extern LhStatus lh_ice_spec_at(LhCtx *ctx, LhIceJson *j, LhIceSpec *out);
-extern LhStatus lh_ice_order_at(LhCtx *ctx, LhIceJson *j, LhIceSortOrder *out);
+extern LhStatus lh_ice_schema_at(LhCtx *ctx, LhPull *j, LhIceSchema *out);
+extern LhStatus lh_ice_spec_at(LhCtx *ctx, LhPull *j, LhIceSpec *out);
+extern LhStatus lh_ice_order_at(LhCtx *ctx, LhPull *j, LhIceSortOrder *out);
 
 /* A name mapping's JSON (property schema.name-mapping.default). */
 extern LhStatus lh_ice_mapping_parse(LhCtx *ctx, const char *what, LhSlice text, const LhNameMapping **out);

@@ -84,7 +84,7 @@ static const char *const field_names[] = {"format-version",
 typedef struct Reader
 {
 	LhIceMetadata *m;
-	LhIceJson j;
+	LhPull j;
 	uint64_t seen;
 	LhIceSchema single_schema; /* "schema" */
 	LhIceSpec single_spec;     /* "partition-spec" */
@@ -115,8 +115,8 @@ read_schemas(LhCtx *ctx, Reader *r)
 {
 	LhIceMetadata *m = r->m;
 
-	LH_ICE_JSON_ITEMS(ctx, &r->j, m->schemas, m->nschemas,
-					  lh_ice_schema_at(ctx, &r->j, &m->schemas[m->nschemas]));
+	LH_PULL_ITEMS(ctx, &r->j, m->schemas, m->nschemas,
+				  lh_ice_schema_at(ctx, &r->j, &m->schemas[m->nschemas]));
 	return LH_OK;
 }
 
@@ -125,8 +125,8 @@ read_specs(LhCtx *ctx, Reader *r)
 {
 	LhIceMetadata *m = r->m;
 
-	LH_ICE_JSON_ITEMS(ctx, &r->j, m->specs, m->nspecs,
-					  lh_ice_spec_at(ctx, &r->j, &m->specs[m->nspecs]));
+	LH_PULL_ITEMS(ctx, &r->j, m->specs, m->nspecs,
+				  lh_ice_spec_at(ctx, &r->j, &m->specs[m->nspecs]));
 	return LH_OK;
 }
 
@@ -135,8 +135,8 @@ read_orders(LhCtx *ctx, Reader *r)
 {
 	LhIceMetadata *m = r->m;
 
-	LH_ICE_JSON_ITEMS(ctx, &r->j, m->orders, m->norders,
-					  lh_ice_order_at(ctx, &r->j, &m->orders[m->norders]));
+	LH_PULL_ITEMS(ctx, &r->j, m->orders, m->norders,
+				  lh_ice_order_at(ctx, &r->j, &m->orders[m->norders]));
 	return LH_OK;
 }
 
@@ -146,7 +146,7 @@ read_orders(LhCtx *ctx, Reader *r)
 
 /* Id and time of a snapshot, and where its text lies. */
 static LhStatus
-read_entry(LhCtx *ctx, LhIceJson *j, LhIceSnapshotEntry *out)
+read_entry(LhCtx *ctx, LhPull *j, LhIceSnapshotEntry *out)
 {
 	enum
 	{
@@ -159,21 +159,21 @@ read_entry(LhCtx *ctx, LhIceJson *j, LhIceSnapshotEntry *out)
 	bool more;
 	int which;
 
-	(void) lh_ice_json_kind(j); /* over spaces */
+	(void) lh_pull_kind(j); /* over spaces */
 	from = j->p;
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, names, &seen, &which, &more));
 		if (!more)
 			break;
 		if (which == ID)
-			LH_TRY(lh_ice_json_id(ctx, j, &out->snapshot_id));
+			LH_TRY(lh_pull_id(ctx, j, &out->snapshot_id));
 		else
-			LH_TRY(lh_ice_json_i64(ctx, j, &out->timestamp_ms));
+			LH_TRY(lh_pull_i64(ctx, j, &out->timestamp_ms));
 	}
 	out->text = lh_slice(from, (size_t) (j->p - from));
-	return lh_ice_json_need(ctx, j, names, seen, 1 << ID | 1 << TIME);
+	return lh_pull_need(ctx, j, names, seen, 1 << ID | 1 << TIME);
 }
 
 static LhStatus
@@ -183,12 +183,12 @@ read_snapshots(LhCtx *ctx, Reader *r)
 	bool more;
 
 	LH_TRY(lh_buf_init(ctx, &entries, true));
-	LH_TRY(lh_ice_json_array(ctx, &r->j));
+	LH_TRY(lh_pull_array(ctx, &r->j));
 	for (;;)
 	{
 		LhIceSnapshotEntry entry = {0};
 
-		LH_TRY(lh_ice_json_item(ctx, &r->j, &more));
+		LH_TRY(lh_pull_item(ctx, &r->j, &more));
 		if (!more)
 			break;
 		LH_TRY(read_entry(ctx, &r->j, &entry));
@@ -200,7 +200,7 @@ read_snapshots(LhCtx *ctx, Reader *r)
 }
 
 static LhStatus
-read_ref(LhCtx *ctx, LhIceJson *j, LhIceRef *out)
+read_ref(LhCtx *ctx, LhPull *j, LhIceRef *out)
 {
 	enum
 	{
@@ -219,31 +219,29 @@ read_ref(LhCtx *ctx, LhIceJson *j, LhIceRef *out)
 	int which, n;
 
 	out->max_ref_age_ms = out->max_snapshot_age_ms = out->min_snapshots = -1;
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, names, &seen, &which, &more));
 		if (!more)
 			break;
 		switch (which)
 		{
-			case ID: LH_TRY(lh_ice_json_id(ctx, j, &out->snapshot_id)); break;
-			case TYPE: LH_TRY(lh_ice_json_slice(ctx, j, &type)); break;
+			case ID: LH_TRY(lh_pull_id(ctx, j, &out->snapshot_id)); break;
+			case TYPE: LH_TRY(lh_pull_slice(ctx, j, &type)); break;
 			case MIN_SNAPSHOTS:
-				LH_TRY(lh_ice_json_i32(ctx, j, &n));
+				LH_TRY(lh_pull_i32(ctx, j, &n));
 				out->min_snapshots = n;
 				break;
-			case MAX_SNAPSHOT_AGE:
-				LH_TRY(lh_ice_json_i64(ctx, j, &out->max_snapshot_age_ms));
-				break;
-			case MAX_REF_AGE: LH_TRY(lh_ice_json_i64(ctx, j, &out->max_ref_age_ms)); break;
+			case MAX_SNAPSHOT_AGE: LH_TRY(lh_pull_i64(ctx, j, &out->max_snapshot_age_ms)); break;
+			case MAX_REF_AGE: LH_TRY(lh_pull_i64(ctx, j, &out->max_ref_age_ms)); break;
 		}
 	}
-	LH_TRY(lh_ice_json_need(ctx, j, names, seen, 1 << ID | 1 << TYPE));
+	LH_TRY(lh_pull_need(ctx, j, names, seen, 1 << ID | 1 << TYPE));
 	out->is_tag = type.len == 3 && strncasecmp((const char *) type.data, "tag", 3) == 0;
 	if (!out->is_tag && !(type.len == 6 && strncasecmp((const char *) type.data, "branch", 6) == 0))
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "ref \"%.100s\" is neither a branch nor a tag",
-								out->name);
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "ref \"%.100s\" is neither a branch nor a tag",
+							out->name);
 	return LH_OK;
 }
 
@@ -255,12 +253,12 @@ read_refs(LhCtx *ctx, Reader *r)
 	LhSlice key;
 
 	LH_TRY(lh_buf_init(ctx, &refs, true));
-	LH_TRY(lh_ice_json_object(ctx, &r->j));
+	LH_TRY(lh_pull_object(ctx, &r->j));
 	for (;;)
 	{
 		LhIceRef ref = {0};
 
-		LH_TRY(lh_ice_json_member(ctx, &r->j, &key, &more));
+		LH_TRY(lh_pull_member(ctx, &r->j, &key, &more));
 		if (!more)
 			break;
 		ref.name = lh_strndup(ctx, (const char *) key.data, key.len);
@@ -276,7 +274,7 @@ read_refs(LhCtx *ctx, Reader *r)
 
 /* One entry of a log: of snapshots, or (files) of metadata files. */
 static LhStatus
-read_log_entry(LhCtx *ctx, LhIceJson *j, bool files, LhIceLogEntry *out)
+read_log_entry(LhCtx *ctx, LhPull *j, bool files, LhIceLogEntry *out)
 {
 	enum
 	{
@@ -289,26 +287,26 @@ read_log_entry(LhCtx *ctx, LhIceJson *j, bool files, LhIceLogEntry *out)
 	bool more;
 	int which;
 
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, names, &seen, &which, &more));
 		if (!more)
 			break;
 		switch (which)
 		{
-			case TIME: LH_TRY(lh_ice_json_i64(ctx, j, &out->timestamp_ms)); break;
-			case ID: LH_TRY(lh_ice_json_id(ctx, j, &out->snapshot_id)); break;
-			case FILE_PATH: LH_TRY(lh_ice_json_text(ctx, j, &out->path)); break;
+			case TIME: LH_TRY(lh_pull_i64(ctx, j, &out->timestamp_ms)); break;
+			case ID: LH_TRY(lh_pull_id(ctx, j, &out->snapshot_id)); break;
+			case FILE_PATH: LH_TRY(lh_pull_text(ctx, j, &out->path)); break;
 		}
 	}
-	return lh_ice_json_need(ctx, j, names, seen, 1 << TIME | (files ? 1 << FILE_PATH : 1 << ID));
+	return lh_pull_need(ctx, j, names, seen, 1 << TIME | (files ? 1 << FILE_PATH : 1 << ID));
 }
 
 static LhStatus
 read_log(LhCtx *ctx, Reader *r, bool files, size_t *n, LhIceLogEntry **out)
 {
-	LH_ICE_JSON_ITEMS(ctx, &r->j, *out, *n, read_log_entry(ctx, &r->j, files, &(*out)[*n]));
+	LH_PULL_ITEMS(ctx, &r->j, *out, *n, read_log_entry(ctx, &r->j, files, &(*out)[*n]));
 	return LH_OK;
 }
 
@@ -317,7 +315,7 @@ read_log(LhCtx *ctx, Reader *r, bool files, size_t *n, LhIceLogEntry **out)
  */
 
 static LhStatus
-read_statistics_file(LhCtx *ctx, LhIceJson *j, bool partition, LhIceStatistics *out)
+read_statistics_file(LhCtx *ctx, LhPull *j, bool partition, LhIceStatistics *out)
 {
 	enum
 	{
@@ -339,37 +337,36 @@ read_statistics_file(LhCtx *ctx, LhIceJson *j, bool partition, LhIceStatistics *
 	bool more;
 	int which;
 
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, names, &seen, &which, &more));
 		if (!more)
 			break;
 		switch (which)
 		{
-			case ID: LH_TRY(lh_ice_json_id(ctx, j, &out->snapshot_id)); break;
-			case FILE_PATH: LH_TRY(lh_ice_json_text(ctx, j, &out->path)); break;
-			case SIZE: LH_TRY(lh_ice_json_i64(ctx, j, &out->size)); break;
-			case FOOTER_SIZE: LH_TRY(lh_ice_json_i64(ctx, j, &out->footer_size)); break;
-			case KEY: LH_TRY(lh_ice_json_text(ctx, j, &out->key_metadata)); break;
-			case BLOBS: LH_TRY(lh_ice_json_skip(ctx, j, &out->blobs)); break;
+			case ID: LH_TRY(lh_pull_id(ctx, j, &out->snapshot_id)); break;
+			case FILE_PATH: LH_TRY(lh_pull_text(ctx, j, &out->path)); break;
+			case SIZE: LH_TRY(lh_pull_i64(ctx, j, &out->size)); break;
+			case FOOTER_SIZE: LH_TRY(lh_pull_i64(ctx, j, &out->footer_size)); break;
+			case KEY: LH_TRY(lh_pull_text(ctx, j, &out->key_metadata)); break;
+			case BLOBS: LH_TRY(lh_pull_skip(ctx, j, &out->blobs)); break;
 		}
 	}
-	return lh_ice_json_need(ctx, j, names, seen,
-							1 << ID | 1 << FILE_PATH | 1 << SIZE |
-								(partition ? 0 : 1 << FOOTER_SIZE | 1 << BLOBS));
+	return lh_pull_need(ctx, j, names, seen,
+						1 << ID | 1 << FILE_PATH | 1 << SIZE |
+							(partition ? 0 : 1 << FOOTER_SIZE | 1 << BLOBS));
 }
 
 static LhStatus
 read_statistics(LhCtx *ctx, Reader *r, bool partition, int *n, LhIceStatistics **out)
 {
-	LH_ICE_JSON_ITEMS(ctx, &r->j, *out, *n,
-					  read_statistics_file(ctx, &r->j, partition, &(*out)[*n]));
+	LH_PULL_ITEMS(ctx, &r->j, *out, *n, read_statistics_file(ctx, &r->j, partition, &(*out)[*n]));
 	return LH_OK;
 }
 
 static LhStatus
-read_key(LhCtx *ctx, LhIceJson *j, LhIceEncryptionKey *out)
+read_key(LhCtx *ctx, LhPull *j, LhIceEncryptionKey *out)
 {
 	enum
 	{
@@ -385,28 +382,26 @@ read_key(LhCtx *ctx, LhIceJson *j, LhIceEncryptionKey *out)
 	bool more, good;
 	int which;
 
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, names, &seen, &which, &more));
 		if (!more)
 			break;
 		switch (which)
 		{
-			case ID: LH_TRY(lh_ice_json_text(ctx, j, &out->key_id)); break;
-			case ENCRYPTED: LH_TRY(lh_ice_json_slice(ctx, j, &text)); break;
-			case BY: LH_TRY(lh_ice_json_text(ctx, j, &out->encrypted_by)); break;
-			case PAIRS:
-				LH_TRY(lh_ice_json_pairs(ctx, j, &out->nproperties, &out->properties));
-				break;
+			case ID: LH_TRY(lh_pull_text(ctx, j, &out->key_id)); break;
+			case ENCRYPTED: LH_TRY(lh_pull_slice(ctx, j, &text)); break;
+			case BY: LH_TRY(lh_pull_text(ctx, j, &out->encrypted_by)); break;
+			case PAIRS: LH_TRY(lh_pull_pairs(ctx, j, &out->nproperties, &out->properties)); break;
 		}
 	}
-	LH_TRY(lh_ice_json_need(ctx, j, names, seen, 1 << ID | 1 << ENCRYPTED));
+	LH_TRY(lh_pull_need(ctx, j, names, seen, 1 << ID | 1 << ENCRYPTED));
 	LH_TRY(lh_ice_base64(ctx, text, &out->encrypted, &good));
 	if (!good)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT,
-								"\"encrypted-key-metadata\" of key \"%.100s\" is not base64",
-								out->key_id);
+		return lh_pull_fail(ctx, j, LH_CORRUPT,
+							"\"encrypted-key-metadata\" of key \"%.100s\" is not base64",
+							out->key_id);
 	return LH_OK;
 }
 
@@ -415,7 +410,7 @@ read_keys(LhCtx *ctx, Reader *r)
 {
 	LhIceMetadata *m = r->m;
 
-	LH_ICE_JSON_ITEMS(ctx, &r->j, m->keys, m->nkeys, read_key(ctx, &r->j, &m->keys[m->nkeys]));
+	LH_PULL_ITEMS(ctx, &r->j, m->keys, m->nkeys, read_key(ctx, &r->j, &m->keys[m->nkeys]));
 	return LH_OK;
 }
 
@@ -429,9 +424,8 @@ wrong_version(LhCtx *ctx, Reader *r)
 	int version = r->m->version;
 
 	if (version < 1)
-		return lh_ice_json_fail(ctx, &r->j, LH_CORRUPT, "%d is no version of the format", version);
-	lh_ice_json_fail(ctx, &r->j, LH_UNSUPPORTED, "version %d of the format is not supported",
-					 version);
+		return lh_pull_fail(ctx, &r->j, LH_CORRUPT, "%d is no version of the format", version);
+	lh_pull_fail(ctx, &r->j, LH_UNSUPPORTED, "version %d of the format is not supported", version);
 	lh_hint(ctx, "Versions 1 to %d can be read.", NEWEST_VERSION);
 	return LH_UNSUPPORTED;
 }
@@ -440,44 +434,44 @@ static LhStatus
 read_field(LhCtx *ctx, Reader *r, int which)
 {
 	LhIceMetadata *m = r->m;
-	LhIceJson *j = &r->j;
+	LhPull *j = &r->j;
 	int ignored;
 
 	switch (which)
 	{
 		case VERSION:
-			LH_TRY(lh_ice_json_i32(ctx, j, &m->version));
+			LH_TRY(lh_pull_i32(ctx, j, &m->version));
 			return m->version < 1 || m->version > NEWEST_VERSION ? wrong_version(ctx, r) : LH_OK;
-		case UUID: return lh_ice_json_text(ctx, j, &m->uuid);
-		case LOCATION: return lh_ice_json_text(ctx, j, &m->location);
-		case LAST_SEQUENCE: return lh_ice_json_i64(ctx, j, &m->last_sequence);
-		case LAST_UPDATED: return lh_ice_json_i64(ctx, j, &m->last_updated_ms);
+		case UUID: return lh_pull_text(ctx, j, &m->uuid);
+		case LOCATION: return lh_pull_text(ctx, j, &m->location);
+		case LAST_SEQUENCE: return lh_pull_i64(ctx, j, &m->last_sequence);
+		case LAST_UPDATED: return lh_pull_i64(ctx, j, &m->last_updated_ms);
 		case LAST_COLUMN:
-		case LAST_PARTITION: return lh_ice_json_i32(ctx, j, &ignored);
+		case LAST_PARTITION: return lh_pull_i32(ctx, j, &ignored);
 		case SCHEMA: return lh_ice_schema_at(ctx, j, &r->single_schema);
 		case SCHEMAS: return read_schemas(ctx, r);
-		case CURRENT_SCHEMA: return lh_ice_json_i32(ctx, j, &m->current_schema);
+		case CURRENT_SCHEMA: return lh_pull_i32(ctx, j, &m->current_schema);
 		case SPEC: return lh_ice_spec_at(ctx, j, &r->single_spec);
 		case SPECS: return read_specs(ctx, r);
-		case DEFAULT_SPEC: return lh_ice_json_i32(ctx, j, &m->default_spec);
-		case PROPERTIES: return lh_ice_json_pairs(ctx, j, &m->nproperties, &m->properties);
+		case DEFAULT_SPEC: return lh_pull_i32(ctx, j, &m->default_spec);
+		case PROPERTIES: return lh_pull_pairs(ctx, j, &m->nproperties, &m->properties);
 		case CURRENT:
-			LH_TRY(lh_ice_json_id(ctx, j, &m->current_snapshot));
+			LH_TRY(lh_pull_id(ctx, j, &m->current_snapshot));
 			m->has_current = m->current_snapshot != -1;
 			return LH_OK;
 		case SNAPSHOTS: return read_snapshots(ctx, r);
 		case LOG: return read_log(ctx, r, false, &m->nlog, &m->log);
 		case METADATA_LOG: return read_log(ctx, r, true, &m->nmetadata_log, &m->metadata_log);
 		case ORDERS: return read_orders(ctx, r);
-		case DEFAULT_ORDER: return lh_ice_json_i32(ctx, j, &m->default_order);
+		case DEFAULT_ORDER: return lh_pull_i32(ctx, j, &m->default_order);
 		case REFS: return read_refs(ctx, r);
 		case STATISTICS: return read_statistics(ctx, r, false, &m->nstatistics, &m->statistics);
 		case PARTITION_STATISTICS:
 			return read_statistics(ctx, r, true, &m->npartition_statistics,
 								   &m->partition_statistics);
-		case NEXT_ROW: return lh_ice_json_i64(ctx, j, &m->next_row_id);
+		case NEXT_ROW: return lh_pull_i64(ctx, j, &m->next_row_id);
 		case KEYS: return read_keys(ctx, r);
-		default: return lh_ice_json_skip(ctx, j, NULL);
+		default: return lh_pull_skip(ctx, j, NULL);
 	}
 }
 
@@ -487,12 +481,12 @@ read_fields(LhCtx *ctx, Reader *r)
 	bool more;
 	int which;
 
-	LH_TRY(lh_ice_json_object(ctx, &r->j));
+	LH_TRY(lh_pull_object(ctx, &r->j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, &r->j, field_names, &r->seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, &r->j, field_names, &r->seen, &which, &more));
 		if (!more)
-			return lh_ice_json_close(ctx, &r->j);
+			return lh_pull_close(ctx, &r->j);
 		LH_TRY(read_field(ctx, r, which));
 	}
 }
@@ -512,10 +506,9 @@ failed_by_version(LhCtx *ctx, Reader *r, LhSlice text, LhStatus status)
 
 	if (status == LH_CANCELLED || status == LH_NO_MEMORY || has(r, VERSION))
 		return status;
-	if (lh_ice_json_open(ctx, &r->j, r->j.what, text) == LH_OK &&
-		lh_ice_json_object(ctx, &r->j) == LH_OK &&
-		lh_ice_json_field(ctx, &r->j, names, &seen, &which, &more) == LH_OK && more &&
-		lh_ice_json_i32(ctx, &r->j, &r->m->version) == LH_OK && r->m->version > NEWEST_VERSION)
+	if (lh_pull_open(ctx, &r->j, r->j.what, text) == LH_OK && lh_pull_object(ctx, &r->j) == LH_OK &&
+		lh_pull_field(ctx, &r->j, names, &seen, &which, &more) == LH_OK && more &&
+		lh_pull_i32(ctx, &r->j, &r->m->version) == LH_OK && r->m->version > NEWEST_VERSION)
 	{
 		lh_error_clear(ctx);
 		return wrong_version(ctx, r);
@@ -533,7 +526,7 @@ failed_by_version(LhCtx *ctx, Reader *r, LhSlice text, LhStatus status)
 static LhStatus
 need(LhCtx *ctx, Reader *r, uint64_t fields)
 {
-	return lh_ice_json_need(ctx, &r->j, field_names, r->seen, fields);
+	return lh_pull_need(ctx, &r->j, field_names, r->seen, fields);
 }
 
 static int
@@ -551,8 +544,8 @@ unique(LhCtx *ctx, Reader *r, int field, int n, int *ids)
 	qsort(ids, (size_t) n, sizeof(*ids), by_number);
 	for (int i = 1; i < n; i++)
 		if (ids[i] == ids[i - 1])
-			return lh_ice_json_fail(ctx, &r->j, LH_CORRUPT, "field \"%s\" has id %d twice",
-									field_names[field], ids[i]);
+			return lh_pull_fail(ctx, &r->j, LH_CORRUPT, "field \"%s\" has id %d twice",
+								field_names[field], ids[i]);
 	return LH_OK;
 }
 
@@ -598,9 +591,9 @@ complete_schemas(LhCtx *ctx, Reader *r)
 		m->current_schema = r->single_schema.schema_id;
 	}
 	if (lh_ice_schema_find(m, m->current_schema) == NULL)
-		return lh_ice_json_fail(ctx, &r->j, LH_CORRUPT,
-								"field \"schemas\" has no schema of \"current-schema-id\" %d",
-								m->current_schema);
+		return lh_pull_fail(ctx, &r->j, LH_CORRUPT,
+							"field \"schemas\" has no schema of \"current-schema-id\" %d",
+							m->current_schema);
 	return LH_OK;
 }
 
@@ -623,9 +616,9 @@ complete_specs(LhCtx *ctx, Reader *r)
 			if (i == 0 || m->specs[i].spec_id > m->default_spec)
 				m->default_spec = m->specs[i].spec_id;
 	if (lh_ice_spec_find(m, m->default_spec) == NULL)
-		return lh_ice_json_fail(ctx, &r->j, LH_CORRUPT,
-								"field \"partition-specs\" has no spec of \"default-spec-id\" %d",
-								m->default_spec);
+		return lh_pull_fail(ctx, &r->j, LH_CORRUPT,
+							"field \"partition-specs\" has no spec of \"default-spec-id\" %d",
+							m->default_spec);
 	return LH_OK;
 }
 
@@ -641,13 +634,12 @@ complete_refs(LhCtx *ctx, Reader *r)
 		if (strcmp(m->refs[i].name, "main") != 0)
 			continue;
 		if (!m->has_current || m->refs[i].snapshot_id != m->current_snapshot)
-			return lh_ice_json_fail(
-				ctx, &r->j, LH_CORRUPT,
-				"branch main is snapshot %lld, but \"current-snapshot-id\" is %lld",
-				(long long) m->refs[i].snapshot_id,
-				(long long) (m->has_current ? m->current_snapshot : -1));
+			return lh_pull_fail(ctx, &r->j, LH_CORRUPT,
+								"branch main is snapshot %lld, but \"current-snapshot-id\" is %lld",
+								(long long) m->refs[i].snapshot_id,
+								(long long) (m->has_current ? m->current_snapshot : -1));
 		if (m->refs[i].is_tag)
-			return lh_ice_json_fail(ctx, &r->j, LH_CORRUPT, "ref \"main\" is a tag");
+			return lh_pull_fail(ctx, &r->j, LH_CORRUPT, "ref \"main\" is a tag");
 		return LH_OK;
 	}
 	if (!m->has_current)
@@ -743,7 +735,7 @@ lh_ice_metadata_parse(LhCtx *ctx, const char *path, LhSlice bytes, LhIceMetadata
 	LH_NEW(ctx, r->m);
 	LH_TRY(lh_ice_copy(ctx, path, &r->m->path));
 	r->m->next_row_id = -1;
-	LH_TRY(lh_ice_json_open(ctx, &r->j, what, bytes));
+	LH_TRY(lh_pull_open(ctx, &r->j, what, bytes));
 	status = read_fields(ctx, r);
 	if (status != LH_OK)
 		return failed_by_version(ctx, r, bytes, status);

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 
 #include "codec/codec.h"
-#include "iceberg/json.h"
+#include "core/json_pull.h"
 
 static const uint8_t magic[4] = {'P', 'F', 'A', '1'};
 
@@ -31,7 +31,7 @@ static const uint8_t magic[4] = {'P', 'F', 'A', '1'};
 /* No footer is larger, compressed or not. */
 #define MAX_FOOTER ((int64_t) 256 << 20)
 /* No blob of statistics is larger when unpacked. */
-#define MAX_BLOB ((uint64_t) 1 << 30)
+#define MAX_BLOB   ((uint64_t) 1 << 30)
 
 #define FLAG_COMPRESSED 1
 #define LZ4_MAGIC       0x184D2204u
@@ -117,18 +117,17 @@ unpack(LhCtx *ctx, const char *path, const char *what, bool zstd, LhSlice in, ui
  */
 
 static LhStatus
-read_fields(LhCtx *ctx, LhIceJson *j, LhIceBlob *blob)
+read_fields(LhCtx *ctx, LhPull *j, LhIceBlob *blob)
 {
 	int *fields;
 
-	LH_ICE_JSON_ITEMS(ctx, j, fields, blob->nfields,
-					  lh_ice_json_i32(ctx, j, &fields[blob->nfields]));
+	LH_PULL_ITEMS(ctx, j, fields, blob->nfields, lh_pull_i32(ctx, j, &fields[blob->nfields]));
 	blob->fields = fields;
 	return LH_OK;
 }
 
 static LhStatus
-read_blob(LhCtx *ctx, LhIceJson *j, LhIceBlob *blob)
+read_blob(LhCtx *ctx, LhPull *j, LhIceBlob *blob)
 {
 	static const char *const names[] = {"type",   "fields", "snapshot-id",       "sequence-number",
 										"offset", "length", "compression-codec", "properties",
@@ -137,34 +136,32 @@ read_blob(LhCtx *ctx, LhIceJson *j, LhIceBlob *blob)
 	bool more;
 	int which;
 
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, names, &seen, &which, &more));
 		if (!more)
-			return lh_ice_json_need(ctx, j, names, seen, 0x3F);
+			return lh_pull_need(ctx, j, names, seen, 0x3F);
 		switch (which)
 		{
-			case 0: LH_TRY(lh_ice_json_text(ctx, j, &blob->type)); break;
+			case 0: LH_TRY(lh_pull_text(ctx, j, &blob->type)); break;
 			case 1: LH_TRY(read_fields(ctx, j, blob)); break;
-			case 2: LH_TRY(lh_ice_json_id(ctx, j, &blob->snapshot_id)); break;
-			case 3: LH_TRY(lh_ice_json_i64(ctx, j, &blob->sequence)); break;
-			case 4: LH_TRY(lh_ice_json_i64(ctx, j, &blob->offset)); break;
-			case 5: LH_TRY(lh_ice_json_i64(ctx, j, &blob->length)); break;
-			case 6: LH_TRY(lh_ice_json_text(ctx, j, &blob->codec)); break;
-			default:
-				LH_TRY(lh_ice_json_pairs(ctx, j, &blob->nproperties, &blob->properties));
-				break;
+			case 2: LH_TRY(lh_pull_id(ctx, j, &blob->snapshot_id)); break;
+			case 3: LH_TRY(lh_pull_i64(ctx, j, &blob->sequence)); break;
+			case 4: LH_TRY(lh_pull_i64(ctx, j, &blob->offset)); break;
+			case 5: LH_TRY(lh_pull_i64(ctx, j, &blob->length)); break;
+			case 6: LH_TRY(lh_pull_text(ctx, j, &blob->codec)); break;
+			default: LH_TRY(lh_pull_pairs(ctx, j, &blob->nproperties, &blob->properties)); break;
 		}
 	}
 }
 
 static LhStatus
-read_blobs(LhCtx *ctx, LhIceJson *j, LhIcePuffin *puffin)
+read_blobs(LhCtx *ctx, LhPull *j, LhIcePuffin *puffin)
 {
 	LhIceBlob *blobs;
 
-	LH_ICE_JSON_ITEMS(ctx, j, blobs, puffin->nblobs, read_blob(ctx, j, &blobs[puffin->nblobs]));
+	LH_PULL_ITEMS(ctx, j, blobs, puffin->nblobs, read_blob(ctx, j, &blobs[puffin->nblobs]));
 	puffin->blobs = blobs;
 	return LH_OK;
 }
@@ -174,7 +171,7 @@ read_payload(LhCtx *ctx, LhSlice payload, LhIcePuffin *puffin)
 {
 	static const char *const names[] = {"blobs", "properties", NULL};
 	const char *what = lh_sprintf(ctx, "footer of Puffin file \"%s\"", puffin->path);
-	LhIceJson *j;
+	LhPull *j;
 	uint64_t seen = 0;
 	bool more;
 	int which;
@@ -182,20 +179,20 @@ read_payload(LhCtx *ctx, LhSlice payload, LhIcePuffin *puffin)
 	if (what == NULL)
 		return ctx->error->code;
 	LH_NEW(ctx, j);
-	LH_TRY(lh_ice_json_open(ctx, j, what, payload));
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_open(ctx, j, what, payload));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, names, &seen, &which, &more));
 		if (!more)
 			break;
 		if (which == 0)
 			LH_TRY(read_blobs(ctx, j, puffin));
 		else
-			LH_TRY(lh_ice_json_pairs(ctx, j, &puffin->nproperties, &puffin->properties));
+			LH_TRY(lh_pull_pairs(ctx, j, &puffin->nproperties, &puffin->properties));
 	}
-	LH_TRY(lh_ice_json_need(ctx, j, names, seen, 1));
-	return lh_ice_json_close(ctx, j);
+	LH_TRY(lh_pull_need(ctx, j, names, seen, 1));
+	return lh_pull_close(ctx, j);
 }
 
 static int
@@ -252,7 +249,8 @@ read_tail(LhCtx *ctx, LhIcePuffin *puffin, const uint8_t tail[TAIL], bool *compr
 				puffin->path, flags);
 	*compressed = (flags & FLAG_COMPRESSED) != 0;
 	if (payload < 0 || payload > MAX_FOOTER || payload > puffin->size - TAIL - 2 * MAGIC)
-		LH_FAIL(ctx, LH_CORRUPT, "Puffin file \"%s\": %" PRId64 " bytes of footer do not fit %" PRId64
+		LH_FAIL(ctx, LH_CORRUPT,
+				"Puffin file \"%s\": %" PRId64 " bytes of footer do not fit %" PRId64
 				" bytes of file",
 				puffin->path, payload, puffin->size);
 	puffin->footer_size = payload + TAIL + MAGIC;
@@ -272,8 +270,8 @@ read_footer(LhCtx *ctx, LhIcePuffin *puffin, LhSlice footer, bool compressed)
 		LhBuf plain;
 
 		LH_TRY(lh_buf_init(ctx, &plain, true));
-		LH_TRY(unpack(ctx, puffin->path, "the footer", false, payload, (uint64_t) MAX_FOOTER,
-					  &plain));
+		LH_TRY(
+			unpack(ctx, puffin->path, "the footer", false, payload, (uint64_t) MAX_FOOTER, &plain));
 		payload = lh_slice(plain.data, plain.len);
 	}
 	LH_TRY(read_payload(ctx, payload, puffin));
@@ -302,8 +300,8 @@ lh_ice_puffin_read(LhCtx *ctx, LhObject *obj, LhIcePuffin **out)
 	bool compressed = false;
 
 	LH_TRY(begin(ctx, id->path, id->size, out));
-	LH_TRY(lh_object_read_many(ctx, obj, 2,
-							   (const LhRange[]){{0, MAGIC, first}, {id->size - TAIL, TAIL, tail}}));
+	LH_TRY(lh_object_read_many(
+		ctx, obj, 2, (const LhRange[]){{0, MAGIC, first}, {id->size - TAIL, TAIL, tail}}));
 	if (memcmp(first, magic, MAGIC) != 0)
 		return corrupt(ctx, id->path, "it does not begin with \"PFA1\"");
 	LH_TRY(read_tail(ctx, *out, tail, &compressed));
@@ -322,10 +320,10 @@ lh_ice_puffin_parse(LhCtx *ctx, const char *path, LhSlice bytes, LhIcePuffin **o
 	if (memcmp(bytes.data, magic, MAGIC) != 0)
 		return corrupt(ctx, path, "it does not begin with \"PFA1\"");
 	LH_TRY(read_tail(ctx, *out, bytes.data + bytes.len - TAIL, &compressed));
-	return read_footer(ctx, *out,
-					   lh_slice(bytes.data + bytes.len - (*out)->footer_size,
-								(size_t) (*out)->footer_size - TAIL),
-					   compressed);
+	return read_footer(
+		ctx, *out,
+		lh_slice(bytes.data + bytes.len - (*out)->footer_size, (size_t) (*out)->footer_size - TAIL),
+		compressed);
 }
 
 LhStatus
@@ -339,8 +337,9 @@ lh_ice_puffin_unpack(LhCtx *ctx, const LhIcePuffin *puffin, const LhIceBlob *blo
 		return unpack(ctx, puffin->path, "a blob", false, bytes, MAX_BLOB, out);
 	if (strcmp(blob->codec, "zstd") == 0)
 		return unpack(ctx, puffin->path, "a blob", true, bytes, MAX_BLOB, out);
-	LH_FAIL(ctx, LH_UNSUPPORTED, "Puffin file \"%s\": compression codec \"%s\" of a blob is unknown",
-			puffin->path, blob->codec);
+	LH_FAIL(ctx, LH_UNSUPPORTED,
+			"Puffin file \"%s\": compression codec \"%s\" of a blob is unknown", puffin->path,
+			blob->codec);
 }
 
 LhStatus
@@ -352,7 +351,8 @@ lh_ice_puffin_blob(LhCtx *ctx, LhObject *obj, const LhIcePuffin *puffin, const L
 	LH_TRY(lh_buf_init(ctx, &bytes, false));
 	LH_TRY(lh_buf_reserve(ctx, &bytes, (size_t) blob->length));
 	LH_TRY(lh_object_read(ctx, obj, blob->offset, (size_t) blob->length, bytes.data));
-	LH_TRY(lh_ice_puffin_unpack(ctx, puffin, blob, lh_slice(bytes.data, (size_t) blob->length), out));
+	LH_TRY(
+		lh_ice_puffin_unpack(ctx, puffin, blob, lh_slice(bytes.data, (size_t) blob->length), out));
 	lh_buf_free(&bytes);
 	return LH_OK;
 }

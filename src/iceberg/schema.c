@@ -31,7 +31,7 @@ typedef struct Collector
 	const char *refused;
 } Collector;
 
-static LhStatus parse_type(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhType *out);
+static LhStatus parse_type(LhCtx *ctx, LhPull *j, Collector *all, int depth, LhType *out);
 
 /*
  * Primitive types
@@ -131,7 +131,7 @@ is_geo_rest(const char *p)
 
 /* Types are written in any case. */
 static LhStatus
-primitive_type(LhCtx *ctx, LhIceJson *j, const char *text, LhType *out)
+primitive_type(LhCtx *ctx, LhPull *j, const char *text, LhType *out)
 {
 	for (size_t i = 0; i < sizeof(plain_types) / sizeof(plain_types[0]); i++)
 		if (strcasecmp(text, plain_types[i].name) == 0)
@@ -149,8 +149,8 @@ primitive_type(LhCtx *ctx, LhIceJson *j, const char *text, LhType *out)
 	out->id = LH_T_GEOGRAPHY;
 	if (strncasecmp(text, "geography", 9) == 0 && is_geo_rest(text + 9))
 		return LH_OK;
-	return lh_ice_json_fail(ctx, j, LH_UNSUPPORTED, "type \"%.*s\" is not known",
-							(int) lh_utf8_clip(text, strlen(text), 100), text);
+	return lh_pull_fail(ctx, j, LH_UNSUPPORTED, "type \"%.*s\" is not known",
+						(int) lh_utf8_clip(text, strlen(text), 100), text);
 }
 
 /*
@@ -158,10 +158,10 @@ primitive_type(LhCtx *ctx, LhIceJson *j, const char *text, LhType *out)
  */
 
 static LhStatus
-note_id(LhCtx *ctx, LhIceJson *j, Collector *all, int id)
+note_id(LhCtx *ctx, LhPull *j, Collector *all, int id)
 {
 	if (id < 0)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected a field id, found %d", id);
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "expected a field id, found %d", id);
 	return lh_buf_append(ctx, &all->ids, &id, sizeof(id));
 }
 
@@ -171,7 +171,7 @@ note_id(LhCtx *ctx, LhIceJson *j, Collector *all, int id)
  * rows are shown with this schema.
  */
 static LhStatus
-note_default(LhCtx *ctx, LhIceJson *j, Collector *all, const LhField *f, LhSlice text)
+note_default(LhCtx *ctx, LhPull *j, Collector *all, const LhField *f, LhSlice text)
 {
 	LhDefault d = {.field_id = f->field_id};
 
@@ -191,7 +191,7 @@ note_default(LhCtx *ctx, LhIceJson *j, Collector *all, const LhField *f, LhSlice
 }
 
 static LhStatus
-parse_field(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhField *f, const char **doc)
+parse_field(LhCtx *ctx, LhPull *j, Collector *all, int depth, LhField *f, const char **doc)
 {
 	enum
 	{
@@ -210,30 +210,30 @@ parse_field(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhField *f, con
 	int which;
 
 	*doc = NULL;
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, names, &seen, &which, &more));
 		if (!more)
 			break;
 		switch (which)
 		{
-			case ID: LH_TRY(lh_ice_json_i32(ctx, j, &f->field_id)); break;
-			case NAME: LH_TRY(lh_ice_json_text(ctx, j, &f->name)); break;
-			case REQUIRED: LH_TRY(lh_ice_json_bool(ctx, j, &f->required)); break;
+			case ID: LH_TRY(lh_pull_i32(ctx, j, &f->field_id)); break;
+			case NAME: LH_TRY(lh_pull_text(ctx, j, &f->name)); break;
+			case REQUIRED: LH_TRY(lh_pull_bool(ctx, j, &f->required)); break;
 			case TYPE: LH_TRY(parse_type(ctx, j, all, depth + 1, &f->type)); break;
-			case DOC: LH_TRY(lh_ice_json_text(ctx, j, doc)); break;
-			case INITIAL: LH_TRY(lh_ice_json_skip(ctx, j, &initial)); break;
+			case DOC: LH_TRY(lh_pull_text(ctx, j, doc)); break;
+			case INITIAL: LH_TRY(lh_pull_skip(ctx, j, &initial)); break;
 		}
 	}
-	LH_TRY(lh_ice_json_need(ctx, j, names, seen, 1 << ID | 1 << NAME | 1 << REQUIRED | 1 << TYPE));
+	LH_TRY(lh_pull_need(ctx, j, names, seen, 1 << ID | 1 << NAME | 1 << REQUIRED | 1 << TYPE));
 	LH_TRY(note_id(ctx, j, all, f->field_id));
 	return initial.len > 0 ? note_default(ctx, j, all, f, initial) : LH_OK;
 }
 
 /* The array of a struct's fields; docs (may be NULL) gets an array of them, or stays when there are none. */
 static LhStatus
-parse_fields(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhType *out,
+parse_fields(LhCtx *ctx, LhPull *j, Collector *all, int depth, LhType *out,
 			 const char *const **docs)
 {
 	LhField *fields;
@@ -241,18 +241,18 @@ parse_fields(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhType *out,
 	size_t n, i = 0;
 	bool more;
 
-	LH_TRY(lh_ice_json_count(ctx, j, &n));
+	LH_TRY(lh_pull_count(ctx, j, &n));
 	if (n > INT32_MAX)
-		return lh_ice_json_fail(ctx, j, LH_LIMIT, "there are too many fields");
+		return lh_pull_fail(ctx, j, LH_LIMIT, "there are too many fields");
 	LH_NEW_ARRAY(ctx, fields, n + 1);
 	if (docs != NULL)
 		LH_NEW_ARRAY(ctx, texts, n + 1);
-	LH_TRY(lh_ice_json_array(ctx, j));
+	LH_TRY(lh_pull_array(ctx, j));
 	for (;; i++)
 	{
 		const char *doc;
 
-		LH_TRY(lh_ice_json_item(ctx, j, &more));
+		LH_TRY(lh_pull_item(ctx, j, &more));
 		if (!more)
 			break;
 		LH_TRY(parse_field(ctx, j, all, depth, &fields[i], &doc));
@@ -284,12 +284,12 @@ static const char *const nested_names[] = {
 	"value", "value-id", "value-required", NULL};
 
 static LhStatus
-list_type(LhCtx *ctx, LhIceJson *j, uint64_t seen, LhField *element, LhType *out)
+list_type(LhCtx *ctx, LhPull *j, uint64_t seen, LhField *element, LhType *out)
 {
 	LhField *fields;
 
-	LH_TRY(lh_ice_json_need(ctx, j, nested_names, seen,
-							1 << ELEMENT | 1 << ELEMENT_ID | 1 << ELEMENT_REQUIRED));
+	LH_TRY(lh_pull_need(ctx, j, nested_names, seen,
+						1 << ELEMENT | 1 << ELEMENT_ID | 1 << ELEMENT_REQUIRED));
 	LH_NEW_ARRAY(ctx, fields, 1);
 	fields[0] = *element;
 	*out = (LhType){.id = LH_T_LIST, .lane = LH_LANE_NONE, .nfields = 1, .fields = fields};
@@ -297,14 +297,13 @@ list_type(LhCtx *ctx, LhIceJson *j, uint64_t seen, LhField *element, LhType *out
 }
 
 static LhStatus
-map_type(LhCtx *ctx, LhIceJson *j, uint64_t seen, const LhField *key, const LhField *value,
+map_type(LhCtx *ctx, LhPull *j, uint64_t seen, const LhField *key, const LhField *value,
 		 LhType *out)
 {
 	LhField *fields;
 
-	LH_TRY(lh_ice_json_need(ctx, j, nested_names, seen,
-							1 << KEY | 1 << KEY_ID | 1 << VALUE | 1 << VALUE_ID |
-								1 << VALUE_REQUIRED));
+	LH_TRY(lh_pull_need(ctx, j, nested_names, seen,
+						1 << KEY | 1 << KEY_ID | 1 << VALUE | 1 << VALUE_ID | 1 << VALUE_REQUIRED));
 	LH_NEW_ARRAY(ctx, fields, 2);
 	fields[0] = *key;
 	fields[1] = *value;
@@ -313,7 +312,7 @@ map_type(LhCtx *ctx, LhIceJson *j, uint64_t seen, const LhField *key, const LhFi
 }
 
 static LhStatus
-nested_type(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhType *out)
+nested_type(LhCtx *ctx, LhPull *j, Collector *all, int depth, LhType *out)
 {
 	LhField element = {.name = "element"}, key = {.name = "key", .required = true},
 			value = {.name = "value"};
@@ -322,54 +321,54 @@ nested_type(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhType *out)
 	bool more;
 	int which;
 
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, nested_names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, nested_names, &seen, &which, &more));
 		if (!more)
 			break;
 		switch (which)
 		{
-			case TYPE: LH_TRY(lh_ice_json_slice(ctx, j, &kind)); break;
+			case TYPE: LH_TRY(lh_pull_slice(ctx, j, &kind)); break;
 			case FIELDS: LH_TRY(parse_fields(ctx, j, all, depth, out, NULL)); break;
 			case ELEMENT: LH_TRY(parse_type(ctx, j, all, depth + 1, &element.type)); break;
-			case ELEMENT_ID: LH_TRY(lh_ice_json_i32(ctx, j, &element.field_id)); break;
-			case ELEMENT_REQUIRED: LH_TRY(lh_ice_json_bool(ctx, j, &element.required)); break;
+			case ELEMENT_ID: LH_TRY(lh_pull_i32(ctx, j, &element.field_id)); break;
+			case ELEMENT_REQUIRED: LH_TRY(lh_pull_bool(ctx, j, &element.required)); break;
 			case KEY: LH_TRY(parse_type(ctx, j, all, depth + 1, &key.type)); break;
-			case KEY_ID: LH_TRY(lh_ice_json_i32(ctx, j, &key.field_id)); break;
+			case KEY_ID: LH_TRY(lh_pull_i32(ctx, j, &key.field_id)); break;
 			case VALUE: LH_TRY(parse_type(ctx, j, all, depth + 1, &value.type)); break;
-			case VALUE_ID: LH_TRY(lh_ice_json_i32(ctx, j, &value.field_id)); break;
-			case VALUE_REQUIRED: LH_TRY(lh_ice_json_bool(ctx, j, &value.required)); break;
+			case VALUE_ID: LH_TRY(lh_pull_i32(ctx, j, &value.field_id)); break;
+			case VALUE_REQUIRED: LH_TRY(lh_pull_bool(ctx, j, &value.required)); break;
 		}
 	}
-	LH_TRY(lh_ice_json_need(ctx, j, nested_names, seen, 1 << TYPE));
+	LH_TRY(lh_pull_need(ctx, j, nested_names, seen, 1 << TYPE));
 	if (seen & 1 << ELEMENT_ID)
 		LH_TRY(note_id(ctx, j, all, element.field_id));
 	if (seen & 1 << KEY_ID)
 		LH_TRY(note_id(ctx, j, all, key.field_id));
 	if (seen & 1 << VALUE_ID)
 		LH_TRY(note_id(ctx, j, all, value.field_id));
-	if (lh_ice_slice_is(kind, "struct"))
-		return lh_ice_json_need(ctx, j, nested_names, seen, 1 << FIELDS);
-	if (lh_ice_slice_is(kind, "list"))
+	if (lh_slice_is(kind, "struct"))
+		return lh_pull_need(ctx, j, nested_names, seen, 1 << FIELDS);
+	if (lh_slice_is(kind, "list"))
 		return list_type(ctx, j, seen, &element, out);
-	if (lh_ice_slice_is(kind, "map"))
+	if (lh_slice_is(kind, "map"))
 		return map_type(ctx, j, seen, &key, &value, out);
-	return lh_ice_json_fail(ctx, j, LH_UNSUPPORTED, "nested type \"%.*s\" is not known",
-							(int) lh_utf8_clip(kind.data, kind.len, 100), (const char *) kind.data);
+	return lh_pull_fail(ctx, j, LH_UNSUPPORTED, "nested type \"%.*s\" is not known",
+						(int) lh_utf8_clip(kind.data, kind.len, 100), (const char *) kind.data);
 }
 
 static LhStatus
-parse_type(LhCtx *ctx, LhIceJson *j, Collector *all, int depth, LhType *out)
+parse_type(LhCtx *ctx, LhPull *j, Collector *all, int depth, LhType *out)
 {
 	const char *text;
 
 	if (depth > LH_ICE_MAX_DEPTH)
-		return lh_ice_json_fail(ctx, j, LH_LIMIT, "types are nested more than %d deep",
-								LH_ICE_MAX_DEPTH);
-	if (lh_ice_json_kind(j) == LH_ICE_JSON_OBJECT)
+		return lh_pull_fail(ctx, j, LH_LIMIT, "types are nested more than %d deep",
+							LH_ICE_MAX_DEPTH);
+	if (lh_pull_kind(j) == LH_PULL_OBJECT)
 		return nested_type(ctx, j, all, depth, out);
-	LH_TRY(lh_ice_json_text(ctx, j, &text));
+	LH_TRY(lh_pull_text(ctx, j, &text));
 	return primitive_type(ctx, j, text, out);
 }
 
@@ -393,7 +392,7 @@ by_field_id(const void *a, const void *b)
 
 /* Field ids are unique in a schema: data, deletes and statistics are found by them. */
 static LhStatus
-finish(LhCtx *ctx, LhIceJson *j, Collector *all, LhIceSchema *out)
+finish(LhCtx *ctx, LhPull *j, Collector *all, LhIceSchema *out)
 {
 	int *ids = (int *) all->ids.data;
 	size_t n = all->ids.len / sizeof(int), k = all->defaults.len / sizeof(LhDefault);
@@ -402,8 +401,8 @@ finish(LhCtx *ctx, LhIceJson *j, Collector *all, LhIceSchema *out)
 		qsort(ids, n, sizeof(int), by_number);
 	for (size_t i = 1; i < n; i++)
 		if (ids[i] == ids[i - 1])
-			return lh_ice_json_fail(ctx, j, LH_CORRUPT, "field id %d occurs twice in schema %d",
-									ids[i], out->schema_id);
+			return lh_pull_fail(ctx, j, LH_CORRUPT, "field id %d occurs twice in schema %d", ids[i],
+								out->schema_id);
 	lh_buf_free(&all->ids);
 	out->refused = all->refused;
 	if (k == 0)
@@ -417,17 +416,17 @@ finish(LhCtx *ctx, LhIceJson *j, Collector *all, LhIceSchema *out)
 }
 
 static LhStatus
-parse_identifiers(LhCtx *ctx, LhIceJson *j, LhIceSchema *out)
+parse_identifiers(LhCtx *ctx, LhPull *j, LhIceSchema *out)
 {
 	int *ids;
 
-	LH_ICE_JSON_ITEMS(ctx, j, ids, out->nidentifiers, lh_ice_json_i32(ctx, j, &ids[out->nidentifiers]));
+	LH_PULL_ITEMS(ctx, j, ids, out->nidentifiers, lh_pull_i32(ctx, j, &ids[out->nidentifiers]));
 	out->identifiers = ids;
 	return LH_OK;
 }
 
 LhStatus
-lh_ice_schema_at(LhCtx *ctx, LhIceJson *j, LhIceSchema *out)
+lh_ice_schema_at(LhCtx *ctx, LhPull *j, LhIceSchema *out)
 {
 	enum
 	{
@@ -447,36 +446,35 @@ lh_ice_schema_at(LhCtx *ctx, LhIceJson *j, LhIceSchema *out)
 	*out = (LhIceSchema){0};
 	LH_TRY(lh_buf_init(ctx, &all.ids, true));
 	LH_TRY(lh_buf_init(ctx, &all.defaults, true));
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, names, &seen, &which, &more));
 		if (!more)
 			break;
 		switch (which)
 		{
-			case KIND: LH_TRY(lh_ice_json_slice(ctx, j, &kind)); break;
+			case KIND: LH_TRY(lh_pull_slice(ctx, j, &kind)); break;
 			case FIELD_LIST: LH_TRY(parse_fields(ctx, j, &all, 0, &out->root, &out->docs)); break;
-			case ID: LH_TRY(lh_ice_json_i32(ctx, j, &out->schema_id)); break;
+			case ID: LH_TRY(lh_pull_i32(ctx, j, &out->schema_id)); break;
 			case IDENTIFIERS: LH_TRY(parse_identifiers(ctx, j, out)); break;
 		}
 	}
-	LH_TRY(lh_ice_json_need(ctx, j, names, seen, 1 << KIND | 1 << FIELD_LIST));
-	if (!lh_ice_slice_is(kind, "struct"))
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "a schema of type \"%.*s\", not \"struct\"",
-								(int) lh_utf8_clip(kind.data, kind.len, 100),
-								(const char *) kind.data);
+	LH_TRY(lh_pull_need(ctx, j, names, seen, 1 << KIND | 1 << FIELD_LIST));
+	if (!lh_slice_is(kind, "struct"))
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "a schema of type \"%.*s\", not \"struct\"",
+							(int) lh_utf8_clip(kind.data, kind.len, 100), (const char *) kind.data);
 	return finish(ctx, j, &all, out);
 }
 
 LhStatus
 lh_ice_schema_parse(LhCtx *ctx, const char *what, LhSlice text, LhIceSchema *out)
 {
-	LhIceJson j;
+	LhPull j;
 
-	LH_TRY(lh_ice_json_open(ctx, &j, what, text));
+	LH_TRY(lh_pull_open(ctx, &j, what, text));
 	LH_TRY(lh_ice_schema_at(ctx, &j, out));
-	return lh_ice_json_close(ctx, &j);
+	return lh_pull_close(ctx, &j);
 }
 
 /*
@@ -520,22 +518,21 @@ lh_ice_field_any(const LhIceMetadata *m, int field_id)
  * Name mappings
  */
 
-static LhStatus
-parse_mapping(LhCtx *ctx, LhIceJson *j, int depth, int *n, const LhNameMapping **out);
+static LhStatus parse_mapping(LhCtx *ctx, LhPull *j, int depth, int *n, const LhNameMapping **out);
 
 static LhStatus
-parse_names(LhCtx *ctx, LhIceJson *j, LhNameMapping *out)
+parse_names(LhCtx *ctx, LhPull *j, LhNameMapping *out)
 {
 	const char **names;
 
-	LH_ICE_JSON_ITEMS(ctx, j, names, out->nnames, lh_ice_json_text(ctx, j, &names[out->nnames]));
+	LH_PULL_ITEMS(ctx, j, names, out->nnames, lh_pull_text(ctx, j, &names[out->nnames]));
 	out->names = names;
 	return LH_OK;
 }
 
 /* One field; one without an id only leads to others, or nowhere. */
 static LhStatus
-parse_mapped(LhCtx *ctx, LhIceJson *j, int depth, LhNameMapping *out)
+parse_mapped(LhCtx *ctx, LhPull *j, int depth, LhNameMapping *out)
 {
 	enum
 	{
@@ -549,33 +546,33 @@ parse_mapped(LhCtx *ctx, LhIceJson *j, int depth, LhNameMapping *out)
 	int which;
 
 	*out = (LhNameMapping){.field_id = -1};
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, j, names, &seen, &which, &more));
 		if (!more)
 			break;
 		switch (which)
 		{
-			case ID: LH_TRY(lh_ice_json_i32(ctx, j, &out->field_id)); break;
+			case ID: LH_TRY(lh_pull_i32(ctx, j, &out->field_id)); break;
 			case NAMES: LH_TRY(parse_names(ctx, j, out)); break;
 			case CHILDREN:
 				LH_TRY(parse_mapping(ctx, j, depth + 1, &out->nchildren, &out->children));
 				break;
 		}
 	}
-	return lh_ice_json_need(ctx, j, names, seen, 1 << NAMES);
+	return lh_pull_need(ctx, j, names, seen, 1 << NAMES);
 }
 
 static LhStatus
-parse_mapping(LhCtx *ctx, LhIceJson *j, int depth, int *n, const LhNameMapping **out)
+parse_mapping(LhCtx *ctx, LhPull *j, int depth, int *n, const LhNameMapping **out)
 {
 	LhNameMapping *fields;
 
 	if (depth > LH_ICE_MAX_DEPTH)
-		return lh_ice_json_fail(ctx, j, LH_LIMIT, "fields are nested more than %d deep",
-								LH_ICE_MAX_DEPTH);
-	LH_ICE_JSON_ITEMS(ctx, j, fields, *n, parse_mapped(ctx, j, depth, &fields[*n]));
+		return lh_pull_fail(ctx, j, LH_LIMIT, "fields are nested more than %d deep",
+							LH_ICE_MAX_DEPTH);
+	LH_PULL_ITEMS(ctx, j, fields, *n, parse_mapped(ctx, j, depth, &fields[*n]));
 	*out = fields;
 	return LH_OK;
 }
@@ -584,13 +581,13 @@ LhStatus
 lh_ice_mapping_parse(LhCtx *ctx, const char *what, LhSlice text, const LhNameMapping **out)
 {
 	LhNameMapping *root;
-	LhIceJson j;
+	LhPull j;
 
 	LH_NEW(ctx, root);
 	root->field_id = -1;
-	LH_TRY(lh_ice_json_open(ctx, &j, what, text));
+	LH_TRY(lh_pull_open(ctx, &j, what, text));
 	LH_TRY(parse_mapping(ctx, &j, 0, &root->nchildren, &root->children));
-	LH_TRY(lh_ice_json_close(ctx, &j));
+	LH_TRY(lh_pull_close(ctx, &j));
 	*out = root;
 	return LH_OK;
 }

@@ -75,31 +75,31 @@ lh_ice_snapshot_find(const LhIceMetadata *m, int64_t snapshot_id)
  */
 
 static LhStatus
-manifest_paths(LhCtx *ctx, LhIceJson *j, LhIceSnapshot *out)
+manifest_paths(LhCtx *ctx, LhPull *j, LhIceSnapshot *out)
 {
 	const char **paths;
 
-	LH_ICE_JSON_ITEMS(ctx, j, paths, out->nmanifests, lh_ice_json_text(ctx, j, &paths[out->nmanifests]));
+	LH_PULL_ITEMS(ctx, j, paths, out->nmanifests, lh_pull_text(ctx, j, &paths[out->nmanifests]));
 	out->manifests = paths;
 	return LH_OK;
 }
 
 /* -1 is how some writers say that there is no parent. */
 static LhStatus
-parent_id(LhCtx *ctx, LhIceJson *j, LhIceSnapshot *out)
+parent_id(LhCtx *ctx, LhPull *j, LhIceSnapshot *out)
 {
-	LH_TRY(lh_ice_json_id(ctx, j, &out->parent_id));
+	LH_TRY(lh_pull_id(ctx, j, &out->parent_id));
 	out->has_parent = out->parent_id != -1;
 	return LH_OK;
 }
 
 static LhStatus
-first_row_id(LhCtx *ctx, LhIceJson *j, LhIceSnapshot *out)
+first_row_id(LhCtx *ctx, LhPull *j, LhIceSnapshot *out)
 {
-	LH_TRY(lh_ice_json_i64(ctx, j, &out->first_row_id));
+	LH_TRY(lh_pull_i64(ctx, j, &out->first_row_id));
 	if (out->first_row_id < 0)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "row id %lld is negative",
-								(long long) out->first_row_id);
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "row id %lld is negative",
+							(long long) out->first_row_id);
 	out->has_first_row_id = true;
 	return LH_OK;
 }
@@ -129,40 +129,40 @@ lh_ice_snapshot_read(LhCtx *ctx, const LhIceMetadata *m, const LhIceSnapshotEntr
 	const char *what = lh_sprintf(ctx, "metadata file \"%s\", snapshot %lld", m->path,
 								  (long long) entry->snapshot_id);
 	uint64_t seen = 0;
-	LhIceJson j;
+	LhPull j;
 	bool more;
 	int which;
 
 	if (what == NULL)
 		return ctx->error->code;
 	*out = (LhIceSnapshot){.schema_id = -1, .added_rows = -1};
-	LH_TRY(lh_ice_json_open(ctx, &j, what, entry->text));
-	LH_TRY(lh_ice_json_object(ctx, &j));
+	LH_TRY(lh_pull_open(ctx, &j, what, entry->text));
+	LH_TRY(lh_pull_object(ctx, &j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(ctx, &j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(ctx, &j, names, &seen, &which, &more));
 		if (!more)
 			break;
 		switch (which)
 		{
-			case ID: LH_TRY(lh_ice_json_id(ctx, &j, &out->snapshot_id)); break;
+			case ID: LH_TRY(lh_pull_id(ctx, &j, &out->snapshot_id)); break;
 			case PARENT: LH_TRY(parent_id(ctx, &j, out)); break;
-			case SEQUENCE: LH_TRY(lh_ice_json_i64(ctx, &j, &out->sequence)); break;
-			case TIME: LH_TRY(lh_ice_json_i64(ctx, &j, &out->timestamp_ms)); break;
-			case LIST: LH_TRY(lh_ice_json_text(ctx, &j, &out->manifest_list)); break;
+			case SEQUENCE: LH_TRY(lh_pull_i64(ctx, &j, &out->sequence)); break;
+			case TIME: LH_TRY(lh_pull_i64(ctx, &j, &out->timestamp_ms)); break;
+			case LIST: LH_TRY(lh_pull_text(ctx, &j, &out->manifest_list)); break;
 			case MANIFESTS: LH_TRY(manifest_paths(ctx, &j, out)); break;
-			case SUMMARY: LH_TRY(lh_ice_json_skip(ctx, &j, &out->summary)); break;
-			case SCHEMA: LH_TRY(lh_ice_json_i32(ctx, &j, &out->schema_id)); break;
+			case SUMMARY: LH_TRY(lh_pull_skip(ctx, &j, &out->summary)); break;
+			case SCHEMA: LH_TRY(lh_pull_i32(ctx, &j, &out->schema_id)); break;
 			case FIRST_ROW: LH_TRY(first_row_id(ctx, &j, out)); break;
-			case ADDED_ROWS: LH_TRY(lh_ice_json_i64(ctx, &j, &out->added_rows)); break;
-			case KEY: LH_TRY(lh_ice_json_text(ctx, &j, &out->key_id)); break;
+			case ADDED_ROWS: LH_TRY(lh_pull_i64(ctx, &j, &out->added_rows)); break;
+			case KEY: LH_TRY(lh_pull_text(ctx, &j, &out->key_id)); break;
 		}
 	}
-	LH_TRY(lh_ice_json_need(ctx, &j, names, seen, 1 << ID | 1 << TIME));
+	LH_TRY(lh_pull_need(ctx, &j, names, seen, 1 << ID | 1 << TIME));
 	/* a snapshot from before an upgrade may lack its sequence number, which is 0, and its list */
 	if (!(seen & 1 << MANIFESTS))
-		LH_TRY(lh_ice_json_need(ctx, &j, names, seen, 1 << LIST));
-	LH_TRY(lh_ice_json_close(ctx, &j));
+		LH_TRY(lh_pull_need(ctx, &j, names, seen, 1 << LIST));
+	LH_TRY(lh_pull_close(ctx, &j));
 	return lh_ice_summary_value(ctx, out, "operation", &out->operation);
 }
 
@@ -170,24 +170,23 @@ LhStatus
 lh_ice_summary_value(LhCtx *ctx, const LhIceSnapshot *s, const char *key, const char **out)
 {
 	LhSlice name;
-	LhIceJson j;
+	LhPull j;
 	bool more;
 
 	*out = NULL;
 	if (s->summary.len == 0)
 		return LH_OK;
-	LH_TRY(lh_ice_json_open(ctx, &j, "summary of a snapshot", s->summary));
-	LH_TRY(lh_ice_json_object(ctx, &j));
+	LH_TRY(lh_pull_open(ctx, &j, "summary of a snapshot", s->summary));
+	LH_TRY(lh_pull_object(ctx, &j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_member(ctx, &j, &name, &more));
+		LH_TRY(lh_pull_member(ctx, &j, &name, &more));
 		if (!more)
 			return LH_OK;
-		if (*out == NULL && lh_ice_slice_is(name, key) &&
-			lh_ice_json_kind(&j) == LH_ICE_JSON_STRING)
-			LH_TRY(lh_ice_json_text(ctx, &j, out));
+		if (*out == NULL && lh_slice_is(name, key) && lh_pull_kind(&j) == LH_PULL_STRING)
+			LH_TRY(lh_pull_text(ctx, &j, out));
 		else
-			LH_TRY(lh_ice_json_skip(ctx, &j, NULL));
+			LH_TRY(lh_pull_skip(ctx, &j, NULL));
 	}
 }
 

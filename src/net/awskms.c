@@ -45,7 +45,7 @@ typedef struct Kms
 	LhInstanceCredentials role;
 } Kms;
 
-static const LhKeyServiceSteps steps; /* at the end */
+static const LhProviderSteps steps; /* at the end */
 
 /*
  * Opening
@@ -85,7 +85,7 @@ kms_open(LhCtx *ctx, const LhProviderOption *options, int n, LhProvider **out)
 
 	LH_NEW(ctx, k);
 	k->base.base.kind = &lh_provider_awskms;
-	k->base.steps = &steps;
+	k->base.base.steps = &steps;
 	k->s.profile = "default";
 	{
 		const LhProviderField fields[] = {{"region", &k->s.region, true},
@@ -354,7 +354,7 @@ target_of(const char *name)
 
 /* The id at the end of "arn:aws:kms:REGION:ACCOUNT:key/ID", or the id itself. */
 static LhStatus
-key_id_of(LhCtx *ctx, const LhKeyServiceJob *job, LhSlice arn, const char *member,
+key_id_of(LhCtx *ctx, const LhProviderJob *job, LhSlice arn, const char *member,
 		  char id[MAX_KEY_ID])
 {
 	size_t from = 0;
@@ -364,10 +364,10 @@ key_id_of(LhCtx *ctx, const LhKeyServiceJob *job, LhSlice arn, const char *membe
 			from = i + 1;
 	arn = lh_slice(arn.data + from, arn.len - from);
 	if (arn.len == 0 || arn.len >= MAX_KEY_ID)
-		return lh_keyservice_bad_answer(ctx, job->service, member);
+		return lh_keyservice_bad_answer(ctx, lh_keyservice_of(job), member);
 	memcpy(id, arn.data, arn.len);
 	id[arn.len] = '\0';
-	return is_key_id(id) ? LH_OK : lh_keyservice_bad_answer(ctx, job->service, member);
+	return is_key_id(id) ? LH_OK : lh_keyservice_bad_answer(ctx, lh_keyservice_of(job), member);
 }
 
 typedef struct Wrapped
@@ -433,8 +433,8 @@ check_wrapped(LhCtx *ctx, LhSlice wrapped, Wrapped *out)
 
 /* Rotations of a page, and from where the next begins (NULL: there is none). */
 static LhStatus
-count_page(LhCtx *ctx, const LhKeyServiceJob *job, const LhKeyServiceAnswer *answer,
-		   uint32_t *count, char **marker)
+count_page(LhCtx *ctx, const LhProviderJob *job, const LhKeyServiceAnswer *answer, uint32_t *count,
+		   char **marker)
 {
 	json_t *page =
 		json_loadb((const char *) answer->bytes, answer->len, JSON_REJECT_DUPLICATES, NULL);
@@ -453,14 +453,14 @@ count_page(LhCtx *ctx, const LhKeyServiceJob *job, const LhKeyServiceAnswer *ans
 		usable = usable && *marker != NULL;
 	}
 	json_decref(page);
-	return usable ? LH_OK : lh_keyservice_bad_answer(ctx, job->service, "Rotations");
+	return usable ? LH_OK : lh_keyservice_bad_answer(ctx, lh_keyservice_of(job), "Rotations");
 }
 
 /* How often a key was rotated, and one.  Who may not ask gets 1. */
 static LhStatus
-version_now(LhCtx *ctx, LhKeyServiceJob *job, const char *key_id, uint32_t *version)
+version_now(LhCtx *ctx, LhProviderJob *job, const char *key_id, uint32_t *version)
 {
-	Kms *k = (Kms *) job->service;
+	Kms *k = (Kms *) job->provider;
 	uint32_t count = 0;
 	int pages = 0;
 	char *marker = NULL;
@@ -482,7 +482,7 @@ version_now(LhCtx *ctx, LhKeyServiceJob *job, const char *key_id, uint32_t *vers
 		LH_TRY(status);
 		LH_TRY(count_page(ctx, job, &answer, &count, &marker));
 		if (++pages == MAX_PAGES && marker != NULL)
-			return lh_keyservice_bad_answer(ctx, job->service, "Rotations");
+			return lh_keyservice_bad_answer(ctx, lh_keyservice_of(job), "Rotations");
 	} while (marker != NULL && count < MAX_ROTATIONS);
 	*version = count + 1;
 	return LH_OK;
@@ -490,7 +490,7 @@ version_now(LhCtx *ctx, LhKeyServiceJob *job, const char *key_id, uint32_t *vers
 
 /* The key that a name means now. */
 static LhStatus
-describe(LhCtx *ctx, LhKeyServiceJob *job, char id[MAX_KEY_ID])
+describe(LhCtx *ctx, LhProviderJob *job, char id[MAX_KEY_ID])
 {
 	static const char *const path[2] = {"KeyMetadata", "KeyId"};
 	char *body = lh_sprintf(ctx, "{\"KeyId\":\"%s%s\"}", target_of(job->name), job->name);
@@ -499,15 +499,15 @@ describe(LhCtx *ctx, LhKeyServiceJob *job, char id[MAX_KEY_ID])
 
 	if (body == NULL)
 		return ctx->error->code;
-	LH_TRY(call(ctx, (Kms *) job->service, "DescribeKey", job->name, lh_keyservice_text(body),
+	LH_TRY(call(ctx, (Kms *) job->provider, "DescribeKey", job->name, lh_keyservice_text(body),
 				"look at key", &answer));
-	LH_TRY(lh_keyservice_find(ctx, job->service, &answer, path, 2, &text));
+	LH_TRY(lh_keyservice_find(ctx, lh_keyservice_of(job), &answer, path, 2, &text));
 	return key_id_of(ctx, job, text, "KeyId", id);
 }
 
 /* The wrapped key of an answer, with what it was wrapped by. */
 static LhStatus
-keep_wrapped(LhCtx *ctx, LhKeyServiceJob *job, const LhKeyServiceAnswer *answer, const char *key_id,
+keep_wrapped(LhCtx *ctx, LhProviderJob *job, const LhKeyServiceAnswer *answer, const char *key_id,
 			 uint32_t version)
 {
 	static const char *const path[1] = {"CiphertextBlob"};
@@ -515,7 +515,7 @@ keep_wrapped(LhCtx *ctx, LhKeyServiceJob *job, const LhKeyServiceAnswer *answer,
 	Wrapped w;
 	char *head;
 
-	LH_TRY(lh_keyservice_find(ctx, job->service, answer, path, 1, &text));
+	LH_TRY(lh_keyservice_find(ctx, lh_keyservice_of(job), answer, path, 1, &text));
 	head = lh_sprintf(ctx, PREFIX "%u:%s:", version, key_id);
 	if (head == NULL)
 		return ctx->error->code;
@@ -523,17 +523,17 @@ keep_wrapped(LhCtx *ctx, LhKeyServiceJob *job, const LhKeyServiceAnswer *answer,
 	parts[1] = text;
 	LH_TRY(lh_keyservice_join(ctx, parts, 2, &whole));
 	if (!parse_wrapped(whole, &w))
-		return lh_keyservice_bad_answer(ctx, job->service, "CiphertextBlob");
+		return lh_keyservice_bad_answer(ctx, lh_keyservice_of(job), "CiphertextBlob");
 	return lh_keyservice_keep_wrapped(ctx, job, whole);
 }
 
 static LhStatus
-keep_key(LhCtx *ctx, LhKeyServiceJob *job, const LhKeyServiceAnswer *answer)
+keep_key(LhCtx *ctx, LhProviderJob *job, const LhKeyServiceAnswer *answer)
 {
 	static const char *const path[1] = {"Plaintext"};
 	LhSlice text;
 
-	LH_TRY(lh_keyservice_find(ctx, job->service, answer, path, 1, &text));
+	LH_TRY(lh_keyservice_find(ctx, lh_keyservice_of(job), answer, path, 1, &text));
 	return lh_keyservice_keep_key(ctx, job, text, "Plaintext");
 }
 
@@ -543,14 +543,14 @@ keep_key(LhCtx *ctx, LhKeyServiceJob *job, const LhKeyServiceAnswer *answer)
 
 /* Which key wraps now, and its version. */
 static LhStatus
-begin(LhCtx *ctx, LhKeyServiceJob *job, char id[MAX_KEY_ID], uint32_t *version)
+begin(LhCtx *ctx, LhProviderJob *job, char id[MAX_KEY_ID], uint32_t *version)
 {
 	LH_TRY(describe(ctx, job, id));
 	return version_now(ctx, job, id, version);
 }
 
 static LhStatus
-wrap_step(LhCtx *ctx, LhKeyServiceJob *job)
+wrap_step(LhCtx *ctx, LhProviderJob *job)
 {
 	char id[MAX_KEY_ID];
 	uint32_t version = 0;
@@ -564,12 +564,12 @@ wrap_step(LhCtx *ctx, LhKeyServiceJob *job)
 	LH_TRY(lh_keyservice_base64(ctx, job->key, &parts[3]));
 	parts[4] = lh_keyservice_text("\"}");
 	LH_TRY(lh_keyservice_join(ctx, parts, 5, &body));
-	LH_TRY(call(ctx, (Kms *) job->service, "Encrypt", job->name, body, "wrap with key", &answer));
+	LH_TRY(call(ctx, (Kms *) job->provider, "Encrypt", job->name, body, "wrap with key", &answer));
 	return keep_wrapped(ctx, job, &answer, id, version);
 }
 
 static LhStatus
-unwrap_step(LhCtx *ctx, LhKeyServiceJob *job)
+unwrap_step(LhCtx *ctx, LhProviderJob *job)
 {
 	LhSlice parts[5], body;
 	LhKeyServiceAnswer answer;
@@ -582,12 +582,13 @@ unwrap_step(LhCtx *ctx, LhKeyServiceJob *job)
 	parts[3] = w.text;
 	parts[4] = lh_keyservice_text("\"}");
 	LH_TRY(lh_keyservice_join(ctx, parts, 5, &body));
-	LH_TRY(call(ctx, (Kms *) job->service, "Decrypt", job->name, body, "unwrap with key", &answer));
+	LH_TRY(
+		call(ctx, (Kms *) job->provider, "Decrypt", job->name, body, "unwrap with key", &answer));
 	return keep_key(ctx, job, &answer);
 }
 
 static LhStatus
-rewrap_step(LhCtx *ctx, LhKeyServiceJob *job)
+rewrap_step(LhCtx *ctx, LhProviderJob *job)
 {
 	static const char tail[] =
 		"\",\"SourceEncryptionContext\":{\"application\":\"lakehouse\"},"
@@ -609,12 +610,12 @@ rewrap_step(LhCtx *ctx, LhKeyServiceJob *job)
 	parts[6] = lh_keyservice_text("\"}");
 	LH_TRY(lh_keyservice_join(ctx, parts, 7, &body));
 	LH_TRY(
-		call(ctx, (Kms *) job->service, "ReEncrypt", job->name, body, "rewrap with key", &answer));
+		call(ctx, (Kms *) job->provider, "ReEncrypt", job->name, body, "rewrap with key", &answer));
 	return keep_wrapped(ctx, job, &answer, id, version);
 }
 
 static LhStatus
-generate_step(LhCtx *ctx, LhKeyServiceJob *job)
+generate_step(LhCtx *ctx, LhProviderJob *job)
 {
 	char id[MAX_KEY_ID], *body;
 	uint32_t version = 0;
@@ -624,17 +625,17 @@ generate_step(LhCtx *ctx, LhKeyServiceJob *job)
 	body = lh_sprintf(ctx, "{\"KeyId\":\"%s\"," CONTEXT ",\"KeySpec\":\"AES_256\"}", id);
 	if (body == NULL)
 		return ctx->error->code;
-	LH_TRY(call(ctx, (Kms *) job->service, "GenerateDataKey", job->name, lh_keyservice_text(body),
+	LH_TRY(call(ctx, (Kms *) job->provider, "GenerateDataKey", job->name, lh_keyservice_text(body),
 				"make a data key with key", &answer));
 	LH_TRY(keep_key(ctx, job, &answer));
 	if (job->key.len != LH_PROVIDER_KEY)
-		return lh_keyservice_bad_answer(ctx, job->service, "Plaintext");
+		return lh_keyservice_bad_answer(ctx, lh_keyservice_of(job), "Plaintext");
 	return keep_wrapped(ctx, job, &answer, id, version);
 }
 
 /* All versions of a key that is there go on unwrapping. */
 static LhStatus
-status_step(LhCtx *ctx, LhKeyServiceJob *job)
+status_step(LhCtx *ctx, LhProviderJob *job)
 {
 	char id[MAX_KEY_ID];
 
@@ -642,7 +643,7 @@ status_step(LhCtx *ctx, LhKeyServiceJob *job)
 	return begin(ctx, job, id, &job->status.latest);
 }
 
-static const LhKeyServiceSteps steps = {
+static const LhProviderSteps steps = {
 	.wrap = wrap_step,
 	.unwrap = unwrap_step,
 	.rewrap = rewrap_step,
@@ -653,6 +654,6 @@ static const LhKeyServiceSteps steps = {
 const LhProviderKind lh_provider_awskms = {
 	.name = "awskms",
 	.open = kms_open,
-	LH_KEYSERVICE_CALLS,
+	LH_PROVIDER_CALLS,
 	.version = kms_version,
 };

@@ -267,114 +267,31 @@ lh_keyservice_number(LhCtx *ctx, const LhKeyService *service, const LhKeyService
 }
 
 /*
- * Operations
+ * Results
  */
 
-static LhStatus
-run(LhCtx *ctx, LhProvider *provider, const char *name, LhKeyServiceStep step, LhKeyServiceJob *job)
-{
-	LhArena *keep = ctx->arena, *scratch;
-	LhStatus status;
-
-	LH_TRY(lh_provider_check_name(ctx, name));
-	scratch = lh_arena_child(ctx->arena);
-	if (scratch == NULL)
-		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory for key provider \"%s\"", provider->kind->name);
-	job->service = (LhKeyService *) provider;
-	job->name = name;
-	job->keep = lh_use(ctx, scratch);
-	status = step(ctx, job);
-	lh_use(ctx, keep);
-	lh_arena_destroy(scratch);
-	return status;
-}
-
-static const LhKeyServiceSteps *
-steps_of(const LhProvider *provider)
-{
-	return ((const LhKeyService *) provider)->steps;
-}
-
 LhStatus
-lh_keyservice_wrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice key,
-				   LhSlice *wrapped)
+lh_keyservice_keep_key(LhCtx *ctx, LhProviderJob *job, LhSlice text, const char *member)
 {
-	LhKeyServiceJob job = {.key = key};
-
-	LH_TRY(lh_provider_check_key(ctx, key));
-	LH_TRY(run(ctx, provider, name, steps_of(provider)->wrap, &job));
-	*wrapped = job.wrapped;
-	return LH_OK;
-}
-
-LhStatus
-lh_keyservice_unwrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped,
-					 LhSlice *key)
-{
-	LhKeyServiceJob job = {.wrapped = wrapped};
-
-	LH_TRY(run(ctx, provider, name, steps_of(provider)->unwrap, &job));
-	*key = job.key;
-	return LH_OK;
-}
-
-LhStatus
-lh_keyservice_rewrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped,
-					 LhSlice *out)
-{
-	LhKeyServiceJob job = {.wrapped = wrapped};
-
-	LH_TRY(run(ctx, provider, name, steps_of(provider)->rewrap, &job));
-	*out = job.wrapped;
-	return LH_OK;
-}
-
-LhStatus
-lh_keyservice_generate(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice *key,
-					   LhSlice *wrapped)
-{
-	LhKeyServiceJob job = {0};
-
-	LH_TRY(run(ctx, provider, name, steps_of(provider)->generate, &job));
-	*key = job.key;
-	*wrapped = job.wrapped;
-	return LH_OK;
-}
-
-LhStatus
-lh_keyservice_status(LhCtx *ctx, LhProvider *provider, const char *name, LhProviderStatus *out)
-{
-	LhKeyServiceJob job = {0};
-
-	LH_TRY(run(ctx, provider, name, steps_of(provider)->status, &job));
-	*out = job.status;
-	return LH_OK;
-}
-
-LhStatus
-lh_keyservice_keep_key(LhCtx *ctx, LhKeyServiceJob *job, LhSlice text, const char *member)
-{
-	LhArena *old = lh_use(ctx, job->keep);
 	void *memory;
-	LhStatus status = lh_secret_alloc(ctx, LH_BASE64_BYTES(text.len), &memory);
 	size_t len;
 
-	lh_use(ctx, old);
-	LH_TRY(status);
+	LH_TRY(lh_provider_keep_secret(ctx, job, LH_BASE64_BYTES(text.len), &memory));
 	if (!lh_base64_decode(LH_BASE64_STANDARD, (const char *) text.data, text.len, memory, &len) ||
 		len == 0 || len > LH_PROVIDER_MOST)
-		return lh_keyservice_bad_answer(ctx, job->service, member);
+		return lh_keyservice_bad_answer(ctx, lh_keyservice_of(job), member);
 	job->key = lh_slice(memory, len);
 	return LH_OK;
 }
 
 LhStatus
-lh_keyservice_keep_wrapped(LhCtx *ctx, LhKeyServiceJob *job, LhSlice text)
+lh_keyservice_keep_wrapped(LhCtx *ctx, LhProviderJob *job, LhSlice text)
 {
-	LhArena *old = lh_use(ctx, job->keep);
-	void *copy = lh_memdup(ctx, text.data, text.len);
+	void *copy = lh_provider_keep(ctx, job, text.len + 1);
 
-	lh_use(ctx, old);
+	if (copy == NULL)
+		return ctx->error->code;
+	memcpy(copy, text.data, text.len);
 	job->wrapped = lh_slice(copy, text.len);
-	return copy != NULL ? LH_OK : ctx->error->code;
+	return LH_OK;
 }

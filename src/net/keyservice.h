@@ -12,7 +12,7 @@
 #ifndef LH_NET_KEYSERVICE_H
 #define LH_NET_KEYSERVICE_H
 
-#include "crypto/provider.h"
+#include "crypto/provider_job.h"
 #include "net/net.h"
 
 /* Bytes of an answer that are read, and of a credential. */
@@ -21,13 +21,12 @@
 /* ... of a wrapped key. */
 #define LH_KEYSERVICE_WRAPPED ((size_t) 16384)
 
-struct LhKeyServiceSteps;
+struct LhProviderSteps;
 
 /* A provider's struct begins with it. */
 typedef struct LhKeyService
 {
 	LhProvider	base;
-	const struct LhKeyServiceSteps *steps;
 	const char *root;			/* "https://host:port" */
 	const char *host;			/* as the Host header has it */
 	LhNetRule	rule;
@@ -46,7 +45,7 @@ typedef struct LhKeyServiceOptions
 } LhKeyServiceOptions;
 
 /*
- * Checks the address (https, or http to this machine; no path, no query) and makes the client; service->base.kind and steps are set.
+ * Checks the address (https, or http to this machine; no path, no query) and makes the client; service->base is set.
  * The host may have a private address, as it was named on purpose.
  */
 extern LhStatus lh_keyservice_open(LhCtx *ctx, LhKeyService *service, const LhKeyServiceOptions *options);
@@ -89,39 +88,17 @@ extern LhStatus lh_keyservice_find(LhCtx *ctx, const LhKeyService *service, cons
 extern LhStatus lh_keyservice_number(LhCtx *ctx, const LhKeyService *service, const LhKeyServiceAnswer *answer,
 									 const char *const *path, int n, uint32_t *out);
 
-/* ---- one operation: all of its memory but the results goes when it ends ---- */
+/* ---- results of a call (crypto/provider_job.h) ---- */
 
-typedef struct LhKeyServiceJob
+static inline LhKeyService *
+lh_keyservice_of(const LhProviderJob *job)
 {
-	LhArena    *keep;			/* of the results */
-	LhKeyService *service;
-	const char *name;
-	LhSlice		key, wrapped;	/* what is given, and what comes */
-	LhProviderStatus status;
-} LhKeyServiceJob;
-
-typedef LhStatus (*LhKeyServiceStep) (LhCtx *ctx, LhKeyServiceJob *job);
-
-/* What a kind does, of which its calls are made. */
-typedef struct LhKeyServiceSteps
-{
-	LhKeyServiceStep wrap, unwrap, rewrap, generate, status;
-} LhKeyServiceSteps;
-
-/* Names and keys are checked first. */
-extern LhStatus lh_keyservice_wrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice key, LhSlice *wrapped);
-extern LhStatus lh_keyservice_unwrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped, LhSlice *key);
-extern LhStatus lh_keyservice_rewrap(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice wrapped, LhSlice *out);
-extern LhStatus lh_keyservice_generate(LhCtx *ctx, LhProvider *provider, const char *name, LhSlice *key, LhSlice *wrapped);
-extern LhStatus lh_keyservice_status(LhCtx *ctx, LhProvider *provider, const char *name, LhProviderStatus *out);
-
-#define LH_KEYSERVICE_CALLS \
-	.wrap = lh_keyservice_wrap, .unwrap = lh_keyservice_unwrap, .rewrap = lh_keyservice_rewrap, \
-	.generate = lh_keyservice_generate, .status = lh_keyservice_status
+	return (LhKeyService *) job->provider;
+}
 
 /* The key in base64, in secret memory that stays. */
-extern LhStatus lh_keyservice_keep_key(LhCtx *ctx, LhKeyServiceJob *job, LhSlice text, const char *member);
+extern LhStatus lh_keyservice_keep_key(LhCtx *ctx, LhProviderJob *job, LhSlice text, const char *member);
 /* A copy of a wrapped key, in the arena that stays. */
-extern LhStatus lh_keyservice_keep_wrapped(LhCtx *ctx, LhKeyServiceJob *job, LhSlice text);
+extern LhStatus lh_keyservice_keep_wrapped(LhCtx *ctx, LhProviderJob *job, LhSlice text);
 
 #endif

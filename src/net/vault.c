@@ -35,7 +35,7 @@ typedef struct Vault
 	int64_t until_ms; /* it is used so long; -1: for ever */
 } Vault;
 
-static const LhKeyServiceSteps steps; /* at the end */
+static const LhProviderSteps steps; /* at the end */
 
 /*
  * Opening
@@ -88,7 +88,7 @@ vault_open(LhCtx *ctx, const LhProviderOption *options, int n, LhProvider **out)
 
 	LH_NEW(ctx, v);
 	v->base.base.kind = &lh_provider_vault;
-	v->base.steps = &steps;
+	v->base.base.steps = &steps;
 	v->s.mount = "transit";
 	v->s.approle_mount = "approle";
 	{
@@ -339,28 +339,28 @@ check_wrapped(LhCtx *ctx, LhSlice wrapped)
 }
 
 static LhStatus
-keep_wrapped(LhCtx *ctx, LhKeyServiceJob *job, const LhKeyServiceAnswer *answer)
+keep_wrapped(LhCtx *ctx, LhProviderJob *job, const LhKeyServiceAnswer *answer)
 {
 	LhSlice text;
 	uint32_t version;
 
-	LH_TRY(find_text(ctx, (Vault *) job->service, answer, "data", "ciphertext", &text));
+	LH_TRY(find_text(ctx, (Vault *) job->provider, answer, "data", "ciphertext", &text));
 	if (!vault_version(text, &version))
-		return lh_keyservice_bad_answer(ctx, job->service, "ciphertext");
+		return lh_keyservice_bad_answer(ctx, lh_keyservice_of(job), "ciphertext");
 	return lh_keyservice_keep_wrapped(ctx, job, text);
 }
 
 static LhStatus
-keep_key(LhCtx *ctx, LhKeyServiceJob *job, const LhKeyServiceAnswer *answer)
+keep_key(LhCtx *ctx, LhProviderJob *job, const LhKeyServiceAnswer *answer)
 {
 	LhSlice text;
 
-	LH_TRY(find_text(ctx, (Vault *) job->service, answer, "data", "plaintext", &text));
+	LH_TRY(find_text(ctx, (Vault *) job->provider, answer, "data", "plaintext", &text));
 	return lh_keyservice_keep_key(ctx, job, text, "plaintext");
 }
 
 static LhStatus
-wrap_step(LhCtx *ctx, LhKeyServiceJob *job)
+wrap_step(LhCtx *ctx, LhProviderJob *job)
 {
 	LhSlice parts[3] = {lh_keyservice_text("{\"plaintext\":\""), {0}, lh_keyservice_text("\"}")},
 			body;
@@ -368,14 +368,14 @@ wrap_step(LhCtx *ctx, LhKeyServiceJob *job)
 
 	LH_TRY(lh_keyservice_base64(ctx, job->key, &parts[1]));
 	LH_TRY(lh_keyservice_join(ctx, parts, 3, &body));
-	LH_TRY(call(ctx, (Vault *) job->service, LH_HTTP_POST, "encrypt", job->name, body,
+	LH_TRY(call(ctx, (Vault *) job->provider, LH_HTTP_POST, "encrypt", job->name, body,
 				"wrap with key", &answer));
 	return keep_wrapped(ctx, job, &answer);
 }
 
 /* The body that says which wrapped key is meant. */
 static LhStatus
-wrapped_body(LhCtx *ctx, const LhKeyServiceJob *job, LhSlice *body)
+wrapped_body(LhCtx *ctx, const LhProviderJob *job, LhSlice *body)
 {
 	LhSlice parts[3] = {lh_keyservice_text("{\"ciphertext\":\""), job->wrapped,
 						lh_keyservice_text("\"}")};
@@ -385,61 +385,61 @@ wrapped_body(LhCtx *ctx, const LhKeyServiceJob *job, LhSlice *body)
 }
 
 static LhStatus
-unwrap_step(LhCtx *ctx, LhKeyServiceJob *job)
+unwrap_step(LhCtx *ctx, LhProviderJob *job)
 {
 	LhKeyServiceAnswer answer;
 	LhSlice body;
 
 	LH_TRY(wrapped_body(ctx, job, &body));
-	LH_TRY(call(ctx, (Vault *) job->service, LH_HTTP_POST, "decrypt", job->name, body,
+	LH_TRY(call(ctx, (Vault *) job->provider, LH_HTTP_POST, "decrypt", job->name, body,
 				"unwrap with key", &answer));
 	return keep_key(ctx, job, &answer);
 }
 
 static LhStatus
-rewrap_step(LhCtx *ctx, LhKeyServiceJob *job)
+rewrap_step(LhCtx *ctx, LhProviderJob *job)
 {
 	LhKeyServiceAnswer answer;
 	LhSlice body;
 
 	LH_TRY(wrapped_body(ctx, job, &body));
-	LH_TRY(call(ctx, (Vault *) job->service, LH_HTTP_POST, "rewrap", job->name, body,
+	LH_TRY(call(ctx, (Vault *) job->provider, LH_HTTP_POST, "rewrap", job->name, body,
 				"rewrap with key", &answer));
 	return keep_wrapped(ctx, job, &answer);
 }
 
 static LhStatus
-generate_step(LhCtx *ctx, LhKeyServiceJob *job)
+generate_step(LhCtx *ctx, LhProviderJob *job)
 {
 	LhKeyServiceAnswer answer;
 
-	LH_TRY(call(ctx, (Vault *) job->service, LH_HTTP_POST, "datakey/plaintext", job->name,
+	LH_TRY(call(ctx, (Vault *) job->provider, LH_HTTP_POST, "datakey/plaintext", job->name,
 				lh_keyservice_text("{\"bits\":256}"), "make a data key with key", &answer));
 	LH_TRY(keep_key(ctx, job, &answer));
 	if (job->key.len != LH_PROVIDER_KEY)
-		return lh_keyservice_bad_answer(ctx, job->service, "plaintext");
+		return lh_keyservice_bad_answer(ctx, lh_keyservice_of(job), "plaintext");
 	return keep_wrapped(ctx, job, &answer);
 }
 
 static LhStatus
-status_step(LhCtx *ctx, LhKeyServiceJob *job)
+status_step(LhCtx *ctx, LhProviderJob *job)
 {
 	LhKeyServiceAnswer answer;
 
-	LH_TRY(call(ctx, (Vault *) job->service, LH_HTTP_GET, "keys", job->name, (LhSlice){0},
+	LH_TRY(call(ctx, (Vault *) job->provider, LH_HTTP_GET, "keys", job->name, (LhSlice){0},
 				"look at key", &answer));
-	LH_TRY(find_number(ctx, (Vault *) job->service, &answer, "data", "latest_version",
+	LH_TRY(find_number(ctx, (Vault *) job->provider, &answer, "data", "latest_version",
 					   &job->status.latest));
-	LH_TRY(find_number(ctx, (Vault *) job->service, &answer, "data", "min_decryption_version",
+	LH_TRY(find_number(ctx, (Vault *) job->provider, &answer, "data", "min_decryption_version",
 					   &job->status.oldest));
 	if (job->status.oldest == 0)
 		job->status.oldest = 1;
 	if (job->status.latest < job->status.oldest)
-		return lh_keyservice_bad_answer(ctx, job->service, "latest_version");
+		return lh_keyservice_bad_answer(ctx, lh_keyservice_of(job), "latest_version");
 	return LH_OK;
 }
 
-static const LhKeyServiceSteps steps = {
+static const LhProviderSteps steps = {
 	.wrap = wrap_step,
 	.unwrap = unwrap_step,
 	.rewrap = rewrap_step,
@@ -450,6 +450,6 @@ static const LhKeyServiceSteps steps = {
 const LhProviderKind lh_provider_vault = {
 	.name = "vault",
 	.open = vault_open,
-	LH_KEYSERVICE_CALLS,
+	LH_PROVIDER_CALLS,
 	.version = vault_version,
 };

@@ -110,6 +110,21 @@ open_token(const char *token)
 	return p;
 }
 
+/* The module's table of calls: the provider has the same. */
+static void
+load(void)
+{
+	CK_C_GetFunctionList get;
+	CK_RV rv;
+
+	if (calls != NULL)
+		return;
+	*(void **) &get = dlsym(dlopen(module, RTLD_NOW | RTLD_LOCAL), "C_GetFunctionList");
+	assert_int_equal(get(&calls), CKR_OK);
+	rv = calls->C_Initialize(&(CK_C_INITIALIZE_ARGS){.flags = CKF_OS_LOCKING_OK});
+	assert_true(rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED);
+}
+
 /* An AES key on token "lake", as the maker's tools would make it; of these bytes, or (NULL) of its own. */
 static void
 put_key(const char *label, const void *id, size_t id_len, const uint8_t *bytes)
@@ -138,15 +153,7 @@ put_key(const char *label, const void *id, size_t id_len, const uint8_t *bytes)
 	CK_TOKEN_INFO info;
 	CK_RV rv;
 
-	if (calls == NULL)
-	{
-		CK_C_GetFunctionList get;
-
-		*(void **) &get = dlsym(dlopen(module, RTLD_NOW | RTLD_LOCAL), "C_GetFunctionList");
-		assert_int_equal(get(&calls), CKR_OK);
-		rv = calls->C_Initialize(&(CK_C_INITIALIZE_ARGS){.flags = CKF_OS_LOCKING_OK});
-		assert_true(rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED);
-	}
+	load();
 	assert_int_equal(calls->C_GetSlotList(CK_TRUE, slots, &n), CKR_OK);
 	for (CK_ULONG i = 0; i < n; i++)
 	{
@@ -195,6 +202,83 @@ assert_error_clean(void)
 		assert_error_clean();            \
 	} while (0)
 
+static CK_RV (*real_login)(CK_SESSION_HANDLE, CK_USER_TYPE, CK_UTF8CHAR_PTR, CK_ULONG);
+static CK_RV (*real_info)(CK_SESSION_HANDLE, CK_SESSION_INFO_PTR);
+static int tries, arrived;
+
+/* Whoever asks this wants to log in. */
+static CK_RV
+counted_info(CK_SESSION_HANDLE session, CK_SESSION_INFO_PTR info)
+{
+	__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST);
+	return real_info(session, info);
+}
+
+static CK_RV
+counted_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG len)
+{
+	__atomic_add_fetch(&tries, 1, __ATOMIC_SEQ_CST);
+	/* until all threads want to */
+	while (__atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < 4)
+		usleep(1000);
+	return real_login(session, user, pin, len);
+}
+
+static void *
+log_in_wrongly(void *arg)
+{
+	LhCtx *mine = lh_ctx_create();
+	LhProviderOption options[] = {{"module", module}, {"token", "lake"}, {"pin_file", pin_file}};
+	LhProviderStatus status;
+	LhProvider *p;
+	int *denied = arg;
+
+	*denied = kind->open(mine, options, 3, &p) == LH_OK &&
+			  kind->status(mine, p, "app", &status) == LH_DENIED;
+	lh_ctx_destroy(mine);
+	return NULL;
+}
+
+/* A token locks itself after a few: neither operations, configurations opened anew, nor threads try it again. */
+static void
+a_wrong_pin_is_tried_once(void **state)
+{
+	pthread_t threads[4];
+	int denied[4];
+	LhProvider *p;
+	LhProviderStatus status;
+
+	/* first of all: a login is the process's, and lasts */
+	NEED_TOKEN();
+	load();
+	real_login = calls->C_Login;
+	real_info = calls->C_GetSessionInfo;
+	calls->C_GetSessionInfo = counted_info;
+	calls->C_Login = counted_login;
+	p = open_token("lake");
+	write_pin("another-pin");
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, log_in_wrongly, &denied[i]), 0);
+	for (int i = 0; i < 4; i++)
+	{
+		pthread_join(threads[i], NULL);
+		assert_true(denied[i]);
+	}
+	assert_int_equal(tries, 1);
+	ASSERT_REFUSED(kind->status(ctx, p, "app", &status), LH_DENIED, "refused the PIN of file");
+	ASSERT_REFUSED(kind->status(ctx, open_token("lake"), "app", &status), LH_DENIED,
+				   "refused the PIN of file");
+	assert_int_equal(tries, 1);
+	/* another file is another PIN, for all that is known */
+	unlink(pin_file);
+	write_pin("a-third-pin");
+	ASSERT_REFUSED(kind->status(ctx, p, "app", &status), LH_DENIED, "the PIN is wrong");
+	ASSERT_REFUSED(kind->status(ctx, p, "app", &status), LH_DENIED, "refused the PIN of file");
+	assert_int_equal(tries, 2);
+	calls->C_Login = real_login;
+	calls->C_GetSessionInfo = real_info;
+}
+
 static void
 a_wrong_pin_is_denied(void **state)
 {
@@ -204,6 +288,7 @@ a_wrong_pin_is_denied(void **state)
 	/* first of all: a login is the process's, and lasts */
 	NEED_TOKEN();
 	p = open_token("lake");
+	unlink(pin_file);
 	write_pin("another-pin");
 	ASSERT_REFUSED(kind->status(ctx, p, "app", &status), LH_DENIED, "the PIN is wrong");
 	write_pin("");
@@ -356,6 +441,47 @@ versions_are_numbers_and_unique(void **state)
 				   "two keys \"two\" of version 1");
 }
 
+static CK_RV (*real_find)(CK_SESSION_HANDLE, CK_OBJECT_HANDLE_PTR, CK_ULONG, CK_ULONG_PTR);
+
+static CK_RV
+find_one(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE_PTR out, CK_ULONG most, CK_ULONG_PTR n)
+{
+	return real_find(session, out, most < 1 ? most : 1, n);
+}
+
+static CK_RV
+find_endlessly(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE_PTR out, CK_ULONG most, CK_ULONG_PTR n)
+{
+	(void) session;
+	for (CK_ULONG i = 0; i < most; i++)
+		out[i] = i;
+	*n = most;
+	return CKR_OK;
+}
+
+static void
+all_keys_of_a_label_are_seen(void **state)
+{
+	LhProvider *p;
+	LhProviderStatus status;
+
+	NEED_TOKEN();
+	p = open_token("lake");
+	make_key("pages", "\2", 1);
+	make_key("pages", "\1", 1);
+	make_key("pages", "\3", 1);
+	load();
+	real_find = calls->C_FindObjects;
+	calls->C_FindObjects = find_one;
+	ASSERT_OK(kind->status(ctx, p, "pages", &status));
+	assert_int_equal(status.latest, 3);
+	assert_int_equal(status.oldest, 1);
+	calls->C_FindObjects = find_endlessly;
+	ASSERT_REFUSED(kind->status(ctx, p, "pages", &status), LH_LIMIT, "more than 65536 keys");
+	calls->C_FindObjects = real_find;
+	ASSERT_OK(kind->status(ctx, p, "pages", &status));
+}
+
 static void
 tokens_are_found_by_their_label(void **state)
 {
@@ -454,7 +580,8 @@ main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, teardown)
 	const struct CMUnitTest tests[] = {
-		T(a_wrong_pin_is_denied),           T(keys_go_and_come_back_over_versions),
+		T(a_wrong_pin_is_tried_once),       T(a_wrong_pin_is_denied),
+		T(all_keys_of_a_label_are_seen),    T(keys_go_and_come_back_over_versions),
 		T(keys_of_all_lengths_are_wrapped), T(wrapped_keys_are_bound),
 		T(versions_are_numbers_and_unique), T(tokens_are_found_by_their_label),
 		T(threads_share_a_module),          T(settings_and_modules_are_checked),

@@ -165,6 +165,7 @@ extern List *lh_cdc_own_tables(LhCdc *cdc);
 typedef struct LhCdcPresent
 {
 	bool		historic;		/* else there was nothing to put aside */
+	struct SnapshotData *committed; /* in sight, with what sessions have not told yet; NULL: the usual one is */
 	struct SnapshotData *snapshot;
 	HTAB	   *tuplecids;
 	TransactionId alive;
@@ -174,6 +175,8 @@ typedef struct LhCdcPresent
 /* From one to the other the present catalog is in sight; no system table may be being scanned. */
 extern void lh_cdc_present_begin(LhCdc *cdc, LhCdcPresent *was);
 extern void lh_cdc_present_end(LhCdc *cdc, const LhCdcPresent *was);
+/* Instead of the end, after an ERROR. */
+extern void lh_cdc_present_failed(const LhCdcPresent *was);
 /* All that caches know goes, without a word to callbacks; no relation is open. */
 extern void lh_cdc_drop_caches(void);
 
@@ -384,6 +387,8 @@ extern void lh_cdc_take_message(LogicalDecodingContext *pg, ReorderBufferTXN *tx
 								const char *prefix, Size size, const char *content);
 /* In UTF-8; opens a transaction where the catalog is needed and none is open. */
 extern const char *lh_cdc_text_anywhere(LhCdc *cdc, const char *text);
+/* Until a transaction that has a commit in the log is noted as committed: what follows it in the log sees its policies. */
+extern void lh_cdc_wait_for_commit(const ReorderBufferTXN *txn);
 /* In the stream's memory, until the next; NULL: local. */
 extern const char *lh_cdc_name_of_origin(LhCdc *cdc, RepOriginId origin);
 

@@ -16,11 +16,13 @@
  */
 #include "pg/cdc/cdc.h"
 
+#include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "replication/origin.h"
 #include "storage/lmgr.h"
+#include "storage/sinval.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -140,21 +142,30 @@ lh_cdc_name_of_origin(LhCdc *cdc, RepOriginId origin)
 }
 
 /*
- * A transaction is in the log before its session tells others what it changed.  One that may have made policies is waited
- * for, so that they hold for its own rows; not for ever: with synchronous replication its session may be waiting for us.
+ * A transaction is in the log before its session tells others what it changed, and that may be long: with synchronous replication it
+ * waits for standbys first, of which we may be one.  But right after the log it is noted as committed, which is what the
+ * present catalog goes by (present.c); so what its session will tell is told here, and a policy that it made holds for its own rows.
  */
-#define MOST_WAITS 1000			/* milliseconds */
-
-static void
-wait_until_told(const ReorderBufferTXN *txn)
+void
+lh_cdc_wait_for_commit(const ReorderBufferTXN *txn)
 {
 	if (!rbtxn_has_catalog_changes(txn) || RecoveryInProgress())
 		return;
-	for (int i = 0; i < MOST_WAITS && !lh_transaction_is_over(txn->xid); i++)
+	while (!TransactionIdDidCommit(txn->xid))
 	{
 		CHECK_FOR_INTERRUPTS();
 		pg_usleep(1000);
 	}
+}
+
+static void
+tell_ourselves(const ReorderBufferTXN *txn)
+{
+	if (!rbtxn_has_catalog_changes(txn) || RecoveryInProgress() || lh_transaction_is_over(txn->xid))
+		return;
+	lh_cdc_wait_for_commit(txn);
+	for (uint32 i = 0; i < txn->ninvalidations; i++)
+		LocalExecuteInvalidationMessage(&txn->invalidations[i]);
 }
 
 static void
@@ -164,7 +175,7 @@ begin_txn(LogicalDecodingContext *pg, ReorderBufferTXN *txn)
 	MemoryContext old;
 
 	cdc->nat_hand = 0;
-	wait_until_told(txn);
+	tell_ourselves(txn);
 	lh_cdc_policies_update(cdc);
 	lh_cdc_hold_begin(cdc, txn);
 	cdc->txn = (LhChangeTxn) {

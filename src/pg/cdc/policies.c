@@ -16,6 +16,7 @@
  * Rows that a query reads (snapshot.c) come masked already where a policy holds for who asks.
  */
 #include "pg/cdc/cdc.h"
+#include "pg/util/catalog.h"
 #include "pg/util/features.h"
 #include "pg/util/stream_policy.h"
 
@@ -78,7 +79,16 @@ read_all(LhCdc *cdc)
 	LhCdcPresent was;
 
 	lh_cdc_present_begin(cdc, &was);
-	cdc->policies = api()->read(cdc->mcxt, cdc->pg == NULL);
+	PG_TRY();
+	{
+		cdc->policies = api()->read(cdc->mcxt, cdc->pg == NULL);
+	}
+	PG_CATCH();
+	{
+		lh_cdc_present_failed(&was);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	lh_cdc_present_end(cdc, &was);
 	/* plans have pointers into the old ones */
 	lh_cdc_forget_plans(cdc);
@@ -305,12 +315,13 @@ plan_generated(LhCdcPolicy *policy, TupleDesc desc)
 	}
 }
 
-/* One look at a catalog of now, whatever catalog is in sight: has it a row that fn says yes to?  fn NULL: any. */
+/* One look at a catalog of now (as present.c has it), whatever catalog is in sight: has it a row that fn says yes to?  fn NULL: any. */
 static bool
 there_now(Oid catalog, Oid index, const ScanKeyData *keys, int nkeys, bool (*fn) (HeapTuple tuple))
 {
 	Relation	rel = table_open(catalog, AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetNonHistoricCatalogSnapshot(catalog));
+	Snapshot	committed = lh_pg_snapshot_of_committed();
+	Snapshot	snapshot = committed != NULL ? committed : RegisterSnapshot(GetNonHistoricCatalogSnapshot(catalog));
 	SysScanDesc scan = systable_beginscan(rel, index, true, snapshot, nkeys, unconstify(ScanKeyData *, keys));
 	HeapTuple	tuple = systable_getnext(scan);
 	bool		found = HeapTupleIsValid(tuple) && (fn == NULL || fn(tuple));

@@ -12,13 +12,18 @@
  *	4. tables whose rows are at hand are read anew from the past afterwards, as an invalidation that came meanwhile may have
  *	   made them ones of the present.
  *
+ * The present is what has committed, even where a session waits for a synchronous standby before it tells others: the standby may be the
+ * receiver of this stream, and a policy holds for what comes after it in the log.  Such transactions are in sight by a snapshot in the place
+ * of the historic one.
+ *
  * Callbacks of invalidation are not called: nothing changed, and what policies and keys have cached is of the present.
  *
- * An ERROR needs no care: decoding ends, and takes the historic snapshot with it.
+ * After an ERROR decoding ends, and takes the historic snapshot with it; ours goes before.
  *
  * What is read is there: a slot keeps the rows of catalogs from its catalog_xmin on, which is older than any snapshot of now.
  */
 #include "pg/cdc/cdc.h"
+#include "pg/util/catalog.h"
 
 #include "access/xact.h"
 #include "utils/catcache.h"
@@ -40,21 +45,49 @@ void
 lh_cdc_present_begin(LhCdc *cdc, LhCdcPresent *was)
 {
 	*was = (LhCdcPresent) {.historic = HistoricSnapshotActive()};
-	if (!was->historic)
+	if (was->historic)
+	{
+		was->snapshot = GetCatalogSnapshot(InvalidOid);
+		was->tuplecids = HistoricSnapshotGetTupleCids();
+		was->alive = CheckXidAlive;
+		was->scanning = bsysscan;
+		TeardownHistoricSnapshot(false);
+		CheckXidAlive = InvalidTransactionId;
+		bsysscan = false;
+		drop(cdc);
+	}
+	/* queries see what other queries see */
+	if (cdc->pg == NULL)
 		return;
-	was->snapshot = GetCatalogSnapshot(InvalidOid);
-	was->tuplecids = HistoricSnapshotGetTupleCids();
-	was->alive = CheckXidAlive;
-	was->scanning = bsysscan;
-	TeardownHistoricSnapshot(false);
-	CheckXidAlive = InvalidTransactionId;
-	bsysscan = false;
-	drop(cdc);
+	was->committed = lh_pg_snapshot_of_committed();
+	if (was->committed == NULL)
+		return;
+	if (!was->historic)
+		drop(cdc);
+	SetupHistoricSnapshot(was->committed, NULL);
+	lh_pg_set_catalog_now(was->committed);
+}
+
+void
+lh_cdc_present_failed(const LhCdcPresent *was)
+{
+	if (was->committed == NULL)
+		return;
+	lh_pg_set_catalog_now(NULL);
+	TeardownHistoricSnapshot(true);
 }
 
 void
 lh_cdc_present_end(LhCdc *cdc, const LhCdcPresent *was)
 {
+	if (was->committed != NULL)
+	{
+		lh_pg_set_catalog_now(NULL);
+		TeardownHistoricSnapshot(false);
+		UnregisterSnapshot(was->committed);
+		if (!was->historic)
+			drop(cdc);
+	}
 	if (!was->historic)
 		return;
 	SetupHistoricSnapshot(was->snapshot, was->tuplecids);

@@ -433,6 +433,8 @@ commit_streamed(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr ls
 	LhCdcUnfinished *u = find(cdc, txn->xid);
 	bool		begun = u != NULL && u->begun;
 
+	/* what it changed PostgreSQL has told us with its last block */
+	lh_cdc_wait_for_commit(txn);
 	if (begun)
 	{
 		LhChangeTxn known = decided(u, txn);
@@ -530,6 +532,8 @@ finish_prepared(LogicalDecodingContext *pg, ReorderBufferTXN *txn, LhChangeOp op
 static void
 commit_prepared(LogicalDecodingContext *pg, ReorderBufferTXN *txn, XLogRecPtr lsn)
 {
+	/* what it changed PostgreSQL tells us afterwards */
+	lh_cdc_wait_for_commit(txn);
 	finish_prepared(pg, txn, LH_CHANGE_COMMIT_PREPARED);
 }
 

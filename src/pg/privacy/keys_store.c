@@ -22,6 +22,8 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "pg/util/catalog.h"
+
 enum
 {
 	KEYS_ID = 1, KEYS_NAME, KEYS_KIND, KEYS_PARENT, KEYS_PROVIDER, KEYS_KEK
@@ -67,7 +69,7 @@ open_reader(Reader *r, const char *table, const char *index, int nkeys, ScanKey 
 				(errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
 				 errmsg("keys are not read outside of transactions, or in failed ones")));
 	r->rel = table_open(lh_keys_table(table, false), AccessShareLock);
-	r->snapshot = RegisterSnapshot(GetNonHistoricCatalogSnapshot(RelationGetRelid(r->rel)));
+	r->snapshot = RegisterSnapshot(lh_pg_catalog_now(RelationGetRelid(r->rel)));
 	r->scan = systable_beginscan(r->rel, lh_keys_table(index, false), true, r->snapshot, nkeys, keys);
 }
 

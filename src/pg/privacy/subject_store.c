@@ -33,6 +33,8 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "pg/util/catalog.h"
+
 enum
 {
 	STORES_STORE = 1, STORES_ERASURES, STORES_RECEIPT
@@ -195,7 +197,7 @@ bool
 lh_subject_store_known(LhSubjectKnown *out)
 {
 	Relation	rel = table_open(lh_keys_table("subject_stores", false), AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetNonHistoricCatalogSnapshot(RelationGetRelid(rel)));
+	Snapshot	snapshot = RegisterSnapshot(lh_pg_catalog_now(RelationGetRelid(rel)));
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
 	HeapTuple	tuple = systable_getnext(scan);
 	bool		found = HeapTupleIsValid(tuple);

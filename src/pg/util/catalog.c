@@ -6,10 +6,13 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/transam.h"
+#include "access/xlog.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_depend.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 List *
 lh_pg_dependents(Oid class, Oid object, Oid dependent_class, char type)
@@ -56,4 +59,85 @@ lh_pg_copy_column(Relation rel, const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("column \"%s\" of relation \"%s\" does not exist", name, RelationGetRelationName(rel))));
+}
+
+/* ---- the catalog of now ---- */
+
+static Snapshot catalog_now = NULL;
+
+void
+lh_pg_set_catalog_now(Snapshot snapshot)
+{
+	catalog_now = snapshot;
+}
+
+Snapshot
+lh_pg_catalog_now(Oid relid)
+{
+	return catalog_now != NULL ? catalog_now : GetNonHistoricCatalogSnapshot(relid);
+}
+
+/* Those that have not committed; the others go.  Whether one went. */
+static bool
+keep_running(TransactionId *xids, uint32 *n)
+{
+	uint32		kept = 0;
+	bool		gone;
+
+	for (uint32 i = 0; i < *n; i++)
+	{
+		if (!TransactionIdDidCommit(xids[i]))
+			xids[kept++] = xids[i];
+	}
+	gone = kept < *n;
+	*n = kept;
+	return gone;
+}
+
+/* What began after the last transaction that ended is running for the snapshot, without being listed. */
+static bool
+add_later(Snapshot s, TransactionId next)
+{
+	uint32		most = s->xcnt + (uint32) (next - s->xmax);
+	TransactionId *xids = palloc(sizeof(TransactionId) * Max(most, 1));
+	bool		found = false;
+
+	if (s->xcnt > 0)
+		memcpy(xids, s->xip, sizeof(TransactionId) * s->xcnt);
+	for (TransactionId xid = s->xmax; TransactionIdPrecedes(xid, next);)
+	{
+		if (TransactionIdDidCommit(xid))
+			found = true;
+		else
+			xids[s->xcnt++] = xid;
+		TransactionIdAdvance(xid);
+	}
+	s->xip = xids;
+	s->xmax = next;
+	return found;
+}
+
+Snapshot
+lh_pg_snapshot_of_committed(void)
+{
+	TransactionId next;
+	Snapshot	s;
+	uint32		subs;
+	bool		found;
+
+	if (RecoveryInProgress())
+		return NULL;
+	/* a copy, which is ours to change */
+	s = RegisterSnapshot(GetNonHistoricCatalogSnapshot(InvalidOid));
+	next = ReadNextTransactionId();
+	subs = (uint32) s->subxcnt;
+	found = keep_running(s->xip, &s->xcnt);
+	found |= keep_running(s->subxip, &subs);
+	s->subxcnt = (int32) subs;
+	if (TransactionIdPrecedes(s->xmax, next))
+		found |= add_later(s, next);
+	if (found)
+		return s;
+	UnregisterSnapshot(s);
+	return NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * json.c
+ * json_pull.c
  *		A pull parser for JSON that others wrote.
  *
  *	1. The whole text is checked to be UTF-8 once, when it is opened.
@@ -8,7 +8,7 @@
  *	3. What it steps over is only matched: strings end, brackets pair.  That is a
  *	   search for quotation marks, and as fast.
  */
-#include "iceberg/json.h"
+#include "core/json_pull.h"
 
 #include <stdio.h>
 
@@ -16,10 +16,9 @@
 #define LONG_SKIP ((size_t) 4 << 20)
 
 static const char *const kind_names[] = {
-	[LH_ICE_JSON_OBJECT] = "an object", [LH_ICE_JSON_ARRAY] = "an array",
-	[LH_ICE_JSON_STRING] = "a string",  [LH_ICE_JSON_NUMBER] = "a number",
-	[LH_ICE_JSON_BOOL] = "a boolean",   [LH_ICE_JSON_NULL] = "null",
-	[LH_ICE_JSON_NONE] = "no value",
+	[LH_PULL_OBJECT] = "an object", [LH_PULL_ARRAY] = "an array", [LH_PULL_STRING] = "a string",
+	[LH_PULL_NUMBER] = "a number",  [LH_PULL_BOOL] = "a boolean", [LH_PULL_NULL] = "null",
+	[LH_PULL_NONE] = "no value",
 };
 
 /*
@@ -28,14 +27,14 @@ static const char *const kind_names[] = {
 
 /* "snapshots[3].timestamp-ms": the way to what is read, cut when it is long. */
 static void
-format_way(const LhIceJson *j, char *out, size_t size)
+format_way(const LhPull *j, char *out, size_t size)
 {
 	size_t n = 0;
 
 	out[0] = '\0';
 	for (int i = 0; i < j->depth && n + 1 < size; i++)
 	{
-		const LhIceJsonLevel *level = &j->levels[i];
+		const LhPullLevel *level = &j->levels[i];
 		int k;
 
 		if (level->items == 0)
@@ -56,7 +55,7 @@ format_way(const LhIceJson *j, char *out, size_t size)
 }
 
 LhStatus
-lh_ice_json_fail(LhCtx *ctx, LhIceJson *j, LhStatus code, const char *fmt, ...)
+lh_pull_fail(LhCtx *ctx, LhPull *j, LhStatus code, const char *fmt, ...)
 {
 	char way[256], text[384];
 	va_list args;
@@ -74,16 +73,15 @@ lh_ice_json_fail(LhCtx *ctx, LhIceJson *j, LhStatus code, const char *fmt, ...)
 }
 
 static LhStatus
-unexpected(LhCtx *ctx, LhIceJson *j, const char *wanted)
+unexpected(LhCtx *ctx, LhPull *j, const char *wanted)
 {
-	LhIceJsonKind kind = lh_ice_json_kind(j);
+	LhPullKind kind = lh_pull_kind(j);
 
 	if (j->p >= j->end)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected %s, but the text ends", wanted);
-	if (kind == LH_ICE_JSON_NONE)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected %s, found byte 0x%02x", wanted,
-								*j->p);
-	return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected %s, found %s", wanted, kind_names[kind]);
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "expected %s, but the text ends", wanted);
+	if (kind == LH_PULL_NONE)
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "expected %s, found byte 0x%02x", wanted, *j->p);
+	return lh_pull_fail(ctx, j, LH_CORRUPT, "expected %s, found %s", wanted, kind_names[kind]);
 }
 
 /*
@@ -91,29 +89,28 @@ unexpected(LhCtx *ctx, LhIceJson *j, const char *wanted)
  */
 
 static void
-skip_space(LhIceJson *j)
+skip_space(LhPull *j)
 {
 	while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' || *j->p == '\t' || *j->p == '\r'))
 		j->p++;
 }
 
-LhIceJsonKind
-lh_ice_json_kind(LhIceJson *j)
+LhPullKind
+lh_pull_kind(LhPull *j)
 {
 	skip_space(j);
 	if (j->p >= j->end)
-		return LH_ICE_JSON_NONE;
+		return LH_PULL_NONE;
 	switch (*j->p)
 	{
-		case '{': return LH_ICE_JSON_OBJECT;
-		case '[': return LH_ICE_JSON_ARRAY;
-		case '"': return LH_ICE_JSON_STRING;
+		case '{': return LH_PULL_OBJECT;
+		case '[': return LH_PULL_ARRAY;
+		case '"': return LH_PULL_STRING;
 		case 't':
-		case 'f': return LH_ICE_JSON_BOOL;
-		case 'n': return LH_ICE_JSON_NULL;
+		case 'f': return LH_PULL_BOOL;
+		case 'n': return LH_PULL_NULL;
 		default:
-			return *j->p == '-' || (*j->p >= '0' && *j->p <= '9') ? LH_ICE_JSON_NUMBER
-																  : LH_ICE_JSON_NONE;
+			return *j->p == '-' || (*j->p >= '0' && *j->p <= '9') ? LH_PULL_NUMBER : LH_PULL_NONE;
 	}
 }
 
@@ -136,12 +133,12 @@ find_quote(const uint8_t *begin, const uint8_t *p, const uint8_t *end)
 
 /* Over a string, at its first '"'; *body is what stands between the quotation marks. */
 static LhStatus
-raw_string(LhCtx *ctx, LhIceJson *j, LhSlice *body)
+raw_string(LhCtx *ctx, LhPull *j, LhSlice *body)
 {
 	const uint8_t *from = j->p + 1, *to = find_quote(from, from, j->end);
 
 	if (to == NULL)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "a string does not end");
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "a string does not end");
 	*body = lh_slice(from, (size_t) (to - from));
 	j->p = to + 1;
 	return LH_OK;
@@ -149,24 +146,24 @@ raw_string(LhCtx *ctx, LhIceJson *j, LhSlice *body)
 
 /* Over "true", "null" ... */
 static LhStatus
-literal(LhCtx *ctx, LhIceJson *j, const char *word)
+literal(LhCtx *ctx, LhPull *j, const char *word)
 {
 	size_t n = strlen(word);
 
 	if ((size_t) (j->end - j->p) < n || memcmp(j->p, word, n) != 0)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected \"%s\"", word);
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "expected \"%s\"", word);
 	j->p += n;
 	return LH_OK;
 }
 
 static bool
-is_digit(const LhIceJson *j)
+is_digit(const LhPull *j)
 {
 	return j->p < j->end && *j->p >= '0' && *j->p <= '9';
 }
 
 static void
-skip_digits(LhIceJson *j)
+skip_digits(LhPull *j)
 {
 	while (is_digit(j))
 		j->p++;
@@ -174,7 +171,7 @@ skip_digits(LhIceJson *j)
 
 /* Over a number; *integer: it has neither fraction nor exponent. */
 static LhStatus
-raw_number(LhCtx *ctx, LhIceJson *j, bool *integer)
+raw_number(LhCtx *ctx, LhPull *j, bool *integer)
 {
 	const uint8_t *first;
 
@@ -184,13 +181,13 @@ raw_number(LhCtx *ctx, LhIceJson *j, bool *integer)
 	first = j->p;
 	skip_digits(j);
 	if (j->p == first || (*first == '0' && j->p - first > 1))
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "a number is malformed");
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "a number is malformed");
 	if (j->p < j->end && *j->p == '.')
 	{
 		*integer = false;
 		j->p++;
 		if (!is_digit(j))
-			return lh_ice_json_fail(ctx, j, LH_CORRUPT, "a number is malformed");
+			return lh_pull_fail(ctx, j, LH_CORRUPT, "a number is malformed");
 		skip_digits(j);
 	}
 	if (j->p < j->end && (*j->p == 'e' || *j->p == 'E'))
@@ -200,7 +197,7 @@ raw_number(LhCtx *ctx, LhIceJson *j, bool *integer)
 		if (j->p < j->end && (*j->p == '+' || *j->p == '-'))
 			j->p++;
 		if (!is_digit(j))
-			return lh_ice_json_fail(ctx, j, LH_CORRUPT, "a number is malformed");
+			return lh_pull_fail(ctx, j, LH_CORRUPT, "a number is malformed");
 		skip_digits(j);
 	}
 	return LH_OK;
@@ -211,7 +208,7 @@ raw_number(LhCtx *ctx, LhIceJson *j, bool *integer)
  */
 
 LhStatus
-lh_ice_json_open(LhCtx *ctx, LhIceJson *j, const char *what, LhSlice text)
+lh_pull_open(LhCtx *ctx, LhPull *j, const char *what, LhSlice text)
 {
 	static const uint8_t nothing[1];
 	size_t bad = 0;
@@ -230,12 +227,12 @@ lh_ice_json_open(LhCtx *ctx, LhIceJson *j, const char *what, LhSlice text)
 }
 
 LhStatus
-lh_ice_json_close(LhCtx *ctx, LhIceJson *j)
+lh_pull_close(LhCtx *ctx, LhPull *j)
 {
 	skip_space(j);
 	if (j->p < j->end)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT,
-								"expected the end of the text, found byte 0x%02x", *j->p);
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "expected the end of the text, found byte 0x%02x",
+							*j->p);
 	return LH_OK;
 }
 
@@ -244,15 +241,14 @@ lh_ice_json_close(LhCtx *ctx, LhIceJson *j)
  */
 
 static LhStatus
-enter(LhCtx *ctx, LhIceJson *j, bool array)
+enter(LhCtx *ctx, LhPull *j, bool array)
 {
-	LhIceJsonLevel *level;
+	LhPullLevel *level;
 
-	if (lh_ice_json_kind(j) != (array ? LH_ICE_JSON_ARRAY : LH_ICE_JSON_OBJECT))
+	if (lh_pull_kind(j) != (array ? LH_PULL_ARRAY : LH_PULL_OBJECT))
 		return unexpected(ctx, j, array ? "an array" : "an object");
-	if (j->depth == LH_ICE_JSON_DEPTH)
-		return lh_ice_json_fail(ctx, j, LH_LIMIT, "values are nested more than %d deep",
-								LH_ICE_JSON_DEPTH);
+	if (j->depth == LH_PULL_DEPTH)
+		return lh_pull_fail(ctx, j, LH_LIMIT, "values are nested more than %d deep", LH_PULL_DEPTH);
 	level = &j->levels[j->depth++];
 	level->array = array;
 	level->items = 0;
@@ -264,9 +260,9 @@ enter(LhCtx *ctx, LhIceJson *j, bool array)
 
 /* Before the next member or item of the innermost level, or behind its end. */
 static LhStatus
-advance(LhCtx *ctx, LhIceJson *j, bool *more)
+advance(LhCtx *ctx, LhPull *j, bool *more)
 {
-	LhIceJsonLevel *level = &j->levels[j->depth - 1];
+	LhPullLevel *level = &j->levels[j->depth - 1];
 	uint8_t close = level->array ? ']' : '}';
 
 	skip_space(j);
@@ -291,19 +287,19 @@ advance(LhCtx *ctx, LhIceJson *j, bool *more)
 }
 
 LhStatus
-lh_ice_json_object(LhCtx *ctx, LhIceJson *j)
+lh_pull_object(LhCtx *ctx, LhPull *j)
 {
 	return enter(ctx, j, false);
 }
 
 LhStatus
-lh_ice_json_array(LhCtx *ctx, LhIceJson *j)
+lh_pull_array(LhCtx *ctx, LhPull *j)
 {
 	return enter(ctx, j, true);
 }
 
 LhStatus
-lh_ice_json_item(LhCtx *ctx, LhIceJson *j, bool *more)
+lh_pull_item(LhCtx *ctx, LhPull *j, bool *more)
 {
 	LH_TRY(advance(ctx, j, more));
 	if (*more)
@@ -312,18 +308,18 @@ lh_ice_json_item(LhCtx *ctx, LhIceJson *j, bool *more)
 }
 
 LhStatus
-lh_ice_json_member(LhCtx *ctx, LhIceJson *j, LhSlice *key, bool *more)
+lh_pull_member(LhCtx *ctx, LhPull *j, LhSlice *key, bool *more)
 {
-	LhIceJsonLevel *level = &j->levels[j->depth - 1];
+	LhPullLevel *level = &j->levels[j->depth - 1];
 
 	LH_TRY(advance(ctx, j, more));
 	if (!*more)
 		return LH_OK;
 	if (j->p >= j->end || *j->p != '"')
 		return unexpected(ctx, j, "the name of a member");
-	LH_TRY(lh_ice_json_slice(ctx, j, key));
+	LH_TRY(lh_pull_slice(ctx, j, key));
 	if (key->len > UINT32_MAX)
-		return lh_ice_json_fail(ctx, j, LH_LIMIT, "the name of a member is too long");
+		return lh_pull_fail(ctx, j, LH_LIMIT, "the name of a member is too long");
 	level->key = key->data;
 	level->key_len = (uint32_t) key->len;
 	level->items++;
@@ -335,19 +331,19 @@ lh_ice_json_member(LhCtx *ctx, LhIceJson *j, LhSlice *key, bool *more)
 }
 
 LhStatus
-lh_ice_json_count(LhCtx *ctx, LhIceJson *j, size_t *n)
+lh_pull_count(LhCtx *ctx, LhPull *j, size_t *n)
 {
 	const uint8_t *p = j->p;
 	bool more;
 
 	*n = 0;
-	LH_TRY(lh_ice_json_array(ctx, j));
+	LH_TRY(lh_pull_array(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_item(ctx, j, &more));
+		LH_TRY(lh_pull_item(ctx, j, &more));
 		if (!more)
 			break;
-		LH_TRY(lh_ice_json_skip(ctx, j, NULL));
+		LH_TRY(lh_pull_skip(ctx, j, NULL));
 		++*n;
 	}
 	j->p = p;
@@ -355,8 +351,8 @@ lh_ice_json_count(LhCtx *ctx, LhIceJson *j, size_t *n)
 }
 
 LhStatus
-lh_ice_json_field(LhCtx *ctx, LhIceJson *j, const char *const *names, uint64_t *seen, int *which,
-				  bool *more)
+lh_pull_field(LhCtx *ctx, LhPull *j, const char *const *names, uint64_t *seen, int *which,
+			  bool *more)
 {
 	LhSlice key;
 
@@ -364,33 +360,32 @@ lh_ice_json_field(LhCtx *ctx, LhIceJson *j, const char *const *names, uint64_t *
 	{
 		int i = 0;
 
-		LH_TRY(lh_ice_json_member(ctx, j, &key, more));
+		LH_TRY(lh_pull_member(ctx, j, &key, more));
 		if (!*more)
 			return LH_OK;
-		while (names[i] != NULL && !lh_ice_slice_is(key, names[i]))
+		while (names[i] != NULL && !lh_slice_is(key, names[i]))
 			i++;
 		if (names[i] != NULL)
 		{
 			if (*seen & UINT64_C(1) << i)
-				return lh_ice_json_fail(ctx, j, LH_CORRUPT, "the field occurs twice");
-			if (lh_ice_json_kind(j) != LH_ICE_JSON_NULL)
+				return lh_pull_fail(ctx, j, LH_CORRUPT, "the field occurs twice");
+			if (lh_pull_kind(j) != LH_PULL_NULL)
 			{
 				*seen |= UINT64_C(1) << i;
 				*which = i;
 				return LH_OK;
 			}
 		}
-		LH_TRY(lh_ice_json_skip(ctx, j, NULL));
+		LH_TRY(lh_pull_skip(ctx, j, NULL));
 	}
 }
 
 LhStatus
-lh_ice_json_need(LhCtx *ctx, LhIceJson *j, const char *const *names, uint64_t seen, uint64_t needed)
+lh_pull_need(LhCtx *ctx, LhPull *j, const char *const *names, uint64_t seen, uint64_t needed)
 {
 	for (int i = 0; names[i] != NULL; i++)
 		if ((needed & ~seen) >> i & 1)
-			return lh_ice_json_fail(ctx, j, LH_CORRUPT, "required field \"%s\" is missing",
-									names[i]);
+			return lh_pull_fail(ctx, j, LH_CORRUPT, "required field \"%s\" is missing", names[i]);
 	return LH_OK;
 }
 
@@ -447,24 +442,24 @@ put_utf8(uint8_t *out, uint32_t c)
 
 /* "\uXXXX" or a pair of them, i behind the 'u'. */
 static LhStatus
-unicode_escape(LhCtx *ctx, LhIceJson *j, LhSlice body, size_t *i, uint8_t *out, size_t *n)
+unicode_escape(LhCtx *ctx, LhPull *j, LhSlice body, size_t *i, uint8_t *out, size_t *n)
 {
 	int32_t c = hex4(body, *i), low;
 
 	if (c < 0)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "a string holds a malformed escape");
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "a string holds a malformed escape");
 	*i += 4;
 	if (c == 0)
-		return lh_ice_json_fail(ctx, j, LH_BAD_TEXT, "a string holds a NUL");
+		return lh_pull_fail(ctx, j, LH_BAD_TEXT, "a string holds a NUL");
 	if (c >= 0xDC00 && c <= 0xDFFF)
-		return lh_ice_json_fail(ctx, j, LH_BAD_TEXT, "a string holds half of a surrogate pair");
+		return lh_pull_fail(ctx, j, LH_BAD_TEXT, "a string holds half of a surrogate pair");
 	if (c >= 0xD800 && c <= 0xDBFF)
 	{
 		low = body.len - *i >= 6 && body.data[*i] == '\\' && body.data[*i + 1] == 'u'
 				  ? hex4(body, *i + 2)
 				  : -1;
 		if (low < 0xDC00 || low > 0xDFFF)
-			return lh_ice_json_fail(ctx, j, LH_BAD_TEXT, "a string holds half of a surrogate pair");
+			return lh_pull_fail(ctx, j, LH_BAD_TEXT, "a string holds half of a surrogate pair");
 		*i += 6;
 		c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
 	}
@@ -474,7 +469,7 @@ unicode_escape(LhCtx *ctx, LhIceJson *j, LhSlice body, size_t *i, uint8_t *out, 
 
 /* A string's body without its escapes; out has room for as many bytes. */
 static LhStatus
-unescape(LhCtx *ctx, LhIceJson *j, LhSlice body, uint8_t *out, size_t *out_len)
+unescape(LhCtx *ctx, LhPull *j, LhSlice body, uint8_t *out, size_t *out_len)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
 	size_t n = 0, i = 0;
@@ -497,7 +492,7 @@ unescape(LhCtx *ctx, LhIceJson *j, LhSlice body, uint8_t *out, size_t *out_len)
 		}
 		at = c != '\0' ? strchr(from, c) : NULL;
 		if (at == NULL)
-			return lh_ice_json_fail(ctx, j, LH_CORRUPT, "a string holds a malformed escape");
+			return lh_pull_fail(ctx, j, LH_CORRUPT, "a string holds a malformed escape");
 		out[n++] = (uint8_t) to[at - from];
 	}
 	*out_len = n;
@@ -506,24 +501,24 @@ unescape(LhCtx *ctx, LhIceJson *j, LhSlice body, uint8_t *out, size_t *out_len)
 
 /* Control characters must be escaped. */
 static LhStatus
-check_plain(LhCtx *ctx, LhIceJson *j, LhSlice body)
+check_plain(LhCtx *ctx, LhPull *j, LhSlice body)
 {
 	uint8_t low = 0xFF;
 
 	for (size_t i = 0; i < body.len; i++)
 		low = body.data[i] < low ? body.data[i] : low;
 	if (low < 0x20)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "a string holds control character 0x%02x", low);
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "a string holds control character 0x%02x", low);
 	return LH_OK;
 }
 
 LhStatus
-lh_ice_json_slice(LhCtx *ctx, LhIceJson *j, LhSlice *out)
+lh_pull_slice(LhCtx *ctx, LhPull *j, LhSlice *out)
 {
 	LhSlice body;
 	uint8_t *copy;
 
-	if (lh_ice_json_kind(j) != LH_ICE_JSON_STRING)
+	if (lh_pull_kind(j) != LH_PULL_STRING)
 		return unexpected(ctx, j, "a string");
 	LH_TRY(raw_string(ctx, j, &body));
 	LH_TRY(check_plain(ctx, j, body));
@@ -536,11 +531,11 @@ lh_ice_json_slice(LhCtx *ctx, LhIceJson *j, LhSlice *out)
 }
 
 LhStatus
-lh_ice_json_text(LhCtx *ctx, LhIceJson *j, const char **out)
+lh_pull_text(LhCtx *ctx, LhPull *j, const char **out)
 {
 	LhSlice s;
 
-	LH_TRY(lh_ice_json_slice(ctx, j, &s));
+	LH_TRY(lh_pull_slice(ctx, j, &s));
 	*out = lh_strndup(ctx, (const char *) s.data, s.len);
 	return *out == NULL ? ctx->error->code : LH_OK;
 }
@@ -551,22 +546,21 @@ lh_ice_json_text(LhCtx *ctx, LhIceJson *j, const char **out)
 
 /* An integer from -2^63 to 2^64 - 1; *wide: it is above 2^63 - 1, *out wrapped. */
 static LhStatus
-integer(LhCtx *ctx, LhIceJson *j, int64_t *out, bool *wide)
+integer(LhCtx *ctx, LhPull *j, int64_t *out, bool *wide)
 {
 	const uint8_t *p, *start;
 	uint64_t v = 0;
 	bool whole, negative;
 
 	*wide = false;
-	if (lh_ice_json_kind(j) != LH_ICE_JSON_NUMBER)
+	if (lh_pull_kind(j) != LH_PULL_NUMBER)
 		return unexpected(ctx, j, "an integer");
 	start = p = j->p;
 	negative = *p == '-';
 	LH_TRY(raw_number(ctx, j, &whole));
 	if (!whole)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "expected an integer, found %.*s",
-								(int) (j->p - start > 40 ? 40 : j->p - start),
-								(const char *) start);
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "expected an integer, found %.*s",
+							(int) (j->p - start > 40 ? 40 : j->p - start), (const char *) start);
 	for (p += negative; p < j->p; p++)
 	{
 		uint64_t d = (uint64_t) (*p - '0');
@@ -576,29 +570,28 @@ integer(LhCtx *ctx, LhIceJson *j, int64_t *out, bool *wide)
 		v = v * 10 + d;
 	}
 	if (p < j->p || (negative && v > (uint64_t) 1 << 63))
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "number %.*s%s does not fit in 64 bits",
-								(int) (j->p - start > 40 ? 40 : j->p - start), (const char *) start,
-								j->p - start > 40 ? "..." : "");
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "number %.*s%s does not fit in 64 bits",
+							(int) (j->p - start > 40 ? 40 : j->p - start), (const char *) start,
+							j->p - start > 40 ? "..." : "");
 	*wide = !negative && v > INT64_MAX;
 	*out = (int64_t) (negative ? UINT64_C(0) - v : v);
 	return LH_OK;
 }
 
 LhStatus
-lh_ice_json_i64(LhCtx *ctx, LhIceJson *j, int64_t *out)
+lh_pull_i64(LhCtx *ctx, LhPull *j, int64_t *out)
 {
 	bool wide;
 
 	LH_TRY(integer(ctx, j, out, &wide));
 	if (wide)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT,
-								"number %llu does not fit in 64 bits with a sign",
-								(unsigned long long) *out);
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "number %llu does not fit in 64 bits with a sign",
+							(unsigned long long) *out);
 	return LH_OK;
 }
 
 LhStatus
-lh_ice_json_id(LhCtx *ctx, LhIceJson *j, int64_t *out)
+lh_pull_id(LhCtx *ctx, LhPull *j, int64_t *out)
 {
 	bool wide;
 
@@ -606,22 +599,22 @@ lh_ice_json_id(LhCtx *ctx, LhIceJson *j, int64_t *out)
 }
 
 LhStatus
-lh_ice_json_i32(LhCtx *ctx, LhIceJson *j, int *out)
+lh_pull_i32(LhCtx *ctx, LhPull *j, int *out)
 {
 	int64_t v;
 
-	LH_TRY(lh_ice_json_i64(ctx, j, &v));
+	LH_TRY(lh_pull_i64(ctx, j, &v));
 	if (v < INT32_MIN || v > INT32_MAX)
-		return lh_ice_json_fail(ctx, j, LH_CORRUPT, "number %lld does not fit in 32 bits",
-								(long long) v);
+		return lh_pull_fail(ctx, j, LH_CORRUPT, "number %lld does not fit in 32 bits",
+							(long long) v);
 	*out = (int) v;
 	return LH_OK;
 }
 
 LhStatus
-lh_ice_json_bool(LhCtx *ctx, LhIceJson *j, bool *out)
+lh_pull_bool(LhCtx *ctx, LhPull *j, bool *out)
 {
-	if (lh_ice_json_kind(j) != LH_ICE_JSON_BOOL)
+	if (lh_pull_kind(j) != LH_PULL_BOOL)
 		return unexpected(ctx, j, "a boolean");
 	*out = *j->p == 't';
 	return literal(ctx, j, *out ? "true" : "false");
@@ -629,9 +622,9 @@ lh_ice_json_bool(LhCtx *ctx, LhIceJson *j, bool *out)
 
 /* Over an object or array by its brackets alone. */
 static LhStatus
-skip_nested(LhCtx *ctx, LhIceJson *j)
+skip_nested(LhCtx *ctx, LhPull *j)
 {
-	uint64_t arrays[LH_ICE_JSON_SKIP_DEPTH / 64];
+	uint64_t arrays[LH_PULL_SKIP_DEPTH / 64];
 	const uint8_t *polled = j->p;
 	LhSlice body;
 	int depth = 0;
@@ -648,9 +641,9 @@ skip_nested(LhCtx *ctx, LhIceJson *j)
 		}
 		if (c == '{' || c == '[')
 		{
-			if (depth == LH_ICE_JSON_SKIP_DEPTH)
-				return lh_ice_json_fail(ctx, j, LH_LIMIT, "values are nested more than %d deep",
-										LH_ICE_JSON_SKIP_DEPTH);
+			if (depth == LH_PULL_SKIP_DEPTH)
+				return lh_pull_fail(ctx, j, LH_LIMIT, "values are nested more than %d deep",
+									LH_PULL_SKIP_DEPTH);
 			word = &arrays[depth / 64];
 			if (depth % 64 == 0)
 				*word = 0;
@@ -662,7 +655,7 @@ skip_nested(LhCtx *ctx, LhIceJson *j)
 		{
 			depth--;
 			if ((arrays[depth / 64] >> depth % 64 & 1) != (c == ']'))
-				return lh_ice_json_fail(ctx, j, LH_CORRUPT, "brackets do not pair");
+				return lh_pull_fail(ctx, j, LH_CORRUPT, "brackets do not pair");
 			if (depth == 0)
 			{
 				j->p++;
@@ -676,26 +669,26 @@ skip_nested(LhCtx *ctx, LhIceJson *j)
 			LH_TRY(lh_poll(ctx));
 		}
 	}
-	return lh_ice_json_fail(ctx, j, LH_CORRUPT, "the text ends within a value");
+	return lh_pull_fail(ctx, j, LH_CORRUPT, "the text ends within a value");
 }
 
 LhStatus
-lh_ice_json_skip(LhCtx *ctx, LhIceJson *j, LhSlice *span)
+lh_pull_skip(LhCtx *ctx, LhPull *j, LhSlice *span)
 {
-	LhIceJsonKind kind = lh_ice_json_kind(j);
+	LhPullKind kind = lh_pull_kind(j);
 	const uint8_t *from = j->p;
 	LhSlice body;
 	bool flag;
 
 	switch (kind)
 	{
-		case LH_ICE_JSON_OBJECT:
-		case LH_ICE_JSON_ARRAY: LH_TRY(skip_nested(ctx, j)); break;
-		case LH_ICE_JSON_STRING: LH_TRY(raw_string(ctx, j, &body)); break;
-		case LH_ICE_JSON_NUMBER: LH_TRY(raw_number(ctx, j, &flag)); break;
-		case LH_ICE_JSON_BOOL: LH_TRY(lh_ice_json_bool(ctx, j, &flag)); break;
-		case LH_ICE_JSON_NULL: LH_TRY(literal(ctx, j, "null")); break;
-		case LH_ICE_JSON_NONE: return unexpected(ctx, j, "a value");
+		case LH_PULL_OBJECT:
+		case LH_PULL_ARRAY: LH_TRY(skip_nested(ctx, j)); break;
+		case LH_PULL_STRING: LH_TRY(raw_string(ctx, j, &body)); break;
+		case LH_PULL_NUMBER: LH_TRY(raw_number(ctx, j, &flag)); break;
+		case LH_PULL_BOOL: LH_TRY(lh_pull_bool(ctx, j, &flag)); break;
+		case LH_PULL_NULL: LH_TRY(literal(ctx, j, "null")); break;
+		case LH_PULL_NONE: return unexpected(ctx, j, "a value");
 	}
 	if (span != NULL)
 		*span = lh_slice(from, (size_t) (j->p - from));
@@ -703,7 +696,7 @@ lh_ice_json_skip(LhCtx *ctx, LhIceJson *j, LhSlice *span)
 }
 
 LhStatus
-lh_ice_json_pairs(LhCtx *ctx, LhIceJson *j, int *n, const char *const **out)
+lh_pull_pairs(LhCtx *ctx, LhPull *j, int *n, const char *const **out)
 {
 	const uint8_t *p = j->p;
 	const char **pairs;
@@ -712,35 +705,35 @@ lh_ice_json_pairs(LhCtx *ctx, LhIceJson *j, int *n, const char *const **out)
 	bool more;
 
 	/* twice over it: first to know how many there are */
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_member(ctx, j, &key, &more));
+		LH_TRY(lh_pull_member(ctx, j, &key, &more));
 		if (!more)
 			break;
-		LH_TRY(lh_ice_json_skip(ctx, j, NULL));
+		LH_TRY(lh_pull_skip(ctx, j, NULL));
 		count++;
 	}
 	if (count > INT32_MAX / 2)
-		return lh_ice_json_fail(ctx, j, LH_LIMIT, "the map has too many members");
+		return lh_pull_fail(ctx, j, LH_LIMIT, "the map has too many members");
 	j->p = p;
 	LH_NEW_ARRAY(ctx, pairs, 2 * count + 1);
 	*n = 0;
-	LH_TRY(lh_ice_json_object(ctx, j));
+	LH_TRY(lh_pull_object(ctx, j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_member(ctx, j, &key, &more));
+		LH_TRY(lh_pull_member(ctx, j, &key, &more));
 		if (!more)
 			break;
-		if (lh_ice_json_kind(j) == LH_ICE_JSON_NULL)
+		if (lh_pull_kind(j) == LH_PULL_NULL)
 		{
-			LH_TRY(lh_ice_json_skip(ctx, j, NULL));
+			LH_TRY(lh_pull_skip(ctx, j, NULL));
 			continue;
 		}
-		if (lh_ice_json_kind(j) == LH_ICE_JSON_STRING)
-			LH_TRY(lh_ice_json_slice(ctx, j, &span));
+		if (lh_pull_kind(j) == LH_PULL_STRING)
+			LH_TRY(lh_pull_slice(ctx, j, &span));
 		else
-			LH_TRY(lh_ice_json_skip(ctx, j, &span));
+			LH_TRY(lh_pull_skip(ctx, j, &span));
 		pairs[2 * *n] = lh_strndup(ctx, (const char *) key.data, key.len);
 		pairs[2 * *n + 1] = lh_strndup(ctx, (const char *) span.data, span.len);
 		if (pairs[2 * *n] == NULL || pairs[2 * *n + 1] == NULL)

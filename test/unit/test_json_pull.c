@@ -1,42 +1,42 @@
 /*
- * test_ice_json.c
+ * test_json_pull.c
  *		The pull parser for JSON: what it takes, what it refuses, and where it says so.
  */
 #include "test_scan.h"
 
-#include "iceberg/json.h"
+#include "core/json_pull.h"
 
 static LhStatus
-opened(World *w, LhIceJson *j, const char *text)
+opened(World *w, LhPull *j, const char *text)
 {
-	return lh_ice_json_open(w->ctx, j, "file", lh_slice(text, strlen(text)));
+	return lh_pull_open(w->ctx, j, "file", lh_slice(text, strlen(text)));
 }
 
 static LhStatus
 skipped(World *w, const char *text)
 {
-	LhIceJson j;
+	LhPull j;
 
 	LH_TRY(opened(w, &j, text));
-	LH_TRY(lh_ice_json_skip(w->ctx, &j, NULL));
-	return lh_ice_json_close(w->ctx, &j);
+	LH_TRY(lh_pull_skip(w->ctx, &j, NULL));
+	return lh_pull_close(w->ctx, &j);
 }
 
 static LhStatus
 integer_of(World *w, const char *text, int64_t *out)
 {
-	LhIceJson j;
+	LhPull j;
 
 	LH_TRY(opened(w, &j, text));
-	LH_TRY(lh_ice_json_i64(w->ctx, &j, out));
-	return lh_ice_json_close(w->ctx, &j);
+	LH_TRY(lh_pull_i64(w->ctx, &j, out));
+	return lh_pull_close(w->ctx, &j);
 }
 
 static void
 numbers_of_64_bits_are_exact(void **state)
 {
 	World *w = *state;
-	LhIceJson j;
+	LhPull j;
 	int64_t v;
 	int k;
 
@@ -62,9 +62,9 @@ numbers_of_64_bits_are_exact(void **state)
 	refused(w, integer_of(w, "1 2", &v), LH_CORRUPT, "the end", NULL, NULL);
 
 	ok(w, opened(w, &j, "2147483648"));
-	refused(w, lh_ice_json_i32(w->ctx, &j, &k), LH_CORRUPT, "32 bits", NULL, NULL);
+	refused(w, lh_pull_i32(w->ctx, &j, &k), LH_CORRUPT, "32 bits", NULL, NULL);
 	ok(w, opened(w, &j, "-2147483648"));
-	ok(w, lh_ice_json_i32(w->ctx, &j, &k));
+	ok(w, lh_pull_i32(w->ctx, &j, &k));
 	assert_int_equal(k, INT32_MIN);
 }
 
@@ -73,25 +73,25 @@ static void
 ids_may_be_unsigned(void **state)
 {
 	World *w = *state;
-	LhIceJson j;
+	LhPull j;
 	int64_t v;
 
 	ok(w, opened(w, &j, "9876543210123456789"));
-	ok(w, lh_ice_json_id(w->ctx, &j, &v));
+	ok(w, lh_pull_id(w->ctx, &j, &v));
 	assert_true((uint64_t) v == UINT64_C(9876543210123456789));
 	ok(w, opened(w, &j, "18446744073709551616"));
-	refused(w, lh_ice_json_id(w->ctx, &j, &v), LH_CORRUPT, "64 bits", NULL, NULL);
+	refused(w, lh_pull_id(w->ctx, &j, &v), LH_CORRUPT, "64 bits", NULL, NULL);
 }
 
 static const char *
 text_of(World *w, const char *json)
 {
 	const char *text;
-	LhIceJson j;
+	LhPull j;
 
 	ok(w, opened(w, &j, json));
-	ok(w, lh_ice_json_text(w->ctx, &j, &text));
-	ok(w, lh_ice_json_close(w->ctx, &j));
+	ok(w, lh_pull_text(w->ctx, &j, &text));
+	ok(w, lh_pull_close(w->ctx, &j));
 	return text;
 }
 
@@ -99,10 +99,10 @@ static LhStatus
 bad_text(World *w, const char *json)
 {
 	const char *text;
-	LhIceJson j;
+	LhPull j;
 
 	LH_TRY(opened(w, &j, json));
-	return lh_ice_json_text(w->ctx, &j, &text);
+	return lh_pull_text(w->ctx, &j, &text);
 }
 
 static void
@@ -158,18 +158,18 @@ nesting_is_bounded(void **state)
 	size_t n = 1000000;
 	char *text = lh_alloc(w->ctx, n);
 	LhStatus status = LH_OK;
-	LhIceJson j;
+	LhPull j;
 	bool more;
 
 	memset(text, '[', n);
-	refused(w, lh_ice_json_open(w->ctx, &j, "file", lh_slice(text, n)), LH_OK, NULL, NULL, NULL);
-	refused(w, lh_ice_json_skip(w->ctx, &j, NULL), LH_LIMIT, "nested", NULL, NULL);
-	ok(w, lh_ice_json_open(w->ctx, &j, "file", lh_slice(text, n)));
+	refused(w, lh_pull_open(w->ctx, &j, "file", lh_slice(text, n)), LH_OK, NULL, NULL, NULL);
+	refused(w, lh_pull_skip(w->ctx, &j, NULL), LH_LIMIT, "nested", NULL, NULL);
+	ok(w, lh_pull_open(w->ctx, &j, "file", lh_slice(text, n)));
 	while (status == LH_OK)
 	{
-		status = lh_ice_json_array(w->ctx, &j);
+		status = lh_pull_array(w->ctx, &j);
 		if (status == LH_OK)
-			status = lh_ice_json_item(w->ctx, &j, &more);
+			status = lh_pull_item(w->ctx, &j, &more);
 	}
 	refused(w, status, LH_LIMIT, "nested", NULL, NULL);
 }
@@ -179,22 +179,22 @@ fields_of(World *w, const char *text, uint64_t needed, int *last)
 {
 	static const char *const names[] = {"a", "b", NULL};
 	uint64_t seen = 0;
-	LhIceJson j;
+	LhPull j;
 	bool more;
 	int which;
 
 	*last = -1;
 	LH_TRY(opened(w, &j, text));
-	LH_TRY(lh_ice_json_object(w->ctx, &j));
+	LH_TRY(lh_pull_object(w->ctx, &j));
 	for (;;)
 	{
-		LH_TRY(lh_ice_json_field(w->ctx, &j, names, &seen, &which, &more));
+		LH_TRY(lh_pull_field(w->ctx, &j, names, &seen, &which, &more));
 		if (!more)
 			break;
-		LH_TRY(lh_ice_json_i32(w->ctx, &j, last));
+		LH_TRY(lh_pull_i32(w->ctx, &j, last));
 	}
-	LH_TRY(lh_ice_json_need(w->ctx, &j, names, seen, needed));
-	return lh_ice_json_close(w->ctx, &j);
+	LH_TRY(lh_pull_need(w->ctx, &j, names, seen, needed));
+	return lh_pull_close(w->ctx, &j);
 }
 
 static void
@@ -230,22 +230,22 @@ errors_say_the_way_to_the_field(void **state)
 	const char *text = "{\"list\":[{\"id\":1},{\"id\":2},{\"id\":[]}]}";
 	LhStatus status = LH_OK;
 	LhSlice key;
-	LhIceJson j;
+	LhPull j;
 	int64_t v;
 	bool more;
 
 	ok(w, opened(w, &j, text));
-	ok(w, lh_ice_json_object(w->ctx, &j));
-	ok(w, lh_ice_json_member(w->ctx, &j, &key, &more));
-	ok(w, lh_ice_json_array(w->ctx, &j));
+	ok(w, lh_pull_object(w->ctx, &j));
+	ok(w, lh_pull_member(w->ctx, &j, &key, &more));
+	ok(w, lh_pull_array(w->ctx, &j));
 	for (int i = 0; i < 3 && status == LH_OK; i++)
 	{
-		ok(w, lh_ice_json_item(w->ctx, &j, &more));
-		ok(w, lh_ice_json_object(w->ctx, &j));
-		ok(w, lh_ice_json_member(w->ctx, &j, &key, &more));
-		status = lh_ice_json_i64(w->ctx, &j, &v);
+		ok(w, lh_pull_item(w->ctx, &j, &more));
+		ok(w, lh_pull_object(w->ctx, &j));
+		ok(w, lh_pull_member(w->ctx, &j, &key, &more));
+		status = lh_pull_i64(w->ctx, &j, &v);
 		if (status == LH_OK)
-			ok(w, lh_ice_json_member(w->ctx, &j, &key, &more));
+			ok(w, lh_pull_member(w->ctx, &j, &key, &more));
 	}
 	refused(w, status, LH_CORRUPT, "file: field \"list[2].id\"", "an integer", "an array");
 }
@@ -255,12 +255,12 @@ pairs_take_every_scalar(void **state)
 {
 	World *w = *state;
 	const char *const *pairs;
-	LhIceJson j;
+	LhPull j;
 	int n;
 
 	ok(w, opened(w, &j, "{\"a\":\"x\\n\",\"b\":7,\"c\":true,\"d\":null,\"e\":{\"f\":[]}}"));
-	ok(w, lh_ice_json_pairs(w->ctx, &j, &n, &pairs));
-	ok(w, lh_ice_json_close(w->ctx, &j));
+	ok(w, lh_pull_pairs(w->ctx, &j, &n, &pairs));
+	ok(w, lh_pull_close(w->ctx, &j));
 	assert_int_equal(n, 4);
 	assert_string_equal(pairs[1], "x\n");
 	assert_string_equal(pairs[2], "b");
