@@ -80,7 +80,7 @@ class Audit:
         root.must("SET application_name = '%s'" % mark)
         root.must(self.marker)
         root.must("SET application_name = ''")
-        for _ in range(1200):
+        for _ in range(6000):
             number, tail = self.tail()
             begun = [r for r in tail if r.get("application") == mark]
             if begun and any(r["kind"] == "outcome" and r.get("statement") == begun[0]["statement"] and r["pid"] == begun[0]["pid"] for r in tail):
@@ -142,7 +142,12 @@ class Audit:
         for f in sorted(os.listdir(self.directory)):
             if not f.endswith(".jsonl") and not f.startswith("nodes-"):
                 other.append(open(os.path.join(self.directory, f), "rb").read())
-        kept = [os.path.join(self.outside, f) for f in sorted(os.listdir(self.outside))]
+        # the worker brings them there by itself
+        for _ in range(6000):
+            kept = sorted(glob.glob(os.path.join(self.outside, "*.checkpoint")))
+            if kept:
+                break
+            time.sleep(0.05)
         self.run.check(bool(kept), "%s: no checkpoint came outside" % phase.name)
         other += [open(f, "rb").read() for f in kept]
         self.look(phase, "other files", b"\n".join(other), b"canary/audit")
@@ -239,7 +244,7 @@ class Audit:
     def switch(self, mode):
         self.run.root.must("ALTER SYSTEM SET lakehouse.audit = %s" % mode)
         self.run.root.must("SELECT pg_reload_conf()")
-        for _ in range(600):
+        for _ in range(3000):
             c = wire.Connection("postgres", self.run.database)
             now = c.must("SHOW lakehouse.audit")[0][0]
             c.close()
