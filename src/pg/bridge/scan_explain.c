@@ -195,6 +195,8 @@ tells_of_values(LhCounterId id)
 		case LH_CTR_PAGES_READ:
 		case LH_CTR_PAGES_SKIPPED:
 		case LH_CTR_DICT_PAGES_READ:
+		case LH_CTR_DICT_CACHE_HITS:
+		case LH_CTR_DICT_CACHE_BYTES:
 		case LH_CTR_BYTES_READ:
 		case LH_CTR_BYTES_DECOMPRESSED:
 		case LH_CTR_BYTES_AHEAD:
