@@ -163,6 +163,12 @@ lh_ice_use_cache(LhIceCache *cache)
 	in_use = cache;
 }
 
+bool
+lh_ice_cache_on(void)
+{
+	return in_use != NULL && in_use->max_bytes > 0;
+}
+
 static void *
 get(LhIceCache *cache, const Key *key)
 {

@@ -16,6 +16,7 @@
  * Packed files are called vN.gz.metadata.json or vN.metadata.json.gz.  Two files
  * of the same version are an error, because nothing tells which is meant.
  */
+#include "iceberg/located.h"
 #include "iceberg/meta.h"
 
 #include "store/store.h"
@@ -409,6 +410,7 @@ lh_ice_locate(LhCtx *ctx, LhStore *store, const LhTableOptions *options, const c
 {
 	Place place = {.store = store};
 	const char *raw, *hint;
+	LhIceLook look = {0};
 	int64_t version;
 	size_t n;
 	Choice c;
@@ -435,9 +437,20 @@ lh_ice_locate(LhCtx *ctx, LhStore *store, const LhTableOptions *options, const c
 	place.pattern = lh_strndup(ctx, place.pattern, n);
 	if (place.dir == NULL || place.pattern == NULL)
 		return ctx->error->code;
+	if (place.scheme == LH_SCHEME_LOCAL && lh_ice_cache_on())
+	{
+		LH_TRY(lh_ice_look(ctx, store, place.dir, &look));
+		LH_TRY(lh_ice_located(ctx, place.dir, &look, metadata_path));
+		if (*metadata_path != NULL)
+			return LH_OK;
+	}
 	LH_TRY(read_hint(ctx, &place, &hint));
 	if (hint != NULL && digits(hint, strlen(hint), &version))
-		return hinted_version(ctx, &place, version, metadata_path);
+	{
+		LH_TRY(hinted_version(ctx, &place, version, metadata_path));
+		lh_ice_remember_located(place.dir, &look, *metadata_path);
+		return LH_OK;
+	}
 	if (hint != NULL)
 		return hinted_name(ctx, &place, hint, metadata_path);
 	LH_TRY(list_metadata(ctx, &place, &c));

@@ -32,6 +32,8 @@ extern LhStatus lh_ice_base64(LhCtx *ctx, LhSlice text, LhSlice *out, bool *good
 extern bool lh_ice_is_metadata_file(const char *path);
 
 /* Copy the text into ctx->arena; NULL stays NULL. */
+/* Does this process keep what it reads (cache.c)? */
+extern bool lh_ice_cache_on(void);
 extern LhStatus lh_ice_copy(LhCtx *ctx, const char *s, const char **out);
 
 #endif

@@ -25,6 +25,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "store/object.h"
@@ -292,6 +293,40 @@ lh_local_stat(LhCtx *ctx, LhStore *store, const char *path, struct stat *st)
 	if (rc != 0)
 		LH_FAIL(ctx, LH_IO, "could not stat \"%s\": %s", path, lh_errno_text(errno));
 	return LH_OK;
+}
+
+LhStatus
+lh_local_look(LhCtx *ctx, LhStore *store, const char *path, LhObjectId *id, int64_t *ctime_ns)
+{
+	struct stat st;
+
+	LH_TRY(lh_local_stat(ctx, store, path, &st));
+	*id = (LhObjectId){
+		.path = path,
+		.size = st.st_size,
+		.mtime_ns = (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+		.dev = st.st_dev,
+		.ino = st.st_ino,
+	};
+	*ctime_ns = (int64_t) st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+	return LH_OK;
+}
+
+/* f_type of statfs(2): ext2 to ext4, XFS, Btrfs, ZFS, F2FS, tmpfs, overlays. */
+static const uint32_t noting[] = {0xEF53,	  0x58465342, 0x9123683E, 0x2FC12FC1,
+								  0xF2F52010, 0x01021994, 0x794C7630};
+
+bool
+lh_local_names_are_noted(const char *path)
+{
+	struct statfs fs;
+
+	if (statfs(path, &fs) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(noting) / sizeof(noting[0]); i++)
+		if ((uint32_t) fs.f_type == noting[i])
+			return true;
+	return false;
 }
 
 LhStatus

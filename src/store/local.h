@@ -67,6 +67,9 @@ lh_local_open_to_write(LhCtx *ctx, LhStore *store, const char *dir, const char *
 extern LhStatus lh_local_stat(LhCtx *ctx, LhStore *store, const char *path, struct stat *st);
 /* Does it, links followed?  What may not be known is an error. */
 extern LhStatus lh_local_exists(LhCtx *ctx, LhStore *store, const char *path, bool *yes);
+/* What tells it from others, as of a file that is open. */
+extern LhStatus lh_local_look(LhCtx *ctx, LhStore *store, const char *path, LhObjectId *id,
+											  int64_t *ctime_ns);
 /* A directory to be read; released with ctx->arena or by lh_local_closedir, whichever comes first. */
 extern LhStatus lh_local_opendir(LhCtx *ctx, LhStore *store, const char *path, DIR **dir);
 extern void lh_local_closedir(LhCtx *ctx, DIR *dir);

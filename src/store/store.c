@@ -108,6 +108,26 @@ lh_object_exists(LhCtx *ctx, LhStore *store, const char *path, bool *yes)
 	return LH_OK;
 }
 
+LhStatus
+lh_object_look(LhCtx *ctx, LhStore *store, const char *path, LhObjectId *id, int64_t *ctime_ns,
+			   bool *there)
+{
+	LhScheme scheme;
+	LhStatus status;
+
+	*there = false;
+	LH_TRY(lh_location_raw(ctx, path, &scheme, &path));
+	if (scheme != LH_SCHEME_LOCAL)
+		return LH_OK;
+	LH_TRY(lh_closed_check(ctx, store, scheme, path));
+	status = lh_local_look(ctx, store, path, id, ctime_ns);
+	*there = status == LH_OK;
+	if (status == LH_CANCELLED || status == LH_NO_MEMORY)
+		return status;
+	lh_error_clear(ctx);
+	return LH_OK;
+}
+
 void
 lh_object_close(LhObject *obj)
 {

@@ -189,6 +189,19 @@ extern LhStatus lh_store_children(LhCtx *ctx, LhStore *store, const char *locati
  */
 extern LhStatus lh_object_exists(LhCtx *ctx, LhStore *store, const char *path, bool *yes);
 
+/*
+ * Identity of a local file or directory without opening it; *there false: it does not exist, or
+ * may not be looked at, and no error tells which.  id->path is borrowed.  *ctime_ns also moves when
+ * somebody sets the mtime back.
+ */
+extern LhStatus lh_object_look(LhCtx *ctx, LhStore *store, const char *path, LhObjectId *id, int64_t *ctime_ns,
+							   bool *there);
+/*
+ * Does a directory's mtime tell that names came or went below it?  File systems of this machine
+ * see to it, those of others and of programs may not.
+ */
+extern bool lh_local_names_are_noted(const char *path);
+
 /* LH_DENIED when the path is closed: for who takes from a cache what he would open else. */
 extern LhStatus lh_object_check(LhCtx *ctx, LhStore *store, const char *path);
 

@@ -4,6 +4,11 @@
  */
 #include "test_scan.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "iceberg/iceberg.h"
+#include "iceberg/located.h"
 #include "iceberg/meta.h"
 
 /* An empty file of the table in the scratch directory, or one with text. */
@@ -262,6 +267,143 @@ tables_are_told_from_bare_files(void **state)
 	assert_false(yes);
 }
 
+/* The directory of metadata (name "") or a file in it gets the mtime of so many seconds ago. */
+static void
+age(World *w, const char *name, int seconds)
+{
+	static time_t now;
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {0}};
+
+	if (now == 0)
+		now = time(NULL);
+	times[1].tv_sec = now - seconds;
+	assert_int_equal(utimensat(AT_FDCWD, lh_sprintf(w->ctx, "%s/t/metadata/%s", w->dir, name), times, 0), 0);
+}
+
+static void
+what_was_found_is_remembered_while_nothing_changes(void **state)
+{
+	World *w = *state;
+	LhIceCache *cache = lh_ice_cache_create(1 << 20);
+	LhIceLook look;
+
+	assert_non_null(cache);
+	put(w, "v1.metadata.json", "{}");
+	put(w, "version-hint.text", "1");
+	if (!lh_local_names_are_noted(w->dir))
+		skip();
+	lh_ice_use_cache(cache);
+	age(w, "version-hint.text", 3600);
+	age(w, "", 3600);
+	assert_string_equal(found(w, false), "v1.metadata.json");
+	/* what was found is not looked for again: were it another one, that would come */
+	ok(w, lh_ice_look(w->ctx, w->store, lh_sprintf(w->ctx, "%s/t", w->dir), &look));
+	assert_true(look.valid);
+	lh_ice_remember_located(lh_sprintf(w->ctx, "%s/t", w->dir), &look, "/none/such");
+	assert_string_equal(found(w, false), "such");
+	/* but for who keeps nothing */
+	lh_ice_cache_resize(cache, 0);
+	assert_string_equal(found(w, false), "v1.metadata.json");
+	lh_ice_cache_resize(cache, 1 << 20);
+	assert_string_equal(found(w, false), "such");
+	/* the directory says that names changed */
+	put(w, "v2.metadata.json", "{}");
+	age(w, "", 3599);
+	assert_string_equal(found(w, false), "v2.metadata.json");
+	assert_string_equal(found(w, false), "v2.metadata.json");
+	/* also when somebody sets its time back */
+	put(w, "v3.metadata.json", "{}");
+	age(w, "", 3599);
+	assert_string_equal(found(w, false), "v3.metadata.json");
+	/* the hint changes in its place: a younger file of the same size */
+	put(w, "v7.metadata.json", "{}");
+	put(w, "version-hint.text", "7");
+	age(w, "version-hint.text", 3598);
+	age(w, "", 3599);
+	assert_string_equal(found(w, false), "v7.metadata.json");
+	/* of another size */
+	put(w, "v12.metadata.json", "{}");
+	put(w, "version-hint.text", "12");
+	age(w, "version-hint.text", 3598);
+	age(w, "", 3599);
+	assert_string_equal(found(w, false), "v12.metadata.json");
+	/* another file under the same name, as young and as large */
+	put(w, "v13.metadata.json", "{}");
+	put(w, "hint", "13");
+	age(w, "hint", 3598);
+	assert_int_equal(rename(lh_sprintf(w->ctx, "%s/t/metadata/hint", w->dir),
+							lh_sprintf(w->ctx, "%s/t/metadata/version-hint.text", w->dir)), 0);
+	age(w, "", 3599);
+	assert_string_equal(found(w, false), "v13.metadata.json");
+	/* the hint is gone */
+	unlink(lh_sprintf(w->ctx, "%s/t/metadata/version-hint.text", w->dir));
+	put(w, "v14.metadata.json", "{}");
+	age(w, "", 3599);
+	assert_string_equal(found(w, false), "v14.metadata.json");
+	lh_ice_cache_destroy(cache);
+}
+
+/* Within a tick of the clock names may come that the directory does not tell of. */
+static void
+what_is_young_is_not_remembered(void **state)
+{
+	World *w = *state;
+	LhIceLook look;
+	LhIceCache *cache = lh_ice_cache_create(1 << 20);
+
+	assert_non_null(cache);
+	lh_ice_use_cache(cache);
+	put(w, "v1.metadata.json", "{}");
+	put(w, "version-hint.text", "1");
+	for (int young = 0; young < 2; young++)
+	{
+		char name[40];
+
+		/* from the future, so that no machine is too slow for this test */
+		age(w, "version-hint.text", young == 0 ? -3600 : 3600);
+		age(w, "", young == 1 ? -3600 : 3600);
+		snprintf(name, sizeof(name), "v%d.metadata.json", young + 1);
+		assert_string_equal(found(w, false), name);
+		ok(w, lh_ice_look(w->ctx, w->store, lh_sprintf(w->ctx, "%s/t", w->dir), &look));
+		assert_false(look.valid);
+		snprintf(name, sizeof(name), "v%d.metadata.json", young + 2);
+		put(w, name, "{}");
+		age(w, "", young == 1 ? -3600 : 3600);
+		assert_string_equal(found(w, false), name);
+	}
+	lh_ice_cache_destroy(cache);
+}
+
+/* More tables than are remembered: each is found all the same. */
+static void
+many_tables_are_found(void **state)
+{
+	World *w = *state;
+	LhIceCache *cache = lh_ice_cache_create(1 << 20);
+
+	assert_non_null(cache);
+	lh_ice_use_cache(cache);
+	for (int round = 0; round < 3; round++)
+		for (int i = 0; i < 40; i++)
+		{
+			LhTableOptions options = {.location = lh_sprintf(w->ctx, "%s/t%d", w->dir, i)};
+			const char *path;
+
+			if (round == 0)
+			{
+				char *command = lh_sprintf(w->ctx,
+										   "mkdir -p %s/t%d/metadata; cd %s/t%d/metadata; touch v%d.metadata.json;"
+										   "printf %d > version-hint.text; touch -d '1 hour ago' . version-hint.text",
+										   w->dir, i, w->dir, i, i, i);
+
+				assert_int_equal(system(command), 0);
+			}
+			ok(w, lh_ice_locate(w->ctx, w->store, &options, &path));
+			assert_string_equal(strrchr(path, '/') + 1, lh_sprintf(w->ctx, "v%d.metadata.json", i));
+		}
+	lh_ice_cache_destroy(cache);
+}
+
 int
 main(void)
 {
@@ -278,6 +420,9 @@ main(void)
 		TEST(what_is_no_table_is_not_found),
 		TEST(names_are_not_patterns),
 		TEST(tables_are_told_from_bare_files),
+		TEST(what_was_found_is_remembered_while_nothing_changes),
+		TEST(what_is_young_is_not_remembered),
+		TEST(many_tables_are_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
