@@ -356,7 +356,7 @@ ALTER TABLE people ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE people OWNER TO enc_clerk;
 CALL lakehouse.encryption_rotate('people', 'mail', 1);
 CALL lakehouse.encryption_rotate('people', 'note', 1);
-SELECT relation, "column", state, passes, blocks_total = blocks_done AS all_blocks, values_done FROM lakehouse.encryption_progress ORDER BY job;
+SELECT relation, "column", state, passes, blocks_total = blocks_done AS all_blocks, rows_done FROM lakehouse.encryption_progress ORDER BY job;
 SELECT * FROM lakehouse.encryption_status('people', 'mail');
 SELECT * FROM lakehouse.encryption_status('people', 'note');
 -- search as before

@@ -28,6 +28,7 @@
 #include "pg/fdw/fdw.h"
 #include "pg/lake/lake.h"
 #include "pg/privacy/audit_uses.h"
+#include "pg/privacy/enc_rotate.h"
 #include "pg/privacy/enforce.h"
 #include "pg/privacy/invert.h"
 #include "pg/privacy/keyring.h"
@@ -441,6 +442,7 @@ _PG_init(void)
 	lh_keyring_register_worker();
 	lh_audit_init();
 	lh_audit_register_worker();
+	lh_rotate_register_launcher();
 	next_shmem_request = shmem_request_hook;
 	shmem_request_hook = shmem_request;
 	next_shmem_startup = shmem_startup_hook;

@@ -8,7 +8,10 @@
  *	enc_plain.c		values of PostgreSQL's types as bytes to be encrypted, and back
  *	enc_compare.c	equality: operators, indexes, what a search for a constant becomes in a plan, statistics
  *	enc_scan.c		columns of these types and the versions of keys in them: what uses a key, lakehouse.encryption_status
- *	enc_rotate.c	lakehouse.encryption_rotate: values under the newest version of their key
+ *	enc_inside.c	encrypted values within arrays, composite types and ranges
+ *	enc_rotate.c	values of a column under the newest version of their key: lakehouse.encryption_rotate (enc_rotate.h)
+ *	enc_job.c		what is to be rotated, and how far that is: lakehouse.encryption_jobs
+ *	enc_worker.c	the worker that does it
  *
  * A value belongs to an encryption domain, which is a token domain (domain.h): its name, its data key and its rights.  The column
  * says which: enc_text('customers'), enc_text('customers', 'search').  There are three forms:
@@ -172,16 +175,57 @@ extern bool lh_enc_is_armoured(Datum value);
 extern Datum lh_enc_from_armour(LhEncType type, Datum value, int32 typmod);
 /* Under another version than the newest, or with the blind index of another than the domain's?  As lh_enc_parse_head has it. */
 extern bool lh_enc_stale(const LhEnc *value);
+/* The value under the newest version; as it is if it is. */
+extern Datum lh_enc_renew_value(Datum datum);
 /* Output has decrypted in this transaction: what errors say of rows may have it. */
 extern bool lh_enc_shown(void);
+
+/* ---- enc_inside.c ---- */
+
+typedef struct LhEncWalk
+{
+	bool		(*see) (void *arg, const LhEnc *value); /* as lh_enc_parse_head has it; false: enough seen */
+	void	   *arg;
+	Oid			types[LH_ENC_TYPES + 1];
+} LhEncWalk;
+
+/* Learns the types; "see" and "arg" are the caller's. */
+extern void lh_enc_walk_begin(LhEncWalk *walk);
+/* Could a value of the type have encrypted ones in it? */
+extern bool lh_enc_walk_holds(const LhEncWalk *walk, Oid type);
+/* All of them in a value; leaves its memory in the current context.  False: "see" did not want more. */
+extern bool lh_enc_walk(LhEncWalk *walk, Oid type, Datum datum);
+/* Set when lakehouse.enc_row_renew has raised an error: its message has no value in it. */
+extern bool lh_enc_row_failed;
 
 /* ---- enc_scan.c ---- */
 
 /* "column c of table t", palloc'd, when some value is under this version; NULL: none is. */
 extern char *lh_enc_users(LhKeyRef ref);
-/* Is any value of the column stale?  relid: a table that has rows of its own. */
-extern bool lh_enc_any_stale(Oid relid, AttrNumber attnum);
-/* Tables with rows of a table: itself, or its partitions and children (List of Oid); ERROR unless the column is of an encrypted type. */
+
+/* Rows of a column with values that are stale. */
+typedef struct LhEncStale
+{
+	int64		rows;
+	uint32		from, to;		/* the oldest version of them, and the newest that they will be under; 0: none */
+} LhEncStale;
+
+/* Adds those of a table that has rows of its own, if it is still there; key 0: of whatever key; enough: rows after which it stops, 0: none. */
+extern void lh_enc_count_stale(Oid relid, const char *column, uint64 key, int64 enough, LhEncStale *out);
+/*
+ * Tables with rows of a table: itself, or its partitions and children (List of Oid); ERROR unless the column is of a type that can have
+ * encrypted values.
+ */
 extern List *lh_enc_tables(Oid relid, const char *column);
+
+/* A column that can have encrypted values, of a table or materialized view. */
+typedef struct LhEncColumn
+{
+	Oid			relid;
+	AttrNumber	attnum;
+} LhEncColumn;
+
+/* All of the database, palloc'd. */
+extern LhEncColumn *lh_enc_columns(int *n);
 
 #endif

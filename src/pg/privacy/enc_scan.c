@@ -4,113 +4,122 @@
  *
  * 1. Tables are read directly and not by queries, so that neither policies nor row security leave rows out, and only the first bytes of each
  *    value, whose envelopes are not opened.
- * 2. That a version is not in use is said after a look at each such column of the database, by the newest snapshot, while nobody who is not
- *    through has sealed under it.  What cannot be looked at (values within composite types, temporary tables of other sessions) counts
- *    as use.  Dumps, backups and constants in definitions are not looked at.
+ * 2. That a version is not in use is said after a look at each such column of the database, arrays, composite types and ranges included, while
+ *    nobody who is not through has sealed under it.  Values can be copied from table to table without being sealed, so:
+ *    a. we wait until nobody is there who began before our snapshot: he could copy what we do not see;
+ *    b. whatever version of a row somebody who came later sees, or makes, stays in its table as long as we have our snapshot, deleted or
+ *       not, committed or not.  All of these are looked at.  So a value that is moved meanwhile, from a table that we have not seen to one
+ *       that we have, is found where it was.
+ * 3. What cannot be looked at (temporary tables of other sessions) counts as use.  Dumps, backups, armoured text in other columns and constants
+ *    in definitions are not looked at.
  */
 #include "pg/privacy/enc.h"
 
+#include "access/heapam.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
+#include "access/xlog.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
+#include "storage/bufmgr.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
+#include "utils/wait_event.h"
 
 #include "pg/privacy/keys_store.h"
 
 PG_FUNCTION_INFO_V1(lakehouse_encryption_status);
 extern PGDLLEXPORT Datum lakehouse_encryption_status(PG_FUNCTION_ARGS);
 
-/* How encrypted values are in a column. */
-typedef enum Inside
-{
-	INSIDE_VALUE = 'v',			/* each is one */
-	INSIDE_ARRAY = 'a',
-	INSIDE_OTHER = 'x'			/* composite types, ranges, arrays of them */
-} Inside;
-
-typedef struct Column
-{
-	Oid			relid;
-	AttrNumber	attnum;
-	Inside		inside;
-} Column;
+/* How long transactions that began before are waited for: mostly those of a statement beside this one. */
+#define PATIENCE_MS 5000
+#define PATIENCE_STEP_MS 50
 
 /* False: enough seen. */
 typedef bool (*SeeFn) (void *arg, const LhEnc *value);
 
+/* What a scan reads; "row" is counted as it goes. */
+typedef struct EncScan
+{
+	Oid			relid;
+	AttrNumber	attnum;
+	bool		every_version;	/* rows that anybody sees or might see yet since our snapshot, and not those alone that are committed */
+	int64		row;
+} EncScan;
+
 /* ---- reading ---- */
 
+/* Has nobody seen this version of a row since our snapshot, or never will? */
 static bool
-see_array(Datum datum, Oid element, SeeFn see, void *arg)
+is_dead(TupleTableSlot *slot)
 {
-	ArrayType  *array = DatumGetArrayTypeP(datum);
-	Datum	   *values;
-	bool	   *nulls;
-	int			n;
-	LhEnc		value;
+	BufferHeapTupleTableSlot *heap = (BufferHeapTupleTableSlot *) slot;
+	HTSV_Result state;
 
-	deconstruct_array(array, element, -1, false, TYPALIGN_INT, &values, &nulls, &n);
-	for (int i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			continue;
-		lh_enc_parse_head(values[i], &value);
-		if (!see(arg, &value))
-			return false;
-	}
-	return true;
+	LockBuffer(heap->buffer, BUFFER_LOCK_SHARE);
+	state = HeapTupleSatisfiesVacuum(heap->base.tuple, MyProc->xmin, heap->buffer);
+	LockBuffer(heap->buffer, BUFFER_LOCK_UNLOCK);
+	return state == HEAPTUPLE_DEAD;
 }
 
 static bool
-see_datum(const Column *column, Datum datum, Oid element, SeeFn see, void *arg)
+scan_slots(Relation rel, EncScan *s, Snapshot snapshot, LhEncWalk *walk)
 {
-	LhEnc		value;
-
-	if (column->inside == INSIDE_ARRAY)
-		return see_array(datum, element, see, arg);
-	lh_enc_parse_head(datum, &value);
-	return see(arg, &value);
-}
-
-/* False: "see" did not want more. */
-static bool
-scan(Relation rel, const Column *column, SeeFn see, void *arg)
-{
-	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse encrypted column", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(mcxt);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	TableScanDesc desc = table_beginscan(rel, snapshot, 0, NULL);
-	Oid			element = get_base_element_type(TupleDescAttr(RelationGetDescr(rel), column->attnum - 1)->atttypid);
-	MemoryContext each = AllocSetContextCreate(mcxt, "lakehouse encrypted value", ALLOCSET_DEFAULT_SIZES);
+	Oid			type = TupleDescAttr(RelationGetDescr(rel), s->attnum - 1)->atttypid;
+	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "lakehouse encrypted value", ALLOCSET_DEFAULT_SIZES);
 	bool		more = true;
 
 	while (more && table_scan_getnextslot(desc, ForwardScanDirection, slot))
 	{
+		MemoryContext old;
 		bool		null;
-		Datum		datum = slot_getattr(slot, column->attnum, &null);
+		Datum		datum;
 
 		CHECK_FOR_INTERRUPTS();
+		s->row++;
+		if (s->every_version && is_dead(slot))
+			continue;
+		datum = slot_getattr(slot, s->attnum, &null);
 		if (null)
 			continue;
-		MemoryContextSwitchTo(each);
-		/* what is in there is not known: that there is something is enough */
-		more = column->inside == INSIDE_OTHER ? see(arg, NULL) : see_datum(column, datum, element, see, arg);
-		MemoryContextSwitchTo(mcxt);
+		old = MemoryContextSwitchTo(each);
+		more = lh_enc_walk(walk, type, datum);
+		MemoryContextSwitchTo(old);
 		MemoryContextReset(each);
 	}
 	table_endscan(desc);
 	ExecDropSingleTupleTableSlot(slot);
+	return more;
+}
+
+/* False: "see" did not want more. */
+static bool
+scan(Relation rel, EncScan *s, SeeFn see, void *arg)
+{
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse encrypted column", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	LhEncWalk	walk = {.see = see, .arg = arg};
+	bool		more;
+
+	/* other table access methods do not tell which versions there are */
+	s->every_version = s->every_version && rel->rd_rel->relam == HEAP_TABLE_AM_OID;
+	lh_enc_walk_begin(&walk);
+	more = scan_slots(rel, s, s->every_version ? SnapshotAny : snapshot, &walk);
 	UnregisterSnapshot(snapshot);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(mcxt);
@@ -120,38 +129,35 @@ scan(Relation rel, const Column *column, SeeFn see, void *arg)
 /* ---- all columns ---- */
 
 #define COLUMNS \
-	"WITH RECURSIVE t (oid, inside) AS (" \
-	" SELECT y.oid, 'v' FROM pg_type y WHERE y.typnamespace = 'lakehouse'::regnamespace AND y.typtype = 'b' AND" \
+	"WITH RECURSIVE t (oid) AS (" \
+	" SELECT y.oid FROM pg_type y WHERE y.typnamespace = 'lakehouse'::regnamespace AND y.typtype = 'b' AND" \
 	"  y.typname IN ('enc_text', 'enc_bytea', 'enc_bigint', 'enc_numeric', 'enc_date', 'enc_timestamptz', 'enc_jsonb')" \
-	" UNION SELECT n.oid, n.inside FROM t, LATERAL (" \
-	"  SELECT y.oid, t.inside FROM pg_type y WHERE y.typbasetype = t.oid" \
-	"  UNION ALL SELECT y.oid, CASE t.inside WHEN 'v' THEN 'a' ELSE 'x' END FROM pg_type y WHERE y.typelem = t.oid AND y.typlen = -1" \
-	"  UNION ALL SELECT c.reltype, 'x' FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid" \
+	" UNION SELECT n.oid FROM t, LATERAL (" \
+	"  SELECT y.oid FROM pg_type y WHERE y.typbasetype = t.oid OR (y.typelem = t.oid AND y.typlen = -1)" \
+	"  UNION ALL SELECT c.reltype FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid" \
 	"   WHERE a.atttypid = t.oid AND c.reltype <> 0 AND NOT a.attisdropped" \
-	"  UNION ALL SELECT u.oid, 'x' FROM pg_range r, LATERAL (VALUES (r.rngtypid), (r.rngmultitypid)) u (oid) WHERE r.rngsubtype = t.oid) n)" \
-	" SELECT a.attrelid, a.attnum, max(t.inside) FROM pg_attribute a JOIN t ON t.oid = a.atttypid JOIN pg_class c ON c.oid = a.attrelid" \
-	" WHERE c.relkind IN ('r', 'm') AND a.attnum > 0 AND NOT a.attisdropped GROUP BY 1, 2 ORDER BY 1, 2"
+	"  UNION ALL SELECT u.oid FROM pg_range r, LATERAL (VALUES (r.rngtypid), (r.rngmultitypid)) u (oid) WHERE r.rngsubtype = t.oid) n)" \
+	" SELECT a.attrelid, a.attnum FROM pg_attribute a JOIN t ON t.oid = a.atttypid JOIN pg_class c ON c.oid = a.attrelid" \
+	" WHERE c.relkind IN ('r', 'm') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2"
 
-/* Of the database; in the current context. */
-static Column *
-all_columns(int *n)
+LhEncColumn *
+lh_enc_columns(int *n)
 {
 	MemoryContext mcxt = CurrentMemoryContext;
 	LhKeysSql	sql;
-	Column	   *columns;
+	LhEncColumn *columns;
 	uint64		rows;
 
 	lh_keys_begin(&sql, "a look for encrypted columns", false, true);
 	rows = lh_keys_sql(COLUMNS, "", NULL, NULL);
-	columns = MemoryContextAlloc(mcxt, sizeof(Column) * (rows + 1));
+	columns = MemoryContextAlloc(mcxt, sizeof(LhEncColumn) * (rows + 1));
 	for (uint64 i = 0; i < rows; i++)
 	{
-		Datum		relid, attnum, inside;
+		Datum		relid, attnum;
 
 		(void) lh_keys_get(i, 1, &relid);
 		(void) lh_keys_get(i, 2, &attnum);
-		(void) lh_keys_get(i, 3, &inside);
-		columns[i] = (Column) {DatumGetObjectId(relid), DatumGetInt16(attnum), (Inside) *VARDATA_ANY(DatumGetTextPP(inside))};
+		columns[i] = (LhEncColumn) {DatumGetObjectId(relid), DatumGetInt16(attnum)};
 	}
 	*n = (int) rows;
 	lh_keys_end(&sql);
@@ -169,14 +175,14 @@ is_wanted(void *arg, const LhEnc *value)
 {
 	Wanted	   *wanted = arg;
 
-	wanted->found = value == NULL ||
-		(value->envelope.key.id == wanted->ref.id && value->envelope.key.version == wanted->ref.version);
+	wanted->found = value->envelope.key.id == wanted->ref.id && value->envelope.key.version == wanted->ref.version;
 	return !wanted->found;
 }
 
 static bool
-column_uses(const Column *column, LhKeyRef ref)
+column_uses(const LhEncColumn *column, LhKeyRef ref)
 {
+	EncScan		s = {.relid = column->relid, .attnum = column->attnum, .every_version = true};
 	Wanted		wanted = {.ref = ref};
 	Relation	rel = try_relation_open(column->relid, AccessShareLock);
 
@@ -186,20 +192,14 @@ column_uses(const Column *column, LhKeyRef ref)
 	if (RELATION_IS_OTHER_TEMP(rel) || column->attnum > RelationGetNumberOfAttributes(rel))
 		wanted.found = true;
 	else if (!TupleDescAttr(RelationGetDescr(rel), column->attnum - 1)->attisdropped)
-		(void) scan(rel, column, is_wanted, &wanted);
+		(void) scan(rel, &s, is_wanted, &wanted);
 	relation_close(rel, AccessShareLock);
 	return wanted.found;
 }
 
-char *
-lh_enc_users(LhKeyRef ref)
+static char *
+first_user(const LhEncColumn *columns, int n, LhKeyRef ref)
 {
-	int			n;
-	Column	   *columns;
-
-	if (lh_enc_seals_now(ref))
-		return pstrdup("a transaction that is not over");
-	columns = all_columns(&n);
 	for (int i = 0; i < n; i++)
 	{
 		char	   *name;
@@ -212,19 +212,60 @@ lh_enc_users(LhKeyRef ref)
 	return NULL;
 }
 
-/* ---- one column ---- */
+/* Is nobody there who began before our snapshot?  A standby has nobody who writes. */
+static bool
+nobody_before_us(void)
+{
+	Relation	rel;
+	TransactionId horizon;
+
+	if (RecoveryInProgress())
+		return true;
+	rel = relation_open(lh_keys_table("encryption_jobs", false), AccessShareLock);
+	horizon = GetOldestNonRemovableTransactionId(rel);
+	relation_close(rel, AccessShareLock);
+	return TransactionIdFollowsOrEquals(horizon, MyProc->xmin);
+}
 
 static bool
-is_encrypted_type(Oid type)
+wait_for_those_before(void)
 {
-	type = getBaseType(type);
-	for (int i = 1; i <= LH_ENC_TYPES; i++)
+	for (int waited = 0; !nobody_before_us(); waited += PATIENCE_STEP_MS)
 	{
-		if (type == lh_enc_type_oid((LhEncType) i))
-			return true;
+		if (waited >= PATIENCE_MS)
+			return false;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, PATIENCE_STEP_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
 	}
-	return false;
+	return true;
 }
+
+char *
+lh_enc_users(LhKeyRef ref)
+{
+	int			n;
+	LhEncColumn *columns;
+	char	   *user;
+
+	if (lh_enc_seals_now(ref))
+		return pstrdup("a transaction that is not over");
+	columns = lh_enc_columns(&n);
+	if (n == 0)
+		return NULL;
+	if (!nobody_before_us())
+	{
+		/* what is there is told at once */
+		user = first_user(columns, n, ref);
+		if (user != NULL)
+			return user;
+		if (!wait_for_those_before())
+			return pstrdup("a transaction that began before, and may see or have copied a value");
+	}
+	return first_user(columns, n, ref);
+}
+
+/* ---- one column ---- */
 
 List *
 lh_enc_tables(Oid relid, const char *column)
@@ -232,6 +273,7 @@ lh_enc_tables(Oid relid, const char *column)
 	AttrNumber	attnum = get_attnum(relid, column);
 	List	   *tables = NIL;
 	ListCell   *lc;
+	LhEncWalk	walk;
 
 	if (get_rel_name(relid) == NULL)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("there is no table of number %u", relid)));
@@ -239,7 +281,8 @@ lh_enc_tables(Oid relid, const char *column)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of relation \"%s\" does not exist", column, get_rel_name(relid))));
-	if (!is_encrypted_type(get_atttype(relid, attnum)))
+	lh_enc_walk_begin(&walk);
+	if (!lh_enc_walk_holds(&walk, get_atttype(relid, attnum)))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("column \"%s\" of relation \"%s\" is not of an encrypted type", column, get_rel_name(relid))));
@@ -253,25 +296,46 @@ lh_enc_tables(Oid relid, const char *column)
 	return tables;
 }
 
-static bool
-is_stale(void *arg, const LhEnc *value)
+typedef struct Staleness
 {
-	*(bool *) arg = lh_enc_stale(value);
-	return !*(bool *) arg;
+	uint64		key;
+	int64		enough,
+				last;			/* row that was counted */
+	const EncScan *scan;
+	LhEncStale *out;
+} Staleness;
+
+static bool
+count_stale(void *arg, const LhEnc *value)
+{
+	Staleness  *s = arg;
+	uint32		newest;
+
+	if ((s->key != 0 && value->envelope.key.id != s->key) || !lh_enc_stale(value))
+		return true;
+	if (s->last != s->scan->row)
+		s->out->rows++;
+	s->last = s->scan->row;
+	newest = lh_enc_current(lh_enc_domain(value->number)).version;
+	if (s->out->from == 0 || value->envelope.key.version < s->out->from)
+		s->out->from = value->envelope.key.version;
+	if (newest > s->out->to)
+		s->out->to = newest;
+	return s->enough == 0 || s->out->rows < s->enough;
 }
 
-bool
-lh_enc_any_stale(Oid relid, AttrNumber attnum)
+void
+lh_enc_count_stale(Oid relid, const char *column, uint64 key, int64 enough, LhEncStale *out)
 {
-	Column		column = {relid, attnum, INSIDE_VALUE};
 	Relation	rel = try_relation_open(relid, AccessShareLock);
-	bool		stale = false;
+	EncScan     s = {.relid = relid, .attnum = rel != NULL ? get_attnum(relid, column) : 0};
+	Staleness	staleness = {.key = key, .enough = enough, .last = -1, .scan = &s, .out = out};
 
 	if (rel == NULL)
-		return false;
-	(void) scan(rel, &column, is_stale, &stale);
+		return;
+	if (s.attnum > 0 && !RELATION_IS_OTHER_TEMP(rel))
+		(void) scan(rel, &s, count_stale, &staleness);
 	relation_close(rel, AccessShareLock);
-	return stale;
 }
 
 /* ---- lakehouse.encryption_status ---- */
@@ -376,7 +440,7 @@ put_tally(ReturnSetInfo *result, const Tally *t)
 static void
 tally_table(Oid relid, const char *column, Tallies *tallies)
 {
-	Column		of = {relid, get_attnum(relid, column), INSIDE_VALUE};
+	EncScan     s = {.relid = relid, .attnum = get_attnum(relid, column)};
 	Relation	rel = try_relation_open(relid, AccessShareLock);
 
 	if (rel == NULL)
@@ -384,7 +448,7 @@ tally_table(Oid relid, const char *column, Tallies *tallies)
 	if (RELATION_IS_OTHER_TEMP(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot access temporary tables of other sessions")));
-	(void) scan(rel, &of, tally, tallies);
+	(void) scan(rel, &s, tally, tallies);
 	relation_close(rel, AccessShareLock);
 }
 

@@ -579,23 +579,27 @@ lakehouse_enc_stale(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(lh_enc_stale(&value));
 }
 
-/*
- * The same value in the same domain: whoever calls it learns nothing and needs no right.  An open one becomes random: it must not
- * have the mark of who renews it, who could have it opened then.
- */
+/* An open one becomes random: it must not have the mark of who renews it, who could have it opened then. */
 Datum
-lakehouse_enc_renew(PG_FUNCTION_ARGS)
+lh_enc_renew_value(Datum datum)
 {
 	LhEncDomain *domain;
 	LhSlice		plain;
 	LhEnc		value;
 
-	lh_enc_parse(PG_GETARG_DATUM(0), &value);
+	lh_enc_parse(datum, &value);
 	refuse_needle(&value);
 	if (!lh_enc_stale(&value))
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+		return datum;
 	domain = lh_enc_domain(value.number);
 	plain = lh_enc_open(domain, &value);
 	return PointerGetDatum(lh_enc_seal(domain, value.type, value.form == LH_ENC_SEARCH ? LH_ENC_SEARCH : LH_ENC_RANDOM, plain,
 									   value.form == LH_ENC_SEARCH ? lh_enc_canonical(value.type, plain) : plain));
+}
+
+/* The same value in the same domain: whoever calls it learns nothing and needs no right. */
+Datum
+lakehouse_enc_renew(PG_FUNCTION_ARGS)
+{
+	return lh_enc_renew_value(PG_GETARG_DATUM(0));
 }

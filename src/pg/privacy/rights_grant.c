@@ -94,6 +94,11 @@ static const RightName routines[] = {
 	{LH_RIGHT_KEY_ADMIN, "subject_store_verify"},
 	{LH_RIGHT_KEY_ADMIN, "subject_store_reconcile"},
 	{LH_RIGHT_KEY_ADMIN, "encryption_rotate"},
+	{LH_RIGHT_KEY_ADMIN, "encryption_rotation_start"},
+	{LH_RIGHT_KEY_ADMIN, "encryption_rotation_start_key"},
+	{LH_RIGHT_KEY_ADMIN, "encryption_rotation_pause"},
+	{LH_RIGHT_KEY_ADMIN, "encryption_rotation_resume"},
+	{LH_RIGHT_KEY_ADMIN, "encryption_rotation_cancel"},
 	{LH_RIGHT_KEY_ADMIN, "encryption_status"},
 	{LH_RIGHT_AUDITOR, "encryption_status"},
 
