@@ -84,6 +84,14 @@ my $bytes = received($file);
 is(rows_of($bytes, 'one'), 2, 'a transaction that waits for its own stream comes');
 unlike($bytes, qr/secret/, 'and its policy holds for its own rows');
 
+# What holds locks while it waits does not stop the stream that it waits for: definitions are read from catalogs, whose locks do not last.
+for my $command ('ALTER TABLE one ADD COLUMN more text', 'ALTER TABLE one ALTER COLUMN id TYPE bigint', 'TRUNCATE one', q{SELECT lakehouse.policy_drop('one')},
+	q{SELECT lakehouse.key_rotate('key'), lakehouse.domain_rotate('texts')}, 'DROP TABLE one')
+{
+	$maker->value("BEGIN; $command; COMMIT");
+	pass("$command comes to its end");
+}
+
 # ---- 2. the standby is away: the session tells nobody for as long as that is
 
 standbys('nobody');
