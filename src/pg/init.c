@@ -266,12 +266,16 @@ executor_finish(QueryDesc *query)
 	if (!lh_audit_on() || (query->operation == CMD_SELECT && !query->plannedstmt->hasModifyingCTE))
 	{
 		finish(query);
+		if (lh_privacy_preloaded)
+			lh_enforce_finished(query);
 		return;
 	}
 	mark = lh_audit_enter(query);
 	PG_TRY();
 	{
 		finish(query);
+		if (lh_privacy_preloaded)
+			lh_enforce_finished(query);
 	}
 	PG_CATCH();
 	{

@@ -434,6 +434,24 @@ CREATE FUNCTION lakehouse.mask_invert(tokens date[], domain text, gate internal)
 COMMENT ON FUNCTION lakehouse.mask_invert(date[], text, internal) IS
 	'Key of an index scan for rows whose mask_fpe is one of the tokens; in plans alone';
 
+CREATE FUNCTION lakehouse.mask_invert(token numeric, scale integer, domain text, gate internal) RETURNS numeric
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_numeric'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(numeric, integer, text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is the token; in plans alone';
+
+CREATE FUNCTION lakehouse.mask_invert(tokens numeric[], scale integer, domain text, gate internal) RETURNS numeric[]
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_numeric_array'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(numeric[], integer, text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is one of the tokens; in plans alone';
+
+CREATE FUNCTION lakehouse.mask_invert(tokens character[], length integer, domain text, gate internal) RETURNS character[]
+	AS 'MODULE_PATHNAME', 'lakehouse_mask_invert_character_array'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION lakehouse.mask_invert(character[], integer, text, internal) IS
+	'Key of an index scan for rows whose mask_fpe is one of the tokens; in plans alone';
+
 CREATE FUNCTION lakehouse.mask_hash_run(value text, domain text, gate internal) RETURNS text
 	AS 'MODULE_PATHNAME', 'lakehouse_mask_hash_run'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;

@@ -8,6 +8,7 @@
  *	enforce_place.c		masks that stay at the scan in a query that has no subquery any more
  *	enforce_raw.c		plans: what is masked is nowhere above its scan
  *	enforce_plan.c		executor: plans of another subject are not run; privileges of used columns
+ *	enforce_count.c		what EXPLAIN ANALYZE counts
  *	enforce_stats.c		what the planner may know of masked columns
  *	utility*.c			statements that the planner does not see (utility.h)
  *
@@ -41,6 +42,8 @@ extern LhPlaces lh_enforce_query(Query *query);
 extern void lh_enforce_planned(PlannedStmt *plan);
 extern void lh_enforce_start(QueryDesc *query, int eflags);
 extern void lh_enforce_run(QueryDesc *query);
+/* After the end of a statement, before its plan is shown with counts. */
+extern void lh_enforce_finished(QueryDesc *query);
 
 /* Around planning; returns what lh_enforce_planning_end has to be given, also after an ERROR. */
 extern LhPlanning lh_enforce_planning_begin(LhPlaces places);

@@ -13,11 +13,14 @@
  * those of the planner, with a condition of its own:
  *
  *	1. of conditions "mask = token", also of joins, "mask = ANY (tokens)", where the mask is nothing but mask_fpe of a column, and equality
- *	   the type's own, under a collation that tells apart what is not the same;
+ *	   the type's own, under a collation that tells apart what is not the same.  Of numeric(p, s) the token is looked for with s places;
+ *	   of char(n) with as many blanks behind as there is room for, as the column does not keep them;
+ *	   of coalesce(mask_fpe(...), constant) where the token is known while planning, and not the constant;
  *	2. the value is a call that is evaluated when the scan starts, or for each outer row.  It is STABLE, so it is
  *	   never evaluated while planning: what EXPLAIN or a dump of a plan shows is the token.  Its selectivity is set
  *	   here, as an estimate would evaluate it;
- *	3. not where rows are filtered or row security holds: how many rows a look-up throws away would tell of rows that are not seen;
+ *	3. not where row security holds: how many rows a look-up throws away would tell of rows that are not seen.  Where a policy filters
+ *	   rows, EXPLAIN ANALYZE does not count these (enforce_count.c), and what the index asks of a hidden row is the type's own equality;
  *	4. rows that differ in a masked column come in the order of a bitmap, which is that of the table.
  *
  * Which path is chosen depends on sizes of table and index alone: statistics of the column are held back (enforce_stats.c).
@@ -45,13 +48,27 @@
 /* Of an array that is not known, as the planner has it. */
 #define UNKNOWN_LENGTH 10
 
+/* Of char(n) as many tokens are looked for as there are lengths with blanks behind. */
+#define MOST_CHARACTERS 256
+
 /* A column and its bijective mask. */
 typedef struct Bijective
 {
 	AttrNumber	attnum;
-	Oid			type;			/* of the mask function */
+	Oid			type;			/* of the mask function; of char(n): bpchar */
+	int32		size;			/* digits after the point, or characters of char(n); else -1 */
 	Expr	   *domain;
+	const Const *fallback;		/* what rows show that have no token; NULL: NULL */
 } Bijective;
+
+/* The casts around a mask. */
+typedef struct Casts
+{
+	int32		shortest;		/* typmod of varchar(n) and char(n); -1: none */
+	int32		fit;			/* typmod of numeric(p, s); -1: none */
+	bool		blanks;			/* char(n), or text of such: blanks at the end are no part of it */
+	bool		differ;			/* two of numeric(p, s) */
+} Casts;
 
 /* A condition by which rows can be looked up. */
 typedef struct Lookup
@@ -72,21 +89,129 @@ unlabelled(Expr *expr)
 	return expr;
 }
 
-/*
- * Is it mask_fpe of a column of the relation, and nothing more?  Tokens are as long as values, so a cast to varchar(n), which
- * the value has been through, does not shorten them.
- */
-static bool
-bijective(Expr *expr, Index relid, Bijective *out)
+static int32
+typmod_argument(const FuncExpr *cast)
 {
+	const Const *typmod = list_length(cast->args) > 1 ? lsecond(cast->args) : NULL;
+
+	return typmod != NULL && IsA(typmod, Const) && !typmod->constisnull ? DatumGetInt32(typmod->constvalue) : 0;
+}
+
+/* A cast that a mask of mask_fpe may go through, noted; what is in it, or NULL: it is none. */
+static Expr *
+uncast(Expr *expr, Casts *casts)
+{
+	FuncExpr   *cast = (FuncExpr *) expr;
+	int32		typmod;
+
+	if (expr == NULL || !IsA(expr, FuncExpr))
+		return NULL;
+	if (cast->funcid == F_TEXT_BPCHAR)
+		casts->blanks = true;
+	else if (cast->funcid == F_VARCHAR_VARCHAR_INT4_BOOL || cast->funcid == F_BPCHAR_BPCHAR_INT4_BOOL)
+	{
+		typmod = typmod_argument(cast);
+		casts->blanks |= cast->funcid == F_BPCHAR_BPCHAR_INT4_BOOL;
+		casts->shortest = casts->shortest < 0 ? typmod : Min(casts->shortest, typmod);
+	}
+	else if (lh_mask_is_fit(cast->funcid))
+	{
+		typmod = typmod_argument(cast);
+		casts->differ |= casts->fit >= 0 && casts->fit != typmod;
+		casts->fit = typmod;
+	}
+	else
+		return NULL;
+	return linitial(cast->args);
+}
+
+static Node *
+put_fallback(Node *node, void *context)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, PlaceHolderVar))
+		return put_fallback((Node *) ((PlaceHolderVar *) node)->phexpr, context);
+	if (IsA(node, CoalesceExpr))
+		return copyObject(lsecond(((CoalesceExpr *) node)->args));
+	return expression_tree_mutator(node, put_fallback, context);
+}
+
+/* What the whole mask is where coalesce(mask_fpe(...), constant) in it is the constant; NULL: that is not known. */
+static const Const *
+fallback_of(PlannerInfo *root, Expr *mask)
+{
+	Node	   *shown = eval_const_expressions(root, put_fallback((Node *) mask, NULL));
+
+	return IsA(shown, Const) ? (const Const *) shown : NULL;
+}
+
+/* Is the column of a type of which the mask's casts leave each token what it is? */
+static bool
+column_of(const Var *var, const Casts *casts, Bijective *out)
+{
+	int32		typmod = var->vartypmod;
+	int32		precision;
+
+	/* tokens are as long as values */
+	if (casts->shortest >= 0 && casts->shortest < (typmod < 0 ? PG_INT32_MAX : typmod))
+		return false;
+	if (out->type == BPCHAROID)
+	{
+		out->size = typmod - VARHDRSZ;
+		return out->size > 0 && out->size <= MOST_CHARACTERS;
+	}
+	if (casts->blanks)
+		return false;
+	if (out->type != NUMERICOID)
+		return casts->fit < 0;
+
+	/*
+	 * 1.0 and 1.00 are equal, and have other tokens: all values of the column have one scale.  Of one with fewer digits than
+	 * places after the point some tokens do not fit.
+	 */
+	if (typmod < (int32) VARHDRSZ || casts->differ || (casts->fit >= 0 && casts->fit != typmod))
+		return false;
+	precision = ((typmod - VARHDRSZ) >> 16) & 0xffff;
+	out->size = (((typmod - VARHDRSZ) & 0x7ff) ^ 1024) - 1024;
+	return out->size >= 0 && out->size < precision;
+}
+
+/* Is it mask_fpe of a column of the relation, perhaps with a constant for rows without a token, and nothing more? */
+static bool
+bijective(PlannerInfo *root, Expr *expr, Index relid, Bijective *out)
+{
+	Casts		casts = {.shortest = -1, .fit = -1};
+	Expr	   *mask,
+			   *inner;
 	FuncExpr   *call;
 	Var		   *var;
 
+	memset(out, 0, sizeof(Bijective));
+	out->size = -1;
+	mask = expr;
 	expr = unlabelled(expr);
+	/* text of char(n), as for comparisons with text */
+	if (expr != NULL && IsA(expr, FuncExpr) && ((FuncExpr *) expr)->funcid == F_TEXT_BPCHAR &&
+		IsA(unlabelled(linitial(((FuncExpr *) expr)->args)), PlaceHolderVar))
+		expr = unlabelled(uncast(expr, &casts));
 	if (expr != NULL && IsA(expr, PlaceHolderVar))
 		expr = unlabelled(((PlaceHolderVar *) expr)->phexpr);
-	if (expr != NULL && IsA(expr, FuncExpr) && ((FuncExpr *) expr)->funcid == F_VARCHAR_VARCHAR_INT4_BOOL)
-		expr = unlabelled(linitial(((FuncExpr *) expr)->args));
+	while (expr != NULL)
+	{
+		if (IsA(expr, CoalesceExpr))
+		{
+			List	   *args = ((CoalesceExpr *) expr)->args;
+
+			if (out->fallback != NULL || list_length(args) != 2 || !IsA(lsecond(args), Const) ||
+				(out->fallback = fallback_of(root, mask)) == NULL)
+				return false;
+			inner = linitial(args);
+		}
+		else if ((inner = uncast(expr, &casts)) == NULL)
+			break;
+		expr = unlabelled(inner);
+	}
 	if (expr == NULL || !IsA(expr, FuncExpr))
 		return false;
 	call = (FuncExpr *) expr;
@@ -95,21 +220,27 @@ bijective(Expr *expr, Index relid, Bijective *out)
 	var = (Var *) unlabelled(linitial(call->args));
 	out->domain = lsecond(call->args);
 	out->type = call->funcresulttype;
+	if (IsA(var, FuncExpr) && ((FuncExpr *) var)->funcid == F_TEXT_BPCHAR)
+	{
+		var = (Var *) unlabelled(linitial(((FuncExpr *) var)->args));
+		out->type = BPCHAROID;
+	}
 	if (!IsA(var, Var) || var->varno != relid || var->varlevelsup != 0 || var->varattno <= 0 || !IsA(out->domain, Const))
 		return false;
 	out->attnum = var->varattno;
-	return true;
+	return column_of(var, &casts, out);
 }
 
 /* ---- conditions ---- */
 
-/* Equality that holds for the very same values alone.  1.0 and 1.00 are equal, but have other tokens. */
+/* Equality that holds for the very same values alone, of columns as above. */
 static bool
 same_only(Oid function, Oid collation)
 {
 	switch (function)
 	{
 		case F_TEXTEQ:
+		case F_BPCHAREQ:
 			return OidIsValid(collation) && get_collation_isdeterministic(collation);
 		case F_INT8EQ:
 		case F_INT4EQ:
@@ -117,13 +248,14 @@ same_only(Oid function, Oid collation)
 		case F_INT84EQ:
 		case F_UUID_EQ:
 		case F_DATE_EQ:
+		case F_NUMERIC_EQ:
 			return true;
 		default:
 			return false;
 	}
 }
 
-/* The token as the mask's type; NULL: it is of another, and not narrower. */
+/* The token as the mask's type, or an array of these; NULL: it is of another, and not narrower. */
 static Expr *
 token_as(Expr *token, Oid type)
 {
@@ -133,7 +265,22 @@ token_as(Expr *token, Oid type)
 		return token;
 	if (type == INT8OID && is == INT4OID)
 		return (Expr *) makeFuncExpr(F_INT8_INT4, INT8OID, list_make1(token), InvalidOid, InvalidOid, COERCE_IMPLICIT_CAST);
+	if ((type == BPCHAROID && is == TEXTOID) || (type == BPCHARARRAYOID && is == TEXTARRAYOID))
+		return (Expr *) makeRelabelType(token, type, -1, exprCollation((Node *) token), COERCE_IMPLICIT_CAST);
 	return NULL;
+}
+
+static Expr *
+array_of(Expr *token)
+{
+	ArrayExpr  *array = makeNode(ArrayExpr);
+
+	array->element_typeid = exprType((Node *) token);
+	array->array_typeid = get_array_type(array->element_typeid);
+	array->array_collid = exprCollation((Node *) token);
+	array->elements = list_make1(token);
+	array->location = -1;
+	return (Expr *) array;
 }
 
 /* Known where the scan begins? */
@@ -143,13 +290,43 @@ outside(PlannerInfo *root, Node *expr, Index relid)
 	return !bms_is_member(relid, pull_varnos(root, expr)) && !contain_volatile_functions(expr) && !contain_subplans(expr);
 }
 
+/*
+ * May the rows asked for be such as have no token, which no index finds?  Only where it is known while planning that they
+ * are not: "mask = token" with the fallback for the mask, of which nothing is raw, is false or NULL.
+ */
 static bool
-lookup_operands(PlannerInfo *root, Index relid, Expr *mask, Expr *token, Lookup *out)
+may_fall_back(PlannerInfo *root, const Expr *clause, bool mask_first, const Const *fallback)
 {
-	if (!bijective(mask, relid, &out->mask) || !outside(root, (Node *) token, relid))
+	Expr	   *asked;
+	List	   *args;
+	Node	   *answer;
+
+	if (fallback == NULL)
 		return false;
-	token = token_as(token, out->any ? get_array_type(out->mask.type) : out->mask.type);
-	out->value = token != NULL ? lh_mask_inverse(copyObject(token), copyObject(out->mask.domain)) : NULL;
+	asked = copyObject((Expr *) clause);
+	args = IsA(asked, OpExpr) ? ((OpExpr *) asked)->args : ((ScalarArrayOpExpr *) asked)->args;
+	lfirst(mask_first ? list_head(args) : list_second_cell(args)) = copyObject((Const *) fallback);
+	answer = eval_const_expressions(root, (Node *) asked);
+	return !IsA(answer, Const) || (!((Const *) answer)->constisnull && DatumGetBool(((Const *) answer)->constvalue));
+}
+
+static bool
+lookup_operands(PlannerInfo *root, Index relid, List *args, bool mask_first, Lookup *out)
+{
+	Expr	   *mask = mask_first ? linitial(args) : lsecond(args);
+	Expr	   *token = mask_first ? lsecond(args) : linitial(args);
+
+	if (!bijective(root, mask, relid, &out->mask) || !outside(root, (Node *) token, relid) ||
+		may_fall_back(root, out->rinfo->clause, mask_first, out->mask.fallback))
+		return false;
+	token = token_as(copyObject(token), out->any ? get_array_type(out->mask.type) : out->mask.type);
+	/* one token of char(n) may be of several values */
+	if (token != NULL && out->mask.type == BPCHAROID && !out->any)
+	{
+		out->any = true;
+		token = array_of(token);
+	}
+	out->value = token != NULL ? lh_mask_inverse(token, out->mask.size, copyObject(out->mask.domain)) : NULL;
 	return out->value != NULL;
 }
 
@@ -165,8 +342,7 @@ lookup_of(PlannerInfo *root, RestrictInfo *rinfo, Index relid, Lookup *out)
 		OpExpr	   *op = (OpExpr *) rinfo->clause;
 
 		return list_length(op->args) == 2 && same_only(get_opcode(op->opno), op->inputcollid) &&
-			(lookup_operands(root, relid, linitial(op->args), lsecond(op->args), out) ||
-			 lookup_operands(root, relid, lsecond(op->args), linitial(op->args), out));
+			(lookup_operands(root, relid, op->args, true, out) || lookup_operands(root, relid, op->args, false, out));
 	}
 	if (IsA(rinfo->clause, ScalarArrayOpExpr))
 	{
@@ -174,7 +350,7 @@ lookup_of(PlannerInfo *root, RestrictInfo *rinfo, Index relid, Lookup *out)
 
 		out->any = true;
 		return op->useOr && same_only(get_opcode(op->opno), op->inputcollid) &&
-			lookup_operands(root, relid, linitial(op->args), lsecond(op->args), out);
+			lookup_operands(root, relid, op->args, true, out);
 	}
 	return false;
 }
@@ -203,6 +379,8 @@ how_many(const Lookup *lookup)
 
 	if (!lookup->any)
 		return 1;
+	if (IsA(tokens, ArrayExpr))
+		return list_length(((const ArrayExpr *) tokens)->elements);
 	if (!IsA(tokens, Const) || tokens->constisnull)
 		return UNKNOWN_LENGTH;
 	return ArrayGetNItems(ARR_NDIM(DatumGetArrayTypeP(tokens->constvalue)), ARR_DIMS(DatumGetArrayTypeP(tokens->constvalue)));
@@ -320,7 +498,7 @@ is_mask_of(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec, Equivalence
 {
 	Bijective	mask;
 
-	return !ec->ec_has_volatile && bijective(em->em_expr, rel->relid, &mask) && mask.attnum == *(AttrNumber *) column;
+	return !ec->ec_has_volatile && bijective(root, em->em_expr, rel->relid, &mask) && mask.attnum == *(AttrNumber *) column;
 }
 
 /* First columns of indexes, each once. */
@@ -342,7 +520,7 @@ indexed(const RelOptInfo *rel)
 
 /* Is the table read through masks by which it may be looked up? */
 static bool
-applies(RelOptInfo *rel, RangeTblEntry *rte)
+applies(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 {
 	LhMark		mark;
 	LhSubject	subject;
@@ -353,7 +531,10 @@ applies(RelOptInfo *rel, RangeTblEntry *rte)
 		return false;
 	subject = lh_subject();
 	effective = lh_enforce_effective(mark.relid, &subject);
-	return effective != NULL && effective->filters == NIL;
+	if (effective == NULL)
+		return false;
+	/* a join within the subquery is of the filter: what comes to it is counted by node, and has rows that it hides */
+	return effective->filters == NIL || bms_membership(root->all_baserels) == BMS_SINGLETON;
 }
 
 void
@@ -363,7 +544,7 @@ lh_invert_paths(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 	int			column = -1;
 	ListCell   *lc;
 
-	if (lh_policy_none() || !applies(rel, rte))
+	if (lh_policy_none() || !applies(root, rel, rte))
 		return;
 	foreach(lc, rel->baserestrictinfo)
 		use_condition(root, rel, lfirst_node(RestrictInfo, lc));

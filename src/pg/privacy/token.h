@@ -27,8 +27,13 @@ extern Expr *lh_mask_executing(Expr *expr);
 
 /* The twin of lakehouse.mask_fpe, for any type? */
 extern bool lh_mask_is_fpe(Oid function);
-/* A call of lakehouse.mask_invert: the value of which the token is that of the domain; NULL: not for this type. */
-extern Expr *lh_mask_inverse(Expr *token, Expr *domain);
+/* lakehouse.mask_fit, which stands for a cast to numeric(p, s)? */
+extern bool lh_mask_is_fit(Oid function);
+/*
+ * A call of lakehouse.mask_invert: the value of which the token is that of the domain; NULL: not for this type.  size: places after
+ * the point of numeric, characters of char(n), of which there are tokens in arrays only; else -1.
+ */
+extern Expr *lh_mask_inverse(Expr *token, int32 size, Expr *domain);
 
 /*
  * Of how many values a token of this domain may be, at the fewest: below 10^9 a policy that shows its tokens warns.

@@ -139,27 +139,42 @@ lh_mask_executing(Expr *expr)
 	return (Expr *) put_twins((Node *) expr, NULL);
 }
 
-bool
-lh_mask_is_fpe(Oid function)
+static bool
+is_named(Oid function, const char *wanted)
 {
 	char	   *name;
 
 	if (get_func_namespace(function) != get_namespace_oid("lakehouse", true))
 		return false;
 	name = get_func_name(function);
-	return name != NULL && strcmp(name, "mask_fpe_run") == 0 && is_twin(function, get_func_rettype(function));
+	return name != NULL && strcmp(name, wanted) == 0 && is_twin(function, get_func_rettype(function));
+}
+
+bool
+lh_mask_is_fpe(Oid function)
+{
+	return is_named(function, "mask_fpe_run");
+}
+
+bool
+lh_mask_is_fit(Oid function)
+{
+	return is_named(function, "mask_fit");
 }
 
 Expr *
-lh_mask_inverse(Expr *token, Expr *domain)
+lh_mask_inverse(Expr *token, int32 size, Expr *domain)
 {
 	Oid			type = exprType((Node *) token);
 	Oid			collation = exprCollation((Node *) token);
 	Oid			arguments[] = {type, TEXTOID, INTERNALOID};
-	Oid			inverse = find_function("mask_invert", arguments, 3);
+	Oid			sized[] = {type, INT4OID, TEXTOID, INTERNALOID};
+	Oid			inverse = size < 0 ? find_function("mask_invert", arguments, 3) : find_function("mask_invert", sized, 4);
+	List	   *args = list_make3(token, domain, gate_call());
 
 	if (!OidIsValid(inverse) || !is_twin(inverse, type))
 		return NULL;
-	return (Expr *) makeFuncExpr(inverse, type, list_make3(token, domain, gate_call()), collation, collation,
-								 COERCE_EXPLICIT_CALL);
+	if (size >= 0)
+		args = list_insert_nth(args, 1, makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(size), false, true));
+	return (Expr *) makeFuncExpr(inverse, type, args, collation, collation, COERCE_EXPLICIT_CALL);
 }
