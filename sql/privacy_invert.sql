@@ -278,8 +278,8 @@ SELECT col, differ, hits > 30 AS found, asked > 60 AS asked FROM unnest('{n,c,bl
 SELECT col, sum(thrown_away(format('SELECT id FROM k WHERE %s = %L', col, v))) FROM (SELECT 'n' AS col, n::text AS v FROM kseen WHERE id % 101 = 0 UNION ALL SELECT 'c', c FROM kseen WHERE id % 101 = 0
 	UNION ALL SELECT 'spaced', spaced FROM kseen WHERE id % 101 = 0 UNION ALL SELECT 'blank', blank FROM kseen WHERE id % 101 = 0 UNION ALL SELECT 'f', f FROM kseen WHERE id % 101 = 0 AND f <> 'none') x WHERE v IS NOT NULL GROUP BY 1 ORDER BY 1;
 -- joins, prepared statements
-SELECT shown('SELECT s.id, k.id FROM kseen s JOIN k ON k.n = s.n WHERE s.id = 5');
-SELECT shown('SELECT s.id, k.id FROM kseen s JOIN k ON k.c = s.c WHERE s.id = 5');
+SELECT shown('SELECT s.id, k.id FROM kseen s JOIN k ON k.n = s.n WHERE s.id = 5', ' on |Index Cond|Loop');
+SELECT shown('SELECT s.id, k.id FROM kseen s JOIN k ON k.c = s.c WHERE s.id = 5', ' on |Index Cond|Loop');
 SELECT (SELECT count(*) FROM kseen s JOIN k ON k.n = s.n) = (SELECT count(*) FROM kseen s JOIN kseen k ON k.n = s.n) AS n, (SELECT count(*) FROM kseen s JOIN k ON k.c = s.c) = (SELECT count(*) FROM kseen s JOIN kseen k ON k.c = s.c) AS c,
 	(SELECT count(*) FROM kseen s JOIN k ON k.blank = s.blank) = (SELECT count(*) FROM kseen s JOIN kseen k ON k.blank = s.blank) AS blank, (SELECT count(*) FROM kseen s JOIN k ON k.f = s.f) = (SELECT count(*) FROM kseen s JOIN kseen k ON k.f = s.f) AS f;
 PREPARE by_f (text) AS SELECT count(*) FROM k WHERE f = $1;
@@ -308,7 +308,7 @@ SET ROLE invert_masked;
 SELECT kshown('n', :'k_n');
 SELECT kshown('f', :'k_f');
 SELECT kshown('c', :'k_c');
-SELECT shown('SELECT (SELECT min(k.id) FROM k WHERE k.c = s.c) FROM kseen s');
+SELECT shown('SELECT (SELECT min(k.id) FROM k WHERE k.c = s.c) FROM kseen s', ' on |Index Cond|Limit');
 SELECT col, differ, hits > 20 AS found FROM unnest('{n,c,blank,spaced,f,fv,fc,fn,fi}'::text[]) col, differs(col, 'id % 3 > 0');
 CREATE FUNCTION counted(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE

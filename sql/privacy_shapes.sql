@@ -180,7 +180,7 @@ SELECT count(lakehouse.policy_create('s_' || t, t::regclass, ARRAY['ssn', 'lakeh
 GRANT SELECT (id, city) ON f1, f2, f3 TO shapes_masked;
 SELECT format('CREATE VIEW seen_%s AS SELECT id, lakehouse.mask_partial(ssn, 1, ''X'', 2) AS ssn, city FROM %1$s WHERE city IN (''city 1'', ''city 2'', ''city 3'')', t) FROM unnest('{f1,f2,f3}'::text[]) t \gexec
 CREATE TABLE joined AS SELECT t, off, format(q, t) AS q, format(q, 'seen_' || t) AS plain
-	FROM unnest('{f1,f2,f3}'::text[]) t, unnest('{"",nestloop,"nestloop hashjoin","mergejoin hashjoin","mergejoin hashjoin material memoize"}'::text[]) off,
+	FROM unnest('{f1,f2,f3}'::text[]) t, unnest('{"",nestloop,"nestloop hashjoin","mergejoin hashjoin material memoize"}'::text[]) off,
 	unnest('{SELECT x.id\, x.ssn FROM %s x,SELECT x.ssn\, count(*) FROM %s x GROUP BY x.ssn ORDER BY x.ssn,SELECT x.ssn\, y.ssn AS other FROM %1$s x JOIN %1$s y ON x.ssn = y.ssn AND x.id < y.id,SELECT x.city FROM %s x WHERE x.ssn = ''rX43'',SELECT z.ssn FROM (SELECT ssn\, id FROM %1$s UNION ALL SELECT city\, id FROM %1$s UNION ALL SELECT k\, a FROM plain) z WHERE z.id < 80,WITH w AS NOT MATERIALIZED (SELECT * FROM %s) SELECT u.ssn\, v.id FROM w u JOIN w v ON u.id = v.id + 7}'::text[]) q;
 CREATE FUNCTION plainly(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -189,12 +189,14 @@ BEGIN
 	EXECUTE 'SELECT coalesce(md5(string_agg(q::text, ''|'' ORDER BY q::text)), ''none'') || '' '' || count(*) FROM (' || query || ') q' INTO result;
 	RETURN result;
 END $$;
-SELECT count(*), count(*) FILTER (WHERE plainly(plain) LIKE 'none%') AS without FROM joined;
-SELECT j.q, j.off, how FROM joined j, unnest('{index,scan,subquery}'::text[]) how WHERE shape(j.q, how, j.off) <> plainly(j.plain);
+ALTER TABLE joined ADD COLUMN expected text;
+UPDATE joined SET expected = plainly(plain);
+SELECT count(*), count(*) FILTER (WHERE expected LIKE 'none%') AS without FROM joined;
+SELECT j.q, j.off, how FROM joined j, unnest('{index,subquery}'::text[]) how WHERE shape(j.q, how, j.off) <> expected;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
-SELECT j.q FROM joined j WHERE off = '' AND j.q !~ 'JOIN' AND shape(j.q, 'index', '') <> plainly(j.plain);
+SELECT j.q FROM joined j WHERE off = '' AND j.q !~ 'JOIN' AND shape(j.q, 'index', '') <> expected;
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
