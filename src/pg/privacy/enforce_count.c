@@ -67,6 +67,18 @@ hide(Instrumentation *of, bool found)
 	}
 }
 
+static void
+hide_pages(BitmapHeapScanState *scan)
+{
+#if PG_VERSION_NUM >= 180000
+	memset(&scan->stats, 0, sizeof(scan->stats));
+	for (int i = 0; scan->sinstrument != NULL && i < scan->sinstrument->num_workers; i++)
+		memset(&scan->sinstrument->sinstrument[i], 0, sizeof(scan->stats));
+#else
+	scan->exact_pages = scan->lossy_pages = 0;
+#endif
+}
+
 static bool
 uncount(PlanState *state, void *context)
 {
@@ -78,13 +90,7 @@ uncount(PlanState *state, void *context)
 		for (int i = 0; state->worker_instrument != NULL && i < state->worker_instrument->num_workers; i++)
 			hide(&state->worker_instrument->instrument[i], found);
 		if (IsA(state, BitmapHeapScanState))
-		{
-#if PG_VERSION_NUM >= 180000
-			((BitmapHeapScanState *) state)->stats.exact_pages = ((BitmapHeapScanState *) state)->stats.lossy_pages = 0;
-#else
-			((BitmapHeapScanState *) state)->exact_pages = ((BitmapHeapScanState *) state)->lossy_pages = 0;
-#endif
-		}
+			hide_pages((BitmapHeapScanState *) state);
 	}
 	return planstate_tree_walker(state, uncount, context);
 }
