@@ -369,7 +369,7 @@ record_now(LhAuditStatement *s)
 		chain = chain_of(s);
 		/* the leader has what the plan uses; marks of policies do not travel to workers */
 		body = s->query != NULL && !leaders ?
-			lh_audit_plan_body(s->query->plannedstmt, s->command, s->into, &chain, true).bytes :
+			lh_audit_plan_body(s->query->plannedstmt, s->query->sourceText, s->command, s->into, &chain, true).bytes :
 			lh_audit_relations_body(leaders ? "PARALLEL WORKER" : s->command, NIL, NIL, false, &chain, true).bytes;
 	}
 	record_intent(s, body);
@@ -396,7 +396,7 @@ lh_audit_start(QueryDesc *query, int eflags)
 	if (!s->quiet && !lh_audit_clearly_unwanted(query->plannedstmt))
 	{
 		chain = present_chain();
-		body = lh_audit_plan_body(query->plannedstmt, s->command, s->into, &chain, false);
+		body = lh_audit_plan_body(query->plannedstmt, query->sourceText, s->command, s->into, &chain, false);
 		if (body.wanted)
 			record_intent(s, body.bytes);
 	}
@@ -471,7 +471,7 @@ put_denied(LhSlice body, int code)
 
 /* A description, whatever becomes of making it; there is no error pending. */
 static LhSlice
-describe_denied(Query *query, LhAuditStatement *s)
+describe_denied(Query *query, const char *source, LhAuditStatement *s)
 {
 	LhAuditChain chain;
 	LhSlice		body;
@@ -481,8 +481,8 @@ describe_denied(Query *query, LhAuditStatement *s)
 		begin_process();
 		(void) lh_ring_reserve(needed);
 		chain = s != NULL ? chain_of(s) : present_chain();
-		body = query != NULL ? lh_audit_query_body(query, &chain).bytes :
-			lh_audit_plan_body(s->query->plannedstmt, s->command, s->into, &chain, true).bytes;
+		body = query != NULL ? lh_audit_query_body(query, source, &chain).bytes :
+			lh_audit_plan_body(s->query->plannedstmt, s->query->sourceText, s->command, s->into, &chain, true).bytes;
 	}
 	PG_CATCH();
 	{
@@ -496,24 +496,24 @@ describe_denied(Query *query, LhAuditStatement *s)
 
 /* Of what has no record of its intent.  Catalogs are read, so the pending error is put away meanwhile, and thrown again. */
 static void __attribute__((noreturn))
-record_denied(Query *query, LhAuditStatement *s)
+record_denied(Query *query, const char *source, LhAuditStatement *s)
 {
 	ErrorData  *error;
 
 	MemoryContextSwitchTo(CurTransactionContext);
 	error = CopyErrorData();
 	FlushErrorState();
-	put_denied(describe_denied(query, s), error->sqlerrcode);
+	put_denied(describe_denied(query, source, s), error->sqlerrcode);
 	if (s != NULL)
 		close_statement(s, LH_AUDIT_DENIED, error->sqlerrcode);
 	ReThrowError(error);
 }
 
 void
-lh_audit_planning_failed(Query *query)
+lh_audit_planning_failed(Query *query, const char *source)
 {
 	if (geterrcode() == ERRCODE_INSUFFICIENT_PRIVILEGE && !denied_recorded)
-		record_denied(query, NULL);
+		record_denied(query, source, NULL);
 }
 
 void
@@ -528,7 +528,7 @@ lh_audit_failed(const LhAuditMark *mark)
 	if (code == ERRCODE_INSUFFICIENT_PRIVILEGE && !denied_recorded)
 	{
 		if (s->query != NULL && !s->recorded && !s->dropped)
-			record_denied(NULL, s);
+			record_denied(NULL, NULL, s);
 		denied_recorded = s->recorded || s->event != NULL;
 	}
 	close_statement(s, result_of(code), code);

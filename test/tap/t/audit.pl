@@ -100,7 +100,7 @@ is("$intent->{pid} $outcome->{pid}", "$reader->{pid} $reader->{pid}", 'of which 
 is(columns($intent), 'people.id people.name people.ssn=mask_partial', 'columns that it uses, with their masks');
 is($intent->{relations}[0]{columns}[2]{policy}, 'ssn', 'and the policy');
 is($intent->{relations}[0]{filters}, 'here', 'filters by their policies');
-like($intent->{fingerprint}, qr/^[0-9a-f]{16}$/, 'a fingerprint');
+like($intent->{fingerprint}, qr/^t1-[0-9a-f]{16}$/, 'a fingerprint');
 is($intent->{statement}, $outcome->{statement}, 'both have its number');
 is("$outcome->{result} $outcome->{rows}", 'ok 0', 'how it ended');
 
@@ -155,7 +155,7 @@ is(kinds(@r) . " $r[0]{command} $r[1]{rows} " . columns($r[0]), 'intent outcome 
 $admin->value('CREATE TABLE made AS SELECT ssn FROM people; DROP TABLE made');
 @r = fresh('CREATE TABLE AS', outcome());
 is("$r[0]{command} $r[1]{rows} " . join(' ', map { $_->{name} } @{ $r[0]{relations} }), 'CREATE TABLE AS 1000 people made', 'says what was read, and made');
-like($r[0]{fingerprint} // '', qr/^[0-9a-f]{16}$/, 'and has a fingerprint');
+like($r[0]{fingerprint} // '', qr/^t1-[0-9a-f]{16}$/, 'and has a fingerprint');
 
 $reader->value('PREPARE q AS SELECT ssn FROM people WHERE id = $1');
 $reader->value("EXECUTE q($_)") foreach 1 .. 8;
