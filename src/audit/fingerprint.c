@@ -210,10 +210,12 @@ wants_operand(Word word)
 	return false;
 }
 
-static bool
+static inline bool
 is_constant(const Lexer *lx, Word word)
 {
-	if ((word.len != 4 && word.len != 5) || strchr("ntf", word_byte[word.p[0]]) == NULL)
+	Byte first = word_byte[word.p[0]];
+
+	if (word.len == 4 ? first != 'n' && first != 't' : word.len != 5 || first != 'f')
 		return false;
 	if (!is_word(word, "null") && !is_word(word, "true") && !is_word(word, "false"))
 		return false;
@@ -254,19 +256,18 @@ prefixed(Lexer *lx, const Byte *start, bool *done)
 static bool
 word(Lexer *lx)
 {
-	const Byte *p = lx->p, *end = lx->end;
+	const Byte *p = lx->p, *end;
 	Word w = {p, 0};
-	size_t n = lx->n;
+	Byte *out = lx->bytes + lx->n;
 	bool done, ok;
 	Byte b;
 
 	/* into the buffer as it is read, but there only when it is known to be a word */
-	while (p < end && (b = word_byte[*p]) != 0)
-	{
-		if (p - w.p < NAME_MOST)
-			lx->bytes[n++] = b;
+	end = lx->end - p > NAME_MOST ? p + NAME_MOST : lx->end;
+	for (; p < end && (b = word_byte[*p]) != 0; p++)
+		*out++ = b;
+	while (p < lx->end && word_byte[*p] != 0)
 		p++;
-	}
 	lx->p = p;
 	w.len = (size_t) (p - w.p);
 	if (w.len == 1)
@@ -280,7 +281,7 @@ word(Lexer *lx)
 		put_token(lx, LITERAL, BEFORE_OPERAND);
 		return true;
 	}
-	lx->n = n;
+	lx->n = (size_t) (out - lx->bytes);
 	put_byte(lx, SPACE);
 	lx->word_before = lx->word;
 	lx->word = w;
@@ -355,21 +356,31 @@ at_comment(const Byte *p, const Byte *end)
 	return end - p >= 2 && ((p[0] == '-' && p[1] == '-') || (p[0] == '/' && p[1] == '*'));
 }
 
-/* To the next token. */
 static bool
-skip_space(Lexer *lx)
+skip_comments(Lexer *lx)
 {
-	for (;;)
+	while (at_comment(lx->p, lx->end))
 	{
-		while (lx->p < lx->end && is_space(*lx->p))
-			lx->p++;
-		if (!at_comment(lx->p, lx->end))
-			return true;
 		if (*lx->p == '-')
 			line_comment(lx);
 		else if (!block_comment(lx))
 			return false;
+		while (lx->p < lx->end && is_space(*lx->p))
+			lx->p++;
 	}
+	return true;
+}
+
+/* To the next token.  False: a comment has no end. */
+static inline bool
+skip_space(Lexer *lx)
+{
+	const Byte *p = lx->p;
+
+	while (p < lx->end && is_space(*p))
+		p++;
+	lx->p = p;
+	return p == lx->end || (*p != '-' && *p != '/') || skip_comments(lx);
 }
 
 /* ---- literals ---- */
@@ -600,6 +611,9 @@ token(Lexer *lx)
 {
 	Byte c = *lx->p;
 
+	/* most of them */
+	if (word_byte[c] >= 'a' || c == '_')
+		return word(lx);
 	switch (c)
 	{
 		case '\'': return string(lx, false, true);
@@ -629,7 +643,7 @@ token(Lexer *lx)
 			if (is_digit(c))
 				return number(lx);
 			/* a backslash, a byte of control, NUL */
-			return word_byte[c] != 0 && word(lx);
+			return false;
 	}
 	lx->p++;
 	return true;

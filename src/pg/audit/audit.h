@@ -4,7 +4,9 @@
  *
  *	settings.c		lakehouse.audit and its settings; what is recorded (lakehouse.audit_filter)
  *	ring.c			records on their way: shared memory between backends and the worker (ring.h)
- *	capture.c		statements: begin, run, end, however they end
+ *	capture.c		statements: begin, run, end
+ *	capture_uses.c	... what they ask of keys
+ *	capture_ends.c	... ends that nobody asked for
  *	identify.c		fingerprints
  *	columns.c		which relations and columns a plan uses, and what policies made of them
  *	utility.c		statements that have no plan

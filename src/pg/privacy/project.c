@@ -8,9 +8,8 @@
  *	1. Columns that stand side by side in the row and in the result are copied together, a run; what a constant takes the place of within
  *	   a run is copied, too, and constants are put over it.
  *	2. Only the result's slot is written to.  The scan's keeps the row as it is: conditions of the scan, and locks of rows, need it.
- *	3. Masks that are functions are evaluated by PostgreSQL, one by one.
  *
- * What is not exactly that stays with PostgreSQL: columns of the system and whole rows, plans that run others, compiled
+ * What is not exactly that stays with PostgreSQL: functions (to call them one by one took more), columns of the system and whole rows, plans that run others, compiled
  * expressions, results that are no virtual tuples.  Before the first row the columns are compared with the row's, as PostgreSQL
  * does; if they are others, it says so itself.  Plans that check a row again (EvalPlanQual) are built by PostgreSQL alone, and have none of this.
  */
@@ -20,9 +19,7 @@
 #include "jit/jit.h"
 #include "nodes/execnodes.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
 #include "utils/expandeddatum.h"
-#include "utils/lsyscache.h"
 
 /* lakehouse.project */
 #define PROJECT_OFF 0
@@ -45,13 +42,6 @@ typedef struct Constant
 	bool		isnull;
 } Constant;
 
-typedef struct Computed
-{
-	ExprState  *state;
-	int			to;
-	bool		read_only;		/* may be an expanded object, which nobody else is to write to */
-} Computed;
-
 typedef struct Projection
 {
 	ExprStateEvalFunc before;	/* PostgreSQL's own */
@@ -60,10 +50,8 @@ typedef struct Projection
 	int			need;			/* columns of the row, from the first */
 	int			nruns;
 	int			nconstants;
-	int			ncomputed;
 	Run		   *runs;
 	Constant   *constants;
-	Computed   *computed;
 } Projection;
 
 /* ---- a row ---- */
@@ -84,22 +72,6 @@ copy_nulls(bool *to, const bool *from, int n)
 		memcpy(to, from, 8);
 	for (; n > 0; n--)
 		*to++ = *from++;
-}
-
-static void
-compute(const Projection *p, ExprContext *econtext, TupleTableSlot *result)
-{
-	for (int i = 0; i < p->ncomputed; i++)
-	{
-		const Computed *c = &p->computed[i];
-		bool		isnull;
-		Datum		value = ExecEvalExpr(c->state, econtext, &isnull);
-
-		if (c->read_only && !isnull)
-			value = MakeExpandedObjectReadOnlyInternal(value);
-		result->tts_values[c->to] = value;
-		result->tts_isnull[c->to] = isnull;
-	}
 }
 
 /* An ExprStateEvalFunc: the caller has cleared the result and says afterwards that it is filled. */
@@ -125,8 +97,6 @@ project(ExprState *state, ExprContext *econtext, bool *isnull)
 		result->tts_values[c->to] = c->value;
 		result->tts_isnull[c->to] = c->isnull;
 	}
-	if (p->ncomputed > 0)
-		compute(p, econtext, result);
 	return (Datum) 0;
 }
 
@@ -182,41 +152,17 @@ is_constant(const Expr *expr)
 	return IsA(expr, Const) && (c->constisnull || c->constlen != -1 || !VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(c->constvalue)));
 }
 
-/* True: it is no function of this row's columns alone, so that to make it ready twice could be seen. */
-static bool
-is_more(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	switch (nodeTag(node))
-	{
-		case T_Var:
-			return !is_column((Expr *) node);
-		case T_Const:
-		case T_FuncExpr:
-		case T_OpExpr:
-		case T_RelabelType:
-		case T_List:
-			check_stack_depth();
-			return expression_tree_walker(node, is_more, context);
-		default:
-			return true;
-	}
-}
-
 /* NULL: it stays with PostgreSQL. */
 static Projection *
 examine(List *targets)
 {
 	int			n = list_length(targets);
 	Projection *p = palloc0(sizeof(Projection));
-	bool		others = false;
 	ListCell   *lc;
 
 	p->targets = targets;
 	p->runs = palloc(sizeof(Run) * n);
 	p->constants = palloc(sizeof(Constant) * n);
-	p->computed = palloc(sizeof(Computed) * n);
 	foreach(lc, targets)
 	{
 		const TargetEntry *tle = lfirst(lc);
@@ -237,19 +183,11 @@ examine(List *targets)
 				p->runs[p->nruns++] = (Run) {from, to, 1};
 			continue;
 		}
-		others = true;
-		if (is_constant(tle->expr))
-		{
-			const Const *c = (const Const *) tle->expr;
-
-			p->constants[p->nconstants++] = (Constant) {c->constvalue, to, c->constisnull};
-		}
-		else if (!is_more((Node *) tle->expr, NULL))
-			p->computed[p->ncomputed++] = (Computed) {NULL, to, get_typlen(exprType((Node *) tle->expr)) == -1};
-		else
+		if (!is_constant(tle->expr))
 			return NULL;
+		p->constants[p->nconstants++] = (Constant) {((const Const *) tle->expr)->constvalue, to, ((const Const *) tle->expr)->constisnull};
 	}
-	return others && p->nruns > 0 ? p : NULL;
+	return p->nconstants > 0 && p->nruns > 0 ? p : NULL;
 }
 
 static bool
@@ -281,19 +219,12 @@ take_over(PlanState *ps)
 		state->resultslot == NULL || state->resultslot->tts_ops != &TTSOpsVirtual ||
 		state->resultslot->tts_tupleDescriptor->natts != list_length(ps->plan->targetlist))
 		return;
-	for (int i = 0; i < p->ncomputed; i++)
-	{
-		const TargetEntry *tle = list_nth(ps->plan->targetlist, p->computed[i].to);
-
-		p->computed[i].state = ExecInitExpr(tle->expr, ps);
-	}
 	p->before = state->evalfunc;
 	p->before_private = state->evalfunc_private;
 	state->evalfunc_private = p;
 	state->evalfunc = project_first;
 	if (lakehouse_project == PROJECT_TELL)
-		ereport(NOTICE, (errmsg_internal("lakehouse projects %d runs of columns, %d constants, %d expressions",
-										 p->nruns, p->nconstants, p->ncomputed)));
+		ereport(NOTICE, (errmsg_internal("lakehouse projects %d runs of columns, %d constants", p->nruns, p->nconstants)));
 }
 
 static bool
