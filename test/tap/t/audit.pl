@@ -109,6 +109,20 @@ $reader->value(q(SELECT ssn, name FROM people WHERE id = 1 OR name = 'x'));
 is($r[0]{fingerprint}, $intent->{fingerprint}, 'constants are no part of a fingerprint');
 is($r[1]{rows}, 1, 'rows are counted');
 
+$reader->value(q(/* another look */ select SSN, "name" from people where id = -4 or NAME = E'it''s \\' quoted'));
+@r = fresh('with another look', outcome());
+isnt($r[0]{fingerprint}, $intent->{fingerprint}, 'a name in quotes is another word');
+$reader->value(q(/* another look */ select SSN, name from people where id = -4 or NAME = E'it''s \\' quoted'));
+@r = fresh('with another look', outcome());
+is($r[0]{fingerprint}, $intent->{fingerprint}, 'the look of a text is no part of a fingerprint');
+$admin->value(q(SET compute_query_id = on; SELECT ssn, name FROM people WHERE id = 9 OR name = 'z'));
+@r = fresh('where PostgreSQL identifies queries', outcome());
+is($r[0]{fingerprint}, $intent->{fingerprint}, 'a statement has the same fingerprint');
+$admin->value(q(RESET compute_query_id; SELECT 1; SELECT ssn, name FROM people WHERE id IN (1, 2, 3); SELECT ssn, name FROM people WHERE id IN (4)));
+@r = fresh('statements of one text', outcome(2));
+is($r[0]{fingerprint}, $r[2]{fingerprint}, 'are apart, and lists are as long as they like');
+isnt($r[0]{fingerprint}, $intent->{fingerprint}, 'other words, another fingerprint');
+
 $admin->value('SELECT ssn FROM people LIMIT 3');
 @r = fresh('who is exempt is recorded, too', outcome());
 is(columns($r[0]), 'people.ssn', 'without a mask: the value itself');
