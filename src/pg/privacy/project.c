@@ -56,22 +56,20 @@ typedef struct Projection
 
 /* ---- a row ---- */
 
+/* One by one: the row's were written one by one just now, and wider loads would have to wait for these writes. */
 static inline void
-copy_values(Datum *to, const Datum *from, int n)
+copy_run(TupleTableSlot *result, const TupleTableSlot *row, const Run *run)
 {
-	for (; n >= 4; n -= 4, to += 4, from += 4)
-		memcpy(to, from, 4 * sizeof(Datum));
-	for (; n > 0; n--)
-		*to++ = *from++;
-}
+	Datum	   *values = result->tts_values + run->to;
+	bool	   *nulls = result->tts_isnull + run->to;
+	const Datum *from_values = row->tts_values + run->from;
+	const bool *from_nulls = row->tts_isnull + run->from;
 
-static inline void
-copy_nulls(bool *to, const bool *from, int n)
-{
-	for (; n >= 8; n -= 8, to += 8, from += 8)
-		memcpy(to, from, 8);
-	for (; n > 0; n--)
-		*to++ = *from++;
+	for (int i = 0; i < run->n; i++)
+	{
+		values[i] = from_values[i];
+		nulls[i] = from_nulls[i];
+	}
 }
 
 /* An ExprStateEvalFunc: the caller has cleared the result and says afterwards that it is filled. */
@@ -84,12 +82,7 @@ project(ExprState *state, ExprContext *econtext, bool *isnull)
 
 	slot_getsomeattrs(row, p->need);
 	for (int i = 0; i < p->nruns; i++)
-	{
-		const Run  *run = &p->runs[i];
-
-		copy_values(result->tts_values + run->to, row->tts_values + run->from, run->n);
-		copy_nulls(result->tts_isnull + run->to, row->tts_isnull + run->from, run->n);
-	}
+		copy_run(result, row, &p->runs[i]);
 	for (int i = 0; i < p->nconstants; i++)
 	{
 		const Constant *c = &p->constants[i];
