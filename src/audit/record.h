@@ -84,7 +84,8 @@ typedef struct LhAuditRecord
 	uint64_t	statement;		/* number in the session, from 1; the same in INTENT and OUTCOME */
 	LhSlice		purpose;
 	LhSlice		command;		/* "SELECT", "COPY", ... ; of an EVENT its action: "key_rotate" */
-	LhSlice		fingerprint;	/* 16 hexadecimal digits: equal for statements that differ in constants alone */
+	LhSlice		fingerprint;	/* equal for statements that differ in constants alone: "t1-" and 16 hexadecimal digits, of the text
+								 * (fingerprint.h); digits alone: PostgreSQL's identifier of the query */
 	LhSlice		object;			/* of an EVENT: kind and name, "key/customer" */
 	LhSlice		detail;			/* of an EVENT: a few words without values; of LOST: why */
 	int			nrelations;

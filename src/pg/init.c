@@ -13,7 +13,6 @@
 #include "miscadmin.h"
 #include "optimizer/paths.h"
 #include "optimizer/planner.h"
-#include "parser/analyze.h"
 #include "storage/ipc.h"
 #include "tcop/utility.h"
 #include "utils/selfuncs.h"
@@ -35,6 +34,7 @@
 #include "pg/privacy/location_closed.h"
 #include "pg/privacy/limits.h"
 #include "pg/privacy/policy.h"
+#include "pg/privacy/project.h"
 #include "pg/privacy/stream.h"
 #include "pg/privacy/utility.h"
 #include "pg/util/features.h"
@@ -55,7 +55,6 @@ LhFeatures	lh_features;
 /* Hooks as they were before ours. */
 static set_rel_pathlist_hook_type next_rel_pathlist;
 static planner_hook_type next_planner;
-static post_parse_analyze_hook_type next_post_parse_analyze;
 static ExecutorStart_hook_type next_executor_start;
 static ExecutorRun_hook_type next_executor_run;
 static ExecutorFinish_hook_type next_executor_finish;
@@ -125,15 +124,6 @@ plan_with_policies(Query *query, const char *source, int options, ParamListInfo 
 	return result;
 }
 
-static void
-analyzed(ParseState *state, Query *query, JumbleState *jumbled)
-{
-	if (next_post_parse_analyze != NULL)
-		next_post_parse_analyze(state, query, jumbled);
-	if (lh_audit_on())
-		lh_audit_identify(query, state->p_sourcetext);
-}
-
 /* What is denied before there is a plan is recorded here. */
 static PlannedStmt *
 plan(Query *query, const char *source, int options, ParamListInfo params)
@@ -142,16 +132,13 @@ plan(Query *query, const char *source, int options, ParamListInfo params)
 
 	if (!lh_audit_on())
 		return plan_with_policies(query, source, options, params);
-	/* queries within utility statements have no identifier of their own until 18 */
-	if (query->queryId == 0)
-		lh_audit_identify(query, source);
 	PG_TRY();
 	{
 		result = plan_with_policies(query, source, options, params);
 	}
 	PG_CATCH();
 	{
-		lh_audit_planning_failed(query);
+		lh_audit_planning_failed(query, source);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -168,7 +155,10 @@ start_next(QueryDesc *query, int eflags)
 	if (query->estate != NULL)
 		lh_pin_executor(query->estate);
 	if (lh_privacy_preloaded && query->estate != NULL)
+	{
 		lh_utility_started(query);
+		lh_project_started(query);
+	}
 }
 
 /* Policies first, then audit: an intent is recorded of what they let through, before anything is run. */
@@ -426,8 +416,6 @@ _PG_init(void)
 	lh_privacy_preloaded = true;
 	next_planner = planner_hook;
 	planner_hook = plan;
-	next_post_parse_analyze = post_parse_analyze_hook;
-	post_parse_analyze_hook = analyzed;
 	next_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = executor_run;
 	next_executor_finish = ExecutorFinish_hook;

@@ -4,7 +4,9 @@
  *
  *	settings.c		lakehouse.audit and its settings; what is recorded (lakehouse.audit_filter)
  *	ring.c			records on their way: shared memory between backends and the worker (ring.h)
- *	capture.c		statements: begin, run, end, however they end
+ *	capture.c		statements: begin, run, end
+ *	capture_uses.c	... what they ask of keys
+ *	capture_ends.c	... ends that nobody asked for
  *	identify.c		fingerprints
  *	columns.c		which relations and columns a plan uses, and what policies made of them
  *	utility.c		statements that have no plan
@@ -125,11 +127,20 @@ extern void lh_audit_failed(const LhAuditMark *mark);
 
 /* ---- identify.c ---- */
 
-/* A query that was analysed, or is planned, gets its identifier if it may be recorded. */
-extern void lh_audit_identify(Query *query, const char *source);
+/* What a statement is known by. */
+typedef struct LhAuditPrint
+{
+	uint64		hash;			/* 0: nothing */
+	bool		of_text;		/* else PostgreSQL's identifier of the query */
+} LhAuditPrint;
+
+/* Of a part of a text: stmt_location and stmt_len as statements have them.  query: its identifier, or 0. */
+extern LhAuditPrint lh_audit_print(const char *source, int location, int len, uint64 query);
+/* palloc'd, or NULL */
+extern char *lh_audit_print_text(LhAuditPrint print);
 
 /* In a PG_CATCH around planning. */
-extern void lh_audit_planning_failed(Query *query);
+extern void lh_audit_planning_failed(Query *query, const char *source);
 /* emit_log_hook: permissions that were denied before there was a plan. */
 extern void lh_audit_error(ErrorData *error);
 
@@ -160,9 +171,9 @@ typedef struct LhAuditChain
 extern void lh_audit_columns_init(void);
 extern bool lh_audit_clearly_unwanted(const PlannedStmt *plan);
 /* command NULL: by the plan.  into: name of a table that it makes, or NULL.  force: also when the filter does not want it. */
-extern LhAuditBody lh_audit_plan_body(PlannedStmt *plan, const char *command, const RangeVar *into, const LhAuditChain *chain, bool force);
+extern LhAuditBody lh_audit_plan_body(PlannedStmt *plan, const char *source, const char *command, const RangeVar *into, const LhAuditChain *chain, bool force);
 /* A query that was refused before it had a plan. */
-extern LhAuditBody lh_audit_query_body(Query *query, const LhAuditChain *chain);
+extern LhAuditBody lh_audit_query_body(Query *query, const char *source, const LhAuditChain *chain);
 /* Relations (Oid), of a statement without a plan; columns of the first (attribute numbers; NIL: none), which are written, or read. */
 extern LhAuditBody lh_audit_relations_body(const char *command, List *relations, List *columns, bool written,
 										   const LhAuditChain *chain, bool force);

@@ -7,7 +7,7 @@
  * privacy instead (LhFeatures.policy_uses), which has replaced it.
  *
  * Describing takes dozens of look-ups in catalogs, so descriptions are kept.  What they depend on is the key, compared as a whole: who asks, for
- * what purpose, under which name of an application; the query's identifier; relations with their columns, and the marks that policies
+ * what purpose, under which name of an application; the statement's fingerprint; relations with their columns, and the marks that policies
  * left.  Names change rarely: all are forgotten when a role, a schema or a relation does.
  */
 #include "pg/audit/audit.h"
@@ -105,18 +105,18 @@ put_columns(Key *key, const Bitmapset *columns)
 }
 
 static void
-plan_key(Key *key, const PlannedStmt *plan, const char *command, const LhAuditChain *chain, bool force)
+plan_key(Key *key, const PlannedStmt *plan, LhAuditPrint print, const char *command, const LhAuditChain *chain, bool force)
 {
 	struct
 	{
-		uint64		query;
+		uint64		print;
 		uint32		filter;
 		Oid			session;
 		int			command;
 		int			roles;
 		int			force;
-		int			unused;
-	}			head = {(uint64) plan->queryId, lh_audit_filter_version(), GetSessionUserId(), plan->commandType, chain->n, force, 0};
+		int			of_text;
+	}			head = {print.hash, lh_audit_filter_version(), GetSessionUserId(), plan->commandType, chain->n, force, print.of_text};
 	ListCell   *lc;
 
 	key->len = 0;
@@ -537,7 +537,7 @@ command_of(CmdType type)
 
 /* In the present context, which the caller throws away.  more: relations that it is about, too. */
 static LhAuditBody
-describe_part(const char *command, uint64 query, List *all, uint64 more, List *uses, const RangeVar *into, const LhAuditChain *chain, bool force)
+describe_part(const char *command, LhAuditPrint print, List *all, uint64 more, List *uses, const RangeVar *into, const LhAuditChain *chain, bool force)
 {
 	LhAuditBody body = {.wanted = wants_any(all, chain)};
 	LhAuditRecord r = {.kind = LH_AUDIT_INTENT};
@@ -546,8 +546,7 @@ describe_part(const char *command, uint64 query, List *all, uint64 more, List *u
 		return body;
 	describe_who(&r, chain);
 	r.command = utf8(command);
-	if (query != 0)
-		r.fingerprint = utf8(psprintf("%016llx", (unsigned long long) query));
+	r.fingerprint = utf8(lh_audit_print_text(print));
 	if (more > 0)
 	{
 		r.detail = utf8(psprintf("and " UINT64_FORMAT " more relations", more));
@@ -559,9 +558,9 @@ describe_part(const char *command, uint64 query, List *all, uint64 more, List *u
 }
 
 static LhAuditBody
-describe(const char *command, uint64 query, List *all, List *uses, const RangeVar *into, const LhAuditChain *chain, bool force)
+describe(const char *command, LhAuditPrint print, List *all, List *uses, const RangeVar *into, const LhAuditChain *chain, bool force)
 {
-	return describe_part(command, query, all, 0, uses, into, chain, force);
+	return describe_part(command, print, all, 0, uses, into, chain, force);
 }
 
 static MemoryContext
@@ -601,9 +600,10 @@ lh_audit_clearly_unwanted(const PlannedStmt *plan)
 }
 
 LhAuditBody
-lh_audit_plan_body(PlannedStmt *plan, const char *command, const RangeVar *into, const LhAuditChain *chain, bool force)
+lh_audit_plan_body(PlannedStmt *plan, const char *source, const char *command, const RangeVar *into, const LhAuditChain *chain, bool force)
 {
 	static Key	key;
+	LhAuditPrint print = lh_audit_print(source, plan->stmt_location, plan->stmt_len, (uint64) plan->queryId);
 	MemoryContext old;
 	MemoryContext work;
 	LhAuditBody body;
@@ -612,7 +612,7 @@ lh_audit_plan_body(PlannedStmt *plan, const char *command, const RangeVar *into,
 	Slot	   *slot;
 	uint32		as_of = version;
 
-	plan_key(&key, plan, command, chain, force);
+	plan_key(&key, plan, print, command, chain, force);
 	slot = slot_of(&key);
 	if (likely(into == NULL && !key.full && is_kept(slot, &key)))
 		return (LhAuditBody) {slot->wanted, lh_slice(slot->key + slot->key_len, slot->len)};
@@ -622,7 +622,7 @@ lh_audit_plan_body(PlannedStmt *plan, const char *command, const RangeVar *into,
 		uses = lh_features.policy_uses(plan);
 	collect(&all, plan->rtable, LH_PLAN_PRIVILEGES(plan));
 	collect_uses(&all, uses);
-	body = describe(command != NULL ? command : command_of(plan->commandType), (uint64) plan->queryId, all, uses, into, chain, force);
+	body = describe(command != NULL ? command : command_of(plan->commandType), print, all, uses, into, chain, force);
 	/* describing may have called for descriptions itself; the key is as it was */
 	if (into == NULL && !key.full)
 		keep(slot, &key, as_of, &body);
@@ -647,15 +647,16 @@ collect_query(Node *node, void *context)
 }
 
 LhAuditBody
-lh_audit_query_body(Query *query, const LhAuditChain *chain)
+lh_audit_query_body(Query *query, const char *source, const LhAuditChain *chain)
 {
+	LhAuditPrint print = lh_audit_print(source, query->stmt_location, query->stmt_len, (uint64) query->queryId);
 	MemoryContext old;
 	MemoryContext work = work_begin(&old);
 	LhAuditBody body;
 	List	   *all = NIL;
 
 	(void) collect_query((Node *) query, &all);
-	body = describe(command_of(query->commandType), (uint64) query->queryId, all, NIL, NULL, chain, true);
+	body = describe(command_of(query->commandType), print, all, NIL, NULL, chain, true);
 	work_end(work, old);
 	return body;
 }
@@ -683,7 +684,7 @@ lh_audit_relations_body(const char *command, List *relations, List *columns, boo
 			*to = bms_add_member(*to, COLUMN(lfirst_int(column)));
 		}
 	}
-	body = describe(command, 0, all, NIL, NULL, chain, force);
+	body = describe(command, (LhAuditPrint) {0}, all, NIL, NULL, chain, force);
 	work_end(work, old);
 	return body;
 }
@@ -720,7 +721,7 @@ lh_audit_utility_body(const LhAuditUtility *what, const LhAuditChain *chain)
 	if (wants_any(used_relations(what->relations), chain))
 	{
 		told = lh_audit_told(what, &more);
-		body = describe_part(what->command, 0, used_relations(told), more, NIL, NULL, chain, true);
+		body = describe_part(what->command, (LhAuditPrint) {0}, used_relations(told), more, NIL, NULL, chain, true);
 		body.wanted = true;
 	}
 	work_end(work, old);

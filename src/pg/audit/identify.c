@@ -1,113 +1,84 @@
 /*
  * identify.c
- *		Fingerprints of statements: PostgreSQL's identifiers of queries.
+ *		Fingerprints of statements.
  *
- * They take more instructions than all else that the audit does for a statement as text.  So where nobody else wants them, only
- * statements that may be recorded have one: with the usual filter those that use a relation with policies, or what may hide one or
- * turn values back (views, functions and types that are not PostgreSQL's).
+ * Of their texts (audit/fingerprint.h), whatever identifier a query has otherwise: so a statement has one fingerprint, with pg_stat_statements
+ * and without, and no setting takes it away.  Only what is recorded has one.  Where there is no text, as within functions
+ * whose body was parsed when they were made, PostgreSQL's identifier of the query takes its place, if there is one.
  */
 #include "pg/audit/audit.h"
 
-#include "access/transam.h"
-#include "catalog/pg_class.h"
-#include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
+#include "utils/memutils.h"
 
-#include "pg/util/features.h"
+#include "audit/fingerprint.h"
 
-static bool
-is_users(Oid id, void *context)
+/* Texts of statements that are run again and again, such as prepared ones, by where they are. */
+#define KEPT 64					/* a power of two */
+#define KEPT_TEXT_MOST 4096
+
+typedef struct Kept
 {
-	return id >= FirstNormalObjectId;
-}
+	const char *at;
+	size_t		len;
+	size_t		room;
+	char	   *text;			/* a copy: another may be there meanwhile */
+	uint64		hash;
+} Kept;
 
-/* The nodes of most statements are looked at here: the walkers of all nodes cost as much as half of an identifier. */
-static bool
-uses_more(Node *node, void *context)
+static Kept kept[KEPT];
+
+static uint64
+hash_of(const char *text, size_t len)
 {
-	ListCell   *lc;
+	Kept	   *k = &kept[((uintptr_t) text >> 3 ^ (uintptr_t) text >> 9) & (KEPT - 1)];
 
-	if (node == NULL)
-		return false;
-	switch (nodeTag(node))
+	if (len > KEPT_TEXT_MOST)
+		return lh_audit_fingerprint(text, len);
+	if (k->at == text && k->len == len && memcmp(k->text, text, len) == 0)
+		return k->hash;
+	if (k->room < len)
 	{
-		case T_RangeTblRef:
-			return false;
-		case T_Var:
-			return is_users(((Var *) node)->vartype, NULL);
-		case T_Const:
-			return is_users(((Const *) node)->consttype, NULL);
-		case T_Param:
-			return is_users(((Param *) node)->paramtype, NULL);
-		case T_TargetEntry:
-			return uses_more((Node *) ((TargetEntry *) node)->expr, context);
-		case T_FromExpr:
-			return uses_more((Node *) ((FromExpr *) node)->fromlist, context) || uses_more(((FromExpr *) node)->quals, context);
-		case T_List:
-			foreach(lc, (List *) node)
-			{
-				if (uses_more(lfirst(lc), context))
-					return true;
-			}
-			return false;
-		case T_OpExpr:
-			if (OidIsValid(((OpExpr *) node)->opfuncid))
-			{
-				check_stack_depth();
-				return is_users(((OpExpr *) node)->opfuncid, NULL) || uses_more((Node *) ((OpExpr *) node)->args, context);
-			}
-			break;
-		case T_Query:
-			return true;
-		default:
-			break;
+		size_t		room = Max(len, 256);
+
+		k->at = NULL;
+		k->text = k->text != NULL ? repalloc(k->text, room) : MemoryContextAlloc(TopMemoryContext, room);
+		k->room = room;
 	}
-	return check_functions_in_node(node, is_users, NULL) || expression_tree_walker(node, uses_more, context);
+	memcpy(k->text, text, len);
+	k->at = text;
+	k->len = len;
+	return k->hash = lh_audit_fingerprint(text, len);
 }
 
-static bool
-is_bare(const Query *query)
+/* Of several statements in one text that of the one; of what a rule made of it, all. */
+static LhSlice
+part_of(const char *source, int location, int len)
 {
-	return query->commandType == CMD_SELECT && query->havingQual == NULL && query->limitOffset == NULL && query->limitCount == NULL &&
-		query->windowClause == NIL;
+	size_t		most = LH_AUDIT_FINGERPRINT_MOST;
+
+	if (source == NULL)
+		return (LhSlice) {0};
+	if (location <= 0)
+		return lh_slice(source, location == 0 && len > 0 ? strnlen(source, Min((size_t) len, most)) : strnlen(source, most));
+	/* who made the plan may have told of another text */
+	if (strnlen(source, location) < (size_t) location)
+		return (LhSlice) {0};
+	return lh_slice(source + location, strnlen(source + location, len > 0 ? Min((size_t) len, most) : most));
 }
 
-static bool
-is_plain(const RangeTblEntry *rte)
+LhAuditPrint
+lh_audit_print(const char *source, int location, int len, uint64 query)
 {
-	if (rte->rtekind != RTE_RELATION)
-		return rte->rtekind == RTE_JOIN || rte->rtekind == RTE_RESULT;
-	return (rte->relkind == RELKIND_RELATION || rte->relkind == RELKIND_FOREIGN_TABLE || rte->relkind == RELKIND_MATVIEW) &&
-		rte->tablesample == NULL && !lh_features.has_policy(rte->relid);
+	LhSlice		text = part_of(source, location, len);
+	uint64		hash = text.len > 0 ? hash_of((const char *) text.data, text.len) : 0;
+
+	return hash != 0 ? (LhAuditPrint) {hash, true} : (LhAuditPrint) {query, false};
 }
 
-/* By the filter, or as it turns values back. */
-static bool
-may_be_recorded(Query *query)
+char *
+lh_audit_print_text(LhAuditPrint print)
 {
-	ListCell   *lc;
-
-	if (!lh_audit_wants_only_policies() || lh_features.has_policy == NULL || query->hasSubLinks || query->cteList != NIL ||
-		query->setOperations != NULL)
-		return true;
-	foreach(lc, query->rtable)
-	{
-		if (!is_plain(lfirst(lc)))
-			return true;
-	}
-	if (is_bare(query))
-		return uses_more((Node *) query->targetList, NULL) || uses_more((Node *) query->jointree, NULL);
-	return query_tree_walker(query, uses_more, NULL, QTW_IGNORE_RANGE_TABLE);
-}
-
-void
-lh_audit_identify(Query *query, const char *source)
-{
-	bool		before = query_id_enabled;
-
-	if (query->queryId != 0 || query->commandType == CMD_UTILITY || compute_query_id == COMPUTE_QUERY_ID_OFF || !may_be_recorded(query))
-		return;
-	query_id_enabled = true;
-	(void) LH_JUMBLE_QUERY(query, source);
-	query_id_enabled = before;
+	if (print.hash == 0)
+		return NULL;
+	return psprintf("%s%016llx", print.of_text ? LH_AUDIT_FINGERPRINT_PREFIX : "", (unsigned long long) print.hash);
 }

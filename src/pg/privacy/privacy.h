@@ -18,6 +18,7 @@
  *	location_*.c	files of foreign tables with policies (location_closed.h)
  *	stream_policy.c	policies made ready for change streams (stream.h)
  *	enforce*.c		planner and executor: policies applied
+ *	project.c		constant masks beside columns: the projection of a scan (project.h)
  *	static*.c		tables copied with the masks of a role, foreign keys kept (static.h)
  *	utility*.c		COPY, LOCK, DDL, copies: statements that the planner does not see
  *	selftest_pg.c	self-tests of cryptography before the first key is used

@@ -194,15 +194,6 @@ lh_virtual_transaction(void)
 #endif
 }
 
-/* Identifiers of queries: their header moved, and they are made without the text, since 16. */
-#if PG_VERSION_NUM >= 160000
-#include "nodes/queryjumble.h"
-#define LH_JUMBLE_QUERY(query, source) JumbleQuery(query)
-#else
-#include "utils/queryjumble.h"
-#define LH_JUMBLE_QUERY(query, source) JumbleQuery(query, source)
-#endif
-
 /* ExecutorRun to the end: execute_once went with 18. */
 #include "executor/executor.h"
 static inline void

@@ -32,6 +32,7 @@ char	   *lakehouse_purpose = NULL;
 int			lakehouse_mask_plans = LH_MASK_PLANS_INDEX;
 void		(*lh_pg_purpose_changed) (void) = NULL;
 bool		lakehouse_decrypt_shown = false;
+int			lakehouse_project = 1;
 char	   *lakehouse_encryption_domain = NULL;
 int			lakehouse_key_timeout_ms = 30 * 1000;
 int			lakehouse_key_cache = 1024;
@@ -42,6 +43,14 @@ static int	simd = LH_ISA_AVX512;
 #define DEFAULT_THREADS 4
 /* All sessions together: enough to keep the cores busy while some threads wait for the disk. */
 #define MAX_THREADS_PER_CORE 4
+
+/* off, on, tell: project.c */
+static const struct config_enum_entry projects[] = {
+	{"off", 0, false},
+	{"on", 1, false},
+	{"tell", 2, false},
+	{NULL, 0, false}
+};
 
 /* "auto" is the best that the machine has, as is any set that it has not. */
 static const struct config_enum_entry simd_values[] = {
@@ -227,6 +236,11 @@ lh_pg_define_settings(void)
 							 "Show values of encrypted columns to who has the right to decrypt them.",
 							 "Off: they are shown as armoured text, which can be put back.",
 							 &lakehouse_decrypt_shown, false,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("lakehouse.project",
+							 "Put constants beside columns with a function of its own, where a scan does no more.",
+							 "\"tell\" is for tests: a NOTICE for each scan that does.",
+							 &lakehouse_project, 1, projects,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 	/* a superuser's: who chooses it chooses who can decrypt what others write */
 	DefineCustomStringVariable("lakehouse.encryption_domain",

@@ -58,6 +58,7 @@ extern char *lakehouse_instance_endpoint;	/* of the metadata service; "": the re
 extern char *lakehouse_cdc_mask_key_file;	/* key of the hash masks of change streams; "": none */
 extern char *lakehouse_purpose;				/* claimed purpose of the session; "": none */
 extern bool lakehouse_decrypt_shown;			/* output of encrypted types decrypts for who may */
+extern int	lakehouse_project;		/* constants beside columns: 0 off, 1 on, 2 told */
 extern char *lakehouse_encryption_domain;	/* of encrypted values that no column says a domain of; "": none */
 extern int	lakehouse_key_timeout_ms;	/* for a key provider's answer */
 extern int	lakehouse_key_cache;	/* keys in shared memory, when preloaded */

@@ -100,7 +100,7 @@ is("$intent->{pid} $outcome->{pid}", "$reader->{pid} $reader->{pid}", 'of which 
 is(columns($intent), 'people.id people.name people.ssn=mask_partial', 'columns that it uses, with their masks');
 is($intent->{relations}[0]{columns}[2]{policy}, 'ssn', 'and the policy');
 is($intent->{relations}[0]{filters}, 'here', 'filters by their policies');
-like($intent->{fingerprint}, qr/^[0-9a-f]{16}$/, 'a fingerprint');
+like($intent->{fingerprint}, qr/^t1-[0-9a-f]{16}$/, 'a fingerprint');
 is($intent->{statement}, $outcome->{statement}, 'both have its number');
 is("$outcome->{result} $outcome->{rows}", 'ok 0', 'how it ended');
 
@@ -108,6 +108,20 @@ $reader->value(q(SELECT ssn, name FROM people WHERE id = 1 OR name = 'x'));
 @r = fresh('again with other constants', outcome());
 is($r[0]{fingerprint}, $intent->{fingerprint}, 'constants are no part of a fingerprint');
 is($r[1]{rows}, 1, 'rows are counted');
+
+$reader->value(q(/* another look */ select SSN, "name" from people where id = -4 or NAME = E'it''s \\' quoted'));
+@r = fresh('with another look', outcome());
+isnt($r[0]{fingerprint}, $intent->{fingerprint}, 'a name in quotes is another word');
+$reader->value(q(/* another look */ select SSN, name from people where id = -4 or NAME = E'it''s \\' quoted'));
+@r = fresh('with another look', outcome());
+is($r[0]{fingerprint}, $intent->{fingerprint}, 'the look of a text is no part of a fingerprint');
+$admin->value(q(SET compute_query_id = on; SELECT ssn, name FROM people WHERE id = 9 OR name = 'z'));
+@r = fresh('where PostgreSQL identifies queries', outcome());
+is($r[0]{fingerprint}, $intent->{fingerprint}, 'a statement has the same fingerprint');
+$admin->value(q(RESET compute_query_id; SELECT 1; SELECT ssn, name FROM people WHERE id IN (1, 2, 3); SELECT ssn, name FROM people WHERE id IN (4)));
+@r = fresh('statements of one text', outcome(2));
+is($r[0]{fingerprint}, $r[2]{fingerprint}, 'are apart, and lists are as long as they like');
+isnt($r[0]{fingerprint}, $intent->{fingerprint}, 'other words, another fingerprint');
 
 $admin->value('SELECT ssn FROM people LIMIT 3');
 @r = fresh('who is exempt is recorded, too', outcome());
@@ -155,7 +169,7 @@ is(kinds(@r) . " $r[0]{command} $r[1]{rows} " . columns($r[0]), 'intent outcome 
 $admin->value('CREATE TABLE made AS SELECT ssn FROM people; DROP TABLE made');
 @r = fresh('CREATE TABLE AS', outcome());
 is("$r[0]{command} $r[1]{rows} " . join(' ', map { $_->{name} } @{ $r[0]{relations} }), 'CREATE TABLE AS 1000 people made', 'says what was read, and made');
-like($r[0]{fingerprint} // '', qr/^[0-9a-f]{16}$/, 'and has a fingerprint');
+like($r[0]{fingerprint} // '', qr/^t1-[0-9a-f]{16}$/, 'and has a fingerprint');
 
 $reader->value('PREPARE q AS SELECT ssn FROM people WHERE id = $1');
 $reader->value("EXECUTE q($_)") foreach 1 .. 8;
