@@ -467,8 +467,17 @@ lh_enc_seals_now(LhKeyRef ref)
 	if (RecoveryInProgress())
 		return false;
 	version_tag(&tag, ref);
-	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
-		return true;
+	while (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+	{
+		int			holders;
+
+		/* a transaction that is over already lets go of its locks one after the other */
+		(void) GetLockConflicts(&tag, ExclusiveLock, &holders);
+		if (holders > 0)
+			return true;
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(1000L);
+	}
 	/* who looks at the version that encrypts does not keep others from it */
 	if (ref.version == lh_key_newest(ref.id))
 		LockRelease(&tag, ExclusiveLock, false);
