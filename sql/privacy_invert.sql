@@ -123,6 +123,21 @@ SELECT shown('SELECT id FROM small WHERE v1 = 7');
 SELECT sum(thrown_away(format('SELECT id FROM small WHERE v%s = %s', c, i))) AS thrown_away FROM generate_series(1, 8) c, generate_series(-1, 102) i;
 SELECT bool_or(v1 IS NULL OR v2 IS NULL OR v3 IS NULL OR v4 IS NULL OR v5 IS NULL OR v6 IS NULL OR v7 IS NULL OR v8 IS NULL) AS fixed FROM small;
 SELECT sum(thrown_away(format('SELECT id FROM t WHERE ssn = %L', x))) FROM unnest(ARRAY['raw 501', 'raw 1', '000000000', :'ssn']) x;
+-- nor as a search that did not take place, or that two values next to each other share (18 counts them)
+CREATE FUNCTION searched(query text) RETURNS numeric LANGUAGE plpgsql AS $$
+DECLARE
+	j jsonb;
+BEGIN
+	EXECUTE 'EXPLAIN (ANALYZE, FORMAT json, TIMING off, SUMMARY off) ' || query INTO j;
+	RETURN (SELECT COALESCE(sum(v::numeric), 0) FROM jsonb_path_query(j, 'strict $.**."Index Searches"') v);
+END $$;
+SELECT sum(searched(format('SELECT id FROM small WHERE v%s = %s', c, i))) AS one, sum(searched(format('SELECT id FROM small WHERE v%s IN (%s, %s)', c, i, i + 50))) AS two FROM generate_series(1, 8) c, generate_series(1, 50, 7) i;
+SET enable_bitmapscan = off;
+SELECT searched(format('SELECT id FROM t WHERE ssn = %L', :'ssn')) AS plain, searched('SELECT id FROM t WHERE id = 7') AS not_masked, searched('SELECT city FROM t WHERE city = $$city 7$$') AS only;
+RESET enable_bitmapscan;
+RESET ROLE;
+SELECT (test_privacy_invert.searched('SELECT id FROM t WHERE id = 7') > 0) = (current_setting('server_version_num')::int >= 180000) AS shown_to_others;
+SET ROLE invert_masked;
 RESET enable_seqscan;
 
 -- ---- joins: by a column that is not masked, by a token, by another table's token
