@@ -76,7 +76,7 @@ lh_job_claim(const LhRotate *r)
 }
 
 bool
-lh_job_goes_on(const LhRotate *r)
+lh_job_goes_on(const LhRotate *r, bool hold)
 {
 	Datum		job = Int64GetDatum(r->job);
 	LhKeysSql	sql;
@@ -88,7 +88,10 @@ lh_job_goes_on(const LhRotate *r)
 				 errmsg("permission denied to encrypt values anew"),
 				 errdetail("Who wanted it has no longer the right \"key_admin\".")));
 	lh_keys_begin(&sql, WHAT, true, true);
-	active = lh_keys_sql_now("SELECT 1 FROM lakehouse.encryption_jobs WHERE job = $1 AND state = 'active'", "l", &job) > 0;
+	if (hold)
+		active = lh_keys_sql("SELECT 1 FROM lakehouse.encryption_jobs WHERE job = $1 AND state = 'active' FOR NO KEY UPDATE", "l", &job, NULL) > 0;
+	else
+		active = lh_keys_sql_now("SELECT 1 FROM lakehouse.encryption_jobs WHERE job = $1 AND state = 'active'", "l", &job) > 0;
 	lh_keys_end(&sql);
 	return active;
 }
@@ -258,6 +261,12 @@ queue_all(ReturnSetInfo *result, Oid relid, int32 rate, int32 blocks)
 				 errmsg("relation \"%s\" has no column of an encrypted type", get_rel_name(relid))));
 }
 
+static char
+persistence_of(Oid relid)
+{
+	return get_rel_name(relid) != NULL ? get_rel_persistence(relid) : '\0';
+}
+
 Datum
 lakehouse_rotation_start(PG_FUNCTION_ARGS)
 {
@@ -266,6 +275,11 @@ lakehouse_rotation_start(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("table, rows a second and blocks must not be null")));
 	check_numbers(PG_GETARG_INT32(2), PG_GETARG_INT32(3));
+	if (persistence_of(PG_GETARG_OID(0)) == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("temporary table \"%s\" is out of the worker's reach", get_rel_name(PG_GETARG_OID(0))),
+				 errhint("lakehouse.encryption_rotate does it in a session.")));
 	if (PG_ARGISNULL(1))
 		queue_all((ReturnSetInfo *) fcinfo->resultinfo, PG_GETARG_OID(0), PG_GETARG_INT32(2), PG_GETARG_INT32(3));
 	else
@@ -295,7 +309,7 @@ lakehouse_rotation_start_key(PG_FUNCTION_ARGS)
 		LhEncStale	stale = {0};
 		char	   *name = get_attname(columns[i].relid, columns[i].attnum, true);
 
-		if (name == NULL || get_rel_relkind(columns[i].relid) != RELKIND_RELATION)
+		if (name == NULL || get_rel_relkind(columns[i].relid) != RELKIND_RELATION || persistence_of(columns[i].relid) == RELPERSISTENCE_TEMP)
 			continue;
 		lh_enc_count_stale(columns[i].relid, name, key.id, 1, &stale);
 		if (stale.rows > 0)

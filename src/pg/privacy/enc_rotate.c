@@ -16,6 +16,7 @@
 
 #include "access/relation.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -79,14 +80,15 @@ commit(const LhRotate *r)
 
 /* ---- a batch ---- */
 
+/* It stays, and has its name and owner, until the transaction ends. */
 static Oid
-owner_of(Oid relid)
+lock_owned(Oid relid)
 {
-	Relation	rel = try_relation_open(relid, AccessShareLock);
+	Relation	rel = try_relation_open(relid, RowExclusiveLock);
 	Oid			owner = rel != NULL ? rel->rd_rel->relowner : InvalidOid;
 
 	if (rel != NULL)
-		relation_close(rel, AccessShareLock);
+		relation_close(rel, NoLock);
 	return owner;
 }
 
@@ -143,7 +145,7 @@ run_update(const char *text, Changed *changed)
 static void
 update(const LhRotate *r, Oid relid, BlockNumber from, Changed *changed)
 {
-	Oid			owner = owner_of(relid);
+	Oid			owner = lock_owned(relid);
 	int			nest;
 	Oid			user;
 	int			context;
@@ -181,7 +183,7 @@ batch(const LhRotate *r, Oid relid, BlockNumber from, BlockNumber end, Changed *
 	MemoryContext old;
 	int64		before = changed->done;
 
-	if (!lh_job_goes_on(r))
+	if (!lh_job_goes_on(r, true))
 		return false;
 	mcxt = AllocSetContextCreate(r->mcxt, "lakehouse values encrypted anew", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(mcxt);
@@ -229,7 +231,7 @@ wait_ms(const LhRotate *r, int64 ms)
 		ms -= step;
 		if (ms > 0)
 		{
-			if (!lh_job_goes_on(r))
+			if (!lh_job_goes_on(r, false))
 				return false;
 			commit(r);
 		}
@@ -287,11 +289,12 @@ pass(const LhRotate *r, const LhEncStale *left, Changed *changed)
 	return true;
 }
 
-/* Partitions come and go. */
+/* Partitions come and go; temporary children of other sessions are out of reach. */
 static void
 find_tables(LhRotate *r)
 {
 	MemoryContext old = MemoryContextSwitchTo(r->mcxt);
+	ListCell   *lc;
 
 	list_free(r->tables);
 	r->tables = NIL;
@@ -300,6 +303,11 @@ find_tables(LhRotate *r)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("table number %u, or its column \"%s\", is not there any more", r->relid, NameStr(r->column))));
 	r->tables = lh_enc_tables(r->relid, NameStr(r->column));
+	foreach(lc, r->tables)
+	{
+		if (isOtherTempNamespace(get_rel_namespace(lfirst_oid(lc))))
+			r->tables = foreach_delete_current(r->tables, lc);
+	}
 	MemoryContextSwitchTo(old);
 }
 
@@ -330,7 +338,7 @@ lh_rotate_run(LhRotate *r)
 		find_tables(r);
 		left = count_left(r);
 		if (left.rows == 0)
-			return lh_job_goes_on(r);
+			return lh_job_goes_on(r, true);
 		commit(r);
 		if (passes++ > 0 && !wait_ms(r, Min((int64) PAUSE_MS * passes, MOST_PAUSE_MS)))
 			return false;

@@ -54,8 +54,11 @@ extern bool lh_rotate_foreign_error(void);
 extern void lh_job_take(LhRotate *r);
 /* Jobs for the worker that can be run now; in r->mcxt of each.  *left: some that cannot. */
 extern List *lh_job_list(MemoryContext mcxt, bool *left);
-/* ERROR unless whom it is for may rotate; false: it is no longer to be run. */
-extern bool lh_job_goes_on(const LhRotate *r);
+/*
+ * ERROR unless whom it is for may rotate; false: it is no longer to be run.  hold: it is not paused or cancelled until the transaction ends, so
+ * that who pauses it and goes on in his transaction is waited for here, and not later with rows locked.
+ */
+extern bool lh_job_goes_on(const LhRotate *r, bool hold);
 extern void lh_job_claim(const LhRotate *r);
 extern void lh_job_note_pass(const LhRotate *r, int64 blocks, const LhEncStale *left);
 extern void lh_job_note_batch(const LhRotate *r, int64 blocks, uint64 rows);

@@ -7,9 +7,11 @@
  * 2. That a version is not in use is said after a look at each such column of the database, arrays, composite types and ranges included, while
  *    nobody who is not through has sealed under it.  Values can be copied from table to table without being sealed, so:
  *    a. we wait until nobody is there who began before our snapshot: he could copy what we do not see;
- *    b. whatever version of a row somebody who came later sees, or makes, stays in its table as long as we have our snapshot, deleted or
- *       not, committed or not.  All of these are looked at.  So a value that is moved meanwhile, from a table that we have not seen to one
- *       that we have, is found where it was.
+ *    b. then all tables that have such columns are locked against DROP, TRUNCATE and ALTER, and listed again until there are no others: who
+ *       made one and has copied values to it has locked where they came from until he is through;
+ *    c. from there on whatever version of a row somebody who came later sees, or makes, stays in its table as long as we have our snapshot,
+ *       deleted or not, committed or not.  All of these are looked at.  So a value that is moved meanwhile, from a table that we have not
+ *       seen to one that we have, is found where it was.
  * 3. What cannot be looked at (temporary tables of other sessions) counts as use.  Dumps, backups, armoured text in other columns and constants
  *    in definitions are not looked at.
  */
@@ -29,6 +31,7 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/latch.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
@@ -149,7 +152,7 @@ lh_enc_columns(int *n)
 	uint64		rows;
 
 	lh_keys_begin(&sql, "a look for encrypted columns", false, true);
-	rows = lh_keys_sql(COLUMNS, "", NULL, NULL);
+	rows = lh_keys_sql_now(COLUMNS, "", NULL);
 	columns = MemoryContextAlloc(mcxt, sizeof(LhEncColumn) * (rows + 1));
 	for (uint64 i = 0; i < rows; i++)
 	{
@@ -241,6 +244,44 @@ wait_for_those_before(void)
 	return true;
 }
 
+/* All columns there are, when all of their tables are locked; those, too. */
+static LhEncColumn *
+lock_columns(int *n, List **tables)
+{
+	for (;;)
+	{
+		LhEncColumn *columns = lh_enc_columns(n);
+		int			before = list_length(*tables);
+
+		for (int i = 0; i < *n; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (list_member_oid(*tables, columns[i].relid))
+				continue;
+			LockRelationOid(columns[i].relid, AccessShareLock);
+			*tables = lappend_oid(*tables, columns[i].relid);
+		}
+		if (list_length(*tables) == before)
+			return columns;
+	}
+}
+
+/* Nobody is there who began before our snapshot. */
+static char *
+user_of_now(LhKeyRef ref)
+{
+	int			n;
+	List	   *tables = NIL;
+	LhEncColumn *columns = lock_columns(&n, &tables);
+	char	   *user = first_user(columns, n, ref);
+	ListCell   *lc;
+
+	/* what is in use nowhere can be copied from nowhere */
+	foreach(lc, tables)
+		UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
+	return user;
+}
+
 char *
 lh_enc_users(LhKeyRef ref)
 {
@@ -262,7 +303,7 @@ lh_enc_users(LhKeyRef ref)
 		if (!wait_for_those_before())
 			return pstrdup("a transaction that began before, and may see or have copied a value");
 	}
-	return first_user(columns, n, ref);
+	return user_of_now(ref);
 }
 
 /* ---- one column ---- */

@@ -311,6 +311,15 @@ leave(int code, Datum arg)
 		_exit(0);
 }
 
+/* What a database or the server sets for sessions and a worker cannot work with. */
+static void
+own_settings(void)
+{
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("lock_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+}
+
 void
 lakehouse_rotation_worker(Datum arg)
 {
@@ -322,6 +331,7 @@ lakehouse_rotation_worker(Datum arg)
 	on_proc_exit(leave, (Datum) 0);
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
 	connected = true;
+	own_settings();
 	mcxt = AllocSetContextCreate(TopMemoryContext, "lakehouse rotation", ALLOCSET_DEFAULT_SIZES);
 	while (any_jobs(mcxt) && begin_alone())
 		work(mcxt);
