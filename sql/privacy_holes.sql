@@ -107,6 +107,40 @@ SELECT lakehouse.policy_alter('quiet', for_roles => '{public}', except_roles => 
 SELECT * FROM lakehouse.policy_keys();
 \x off
 
+-- a generated column that is made from a masked one shows it, unless it is masked for all of the same
+CREATE TABLE made (id int, ssn text, born date, year int GENERATED ALWAYS AS (extract(year FROM born)) STORED,
+	upper_ssn text GENERATED ALWAYS AS (upper(ssn)) STORED, pair text GENERATED ALWAYS AS (ssn || '/' || id) STORED, plain int GENERATED ALWAYS AS (id * 2) STORED);
+CREATE TABLE made_child (shown text GENERATED ALWAYS AS (left(ssn, 3)) STORED) INHERITS (made);
+INSERT INTO made (id, ssn, born) VALUES (1, 'raw-1', '1999-01-01');
+GRANT USAGE ON SCHEMA ho TO hole_reader;
+GRANT SELECT ON made TO hole_reader;
+SELECT lakehouse.policy_create('made', 'made', ARRAY['ssn', 'NULL', 'born', 'NULL', 'pair', 'NULL'], for_roles => '{hole_reader,hole_writer}');
+SET ROLE hole_reader;
+SELECT * FROM ho.made;
+RESET ROLE;
+CREATE VIEW generated AS SELECT object, policy, detail FROM lakehouse.policy_holes() WHERE kind = 'generated column';
+SELECT * FROM generated;
+-- for one of the roles, for a time, for all of them
+SELECT lakehouse.policy_create('upper', 'made', ARRAY['upper_ssn', 'NULL'], for_roles => '{hole_writer}');
+SELECT object FROM generated;
+SELECT lakehouse.policy_alter('upper', for_roles => '{public}', until => '2100-01-01');
+SELECT object FROM generated;
+SELECT lakehouse.policy_alter('upper', until => 'infinity');
+SELECT object FROM generated;
+SELECT lakehouse.policy_alter('upper', except_roles => '{hole_writer}');
+SELECT object FROM generated;
+SELECT lakehouse.policy_alter('upper', except_roles => '{}');
+SELECT lakehouse.policy_alter('made', ARRAY['ssn', 'NULL', 'born', 'NULL', 'pair', 'NULL', 'year', 'NULL']);
+SELECT lakehouse.policy_create('child', 'made_child', ARRAY['shown', 'NULL'], for_roles => '{hole_reader,hole_writer}');
+SELECT * FROM generated;
+SELECT lakehouse.policy_drop(unnest('{made,upper,child}'::text[]));
+-- a tag on one of the columns, on both
+SELECT lakehouse.tag('made', 'ssn', 'hole.ssn'), lakehouse.tag('made', 'pair', 'hole.ssn'), lakehouse.tag('made', 'upper_ssn', 'hole.ssn');
+SELECT lakehouse.policy_create('tagged', NULL, ARRAY['value', 'NULL'], for_roles => '{hole_reader}', options => '{"tag": "hole.ssn"}');
+SELECT object, policy FROM generated;
+SELECT lakehouse.policy_drop('tagged');
+DROP VIEW generated;
+
 -- rights
 SET ROLE hole_free;
 SELECT * FROM lakehouse.policy_keys();

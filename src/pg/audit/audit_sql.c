@@ -398,7 +398,7 @@ Datum
 lakehouse_audit_checkpoint(PG_FUNCTION_ARGS)
 {
 	require_ring();
-	PG_RETURN_TEXT_P(newest_note(lh_ring_ask(LH_ASK_CHECKPOINT, 0)));
+	PG_RETURN_TEXT_P(newest_note(lh_ring_ask(LH_ASK_CHECKPOINT, (int64) lh_ring_mine())));
 }
 
 /* The newest signed checkpoint of at most so many entries. */

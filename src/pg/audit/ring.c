@@ -276,6 +276,15 @@ fetch_ahead(uint64 at)
 		__builtin_prefetch(at_place(at + i * LINE), 1);
 }
 
+/* Behind this session's last record. */
+static uint64 mine = 0;
+
+uint64
+lh_ring_mine(void)
+{
+	return mine;
+}
+
 bool
 lh_ring_put(const LhAuditMessage *message, LhSlice body, bool from_aside, uint64 *at)
 {
@@ -291,6 +300,7 @@ lh_ring_put(const LhAuditMessage *message, LhSlice body, bool from_aside, uint64
 		return false;
 	fill(*at, message, body);
 	*at += bytes;
+	mine = *at;
 	/* the next record most likely goes there, and by then it would have to be waited for */
 	if (from_aside)
 		fetch_ahead(*at);

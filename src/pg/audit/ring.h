@@ -43,7 +43,7 @@ extern uint32 lh_ring_bytes(uint32 body);
 typedef enum LhAuditAsk
 {
 	LH_ASK_NOTHING,
-	LH_ASK_CHECKPOINT,
+	LH_ASK_CHECKPOINT,			/* argument: with the records before this place */
 	LH_ASK_RETAIN				/* argument: microseconds since 1970 */
 } LhAuditAsk;
 
@@ -114,6 +114,8 @@ extern bool lh_ring_put(const LhAuditMessage *message, LhSlice body, bool aside,
  * cancels, or lakehouse.audit_timeout is over.
  */
 extern bool lh_ring_put_late(const LhAuditMessage *message, LhSlice body, uint64 *at);
+/* The place behind the last record that this session has written; 0: none. */
+extern uint64 lh_ring_mine(void);
 /* Until the worker has made it durable; ERROR after lakehouse.audit_timeout. */
 extern void lh_ring_wait_durable(uint64 at);
 /* One that was not written. */

@@ -87,7 +87,7 @@ BEGIN ATOMIC
 	tables AS MATERIALIZED (SELECT DISTINCT policy, relation FROM hidden),
 	-- what hangs on a masked column: a table's default, constraint, index, statistics or rule
 	hanging AS MATERIALIZED (
-		SELECT DISTINCT m.policy, m.relation, m."column", d.classid, d.objid
+		SELECT DISTINCT m.policy, m.relation, m.attnum, m."column", d.classid, d.objid, d.objsubid
 		FROM masked m JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = m.relation AND d.refobjsubid = m.attnum),
 	views AS MATERIALIZED (
 		SELECT DISTINCT t.policy, t.relation, c.oid AS view, c.relkind, c.reloptions
@@ -164,6 +164,23 @@ BEGIN ATOMIC
 	UNION ALL
 	SELECT 'constraint', h.relation || '.' || c.conname, h.policy, 'everybody may read it in the catalogs: ' || pg_get_constraintdef(c.oid)
 	FROM masked h JOIN pg_constraint c ON c.conrelid = h.relation AND c.contype = 'c' AND h.attnum = ANY (c.conkey)
+	UNION ALL
+	-- stored or not: it is computed of the row as it is
+	SELECT 'generated column', g.relation || '.' || a.attname, g.policy, 'is made from ' || string_agg(DISTINCT g."column", ', ') ||
+		', which the policy masks, and shown as it is: mask it as well'
+	FROM (
+		SELECT h.policy, h.relation, h.attnum, h."column", e.adnum FROM hanging h JOIN pg_attrdef e ON h.classid = 'pg_attrdef'::regclass AND e.oid = h.objid
+		UNION ALL
+		SELECT h.policy, h.relation, h.attnum, h."column", h.objsubid FROM hanging h WHERE h.classid = 'pg_class'::regclass AND h.objid = h.relation AND h.objsubid > 0) g
+	JOIN pg_attribute a ON a.attrelid = g.relation AND a.attnum = g.adnum AND a.attnum <> g.attnum AND a.attgenerated <> ''
+	JOIN listed l ON l.name = g.policy
+	-- nor masked by another that holds for all of these
+	WHERE NOT EXISTS (SELECT FROM masked o JOIN listed b ON b.name = o.policy
+		WHERE o.relation = g.relation AND o.attnum = a.attnum AND (b.name = l.name OR (
+			(b.for_roles @> l.for_roles OR 'public' = ANY (b.for_roles)) AND b.except_roles <@ l.except_roles AND b.purposes = l.purposes
+			AND b.until IS NOT DISTINCT FROM l.until
+			AND b.options - '{tag,writes,other_paths}'::text[] = l.options - '{tag,writes,other_paths}'::text[])))
+	GROUP BY g.relation, a.attname, g.policy
 	UNION ALL
 	SELECT 'partition', c.oid::regclass::text, h.policy, 'everybody may read its bound in the catalogs: ' || pg_get_expr(c.relpartbound, c.oid)
 	FROM masked h JOIN pg_partitioned_table p ON p.partrelid = h.relation AND h.attnum = ANY (p.partattrs::int2[])

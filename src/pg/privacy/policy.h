@@ -5,6 +5,7 @@
  *	policy.c			policies read from their definitions, cached by relation
  *	policy_effective.c	several policies, partitions and tags: one mask a column
  *	policy_admin.c		policy_create, policy_alter, policy_drop: parsing and vetting
+ *	policy_generated.c	generated columns that are made from masked ones
  *	policy_floor.c		the privileges beneath: what a masked role must not hold
  *	policy_show.c		policy_list, policy_explain, policy_holes
  *	policy_diff.c		what two roles see differently

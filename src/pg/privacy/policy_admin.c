@@ -445,10 +445,12 @@ warn_of_few(Node *node, void *context)
 static void
 warn(const LhPolicySpec *spec, const char *hash)
 {
+	const LhPolicy *policy = lh_policy_named(spec->name);
 	ListCell   *cell;
 
-	foreach(cell, lh_policy_named(spec->name)->columns)
+	foreach(cell, policy->columns)
 		(void) warn_of_few((Node *) ((LhPolicyColumn *) lfirst(cell))->mask, (void *) spec);
+	lh_policy_warn_of_generated(spec, policy);
 
 	if (hash != NULL)
 		ereport(WARNING,

@@ -136,6 +136,11 @@ extern LhPolicySpec lh_policy_spec(const LhPolicy *policy);
 /* The policy of that name, read anew; ERROR: none. */
 extern LhPolicy *lh_policy_named(const char *name);
 
+/* ---- policy_generated.c ---- */
+
+/* WARNINGs: generated columns that are made from what the policy masks, and are shown as they are. */
+extern void lh_policy_warn_of_generated(const LhPolicySpec *spec, const LhPolicy *policy);
+
 /* ---- policy_parse.c ---- */
 
 /* While text is worked on, errors tell where in it, and what it is: "mask of column \"ssn\"". */
