@@ -31,6 +31,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "storage/proc.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -72,23 +73,50 @@ api(void)
 
 /* ---- reading ---- */
 
+/*
+ * Somebody who has committed keeps his locks while he waits for a standby, and that may be the receiver of this stream: on tables of keys
+ * that were made in one transaction with what the stream is about, for one.  A wait without end for him who waits for us is what it would be.
+ */
+#define MOST_LOCK_WAIT 10000	/* milliseconds */
+
+static void
+explain_lock(void *arg)
+{
+	if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+		return;
+	errcontext("reading policies and keys for a change stream");
+	errhint("Who holds the lock may have committed, and wait for the receiver of this stream as its synchronous standby.  "
+			"Cancel that session's wait, or take the receiver out of synchronous_standby_names; then start the stream again.");
+}
+
 static void
 read_all(LhCdc *cdc)
 {
 	LhStreamPolicies *old = cdc->policies;
+	ErrorContextCallback context = {.callback = explain_lock, .previous = error_context_stack};
+	int			timeout = LockTimeout;
 	LhCdcPresent was;
 
 	lh_cdc_present_begin(cdc, &was);
 	PG_TRY();
 	{
+		/* queries wait as queries do */
+		if (cdc->pg != NULL)
+		{
+			error_context_stack = &context;
+			LockTimeout = timeout > 0 ? Min(timeout, MOST_LOCK_WAIT) : MOST_LOCK_WAIT;
+		}
 		cdc->policies = api()->read(cdc->mcxt, cdc->pg == NULL);
 	}
 	PG_CATCH();
 	{
+		LockTimeout = timeout;
 		lh_cdc_present_failed(&was);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	LockTimeout = timeout;
+	error_context_stack = context.previous;
 	lh_cdc_present_end(cdc, &was);
 	/* plans have pointers into the old ones */
 	lh_cdc_forget_plans(cdc);

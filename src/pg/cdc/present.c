@@ -16,7 +16,8 @@
  * receiver of this stream, and a policy holds for what comes after it in the log.  Such transactions are in sight by a snapshot in the place
  * of the historic one.
  *
- * Callbacks of invalidation are not called: nothing changed, and what policies and keys have cached is of the present.
+ * Callbacks of invalidation are not called: nothing changed, and what policies and keys have cached is of the present; but when a stream
+ * begins while there are such transactions.
  *
  * After an ERROR decoding ends, and takes the historic snapshot with it; ours goes before.
  *
@@ -27,6 +28,7 @@
 
 #include "access/xact.h"
 #include "utils/catcache.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -62,7 +64,10 @@ lh_cdc_present_begin(LhCdc *cdc, LhCdcPresent *was)
 	was->committed = lh_pg_snapshot_of_committed();
 	if (was->committed == NULL)
 		return;
-	if (!was->historic)
+	/* nobody has told us of them: what was cached before this stream began may be without them, and their changes need not come by it */
+	if (cdc->policies == NULL)
+		InvalidateSystemCaches();
+	else if (!was->historic)
 		drop(cdc);
 	SetupHistoricSnapshot(was->committed, NULL);
 	lh_pg_set_catalog_now(was->committed);

@@ -319,6 +319,9 @@ read_guarded(Reading *r, LhStreamTable *table)
 			case MAKE_SQLSTATE('5', '7', '0', '0', '0'):
 				ReThrowError(error);
 		}
+		/* a lock that is not to be had is nobody's fault, and will be gone */
+		if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+			ReThrowError(error);
 		table->closed = psprintf("its policies cannot be used: %s", error->message);
 	}
 	PG_END_TRY();

@@ -10,6 +10,7 @@
 #include "access/xlog.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_depend.h"
+#include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -86,6 +87,8 @@ keep_running(TransactionId *xids, uint32 *n)
 
 	for (uint32 i = 0; i < *n; i++)
 	{
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (!TransactionIdDidCommit(xids[i]))
 			xids[kept++] = xids[i];
 	}
@@ -95,47 +98,52 @@ keep_running(TransactionId *xids, uint32 *n)
 }
 
 /* What began after the last transaction that ended is running for the snapshot, without being listed. */
-static bool
+static void
 add_later(Snapshot s, TransactionId next)
 {
-	uint32		most = s->xcnt + (uint32) (next - s->xmax);
-	TransactionId *xids = palloc(sizeof(TransactionId) * Max(most, 1));
-	bool		found = false;
+	TransactionId *xids;
 
+	if (!TransactionIdPrecedes(s->xmax, next))
+		return;
+	xids = palloc(sizeof(TransactionId) * ((Size) s->xcnt + (uint32) (next - s->xmax)));
 	if (s->xcnt > 0)
 		memcpy(xids, s->xip, sizeof(TransactionId) * s->xcnt);
 	for (TransactionId xid = s->xmax; TransactionIdPrecedes(xid, next);)
 	{
-		if (TransactionIdDidCommit(xid))
-			found = true;
-		else
-			xids[s->xcnt++] = xid;
+		xids[s->xcnt++] = xid;
 		TransactionIdAdvance(xid);
 	}
 	s->xip = xids;
 	s->xmax = next;
-	return found;
 }
 
+/*
+ * One that commits while they are asked would be there in part: seen as running, and its subtransactions as committed, or the other way
+ * round.  So they are asked until none goes: then all that is left was running when the last round began, and all that
+ * went had committed before.
+ */
 Snapshot
 lh_pg_snapshot_of_committed(void)
 {
-	TransactionId next;
 	Snapshot	s;
 	uint32		subs;
-	bool		found;
+	bool		gone;
+	bool		found = false;
 
 	if (RecoveryInProgress())
 		return NULL;
 	/* a copy, which is ours to change */
 	s = RegisterSnapshot(GetNonHistoricCatalogSnapshot(InvalidOid));
-	next = ReadNextTransactionId();
-	subs = (uint32) s->subxcnt;
-	found = keep_running(s->xip, &s->xcnt);
-	found |= keep_running(s->subxip, &subs);
+	/* with too many subtransactions their parents are looked up: there is no list, whatever its length is said to be */
+	subs = s->suboverflowed ? 0 : (uint32) s->subxcnt;
+	do
+	{
+		add_later(s, ReadNextTransactionId());
+		gone = keep_running(s->xip, &s->xcnt);
+		gone |= keep_running(s->subxip, &subs);
+		found |= gone;
+	} while (gone);
 	s->subxcnt = (int32) subs;
-	if (TransactionIdPrecedes(s->xmax, next))
-		found |= add_later(s, next);
 	if (found)
 		return s;
 	UnregisterSnapshot(s);
