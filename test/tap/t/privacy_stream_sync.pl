@@ -188,7 +188,11 @@ like($peeked, qr/"key":\{"id":4\}/, 'a function that reads a slot');
 unlike($peeked, qr/secret/, 'as well');
 
 # what it asked before is remembered without that policy, whose transaction is before its place
-sql(q{SELECT pg_replication_slot_advance('late', pg_current_wal_lsn())});
+my $place = sql('SELECT pg_current_wal_lsn()');
+wait_until(60, sub {
+	sql($_) foreach 'CHECKPOINT', q{SELECT pg_logical_emit_message(true, 'no', 'no')}, q{SELECT pg_replication_slot_advance('late', pg_current_wal_lsn())};
+	return sql("SELECT restart_lsn > '$place' FROM pg_replication_slots WHERE slot_name = 'late'") eq 't';
+}) or die 'the slot does not move on';
 insert_three(6);
 ask($warm, q{START_REPLICATION SLOT late LOGICAL 0/0 (format 'json', "schema.events" 'off')});
 $peeked = messages($warm, qr/"id":6/);
