@@ -206,6 +206,13 @@ SET enable_mergejoin = off;
 EXPLAIN (VERBOSE, COSTS OFF) SELECT x.ssn FROM f2 x;
 RESET enable_nestloop;
 RESET enable_mergejoin;
+-- whole rows go along where rows beside it are locked or changed, whatever the query uses
+CREATE TABLE beside AS SELECT i AS id FROM generate_series(1, 40) i;
+SELECT x.id, x.city FROM f1 x, beside b WHERE x.id = b.id AND x.id < 10 ORDER BY 1 FOR UPDATE OF b;
+SELECT x.id, x.ssn FROM f3 x JOIN beside b USING (id) WHERE x.id < 10 ORDER BY 1 FOR SHARE OF b;
+WITH u AS (UPDATE beside SET id = b.id + 100 FROM beside b JOIN f2 x ON x.id = b.id WHERE beside.id = b.id AND b.id < 10 RETURNING beside.id, x.city) SELECT * FROM u ORDER BY 1;
+WITH u AS (DELETE FROM beside USING f1 x WHERE x.id = beside.id AND x.id < 30 RETURNING x.id, x.city, x.ssn) SELECT count(*), count(*) FILTER (WHERE ssn LIKE 'rX%') AS masked FROM u;
+DROP TABLE beside;
 RESET ROLE;
 DROP FUNCTION plainly;
 

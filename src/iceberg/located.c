@@ -5,6 +5,7 @@
 #include "iceberg/located.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,12 +98,25 @@ set(Place *place, const char *dir, const LhIceLook *look, const char *path)
 	*place = (Place){.dir = NULL};
 }
 
+/* Of the directory and of the hint themselves, which may be links to elsewhere. */
+static bool
+names_are_noted(const char *dir)
+{
+	char path[4096];
+	int n = snprintf(path, sizeof(path), "%s/metadata/version-hint.text", dir);
+
+	if (n < 0 || (size_t) n >= sizeof(path) || !lh_local_names_are_noted(path))
+		return false;
+	*strrchr(path, '/') = '\0';
+	return lh_local_names_are_noted(path);
+}
+
 void
 lh_ice_remember_located(const char *dir, const LhIceLook *look, const char *path)
 {
 	Place *place;
 
-	if (!look->valid || !lh_local_names_are_noted(dir))
+	if (!look->valid || !names_are_noted(dir))
 		return;
 	pthread_mutex_lock(&lock);
 	place = find(dir);

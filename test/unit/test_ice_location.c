@@ -286,6 +286,7 @@ what_was_found_is_remembered_while_nothing_changes(void **state)
 	World *w = *state;
 	LhIceCache *cache = lh_ice_cache_create(1 << 20);
 	LhIceLook look;
+	const char *path;
 
 	assert_non_null(cache);
 	put(w, "v1.metadata.json", "{}");
@@ -296,6 +297,14 @@ what_was_found_is_remembered_while_nothing_changes(void **state)
 	age(w, "version-hint.text", 3600);
 	age(w, "", 3600);
 	assert_string_equal(found(w, false), "v1.metadata.json");
+	/* nor is anything remembered where the hint is a link to another kind of file system */
+	assert_int_equal(mkdir(lh_sprintf(w->ctx, "%s/away", w->dir), 0700), 0);
+	assert_int_equal(mkdir(lh_sprintf(w->ctx, "%s/away/metadata", w->dir), 0700), 0);
+	assert_int_equal(symlink("/proc/self/status", lh_sprintf(w->ctx, "%s/away/metadata/version-hint.text", w->dir)), 0);
+	look = (LhIceLook){.valid = true};
+	lh_ice_remember_located(lh_sprintf(w->ctx, "%s/away", w->dir), &look, "/none/such");
+	ok(w, lh_ice_located(w->ctx, lh_sprintf(w->ctx, "%s/away", w->dir), &look, &path));
+	assert_null(path);
 	/* what was found is not looked for again: were it another one, that would come */
 	ok(w, lh_ice_look(w->ctx, w->store, lh_sprintf(w->ctx, "%s/t", w->dir), &look));
 	assert_true(look.valid);

@@ -245,18 +245,25 @@ from_masked(const Replacement *r, AttrNumber attnum)
 	return false;
 }
 
-/* How many the query uses. */
-static int
-raw_values(const Replacement *r)
+/*
+ * Does the planner ask for the column?  Of a subquery that stays it takes whole rows where rows beside it are locked or changed, which
+ * the query does not say.  What it does not take it puts away, mask and all.
+ */
+static bool
+given_out(const Replacement *r, AttrNumber attnum, bool joined)
 {
-	int			column = -1;
+	return joined || bms_is_member(COLUMN(attnum), r->used);
+}
+
+static int
+raw_values(const Replacement *r, bool joined)
+{
 	int			n = 0;
 
-	while ((column = bms_next_member(r->used, column)) >= 0)
+	for (AttrNumber attnum = 1; attnum <= RelationGetDescr(r->relation)->natts; attnum++)
 	{
-		AttrNumber	attnum = column + FirstLowInvalidHeapAttributeNumber;
-
-		n += from_row(policy_of(r, attnum)) || from_masked(r, attnum);
+		if (!dropped(r, attnum) && given_out(r, attnum, joined))
+			n += from_row(policy_of(r, attnum)) || from_masked(r, attnum);
 	}
 	return n;
 }
@@ -331,7 +338,7 @@ static bool
 can_be_placed(const Replacement *r)
 {
 	return lakehouse_mask_plans != LH_MASK_PLANS_SUBQUERY && !r->kept && r->effective.filters == NIL && !row_locked(r) &&
-		!row_with_dropped(r) && !foreign(r) && !security_uses_masked(r) && lh_places_room(raw_values(r));
+		!row_with_dropped(r) && !foreign(r) && !security_uses_masked(r) && lh_places_room(raw_values(r, false));
 }
 
 /*
@@ -341,7 +348,7 @@ can_be_placed(const Replacement *r)
 static bool
 may_be_joined(const Replacement *r)
 {
-	return r->effective.filters != NIL && checkExprHasSubLink((Node *) r->effective.filters) && lh_places_room(raw_values(r));
+	return r->effective.filters != NIL && checkExprHasSubLink((Node *) r->effective.filters) && lh_places_room(raw_values(r, true));
 }
 
 /* ---- the subquery ---- */
@@ -360,7 +367,7 @@ user_column(Replacement *r, AttrNumber attnum)
 	if (policy == NULL || policy->mask == NULL)
 	{
 		expr = (Expr *) makeVar(1, attnum, att->atttypid, att->atttypmod, att->attcollation, 0);
-		if ((r->placed || r->joined) && bms_is_member(COLUMN(attnum), r->used) && from_masked(r, attnum))
+		if ((r->placed || r->joined) && given_out(r, attnum, r->joined) && from_masked(r, attnum))
 			expr = lh_place_at_scan(expr, 1);
 	}
 	else
@@ -369,7 +376,7 @@ user_column(Replacement *r, AttrNumber attnum)
 		if (exprType((Node *) expr) != att->atttypid)
 			elog(ERROR, "mask of column %s of table %s has another type than the column", NameStr(att->attname),
 				 RelationGetRelationName(r->relation));
-		if ((r->placed || r->joined) && bms_is_member(COLUMN(attnum), r->used) && from_row(policy))
+		if ((r->placed || r->joined) && given_out(r, attnum, r->joined) && from_row(policy))
 			expr = lh_place_at_scan(expr, 1);
 	}
 	return makeTargetEntry(expr, attnum, pstrdup(NameStr(att->attname)), false);
@@ -500,7 +507,7 @@ build(Replacement *r, const LhSubject *subject)
 	lh_enforce_expression((Node *) inner->targetList, subject);
 	lh_enforce_expression(inner->jointree->quals, subject);
 	row_marks(r);
-	if (!r->placed && (raw_values(r) > 0 || row_with_dropped(r)))
+	if (!r->placed && (raw_values(r, false) > 0 || row_with_dropped(r)))
 		inner->cteList = list_make1(unread_query());
 	/* the planner takes no condition on a junk column of a subquery that stays one */
 	if (r->system != NIL && r->whole && (inner->cteList != NIL || r->effective.filters != NIL))
