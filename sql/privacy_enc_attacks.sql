@@ -52,7 +52,8 @@ BEGIN
 		got := got || concat_ws(' ', m, d, h);
 	END;
 	RESET ROLE;
-	RETURN CASE WHEN got ~ 'CANARY|471147114711' THEN 'LEAK: ' || got WHEN s IS NOT NULL THEN 'error ' || s WHEN got ~ 'lhc1:' THEN 'armoured' WHEN got = '' THEN 'done' ELSE 'other: ' || got END;
+	RETURN CASE WHEN got ~ 'CANARY|471147114711' THEN 'LEAK: ' || got
+		WHEN sql ~ 'xmlforest|query_to_xml' AND (s = '0A000' OR got ~ 'lhc1:') THEN 'armoured, or no libxml' WHEN s IS NOT NULL THEN 'error ' || s WHEN got ~ 'lhc1:' THEN 'armoured' WHEN got = '' THEN 'done' ELSE 'other: ' || replace(got, 'rows=0.00', 'rows=0') END;
 END $$;
 SET client_min_messages = error;
 -- the harness finds what there is to be found
@@ -76,7 +77,7 @@ INSERT INTO attacks (sql) VALUES
 	('SELECT lakehouse.enc_renew(note) FROM people'), ('SELECT lakehouse.enc_row_renew(note, 0, ctid), lakehouse.enc_row_renew(p, 0, ctid) FROM people p'),
 	('SELECT lakehouse.enc_value_stale(p) FROM people p WHERE lakehouse.enc_value_stale(p)'),
 	('SELECT lakehouse.encrypt(note::text, ''at_mine'') FROM people'), ('SELECT lakehouse.decrypt(lakehouse.encrypt(note::text, ''at_mine'')) FROM people'),
-	('EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT note FROM people WHERE note::text > ''x''');
+	('EXPLAIN (ANALYZE, BUFFERS OFF, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT note FROM people WHERE note::text > ''x''');
 -- ---- into a domain of one's own, or without one
 INSERT INTO attacks (sql) VALUES
 	('SELECT lakehouse.decrypt(mail::lakehouse.enc_text(''at_mine'')) FROM people'), ('SELECT lakehouse.decrypt(note::lakehouse.enc_text(''at_mine'', ''search'')) FROM people'),
@@ -174,11 +175,11 @@ CLOSE held;
 RESET ROLE;
 RESET plan_cache_mode;
 -- parallel workers
-SET force_parallel_mode = on;
+SELECT set_config(name, 'on', false) AS parallel FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
 SET min_parallel_table_scan_size = 0;
 SET parallel_setup_cost = 0;
 SELECT attack('at_reader', 'SELECT note FROM people') AS shown, attack('at_reader', 'SELECT count(lakehouse.decrypt(note)) FROM people') AS opened, attack('at_clerk', 'SELECT note FROM people LIMIT 1') ~ '^LEAK' AS clerk;
-RESET force_parallel_mode;
+SELECT set_config(name, 'off', false) AS parallel FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
 -- COPY, text and binary
 SET ROLE at_reader;
 \copy people (note, n, j, own) TO PROGRAM 'grep -c -E "CANARY|471147114711" || true'
@@ -220,12 +221,14 @@ SELECT "values", current FROM lakehouse.encryption_status('people', 'note');
 
 -- ---- pages
 
-CREATE EXTENSION pageinspect SCHEMA test_privacy_enc_attacks;
+CREATE TABLE bare AS SELECT 'CANARY' AS word;
 CREATE INDEX people_mail ON people (mail);
 CREATE INDEX people_hash ON people USING hash (mail);
-SELECT sum((position('\x43414e415259'::bytea IN get_raw_page('people', b::int)) > 0)::int) AS heap FROM generate_series(0, pg_relation_size('people') / 8192 - 1) b;
-SELECT sum((position('\x43414e415259'::bytea IN get_raw_page('people_mail', b::int)) > 0)::int) AS btree FROM generate_series(0, pg_relation_size('people_mail') / 8192 - 1) b;
-SELECT sum((position('\x43414e415259'::bytea IN get_raw_page('people_hash', b::int)) > 0)::int) AS hash FROM generate_series(0, pg_relation_size('people_hash') / 8192 - 1) b;
+CHECKPOINT;
+SELECT sum((position('\x43414e415259'::bytea IN pg_read_binary_file(pg_relation_filepath('bare'), b * 8192, 8192)) > 0)::int) AS bare FROM generate_series(0, pg_relation_size('bare') / 8192 - 1) b;
+SELECT sum((position('\x43414e415259'::bytea IN pg_read_binary_file(pg_relation_filepath('people'), b * 8192, 8192)) > 0)::int) AS heap FROM generate_series(0, pg_relation_size('people') / 8192 - 1) b;
+SELECT sum((position('\x43414e415259'::bytea IN pg_read_binary_file(pg_relation_filepath('people_mail'), b * 8192, 8192)) > 0)::int) AS btree FROM generate_series(0, pg_relation_size('people_mail') / 8192 - 1) b;
+SELECT sum((position('\x43414e415259'::bytea IN pg_read_binary_file(pg_relation_filepath('people_hash'), b * 8192, 8192)) > 0)::int) AS hash FROM generate_series(0, pg_relation_size('people_hash') / 8192 - 1) b;
 
 -- ---- leaving
 
