@@ -298,16 +298,21 @@ check_empty(LhCtx *ctx, LhKeyStore *store)
 	struct dirent *e;
 
 	if (dir == NULL)
-		return lh_keystore_failed(ctx, store, "read", "");
+	{
+		LhStatus status = lh_keystore_failed(ctx, store, "read", "");
+		if (fd >= 0)
+			close(fd);
+		return status;
+	}
 	LH_TRY(lh_arena_on_reset(ctx, ctx->arena, close_dir, dir));
-	while ((e = readdir(dir)) != NULL)
+	while (errno = 0, (e = readdir(dir)) != NULL)
 	{
 		if (strcmp(e->d_name, "store") == 0)
 			LH_FAIL(ctx, LH_EXISTS, "\"%s\" is a key store already", store->path);
 		if (!is_part(e->d_name))
 			LH_FAIL(ctx, LH_INVALID, "directory \"%s\" of the key store is not empty", store->path);
 	}
-	return LH_OK;
+	return errno == 0 ? LH_OK : lh_keystore_failed(ctx, store, "read", "");
 }
 
 static LhStatus
