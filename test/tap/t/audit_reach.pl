@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use Audit qw(log_records);
 use JSON::PP;
 use Lake;
 use PostgreSQL::Test::Cluster;
@@ -48,16 +49,7 @@ $node->safe_psql('postgres', q{
 
 my $seen = 0;
 
-sub records
-{
-	my @all;
-	foreach my $file (sort glob "$log/*.jsonl")
-	{
-		open(my $f, '<', $file) or die "$file: $!";
-		push @all, map { decode_json($_) } grep { /\n\z/ } <$f>;
-	}
-	return @all;
-}
+sub records { return log_records($log) }
 
 # Those that came since the last time, as soon as they are enough.
 sub fresh
