@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "fuzz/fuzz_ctx.h"
+#include "fuzz/fuzz_json.h"
 #include "unit/avro_show.h"
 
 #define MAX_BLOCK       ((size_t) 1 << 20)
@@ -350,6 +351,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 4)
 		return 0;
+	fuzz_json_begin();
 	ctx = fuzz_ctx();
 	CHECK(lh_buf_init(ctx, &made, false) == LH_OK);
 	bytes = lh_slice(data + 1, size - 1);
@@ -361,5 +363,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!failed(ctx, lh_avro_open_bytes(ctx, bytes, "input", &file)))
 		read_file(ctx, file, (uint32_t) (data[0] * 2654435761u + data[size - 1]));
 	fuzz_ctx_done(ctx);
+	fuzz_json_done();
 	return 0;
 }

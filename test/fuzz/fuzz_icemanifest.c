@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "fuzz/fuzz_ctx.h"
+#include "fuzz/fuzz_json.h"
 #include "iceberg/plan.h"
 #include "unit/avro_make.h"
 #include "unit/ice_manifest_schema.h"
@@ -179,11 +180,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 || size > 65536)
 		return 0;
 	if (table == NULL)
+	{
 		make_table();
+		fuzz_json_begin();
+	}
 	ctx = fuzz_ctx();
 	status = run(ctx, data, size);
 	CHECK(status == LH_OK || ctx->error->message[0] != '\0');
 	CHECK(status != LH_BUG);
 	fuzz_ctx_done(ctx);
+	fuzz_json_done();
 	return 0;
 }
