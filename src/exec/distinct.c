@@ -30,8 +30,6 @@
 
 /* A table may take this part of the budget: the rest is the scan's. */
 #define BUDGET_SHARE 2
-/* Partitions of partitions, each a 64th of the one before. */
-#define MAX_LEVEL    6
 
 /* Strings are copied to blocks of this size. */
 #define BYTES_BLOCK 65536
@@ -92,96 +90,6 @@ check_share(LhCtx *ctx, const LhDistinct *d, size_t bytes)
 		return LH_OK;
 	LH_FAIL(ctx, LH_NO_MEMORY, "count(distinct) needs more memory than its share of %s",
 			budget->setting != NULL ? budget->setting : "the budget");
-}
-
-/*
- * Spilling
- */
-
-/* A failure that spilling may help against: false for other ones, and where partitions end. */
-static bool
-may_spill(LhCtx *ctx, const LhDistinct *d, LhStatus status)
-{
-	if (status != LH_NO_MEMORY || d->in_memory || d->level >= MAX_LEVEL)
-		return false;
-	lh_error_clear(ctx);
-	return true;
-}
-
-static LhStatus
-need_spill(LhCtx *ctx, LhDistinct *d, LhSpill **spill)
-{
-	LhArena *old;
-	LhStatus status;
-
-	if (*spill != NULL)
-		return LH_OK;
-	old = lh_use(ctx, d->home);
-	status = lh_spill_create(ctx, spill);
-	lh_use(ctx, old);
-	return status;
-}
-
-/* Not the hash of the tables: all of a partition would share its bits. */
-static LhStatus
-spill_key(LhCtx *ctx, LhDistinct *d, int64_t key)
-{
-	uint64_t h =
-		lh_hash_u64((uint64_t) key ^ (uint64_t) (d->level + 1) * UINT64_C(0x9e3779b97f4a7c15));
-
-	if (key == 0)
-	{
-		d->has_zero = true;
-		return LH_OK;
-	}
-	LH_TRY(need_spill(ctx, d, &d->key_spill));
-	return lh_spill_put(ctx, d->key_spill, (int) (h >> 58), &key, sizeof(key), NULL, 0);
-}
-
-static LhStatus
-spill_bytes(LhCtx *ctx, LhDistinct *d, LhStr s)
-{
-	uint64_t h = lh_hash_bytes(s.ptr, s.len, (uint64_t) d->level + 1);
-
-	LH_TRY(need_spill(ctx, d, &d->str_spill));
-	return lh_spill_put(ctx, d->str_spill, (int) (h >> 58), &s.len, sizeof(s.len), s.ptr, s.len);
-}
-
-/* All keys of the table go to the file. */
-static LhStatus
-flush_keys(LhCtx *ctx, LhDistinct *d)
-{
-	uint64_t n = d->keys.cap == 0 ? 0 : d->key_mask + 1;
-
-	for (uint64_t i = 0; i < n; i++)
-	{
-		int64_t key = ((const int64_t *) d->keys.data)[i];
-
-		if (key != 0)
-			LH_TRY(spill_key(ctx, d, key));
-	}
-	lh_buf_free(&d->keys);
-	d->nkeys = d->key_mask = 0;
-	return LH_OK;
-}
-
-static LhStatus
-flush_strs(LhCtx *ctx, LhDistinct *d)
-{
-	uint64_t n = d->strs.cap == 0 ? 0 : d->str_mask + 1;
-
-	for (uint64_t i = 0; i < n; i++)
-	{
-		LhStr s = ((const LhStr *) d->strs.data)[i];
-
-		if (s.ptr != NULL)
-			LH_TRY(spill_bytes(ctx, d, s));
-	}
-	lh_buf_free(&d->strs);
-	lh_arena_reset(d->arena);
-	d->nstrs = d->str_mask = 0;
-	d->block_left = 0;
-	return LH_OK;
 }
 
 /*
@@ -266,11 +174,11 @@ room_for_keys(LhCtx *ctx, LhDistinct *d, uint64_t n, bool *direct)
 	LhStatus status = reserve_keys(ctx, d, n);
 
 	*direct = false;
-	if (!may_spill(ctx, d, status))
+	if (!lh_distinct_may_spill(ctx, d, status))
 		return status;
-	LH_TRY(flush_keys(ctx, d));
+	LH_TRY(lh_distinct_flush_keys(ctx, d));
 	status = reserve_keys(ctx, d, n);
-	if (!may_spill(ctx, d, status))
+	if (!lh_distinct_may_spill(ctx, d, status))
 		return status;
 	*direct = true;
 	return LH_OK;
@@ -280,7 +188,7 @@ static LhStatus
 take_key(LhCtx *ctx, LhDistinct *d, bool direct, int64_t key)
 {
 	if (direct)
-		return spill_key(ctx, d, key);
+		return lh_distinct_spill_key(ctx, d, key);
 	put_key(d, key);
 	return LH_OK;
 }
@@ -390,7 +298,7 @@ lh_distinct_add_keys(LhCtx *ctx, LhDistinct *d, const int64_t *keys, int n)
 	}
 	LH_TRY(room_for_keys(ctx, d, (uint64_t) n, &direct));
 	for (int i = 0; direct && i < n; i++)
-		LH_TRY(spill_key(ctx, d, keys[i]));
+		LH_TRY(lh_distinct_spill_key(ctx, d, keys[i]));
 	if (direct)
 		return LH_OK;
 	for (int i = 0; i < n; i++)
@@ -501,13 +409,13 @@ store_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash)
 {
 	LhStatus status = try_bytes(ctx, d, s, hash);
 
-	if (!may_spill(ctx, d, status))
+	if (status == LH_OK || !lh_distinct_may_spill(ctx, d, status))
 		return status;
-	LH_TRY(flush_strs(ctx, d));
+	LH_TRY(lh_distinct_flush_strs(ctx, d));
 	status = try_bytes(ctx, d, s, hash);
-	if (!may_spill(ctx, d, status))
+	if (!lh_distinct_may_spill(ctx, d, status))
 		return status;
-	return spill_bytes(ctx, d, s);
+	return lh_distinct_spill_bytes(ctx, d, s);
 }
 
 static LhStatus
@@ -524,7 +432,7 @@ add_strs(LhCtx *ctx, LhDistinct *d, const LhStr *strs, const uint32_t *items, in
 
 	LhStatus status = lh_distinct_reserve_strs(ctx, d, (uint64_t) n);
 
-	if (status != LH_OK && !may_spill(ctx, d, status))
+	if (status != LH_OK && !lh_distinct_may_spill(ctx, d, status))
 		return status;
 	for (int i = 0; i < n; i++)
 	{
@@ -644,8 +552,8 @@ lh_distinct_rescale(LhCtx *ctx, LhDistinct *d, int scale)
 	/* tables in the file need no second place in memory */
 	if (d->key_spill != NULL || d->str_spill != NULL)
 	{
-		LH_TRY(flush_keys(ctx, d));
-		LH_TRY(flush_strs(ctx, d));
+		LH_TRY(lh_distinct_flush_keys(ctx, d));
+		LH_TRY(lh_distinct_flush_strs(ctx, d));
 		nkeys = nstrs = 0;
 	}
 	key_spill = d->key_spill;
@@ -875,9 +783,9 @@ LhStatus
 lh_distinct_count(LhCtx *ctx, LhDistinct *d, int64_t *out)
 {
 	if (d->key_spill != NULL)
-		LH_TRY(flush_keys(ctx, d));
+		LH_TRY(lh_distinct_flush_keys(ctx, d));
 	if (d->str_spill != NULL)
-		LH_TRY(flush_strs(ctx, d));
+		LH_TRY(lh_distinct_flush_strs(ctx, d));
 	*out = count_tables(d);
 	if (d->key_spill != NULL)
 		LH_TRY(count_spill(ctx, d, d->key_spill, count_keys, out));

@@ -2,7 +2,8 @@
  * distinct_impl.h
  *		Internal: what the files of sets of distinct values share.
  *
- *	distinct.c			keys, tables, spilling, counting
+ *	distinct.c			keys, tables, counting
+ *	distinct_spill.c	what does not fit
  *	distinct_merge.c	one set of two
  */
 #ifndef LH_EXEC_DISTINCT_IMPL_H
@@ -57,5 +58,14 @@ extern LhStatus lh_distinct_reserve_strs(LhCtx *ctx, LhDistinct *d, uint64_t mor
 extern LhStatus lh_distinct_put_bytes(LhCtx *ctx, LhDistinct *d, LhStr s, uint32_t hash);
 /* All that is there to a larger scale. */
 extern LhStatus lh_distinct_rescale(LhCtx *ctx, LhDistinct *d, int scale);
+
+/* A failure that spilling may help against: false for other ones, and where partitions end. */
+extern bool lh_distinct_may_spill(LhCtx *ctx, const LhDistinct *d, LhStatus status);
+/* One value to its partition. */
+extern LhStatus lh_distinct_spill_key(LhCtx *ctx, LhDistinct *d, int64_t key);
+extern LhStatus lh_distinct_spill_bytes(LhCtx *ctx, LhDistinct *d, LhStr s);
+/* All of a table to the partitions: it is empty then, and has no memory. */
+extern LhStatus lh_distinct_flush_keys(LhCtx *ctx, LhDistinct *d);
+extern LhStatus lh_distinct_flush_strs(LhCtx *ctx, LhDistinct *d);
 
 #endif
