@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use Audit;
 use JSON::PP;
 use Lake;
 use PostgreSQL::Test::Cluster;
@@ -40,30 +41,10 @@ $node->safe_psql('postgres', q{
 # ---- what is in the files
 
 # All records, from the files alone.
-sub records
-{
-	my @all;
-	foreach my $file (sort glob "$log/*.jsonl")
-	{
-		open(my $f, '<', $file) or die "$file: $!";
-		push @all, map { decode_json($_) } <$f>;
-	}
-	return @all;
-}
-
-my $seen = 0;
+sub records { return log_records($log) }
 
 # Those that came since the last time, as soon as they are enough.
-sub fresh
-{
-	my ($what, $last) = @_;
-	my @all;
-	my $there = wait_until(30, sub { @all = records(); @all > $seen && $last->(@all[$seen .. $#all]) });
-	my @new = @all[$seen .. $#all];
-	ok($there, $what) or diag(explain(\@new));
-	$seen = @all;
-	return @new;
-}
+sub fresh { return log_fresh($log, @_) }
 
 # One outcome, or so many of statements that were begun.
 sub outcome { my ($n) = @_; return sub { (grep { $_->{kind} eq 'outcome' && (!defined $n || defined $_->{statement}) } @_) >= ($n // 1) } }
@@ -289,7 +270,7 @@ my ($out, $err) = $denied->query('SELECT * FROM lakehouse.audit_status()');
 like($err, qr/permission denied for function audit_status/, 'it is for auditors');
 $admin->value(q(SELECT lakehouse.right_grant('auditor', 'nobody'); GRANT USAGE ON SCHEMA lakehouse TO nobody));
 is($denied->value('SELECT mode FROM lakehouse.audit_status()'), 'asynchronous', 'as this role is now');
-$seen = records();
+log_seen($log);
 
 # ---- a worker that ends
 
@@ -340,7 +321,7 @@ set('lakehouse.audit' => 'synchronous');
 $reader->value('SELECT 1');
 @r = fresh('settings are events', sub { grep { ($_->{object} // '') eq 'setting/lakehouse.audit' } @_ });
 $reader->value('SELECT ssn FROM people WHERE id = 7');
-is(scalar(grep { $_->{kind} eq 'intent' } (records())[$seen .. $#{ [ records() ] }]), 1, 'the intent is in the files when the rows are there');
+is(scalar(grep { $_->{kind} eq 'intent' } log_new($log)), 1, 'the intent is in the files when the rows are there');
 fresh('and the outcome', outcome());
 my $worker = worker();
 kill 'STOP', $worker;
@@ -404,7 +385,7 @@ wait_until(60, sub {
 	}
 	return (grep { $_->{kind} eq 'intent' && $_->{pid} == $gone->{pid} } @r) > 5000 && !grep { $open{$_} != 0 } keys %open });
 is_deeply([ grep { $open{$_} != 0 } keys %open ], [], 'each intent has its outcome');
-$seen = @r;
+log_seen($log, scalar(@r));
 set('lakehouse.audit_full' => 'drop');
 kill 'STOP', $worker;
 (undef, $err) = $gone->query('CALL many(5000)');
@@ -422,7 +403,7 @@ $node->reload;
 
 my $old = $admin->value('SELECT lakehouse.audit_checkpoint()');
 my ($old_size) = $old =~ /\n(\d+)\n/;
-$seen = records();
+log_seen($log);
 $gone = session($node);
 $gone->begin('SELECT count(pg_sleep(60)), max(ssn) FROM people');
 @r = fresh('a session that will be killed', sub { grep { $_->{kind} eq 'intent' } @_ });
@@ -475,7 +456,7 @@ $standby->stop;
 
 # ---- restart
 
-$seen = records();
+log_seen($log);
 $node->restart;
 @r = fresh('after a restart', sub { grep { $_->{kind} eq 'start' } @_ });
 is(join(' ', map { $_->{kind} } grep { $_->{kind} =~ /^st/ } @r), 'stop start', 'the log has its end and its new beginning');

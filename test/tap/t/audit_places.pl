@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use Audit;
 use JSON::PP;
 use Lake;
 use PostgreSQL::Test::Cluster;
@@ -18,16 +19,7 @@ my $node = lake_node('audit_places', q(shared_preload_libraries = 'lakehouse'), 
 	'wal_level = replica', 'max_wal_senders = 2', 'lakehouse.audit = asynchronous', "lakehouse.audit_filter = 'relations'", "lakehouse.audit_directory = '$log'",
 	"lakehouse.audit_key = '$base/key'");
 
-sub records
-{
-	my @all;
-	foreach my $file (sort glob "$log/*.jsonl")
-	{
-		open(my $f, '<', $file) or die "$file: $!";
-		push @all, map { decode_json($_) } grep { /\n\z/ } <$f>;
-	}
-	return @all;
-}
+sub records { return log_records($log) }
 
 sub status { my ($what) = @_; return ($node->psql('postgres', "SELECT $what FROM lakehouse.audit_status()"))[1] // '' }
 sub opens { return wait_until(60, sub { status('open') eq 't' }) }

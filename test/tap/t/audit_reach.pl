@@ -3,7 +3,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
-use Audit qw(log_records);
+use Audit;
 use JSON::PP;
 use Lake;
 use PostgreSQL::Test::Cluster;
@@ -47,21 +47,10 @@ $node->safe_psql('postgres', q{
 	SELECT lakehouse.policy_create('child', 'hr.child2', ARRAY['ssn', 'NULL'], for_roles => '{reader}');
 	SELECT lakehouse.policy_create('people', 'hr.people', ARRAY['ssn', 'NULL'], for_roles => '{reader}');});
 
-my $seen = 0;
-
 sub records { return log_records($log) }
 
 # Those that came since the last time, as soon as they are enough.
-sub fresh
-{
-	my ($what, $last) = @_;
-	my @all;
-	my $there = wait_until(60, sub { @all = records(); @all > $seen && $last->(@all[$seen .. $#all]) });
-	my @new = @all[$seen .. $#all];
-	ok($there, $what) or diag(explain([ map { [ @$_{qw(kind command result object)} ] } @new ]));
-	$seen = @all;
-	return @new;
-}
+sub fresh { return log_fresh($log, @_) }
 
 sub names { my ($record) = @_; return join ' ', map { "$_->{schema}.$_->{name}" } @{ $record->{relations} // [] } }
 
@@ -85,7 +74,7 @@ sub reached
 {
 	my ($what, $sql, $names, %how) = @_;
 	my $s = $how{session} // $admin;
-	$seen = records();
+	log_seen($log);
 	$marker++;
 	$s->value($how{alone} ? $sql : "BEGIN; $sql; ROLLBACK");
 	# behind it in the ring
@@ -149,7 +138,7 @@ kill 'STOP', $worker;
 $filler->begin(q(DO $$ DECLARE x bigint; BEGIN FOR i IN 1 .. 100000 LOOP EXECUTE 'SELECT count(*) FROM hr.base' INTO x; END LOOP; END $$));
 my $waits = "SELECT count(*) FROM pg_stat_activity WHERE pid = $filler->{pid} AND wait_event = 'Extension'";
 ok(wait_until(60, sub { $admin->value($waits) eq '1' }), 'the ring is full');
-$seen = records();
+log_seen($log);
 $_->begin('SELECT * FROM closed.t') foreach @denied;
 ok(wait_until(60, sub { $admin->value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT * FROM closed.t%' AND state = 'active'") eq '12' }),
 	'statements that are denied get no answer meanwhile');

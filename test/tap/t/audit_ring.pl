@@ -4,7 +4,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
-use Audit qw(log_records);
+use Audit;
 use JSON::PP;
 use Lake;
 use PostgreSQL::Test::Cluster;
@@ -42,21 +42,10 @@ $node->safe_psql('postgres', q{
 	CREATE PROCEDURE many(n int) LANGUAGE plpgsql AS
 		$$ DECLARE x text; BEGIN FOR i IN 1 .. n LOOP EXECUTE 'SELECT ssn FROM people WHERE id = 1' INTO x; END LOOP; END $$;});
 
-my $seen = 0;
-
 sub records { return log_records($log) }
 
 # Those that came since the last time, as soon as they are enough.
-sub fresh
-{
-	my ($what, $last) = @_;
-	my @all;
-	my $there = wait_until(60, sub { @all = records(); @all > $seen && $last->(@all[$seen .. $#all]) });
-	my @new = @all[$seen .. $#all];
-	ok($there, $what) or diag(explain([ map { [ @$_{qw(kind command result object)} ] } @new ]));
-	$seen = @all;
-	return @new;
-}
+sub fresh { return log_fresh($log, @_) }
 
 sub command { my ($command) = @_; return sub { grep { ($_->{command} // '') eq $command } @_ } }
 sub relations { my ($record) = @_; return join ' ', map { $_->{name} } @{ $record->{relations} // [] } }
@@ -150,7 +139,7 @@ is($admin->value('SELECT dropped FROM lakehouse.audit_status()'), 0, 'nothing is
 
 # ---- room for outcomes
 
-$seen = records();
+log_seen($log);
 $worker = worker();
 my $holder = $many[1];
 $holder->value('BEGIN');
