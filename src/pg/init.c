@@ -24,6 +24,7 @@
 #include "pg/audit/audit.h"
 #include "pg/bridge/iceberg.h"
 #include "pg/bridge/pin.h"
+#include "pg/cdc/cdc.h"
 #include "pg/fdw/fdw.h"
 #include "pg/lake/lake.h"
 #include "pg/privacy/audit_uses.h"
@@ -400,6 +401,7 @@ _PG_init(void)
 	lh_features.stream_policies = &lh_stream_api;
 
 	lh_policy_init();
+	lh_cdc_drop_guard_init();
 	lh_lake_read_init();
 	next_rel_pathlist = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = rel_pathlist;

@@ -180,6 +180,11 @@ extern void lh_cdc_present_failed(const LhCdcPresent *was);
 /* All that caches know goes, without a word to callbacks; no relation is open. */
 extern void lh_cdc_drop_caches(void);
 
+/* ---- drop_guard.c ---- */
+
+/* When the library is loaded: tables that are read while decoding are not dropped before streams have read them. */
+extern void lh_cdc_drop_guard_init(void);
+
 /* ---- policies.c ---- */
 
 typedef struct LhCdcPolicy LhCdcPolicy;
