@@ -165,11 +165,34 @@ extern LhStatus lh_key_unwrap(LhCtx *ctx, const LhKey *key, LhSlice wrapped, LhS
 							  bool *authentic);
 
 /* Does it begin like an AES GCM stream? */
+#define LH_GCM_STREAM_HEADER 8
 extern bool lh_gcm_stream_is(LhSlice file);
 /*
  * Decrypt a whole AES GCM stream and append it to out.  LH_CORRUPT when a block is not
  * what was written there, or when the length is not what the key's metadata says.
  */
 extern LhStatus lh_gcm_stream_open(LhCtx *ctx, const char *where, LhSlice file, const LhFileKey *key, LhBuf *out);
+
+/* The same block by block: block i is that of the plain bytes from i * block on. */
+typedef struct LhGcmStream
+{
+	uint32_t	block;			/* plain bytes of each block but the last, which has fewer or as many */
+	uint32_t	nblocks;
+	int64_t		plain;			/* bytes of all */
+} LhGcmStream;
+
+/* head: the first LH_GCM_STREAM_HEADER bytes of size ones, or more.  Failures as above. */
+extern LhStatus lh_gcm_stream_shape(LhCtx *ctx, const char *where, LhSlice head, int64_t size, const LhFileKey *key,
+									LhGcmStream *out);
+/* Where a block lies in the file, and its bytes there. */
+extern int64_t lh_gcm_stream_place(const LhGcmStream *stream, uint32_t ordinal);
+extern size_t lh_gcm_stream_length(const LhGcmStream *stream, uint32_t ordinal);
+
+typedef struct LhGcmOpener LhGcmOpener;
+
+/* In ctx->arena; where is borrowed, the key is copied. */
+extern LhStatus lh_gcm_opener_create(LhCtx *ctx, const char *where, const LhFileKey *key, LhGcmOpener **out);
+/* The plain bytes of one block, which are its length in the file less LH_AES_NONCE + LH_AES_TAG. */
+extern LhStatus lh_gcm_open_block(LhCtx *ctx, LhGcmOpener *opener, uint32_t ordinal, LhSlice sealed, uint8_t *out);
 
 #endif

@@ -33,57 +33,22 @@ damaged(LhCtx *ctx, const char *where, const char *why)
 	LH_FAIL(ctx, LH_CORRUPT, "encrypted file \"%s\" %s", where, why);
 }
 
-static LhStatus
-open_blocks(LhCtx *ctx, const char *where, LhSlice file, uint32_t block, const LhFileKey *key,
-			LhBuf *out)
-{
-	const uint8_t *p = file.data + HEADER, *end = file.data + file.len;
-	size_t n = key->key.aad_prefix.len;
-	uint32_t ordinal = 0;
-	uint8_t *aad;
-	LhAes *aes;
-
-	LH_TRY(lh_aes_create(ctx, LH_AES_GCM, &key->key, &aes));
-	LH_ALLOC(ctx, aad, n + sizeof(ordinal));
-	if (n > 0)
-		memcpy(aad, key->key.aad_prefix.data, n);
-	for (; p < end; ordinal++)
-	{
-		size_t len = (size_t) (end - p) - OVERHEAD;
-		bool authentic;
-
-		if (len > block)
-			len = block;
-		LH_TRY(lh_poll(ctx));
-		memcpy(aad + n, &ordinal, sizeof(ordinal));
-		LH_TRY(lh_aes_gcm_open(ctx, aes, p, lh_slice(aad, n + sizeof(ordinal)), p + LH_AES_NONCE,
-							   len, p + LH_AES_NONCE + len, out->data + out->len, &authentic));
-		if (!authentic)
-			LH_FAIL(ctx, LH_CORRUPT,
-					"block %u of encrypted file \"%s\" does not belong to its key and place",
-					ordinal, where);
-		out->len += len;
-		p += len + OVERHEAD;
-	}
-	return LH_OK;
-}
-
 LhStatus
-lh_gcm_stream_open(LhCtx *ctx, const char *where, LhSlice file, const LhFileKey *key, LhBuf *out)
+lh_gcm_stream_shape(LhCtx *ctx, const char *where, LhSlice head, int64_t size, const LhFileKey *key,
+					LhGcmStream *out)
 {
-	size_t body, blocks, rest, plain;
+	int64_t body = size - HEADER, blocks, rest;
 	uint32_t block;
 
-	if (!lh_gcm_stream_is(file))
+	if (!lh_gcm_stream_is(head) || body < 0)
 		return damaged(ctx, where, "does not begin with \"AGS1\" and the length of its blocks");
-	block = lh_load_u32(file.data + 4);
+	block = lh_load_u32(head.data + 4);
 	if (block == 0 || block > MAX_BLOCK)
 		return damaged(ctx, where, "has an impossible length of blocks");
 	if (key->key.aad_prefix.len > MAX_PREFIX)
 		return damaged(ctx, where, "has an impossible AAD prefix");
-	body = file.len - HEADER;
-	blocks = body / ((size_t) block + OVERHEAD);
-	rest = body % ((size_t) block + OVERHEAD);
+	blocks = body / ((int64_t) block + OVERHEAD);
+	rest = body % ((int64_t) block + OVERHEAD);
 	if (body == 0)
 		return damaged(ctx, where, "has no block");
 	if (rest > 0 && (rest < OVERHEAD || (rest == OVERHEAD && blocks > 0)))
@@ -91,10 +56,86 @@ lh_gcm_stream_open(LhCtx *ctx, const char *where, LhSlice file, const LhFileKey 
 	blocks += rest > 0;
 	if (blocks > UINT32_MAX)
 		return damaged(ctx, where, "has too many blocks");
-	plain = body - blocks * OVERHEAD;
-	if (key->length != -1 && key->length != (int64_t) file.len && key->length != (int64_t) plain)
-		LH_FAIL(ctx, LH_CORRUPT, "encrypted file \"%s\" has %zu bytes, not %lld as its table says",
-				where, file.len, (long long) key->length);
-	LH_TRY(lh_buf_reserve(ctx, out, out->len + plain));
-	return open_blocks(ctx, where, file, block, key, out);
+	*out = (LhGcmStream){
+		.block = block, .nblocks = (uint32_t) blocks, .plain = body - blocks * OVERHEAD};
+	if (key->length != -1 && key->length != size && key->length != out->plain)
+		LH_FAIL(ctx, LH_CORRUPT, "encrypted file \"%s\" has %lld bytes, not %lld as its table says",
+				where, (long long) size, (long long) key->length);
+	return LH_OK;
+}
+
+int64_t
+lh_gcm_stream_place(const LhGcmStream *stream, uint32_t ordinal)
+{
+	return HEADER + (int64_t) ordinal * ((int64_t) stream->block + OVERHEAD);
+}
+
+size_t
+lh_gcm_stream_length(const LhGcmStream *stream, uint32_t ordinal)
+{
+	int64_t left = stream->plain - (int64_t) ordinal * stream->block;
+
+	return (size_t) (left < stream->block ? left : stream->block) + OVERHEAD;
+}
+
+struct LhGcmOpener
+{
+	const char *where;
+	LhAes *aes;
+	size_t prefix;
+	uint8_t *aad; /* prefix, number of the block */
+};
+
+LhStatus
+lh_gcm_opener_create(LhCtx *ctx, const char *where, const LhFileKey *key, LhGcmOpener **out)
+{
+	LhGcmOpener *o;
+
+	LH_NEW(ctx, o);
+	o->where = where;
+	o->prefix = key->key.aad_prefix.len;
+	LH_TRY(lh_aes_create(ctx, LH_AES_GCM, &key->key, &o->aes));
+	LH_ALLOC(ctx, o->aad, o->prefix + sizeof(uint32_t));
+	if (o->prefix > 0)
+		memcpy(o->aad, key->key.aad_prefix.data, o->prefix);
+	*out = o;
+	return LH_OK;
+}
+
+LhStatus
+lh_gcm_open_block(LhCtx *ctx, LhGcmOpener *o, uint32_t ordinal, LhSlice sealed, uint8_t *out)
+{
+	size_t len = sealed.len - OVERHEAD;
+	const uint8_t *p = sealed.data;
+	bool authentic;
+
+	memcpy(o->aad + o->prefix, &ordinal, sizeof(ordinal));
+	LH_TRY(lh_aes_gcm_open(ctx, o->aes, p, lh_slice(o->aad, o->prefix + sizeof(ordinal)),
+						   p + LH_AES_NONCE, len, p + LH_AES_NONCE + len, out, &authentic));
+	if (!authentic)
+		LH_FAIL(ctx, LH_CORRUPT,
+				"block %u of encrypted file \"%s\" does not belong to its key and place", ordinal,
+				o->where);
+	return LH_OK;
+}
+
+LhStatus
+lh_gcm_stream_open(LhCtx *ctx, const char *where, LhSlice file, const LhFileKey *key, LhBuf *out)
+{
+	LhGcmOpener *opener;
+	LhGcmStream stream;
+
+	LH_TRY(lh_gcm_stream_shape(ctx, where, file, (int64_t) file.len, key, &stream));
+	LH_TRY(lh_buf_reserve(ctx, out, out->len + (size_t) stream.plain));
+	LH_TRY(lh_gcm_opener_create(ctx, where, key, &opener));
+	for (uint32_t i = 0; i < stream.nblocks; i++)
+	{
+		LhSlice sealed =
+			lh_slice(file.data + lh_gcm_stream_place(&stream, i), lh_gcm_stream_length(&stream, i));
+
+		LH_TRY(lh_poll(ctx));
+		LH_TRY(lh_gcm_open_block(ctx, opener, i, sealed, out->data + out->len));
+		out->len += sealed.len - OVERHEAD;
+	}
+	return LH_OK;
 }

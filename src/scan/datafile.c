@@ -4,7 +4,7 @@
  */
 #include "scan/datafile.h"
 
-#include "crypto/crypto.h"
+#include "store/sealed.h"
 
 static const LhDataFormat *const formats[LH_N_FILE_FORMATS] = {
 	[LH_FILE_PARQUET] = &lh_data_parquet,
@@ -29,21 +29,21 @@ lh_data_open(LhCtx *ctx, LhFileFormat format, LhObject *obj, const LhDataOptions
 			 LhDataFile **out)
 {
 	LhDataOptions keyed = *options;
+	const char *path = lh_object_id(obj)->path;
 
 	if ((unsigned) format >= LH_N_FILE_FORMATS || formats[format] == NULL)
-		LH_FAIL(ctx, LH_UNSUPPORTED, "file \"%s\": %s files cannot be read yet",
-				lh_object_id(obj)->path, lh_file_format_name(format));
+		LH_FAIL(ctx, LH_UNSUPPORTED, "file \"%s\": %s files cannot be read yet", path,
+				lh_file_format_name(format));
 	/* metadata that is not Iceberg's own means nothing to us: the file says whether it is encrypted */
 	if (lh_file_key_is(options->key_metadata))
 	{
+		LH_TRY(lh_file_key_parse(ctx, path, options->key_metadata, &keyed.parquet.file_key));
+		/* Parquet has an encryption of its own */
 		if (format != LH_FILE_PARQUET)
-			LH_FAIL(ctx, LH_UNSUPPORTED, "file \"%s\": encrypted %s files cannot be read yet",
-					lh_object_id(obj)->path, lh_file_format_name(format));
-		LH_TRY(lh_file_key_parse(ctx, lh_object_id(obj)->path, options->key_metadata,
-								 &keyed.parquet.file_key));
+			LH_TRY(lh_sealed_open(ctx, obj, keyed.parquet.file_key, &obj));
 	}
 	LH_TRY(formats[format]->open(ctx, obj, &keyed, out));
 	(*out)->format = formats[format];
-	(*out)->path = lh_object_id(obj)->path;
+	(*out)->path = path;
 	return LH_OK;
 }

@@ -88,6 +88,7 @@ typedef struct LhObjectId
 				ino;			/* local */
 	const char *etag;			/* remote; "" when the server tells no version; NULL locally */
 	const char *scope;			/* remote: whose credentials opened it; NULL locally */
+	bool		secret;			/* the content is what was decrypted of it (sealed.h) */
 } LhObjectId;
 
 /* Do they name the same content? */
@@ -96,7 +97,8 @@ lh_object_id_same(const LhObjectId *a, const LhObjectId *b)
 {
 	const char *const texts[][2] = {{a->path, b->path}, {a->etag, b->etag}, {a->scope, b->scope}};
 
-	if (a->size != b->size || a->mtime_ns != b->mtime_ns || a->dev != b->dev || a->ino != b->ino)
+	if (a->size != b->size || a->mtime_ns != b->mtime_ns || a->dev != b->dev || a->ino != b->ino ||
+		a->secret != b->secret)
 		return false;
 	for (int i = 0; i < 3; i++)
 	{
@@ -109,14 +111,16 @@ lh_object_id_same(const LhObjectId *a, const LhObjectId *b)
 }
 
 /*
- * Does it tell this content from any other?  Not when the server tells no version, nor
- * of a local file that is so young that it may be written again within a tick of its clock.
+ * Does it tell this content from any other, so that caches may keep what was made of it?  Not of
+ * what was encrypted; when the server tells no version; nor of a local file that is so young that it may be written again within a tick of its clock.
  */
 static inline bool
 lh_object_id_certain(const LhObjectId *id)
 {
 	struct timespec now;
 
+	if (id->secret)
+		return false;
 	if (id->etag != NULL)
 		return id->etag[0] != '\0';
 	clock_gettime(CLOCK_REALTIME, &now);

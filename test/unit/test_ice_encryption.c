@@ -4,11 +4,8 @@
  *
  * The encrypted table is iceberg-rust's (../shared/fixtures); streams are made here with OpenSSL.
  */
-#include "test_scan.h"
+#include "ice_seal.h"
 
-#include <openssl/evp.h>
-
-#include "crypto/crypto.h"
 #include "iceberg/manifest.h"
 #include "scan/datafile.h"
 #include "scan/vector.h"
@@ -51,70 +48,6 @@ counting_key(const char *name)
 	for (int i = 0; i < 16; i++)
 		keys.bytes[i] = (uint8_t) i;
 	return keys;
-}
-
-/*
- * Making what is read
- */
-
-/* nonce | ciphertext | tag, appended. */
-static void
-seal(World *w, const LhKey *key, LhSlice aad, const void *plain, size_t n, LhBuf *out)
-{
-	uint8_t nonce[12], tag[16], *text = lh_alloc(w->ctx, n + 1);
-	EVP_CIPHER_CTX *evp = EVP_CIPHER_CTX_new();
-	int len = 0;
-
-	for (int i = 0; i < 12; i++)
-		nonce[i] = (uint8_t) (out->len + (size_t) i);
-	assert_true(EVP_EncryptInit_ex(evp, key->len == 32 ? EVP_aes_256_gcm() : EVP_aes_128_gcm(),
-								   NULL, key->bytes, nonce));
-	assert_true(aad.len == 0 || EVP_EncryptUpdate(evp, NULL, &len, aad.data, (int) aad.len));
-	assert_true(n == 0 || EVP_EncryptUpdate(evp, text, &len, plain, (int) n));
-	assert_true(EVP_EncryptFinal_ex(evp, text + n, &len));
-	assert_true(EVP_CIPHER_CTX_ctrl(evp, EVP_CTRL_GCM_GET_TAG, 16, tag));
-	EVP_CIPHER_CTX_free(evp);
-	ok(w, lh_buf_append(w->ctx, out, nonce, 12));
-	if (n > 0)
-		ok(w, lh_buf_append(w->ctx, out, text, n));
-	ok(w, lh_buf_append(w->ctx, out, tag, 16));
-}
-
-/* A stream with blocks of this length. */
-static LhBuf
-stream(World *w, const LhFileKey *key, const char *plain, size_t n, uint32_t block)
-{
-	size_t prefix = key->key.aad_prefix.len;
-	uint8_t *aad = lh_alloc(w->ctx, prefix + 4);
-	uint32_t ordinal = 0;
-	LhBuf out;
-
-	ok(w, lh_buf_init(w->ctx, &out, false));
-	ok(w, lh_buf_append(w->ctx, &out, "AGS1", 4));
-	ok(w, lh_buf_append(w->ctx, &out, &block, 4));
-	if (prefix > 0)
-		memcpy(aad, key->key.aad_prefix.data, prefix);
-	do
-	{
-		size_t k = n < block ? n : block;
-
-		memcpy(aad + prefix, &ordinal, 4);
-		seal(w, &key->key, lh_slice(aad, prefix + 4), plain, k, &out);
-		plain += k;
-		n -= k;
-		ordinal++;
-	} while (n > 0);
-	return out;
-}
-
-static LhFileKey
-file_key(void)
-{
-	LhFileKey key = {.key = {.len = 16, .aad_prefix = lh_slice("prefix", 6)}, .length = -1};
-
-	for (int i = 0; i < 16; i++)
-		key.key.bytes[i] = (uint8_t) (i * 7);
-	return key;
 }
 
 static LhStatus
@@ -396,24 +329,6 @@ an_encrypted_manifest_needs_the_key_of_its_list(void **state)
 /*
  * Data and delete files
  */
-
-/* Standard key metadata. */
-static LhSlice
-metadata_of(World *w, const uint8_t *key, size_t len, const char *prefix)
-{
-	size_t n = strlen(prefix);
-	LhBuf out;
-
-	ok(w, lh_buf_init(w->ctx, &out, false));
-	ok(w, lh_buf_putc(w->ctx, &out, 1));
-	ok(w, lh_buf_putc(w->ctx, &out, (char) (2 * len)));
-	ok(w, lh_buf_append(w->ctx, &out, key, len));
-	ok(w, lh_buf_putc(w->ctx, &out, 2));
-	ok(w, lh_buf_putc(w->ctx, &out, (char) (2 * n)));
-	ok(w, lh_buf_append(w->ctx, &out, prefix, n));
-	ok(w, lh_buf_putc(w->ctx, &out, 0));
-	return lh_slice(out.data, out.len);
-}
 
 static LhStatus
 open_data(World *w, const char *name, LhSlice metadata, LhDataFile **out)

@@ -12,6 +12,7 @@ import struct
 import zlib
 
 import fastavro
+from cryptography.hazmat.primitives.ciphers import aead
 import pyarrow as pa
 import pyarrow.orc as orc
 import pyarrow.parquet as pq
@@ -167,6 +168,30 @@ def write_avro(path, fields, rows, rng, ids=True):
 
 
 WRITERS = {"parquet": write_parquet, "avro": write_avro, "orc": write_orc}
+
+
+def encrypt(path, rng):
+    """Make an AES GCM stream of the file, and give the standard key metadata that opens it."""
+    key, prefix = rng.randbytes(rng.choice((16, 24, 32))), rng.randbytes(rng.choice((0, 16)))
+    block = rng.choice((7, 64, 1000, 1 << 20))
+    with open(path, "rb") as f:
+        plain = f.read()
+    cipher = aead.AESGCM(key)
+    out = [b"AGS1", struct.pack("<I", block)]
+    for i in range(max(1, -(-len(plain) // block))):
+        nonce = rng.randbytes(12)
+        out += [nonce, cipher.encrypt(nonce, plain[i * block:(i + 1) * block], prefix + struct.pack("<I", i))]
+    with open(path, "wb") as f:
+        f.write(b"".join(out))
+    length = sum(map(len, out)) if rng.random() < 0.5 else None
+    return b"\1" + avro_long(len(key)) + key + b"\2" + avro_long(len(prefix)) + prefix + (b"\0" if length is None else b"\2" + avro_long(length))
+
+
+def avro_long(n):
+    n, out = n << 1 ^ n >> 63, b""
+    while n >= 0x80:
+        out, n = out + bytes([n & 0x7F | 0x80]), n >> 7
+    return out + bytes([n])
 
 
 # ---------------------------------------------------------------- statistics of files

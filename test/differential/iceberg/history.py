@@ -319,23 +319,32 @@ class Table:
                 for r, given in zip(extra, (lineage[id(r)] for r in mine)):
                     r.update(given)
             files.WRITERS[kind](path, stored + hidden, extra, self.rng, ids)
+            keys = self.encrypted(kind, path)
             written = set()
             for f in fields:
                 written.add(f["id"])
                 if v.base(f["type"]) == "struct":
                     written.update(m["id"] for m in f["type"]["fields"])
             out.append(Data(path=path, format=kind, spec=spec, partition=key, rows=mine, seq=seq, file_seq=None, written=written,
-                            stats=files.statistics(stored, mine, self.rng), content=0,
+                            stats=files.statistics(stored, mine, self.rng), content=0, keys=keys,
                             lineage=[lineage[id(r)] for r in mine] if hidden else None))
             self.counts["%s data files" % kind] += 1
             if omitted:
                 self.counts["identity columns left out"] += 1
         return out
 
+    def encrypted(self, kind, path):
+        """One file in four becomes an AES GCM stream, if it is no Parquet: the metadata of its key."""
+        if kind == "parquet" or self.rng.random() < 0.75:
+            return None
+        self.counts["encrypted %s files" % kind] += 1
+        return files.encrypt(path, self.rng)
+
     def delete_file(self, content, fields, rows, spec, partition, **more):
         kind = self.format_of(fields)
         path = self.path(("pos", "eq")[content - 1] + "-deletes", kind)
         files.WRITERS[kind](path, fields, rows, self.rng)
+        more["keys"] = self.encrypted(kind, path)
         stats = files.statistics(fields, rows, self.rng)
         return Data(path=path, format=kind, spec=spec, partition=partition, rows=rows, seq=None, file_seq=None, stats=stats, content=content, **more)
 
@@ -392,7 +401,7 @@ class Table:
         body = {"content": d.content, "file_path": d.path, "file_format": format, "partition": partition,
                 "record_count": getattr(d, "cardinality", len(d.rows)), "file_size_in_bytes": size, "block_size_in_bytes": 67108864,
                 "equality_ids": getattr(d, "equality_ids", None), "referenced_data_file": getattr(d, "referenced", None),
-                "content_offset": getattr(d, "offset", None), "content_size_in_bytes": getattr(d, "length", None),
+                "content_offset": getattr(d, "offset", None), "content_size_in_bytes": getattr(d, "length", None), "key_metadata": getattr(d, "keys", None),
                 "first_row_id": d.first_row_id if status != 1 else None}
         for name, entries in d.stats.items():
             body[name] = [{"key": k, "value": x} for k, x in entries] or None
@@ -625,6 +634,7 @@ class Table:
             self.made += 1
             path = "%s/data/%05d-deletes.puffin" % (self.dir, self.made)
             places = files.write_puffin(path, [(d.path, sorted(p)) for d, p in new], rng)
+            keys = self.encrypted("puffin", path)
             deletes = []
             for (d, positions), (offset, length) in zip(new, places):
                 if d.delete_entry is not None:
@@ -632,7 +642,8 @@ class Table:
                 d.deleted |= positions
                 d.by_position = frozenset(positions)
                 d.delete_entry = Data(path=path, format="puffin", spec=d.spec, partition=d.partition, rows=[], cardinality=len(positions),
-                                      seq=None, file_seq=None, stats={}, content=1, referenced=d.path, offset=offset, length=length)
+                                      seq=None, file_seq=None, stats={}, content=1, referenced=d.path, offset=offset, length=length,
+                                      keys=keys)
                 deletes.append(d.delete_entry)
                 self.counts["deletion vectors"] += 1
             self.commit("delete", added, deletes=deletes, gone_deletes=old)
