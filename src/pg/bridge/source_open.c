@@ -380,7 +380,7 @@ notice_added(LhSource *s)
 	int			highest = -1;
 	int			n = 0;
 
-	if (!s->schema.by_id || !s->has_field_ids || s->is_worker || lh_source_is_past(s))
+	if (!s->schema.by_id || !s->has_field_ids || IsParallelWorker() || lh_source_is_past(s))
 		return;
 	for (int i = 0; i < s->desc->natts; i++)
 	{
