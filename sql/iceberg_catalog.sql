@@ -100,6 +100,13 @@ SELECT set_b(9);
 SELECT count(*) AS own, (SELECT count(*) FROM lakehouse.iceberg_snapshots('sales.b')) AS snapshots FROM sales.b;
 ROLLBACK;
 SELECT count(*) FROM sales.b;
+-- where nothing keeps a name from being there twice
+ALTER TABLE iceberg_tables RENAME TO once;
+CREATE VIEW iceberg_tables AS SELECT * FROM once UNION ALL SELECT catalog_name, table_namespace, table_name, format(current_setting('test.b'), 21), NULL, iceberg_type FROM once WHERE table_name = 'b';
+SELECT * FROM result('SELECT count(*) FROM sales.b');
+SELECT count(*) FROM eu.b;
+DROP VIEW iceberg_tables;
+ALTER TABLE once RENAME TO iceberg_tables;
 -- what is dropped there is an error here
 DELETE FROM iceberg_tables WHERE table_name = 'orders';
 SELECT * FROM result('SELECT count(*) FROM sales.orders');
