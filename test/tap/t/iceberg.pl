@@ -173,7 +173,7 @@ $stub->stop;
 
 make_path("$dir/s3/bucket/lake");
 PostgreSQL::Test::Utils::system_or_bail('cp', '-r', fixture('iceberg/warehouse/demo/orders'), "$dir/s3/bucket/lake/orders");
-my $s3 = Stub->start("$dir/s3", '--s3', '--key', 'ALICE:alicesecret');
+my $s3 = Stub->start("$dir/s3", '--s3', '--key', 'ALICE:alicesecret', '--key', 'BOB:bobsecret');
 $s->value("CREATE SERVER s3 FOREIGN DATA WRAPPER lakehouse OPTIONS (allowed_locations 's3://bucket/lake, 127.0.0.1', endpoint '" . $s3->url('') . "');
 	CREATE USER MAPPING FOR CURRENT_USER SERVER s3 OPTIONS (access_key_id 'ALICE', secret_access_key 'alicesecret');
 	CREATE FOREIGN TABLE far () SERVER s3 OPTIONS (location 's3://bucket/lake/orders', rebase_location 'auto');
@@ -194,6 +194,19 @@ my $parallel = $s->value('EXPLAIN (ANALYZE) SELECT id FROM far WHERE id > 0 ORDE
 like($parallel, qr/rows=83.*Workers Launched: [1-9]/s, 'a parallel plan');
 is(scalar($s3->requests(qr{GET /bucket/lake.*version-hint})), 2, 'the pointer: by the leader alone');
 $s->value('RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET cpu_operator_cost');
+# what one mapping fetched serves no other
+$s->value("CREATE ROLE bob; GRANT USAGE ON FOREIGN SERVER s3 TO bob; GRANT ALL ON SCHEMA public TO bob; CREATE USER MAPPING FOR bob SERVER s3 OPTIONS (access_key_id 'BOB', secret_access_key 'bobsecret');
+	CREATE FOREIGN TABLE bobs (id int) SERVER s3 OPTIONS (location 's3://bucket/lake/orders', rebase_location 'auto'); ALTER FOREIGN TABLE bobs OWNER TO bob");
+$s3->reset;
+is($s->value('SELECT count(*) FROM (SELECT id FROM bobs OFFSET 0) x'), '83', 'the table by another mapping');
+my $fetched = sub { scalar($s3->requests(qr{GET /bucket/lake.*$_[0]})) };
+cmp_ok($fetched->($_), '>', 0, "which fetches its own: $_") foreach qr{v9\.metadata\.json}, qr{snap-}, qr{-m\d\.avro};
+$s3->reset;
+is($s->value('SELECT count(*) FROM (SELECT id FROM bobs OFFSET 0) x'), '83', 'again');
+is($fetched->(qr{-m\d\.avro}), 0, 'and keeps them');
+$s->value("ALTER USER MAPPING FOR bob SERVER s3 OPTIONS (SET secret_access_key 'wrong')");
+like(($s->query('SELECT count(*) FROM bobs'))[1], qr/ERROR:  42501/, 'but not with another secret');
+$s->value('DROP FOREIGN TABLE bobs; DROP OWNED BY bob; DROP ROLE bob');
 $s->value('SET lakehouse.manifest_cache = 0');
 is($s->value('SELECT count(*), sum(price) FROM far'), '83|2530.75', 'without cache');
 $s->value('RESET lakehouse.manifest_cache');
