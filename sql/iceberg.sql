@@ -38,6 +38,7 @@ SELECT count(*), sum(id) FROM vectors;
 
 -- options
 SELECT * FROM result($$SELECT ice('bad', 'v2/mor', 'snapshot_id ''seven''')$$);
+SELECT * FROM result($$SELECT ice('bad', 'v2/mor', 'snapshot_id ''0''')$$);
 SELECT * FROM result($$SELECT ice('bad', 'v2/mor', 'snapshot_time ''yester day''')$$);
 SELECT * FROM result($$SELECT ice('bad', 'v2/mor', 'snapshot_time ''infinity''')$$);
 SELECT * FROM result($$SELECT ice('bad', 'v2/mor', 'snapshot_id ''1'', ref ''main''')$$);

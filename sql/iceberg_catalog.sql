@@ -86,6 +86,27 @@ UPDATE iceberg_tables SET metadata_location = format(current_setting('test.b'), 
 FETCH c;
 SELECT count(*) FROM sales.b;
 COMMIT;
+-- REPEATABLE READ sees its own changes, as of any table here, and none that was rolled back
+CREATE FUNCTION set_b(version int) RETURNS void LANGUAGE sql AS $$
+	UPDATE iceberg_tables SET metadata_location = format(current_setting('test.b'), version)
+	WHERE (catalog_name, table_namespace, table_name) = ('prod', 'sales', 'b') $$;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SAVEPOINT s;
+SELECT set_b(21);
+SELECT count(*) AS own FROM sales.b;
+ROLLBACK TO s;
+SELECT count(*) AS rolled_back FROM sales.b;
+SELECT set_b(9);
+SELECT count(*) AS own, (SELECT count(*) FROM lakehouse.iceberg_snapshots('sales.b')) AS snapshots FROM sales.b;
+ROLLBACK;
+SELECT count(*) FROM sales.b;
+-- where nothing keeps a name from being there twice
+ALTER TABLE iceberg_tables RENAME TO once;
+CREATE VIEW iceberg_tables AS SELECT * FROM once UNION ALL SELECT catalog_name, table_namespace, table_name, format(current_setting('test.b'), 21), NULL, iceberg_type FROM once WHERE table_name = 'b';
+SELECT * FROM result('SELECT count(*) FROM sales.b');
+SELECT count(*) FROM eu.b;
+DROP VIEW iceberg_tables;
+ALTER TABLE once RENAME TO iceberg_tables;
 -- what is dropped there is an error here
 DELETE FROM iceberg_tables WHERE table_name = 'orders';
 SELECT * FROM result('SELECT count(*) FROM sales.orders');

@@ -54,6 +54,11 @@ SELECT ice('bare', :'o', '', 'id bigint, cost numeric(20, 2) OPTIONS (column_nam
 SELECT * FROM lakehouse.refresh_columns('bare');
 SELECT * FROM columns_of('bare');
 
+-- one field by two columns: one of them follows its name
+SELECT ice('twice', :'o', '', 'again bigint OPTIONS (field_id ''1''), id bigint OPTIONS (field_id ''1''), x text OPTIONS (field_id ''3''), y text OPTIONS (field_id ''3'')');
+SELECT * FROM lakehouse.refresh_columns('twice') WHERE action !~ 'add|retype';
+SELECT * FROM columns_of('twice');
+
 -- evolution that Spark made: promotions, renames, a struct's members
 SELECT ice('evolved', 'v2/evolved');
 SELECT * FROM columns_of('evolved');

@@ -165,6 +165,48 @@ END $$;
 SELECT failing();
 SELECT undo();
 
+-- what metadata functions say goes with the rows, whether they are asked by name or by location
+SELECT (SELECT count(*) FROM t) AS before, fresh(), (SELECT count(*) FROM lakehouse.iceberg_snapshots('t')) AS snapshots,
+	(SELECT count(*) FROM lakehouse.iceberg_snapshots(:'b')) AS at_location;
+SELECT count(*) AS snapshots FROM lakehouse.iceberg_snapshots('t');
+SELECT undo();
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT count(*) AS snapshots FROM lakehouse.iceberg_snapshots('t');
+SELECT commits();
+SELECT count(*) AS snapshots FROM lakehouse.iceberg_snapshots(:'b');
+SELECT count(*) FROM t;
+COMMIT;
+SELECT undo();
+SET lakehouse.as_of = 'no_such_branch';
+SELECT * FROM result('SELECT count(*) FROM lakehouse.iceberg_files(''t'')');
+RESET lakehouse.as_of;
+
+-- functions in parallel workers know of no pin: they read what is one state and never another, or say what to do
+CREATE TABLE many AS SELECT g AS id FROM generate_series(1, 10000) g;
+ANALYZE many;
+CREATE FUNCTION safe() RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS 'BEGIN RETURN (SELECT count(*) FROM t); END';
+CREATE FUNCTION safe_file() RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS 'BEGIN RETURN (SELECT count(*) FROM one_file); END';
+SELECT ice('one_file', :'b' || '/metadata/v2.gz.metadata.json', '', 'id int');
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET parallel_leader_participation = off;
+SELECT l FROM plan('SELECT min(safe() + 0 * id) FROM many WHERE id < 3') l WHERE l ~ 'Gather|Scan';
+\set VERBOSITY terse
+SELECT min(safe() + 0 * id) FROM many WHERE id < 3;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT safe();
+SELECT min(safe() + 0 * id) FROM many WHERE id < 3;
+ROLLBACK;
+\set VERBOSITY default
+SELECT min(safe_file() + 0 * id) FROM many WHERE id < 3;
+ALTER FUNCTION safe() PARALLEL RESTRICTED;
+SELECT min(safe() + 0 * id) FROM many WHERE id < 3;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET parallel_leader_participation;
+
 -- planning pins nothing
 EXPLAIN (COSTS OFF) SELECT count(*) FROM t \g /dev/null
 SELECT commits();

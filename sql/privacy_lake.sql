@@ -334,6 +334,16 @@ RESET client_min_messages;
 SELECT p, regexp_replace(tried('regress_pl_masked', format('SELECT count(*) FROM lakehouse.read(%L, jsonb ''{"rebase_location": "auto"}'') AS t(order_id bigint)', replace(replace(p, '~', :'orders'), 'META', :'meta'))), '[^/"]*(metadata.json|parquet)', 'FILE')
 FROM unnest(ARRAY['~', '~/metadata/META', '~/data', '~/data/**/*.parquet']) p;
 SELECT f, tried('regress_pl_masked', format('SELECT count(*) FROM lakehouse.%s(%L)', f, :'orders')) ~ '^42501' AS denied FROM unnest('{iceberg_snapshots,iceberg_files,iceberg_manifests,iceberg_entries,iceberg_history,iceberg_properties}'::text[]) f;
+-- by the table's name, with all rights to it; whom it hides nothing from may
+GRANT SELECT ON orders TO regress_pl_masked, regress_pl_clerk;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA lakehouse TO regress_pl_masked, regress_pl_clerk;
+SELECT f, tried('regress_pl_masked', format('SELECT count(*) FROM lakehouse.iceberg_%s(''orders'')', f)) AS masked,
+	tried('regress_pl_clerk', format('SELECT count(*) >= 0 FROM lakehouse.iceberg_%s(''orders'')', f)) AS clerk
+FROM unnest('{snapshots,history,refs,files,all_files,delete_files,manifests,partitions,entries,metadata_log,properties}'::text[]) f;
+SELECT tried('regress_pl_masked', 'SELECT count(*) FROM lakehouse.iceberg_changes(NULL::orders)') AS masked,
+	tried('regress_pl_clerk', 'SELECT count(*) FROM lakehouse.iceberg_changes(NULL::orders)') AS clerk;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA lakehouse FROM regress_pl_masked, regress_pl_clerk;
+REVOKE SELECT ON orders FROM regress_pl_masked, regress_pl_clerk;
 -- metadata of his own that names the table's files
 \! mkdir -p $OUT/own/metadata && for f in $OUT/orders/metadata/*.metadata.json; do sed "s|/tmp/lakehouse_fixtures/warehouse/demo/orders|$OUT/orders|g" $f > $OUT/own/metadata/$(basename $f); done
 SELECT regexp_replace(tried('regress_pl_masked', format('SELECT count(*) FROM lakehouse.read(%L) AS t(order_id bigint)', target('own/metadata') || '/' || :'meta')), '[^/"]*(metadata.json|parquet|avro)', 'FILE');

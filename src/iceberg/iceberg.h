@@ -82,6 +82,8 @@ extern LhStatus lh_ice_sort_order(LhCtx *ctx, LhTable *table, int *n, const LhIc
  * LhTableOptions (allow_version_guess).  LH_NOT_FOUND when it is none.
  */
 extern LhStatus lh_ice_locate(LhCtx *ctx, LhStore *store, const LhTableOptions *options, const char **metadata_path);
+/* Is a location the name of a metadata file, which is one state and never another? */
+extern bool lh_ice_is_metadata_file(const char *path);
 
 /* ---- metadata tables ---- */
 

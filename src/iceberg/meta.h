@@ -28,9 +28,6 @@ extern LhStatus lh_ice_index_snapshots(LhCtx *ctx, LhIceMetadata *m);
 /* Base64 with padding, or without. False: it is none. */
 extern LhStatus lh_ice_base64(LhCtx *ctx, LhSlice text, LhSlice *out, bool *good);
 
-/* location.c: is this the name of a metadata file? */
-extern bool lh_ice_is_metadata_file(const char *path);
-
 /* Copy the text into ctx->arena; NULL stays NULL. */
 /* Does this process keep what it reads (cache.c)? */
 extern bool lh_ice_cache_on(void);

@@ -11,7 +11,8 @@ iceberg_namespace_properties) lie in its database, where the writer makes them.
 	1. pyiceberg	makes tables by its SQL catalog and commits to them in many ways; at each
 				snapshot, ref and moment our rows must be those of PyIceberg (and PyIceberg's those
 				of DuckDB, where it reads the table at all): by the metadata file, by the
-				catalog in this database, and by IMPORT FOREIGN SCHEMA of a namespace;
+				catalog in this database, and by IMPORT FOREIGN SCHEMA of a namespace; so must the metadata tables
+				(iceberg_inspect.py);
 	2. spark	(by name only) iceberg_spark.py: Spark runs the writers of test/fixtures/make/iceberg.py
 				(formats 1 to 3, all file formats, deletes, evolution, branches, rewrites) in the same
 				catalog: each point as Spark reads it, or, where it cannot, the Java library or PyIceberg;
@@ -42,6 +43,7 @@ for part in ("golden", "golden/iceberg", "golden/make", "fixtures/make"):
 import psycopg2                                         # noqa: E402
 
 import iceberg_expect as expect                         # noqa: E402
+import iceberg_inspect as inspect                       # noqa: E402
 import normal                                           # noqa: E402
 import psql                                             # noqa: E402
 from psql import Failed, literal                        # noqa: E402
@@ -169,6 +171,7 @@ class PyIceberg:
     def by_location(self, name, table):
         readable(table.location())
         path = table.metadata_location.replace("file://", "")
+        self.counts.check("metadata tables of pyiceberg %s" % name, lambda: inspect.differ(table, path))
         for point in self.points(table):
             what = "pyiceberg %s %s" % (name, point or "now")
             schema, wanted = self.wanted(table, point)

@@ -154,6 +154,17 @@ tables_query(const LhCatalog *catalog, const char *with, const char *condition)
 					quote_identifier(catalog->schema), with, condition);
 }
 
+/* These tables have a primary key, but a view in their place need not. */
+static void
+fail_two(const LhCatalog *catalog, const LhCatalogTable *t, const char *other)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CARDINALITY_VIOLATION),
+			 errmsg("the catalog of server \"%s\" has table \"%s%s%s\" in two places", catalog->server,
+					lh_pg_text(t->space), t->space[0] != '\0' ? "." : "", lh_pg_text(t->name)),
+			 errdetail("\"%s\" and \"%s\".", lh_pg_text(t->location), lh_pg_text(other))));
+}
+
 static void
 load(LhCatalog *catalog, List *tables)
 {
@@ -190,8 +201,11 @@ load(LhCatalog *catalog, List *tables)
 		{
 			LhCatalogTable *t = lfirst(lc);
 
-			if (r[0] != NULL && r[1] != NULL && strcmp(t->space, r[0]) == 0 && strcmp(t->name, r[1]) == 0)
-				t->location = r[2];
+			if (r[0] == NULL || r[1] == NULL || strcmp(t->space, r[0]) != 0 || strcmp(t->name, r[1]) != 0)
+				continue;
+			if (t->location != NULL && r[2] != NULL && strcmp(t->location, r[2]) != 0)
+				fail_two(catalog, t, r[2]);
+			t->location = r[2] != NULL ? r[2] : t->location;
 		}
 	}
 }

@@ -42,7 +42,7 @@ const LhOption lh_option_table[] = {
 	{"out_of_range", LH_ON_TABLE, LH_OPTION_CHOICE, ranges},
 	{"check_crc", LH_ON_TABLE, LH_OPTION_BOOL},
 	{"parquet_keys_file", LH_ON_SERVER | LH_ON_TABLE, LH_OPTION_FILE, NULL, true},
-	{"snapshot_id", LH_ON_TABLE, LH_OPTION_SNAPSHOT},
+	{"snapshot_id", LH_ON_TABLE, LH_OPTION_SNAPSHOT_ID},
 	{"snapshot_time", LH_ON_TABLE, LH_OPTION_MOMENT},
 	{"ref", LH_ON_TABLE, LH_OPTION_TEXT},
 	{"allow_version_guess", LH_ON_TABLE, LH_OPTION_BOOL},
@@ -345,6 +345,7 @@ void
 lh_option_check(const LhOption *option, const char *value)
 {
 	bool		ignored;
+	int64		number;
 
 	switch (option->kind)
 	{
@@ -395,6 +396,12 @@ lh_option_check(const LhOption *option, const char *value)
 			break;
 		case LH_OPTION_SNAPSHOT:
 			check_number(option, value, INT64_MIN, INT64_MAX, "A snapshot is named by its number: see lakehouse.iceberg_snapshots().");
+			break;
+		case LH_OPTION_SNAPSHOT_ID:
+			check_number(option, value, INT64_MIN, INT64_MAX, "A snapshot is named by its number: see lakehouse.iceberg_snapshots().");
+			/* it would be read as if nothing were said */
+			if (is_integer(value, &number) && number == 0)
+				fail_value(option, value, "No snapshot has the number 0: see lakehouse.iceberg_snapshots().");
 			break;
 		case LH_OPTION_MOMENT:
 			(void) lh_option_moment(value);

@@ -32,6 +32,7 @@ typedef enum LhOptionKind
 	LH_OPTION_CHAIN,			/* LIST of sources of credentials */
 	LH_OPTION_FILE,				/* an absolute path */
 	LH_OPTION_SNAPSHOT,			/* a whole number of 64 bits */
+	LH_OPTION_SNAPSHOT_ID,		/* the same, but for 0 */
 	LH_OPTION_MOMENT,			/* a timestamp with time zone */
 	LH_OPTION_FIELD,			/* id of a field */
 	LH_OPTION_PORT,

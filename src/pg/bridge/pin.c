@@ -6,7 +6,9 @@
  * hook makes one for each executor whose snapshot has none yet, so that what a
  * STABLE function pins lives as long as the statement that calls it.  Scopes are
  * found by the address of the snapshot: executors keep theirs registered, and
- * share the very same one exactly when they see the same data.
+ * share the very same one exactly when they see the same data.  With REPEATABLE READ
+ * scopes are made at need: they hold only what the snapshot decides, so that a second
+ * look would find the same.
  *
  * A scope goes with its query context, by a callback.  Should an aborted
  * executor's snapshot be gone before its context is, another snapshot could get
@@ -136,19 +138,24 @@ forget_transaction(void *arg)
 const char *
 lh_pin_find(EState *estate, const char *key)
 {
-	Scope	   *s;
+	const char *path = IsolationUsesXactSnapshot() ? find(transaction_pins, key) : NULL;
+	Scope	   *s = path == NULL && estate != NULL ? scope_of(estate) : NULL;
 
-	if (IsolationUsesXactSnapshot())
-		return find(transaction_pins, key);
-	s = estate != NULL ? scope_of(estate) : NULL;
-	return s != NULL ? find(s->pins, key) : NULL;
+	return s != NULL ? find(s->pins, key) : path;
+}
+
+void
+lh_pin_set_by_snapshot(EState *estate, const char *key, const char *path)
+{
+	Scope	   *s = scope_of(estate);
+
+	if (s != NULL)
+		add(&s->pins, s->mcxt, key, path);
 }
 
 void
 lh_pin_set(EState *estate, const char *key, const char *path)
 {
-	Scope	   *s;
-
 	if (IsolationUsesXactSnapshot())
 	{
 		if (transaction_pins == NULL)
@@ -162,7 +169,6 @@ lh_pin_set(EState *estate, const char *key, const char *path)
 		add(&transaction_pins, TopTransactionContext, key, path);
 		return;
 	}
-	s = estate != NULL ? scope_of(estate) : NULL;
-	if (s != NULL)
-		add(&s->pins, s->mcxt, key, path);
+	if (estate != NULL)
+		lh_pin_set_by_snapshot(estate, key, path);
 }

@@ -13,7 +13,12 @@
  *	REPEATABLE READ		until the transaction ends, whatever is rolled back to a
  *	and above			savepoint.
  *
- * Workers of parallel plans are told by their leader (parallel.h).
+ * What PostgreSQL's own snapshot decides (a catalog in this database) is pinned to that
+ * snapshot in either case: then the transaction sees its own changes, and no more of them
+ * when they were rolled back to a savepoint.
+ *
+ * Workers of parallel plans are told by their leader (parallel.h); what else runs in a
+ * worker has no pins to go by.
  */
 #ifndef LH_PG_BRIDGE_PIN_H
 #define LH_PG_BRIDGE_PIN_H
@@ -32,5 +37,7 @@ extern void lh_pin_executor(EState *estate);
 extern const char *lh_pin_find(EState *estate, const char *key);
 /* Pin it.  Without estate only where pins are the transaction's. */
 extern void lh_pin_set(EState *estate, const char *key, const char *path);
+/* Pin what the snapshot of the executor decides: no longer than that is in use. */
+extern void lh_pin_set_by_snapshot(EState *estate, const char *key, const char *path);
 
 #endif

@@ -117,6 +117,11 @@ extern LhSource *lh_source_create_desc(TupleDesc desc, const char *relname, Oid 
  */
 extern void lh_source_open(LhSource *source);
 
+/* The same for those who ask the table's metadata and not its columns; may be called once. */
+extern LhTable *lh_source_open_table(LhSource *source);
+/* Says in the error of a status that lakehouse.as_of chose the state, which is not to be seen in the location. */
+extern LhStatus lh_source_name_setting(LhSource *source, LhStatus status);
+
 /*
  * For planning: as above and at most max_files footers, but a location that
  * cannot be read is no error: false, with the reason in source->ctx->error.

@@ -17,6 +17,7 @@
 #include "pg/bridge/pin.h"
 #include "pg/bridge/source.h"
 
+#include "access/parallel.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
@@ -31,6 +32,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+
+#include "iceberg/iceberg.h"
 
 /* Footers that execution reads for the schema of a table without union_by_name. */
 #define FIRST_FILE_ONLY 1
@@ -206,7 +209,26 @@ sibling(const LhSource *s, const RangeTblEntry *rte)
 	return options.catalog_table != NULL ? catalog_table(options.catalog_namespace, options.catalog_table) : NULL;
 }
 
-/* Look up this table and its siblings in the statement, and pin where they are. */
+/*
+ * In a parallel worker, a function that reads a table by itself: what the leader's statement has
+ * pinned is not known here, and what is there now may be something else.
+ */
+static void
+check_told(const LhSource *s)
+{
+	if (!IsParallelWorker() || s->is_worker)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("the state of \"%s\" is known to the leader of the parallel plan only", s->relname),
+			 errdetail("It is read by a function in a parallel worker."),
+			 errhint("Label functions that read tables with snapshots PARALLEL RESTRICTED, or set max_parallel_workers_per_gather to 0.")));
+}
+
+/*
+ * Look up this table and its siblings in the statement, and pin where they are.  What a catalog in this
+ * database says is decided by the statement's snapshot.
+ */
 static void
 look_up(LhSource *s)
 {
@@ -217,6 +239,8 @@ look_up(LhSource *s)
 
 	if (catalog == NULL)
 		lh_catalog_fail_table(NULL, own->space, own->name);
+	if (catalog->remote)
+		check_told(s);
 	foreach(lc, s->estate->es_range_table)
 	{
 		LhCatalogTable *t = sibling(s, lfirst_node(RangeTblEntry, lc));
@@ -230,9 +254,12 @@ look_up(LhSource *s)
 	foreach(lc, tables)
 	{
 		LhCatalogTable *t = lfirst(lc);
+		char	   *key = catalog_key(s->roleid, s->serverid, t->space, t->name);
 
-		if (t->location != NULL)
-			lh_pin_set(s->estate, catalog_key(s->roleid, s->serverid, t->space, t->name), t->location);
+		if (t->location != NULL && catalog->kind == &lh_catalog_jdbc && !catalog->remote)
+			lh_pin_set_by_snapshot(s->estate, key, t->location);
+		else if (t->location != NULL)
+			lh_pin_set(s->estate, key, t->location);
 	}
 	s->options.table.location = own->location;
 }
@@ -305,6 +332,8 @@ open_table(LhSource *s)
 	LH_TRY(lh_lake_try_open(s->ctx, s->roleid, s->serverid, &s->options, &s->table));
 	if (t->pin != NULL || s->estate == NULL || !lh_is_iceberg(s->table))
 		return LH_OK;
+	if (!lh_ice_is_metadata_file(t->location))
+		check_told(s);
 	LH_TRY(lh_iceberg_locate(s->ctx, s->table, t, &path));
 	lh_pin_set(s->estate, key, path);
 	t->pin = pstrdup(path);
@@ -312,9 +341,8 @@ open_table(LhSource *s)
 	return lh_lake_try_open(s->ctx, s->roleid, s->serverid, &s->options, &s->table);
 }
 
-/* Who chose the state is not to be seen in the location. */
-static LhStatus
-name_setting(LhSource *s, LhStatus status)
+LhStatus
+lh_source_name_setting(LhSource *s, LhStatus status)
 {
 	if (status != LH_OK && status != LH_CANCELLED && s->as_of && (s->table == NULL || lh_is_iceberg(s->table)))
 		lh_error_prefix(s->ctx, "lakehouse.as_of for \"%s\"", lh_pg_utf8(s->relname));
@@ -352,7 +380,7 @@ notice_added(LhSource *s)
 	int			highest = -1;
 	int			n = 0;
 
-	if (!s->schema.by_id || !s->has_field_ids || s->is_worker || lh_source_is_past(s))
+	if (!s->schema.by_id || !s->has_field_ids || IsParallelWorker() || lh_source_is_past(s))
 		return;
 	for (int i = 0; i < s->desc->natts; i++)
 	{
@@ -407,12 +435,23 @@ lh_source_open(LhSource *s)
 	check_has_columns(s);
 	s->options.table.max_schema_files = s->options.table.union_by_name ? 0 : FIRST_FILE_ONLY;
 	find_location(s);
-	lh_pg_check(s->ctx, name_setting(s, open_table(s)));
+	lh_pg_check(s->ctx, lh_source_name_setting(s, open_table(s)));
 	if (!lh_parallel_describe(s))
-		lh_pg_check(s->ctx, name_setting(s, s->table->schema(s->ctx, s->table, &s->schema)));
+		lh_pg_check(s->ctx, lh_source_name_setting(s, s->table->schema(s->ctx, s->table, &s->schema)));
 	if (OidIsValid(s->relid))
 		notice_added(s);
 	MemoryContextSwitchTo(old);
+}
+
+LhTable *
+lh_source_open_table(LhSource *s)
+{
+	MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+
+	find_location(s);
+	lh_pg_check(s->ctx, lh_source_name_setting(s, open_table(s)));
+	MemoryContextSwitchTo(old);
+	return s->table;
 }
 
 bool

@@ -22,12 +22,14 @@
 
 #include "access/sysattr.h"
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "storage/bufmgr.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -88,7 +90,7 @@ remember(PlannerInfo *root, Oid relid, LhSource *source)
 
 /* The table as far as it can be opened now; *shared: it is not the caller's to delete; NULL: it is. */
 static LhSource *
-open_source(PlannerInfo *root, Oid relid, bool *opened, Planned **shared)
+open_source(PlannerInfo *root, Oid relid, bool allowed, bool *opened, Planned **shared)
 {
 	LhSource   *source;
 
@@ -101,12 +103,25 @@ open_source(PlannerInfo *root, Oid relid, bool *opened, Planned **shared)
 		return p->source;
 	}
 	source = lh_source_create(relid, root->planner_cxt);
-	*opened = lh_source_try_open(source, LH_PLAN_FOOTERS);
+	*opened = allowed && lh_source_try_open(source, LH_PLAN_FOOTERS);
 	*shared = *opened && lh_is_iceberg(source->table) ? remember(root, relid, source) : NULL;
 	return source;
 }
 
 /* ---- size ---- */
+
+/*
+ * Who may read nothing of a table has no look-ups made for him either, with its owner's rights: his
+ * statement ends when the executor checks.  Of partitions their parent is checked, and the executor does it.
+ */
+static bool
+may_read(const RelOptInfo *rel, Oid relid)
+{
+	Oid			user = OidIsValid(rel->userid) ? rel->userid : GetUserId();
+
+	return rel->reloptkind != RELOPT_BASEREL || pg_class_aclcheck(relid, user, ACL_SELECT) == ACLCHECK_OK ||
+		pg_attribute_aclcheck_all(relid, user, ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
+}
 
 void
 lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
@@ -115,7 +130,7 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	double		known = rel->tuples;	/* from ANALYZE; below 0: never */
 	bool		opened;
 	Planned    *shared;
-	LhSource   *source = open_source(root, relid, &opened, &shared);
+	LhSource   *source = open_source(root, relid, may_read(rel, relid), &opened, &shared);
 
 	rel->fdw_private = info;
 	if (opened)

@@ -6,7 +6,8 @@
  * The argument is a location when it holds a '/' or a scheme, else the name of a
  * relation.  A location is read with the caller's rights.  A relation is read with
  * its owner's, and the caller must be allowed to SELECT all of it: bounds of columns
- * and values of partitions are data.
+ * and values of partitions are data.  The state is the one that the statement reads
+ * (pin.h).
  *
  * Rows come one after the other and go into a tuplestore, which spills beyond
  * work_mem.  Columns are found by their names, so the SQL may have them in its own
@@ -34,6 +35,7 @@
 
 #include "iceberg/iceberg.h"
 #include "pg/bridge/iceberg.h"
+#include "pg/bridge/source.h"
 #include "pg/util/features.h"
 
 #define FUNCTION(name, which) \
@@ -216,34 +218,31 @@ relation_of(const char *name)
 	return relid;
 }
 
-static void
-open_table(LhCtx *ctx, const char *what, Oid serverid, LhTable **out)
+/* The table in the state that the statement sees: what it says goes with the rows that are read beside it. */
+static LhSource *
+open_table(FunctionCallInfo fcinfo, const char *what, Oid serverid, MemoryContext mcxt)
 {
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	LhLakeOptions options;
-	Oid			roleid = GetUserId();
+	LhSource   *s;
 
 	if (is_location(what))
 	{
-		lh_location_check(roleid, serverid, what);
+		lh_location_check(GetUserId(), serverid, what);
 		lh_lake_options_init(&options);
 		options.table.location = lh_pg_utf8(what);
 		options.format = lh_iceberg_name;
+		s = lh_source_create_desc(CreateTemplateTupleDesc(0), what, GetUserId(), serverid, &options, mcxt);
 	}
 	else
-	{
-		Oid			relid = relation_of(what);
-
-		lh_lake_options(relid, &options);
-		roleid = lh_lake_owner(relid);
-		serverid = GetForeignServerIdByRelId(relid);
-	}
-	(void) lh_iceberg_as_of(&options);
-	lh_lake_open(ctx, roleid, serverid, &options, out);
-	if (!lh_is_iceberg(*out))
+		s = lh_source_create(relation_of(what), mcxt);
+	s->estate = rsinfo->econtext != NULL ? rsinfo->econtext->ecxt_estate : NULL;
+	if (!lh_is_iceberg(lh_source_open_table(s)))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is no Iceberg table", what),
-				 errdetail("Its format is \"%s\".", (*out)->format->name)));
+				 errdetail("Its format is \"%s\".", s->table->format->name)));
+	return s;
 }
 
 /* ---- the functions ---- */
@@ -257,8 +256,7 @@ meta_table(FunctionCallInfo fcinfo, LhIceMetaTable which)
 	MemoryContext mcxt,
 				old;
 	LhStatus	status;
-	LhTable    *table;
-	LhCtx	   *ctx;
+	LhSource   *s;
 
 	lh_rows_begin(&call.rows, fcinfo);
 	if (what == NULL)
@@ -267,12 +265,11 @@ meta_table(FunctionCallInfo fcinfo, LhIceMetaTable which)
 	mcxt = AllocSetContextCreate(CurrentMemoryContext, "lakehouse metadata", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(mcxt);
 	call.mcxt = mcxt;
-	ctx = lh_pg_ctx(mcxt, (size_t) work_mem, "work_mem");
-	open_table(ctx, what, serverid, &table);
-	status = lh_ice_meta_rows(ctx, table, which, put_row, &call);
+	s = open_table(fcinfo, what, serverid, mcxt);
+	status = lh_ice_meta_rows(s->ctx, s->table, which, put_row, &call);
 	if (call.error != NULL)
 		ReThrowError(call.error);
-	lh_pg_check(ctx, status);
+	lh_pg_check(s->ctx, lh_source_name_setting(s, status));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(mcxt);
 	return (Datum) 0;

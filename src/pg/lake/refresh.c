@@ -160,6 +160,22 @@ refresh_options(Refresh *r, Form_pg_attribute att, const LhScanColumn *field)
 						 name, quote_literal_cstr(lh_pg_text(field->name)));
 }
 
+/* Of several columns with one field, one follows its name: the one that is called so, else the first. */
+static void
+follow_or_stay(Refresh *r, Form_pg_attribute att, int i)
+{
+	AttrNumber	stays = att->attnum;
+
+	if (i >= 0 && r->schema.by_id && !lh_lake_has_column_name(r->relid, att->attnum) &&
+		(r->followers[i] == 0 || strcmp(NameStr(att->attname), lh_pg_text(r->schema.cols[i].name)) == 0))
+	{
+		stays = r->followers[i];
+		r->followers[i] = att->attnum;
+	}
+	if (stays != 0)
+		r->taken = lappend(r->taken, pstrdup(NameStr(TupleDescAttr(r->source->desc, stays - 1)->attname)));
+}
+
 /* A column that the table has: it stays, is retyped or dropped. */
 static void
 refresh_column(Refresh *r, Form_pg_attribute att)
@@ -179,10 +195,7 @@ refresh_column(Refresh *r, Form_pg_attribute att)
 	i = find_column(&r->schema, field.name, field.field_id);
 	if (i >= 0)
 		r->named[i] = true;
-	if (i >= 0 && r->schema.by_id && !lh_lake_has_column_name(r->relid, att->attnum))
-		r->followers[i] = att->attnum;
-	else
-		r->taken = lappend(r->taken, pstrdup(NameStr(att->attname)));
+	follow_or_stay(r, att, i);
 	refresh_options(r, att, &field);
 	typid = lh_lake_type(&field.type, &r->options, &typmod);
 	if (same_type(att, typid, typmod) || fitting_composite(att, &field.type))

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use FindBin;
+use IO::Socket::INET;
 use lib "$FindBin::RealBin/../lib";
 use Lake;
 use PostgreSQL::Test::Cluster;
@@ -121,6 +122,14 @@ $s->value('CREATE ROLE third LOGIN; GRANT USAGE ON SCHEMA public TO third');
 my $t = session($node, user => 'third');
 is($t->value('SELECT count(*) FROM o'), 83, 'read by somebody else with the owner\'s mapping');
 like(($t->query('SELECT umoptions FROM pg_user_mappings WHERE usename = \'other\''))[0], qr/^$/, 'who cannot see it');
+# nor are look-ups made for who may read nothing of it
+asked(qr/./);
+like(($t->query('EXPLAIN SELECT * FROM sales.b'))[1], qr/42501: permission denied/, 'who may not read a table');
+$s->value('GRANT USAGE ON SCHEMA sales TO third');
+like(($t->query('EXPLAIN SELECT * FROM sales.b'))[1], qr/42501: permission denied for foreign table b/, 'is told just that');
+is(asked(qr/connection received/), 0, 'and the catalog is not asked for him');
+$s->value('CREATE VIEW public.of_b AS SELECT * FROM sales.b; GRANT SELECT ON of_b TO third');
+like($t->value('EXPLAIN SELECT * FROM of_b'), qr/rows=3 /, 'by a view it is');
 $t->quit;
 
 # ---- what cannot be reached, or does not answer
@@ -143,6 +152,64 @@ $lock->value('ROLLBACK');
 is($s->value('SELECT count(*) FROM sales.b'), 3, 'the session lives on');
 ok(wait_until(30, sub { $catalog->safe_psql('meta', q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'lakehouse'}) == 0 }), 'no connection is left');
 is(scalar(grep { /^socket:/ } open_files($s->pid)), scalar(grep { /^socket:/ } open_files($o->pid)), 'nor a socket');
+
+# ---- the other server ends the session, or takes a connection and says nothing
+
+$lock->value('BEGIN; LOCK TABLE iceberg_tables IN ACCESS EXCLUSIVE MODE');
+$s->begin('SELECT count(*) FROM sales.b');
+ok(wait_until(30, sub { $catalog->safe_psql('meta', q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'lakehouse' AND wait_event_type = 'Lock'}) > 0 }), 'waiting');
+$catalog->safe_psql('meta', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lakehouse'});
+like(($s->finish)[1], qr/57P01.*catalog of server "cat" could not be read/, 'a connection that is lost is an error');
+$lock->value('ROLLBACK');
+is($s->value('SELECT count(*) FROM sales.b'), 3, 'of one statement');
+my $mute = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "listen: $!";
+$s->value("ALTER SERVER cat OPTIONS (SET port '" . $mute->sockport . "', ADD connect_timeout '1')");
+like(($s->query('SELECT count(*) FROM sales.b'))[1], qr/08001.*could not connect.*\n.*No connection within 1 seconds/, 'nobody waits for ever');
+close($mute);
+$s->value("ALTER SERVER cat OPTIONS (SET port '$port', DROP connect_timeout)");
+
+# ---- partitions of one catalog are looked up at once; a function in a parallel worker does not look up by itself
+
+$catalog->safe_psql('meta', q{INSERT INTO iceberg_tables SELECT 'c', 'many', 't' || i, metadata_location FROM iceberg_tables, generate_series(1, 30) i WHERE table_namespace = 'sales' AND table_name = 'b'});
+$s->value(q{CREATE TABLE parts (id int, k int) PARTITION BY LIST (k);
+	SELECT format('CREATE FOREIGN TABLE p%s PARTITION OF parts FOR VALUES IN (%s) SERVER cat OPTIONS (namespace %L, table_name %L, rebase_location %L)', i, i, 'many', 't' || i, 'auto') FROM generate_series(1, 30) i \gexec
+	PREPARE parts AS SELECT count(id) FROM parts;
+	SET plan_cache_mode = force_generic_plan});
+is($s->value('EXECUTE parts'), 90, 'thirty partitions');
+asked(qr/./);
+is($s->value('EXECUTE parts'), 90, 'again');
+is(asked(qr/execute .*JOIN ROWS FROM/), 1, 'are looked up by one query');
+$s->value(q{RESET plan_cache_mode;
+	CREATE TABLE many AS SELECT g AS id FROM generate_series(1, 10000) g;
+	ANALYZE many;
+	CREATE FUNCTION safe() RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS 'BEGIN RETURN (SELECT count(*) FROM sales.b); END';
+	SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off});
+like(($s->query('SELECT min(safe() + 0 * id) FROM many WHERE id < 3'))[1], qr/0A000.*known to the leader of the parallel plan only/, 'a worker that was told nothing');
+$s->value('RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET parallel_leader_participation');
+
+# ---- sslmode
+
+$s->value("ALTER SERVER cat OPTIONS (SET sslmode 'require')");
+like(($s->query('SELECT count(*) FROM sales.b'))[1], qr/08001.*could not connect.*\n.*SSL/, 'a server without TLS is none, where TLS is required');
+my $data = $catalog->data_dir;
+PostgreSQL::Test::Utils::system_or_bail('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=catalog', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', "$data/server.key", '-out', "$data/server.crt");
+chmod 0600, "$data/server.key";
+PostgreSQL::Test::Utils::system_or_bail('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=other', '-keyout', "$data/other.key", '-out', "$data/other.crt");
+$catalog->append_conf('postgresql.conf', 'ssl = on');
+$catalog->reload;
+ok(wait_until(30, sub { $catalog->safe_psql('postgres', 'SHOW ssl') eq 'on' }), 'a server with TLS');
+asked(qr/./);
+is($s->value('SELECT count(*) FROM sales.b'), 3, 'is one');
+cmp_ok(asked(qr/connection authorized: user=trusted .*SSL enabled/), '>', 0, 'and TLS was used');
+$s->value("ALTER SERVER cat OPTIONS (SET sslmode 'verify-full', ADD sslrootcert '$data/server.crt')");
+is($s->value('SELECT count(*) FROM sales.b'), 3, 'a certificate that is trusted');
+$s->value("ALTER SERVER cat OPTIONS (SET sslrootcert '$data/other.crt')");
+like(($s->query('SELECT count(*) FROM sales.b'))[1], qr/08001.*could not connect.*\n.*certificate verify failed/, 'one that is not');
+$s->value("ALTER SERVER cat OPTIONS (SET sslmode 'disable', DROP sslrootcert)");
+asked(qr/./);
+is($s->value('SELECT count(*) FROM sales.b'), 3, 'or none is asked for');
+is(asked(qr/SSL enabled/), 0, 'without TLS');
+$s->value("ALTER SERVER cat OPTIONS (SET sslmode 'prefer')");
 
 # ---- the password is for the catalog: an http location of the same server never sees it
 
