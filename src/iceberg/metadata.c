@@ -50,7 +50,8 @@ enum
 	STATISTICS,
 	PARTITION_STATISTICS,
 	NEXT_ROW,
-	KEYS
+	KEYS,
+	VIEW
 };
 
 static const char *const field_names[] = {"format-version",
@@ -78,6 +79,7 @@ static const char *const field_names[] = {"format-version",
 										  "partition-statistics",
 										  "next-row-id",
 										  "encryption-keys",
+										  "view-uuid",
 										  NULL};
 
 /* Fields on the way. */
@@ -471,6 +473,9 @@ read_field(LhCtx *ctx, Reader *r, int which)
 								   &m->partition_statistics);
 		case NEXT_ROW: return lh_pull_i64(ctx, j, &m->next_row_id);
 		case KEYS: return read_keys(ctx, r);
+		case VIEW:
+			return has(r, UUID) ? lh_pull_skip(ctx, j, NULL)
+								: lh_pull_fail(ctx, j, LH_UNSUPPORTED, "this is a view, not a table");
 		default: return lh_pull_skip(ctx, j, NULL);
 	}
 }

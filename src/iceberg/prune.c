@@ -344,7 +344,8 @@ lh_ice_prune_manifest(LhCtx *ctx, LhIcePrune *p, const LhIceManifestFile *line, 
 	LhBounds *bounds;
 
 	*may = false;
-	if (line->added_files == 0 && line->existing_files == 0)
+	/* one that has no entries at all is not written by anybody: that is looked at */
+	if (line->added_files == 0 && line->existing_files == 0 && line->deleted_files != 0)
 		return LH_OK;
 	if (lh_ice_spec_find(p->table->metadata, line->spec_id) == NULL)
 		LH_FAIL(ctx, LH_CORRUPT, "%s: there is no partition spec %d, which manifest \"%.300s\" has",

@@ -324,6 +324,9 @@ lh_deletes_read_file(LhCtx *ctx, const LhTable *table, const LhTableSchema *sche
 		r.opened = opened;
 		status = read_batches(ctx, &r, fn, arg);
 	}
+	/* other errors name it themselves */
+	if (status == LH_NO_MEMORY)
+		lh_error_prefix(ctx, "delete file \"%.300s\"", file->path);
 	for (size_t i = 0; i < sizeof(kept_counters) / sizeof(kept_counters[0]); i++)
 		ctx->counters->v[kept_counters[i]] = before.v[kept_counters[i]];
 	if (status == LH_OK && opened != NULL && opened->enough)

@@ -114,7 +114,9 @@ load_keys(LhCtx *ctx, LhDeletes *d, uint32_t at)
 	{
 		const LhType *type = d->schema != NULL ? lh_schema_field(d->schema, keys->ids[i]) : NULL;
 
-		cols[i] = (LhScanColumn){.name = "key", .source = LH_SRC_DATA, .field_id = keys->ids[i]};
+		cols[i] = (LhScanColumn){.name = lh_sprintf(ctx, "field id %d", keys->ids[i]), .source = LH_SRC_DATA, .field_id = keys->ids[i]};
+		if (cols[i].name == NULL)
+			status = ctx->error->code;
 		if (type != NULL)
 			cols[i].type = *type;
 	}

@@ -67,6 +67,10 @@ valid_files_of_others_are_read(void **state)
 		{"rust/table_metadata/TableMetadataV2ValidMinimal.json", 2, 3, 0, -1},
 		{"rust/table_metadata/TableMetadataV3ValidMinimal.json", 3, 3, 0, -1},
 		{"rust/table_metadata/TableMetadataV3ValidEncryption.json", 3, 1, 1, 1},
+		{"rust/example_empty_table_metadata_v2.json", 2, 8, 0, -1},
+		{"rust/example_table_metadata_v2.json", 2, 8, 2, INT64_C(3055729675574597004)},
+		{"rust/example_table_metadata_v2_deep_history.json", 2, 3, 5, INT64_C(3059729675574597004)},
+		{"rust/example_table_metadata_v2_partition_evolution.json", 2, 8, 3, INT64_C(3059729675574597004)},
 	};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
@@ -133,6 +137,62 @@ broken_files_of_others_are_refused_by_file_and_field(void **state)
 				refused(w, lh_ice_metadata_parse(w->ctx, name, bytes, &m), files[i].code, name,
 						files[i].word, NULL);
 		}
+}
+
+/* All of them, whatever else is wrong with them. */
+static void
+views_are_told_from_tables(void **state)
+{
+	World *w = *state;
+	static const char *const files[] = {
+		"java-core/org/apache/iceberg/view/ValidViewMetadata.json",
+		"java-core/org/apache/iceberg/view/ViewMetadataInvalidCurrentSchema.json",
+		"java-core/org/apache/iceberg/view/ViewMetadataInvalidCurrentVersion.json",
+		"java-core/org/apache/iceberg/view/ViewMetadataMissingCurrentVersion.json",
+		"java-core/org/apache/iceberg/view/ViewMetadataMissingLocation.json",
+		"java-core/org/apache/iceberg/view/ViewMetadataMultipleSQLsForDialect.json",
+		"rust/view_metadata/ViewMetadataUnsupportedVersion.json",
+		"rust/view_metadata/ViewMetadataV1CurrentVersionNotFound.json",
+		"rust/view_metadata/ViewMetadataV1MissingCurrentVersion.json",
+		"rust/view_metadata/ViewMetadataV1MissingSchema.json",
+		"rust/view_metadata/ViewMetadataV1SchemaNotFound.json",
+		"rust/view_metadata/ViewMetadataV1Valid.json",
+	};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+	{
+		LhIceMetadata *m;
+		LhSlice bytes;
+		const char *path = others(w, files[i], &bytes);
+
+		refused(w, lh_ice_metadata_parse(w->ctx, path, bytes, &m), LH_UNSUPPORTED, path, "view-uuid", "is a view");
+	}
+}
+
+/* Types of the plane and of the globe as Java writes them, in a table's schema. */
+static void
+a_schema_of_java_with_geometries(void **state)
+{
+	World *w = *state;
+	LhTableOptions options = {0};
+	const LhIceSnapshot *snapshot;
+	const LhIceSchema *schema;
+	LhIceMetadata *m;
+	LhSlice bytes;
+	const char *text;
+
+	others(w, "go/misc/geo-schema-java-main.json", &bytes);
+	text = lh_sprintf(w->ctx,
+					  "{\"format-version\":3,\"table-uuid\":\"9c12d441-03fe-4693-9a96-a0705ddf69c1\",\"location\":\"/t\","
+					  "\"last-sequence-number\":0,\"last-updated-ms\":1,\"last-column-id\":7,\"next-row-id\":0,\"current-schema-id\":17,"
+					  "\"schemas\":[%.*s],\"partition-specs\":[{\"spec-id\":0,\"fields\":[]}],\"default-spec-id\":0,"
+					  "\"last-partition-id\":999,\"sort-orders\":[{\"order-id\":0,\"fields\":[]}],\"default-sort-order-id\":0}",
+					  (int) bytes.len, (const char *) bytes.data);
+	ok(w, lh_ice_metadata_parse(w->ctx, "x", lh_slice(text, strlen(text)), &m));
+	ok(w, lh_ice_choose(w->ctx, m, &options, &snapshot, &schema));
+	assert_int_equal(schema->root.nfields, 7);
+	for (int i = 1; i < 7; i++)
+		assert_int_equal(schema->root.fields[i].type.id, i == 1 || i == 5 ? LH_T_GEOMETRY : LH_T_GEOGRAPHY);
 }
 
 /* Values of the file that all projects share, one by one. */
@@ -464,6 +524,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(valid_files_of_others_are_read),
 		TEST(broken_files_of_others_are_refused_by_file_and_field),
+		TEST(views_are_told_from_tables),
+		TEST(a_schema_of_java_with_geometries),
 		TEST(every_part_of_a_full_file_is_kept),
 		TEST(statistics_and_keys_are_kept),
 		TEST(version_1_has_one_schema_one_spec_and_manifests_inline),

@@ -115,6 +115,33 @@ deletion_vectors_say_their_file(void **state)
 	assert_null(lh_ice_blob_property(&p->blobs[1], "other"));
 }
 
+/* One vector, as Java's writer and as Go's wraps it: the bytes of Java's own vector. */
+static void
+a_vector_has_the_same_bytes_in_every_envelope(void **state)
+{
+	static const char *const files[][2] = {
+		{"go/dv/deletes/single-blob-dv.puffin", "s3://warehouse/db/table/data/00000-0-abc.parquet"},
+		{"go/puffin/deletion-vector-v1.puffin", "data/test.parquet"},
+	};
+	LhObject *obj;
+	uint8_t vector[50];
+
+	(void) state;
+	ASSERT_OK(ctx, lh_object_open(ctx, ice_store(ctx), ice_fixture(ctx, "go/puffin/deletion-vector-v1-payload.bin"), &obj));
+	assert_int_equal(lh_object_id(obj)->size, sizeof(vector));
+	ASSERT_OK(ctx, lh_object_read(ctx, obj, 0, sizeof(vector), vector));
+	for (int i = 0; i < 2; i++)
+	{
+		LhIcePuffin *p = read_fixture(files[i][0], &obj);
+
+		assert_int_equal(p->nblobs, 1);
+		assert_string_equal(p->blobs[0].type, "deletion-vector-v1");
+		assert_string_equal(lh_ice_blob_property(&p->blobs[0], "cardinality"), "5");
+		assert_string_equal(lh_ice_blob_property(&p->blobs[0], "referenced-data-file"), files[i][1]);
+		assert_blob(obj, p, 0, (const char *) vector, sizeof(vector));
+	}
+}
+
 /*
  * Files made here
  */
@@ -299,6 +326,7 @@ main(void)
 		TEST(java_files_without_compression),
 		TEST(java_files_with_zstd_and_without_blobs),
 		TEST(deletion_vectors_say_their_file),
+		TEST(a_vector_has_the_same_bytes_in_every_envelope),
 		TEST(compressed_footers),
 		TEST(a_bomb_is_refused),
 		TEST(blobs_lie_where_blobs_can),

@@ -39,6 +39,15 @@ EXPECTED = ("Files Pruned by Partition Tuple", "Files Pruned by Bounds", "Manife
             "Rows Deleted by Equality", "Delete Files Read", "Deletion Vectors Read")
 
 
+METADATA = (("_file", "string"), ("_pos", "long"), ("_spec_id", "int"), ("_row_id", "long"), ("_last_updated_sequence_number", "long"))
+LINEAGE = ("_row_id", "_last_updated_sequence_number")
+PARALLEL = ("parallel_setup_cost", "parallel_tuple_cost", "min_parallel_table_scan_size")
+
+
+def moment(ms):
+    return "%s.%03d+00" % (time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms // 1000)), ms % 1000)
+
+
 class Crash(Exception):
     """The server went away in this query."""
 
@@ -101,6 +110,8 @@ class Differential:
             failures = self.state(made, rng.choice(made.snapshots[:-1]), rng)
         if len(made.schemas) > 1 and not failures:
             failures = self.bound(made, rng)
+        if len(made.snapshots) > 1 and not failures:
+            failures = self.changes(made, rng)
         if not failures and not self.options.keep:
             shutil.rmtree(directory)
         return failures
@@ -109,7 +120,9 @@ class Differential:
         """A state of the table, the current one for None, beside its heap copy."""
         fields = (made.schemas[-1] if snapshot is None else snapshot.schema)["fields"]
         rows = made.rows_of(snapshot or made.snapshots[-1], fields)
-        option = "" if snapshot is None else ", snapshot_id '%d'" % snapshot.id
+        option = "" if snapshot is None else rng.choice((", snapshot_id '%d'" % snapshot.id, ", ref 'tag %d'" % made.snapshots.index(snapshot),
+                                                        ", snapshot_time '%s'" % moment(snapshot.time)))
+        self.counts["states by " + (option.split(" ")[1] if option else "now")] += 1
         self.run("DROP FOREIGN TABLE IF EXISTS lake",
                  "CREATE FOREIGN TABLE lake () SERVER lake OPTIONS (location '%s'%s)" % (made.dir, option))
         self.run("SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'lake'::regclass AND attnum > 0 ORDER BY attnum")
@@ -131,11 +144,29 @@ class Differential:
                     columns.append((name, m["type"]))
                     for r in values:
                         r.append(None if r[i] is None else r[i][m["id"]])
-        if made.version == 3 and rng.random() < 0.5:
-            self.run("ALTER FOREIGN TABLE lake ADD COLUMN _row_id bigint")
-            columns.append(("_row_id", "long"))
-            for r in rows:
-                r[0].append(r[1])
+        for name, kind in METADATA:
+            if rng.random() < 0.4 and (made.version == 3 or name not in LINEAGE):
+                self.run("ALTER FOREIGN TABLE lake ADD COLUMN %s %s" % (name, v.sql_type(kind)))
+                columns.append((name, kind))
+                self.counts["states with %s" % name] += 1
+                for r in rows:
+                    r[0].append(r[1][name])
+        return self.beside(made, columns, values, option, rng)
+
+    def changes(self, made, rng):
+        """What some commits changed, in the columns of now."""
+        end = rng.randrange(len(made.snapshots)) if rng.random() < 0.5 else len(made.snapshots) - 1
+        start, net, said = rng.randrange(-1, end), rng.random() < 0.4, end < len(made.snapshots) - 1 or rng.random() < 0.3
+        fields = made.schemas[-1]["fields"]
+        ids = [s.id for s in made.snapshots]
+        option = ", changes_from '%d'%s%s" % (ids[start] if start >= 0 else 0, ", changes_to '%d'" % ids[end] if said else "",
+                                              ", net_changes 'true'" if net else "")
+        self.run("DROP FOREIGN TABLE IF EXISTS lake",
+                 "CREATE FOREIGN TABLE lake () SERVER lake OPTIONS (location '%s'%s)" % (made.dir, option))
+        columns = [(f["name"], f["type"]) for f in fields] + [("_change_type", "string"), ("_change_ordinal", "int"), ("_commit_snapshot_id", "long")]
+        values = [list(c[0]) + list(c[1:]) for c in made.changes(start, end, fields, net)]
+        self.counts["tables asked for changes"] += 1
+        self.counts["changed rows"] += len(values)
         return self.beside(made, columns, values, option, rng)
 
     def bound(self, made, rng):
@@ -164,6 +195,9 @@ class Differential:
         asked = predicates.Predicates([predicates.Column(n, k, [r[i] for r in values], rng) for i, (n, k) in enumerate(columns)], rng)
         threads = rng.choice((1, 1, 1, 3))
         self.run("SET lakehouse.threads = %d" % threads, "SET lakehouse.threads_min_size = 0")
+        parallel = rng.random() < 0.25
+        self.run(*("SET %s = 0" % p if parallel else "RESET " + p for p in PARALLEL))
+        self.counts["states with parallel plans"] += parallel
         return self.ask(asked, made, option, rng)
 
     # ------------------------------------------------------------ predicates

@@ -10,6 +10,7 @@ of each commit, to what is there then, and not by any reader.  write() leaves th
 	Snapshot	what a commit left: (data file, deleted positions) and the schema of the time
 """
 
+import collections
 import copy
 import json
 import os
@@ -726,6 +727,7 @@ class Table:
             out["last-sequence-number"] = self.last_seq
         if self.snapshots:
             out["refs"] = {"main": {"snapshot-id": self.snapshots[-1].id, "type": "branch"}}
+            out["refs"].update({"tag %d" % i: {"snapshot-id": s.id, "type": "tag"} for i, s in enumerate(self.snapshots[:-1])})
         if self.version == 3:
             out["next-row-id"] = self.next_row_id
         parent = None
@@ -751,12 +753,47 @@ class Table:
             f.write("1")
 
     def rows_of(self, snapshot, fields):
-        """[(values by fields, row id)] that a reader has to see."""
+        """[(values by fields, metadata columns by name)] that a reader has to see."""
         out = []
         for d, deleted, first in snapshot.rows:
             for i, row in enumerate(d.rows):
                 if i not in deleted:
-                    stored = d.lineage[i].get(ROW_ID) if d.lineage is not None else None
-                    inherited = None if first is None else first + i
-                    out.append(([self.value_of(d, row, f) for f in fields], inherited if stored is None else stored))
+                    given = d.lineage[i] if d.lineage is not None else {}
+                    row_id, sequence = given.get(ROW_ID), given.get(ROW_SEQUENCE)
+                    if first is not None:
+                        row_id = first + i if row_id is None else row_id
+                        sequence = d.seq if sequence is None else sequence
+                    out.append(([self.value_of(d, row, f) for f in fields],
+                                {"_file": d.path, "_pos": i, "_spec_id": d.spec, "_row_id": row_id, "_last_updated_sequence_number": sequence}))
+        return out
+
+    def changes(self, start, end, fields, net):
+        """[(values by fields, type, ordinal, snapshot id)]: what the snapshots behind number start up to end changed.
+
+        A row that a commit takes out of one file and puts into another is none; net: of what happened to a row,
+        file by file, whatever undoes itself goes, the earliest first, as Spark has it."""
+        def alive(s):
+            return {(id(d), i): [self.value_of(d, d.rows[i], f) for f in fields] for d, deleted, _ in s.rows
+                    for i in range(len(d.rows)) if i not in deleted}
+
+        events, ordinal = {}, 0
+        before = alive(self.snapshots[start]) if start >= 0 else {}
+        for s in self.snapshots[start + 1:end + 1]:
+            after = alive(s)
+            if s.operation != "replace":
+                for kind, one, other in (("DELETE", before, after), ("INSERT", after, before)):
+                    for place in sorted(one.keys() - other.keys()):
+                        key = tuple(v.sql_text(f["type"], x) for f, x in zip(fields, one[place]))
+                        events.setdefault(key, []).append((one[place], kind, ordinal, s.id))
+                ordinal += 1
+            before = after
+        out = []
+        for mine in events.values():
+            left = []
+            for e in mine:
+                if left and left[-1][1] != e[1] and (net or left[-1][2] == e[2]):
+                    left.pop()
+                else:
+                    left.append(e)
+            out += left
         return out

@@ -13,13 +13,18 @@ What the translation knows:
 	   the snapshot as an option, under the name that the query uses;
 	3. identifiers mean columns whatever their case; a.b.c into a struct becomes (a->'b'->>'c');
 	4. functions, types and operators of the tables below;
-	5. virtual columns that we have under other names; * is then all columns but those.
+	5. virtual columns that we have under other names; * is then all columns but those;
+	6. lists and maps in FROM (nested.py);
+	7. metadata tables: t.files becomes lakehouse.iceberg_files of a foreign table of its own.
 """
 
+import base64
 import decimal
 import json
 import re
 import struct
+
+import nested
 
 RESERVED = set("""all and any as asc between by case cross desc distinct else end except exists false from full group having
  in inner intersect interval into is join left like limit not null nulls offset on or order outer over partition right rows
@@ -30,8 +35,7 @@ FUNCTIONS = {"nvl": "coalesce", "ifnull": "coalesce", "isnull": "coalesce", "str
              "ucase": "upper", "lcase": "lower", "char_length": "char_length"}
 VIRTUAL = {"file__position": "_pos", "input__file__name": "_file", "partition__spec__id": "_spec_id",
            "_row_id": "_row_id", "_last_updated_sequence_number": "_last_updated_sequence_number"}
-IMPALA_ONLY = {"iceberg__data__sequence__number": "a virtual column that only Impala has",
-               "iceberg__first__row__id": "a virtual column that only Impala has",
+IMPALA_ONLY = {"iceberg__first__row__id": "a virtual column that only Impala has",
                "iceberg__partition__serialized": "a virtual column that only Impala has",
                "_file_row_id": "a virtual column that only Impala has",
                "_file_last_updated_sequence_number": "a virtual column that only Impala has",
@@ -40,6 +44,14 @@ IMPALA_ONLY = {"iceberg__data__sequence__number": "a virtual column that only Im
                "get_json_object": "Impala's functions on JSON"}
 METADATA_TABLES = set("history snapshots files all_files data_files all_data_files delete_files all_delete_files entries all_entries"
                       " manifests all_manifests partitions refs metadata_log_entries position_deletes".split())
+METADATA_FUNCTIONS = set("snapshots history refs files all_files manifests partitions entries delete_files metadata_log".split())
+JSON_OF_METADATA = ["partition", "readable_metrics", "data_file"]
+
+
+CHANGES = {"insert", "update", "delete", "merge", "alter", "truncate", "drop", "optimize", "load", "upsert", "create"}
+# What Impala has no name of its own for, and we have.
+LINEAGE = {"coalesce ( _file_row_id , iceberg__first__row__id + file__position )": "_row_id",
+           "coalesce ( _file_last_updated_sequence_number , iceberg__data__sequence__number )": "_last_updated_sequence_number"}
 
 
 class Untranslatable(Exception):
@@ -105,6 +117,17 @@ def words(statement):
     return [t.strip("`").lower() for kind, t in statement if kind in ("word", "quoted")]
 
 
+def target(statement):
+    """The table whose rows a statement may change, in lower case, or None."""
+    w = words(statement)
+    if not w or w[0] not in CHANGES or "tblproperties" in w and w[0] == "alter" or w[1:2] == ["stats"]:
+        return None
+    w = [x for x in w[1:] if x not in ("into", "overwrite", "table", "external", "view", "if", "not", "exists", "from", "inpath")]
+    signs = [t for _, t in statement]
+    first = next((i for i, (k, t) in enumerate(statement) if k in ("word", "quoted") and w and t.strip("`").lower() == w[0]), 0)
+    return w[1] if len(w) > 1 and signs[first + 1:first + 2] == ["."] else w[0] if w else None
+
+
 # ---------------------------------------------------------------- translation
 
 def _text(t):
@@ -126,6 +149,8 @@ class Translation:
         self.used = []                                  # [(name, point, relation)]
         self.columns, self.virtual, self.names = {}, set(), set()
         self.of_name, self.stars = {}, []               # name in the query -> its columns; (place in out, qualifier)
+        self.collections = {}                           # name in the query -> type of a list or map in FROM
+        self.of_table = {}                              # name in the query -> name of its table
 
     def word(self, offset=0):
         i = self.at + offset
@@ -163,16 +188,25 @@ class Translation:
         for j, (k, t) in enumerate(low):
             if t == "as" and j and low[j - 1][0] in ("word", "quoted") and low[j + 1:j + 2] == [("sign", "(")]:
                 common.add(low[j - 1][1])               # WITH name AS (
-        in_from = 0
+        in_from, outer, subqueries = 0, [], []
         while i < len(low):
             k, t = low[i]
             if k == "word" and t in ("from", "join") or k == "sign" and t == "," and in_from:
                 in_from = 1
+                if low[i + 1:i + 2] == [("sign", "(")]:
+                    subqueries.append(i + 1)
                 i = self.reference(low, i + 1, common)
                 continue
-            if k == "word" and t in ("where", "group", "order", "limit", "union", "on", "having", "select") or t in "()":
+            if k == "word" and t in ("where", "group", "order", "limit", "union", "on", "having", "select"):
                 in_from = 0
+            elif k == "sign" and t == "(":
+                outer.append(in_from)
+                in_from = 0
+            elif k == "sign" and t == ")":
+                in_from = outer.pop() if outer else 0
             i += 1
+        for at in subqueries if self.collections else []:
+            self.references[at] = (at + 1, "LATERAL (")
 
     def reference(self, low, i, common):
         if i >= len(low) or low[i][0] not in ("word", "quoted"):
@@ -184,23 +218,25 @@ class Translation:
             i += 2
         if names[0] in common and len(names) == 1:
             return i
+        if names[0] in self.names and len(names) > 1:   # a collection of a row that stands before it
+            return self.collection(low, start, i, "", names[0], names[1:])
         known = [j for j, n in enumerate(names) if self.aliases.get(n, n) in self.tables]
         if names[0] == "berg":                          # a second catalog of Impala's tests
             known = []
         if not known:
-            if names[0] in self.names:
-                raise Untranslatable("a nested collection in FROM")
             raise Untranslatable("a table that is made by the tests: " + ".".join(names))
-        if names[known[-1] + 1:]:
-            rest = names[known[-1] + 1:]
-            raise Untranslatable("a metadata table" if rest[0] in METADATA_TABLES else "a nested collection in FROM")
-        shown = names[known[-1]]
+        shown, rest = names[known[0]], names[known[0] + 1:]
         name = self.aliases.get(shown, shown)
         point, i = self.version(low, i)
         relation = "i%d" % len(self.used)
         self.used.append((name, point, relation))
+        if rest and rest[0] in METADATA_TABLES:
+            return self.metadata_table(low, start, i, relation, rest)
         for lower, column in self.tables[name].columns(point).items():
             self.columns.setdefault(lower, column)
+        if rest:
+            self.of_table[shown] = name
+            return self.collection(low, start, i, relation, shown, rest)
         alias = ""
         if i < len(low) and low[i] == ("word", "as"):
             pass
@@ -208,8 +244,57 @@ class Translation:
             alias = " AS " + _quoted(shown)
         nickname = low[i + 1][1] if i < len(low) and low[i] == ("word", "as") else low[i][1] if i < len(low) else shown
         self.names |= {shown, nickname}
+        self.of_table[shown] = self.of_table[nickname] = name
         self.of_name[nickname] = [c for c, _ in self.tables[name].columns(point).values()]
         self.references[start] = (i, relation + alias)
+        return i
+
+    def nickname(self, low, i, default):
+        """(the name of a FROM item, the place behind it)"""
+        if low[i:i + 1] == [("word", "as")]:
+            return low[i + 1][1], i + 2
+        if i < len(low) and low[i][0] in ("word", "quoted") and low[i][1] not in RESERVED:
+            return low[i][1], i + 1
+        return default, i
+
+    def collection(self, low, start, i, relation, of, path):
+        """A list or map: of a row that stands before it, or (relation) of all rows of a table."""
+        if of in self.collections:
+            kind = self.collections[of]
+            name = "item" if kind["type"] == "list" else "value"
+            value, kind = ("%s . %s" % (_quoted(of), name), nested.element(kind)) if path[0] == name else (None, None)
+        else:
+            kind = self.tables[self.of_table[of]].schema().get(path[0])
+            column = self.columns.get(path[0], (path[0],))[0]
+            value = "to_jsonb(%s . %s)" % (relation or _quoted(of), _quoted(column))
+        found = nested.unnest(value, kind, path[1:]) if kind else None
+        if found is None:
+            raise Untranslatable("no collection: " + ".".join(path))
+        sql, kind = found
+        shown, i = self.nickname(low, i, path[-1])
+        if relation:
+            sql = "SELECT u.* FROM %s CROSS JOIN LATERAL (%s) AS u" % (relation, sql)
+        self.names.add(shown)
+        self.collections[shown] = kind
+        for lower in ("item", "value"):
+            self.columns.setdefault(lower, (lower, "jsonb"))
+        self.references[start] = (i, "LATERAL (%s) AS %s" % (sql, _quoted(shown)))
+        return i
+
+    def metadata_table(self, low, start, i, relation, rest):
+        if len(rest) > 1:
+            raise Untranslatable("a collection of a metadata table")
+        shown, i = self.nickname(low, i, rest[0])
+        self.names.add(shown)
+        for lower in JSON_OF_METADATA:
+            self.columns.setdefault(lower, (lower, "jsonb"))
+        function = {"metadata_log_entries": "metadata_log", "data_files": "files", "all_data_files": "all_files"}.get(rest[0], rest[0])
+        if function not in METADATA_FUNCTIONS:
+            raise Untranslatable("a metadata table that we do not have: " + rest[0])
+        rows = "lakehouse.iceberg_%s('%s')" % (function, relation)
+        if "data_files" in rest[0]:
+            rows = "(SELECT * FROM %s AS f WHERE f.content = 0)" % rows
+        self.references[start] = (i, "%s AS %s" % (rows, _quoted(shown)))
         return i
 
     def version(self, low, i):
@@ -227,6 +312,8 @@ class Translation:
     def step(self):
         if self.at in self.references:
             self.at, text = self.references[self.at]
+            if self.out[-1:] == ["join"] and self.word() not in ("on", "using"):
+                self.out[-1] = "cross join"
             self.out.append(text)
             return
         kind, t = self.t[self.at]
@@ -246,9 +333,31 @@ class Translation:
         self.out.append(text)
         self.at += width
 
+    def lineage(self):
+        """Impala's words for a column of row lineage: true, and done."""
+        for text, column in LINEAGE.items():
+            n = len(text.split(" "))
+            if " ".join(t.lower() for _, t in self.t[self.at:self.at + n]) == text:
+                self.virtual.add(column)
+                self.put(column, n)
+                return True
+        return False
+
+    def sequence_number(self):
+        """The data sequence number of a row's file stands in the manifest."""
+        if len(self.used) != 1:
+            raise Untranslatable("a virtual column that only Impala has")
+        self.virtual.add("_file")
+        self.put("(SELECT e.sequence_number FROM lakehouse.iceberg_entries('i0') AS e WHERE e.status < 2"
+                 " AND regexp_replace(e.data_file ->> 'file_path', '.*/', '') = regexp_replace(_file, '.*/', ''))")
+
     def name(self, kind):
         w = self.word()
         before = self.t[self.at - 1] if self.at else None
+        if w == "coalesce" and self.lineage():
+            return None
+        if w == "iceberg__data__sequence__number":
+            return self.sequence_number()
         if w in IMPALA_ONLY:
             raise Untranslatable(IMPALA_ONLY[w])
         if w in VIRTUAL and w not in self.columns:
@@ -274,7 +383,7 @@ class Translation:
         return self.column(w)
 
     def column(self, w):
-        known = self.columns.get(w)
+        known = self.columns.get(w) if w not in self.collections or self.sign(1) != "." else None
         qualifier = ""
         if known is None and self.sign(1) == "." and w in self.names and self.word(2):
             qualifier, w = _quoted(w) + " . ", self.word(2)
@@ -359,9 +468,13 @@ def fields(line):
 
 def _container(text):
     try:
+        text = re.sub(r"([{,])(\d+):", r'\1"\2":', text) if re.match(r"\{\d+:", text) else text
         v = json.loads(text, parse_int=decimal.Decimal, parse_float=decimal.Decimal)
     except (ValueError, TypeError):
         return None
+    if isinstance(v, dict):                             # bytes are base64 there, hex here
+        v = {k: base64.b64encode(bytes.fromhex(x[2:])).decode() if isinstance(x, str) and re.fullmatch(r"\\x([0-9a-f]{2})*", x) else x
+             for k, x in v.items()}
     return v if isinstance(v, (dict, list)) else None
 
 
@@ -381,6 +494,8 @@ def normal(text, kind):
     if kind == "timestamp":
         text = re.sub(r"[+-]\d\d(:\d\d)?$", "", text[:10].replace("T", " ") + text[10:].replace("T", " "))
         return text.rstrip("0").rstrip(".") if "." in text else text
+    if kind == "binary" and re.fullmatch(r"\\x([0-9a-f]{2})*", text):
+        return bytes.fromhex(text[2:]).decode("utf-8", "surrogateescape")
     v = _container(text)
     if v is not None:
         return json.dumps(v, sort_keys=True, default=str, separators=(",", ":"))
@@ -430,10 +545,14 @@ def same_results(block, rows):
             if same_row(g, w) if isinstance(w, list) else w.fullmatch(",".join("NULL" if x is None else x for x in g)):
                 found = i
                 break
+        if kind == "VERIFY_IS_NOT_IN":
+            if found is not None:
+                return "has %s" % left[found]
+            continue
         if found is None:
             return "lacks %s; has %s" % (w, left[:1])
         if kind != "VERIFY_IS_SUPERSET":
             del left[found]
-    if left and kind not in ("VERIFY_IS_SUBSET", "VERIFY_IS_SUPERSET"):
+    if left and kind not in ("VERIFY_IS_SUBSET", "VERIFY_IS_SUPERSET", "VERIFY_IS_NOT_IN"):
         return "has %d rows too many: %s" % (len(left), left[0])
     return None
