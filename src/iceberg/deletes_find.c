@@ -50,6 +50,24 @@ root_length(LhStr path)
 	return (uint32_t) (p - path.ptr);
 }
 
+/*
+ * Is the path, behind its root, written as it is opened?  Local ones lose empty and "." parts there, so that
+ * bytes of such a path are not to be compared with those of another.
+ */
+static bool
+is_clean(LhStr path)
+{
+	for (uint32_t i = root_length(path); i < path.len; i++)
+	{
+		const uint8_t *p = path.ptr + i;
+		uint32_t left = path.len - i;
+
+		if (*p == '/' && left >= 2 && (p[1] == '/' || (p[1] == '.' && (left == 2 || p[2] == '/'))))
+			return false;
+	}
+	return true;
+}
+
 static bool
 begins_with(LhStr s, LhStr prefix)
 {
@@ -80,7 +98,8 @@ index_paths(LhCtx *ctx, const LhIceDeletes *d, LhIceDeleteGroup *g)
 			r.upper = (LhStr){upper.data, (uint32_t) upper.len, 0};
 			if (g->nranges == 0)
 				g->root = (LhStr){r.lower.ptr, root_length(r.lower), 0};
-			known = begins_with(r.lower, g->root) && begins_with(r.upper, g->root) &&
+			known = begins_with(r.lower, g->root) && begins_with(r.upper, g->root) && is_clean(r.lower) &&
+					is_clean(r.upper) &&
 					root_length(r.lower) == g->root.len && g->root.len > 0 &&
 					lh_bytes_compare(r.lower, r.upper) <= 0;
 		}
@@ -327,7 +346,7 @@ find_positions(LhCtx *ctx, LhIceDeletes *d, const LhIceDataFile *file, LhIceDele
 	LH_TRY(lh_ice_manifest_path(ctx, file->view->m, file->entry, &d->text));
 	raw = (LhStr){d->text.data, (uint32_t) d->text.len, 0};
 	if (d->comparisons > MAX_COMPARISONS || g->nranges == 0 || root_length(raw) != g->root.len ||
-		!begins_with(raw, g->root))
+		!begins_with(raw, g->root) || !is_clean(raw))
 	{
 		uint32_t from = first_from(d, &g->positions, file->sequence);
 

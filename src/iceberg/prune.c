@@ -239,6 +239,25 @@ project(LhCtx *ctx, const LhIcePrune *p, const LhIceSpecInfo *s, const LhPred *p
 	return project_leaf(ctx, p, s, pred, out);
 }
 
+/*
+ * Was a moment that is hashed a date once?  A date hashes to another bucket than its midnight, which is why the
+ * specification forbids the promotion of such a column; of a table that has it buckets say nothing.
+ */
+static bool
+hashes_differ(const LhIceMetadata *m, const LhIceSpecField *field, const LhType *source)
+{
+	if (field->transform.kind != LH_ICE_BUCKET || source->id != LH_T_TIMESTAMP)
+		return false;
+	for (int i = 0; i < m->nschemas; i++)
+	{
+		const LhField *f = lh_ice_field_find(&m->schemas[i], field->source_id);
+
+		if (f != NULL && f->type.id != source->id)
+			return true;
+	}
+	return false;
+}
+
 static LhStatus
 make_spec(LhCtx *ctx, LhIcePrune *p, int spec_id, LhIceSpecInfo **out)
 {
@@ -268,7 +287,8 @@ make_spec(LhCtx *ctx, LhIcePrune *p, int spec_id, LhIceSpecInfo **out)
 		if (source != NULL && !lh_type_is_nested(&source->type))
 		{
 			f->source = source->type;
-			f->known = lh_ice_transform_type(&f->field->transform, &f->source, &f->type);
+			f->known = !hashes_differ(m, f->field, &f->source) &&
+					   lh_ice_transform_type(&f->field->transform, &f->source, &f->type);
 		}
 		types[j] = f->type;
 	}

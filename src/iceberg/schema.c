@@ -165,24 +165,36 @@ note_id(LhCtx *ctx, LhPull *j, Collector *all, int id)
 	return lh_buf_append(ctx, &all->ids, &id, sizeof(id));
 }
 
+/* "{}" */
+static bool
+is_empty_object(LhSlice text)
+{
+	size_t n = text.len;
+
+	return n >= 2 && text.data[0] == '{' && text.data[n - 1] == '}' &&
+		   n - 2 == strspn((const char *) text.data + 1, " \t\r\n");
+}
+
 /*
- * What a field is worth in files without it.  A value of a nested type (the empty
- * object for a struct, which means its members' defaults) is not an error until
- * rows are shown with this schema.
+ * What a field is worth in files without it.  Of a struct it is the empty object, which means
+ * its members' defaults.  Another value of a nested type is not an error until rows are shown
+ * with this schema.
  */
 static LhStatus
 note_default(LhCtx *ctx, LhPull *j, Collector *all, const LhField *f, LhSlice text)
 {
 	LhDefault d = {.field_id = f->field_id};
 
-	if (lh_type_is_nested(&f->type) || f->type.id == LH_T_NULL)
+	if (f->type.id == LH_T_STRUCT && is_empty_object(text))
+		d.value.type = f->type;
+	else if (lh_type_is_nested(&f->type) || f->type.id == LH_T_NULL)
 	{
 		if (all->refused == NULL)
 			all->refused = lh_sprintf(ctx, "field %d (\"%s\") has a default of type %s",
 									  f->field_id, f->name, lh_type_name(&f->type));
 		return all->refused != NULL ? LH_OK : ctx->error->code;
 	}
-	if (lh_ice_value_json(ctx, &f->type, text, &d.value) != LH_OK)
+	else if (lh_ice_value_json(ctx, &f->type, text, &d.value) != LH_OK)
 	{
 		lh_error_prefix(ctx, "%s: default of field %d (\"%s\"): ", j->what, f->field_id, f->name);
 		return ctx->error->code;

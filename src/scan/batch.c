@@ -94,6 +94,8 @@ lh_scan_read_column(LhCtx *ctx, LhScan *scan, int col)
 		case LH_COL_CONST:
 			if (fc->value.null)
 				lh_vec_null(vec, &fc->type, scan->batch.n);
+			else if (fc->project != NULL)
+				lh_project_make(fc->project, scan->batch.n, vec);
 			else
 				lh_vec_const(vec, &fc->value, scan->batch.n);
 			break;

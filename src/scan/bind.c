@@ -290,24 +290,61 @@ bind_checks(LhCtx *ctx, LhScan *scan, LhScanFile *file)
  * Columns by field id
  */
 
+static LhStatus bind_missing_member(LhCtx *ctx, const LhScan *scan, const LhScanFile *file, int col, int parent,
+									const LhValue *value, LhFileColumn *out);
+
+/* A field that is value in every row. */
+static LhStatus
+bind_default(LhCtx *ctx, const LhScan *scan, const LhScanFile *file, int col, const LhValue *value, LhFileColumn *out)
+{
+	const LhFieldValues values = {&scan->tasks.tasks[file->task], scan->spec.schema};
+
+	bind_constant(out, value);
+	out->absent = true;
+	if (value->type.id != LH_T_STRUCT)
+		return LH_OK;
+	LH_TRY(lh_project_members(ctx, &scan->cols[col].type, &values, &out->project));
+	out->type = *lh_project_type(out->project);
+	return LH_OK;
+}
+
+/* A member of a struct that the file has not either: null, unless that one's default is its members' defaults. */
+static LhStatus
+bind_below_missing(LhCtx *ctx, const LhScan *scan, const LhScanFile *file, int col, int parent, const LhValue *value,
+				   LhFileColumn *out)
+{
+	const LhValue *above = lh_schema_default(scan->spec.schema, parent);
+	int higher = lh_schema_parent(scan->spec.schema, parent);
+
+	if (above == NULL || above->null)
+		return missing(ctx, file->data, &scan->cols[col], out);
+	if (higher >= 0)
+		return bind_missing_member(ctx, scan, file, col, higher, value, out);
+	return bind_default(ctx, scan, file, col, value, out);
+}
+
 /* A member that the file's struct has not: its default, null where the struct is. */
 static LhStatus
 bind_missing_member(LhCtx *ctx, const LhScan *scan, const LhScanFile *file, int col, int parent,
 					const LhValue *value, LhFileColumn *out)
 {
+	const LhFieldValues values = {&scan->tasks.tasks[file->task], scan->spec.schema};
 	LhFoundField found;
 	LhFileNode node;
 
 	LH_TRY(lh_fields_find_one(ctx, scan->finder, scan->tasks.tasks[file->task].format, file->data,
 							  parent, &found));
 	if (found.node < 0)
-		return missing(ctx, file->data, &scan->cols[col], out);
+		return bind_below_missing(ctx, scan, file, col, parent, value, out);
 	file->data->format->node(file->data, found.node, &node);
 	if (node.type.id != LH_T_STRUCT)
 		return missing(ctx, file->data, &scan->cols[col], out);
-	LH_TRY(lh_project_default(ctx, value, &out->project));
+	if (value->type.id == LH_T_STRUCT)
+		LH_TRY(lh_project_members(ctx, &scan->cols[col].type, &values, &out->project));
+	else
+		LH_TRY(lh_project_default(ctx, value, &out->project));
 	bind_node(found.node, &node, out);
-	out->type = value->type;
+	out->type = *lh_project_type(out->project);
 	out->absent = true;
 	return LH_OK;
 }
@@ -325,9 +362,7 @@ bind_missing_field(LhCtx *ctx, const LhScan *scan, const LhScanFile *file, int c
 		return missing(ctx, file->data, column, out);
 	if (parent >= 0)
 		return bind_missing_member(ctx, scan, file, col, parent, value, out);
-	bind_constant(out, value);
-	out->absent = true;
-	return LH_OK;
+	return bind_default(ctx, scan, file, col, value, out);
 }
 
 static LhStatus

@@ -96,6 +96,8 @@ typedef struct Planner
 
 static LhStatus plan(LhCtx *ctx, Planner *p, const LhType *file, const LhNameMapping *mapping,
 					 const LhType *table, int depth, LhProjection **out);
+static LhStatus plan_group(LhCtx *ctx, Planner *p, const LhType *file, const LhNameMapping *mapping,
+						   const LhType *table, int depth, LhProjection **out);
 
 /* A leaf's type, or that of a group that stays as it is, under another name. */
 static LhStatus
@@ -128,13 +130,18 @@ set_rows(LhVec *vec, int n)
 		set_rows(&vec->children[i], n);
 }
 
+/* What a struct without a member in the file is made of: a default that is no null means its members' own. */
+static const LhType no_members = {.id = LH_T_STRUCT, .lane = LH_LANE_NONE};
+
 static LhStatus
-plan_missing(LhCtx *ctx, const Planner *p, const LhField *member, LhProjection *group, int i)
+plan_missing(LhCtx *ctx, Planner *p, const LhField *member, int depth, LhProjection *group, int i)
 {
 	const LhValue *value = lh_field_value(p->values, member->field_id);
 
 	group->from[i] = -1;
 	group->constants[i] = value != NULL ? *value : (LhValue){.type = member->type, .null = true};
+	if (!group->constants[i].null && member->type.id == LH_T_STRUCT)
+		return plan_group(ctx, p, &no_members, NULL, &member->type, depth + 1, &group->below[i]);
 	if (value == NULL && member->required)
 	{
 		lh_fail(ctx, LH_NULL_VALUE, "field \"%s\" (id %d) is required, but missing", member->name,
@@ -156,7 +163,7 @@ plan_member(LhCtx *ctx, Planner *p, const LhType *file, const LhNameMapping *map
 	*field = *member;
 	*same = false;
 	if (place < 0)
-		return plan_missing(ctx, p, member, group, i);
+		return plan_missing(ctx, p, member, depth, group, i);
 	if (mapping != NULL)
 	{
 		static const LhNameMapping nothing = {.field_id = -1};
@@ -184,7 +191,7 @@ static LhStatus
 plan_group(LhCtx *ctx, Planner *p, const LhType *file, const LhNameMapping *mapping,
 		   const LhType *table, int depth, LhProjection **out)
 {
-	bool same = file->nfields == table->nfields;
+	bool same = file != &no_members && file->nfields == table->nfields;
 	LhProjection *group;
 	LhField *fields;
 
@@ -265,6 +272,21 @@ lh_project_default(LhCtx *ctx, const LhValue *value, LhProjection **out)
 	return LH_OK;
 }
 
+LhStatus
+lh_project_members(LhCtx *ctx, const LhType *type, const LhFieldValues *values, LhProjection **out)
+{
+	Planner p = {values, true};
+
+	return plan_group(ctx, &p, &no_members, NULL, type, 0, out);
+}
+
+void
+lh_project_make(LhProjection *p, int n, LhVec *vec)
+{
+	*vec = (LhVec){.type = p->type, .kind = LH_VEC_FLAT, .n = n, .children = p->children};
+	lh_project_apply(p, vec);
+}
+
 const LhType *
 lh_project_type(const LhProjection *projection)
 {
@@ -301,6 +323,8 @@ lh_project_apply(LhProjection *p, LhVec *vec)
 			set_rows(&p->nulls[i], n);
 			p->children[i] = p->nulls[i];
 		}
+		else if (p->from[i] < 0 && p->below[i] != NULL)
+			lh_project_make(p->below[i], n, &p->children[i]);
 		else if (p->from[i] < 0)
 			lh_vec_const(&p->children[i], &p->constants[i], n);
 		else

@@ -31,6 +31,12 @@ extern LhStatus lh_project_plan(LhCtx *ctx, const LhType *file, const LhNameMapp
 								bool *fits);
 /* A group that lacks the member with this default (not null): the member, null where the group is. */
 extern LhStatus lh_project_default(LhCtx *ctx, const LhValue *value, LhProjection **out);
+/*
+ * A struct that a file lacks and whose default is no null: its members, each with its own default.  Applied to the
+ * vector of the group above it, it is null where that is; without one, lh_project_make makes n rows, none null.
+ */
+extern LhStatus lh_project_members(LhCtx *ctx, const LhType *type, const LhFieldValues *values, LhProjection **out);
+extern void lh_project_make(LhProjection *projection, int n, LhVec *vec);
 extern const LhType *lh_project_type(const LhProjection *projection);
 
 /* Rewire a vector; what it points to is not touched.  The vector lives as long as the plan's next use. */

@@ -63,7 +63,7 @@ column_bounds(LhCtx *ctx, const LhScan *scan, int col, LhBounds *out)
 			out->known = true;
 			out->nulls = fc->value.null ? group->rows : 0;
 			out->may_nan = false;
-			if (!fc->value.null)
+			if (!fc->value.null && fc->project == NULL)
 			{
 				out->has_min = out->has_max = out->min_exact = out->max_exact = true;
 				out->min = out->max = fc->value;

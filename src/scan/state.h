@@ -51,7 +51,7 @@ typedef struct LhFileColumn
 	bool absent;   /* DATA: the file has no such column */
 	LhType type;   /* of the vectors */
 	LhValue value; /* CONST */
-	LhProjection *project; /* NODE: from the file's type to the table's; NULL: as it is */
+	LhProjection *project; /* NODE: from the file's type to the table's; NULL: as it is.  CONST: members of a struct */
 	int stored;            /* ROW_ID, ROW_SEQUENCE: hidden column of what the file has; -1: nothing */
 } LhFileColumn;
 

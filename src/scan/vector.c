@@ -86,7 +86,7 @@ check_place(LhCtx *ctx, const LhDeleteFile *file, int64_t size)
 		return LH_OK;
 	lh_fail(ctx, LH_UNSUPPORTED, "file \"%s\" is no Puffin file: its deletion vector begins at offset %" PRId64,
 			file->path, file->offset);
-	lh_hint(ctx, "Option \"legacy_vectors\" reads deletion vectors without their envelope.");
+	lh_hint(ctx, "Table option \"allow_legacy_deletion_vectors\" reads deletion vectors that lie in a file of their own without Puffin's frame.");
 	return LH_UNSUPPORTED;
 }
 

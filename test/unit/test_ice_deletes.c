@@ -243,6 +243,29 @@ bounds_of_paths_leave_other_files_out(void **state)
 	assert_string_equal(applied(&DATA(4, ), false), "e_g a_z scheme unknown");
 	assert_string_equal(applied(&DATA(4, .path = "/t/data/b"), false), "a_c a_z scheme unknown");
 	assert_string_equal(applied(&DATA(6, .path = "/t/data/b"), false), "");
+	/* the same file as above, but not byte for byte */
+	assert_string_equal(applied(&DATA(4, .path = "/t//data/f.parquet"), false), "a_c e_g a_z scheme unknown");
+	assert_string_equal(applied(&DATA(4, .path = "/t/data/./f.parquet"), false), "a_c e_g a_z scheme unknown");
+}
+
+/* Nor is the bound of a delete file that names paths so. */
+static void
+bounds_of_paths_with_empty_parts_are_none(void **state)
+{
+	const IceEntry e[] = {
+		POS("slashes", 5, .nstats = 1,
+			.stats = {{LH_ID_DELETE_PATH, ICE_NULL, ICE_NULL, ICE_NULL, ice_text_bytes("/t//data/a"),
+					   ice_text_bytes("/t//data/g")}}),
+		POS("dot", 5, .nstats = 1,
+			.stats = {{LH_ID_DELETE_PATH, ICE_NULL, ICE_NULL, ICE_NULL, ice_text_bytes("/t/data/./a"),
+					   ice_text_bytes("/t/data/./g")}}),
+		POS("plain", 5, .nstats = 1,
+			.stats = {{LH_ID_DELETE_PATH, ICE_NULL, ICE_NULL, ICE_NULL, ice_text_bytes("/t/data/.a"),
+					   ice_text_bytes("/t/data/.g")}})};
+
+	(void) state;
+	ASSERT_OK(ctx, add(e, 3, false));
+	assert_string_equal(applied(&DATA(4, ), false), "slashes dot");
 }
 
 static void
@@ -523,6 +546,7 @@ main(void)
 		TEST(inverted_bounds_of_paths_are_none),
 		TEST(paths_are_compared_without_scheme_and_authority),
 		TEST(bounds_of_paths_leave_other_files_out),
+		TEST(bounds_of_paths_with_empty_parts_are_none),
 		TEST(a_deletion_vector_replaces_position_deletes),
 		TEST(two_vectors_for_one_file_are_an_error),
 		TEST(a_vector_for_a_file_that_is_not_there_is_ignored),

@@ -600,6 +600,36 @@ tuples_are_matched_by_field_id(void **state)
 	assert_int_equal(satisfied, 1);
 }
 
+/* A date hashes to another bucket than its midnight: of a column that became a moment buckets say nothing, days do. */
+static void
+buckets_of_a_date_that_became_a_moment_say_nothing(void **state)
+{
+	LhIceSpecField bucket = {.field_id = 1007, .source_id = 5, .name = "b", .transform = {LH_ICE_BUCKET, 4, "bucket[4]"}},
+				   day = {.field_id = 1008, .source_id = 5, .name = "y", .transform = {LH_ICE_DAY, 0, "day"}};
+	LhIceSpec specs[] = {{7, 1, &bucket}, {8, 1, &day}};
+	LhField before = {.name = "t", .type = ICE_DATE, .field_id = 5};
+	LhIceSchema schemas[] = {*table->schema, {.schema_id = 6, .root = {.id = LH_T_STRUCT, .nfields = 1, .fields = &before}}};
+	LhIceMetadata m = *table->metadata;
+	LhIceTable t = *table;
+	LhIceSpecInfo *s;
+	LhIcePrune *prune;
+
+	(void) state;
+	t.metadata = &m;
+	m.specs = specs;
+	m.nspecs = 2;
+	for (int promoted = 0; promoted <= 1; promoted++)
+	{
+		m.schemas = schemas;
+		m.nschemas = 1 + promoted;
+		ASSERT_OK(ctx, lh_ice_prune_create(ctx, &t, NULL, &prune));
+		ASSERT_OK(ctx, lh_ice_prune_spec(ctx, prune, 7, &s));
+		assert_int_equal(s->fields[0].known, !promoted);
+		ASSERT_OK(ctx, lh_ice_prune_spec(ctx, prune, 8, &s));
+		assert_true(s->fields[0].known);
+	}
+}
+
 static void
 manifests_without_live_files_are_passed(void **state)
 {
@@ -654,6 +684,7 @@ main(void)
 		TEST(missing_counts_are_unknown_not_zero),
 		TEST(statistics_of_elements_are_not_of_rows),
 		TEST(tuples_are_matched_by_field_id),
+		TEST(buckets_of_a_date_that_became_a_moment_say_nothing),
 		TEST(manifests_without_live_files_are_passed),
 		TEST(what_cannot_be_said_leaves_the_file),
 	};

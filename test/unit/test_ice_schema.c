@@ -174,6 +174,30 @@ defaults_are_values_of_the_fields_type(void **state)
 		LH_CORRUPT, "default of field 1", "\"z\"", NULL);
 }
 
+/* The empty object: members have their own. */
+static void
+the_default_of_a_struct_is_empty(void **state)
+{
+	World *w = *state;
+	const char *of = "{\"id\":1,\"name\":\"s\",\"required\":false,\"initial-default\":%s,\"type\":{\"type\":\"struct\","
+					 "\"fields\":[{\"id\":2,\"name\":\"x\",\"required\":false,\"type\":\"int\",\"initial-default\":4}]}}";
+	LhIceSchema s;
+
+	for (int i = 0; i < 2; i++)
+	{
+		ok(w, schema_of(w, lh_sprintf(w->ctx, of, i == 0 ? "{}" : "{ \n}"), &s));
+		assert_null(s.refused);
+		assert_int_equal(s.ndefaults, 2);
+		assert_true(s.defaults[0].field_id == 1 && !s.defaults[0].value.null);
+		assert_string_equal(type_text(w, &s.defaults[0].value.type), "struct<x: int32>");
+		assert_int_equal(s.defaults[1].value.i64, 4);
+	}
+	ok(w, schema_of(w, lh_sprintf(w->ctx, of, "{\"x\":1}"), &s));
+	assert_non_null(s.refused);
+	ok(w, schema_of(w, lh_sprintf(w->ctx, of, "null"), &s));
+	assert_true(s.refused == NULL && s.ndefaults == 1);
+}
+
 /* Only rows that are shown with such a schema are refused. */
 static void
 a_default_of_a_nested_type_is_refused_when_it_is_needed(void **state)
@@ -181,14 +205,14 @@ a_default_of_a_nested_type_is_refused_when_it_is_needed(void **state)
 	World *w = *state;
 	const char *odd =
 		"{\"type\":\"struct\",\"schema-id\":1,\"fields\":[{\"id\":1,\"name\":\"s\",\"required\":false,"
-		"\"initial-default\":{},\"type\":{\"type\":\"struct\",\"fields\":[]}}]}";
+		"\"initial-default\":[],\"type\":{\"type\":\"list\",\"element-id\":2,\"element-required\":false,\"element\":\"int\"}}]}";
 	LhIceMetadata *m = metadata(
 		w, lh_sprintf(w->ctx, V2_OF("3", SCHEMA("0", "x") ",%s", ",\"next-row-id\":0"), odd));
 
 	assert_string_equal(chosen(w, m, (LhTableOptions){0}), "-1 x");
 	m->current_schema = 1;
 	refused(w, not_chosen(w, m, (LhTableOptions){0}), LH_UNSUPPORTED, "schema 1", "\"s\"",
-			"struct");
+			"list");
 }
 
 static void
@@ -283,6 +307,7 @@ main(void)
 		TEST(nested_fields_have_their_ids),
 		TEST(field_ids_are_unique_and_all_parts_are_there),
 		TEST(defaults_are_values_of_the_fields_type),
+		TEST(the_default_of_a_struct_is_empty),
 		TEST(a_default_of_a_nested_type_is_refused_when_it_is_needed),
 		TEST(a_dropped_field_is_found_in_the_newest_schema_that_had_it),
 		TEST(the_same_name_in_two_specs_keeps_its_ids_apart),
