@@ -112,6 +112,15 @@ lh_decompress(LhCtx *ctx, LhCodecs *codecs, LhCodec codec, const uint8_t *in, si
 	return LH_OK;
 }
 
+bool
+lh_codec_stored(LhCodec codec, const uint8_t *in, size_t len, size_t out_len, size_t *at)
+{
+	*at = 0;
+	if (codec == LH_CODEC_NONE)
+		return len == out_len;
+	return codec == LH_CODEC_SNAPPY && lh_snappy_stored(in, len, out_len, at);
+}
+
 LhStatus
 lh_compress(LhCtx *ctx, LhCodecs *codecs, LhCodec codec, int level, const uint8_t *in, size_t len,
 			LhBuf *out)

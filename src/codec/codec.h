@@ -41,6 +41,13 @@ extern LhStatus lh_codecs_create(LhCtx *ctx, LhCodecs **out);
 extern LhStatus lh_decompress(LhCtx *ctx, LhCodecs *codecs, LhCodec codec, const uint8_t *in,
 							  size_t len, uint8_t *out, size_t out_len);
 
+/*
+ * Is the block nothing but its output, stored as it is?  Then this begins at *at and ends with the
+ * block.  in: at least the first LH_CODEC_STORED_HEAD bytes of the len, or all of them.
+ */
+#define LH_CODEC_STORED_HEAD ((size_t) 10)
+extern bool lh_codec_stored(LhCodec codec, const uint8_t *in, size_t len, size_t out_len, size_t *at);
+
 /* Compress and append to out.  Level 0: the codec's default; LH_INVALID for one it does not have. */
 extern LhStatus lh_compress(LhCtx *ctx, LhCodecs *codecs, LhCodec codec, int level,
 							const uint8_t *in, size_t len, LhBuf *out);

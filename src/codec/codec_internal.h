@@ -58,6 +58,9 @@ extern LhStatus lh_brotli_decompress(LhCtx *ctx, LhCodecs *codecs, const uint8_t
 extern LhStatus lh_brotli_compress(LhCtx *ctx, LhCodecs *codecs, int level, const uint8_t *in,
 								   size_t len, LhBuf *out);
 
+/* lh_codec_stored of snappy */
+extern bool lh_snappy_stored(const uint8_t *in, size_t len, size_t out_len, size_t *at);
+
 static inline bool
 lh_codec_is_huge(size_t len, size_t out_len)
 {

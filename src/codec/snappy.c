@@ -245,28 +245,57 @@ decode(LhSnappy *s)
 	return true;
 }
 
+/* Bytes of the length that a block begins with; 0: it is not out_len. */
+static size_t
+read_length(const uint8_t *in, size_t len, size_t out_len)
+{
+	uint64_t promised = 0;
+
+	for (size_t i = 0; i < len && i < MAX_VARINT; i++)
+	{
+		promised |= (uint64_t) (in[i] & 0x7f) << (7 * i);
+		if (in[i] < 0x80)
+			return promised == out_len && promised <= UINT32_MAX ? i + 1 : 0;
+	}
+	return 0;
+}
+
 /* Read the length and begin; false when it is not out_len. */
 static bool
 begin(LhSnappy *s, const uint8_t *in, size_t len, uint8_t *out, size_t out_len)
 {
-	uint64_t promised = 0;
-	size_t i = 0;
+	size_t head = read_length(in, len, out_len);
 
-	for (;; i++)
-	{
-		if (i >= len || i >= MAX_VARINT)
-			return false;
-		promised |= (uint64_t) (in[i] & 0x7f) << (7 * i);
-		if (in[i] < 0x80)
-			break;
-	}
-	*s = (LhSnappy){.ip = in + i + 1,
+	*s = (LhSnappy){.ip = in + head,
 					.end = in + len,
 					.op = out,
 					.out = out,
 					.oend = out + out_len,
 					.pause = out + out_len + 1};
-	return promised == out_len && promised <= UINT32_MAX;
+	return head > 0;
+}
+
+/* One literal: what an encoder makes of bytes in which nothing repeats. */
+bool
+lh_snappy_stored(const uint8_t *in, size_t len, size_t out_len, size_t *at)
+{
+	size_t head = read_length(in, len, out_len), bytes = 0;
+	uint64_t size;
+
+	if (head == 0 || head == len || (in[head] & 3) != LH_SNAPPY_LITERAL)
+		return false;
+	size = (uint64_t) (in[head] >> 2) + 1;
+	if (in[head] >= LH_SNAPPY_LONG_LITERAL)
+	{
+		bytes = (size_t) size - 60;
+		if (len - head - 1 < bytes)
+			return false;
+		size = 1;
+		for (size_t i = 0; i < bytes; i++)
+			size += (uint64_t) in[head + 1 + i] << (8 * i);
+	}
+	*at = head + 1 + bytes;
+	return size == out_len && len - *at == out_len;
 }
 
 static bool

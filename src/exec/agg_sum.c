@@ -131,9 +131,8 @@ make_table(LhHistogram *h, const LhDict *dict)
 	h->small = true;
 }
 
-/* A part of the L2 cache; rows, a multiple of 64, that take about as long as memory does. */
+/* A part of the L2 cache. */
 #define FAR_SIZE ((size_t) 256 * 1024)
-#define AHEAD    256
 
 static LhStatus
 start_histogram(LhCtx *ctx, LhAggInput *in, const LhDict *dict)
@@ -154,15 +153,15 @@ start_histogram(LhCtx *ctx, LhAggInput *in, const LhDict *dict)
 	return LH_OK;
 }
 
-/* Ask for the values of live rows [from, to), from a multiple of 64, before they are needed. */
+/* Ask for the values of live rows before they are needed. */
 static void
-fetch_values(const LhVec *v, int from, int to, const uint64_t *sel)
+fetch_values(const LhVec *v, int n, const uint64_t *sel)
 {
 	const int64_t *values = v->dict->values;
 
-	for (; from < to; from += 64)
+	for (int from = 0; from < n; from += 64)
 	{
-		const uint32_t *code = v->codes + from, *end = code + (to - from < 64 ? to - from : 64);
+		const uint32_t *code = v->codes + from, *end = code + (n - from < 64 ? n - from : 64);
 
 		if (sel != NULL && sel[from / 64] == 0)
 			continue;
@@ -174,29 +173,16 @@ fetch_values(const LhVec *v, int from, int to, const uint64_t *sel)
 /*
  * Values of 8 bytes by their codes.  A dictionary larger than FAR_SIZE may lie in memory and
  * in none of the processor's caches: one that was kept by an earlier statement, or of which dead
- * rows made nobody read the part that a live row points to.  So what comes next is asked for
- * in time.
+ * rows made nobody read the part that a live row points to.  So all that a batch needs, 16 kB
+ * where codes count on, is asked for at once: the waits are then one.  (A quarter of it while the
+ * quarter before is summed was a tenth slower.)
  */
-static void
-sum_codes_i64(LhAggInput *in, const LhVec *v, int n, const uint64_t *sel)
+static LhI128
+sum_codes_i64(const LhVec *v, int n, const uint64_t *sel)
 {
-	const LhVecKernels *k = lh_vec_kernels();
-
-	if (v->dict->n < FAR_SIZE / sizeof(int64_t))
-	{
-		add_sum(in, k->sum_codes_i64(v->codes, (size_t) n, v->dict->values, sel));
-		return;
-	}
-	fetch_values(v, 0, n < AHEAD ? n : AHEAD, sel);
-	for (int at = 0; at < n; at += AHEAD)
-	{
-		int some = n - at < AHEAD ? n - at : AHEAD;
-		int next = at + some;
-
-		fetch_values(v, next, n - next < AHEAD ? n : next + AHEAD, sel);
-		add_sum(in, k->sum_codes_i64(v->codes + at, (size_t) some, v->dict->values,
-									 sel == NULL ? NULL : sel + at / 64));
-	}
+	if (v->dict->n >= FAR_SIZE / sizeof(int64_t))
+		fetch_values(v, n, sel);
+	return lh_vec_kernels()->sum_codes_i64(v->codes, (size_t) n, v->dict->values, sel);
 }
 
 static LhStatus
@@ -223,7 +209,7 @@ sum_dict(LhCtx *ctx, LhAggInput *in, const LhVec *v, const LhSel *live)
 	if (v->type.lane == LH_LANE_I32)
 		add_sum(in, k->sum_codes_i32(v->codes, (size_t) live->n, v->dict->values, sel));
 	else if (v->type.lane == LH_LANE_I64)
-		sum_codes_i64(in, v, live->n, sel);
+		add_sum(in, sum_codes_i64(v, live->n, sel));
 	else
 	{
 		LH_FOR_ROWS(live->w, live->n, row)

@@ -219,6 +219,17 @@ inflate(LhCtx *ctx, LhPqLeaf *leaf, const uint8_t *in, size_t len, size_t out_le
 	return LH_OK;
 }
 
+/*
+ * Are the bytes of a page of codes stored as they are, from in + *at on?  Codes are unpacked
+ * wherever they lie; other values are better off aligned and not in the window.
+ */
+static bool
+are_stored(const LhPqLeaf *leaf, const LhPqPageHeader *h, const uint8_t *in, size_t len, size_t out_len,
+		   size_t *at)
+{
+	return h == &leaf->header && leaf->by_code && lh_codec_stored(leaf->codec, in, len, out_len, at);
+}
+
 /* A whole body, decompressed: *data, in *block, of which the caller becomes an owner. */
 static LhStatus
 whole_body(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, LhPqBlock **block,
@@ -227,11 +238,19 @@ whole_body(LhCtx *ctx, LhPqLeaf *leaf, const LhPqPageHeader *h, int64_t pos, LhP
 	LhPqBlock *raw;
 	const uint8_t *body;
 	LhStatus status;
+	size_t at;
 
 	*len = (size_t) h->compressed_size;
 	if (leaf->codec == LH_CODEC_NONE)
 		return get_body(ctx, leaf, h, pos, true, block, data);
 	LH_TRY(get_body(ctx, leaf, h, pos, false, &raw, &body));
+	if (are_stored(leaf, h, body, *len, (size_t) h->uncompressed_size, &at))
+	{
+		*block = raw;
+		*data = body + at;
+		*len = (size_t) h->uncompressed_size;
+		return LH_OK;
+	}
 	status = inflate(ctx, leaf, body, *len, (size_t) h->uncompressed_size, 0, block);
 	lh_pq_block_release(&leaf->pool, raw);
 	LH_TRY(status);
@@ -336,6 +355,7 @@ load_v2(LhCtx *ctx, LhPqLeaf *leaf, LhPqPage *page)
 	bool plain = leaf->codec == LH_CODEC_NONE || !h->is_compressed;
 	LhPqBlock *raw;
 	const uint8_t *body;
+	size_t at = 0;
 	LhStatus status;
 
 	if (h->rep_length < 0 || h->def_length < 0 || levels > h->compressed_size ||
@@ -343,12 +363,13 @@ load_v2(LhCtx *ctx, LhPqLeaf *leaf, LhPqPage *page)
 		LH_FAIL(ctx, LH_CORRUPT, "levels of %lld bytes exceed their page of %d", (long long) levels,
 				h->compressed_size);
 	LH_TRY(get_body(ctx, leaf, h, leaf->body, plain, &raw, &body));
-	if (plain)
+	if (plain || are_stored(leaf, h, body + levels, (size_t) (h->compressed_size - levels),
+							(size_t) (h->uncompressed_size - levels), &at))
 	{
 		page->block = raw;
 		v2_levels(leaf, body, page);
-		page->values = body + levels;
-		page->len = (size_t) (h->compressed_size - levels);
+		page->values = body + levels + at;
+		page->len = (size_t) (h->compressed_size - levels) - at;
 		return LH_OK;
 	}
 	status = inflate_v2(ctx, leaf, body, (size_t) levels, page);

@@ -127,6 +127,7 @@ typedef struct Cutter
 	LhRowRange *out;
 	int n;
 	int64_t live; /* where the present piece begins */
+	bool whole;   /* no row of it up to the gap is dead */
 	int64_t gap;  /* behind the last row to give */
 	bool any;
 	int64_t given; /* of tasks that give deleted rows */
@@ -136,22 +137,26 @@ static void
 emit(Cutter *c, int64_t to)
 {
 	if (c->live < to)
-		c->out[c->n++] = (LhRowRange){c->live, to};
+		c->out[c->n++] = (LhRowRange){c->live, to, c->whole && to == c->gap};
 }
 
 static void
 cut_word(Cutter *c, int64_t row, uint64_t word)
 {
 	int64_t first;
+	uint64_t run;
 
 	if (word == 0)
 		return;
 	first = row + __builtin_ctzll(word);
+	run = word >> __builtin_ctzll(word);
 	if (first - c->gap >= LEAST_GAP)
 	{
 		emit(c, c->gap);
-		c->live = first;
+		c->live = c->gap = first;
+		c->whole = true;
 	}
+	c->whole &= first == c->gap && (run & (run + 1)) == 0;
 	c->gap = row + 64 - __builtin_clzll(word);
 	c->any = true;
 }
@@ -162,6 +167,7 @@ cut_range(LhCtx *ctx, const LhScan *scan, const LhRowRange *range, Cutter *c)
 	uint64_t words[LH_BATCH_WORDS];
 	c->any = false;
 	c->live = c->gap = range->from;
+	c->whole = true;
 	for (int64_t row = range->from; row < range->to; row += LH_BATCH)
 	{
 		int n = range->to - row < LH_BATCH ? (int) (range->to - row) : LH_BATCH;
@@ -250,7 +256,7 @@ lh_scan_begin_deletes(LhScan *scan)
 			lh_rowset_words(file->now.rows, batch->first_row, batch->n, scan->dead.w);
 		return;
 	}
-	if (!turned && file->now.rows == NULL)
+	if (scan->group.ranges[scan->group.range].live || (!turned && file->now.rows == NULL))
 		return;
 	given_words(scan, batch->first_row, batch->n, words);
 	lh_sel_and(&batch->sel, words);

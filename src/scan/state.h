@@ -110,6 +110,7 @@ typedef struct LhScanFile
 typedef struct LhRowRange
 {
 	int64_t from, to;
+	bool live; /* it is known that all of its rows may be given, as far as their positions say */
 } LhRowRange;
 
 /* The row group being read. */
