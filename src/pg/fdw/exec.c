@@ -253,7 +253,8 @@ sort_rows(ForeignScanState *node, LhFdwScan *scan)
 		scan->sorter_slot = MakeSingleTupleTableSlot(slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
 		MemoryContextSwitchTo(old);
 	}
-	while (!TupIsNull(slot = iterate_plain(node, scan)))
+	/* TupIsNull names its argument twice */
+	for (slot = iterate_plain(node, scan); !TupIsNull(slot); slot = iterate_plain(node, scan))
 		tuplesort_puttupleslot(scan->sorter, slot);
 	tuplesort_performsort(scan->sorter);
 }
