@@ -413,8 +413,10 @@ lh_ice_sort_order(LhCtx *ctx, LhTable *base, int *n, const LhIceSortField **out)
 		if (!table->manifests[i].deletes)
 			LH_TRY(manifest_has_order(ctx, table, &table->manifests[i],
 									  table->metadata->default_order, &all));
-	if (!all)
-		*n = 0;
+	if (all)
+		return LH_OK;
+	*n = 0;
+	*out = NULL;
 	return LH_OK;
 }
 
