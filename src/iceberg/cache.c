@@ -7,9 +7,12 @@
  *	   statistics of some field are missing is decoded anew, with those it had before
  *	   and these, and takes the other's place.
  *	2. Metadata files and lists are not written again either, in a table that is in order.
- *	   They are opened each time all the same, and one that was replaced (mtime, inode,
+ *	   They are asked for each time all the same, and one that was replaced (mtime, inode,
  *	   ETag) is another one.
- *	3. What a file was read as is a part of its key: metadata may name any file as its list,
+ *	3. Whether a file may be read, and is the same, is asked by opening it.  Of a local file that was
+ *	   opened before one look says so, too, as long as its ctime is the one of then (lh_store_looks).
+ *	   Estimates of planning ask for nothing: they show no rows.
+ *	4. What a file was read as is a part of its key: metadata may name any file as its list,
  *	   itself too.
  *
  * What falls out of the cache lives on while somebody works with it.
@@ -20,6 +23,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/lru.h"
 #include "crypto/crypto.h"
@@ -55,11 +59,19 @@ typedef struct Key
 	uint64_t hash;
 } Key;
 
+/* A local file as it was when it was opened; ctime_ns 0: that is not to be relied on. */
+typedef struct Seen
+{
+	int64_t size, mtime_ns, ctime_ns;
+	uint64_t dev, ino;
+} Seen;
+
 typedef struct Entry Entry;
 struct Entry
 {
 	LhLruLink use; /* first: it is the entry */
 	Entry *chain;
+	Seen seen;
 	void *thing;
 	size_t bytes;
 	Key key; /* in text */
@@ -167,6 +179,94 @@ bool
 lh_ice_cache_on(void)
 {
 	return in_use != NULL && in_use->max_bytes > 0;
+}
+
+/* Of a file that is open; see lh_store_looks. */
+static Seen
+see(const LhObjectId *id)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	/* so young that rights may change again within a tick, or a file system that notes no changes by others */
+	if (id->etag != NULL || id->ctime_ns == 0 ||
+		(int64_t) now.tv_sec * 1000000000 + now.tv_nsec - id->ctime_ns < INT64_C(2000000000) ||
+		!lh_object_id_certain(id) || !lh_local_names_are_noted(id->path))
+		return (Seen){0};
+	return (Seen){id->size, id->mtime_ns, id->ctime_ns, id->dev, id->ino};
+}
+
+static bool
+is_seen(const Seen *seen, const LhObjectId *id)
+{
+	return seen->ctime_ns != 0 && seen->ctime_ns == id->ctime_ns && seen->size == id->size &&
+		   seen->mtime_ns == id->mtime_ns && seen->dev == id->dev && seen->ino == id->ino;
+}
+
+/* The newest thing of a local path, of this length (-1: any), whose file is seen again (id), or whatever it is (NULL). */
+static void *
+get_local(LhIceCache *cache, const Kind *kind, const char *path, int64_t length, const LhObjectId *id)
+{
+	uint64_t hash = lh_hash_bytes(path, strlen(path), 0);
+	void *thing = NULL;
+
+	pthread_mutex_lock(&cache->lock);
+	for (Entry *e = cache->buckets[hash & (BUCKETS - 1)]; e != NULL && thing == NULL; e = e->chain)
+	{
+		if (e->key.hash != hash || e->key.kind != kind || e->key.scope != NULL ||
+			(length >= 0 && e->key.length != length) || strcmp(e->key.path, path) != 0 ||
+			(id != NULL && !is_seen(&e->seen, id)))
+			continue;
+		lh_lru_touch(&cache->lru, &e->use);
+		thing = e->thing;
+		kind->ref(thing);
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return thing;
+}
+
+/* What is kept of a local file, by a look at it; *thing NULL: it has to be opened. */
+static LhStatus
+get_by_look(LhCtx *ctx, LhStore *store, const Kind *kind, const char *path, int64_t length,
+			void **thing)
+{
+	LhObjectId id;
+	int64_t ctime_ns;
+	bool there;
+
+	*thing = NULL;
+	if (in_use == NULL || path[0] != '/' || !lh_store_looks(store))
+		return LH_OK;
+	LH_TRY(lh_object_look(ctx, store, path, &id, &ctime_ns, &there));
+	if (there)
+		*thing = get_local(in_use, kind, path, length, &id);
+	return LH_OK;
+}
+
+/* The same without a look, for who wants no more than an estimate. */
+static void *
+get_estimate(const LhStore *store, const Kind *kind, const char *path)
+{
+	if (in_use == NULL || path[0] != '/' || !lh_store_looks(store))
+		return NULL;
+	return get_local(in_use, kind, path, -1, NULL);
+}
+
+/* The file of an entry was opened as id. */
+static void
+note_seen(LhIceCache *cache, const Key *key, const LhObjectId *id)
+{
+	Seen seen;
+	Entry *e;
+
+	if (cache == NULL || key->scope != NULL)
+		return;
+	seen = see(id);
+	pthread_mutex_lock(&cache->lock);
+	e = *find(cache, key);
+	if (e != NULL)
+		e->seen = seen;
+	pthread_mutex_unlock(&cache->lock);
 }
 
 static void *
@@ -368,18 +468,44 @@ read_manifest(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *line, int 
  * a remote one is found by who fetched it, a local one is opened.
  */
 static LhStatus
-find_scope(LhCtx *ctx, LhIceTable *table, const char *path, const char **scope)
+find_scope(LhCtx *ctx, LhIceTable *table, const char *path, const char **scope, LhObjectId *id)
 {
 	const LhAccess *access = lh_store_access(table->base.store);
 	LhObject *obj;
 
+	*id = (LhObjectId){0};
 	*scope = access->remote != NULL ? access->remote->scope : NULL;
 	if (path[0] != '/')
 		return lh_object_check(ctx, table->base.store, path);
 	*scope = NULL;
 	LH_TRY(lh_object_open(ctx, table->base.store, path, &obj));
+	*id = *lh_object_id(obj);
 	lh_object_close(obj);
 	return LH_OK;
+}
+
+/* The one that is kept of a file that is seen again; *out NULL: none with these statistics, or it must be opened. */
+static LhStatus
+find_manifest(LhCtx *ctx, LhIceTable *table, const char *path, int64_t length, int nids,
+			  const int32_t *ids, LhIceManifest **out)
+{
+	void *thing;
+
+	*out = NULL;
+	LH_TRY(get_by_look(ctx, table->base.store, &manifest_kind, path, length, &thing));
+	if (thing != NULL && has_all(thing, nids, ids))
+		*out = thing;
+	else if (thing != NULL)
+		release(thing);
+	return LH_OK;
+}
+
+static LhStatus
+use_kept(LhCtx *ctx, LhIceManifest *m, LhIceManifest **out)
+{
+	LH_COUNT(ctx, MANIFEST_CACHE_HITS, 1);
+	*out = m;
+	return lh_arena_on_reset(ctx, ctx->arena, release, m);
 }
 
 LhStatus
@@ -390,20 +516,24 @@ lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *lin
 	LhIceCache *cache = lh_file_key_is(line->key_metadata) ? NULL : in_use;
 	Key key = {.kind = &manifest_kind, .length = line->length};
 	LhIceManifest *old = NULL;
+	LhObjectId id;
 	LhIceIds all;
 	LhStatus status;
 
 	LH_TRY(lh_ice_path(ctx, &table->paths, "manifest", "the manifest list", line->path,
 					   strlen(line->path), &key.path));
-	LH_TRY(find_scope(ctx, table, key.path, &key.scope));
-	key.hash = lh_hash_bytes(key.path, strlen(key.path), (uint64_t) line->length);
+	if (cache != NULL)
+		LH_TRY(find_manifest(ctx, table, key.path, line->length, nids, ids, &old));
+	if (old != NULL)
+		return use_kept(ctx, old, out);
+	LH_TRY(find_scope(ctx, table, key.path, &key.scope, &id));
+	key.hash = lh_hash_bytes(key.path, strlen(key.path), 0);
 	if (cache != NULL)
 		old = get(cache, &key);
 	if (old != NULL && has_all(old, nids, ids))
 	{
-		LH_COUNT(ctx, MANIFEST_CACHE_HITS, 1);
-		*out = old;
-		return lh_arena_on_reset(ctx, ctx->arena, release, old);
+		note_seen(cache, &key, &id);
+		return use_kept(ctx, old, out);
 	}
 	LH_COUNT(ctx, MANIFESTS, 1);
 	status = union_ids(ctx, old, nids, ids, &all);
@@ -412,7 +542,10 @@ lh_ice_manifest_open(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *lin
 	LH_TRY(status);
 	LH_TRY(read_manifest(ctx, table, line, all.n, all.ids, out));
 	if (cache != NULL)
+	{
 		put(cache, &key, *out);
+		note_seen(cache, &key, &id);
+	}
 	return lh_arena_on_reset(ctx, ctx->arena, release, *out);
 }
 
@@ -445,7 +578,7 @@ identify(const Kind *kind, const char *path, const LhObjectId *id, char *version
 		.length = id->size,
 		.scope = id->scope,
 		.version = version,
-		.hash = lh_hash_bytes(path, strlen(path), (uint64_t) id->size),
+		.hash = lh_hash_bytes(path, strlen(path), 0),
 	};
 	return true;
 }
@@ -521,25 +654,35 @@ open_metadata(LhCtx *ctx, LhObject *object, const char *path, Metadata **out)
 	bool may_keep = identify(&metadata_kind, path, id, version, &key);
 
 	*out = may_keep ? get(in_use, &key) : NULL;
-	if (*out != NULL)
-		return LH_OK;
-	LH_TRY(parse_metadata(ctx, object, path, out));
+	if (*out == NULL)
+	{
+		LH_TRY(parse_metadata(ctx, object, path, out));
+		if (may_keep)
+			put(in_use, &key, *out);
+	}
 	if (may_keep)
-		put(in_use, &key, *out);
+		note_seen(in_use, &key, id);
 	return LH_OK;
 }
 
 LhStatus
-lh_ice_metadata_open(LhCtx *ctx, LhStore *store, const char *path, LhIceMetadata **out)
+lh_ice_metadata_open(LhCtx *ctx, LhStore *store, const char *path, bool estimate, LhIceMetadata **out)
 {
-	LhObject *object;
+	void *thing = estimate ? get_estimate(store, &metadata_kind, path) : NULL;
 	Metadata *kept;
+	LhObject *object;
 	LhStatus status;
 
-	LH_TRY(lh_object_open(ctx, store, path, &object));
-	status = open_metadata(ctx, object, path, &kept);
-	lh_object_close(object);
-	LH_TRY(status);
+	if (thing == NULL)
+		LH_TRY(get_by_look(ctx, store, &metadata_kind, path, -1, &thing));
+	kept = thing;
+	if (kept == NULL)
+	{
+		LH_TRY(lh_object_open(ctx, store, path, &object));
+		status = open_metadata(ctx, object, path, &kept);
+		lh_object_close(object);
+		LH_TRY(status);
+	}
 	*out = kept->m;
 	return lh_arena_on_reset(ctx, ctx->arena, unref_metadata, kept);
 }
@@ -635,6 +778,28 @@ pack(size_t n, const LhIceManifestFile *lines, size_t max_bytes)
 	return list;
 }
 
+static LhStatus
+use_list(LhCtx *ctx, List *list, size_t *n, const LhIceManifestFile **out)
+{
+	LH_COUNT(ctx, MANIFEST_LIST_CACHE_HITS, 1);
+	*n = list->n;
+	*out = list->lines;
+	return lh_arena_on_reset(ctx, ctx->arena, unref_list, list);
+}
+
+LhStatus
+lh_ice_list_look(LhCtx *ctx, LhStore *store, const char *path, bool estimate, size_t *n,
+				 const LhIceManifestFile **out)
+{
+	void *list = estimate ? get_estimate(store, &list_kind, path) : NULL;
+
+	*n = 0;
+	*out = NULL;
+	if (list == NULL)
+		LH_TRY(get_by_look(ctx, store, &list_kind, path, -1, &list));
+	return list == NULL ? LH_OK : use_list(ctx, list, n, out);
+}
+
 LhStatus
 lh_ice_list_find(LhCtx *ctx, const LhObjectId *id, size_t *n, const LhIceManifestFile **out)
 {
@@ -648,10 +813,8 @@ lh_ice_list_find(LhCtx *ctx, const LhObjectId *id, size_t *n, const LhIceManifes
 		list = get(in_use, &key);
 	if (list == NULL)
 		return LH_OK;
-	LH_COUNT(ctx, MANIFEST_LIST_CACHE_HITS, 1);
-	*n = list->n;
-	*out = list->lines;
-	return lh_arena_on_reset(ctx, ctx->arena, unref_list, list);
+	note_seen(in_use, &key, id);
+	return use_list(ctx, list, n, out);
 }
 
 void
@@ -667,5 +830,6 @@ lh_ice_list_keep(const LhObjectId *id, size_t n, const LhIceManifestFile *lines)
 	if (list == NULL)
 		return;
 	put(in_use, &key, list);
+	note_seen(in_use, &key, id);
 	unref_list(list);
 }

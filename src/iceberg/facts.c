@@ -6,12 +6,13 @@
  *	   the snapshot's summary, which also says how many positions are deleted and how
  *	   large all files are.
  *	2. Distinct values come from what the metadata file repeats of the statistics'
- *	   blobs: the sketches themselves are not read.
+ *	   blobs.  Where it leaves the number out, the sketch of a field that is asked for is read.
  *	3. An order is that of all files or of none: manifests are read for it, if
  *	   the table declares one.
  */
 #include "iceberg/manifest.h"
 #include "iceberg/meta.h"
+#include "iceberg/puffin.h"
 
 #include <stdlib.h>
 
@@ -108,6 +109,14 @@ lh_ice_snapshot_info(LhCtx *ctx, LhTable *base, LhIceSnapshotInfo *out)
  * Distinct values
  */
 
+#define THETA "apache-datasketches-theta-v1"
+
+/* A sketch that is larger is not read for an estimate (the default keeps 4,096 hashes). */
+#define MAX_SKETCH (4 * 1024 * 1024)
+
+/* Of a number: it has to be read from statistics file -(n + 2). */
+#define IS_UNREAD(n) ((n) <= -2)
+
 /* Numbers of distinct values by field, once they were looked for. */
 struct LhIceDistinct
 {
@@ -115,9 +124,19 @@ struct LhIceDistinct
 	LhBuf numbers;      /* double */
 };
 
-/* "ndv" of a blob that is of one field alone; those of younger statistics stay. */
 static LhStatus
-add_blob(LhCtx *ctx, LhPull *j, struct LhIceDistinct *out)
+add_number(LhCtx *ctx, struct LhIceDistinct *out, int field, double n)
+{
+	uint32_t number;
+	bool added;
+
+	LH_TRY(lh_ice_intern_put(ctx, &out->fields, &field, sizeof(field), &number, &added));
+	return added ? lh_buf_append(ctx, &out->numbers, &n, sizeof(n)) : LH_OK;
+}
+
+/* "ndv" of a blob that is of one field alone, or that its sketch is to be read; those of younger statistics stay. */
+static LhStatus
+add_blob(LhCtx *ctx, LhPull *j, int file, struct LhIceDistinct *out)
 {
 	enum
 	{
@@ -154,27 +173,22 @@ add_blob(LhCtx *ctx, LhPull *j, struct LhIceDistinct *out)
 			}
 		}
 	}
-	if (nfields != 1 || !lh_slice_is(type, "apache-datasketches-theta-v1"))
+	if (nfields != 1 || !lh_slice_is(type, THETA))
 		return LH_OK;
 	for (int i = 0; i < npairs; i++)
 	{
 		const char *text = pairs[2 * i + 1];
-		double n;
-		uint32_t number;
-		bool added;
 
-		if (strcmp(pairs[2 * i], "ndv") != 0 || text[0] < '0' || text[0] > '9')
-			continue;
-		n = strtod(text, NULL);
-		LH_TRY(lh_ice_intern_put(ctx, &out->fields, &field, sizeof(field), &number, &added));
-		return added ? lh_buf_append(ctx, &out->numbers, &n, sizeof(n)) : LH_OK;
+		if (strcmp(pairs[2 * i], "ndv") == 0 && text[0] >= '0' && text[0] <= '9')
+			return add_number(ctx, out, field, strtod(text, NULL));
 	}
-	return LH_OK;
+	return add_number(ctx, out, field, -(double) file - 2);
 }
 
 static LhStatus
-add_file(LhCtx *ctx, const LhIceMetadata *m, const LhIceStatistics *file, struct LhIceDistinct *out)
+add_file(LhCtx *ctx, const LhIceMetadata *m, int number, struct LhIceDistinct *out)
 {
+	const LhIceStatistics *file = &m->statistics[number];
 	const char *what = lh_sprintf(ctx, "metadata file \"%s\": statistics", m->path);
 	LhPull j;
 	bool more;
@@ -188,7 +202,7 @@ add_file(LhCtx *ctx, const LhIceMetadata *m, const LhIceStatistics *file, struct
 		LH_TRY(lh_pull_item(ctx, &j, &more));
 		if (!more)
 			return LH_OK;
-		LH_TRY(add_blob(ctx, &j, out));
+		LH_TRY(add_blob(ctx, &j, number, out));
 	}
 }
 
@@ -210,7 +224,7 @@ collect_distinct(LhCtx *ctx, const LhIceTable *table, struct LhIceDistinct *out)
 			if (m->statistics[i].snapshot_id != id)
 				continue;
 			files++;
-			LH_TRY(add_file(ctx, m, &m->statistics[i], out));
+			LH_TRY(add_file(ctx, m, i, out));
 		}
 		if (lh_ice_snapshot_find(m, id) == NULL)
 			return LH_OK;
@@ -246,8 +260,74 @@ make_distinct(LhCtx *ctx, LhIceTable *table, struct LhIceDistinct **out)
 	return status;
 }
 
+/* The blob of a field in an open Puffin file; NULL: there is none that is worth it. */
+static const LhIceBlob *
+find_sketch(const LhIcePuffin *puffin, int field_id)
+{
+	for (int i = 0; i < puffin->nblobs; i++)
+	{
+		const LhIceBlob *blob = &puffin->blobs[i];
+
+		if (strcmp(blob->type, THETA) == 0 && blob->nfields == 1 && blob->fields[0] == field_id &&
+			blob->length <= MAX_SKETCH)
+			return blob;
+	}
+	return NULL;
+}
+
+/* What a sketch says; -1: nothing.  The Puffin file may have the number that the metadata file lacks. */
+static LhStatus
+read_sketch(LhCtx *ctx, LhIceTable *table, const LhIceStatistics *file, int field_id, double *out)
+{
+	const LhIceBlob *blob;
+	LhIcePuffin *puffin;
+	LhObject *obj;
+	const char *path, *ndv;
+	LhBuf bytes;
+
+	*out = -1;
+	if (file->key_metadata != NULL)
+		return LH_OK;
+	LH_TRY(lh_ice_path(ctx, &table->paths, "statistics file", table->metadata->path, file->path,
+					   strlen(file->path), &path));
+	LH_TRY(lh_object_open(ctx, table->base.store, path, &obj));
+	LH_TRY(lh_ice_puffin_read(ctx, obj, &puffin));
+	blob = find_sketch(puffin, field_id);
+	if (blob == NULL)
+		return LH_OK;
+	ndv = lh_ice_blob_property(blob, "ndv");
+	if (ndv != NULL && ndv[0] >= '0' && ndv[0] <= '9')
+	{
+		*out = strtod(ndv, NULL);
+		return LH_OK;
+	}
+	LH_TRY(lh_buf_init(ctx, &bytes, true));
+	LH_TRY(lh_ice_puffin_blob(ctx, obj, puffin, blob, &bytes));
+	if (!lh_ice_theta_estimate(lh_slice(bytes.data, bytes.len), out))
+		*out = -1;
+	return LH_OK;
+}
+
+/* In an arena of its own, which holds the file no longer than needed. */
+static LhStatus
+ask_sketch(LhCtx *ctx, LhIceTable *table, int field_id, double *n)
+{
+	LhArena *scratch = lh_arena_child(ctx->arena), *old;
+	int file = (int) -*n - 2;
+	LhStatus status;
+
+	if (scratch == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	*n = -1;
+	old = lh_use(ctx, scratch);
+	status = read_sketch(ctx, table, &table->metadata->statistics[file], field_id, n);
+	lh_use(ctx, old);
+	lh_arena_destroy(scratch);
+	return status;
+}
+
 /*
- * The metadata file repeats what the blobs of a statistics file say: the sketch itself is not read.
+ * The metadata file repeats what the blobs of a statistics file say: mostly the sketch itself is not read.
  * It is gone through once for all fields.
  */
 LhStatus
@@ -270,7 +350,13 @@ lh_ice_distinct(LhCtx *ctx, LhTable *base, int field_id, double *out)
 	}
 	number = lh_ice_intern_find(&table->distinct->fields, &field_id, sizeof(field_id));
 	if (number >= 0)
-		*out = ((const double *) (const void *) table->distinct->numbers.data)[number];
+	{
+		double *n = (double *) (void *) table->distinct->numbers.data + number;
+
+		if (IS_UNREAD(*n))
+			LH_TRY(ask_sketch(ctx, table, field_id, n));
+		*out = *n;
+	}
 	return LH_OK;
 }
 
@@ -294,11 +380,10 @@ manifest_has_order(LhCtx *ctx, LhIceTable *table, const LhIceManifestFile *line,
 }
 
 LhStatus
-lh_ice_sort_order(LhCtx *ctx, LhTable *base, int *n, const LhIceSortField **out)
+lh_ice_default_order(LhCtx *ctx, LhTable *base, int *n, const LhIceSortField **out)
 {
 	LhIceTable *table = (LhIceTable *) base;
 	const LhIceSortOrder *order = NULL;
-	bool all = true;
 
 	*n = 0;
 	*out = NULL;
@@ -309,13 +394,72 @@ lh_ice_sort_order(LhCtx *ctx, LhTable *base, int *n, const LhIceSortField **out)
 	/* number 0 stands for no order, also where a file says none */
 	if (order == NULL || order->order_id == 0 || order->nfields == 0 || table->snapshot == NULL)
 		return LH_OK;
-	LH_TRY(lh_ice_load_list(ctx, table));
-	for (size_t i = 0; i < table->nmanifests && all; i++)
-		if (!table->manifests[i].deletes)
-			LH_TRY(manifest_has_order(ctx, table, &table->manifests[i], order->order_id, &all));
-	if (!all)
-		return LH_OK;
 	*n = order->nfields;
 	*out = order->fields;
 	return LH_OK;
+}
+
+LhStatus
+lh_ice_sort_order(LhCtx *ctx, LhTable *base, int *n, const LhIceSortField **out)
+{
+	LhIceTable *table = (LhIceTable *) base;
+	bool all = true;
+
+	LH_TRY(lh_ice_default_order(ctx, base, n, out));
+	if (*n == 0)
+		return LH_OK;
+	LH_TRY(lh_ice_load_list(ctx, table));
+	for (size_t i = 0; i < table->nmanifests && all; i++)
+		if (!table->manifests[i].deletes)
+			LH_TRY(manifest_has_order(ctx, table, &table->manifests[i],
+									  table->metadata->default_order, &all));
+	if (all)
+		return LH_OK;
+	*n = 0;
+	*out = NULL;
+	return LH_OK;
+}
+
+/* Is what manifests say of data files little enough? */
+static bool
+is_small(const LhIceTable *table, int64_t max_files, int64_t max_bytes)
+{
+	int64_t files = 0, bytes = 0;
+
+	for (size_t i = 0; i < table->nmanifests; i++)
+	{
+		const LhIceManifestFile *line = &table->manifests[i];
+
+		if (line->added_files < 0 || line->existing_files < 0 || line->length < 0 ||
+			__builtin_add_overflow(files, line->added_files, &files) ||
+			__builtin_add_overflow(files, line->existing_files, &files) ||
+			__builtin_add_overflow(bytes, line->length, &bytes))
+			return false;
+	}
+	return files <= max_files && bytes <= max_bytes;
+}
+
+LhStatus
+lh_ice_follows(LhCtx *ctx, LhTable *base, const LhTaskOrder *order, int64_t max_files,
+			   int64_t max_bytes, bool *yes)
+{
+	LhIceTable *table = (LhIceTable *) base;
+	LhTaskFilter filter = {.order = order};
+	LhTaskList tasks;
+	LhArena *scratch, *old;
+	LhStatus status;
+
+	*yes = false;
+	LH_TRY(lh_ice_load_list(ctx, table));
+	if (!is_small(table, max_files, max_bytes))
+		return LH_OK;
+	scratch = lh_arena_child(ctx->arena);
+	if (scratch == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	old = lh_use(ctx, scratch);
+	status = lh_ice_plan(ctx, table, &filter, &tasks);
+	lh_use(ctx, old);
+	*yes = status == LH_OK && tasks.ordered;
+	lh_arena_destroy(scratch);
+	return status;
 }

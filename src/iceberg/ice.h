@@ -176,8 +176,9 @@ typedef struct LhIceMetadata
 extern LhStatus lh_ice_metadata_parse(LhCtx *ctx, const char *path, LhSlice bytes, LhIceMetadata **out);
 /* The same of all bytes of an object. */
 extern LhStatus lh_ice_metadata_read(LhCtx *ctx, LhObject *object, const char *path, LhIceMetadata **out);
-/* The file, from the cache or read: nobody changes what comes, which lives as long as ctx->arena does. */
-extern LhStatus lh_ice_metadata_open(LhCtx *ctx, LhStore *store, const char *path, LhIceMetadata **out);
+/* The file, from the cache or read (estimate: as LhTableOptions has it): nobody changes what comes, which lives as long as ctx->arena does. */
+extern LhStatus lh_ice_metadata_open(LhCtx *ctx, LhStore *store, const char *path, bool estimate,
+									 LhIceMetadata **out);
 
 extern const LhIceSchema *lh_ice_schema_find(const LhIceMetadata *m, int schema_id);	/* NULL */
 extern const LhIceSpec *lh_ice_spec_find(const LhIceMetadata *m, int spec_id);

@@ -24,6 +24,7 @@
  *	puffin.c	footers of Puffin files: statistics, deletion vectors
  *	describe_*.c	rows of metadata tables
  *	table.c		the vtable
+ *	order.c		tasks in the order of their rows; estimate.c: how many pass a condition
  *	facts.c		what planners ask: counts, distinct values, sort order
  *
  * Format: https://iceberg.apache.org/spec/ ; puffin: https://iceberg.apache.org/puffin-spec/
@@ -76,6 +77,14 @@ typedef struct LhIceSortField
 	bool		nulls_first;
 } LhIceSortField;
 extern LhStatus lh_ice_sort_order(LhCtx *ctx, LhTable *table, int *n, const LhIceSortField **out);
+/* The order that is declared, whatever files say: no manifest is read. */
+extern LhStatus lh_ice_default_order(LhCtx *ctx, LhTable *table, int *n, const LhIceSortField **out);
+/*
+ * Do metadata say that all data files have this order, and follow each other in it?  Reads all manifests, if there are no
+ * more than so many data files and bytes of manifests by the list; else it is not known.
+ */
+extern LhStatus lh_ice_follows(LhCtx *ctx, LhTable *table, const LhTaskOrder *order, int64_t max_files,
+							   int64_t max_bytes, bool *yes);
 
 /*
  * Location of a table directory -> metadata file, under the rules of
@@ -84,6 +93,20 @@ extern LhStatus lh_ice_sort_order(LhCtx *ctx, LhTable *table, int *n, const LhIc
 extern LhStatus lh_ice_locate(LhCtx *ctx, LhStore *store, const LhTableOptions *options, const char **metadata_path);
 /* Is a location the name of a metadata file, which is one state and never another? */
 extern bool lh_ice_is_metadata_file(const char *path);
+
+/*
+ * Which share of the rows passes each filter for sure, and of which it is not known, by partition summaries of the
+ * manifest list: no manifest is read.  Deletes are not looked at.
+ */
+typedef struct LhIceShare
+{
+	double		all;
+	double		maybe;
+} LhIceShare;
+extern LhStatus lh_ice_shares(LhCtx *ctx, LhTable *table, const LhTaskFilter *filter, LhIceShare *out);
+
+/* The metadata file that table will read, which was located before; table was opened and nothing was asked of it yet. */
+extern LhStatus lh_ice_pin(LhCtx *ctx, LhTable *table, const char *metadata_path);
 
 /* ---- metadata tables ---- */
 

@@ -428,10 +428,19 @@ read_list(LhCtx *ctx, LhIceTable *table, const LhIceSnapshot *snapshot, LhArena 
 	LhArena *lasting = lh_use(ctx, files);
 	LhAvroFile *file;
 	LhObject *obj;
+	const char *path;
 	LhStatus status;
 
-	status = open_object(ctx, table, "manifest list", table->metadata->path,
-						 snapshot->manifest_list, &obj);
+	status = lh_ice_path(ctx, &table->paths, "manifest list", table->metadata->path,
+						 snapshot->manifest_list, strlen(snapshot->manifest_list), &path);
+	lh_use(ctx, lasting);
+	LH_TRY(status);
+	if (may_keep)
+		LH_TRY(lh_ice_list_look(ctx, table->base.store, path, table->options.estimate, n, out));
+	if (*out != NULL)
+		return LH_OK;
+	lh_use(ctx, files);
+	status = lh_object_open(ctx, table->base.store, path, &obj);
 	lh_use(ctx, lasting);
 	LH_TRY(status);
 	if (may_keep)

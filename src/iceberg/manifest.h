@@ -142,6 +142,12 @@ extern LhStatus lh_ice_list_decode(LhCtx *ctx, LhAvroFile *file, size_t *n,
  */
 extern LhStatus lh_ice_list_find(LhCtx *ctx, const LhObjectId *id, size_t *n,
 								 const LhIceManifestFile **out);
+/*
+ * The same of a path, by a look at its file (which was opened before), for an estimate without: *out NULL: it has to be
+ * opened.
+ */
+extern LhStatus lh_ice_list_look(LhCtx *ctx, LhStore *store, const char *path, bool estimate,
+								 size_t *n, const LhIceManifestFile **out);
 /* Keep a copy of them, when there is room. */
 extern void lh_ice_list_keep(const LhObjectId *id, size_t n, const LhIceManifestFile *lines);
 

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "core/text.h"
+#include "iceberg/order.h"
 #include "iceberg/plan.h"
 
 /* Tasks of a piece, and of the first one at most: lists may say any number. */
@@ -596,6 +597,8 @@ live_file(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, size_t i, const Lh
 
 	LH_TRY(lh_ice_plan_file(ctx, plan, pm, i, inherit, &file));
 	LH_TRY(lh_ice_plan_task(ctx, plan, pm, &file, inherit, satisfied, &task));
+	if (plan->order != NULL)
+		LH_TRY(lh_ice_order_add(ctx, plan->order, pm->m, i));
 	return lh_ice_deletes_find(ctx, deletes, &file, &task->ndeletes, &task->deletes);
 }
 
@@ -673,6 +676,8 @@ make_plan(LhCtx *ctx, LhIcePlan *plan, const LhTaskFilter *filter, LhTaskList *o
 		status = lh_buf_init(ctx, &plan->text, true);
 	if (status == LH_OK)
 		status = lh_ice_prune_create(ctx, plan->table, filter, &plan->prune);
+	if (status == LH_OK && filter != NULL && filter->order != NULL && !plan->table->options.changes)
+		status = lh_ice_order_create(ctx, plan->table, plan->prune, filter->order, &plan->order);
 	if (status == LH_OK)
 	{
 		plan->want_partition = wants_partition(plan->table, filter);
@@ -685,6 +690,9 @@ make_plan(LhCtx *ctx, LhIcePlan *plan, const LhTaskFilter *filter, LhTaskList *o
 	}
 	if (status == LH_OK)
 		status = collect(ctx, plan, out);
+	lh_use(ctx, plan->result);
+	if (status == LH_OK && plan->order != NULL)
+		status = lh_ice_order_apply(ctx, plan->order, out);
 	lh_use(ctx, old);
 	return status;
 }

@@ -41,6 +41,9 @@ extern int lh_ice_prune_ids(const LhIcePrune *prune, const int32_t **ids);
 extern LhStatus lh_ice_prune_spec(LhCtx *ctx, LhIcePrune *prune, int spec_id,
 								  LhIceSpecInfo **out);
 
+/* What its summaries say of each filter alone, over all rows of a manifest. */
+extern LhStatus lh_ice_prune_verdicts(LhCtx *ctx, LhIcePrune *prune, const LhIceManifestFile *line,
+									  LhVerdict *out);
 /* Can a manifest hold a file with a row that passes, by its counts and summaries? */
 extern LhStatus lh_ice_prune_manifest(LhCtx *ctx, LhIcePrune *prune, const LhIceManifestFile *line,
 									  bool *may);
@@ -159,6 +162,7 @@ typedef struct LhIcePlan
 	size_t npieces;
 	LhBuf pieces; /* LhBuf of LhFileTask, in result */
 	LhBuf text;
+	struct LhIceOrder *order; /* that is wanted (order.h); NULL: none */
 	LhIceIds delete_ids; /* fields whose statistics are wanted of delete files */
 } LhIcePlan;
 

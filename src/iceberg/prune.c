@@ -382,6 +382,72 @@ lh_ice_prune_manifest(LhCtx *ctx, LhIcePrune *p, const LhIceManifestFile *line, 
 	return LH_OK;
 }
 
+static void narrow(LhBounds *b, const LhBounds *a);
+
+/* What the ends of a partition value say of its column; floats are left out. */
+static LhStatus
+column_of_summary(LhCtx *ctx, const LhIceFieldInfo *f, const LhBounds *part, LhBounds *out)
+{
+	LhBounds low = nothing, high = nothing, b = nothing;
+
+	b.rows = 1;
+	if (part->rows >= 0 && part->nulls == part->rows)
+		b.nulls = 1;
+	else if (part->nulls == 0)
+		b.nulls = 0;
+	if (!is_float(&f->source) && part->has_min)
+		LH_TRY(lh_ice_transform_range(ctx, &f->field->transform, &f->source, &part->min, &low));
+	if (!is_float(&f->source) && part->has_max)
+		LH_TRY(lh_ice_transform_range(ctx, &f->field->transform, &f->source, &part->max, &high));
+	b.known = (low.known && low.has_min) || (high.known && high.has_max);
+	b.may_nan = false;
+	b.has_min = low.known && low.has_min;
+	b.has_max = high.known && high.has_max;
+	if (b.has_min)
+		b.min = low.min;
+	if (b.has_max)
+		b.max = high.max;
+	narrow(out, &b);
+	return LH_OK;
+}
+
+LhStatus
+lh_ice_prune_verdicts(LhCtx *ctx, LhIcePrune *p, const LhIceManifestFile *line, LhVerdict *out)
+{
+	LhIceSpecInfo *s;
+	LhBounds *parts, *columns;
+
+	for (int i = 0; i < p->nfilters; i++)
+		out[i] = LH_MAYBE;
+	if (lh_ice_spec_find(p->table->metadata, line->spec_id) == NULL)
+		return LH_OK;
+	LH_TRY(lh_ice_prune_spec(ctx, p, line->spec_id, &s));
+	if (line->nsummaries != s->nfields)
+		return LH_OK;
+	LH_NEW_ARRAY(ctx, parts, (size_t) s->nfields + 1);
+	LH_NEW_ARRAY(ctx, columns, (size_t) p->ncols + 1);
+	for (int j = 0; j < s->nfields; j++)
+		parts[j] = summary_bounds(&s->fields[j], &line->summaries[j]);
+	for (int c = 0; c < p->ncols; c++)
+	{
+		columns[c] = nothing;
+		columns[c].rows = 1;
+		for (int j = 0; j < s->nfields && p->cols[c].id >= 0; j++)
+			if (s->fields[j].known && s->fields[j].field->source_id == p->cols[c].id &&
+				s->fields[j].field->transform.kind != LH_ICE_VOID &&
+				lh_type_equal(&s->fields[j].source, &p->cols[c].type))
+				LH_TRY(column_of_summary(ctx, &s->fields[j], &parts[j], &columns[c]));
+	}
+	for (int i = 0; i < p->nfilters; i++)
+	{
+		if (s->preds[i] != NULL && lh_pred_bounds(s->preds[i], parts) == LH_NONE)
+			out[i] = LH_NONE;
+		else if (p->bound[i] != NULL)
+			out[i] = lh_pred_bounds(p->bound[i], columns);
+	}
+	return LH_OK;
+}
+
 /*
  * Views
  */

@@ -45,6 +45,8 @@ extern LhStatus lh_ice_puffin_blob(LhCtx *ctx, LhObject *obj, const LhIcePuffin 
 /* The same from its bytes. */
 extern LhStatus lh_ice_puffin_unpack(LhCtx *ctx, const LhIcePuffin *puffin, const LhIceBlob *blob,
 									 LhSlice bytes, LhBuf *out);
+/* Distinct values of a compact theta sketch (blob "apache-datasketches-theta-v1"); false: it is none. */
+extern bool lh_ice_theta_estimate(LhSlice sketch, double *out);
 /* NULL: it has none of this name. */
 extern const char *lh_ice_blob_property(const LhIceBlob *blob, const char *key);
 

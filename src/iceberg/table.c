@@ -192,7 +192,7 @@ load(LhCtx *ctx, LhIceTable *table)
 	const char *path;
 
 	LH_TRY(lh_ice_locate(ctx, table->base.store, options, &path));
-	LH_TRY(lh_ice_metadata_open(ctx, table->base.store, path, &m));
+	LH_TRY(lh_ice_metadata_open(ctx, table->base.store, path, options->estimate, &m));
 	LH_TRY(lh_ice_choose(ctx, m, options, &table->snapshot, &table->schema));
 	LH_TRY(lh_ice_paths_init(ctx, table->base.store, path, m->location, options->rebase,
 							 &table->paths));
@@ -230,6 +230,22 @@ lh_ice_load_list(LhCtx *ctx, LhIceTable *table)
 									  &table->manifests);
 	lh_use(ctx, old);
 	table->has_list = status == LH_OK;
+	return status;
+}
+
+/* The state is this one, whoever commits meanwhile. */
+LhStatus
+lh_ice_pin(LhCtx *ctx, LhTable *base, const char *path)
+{
+	LhIceTable *table = (LhIceTable *) base;
+	LhArena *old = lh_use(ctx, table->arena);
+	LhStatus status;
+
+	if (table->loaded)
+		status = lh_fail(ctx, LH_BUG, "an Iceberg table is pinned after it was read");
+	else
+		status = lh_ice_copy(ctx, path, &table->options.pin);
+	lh_use(ctx, old);
 	return status;
 }
 
@@ -520,6 +536,7 @@ make_schema(LhCtx *ctx, LhIceTable *table, LhTableSchema *out)
 	LH_TRY(lh_ice_snapshot_info(ctx, &table->base, &info));
 	out->rows = info.rows > 0 ? info.rows : 0;
 	out->bytes = info.bytes > 0 ? info.bytes : 0;
+	out->deletes = info.delete_files != 0;
 	out->files = out->files_total = info.data_files > 0 ? info.data_files : 0;
 	out->groups = (double) out->bytes / GROUP_BYTES;
 	if (out->groups < (double) out->files)

@@ -158,3 +158,48 @@ lh_overlap(LhCtx *ctx, const LhTable *table, const LhTaskList *tasks, const char
 	lh_arena_destroy(arena);
 	return status;
 }
+
+static LhStatus
+file_is_exact(LhCtx *ctx, const LhTable *table, const LhFileTask *task, const char *name, bool values, bool *yes)
+{
+	LhDataOptions options = {.cache = table->cache, .key_metadata = task->key_metadata};
+	LhFileNode facts;
+	LhDataFile *file;
+	LhObject *obj;
+	int node;
+
+	LH_TRY(lh_object_open(ctx, table->store, task->path, &obj));
+	LH_TRY(lh_data_open(ctx, task->format, obj, &options, &file));
+	node = file->format->find(file, name);
+	*yes = node >= 0;
+	if (!*yes)
+		return LH_OK;
+	file->format->node(file, node, &facts);
+	*yes = facts.flat;
+	for (int g = 0; g < file->ngroups && *yes; g += file->ngroups > 1 ? file->ngroups - 1 : 1)
+	{
+		LhBounds b = {.nulls = -1};
+
+		LH_TRY(file->format->bounds(ctx, file, g, node, &b));
+		*yes = b.nulls >= 0 && (!values || b.nulls == b.rows || (b.known && b.has_min && b.has_max && b.min_exact && b.max_exact));
+	}
+	return LH_OK;
+}
+
+LhStatus
+lh_bounds_exact(LhCtx *ctx, const LhTable *table, const LhTaskList *tasks, const char *name, bool values,
+				bool *yes)
+{
+	LhArena *keep = ctx->arena, *arena = lh_arena_child(keep);
+	LhStatus status = LH_OK;
+
+	*yes = true;
+	if (arena == NULL)
+		LH_FAIL(ctx, LH_NO_MEMORY, "out of memory");
+	lh_use(ctx, arena);
+	for (size_t i = 0; i < tasks->n && status == LH_OK && *yes; i += tasks->n > 1 ? tasks->n - 1 : 1)
+		status = file_is_exact(ctx, table, &tasks->tasks[i], name, values, yes);
+	lh_use(ctx, keep);
+	lh_arena_destroy(arena);
+	return status;
+}

@@ -23,4 +23,12 @@ typedef struct LhOverlap
 extern LhStatus lh_overlap(LhCtx *ctx, const LhTable *table, const LhTaskList *tasks, const char *name, int max_files,
 						   LhOverlap *out);
 
+
+/*
+ * Do the first and the last row group of the first and the last file have the count of a column's nulls, and (values) the least and the
+ * greatest of its values as they are?  A partition column has none in the files.
+ */
+extern LhStatus lh_bounds_exact(LhCtx *ctx, const LhTable *table, const LhTaskList *tasks, const char *name, bool values,
+								bool *yes);
+
 #endif

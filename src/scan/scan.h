@@ -96,6 +96,7 @@ typedef struct LhTableSchema
 	int64_t		files_total;
 	double		rows;			/* exact when files == files_total, else scaled by size */
 	double		groups;			/* row groups, as rows */
+	bool		deletes;		/* rows of the files may be deleted */
 
 	/* of formats that find columns in files by field id, nested ones too (names are then only the table's) */
 	bool		by_id;
@@ -178,10 +179,25 @@ typedef struct LhFileTask
 	LhSlice		key_metadata;	/* of an encrypted file; empty: it is none */
 } LhFileTask;
 
+/* An order of rows, by columns that are found by field id. */
+typedef struct LhTaskOrderKey
+{
+	int			field_id;
+	bool		descending;
+	bool		nulls_first;
+} LhTaskOrderKey;
+
+typedef struct LhTaskOrder
+{
+	int			n;
+	const LhTaskOrderKey *keys;
+} LhTaskOrder;
+
 typedef struct LhTaskList
 {
 	size_t		n;
 	LhFileTask *tasks;
+	bool		ordered;		/* metadata says that the rows, file by file, are in the order of the LhTaskFilter */
 	size_t		ndeletes;
 	const LhDeleteFile *deletes;
 } LhTaskList;
@@ -194,6 +210,8 @@ typedef struct LhTaskFilter
 	const LhScanColumn *cols;
 	int			nfilters;
 	LhPred	  **filters;		/* unbound; columns are indexes into cols; HOST among them says nothing */
+	/* The order in which the rows are wanted: tasks are brought into it where metadata says that they have it (ordered).  NULL: none. */
+	const LhTaskOrder *order;
 } LhTaskFilter;
 
 /* Table options that formats understand; strings may be NULL. */
@@ -214,6 +232,7 @@ typedef struct LhTableOptions
 	const char *ref;			/* branch or tag; NULL: main */
 	const char *pin;			/* metadata file that was chosen before (another process of the statement); NULL */
 	bool		allow_version_guess;
+	bool		estimate;		/* for planning: what is kept of metadata that was read before will do, changed since or not */
 	/*
 	 * Of a table that was moved: what its paths begin with, now found at "location"; "auto": whatever its
 	 * metadata says; "OLD=>NEW": OLD is now at NEW, for tables whose files lie beside them; NULL: as it says.

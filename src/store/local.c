@@ -307,8 +307,9 @@ lh_local_look(LhCtx *ctx, LhStore *store, const char *path, LhObjectId *id, int6
 		.mtime_ns = (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
 		.dev = st.st_dev,
 		.ino = st.st_ino,
+		.ctime_ns = (int64_t) st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec,
 	};
-	*ctime_ns = (int64_t) st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+	*ctime_ns = id->ctime_ns;
 	return LH_OK;
 }
 
@@ -434,6 +435,7 @@ identify(LhCtx *ctx, LocalObject *obj, const char *path)
 	id->mtime_ns = mtime_ns(&st);
 	id->dev = (uint64_t) st.st_dev;
 	id->ino = (uint64_t) st.st_ino;
+	id->ctime_ns = (int64_t) st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
 	return LH_OK;
 }
 

@@ -128,6 +128,12 @@ lh_object_look(LhCtx *ctx, LhStore *store, const char *path, LhObjectId *id, int
 	return LH_OK;
 }
 
+bool
+lh_store_looks(const LhStore *store)
+{
+	return store->access->local_any && store->nclosed == 0;
+}
+
 void
 lh_object_close(LhObject *obj)
 {

@@ -86,6 +86,7 @@ typedef struct LhObjectId
 	int64_t		mtime_ns;		/* local */
 	uint64_t	dev,
 				ino;			/* local */
+	int64_t		ctime_ns;		/* local, of what was opened or looked at: moves with rights and names, too; no part of the identity */
 	const char *etag;			/* remote; "" when the server tells no version; NULL locally */
 	const char *scope;			/* remote: whose credentials opened it; NULL locally */
 	bool		secret;			/* the content is what was decrypted of it (sealed.h) */
@@ -205,6 +206,13 @@ extern LhStatus lh_object_look(LhCtx *ctx, LhStore *store, const char *path, LhO
  * see to it, those of others and of programs may not.
  */
 extern bool lh_local_names_are_noted(const char *path);
+
+/*
+ * Does a look at a local file show what opening it would?  Of files that this process has opened before, and whose
+ * ctime is the one of then: neither content nor rights have changed since, and directories on the way are asked by the look
+ * itself.  Not for who is bound to base directories or where places are closed: only a descriptor shows these.
+ */
+extern bool lh_store_looks(const LhStore *store);
 
 /* LH_DENIED when the path is closed: for who takes from a cache what he would open else. */
 extern LhStatus lh_object_check(LhCtx *ctx, LhStore *store, const char *path);

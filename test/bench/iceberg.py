@@ -2,7 +2,7 @@
 """iceberg.py
 		Iceberg tables: what deletes, formats and very many files cost, beside DuckDB and PyIceberg.
 
-usage: iceberg.py [--repeat N] [--only NAME] [--cold] [--no-peers] [--no-plan] [--json FILE] DIRECTORY
+usage: iceberg.py [--repeat N] [--only NAME] [--cold] [--short N] [--no-peers] [--no-plan] [--json FILE] DIRECTORY
 
 Run by test/bench/iceberg, which starts a server.  DIRECTORY is that of setup.sh with the
 tables of iceberg_data.py; DIRECTORY/plan (or LH_BENCH_PLAN) is the table of iceberg_plan.py.
@@ -17,6 +17,10 @@ tables of iceberg_data.py; DIRECTORY/plan (or LH_BENCH_PLAN) is the table of ice
 				until then, its start taken off (an idle backend measured alike: SELECT 1).
 				PyIceberg: plan_files() in a new process; DuckDB: a count in a new process that
 				fails likewise; both above the process just before it.
+
+	--short N	nothing but one-column aggregates on an Iceberg table and on its bare file, N of each in
+				turn: statements of 50 us need so many.  Planning and execution, CPU of the backend
+				by the scheduler's clock; the same of EXECUTE of prepared statements (a generic plan).
 
 	--cold		each of our scans in a new backend, which has read the footer of the table but
 				no dictionary (lakehouse.dictionary_cache keeps them from the second time on; without
@@ -118,6 +122,50 @@ class Lakehouse:
         self.cur.execute(sql.format(t=table))
         rows = self.cur.fetchall()
         return int(rows[0][0].split("rows=")[2].split()[0]) if query in ("discarded", "all") else rows[0][0]
+
+
+SHORT = ["count(*)", "count(l_returnflag)", "min(l_shipdate)", "max(l_shipdate)", "sum(l_extendedprice)",
+         "sum(l_quantity)", "sum(l_partkey)", "sum(l_orderkey)"]
+
+
+def short(lake, n):
+    """One-column aggregates, many of each: Iceberg against the bare file."""
+    tables = ["none2", "bare"]
+    lake.cur.execute("SET plan_cache_mode = force_generic_plan")
+    record = []
+    print("\n| statement | Iceberg us: median (least) | bare file | ratio of medians | of the least | prepared: Iceberg | bare | ratios |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for what in SHORT:
+        sql = {t: "SELECT %s FROM %s" % (what, t) for t in tables}
+        for t in tables:
+            lake.cur.execute("PREPARE p_%s AS %s" % (t, sql[t]))
+        times = {}
+        for kind in ("simple", "prepared"):
+            run = sql if kind == "simple" else {t: "EXECUTE p_" + t for t in tables}
+            answers = set()
+            for k in range(n + 3):
+                for t in tables if k % 2 == 0 else reversed(tables):
+                    before = lake.cpu()
+                    lake.cur.execute(run[t])
+                    answers.add(str(lake.cur.fetchall()))
+                    if k >= 3:                          # footers, dictionaries and plans are kept by then
+                        times.setdefault((kind, t), []).append((lake.cpu() - before) * 1e6)
+            if len(answers) != 1:
+                sys.exit("%s differs: %s" % (what, answers))
+        for t in tables:
+            lake.cur.execute("DEALLOCATE p_" + t)
+        med = {key: statistics.median(v) for key, v in times.items()}
+        least = {key: min(v) for key, v in times.items()}
+        print("| %s |" % what + "".join(
+            "%s %.0f (%.0f) | %.0f (%.0f) |%s" % (
+                "", med[k, "none2"], least[k, "none2"], med[k, "bare"], least[k, "bare"],
+                " %.2f | %.2f |" % (med[k, "none2"] / med[k, "bare"], least[k, "none2"] / least[k, "bare"])
+                if k == "simple" else " %.2f, %.2f |" % (med[k, "none2"] / med[k, "bare"],
+                                                         least[k, "none2"] / least[k, "bare"]))
+            for k in ("simple", "prepared")), flush=True)
+        for (k, t), v in times.items():
+            record.append({"short": what, "kind": k, "table": t, "us": v})
+    return record
 
 
 class DuckDB:
@@ -334,20 +382,24 @@ def main():
     p.add_argument("--repeat", type=int, default=5)
     p.add_argument("--only")
     p.add_argument("--cold", action="store_true")
+    p.add_argument("--short", type=int, default=0)
     p.add_argument("--no-peers", action="store_true")
     p.add_argument("--no-scans", action="store_true")
     p.add_argument("--no-plan", action="store_true")
     p.add_argument("--json")
     a = p.parse_args()
     folder = os.path.abspath(a.directory)
-    tables = sorted({t for s in SCANS if not a.only or a.only in s[1] or a.only in s[0] for t in s[1:3]})
+    tables = ["bare", "none2"] if a.short else sorted({t for s in SCANS if not a.only or a.only in s[1] or a.only in s[0] for t in s[1:3]})
     lake = Lakehouse(folder, tables)
-    peers = [] if a.no_peers else [DuckDB(folder), PyIceberg(folder)]
-    print("%s; one thread, CPU milliseconds, medians of %d" % (model(), a.repeat))
+    peers = [] if a.no_peers or a.short else [DuckDB(folder), PyIceberg(folder)]
+    print("%s; one thread, CPU %s, medians of %d" % (
+        model(), "microseconds" if a.short else "milliseconds", a.short or a.repeat))
     record = {"cpu": model(), "repeat": a.repeat}
-    if not a.no_scans:
+    if a.short:
+        record["short"] = short(lake, a.short)
+    elif not a.no_scans:
         record["scans"] = scans(lake, peers, a.repeat, a.only, a.cold)
-    if not a.no_plan:
+    if not a.short and not a.no_plan:
         record["plans"] = planning(lake, os.environ.get("LH_BENCH_PLAN", folder + "/plan"), a.repeat, not a.no_peers)
     if a.json:
         with open(a.json, "w") as f:

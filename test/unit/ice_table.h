@@ -54,7 +54,7 @@ ice_load_table(LhCtx *ctx, const char *metadata_path, const LhTableOptions *opti
 	LH_NEW(ctx, t);
 	if (options != NULL)
 		t->options = *options;
-	LH_TRY(lh_ice_metadata_open(ctx, store, metadata_path, &m));
+	LH_TRY(lh_ice_metadata_open(ctx, store, metadata_path, false, &m));
 	t->arena = ctx->arena;
 	t->base.store = store;
 	t->metadata = m;

@@ -42,7 +42,7 @@ opened_file(World *w)
 {
 	LhIceMetadata *m = NULL;
 
-	ok(w, lh_ice_metadata_open(w->ctx, ice_store(w->ctx), path, &m));
+	ok(w, lh_ice_metadata_open(w->ctx, ice_store(w->ctx), path, false, &m));
 	assert_string_equal(m->path, path);
 	return m;
 }
@@ -118,7 +118,7 @@ whoever_may_not_read_the_file_gets_nothing_kept(void **state)
 	write_file('a', 0);
 	(void) opened_file(w);
 	ok(w, lh_store_create(w->ctx, &nothing, &store));
-	assert_int_equal(lh_ice_metadata_open(w->ctx, store, path, &m), LH_DENIED);
+	assert_int_equal(lh_ice_metadata_open(w->ctx, store, path, false, &m), LH_DENIED);
 	lh_error_clear(w->ctx);
 	end(cache);
 }

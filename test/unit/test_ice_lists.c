@@ -226,7 +226,7 @@ a_file_is_kept_as_what_it_was_read_as(void **state)
 
 	(void) state;
 	ASSERT_OK(ctx, read_list(t, path, &n, &lines));
-	assert_int_not_equal(lh_ice_metadata_open(ctx, t->base.store, path, &m), LH_OK);
+	assert_int_not_equal(lh_ice_metadata_open(ctx, t->base.store, path, false, &m), LH_OK);
 	lh_error_clear(ctx);
 	f = fopen(path, "w");
 	assert_non_null(f);
@@ -236,7 +236,7 @@ a_file_is_kept_as_what_it_was_read_as(void **state)
 	times[0].tv_sec -= 3000;
 	times[1] = times[0];
 	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
-	ASSERT_OK(ctx, lh_ice_metadata_open(ctx, t->base.store, path, &m));
+	ASSERT_OK(ctx, lh_ice_metadata_open(ctx, t->base.store, path, false, &m));
 	assert_int_not_equal(read_list(t, path, &n, &lines), LH_OK);
 	assert_int_equal(hits(), 0);
 	lh_error_clear(ctx);

@@ -138,6 +138,14 @@ lh_aggref_pushable(Aggref *agg, Index rti, bool partial, const char **why)
 	return arg == NULL || lh_scalar_pushable(arg, rti, why);
 }
 
+LhAggKind
+lh_aggref_kind(const Aggref *agg)
+{
+	const AggFunction *f = find_agg(agg->aggfnoid);
+
+	return agg->aggdistinct != NIL || f == NULL ? LH_AGG_COUNT_DISTINCT : f->kind;
+}
+
 bool
 lh_aggref_ordered(const Aggref *agg)
 {

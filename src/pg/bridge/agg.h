@@ -24,6 +24,8 @@ extern bool lh_aggref_pushable(Aggref *agg, Index rti, bool partial, const char 
  * lakehouse.float_order is "fast".
  */
 extern bool lh_aggref_ordered(const Aggref *agg);
+/* What a pushable one is to the engine. */
+extern LhAggKind lh_aggref_kind(const Aggref *agg);
 
 /* How one Aggref is computed: filled at execution. */
 typedef struct LhAggTarget

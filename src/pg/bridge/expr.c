@@ -143,7 +143,7 @@ eval_constant(Walk *w, Node *node, bool *isnull)
 		return ((Const *) node)->constvalue;
 	}
 	/* without a parent nothing is compiled by JIT, for one evaluation and at every rescan */
-	state = ExecInitExprWithParams((Expr *) node, w->build->parent->state->es_param_list_info);
+	state = ExecInitExprWithParams((Expr *) node, w->build->parent != NULL ? w->build->parent->state->es_param_list_info : NULL);
 	return ExecEvalExpr(state, w->build->econtext, isnull);
 }
 

@@ -51,7 +51,8 @@ lh_iceberg_as_of(LhLakeOptions *options)
 LhStatus
 lh_iceberg_locate(LhCtx *ctx, LhTable *table, const LhTableOptions *options, const char **path)
 {
-	return lh_ice_locate(ctx, table->store, options, path);
+	LH_TRY(lh_ice_locate(ctx, table->store, options, path));
+	return lh_ice_pin(ctx, table, *path);
 }
 
 LhStatus
@@ -60,6 +61,7 @@ lh_iceberg_size(LhCtx *ctx, LhTable *table, LhTableSchema *schema)
 	LhIceSnapshotInfo info;
 
 	LH_TRY(lh_ice_snapshot_info(ctx, table, &info));
+	schema->deletes = info.delete_files != 0;
 	schema->files_total = Max(info.data_files, 0);
 	schema->files = schema->files_total;
 	schema->bytes = Max(info.bytes, 0);

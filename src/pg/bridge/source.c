@@ -138,6 +138,10 @@ list_files(LhSource *s, const LhTaskFilter *filter)
 {
 	LhArena    *old;
 
+	LhTaskFilter all = {.order = s->order};
+
+	if (filter == NULL && s->order != NULL)
+		filter = &all;
 	lh_arena_destroy(s->tasks_arena);
 	s->tasks_arena = new_arena(s);
 	old = lh_use(s->ctx, s->tasks_arena);
@@ -158,7 +162,7 @@ forget_satisfied(LhSource *s)
 static void
 list_filtered(LhSource *s)
 {
-	LhTaskFilter filter = {s->ncols, s->cols, s->nfilters, s->filters};
+	LhTaskFilter filter = {s->ncols, s->cols, s->nfilters, s->filters, s->order};
 	bool		useful = s->table->filtered && lakehouse_pushdown && s->nfilters > 0;
 
 	list_files(s, useful ? &filter : NULL);

@@ -56,6 +56,7 @@ typedef struct LhSource
 	LhTable    *table;			/* from lh_source_open on */
 	LhTableSchema schema;
 	LhTableSchema *current;		/* of the table as it is now, where another state is read; made at need */
+	const LhTaskOrder *order;	/* in which files are wanted, set before they are listed; NULL: none */
 	LhTaskList	tasks;			/* shared by all scans of the source, and with parallel workers */
 	bool		has_tasks;
 	bool		list_stays;		/* whatever filters come */
@@ -134,6 +135,9 @@ extern bool lh_source_try_open(LhSource *source, int max_files);
  * an attribute; false when that cannot be told.
  */
 extern bool lh_source_overlap(LhSource *source, AttrNumber attno, int max_files, LhOverlap *out);
+
+/* Of such a source: do the footers of the first and the last file count the nulls of an attribute, and have its exact bounds (values)? */
+extern bool lh_source_exact(LhSource *source, AttrNumber attno, bool values);
 
 /* Where a name or dotted path leads in a schema: source, type and field id of *out; false: nowhere. */
 extern bool lh_source_find(const LhTableSchema *schema, const char *name, LhScanColumn *out);

@@ -338,7 +338,7 @@ open_table(LhSource *s)
 	lh_pin_set(s->estate, key, path);
 	t->pin = pstrdup(path);
 	s->options.format = lh_iceberg_name;
-	return lh_lake_try_open(s->ctx, s->roleid, s->serverid, &s->options, &s->table);
+	return LH_OK;
 }
 
 LhStatus
@@ -490,4 +490,24 @@ lh_source_overlap(LhSource *s, AttrNumber attno, int max_files, LhOverlap *out)
 	if (status == LH_CANCELLED)
 		lh_pg_cancelled(s->ctx);
 	return status == LH_OK;
+}
+
+bool
+lh_source_exact(LhSource *s, AttrNumber attno, bool values)
+{
+	LhArena    *old = lh_use(s->ctx, s->arena);
+	LhStatus	status = LH_OK;
+	bool		yes = false;
+
+	if (!s->has_tasks)
+		status = s->table->tasks(s->ctx, s->table, NULL, &s->tasks);
+	if (status == LH_OK)
+	{
+		s->has_tasks = true;
+		status = lh_bounds_exact(s->ctx, s->table, &s->tasks, s->names[attno - 1], values, &yes);
+	}
+	lh_use(s->ctx, old);
+	if (status == LH_CANCELLED)
+		lh_pg_cancelled(s->ctx);
+	return status == LH_OK && yes;
 }

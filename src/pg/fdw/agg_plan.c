@@ -12,13 +12,15 @@
  *
  * Partial aggregates return PostgreSQL's own transition values, so core's
  * Finalize Aggregate above an Append of partitions, or above the Gather of a
- * parallel plan, needs nothing from us.  In a parallel plan each process returns
+ * parallel plan, needs nothing from us.  Where the metadata of files answers (a count, a least or greatest value of a
+ * column without conditions), there is nothing to share, and no process is started for it.  In a parallel plan each process returns
  * one row for the row groups that it took; float sums stay out of it, because
  * their bits depend on the order of rows.
  */
 #include "pg/fdw/agg.h"
 #include "pg/fdw/fdw.h"
 
+#include "catalog/pg_type.h"
 #include "foreign/fdwapi.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -163,6 +165,89 @@ cost_aggregates(RelOptInfo *input_rel, List *aggs, double divisor, Cost *startup
 	*total = *startup + cpu_tuple_cost;
 }
 
+/* Values of these are in statistics as they are: no text that was cut, no NaN. */
+static bool
+is_exact_in_metadata(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case DATEOID:
+		case TIMEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Attributes whose statistics answer the aggregates; false: rows have to be read. */
+static bool
+asks_metadata(List *private, Index rti, Bitmapset **counted, Bitmapset **compared)
+{
+	ListCell   *lc;
+
+	if (lthird(private) != NIL || !lakehouse_pushdown)
+		return false;
+	foreach(lc, (List *) lfourth(private))
+	{
+		Aggref	   *agg = lfirst_node(Aggref, lc);
+		Expr	   *arg = agg->args != NIL ? linitial_node(TargetEntry, agg->args)->expr : NULL;
+		LhAggKind	kind = lh_aggref_kind(agg);
+
+		if (agg->aggfilter != NULL)
+			return false;
+		if (kind == LH_AGG_COUNT_STAR)
+			continue;
+		if (arg == NULL || !IsA(arg, Var) || ((Var *) arg)->varno != (int) rti || ((Var *) arg)->varattno <= 0 ||
+			!(kind == LH_AGG_COUNT ||
+			  ((kind == LH_AGG_MIN || kind == LH_AGG_MAX) && is_exact_in_metadata(((Var *) arg)->vartype))))
+			return false;
+		if (kind == LH_AGG_COUNT)
+			*counted = bms_add_member(*counted, ((Var *) arg)->varattno);
+		else
+			*compared = bms_add_member(*compared, ((Var *) arg)->varattno);
+	}
+	return true;
+}
+
+/*
+ * Is the answer in the metadata of files?  Where a parallel plan is the alternative, a footer is looked at, whether it
+ * has the statistics; manifests, and footers below them, are not read for it.  Should the guess be wrong, one process
+ * reads what several might have, with its threads.
+ */
+static bool
+metadata_answers(PlannerInfo *root, RelOptInfo *input_rel, List *private)
+{
+	LhFdwRel   *info = input_rel->fdw_private;
+	Bitmapset  *counted = NULL,
+			   *compared = NULL;
+
+	if (info->deletes || !asks_metadata(private, input_rel->relid, &counted, &compared))
+		return false;
+	if (info->states || input_rel->partial_pathlist == NIL)
+		return true;
+	/* the same ones are asked for in both stages of planning */
+	if (!info->asked_footers)
+		info->statistics = lh_fdw_has_statistics(root, input_rel, counted, compared);
+	info->asked_footers = true;
+	return info->statistics;
+}
+
+/* Of looking at statistics, whatever the rows. */
+static void
+cost_metadata(RelOptInfo *input_rel, List *aggs, Cost *startup, Cost *total)
+{
+	LhFdwRel   *info = input_rel->fdw_private;
+
+	*startup = list_length(aggs) * cpu_operator_cost * Max(info->groups, 1);
+	*total = *startup + cpu_tuple_cost;
+}
+
 static bool
 any_ordered(List *aggs)
 {
@@ -214,6 +299,7 @@ lh_fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input
 	Cost		startup,
 				total;
 	ForeignPath *path;
+	bool		metadata;
 
 	if ((stage != UPPERREL_GROUP_AGG && stage != UPPERREL_PARTIAL_GROUP_AGG) ||
 		output_rel->fdw_private != NULL || !lakehouse_pushdown)
@@ -231,13 +317,17 @@ lh_fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input
 		return;
 	}
 	output_rel->fdw_private = private;
-	cost_aggregates(input_rel, lfourth(private), threads_divisor(input_rel), &startup, &total);
+	metadata = metadata_answers(root, input_rel, private);
+	if (metadata)
+		cost_metadata(input_rel, lfourth(private), &startup, &total);
+	else
+		cost_aggregates(input_rel, lfourth(private), threads_divisor(input_rel), &startup, &total);
 	path = LH_CREATE_FOREIGN_UPPER_PATH(root, output_rel, output_rel->reltarget, 1, startup, total,
 										NIL, NULL, private);
 	/* a worker that reads the whole table by itself is told of no state */
 	path->path.parallel_safe &= !((LhFdwRel *) input_rel->fdw_private)->states;
 	add_path(output_rel, (Path *) path);
-	if (stage == UPPERREL_PARTIAL_GROUP_AGG)
+	if (stage == UPPERREL_PARTIAL_GROUP_AGG && !metadata)
 		add_parallel_path(root, input_rel, output_rel, private);
 }
 

@@ -9,6 +9,9 @@
  * A pushed clause that the engine refuses, because a file holds another type
  * than declared, is evaluated here on the emitted row.
  *
+ * A plan that relies on the order that metadata says gets its rows in this order, whatever became of the files since:
+ * where metadata says it no more, all rows are sorted here before the first is returned.
+ *
  * The row is the table's, or, with fdw_scan_tlist, just the columns that the plan
  * wants (plan.c).  The reader knows attributes of the table only: "places" says
  * where they go, and clauses are translated.
@@ -65,6 +68,12 @@ find_places(LhFdwScan *scan, ForeignScan *plan)
 	scan->clauses = (List *) to_table((Node *) plan->fdw_exprs, plan->fdw_scan_tlist);
 }
 
+static List *
+sorted_columns(const ForeignScanState *node)
+{
+	return list_nth(((ForeignScan *) node->ss.ps.plan)->fdw_private, LH_FDW_SORTED);
+}
+
 void
 lh_fdw_begin(ForeignScanState *node)
 {
@@ -82,7 +91,10 @@ lh_fdw_begin(ForeignScanState *node)
 	/* columns that nobody needs stay null */
 	memset(slot->tts_values, 0, sizeof(Datum) * slot->tts_tupleDescriptor->natts);
 	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
-	lh_once_begin(node, scan);
+	scan->by_metadata = lh_sorted_by_metadata(sorted_columns(node));
+	/* what is evaluated once a dictionary entry needs the batch that a row came from: rows that are sorted have none */
+	if (!scan->by_metadata)
+		lh_once_begin(node, scan);
 }
 
 /* The clauses that the engine refused, for rows. */
@@ -112,24 +124,23 @@ start(ForeignScanState *node, LhFdwScan *scan)
 	scan->reader = lh_reader_start(scan->source, list_nth(plan->fdw_private, LH_FDW_ATTRS), scan->clauses,
 								   plan->scan.scanrelid, node->ss.ps.ps_ExprContext, &node->ss.ps);
 	prepare_refused(node, scan);
+	if (sorted_columns(node) != NIL)
+		scan->sorted = lh_sorted_create(scan->reader, sorted_columns(node));
+	if (scan->by_metadata)
+		lh_sorted_want(scan->reader, sorted_columns(node));
 }
 
 /* Rows for the slot; false at the end. */
 static bool
 fill(ForeignScanState *node, LhFdwScan *scan)
 {
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 
 	if (scan->reader == NULL)
-	{
 		start(node, scan);
-		if (list_nth(plan->fdw_private, LH_FDW_SORTED) != NIL)
-			scan->sorted = lh_sorted_create(scan->reader, list_nth(plan->fdw_private, LH_FDW_SORTED));
-	}
 	if (!lh_reader_fill(scan->reader))
 		return false;
-	if (scan->sorted != NULL)
+	if (scan->sorted != NULL && scan->sorter == NULL)
 		lh_sorted_check(scan->sorted);
 	for (int i = 0; i < scan->reader->ncolumns; i++)
 		slot->tts_isnull[scan->reader->columns[i].place] = false;
@@ -200,16 +211,14 @@ iterate_changes(ForeignScanState *node, LhFdwScan *scan)
 	}
 }
 
-TupleTableSlot *
-lh_fdw_iterate(ForeignScanState *node)
+/* The next row as it comes. */
+static inline TupleTableSlot *
+iterate_plain(ForeignScanState *node, LhFdwScan *scan)
 {
-	LhFdwScan  *scan = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 	LhReader   *reader = scan->reader;
 	ExprContext *econtext;
 
-	if (unlikely(scan->source->options.table.changes))
-		return iterate_changes(node, scan);
 	for (;;)
 	{
 		if (unlikely(reader == NULL || reader->next >= reader->emitted))
@@ -230,6 +239,77 @@ lh_fdw_iterate(ForeignScanState *node)
 	}
 }
 
+/* The files are not in the order of the plan: take all rows. */
+static void
+sort_rows(ForeignScanState *node, LhFdwScan *scan)
+{
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+	scan->sorter = lh_sorted_sorter(scan->source, slot->tts_tupleDescriptor, scan->places, sorted_columns(node));
+	if (scan->sorter_slot == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(scan->source->mcxt);
+
+		scan->sorter_slot = MakeSingleTupleTableSlot(slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+		MemoryContextSwitchTo(old);
+	}
+	/* TupIsNull names its argument twice */
+	for (slot = iterate_plain(node, scan); !TupIsNull(slot); slot = iterate_plain(node, scan))
+		tuplesort_puttupleslot(scan->sorter, slot);
+	tuplesort_performsort(scan->sorter);
+}
+
+/* The next row of a plan that relies on the order of metadata. */
+static TupleTableSlot *
+iterate_in_order(ForeignScanState *node, LhFdwScan *scan)
+{
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot,
+			   *from;
+
+	if (!scan->begun)
+	{
+		if (scan->reader == NULL)
+			start(node, scan);
+		scan->begun = true;
+		if (!lh_source_tasks(scan->source)->ordered)
+			sort_rows(node, scan);
+	}
+	if (scan->sorter == NULL)
+		return iterate_plain(node, scan);
+	ExecClearTuple(slot);
+	from = scan->sorter_slot;
+	if (!tuplesort_gettupleslot(scan->sorter, true, false, from, NULL))
+		return slot;
+	slot_getallattrs(from);
+	memcpy(slot->tts_values, from->tts_values, sizeof(Datum) * slot->tts_tupleDescriptor->natts);
+	memcpy(slot->tts_isnull, from->tts_isnull, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+	return ExecStoreVirtualTuple(slot);
+}
+
+TupleTableSlot *
+lh_fdw_iterate(ForeignScanState *node)
+{
+	LhFdwScan  *scan = node->fdw_state;
+
+	if (unlikely(scan->source->options.table.changes))
+		return iterate_changes(node, scan);
+	if (unlikely(scan->by_metadata))
+		return iterate_in_order(node, scan);
+	return iterate_plain(node, scan);
+}
+
+static void
+end_sorter(ForeignScanState *node, LhFdwScan *scan)
+{
+	scan->begun = false;
+	if (scan->sorter == NULL)
+		return;
+	ExecClearTuple(node->ss.ss_ScanTupleSlot);
+	ExecClearTuple(scan->sorter_slot);
+	tuplesort_end(scan->sorter);
+	scan->sorter = NULL;
+}
+
 void
 lh_fdw_rescan(ForeignScanState *node)
 {
@@ -238,6 +318,7 @@ lh_fdw_rescan(ForeignScanState *node)
 
 	if (scan->reader == NULL)
 		return;
+	end_sorter(node, scan);
 	if (scan->sorted != NULL)
 		lh_sorted_rewind(scan->sorted);
 	lh_reader_rewind(scan->reader, node->ss.ps.ps_ExprContext, changed ? &node->ss.ps : NULL);
@@ -259,6 +340,9 @@ lh_fdw_end(ForeignScanState *node)
 	if (scan == NULL)
 		return;
 	ExecClearTuple(node->ss.ss_ScanTupleSlot);
+	end_sorter(node, scan);
+	if (scan->sorter_slot != NULL)
+		ExecDropSingleTupleTableSlot(scan->sorter_slot);
 	if (scan->changes != NULL)
 		lh_changes_end(scan->changes);
 	MemoryContextDelete(scan->source->mcxt);

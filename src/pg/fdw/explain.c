@@ -19,7 +19,8 @@ explain_order(ForeignScan *plan, const LhSource *source, ExplainState *es)
 	foreach(lc, lh_sorted_attnos(list_nth(plan->fdw_private, LH_FDW_SORTED)))
 		names = lappend(names, NameStr(TupleDescAttr(source->desc, lfirst_int(lc) - 1)->attname));
 	if (names != NIL)
-		ExplainPropertyList("Declared Order", names, es);
+		ExplainPropertyList(lh_sorted_by_metadata(list_nth(plan->fdw_private, LH_FDW_SORTED)) ? "Order of Metadata"
+							: "Declared Order", names, es);
 }
 
 void
@@ -40,6 +41,8 @@ lh_fdw_explain(ForeignScanState *node, ExplainState *es)
 		lh_explain_reasons(&node->ss.ps, es, list_nth(plan->fdw_private, LH_FDW_REASONS));
 	if (!es->analyze)
 		return;
+	if (scan->by_metadata && scan->reader != NULL)
+		ExplainPropertyText("Files in Order", scan->sorter == NULL ? "yes" : "no, rows were sorted", es);
 	if (scan->reader != NULL)
 		lh_explain_clauses(&node->ss.ps, es, "Fallback Filter", scan->reader->refused);
 	lh_explain_counters(scan->source, es);

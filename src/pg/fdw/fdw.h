@@ -7,6 +7,7 @@
  *	plan.c			sizes, paths, plans
  *	probe.c			paths of look-ups: parameters of nested loops
  *	sorted.c		the declared order of rows
+ *	estimate.c		selectivities and widths by a manifest list
  *	stats.c			what table metadata says of columns, for the planner
  *	exec.c			rows
  *	once.c			expressions of the plan, once a dictionary entry
@@ -25,6 +26,7 @@
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
 #include "utils/selfuncs.h"
+#include "utils/tuplesort.h"
 
 #include "pg/bridge/changes.h"
 #include "pg/bridge/parallel.h"
@@ -48,6 +50,7 @@ enum LhFdwPrivate
 typedef struct LhFdwRel
 {
 	LhSource   *source;			/* open, until paths are made; NULL: not needed, or its files cannot be read */
+	LhSource   *planned;		/* of a table with snapshots, open for the whole of planning; NULL */
 	double		bytes;			/* of all files */
 	int			columns;		/* of the files */
 	bool		sorted;			/* an order is declared */
@@ -58,12 +61,17 @@ typedef struct LhFdwRel
 	bool		states;			/* the table has snapshots */
 	bool		leader_only;	/* it has, or may have: nobody could look */
 	bool		changes;		/* its changes are read, whose rows need more than a scan */
+	bool		deletes;		/* it has delete files, or nobody knows */
+	bool		asked_footers;	/* for statistics of the columns of aggregates: */
+	bool		statistics;		/* there are some */
 	struct LhFdwDistinct *distinct; /* NULL: none are known */
 } LhFdwRel;
 
 /* Footers that planning reads at most. */
 #define LH_PLAN_FOOTERS 32
 
+/* Do footers count the nulls of these attributes (by number), and have exact bounds of those, as far as one or two of them tell? */
+extern bool lh_fdw_has_statistics(PlannerInfo *root, RelOptInfo *rel, Bitmapset *counted, Bitmapset *compared);
 extern void lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern void lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern ForeignScan *lh_fdw_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path,
@@ -83,10 +91,17 @@ extern LhFdwDistinct *lh_fdw_distinct(LhSource *source);
 /* For the hook of init.c: statistics of a column; true when vardata was filled. */
 extern bool lh_fdw_relation_stats(PlannerInfo *root, RangeTblEntry *rte, AttrNumber attno, VariableStatData *vardata);
 
+/* estimate.c: selectivities and widths by the manifest list of an Iceberg table that is open for planning. */
+extern void lh_fdw_estimate(PlannerInfo *root, RelOptInfo *rel, LhSource *source);
+
 /* sorted.c */
 
 /* Pathkeys of the table's declared order, as far as the query can use them; *columns: for fdw_private. */
 extern List *lh_sorted_pathkeys(PlannerInfo *root, RelOptInfo *rel, const LhSource *source, List **columns);
+/* The same of the order that an Iceberg table's metadata says, of a source that is open for planning. */
+extern List *lh_sorted_metadata_pathkeys(PlannerInfo *root, RelOptInfo *rel, LhSource *source, List **columns);
+/* Do columns rely on metadata? */
+extern bool lh_sorted_by_metadata(List *columns);
 /* Their attribute numbers: these have to be emitted. */
 extern List *lh_sorted_attnos(List *columns);
 
@@ -95,6 +110,11 @@ extern LhSorted *lh_sorted_create(LhReader *reader, List *columns);
 /* The rows of the reader's new window; raises when they are not in order. */
 extern void lh_sorted_check(LhSorted *sorted);
 extern void lh_sorted_rewind(LhSorted *sorted);
+
+/* Ask for the files in the order of metadata, before they are listed: source->tasks.ordered says whether they are. */
+extern void lh_sorted_want(LhReader *reader, List *columns);
+/* To sort rows of the scan's tuple instead; in the source's memory. */
+extern Tuplesortstate *lh_sorted_sorter(const LhSource *source, TupleDesc desc, const int *places, List *columns);
 
 /* exec.c */
 
@@ -109,6 +129,10 @@ typedef struct LhFdwScan
 	ExprState  *refused;		/* clauses that the engine refused, or NULL */
 	List	   *refused_list;
 	LhSorted   *sorted;			/* NULL: the plan relies on no order */
+	bool		by_metadata;	/* the order is that of an Iceberg table's metadata */
+	bool		begun;			/* since the last rewind: whether the files are in this order is known */
+	Tuplesortstate *sorter;		/* they are not: all rows, sorted here */
+	TupleTableSlot *sorter_slot;
 	LhChanges  *changes;		/* of a table that is read for its changes */
 	Datum	   *change_values;	/* of one row, by attno - 1 */
 	bool	   *change_nulls;

@@ -26,8 +26,10 @@
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
 #include "storage/bufmgr.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
@@ -103,6 +105,7 @@ open_source(PlannerInfo *root, Oid relid, bool allowed, bool *opened, Planned **
 		return p->source;
 	}
 	source = lh_source_create(relid, root->planner_cxt);
+	source->options.table.estimate = true;
 	*opened = allowed && lh_source_try_open(source, LH_PLAN_FOOTERS);
 	*shared = *opened && lh_is_iceberg(source->table) ? remember(root, relid, source) : NULL;
 	return source;
@@ -138,12 +141,14 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		rel->tuples = source->schema.rows;
 		info->bytes = (double) source->schema.bytes;
 		info->columns = lh_source_visible(&source->schema);
+		info->deletes = source->schema.deletes;
 		info->groups = source->schema.files_total > LH_PARALLEL_FILES ? 0 : source->schema.groups;
 	}
 	else
 	{
 		/* where nobody knows the row groups, the bytes decide about workers */
 		info->groups = INT_MAX;
+		info->deletes = true;
 		rel->tuples = known > 0 ? known : DEFAULT_ROWS;
 		info->bytes = rel->pages > 0 ? (double) rel->pages * BLCKSZ : DEFAULT_BYTES;
 		info->columns = rel->max_attr;
@@ -155,12 +160,31 @@ lh_fdw_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	/* files of such tables come in an order that is nobody's to declare */
 	info->sorted = source->options.sorted_by != NIL && !info->states;
 	info->distinct = shared != NULL ? shared->distinct : NULL;
+	info->planned = shared != NULL ? shared->source : NULL;
+	if (info->planned != NULL)
+		lh_fdw_estimate(root, rel, info->planned);
 	/* which row groups look-ups read would have to be asked of all manifests */
 	if (opened && !info->states && source->schema.groups > 1 && (rel->joininfo != NIL || rel->has_eclass_joins))
 		info->source = source;
 	else if (shared == NULL)
 		MemoryContextDelete(source->mcxt);
 	set_baserel_size_estimates(root, rel);
+}
+
+bool
+lh_fdw_has_statistics(PlannerInfo *root, RelOptInfo *rel, Bitmapset *counted, Bitmapset *compared)
+{
+	LhSource   *source = lh_source_create(planner_rt_fetch(rel->relid, root)->relid, CurrentMemoryContext);
+	bool		yes = lh_source_try_open(source, 1);
+	int			attno = -1;
+
+	while (yes && (attno = bms_next_member(counted, attno)) >= 0)
+		yes = lh_source_exact(source, (AttrNumber) attno, false);
+	attno = -1;
+	while (yes && (attno = bms_next_member(compared, attno)) >= 0)
+		yes = lh_source_exact(source, (AttrNumber) attno, true);
+	MemoryContextDelete(source->mcxt);
+	return yes;
 }
 
 /* ---- paths ---- */
@@ -236,6 +260,8 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		pathkeys = lh_sorted_pathkeys(root, rel, source, &sorted);
 		MemoryContextDelete(source->mcxt);
 	}
+	else if (info->planned != NULL && !info->changes && lakehouse_metadata_order && has_useful_pathkeys(root, rel))
+		pathkeys = lh_sorted_metadata_pathkeys(root, rel, info->planned, &sorted);
 	add_attrs(rel->reltarget->exprs, rel->relid, &attrs);
 	add_attrs(rel->baserestrictinfo, rel->relid, &attrs);
 	info->used = bms_num_members(attrs);

@@ -1,10 +1,14 @@
 /*
  * sorted.c
- *		The declared order of a table's rows: option sorted_by.
+ *		The order of a table's rows: option sorted_by, or what Iceberg's metadata says.
  *
  * The planner may use it in place of a sort.  It is a claim about files that
  * others wrote, so a scan whose plan relies on it compares each row with the
  * one before, and a breach is an error that names file and row.
+ *
+ * The order of an Iceberg table is nobody's promise: the next commit may add a file that has none.  Planning looks
+ * whether the files follow each other now; execution asks the metadata again, for the files that it reads, and where it
+ * says no the scan sorts its rows itself (exec.c).
  *
  *	1. Planning: pathkeys for as many of the columns as the query can use.
  *	   Text counts under C collation only.
@@ -24,11 +28,18 @@
 #include "utils/sortsupport.h"
 #include "utils/typcache.h"
 
+#include "iceberg/iceberg.h"
+
 /* Of each column in fdw_private. */
 enum
 {
-	LH_SORTED_ATTNO, LH_SORTED_OPERATOR, LH_SORTED_COLLATION, LH_SORTED_NULLS_FIRST, LH_SORTED_PATHKEYS
+	LH_SORTED_ATTNO, LH_SORTED_OPERATOR, LH_SORTED_COLLATION, LH_SORTED_NULLS_FIRST, LH_SORTED_PATHKEYS,
+	LH_SORTED_DESCENDING, LH_SORTED_METADATA
 };
+
+/* Iceberg tables whose manifests planning reads for the order, beside what it reads anyway. */
+#define MAX_ORDER_FILES 10000
+#define MAX_ORDER_BYTES (8 * 1024 * 1024)
 
 /* ---- planning ---- */
 
@@ -79,15 +90,29 @@ has_class(List *pathkeys, const EquivalenceClass *ec)
 	return false;
 }
 
+/* At which end the query wants nulls of this class; else as it is. */
+static bool
+wanted_nulls(PlannerInfo *root, const EquivalenceClass *ec, bool nulls_first)
+{
+	ListCell   *lc;
+
+	foreach(lc, root->query_pathkeys)
+	{
+		if (lfirst_node(PathKey, lc)->pk_eclass == ec)
+			return lfirst_node(PathKey, lc)->pk_nulls_first;
+	}
+	return nulls_first;
+}
+
 /* One more column of the order; false when the order ends before it, for this query. */
 static bool
-add_column(PlannerInfo *root, RelOptInfo *rel, const LhSource *source, const LhSortItem *item,
-		   List **pathkeys, List **columns)
+add_column(PlannerInfo *root, RelOptInfo *rel, const LhSource *source, AttrNumber attno, const LhTaskOrderKey *item,
+		   bool metadata, List **pathkeys, List **columns)
 {
-	AttrNumber	attno = attribute_of(source, item->name);
 	Form_pg_attribute att;
 	TypeCacheEntry *type;
 	EquivalenceClass *ec;
+	bool		nulls_first = item->nulls_first;
 
 	if (attno == 0)
 		return false;
@@ -95,14 +120,31 @@ add_column(PlannerInfo *root, RelOptInfo *rel, const LhSource *source, const LhS
 	type = lookup_type_cache(att->atttypid, TYPECACHE_LT_OPR | TYPECACHE_GT_OPR | TYPECACHE_BTREE_OPFAMILY);
 	if (!order_is_plain(att, type) || (ec = class_of(root, rel, att, type)) == NULL)
 		return false;
+	/* where there are no nulls, which the metadata of the files will tell, they are at whatever end the query wants */
+	if (metadata && *pathkeys == NIL)
+		nulls_first = wanted_nulls(root, ec, nulls_first);
 	/* a column that is one value, or that was named before, orders nothing */
 	if (!ec->ec_has_const && !has_class(*pathkeys, ec))
 		*pathkeys = lappend(*pathkeys, LH_MAKE_PATHKEY(root, ec, type->btree_opf, item->descending,
-													   item->nulls_first));
-	*columns = lappend(*columns, list_make5_int(attno, (int) (item->descending ? type->gt_opr : type->lt_opr),
-												(int) att->attcollation, item->nulls_first,
-												list_length(*pathkeys)));
+													   nulls_first));
+	*columns = lappend(*columns,
+					   lappend_int(lappend_int(list_make5_int(attno, (int) (item->descending ? type->gt_opr : type->lt_opr),
+															  (int) att->attcollation, nulls_first,
+															  list_length(*pathkeys)),
+											   item->descending), metadata));
 	return true;
+}
+
+/* What is not relied on is not checked. */
+static List *
+useful_columns(PlannerInfo *root, RelOptInfo *rel, List *pathkeys, List **columns)
+{
+	pathkeys = truncate_useless_pathkeys(root, rel, pathkeys);
+	while (*columns != NIL &&
+		   (list_length(*columns) > 1 ? list_nth_int(list_nth(*columns, list_length(*columns) - 2), LH_SORTED_PATHKEYS) : 0) >=
+		   list_length(pathkeys))
+		*columns = list_truncate(*columns, list_length(*columns) - 1);
+	return pathkeys;
 }
 
 List *
@@ -114,16 +156,92 @@ lh_sorted_pathkeys(PlannerInfo *root, RelOptInfo *rel, const LhSource *source, L
 	*columns = NIL;
 	foreach(lc, source->options.sorted_by)
 	{
-		if (!add_column(root, rel, source, lfirst(lc), &pathkeys, columns))
+		const LhSortItem *item = lfirst(lc);
+		LhTaskOrderKey key = {.descending = item->descending, .nulls_first = item->nulls_first};
+
+		if (!add_column(root, rel, source, attribute_of(source, item->name), &key, false, &pathkeys, columns))
 			break;
 	}
-	pathkeys = truncate_useless_pathkeys(root, rel, pathkeys);
-	/* what is not relied on is not checked */
-	while (*columns != NIL &&
-		   (list_length(*columns) > 1 ? list_nth_int(list_nth(*columns, list_length(*columns) - 2), LH_SORTED_PATHKEYS) : 0) >=
-		   list_length(pathkeys))
-		*columns = list_truncate(*columns, list_length(*columns) - 1);
-	return pathkeys;
+	return useful_columns(root, rel, pathkeys, columns);
+}
+
+/* ---- planning: the order that metadata says ---- */
+
+/* The field of an attribute in a source that is open; -1: none, or its values are others here than there. */
+static int
+field_of(const LhSource *source, AttrNumber attno)
+{
+	const LhSource *s = source;
+	const LhEmitOptions *emit = &s->options.emit;
+	Form_pg_attribute att = TupleDescAttr(s->desc, attno - 1);
+	LhScanColumn c = {.field_id = s->field_ids[attno - 1]};
+
+	/* values that become null leave their place */
+	if (att->attisdropped || s->names[attno - 1] == NULL || emit->out_of_range == LH_RANGE_NULL)
+		return -1;
+	if (c.field_id >= 0 ? !lh_source_find_field(&s->schema, c.field_id, &c) : !lh_source_find(&s->schema, s->names[attno - 1], &c))
+		return -1;
+	return c.source == LH_SRC_DATA && lh_type_exact(&c.type, att->atttypid, att->atttypmod, emit) ? c.field_id : -1;
+}
+
+static AttrNumber
+attribute_of_field(const LhSource *source, int field_id)
+{
+	for (int i = 0; i < source->desc->natts; i++)
+	{
+		if (field_of(source, (AttrNumber) (i + 1)) == field_id)
+			return (AttrNumber) (i + 1);
+	}
+	return 0;
+}
+
+/* Do the files that the table has now follow each other in the order of these columns? */
+static bool
+files_follow(LhSource *source, List *columns, const LhIceSortField *fields)
+{
+	LhTaskOrder order = {.n = list_length(columns)};
+	LhTaskOrderKey *keys = palloc(sizeof(LhTaskOrderKey) * order.n);
+	bool		yes = false;
+	LhStatus	status;
+
+	for (int i = 0; i < order.n; i++)
+		keys[i] = (LhTaskOrderKey) {fields[i].field_id, fields[i].descending,
+			list_nth_int(list_nth(columns, i), LH_SORTED_NULLS_FIRST) != 0};
+	order.keys = keys;
+	status = lh_ice_follows(source->ctx, source->table, &order, MAX_ORDER_FILES, MAX_ORDER_BYTES, &yes);
+	if (status == LH_CANCELLED)
+		lh_pg_cancelled(source->ctx);
+	if (status != LH_OK)
+		lh_error_clear(source->ctx);
+	return status == LH_OK && yes;
+}
+
+List *
+lh_sorted_metadata_pathkeys(PlannerInfo *root, RelOptInfo *rel, LhSource *source, List **columns)
+{
+	const LhIceSortField *fields;
+	List	   *pathkeys = NIL;
+	int			n = 0;
+
+	*columns = NIL;
+	if (lh_ice_default_order(source->ctx, source->table, &n, &fields) != LH_OK)
+	{
+		lh_error_clear(source->ctx);
+		return NIL;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		LhTaskOrderKey key = {fields[i].field_id, fields[i].descending, fields[i].nulls_first};
+		AttrNumber	attno = fields[i].identity ? attribute_of_field(source, key.field_id) : 0;
+
+		if (attno == 0 || !add_column(root, rel, source, attno, &key, true, &pathkeys, columns))
+			break;
+	}
+	pathkeys = useful_columns(root, rel, pathkeys, columns);
+	if (pathkeys != NIL && files_follow(source, *columns, fields))
+		return pathkeys;
+	*columns = NIL;
+	return NIL;
 }
 
 List *
@@ -152,6 +270,7 @@ typedef struct LhSortedKey
 struct LhSorted
 {
 	LhReader   *reader;
+	bool		metadata;		/* who says that there is an order */
 	bool		has_last;
 	MemoryContext mcxt;			/* of the last values */
 	int			nkeys;
@@ -178,6 +297,7 @@ lh_sorted_create(LhReader *reader, List *columns)
 			if (reader->columns[i].attno == attno)
 				key->column = &reader->columns[i];
 		}
+		sorted->metadata = list_nth_int(lfirst(lc), LH_SORTED_METADATA) != 0;
 		key->by_value = att->attbyval;
 		key->length = att->attlen;
 		key->compare.ssup_cxt = CurrentMemoryContext;
@@ -187,6 +307,61 @@ lh_sorted_create(LhReader *reader, List *columns)
 	}
 	MemoryContextSwitchTo(old);
 	return sorted;
+}
+
+bool
+lh_sorted_by_metadata(List *columns)
+{
+	return columns != NIL && list_nth_int(linitial(columns), LH_SORTED_METADATA) != 0;
+}
+
+/* ---- scan: the order that metadata says ---- */
+
+void
+lh_sorted_want(LhReader *reader, List *columns)
+{
+	LhSource   *s = reader->source;
+	LhTaskOrder *order = MemoryContextAllocZero(s->mcxt, sizeof(LhTaskOrder));
+	LhTaskOrderKey *keys = MemoryContextAllocZero(s->mcxt, sizeof(LhTaskOrderKey) * list_length(columns));
+	ListCell   *lc;
+
+	order->keys = keys;
+	foreach(lc, columns)
+	{
+		AttrNumber	attno = (AttrNumber) list_nth_int(lfirst(lc), LH_SORTED_ATTNO);
+
+		/* of a type that is not the declared one any more, or of no field: nothing is known of its order */
+		keys[order->n++] = (LhTaskOrderKey) {field_of(s, attno),
+			list_nth_int(lfirst(lc), LH_SORTED_DESCENDING) != 0,
+			list_nth_int(lfirst(lc), LH_SORTED_NULLS_FIRST) != 0};
+	}
+	s->order = order;
+}
+
+Tuplesortstate *
+lh_sorted_sorter(const LhSource *source, TupleDesc desc, const int *places, List *columns)
+{
+	int			n = list_length(columns);
+	MemoryContext old = MemoryContextSwitchTo(source->mcxt);
+	AttrNumber *attnos = palloc(sizeof(AttrNumber) * n);
+	Oid		   *operators = palloc(sizeof(Oid) * n),
+			   *collations = palloc(sizeof(Oid) * n);
+	bool	   *nulls_first = palloc(sizeof(bool) * n);
+	Tuplesortstate *sorter;
+	ListCell   *lc;
+
+	foreach(lc, columns)
+	{
+		int			i = foreach_current_index(lc);
+
+		attnos[i] = (AttrNumber) (places[list_nth_int(lfirst(lc), LH_SORTED_ATTNO) - 1] + 1);
+		operators[i] = (Oid) list_nth_int(lfirst(lc), LH_SORTED_OPERATOR);
+		collations[i] = (Oid) list_nth_int(lfirst(lc), LH_SORTED_COLLATION);
+		nulls_first[i] = list_nth_int(lfirst(lc), LH_SORTED_NULLS_FIRST) != 0;
+	}
+	sorter = tuplesort_begin_heap(desc, n, attnos, operators, collations, nulls_first, work_mem, NULL, TUPLESORT_NONE);
+	MemoryContextSwitchTo(old);
+	return sorter;
 }
 
 void
@@ -200,6 +375,14 @@ fail_order(const LhSorted *sorted, const LhSortedKey *key, int k)
 {
 	const LhReader *r = sorted->reader;
 
+	if (sorted->metadata)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("rows of \"%s\" are not in the order that the metadata of its table says", r->source->relname),
+				 errdetail("File \"%s\", row " INT64_FORMAT ": column \"%s\" contradicts the row before.",
+						   lh_pg_text(r->batch->task->path), r->batch->first_row + r->rows[r->first + k] + 1,
+						   NameStr(TupleDescAttr(r->source->desc, key->column->attno - 1)->attname)),
+				 errhint("The sort_order_id or a bound of the file is wrong. With lakehouse.metadata_order off nothing relies on them.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 			 errmsg("rows of \"%s\" are not in the order that option \"sorted_by\" declares", r->source->relname),

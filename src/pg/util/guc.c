@@ -13,6 +13,7 @@
 #include "parquet/parquet.h"
 
 bool		lakehouse_pushdown = true;
+bool		lakehouse_metadata_order = true;
 bool		lakehouse_require_vector = false;
 int			lakehouse_footer_cache_kb = 64 * 1024;
 int			lakehouse_dictionary_cache_kb = 64 * 1024;
@@ -154,6 +155,11 @@ lh_pg_define_settings(void)
 							 "Filter and prune in the reader.",
 							 "When off, the reader gives all rows and PostgreSQL evaluates every condition.",
 							 &lakehouse_pushdown, true,
+							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+	DefineCustomBoolVariable("lakehouse.metadata_order",
+							 "Rely on the order of rows that the metadata of Iceberg tables says.",
+							 "Rows are compared while they are read; when files have no order any more, they are sorted.",
+							 &lakehouse_metadata_order, true,
 							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 	DefineCustomEnumVariable("lakehouse.simd",
 							 "Best instruction set that the decoding kernels may use.",

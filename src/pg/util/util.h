@@ -44,6 +44,7 @@ extern char *lh_pg_text(const char *utf8);
 
 /* Settings (guc.c). */
 extern bool lakehouse_pushdown;			/* evaluate and prune in the reader */
+extern bool lakehouse_metadata_order;	/* rely on the order that Iceberg's metadata says */
 extern bool lakehouse_require_vector;	/* a fallback from the vector engine is an error */
 extern int	lakehouse_footer_cache_kb;	/* memory of parsed footers per backend */
 extern int	lakehouse_dictionary_cache_kb;	/* memory of inflated dictionary pages per backend */
