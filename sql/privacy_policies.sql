@@ -342,11 +342,14 @@ RESET ROLE;
 SELECT relation, masks FROM lakehouse.policy_list();
 DROP ROLE pp_clerk;
 DROP ROLE pp_analyst;
+-- which table comes first is not ours to say
+\set VERBOSITY sqlstate
 SET ROLE pp_junior;
 DROP OWNED BY pp_analyst;
 SET ROLE pp_analyst;
 DROP OWNED BY pp_analyst;
 RESET ROLE;
+\set VERBOSITY terse
 SELECT for_roles, except_roles FROM lakehouse.policy_list();
 ALTER ROLE pp_analyst RENAME TO pp_reader;
 SELECT for_roles, except_roles FROM lakehouse.policy_list();
