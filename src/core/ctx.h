@@ -88,6 +88,8 @@ typedef struct LhError
 	X(DICT_PAGES_READ, "dict_pages_read", "Dictionary Pages Read") \
 	X(DICT_CACHE_HITS, "dict_cache_hits", "Dictionary Cache Hits") \
 	X(DICT_CACHE_BYTES, "dict_cache_bytes", "Dictionary Cache Bytes") \
+	X(COLUMN_CACHE_HITS, "column_cache_hits", "Column Cache Hits") \
+	X(COLUMN_CACHE_BYTES, "column_cache_bytes", "Column Cache Bytes") \
 	X(DELETE_FILES_READ, "delete_files_read", "Delete Files Read") \
 	X(DELETE_FILES_CACHED, "delete_files_cached", "Delete Files Cached") \
 	X(DELETION_VECTORS_READ, "deletion_vectors_read", "Deletion Vectors Read") \

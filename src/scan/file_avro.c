@@ -12,8 +12,13 @@
  *	   moved, bits of nulls shifted.
  *	4. Rows that are skipped lie in blocks that are not decompressed, where they
  *	   fill them.
+ *	5. When all that is wanted of a group was kept (colcache.h) there is no reader: each
+ *	   column reads its chunk, for any rows.  What was not kept is gathered from what
+ *	   is decoded; then no row is skipped, for a part of a group is not kept.
  */
 #include "avro/avro.h"
+#include "scan/bitslice.h"
+#include "scan/colcache.h"
 #include "scan/datafile.h"
 
 /* A group ends with the block that brings it to so many rows. */
@@ -21,7 +26,7 @@
 
 typedef struct Group
 {
-	int first_block;
+	LhAvroBlock first;
 	int nblocks;
 	LhFileGroup facts;
 } Group;
@@ -31,9 +36,12 @@ typedef struct Rows
 {
 	struct AvroFile *file;
 	int group;
-	LhAvroReader *reader;
+	LhAvroReader *reader; /* NULL: all columns were kept */
 	LhAvroBatch batch;
 	int64_t first; /* of the batch, in the group */
+	LhColumnsWant want;
+	const LhChunk **chunks; /* by slot; when all were kept */
+	LhGather *gather;       /* NULL: nothing is to be kept */
 } Rows;
 
 typedef struct AvroFile
@@ -43,10 +51,12 @@ typedef struct AvroFile
 	const LhAvroMeta *meta;
 	bool *in_list;  /* by node */
 	bool *not_null; /* it and all above it */
-	const LhAvroBlock *blocks;
+	const LhObjectId *id;
 	Group *groups;
 	int nwants;
 	LhAvroWant *wants; /* no node twice */
+	int *nodes;        /* of these */
+	LhType *types;
 	Rows *rows;        /* NULL: no column is open */
 } AvroFile;
 
@@ -65,6 +75,7 @@ typedef struct AvroColumn
 	Rows *rows;
 	LhArena *arena; /* its own, which goes with the group */
 	int slot;
+	LhChunkReader *kept; /* NULL: not yet, or there is a reader of rows */
 	Slice slice;
 } AvroColumn;
 
@@ -108,27 +119,48 @@ describe_nodes(LhCtx *ctx, AvroFile *file)
 	return LH_OK;
 }
 
+/* The groups, as the headers of all blocks tell. */
 static LhStatus
-make_groups(LhCtx *ctx, AvroFile *file)
+find_groups(LhCtx *ctx, AvroFile *file)
 {
+	const LhAvroBlock *blocks;
 	Group *group = NULL;
 	int nblocks;
 
-	LH_TRY(lh_avro_blocks(ctx, file->avro, &nblocks, &file->blocks));
+	LH_TRY(lh_avro_blocks(ctx, file->avro, &nblocks, &blocks));
 	LH_NEW_ARRAY(ctx, file->groups, (size_t) nblocks + 1);
 	for (int i = 0; i < nblocks; i++)
 	{
-		const LhAvroBlock *block = &file->blocks[i];
-
 		if (group == NULL || group->facts.rows >= GROUP_ROWS)
 		{
 			group = &file->groups[file->base.ngroups++];
-			*group = (Group){.first_block = i, .facts.first_row = block->first_row};
+			*group = (Group){.first = blocks[i], .facts.first_row = blocks[i].first_row};
 		}
 		group->nblocks++;
-		group->facts.rows += block->rows;
-		file->base.rows += block->rows;
+		group->facts.rows += blocks[i].rows;
 	}
+	return LH_OK;
+}
+
+static LhStatus
+make_groups(LhCtx *ctx, AvroFile *file)
+{
+	void *kept;
+	size_t len;
+
+	LH_TRY(lh_columns_get_list(ctx, file->id, &kept, &len));
+	if (kept != NULL)
+	{
+		file->groups = kept;
+		file->base.ngroups = (int) (len / sizeof(Group));
+	}
+	else
+	{
+		LH_TRY(find_groups(ctx, file));
+		lh_columns_put_list(file->id, file->groups, (size_t) file->base.ngroups * sizeof(Group));
+	}
+	for (int i = 0; i < file->base.ngroups; i++)
+		file->base.rows += file->groups[i].facts.rows;
 	return LH_OK;
 }
 
@@ -138,6 +170,7 @@ open_file(LhCtx *ctx, LhObject *obj, const LhDataOptions *options, LhDataFile **
 	AvroFile *file;
 
 	LH_NEW(ctx, file);
+	file->id = lh_object_id(obj);
 	LH_TRY(lh_avro_open(ctx, obj, &file->avro));
 	file->meta = lh_avro_meta(file->avro);
 	file->base.nnodes = file->meta->nnodes;
@@ -227,6 +260,8 @@ set_wants(LhCtx *ctx, LhDataFile *base, int n, const int *nodes)
 	AvroFile *file = avro(base);
 
 	LH_NEW_ARRAY(ctx, file->wants, (size_t) n + 1);
+	LH_NEW_ARRAY(ctx, file->nodes, (size_t) n + 1);
+	LH_NEW_ARRAY(ctx, file->types, (size_t) n + 1);
 	file->nwants = 0;
 	for (int i = 0; i < n; i++)
 	{
@@ -234,8 +269,10 @@ set_wants(LhCtx *ctx, LhDataFile *base, int n, const int *nodes)
 
 		for (int k = 0; k < file->nwants; k++)
 			twice |= file->wants[k].node == nodes[i];
-		if (!twice)
-			file->wants[file->nwants++].node = nodes[i];
+		if (twice)
+			continue;
+		file->wants[file->nwants].node = file->nodes[file->nwants] = nodes[i];
+		file->types[file->nwants++] = file->meta->nodes[nodes[i]].type;
 	}
 	return LH_OK;
 }
@@ -265,10 +302,34 @@ read_from_start(LhCtx *ctx, Rows *rows)
 
 	rows->batch = (LhAvroBatch){0};
 	rows->first = 0;
-	return lh_avro_read_blocks(ctx, rows->reader, &rows->file->blocks[g->first_block], g->nblocks);
+	lh_columns_gather_drop(rows->gather);
+	rows->gather = NULL;
+	return lh_avro_read_blocks(ctx, rows->reader, &g->first, g->nblocks);
 }
 
-/* The reader of a group; it lives as the columns do. */
+/* What was kept of the group, or a reader of its blocks. */
+static LhStatus
+open_rows(LhCtx *ctx, Rows *rows)
+{
+	AvroFile *file = rows->file;
+	bool found;
+
+	rows->want = (LhColumnsWant){.id = file->id,
+								 .group = rows->group,
+								 .rows = file->groups[rows->group].facts.rows,
+								 .n = file->nwants,
+								 .nodes = file->nodes,
+								 .types = file->types};
+	LH_NEW_ARRAY(ctx, rows->chunks, (size_t) file->nwants + 1);
+	LH_TRY(lh_columns_find(ctx, &rows->want, rows->chunks, &found));
+	if (found)
+		return LH_OK;
+	LH_TRY(lh_avro_reader_open(ctx, file->avro, file->nwants, file->wants, NULL, &rows->reader));
+	LH_TRY(read_from_start(ctx, rows));
+	return lh_columns_gather_begin(ctx, &rows->want, &rows->gather);
+}
+
+/* The rows of a group; they live as the columns do. */
 static LhStatus
 need_rows(LhCtx *ctx, AvroFile *file, int group, Rows **out)
 {
@@ -279,13 +340,43 @@ need_rows(LhCtx *ctx, AvroFile *file, int group, Rows **out)
 		LH_NEW(ctx, rows);
 		rows->file = file;
 		rows->group = group;
-		LH_TRY(lh_avro_reader_open(ctx, file->avro, file->nwants, file->wants, NULL, &rows->reader));
-		LH_TRY(read_from_start(ctx, rows));
+		LH_TRY(open_rows(ctx, rows));
 		LH_TRY(lh_arena_on_reset(ctx, ctx->arena, forget_rows, rows));
 		file->rows = rows;
 	}
 	*out = rows;
 	return LH_OK;
+}
+
+/* The next batch of the reader. */
+static LhStatus
+next_batch(LhCtx *ctx, Rows *rows)
+{
+	rows->first = lh_avro_row(rows->reader) - rows->file->groups[rows->group].facts.first_row;
+	LH_TRY(lh_avro_next(ctx, rows->reader, &rows->batch));
+	if (rows->gather != NULL)
+		LH_TRY(lh_columns_gather(ctx, &rows->gather, rows->first, rows->batch.n, rows->batch.vecs));
+	return LH_OK;
+}
+
+/* The batch of the reader that has a row behind the one there is. */
+static LhStatus
+read_to(LhCtx *ctx, Rows *rows, int64_t row)
+{
+	int64_t next;
+
+	while (rows->gather != NULL && row >= rows->first + rows->batch.n)
+	{
+		LH_TRY(next_batch(ctx, rows));
+		if (rows->batch.n == 0)
+			return LH_OK;
+	}
+	if (row < rows->first + rows->batch.n)
+		return LH_OK;
+	next = lh_avro_row(rows->reader) - rows->file->groups[rows->group].facts.first_row;
+	if (row > next)
+		LH_TRY(lh_avro_skip_rows(ctx, rows->reader, row - next));
+	return next_batch(ctx, rows);
 }
 
 /* Decode the rows from this one on; *n is cut to what there is then. */
@@ -294,21 +385,16 @@ together(LhCtx *ctx, LhDataFile *base, int group, int64_t row, int *n)
 {
 	AvroFile *file = avro(base);
 	Rows *rows = NULL;
-	int64_t next;
 
 	if (file->nwants == 0)
 		return LH_OK;
 	LH_TRY(need_rows(ctx, file, group, &rows));
+	if (rows->reader == NULL)
+		return LH_OK;
 	if (row < rows->first)
 		LH_TRY(read_from_start(ctx, rows));
 	if (row >= rows->first + rows->batch.n)
-	{
-		next = lh_avro_row(rows->reader) - file->groups[group].facts.first_row;
-		if (row > next)
-			LH_TRY(lh_avro_skip_rows(ctx, rows->reader, row - next));
-		LH_TRY(lh_avro_next(ctx, rows->reader, &rows->batch));
-		rows->first = row;
-	}
+		LH_TRY(read_to(ctx, rows, row));
 	if (row < rows->first || row >= rows->first + rows->batch.n)
 		LH_FAIL(ctx, LH_CORRUPT, "file \"%s\" ends before row %lld", base->path,
 				(long long) (file->groups[group].facts.first_row + row + 1));
@@ -339,19 +425,6 @@ column_open(LhCtx *ctx, LhDataFile *base, int group, int node, LhDataColumn **ou
 	return LH_OK;
 }
 
-static void
-shift_bits(const uint64_t *from, int first, int n, uint64_t *to)
-{
-	for (int w = 0; w * 64 < n; w++)
-	{
-		int at = first + w * 64, bit = at % 64;
-
-		to[w] = from[at / 64] >> bit;
-		if (bit != 0 && (at / 64 + 1) * 64 < first + n)
-			to[w] |= from[at / 64 + 1] << (64 - bit);
-	}
-}
-
 /* Rows [first, first + n) of a vector in its place. */
 static LhStatus
 slice(LhCtx *ctx, Slice *s, LhVec *vec, int first, int n)
@@ -363,7 +436,7 @@ slice(LhCtx *ctx, Slice *s, LhVec *vec, int first, int n)
 		LH_FAIL(ctx, LH_BUG, "a vector of runs came from an Avro file");
 	if (vec->valid != NULL)
 	{
-		shift_bits(vec->valid, first, n, s->valid);
+		lh_bits_slice(vec->valid, (size_t) first, (size_t) n, s->valid);
 		vec->valid = s->valid;
 	}
 	if (vec->codes != NULL)
@@ -392,6 +465,26 @@ slice(LhCtx *ctx, Slice *s, LhVec *vec, int first, int n)
 	return LH_OK;
 }
 
+/* Of a chunk; its buffers are made when it is first read. */
+static LhStatus
+read_kept(LhCtx *ctx, AvroColumn *col, int64_t row, int n, LhVec *out)
+{
+	const LhChunk *chunk = col->rows->chunks[col->slot];
+
+	if (row < 0 || n > LH_BATCH || row + n > chunk->rows)
+		LH_FAIL(ctx, LH_BUG, "rows of file \"%s\" are read that are not there", col->file->base.path);
+	if (col->kept == NULL)
+	{
+		LhArena *old = lh_use(ctx, col->arena);
+		LhStatus status = lh_chunk_reader_create(ctx, chunk, &col->kept);
+
+		lh_use(ctx, old);
+		LH_TRY(status);
+	}
+	lh_chunk_read(col->kept, row, n, out);
+	return LH_OK;
+}
+
 static LhStatus
 column_read(LhCtx *ctx, LhDataColumn *column, int64_t row, int n, const LhSel *sel, LhVec *out)
 {
@@ -400,6 +493,8 @@ column_read(LhCtx *ctx, LhDataColumn *column, int64_t row, int n, const LhSel *s
 	LhArena *old;
 	LhStatus status;
 
+	if (rows->reader == NULL)
+		return read_kept(ctx, col, row, n, out);
 	if (row < rows->first || row + n > rows->first + rows->batch.n)
 		LH_FAIL(ctx, LH_BUG, "rows of file \"%s\" are read in another order", col->file->base.path);
 	*out = rows->batch.vecs[col->slot];

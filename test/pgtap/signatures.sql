@@ -581,7 +581,7 @@ SELECT set_eq(
 	$$ SELECT name || ' ' || context || ' ' || vartype FROM pg_settings
 	   -- is there when the library is preloaded
 	   WHERE name LIKE 'lakehouse.%' AND name <> 'lakehouse.key_cache' AND name !~ '^lakehouse\.audit' $$,
-	ARRAY['lakehouse.as_of user string', 'lakehouse.decrypt user bool', 'lakehouse.encryption_domain superuser string', 'lakehouse.cdc_mask_key_file superuser string', 'lakehouse.check_crc user bool', 'lakehouse.delete_cache user integer', 'lakehouse.dictionary_cache user integer', 'lakehouse.float_order user enum',
+	ARRAY['lakehouse.as_of user string', 'lakehouse.decrypt user bool', 'lakehouse.encryption_domain superuser string', 'lakehouse.cdc_mask_key_file superuser string', 'lakehouse.check_crc user bool', 'lakehouse.column_cache user integer', 'lakehouse.delete_cache user integer', 'lakehouse.dictionary_cache user integer', 'lakehouse.float_order user enum',
 		'lakehouse.footer_cache user integer', 'lakehouse.instance_metadata_endpoint superuser string', 'lakehouse.key_timeout superuser integer', 'lakehouse.subject_key_store sighup string',
 		'lakehouse.manifest_cache user integer', 'lakehouse.max_threads sighup integer',
 		'lakehouse.mask_plans superuser enum', 'lakehouse.metadata_order user bool', 'lakehouse.project user enum', 'lakehouse.purpose user string', 'lakehouse.pushdown user bool', 'lakehouse.require_vector user bool', 'lakehouse.simd user enum',

@@ -248,7 +248,7 @@ lh_lake_try_open(LhCtx *ctx, Oid roleid, Oid serverid, const LhLakeOptions *opti
 	use_keys(ctx, roleid, serverid, options->keys_file);
 	LH_TRY(make_store(ctx, roleid, serverid, options, &store));
 	lh_iceberg_use_cache();
-	lh_pg_use_dictionary_cache();
+	lh_pg_use_data_caches();
 	return lh_table_open(ctx, store, lh_pg_footer_cache(), format, &table, out);
 }
 

@@ -1,6 +1,6 @@
 /*
  * cache.c
- *		The backend's caches of file footers and of dictionaries.
+ *		The backend's caches of file footers, of dictionaries and of columns of row files.
  *
  * They live as long as the backend.  Entries are keyed by the identity of the
  * file's content; whether a role may open the file is checked by the store
@@ -11,9 +11,11 @@
 #include "access/xact.h"
 
 #include "parquet/parquet.h"
+#include "scan/colcache.h"
 
 static LhPqCache *footer_cache;
 static LhPqDicts *dictionary_cache;
+static LhKeep *column_cache;
 
 /* NULL when the setting is 0 or memory is short: then nothing is cached. */
 LhPqCache *
@@ -33,10 +35,10 @@ lh_pg_footer_cache_resize(size_t max_bytes)
 
 /*
  * For the statement that runs: one of the client's, or what a procedure does between two
- * commits.  Once made the cache stays, empty when the setting is 0: threads may look at it.
+ * commits.  Once made a cache stays, empty when its setting is 0: threads may look at it.
  */
 void
-lh_pg_use_dictionary_cache(void)
+lh_pg_use_data_caches(void)
 {
 	uint64_t	stamp = (uint64_t) GetCurrentStatementStartTimestamp() * 31 + (uint64_t) GetCurrentTransactionStartTimestamp();
 
@@ -44,6 +46,10 @@ lh_pg_use_dictionary_cache(void)
 		dictionary_cache = lh_pq_dicts_create((size_t) lakehouse_dictionary_cache_kb * 1024);
 	if (dictionary_cache != NULL)
 		lh_pq_use_dicts(dictionary_cache, stamp);
+	if (column_cache == NULL && lakehouse_column_cache_kb > 0)
+		column_cache = lh_keep_create((size_t) lakehouse_column_cache_kb * 1024);
+	if (column_cache != NULL)
+		lh_use_column_cache(column_cache, stamp);
 }
 
 void
@@ -51,4 +57,11 @@ lh_pg_dictionary_cache_resize(size_t max_bytes)
 {
 	if (dictionary_cache != NULL)
 		lh_pq_dicts_resize(dictionary_cache, max_bytes);
+}
+
+void
+lh_pg_column_cache_resize(size_t max_bytes)
+{
+	if (column_cache != NULL)
+		lh_keep_resize(column_cache, max_bytes);
 }

@@ -17,6 +17,7 @@ bool		lakehouse_metadata_order = true;
 bool		lakehouse_require_vector = false;
 int			lakehouse_footer_cache_kb = 64 * 1024;
 int			lakehouse_dictionary_cache_kb = 64 * 1024;
+int			lakehouse_column_cache_kb = 64 * 1024;
 int			lakehouse_manifest_cache_kb = 64 * 1024;
 int			lakehouse_delete_cache_kb = 16 * 1024;
 char	   *lakehouse_as_of = NULL;
@@ -97,6 +98,12 @@ static void
 assign_dictionary_cache(int kb, void *extra)
 {
 	lh_pg_dictionary_cache_resize((size_t) kb * 1024);
+}
+
+static void
+assign_column_cache(int kb, void *extra)
+{
+	lh_pg_column_cache_resize((size_t) kb * 1024);
 }
 
 static void
@@ -181,6 +188,11 @@ lh_pg_define_settings(void)
 							"0 keeps nothing.",
 							&lakehouse_dictionary_cache_kb, 64 * 1024, 0, INT_MAX / 2,
 							PGC_USERSET, GUC_UNIT_KB, NULL, assign_dictionary_cache, NULL);
+	DefineCustomIntVariable("lakehouse.column_cache",
+							"Memory of a session for columns of Avro files it has read.",
+							"0 keeps nothing.",
+							&lakehouse_column_cache_kb, 64 * 1024, 0, INT_MAX / 2,
+							PGC_USERSET, GUC_UNIT_KB, NULL, assign_column_cache, NULL);
 	DefineCustomIntVariable("lakehouse.manifest_cache",
 							"Memory of a session for decoded manifests and metadata files of Iceberg tables.",
 							"0 keeps nothing.",

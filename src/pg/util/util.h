@@ -48,6 +48,7 @@ extern bool lakehouse_metadata_order;	/* rely on the order that Iceberg's metada
 extern bool lakehouse_require_vector;	/* a fallback from the vector engine is an error */
 extern int	lakehouse_footer_cache_kb;	/* memory of parsed footers per backend */
 extern int	lakehouse_dictionary_cache_kb;	/* memory of inflated dictionary pages per backend */
+extern int	lakehouse_column_cache_kb;	/* memory of columns of row files per backend */
 extern int	lakehouse_manifest_cache_kb;	/* memory of decoded manifests per backend */
 extern char *lakehouse_as_of;			/* timestamp, branch or tag for all tables with snapshots; empty: none */
 extern bool lakehouse_check_crc;
@@ -89,8 +90,9 @@ extern int	lh_pg_helpers(double bytes);
 struct LhPqCache;
 extern struct LhPqCache *lh_pg_footer_cache(void);
 extern void lh_pg_footer_cache_resize(size_t max_bytes);
-/* Its cache of dictionaries: named to the reader, before a statement reads. */
-extern void lh_pg_use_dictionary_cache(void);
+/* Its caches of dictionaries and of columns: named to the readers, before a statement reads. */
+extern void lh_pg_use_data_caches(void);
 extern void lh_pg_dictionary_cache_resize(size_t max_bytes);
+extern void lh_pg_column_cache_resize(size_t max_bytes);
 
 #endif

@@ -59,6 +59,7 @@ class Table:
         self.last_field = 999
         self.schemas, self.specs, self.snapshots, self.manifests = [], [], [], []
         self.data, self.made, self.clock = [], 0, 1700000000000
+        self.rows_alone = False     # Avro in the place of Parquet
         fields = [{"id": self.new_id(), "name": "id", "required": False, "type": "long"}]
         for _ in range(rng.randrange(3, 8)):
             fields.append(self.new_field(fields))
@@ -251,6 +252,8 @@ class Table:
 
     def format_of(self, fields):
         kind = self.rng.choice(("parquet",) * 8 + ("avro", "orc"))
+        if self.rows_alone and kind == "parquet":
+            kind = "avro"
         return "parquet" if kind == "orc" and not files.orc_can(fields) else kind
 
     def map_names(self, fields):
