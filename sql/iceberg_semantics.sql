@@ -33,6 +33,9 @@ SELECT id, x FROM t ORDER BY id, x;
 -- an unpartitioned spec, also one whose fields are all void, has equality deletes for all partitions
 SELECT odd('void_is_unpartitioned');
 SELECT id, x FROM t ORDER BY id, x;
+-- equal tuples of two specs are two partitions
+SELECT odd('same_tuples');
+SELECT id, x FROM t ORDER BY id, x;
 -- what became void says nothing of its column, in version 1 too
 SELECT odd('void_v1', '', 'metadata_columns ''true''');
 SELECT id, x, _spec_id, _partition FROM t ORDER BY id, x;
@@ -113,6 +116,21 @@ SELECT odd('path_azure');
 SELECT p.* FROM pass('true') p;
 SELECT odd('path_slashes');
 SELECT p.* FROM pass('true') p;
+
+-- an encrypted table: manifest lists, manifests, data, and deletes of each kind; the keys of its files are nobody's to see
+SELECT * FROM result($$SELECT odd('encrypted')$$);
+\set keys :work /keys
+\setenv KEYS :keys
+\! mkdir -m 700 $KEYS && install -m 600 $LAKEHOUSE_FIXTURES/iceberg/odd/keys.json $KEYS/keys.json
+SELECT format('parquet_keys_file %L', :'keys' || '/keys.json') AS with_keys \gset
+SELECT odd('encrypted', '', :'with_keys');
+SELECT id, x FROM t ORDER BY id;
+SELECT count(*), sum(id) FROM t WHERE id > 3;
+SELECT content, file_format, record_count, key_metadata FROM lakehouse.iceberg_files('t') ORDER BY file_path;
+SELECT count(*), count(key_metadata) FROM lakehouse.iceberg_manifests('t');
+SELECT count(*), count(data_file->>'key_metadata'), count(*) FILTER (WHERE data_file ? 'key_metadata') AS has FROM lakehouse.iceberg_entries('t');
+\! sed -i 's/000102/ff0102/' $KEYS/keys.json
+SELECT * FROM result('SELECT id FROM t');
 
 -- last: a server may have no ICU
 SELECT count(*) = 0 AS missing FROM pg_collation WHERE collname = 'und-x-icu' \gset

@@ -9,6 +9,7 @@
  */
 #include "core/text.h"
 #include "core/datetime.h"
+#include "crypto/crypto.h"
 #include "iceberg/columns.h"
 #include "iceberg/plan.h"
 
@@ -296,6 +297,7 @@ set_file(LhCtx *ctx, Describe *d, const Source *s, const LhAvroBatch *batch, int
 	const LhIceManifest *m = s->m;
 	const LhVec *vecs[N_MAPS];
 	const char *format = format_name(lh_ice_int(&m->format, i));
+	LhSlice key = {0};
 
 	set_int(d, C_CONTENT, lh_ice_int(&m->content, i));
 	LH_TRY(lh_ice_manifest_path(ctx, m, i, &d->text[C_PATH]));
@@ -316,7 +318,11 @@ set_file(LhCtx *ctx, Describe *d, const Source *s, const LhAvroBatch *batch, int
 		LH_TRY(write_map(ctx, vecs[k], row, fresh(d, C_SIZES + k)));
 		set_text(d, C_SIZES + k);
 	}
-	LH_TRY(set_bytes(ctx, d, C_KEY, &m->keys, i, true));
+	/* Iceberg's own key metadata is a key in the clear */
+	if (lh_ice_bytes(&m->keys, i, &key) && lh_file_key_is(key))
+		set_null(d, C_KEY);
+	else
+		LH_TRY(set_bytes(ctx, d, C_KEY, &m->keys, i, true));
 	set_null(d, C_SPLITS);
 	if (s->split_slot >= 0 && !lh_vec_is_null(&batch->vecs[s->split_slot], row))
 	{
@@ -685,7 +691,7 @@ manifest_rows(LhCtx *ctx, Describe *d)
 		LH_TRY(write_summaries(ctx, d, line, fresh(d, 11)));
 		set_text(d, 11);
 		set_null(d, 12);
-		if (line->key_metadata.len > 0)
+		if (line->key_metadata.len > 0 && !lh_file_key_is(line->key_metadata))
 		{
 			LH_TRY(write_hex(ctx, line->key_metadata, fresh(d, 12)));
 			set_text(d, 12);

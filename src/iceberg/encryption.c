@@ -89,6 +89,22 @@ missing_key(LhCtx *ctx, const LhIceMetadata *m, const char *key_id)
 			m->path, key_id);
 }
 
+/* The host has no keys at all, and says so as of a file's footer; its hint is right. */
+static LhStatus
+no_keys(LhCtx *ctx, const LhIceMetadata *m, const char *id)
+{
+	char *hint = lh_strdup(ctx, ctx->error->hint);
+	const char *master = lh_ice_property(m, "encryption.key-id");
+
+	if (hint == NULL)
+		return ctx->error->code;
+	lh_error_clear(ctx);
+	lh_fail(ctx, LH_UNSUPPORTED, "the table of \"%s\" is encrypted with key \"%s\", and no keys are given", m->path,
+			master != NULL ? master : id);
+	lh_hint(ctx, "%s", hint);
+	return LH_UNSUPPORTED;
+}
+
 /* Ask the host for a key by name; *has false: it does not have this one. */
 static LhStatus
 ask(LhCtx *ctx, const LhIceMetadata *m, const char *id, const LhKey **out, bool *has)
@@ -115,6 +131,8 @@ ask(LhCtx *ctx, const LhIceMetadata *m, const char *id, const LhKey **out, bool 
 		lh_error_clear(ctx);
 		status = LH_OK;
 	}
+	else if (status == LH_UNSUPPORTED)
+		status = no_keys(ctx, m, id);
 	lh_wipe(&key, sizeof(key));
 	return status;
 }

@@ -392,7 +392,9 @@ members_are_renamed_reordered_added_dropped_promoted(void **state)
 	LhField members[2], top[1], wanted[4];
 	LhVec children[2], vec;
 	const LhVec *vecs[] = {&vec};
-	LhDefault defaults[] = {{14, num(140)}};
+	LhDefault defaults[] = {{14, num(140)}, {15, {.type = {.id = LH_T_STRUCT, .lane = LH_LANE_NONE}}}};
+	static const int const_ids[] = {13, 14};
+	LhValue consts[] = {num(77), num(78)};
 	uint64_t valid;
 
 	file_struct(w, members, children, &vec, &valid);
@@ -416,6 +418,18 @@ members_are_renamed_reordered_added_dropped_promoted(void **state)
 	lake.schema.ndefaults = 1;
 	assert_string_equal(nested_rows(w, &lake.spec),
 						"{y=p new=null defaulted=140 within=null};{y=q new=null defaulted=140 within=null};null");
+	/* the default of a struct is its members' own */
+	lake.schema.ndefaults = 2;
+	assert_string_equal(nested_rows(w, &lake.spec),
+						"{y=p new=null defaulted=140 within={x=null y=null}};{y=q new=null defaulted=140 within={x=null y=null}};null");
+	lake.schema.ndefaults = 1;
+	/* values of partitions by members come before defaults */
+	lake.tasks[0].nconsts = 2;
+	lake.tasks[0].const_ids = const_ids;
+	lake.tasks[0].const_values = consts;
+	assert_string_equal(nested_rows(w, &lake.spec),
+						"{y=p new=77 defaulted=78 within=null};{y=q new=77 defaulted=78 within=null};null");
+	lake.tasks[0].nconsts = 0;
 	/* dropped and added again under its name */
 	wanted[0] = field("x", lake_int, 99);
 	lake.cols[0].type = struct_of(1, wanted);

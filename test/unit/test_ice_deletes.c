@@ -242,6 +242,8 @@ bounds_of_paths_leave_other_files_out(void **state)
 	/* what is spelled otherwise cannot be compared, and stays */
 	assert_string_equal(applied(&DATA(4, ), false), "e_g a_z scheme unknown");
 	assert_string_equal(applied(&DATA(4, .path = "/t/data/b"), false), "a_c a_z scheme unknown");
+	/* as old as the file is old enough */
+	assert_string_equal(applied(&DATA(5, .path = "/t/data/b"), false), "a_c a_z scheme unknown");
 	assert_string_equal(applied(&DATA(6, .path = "/t/data/b"), false), "");
 	/* the same file as above, but not byte for byte */
 	assert_string_equal(applied(&DATA(4, .path = "/t//data/f.parquet"), false), "a_c e_g a_z scheme unknown");

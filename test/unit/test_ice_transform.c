@@ -173,6 +173,8 @@ buckets_are_of_the_positive_hash(void **state)
 	/* (1210000089 & 0x7fffffff) % 16; -500754589 & 0x7fffffff = 1646729059 */
 	assert_string_equal(applied("bucket[16]", ice_text("iceberg")), "9");
 	assert_string_equal(applied("bucket[16]", ice_json(ctx, ICE_DEC_9_2, "\"14.20\"")), "3");
+	/* a number of buckets that is no power of two: 3794212707 % 10 would be 7 */
+	assert_string_equal(applied("bucket[10]", ice_json(ctx, ICE_DEC_9_2, "\"14.20\"")), "9");
 	assert_string_equal(applied("bucket[1]", ice_text("iceberg")), "0");
 	assert_string_equal(applied("bucket[16]", ice_float(ICE_DOUBLE, 1)), "-");
 	assert_string_equal(applied("bucket[16]", ice_int(ICE_BOOL, 1)), "-");
