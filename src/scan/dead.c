@@ -20,6 +20,8 @@
 
 /* Shorter stretches are not worth a batch of their own. */
 #define LEAST_GAP 1024
+/* Bits of a row group of at most so many rows (128 kB) are kept from cutting to reading. */
+#define MOST_KEPT ((int64_t) 1 << 20)
 
 static bool
 gives_deleted(const LhScan *scan, const LhScanFile *file)
@@ -174,6 +176,8 @@ cut_range(LhCtx *ctx, const LhScan *scan, const LhRowRange *range, Cutter *c)
 
 		LH_TRY(lh_poll(ctx));
 		given_words(scan, scan->group.first_row + row, n, words);
+		if (scan->group.given != NULL)
+			memcpy(&scan->group.given[row / 64], words, LH_WORDS(n) * sizeof(*words));
 		for (size_t w = 0; w < LH_WORDS(n); w++)
 			cut_word(c, row + (int64_t) w * 64, words[w]);
 		if (gives_deleted(scan, scan->file))
@@ -208,6 +212,13 @@ cut(LhCtx *ctx, LhScan *scan, int64_t *alive)
 	if (!turned && dead < LEAST_GAP && *alive > 0)
 		return LH_OK;
 	LH_NEW_ARRAY(ctx, c.out, (size_t) (group->nranges + group->rows / LEAST_GAP) + 1);
+	/* a word more: the last rows' are taken out of two; without the memory they are asked for twice */
+	if (rows == group->rows && rows <= MOST_KEPT)
+	{
+		group->given = lh_alloc_array(ctx, LH_WORDS(rows) + 1, sizeof(*group->given));
+		if (group->given == NULL)
+			lh_error_clear(ctx);
+	}
 	for (int i = 0; i < group->nranges; i++)
 		LH_TRY(cut_range(ctx, scan, &group->ranges[i], &c));
 	group->ranges = c.out;
@@ -237,6 +248,19 @@ lh_scan_cut_deletes(LhCtx *ctx, LhScan *scan, int64_t *alive)
  * Steps 3 and 4
  */
 
+/* given_words of n rows from "row" of the row group on, as they were kept. */
+static void
+kept_words(const uint64_t *given, int64_t row, int n, uint64_t *words)
+{
+	const uint64_t *from = &given[row / 64];
+	int down = (int) (row % 64);
+
+	for (size_t w = 0; w < LH_WORDS(n); w++)
+		words[w] = down == 0 ? from[w] : from[w] >> down | from[w + 1] << (64 - down);
+	if (n % 64 != 0)
+		words[n / 64] &= (UINT64_C(1) << (n % 64)) - 1;
+}
+
 void
 lh_scan_begin_deletes(LhScan *scan)
 {
@@ -258,7 +282,10 @@ lh_scan_begin_deletes(LhScan *scan)
 	}
 	if (scan->group.ranges[scan->group.range].live || (!turned && file->now.rows == NULL))
 		return;
-	given_words(scan, batch->first_row, batch->n, words);
+	if (scan->group.given != NULL)
+		kept_words(scan->group.given, scan->group.row, batch->n, words);
+	else
+		given_words(scan, batch->first_row, batch->n, words);
 	lh_sel_and(&batch->sel, words);
 }
 

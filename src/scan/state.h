@@ -126,6 +126,7 @@ typedef struct LhScanGroup
 	bool *check_todo;
 	int nranges;
 	LhRowRange *ranges; /* ascending, disjoint, not empty */
+	uint64_t *given;    /* bits of the rows that may be given, by their positions; NULL: not kept */
 	int range;          /* current */
 	int64_t row;        /* next, in the row group */
 	bool payload_asked; /* the payload columns were announced to the store */
