@@ -338,7 +338,10 @@ open_table(LhSource *s)
 	lh_pin_set(s->estate, key, path);
 	t->pin = pstrdup(path);
 	s->options.format = lh_iceberg_name;
-	return LH_OK;
+	/* a local table is pinned by now; a remote one is opened anew, with a store that remembers nothing of the search */
+	if (path[0] == '/')
+		return LH_OK;
+	return lh_lake_try_open(s->ctx, s->roleid, s->serverid, &s->options, &s->table);
 }
 
 LhStatus
