@@ -207,5 +207,7 @@ extern void lh_avro_reader_close(LhAvroReader *reader);
 
 /* All blocks, found by their headers alone and kept with the file; sync markers are checked. */
 extern LhStatus lh_avro_blocks(LhCtx *ctx, LhAvroFile *file, int *n, const LhAvroBlock **out);
+/* Give back the memory of that list; who asks again finds the blocks again. */
+extern void lh_avro_blocks_drop(LhAvroFile *file);
 
 #endif

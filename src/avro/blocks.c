@@ -123,3 +123,10 @@ lh_avro_blocks(LhCtx *ctx, LhAvroFile *file, int *n, const LhAvroBlock **out)
 	*out = (const LhAvroBlock *) (const void *) file->blocks.data;
 	return LH_OK;
 }
+
+void
+lh_avro_blocks_drop(LhAvroFile *file)
+{
+	lh_buf_free(&file->blocks);
+	file->scanned = false;
+}

@@ -79,10 +79,26 @@ can_all(const LhColumnsWant *want)
 	return want->rows > 0 && want->rows <= LH_CHUNK_MOST_ROWS;
 }
 
+/* Are all there?  Asked first: what is of no use to this scan was not used by it. */
+static bool
+has_all(LhKeep *cache, const LhColumnsWant *want)
+{
+	for (int i = 0; i < want->n; i++)
+	{
+		LhKeepKey key = {want->id, want->group, want->nodes[i]};
+
+		if (!lh_keep_has(cache, &key))
+			return false;
+	}
+	return true;
+}
+
 /* References to all entries; false: one is missing, and none is held. */
 static bool
 get_all(LhKeep *cache, const LhColumnsWant *want, Hold *hold)
 {
+	if (!has_all(cache, want))
+		return false;
 	for (; hold->n < want->n; hold->n++)
 	{
 		LhKeepKey key = {want->id, want->group, want->nodes[hold->n]};
@@ -230,7 +246,7 @@ lh_columns_gather_drop(LhGather *g)
 	g->arena = NULL;
 }
 
-/* It shall take no more than others still may, nor more than the cache has. */
+/* It shall leave a quarter of what there was for others, and take no more than the cache has. */
 static bool
 takes_too_much(const LhGather *g)
 {
@@ -241,7 +257,7 @@ takes_too_much(const LhGather *g)
 		if (g->makers[i] != NULL)
 			bytes += lh_chunk_so_far(g->makers[i]);
 	return cache == NULL || bytes > lh_keep_max(cache) ||
-		   lh_arena_used(g->arena) > lh_arena_room(g->parent);
+		   lh_arena_used(g->arena) / 3 > lh_arena_room(g->parent);
 }
 
 /* A finished column as an entry; NULL: out of memory. */
@@ -264,21 +280,26 @@ finish(LhCtx *ctx, LhGather *g)
 {
 	LhKeep *cache = current();
 	LhKeepEntry **entries;
+	LhKeepKey *others; /* columns of the group that are there */
 	LhStatus status = LH_OK;
 	bool complete = cache != NULL;
-	int n = 0;
+	int n = 0, nothers = 0;
 
 	LH_NEW_ARRAY(ctx, entries, (size_t) g->want->n);
+	LH_NEW_ARRAY(ctx, others, (size_t) g->want->n);
 	for (int i = 0; i < g->want->n && complete && status == LH_OK; i++)
 	{
 		if (g->makers[i] == NULL)
+		{
+			others[nothers++] = (LhKeepKey){g->want->id, g->want->group, g->want->nodes[i]};
 			continue;
+		}
 		status = make_entry(ctx, g, i, &entries[n]);
 		complete = status == LH_OK && entries[n] != NULL;
 		n += complete;
 	}
 	if (complete)
-		lh_keep_add(cache, n, entries);
+		lh_keep_add(cache, n, entries, nothers, others);
 	while (n > 0)
 		lh_keep_release(entries[--n]);
 	return status;
@@ -358,6 +379,6 @@ lh_columns_put_list(const LhObjectId *id, const void *list, size_t len)
 	data = lh_keep_data(entry);
 	data[0] = len;
 	memcpy(data + 1, list, len);
-	lh_keep_add(cache, 1, &entry);
+	lh_keep_add(cache, 1, &entry, 0, NULL);
 	lh_keep_release(entry);
 }

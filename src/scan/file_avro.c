@@ -119,7 +119,25 @@ describe_nodes(LhCtx *ctx, AvroFile *file)
 	return LH_OK;
 }
 
-/* The groups, as the headers of all blocks tell. */
+static int
+count_groups(int nblocks, const LhAvroBlock *blocks)
+{
+	int64_t rows = GROUP_ROWS;
+	int n = 0;
+
+	for (int i = 0; i < nblocks; i++)
+	{
+		if (rows >= GROUP_ROWS)
+		{
+			n++;
+			rows = 0;
+		}
+		rows += blocks[i].rows;
+	}
+	return n;
+}
+
+/* The groups, as the headers of all blocks tell, which are many more and not needed any longer. */
 static LhStatus
 find_groups(LhCtx *ctx, AvroFile *file)
 {
@@ -128,7 +146,7 @@ find_groups(LhCtx *ctx, AvroFile *file)
 	int nblocks;
 
 	LH_TRY(lh_avro_blocks(ctx, file->avro, &nblocks, &blocks));
-	LH_NEW_ARRAY(ctx, file->groups, (size_t) nblocks + 1);
+	LH_NEW_ARRAY(ctx, file->groups, (size_t) count_groups(nblocks, blocks) + 1);
 	for (int i = 0; i < nblocks; i++)
 	{
 		if (group == NULL || group->facts.rows >= GROUP_ROWS)
@@ -139,6 +157,7 @@ find_groups(LhCtx *ctx, AvroFile *file)
 		group->nblocks++;
 		group->facts.rows += blocks[i].rows;
 	}
+	lh_avro_blocks_drop(file->avro);
 	return LH_OK;
 }
 

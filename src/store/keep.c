@@ -25,6 +25,7 @@ struct LhKeepEntry
 	size_t bytes;
 	int refs;
 	uint64_t turn; /* of the statement that used it last */
+	bool held;     /* it does not make way for what comes now */
 	LhObjectId id; /* texts behind the data; a local file's path is not kept */
 	LhKeepKey key; /* whose id is the one above */
 };
@@ -246,6 +247,10 @@ can_be_room(const LhKeep *keep, size_t bytes)
 	{
 		const LhKeepEntry *entry = (const LhKeepEntry *) link;
 
+		if (entry == NULL)
+			return false; /* the rest is held */
+		if (entry->held)
+			continue;
 		if (keep->turn - entry->turn < LH_KEEP_TURNS)
 			return false;
 		left -= entry->bytes;
@@ -327,25 +332,64 @@ add(LhKeep *keep, LhKeepEntry *entry)
 	__atomic_add_fetch(&entry->refs, 1, __ATOMIC_RELAXED);
 }
 
-bool
-lh_keep_add(LhKeep *keep, int n, LhKeepEntry *const *entries)
+/* With the lock: do these make way for what comes now?  false: one is not there. */
+static bool
+hold(LhKeep *keep, int n, const LhKeepKey *keys, bool held)
+{
+	bool all = true;
+
+	for (int i = 0; i < n; i++)
+	{
+		LhKeepEntry *entry = *find(keep, &keys[i], hash_key(&keys[i]));
+
+		if (entry != NULL)
+			entry->held = held;
+		all &= entry != NULL;
+	}
+	return all;
+}
+
+/* With the lock: they were used. */
+static void
+touch(LhKeep *keep, int n, const LhKeepKey *keys)
+{
+	for (int i = 0; i < n; i++)
+	{
+		LhKeepEntry *entry = *find(keep, &keys[i], hash_key(&keys[i]));
+
+		entry->turn = keep->turn;
+		lh_lru_touch(&keep->lru, &entry->use);
+	}
+}
+
+/* With the lock. */
+static bool
+add_all(LhKeep *keep, int n, LhKeepEntry *const *entries, int nbeside, const LhKeepKey *beside)
 {
 	size_t bytes = 0;
-	bool room;
 
-	pthread_mutex_lock(&keep->lock);
-	take_turn(keep);
 	for (int i = 0; i < n; i++)
 		if (*find(keep, &entries[i]->key, entries[i]->hash) == NULL)
 			bytes += entries[i]->bytes;
-	room = can_be_room(keep, bytes);
-	if (room)
-	{
-		shrink(keep, keep->max_bytes - bytes);
-		for (int i = 0; i < n; i++)
-			if (*find(keep, &entries[i]->key, entries[i]->hash) == NULL)
-				add(keep, entries[i]);
-	}
+	if (!can_be_room(keep, bytes))
+		return false;
+	touch(keep, nbeside, beside);
+	shrink(keep, keep->max_bytes - bytes);
+	for (int i = 0; i < n; i++)
+		if (*find(keep, &entries[i]->key, entries[i]->hash) == NULL)
+			add(keep, entries[i]);
+	return true;
+}
+
+bool
+lh_keep_add(LhKeep *keep, int n, LhKeepEntry *const *entries, int nbeside, const LhKeepKey *beside)
+{
+	bool added;
+
+	pthread_mutex_lock(&keep->lock);
+	take_turn(keep);
+	added = hold(keep, nbeside, beside, true) && add_all(keep, n, entries, nbeside, beside);
+	hold(keep, nbeside, beside, false);
 	pthread_mutex_unlock(&keep->lock);
-	return room;
+	return added;
 }

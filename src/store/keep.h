@@ -65,8 +65,12 @@ extern LhKeepEntry *lh_keep_make(const LhKeepKey *key, size_t len);
 extern void *lh_keep_data(const LhKeepEntry *entry);
 /* All that it takes. */
 extern size_t lh_keep_size(const LhKeepEntry *entry);
-/* Let in all of them or none; what is there already is passed over. */
-extern bool lh_keep_add(LhKeep *keep, int n, LhKeepEntry *const *entries);
+/*
+ * Let in all of them or none; what is there already is passed over.  What they are used together
+ * with (beside, which may be NULL) has to be there, and does not make way for them.
+ */
+extern bool lh_keep_add(LhKeep *keep, int n, LhKeepEntry *const *entries, int nbeside,
+						const LhKeepKey *beside);
 extern void lh_keep_release(void *entry); /* an LhReleaseFn; NULL is allowed */
 
 #endif

@@ -435,6 +435,28 @@ a_scan_of_more_than_fits_keeps_what_it_has(void **state)
 	assert_int_equal(lh_keep_bytes(keep), 0);
 }
 
+/* A column that was there but of no use, for another one was missing, was not used. */
+static void
+what_spared_nothing_makes_way(void **state)
+{
+	World *w = *state;
+	const char *a = make_file(w, "a", "n", -1, 3600), *b = make_file(w, "b", "n", -1, 3600);
+
+	/* ids of one file, and no notes beside them but those of the last group, which is small */
+	lh_keep_resize(keep, (size_t) 700 << 10);
+	for (int i = 0; i < 3; i++)
+		read_all(w, a, ID);
+	assert_int_equal(hits(w), GROUPS);
+	for (int i = 0; i < LH_KEEP_TURNS - 1; i++)
+	{
+		read_all(w, a, ID | NOTE);
+		assert_true(hits(w) <= 2);
+	}
+	for (int i = 0; i < 3; i++)
+		read_all(w, b, ID);
+	assert_int_equal(hits(w), GROUPS);
+}
+
 /* With little memory rows come as ever, and nothing is kept that there is no room to gather. */
 static void
 short_memory_spoils_nothing(void **state)
@@ -554,6 +576,7 @@ main(void)
 		CACHED(a_file_that_was_replaced_is_another),
 		CACHED(a_young_file_is_not_kept),
 		CACHED(a_scan_of_more_than_fits_keeps_what_it_has),
+		CACHED(what_spared_nothing_makes_way),
 		CACHED(short_memory_spoils_nothing),
 		CACHED(without_a_cache_nothing_is_kept),
 		CACHED(threads_share_it),

@@ -64,7 +64,7 @@ use(const LhObjectId *id, int64_t a, int64_t b)
 	if (!was && lh_keep_wants(keep, &key, LEN))
 	{
 		entry = make(&key);
-		lh_keep_add(keep, 1, &entry);
+		lh_keep_add(keep, 1, &entry, 0, NULL);
 	}
 	lh_keep_release(entry);
 	return was;
@@ -170,13 +170,13 @@ all_come_in_or_none(void **state)
 		key = (LhKeepKey){&local, i, 0};
 		entries[i] = make(&key);
 	}
-	assert_false(lh_keep_add(keep, 11, entries));
+	assert_false(lh_keep_add(keep, 11, entries, 0, NULL));
 	assert_int_equal(lh_keep_bytes(keep), 0);
-	assert_true(lh_keep_add(keep, 3, entries));
+	assert_true(lh_keep_add(keep, 3, entries, 0, NULL));
 	/* what is there already takes no room a second time */
-	assert_true(lh_keep_add(keep, 10, entries));
+	assert_true(lh_keep_add(keep, 10, entries, 0, NULL));
 	assert_true(lh_keep_bytes(keep) <= 10 * ROOM);
-	assert_false(lh_keep_add(keep, 11, entries));
+	assert_false(lh_keep_add(keep, 11, entries, 0, NULL));
 	for (int i = 0; i < 11; i++)
 	{
 		key = (LhKeepKey){&local, i, 0};
@@ -189,10 +189,41 @@ all_come_in_or_none(void **state)
 	key = (LhKeepKey){&local, 1, 1};
 	entries[0] = make(&key);
 	entries[1] = make(&key);
-	assert_true(lh_keep_add(keep, 2, entries));
+	assert_true(lh_keep_add(keep, 2, entries, 0, NULL));
 	assert_int_equal(lh_keep_bytes(keep), lh_keep_size(entries[0]));
 	lh_keep_release(entries[0]);
 	lh_keep_release(entries[1]);
+}
+
+/* What is used together does not make way for each other, and comes to nothing where a part is gone. */
+static void
+what_is_beside_stays(void **state)
+{
+	LhKeepKey stale = {&local, 0, 0}, other = {&local, 1, 0}, key = {&local, 2, 0}, gone = {&local, 3, 0};
+	LhKeepEntry *entry;
+
+	(void) state;
+	lh_keep_resize(keep, 2 * ROOM);
+	statement(0, 2);
+	statement(0, 2);
+	for (int i = 0; i < LH_KEEP_TURNS; i++)
+		statement(100 + i, 1);
+	entry = make(&key);
+	assert_false(lh_keep_add(keep, 1, &entry, 1, &gone));
+	assert_true(lh_keep_has(keep, &stale) && lh_keep_has(keep, &other));
+	/* the older one would go first, but is what the new one is used with */
+	assert_true(lh_keep_add(keep, 1, &entry, 1, &stale));
+	assert_true(lh_keep_has(keep, &stale) && lh_keep_has(keep, &key));
+	assert_false(lh_keep_has(keep, &other));
+	lh_keep_release(entry);
+	/* no room beside both: nothing changes, and they were not used by that */
+	for (int i = 0; i < LH_KEEP_TURNS; i++)
+		statement(200 + i, 1);
+	entry = make(&other);
+	assert_false(lh_keep_add(keep, 1, &entry, 2, (const LhKeepKey[]){stale, key}));
+	assert_true(lh_keep_has(keep, &stale) && lh_keep_has(keep, &key));
+	assert_true(lh_keep_add(keep, 1, &entry, 0, NULL));
+	lh_keep_release(entry);
 }
 
 static void
@@ -295,7 +326,7 @@ work(void *arg)
 			if (entry == NULL)
 				abort();
 			memset(lh_keep_data(entry), i % 17, LEN);
-			lh_keep_add(keep, 1, &entry);
+			lh_keep_add(keep, 1, &entry, 0, NULL);
 		}
 		else if (entry != NULL && ((uint8_t *) lh_keep_data(entry))[i % LEN] != i % 17)
 			abort();
@@ -329,6 +360,7 @@ main(void)
 		TEST(another_file_is_not_found),
 		TEST(who_tells_no_version_is_not_kept),
 		TEST(all_come_in_or_none),
+		TEST(what_is_beside_stays),
 		TEST(a_scan_of_more_than_fits_keeps_what_it_has),
 		TEST(what_was_not_used_for_some_statements_is_displaced),
 		TEST(other_statements_displace_nothing),

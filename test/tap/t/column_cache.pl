@@ -11,7 +11,7 @@ use Test::More;
 
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my $file = "$dir/t.avro";
-my $node = lake_node('column_cache', 'lakehouse.threads = 1', "session_preload_libraries = 'lakehouse'", 'max_parallel_workers_per_gather = 0');
+my $node = lake_node('column_cache', 'lakehouse.threads = 1', "session_preload_libraries = 'lakehouse'", 'max_parallel_workers_per_gather = 0', 'work_mem = 16MB');
 my $rows = 140_000;
 my $groups = 3;
 
