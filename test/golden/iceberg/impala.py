@@ -312,7 +312,8 @@ class Translation:
     def step(self):
         if self.at in self.references:
             self.at, text = self.references[self.at]
-            if self.out[-1:] == ["join"] and self.word() not in ("on", "using"):
+            behind = 2 if self.word() == "as" else 1 if self.word() and self.word() not in RESERVED and self.word() != "using" else 0
+            if self.out[-1:] == ["join"] and self.word(behind) not in ("on", "using"):
                 self.out[-1] = "cross join"
             self.out.append(text)
             return

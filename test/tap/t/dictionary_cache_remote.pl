@@ -21,9 +21,10 @@ my $object = "$dir/s3/bucket/lake/t.parquet";
 # A file whose columns repeat 4,000 values; an hour old.
 sub make
 {
-	my ($path, $factor) = @_;
+	my ($path, $factor, $more) = @_;
+	$more //= '';
 	$node->safe_psql('postgres', qq{
-		COPY (SELECT i::bigint AS id, (i::bigint * 7919 % 4000) * $factor AS n FROM generate_series(0, $rows - 1) i) TO '$path.new' (FORMAT parquet, row_group_size @{[ $rows / $groups ]})});
+		COPY (SELECT i::bigint AS id, (i::bigint * 7919 % 4000) * $factor AS n FROM generate_series(0, $rows - 1) i) TO '$path.new' (FORMAT parquet, row_group_size @{[ $rows / $groups ]}$more)});
 	my $then = time - 3600 - $factor % 1000;
 	utime $then, $then, "$path.new" or die "utime: $!";
 	rename "$path.new", $path or die "rename: $!";
@@ -80,6 +81,19 @@ is($s->value($sum), right(1000033), 'the object was replaced: the new sum');
 is($s->value($sum), right(1000033), 'again');
 is(pages($sum), "$groups 0", 'and its dictionaries are kept in turn');
 
+
+# of the same size: only the ETag tells
+{
+	my $path = "$dir/s3/bucket/lake/u.parquet";
+	make($path, 1000003, q{, compression 'none'});
+	my $size = -s $path;
+	$s->value('CREATE FOREIGN TABLE u () SERVER s3 OPTIONS (location $$s3://bucket/lake/u.parquet$$)');
+	is($s->value('SELECT sum(n) FROM u'), right(1000003), 'a second object') for 1 .. 2;
+	is(pages('SELECT sum(n) FROM u'), "$groups 0", 'kept');
+	make($path, 1000033, q{, compression 'none'});
+	is(-s $path, $size, 'another of the same size');
+	is($s->value('SELECT sum(n) FROM u'), right(1000033), 'has its own sum');
+}
 
 # ---- rights: whoever may not read the object gets nothing kept
 
