@@ -82,6 +82,7 @@ lh_ice_shares(LhCtx *ctx, LhTable *base, const LhTaskFilter *filter, LhIceShare 
 	lh_arena_destroy(scratch);
 	LH_TRY(status);
 	for (int i = 0; i < filter->nfilters; i++)
-		out[i] = total > 0 ? (LhIceShare){out[i].all / total, out[i].maybe / total} : (LhIceShare){0, 1};
+		out[i] =
+			total > 0 ? (LhIceShare){out[i].all / total, out[i].maybe / total} : (LhIceShare){0, 1};
 	return LH_OK;
 }

@@ -122,12 +122,14 @@ find_ends(LhCtx *ctx, const LhIceOrder *order, const LhBounds *b, Stretch *out, 
 {
 	const LhTaskOrderKey *key = &order->wanted->keys[0];
 	bool all_null = b->nulls == b->rows;
-	bool nulls_before = b->nulls > 0 && key->nulls_first, nulls_behind = b->nulls > 0 && !key->nulls_first;
+	bool nulls_before = b->nulls > 0 && key->nulls_first,
+		 nulls_behind = b->nulls > 0 && !key->nulls_first;
 
 	*known = b->nulls >= 0 && (all_null || (b->known && b->has_min && b->has_max));
 	if (!*known)
 		return LH_OK;
-	LH_TRY(keep_end(ctx, all_null || nulls_before, key->descending ? &b->max : &b->min, &out->from));
+	LH_TRY(
+		keep_end(ctx, all_null || nulls_before, key->descending ? &b->max : &b->min, &out->from));
 	return keep_end(ctx, all_null || nulls_behind, key->descending ? &b->min : &b->max, &out->to);
 }
 
@@ -149,8 +151,8 @@ lh_ice_order_add(LhCtx *ctx, LhIceOrder *order, const LhIceManifest *m, size_t i
 		order->holds = begins_with(order, lh_ice_int(&m->sort_order, i), &no_nulls);
 		if (!order->holds)
 			return LH_OK;
-		lh_ice_stats_bounds(lh_ice_manifest_stats(m, order->field->field_id), &order->field->type, i,
-							lh_ice_int(&m->records, i), &b);
+		lh_ice_stats_bounds(lh_ice_manifest_stats(m, order->field->field_id), &order->field->type,
+							i, lh_ice_int(&m->records, i), &b);
 		order->holds = !no_nulls || b.nulls == 0;
 		if (!order->holds)
 			return LH_OK;

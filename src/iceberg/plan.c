@@ -599,7 +599,20 @@ live_file(LhCtx *ctx, LhIcePlan *plan, LhIcePlanManifest *pm, size_t i, const Lh
 	LH_TRY(lh_ice_plan_task(ctx, plan, pm, &file, inherit, satisfied, &task));
 	if (plan->order != NULL)
 		LH_TRY(lh_ice_order_add(ctx, plan->order, pm->m, i));
+	if (deletes == NULL)
+		return LH_OK;
 	return lh_ice_deletes_find(ctx, deletes, &file, &task->ndeletes, &task->deletes);
+}
+
+static bool
+has_deletes(const LhIceTable *table)
+{
+	for (size_t i = 0; i < table->nmanifests; i++)
+	{
+		if (table->manifests[i].deletes)
+			return true;
+	}
+	return false;
 }
 
 /* Live files by the list; 0: it does not say. */
@@ -626,12 +639,13 @@ static LhStatus
 plan_snapshot(LhCtx *ctx, LhIcePlan *plan, bool all)
 {
 	const LhIceTable *table = plan->table;
-	LhIceDeletes *deletes;
+	LhIceDeletes *deletes = NULL; /* there are none */
 
 	LH_TRY(lh_ice_load_list(ctx, plan->table));
 	if (all)
 		plan->expected = count_files(table);
-	LH_TRY(lh_ice_plan_deletes(ctx, plan, table->nmanifests, table->manifests, 0, &deletes));
+	if (has_deletes(table))
+		LH_TRY(lh_ice_plan_deletes(ctx, plan, table->nmanifests, table->manifests, 0, &deletes));
 	for (size_t i = 0; i < table->nmanifests; i++)
 	{
 		const LhIceManifestFile *line = &table->manifests[i];
@@ -681,7 +695,8 @@ make_plan(LhCtx *ctx, LhIcePlan *plan, const LhTaskFilter *filter, LhTaskList *o
 	if (status == LH_OK)
 	{
 		plan->want_partition = wants_partition(plan->table, filter);
-		status = lh_ice_tuple_fields(ctx, plan->table->metadata, &plan->tuple_fields);
+		if (plan->want_partition)
+			status = lh_ice_tuple_fields(ctx, plan->table->metadata, &plan->tuple_fields);
 	}
 	if (status == LH_OK)
 	{

@@ -72,7 +72,8 @@ version_4(LhSlice s, double *out)
 	count = little(s.data + longs * 8, bytes);
 	/* deltas of no bits would be hashes that are one */
 	return s.data[3] > 0 && s.data[3] <= 64 &&
-		   (uint64_t) (s.len - longs * 8 - bytes) * 8 >= count * s.data[3] && estimate(count, theta, out);
+		   (uint64_t) (s.len - longs * 8 - bytes) * 8 >= count * s.data[3] &&
+		   estimate(count, theta, out);
 }
 
 bool
@@ -83,5 +84,6 @@ lh_ice_theta_estimate(LhSlice sketch, double *out)
 		return false;
 	if ((sketch.data[5] & FLAG_EMPTY) != 0)
 		return true;
-	return sketch.data[1] == 3 ? version_3(sketch, out) : sketch.data[1] == 4 && version_4(sketch, out);
+	return sketch.data[1] == 3 ? version_3(sketch, out)
+							   : sketch.data[1] == 4 && version_4(sketch, out);
 }
