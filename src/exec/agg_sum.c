@@ -174,8 +174,8 @@ fetch_values(const LhVec *v, int n, const uint64_t *sel)
  * Values of 8 bytes by their codes.  A dictionary larger than FAR_SIZE may lie in memory and
  * in none of the processor's caches: one that was kept by an earlier statement, or of which dead
  * rows made nobody read the part that a live row points to.  So all that a batch needs, 16 kB
- * where codes count on, is asked for at once: the waits are then one.  (A quarter of it while the
- * quarter before is summed was a tenth slower.)
+ * where codes count on, is asked for at once: the waits are then one.  (An eighth of it while the
+ * eighth before is summed was a twelfth slower.)
  */
 static LhI128
 sum_codes_i64(const LhVec *v, int n, const uint64_t *sel)
