@@ -293,7 +293,7 @@ lh_agg_trues(LhAggInput *in, const LhVec *v, const LhSel *live)
 	{
 		lh_vec_kernels()->nonzero_u8(v->data, (size_t) live->n, w);
 		for (size_t i = 0; i < LH_WORDS(live->n); i++)
-			in->trues += __builtin_popcountll(w[i] & live->w[i]);
+			in->trues += (int) lh_bits_count_word(w[i] & live->w[i]);
 		return;
 	}
 	LH_FOR_ROWS(live->w, live->n, row)

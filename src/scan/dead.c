@@ -38,7 +38,8 @@ find_columns(LhCtx *ctx, const LhScan *scan, const LhKeyDeletes *keys, int **out
 	{
 		(*out)[k] = lh_scan_key_column(scan, keys->ids[k]);
 		if ((*out)[k] < 0)
-			LH_FAIL(ctx, LH_BUG, "the scan has no column for key field %d of its deletes", keys->ids[k]);
+			LH_FAIL(ctx, LH_BUG, "the scan has no column for key field %d of its deletes",
+					keys->ids[k]);
 	}
 	return LH_OK;
 }
@@ -128,47 +129,65 @@ typedef struct Cutter
 {
 	LhRowRange *out;
 	int n;
-	int64_t live; /* where the present piece begins */
-	bool whole;   /* no row of it up to the gap is dead */
-	int64_t gap;  /* behind the last row to give */
-	bool any;
+	int64_t live;  /* where the present piece begins */
+	bool whole;    /* no row of it up to the gap is dead */
+	int64_t last;  /* row of the last word with one to give ... */
+	uint64_t word; /* ... and the word; 0: none yet, the piece is empty */
 	int64_t given; /* of tasks that give deleted rows */
 } Cutter;
+
+/* Behind the last row to give. */
+static int64_t
+gap_of(const Cutter *c)
+{
+	return c->word == 0 ? c->live : c->last + 64 - __builtin_clzll(c->word);
+}
 
 static void
 emit(Cutter *c, int64_t to)
 {
 	if (c->live < to)
-		c->out[c->n++] = (LhRowRange){c->live, to, c->whole && to == c->gap};
+		c->out[c->n++] = (LhRowRange){c->live, to, c->whole && to == gap_of(c)};
 }
 
+/* A word with rows to give. */
 static void
 cut_word(Cutter *c, int64_t row, uint64_t word)
 {
-	int64_t first;
-	uint64_t run;
+	int64_t first = row + __builtin_ctzll(word), gap = gap_of(c);
+	uint64_t run = word >> __builtin_ctzll(word);
 
-	if (word == 0)
-		return;
-	first = row + __builtin_ctzll(word);
-	run = word >> __builtin_ctzll(word);
-	if (first - c->gap >= LEAST_GAP)
+	if (first - gap >= LEAST_GAP)
 	{
-		emit(c, c->gap);
-		c->live = c->gap = first;
+		emit(c, gap);
+		c->live = gap = first;
 		c->whole = true;
 	}
-	c->whole &= first == c->gap && (run & (run + 1)) == 0;
-	c->gap = row + 64 - __builtin_clzll(word);
-	c->any = true;
+	c->whole &= first == gap && (run & (run + 1)) == 0;
+}
+
+/* Where dead rows lie among others it matters only which word was the last, as long as none is far away. */
+static void
+cut_words(Cutter *c, int64_t row, size_t n, const uint64_t *words)
+{
+	for (size_t w = 0; w < n; w++, row += 64)
+	{
+		if (words[w] == 0)
+			continue;
+		if (c->whole || c->word == 0 || row - c->last > LEAST_GAP - 64)
+			cut_word(c, row, words[w]);
+		c->last = row;
+		c->word = words[w];
+	}
 }
 
 static LhStatus
 cut_range(LhCtx *ctx, const LhScan *scan, const LhRowRange *range, Cutter *c)
 {
 	uint64_t words[LH_BATCH_WORDS];
-	c->any = false;
-	c->live = c->gap = range->from;
+
+	c->live = range->from;
+	c->word = 0;
 	c->whole = true;
 	for (int64_t row = range->from; row < range->to; row += LH_BATCH)
 	{
@@ -178,13 +197,12 @@ cut_range(LhCtx *ctx, const LhScan *scan, const LhRowRange *range, Cutter *c)
 		given_words(scan, scan->group.first_row + row, n, words);
 		if (scan->group.given != NULL)
 			memcpy(&scan->group.given[row / 64], words, LH_WORDS(n) * sizeof(*words));
-		for (size_t w = 0; w < LH_WORDS(n); w++)
-			cut_word(c, row + (int64_t) w * 64, words[w]);
+		cut_words(c, row, LH_WORDS(n), words);
 		if (gives_deleted(scan, scan->file))
 			c->given += (int64_t) lh_bits_count(words, LH_WORDS(n));
 	}
-	if (c->any)
-		emit(c, range->to - c->gap >= LEAST_GAP ? c->gap : range->to);
+	if (c->word != 0)
+		emit(c, range->to - gap_of(c) >= LEAST_GAP ? gap_of(c) : range->to);
 	return LH_OK;
 }
 
@@ -209,7 +227,7 @@ cut(LhCtx *ctx, LhScan *scan, int64_t *alive)
 		LH_COUNT(ctx, ROWS_DELETED_POSITION, (uint64_t) dead);
 	*alive = rows - dead;
 	/* nothing long enough, unless all of a short group is deleted */
-	if (!turned && dead < LEAST_GAP && *alive > 0)
+	if (!turned && dead<LEAST_GAP && * alive> 0)
 		return LH_OK;
 	LH_NEW_ARRAY(ctx, c.out, (size_t) (group->nranges + group->rows / LEAST_GAP) + 1);
 	/* a word more: the last rows' are taken out of two; without the memory they are asked for twice */

@@ -51,7 +51,7 @@ live_rows(const LhSel *in, const LhVec *v, uint64_t *live)
 	for (size_t i = 0; i < LH_WORDS(in->n); i++)
 	{
 		live[i] = in->w[i] & v->valid[i];
-		count += __builtin_popcountll(live[i]);
+		count += (int) lh_bits_count_word(live[i]);
 	}
 	return count;
 }
@@ -356,7 +356,7 @@ eval_leaf(Eval *e, LhPred *p, const LhSel *in, LhSel *out)
 		uint64_t valid = v->valid != NULL ? v->valid[i] : ~UINT64_C(0);
 
 		out->w[i] = in->w[i] & ((hit[i] & valid) | (leaf->null_passes ? ~valid : 0));
-		out->count += __builtin_popcountll(out->w[i]);
+		out->count += (int) lh_bits_count_word(out->w[i]);
 	}
 	return LH_OK;
 }

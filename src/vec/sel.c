@@ -31,7 +31,7 @@ lh_sel_and(LhSel *sel, const uint64_t *w)
 	for (size_t i = 0; i < LH_WORDS(sel->n); i++)
 	{
 		sel->w[i] &= w[i];
-		count += __builtin_popcountll(sel->w[i]);
+		count += (int) lh_bits_count_word(sel->w[i]);
 	}
 	sel->count = count;
 }
