@@ -261,6 +261,36 @@ deleted_stretches_are_not_decompressed(void **state)
 	assert_true(counter(w, LH_CTR_PAGES_READ) <= whole - 3 * 10 - 3 * 8 + 3);
 }
 
+/* The same where rows before and behind the stretch are deleted one by one. */
+static void
+so_are_those_among_scattered_ones(void **state)
+{
+	World *w = *state;
+	Lake lake;
+	int64_t *deleted = lh_alloc(w->ctx, ROWS * sizeof(int64_t)), rows, sum = SUM;
+	uint64_t whole;
+	int n = 0;
+
+	one_file(w, &lake);
+	reset_counters(w);
+	sum_of(w, &lake.spec, &rows);
+	whole = counter(w, LH_CTR_PAGES_READ);
+	for (int64_t row = 10000; row < 15000; row++)
+		if ((row >= 10500 && row < 14500) || row % 3 == 1)
+		{
+			deleted[n++] = row;
+			sum -= row;
+		}
+	vector_file(w, &lake, "v", deleted, n);
+	lake_applies(&lake, 0, 0);
+	reset_counters(w);
+	assert_int_equal(sum_of(w, &lake.spec, &rows), sum);
+	assert_int_equal(rows, ROWS - n);
+	assert_int_equal(counter(w, LH_CTR_ROWS_DELETED_POSITION), n);
+	/* 3 columns: 2 of 10 pages in the third row group */
+	assert_true(counter(w, LH_CTR_PAGES_READ) <= whole - 3 * 8 + 3);
+}
+
 static void
 a_file_of_deleted_rows_only(void **state)
 {
@@ -514,6 +544,7 @@ main(void)
 		TEST(positions_must_be_positions),
 		TEST(without_memory_for_all_files_each_reads_for_itself),
 		TEST(deleted_stretches_are_not_decompressed),
+		TEST(so_are_those_among_scattered_ones),
 		TEST(a_file_of_deleted_rows_only),
 		TEST(any_rows_under_any_filter),
 		TEST(metadata_counts_rows_that_are_alive),
