@@ -79,6 +79,8 @@ typedef struct LhIceSortField
 extern LhStatus lh_ice_sort_order(LhCtx *ctx, LhTable *table, int *n, const LhIceSortField **out);
 /* The order that is declared, whatever files say: no manifest is read. */
 extern LhStatus lh_ice_default_order(LhCtx *ctx, LhTable *table, int *n, const LhIceSortField **out);
+/* Are values of this type in the same order for everybody?  Not floats (-0, NaN), nor UUIDs, which some compare signed. */
+extern bool lh_ice_order_is_plain(const LhType *type);
 /*
  * Do metadata say that all data files have this order, and follow each other in it?  Reads all manifests, if there are no
  * more than so many data files and bytes of manifests by the list; else it is not known.

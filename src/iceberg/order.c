@@ -40,9 +40,8 @@ struct LhIceOrder
 	LhBuf stretches;
 };
 
-/* Values of these are in the same order for everybody. */
-static bool
-is_plain(const LhType *type)
+bool
+lh_ice_order_is_plain(const LhType *type)
 {
 	switch (type->id)
 	{
@@ -69,7 +68,7 @@ lh_ice_order_create(LhCtx *ctx, LhIceTable *table, LhIcePrune *prune, const LhTa
 	order->metadata = table->metadata;
 	order->arena = ctx->arena;
 	order->field = id >= 0 && table->schema != NULL ? lh_ice_field_find(table->schema, id) : NULL;
-	order->holds = order->field != NULL && is_plain(&order->field->type) &&
+	order->holds = order->field != NULL && lh_ice_order_is_plain(&order->field->type) &&
 				   lh_ice_field_described(table->metadata, id);
 	*out = order;
 	LH_TRY(lh_buf_init(ctx, &order->stretches, true));

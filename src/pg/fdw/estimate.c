@@ -28,6 +28,9 @@
 /* Files are compressed, so that a row takes more bytes in memory. */
 #define INFLATION 2.0
 
+/* Bytes of a text that are believed: so many columns as tables may have, and joins of them, stay below what a width can be. */
+#define MAX_WIDTH (256 * 1024)
+
 static bool
 is_analyzed(Oid relid, AttrNumber attno)
 {
@@ -194,7 +197,7 @@ estimate_widths(RelOptInfo *rel, LhSource *s)
 		if (att->attisdropped || att->attlen >= 0 || attno > rel->max_attr || is_analyzed(s->relid, attno))
 			continue;
 		width = get_typavgwidth(att->atttypid, att->atttypmod) * factor;
-		rel->attr_widths[attno - rel->min_attr] = (int32) Min(Max(width, 4), MaxAllocSize);
+		rel->attr_widths[attno - rel->min_attr] = (int32) Min(Max(width, 4), MAX_WIDTH);
 	}
 }
 

@@ -5,8 +5,8 @@
  *	1. Size: at most 32 footers are read, through the cache of the backend; more
  *	   files are scaled by their bytes.  A location that cannot be read now is
  *	   no error: it may be there when the plan runs.
- *	2. Paths: one, in the order that the table declares, if any (sorted.c), and
- *	   an unsorted one for parallel plans, whose processes share the row groups.
+ *	2. Paths: one, in the order that the table declares, if any (sorted.c); where metadata says an
+ *	   order, one with and one without it; and an unsorted one for parallel plans, whose processes share the row groups.
  *	   It costs the bytes of the columns it needs and some work per value.
  *	   Others take parameters of nested loops (probe.c).
  *	3. Plan: clauses that the engine evaluates exactly go to fdw_exprs, where
@@ -41,6 +41,9 @@
 /* Guesses for a location that cannot be read. */
 #define DEFAULT_ROWS 1000
 #define DEFAULT_BYTES (100 * BLCKSZ)
+
+/* An order that has to be checked costs at least this part of the scan: less than a hundredth is no difference to add_path. */
+#define ORDER_COST 0.015
 
 /* ---- sources ---- */
 
@@ -242,6 +245,19 @@ add_parallel_path(PlannerInfo *root, RelOptInfo *rel)
 	add_partial_path(rel, path);
 }
 
+/* The path of one process. */
+static void
+add_scan_path(PlannerInfo *root, RelOptInfo *rel, Cost startup, Cost total, List *pathkeys, List *sorted)
+{
+	LhFdwRel   *info = rel->fdw_private;
+	Path	   *path = (Path *) LH_CREATE_FOREIGNSCAN_PATH(root, rel, NULL, rel->rows, startup, total, pathkeys,
+														   rel->lateral_relids, NULL, sorted);
+
+	/* a worker that reads the whole table by itself is told of no state */
+	path->parallel_safe &= !info->leader_only;
+	add_path(rel, path);
+}
+
 void
 lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
@@ -251,7 +267,6 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	Bitmapset  *attrs = NULL;
 	Cost		startup,
 				total;
-	Path	   *path;
 
 	if (info->sorted)
 	{
@@ -267,11 +282,13 @@ lh_fdw_paths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	info->used = bms_num_members(attrs);
 	info->read = info->bytes * Min(info->used / Max(info->columns, 1), 1.0);
 	cost_scan(rel, 1, &startup, &total);
-	path = (Path *) LH_CREATE_FOREIGNSCAN_PATH(root, rel, NULL, rel->rows, startup, total, pathkeys,
-											   rel->lateral_relids, NULL, sorted);
-	/* a worker that reads the whole table by itself is told of no state */
-	path->parallel_safe &= !info->leader_only;
-	add_path(rel, path);
+	/* who has no use for the order that metadata says neither checks nor restores it */
+	if (lh_sorted_by_metadata(sorted))
+	{
+		add_scan_path(root, rel, startup, total, NIL, NIL);
+		total += Max(rel->rows * list_length(sorted) * cpu_operator_cost, total * ORDER_COST);
+	}
+	add_scan_path(root, rel, startup, total, pathkeys, sorted);
 	if (rel->consider_parallel && bms_is_empty(rel->lateral_relids) && !info->changes)
 		add_parallel_path(root, rel);
 	if (info->source != NULL)

@@ -19,6 +19,7 @@
 #include "pg/fdw/fdw.h"
 
 #include "access/stratnum.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/paths.h"
@@ -167,29 +168,38 @@ lh_sorted_pathkeys(PlannerInfo *root, RelOptInfo *rel, const LhSource *source, L
 
 /* ---- planning: the order that metadata says ---- */
 
-/* The field of an attribute in a source that is open; -1: none, or its values are others here than there. */
+/*
+ * The field of an attribute in a source that is open; -1: none, or its values are others here than there, or in another
+ * order.  *cut: values that differ there may be one here, so that columns behind this one are in no order.
+ */
 static int
-field_of(const LhSource *source, AttrNumber attno)
+field_of(const LhSource *source, AttrNumber attno, bool *cut)
 {
 	const LhSource *s = source;
 	const LhEmitOptions *emit = &s->options.emit;
 	Form_pg_attribute att = TupleDescAttr(s->desc, attno - 1);
 	LhScanColumn c = {.field_id = s->field_ids[attno - 1]};
 
+	*cut = false;
 	/* values that become null leave their place */
 	if (att->attisdropped || s->names[attno - 1] == NULL || emit->out_of_range == LH_RANGE_NULL)
 		return -1;
 	if (c.field_id >= 0 ? !lh_source_find_field(&s->schema, c.field_id, &c) : !lh_source_find(&s->schema, s->names[attno - 1], &c))
 		return -1;
-	return c.source == LH_SRC_DATA && lh_type_exact(&c.type, att->atttypid, att->atttypmod, emit) ? c.field_id : -1;
+	/* text is compared as the server spells it */
+	if (c.type.id == LH_T_STRING && GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
+		return -1;
+	*cut = c.type.id == LH_T_TIMESTAMP && c.type.unit == LH_UNIT_NS;
+	return c.source == LH_SRC_DATA && lh_ice_order_is_plain(&c.type) &&
+		lh_type_exact(&c.type, att->atttypid, att->atttypmod, emit) ? c.field_id : -1;
 }
 
 static AttrNumber
-attribute_of_field(const LhSource *source, int field_id)
+attribute_of_field(const LhSource *source, int field_id, bool *cut)
 {
 	for (int i = 0; i < source->desc->natts; i++)
 	{
-		if (field_of(source, (AttrNumber) (i + 1)) == field_id)
+		if (field_of(source, (AttrNumber) (i + 1), cut) == field_id)
 			return (AttrNumber) (i + 1);
 	}
 	return 0;
@@ -221,6 +231,7 @@ lh_sorted_metadata_pathkeys(PlannerInfo *root, RelOptInfo *rel, LhSource *source
 {
 	const LhIceSortField *fields;
 	List	   *pathkeys = NIL;
+	bool		cut = false;
 	int			n = 0;
 
 	*columns = NIL;
@@ -229,10 +240,10 @@ lh_sorted_metadata_pathkeys(PlannerInfo *root, RelOptInfo *rel, LhSource *source
 		lh_error_clear(source->ctx);
 		return NIL;
 	}
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && !cut; i++)
 	{
 		LhTaskOrderKey key = {fields[i].field_id, fields[i].descending, fields[i].nulls_first};
-		AttrNumber	attno = fields[i].identity ? attribute_of_field(source, key.field_id) : 0;
+		AttrNumber	attno = fields[i].identity ? attribute_of_field(source, key.field_id, &cut) : 0;
 
 		if (attno == 0 || !add_column(root, rel, source, attno, &key, true, &pathkeys, columns))
 			break;
@@ -323,6 +334,7 @@ lh_sorted_want(LhReader *reader, List *columns)
 	LhSource   *s = reader->source;
 	LhTaskOrder *order = MemoryContextAllocZero(s->mcxt, sizeof(LhTaskOrder));
 	LhTaskOrderKey *keys = MemoryContextAllocZero(s->mcxt, sizeof(LhTaskOrderKey) * list_length(columns));
+	bool		cut = false;
 	ListCell   *lc;
 
 	order->keys = keys;
@@ -331,7 +343,7 @@ lh_sorted_want(LhReader *reader, List *columns)
 		AttrNumber	attno = (AttrNumber) list_nth_int(lfirst(lc), LH_SORTED_ATTNO);
 
 		/* of a type that is not the declared one any more, or of no field: nothing is known of its order */
-		keys[order->n++] = (LhTaskOrderKey) {field_of(s, attno),
+		keys[order->n++] = (LhTaskOrderKey) {cut ? -1 : field_of(s, attno, &cut),
 			list_nth_int(lfirst(lc), LH_SORTED_DESCENDING) != 0,
 			list_nth_int(lfirst(lc), LH_SORTED_NULLS_FIRST) != 0};
 	}
