@@ -14,7 +14,8 @@
  *	   fill them.
  *	5. When all that is wanted of a group was kept (colcache.h) there is no reader: each
  *	   column reads its chunk, for any rows.  What was not kept is gathered from what
- *	   is decoded; then no row is skipped, for a part of a group is not kept.
+ *	   is decoded; then no row is skipped, for a part of a group is not kept.  (Unless
+ *	   what would have been skipped cannot be read: then nothing is kept.)
  */
 #include "avro/avro.h"
 #include "scan/bitslice.h"
@@ -378,19 +379,47 @@ next_batch(LhCtx *ctx, Rows *rows)
 	return LH_OK;
 }
 
-/* The batch of the reader that has a row behind the one there is. */
+/* All batches up to the one that has a row, for as long as they are gathered. */
 static LhStatus
-read_to(LhCtx *ctx, Rows *rows, int64_t row)
+gather_to(LhCtx *ctx, Rows *rows, int64_t row)
 {
-	int64_t next;
-
 	while (rows->gather != NULL && row >= rows->first + rows->batch.n)
 	{
 		LH_TRY(next_batch(ctx, rows));
 		if (rows->batch.n == 0)
 			return LH_OK;
 	}
-	if (row < rows->first + rows->batch.n)
+	return LH_OK;
+}
+
+/*
+ * What lies between may be damaged, or need more memory than there is: only who wants to keep the
+ * group reads it.  So nothing is kept, and the row is gone to as ever, with a new reader.
+ */
+static LhStatus
+pass_instead(LhCtx *ctx, Rows *rows)
+{
+	AvroFile *file = rows->file;
+
+	lh_error_clear(ctx);
+	lh_avro_reader_close(rows->reader);
+	LH_TRY(lh_avro_reader_open(ctx, file->avro, file->nwants, file->wants, NULL, &rows->reader));
+	return read_from_start(ctx, rows);
+}
+
+/* The batch of the reader that has a row behind the one there is. */
+static LhStatus
+read_to(LhCtx *ctx, Rows *rows, int64_t row)
+{
+	bool between = row > rows->first + rows->batch.n;
+	LhStatus status = gather_to(ctx, rows, row);
+	int64_t next;
+
+	if (status != LH_OK && (!between || status == LH_CANCELLED))
+		return status;
+	if (status != LH_OK)
+		LH_TRY(pass_instead(ctx, rows));
+	else if (rows->gather != NULL || row < rows->first + rows->batch.n)
 		return LH_OK;
 	next = lh_avro_row(rows->reader) - rows->file->groups[rows->group].facts.first_row;
 	if (row > next)
