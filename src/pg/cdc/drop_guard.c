@@ -11,12 +11,16 @@
  * that changed a page of the table (restart_lsn: it is on disk, as confirmed_flush_lsn need
  * not be, and transactions that it still has to tell do not begin before it).  Records that are no changes of
  * rows, VACUUM's say, count as well: to wait longer than needed does no harm.
+ *
+ * VACUUM takes no page away meanwhile, as the slots' catalog_xmin keeps the rows in it.  Only TRUNCATE
+ * by hand leaves none to look at.
  */
 #include "pg/cdc/cdc.h"
 
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
@@ -52,6 +56,17 @@ last_change(Relation relation)
 	return last;
 }
 
+/* One that was invalidated reads nothing any more. */
+static bool
+is_readable(const ReplicationSlotPersistentData *slot)
+{
+#if PG_VERSION_NUM >= 160000
+	if (slot->invalidated != RS_INVAL_NONE)
+		return false;
+#endif
+	return !XLogRecPtrIsInvalid(slot->restart_lsn);
+}
+
 /* Names of the logical slots of this database that begin to read at or before the record. */
 static char *
 slots_before(XLogRecPtr last)
@@ -70,8 +85,7 @@ slots_before(XLogRecPtr last)
 		SpinLockAcquire(&slot->mutex);
 		data = slot->data;
 		SpinLockRelease(&slot->mutex);
-		/* one that was invalidated reads nothing any more */
-		if (data.database == MyDatabaseId && !XLogRecPtrIsInvalid(data.restart_lsn) && data.restart_lsn <= last)
+		if (data.database == MyDatabaseId && is_readable(&data) && data.restart_lsn <= last)
 			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", NameStr(data.name));
 	}
 	LWLockRelease(ReplicationSlotControlLock);
@@ -102,13 +116,20 @@ check_drop(Oid relid)
 	RelationClose(relation);
 }
 
+/* Of a table that is rewritten the old pages go, under another name: the table stays. */
+static bool
+is_rewrite(const ObjectAccessDrop *drop)
+{
+	return drop != NULL && (drop->dropflags & PERFORM_DELETION_INTERNAL) != 0;
+}
+
 static void
 object_access(ObjectAccessType access, Oid classid, Oid objid, int subid, void *arg)
 {
 	if (next_object_access != NULL)
 		next_object_access(access, classid, objid, subid, arg);
 	if (access == OAT_DROP && classid == RelationRelationId && subid == 0 && objid >= FirstNormalObjectId &&
-		XLogLogicalInfoActive() && IsTransactionState() && get_rel_relkind(objid) == RELKIND_RELATION &&
+		XLogLogicalInfoActive() && IsTransactionState() && !is_rewrite(arg) && get_rel_relkind(objid) == RELKIND_RELATION &&
 		get_rel_namespace(objid) == get_namespace_oid("lakehouse", true))
 		check_drop(objid);
 }

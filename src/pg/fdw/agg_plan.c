@@ -325,7 +325,7 @@ lh_fdw_upper_paths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input
 	path = LH_CREATE_FOREIGN_UPPER_PATH(root, output_rel, output_rel->reltarget, 1, startup, total,
 										NIL, NULL, private);
 	/* a worker that reads the whole table by itself is told of no state */
-	path->path.parallel_safe &= !((LhFdwRel *) input_rel->fdw_private)->states;
+	path->path.parallel_safe &= !((LhFdwRel *) input_rel->fdw_private)->leader_only;
 	add_path(output_rel, (Path *) path);
 	if (stage == UPPERREL_PARTIAL_GROUP_AGG && !metadata)
 		add_parallel_path(root, input_rel, output_rel, private);

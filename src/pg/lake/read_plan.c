@@ -115,7 +115,8 @@ measure(PlannerInfo *root, RelOptInfo *rel, FuncExpr *call, Work *work)
 {
 	Bitmapset  *attrs = NULL;
 
-	work->size = (LhReadSize) {rel->tuples, DEFAULT_BYTES, INT_MAX, DEFAULT_COLUMNS, false};
+	/* what nobody could look at may have snapshots */
+	work->size = (LhReadSize) {rel->tuples, DEFAULT_BYTES, INT_MAX, DEFAULT_COLUMNS, true};
 	(void) lh_read_size(root, call, &work->size);
 	add_attrs(rel->reltarget->exprs, rel->relid, &attrs);
 	add_attrs(rel->baserestrictinfo, rel->relid, &attrs);
@@ -162,6 +163,29 @@ holds_exec_param(Node *node, void *context)
 	return expression_tree_walker(node, holds_exec_param, context);
 }
 
+/* Calls that no CustomScan stands for: the function itself is told of no state in a worker. */
+static void
+stay_in_leader(RelOptInfo *rel, RangeTblEntry *rte)
+{
+	bool		reads = false;
+	ListCell   *lc;
+
+	if (rte->rtekind != RTE_FUNCTION || !rel->consider_parallel)
+		return;
+	foreach(lc, rte->functions)
+	{
+		FuncExpr   *call = (FuncExpr *) lfirst_node(RangeTblFunction, lc)->funcexpr;
+
+		reads |= IsA(call, FuncExpr) && is_read(call->funcid);
+	}
+	if (!reads)
+		return;
+	rel->consider_parallel = false;
+	rel->partial_pathlist = NIL;
+	foreach(lc, rel->pathlist)
+		((Path *) lfirst(lc))->parallel_safe = false;
+}
+
 void
 lh_lake_read_paths(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 {
@@ -173,7 +197,10 @@ lh_lake_read_paths(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 	TypeFuncClass class;
 
 	if (call == NULL || !bms_is_empty(rel->lateral_relids))
+	{
+		stay_in_leader(rel, rte);
 		return;
+	}
 	class = get_expr_result_type((Node *) call, &typid, &desc);
 	if (class != TYPEFUNC_RECORD && class != TYPEFUNC_COMPOSITE)
 		return;
