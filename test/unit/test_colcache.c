@@ -608,7 +608,7 @@ gathering_fails_no_scan(void **state)
 	const char *path = make_wide_file(w);
 	int enough = 0;
 
-	for (size_t limit = (size_t) 8 << 20; limit < (size_t) 120 << 20; limit += (size_t) 8 << 20)
+	for (size_t limit = (size_t) 40 << 20; limit < (size_t) 80 << 20; limit += (size_t) 8 << 20)
 	{
 		LhStatus without;
 
