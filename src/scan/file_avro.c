@@ -15,7 +15,7 @@
  *	5. When all that is wanted of a group was kept (colcache.h) there is no reader: each
  *	   column reads its chunk, for any rows.  What was not kept is gathered from what
  *	   is decoded; then no row is skipped, for a part of a group is not kept.  (Unless
- *	   what would have been skipped cannot be read: then nothing is kept.)
+ *	   what would have been skipped cannot be read, or memory ends: then nothing is kept.)
  */
 #include "avro/avro.h"
 #include "scan/bitslice.h"
@@ -393,15 +393,24 @@ gather_to(LhCtx *ctx, Rows *rows, int64_t row)
 }
 
 /*
- * What lies between may be damaged, or need more memory than there is: only who wants to keep the
- * group reads it.  So nothing is kept, and the row is gone to as ever, with a new reader.
+ * May it go without keeping the group?  What lies between may be damaged, and only who keeps it
+ * reads it; and what was gathered may have taken the memory that the next block needs.
  */
+static bool
+helps_to_pass(const Rows *rows, LhStatus status, bool between)
+{
+	return status == LH_NO_MEMORY ? rows->gather != NULL : between && status != LH_CANCELLED;
+}
+
+/* Nothing is kept, and the row is gone to as ever, with a new reader. */
 static LhStatus
 pass_instead(LhCtx *ctx, Rows *rows)
 {
 	AvroFile *file = rows->file;
 
 	lh_error_clear(ctx);
+	lh_columns_gather_drop(rows->gather);
+	rows->gather = NULL;
 	lh_avro_reader_close(rows->reader);
 	LH_TRY(lh_avro_reader_open(ctx, file->avro, file->nwants, file->wants, NULL, &rows->reader));
 	return read_from_start(ctx, rows);
@@ -415,7 +424,7 @@ read_to(LhCtx *ctx, Rows *rows, int64_t row)
 	LhStatus status = gather_to(ctx, rows, row);
 	int64_t next;
 
-	if (status != LH_OK && (!between || status == LH_CANCELLED))
+	if (status != LH_OK && !helps_to_pass(rows, status, between))
 		return status;
 	if (status != LH_OK)
 		LH_TRY(pass_instead(ctx, rows));

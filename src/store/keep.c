@@ -12,9 +12,10 @@
 #include "core/hash.h"
 #include "core/lru.h"
 
-/* Powers of two: chains, and what came once (256 kB). */
+/* Powers of two: chains, and what came once (256 kB), by sets of a cache line. */
 #define BUCKETS   4096
-#define SEEN      32768
+#define SEEN      4096
+#define WAYS      8
 #define ALIGNMENT 64
 
 struct LhKeepEntry
@@ -40,7 +41,7 @@ struct LhKeep
 	bool fresh;     /* the stamp changed since it was last used */
 	LhLru lru;
 	LhKeepEntry *buckets[BUCKETS];
-	uint64_t seen[SEEN]; /* hashes, each in the place that its bits name */
+	uint64_t seen[SEEN][WAYS]; /* hashes, each in the set that its bits name; the latest first */
 };
 
 #define HEAD ((sizeof(LhKeepEntry) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT)
@@ -224,14 +225,22 @@ lh_keep_has(LhKeep *keep, const LhKeepKey *key)
 	return has;
 }
 
-/* With the lock: did it come before?  From now on it did. */
+/*
+ * With the lock: did it come before?  From now on it did.  (With a place for each, one of ten
+ * columns of a group was soon in the place of another group's, and each made the other forgotten.)
+ */
 static bool
 came_before(LhKeep *keep, uint64_t hash)
 {
-	uint64_t *place = &keep->seen[(hash >> 32) & (SEEN - 1)];
-	bool before = *place == hash;
+	uint64_t *set = keep->seen[(hash >> 32) & (SEEN - 1)];
+	int i = 0;
+	bool before;
 
-	*place = hash;
+	while (i < WAYS - 1 && set[i] != hash)
+		i++;
+	before = set[i] == hash;
+	memmove(set + 1, set, (size_t) i * sizeof(*set));
+	set[0] = hash;
 	return before;
 }
 

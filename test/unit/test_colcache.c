@@ -539,6 +539,94 @@ short_memory_spoils_nothing(void **state)
 	assert_true(kept > 0 && not_kept > 0);
 }
 
+/* Rows of wide notes, and one that alone needs a block of 24 MB. */
+static const char *
+make_wide_file(World *w)
+{
+	const char *path = lh_sprintf(w->ctx, "%s/wide", w->dir);
+	struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	size_t large = (size_t) 24 << 20;
+	char text[2000], *z = malloc(large);
+	AvroMake m = avro_new(w->ctx), rows = avro_new(w->ctx);
+	FILE *f;
+
+	avro_header(&m, "{\"type\": \"record\", \"name\": \"r\", \"fields\": [{\"name\": \"note\", \"type\": \"string\"}]}", "deflate", NULL);
+	memset(text, 'n', sizeof(text));
+	for (int row = 0; row < 15000; row++)
+	{
+		memcpy(text, &row, sizeof(row));
+		avro_bytes(&rows, text, sizeof(text));
+		if (row % 500 != 499)
+			continue;
+		avro_block(&m, 500, &rows.b, "deflate");
+		rows.b.len = 0;
+	}
+	assert_non_null(z);
+	memset(z, 'z', large);
+	avro_bytes(&rows, z, large);
+	avro_block(&m, 1, &rows.b, "deflate");
+	f = fopen(path, "wb");
+	assert_non_null(f);
+	assert_int_equal(fwrite(m.b.data, 1, m.b.len, f), m.b.len);
+	fclose(f);
+	free(z);
+	lh_buf_free(&m.b);
+	lh_buf_free(&rows.b);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	return path;
+}
+
+static LhStatus
+read_wide(World *w, const char *path, size_t limit)
+{
+	LhBudget budget = {.limit = limit, .setting = "work_mem"};
+	LhArena *arena = lh_arena_create(&budget), *old = lh_use(w->ctx, arena);
+	Wanted want = {path, ID, 0, INT64_MAX, -1, ""};
+	LhStore *store = w->store;
+	LhHostRequest *request;
+	const LhBatch *batch;
+	LhStatus status;
+	LhScan *scan;
+
+	ok(w, lh_store_create(w->ctx, &w->access, &w->store));
+	status = open_scan(w, &want, &scan);
+	do
+		if (status == LH_OK)
+			status = lh_scan_next(w->ctx, scan, &batch, &request);
+	while (status == LH_OK && batch != NULL);
+	lh_use(w->ctx, old);
+	w->store = store;
+	lh_arena_destroy(arena);
+	return status;
+}
+
+/* Memory that the gathered takes is given back when the scan needs it. */
+static void
+gathering_fails_no_scan(void **state)
+{
+	World *w = *state;
+	const char *path = make_wide_file(w);
+	int enough = 0;
+
+	for (size_t limit = (size_t) 40 << 20; limit < (size_t) 80 << 20; limit += (size_t) 8 << 20)
+	{
+		LhStatus without;
+
+		lh_use_column_cache(NULL, 0);
+		without = read_wide(w, path, limit);
+		enough += without == LH_OK;
+		lh_keep_resize(keep, 0);
+		lh_keep_resize(keep, ROOM);
+		for (int i = 0; i < 3; i++)
+		{
+			lh_use_column_cache(keep, ++stamp);
+			if (read_wide(w, path, limit) != without)
+				fail_msg("with %zu bytes scan %d ends otherwise than without a cache", limit, i);
+		}
+	}
+	assert_true(enough > 0);
+}
+
 static void
 without_a_cache_nothing_is_kept(void **state)
 {
@@ -633,6 +721,7 @@ main(void)
 		CACHED(a_scan_of_more_than_fits_keeps_what_it_has),
 		CACHED(what_spared_nothing_makes_way),
 		CACHED(short_memory_spoils_nothing),
+		CACHED(gathering_fails_no_scan),
 		CACHED(without_a_cache_nothing_is_kept),
 		CACHED(threads_share_it),
 	};

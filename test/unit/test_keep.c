@@ -106,6 +106,37 @@ an_entry_comes_in_the_second_time(void **state)
 	lh_keep_release(entry);
 }
 
+/* A scan of 200 groups of ten columns; of how many groups are all wanted? */
+static int
+count_wanted(void)
+{
+	int wanted = 0;
+
+	lh_keep_stamp(keep, ++stamp);
+	for (int64_t group = 0; group < 200; group++)
+	{
+		bool all = true;
+
+		for (int64_t node = 0; node < 10; node++)
+		{
+			LhKeepKey key = {&local, group, node};
+
+			all &= lh_keep_wants(keep, &key, 1);
+		}
+		wanted += all;
+	}
+	return wanted;
+}
+
+/* Columns of a group come in together: one that another one made forgotten would keep all of them out, each time. */
+static void
+what_comes_together_is_not_forgotten(void **state)
+{
+	(void) state;
+	assert_int_equal(count_wanted(), 0);
+	assert_int_equal(count_wanted(), 200);
+}
+
 /* Each difference alone makes another of it. */
 static void
 another_file_is_not_found(void **state)
@@ -357,6 +388,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(an_entry_comes_in_the_second_time),
+		TEST(what_comes_together_is_not_forgotten),
 		TEST(another_file_is_not_found),
 		TEST(who_tells_no_version_is_not_kept),
 		TEST(all_come_in_or_none),
