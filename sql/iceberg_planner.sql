@@ -52,7 +52,7 @@ RESET lakehouse.as_of;
 SELECT * FROM plan('EXECUTE p(249)', 'COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF') WHERE plan ~ 'Scan|Sort|Order';
 SELECT count(*), bool_and(id >= before) FROM (SELECT id, lag(id, 1, 0::bigint) OVER () AS before FROM (SELECT id FROM grown ORDER BY id OFFSET 0) s) r;
 EXECUTE p(295);
-SELECT counter('EXECUTE p(49)', 'Actual Rows') AS rows, (SELECT count(*) FROM grown WHERE id >= 49) AS there;
+SELECT counter('EXECUTE p(49)', 'Actual Rows')::numeric::int AS rows, (SELECT count(*) FROM grown WHERE id >= 49) AS there;
 DEALLOCATE p;
 -- and in a rescan with another parameter
 SET lakehouse.as_of = 'sorted';
