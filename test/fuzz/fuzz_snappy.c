@@ -35,6 +35,21 @@ has_wrapped_literal(const uint8_t *in, size_t len)
 	return false;
 }
 
+/* What is said to be stored is what it decompresses to, and only the head of it was looked at. */
+static void
+check_stored(const uint8_t *in, size_t len, size_t promised, bool expected, const uint8_t *theirs)
+{
+	size_t n = len < LH_CODEC_STORED_HEAD ? len : LH_CODEC_STORED_HEAD, at;
+	uint8_t *head = malloc(n + 1);
+
+	head = memcpy(head, in, n);
+	head = realloc(head, n > 0 ? n : 1);
+	if (lh_codec_stored(LH_CODEC_SNAPPY, head, len, promised, &at) &&
+		(!expected || len - at != promised || memcmp(in + at, theirs, promised) != 0))
+		abort();
+	free(head);
+}
+
 static void
 check(const uint8_t *in, size_t len, size_t promised)
 {
@@ -57,6 +72,7 @@ check(const uint8_t *in, size_t len, size_t promised)
 		if (accepted && memcmp(ours, theirs, promised) != 0)
 			abort();
 	}
+	check_stored(in, len, promised, expected, theirs);
 	free(theirs);
 	free(ours);
 }
