@@ -13,7 +13,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time sleep);
 
-our @EXPORT = qw(fixture link_many lake_node session counter threads open_files rss_kb wait_until
+our @EXPORT = qw(fixture link_many lake_node session counter threads open_files rss_kb is_up wait_until
   zstd_head zstd_runs write_slow_page time sleep);
 
 sub fixture { return "$ENV{LAKEHOUSE_FIXTURES}/$_[0]" }
@@ -215,6 +215,14 @@ sub rss_kb
 	my ($now) = $status =~ /^VmRSS:\s+(\d+) kB/m;
 	my ($peak) = $status =~ /^VmHWM:\s+(\d+) kB/m;
 	return wantarray ? ($now, $peak) : $now;
+}
+
+# Does the server answer?  Where it does not, psql may end before it has read its statement, and writing that
+# to it fails, which PostgreSQL::Test takes for the end of the test.
+sub is_up
+{
+	my ($node) = @_;
+	return eval { $node->psql('postgres', 'SELECT 1') == 0 } // 0;
 }
 
 # True as soon as the condition is; false after so many seconds.

@@ -409,7 +409,7 @@ $gone->begin('SELECT count(pg_sleep(60)), max(ssn) FROM people');
 @r = fresh('a session that will be killed', sub { grep { $_->{kind} eq 'intent' } @_ });
 my $killed = $r[-1]{statement};
 kill 'KILL', $gone->{pid};
-ok(wait_until(60, sub { $node->psql('postgres', 'SELECT 1') == 0 && ($node->psql('postgres', 'SELECT open FROM lakehouse.audit_status()'))[1] eq 't' }),
+ok(wait_until(60, sub { is_up($node) && ($node->psql('postgres', 'SELECT open FROM lakehouse.audit_status()'))[1] eq 't' }),
 	'the server is back after a kill');
 $admin = session($node);
 @r = fresh('and the log', sub { grep { $_->{kind} eq 'start' } @_ });

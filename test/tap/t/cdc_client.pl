@@ -249,7 +249,7 @@ for my $kill (1 .. 24)
 	sleep(rand(0.2));
 	$server_kills += kill 'KILL', $walsender;
 	eval { $writer->finish };
-	wait_until(60, sub { my ($status) = $node->psql('postgres', 'SELECT 1'); $status == 0 });
+	wait_until(60, sub { is_up($node) });
 	$writer = session($node);
 	$writer->begin('CALL work(1000)');
 }

@@ -117,7 +117,7 @@ my $walsender = sql(q{SELECT active_pid FROM pg_replication_slots WHERE slot_nam
 kill 'KILL', $walsender;
 kill 'KILL', pid_of($run);
 ends($run);
-wait_until(60, sub { my ($status) = $node->psql('postgres', 'SELECT 1'); $status == 0 });
+wait_until(60, sub { is_up($node) });
 ($code, undef, $err) = client('stream', @ahead, '--once');
 is($code, 0, 'after the crash, the rest') or diag $err;
 my @held = grep { $_ >= $from } ids("$dir/ahead");
@@ -206,7 +206,7 @@ for my $kill (1 .. 12)
 	if ($whom eq 'walsender')
 	{
 		$killed{$whom} += kill 'KILL', $walsender if $walsender;
-		wait_until(60, sub { my ($status) = $node->psql('postgres', 'SELECT 1'); $status == 0 });
+		wait_until(60, sub { is_up($node) });
 	}
 	else
 	{

@@ -143,7 +143,7 @@ for my $encoding ('LATIN1', 'SQL_ASCII')
 	ok(wait_until(20, sub { grep { /^\._lakehouse/ } files() }), 'it writes');
 	kill 'KILL', $s->pid;
 	eval { $s->finish };
-	ok(wait_until(20, sub { $node->psql('postgres', 'SELECT 1') == 0 }), 'the server recovers from a crash');
+	ok(wait_until(20, sub { is_up($node) }), 'the server recovers from a crash');
 	is($node->safe_psql('postgres', "SELECT count(*) FROM lakehouse.list('$dir')"), 1, 'listings skip what a crash left');
 	is(rows("lakehouse.read('$dir/server.parquet') AS t(i int, t text)"), $expected, 'the file that was to be replaced is whole');
 	$node->safe_psql('postgres', "COPY (SELECT 1 AS a) TO '$dir/server.parquet' (FORMAT parquet, overwrite)");

@@ -293,7 +293,7 @@ sub crash
 	my $before = times_ready();
 	kill('KILL', $victim);
 	# the victim may be gone before the postmaster has seen it
-	ok(wait_until(120, sub { times_ready() > $before && $node->psql('postgres', 'SELECT 1') == 0 }), "$what: the server comes back");
+	ok(wait_until(120, sub { times_ready() > $before && is_up($node) }), "$what: the server comes back");
 	$s = session($node);
 	is($s->value(vault_check()), '1 1', "$what: keys are asked for");
 	is($s->value(check('env', {}, 'env')), '2 2', "$what: the environment is known");
