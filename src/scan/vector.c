@@ -7,11 +7,11 @@
  */
 #include "scan/vector.h"
 
-#include "crypto/crypto.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "store/sealed.h"
 
 #define LENGTH_BYTES 4
 #define MAGIC_BYTES  4
@@ -19,8 +19,6 @@
 #define LEAST_BYTES  (LENGTH_BYTES + MAGIC_BYTES + 8 + CRC_BYTES)
 /* Java's readers hold a vector in one array. */
 #define MOST_BYTES   ((int64_t) INT32_MAX)
-/* Of a file that is decrypted as a whole. */
-#define MOST_ENCRYPTED ((int64_t) 1 << 30)
 /* A Puffin file begins with 4 bytes of magic, so no blob lies there. */
 #define PUFFIN_MAGIC_BYTES 4
 
@@ -90,42 +88,20 @@ check_place(LhCtx *ctx, const LhDeleteFile *file, int64_t size)
 	return LH_UNSUPPORTED;
 }
 
-/* A stream of encrypted blocks is read whole: a vector's place is one in what it hides. */
-static LhStatus
-read_encrypted(LhCtx *ctx, const LhDeleteFile *file, LhObject *obj, LhSlice *out)
-{
-	int64_t size = lh_object_id(obj)->size;
-	const LhFileKey *key;
-	LhBuf stream, plain;
-
-	if (size > MOST_ENCRYPTED)
-		LH_FAIL(ctx, LH_LIMIT,
-				"encrypted file \"%s\" of deletion vectors has %" PRId64 " bytes, more than %" PRId64,
-				file->path, size, MOST_ENCRYPTED);
-	LH_TRY(lh_file_key_parse(ctx, file->path, file->key_metadata, &key));
-	LH_TRY(lh_buf_init(ctx, &stream, true));
-	LH_TRY(lh_buf_init(ctx, &plain, true));
-	LH_TRY(lh_buf_reserve(ctx, &stream, (size_t) size));
-	LH_TRY(lh_object_read(ctx, obj, 0, (size_t) size, stream.data));
-	LH_TRY(lh_gcm_stream_open(ctx, file->path, lh_slice(stream.data, (size_t) size), key, &plain));
-	LH_TRY(check_place(ctx, file, (int64_t) plain.len));
-	*out = lh_slice(plain.data + file->offset, (size_t) file->length);
-	return LH_OK;
-}
-
 static LhStatus
 read_blob(LhCtx *ctx, LhStore *store, const LhDeleteFile *file, LhArena *scratch, LhSlice *out)
 {
 	LhArena *old = lh_use(ctx, scratch);
+	const LhFileKey *key;
 	LhObject *obj;
 	LhBuf buf;
 
 	LH_TRY(lh_object_open(ctx, store, file->path, &obj));
+	/* a vector's place is one in what is encrypted */
 	if (lh_file_key_is(file->key_metadata))
 	{
-		LH_TRY(read_encrypted(ctx, file, obj, out));
-		lh_use(ctx, old);
-		return LH_OK;
+		LH_TRY(lh_file_key_parse(ctx, file->path, file->key_metadata, &key));
+		LH_TRY(lh_sealed_open(ctx, obj, key, &obj));
 	}
 	LH_TRY(check_place(ctx, file, lh_object_id(obj)->size));
 	LH_TRY(lh_buf_init(ctx, &buf, true));
